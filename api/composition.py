@@ -1,0 +1,59 @@
+"""The composition root: one database in, the desks and readers that work on it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from application import streams
+from application.case_desk import CaseDesk
+from application.event_log import EventLog
+from application.intake import Intake
+from application.people_desk import PeopleDesk
+from application.policy_desk import PolicyDesk
+from application.timekeeper import Timekeeper
+from domain.policy.rulebook import Rulebook
+from infrastructure.event_store.datastore import Datastore, refuse_unsafe_switches
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.policy_files import load_policy
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Desks:
+    """Everything that works on one log."""
+
+    def __init__(self, recorder: PostgresLogRecorder, clock: Clock) -> None:
+        self.recorder = recorder
+        self.clock = clock
+        self.log = EventLog(recorder)
+        orders, cases = streams.orders(self.log), streams.cases(self.log)
+        self.orders = orders
+        self.policy = PolicyDesk(self.log)
+        self.intake = Intake(self.log, orders, cases, lambda: self.policy.current)
+        self.timekeeper = Timekeeper(self.log, orders, cases, lambda: self.policy.current)
+        self.cases = CaseDesk(self.log, cases)
+        self.people = PeopleDesk(self.log, streams.people(self.log))
+
+    def decide_by(self, rulebook: Rulebook | None = None) -> None:
+        """Decide by this policy, else by the log's, else by the one that ships."""
+        if rulebook is not None:
+            self.policy.activate(rulebook, self.clock())
+        elif self.policy.load() is None:
+            self.policy.activate(load_policy(), self.clock())
+
+
+@contextmanager
+def desks(dsn: str, clock: Clock = utc_now) -> Iterator[Desks]:
+    """The desks over a migrated database. Raises UnsafeSwitch."""
+    refuse_unsafe_switches()
+    recorder = PostgresLogRecorder(Datastore(dsn))
+    try:
+        yield Desks(recorder, clock)
+    finally:
+        recorder.close()

@@ -1,0 +1,1 @@
+"""The commands: one method per command, one append per command."""

@@ -1,0 +1,89 @@
+"""The one door to the log: everything that is ever recorded goes through `EventLog.append`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+
+from application.event_codec import from_state, to_stored
+from application.log_recorder import Append, CommandRow, CommandTaken, LogRecorder, Timer
+from domain.people import Actor
+from domain.recorded import Event, Recorded
+
+
+class Write(Struct, frozen=True, kw_only=True):
+    """Events for one stream, on top of the version that they were decided on."""
+
+    stream: UUID
+    kind: str
+    expected: int
+    """The stream's version before; 0 for a new stream."""
+    events: Sequence[tuple[Actor, Event]]
+    recorded_at: datetime
+    cause: str | None = None
+    order: str | None = None
+    next_due: datetime | UnsetType | None = UNSET
+    """When the stream next needs a look; unset leaves its timer as it is."""
+
+
+class Appended(Struct, frozen=True):
+    """`position` is that of the log after this append; `lines` are in order of their positions."""
+
+    position: int
+    lines: Sequence[Recorded]
+
+
+class EventLog:
+    def __init__(self, recorder: LogRecorder) -> None:
+        self.recorder = recorder
+
+    def append(self, writes: Sequence[Write], command: CommandRow | None = None) -> Appended:
+        """Store all of it, or nothing.
+
+        Raises VersionTaken if a stream has moved on, CommandRepeated if the command's key is taken.
+        """
+        lines = [line for write in writes for line in _lines(write)]
+        timers = [
+            Timer(write.stream, write.kind, write.next_due)
+            for write in writes
+            if write.next_due is not UNSET
+        ]
+        first = self.recorder.append(Append([to_stored(line) for line in lines], timers, command))
+        return Appended(first + len(lines) - 1 if lines else first, lines)
+
+    def trail(self, stream: UUID) -> list[Recorded]:
+        return self.trails([stream]).get(stream, [])
+
+    def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[Recorded]]:
+        """Each stream's lines, oldest first; streams with none are left out."""
+        found: dict[UUID, list[Recorded]] = {}
+        for position, state in self.recorder.select_streams(streams):
+            line = from_state(position, state)
+            found.setdefault(line.stream, []).append(line)
+        return found
+
+    def read(self, after: int, limit: int) -> list[Recorded]:
+        """The next lines of the whole log, by position."""
+        return [from_state(p, state) for p, state in self.recorder.select_positions(after, limit)]
+
+    def answer(self, principal: str, key: str) -> CommandTaken | None:
+        return self.recorder.command(principal, key)
+
+    def head(self) -> int:
+        return self.recorder.head()
+
+
+def _lines(write: Write) -> Iterable[Recorded]:
+    for version, (actor, event) in enumerate(write.events, start=write.expected + 1):
+        yield Recorded(
+            stream=write.stream,
+            version=version,
+            recorded_at=write.recorded_at,
+            actor=actor,
+            event=event,
+            order=write.order,
+            cause=write.cause,
+        )

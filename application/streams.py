@@ -1,0 +1,85 @@
+"""The kinds of stream, and how each folds its lines: the repositories that commands work with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from application.event_log import EventLog
+from application.repository import Repository
+from domain.cases.events import (
+    CaseReleased,
+    Claimed,
+    Detected,
+    Enriched,
+    Reopened,
+    Resolved,
+    Routed,
+    SignalJoined,
+)
+from domain.cases.exception_case import ExceptionCase
+from domain.errors import TrailHasGap
+from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
+from domain.orders.order import Order
+from domain.people import Person, PersonAdded, TokenIssued
+from domain.recorded import Recorded
+
+ORDER: Final = "order"
+CASE: Final = "case"
+POLICY: Final = "policy"
+PERSON: Final = "person"
+
+
+def order_after(order: Order | None, line: Recorded) -> Order:
+    order = order or Order(id=line.order or "")
+    _must_follow(order.version, line)
+    match line.event:
+        case SignalRecorded() | ProblemDetected() | ExpectationMet() as event:
+            return order.after(event)
+        case _:
+            raise TrailHasGap(f"{line.type} is not an event of an order ({line.stream})")
+
+
+def case_after(case: ExceptionCase | None, line: Recorded) -> ExceptionCase:
+    case = case or ExceptionCase(id=line.stream)
+    _must_follow(case.version, line)
+    match line.event:
+        case (
+            Detected()
+            | Enriched()
+            | Routed()
+            | SignalJoined()
+            | Claimed()
+            | CaseReleased()
+            | Resolved()
+            | Reopened() as event
+        ):
+            return case.after(event, line.order or "", line.recorded_at)
+        case _:
+            raise TrailHasGap(f"{line.type} is not an event of a case ({line.stream})")
+
+
+def person_after(person: Person | None, line: Recorded) -> Person:
+    match line.event:
+        case PersonAdded(name=name) as event:
+            return (person or Person(name=name)).after(event)
+        case TokenIssued() as event if person is not None:
+            return person.after(event)
+        case _:
+            raise TrailHasGap(f"{line.type} is not an event of a person ({line.stream})")
+
+
+def _must_follow(version: int, line: Recorded) -> None:
+    if line.version != version + 1:
+        raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
+
+
+def orders(log: EventLog) -> Repository[Order]:
+    return Repository(log, order_after)
+
+
+def cases(log: EventLog) -> Repository[ExceptionCase]:
+    return Repository(log, case_after)
+
+
+def people(log: EventLog) -> Repository[Person]:
+    return Repository(log, person_after)

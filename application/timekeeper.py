@@ -1,0 +1,109 @@
+"""The timekeeper: takes the streams that are due and lets each look at the clock.
+
+Several may run side by side: a stream is leased to one of them, and the append's optimistic
+concurrency makes a second tick of the same moment impossible even when a lease runs out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from application.event_log import EventLog, Write
+from application.intake import with_next_due, writes_of
+from application.log_recorder import DueStream, VersionTaken
+from application.repository import Repository
+from application.streams import ORDER
+from domain.cases.detection import Response
+from domain.cases.exception_case import ExceptionCase
+from domain.orders.order import Order
+from domain.people import TIMEKEEPER
+from domain.policy.rulebook import Rulebook
+
+LEASE = timedelta(seconds=15)
+AT_ONCE = 200
+
+
+class Timekeeper:
+    def __init__(
+        self,
+        log: EventLog,
+        orders: Repository[Order],
+        cases: Repository[ExceptionCase],
+        rulebook: Callable[[], Rulebook],
+    ) -> None:
+        self._log = log
+        self._orders = orders
+        self._cases = cases
+        self._rulebook = rulebook
+
+    def tick_due(self, now: datetime, *, punctual: bool = False, most: int = AT_ONCE) -> int:
+        """Tick up to `most` streams that are due at `now`; return how many there were.
+
+        Each is decided as of `now`; with `punctual`, as of the moment at which it was due, as in
+        a virtual time in which nobody is ever late.
+        """
+        due = self._log.recorder.take_due(now, most, LEASE)
+        unknown = {d.kind for d in due} - {ORDER}
+        if unknown:
+            raise ValueError(f"no aggregate ticks streams of kind {', '.join(sorted(unknown))}")
+        moments = {d.stream: d.due_at if punctual else now for d in due}
+        try:
+            self._tick(due, moments)
+        except VersionTaken:
+            # Somebody moved one of them on. Each by itself then: the rest must not wait for it.
+            for one in due:
+                self._tick_again(one, moments)
+        return len(due)
+
+    def _tick_again(self, due: DueStream, moments: dict[UUID, datetime]) -> None:
+        self._orders.forget([due.stream])
+        order = self._orders.at_hand([due.stream]).get(due.stream)
+        if order is not None:
+            self._cases.forget(ref.case for ref in order.cases.values())
+        try:
+            self._tick([due], moments)
+        except VersionTaken:
+            # Whoever wrote to it has looked at the clock too; if not, its lease runs out.
+            self._orders.forget([due.stream])
+
+    def _tick(self, due: Sequence[DueStream], moments: dict[UUID, datetime]) -> None:
+        orders = self._orders.at_hand([d.stream for d in due])
+        refs = [ref.case for order in orders.values() for ref in order.cases.values()]
+        cases = self._cases.at_hand(refs) if refs else {}
+        rulebook = self._rulebook()
+        writes: list[Write] = []
+        responses: list[tuple[UUID, Response]] = []
+        for one in due:
+            order = orders[one.stream]
+            own = {ref.case: cases[ref.case] for ref in order.cases.values()}
+            response = Response(order, own, rulebook, moments[one.stream])
+            response.tick()
+            cause = f"due:{one.due_at.isoformat()}"
+            told = writes_of(response, order, own, cause, moments[one.stream], TIMEKEEPER)
+            # With nothing to tell, the timer is still set anew: it must not come up again.
+            told = with_next_due(told, order, response.order, rulebook) or [
+                _only_timer(one.stream, order, response.order.next_due(rulebook), moments)
+            ]
+            writes += told
+            responses.append((one.stream, response))
+        self._log.append(writes)
+        for stream, response in responses:
+            self._orders.keep(stream, response.order)
+            for case_id in response.case_events:
+                self._cases.keep(case_id, response.cases[case_id])
+
+
+def _only_timer(
+    stream: UUID, order: Order, next_due: datetime | None, moments: dict[UUID, datetime]
+) -> Write:
+    return Write(
+        stream=stream,
+        kind=ORDER,
+        expected=order.version,
+        events=[],
+        recorded_at=moments[stream],
+        order=order.id,
+        next_due=next_due,
+    )

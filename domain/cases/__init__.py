@@ -1,0 +1,1 @@
+"""Exception cases: one problem of one order, from detection to resolution."""

@@ -1,0 +1,44 @@
+"""The order packet: what was known of the order, each fact with the statements it rests on."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from domain.orders.order import Order
+from domain.orders.signals import in_time_order
+from domain.policy.decision import as_value
+from domain.policy.document import Value
+from domain.policy.rulebook import ORDER_FACTS
+
+
+class PacketFact(Struct, frozen=True):
+    """One fact: its value, the signals that it rests on (`source/id`), and the latest of their
+    event times."""
+
+    fact: str
+    value: Value
+    sources: tuple[str, ...]
+    event_time: datetime
+
+
+def packet_of(order: Order) -> tuple[PacketFact, ...]:
+    """Every known fact of the order; what nobody has spoken of is left out."""
+    signals = sorted(order.signals.values(), key=in_time_order)
+    facts = order.facts
+    packet = []
+    for path, fact in ORDER_FACTS.items():
+        value = as_value(fact.read(facts))
+        resting_on = [s for s in signals if s.type in fact.feeds]
+        if value is None or not resting_on:
+            continue
+        sources = tuple(s.key for s in resting_on)
+        packet.append(PacketFact(path, value, sources, resting_on[-1].event_time))
+    return tuple(packet)
+
+
+def packet_digest(packet: tuple[PacketFact, ...]) -> str:
+    return hashlib.sha256(msgspec.json.encode(packet, order="deterministic")).hexdigest()

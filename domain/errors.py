@@ -1,0 +1,127 @@
+"""Why something can be turned away. An error's docstring is the title that an API client reads."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Fault(Struct, frozen=True):
+    """One thing that is wrong in a document: where (JSON Pointer, RFC 6901) and what."""
+
+    pointer: str
+    detail: str
+
+
+class CasetrailError(Exception):
+    """The request cannot be carried out."""
+
+    explanation: ClassVar[str] = ""
+
+    def __init__(self, detail: str, **facts: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.facts = facts
+
+
+class Invalid(CasetrailError):
+    """The document has faults."""
+
+    explanation = "Every fault is listed in `errors` with a JSON Pointer to its place. Mend them and send it again."
+
+    def __init__(self, faults: Sequence[Fault], what: str = "the document") -> None:
+        first = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        super().__init__(f"{what}: {first.pointer or '/'}: {first.detail}{more}")
+        self.faults = tuple(faults)
+
+
+class SignalIdReused(CasetrailError):
+    """This source has already used this signal id for a different statement."""
+
+    explanation = (
+        "A signal is identified by source, id and order, and taken once. The same identity came "
+        "with other content: send a correction under an id of its own."
+    )
+
+
+class OrderNotFound(CasetrailError):
+    """There is no order with this id."""
+
+    explanation = "No signal has named this order yet."
+
+
+class CaseNotFound(CasetrailError):
+    """There is no case with this id."""
+
+    explanation = "The id is not that of a case, or the case is outside your scope."
+
+
+class QueueNotFound(CasetrailError):
+    """There is no queue with this name."""
+
+    explanation = "The active policy names the queues; GET /v1/queues lists them."
+
+
+class CaseChanged(CasetrailError):
+    """The case has changed since you read it."""
+
+    explanation = (
+        "`version` is the current version and `since` lists what happened after the one you named. "
+        "Read the case again and decide on what it says now."
+    )
+
+    def __init__(self, case_id: UUID, expected: int, version: int, since: Sequence[str]) -> None:
+        super().__init__(
+            f"you named version {expected}, the case is at version {version}",
+            case_id=str(case_id),
+            version=version,
+            since=list(since),
+        )
+
+
+class CaseNotOpen(CasetrailError):
+    """Only an open case can be claimed."""
+
+    explanation = "Somebody holds the case already, or it is resolved."
+
+
+class CaseNotYours(CasetrailError):
+    """Only the person who holds the case can do this."""
+
+    explanation = "Claim the case first, or ask its owner."
+
+
+class CaseAlreadyResolved(CasetrailError):
+    """The case is resolved."""
+
+    explanation = "Reopen it, with a note that says why, before you work on it again."
+
+
+class CaseNotResolved(CasetrailError):
+    """Only a resolved case can be reopened."""
+
+    explanation = "The case is still being worked on: there is nothing to reopen."
+
+
+class PolicyVersionReused(CasetrailError):
+    """This policy version already names another document."""
+
+    explanation = "A version is written once. Give the changed document a version of its own."
+
+
+class PersonExists(CasetrailError):
+    """There is already a person with this name."""
+
+    explanation = "Names are unique; choose another or use the person that is there."
+
+
+class PersonNotFound(CasetrailError):
+    """There is no person with this name."""
+
+    explanation = "Add the person first: casetrail people add NAME."
+
+
+class TrailHasGap(RuntimeError):
+    """The trail is not numbered 1, 2, 3 … and cannot be trusted. Never the caller's fault."""

@@ -1,0 +1,130 @@
+"""All faults of a document at once: strict decoding that does not stop at the first.
+
+msgspec decodes at full speed and stops at the first fault. Only when it has refused does this
+slower walk look at every place, so that a sender can mend everything in one go.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct, ValidationError
+
+from domain.errors import Fault
+
+_AT = re.compile(r" - at `\$?(?P<path>.*)`$")
+
+
+def faults_of(raw: object, kind: Any, pointer: str = "") -> list[Fault]:
+    """Every fault of plain data `raw` (as from JSON or YAML) against the msgspec type `kind`."""
+    kind = _plain(kind)
+    struct = _struct_for(raw, kind)
+    if struct is not None and isinstance(raw, dict):
+        return _faults_of_fields(raw, struct, pointer) or _fault_of_whole(raw, kind, pointer)
+    if isinstance(raw, list | tuple) and (item := _item_type(kind)) is not None:
+        inner = [f for n, one in enumerate(raw) for f in faults_of(one, item, f"{pointer}/{n}")]
+        return inner or _fault_of_whole(raw, kind, pointer)
+    if isinstance(raw, dict) and (value := _value_type(kind)) is not None:
+        inner = [
+            f
+            for key, one in raw.items()
+            for f in faults_of(one, value, f"{pointer}/{escape(str(key))}")
+        ]
+        return inner or _fault_of_whole(raw, kind, pointer)
+    return _fault_of_whole(raw, kind, pointer)
+
+
+def escape(token: str) -> str:
+    """A reference token of a JSON Pointer (RFC 6901)."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def _fault_of_whole(raw: object, kind: Any, pointer: str) -> list[Fault]:
+    try:
+        msgspec.convert(raw, kind)
+    except ValidationError as error:
+        return [fault_from(error, pointer)]
+    return []
+
+
+def fault_from(error: ValidationError, pointer: str = "") -> Fault:
+    """msgspec's message, with its `$.a[0]` path turned into a JSON Pointer."""
+    text = str(error)
+    found = _AT.search(text)
+    if found is None:
+        return Fault(pointer, text)
+    steps = re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", found["path"])
+    path = "".join(f"/{escape(name or number)}" for name, number in steps)
+    return Fault(pointer + path, text[: found.start()])
+
+
+def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -> list[Fault]:
+    config = struct.__struct_config__
+    hints = typing.get_type_hints(struct, include_extras=True)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    found = []
+    for name, value in raw.items():
+        if name in fields:
+            field = fields[name]
+            found += faults_of(value, hints[field.name], f"{pointer}/{escape(name)}")
+        elif config.forbid_unknown_fields and name != config.tag_field:
+            known = ", ".join(sorted(fields))
+            found.append(
+                Fault(f"{pointer}/{escape(str(name))}", f"unknown field; known are: {known}")
+            )
+    for name, field in fields.items():
+        if field.required and name not in raw:
+            found.append(Fault(f"{pointer}/{escape(name)}", "missing"))
+    return found
+
+
+def _plain(kind: Any) -> Any:
+    """The type behind an alias or a constraint that wraps structure (not one that narrows text)."""
+    if get_origin(kind) is typing.Annotated:
+        inner = get_args(kind)[0]
+        if _item_type(inner) is not None or _structs_in(inner):
+            return inner
+    return kind
+
+
+def _structs_in(kind: Any) -> list[type[Struct]]:
+    members = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    return [m for m in members if isinstance(m, type) and issubclass(m, Struct)]
+
+
+def _struct_for(raw: object, kind: Any) -> type[Struct] | None:
+    """The struct that a mapping is meant to be: the only one, or the one that its tag names."""
+    structs = _structs_in(kind)
+    if len(structs) == 1:
+        return structs[0]
+    if not isinstance(raw, dict):
+        return None
+    for struct in structs:
+        config = struct.__struct_config__
+        if config.tag_field and raw.get(config.tag_field) == config.tag:
+            return struct
+    return None
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+
+
+def _item_type(kind: Any) -> Any:
+    for member in _members(kind):
+        if get_origin(member) is typing.Annotated:
+            member = get_args(member)[0]
+        if get_origin(member) in (list, tuple, set, frozenset):
+            return get_args(member)[0]
+    return None
+
+
+def _value_type(kind: Any) -> Any:
+    for member in _members(kind):
+        if get_origin(member) is dict:
+            return get_args(member)[1]
+    return None

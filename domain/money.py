@@ -1,0 +1,51 @@
+"""Money: a decimal amount in an ISO 4217 currency, never a float."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from domain.currencies import EXPONENTS
+
+AMOUNT_PATTERN = r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$"
+ZERO = Decimal(0)
+
+# Amounts travel as text: a JSON number would have passed through a float on its way.
+AmountText = Annotated[
+    str,
+    Meta(pattern=AMOUNT_PATTERN, description='A decimal amount as text, e.g. "12.30".'),
+]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code, e.g. BRL.")]
+
+
+class Money(Struct, frozen=True, forbid_unknown_fields=True):
+    """An amount (decimal text) in a currency (ISO 4217).
+
+    Raises ValueError for an unknown currency and for more decimals than the currency has.
+    """
+
+    amount: AmountText
+    currency: Currency
+
+    def __post_init__(self) -> None:
+        exponent = EXPONENTS.get(self.currency)
+        if exponent is None:
+            raise ValueError(f"{self.currency} is not a currency of ISO 4217")
+        decimals = len(self.amount.partition(".")[2].rstrip("0"))
+        if decimals > exponent:
+            raise ValueError(
+                f"{self.amount} has {decimals} decimals, {self.currency} has {exponent}"
+            )
+
+    @property
+    def value(self) -> Decimal:
+        return Decimal(self.amount)
+
+
+class PositiveMoney(Money, frozen=True, forbid_unknown_fields=True):
+    """Money that is not negative."""
+
+    def __post_init__(self) -> None:
+        Money.__post_init__(self)
+        if self.amount.startswith("-"):
+            raise ValueError(f"{self.amount} is negative, and must not be")

@@ -1,0 +1,1 @@
+"""Orders: the signals that speak of them, and the facts that follow."""

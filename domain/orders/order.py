@@ -1,0 +1,101 @@
+"""The Order aggregate: a fold of signals into facts, and what has been made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import assert_never
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from msgspec import Struct, structs
+
+from domain.errors import SignalIdReused
+from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
+from domain.orders.facts import OrderFacts, facts_of
+from domain.orders.signals import Signal
+from domain.policy.rulebook import Deadline, Rulebook, Watch
+
+ORDERS = uuid5(NAMESPACE_URL, "casetrail:orders")
+
+
+def order_stream(order_id: str) -> UUID:
+    """The stream of an order follows from the shop's id of it."""
+    return uuid5(ORDERS, order_id)
+
+
+class CaseRef(Struct, frozen=True):
+    """The newest case of one kind of problem; `occurrence` counts them from 1."""
+
+    case: UUID
+    occurrence: int
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    id: str
+    version: int = 0
+    signals: Mapping[str, Signal] = {}
+    cases: Mapping[str, CaseRef] = {}
+    concluded: Mapping[str, datetime] = {}
+    """Rule of an expectation -> the deadline that was looked at last."""
+    known_facts: OrderFacts | None = None
+
+    @property
+    def facts(self) -> OrderFacts:
+        """What follows from the signals; worked out once per state."""
+        if self.known_facts is None:
+            structs.force_setattr(self, "known_facts", facts_of(self.signals.values()))
+        assert self.known_facts is not None
+        return self.known_facts
+
+    def record(self, signal: Signal) -> SignalRecorded | None:
+        """The event that takes the signal; None if it was taken before.
+
+        Raises SignalIdReused if the same identity was taken with other content.
+        """
+        taken = self.signals.get(signal.key)
+        if taken is None:
+            return SignalRecorded(signal=signal)
+        if taken != signal:
+            raise SignalIdReused(f"{signal.key} of order {self.id} was taken with other content")
+        return None
+
+    def overdue(self, rulebook: Rulebook, now: datetime) -> list[tuple[Watch, Deadline]]:
+        """The expectations to decide on at `now`, by deadline."""
+        found = [(w, d) for w, d in self._open_watches(rulebook) if d.missed_from <= now]
+        return sorted(found, key=lambda pair: (pair[1].at, pair[0].rule))
+
+    def next_due(self, rulebook: Rulebook) -> datetime | None:
+        """When this order needs a look with no signal to ask for it."""
+        return min((d.missed_from for _, d in self._open_watches(rulebook)), default=None)
+
+    def _open_watches(self, rulebook: Rulebook) -> Iterable[tuple[Watch, Deadline]]:
+        facts = self.facts
+        for watch in rulebook.watches:
+            deadline = watch.deadline(facts)
+            if (
+                deadline is not None
+                and self.concluded.get(watch.rule) != deadline.at
+                and not watch.settled(facts, deadline)
+            ):
+                yield watch, deadline
+
+    def after(self, event: OrderEvent) -> Order:
+        version = self.version + 1
+        match event:
+            case SignalRecorded(signal=signal):
+                signals = {**self.signals, signal.key: signal}
+                return structs.replace(self, version=version, signals=signals, known_facts=None)
+            case ProblemDetected(kind=kind, case=case, occurrence=occurrence):
+                return structs.replace(
+                    self,
+                    version=version,
+                    cases={**self.cases, kind: CaseRef(case, occurrence)},
+                    concluded={**self.concluded, event.rule: event.deadline}
+                    if event.deadline
+                    else self.concluded,
+                )
+            case ExpectationMet(decision=decision, deadline=deadline):
+                concluded = {**self.concluded, decision.rule: deadline}
+                return structs.replace(self, version=version, concluded=concluded)
+            case _:
+                assert_never(event)

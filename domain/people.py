@@ -1,0 +1,81 @@
+"""People and the principals that act for them.
+
+Every event names a principal and, where one stands behind it, the person. System principals (the
+policy, the timekeeper) act for nobody and hold no duty.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, TypeAlias, assert_never
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from msgspec import Meta, Struct, structs
+
+PEOPLE = uuid5(NAMESPACE_URL, "casetrail:people")
+
+PersonName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_.-]{0,63}$")]
+
+
+class Role(StrEnum):
+    HANDLER = "handler"
+    EXCEPTION_SPECIALIST = "exception_specialist"
+    TEAM_LEAD = "team_lead"
+    OPS_MANAGER = "ops_manager"
+    FINANCE_APPROVER = "finance_approver"
+    QA_ANALYST = "qa_analyst"
+    GOVERNANCE_OWNER = "governance_owner"
+    AUDITOR = "auditor"
+    INTEGRATOR = "integrator"
+
+
+class Actor(Struct, frozen=True, omit_defaults=True):
+    """Who did it: the principal (`key:…`, `system:…`) and the person behind it, if any."""
+
+    principal: str
+    person: str | None = None
+
+
+POLICY = Actor("system:policy")
+TIMEKEEPER = Actor("system:timekeeper")
+OPERATOR = Actor("system:operator")
+"""Whoever runs the command line beside the database."""
+
+
+def person_stream(name: str) -> UUID:
+    return uuid5(PEOPLE, name)
+
+
+class PersonAdded(Struct, frozen=True, kw_only=True, tag="person.added"):
+    name: PersonName
+    roles: tuple[Role, ...]
+
+
+class TokenIssued(Struct, frozen=True, kw_only=True, tag="person.token_issued"):
+    """A token was handed out, once. Only its SHA-256 is kept; `key` names it in the trail."""
+
+    key: str
+    digest: str
+    expires_at: datetime | None = None
+
+
+PersonEvent: TypeAlias = PersonAdded | TokenIssued
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    name: str
+    version: int = 0
+    roles: tuple[Role, ...] = ()
+
+    @property
+    def exists(self) -> bool:
+        return self.version > 0
+
+    def after(self, event: PersonEvent) -> "Person":
+        version = self.version + 1
+        match event:
+            case PersonAdded(roles=roles):
+                return structs.replace(self, version=version, roles=roles)
+            case TokenIssued():
+                return structs.replace(self, version=version)
+            case _:
+                assert_never(event)

@@ -1,0 +1,1 @@
+"""Policy as a document: kinds, rules, expectations and routes, and how they are decided."""

@@ -1,0 +1,43 @@
+"""A decision of policy that explains itself: the rule, every test, and what each test read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from domain.policy.document import Value
+
+
+class Verdict(Struct, frozen=True):
+    """One test: the fact, what it was compared with, what was read, and how it came out."""
+
+    fact: str
+    test: str
+    read: Value | None
+    passed: bool
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    policy: str
+    """Version of the policy document."""
+    rule: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def readings(self) -> tuple[tuple[str, Value | None], ...]:
+        return tuple((v.fact, v.read) for v in self.verdicts)
+
+
+def as_value(read: object) -> Value | None:
+    """A fact as it stands in a verdict: times and amounts as text."""
+    match read:
+        case None | bool() | int() | str():
+            return read
+        case datetime() | date():
+            return read.isoformat().replace("+00:00", "Z")
+        case Decimal():
+            return str(read)
+        case _:
+            raise TypeError(f"a fact cannot be a {type(read).__name__}")

@@ -1,0 +1,158 @@
+"""The policy document: what an operations manager owns, as it is written and stored.
+
+Decoded strictly: an unknown field is a fault. What a rule may read and how it may compare is
+checked in `checking.py`; how it decides stands in `rulebook.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}$")]
+RuleName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,79}$")]
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+FactPath = Annotated[str, Meta(pattern=r"^[a-z_]+\.[a-z_]+$")]
+Value = str | int | bool
+
+
+class Bucket(StrEnum):
+    PAYMENT_MISMATCH = "payment_mismatch"
+    INVENTORY_CONFLICT = "inventory_conflict"
+    ADDRESS_PROBLEM = "address_problem"
+    FRAUD_RISK = "fraud_risk"
+    RETURN_OR_DAMAGE = "return_or_damage"
+    VIP_OR_REVENUE_SENSITIVE = "vip_or_revenue_sensitive"
+
+
+class Severity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Automation(StrEnum):
+    """What may happen without a person."""
+
+    AUTOMATIC = "automatic"
+    """Resolves itself once a clearing signal is attached as evidence."""
+    REVIEW = "review"
+    """A person decides."""
+    BLOCKED = "blocked"
+    """A person decides, and only once the evidence has improved."""
+
+
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What every part of a policy document shares: strict, immutable, and short when written."""
+
+
+class Condition(Part, frozen=True, kw_only=True, rename={"not_": "not", "is_": "is"}):
+    """`all` / `any` / `not` over conditions, or one test of one fact.
+
+    A fact that is not known passes no test but `known: false`.
+    """
+
+    all: tuple[Condition, ...] | None = None
+    any: tuple[Condition, ...] | None = None
+    not_: Condition | None = None
+    fact: FactPath | None = None
+    is_: Value | None = None
+    one_of: tuple[Value, ...] | None = None
+    above: Value | None = None
+    at_least: Value | None = None
+    below: Value | None = None
+    at_most: Value | None = None
+    known: bool | None = None
+
+
+class Kind(Part, frozen=True, kw_only=True):
+    """A kind of exception."""
+
+    title: Title
+    bucket: Bucket
+    severity: Severity
+    automation: Automation
+    cleared_when: Condition | None = None
+    """The problem is gone when this holds; the signal that made it so is clearing evidence."""
+    reopen_within: timedelta = timedelta(days=30)
+    """A problem that returns this soon after its case was resolved reopens it; later, it opens a
+    new case that is linked as a recurrence."""
+
+
+class Detection(Part, frozen=True, kw_only=True):
+    """A problem that a signal shows."""
+
+    rule: RuleName
+    kind: Name
+    when: Condition
+
+
+class Due(Part, frozen=True, kw_only=True):
+    """When an expectation falls due: at a fact's moment, or some time after it."""
+
+    at: FactPath | None = None
+    by_end_of_day: FactPath | None = None
+    """The fact is the first moment after the day: what happens at that moment is too late."""
+    after: FactPath | None = None
+    within: timedelta | None = None
+
+
+class Expectation(Part, frozen=True, kw_only=True):
+    """Something that must have happened by a time, else it is a problem, with no signal needed."""
+
+    rule: RuleName
+    kind: Name
+    due: Due
+    met_by: FactPath | None = None
+    """The milestone that meets it, if it happened in time."""
+    met_when: Condition | None = None
+    """Or what must hold when it falls due."""
+    void_by: tuple[FactPath, ...] = ()
+    """Milestones that make it void, if they happened in time."""
+    given: Condition | None = None
+    """Only orders for which this holds are held against it."""
+
+
+class Queue(Part, frozen=True, kw_only=True):
+    title: Title
+    owner_team: Name
+
+
+class Route(Part, frozen=True, kw_only=True):
+    """Where a case goes; the first route that fits counts, so the last one fits everything."""
+
+    rule: RuleName
+    queue: Name
+    work_type: Name
+    skill: Name
+    when: Condition | None = None
+    priority: int = 0
+
+
+class Priorities(Part, frozen=True, kw_only=True):
+    """A case's priority is the sum: of its severity, its customer's tier and its route."""
+
+    severity: dict[Severity, int]
+    tier: dict[Name, int] = {}
+
+
+class PolicyDocument(Part, frozen=True, kw_only=True):
+    policy: Name
+    version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+    summary: Annotated[str, Meta(max_length=2000)] = ""
+    queues: Annotated[dict[Name, Queue], Meta(min_length=1)]
+    kinds: Annotated[dict[Name, Kind], Meta(min_length=1)]
+    detect: tuple[Detection, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+    priorities: Priorities
+    route: Annotated[tuple[Route, ...], Meta(min_length=1)]
+
+
+def canonical(document: PolicyDocument) -> bytes:
+    """The document's one way to be written: what its digest is taken over."""
+    return msgspec.json.encode(document, order="deterministic")

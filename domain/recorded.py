@@ -1,0 +1,39 @@
+"""The envelope: one line of the log. It says which stream, in which order, when, who, of which
+order and why; the event inside says only what happened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.cases.events import CaseEvent
+from domain.orders.events import OrderEvent
+from domain.people import Actor, PersonEvent
+from domain.policy.events import PolicyEvent
+
+Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent
+
+
+class Recorded(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the log.
+
+    `version` counts the stream's events from 1, `position` all events of the log from 1 in commit
+    order; 0 means not stored yet. `recorded_at` is record time, in UTC; what an outside event's own
+    time was stands in the event. `cause` names what led to it: `signal:…`, `due:…`, `command:…`.
+    """
+
+    stream: UUID
+    version: int
+    recorded_at: datetime
+    actor: Actor
+    event: Event
+    order: str | None = None
+    cause: str | None = None
+    position: int = 0
+
+    @property
+    def type(self) -> str:
+        return str(self.event.__struct_config__.tag)

@@ -1,0 +1,85 @@
+"""The log in memory: for tests of decisions, and for simulations that leave no trace."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder
+
+from application.log_recorder import (
+    Append,
+    CommandRepeated,
+    CommandTaken,
+    DueStream,
+    LogRecorder,
+    Timer,
+    VersionTaken,
+)
+
+
+class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
+    def __init__(self) -> None:
+        super().__init__()
+        self._commands: dict[tuple[str, str], CommandTaken] = {}
+        self._timers: dict[UUID, Timer] = {}
+        self._positions: defaultdict[UUID, list[int]] = defaultdict(list)
+
+    def append(self, append: Append) -> int:
+        with self._database_lock:
+            command = append.command
+            if command and (taken := self._commands.get((command.principal, command.key))):
+                raise CommandRepeated(taken)
+            before = self.head()
+            try:
+                self.insert_events(append.events)
+            except IntegrityError as error:
+                raise VersionTaken(str(error)) from error
+            for timer in append.timers:
+                if timer.due_at is None:
+                    self._timers.pop(timer.stream, None)
+                else:
+                    self._timers[timer.stream] = timer
+            if command:
+                self._commands[command.principal, command.key] = CommandTaken(
+                    command.digest, command.result, self.head()
+                )
+            return before + 1 if append.events else before
+
+    def _update_table(
+        self, stored_events: Sequence[StoredEvent], **kwargs: object
+    ) -> Sequence[int] | None:
+        positions = super()._update_table(stored_events, **kwargs)
+        for event, position in zip(stored_events, positions or (), strict=True):
+            assert isinstance(event.originator_id, UUID)
+            self._positions[event.originator_id].append(position)
+        return positions
+
+    def command(self, principal: str, key: str) -> CommandTaken | None:
+        return self._commands.get((principal, key))
+
+    def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
+        with self._database_lock:
+            return [
+                (position, self._stored_events[position - 1].state)
+                for stream in streams
+                for position in self._positions[stream]
+            ]
+
+    def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        with self._database_lock:
+            events = self._stored_events[after : after + limit]
+            return [(after + n, event.state) for n, event in enumerate(events, start=1)]
+
+    def head(self) -> int:
+        return self.max_notification_id() or 0
+
+    def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
+        """Reserved for nobody: whoever holds the memory is alone with it."""
+        with self._database_lock:
+            due = [t for t in self._timers.values() if t.due_at is not None and t.due_at <= now]
+            due.sort(key=lambda timer: timer.due_at or now)
+            return [DueStream(t.stream, t.kind, t.due_at or now) for t in due[:limit]]

@@ -1,0 +1,55 @@
+"""Policy documents in files: YAML in, a checked rulebook out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from domain.errors import Fault, Invalid
+from domain.policy.checking import read_policy
+from domain.policy.rulebook import Rulebook
+
+DEFAULT = Path(__file__).parent / "policies" / "default.yaml"
+LARGEST_BYTES = 1 << 20
+
+
+class _Strict(yaml.SafeLoader):
+    """Safe YAML in which a key may stand once and dates stay text, as the document's types say."""
+
+
+def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[object, object]:
+    found: dict[object, object] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in found:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} stands twice", key_node.start_mark
+            )
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _as_text(loader: _Strict, node: yaml.ScalarNode) -> object:
+    return loader.construct_scalar(node)
+
+
+_Strict.add_constructor("tag:yaml.org,2002:timestamp", _as_text)
+
+
+def load_policy(file: Path = DEFAULT) -> Rulebook:
+    """The rulebook of a policy file.
+
+    Raises Invalid with every fault, and OSError if the file cannot be read.
+    """
+    if file.stat().st_size > LARGEST_BYTES:
+        raise Invalid([Fault("", f"larger than {LARGEST_BYTES} bytes")], str(file))
+    try:
+        # _Strict is a SafeLoader: it makes plain data only.
+        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_Strict)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise Invalid([Fault("", f"not readable as YAML: {error}")], str(file)) from None
+    return read_policy(raw)

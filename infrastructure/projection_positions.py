@@ -1,0 +1,59 @@
+"""How far the reports have come, for those who must read what was just written."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+import msgspec
+import psycopg
+
+from infrastructure.event_store.announcements import PROJECTED, Ear
+from infrastructure.event_store.datastore import connect
+
+LOOK_AGAIN_SECONDS = 1.0
+
+
+class Positions:
+    """How far each live report has come, as this process has heard; and waiting for it."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._known: dict[str, int] = {}
+        self._changed = threading.Condition()
+        self._ear = Ear(dsn, PROJECTED, self._heard)
+
+    def close(self) -> None:
+        self._ear.close()
+
+    def wait(self, name: str, position: int, timeout: float) -> bool:
+        """True once the report has seen the position; False if the time runs out first."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while self._known.get(name, 0) < position:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                # An announcement may be lost with a connection: look, too, once a second.
+                if not self._changed.wait(min(left, LOOK_AGAIN_SECONDS)):
+                    self._look()
+            return self._known.get(name, 0) >= position
+
+    def _heard(self, payload: str) -> None:
+        if not payload:
+            self._look()
+            return
+        told = msgspec.json.decode(payload, type=dict[str, int])
+        with self._changed:
+            self._known.update(told)
+            self._changed.notify_all()
+
+    def _look(self) -> None:
+        with contextlib.suppress(psycopg.Error), connect(self._dsn) as connection:
+            rows = connection.execute(
+                "SELECT name, position FROM projections WHERE live"
+            ).fetchall()
+            with self._changed:
+                self._known.update(rows)
+                self._changed.notify_all()

@@ -1,0 +1,24 @@
+"""Where the database is: given by DATABASE_URL, else an embedded one under CASETRAIL_HOME."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+DATABASE = "casetrail"
+
+
+class Settings(Struct, frozen=True):
+    home: Path
+    """Where the embedded server keeps its data."""
+    database_url: str | None = None
+    """A PostgreSQL 15 or newer to use instead."""
+
+
+def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
+    chosen = home or Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
+    url = environment.get("DATABASE_URL") or None
+    return Settings(home=chosen.expanduser().absolute(), database_url=url)

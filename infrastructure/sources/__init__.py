@@ -1,0 +1,1 @@
+"""Sources of signals: one file for each system. No source imports another."""

@@ -1,0 +1,9 @@
+"""Reports. A new one: one file here, one line below."""
+
+from projections.cases import CASES
+from projections.orders import ORDERS
+from projections.people import PEOPLE
+from projections.projection import AnyProjection
+from projections.queue import QUEUE
+
+PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE)

@@ -1,0 +1,132 @@
+"""Every case there ever was, as it stands now. Behind GET /v1/cases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.cases.events import (
+    CaseReleased,
+    Claimed,
+    Detected,
+    Reopened,
+    Resolved,
+    Routed,
+    SignalJoined,
+)
+from domain.recorded import Recorded
+from projections.projection import Projection, case_of
+
+
+class CaseRow(Struct, frozen=True):
+    case_id: UUID
+    version: int
+    order_id: str
+    kind: str
+    bucket: str
+    severity: str
+    automation: str
+    state: str
+    occurrence: int
+    detected_at: datetime
+    opened_at: datetime
+    deadline: datetime | None = None
+    queue: str | None = None
+    work_type: str | None = None
+    skill: str | None = None
+    priority: int = 0
+    owner_team: str | None = None
+    person: str | None = None
+    owned_since: datetime | None = None
+    signals_joined: int = 0
+    cleared: bool = False
+    reopened: int = 0
+    resolved_at: datetime | None = None
+    reason: str | None = None
+    root_cause: str | None = None
+    resolved_by: str | None = None
+    recurrence_of: UUID | None = None
+
+
+def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
+    if isinstance(line.event, Detected):
+        return _opened(line, line.event)
+    if row is None:
+        return None
+    now, at = replace(row, version=line.version), line.recorded_at
+    match line.event:
+        case Routed() as routed:
+            return replace(
+                now,
+                queue=routed.queue,
+                work_type=routed.work_type,
+                skill=routed.skill,
+                priority=routed.priority,
+                owner_team=routed.owner_team,
+                owned_since=at,
+            )
+        case SignalJoined(clearing=clearing):
+            joined = now.signals_joined + 1
+            return replace(now, signals_joined=joined, cleared=clearing is not None)
+        case Claimed(person=person):
+            return replace(now, state="claimed", person=person, owned_since=at)
+        case CaseReleased():
+            return replace(now, state="open", person=None, owned_since=at)
+        case Resolved(resolution=resolution):
+            return replace(
+                now,
+                state="resolved",
+                person=None,
+                resolved_at=at,
+                reason=resolution.reason,
+                root_cause=resolution.root_cause,
+                resolved_by=line.actor.person or line.actor.principal,
+            )
+        case Reopened():
+            return replace(
+                now,
+                state="open",
+                resolved_at=None,
+                reason=None,
+                root_cause=None,
+                resolved_by=None,
+                cleared=False,
+                reopened=now.reopened + 1,
+            )
+        case _:
+            return now
+
+
+def _opened(line: Recorded, detected: Detected) -> CaseRow:
+    return CaseRow(
+        case_id=line.stream,
+        version=line.version,
+        order_id=line.order or "",
+        kind=detected.kind,
+        bucket=detected.bucket,
+        severity=detected.severity,
+        automation=detected.automation,
+        state="open",
+        occurrence=detected.occurrence,
+        detected_at=detected.detected_at,
+        opened_at=line.recorded_at,
+        deadline=detected.deadline,
+        recurrence_of=detected.recurrence_of,
+    )
+
+
+CASES = Projection(
+    name="cases",
+    version=1,
+    row=CaseRow,
+    key=case_of,
+    fold=fold,
+    indexes=(
+        "(priority DESC, opened_at, case_id)",
+        "(order_id)",
+        "(queue, state, priority DESC, opened_at, case_id)",
+    ),
+)

@@ -1,0 +1,91 @@
+"""Every order that a signal has named: its milestones and how many cases it had. An order with no
+case is standard flow: it needed nobody. Behind GET /v1/orders."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.cases.events import Detected
+from domain.orders.events import SignalRecorded
+from domain.orders.signals import (
+    Delivered,
+    HandedOver,
+    OrderCancelled,
+    OrderPlaced,
+    PaymentAuthorized,
+    Signal,
+    StockUnavailable,
+)
+from domain.recorded import Recorded
+from projections.projection import Projection
+
+
+class OrderRow(Struct, frozen=True):
+    order_id: str
+    first_signal_at: datetime
+    last_signal_at: datetime
+    signals: int = 0
+    cases: int = 0
+    tier: str | None = None
+    promised_date: date | None = None
+    placed_at: datetime | None = None
+    approved_at: datetime | None = None
+    handed_over_at: datetime | None = None
+    delivered_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    unavailable_at: datetime | None = None
+
+
+def key(line: Recorded) -> str | None:
+    return line.order if isinstance(line.event, SignalRecorded | Detected) else None
+
+
+def fold(row: OrderRow | None, line: Recorded) -> OrderRow | None:
+    at = line.recorded_at
+    row = row or OrderRow(order_id=line.order or "", first_signal_at=at, last_signal_at=at)
+    match line.event:
+        case Detected():
+            return replace(row, cases=row.cases + 1)
+        case SignalRecorded(signal=signal):
+            return _after(replace(row, signals=row.signals + 1, last_signal_at=at), signal)
+        case _:
+            return row
+
+
+def _after(row: OrderRow, signal: Signal) -> OrderRow:
+    at = signal.event_time
+    match signal:
+        case OrderPlaced(customer=customer, promise=promise):
+            if row.placed_at is not None and row.placed_at <= at:
+                return row
+            promised = promise.delivery_date if promise else None
+            return replace(row, placed_at=at, tier=customer.tier, promised_date=promised)
+        case PaymentAuthorized():
+            return replace(row, approved_at=_first(row.approved_at, at))
+        case HandedOver():
+            return replace(row, handed_over_at=_first(row.handed_over_at, at))
+        case Delivered():
+            return replace(row, delivered_at=_first(row.delivered_at, at))
+        case OrderCancelled():
+            return replace(row, cancelled_at=_first(row.cancelled_at, at))
+        case StockUnavailable():
+            return replace(row, unavailable_at=_first(row.unavailable_at, at))
+        case _:
+            return row
+
+
+def _first(known: datetime | None, told: datetime) -> datetime:
+    return told if known is None else min(known, told)
+
+
+ORDERS = Projection(
+    name="orders",
+    version=1,
+    row=OrderRow,
+    key=key,
+    fold=fold,
+    indexes=("(last_signal_at DESC, order_id)",),
+)

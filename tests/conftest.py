@@ -1,0 +1,149 @@
+"""The databases of the tests: a server per session, a migrated template, a copy of it per test.
+
+`DATABASE_URL` names the server if set (its own database is left alone), `TEST_DATABASE=docker` starts a
+container, and otherwise an embedded PostgreSQL runs in memory. Whatever a killed session left behind,
+the next one removes.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres_account import flocked
+
+ROOM_FOR_A_SERVER_BYTES = 1_000_000_000
+
+# A session is alive while a connection carries the name that its databases begin with.
+OURS = "casetrail_test_"
+MARK_LENGTH = len(OURS) + 12
+LEFT_BEHIND = """
+    SELECT datname FROM pg_database
+    WHERE starts_with(datname, %(ours)s) AND pg_get_userbyid(datdba) = current_user
+      AND left(datname, %(length)s) NOT IN (
+          SELECT application_name FROM pg_stat_activity WHERE application_name IS NOT NULL)
+"""
+
+
+class Databases:
+    """Makes and drops databases beside the one that the server's address names."""
+
+    def __init__(self, server: psycopg.Connection, server_dsn: str, mark: str) -> None:
+        self._server = server
+        self._server_dsn = server_dsn
+        self._names = (f"{mark}_{number}" for number in count(1))
+
+    @contextmanager
+    def new(self, template: str = "template1") -> Iterator[str]:
+        name = next(self._names)
+        self._server.execute(
+            # Three times as quick as WAL_LOG for a server without fsync.
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        try:
+            yield name
+        finally:
+            self.drop(name)
+
+    def drop(self, name: str) -> None:
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        self._server.execute(statement.format(sql.Identifier(name)))
+
+    def drop_left_behind(self) -> None:
+        wanted = {"ours": OURS, "length": MARK_LENGTH}
+        for (name,) in self._server.execute(LEFT_BEHIND, wanted).fetchall():
+            self.drop(name)
+
+    def dsn(self, name: str) -> str:
+        return make_conninfo(self._server_dsn, dbname=name)
+
+
+@pytest.fixture(scope="session")
+def server_dsn() -> Iterator[str]:
+    """A server on which this session may create databases."""
+    if given := os.environ.get("DATABASE_URL"):
+        yield given
+    elif os.environ.get("TEST_DATABASE") == "docker":
+        from testcontainers.community.postgres import PostgresContainer
+
+        with PostgresContainer("postgres:15", driver=None) as container:
+            yield container.get_connection_url()
+    else:
+        server = start_server_in_memory()
+        try:
+            yield server.dsn()
+        finally:
+            remove(server)
+
+
+@pytest.fixture(scope="session")
+def databases(server_dsn: str) -> Iterator[Databases]:
+    mark = OURS + secrets.token_hex(6)
+    with psycopg.connect(server_dsn, autocommit=True, application_name=mark) as server:
+        databases = Databases(server, server_dsn, mark)
+        databases.drop_left_behind()
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def template_database(databases: Databases) -> Iterator[str]:
+    """The name of a migrated database that is only ever copied."""
+    from infrastructure.event_store.migrations import migrate
+
+    with databases.new() as name:
+        migrate(databases.dsn(name))
+        yield name
+
+
+@pytest.fixture
+def dsn(databases: Databases, template_database: str) -> Iterator[str]:
+    """The address of a migrated, empty database for one test alone."""
+    with databases.new(template_database) as name:
+        yield databases.dsn(name)
+
+
+def start_server_in_memory() -> EmbeddedPostgres:
+    place = Path("/dev/shm")
+    # Containers often have 64 MB of it, and a full one would fail far from here.
+    if not place.exists() or shutil.disk_usage(place).free < ROOM_FOR_A_SERVER_BYTES:
+        place = Path(tempfile.gettempdir())
+    name = f"casetrail-tests-{os.geteuid()}-"
+    with flocked(place / f"{name}lock"):
+        for home in place.glob(f"{name}*/"):
+            if is_abandoned(home):
+                remove(EmbeddedPostgres(home))
+        home = Path(tempfile.mkdtemp(prefix=name, dir=place))
+        home.chmod(0o755)  # the account that serves root goes through it
+        # Started before another session can look: from now on the home is in use.
+        return EmbeddedPostgres(home, durable=False).start()
+
+
+def is_abandoned(home: Path) -> bool:
+    try:
+        with open(home / "postgres.users") as users:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True
+
+
+def remove(server: EmbeddedPostgres) -> None:
+    server.stop()
+    # Root's cluster may lie outside of the home.
+    shutil.rmtree(server.cluster, ignore_errors=True)
+    shutil.rmtree(server.home)
