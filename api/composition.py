@@ -14,9 +14,12 @@ from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.timekeeper import Timekeeper
 from domain.policy.rulebook import Rulebook
+from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import Datastore, refuse_unsafe_switches
+from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.policy_files import load_policy
+from infrastructure.settings import Settings
 
 Clock = Callable[[], datetime]
 
@@ -28,8 +31,9 @@ def utc_now() -> datetime:
 class Desks:
     """Everything that works on one log."""
 
-    def __init__(self, recorder: PostgresLogRecorder, clock: Clock) -> None:
-        self.recorder = recorder
+    def __init__(self, datastore: Datastore, clock: Clock) -> None:
+        self.datastore = datastore
+        self.recorder = recorder = PostgresLogRecorder(datastore)
         self.clock = clock
         self.log = EventLog(recorder)
         orders, cases = streams.orders(self.log), streams.cases(self.log)
@@ -52,8 +56,17 @@ class Desks:
 def desks(dsn: str, clock: Clock = utc_now) -> Iterator[Desks]:
     """The desks over a migrated database. Raises UnsafeSwitch."""
     refuse_unsafe_switches()
-    recorder = PostgresLogRecorder(Datastore(dsn))
+    working = Desks(Datastore(dsn), clock)
     try:
-        yield Desks(recorder, clock)
+        yield working
     finally:
-        recorder.close()
+        working.recorder.close()
+
+
+@contextmanager
+def migrated_desks(settings: Settings) -> Iterator[Desks]:
+    """The desks over the database that the settings name, for commands that end."""
+    with open_database(settings) as dsn:
+        migrate(dsn)
+        with desks(dsn) as working:
+            yield working

@@ -91,7 +91,7 @@ class Intake:
         self,
         arrivals: Sequence[Arrival],
         actor: Actor,
-        command: Callable[[Sequence[Receipt]], CommandRow] | None = None,
+        command: Callable[[Sequence[Receipt]], CommandRow | None] | None = None,
     ) -> Taken:
         """Take a batch, whole: what it leads to is stored together or not at all.
 

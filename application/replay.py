@@ -8,27 +8,26 @@ from itertools import islice
 
 from application.intake import Arrival, Intake
 from application.timekeeper import Timekeeper
-from domain.orders.signals import Signal
 from domain.people import Actor
 
 AT_ONCE = 500
 
 
 def replay(
-    signals: Iterable[Signal],
+    arrivals: Iterable[Arrival],
     intake: Intake,
     timekeeper: Timekeeper,
     actor: Actor,
     ends_at: datetime | None = None,
 ) -> Iterator[tuple[int, datetime]]:
-    """Take signals that are sorted by event time as if each arrived when it happened.
+    """Take arrivals, sorted by their time, as if each came at that time.
 
-    What falls due is decided as of the moment when it is due, up to `ends_at` (the last signal's
+    What falls due is decided as of the moment when it is due, up to `ends_at` (the last arrival's
     time, if not given). Yields how many signals were taken, and the virtual time, batch by batch.
     """
-    stream = iter(signals)
+    stream = iter(arrivals)
     taken, now = 0, ends_at
-    while batch := [Arrival(signal, signal.event_time) for signal in islice(stream, AT_ONCE)]:
+    while batch := list(islice(stream, AT_ONCE)):
         # Orders do not touch each other, so what falls due within the batch is decided with the
         # order's next signal, or with the next batch: as of its own moment either way.
         tick_until(batch[0].received_at, timekeeper)

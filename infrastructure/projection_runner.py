@@ -72,26 +72,35 @@ class ProjectionRunner:
         self._closing = True
         self._wake.set()
 
-    def catch_up(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Bring every report to the head of the log, then return. For commands that end."""
+    def catch_up(
+        self, progress: Callable[[int, int], None] | None = None, *, wait: bool = True
+    ) -> None:
+        """Bring every report to the head of the log, then return. For commands that end.
+
+        Without `wait`, returns at once if somebody else is at it.
+        """
         with connect(self._dsn) as connection:
-            self._own(connection)
+            if not self._own(connection, wait=wait):
+                return
             while self.step(connection):
                 if progress is not None:
                     targets = self._targets or []
                     progress(min((t.position for t in targets), default=0), _head(connection))
 
-    def _own(self, connection: psycopg.Connection[Any]) -> None:
+    def _own(self, connection: psycopg.Connection[Any], *, wait: bool = True) -> bool:
         """Wait until nobody else runs this database's reports; the lock ends with the connection."""
         while not self._closing:
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_OWNER_LOCK,)).fetchone()
             if row is not None and row[0]:
                 break
+            if not wait:
+                return False
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
         # Rows and position stand or fall together, so a lost tail is only folded again.
         connection.execute("SET synchronous_commit = off")
         self._targets = None
+        return True
 
     def step(self, connection: psycopg.Connection[Any]) -> bool:
         """Fold one batch for the reports that are furthest behind; False if all are at the head."""

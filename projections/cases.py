@@ -39,6 +39,8 @@ class CaseRow(Struct, frozen=True):
     skill: str | None = None
     priority: int = 0
     owner_team: str | None = None
+    owner: str | None = None
+    """The person who holds it, else the team of its queue; None once it is resolved."""
     person: str | None = None
     owned_since: datetime | None = None
     signals_joined: int = 0
@@ -66,20 +68,23 @@ def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
                 skill=routed.skill,
                 priority=routed.priority,
                 owner_team=routed.owner_team,
+                owner=routed.owner_team,
                 owned_since=at,
             )
         case SignalJoined(clearing=clearing):
             joined = now.signals_joined + 1
             return replace(now, signals_joined=joined, cleared=clearing is not None)
         case Claimed(person=person):
-            return replace(now, state="claimed", person=person, owned_since=at)
+            return replace(now, state="claimed", person=person, owner=person, owned_since=at)
         case CaseReleased():
-            return replace(now, state="open", person=None, owned_since=at)
+            team = now.owner_team
+            return replace(now, state="open", person=None, owner=team, owned_since=at)
         case Resolved(resolution=resolution):
             return replace(
                 now,
                 state="resolved",
                 person=None,
+                owner=None,
                 resolved_at=at,
                 reason=resolution.reason,
                 root_cause=resolution.root_cause,
@@ -128,5 +133,6 @@ CASES = Projection(
         "(priority DESC, opened_at, case_id)",
         "(order_id)",
         "(queue, state, priority DESC, opened_at, case_id)",
+        "(owner, priority DESC, opened_at, case_id)",
     ),
 )

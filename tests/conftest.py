@@ -48,7 +48,6 @@ class Databases:
     def new(self, template: str = "template1") -> Iterator[str]:
         name = next(self._names)
         self._server.execute(
-            # Three times as quick as WAL_LOG for a server without fsync.
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template)
             )

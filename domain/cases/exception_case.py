@@ -48,10 +48,17 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     occurrence: int = 0
     automation: Automation = Automation.REVIEW
     deadline: datetime | None = None
+    detected_at: datetime | None = None
+    opened_at: datetime | None = None
+    recurrence_of: UUID | None = None
     state: State = State.OPEN
     routed: Routed | None = None
     person: str | None = None
+    owned_since: datetime | None = None
+    signals_joined: int = 0
+    reopened: int = 0
     resolved_at: datetime | None = None
+    resolution: Resolution | None = None
     cleared: bool = False
     readings: tuple[tuple[str, Value | None], ...] = ()
     """What the policy read when it last found the problem."""
@@ -105,31 +112,43 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
                     occurrence=event.occurrence,
                     automation=automation,
                     deadline=event.deadline,
+                    detected_at=event.detected_at,
+                    opened_at=recorded_at,
+                    recurrence_of=event.recurrence_of,
                     readings=decision.readings,
                 )
             case Enriched():
                 return now
             case Routed():
-                return structs.replace(now, routed=event)
+                return structs.replace(now, routed=event, owned_since=recorded_at)
             case SignalJoined(clearing=clearing, decision=decision):
                 return structs.replace(
                     now,
+                    signals_joined=self.signals_joined + 1,
                     cleared=clearing is not None,
                     readings=_readings(decision, self.readings),
                 )
             case Claimed(person=person):
-                return structs.replace(now, state=State.CLAIMED, person=person)
-            case CaseReleased():
-                return structs.replace(now, state=State.OPEN, person=None)
-            case Resolved():
                 return structs.replace(
-                    now, state=State.RESOLVED, person=None, resolved_at=recorded_at
+                    now, state=State.CLAIMED, person=person, owned_since=recorded_at
+                )
+            case CaseReleased():
+                return structs.replace(now, state=State.OPEN, person=None, owned_since=recorded_at)
+            case Resolved(resolution=resolution):
+                return structs.replace(
+                    now,
+                    state=State.RESOLVED,
+                    person=None,
+                    resolved_at=recorded_at,
+                    resolution=resolution,
                 )
             case Reopened(decision=decision):
                 return structs.replace(
                     now,
                     state=State.OPEN,
+                    reopened=self.reopened + 1,
                     resolved_at=None,
+                    resolution=None,
                     cleared=False,
                     rule=decision.rule if decision else self.rule,
                     deadline=event.deadline or self.deadline,

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
@@ -24,6 +23,7 @@ from infrastructure import postgres_account
 from infrastructure.embedded_postgres import EmbeddedPostgres, PostgresNotStarted
 
 ROOT = Path(__file__).parents[2]
+LIBRARIES = Path(psycopg.__file__).parents[1]
 USE = """
 import sys
 from pathlib import Path
@@ -96,7 +96,7 @@ def run_as(
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}"}
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{LIBRARIES}"}
 
 
 def begin_use(home: Path, users: list[subprocess.Popen[str]]) -> subprocess.Popen[str]:
@@ -415,7 +415,7 @@ def test_root_copies_binaries_that_the_account_cannot_reach(
     closed = place / "closed"
     closed.mkdir(mode=0o700)
     for name in ("embedded_postgres", "embedded_postgres.libs"):
-        (closed / name).symlink_to(Path(sysconfig.get_path("platlib")) / name)
+        (closed / name).symlink_to(LIBRARIES / name)
     monkeypatch.syspath_prepend(closed)
 
     server = EmbeddedPostgres(home, durable=False).start()

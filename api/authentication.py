@@ -1,0 +1,85 @@
+"""Who is asking: a bearer token, looked up by its digest. The actor comes from it alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio.to_thread
+from litestar.connection import ASGIConnection
+from litestar.middleware.authentication import (
+    AbstractAuthenticationMiddleware,
+    AuthenticationResult,
+)
+from msgspec import Struct
+
+from api.errors import NotAuthenticated
+from application.people_desk import TOKEN_PREFIX, token_digest
+from domain.people import Actor
+from infrastructure.reports import Reports
+
+KEEP_SECONDS = 5.0
+MOST_KEPT = 10_000
+
+
+class Who(Struct, frozen=True):
+    """The person behind a request, and the key that the request came with."""
+
+    actor: Actor
+    person: str
+    roles: tuple[str, ...]
+
+
+class Tokens:
+    """Tokens by digest; what was found is remembered for a few seconds."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+        self._kept: dict[str, tuple[float, Who, datetime | None]] = {}
+        self._lock = threading.Lock()
+
+    def remembered(self, digest: str) -> Who | None:
+        kept = self._kept.get(digest)
+        if kept is None or kept[0] < time.monotonic() or _expired(kept[2]):
+            return None
+        return kept[1]
+
+    def look_up(self, digest: str) -> Who | None:
+        row = self._reports.person_of_token(digest)
+        if row is None:
+            return None
+        until = row.tokens[digest]
+        expires_at = datetime.fromisoformat(until) if until else None
+        if _expired(expires_at):
+            return None
+        who = Who(Actor(f"key:{digest[:12]}", row.name), row.name, tuple(row.roles))
+        with self._lock:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[digest] = (time.monotonic() + KEEP_SECONDS, who, expires_at)
+        return who
+
+
+def _expired(expires_at: datetime | None) -> bool:
+    return expires_at is not None and expires_at <= datetime.now(UTC)
+
+
+class Authentication(AbstractAuthenticationMiddleware):
+    """Every route asks who it is, but those that opt out with `public=True`."""
+
+    async def authenticate_request(
+        self, connection: ASGIConnection[Any, Any, Any, Any]
+    ) -> AuthenticationResult:
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.startswith(TOKEN_PREFIX):
+            raise NotAuthenticated("no bearer token of ours came with the request")
+        tokens: Tokens = connection.app.state.tokens
+        digest = token_digest(token.strip())
+        who = tokens.remembered(digest)
+        if who is None:
+            who = await anyio.to_thread.run_sync(tokens.look_up, digest)
+        if who is None:
+            raise NotAuthenticated("the token is not known, or has expired")
+        return AuthenticationResult(user=who, auth=digest)

@@ -1,0 +1,63 @@
+"""The command line: every word after `casetrail`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from api.commands import COMMANDS
+from application.log_recorder import CommandRepeated
+from domain.errors import CasetrailError, Invalid
+from infrastructure.databases import DatabaseUnusable
+from infrastructure.embedded_postgres import PostgresNotStarted
+from infrastructure.event_store.datastore import UnsafeSwitch
+from infrastructure.event_store.migrations import SchemaChanged
+from infrastructure.settings import settings
+
+EXPECTED = (
+    CasetrailError,
+    CommandRepeated,
+    DatabaseUnusable,
+    PostgresNotStarted,
+    SchemaChanged,
+    UnsafeSwitch,
+)
+"""What can go wrong without being a fault of this program: told in words, never as a traceback."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the embedded PostgreSQL keeps its data [CASETRAIL_HOME, else ~/.casetrail].",
+)
+@click.pass_context
+def casetrail(context: click.Context, home: Path | None) -> None:
+    """Cases for orders that break, with a decision trail that can be proven.
+
+    DATABASE_URL names a PostgreSQL 15 or newer to use instead of the embedded one.
+    """
+    context.obj = settings(os.environ, home)
+
+
+for command in COMMANDS:
+    casetrail.add_command(command)
+
+
+def main() -> None:
+    try:
+        casetrail(prog_name="casetrail")
+    except EXPECTED as error:
+        console = Console(stderr=True, highlight=False, markup=False)
+        kind = (type(error).__doc__ or "").partition("\n")[0]
+        if isinstance(error, Invalid):
+            console.print(f"{kind}")
+            for fault in error.faults:
+                console.print(f"  {fault.pointer or '/'}: {fault.detail}")
+        else:
+            console.print(f"{kind} {error}")
+        sys.exit(2)

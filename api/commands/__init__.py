@@ -1,0 +1,28 @@
+"""Commands. A new one: one file here, one line below."""
+
+import click
+
+from api.commands.case import case
+from api.commands.demo import demo, demo_stream
+from api.commands.migrate import migrate
+from api.commands.people import people
+from api.commands.policy import policy
+from api.commands.projections import projections
+from api.commands.replay import replay
+from api.commands.serve import serve
+from api.commands.signals import signals
+from api.commands.worker import worker
+
+COMMANDS: tuple[click.Command, ...] = (
+    demo,
+    demo_stream,
+    serve,
+    worker,
+    migrate,
+    replay,
+    signals,
+    case,
+    people,
+    policy,
+    projections,
+)

@@ -1,0 +1,197 @@
+"""casetrail demo: a living service to look at."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import click
+import httpx2
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import track
+
+from api.commands.serve import DEFAULT_PORT, HOST
+from api.composition import Desks, desks, utc_now
+from api.serving import PortTaken, kept_alive, listen, serve_http
+from application.intake import Arrival
+from application.replay import AT_ONCE, replay
+from domain.people import Actor, Role
+from infrastructure.databases import open_database
+from infrastructure.event_store.migrations import migrate
+from infrastructure.settings import Settings
+from infrastructure.sources.demonstration import DemonstrationStream
+
+PEOPLE: tuple[tuple[str, Role], ...] = (
+    ("ana", Role.EXCEPTION_SPECIALIST),
+    ("bo", Role.HANDLER),
+    ("carla", Role.TEAM_LEAD),
+    ("dev", Role.AUDITOR),
+    ("shop", Role.INTEGRATOR),
+)
+SEED = 20261
+SECONDS_BETWEEN_ORDERS = 1.0
+EVERY_NTH_IN_TROUBLE = 3
+_STREAM = "demo-stream"
+
+
+class Running(Struct, frozen=True):
+    """What a demonstration that runs has written down for the next one that is started."""
+
+    url: str
+    tokens: dict[str, str]
+
+
+@click.command()
+@HOST
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"[{DEFAULT_PORT}, or any free one if that is taken]",
+)
+@click.pass_obj
+def demo(settings: Settings, host: str, port: int | None) -> None:
+    """A living service: demonstration people, and an order stream that keeps running."""
+    console = Console(highlight=False, soft_wrap=True)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    note = settings.home / "demo.json"
+    if (running := _running(note)) is not None:
+        console.print("The demonstration is running already.")
+        _tell(console, running)
+        return
+    try:
+        listener = _listener(host, port)
+    except PortTaken as error:
+        raise click.ClickException(f"{error.__doc__} {error}") from None
+    with listener, open_database(settings) as dsn:
+        migrate(dsn)
+        with desks(dsn) as working:
+            working.decide_by()
+            tokens = _people(working)
+            if working.log.head() < AT_ONCE:
+                _live_through_two_weeks(working)
+        host, port = listener.getsockname()[:2]
+        running = Running(f"http://{host}:{port}", tokens)
+        _write_privately(note, msgspec.json.encode(running))
+        os.environ |= {"CASETRAIL_URL": running.url, "CASETRAIL_TOKEN": tokens["shop"]}
+        try:
+            with kept_alive(["worker", "--until-eof"], dsn), kept_alive([_STREAM], dsn):
+                _tell(console, running)
+                serve_http(dsn, listener)
+        finally:
+            note.unlink(missing_ok=True)
+
+
+def _running(note: Path) -> Running | None:
+    """The demonstration that wrote the note, if it still answers."""
+    with contextlib.suppress(OSError, msgspec.MsgspecError, httpx2.HTTPError):
+        running = msgspec.json.decode(note.read_bytes(), type=Running)
+        headers = {"Authorization": f"Bearer {running.tokens['ana']}"}
+        answer = httpx2.get(f"{running.url}/v1/queues", headers=headers, timeout=5)
+        if answer.status_code == 200:
+            return running
+    return None
+
+
+def _listener(host: str, port: int | None) -> socket.socket:
+    if port is not None:
+        return listen(host, port)
+    try:
+        return listen(host, DEFAULT_PORT)
+    except PortTaken:
+        return listen(host, 0)
+
+
+def _people(working: Desks) -> dict[str, str]:
+    tokens = {}
+    for name, role in PEOPLE:
+        if not working.people.known(name):
+            working.people.add(name, [role], working.clock())
+        tokens[name] = working.people.issue_token(name, working.clock())
+    return tokens
+
+
+def _live_through_two_weeks(working: Desks) -> None:
+    """Give the queues a past: two weeks of orders, lived through in virtual time."""
+    now = working.clock()
+    past = DemonstrationStream(SEED, now).history()
+    arrivals = [Arrival(signal, at) for at, signal in past]
+    batches = replay(arrivals, working.intake, working.timekeeper, Actor("key:demonstration"), now)
+    total = -(-len(arrivals) // AT_ONCE)
+    for _ in track(batches, "Two weeks of orders …", total=total, transient=True):
+        pass
+
+
+def _write_privately(file: Path, content: bytes) -> None:
+    """It holds tokens: nobody else may read it, not even for a moment."""
+    file.unlink(missing_ok=True)
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)
+
+
+def _tell(console: Console, running: Running) -> None:
+    me = running.tokens["ana"]
+    console.print(
+        f"""
+casetrail is running. Orders arrive every second; every third one is in trouble.
+
+  Console          {running.url}/#{me}
+  API              {running.url}/docs
+  Health           {running.url}/readyz
+
+You are ana, an exception specialist. Try:
+
+  export TOKEN={me}
+  curl -s -H "Authorization: Bearer $TOKEN" {running.url}/v1/queues
+  curl -s -H "Authorization: Bearer $TOKEN" -X POST {running.url}/v1/queues/payment_hold_review/claim-next
+  curl -s -H "Authorization: Bearer $TOKEN" "{running.url}/v1/cases?owner=ana"
+  curl -s -H "Authorization: Bearer $TOKEN" {running.url}/v1/cases/CASE_ID/trail
+
+Tokens of the others: {", ".join(f"{name} {token}" for name, token in running.tokens.items() if name != "ana")}
+
+Stop with Ctrl-C; `python3 run.py demo` goes on where it stopped.
+""",
+        markup=False,
+    )
+
+
+@click.command(name=_STREAM, hidden=True)
+def demo_stream() -> None:
+    """Send the demonstration's signals to CASETRAIL_URL until told to stop."""
+    stream = DemonstrationStream(SEED, utc_now())
+    headers = {"Authorization": f"Bearer {os.environ['CASETRAIL_TOKEN']}"}
+    with httpx2.Client(base_url=os.environ["CASETRAIL_URL"], headers=headers, timeout=10) as client:
+        for batch in _batches(stream):
+            _send(client, batch)
+
+
+def _batches(stream: DemonstrationStream) -> Iterator[bytes]:
+    """What is told each second, for as long as the parent lives."""
+    number = 0
+    while os.getppid() != 1:
+        signals = stream.present(utc_now(), trouble=number % EVERY_NTH_IN_TROUBLE == 0)
+        number += 1
+        if signals:
+            yield msgspec.json.encode(signals)
+        time.sleep(timedelta(seconds=SECONDS_BETWEEN_ORDERS).total_seconds())
+
+
+def _send(client: httpx2.Client, body: bytes) -> None:
+    """Until it is taken: signals have ids, so sending them again is safe."""
+    while True:
+        with contextlib.suppress(httpx2.HTTPError):
+            answer = client.post(
+                "/v1/signals", content=body, headers={"Content-Type": "application/json"}
+            )
+            if answer.status_code < 500:
+                if answer.status_code >= 400:
+                    print(answer.text, file=sys.stderr)
+                return
+        time.sleep(1)

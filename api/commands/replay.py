@@ -1,0 +1,185 @@
+"""casetrail replay olist"""
+
+from __future__ import annotations
+
+import csv
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+
+import click
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from api.composition import Desks, desks
+from application.intake import Arrival
+from application.replay import replay as live_through
+from domain.people import Actor
+from infrastructure.databases import open_database, scratch_database
+from infrastructure.event_store.migrations import migrate
+from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.reports import Reports
+from infrastructure.settings import Settings
+from infrastructure.sources.olist import OlistTables
+from projections import PROJECTIONS
+
+COLUMNS = ("order_id", "kind", "detected_at", "queue", "bucket", "severity")
+MOST_REFUSALS_SHOWN = 20
+PAGE = 5_000
+
+
+class Outcome(Struct, frozen=True):
+    orders: int
+    signals: int
+    standard_flow: int
+    cases: dict[str, int]
+    seconds: float
+    signals_per_second: float
+    peak_rss_mib: float
+    refused: int
+
+
+@click.group()
+def replay() -> None:
+    """Live through recorded data in virtual time, with the real intake, timekeeper and log."""
+
+
+@replay.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--cases", type=click.Path(dir_okay=False, path_type=Path), help="Write every case to this CSV."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.option("--keep", is_flag=True, help="Keep the database it ran in, and tell its name.")
+@click.pass_obj
+def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, keep: bool) -> None:
+    """Olist's tables as the signals of their several systems.
+
+    Runs in a database of its own, so that a replay never mixes with your orders.
+    """
+    if cases is not None and not cases.absolute().parent.is_dir():
+        raise click.BadParameter(
+            f"there is no folder {cases.absolute().parent}", param_hint="--cases"
+        )
+    started = time.monotonic()
+    errors = Console(stderr=True, highlight=False)
+    with (
+        open_database(settings) as dsn,
+        scratch_database(dsn, "replay", keep=keep) as scratch,
+        OlistTables(folder) as tables,
+        Progress(
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=errors,
+            disable=not sys.stderr.isatty(),
+        ) as progress,
+    ):
+        migrate(scratch)
+        _load(tables, progress)
+        with desks(scratch) as working:
+            working.decide_by()
+            _run(tables, working, scratch, progress)
+            outcome = _outcome(tables, Reports(working.datastore), time.monotonic() - started)
+            if cases is not None:
+                _write_cases(working, cases)
+        name = scratch
+    _tell(outcome, tables, errors, as_json)
+    if keep:
+        errors.print(f"kept: {name}", markup=False)
+
+
+def _load(tables: OlistTables, progress: Progress) -> None:
+    task = progress.add_task("reading the tables", total=None)
+    tables.load(
+        lambda table, rows: progress.update(task, description=f"reading {table}", completed=rows)
+    )
+    progress.update(task, completed=tables.signals, total=tables.signals)
+
+
+def _run(tables: OlistTables, working: Desks, dsn: str, progress: Progress) -> None:
+    """The stream, with the reports folded beside it; returns when both are at the end."""
+    runner = ProjectionRunner(dsn, PROJECTIONS)
+    reports = threading.Thread(target=runner.run, name="reports", daemon=True)
+    reports.start()
+    working.recorder.announcer.subscribe(runner.wake)
+    arrivals = (Arrival(signal, signal.event_time) for signal in tables.in_time_order())
+    task = progress.add_task("replaying", total=tables.signals)
+    actor = Actor("key:replay")
+    try:
+        for taken, at in live_through(
+            arrivals, working.intake, working.timekeeper, actor, tables.ends_at
+        ):
+            progress.update(task, completed=taken, description=f"replaying {at:%Y-%m-%d}")
+    finally:
+        runner.close()
+        reports.join()
+    task = progress.add_task("reports", total=None)
+    ProjectionRunner(dsn, PROJECTIONS).catch_up(
+        lambda position, head: progress.update(task, completed=position, total=head)
+    )
+
+
+def _outcome(tables: OlistTables, reports: Reports, seconds: float) -> Outcome:
+    orders, standard_flow = reports.standard_flow()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kibibytes on Linux, bytes on macOS.
+    mebibytes = peak / 1024 if sys.platform != "darwin" else peak / (1 << 20)
+    return Outcome(
+        orders=orders,
+        signals=tables.signals,
+        standard_flow=standard_flow,
+        cases=reports.cases_by_kind(),
+        seconds=round(seconds, 2),
+        signals_per_second=round(tables.signals / seconds, 1),
+        peak_rss_mib=round(mebibytes, 1),
+        refused=tables.refused,
+    )
+
+
+def _write_cases(working: Desks, file: Path) -> None:
+    with file.open("w", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(COLUMNS)
+        for row in _all_cases(Reports(working.datastore)):
+            writer.writerow(row)
+
+
+def _all_cases(reports: Reports) -> Iterator[tuple[object, ...]]:
+    after: list[object] | None = None
+    while rows := reports.cases({}, after, PAGE):
+        for row in rows:
+            at = row.detected_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            yield row.order_id, row.kind, at, row.queue, row.bucket, row.severity
+        after = [rows[-1].priority, rows[-1].opened_at, rows[-1].case_id]
+
+
+def _tell(outcome: Outcome, tables: OlistTables, errors: Console, as_json: bool) -> None:
+    for refusal in tables.refusals[:MOST_REFUSALS_SHOWN]:
+        errors.print(f"left out: {refusal}", markup=False)
+    if tables.refused > MOST_REFUSALS_SHOWN:
+        errors.print(f"left out: {tables.refused - MOST_REFUSALS_SHOWN} more rows")
+    if as_json:
+        click.echo(msgspec.json.encode(outcome))
+        return
+    table = Table(title=f"{outcome.orders} orders, {outcome.signals} signals")
+    table.add_column("kind")
+    table.add_column("cases", justify="right")
+    for kind, count in outcome.cases.items():
+        table.add_row(kind, str(count))
+    table.add_section()
+    table.add_row("standard flow (needed nobody)", str(outcome.standard_flow))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{outcome.seconds} s, {outcome.signals_per_second:.0f} signals/s, "
+        f"at most {outcome.peak_rss_mib:.0f} MiB"
+    )

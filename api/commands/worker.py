@@ -1,0 +1,76 @@
+"""casetrail worker"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+
+import click
+import psycopg
+from eventsourcing.persistence import PersistenceError
+from psycopg_pool import PoolTimeout
+
+from api.composition import Desks, desks
+from infrastructure.databases import open_database
+from infrastructure.event_store.migrations import migrate
+from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.settings import Settings
+from projections import PROJECTIONS
+
+IDLE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+_logger = logging.getLogger("casetrail.worker")
+
+
+@click.command()
+@click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input ends.")
+@click.pass_obj
+def worker(settings: Settings, until_eof: bool) -> None:
+    """Keep time and reports. Run as many as you like, on as many machines."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if until_eof:
+        # A parent that is killed cannot say so, but its end of the pipe closes.
+        threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
+    with open_database(settings) as dsn:
+        migrate(dsn)
+        work(dsn, stop)
+
+
+def work(dsn: str, stop: threading.Event) -> None:
+    """Tick what is due and keep the reports up, until told to stop."""
+    runner = ProjectionRunner(dsn, PROJECTIONS)
+    reports = threading.Thread(target=runner.run, name="reports", daemon=True)
+    reports.start()
+    try:
+        with desks(dsn) as working:
+            working.decide_by()
+            keep_time(working, stop)
+    finally:
+        runner.close()
+        reports.join()
+
+
+def keep_time(working: Desks, stop: threading.Event) -> None:
+    """Tick due streams until told to stop; a lost database is waited out."""
+    pause = IDLE_SECONDS
+    while not stop.is_set():
+        try:
+            ticked = working.timekeeper.tick_due(working.clock())
+            pause = IDLE_SECONDS
+            if ticked == 0:
+                stop.wait(IDLE_SECONDS)
+        except (psycopg.Error, PersistenceError, PoolTimeout) as error:
+            _logger.warning("the database did not answer: %s", error)
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _stop_at_eof(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()

@@ -1,0 +1,163 @@
+"""Errors as RFC 9457 problem documents: the one table from error to HTTP status."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from eventsourcing.persistence import PersistenceError
+from litestar import Request, Response
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from psycopg import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+
+from api import errors as e
+from application.intake import TooContended
+from domain import errors as d
+from domain.errors import CasetrailError
+from domain.faults import faults_of
+
+STATUS: Mapping[type[CasetrailError], int] = {
+    e.MalformedBody: 400,
+    e.MalformedParameter: 400,
+    e.NotAuthenticated: 401,
+    e.RouteNotFound: 404,
+    d.OrderNotFound: 404,
+    d.CaseNotFound: 404,
+    d.QueueNotFound: 404,
+    e.MethodNotAllowed: 405,
+    d.CaseNotOpen: 409,
+    d.CaseNotYours: 409,
+    d.CaseAlreadyResolved: 409,
+    d.CaseNotResolved: 409,
+    e.IdempotencyKeyInFlight: 409,
+    d.CaseChanged: 412,
+    e.TooLarge: 413,
+    d.Invalid: 422,
+    d.SignalIdReused: 422,
+    e.IdempotencyKeyReused: 422,
+    e.VersionRequired: 428,
+    e.Unexpected: 500,
+    e.ReportBehind: 503,
+    e.Unavailable: 503,
+    TooContended: 503,
+}
+"""Every error that a client may see. What is missing here is a fault of ours, and a 500."""
+
+_logger = logging.getLogger("casetrail")
+MEDIA_TYPE = "application/problem+json"
+
+
+def slug(kind: type[CasetrailError]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+def title(kind: type[CasetrailError]) -> str:
+    return (kind.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+BY_SLUG: Mapping[str, type[CasetrailError]] = {slug(kind): kind for kind in STATUS}
+
+
+def problem_of(error: CasetrailError) -> dict[str, Any]:
+    """The problem document of an error."""
+    kind = type(error)
+    document: dict[str, Any] = {
+        "type": f"/problems/{slug(kind)}",
+        "title": title(kind),
+        "status": STATUS[kind],
+        "detail": error.detail,
+    }
+    if isinstance(error, d.Invalid):
+        document["errors"] = [
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults
+        ]
+    return document | msgspec.to_builtins(error.facts)  # type: ignore[no-any-return]
+
+
+def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    document = problem_of(error)
+    extra = dict(headers or {})
+    if document["status"] == 401:
+        extra["WWW-Authenticate"] = "Bearer"
+    if document["status"] == 503 or isinstance(error, e.IdempotencyKeyInFlight):
+        extra["Retry-After"] = "1"
+    if isinstance(error, d.CaseChanged):
+        extra["ETag"] = f'"{error.facts["version"]}"'
+    return Response(
+        msgspec.json.encode(document),
+        status_code=document["status"],
+        media_type=MEDIA_TYPE,
+        headers=extra,
+    )
+
+
+def from_domain(_: Request[Any, Any, Any], error: CasetrailError) -> Response[bytes]:
+    if type(error) not in STATUS:
+        return from_anything(_, error)
+    return respond(error)
+
+
+def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refuses by itself, in our words."""
+    if isinstance(error, NotFoundException):
+        return respond(e.RouteNotFound(f"nothing at {request.url.path}"))
+    if isinstance(error, MethodNotAllowedException):
+        allowed = {"Allow": (error.headers or {}).get("Allow", "")}
+        return respond(e.MethodNotAllowed(f"{request.method} {request.url.path}"), allowed)
+    if error.status_code == 413:
+        return respond(e.TooLarge("the body is larger than it may be"))
+    if isinstance(error, ValidationException):
+        return respond(_invalid(request, error))
+    if isinstance(error, ClientException):
+        return respond(e.MalformedBody(error.detail))
+    return from_anything(request, error)
+
+
+def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> CasetrailError:
+    """All faults of the body at once; else those that the framework found in the parameters."""
+    field = request.route_handler.parsed_data_field
+    body = request.scope.get("_body")
+    if field is not None and isinstance(body, bytes):
+        try:
+            raw = msgspec.json.decode(body)
+        except msgspec.DecodeError as malformed:
+            return e.MalformedBody(str(malformed))
+        if found := faults_of(raw, field.annotation):
+            return d.Invalid(found, "the body")
+    extra = error.extra if isinstance(error.extra, list) else []
+    faults = [
+        {"parameter": str(one.get("key", "")), "detail": str(one.get("message", ""))}
+        for one in extra
+        if isinstance(one, dict)
+    ]
+    return e.MalformedParameter(error.detail, errors=faults)
+
+
+def from_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _logger.warning("the database did not answer %s: %s", request.url.path, error)
+    return respond(e.Unavailable("the database did not answer"))
+
+
+def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _logger.error("%s %s", request.method, request.url.path, exc_info=error)
+    return respond(e.Unexpected("see the service's log"))
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    CasetrailError: from_domain,
+    HTTPException: from_framework,
+    PersistenceError: from_database,
+    DatabaseError: from_database,
+    PoolTimeout: from_database,
+    Exception: from_anything,
+}

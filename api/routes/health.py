@@ -1,0 +1,55 @@
+"""Health that tells the truth: alive, and ready to do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from eventsourcing.persistence import PersistenceError
+from litestar import Response, get
+from litestar.di import NamedDependency
+from msgspec import Struct
+from psycopg_pool import PoolTimeout
+
+from api.service import Service
+from infrastructure.health import ReportHealth, TimerHealth
+
+
+class Alive(Struct, frozen=True):
+    status: str
+
+
+class Ready(Struct, frozen=True):
+    """`ready` only if signals can be taken; `degraded` if reports or timers are behind."""
+
+    status: str
+    policy: str | None = None
+    head: int | None = None
+    reports: Sequence[ReportHealth] = ()
+    timers: TimerHealth | None = None
+    problems: Sequence[str] = ()
+
+
+@get("/livez", summary="Is the process alive?", sync_to_thread=False, opt={"public": True})
+def livez() -> Alive:
+    return Alive("alive")
+
+
+@get("/readyz", summary="Can it do its work?", sync_to_thread=True, opt={"public": True})
+def readyz(service: NamedDependency[Service]) -> Response[Ready]:
+    """503 when the database cannot be written; 200 with `degraded` and the reasons when reports or
+    timers are behind."""
+    try:
+        found = service.health.look(service.desks.clock())
+    except (psycopg.Error, PersistenceError, PoolTimeout) as error:
+        return Response(Ready("unavailable", problems=[str(error)]), status_code=503)
+    status = "unavailable" if not found.writable else "degraded" if found.problems else "ready"
+    ready = Ready(
+        status,
+        service.desks.policy.current.version,
+        found.head,
+        found.reports,
+        found.timers,
+        found.problems,
+    )
+    return Response(ready, status_code=200 if found.writable else 503)

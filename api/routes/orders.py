@@ -1,0 +1,96 @@
+"""Orders: what is known of each, and everything that happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from msgspec import Struct
+
+from api.authentication import Who
+from api.reading import (
+    DEFAULT_LIMIT,
+    LAST_SIGNAL_TYPES,
+    Cursor,
+    Limit,
+    MinPosition,
+    Page,
+    Prefer,
+    decode_cursor,
+    filters,
+    page_of,
+    wait_for,
+)
+from api.service import Service
+from domain.cases.packet import PacketFact, packet_of
+from domain.errors import OrderNotFound
+from domain.orders.order import Order, order_stream
+from domain.orders.signals import Signal, in_time_order
+from domain.recorded import Recorded
+from projections.orders import OrderRow
+
+
+class OrderView(Struct, frozen=True):
+    """The order packet: facts with the signals they rest on, the signals, and the cases by kind."""
+
+    id: str
+    version: int
+    facts: Sequence[PacketFact]
+    signals: Sequence[Signal]
+    cases: Mapping[str, UUID]
+
+
+class Timeline(Struct, frozen=True):
+    order: str
+    lines: Sequence[Recorded]
+
+
+@get("/orders", summary="Orders, the latest heard of first", sync_to_thread=True)
+def list_orders(
+    request: Request[Who, str, Any],
+    service: NamedDependency[Service],
+    tier: Annotated[str | None, QueryParameter()] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
+) -> Response[Page[OrderRow]]:
+    wait_for(service.positions, "orders", min_position, prefer)
+    after = decode_cursor(cursor, filters(request), LAST_SIGNAL_TYPES)
+    where: dict[str, object] = {"tier": tier} if tier is not None else {}
+    rows = service.reports.orders(where, after, limit + 1)
+    return page_of(request, rows, limit, ("last_signal_at", "order_id"))
+
+
+@get("/orders/{order_id:str}", summary="The order packet", sync_to_thread=True)
+def get_order(order_id: FromPath[str], service: NamedDependency[Service]) -> OrderView:
+    order = _order(service, order_id)
+    return OrderView(
+        id=order.id,
+        version=order.version,
+        facts=packet_of(order),
+        signals=sorted(order.signals.values(), key=in_time_order),
+        cases={kind: ref.case for kind, ref in order.cases.items()},
+    )
+
+
+@get("/orders/{order_id:str}/timeline", summary="All that happened", sync_to_thread=True)
+def get_timeline(order_id: FromPath[str], service: NamedDependency[Service]) -> Timeline:
+    """Every line of the log about the order and its cases, in the order of their positions."""
+    order = _order(service, order_id)
+    streams = [order_stream(order_id), *(ref.case for ref in order.cases.values())]
+    trails = service.desks.log.trails(streams)
+    lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
+    return Timeline(order=order_id, lines=lines)
+
+
+def _order(service: Service, order_id: str) -> Order:
+    stream = order_stream(order_id)
+    order = service.desks.orders.current([stream]).get(stream)
+    if order is None:
+        raise OrderNotFound(f"no order {order_id}")
+    return order

@@ -1,0 +1,31 @@
+"""What each problem type means: the address in a problem's `type` answers with this."""
+
+from __future__ import annotations
+
+from litestar import get
+from litestar.params import FromPath
+from msgspec import Struct
+
+from api.errors import RouteNotFound
+from api.problems import BY_SLUG, STATUS, title
+
+
+class ProblemType(Struct, frozen=True):
+    type: str
+    title: str
+    status: int
+    explanation: str
+
+
+@get(
+    "/problems/{name:str}",
+    summary="What a problem means",
+    sync_to_thread=False,
+    opt={"public": True},
+)
+def explain_problem(name: FromPath[str]) -> ProblemType:
+    kind = BY_SLUG.get(name)
+    if kind is None:
+        known = ", ".join(sorted(BY_SLUG))
+        raise RouteNotFound(f"no problem type {name}; there are: {known}")
+    return ProblemType(f"/problems/{name}", title(kind), STATUS[kind], kind.explanation)

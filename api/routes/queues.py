@@ -1,0 +1,131 @@
+"""Queues: what waits where, and the right next case for me."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Struct
+
+from api.answers import Answer, ask_of
+from api.authentication import Who
+from api.reading import (
+    DEFAULT_LIMIT,
+    URGENCY_TYPES,
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    MinPosition,
+    Page,
+    Prefer,
+    decode_cursor,
+    filters,
+    page_of,
+    wait_for,
+)
+from api.routes.cases import CaseView, caller_of, case_answer
+from api.service import Service
+from domain.errors import QueueNotFound
+from infrastructure.reports import QueueCounts
+from projections.queue import QueueRow
+
+Asking = Request[Who, str, Any]
+CANDIDATES = 200
+
+
+class QueueView(Struct, frozen=True):
+    """A queue: how much waits to be claimed, how much is being worked on, and since when."""
+
+    queue: str
+    title: str
+    owner_team: str
+    open: int
+    claimed: int
+    oldest_queued_at: datetime | None
+    highest_priority: int | None
+
+
+class QueueList(Struct, frozen=True):
+    items: Sequence[QueueView]
+
+
+@get("/queues", summary="All queues", sync_to_thread=True)
+def list_queues(
+    service: NamedDependency[Service], min_position: MinPosition = None, prefer: Prefer = None
+) -> QueueList:
+    wait_for(service.positions, "queue", min_position, prefer)
+    counts = service.reports.queue_counts()
+    none = QueueCounts("", 0, 0, None, None)
+    queues = service.desks.policy.current.document.queues
+    return QueueList(
+        [
+            QueueView(
+                queue=name,
+                title=queue.title,
+                owner_team=queue.owner_team,
+                open=(found := counts.get(name, none)).open,
+                claimed=found.claimed,
+                oldest_queued_at=found.oldest_queued_at,
+                highest_priority=found.highest_priority,
+            )
+            for name, queue in queues.items()
+        ]
+    )
+
+
+@get("/queues/{queue:str}", summary="One queue, most urgent first", sync_to_thread=True)
+def get_queue(
+    request: Asking,
+    queue: FromPath[str],
+    service: NamedDependency[Service],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
+) -> Response[Page[QueueRow]]:
+    _must_exist(service, queue)
+    wait_for(service.positions, "queue", min_position, prefer)
+    after = decode_cursor(cursor, filters(request), URGENCY_TYPES)
+    rows = service.reports.queue({"queue": queue}, after, limit + 1)
+    return page_of(request, rows, limit, ("priority", "queued_at", "case_id"))
+
+
+@post(
+    "/queues/{queue:str}/claim-next",
+    status_code=200,
+    summary="Claim the next case",
+    sync_to_thread=True,
+)
+def claim_next(
+    request: Asking,
+    queue: FromPath[str],
+    service: NamedDependency[Service],
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
+    key: IdempotencyKey = None,
+) -> Response[CaseView]:
+    """The most urgent open case of the queue becomes yours; 204 if there is none."""
+    _must_exist(service, queue)
+    ask = ask_of(request, b"", key)
+
+    def work() -> Response[Any]:
+        wait_for(service.positions, "queue", min_position, prefer)
+        candidates = service.reports.next_open(queue, CANDIDATES)
+        done = service.desks.cases.claim_next(candidates, caller_of(service, ask))
+        if done is not None:
+            return case_answer(done.case).response(done.position)
+        nothing = Answer(204, "")
+        row = ask.row(nothing)
+        position = service.desks.log.append([], row).position if row else service.desks.log.head()
+        return nothing.response(position)
+
+    return service.answers.carry_out(ask, work)
+
+
+def _must_exist(service: Service, queue: str) -> None:
+    if queue not in service.desks.policy.current.document.queues:
+        raise QueueNotFound(f"no queue {queue}")

@@ -1,0 +1,34 @@
+"""What the routes work with: the desks, the reports, and what all requests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.answers import Answers
+from api.authentication import Tokens
+from api.composition import Clock, Desks, desks, utc_now
+from infrastructure.health import HealthDesk
+from infrastructure.projection_positions import Positions
+from infrastructure.reports import Reports
+
+
+class Service:
+    def __init__(self, working: Desks, reports: Reports, positions: Positions) -> None:
+        self.desks = working
+        self.reports = reports
+        self.positions = positions
+        self.answers = Answers(working.log)
+        self.tokens = Tokens(reports)
+        self.health = HealthDesk(working.datastore)
+
+
+@contextmanager
+def service(dsn: str, clock: Clock = utc_now) -> Iterator[Service]:
+    """The service over a migrated database."""
+    with desks(dsn, clock) as working:
+        positions = Positions(dsn)
+        try:
+            yield Service(working, Reports(working.datastore), positions)
+        finally:
+            positions.close()

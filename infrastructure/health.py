@@ -1,0 +1,95 @@
+"""What can be seen of the work's health in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from psycopg.rows import class_row, tuple_row
+
+from infrastructure.event_store.datastore import Datastore
+
+FAR_BEHIND_EVENTS = 10_000
+OVERDUE = timedelta(seconds=30)
+
+
+class ReportHealth(Struct, frozen=True):
+    name: str
+    position: int
+    behind: int
+    held_streams: int
+    """Streams whose events the report could not fold."""
+
+
+class TimerHealth(Struct, frozen=True):
+    due: int
+    """Streams that are due and not yet ticked."""
+    oldest_due_at: datetime | None
+
+
+class Health(Struct, frozen=True):
+    writable: bool
+    head: int
+    reports: Sequence[ReportHealth]
+    timers: TimerHealth
+    problems: Sequence[str]
+
+
+class HealthDesk:
+    def __init__(self, datastore: Datastore) -> None:
+        self._datastore = datastore
+
+    def look(self, now: datetime) -> Health:
+        """Raises the library's and psycopg's errors if the database cannot be reached."""
+        with self._datastore.get_connection() as connection:
+            row = (
+                connection.cursor(row_factory=tuple_row)
+                .execute(
+                    "SELECT position, pg_is_in_recovery() "
+                    "OR current_setting('default_transaction_read_only')::bool FROM log_head"
+                )
+                .fetchone()
+            )
+            assert row is not None
+            head, read_only = row
+            reports = (
+                connection.cursor(row_factory=class_row(ReportHealth))
+                .execute(
+                    "SELECT name, position, greatest(%s - position, 0) AS behind, "
+                    "(SELECT count(*) FROM projections_held held WHERE held.name = p.name "
+                    " AND held.generation = p.generation) AS held_streams "
+                    "FROM projections p WHERE live ORDER BY name",
+                    (head,),
+                )
+                .fetchall()
+            )
+            timers = (
+                connection.cursor(row_factory=class_row(TimerHealth))
+                .execute(
+                    "SELECT count(*) AS due, min(due_at) AS oldest_due_at FROM timers "
+                    "WHERE due_at <= %s",
+                    (now,),
+                )
+                .fetchone()
+            )
+        assert timers is not None
+        problems = [
+            f"report {r.name} is {r.behind} events behind"
+            for r in reports
+            if r.behind > FAR_BEHIND_EVENTS
+        ]
+        problems += [
+            f"report {r.name} holds back {r.held_streams} streams"
+            for r in reports
+            if r.held_streams
+        ]
+        if timers.oldest_due_at is not None and now - timers.oldest_due_at > OVERDUE:
+            problems.append(
+                f"{timers.due} streams are due since {timers.oldest_due_at.isoformat()}"
+            )
+        if not reports:
+            problems.append("no report has been made: is a worker running?")
+        if read_only:
+            problems.append("the database is read-only")
+        return Health(not read_only, head, reports, timers, problems)

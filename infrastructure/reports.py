@@ -1,0 +1,139 @@
+"""Reading the reports: pages by keyset, so that a page costs the same however far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg.rows import class_row, tuple_row
+from psycopg.sql import SQL, Composable, Identifier
+
+from infrastructure.event_store.datastore import Datastore
+from projections.cases import CaseRow
+from projections.orders import OrderRow
+from projections.people import PersonRow
+from projections.queue import QueueRow
+
+R = TypeVar("R")
+
+# Columns of an order; True: descending.
+Ordering = Sequence[tuple[str, bool]]
+BY_URGENCY: Ordering = (("priority", True), ("opened_at", False), ("case_id", False))
+QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", False))
+BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
+
+
+class QueueCounts(Struct, frozen=True):
+    queue: str
+    open: int
+    claimed: int
+    oldest_queued_at: datetime | None
+    highest_priority: int | None
+
+
+class Reports:
+    def __init__(self, datastore: Datastore) -> None:
+        self._datastore = datastore
+
+    def cases(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[CaseRow]:
+        return self._page("cases", CaseRow, where, BY_URGENCY, after, limit)
+
+    def orders(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[OrderRow]:
+        return self._page("orders", OrderRow, where, BY_LAST_SIGNAL, after, limit)
+
+    def queue(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[QueueRow]:
+        return self._page("queue", QueueRow, where, QUEUE_ORDER, after, limit)
+
+    def next_open(self, queue: str, limit: int) -> list[UUID]:
+        """The most urgent cases of a queue that nobody holds."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT case_id FROM views.queue WHERE queue = %s AND person IS NULL "
+                "ORDER BY priority DESC, queued_at, case_id LIMIT %s",
+                (queue, limit),
+            )
+            return [case_id for (case_id,) in rows]
+
+    def queue_counts(self) -> dict[str, QueueCounts]:
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
+                "SELECT queue, count(*) FILTER (WHERE person IS NULL) AS open, "
+                "count(person) AS claimed, min(queued_at) AS oldest_queued_at, "
+                "max(priority) AS highest_priority FROM views.queue GROUP BY queue"
+            )
+            return {row.queue: row for row in rows}
+
+    def person_of_token(self, digest: str) -> PersonRow | None:
+        with self._datastore.get_connection() as connection:
+            return (
+                connection.cursor(row_factory=class_row(PersonRow))
+                .execute("SELECT * FROM views.people WHERE tokens ? %s", (digest,))
+                .fetchone()
+            )
+
+    def cases_by_kind(self) -> dict[str, int]:
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT kind, count(*) FROM views.cases GROUP BY kind ORDER BY kind"
+            )
+            return dict(rows.fetchall())
+
+    def standard_flow(self) -> tuple[int, int]:
+        """How many orders there are, and how many of them needed nobody."""
+        with self._datastore.get_connection() as connection:
+            row = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT count(*), count(*) FILTER (WHERE cases = 0) FROM views.orders"
+            )
+            orders, standard = row.fetchone() or (0, 0)
+            return orders, standard
+
+    def _page(
+        self,
+        view: str,
+        row: type[R],
+        where: Mapping[str, object],
+        ordering: Ordering,
+        after: Sequence[object] | None,
+        limit: int,
+    ) -> list[R]:
+        tests: list[Composable] = [SQL("{} = %s").format(Identifier(name)) for name in where]
+        values: list[Any] = [*where.values()]
+        if after is not None:
+            test, more = _beyond(ordering, after)
+            tests.append(test)
+            values += more
+        condition = SQL("WHERE ") + SQL(" AND ").join(tests) if tests else SQL("")
+        order = SQL(", ").join(
+            SQL("{} DESC" if down else "{}").format(Identifier(name)) for name, down in ordering
+        )
+        statement = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %s").format(
+            Identifier("views", view), condition, order
+        )
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(row))
+            return cursor.execute(statement, [*values, limit]).fetchall()
+
+
+def _beyond(ordering: Ordering, after: Sequence[object]) -> tuple[Composable, list[object]]:
+    """Rows that come later in the order than the row with these values."""
+    tests: list[Composable] = []
+    values: list[object] = []
+    for n, (name, down) in enumerate(ordering):
+        same = [SQL("{} = %s").format(Identifier(earlier)) for earlier, _ in ordering[:n]]
+        later = SQL("{} < %s" if down else "{} > %s").format(Identifier(name))
+        tests.append(SQL("({})").format(SQL(" AND ").join([*same, later])))
+        values += [*after[:n], after[n]]
+    # The first column's bound follows from the rest; said by itself, an index can begin there.
+    name, down = ordering[0]
+    bound = SQL("{} <= %s" if down else "{} >= %s").format(Identifier(name))
+    beyond = SQL("({} AND ({}))").format(bound, SQL(" OR ").join(tests))
+    return beyond, [after[0], *values]
