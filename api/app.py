@@ -5,11 +5,11 @@ from __future__ import annotations
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.middleware.base import DefineMiddleware
-from litestar.openapi.config import OpenAPIConfig
 
 from api.authentication import Authentication
 from api.problems import EXCEPTION_HANDLERS
 from api.routes import UNVERSIONED, VERSIONED
+from api.routes.pages import PAGES, STATIC
 from api.service import Service
 
 LARGEST_BODY_BYTES = 1 << 20
@@ -20,12 +20,14 @@ def create_app(service: Service) -> Litestar:
         route_handlers=[
             Router("/v1", route_handlers=VERSIONED),
             *UNVERSIONED,
+            *PAGES,
+            STATIC,
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False, use_cache=True)},
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[DefineMiddleware(Authentication, exclude_from_auth_key="public")],
         request_max_body_size=LARGEST_BODY_BYTES,
-        openapi_config=OpenAPIConfig(title="casetrail", version="1", path="/schema"),
+        openapi_config=None,  # `contract.py` writes the document; /openapi.json serves it
         debug=False,
     )
     app.state.tokens = service.tokens

@@ -15,11 +15,13 @@ from application.policy_desk import PolicyDesk
 from application.timekeeper import Timekeeper
 from domain.policy.rulebook import Rulebook
 from infrastructure.databases import open_database
-from infrastructure.event_store.datastore import Datastore, refuse_unsafe_switches
+from infrastructure.event_store.datastore import Datastore, connect, refuse_unsafe_switches
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.policy_files import load_policy
+from infrastructure.projection_generations import prepare
 from infrastructure.settings import Settings
+from projections import PROJECTIONS
 
 Clock = Callable[[], datetime]
 
@@ -63,10 +65,17 @@ def desks(dsn: str, clock: Clock = utc_now) -> Iterator[Desks]:
         working.recorder.close()
 
 
+def make_ready(dsn: str) -> None:
+    """Bring the schema up to date, and make the tables of new reports."""
+    migrate(dsn)
+    with connect(dsn) as connection:
+        prepare(connection, PROJECTIONS)
+
+
 @contextmanager
 def migrated_desks(settings: Settings) -> Iterator[Desks]:
     """The desks over the database that the settings name, for commands that end."""
     with open_database(settings) as dsn:
-        migrate(dsn)
+        make_ready(dsn)
         with desks(dsn) as working:
             yield working

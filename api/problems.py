@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from eventsourcing.persistence import PersistenceError
+import psycopg
+from eventsourcing.persistence import InterfaceError, OperationalError
 from litestar import Request, Response
 from litestar.exceptions import (
     ClientException,
@@ -17,8 +18,6 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
-from psycopg import Error as DatabaseError
-from psycopg_pool import PoolTimeout
 
 from api import errors as e
 from application.intake import TooContended
@@ -156,8 +155,9 @@ def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     CasetrailError: from_domain,
     HTTPException: from_framework,
-    PersistenceError: from_database,
-    DatabaseError: from_database,
-    PoolTimeout: from_database,
+    OperationalError: from_database,
+    InterfaceError: from_database,
+    psycopg.OperationalError: from_database,
+    psycopg.InterfaceError: from_database,
     Exception: from_anything,
 }

@@ -12,6 +12,8 @@ from domain.recorded import Recorded
 from infrastructure.projection_tables import Table, row_digest
 from projections.projection import AnyProjection
 
+_MAKING_TABLES = 0x0CA5E7A3
+
 
 class Target:
     """One generation of one report: where it stands, and which streams it holds back."""
@@ -65,6 +67,8 @@ def prepare(
     """
     targets = []
     with connection.transaction():
+        # Two processes that start at once must not both make the first tables.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
         for projection in projections:
             digest = row_digest(projection)
             rows = connection.execute(

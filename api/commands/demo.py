@@ -19,15 +19,16 @@ from rich.console import Console
 from rich.progress import track
 
 from api.commands.serve import DEFAULT_PORT, HOST
-from api.composition import Desks, desks, utc_now
+from api.composition import Desks, desks, make_ready, utc_now
 from api.serving import PortTaken, kept_alive, listen, serve_http
 from application.intake import Arrival
 from application.replay import AT_ONCE, replay
 from domain.people import Actor, Role
 from infrastructure.databases import open_database
-from infrastructure.event_store.migrations import migrate
+from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
 from infrastructure.sources.demonstration import DemonstrationStream
+from projections import PROJECTIONS
 
 PEOPLE: tuple[tuple[str, Role], ...] = (
     ("ana", Role.EXCEPTION_SPECIALIST),
@@ -71,12 +72,14 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
     except PortTaken as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     with listener, open_database(settings) as dsn:
-        migrate(dsn)
+        make_ready(dsn)
         with desks(dsn) as working:
             working.decide_by()
             tokens = _people(working)
             if working.log.head() < AT_ONCE:
                 _live_through_two_weeks(working)
+        # The tokens are found in a report: the first request must not come before it knows them.
+        ProjectionRunner(dsn, PROJECTIONS).catch_up()
         host, port = listener.getsockname()[:2]
         running = Running(f"http://{host}:{port}", tokens)
         _write_privately(note, msgspec.json.encode(running))

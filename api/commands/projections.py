@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from api.composition import make_ready
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
-from infrastructure.event_store.migrations import migrate
 from infrastructure.projection_generations import begin_rebuild
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
@@ -34,7 +34,7 @@ def show(settings: Settings) -> None:
     for column in ("report", "generation", "version", "position", "behind", "live", "held streams"):
         table.add_column(column)
     with open_database(settings) as dsn:
-        migrate(dsn)
+        make_ready(dsn)
         with connect(dsn) as connection:
             rows = connection.execute(
                 "SELECT p.name, generation, version, p.position, head.position - p.position, live, "
@@ -53,7 +53,7 @@ def show(settings: Settings) -> None:
 def rebuild(settings: Settings, name: str) -> None:
     """Fold a report anew from the first event, beside the live one, and switch when it is level."""
     with open_database(settings) as dsn:
-        migrate(dsn)
+        make_ready(dsn)
         with connect(dsn) as connection, Progress() as progress:
             generation = begin_rebuild(connection, BY_NAME[name])
             task = progress.add_task(f"{name}, generation {generation}", total=None)

@@ -18,12 +18,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api.composition import Desks, desks
+from api.composition import Desks, desks, make_ready
 from application.intake import Arrival
 from application.replay import replay as live_through
 from domain.people import Actor
 from infrastructure.databases import open_database, scratch_database
-from infrastructure.event_store.migrations import migrate
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.reports import Reports
 from infrastructure.settings import Settings
@@ -83,7 +82,7 @@ def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, k
             disable=not sys.stderr.isatty(),
         ) as progress,
     ):
-        migrate(scratch)
+        make_ready(scratch)
         _load(tables, progress)
         with desks(scratch) as working:
             working.decide_by()

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from api.composition import desks
+from api.composition import desks, make_ready
 from api.serving import PortTaken, kept_alive, listen, serve_http
 from infrastructure.databases import open_database
-from infrastructure.event_store.migrations import migrate
 from infrastructure.policy_files import load_policy
 from infrastructure.settings import Settings
 
@@ -56,7 +55,7 @@ def serve(
         raise click.ClickException(f"{error.__doc__} {error}") from None
     rulebook = load_policy(policy_file) if policy_file else None
     with listener, open_database(settings) as dsn:
-        migrate(dsn)
+        make_ready(dsn)
         with desks(dsn) as working:
             working.decide_by(rulebook)
         host, port = listener.getsockname()[:2]

@@ -13,9 +13,8 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api.composition import Desks, desks
+from api.composition import Desks, desks, make_ready
 from infrastructure.databases import open_database
-from infrastructure.event_store.migrations import migrate
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
@@ -38,7 +37,7 @@ def worker(settings: Settings, until_eof: bool) -> None:
         # A parent that is killed cannot say so, but its end of the pipe closes.
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
     with open_database(settings) as dsn:
-        migrate(dsn)
+        make_ready(dsn)
         work(dsn, stop)
 
 

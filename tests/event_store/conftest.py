@@ -1,0 +1,30 @@
+from collections.abc import Iterator
+
+import pytest
+
+from application.event_log import EventLog
+from application.log_recorder import LogRecorder
+from infrastructure.event_store.datastore import Datastore
+from infrastructure.event_store.in_memory import InMemoryLogRecorder
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+
+
+@pytest.fixture
+def postgres(dsn: str) -> Iterator[PostgresLogRecorder]:
+    recorder = PostgresLogRecorder(Datastore(dsn))
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture(params=["postgres", "in memory"])
+def recorder(request: pytest.FixtureRequest) -> LogRecorder:
+    """Each test that asks for it is run on both."""
+    if request.param == "in memory":
+        return InMemoryLogRecorder()
+    found: PostgresLogRecorder = request.getfixturevalue("postgres")
+    return found
+
+
+@pytest.fixture
+def log(recorder: LogRecorder) -> EventLog:
+    return EventLog(recorder)

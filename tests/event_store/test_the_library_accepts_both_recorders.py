@@ -1,0 +1,61 @@
+"""The cases that the event-sourcing library ships for whoever writes a recorder of their own.
+
+Its cases for aggregate recorders are not among them: they want no positions from `insert_events`,
+which the library's own application recorders give, too.
+"""
+
+import pytest
+from eventsourcing.persistence import EventStore
+from eventsourcing.tests import persistence as shipped
+
+from application.event_codec import EventCodec
+from application.log_recorder import LogRecorder
+from domain.people import PEOPLE
+from infrastructure.event_store.in_memory import InMemoryLogRecorder
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from tests.event_store.one_of_each import LINES
+
+
+class OnPostgres:
+    @pytest.fixture(autouse=True)
+    def _give_recorder(self, postgres: PostgresLogRecorder) -> None:
+        self.recorder = postgres
+
+    def create_recorder(self) -> PostgresLogRecorder:
+        return self.recorder
+
+
+class InMemory:
+    def create_recorder(self) -> InMemoryLogRecorder:
+        return InMemoryLogRecorder()
+
+
+class TestApplicationRecorderOnPostgres(
+    OnPostgres, shipped.ApplicationRecorderTestCase[PostgresLogRecorder]
+):
+    def test_insert_subscribe(self) -> None:
+        self.optional_test_insert_subscribe()
+
+
+class TestApplicationRecorderInMemory(
+    InMemory, shipped.ApplicationRecorderTestCase[InMemoryLogRecorder]
+):
+    def test_insert_subscribe(self) -> None:
+        self.optional_test_insert_subscribe()
+
+
+class TestNonInterleavingOnPostgres(OnPostgres, shipped.NonInterleavingNotificationIDsBaseCase):
+    pass
+
+
+class TestNonInterleavingInMemory(InMemory, shipped.NonInterleavingNotificationIDsBaseCase):
+    pass
+
+
+def test_the_librarys_event_store_reads_and_writes_our_lines(recorder: LogRecorder) -> None:
+    store = EventStore(EventCodec(), recorder)
+    tracked = store.put(LINES)
+    assert [line.notification.id for line in tracked] == [*range(1, len(LINES) + 1)]
+    for line in LINES:
+        assert line in list(store.get(line.stream))
+    assert list(store.get(PEOPLE)) == []
