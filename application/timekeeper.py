@@ -6,9 +6,12 @@ concurrency makes a second tick of the same moment impossible even when a lease 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from eventsourcing.persistence import InterfaceError, OperationalError
 
 from application.event_log import EventLog, Write
 from application.intake import with_next_due, writes_of
@@ -21,8 +24,11 @@ from domain.orders.order import Order
 from domain.people import TIMEKEEPER
 from domain.policy.rulebook import Rulebook
 
+STORE_FAULTS = (OperationalError, InterfaceError)
+"""Not the stream's fault: the store does not answer, and nothing can be ticked."""
 LEASE = timedelta(seconds=15)
 AT_ONCE = 200
+_logger = logging.getLogger("casetrail.timekeeper")
 
 
 class Timekeeper:
@@ -39,36 +45,45 @@ class Timekeeper:
         self._rulebook = rulebook
 
     def tick_due(self, now: datetime, *, punctual: bool = False, most: int = AT_ONCE) -> int:
-        """Tick up to `most` streams that are due at `now`; return how many there were.
+        """Tick up to `most` streams that are due at `now`; return how many were ticked.
 
         Each is decided as of `now`; with `punctual`, as of the moment at which it was due, as in
-        a virtual time in which nobody is ever late.
+        a virtual time in which nobody is ever late. A stream that cannot be ticked is logged and
+        left until its lease runs out: the others do not wait for it.
         """
         due = self._log.recorder.take_due(now, most, LEASE)
-        unknown = {d.kind for d in due} - {ORDER}
-        if unknown:
-            raise ValueError(f"no aggregate ticks streams of kind {', '.join(sorted(unknown))}")
         moments = {d.stream: d.due_at if punctual else now for d in due}
         try:
             self._tick(due, moments)
-        except VersionTaken:
-            # Somebody moved one of them on. Each by itself then: the rest must not wait for it.
-            for one in due:
-                self._tick_again(one, moments)
+        except STORE_FAULTS:
+            raise
+        except Exception:  # noqa: BLE001 - found out and told one by one
+            return sum(self._tick_alone(one, moments) for one in due)
         return len(due)
 
-    def _tick_again(self, due: DueStream, moments: dict[UUID, datetime]) -> None:
+    def _tick_alone(self, due: DueStream, moments: dict[UUID, datetime]) -> bool:
+        """Tick one stream by what the log says now; False if that cannot be done."""
         self._orders.forget([due.stream])
-        order = self._orders.at_hand([due.stream]).get(due.stream)
-        if order is not None:
-            self._cases.forget(ref.case for ref in order.cases.values())
         try:
+            order = self._orders.at_hand([due.stream]).get(due.stream)
+            if order is not None:
+                self._cases.forget(ref.case for ref in order.cases.values())
             self._tick([due], moments)
+        except STORE_FAULTS:
+            raise
         except VersionTaken:
-            # Whoever wrote to it has looked at the clock too; if not, its lease runs out.
+            # Whoever moved it on has looked at the clock too; if not, its lease runs out.
             self._orders.forget([due.stream])
+            return False
+        except Exception:
+            _logger.exception("stream %s (%s), due %s", due.stream, due.kind, due.due_at)
+            return False
+        return True
 
     def _tick(self, due: Sequence[DueStream], moments: dict[UUID, datetime]) -> None:
+        unknown = {d.kind for d in due} - {ORDER}
+        if unknown:
+            raise LookupError(f"nothing ticks streams of kind {', '.join(sorted(unknown))}")
         orders = self._orders.at_hand([d.stream for d in due])
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
         cases = self._cases.at_hand(refs) if refs else {}

@@ -21,6 +21,7 @@ from projections.projection import AnyProjection
 
 BATCH = 2_000
 POLL_SECONDS = 1.0
+FROZEN_SECONDS = 5
 LONGEST_PAUSE_SECONDS = 5.0
 _OWNER_LOCK = 0x0CA5E7A2
 
@@ -97,6 +98,8 @@ class ProjectionRunner:
                 return False
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
+        # An owner that freezes is cut off and loses the lock; one that works looks every second.
+        connection.execute(f"SET idle_session_timeout = '{FROZEN_SECONDS}s'".encode())
         # Rows and position stand or fall together, so a lost tail is only folded again.
         connection.execute("SET synchronous_commit = off")
         self._targets = None
