@@ -1,0 +1,57 @@
+"""A report, route, command or event that exists but is not listed would silently do nothing."""
+
+import inspect
+from importlib import import_module
+from pkgutil import iter_modules
+
+import click
+from litestar.handlers import HTTPRouteHandler
+
+import api.commands
+import api.routes
+import projections
+from api.routes.pages import PAGES
+from infrastructure import sources
+from projections.projection import Projection
+
+
+def modules_of(package):
+    return [import_module(f"{package.__name__}.{m.name}") for m in iter_modules(package.__path__)]
+
+
+def members(package, kind):
+    return {
+        id(value): f"{module.__name__}.{name}"
+        for module in modules_of(package)
+        for name, value in vars(module).items()
+        if isinstance(value, kind)
+    }
+
+
+def test_every_report_is_listed():
+    listed = {id(projection) for projection in projections.PROJECTIONS}
+    assert [
+        name for key, name in members(projections, Projection).items() if key not in listed
+    ] == []
+
+
+def test_every_route_is_served():
+    listed = {id(h) for h in (*api.routes.VERSIONED, *api.routes.UNVERSIONED, *PAGES)}
+    found = members(api.routes, HTTPRouteHandler)
+    assert found
+    assert [name for key, name in found.items() if key not in listed] == []
+
+
+def test_every_command_file_has_a_listed_command():
+    listed = {id(command) for command in api.commands.COMMANDS}
+    for module in modules_of(api.commands):
+        own = {id(v) for v in vars(module).values() if isinstance(v, click.Command)}
+        assert own & listed, f"{module.__name__} has no command in COMMANDS"
+
+
+def test_no_source_imports_another():
+    names = {m.name for m in iter_modules(sources.__path__)}
+    for module in modules_of(sources):
+        text = inspect.getsource(module)
+        others = names - {module.__name__.rpartition(".")[2]}
+        assert not [n for n in others if f"infrastructure.sources.{n}" in text], module.__name__

@@ -1,0 +1,65 @@
+"""Generated pages say what the code says, and what the README tells to type works."""
+
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from api.cli import casetrail
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def generator():
+    spec = spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["events.md", "problems.md", "facts.md"])
+def test_a_generated_page_is_fresh(name: str):
+    written = (ROOT / "docs" / name).read_text()
+    assert written == generator().pages()[name], "run .venv/bin/python docs/generate.py"
+
+
+def test_every_link_of_the_readme_and_docs_leads_somewhere():
+    for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def commands_of_the_readme() -> list[str]:
+    return re.findall(r"^\$ python3 run\.py ([^#\n]+?)\s*(?:#.*)?$", README, re.MULTILINE)
+
+
+def test_the_readme_has_the_two_commands():
+    assert commands_of_the_readme()[:2] == ["demo", "test"]
+
+
+@pytest.mark.parametrize(
+    "words", [w for w in commands_of_the_readme() if w not in ("demo", "test")]
+)
+def test_a_command_of_the_readme_exists(words: str):
+    """Each is known by its words; what it does is tested where it belongs."""
+    names = [
+        word for word in words.split() if word.islower() and "." not in word and "-" not in word
+    ]
+    command = []
+    for name in names[:2]:
+        done = run_help([*command, name])
+        if done.exit_code != 0:
+            break
+        command.append(name)
+    assert command, f"casetrail {words}"
+    for option in re.findall(r"--\w+", words):
+        assert option in run_help(command).output, f"{option} of casetrail {' '.join(command)}"
+
+
+def run_help(words: list[str]) -> Result:
+    return CliRunner().invoke(casetrail, [*words, "--help"], prog_name="casetrail")
