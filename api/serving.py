@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -18,12 +19,24 @@ from api.app import create_app
 from api.service import service
 
 RESTART_SECONDS = 1.0
+COLLECT_AFTER = (50_000, 20, 50)
 BACKLOG = 512
 _logger = logging.getLogger("casetrail.serve")
 
 
 class PortTaken(Exception):
     """The address is taken."""
+
+
+def collect_seldom() -> None:
+    """Look for cycles of garbage a hundred times less often than by default.
+
+    Nearly everything here is freed by counting; the default thresholds cost a third of the CPU of
+    taking signals, in walks over aggregates that are kept at hand.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -46,6 +59,7 @@ def serve_http(dsn: str, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM."""
     with service(dsn) as ours:
         ours.desks.decide_by()
+        collect_seldom()
         config = uvicorn.Config(
             create_app(ours), log_level="warning", access_log=False, lifespan="on", backlog=BACKLOG
         )

@@ -18,7 +18,7 @@ AmountText = Annotated[
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code, e.g. BRL.")]
 
 
-class Money(Struct, frozen=True, forbid_unknown_fields=True):
+class Money(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """An amount (decimal text) in a currency (ISO 4217).
 
     Raises ValueError for an unknown currency and for more decimals than the currency has.
@@ -42,7 +42,7 @@ class Money(Struct, frozen=True, forbid_unknown_fields=True):
         return Decimal(self.amount)
 
 
-class PositiveMoney(Money, frozen=True, forbid_unknown_fields=True):
+class PositiveMoney(Money, frozen=True, gc=False, forbid_unknown_fields=True):
     """Money that is not negative."""
 
     def __post_init__(self) -> None:

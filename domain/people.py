@@ -28,7 +28,7 @@ class Role(StrEnum):
     INTEGRATOR = "integrator"
 
 
-class Actor(Struct, frozen=True, omit_defaults=True):
+class Actor(Struct, frozen=True, gc=False, omit_defaults=True):
     """Who did it: the principal (`key:…`, `system:…`) and the person behind it, if any."""
 
     principal: str

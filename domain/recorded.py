@@ -17,7 +17,7 @@ from domain.policy.events import PolicyEvent
 Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent
 
 
-class Recorded(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One line of the log.
 
     `version` counts the stream's events from 1, `position` all events of the log from 1 in commit

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from api.composition import Desks, desks, make_ready
+from api.serving import collect_seldom
 from application.intake import Arrival
 from application.replay import replay as live_through
 from domain.people import Actor
@@ -86,6 +87,7 @@ def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, k
         _load(tables, progress)
         with desks(scratch) as working:
             working.decide_by()
+            collect_seldom()
             _run(tables, working, scratch, progress)
             outcome = _outcome(tables, Reports(working.datastore), time.monotonic() - started)
             if cases is not None:

@@ -14,6 +14,7 @@ from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
 from api.composition import Desks, desks, make_ready
+from api.serving import collect_seldom
 from infrastructure.databases import open_database
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
@@ -49,6 +50,7 @@ def work(dsn: str, stop: threading.Event) -> None:
     try:
         with desks(dsn) as working:
             working.decide_by()
+            collect_seldom()
             keep_time(working, stop)
     finally:
         runner.close()

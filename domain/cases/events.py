@@ -56,7 +56,7 @@ class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: Note = ""
 
 
-class Detected(Struct, frozen=True, kw_only=True, tag="case.detected"):
+class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected"):
     """A rule of the policy, or a deadline that passed, showed a problem of an order."""
 
     kind: str
@@ -72,14 +72,14 @@ class Detected(Struct, frozen=True, kw_only=True, tag="case.detected"):
     recurrence_of: UUID | None = None
 
 
-class Enriched(Struct, frozen=True, kw_only=True, tag="case.enriched"):
+class Enriched(Struct, frozen=True, kw_only=True, gc=False, tag="case.enriched"):
     """The order packet as it was known. `digest` is the SHA-256 of its canonical JSON."""
 
     packet: tuple[PacketFact, ...]
     digest: str
 
 
-class Routed(Struct, frozen=True, kw_only=True, tag="case.routed"):
+class Routed(Struct, frozen=True, kw_only=True, gc=False, tag="case.routed"):
     """The case was given to a queue, and its team became the owner."""
 
     kind: str
@@ -93,7 +93,7 @@ class Routed(Struct, frozen=True, kw_only=True, tag="case.routed"):
     decision: Decision
 
 
-class SignalJoined(Struct, frozen=True, kw_only=True, tag="case.signal_joined"):
+class SignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="case.signal_joined"):
     """A signal about the problem joined its open case; `clearing` says that the problem is gone."""
 
     signal: str
@@ -103,24 +103,24 @@ class SignalJoined(Struct, frozen=True, kw_only=True, tag="case.signal_joined"):
     decision: Decision | None = None
 
 
-class Claimed(Struct, frozen=True, kw_only=True, tag="case.claimed"):
+class Claimed(Struct, frozen=True, kw_only=True, gc=False, tag="case.claimed"):
     person: str
 
 
-class CaseReleased(Struct, frozen=True, kw_only=True, tag="case.released"):
+class CaseReleased(Struct, frozen=True, kw_only=True, gc=False, tag="case.released"):
     """The person gave the case back to its queue."""
 
     note: Note = ""
 
 
-class Resolved(Struct, frozen=True, kw_only=True, tag="case.resolved"):
+class Resolved(Struct, frozen=True, kw_only=True, gc=False, tag="case.resolved"):
     """The case ended. `clearing` is the decision of policy where no person resolved it."""
 
     resolution: Resolution
     clearing: Decision | None = None
 
 
-class Reopened(Struct, frozen=True, kw_only=True, tag="case.reopened"):
+class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened"):
     """The case is worked on again, which counts as rework; `decision` where the problem returned."""
 
     note: Note = ""

@@ -15,7 +15,7 @@ from domain.policy.document import Value
 from domain.policy.rulebook import ORDER_FACTS
 
 
-class PacketFact(Struct, frozen=True):
+class PacketFact(Struct, frozen=True, gc=False):
     """One fact: its value, the signals that it rests on (`source/id`), and the latest of their
     event times."""
 

@@ -10,13 +10,13 @@ from domain.orders.signals import Signal
 from domain.policy.decision import Decision
 
 
-class SignalRecorded(Struct, frozen=True, kw_only=True, tag="order.signal_recorded"):
+class SignalRecorded(Struct, frozen=True, kw_only=True, gc=False, tag="order.signal_recorded"):
     """A source said something of the order."""
 
     signal: Signal
 
 
-class ProblemDetected(Struct, frozen=True, kw_only=True, tag="order.problem_detected"):
+class ProblemDetected(Struct, frozen=True, kw_only=True, gc=False, tag="order.problem_detected"):
     """Policy found a problem; `case` is the case that it opened, joined or reopened."""
 
     kind: str
@@ -27,7 +27,7 @@ class ProblemDetected(Struct, frozen=True, kw_only=True, tag="order.problem_dete
     """Of the expectation that was missed; None where a signal showed the problem."""
 
 
-class ExpectationMet(Struct, frozen=True, kw_only=True, tag="order.expectation_met"):
+class ExpectationMet(Struct, frozen=True, kw_only=True, gc=False, tag="order.expectation_met"):
     """An expectation fell due, was looked at, and held."""
 
     deadline: datetime

@@ -50,7 +50,7 @@ def _from(*feeds: type[Struct]) -> Meta:
     return Meta(extra={"moves": "", "feeds": feeds})
 
 
-class OrderFlags(Struct, frozen=True):
+class OrderFlags(Struct, frozen=True, gc=False):
     placed: Annotated[
         bool, _moves(LASTING, "The storefront has told of the order.", (OrderPlaced,))
     ]
@@ -61,12 +61,12 @@ class OrderFlags(Struct, frozen=True):
     handed_over: Annotated[bool, _moves(LASTING, "Handed to the carrier.", (HandedOver,))]
 
 
-class CustomerFacts(Struct, frozen=True):
+class CustomerFacts(Struct, frozen=True, gc=False):
     id: Annotated[str | None, _from(OrderPlaced)]
     tier: Annotated[str | None, _from(OrderPlaced)]
 
 
-class PromiseFacts(Struct, frozen=True):
+class PromiseFacts(Struct, frozen=True, gc=False):
     delivery_date: Annotated[date | None, _from(OrderPlaced)]
     delivery_day_ends: Annotated[datetime | None, _from(OrderPlaced)]
     """The first moment after the promised day, in the customer's time zone."""
@@ -74,7 +74,7 @@ class PromiseFacts(Struct, frozen=True):
     """The latest shipping limit of the lines."""
 
 
-class Milestones(Struct, frozen=True):
+class Milestones(Struct, frozen=True, gc=False):
     """When each thing first happened, by event time."""
 
     placed_at: Annotated[datetime | None, _moves(ONCE_KNOWN, "", (OrderPlaced,))]
@@ -99,7 +99,7 @@ class Milestones(Struct, frozen=True):
     ]
 
 
-class ChargeFacts(Struct, frozen=True):
+class ChargeFacts(Struct, frozen=True, gc=False):
     total: Annotated[Decimal | None, _from(OrderPlaced)]
     """Price and freight of all lines; None while not all lines are known."""
     currency: Annotated[str | None, _from(OrderPlaced)]
@@ -108,7 +108,7 @@ class ChargeFacts(Struct, frozen=True):
 _PAYMENT_FEEDS = (OrderPlaced, PaymentCaptured)
 
 
-class PaymentFacts(Struct, frozen=True):
+class PaymentFacts(Struct, frozen=True, gc=False):
     """Amounts are in the currency of the charge."""
 
     captured: Annotated[
@@ -141,13 +141,13 @@ class PaymentFacts(Struct, frozen=True):
     """|captured − charge| as it stands now; None while the charge is not known."""
 
 
-class RefundFacts(Struct, frozen=True):
+class RefundFacts(Struct, frozen=True, gc=False):
     issued: Annotated[Decimal, _moves(GROWING, "The sum of the refunds.", (RefundIssued,))]
     outstanding: Annotated[Decimal, _from(PaymentCaptured, RefundIssued, OrderPlaced)]
     """Captured and not refunded."""
 
 
-class OrderFacts(Struct, frozen=True):
+class OrderFacts(Struct, frozen=True, gc=False):
     """Everything that a rule may read of an order; a path is `group.field`."""
 
     order: OrderFlags

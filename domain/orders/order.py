@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import assert_never
+from functools import lru_cache
+from typing import TypeAlias, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct, structs
@@ -18,12 +19,16 @@ from domain.policy.rulebook import Deadline, Rulebook, Watch
 ORDERS = uuid5(NAMESPACE_URL, "casetrail:orders")
 
 
+Watches: TypeAlias = Sequence[tuple[Watch, Deadline]]
+
+
+@lru_cache(maxsize=10_000)
 def order_stream(order_id: str) -> UUID:
     """The stream of an order follows from the shop's id of it."""
     return uuid5(ORDERS, order_id)
 
 
-class CaseRef(Struct, frozen=True):
+class CaseRef(Struct, frozen=True, gc=False):
     """The newest case of one kind of problem; `occurrence` counts them from 1."""
 
     case: UUID
@@ -38,6 +43,7 @@ class Order(Struct, frozen=True, kw_only=True):
     concluded: Mapping[str, datetime] = {}
     """Rule of an expectation -> the deadline that was looked at last."""
     known_facts: OrderFacts | None = None
+    known_watches: tuple[Rulebook, Watches] | None = None
 
     @property
     def facts(self) -> OrderFacts:
@@ -59,36 +65,39 @@ class Order(Struct, frozen=True, kw_only=True):
             raise SignalIdReused(f"{signal.key} of order {self.id} was taken with other content")
         return None
 
-    def overdue(self, rulebook: Rulebook, now: datetime) -> list[tuple[Watch, Deadline]]:
+    def overdue(self, rulebook: Rulebook, now: datetime) -> Watches:
         """The expectations to decide on at `now`, by deadline."""
         found = [(w, d) for w, d in self._open_watches(rulebook) if d.missed_from <= now]
-        return sorted(found, key=lambda pair: (pair[1].at, pair[0].rule))
+        return sorted(found, key=lambda pair: (pair[1].at, pair[0].rule)) if found else ()
 
     def next_due(self, rulebook: Rulebook) -> datetime | None:
         """When this order needs a look with no signal to ask for it."""
         return min((d.missed_from for _, d in self._open_watches(rulebook)), default=None)
 
-    def _open_watches(self, rulebook: Rulebook) -> Iterable[tuple[Watch, Deadline]]:
-        facts = self.facts
-        for watch in rulebook.watches:
-            deadline = watch.deadline(facts)
-            if (
-                deadline is not None
+    def _open_watches(self, rulebook: Rulebook) -> Watches:
+        """What is still expected of this order; worked out once per state and rulebook."""
+        if self.known_watches is None or self.known_watches[0] is not rulebook:
+            facts = self.facts
+            found = [
+                (watch, deadline)
+                for watch in rulebook.watches
+                if (deadline := watch.deadline(facts)) is not None
                 and self.concluded.get(watch.rule) != deadline.at
                 and not watch.settled(facts, deadline)
-            ):
-                yield watch, deadline
+            ]
+            structs.force_setattr(self, "known_watches", (rulebook, found))
+        assert self.known_watches is not None
+        return self.known_watches[1]
 
     def after(self, event: OrderEvent) -> Order:
-        version = self.version + 1
+        now = structs.replace(self, version=self.version + 1, known_watches=None)
         match event:
             case SignalRecorded(signal=signal):
                 signals = {**self.signals, signal.key: signal}
-                return structs.replace(self, version=version, signals=signals, known_facts=None)
+                return structs.replace(now, signals=signals, known_facts=None)
             case ProblemDetected(kind=kind, case=case, occurrence=occurrence):
                 return structs.replace(
-                    self,
-                    version=version,
+                    now,
                     cases={**self.cases, kind: CaseRef(case, occurrence)},
                     concluded={**self.concluded, event.rule: event.deadline}
                     if event.deadline
@@ -96,6 +105,6 @@ class Order(Struct, frozen=True, kw_only=True):
                 )
             case ExpectationMet(decision=decision, deadline=deadline):
                 concluded = {**self.concluded, decision.rule: deadline}
-                return structs.replace(self, version=version, concluded=concluded)
+                return structs.replace(now, concluded=concluded)
             case _:
                 assert_never(event)

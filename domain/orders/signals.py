@@ -47,7 +47,9 @@ def time_zone(name: str) -> ZoneInfo:
         raise ValueError(f"{name!r} is not a time zone of the IANA database") from None
 
 
-class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+class SignalBody(
+    Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, tag_field="type"
+):
     """What every signal carries."""
 
     source: SourceName
@@ -70,12 +72,12 @@ class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         return str(self.__struct_config__.tag)
 
 
-class Customer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Customer(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     id: Annotated[str, Meta(min_length=1, max_length=120)]
     tier: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}$")] = "standard"
 
 
-class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One line of an order; `price` is of one piece, `freight` of the whole line."""
 
     sku: Annotated[str, Meta(min_length=1, max_length=120)]
@@ -91,7 +93,7 @@ class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             structs.force_setattr(self, "ship_by", self.ship_by.astimezone(UTC))
 
 
-class Promise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Promise(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """What the customer was promised: delivery by the end of a day, in the customer's zone."""
 
     delivery_date: date

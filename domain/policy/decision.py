@@ -10,7 +10,7 @@ from msgspec import Struct
 from domain.policy.document import Value
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """One test: the fact, what it was compared with, what was read, and how it came out."""
 
     fact: str
@@ -19,7 +19,7 @@ class Verdict(Struct, frozen=True):
     passed: bool
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     policy: str
     """Version of the policy document."""
     rule: str

@@ -65,7 +65,7 @@ ORDER_FACTS: Mapping[str, Fact] = facts_in(OrderFacts)
 ROUTING_FACTS: Mapping[str, Fact] = facts_in(RoutingFacts)
 
 
-class Deadline(Struct, frozen=True):
+class Deadline(Struct, frozen=True, gc=False):
     """When an expectation falls due. `missed_from` is the first moment at which it is missed."""
 
     at: datetime
