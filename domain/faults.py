@@ -86,7 +86,7 @@ def _plain(kind: Any) -> Any:
     """The type behind an alias or a constraint that wraps structure (not one that narrows text)."""
     if get_origin(kind) is typing.Annotated:
         inner = get_args(kind)[0]
-        if _item_type(inner) is not None or _structs_in(inner):
+        if _structs_in(inner) or _item_type(inner) is not None or _value_type(inner) is not None:
             return inner
     return kind
 

@@ -5,6 +5,7 @@ from uuid import UUID
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.composition import migrated_desks
@@ -48,32 +49,36 @@ def trail(settings: Settings, case_id: UUID, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(lines))
         return
-    table = Table(title=f"case {case_id} of order {lines[0].order}")
-    for column in ("position", "recorded at", "who", "event", "facts", "because"):
-        table.add_column(column, overflow="fold")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"case {case_id} of order {lines[0].order}")
     for line in lines:
-        table.add_row(
-            str(line.position),
-            f"{line.recorded_at:%Y-%m-%d %H:%M:%S}",
-            line.actor.person or line.actor.principal,
-            line.type,
-            facts_of(line),
-            line.cause or "",
-        )
-    Console().print(table)
+        _tell(console, line)
 
 
-def facts_of(line: Recorded) -> str:
-    """The event's facts in a few words; decisions as the verdicts that they rest on."""
-    told = []
+def _tell(console: Console, line: Recorded) -> None:
+    """One line of the trail: what, by whom, because of what; then its facts, decisions last."""
+    who = line.actor.person or line.actor.principal
+    at = f"{line.recorded_at:%Y-%m-%d %H:%M:%S}Z"
+    console.print(f"\n[bold]{line.type}[/bold]  by {escape(who)}, {at}, position {line.position}")
+    if line.cause:
+        console.print(f"  because of {line.cause}", markup=False)
     for name, value in msgspec.to_builtins(line.event).items():
-        if name in ("type", "packet") or value in (None, "", [], ()):
+        if name == "type" or value in (None, "", [], ()):
             continue
-        if isinstance(value, dict) and "verdicts" in value:
-            tests = "; ".join(
-                f"{v['fact']} {v['test']} (read {v['read']}): {'yes' if v['passed'] else 'no'}"
-                for v in value["verdicts"]
-            )
-            value = f"policy {value['policy']}, rule {value['rule']}: {tests or 'always'}"
-        told.append(f"{name}: {value}")
-    return "\n".join(told)
+        if name == "packet":
+            console.print(f"  packet: {len(value)} facts")
+        elif isinstance(value, dict) and "verdicts" in value:
+            console.print(f"  {name}: policy {value['policy']}, rule {value['rule']}", markup=False)
+            for v in value["verdicts"]:
+                read = "nothing" if v["read"] is None else v["read"]
+                mark = "✓" if v["passed"] else "–"
+                console.print(f"    {mark} {v['fact']} {v['test']}: read {read}", markup=False)
+        elif isinstance(value, dict):
+            told = ", ".join(f"{key} {_plain(one)}" for key, one in value.items() if one)
+            console.print(f"  {name}: {told}", markup=False)
+        else:
+            console.print(f"  {name}: {_plain(value)}", markup=False)
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
