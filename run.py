@@ -88,6 +88,8 @@ def main(words: list[str]) -> int:
         case ["test", *rest]:
             os.chdir(ROOT)
             arguments = ["-m", "pytest", *rest]
+        case ["bench", *rest]:
+            arguments = [str(ROOT / "tests" / "benchmarks"), *rest]
         case _:
             arguments = ["-m", "api", *(words or ["--help"])]
     os.execv(PYTHON, [str(PYTHON), *arguments])

@@ -54,7 +54,7 @@ IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
-        pattern="^[!-~]{1,200}$",
+        pattern=r"^[!-~]{1,200}(?!\n)$",
         description="Your own key for this request: a retry with it gets the first answer.",
     ),
 ]

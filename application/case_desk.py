@@ -13,8 +13,8 @@ from application.log_recorder import CommandRow, VersionTaken
 from application.repository import Repository
 from application.streams import CASE
 from domain.cases.events import CaseEvent, Detected, Resolution
-from domain.cases.exception_case import ExceptionCase
-from domain.errors import CaseChanged, CaseNotFound, CaseNotOpen
+from domain.cases.exception_case import ExceptionCase, State
+from domain.errors import CaseChanged, CaseNotFound, CaseNotOpen, TrailHasGap
 from domain.people import Actor
 from domain.recorded import Recorded
 
@@ -60,6 +60,9 @@ class CaseDesk:
         """
         for case_id in candidates:
             case = self._cases.at_hand([case_id]).get(case_id)
+            if case is None or case.state is not State.OPEN:
+                # The view says that it is open; what is at hand may be older.
+                case = self._cases.current([case_id]).get(case_id)
             if case is None:
                 continue
             try:
@@ -89,7 +92,10 @@ class CaseDesk:
         by: Caller,
         decide: Callable[[ExceptionCase], Sequence[CaseEvent]],
     ) -> Done:
-        case = self._cases.at_hand([case_id]).get(case_id)
+        try:
+            case = self._cases.at_hand([case_id]).get(case_id)
+        except TrailHasGap:
+            case = None  # not a case's stream, or a broken one: reading it anew says which
         if case is None or case.version != expected:
             case = self.case(case_id)
             if case.version != expected:

@@ -9,13 +9,23 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 
 from application.event_codec import from_state, to_stored
-from application.log_recorder import Append, CommandRow, CommandTaken, LogRecorder, Timer
+from application.log_recorder import (
+    Append,
+    CommandRow,
+    CommandTaken,
+    Guard,
+    LogRecorder,
+    Timer,
+)
 from domain.people import Actor
 from domain.recorded import Event, Recorded
 
 
 class Write(Struct, frozen=True, kw_only=True):
-    """Events for one stream, on top of the version that they were decided on."""
+    """Events for one stream, on top of the version that they were decided on.
+
+    Without events, the stream must still be at that version for the append to be stored.
+    """
 
     stream: UUID
     kind: str
@@ -51,7 +61,9 @@ class EventLog:
             for write in writes
             if write.next_due is not UNSET
         ]
-        first = self.recorder.append(Append([to_stored(line) for line in lines], timers, command))
+        guards = [Guard(write.stream, write.expected) for write in writes if not write.events]
+        stored = [to_stored(line) for line in lines]
+        first = self.recorder.append(Append(stored, timers, guards, command))
         return Appended(first + len(lines) - 1 if lines else first, lines)
 
     def trail(self, stream: UUID) -> list[Recorded]:

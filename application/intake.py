@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from application.event_log import EventLog, Write
 from application.log_recorder import CommandRow, VersionTaken
@@ -171,6 +171,7 @@ def _answer(
     actor: Actor,
 ) -> Answer:
     order = before
+    due_before = timer_of(before, rulebook)
     own = {ref.case: cases[ref.case] for ref in before.cases.values()}
     writes: list[Write] = []
     changed: list[UUID] = []
@@ -190,7 +191,7 @@ def _answer(
         writes += writes_of(response, order, own, cause, received_at, actor)
         changed += response.case_events
         order, own = response.order, response.cases
-    return Answer(stream, order, own, changed, with_next_due(writes, before, order, rulebook))
+    return Answer(stream, order, own, changed, with_next_due(writes, due_before, order, rulebook))
 
 
 def _touched(response: Response) -> tuple[Touched, ...]:
@@ -213,8 +214,10 @@ def writes_of(
     if response.order_events:
         order = response.order.id
         streams.append((order_stream(order), ORDER, order_before.version, response.order_events))
-    for case_id, events in response.case_events.items():
+    for case_id in {**response.case_events, **cases_before} if streams else {}:
         case = cases_before.get(case_id)
+        # A case that was looked at and left alone must not have changed meanwhile.
+        events = response.case_events.get(case_id, ())
         streams.append((case_id, CASE, case.version if case else 0, events))
     return [
         Write(
@@ -230,12 +233,17 @@ def writes_of(
     ]
 
 
+def timer_of(order: Order, rulebook: Rulebook) -> datetime | UnsetType | None:
+    """The timer that is known to be set for the order; UNSET if it may be another policy's."""
+    return order.next_due(rulebook) if order.is_watched_by(rulebook) else UNSET
+
+
 def with_next_due(
-    writes: list[Write], before: Order, after: Order, rulebook: Rulebook
+    writes: list[Write], before: datetime | UnsetType | None, after: Order, rulebook: Rulebook
 ) -> list[Write]:
-    """The writes, with the order's timer set where it has changed."""
+    """The writes, with the order's timer set where it may have changed."""
     due = after.next_due(rulebook)
-    if not writes or (before.version and due == before.next_due(rulebook)):
+    if not writes or due == before:
         return writes
     return [structs.replace(writes[0], next_due=due), *writes[1:]]
 

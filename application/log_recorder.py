@@ -25,6 +25,13 @@ class Timer(Struct, frozen=True):
     due_at: datetime | None
 
 
+class Guard(Struct, frozen=True):
+    """A stream that was decided upon and is not written to: it must still be at this version."""
+
+    stream: UUID
+    version: int
+
+
 class CommandRow(Struct, frozen=True):
     """A command and its answer, kept with its events so that a retry gets the first answer."""
 
@@ -48,6 +55,7 @@ class Append(Struct, frozen=True):
 
     events: Sequence[StoredEvent]
     timers: Sequence[Timer] = ()
+    guards: Sequence[Guard] = ()
     command: CommandRow | None = None
 
 

@@ -10,8 +10,17 @@ from datetime import datetime
 from application.event_log import EventLog, Write
 from application.repository import Repository
 from application.streams import PERSON
-from domain.errors import PersonExists, PersonNotFound
-from domain.people import OPERATOR, Person, PersonAdded, Role, TokenIssued, person_stream
+from domain.errors import Invalid, PersonExists, PersonNotFound
+from domain.faults import faults_of
+from domain.people import (
+    OPERATOR,
+    Person,
+    PersonAdded,
+    PersonName,
+    Role,
+    TokenIssued,
+    person_stream,
+)
 from domain.recorded import Event
 
 TOKEN_PREFIX = "ct_"
@@ -31,7 +40,9 @@ class PeopleDesk:
         return bool(self._people.current([person_stream(name)]))
 
     def add(self, name: str, roles: Sequence[Role], now: datetime) -> None:
-        """Raises PersonExists."""
+        """Raises Invalid for what cannot be a name, PersonExists."""
+        if faults := faults_of(name, PersonName):
+            raise Invalid(faults, "the name")
         if self.known(name):
             raise PersonExists(f"{name} is there already")
         self._append(name, 0, PersonAdded(name=name, roles=tuple(roles)), now)

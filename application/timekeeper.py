@@ -14,7 +14,7 @@ from uuid import UUID
 from eventsourcing.persistence import InterfaceError, OperationalError
 
 from application.event_log import EventLog, Write
-from application.intake import with_next_due, writes_of
+from application.intake import timer_of, with_next_due, writes_of
 from application.log_recorder import DueStream, VersionTaken
 from application.repository import Repository
 from application.streams import ORDER
@@ -92,13 +92,14 @@ class Timekeeper:
         responses: list[tuple[UUID, Response]] = []
         for one in due:
             order = orders[one.stream]
+            due_before = timer_of(order, rulebook)
             own = {ref.case: cases[ref.case] for ref in order.cases.values()}
             response = Response(order, own, rulebook, moments[one.stream])
             response.tick()
             cause = f"due:{one.due_at.isoformat()}"
             told = writes_of(response, order, own, cause, moments[one.stream], TIMEKEEPER)
             # With nothing to tell, the timer is still set anew: it must not come up again.
-            told = with_next_due(told, order, response.order, rulebook) or [
+            told = with_next_due(told, due_before, response.order, rulebook) or [
                 _only_timer(one.stream, order, response.order.next_due(rulebook), moments)
             ]
             writes += told

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Struct, ValidationError
+from msgspec import Meta, Struct, ValidationError
 
 from domain.errors import Fault
 
@@ -21,7 +22,10 @@ _AT = re.compile(r" - at `\$?(?P<path>.*)`$")
 
 def faults_of(raw: object, kind: Any, pointer: str = "") -> list[Fault]:
     """Every fault of plain data `raw` (as from JSON or YAML) against the msgspec type `kind`."""
+    check = _check_of(kind)
     kind = _plain(kind)
+    if check is not None:
+        return _fault_of_whole(raw, kind, pointer) or _fault_of_check(raw, kind, check, pointer)
     struct = _struct_for(raw, kind)
     if struct is not None and isinstance(raw, dict):
         return _faults_of_fields(raw, struct, pointer) or _fault_of_whole(raw, kind, pointer)
@@ -41,6 +45,29 @@ def faults_of(raw: object, kind: Any, pointer: str = "") -> list[Fault]:
 def escape(token: str) -> str:
     """A reference token of a JSON Pointer (RFC 6901)."""
     return token.replace("~", "~0").replace("/", "~1")
+
+
+def _check_of(kind: Any) -> Callable[[Any], object] | None:
+    """A check that goes beyond what a type can say: `Meta(extra={"check": …})`. It raises
+    ValueError, and the struct that has the field calls it too."""
+    for member in _members(kind):
+        if get_origin(member) is typing.Annotated:
+            for meta in get_args(member)[1:]:
+                if isinstance(meta, Meta) and meta.extra and "check" in meta.extra:
+                    return typing.cast("Callable[[Any], object]", meta.extra["check"])
+    return None
+
+
+def _fault_of_check(
+    raw: object, kind: Any, check: Callable[[Any], object], pointer: str
+) -> list[Fault]:
+    value = msgspec.convert(raw, kind)
+    try:
+        if value is not None:
+            check(value)
+    except ValueError as error:
+        return [Fault(pointer, str(error))]
+    return []
 
 
 def _fault_of_whole(raw: object, kind: Any, pointer: str) -> list[Fault]:

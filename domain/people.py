@@ -11,9 +11,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Meta, Struct, structs
 
+from domain.texts import END
+
 PEOPLE = uuid5(NAMESPACE_URL, "casetrail:people")
 
-PersonName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_.-]{0,63}$")]
+PersonName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_.-]{0,63}" + END)]
 
 
 class Role(StrEnum):

@@ -12,6 +12,8 @@ from domain.policy.rulebook import Rulebook
 
 DEFAULT = Path(__file__).parent / "policies" / "default.yaml"
 LARGEST_BYTES = 1 << 20
+_ALSO_RAISED = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+"""What PyYAML lets out for a key that is a list, `!!bool maybe`, `!!int` of nothing, …"""
 
 
 class _Strict(yaml.SafeLoader):
@@ -50,6 +52,6 @@ def load_policy(file: Path = DEFAULT) -> Rulebook:
     try:
         # _Strict is a SafeLoader: it makes plain data only.
         raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_Strict)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, *_ALSO_RAISED) as error:
         raise Invalid([Fault("", f"not readable as YAML: {error}")], str(file)) from None
     return read_policy(raw)

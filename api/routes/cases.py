@@ -10,7 +10,7 @@ from uuid import UUID
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from api.answers import Answer, Ask, answer_of, ask_of
 from api.authentication import Who
@@ -40,6 +40,7 @@ from domain.cases.packet import PacketFact, packet_of
 from domain.orders.order import order_stream
 from domain.policy.document import Bucket, Severity
 from domain.recorded import Recorded
+from domain.texts import lines
 from projections.cases import CaseRow
 
 Asking = Request[Who, str, Any]
@@ -79,9 +80,8 @@ class ReleaseBody(Struct, forbid_unknown_fields=True):
 
 
 class ReopenBody(Struct, forbid_unknown_fields=True):
-    note: Annotated[
-        str, Meta(min_length=1, max_length=4000, description="Why it must be worked on again.")
-    ]
+    note: Annotated[str, lines(4000, least=1)]
+    """Why it must be worked on again."""
 
 
 class PacketView(Struct, frozen=True):

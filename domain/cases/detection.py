@@ -25,7 +25,7 @@ from domain.cases.events import (
 )
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.packet import packet_digest, packet_of
-from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected
+from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
 from domain.orders.signals import Signal, in_time_order
 from domain.policy.decision import Decision
@@ -49,12 +49,14 @@ class Response:
         self.case_events: dict[UUID, list[CaseEvent]] = {}
         self._rulebook = rulebook
         self._now = now
+        self._before = order
 
     def take(self, signals: Sequence[Signal]) -> list[Signal]:
         """Record the signals and act on them; those taken before are left out of the answer."""
         # What fell due before these signals came is decided on what was known then, so that a
         # late timekeeper changes nothing.
         self.tick()
+        self._before = self.order
         fresh = []
         for signal in signals:
             recorded = self.order.record(signal)
@@ -79,44 +81,47 @@ class Response:
     def _detect(self, fresh: Sequence[Signal]) -> None:
         types = {signal.type for signal in fresh}
         judged: set[str] = set()
-        opened_before = dict(self.order.cases)
+        known_before = dict(self.order.cases)
         for detector in self._rulebook.detectors:
             if detector.kind in judged or not types & detector.feeds:
                 continue
             if detector.holds(self.order.facts):
                 judged.add(detector.kind)
                 decision = detector.decide(self.order.facts)
-                self._found(detector.kind, decision, _about(fresh, detector.feeds))
-        for kind in opened_before:
+                about = self._about(fresh, detector.kind)
+                self._found(detector.kind, decision, about, detector.feeds)
+        for kind in known_before:
             if kind not in judged:
-                self._join(kind, _about(fresh, self._rulebook.fed_by.get(kind, frozenset())), None)
+                self._join(kind, self._about(fresh, kind), None)
 
-    def _found(self, kind: str, decision: Decision, about: Sequence[Signal]) -> None:
+    def _found(
+        self, kind: str, decision: Decision, about: Sequence[Signal], feeds: frozenset[str]
+    ) -> None:
         """A detection rule holds: a new problem, more about an open one, or one that returned."""
         case = self._newest(kind)
-        if case is None:
-            self._problem(kind, decision, None, about)
-        elif not case.is_resolved:
+        shown_by = [signal for signal in about if signal.type in feeds]
+        if case is not None and not case.is_resolved:
             self._join(kind, about, decision)
-        elif decision.readings != case.readings and not self._cleared(case):
-            self._problem(kind, decision, None, about)
+        elif case is None or self._has_returned(case, decision, shown_by):
+            self._problem(kind, decision, None, shown_by)
+            self._join(kind, [], None, also=about)
 
     def _problem(
-        self, kind: str, decision: Decision, deadline: datetime | None, about: Sequence[Signal]
+        self, kind: str, decision: Decision, deadline: datetime | None, shown_by: Sequence[Signal]
     ) -> None:
         """Open a case, reopen the newest one, or note on the order that it is being worked on."""
         case = self._newest(kind)
         if case is not None and not case.is_resolved:
             case_id, occurrence = case.id, case.occurrence
-        elif case is not None and self._reopens(case):
+        elif case is not None and self._reopens(case, deadline or self._now):
             case_id, occurrence = case.id, case.occurrence
-            signals = tuple(s.key for s in about)
+            signals = tuple(signal.key for signal in shown_by)
             self._of_case(case_id, Reopened(signals=signals, deadline=deadline, decision=decision))
             self._route(case_id)
         else:
             occurrence = case.occurrence + 1 if case else 1
             case_id = case_stream(self.order.id, kind, occurrence)
-            self._open(case_id, occurrence, kind, decision, deadline, about, case)
+            self._open(case_id, occurrence, kind, decision, deadline, shown_by, case)
         self._of_order(
             ProblemDetected(
                 kind=kind,
@@ -126,8 +131,6 @@ class Response:
                 deadline=deadline,
             )
         )
-        if about:
-            self._clear(kind, about[-1], joined=False)
 
     def _open(
         self,
@@ -136,7 +139,7 @@ class Response:
         kind: str,
         decision: Decision,
         deadline: datetime | None,
-        about: Sequence[Signal],
+        shown_by: Sequence[Signal],
         before: ExceptionCase | None,
     ) -> None:
         owned = self._rulebook.kind(kind)
@@ -152,7 +155,7 @@ class Response:
                 detected_at=deadline or self._now,
                 decision=decision,
                 deadline=deadline,
-                signals=tuple(signal.key for signal in about),
+                signals=tuple(signal.key for signal in shown_by),
                 recurrence_of=before.id if before else None,
             ),
         )
@@ -182,42 +185,72 @@ class Response:
             ),
         )
 
-    def _join(self, kind: str, about: Sequence[Signal], decision: Decision | None) -> None:
-        case = self._newest(kind)
-        if case is None or case.is_resolved or not about:
-            return
-        for signal in about[:-1]:
-            self._of_case(case.id, _joined(signal, None, None))
-        if not self._clear(kind, about[-1], joined=True, decision=decision):
-            self._of_case(case.id, _joined(about[-1], None, decision))
+    def _join(
+        self,
+        kind: str,
+        about: Sequence[Signal],
+        decision: Decision | None,
+        also: Sequence[Signal] = (),
+    ) -> None:
+        """Signals about an open problem join its case. If the problem is gone, the one that shows
+        it joins last, as the evidence, and a kind that may resolve itself does so.
 
-    def _clear(
-        self, kind: str, signal: Signal, *, joined: bool, decision: Decision | None = None
-    ) -> bool:
-        """Attach the signal as clearing evidence if the problem is gone, and resolve the case
-        where policy lets this kind resolve itself."""
+        `also` opened the case, whose packet tells of it; it joins only if it is the evidence.
+        """
         case = self._newest(kind)
-        if case is None or case.is_resolved:
-            return False
+        if case is None or case.is_resolved or not (about or also):
+            return
         clearing = self._cleared(case)
-        if clearing is None:
-            return False
-        self._of_case(case.id, _joined(signal, clearing, decision))
+        candidates = sorted([*about, *also], key=in_time_order)
+        evidence = self._evidence(case, candidates) if clearing is not None else None
+        others = [signal for signal in about if signal is not evidence]
+        for n, signal in enumerate(others, start=1):
+            self._of_case(case.id, _joined(signal, None, decision if n == len(others) else None))
+        if evidence is None or clearing is None:
+            return
+        self._of_case(case.id, _joined(evidence, clearing, None if others else decision))
         if self._rulebook.kind(kind).automation is Automation.AUTOMATIC:
             resolution = Resolution(
                 reason=ResolutionReason.SOURCE_CLEARED,
                 root_cause=RootCause.UPSTREAM_DATA,
-                evidence=(signal.key,),
+                evidence=(evidence.key,),
             )
             self._of_case(case.id, Resolved(resolution=resolution, clearing=clearing))
-        return True
+
+    def _evidence(self, case: ExceptionCase, candidates: Sequence[Signal]) -> Signal:
+        """The first signal with which the problem was gone: of those that came together, or of
+        those before them if it was gone by then."""
+        order = self._before
+        if self._rulebook.cleared(case.kind, case.rule, order.facts) is not None:
+            candidates = self._about([*order.signals.values()], case.kind) or candidates
+            order = Order(id=order.id)
+        for signal in candidates[:-1]:
+            order = order.after(SignalRecorded(signal=signal))
+            if self._rulebook.cleared(case.kind, case.rule, order.facts) is not None:
+                return signal
+        return candidates[-1]
+
+    def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
+        """Those that say something about this kind of problem, in time order."""
+        feeds = self._rulebook.fed_by.get(kind, frozenset())
+        return sorted((signal for signal in fresh if signal.type in feeds), key=in_time_order)
 
     def _cleared(self, case: ExceptionCase) -> Decision | None:
-        return self._rulebook.cleared(case.kind, case.rule, case.deadline, self.order.facts)
+        return self._rulebook.cleared(case.kind, case.rule, self.order.facts)
 
-    def _reopens(self, case: ExceptionCase) -> bool:
+    def _has_returned(
+        self, case: ExceptionCase, decision: Decision, shown_by: Sequence[Signal]
+    ) -> bool:
+        """Something is new since the case was resolved: what was read, or when it happened."""
+        resolved_at = case.resolved_at
+        new = decision.readings != case.readings or any(
+            resolved_at is not None and signal.event_time > resolved_at for signal in shown_by
+        )
+        return new and self._cleared(case) is None
+
+    def _reopens(self, case: ExceptionCase, at: datetime) -> bool:
         within = self._rulebook.kind(case.kind).reopen_within
-        return case.resolved_at is not None and self._now - case.resolved_at <= within
+        return case.resolved_at is not None and at - case.resolved_at <= within
 
     def _newest(self, kind: str) -> ExceptionCase | None:
         ref = self.order.cases.get(kind)
@@ -230,10 +263,6 @@ class Response:
     def _of_case(self, case_id: UUID, event: CaseEvent) -> None:
         self.case_events.setdefault(case_id, []).append(event)
         self.cases[case_id] = self.cases[case_id].after(event, self.order.id, self._now)
-
-
-def _about(fresh: Sequence[Signal], feeds: frozenset[str]) -> list[Signal]:
-    return sorted((s for s in fresh if s.type in feeds), key=in_time_order)
 
 
 def _joined(signal: Signal, clearing: Decision | None, decision: Decision | None) -> SignalJoined:

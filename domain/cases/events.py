@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from domain.cases.packet import PacketFact
 from domain.policy.decision import Decision
 from domain.policy.document import Automation, Bucket, Severity
+from domain.texts import lines, one_line
 
 
 class ResolutionReason(StrEnum):
@@ -40,11 +41,9 @@ class RootCause(StrEnum):
     UPSTREAM_DATA = "upstream_data"
 
 
-Note = Annotated[str, Meta(max_length=4000)]
-EvidenceRef = Annotated[
-    str,
-    Meta(min_length=1, max_length=300, description="A signal (`source/id`) or a document."),
-]
+Note = Annotated[str, lines(4000)]
+EvidenceRef = Annotated[str, one_line(300, least=1)]
+"""A signal (`source/id`) or a document."""
 
 
 class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,8 +22,8 @@ from domain.cases.events import (
     SignalJoined,
 )
 from domain.errors import CaseAlreadyResolved, CaseNotOpen, CaseNotResolved, CaseNotYours
-from domain.policy.decision import Decision
-from domain.policy.document import Automation, Value
+from domain.policy.decision import Decision, Read
+from domain.policy.document import Automation
 
 CASES = uuid5(NAMESPACE_URL, "casetrail:cases")
 
@@ -60,7 +60,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None = None
     resolution: Resolution | None = None
     cleared: bool = False
-    readings: tuple[tuple[str, Value | None], ...] = ()
+    readings: tuple[tuple[str, Read | None], ...] = ()
     """What the policy read when it last found the problem."""
 
     @property
@@ -159,6 +159,6 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
 
 
 def _readings(
-    decision: Decision | None, before: tuple[tuple[str, Value | None], ...]
-) -> tuple[tuple[str, Value | None], ...]:
+    decision: Decision | None, before: tuple[tuple[str, Read | None], ...]
+) -> tuple[tuple[str, Read | None], ...]:
     return decision.readings if decision is not None else before

@@ -10,8 +10,7 @@ from msgspec import Struct
 
 from domain.orders.order import Order
 from domain.orders.signals import in_time_order
-from domain.policy.decision import as_value
-from domain.policy.document import Value
+from domain.policy.decision import Read, as_value
 from domain.policy.rulebook import ORDER_FACTS
 
 
@@ -20,7 +19,7 @@ class PacketFact(Struct, frozen=True, gc=False):
     event times."""
 
     fact: str
-    value: Value
+    value: Read
     sources: tuple[str, ...]
     event_time: datetime
 

@@ -11,7 +11,8 @@ Where sources contradict each other, a lasting fact takes the worst case over al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -105,6 +106,7 @@ class ChargeFacts(Struct, frozen=True, gc=False):
     currency: Annotated[str | None, _from(OrderPlaced)]
 
 
+NARROWEST: Final = Decimal("-Infinity")
 _PAYMENT_FEEDS = (OrderPlaced, PaymentCaptured)
 
 
@@ -171,7 +173,6 @@ def facts_of(signals: Iterable[Signal]) -> OrderFacts:
     order = placed[0] if placed else None
     charge = _charge(placed)
     payment = _payment(placed, told.get(PaymentCaptured, []), charge)
-    refunded = sum((r.amount.value for r in told.get(RefundIssued, ())), ZERO)
     return OrderFacts(
         order=OrderFlags(
             placed=bool(placed),
@@ -186,7 +187,7 @@ def facts_of(signals: Iterable[Signal]) -> OrderFacts:
         milestones=_milestones(told),
         charge=charge,
         payment=payment,
-        refund=RefundFacts(issued=refunded, outstanding=max(payment.captured - refunded, ZERO)),
+        refund=_refund(told.get(RefundIssued, []), told.get(PaymentCaptured, []), charge),
     )
 
 
@@ -207,35 +208,27 @@ def currency_of(order: OrderPlaced) -> str | None:
 
 def _charge(placed: list[OrderPlaced]) -> ChargeFacts:
     whole = next((p for p in placed if p.lines_complete), None)
-    currency = next((c for p in placed if (c := currency_of(p))), None)
+    told = [whole] if whole is not None and whole.lines else placed
+    currency = next((c for p in told if (c := currency_of(p))), None)
     return ChargeFacts(total=charge_of(whole) if whole else None, currency=currency)
 
 
 def _payment(
     placed: list[OrderPlaced], captured: list[PaymentCaptured], charge: ChargeFacts
 ) -> PaymentFacts:
-    readings: dict[str, list[Money]] = {}
-    for one in captured:
-        readings.setdefault(one.payment or one.key, []).append(one.amount)
-    # Without a charge the currency is that of the first payment: sums never mix currencies.
-    currency = charge.currency or (captured[0].amount.currency if captured else None)
-    in_currency = [
-        [money.value for money in told if money.currency == currency] for told in readings.values()
-    ]
-    most = sum((max(values) for values in in_currency if values), ZERO)
-    charges = [charge_of(p) for p in placed if p.lines_complete]
+    payments = _readings(captured)
+    currencies = {money.currency for told in payments for money in told}
+    currencies.update(c for p in placed if (c := currency_of(p)))
+    now = _sum(payments, _currency(charge, captured))
     tenders = [len(p.tenders) for p in placed if p.tenders is not None]
-    complete = bool(charges) and bool(tenders) and len(readings) >= min(tenders)
+    charges = [(charge_of(p), currency_of(p)) for p in placed if p.lines_complete]
+    complete = bool(charges) and bool(tenders) and len(payments) >= min(tenders)
     overpaid = underpaid = None
     if complete:
-        smallest = sorted(min(values, default=ZERO) for values in in_currency)
-        least = sum(smallest[: min(tenders)], ZERO)
-        overpaid, underpaid = most - min(charges), max(charges) - least
-    now = sum((values[0] for values in in_currency if values), ZERO)
-    currencies = {m.currency for told in readings.values() for m in told}
-    currencies.update(c for p in placed if (c := currency_of(p)))
+        worst = [_worst(charges, payments, min(tenders), c) for c in currencies] or [(ZERO, ZERO)]
+        overpaid, underpaid = max(over for over, _ in worst), max(under for _, under in worst)
     return PaymentFacts(
-        captured=most,
+        captured=max((_sum(payments, c, max) for c in currencies), default=ZERO),
         received=any(one.amount.value > 0 for one in captured),
         tenders_told=bool(tenders),
         none_chosen=0 in tenders,
@@ -245,6 +238,73 @@ def _payment(
         currency_conflict=len(currencies) > 1,
         difference=None if charge.total is None else abs(now - charge.total),
     )
+
+
+def _refund(
+    refunds: list[RefundIssued], captured: list[PaymentCaptured], charge: ChargeFacts
+) -> RefundFacts:
+    issued: dict[str, Decimal] = {}
+    for refund in refunds:
+        currency = refund.amount.currency
+        issued[currency] = issued.get(currency, ZERO) + refund.amount.value
+    main = _currency(charge, captured)
+    paid = _sum(_readings(captured), main)
+    return RefundFacts(
+        issued=max(issued.values(), default=ZERO),
+        outstanding=max(paid - issued.get(main or "", ZERO), ZERO),
+    )
+
+
+def _readings(captured: list[PaymentCaptured]) -> list[list[Money]]:
+    """What was told of the amount of each payment, earliest first."""
+    readings: dict[str, list[Money]] = {}
+    for one in captured:
+        readings.setdefault(one.payment or one.key, []).append(one.amount)
+    return list(readings.values())
+
+
+def _currency(charge: ChargeFacts, captured: list[PaymentCaptured]) -> str | None:
+    """That of the charge, else of the first payment: sums never mix currencies."""
+    return charge.currency or (captured[0].amount.currency if captured else None)
+
+
+def _sum(
+    payments: list[list[Money]],
+    currency: str | None,
+    choose: Callable[[list[Decimal]], Decimal] = operator.itemgetter(0),
+) -> Decimal:
+    """The sum over the payments of one reading of each, as a rule the earliest, in a currency."""
+    total = ZERO
+    for told in payments:
+        if values := [money.value for money in told if money.currency == currency]:
+            total += choose(values)
+    return total
+
+
+def _worst(
+    charges: list[tuple[Decimal, str | None]],
+    payments: list[list[Money]],
+    expected: int,
+    currency: str,
+) -> tuple[Decimal, Decimal]:
+    """How far above and below the charge the payments may be in one currency: the largest reading
+    of each against the smallest charge, and the other way round.
+
+    Only the `expected` smallest payments count towards the least that was paid, and one that was
+    also told in another currency counts as nothing: so more statements never narrow the gap.
+    """
+    totals = [total for total, told in charges if told in (currency, None)]
+    if not totals:
+        return NARROWEST, NARROWEST
+    most = _sum(payments, currency, max)
+    smallest = [
+        min(money.value for money in told)
+        if all(money.currency == currency for money in told)
+        else ZERO
+        for told in payments
+    ]
+    least = sum(sorted(smallest)[:expected], ZERO)
+    return most - min(totals), max(totals) - least
 
 
 def _promise(order: OrderPlaced | None) -> PromiseFacts:

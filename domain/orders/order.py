@@ -70,6 +70,10 @@ class Order(Struct, frozen=True, kw_only=True):
         found = [(w, d) for w, d in self._open_watches(rulebook) if d.missed_from <= now]
         return sorted(found, key=lambda pair: (pair[1].at, pair[0].rule)) if found else ()
 
+    def is_watched_by(self, rulebook: Rulebook) -> bool:
+        """Whether its timer was set by this rulebook, as far as this state remembers."""
+        return self.known_watches is not None and self.known_watches[0] is rulebook
+
     def next_due(self, rulebook: Rulebook) -> datetime | None:
         """When this order needs a look with no signal to ask for it."""
         return min((d.missed_from for _, d in self._open_watches(rulebook)), default=None)

@@ -14,20 +14,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct, structs
 
 from domain.money import PositiveMoney
+from domain.texts import END, Text, one_line
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 SourceName = Annotated[
     str,
-    Meta(pattern="^[a-z0-9][a-z0-9_.-]{0,63}$", description="The system that speaks, e.g. psp."),
+    Meta(
+        pattern="^[a-z0-9][a-z0-9_.-]{0,63}" + END,
+        description="The system that speaks, e.g. psp.",
+    ),
 ]
-SourceId = Annotated[
-    str, Meta(min_length=1, max_length=200, description="The source's own id of this statement.")
+SourceId = Annotated[str, one_line(200, least=1)]
+"""The source's own id of a statement, a payment or a shipment."""
+OrderId = Annotated[
+    str, Meta(pattern="^[!-~]{1,120}" + END, description="The shop's id of the order.")
 ]
-OrderId = Annotated[str, Meta(pattern="^[!-~]{1,120}$", description="The shop's id of the order.")]
-Text = Annotated[str, Meta(max_length=500)]
-Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its offset.")]
 
 
 def check_moment(moment: datetime) -> None:
@@ -38,6 +41,12 @@ def check_moment(moment: datetime) -> None:
         )
 
 
+def check_day(day: date) -> None:
+    """Raise ValueError for a day that no order of ours can have."""
+    if not EARLIEST.date() <= day < LATEST.date():
+        raise ValueError(f"{day} is outside 1990 … 2199: check the year")
+
+
 @lru_cache(maxsize=256)
 def time_zone(name: str) -> ZoneInfo:
     """The IANA time zone of this name. Raises ValueError for an unknown one."""
@@ -45,6 +54,15 @@ def time_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{name!r} is not a time zone of the IANA database") from None
+
+
+Moment = Annotated[
+    datetime,
+    Meta(tz=True, description="RFC 3339, with its offset.", extra={"check": check_moment}),
+]
+
+
+ZoneName = Annotated[str, Meta(description="Of the IANA database.", extra={"check": time_zone})]
 
 
 class SignalBody(
@@ -73,19 +91,19 @@ class SignalBody(
 
 
 class Customer(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    id: Annotated[str, Meta(min_length=1, max_length=120)]
-    tier: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}$")] = "standard"
+    id: Annotated[str, one_line(120, least=1)]
+    tier: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}" + END)] = "standard"
 
 
 class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One line of an order; `price` is of one piece, `freight` of the whole line."""
 
-    sku: Annotated[str, Meta(min_length=1, max_length=120)]
+    sku: Annotated[str, one_line(120, least=1)]
     quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
     price: PositiveMoney
     freight: PositiveMoney | None = None
     ship_by: Moment | None = None
-    seller: Annotated[str, Meta(max_length=120)] | None = None
+    seller: Annotated[str, one_line(120)] | None = None
 
     def __post_init__(self) -> None:
         if self.ship_by is not None:
@@ -96,13 +114,12 @@ class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=Tr
 class Promise(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """What the customer was promised: delivery by the end of a day, in the customer's zone."""
 
-    delivery_date: date
-    time_zone: Annotated[str, Meta(max_length=64)] = "UTC"
+    delivery_date: Annotated[date, Meta(extra={"check": check_day})]
+    time_zone: ZoneName = "UTC"
 
     def __post_init__(self) -> None:
         time_zone(self.time_zone)
-        if not EARLIEST.date() <= self.delivery_date < LATEST.date():
-            raise ValueError(f"{self.delivery_date} is outside 1990 … 2199")
+        check_day(self.delivery_date)
 
 
 class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 import msgspec
 
 from domain.errors import Fault, Invalid
 from domain.faults import escape, faults_of
-from domain.policy.document import Detection, Expectation, PolicyDocument
-from domain.policy.rulebook import Rulebook
+from domain.policy.document import Condition, Detection, Expectation, PolicyDocument
+from domain.policy.rulebook import LONGEST, Rulebook
+
+DEEPEST = 30
+MOST_PARTS = 10_000
 
 
 def read_policy(raw: object) -> Rulebook:
@@ -17,6 +21,8 @@ def read_policy(raw: object) -> Rulebook:
 
     Raises Invalid with every fault: of form, of names that lead nowhere, and of conditions.
     """
+    if excess := _excess(raw):
+        raise Invalid([Fault("", excess)], "policy")
     faults = faults_of(raw, PolicyDocument)
     if faults:
         raise Invalid(faults, "policy")
@@ -58,11 +64,59 @@ def _loose_ends(document: PolicyDocument) -> list[Fault]:
             )
     if document.route[-1].when is not None:
         found.append(Fault("/route", "the last route must fit every case: it may have no `when`"))
-    named = [d.rule for d in document.detect]
-    named += [e.rule for e in document.expect] + [r.rule for r in document.route]
-    for name, times in Counter(named).items():
-        if times > 1:
-            found.append(
-                Fault("", f"the rule name {name} is used {times} times: decisions cite it")
-            )
+    places = [(f"/detect/{n}/rule", d.rule) for n, d in enumerate(document.detect)]
+    places += [(f"/expect/{n}/rule", e.rule) for n, e in enumerate(document.expect)]
+    opening = {rule for _, rule in places}
+    places += [(f"/route/{n}/rule", r.rule) for n, r in enumerate(document.route)]
+    first: dict[str, str] = {}
+    for pointer, name in places:
+        if first.setdefault(name, pointer) != pointer:
+            found.append(Fault(pointer, f"{name} is also {first[name]}: decisions cite the name"))
+    for name, kind in document.kinds.items():
+        if not timedelta() <= kind.reopen_within <= LONGEST:
+            place = f"/kinds/{escape(name)}/reopen_within"
+            found.append(Fault(place, f"must be from nothing to {LONGEST.days} days"))
+    names = {"case.kind": set(document.kinds), "case.rule": opening}
+    for n, route in enumerate(document.route):
+        if route.when is not None:
+            found += _unknown_names(route.when, names, f"/route/{n}/when")
     return found
+
+
+def _unknown_names(
+    condition: Condition, names: Mapping[str, set[str]], pointer: str
+) -> Iterator[Fault]:
+    """Tests of a route that can never be true: they compare with a name that nothing has."""
+    for name, parts in (("all", condition.all), ("any", condition.any)):
+        for n, part in enumerate(parts or ()):
+            yield from _unknown_names(part, names, f"{pointer}/{name}/{n}")
+    if condition.not_ is not None:
+        yield from _unknown_names(condition.not_, names, f"{pointer}/not")
+    known = names.get(condition.fact or "")
+    if known is None:
+        return
+    compared = [("is", condition.is_)] if condition.is_ is not None else []
+    compared += [(f"one_of/{n}", value) for n, value in enumerate(condition.one_of or ())]
+    for place, value in compared:
+        if isinstance(value, str) and value not in known:
+            known_names = ", ".join(sorted(known))
+            yield Fault(f"{pointer}/{place}", f"there is no {value}; known are: {known_names}")
+
+
+def _excess(raw: object) -> str:
+    """What is beyond all reason in plain data: without recursion, and without walking the mountain
+    that a few aliases of YAML can be."""
+    seen = 0
+    waiting: list[tuple[object, int]] = [(raw, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        seen += 1
+        if depth > DEEPEST:
+            return f"nested more than {DEEPEST} deep"
+        if seen > MOST_PARTS:
+            return f"more than {MOST_PARTS} parts"
+        if isinstance(one, dict):
+            waiting += [(part, depth + 1) for part in one.values()]
+        elif isinstance(one, list | tuple):
+            waiting += [(part, depth + 1) for part in one]
+    return ""

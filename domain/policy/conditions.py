@@ -249,6 +249,8 @@ def _test(fact: Fact, name: str, value: Any, pointer: str, faults: list[Fault]) 
     if name == "known":
         return (lambda f: read(f) is not None) if value else (lambda f: read(f) is None)
     if name == "one_of":
+        if not value:
+            faults.append(Fault(pointer, "must not be empty"))
         wanted = [_typed(one, fact, f"{pointer}/{n}", faults) for n, one in enumerate(value)]
         allowed = frozenset(one for one in wanted if one is not None)
         return lambda f: read(f) in allowed

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from domain.policy.document import Value
+Read = str | int | bool
+"""A fact as it was read: times and amounts as text."""
 
 
 class Verdict(Struct, frozen=True, gc=False):
@@ -15,7 +16,7 @@ class Verdict(Struct, frozen=True, gc=False):
 
     fact: str
     test: str
-    read: Value | None
+    read: Read | None
     passed: bool
 
 
@@ -26,11 +27,11 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     verdicts: tuple[Verdict, ...]
 
     @property
-    def readings(self) -> tuple[tuple[str, Value | None], ...]:
+    def readings(self) -> tuple[tuple[str, Read | None], ...]:
         return tuple((v.fact, v.read) for v in self.verdicts)
 
 
-def as_value(read: object) -> Value | None:
+def as_value(read: object) -> Read | None:
     """A fact as it stands in a verdict: times and amounts as text."""
     match read:
         case None | bool() | int() | str():

@@ -13,11 +13,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}$")]
-RuleName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,79}$")]
-Title = Annotated[str, Meta(min_length=1, max_length=200)]
-FactPath = Annotated[str, Meta(pattern=r"^[a-z_]+\.[a-z_]+$")]
-Value = str | int | bool
+from domain.texts import END, lines, one_line
+
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}" + END)]
+RuleName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,79}" + END)]
+Title = Annotated[str, one_line(200, least=1)]
+FactPath = Annotated[str, Meta(pattern=r"^[a-z_]+\.[a-z_]+" + END)]
+Value = Annotated[str, one_line(200)] | int | bool
+Weight = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 
 
 class Bucket(StrEnum):
@@ -131,20 +134,20 @@ class Route(Part, frozen=True, kw_only=True):
     work_type: Name
     skill: Name
     when: Condition | None = None
-    priority: int = 0
+    priority: Weight = 0
 
 
 class Priorities(Part, frozen=True, kw_only=True):
     """A case's priority is the sum: of its severity, its customer's tier and its route."""
 
-    severity: dict[Severity, int]
-    tier: dict[Name, int] = {}
+    severity: dict[Severity, Weight]
+    tier: dict[Name, Weight] = {}
 
 
 class PolicyDocument(Part, frozen=True, kw_only=True):
     policy: Name
-    version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
-    summary: Annotated[str, Meta(max_length=2000)] = ""
+    version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}" + END)]
+    summary: Annotated[str, lines(2000)] = ""
     queues: Annotated[dict[Name, Queue], Meta(min_length=1)]
     kinds: Annotated[dict[Name, Kind], Meta(min_length=1)]
     detect: tuple[Detection, ...] = ()

@@ -27,6 +27,7 @@ from domain.orders.facts import (
 from domain.policy.conditions import Compiled, Fact, compile_condition, facts_in
 from domain.policy.decision import Decision, Verdict, as_value
 from domain.policy.document import (
+    Bucket,
     Condition,
     Expectation,
     Kind,
@@ -37,13 +38,14 @@ from domain.policy.document import (
 )
 
 RESOLUTION = timedelta.resolution
+LONGEST = timedelta(days=3660)
 
 
 class CaseFacts(Struct, frozen=True):
     """What a route may read of the case itself."""
 
     kind: str
-    bucket: str
+    bucket: Bucket
     severity: Severity
     rule: str
 
@@ -230,20 +232,16 @@ class Rulebook:
     def watch(self, rule: str) -> Watch | None:
         return next((watch for watch in self.watches if watch.rule == rule), None)
 
-    def cleared(
-        self, kind: str, rule: str, missed: datetime | None, facts: OrderFacts
-    ) -> Decision | None:
+    def cleared(self, kind: str, rule: str, facts: OrderFacts) -> Decision | None:
         """Why the problem is gone, if it is: the kind's `cleared_when` holds, or a late statement
-        shows that the expectation whose deadline was `missed` had been met or void in time."""
+        shows that the expectation was met or void in time (by the deadline as it is known now)."""
         condition = self._clearing.get(kind)
         if condition is not None and condition.holds(facts):
             explained = condition.explain(facts)
             return Decision(policy=self.version, rule=f"{kind}.cleared_when", verdicts=explained)
         watch = self.watch(rule)
-        if watch is None or missed is None:
-            return None
-        deadline = watch.deadline(facts)
-        if deadline is None or deadline.at != missed or not watch.settled(facts, deadline):
+        deadline = watch.deadline(facts) if watch is not None else None
+        if watch is None or deadline is None or not watch.settled(facts, deadline):
             return None
         return watch.decide(facts, deadline)
 
@@ -301,8 +299,12 @@ def _watch(
         faults.append(Fault(f"{pointer}/due", "say exactly one of at, by_end_of_day, after"))
     if (due.after is None) != (due.within is None):
         faults.append(Fault(f"{pointer}/due", "`after` and `within` belong together"))
-    if due.within is not None and due.within <= timedelta():
-        faults.append(Fault(f"{pointer}/due/within", "must be longer than nothing"))
+    if due.within is not None and not timedelta() < due.within <= LONGEST:
+        faults.append(
+            Fault(
+                f"{pointer}/due/within", f"must be longer than nothing, at most {LONGEST.days} days"
+            )
+        )
     if (expectation.met_by is None) == (expectation.met_when is None):
         faults.append(Fault(pointer, "say exactly one of met_by, met_when"))
     moments = [(f"due/{name}", path) for name, path in named.items()]

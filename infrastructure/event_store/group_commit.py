@@ -34,7 +34,7 @@ MOST_EVENTS = 2_000
 MOST_APPENDS = 512
 ATTEMPTS = 10
 PAUSE_SECONDS = 0.2
-_APPEND = "SELECT append_events(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
+_APPEND = f"SELECT append_events({', '.join(['%b'] * 15)})"
 
 
 class Pending:
@@ -167,6 +167,7 @@ class GroupCommit:
 
     def _call(self, group: Sequence[Pending]) -> int:
         events = [event for pending in group for event in pending.append.events]
+        guards = [guard for pending in group for guard in pending.append.guards]
         timers = {t.stream: t for pending in group for t in pending.append.timers}.values()
         offsets: list[int] = []
         commands = []
@@ -189,6 +190,8 @@ class GroupCommit:
                     [timer.stream for timer in timers],
                     [timer.kind for timer in timers],
                     [timer.due_at for timer in timers],
+                    [guard.stream for guard in guards],
+                    [guard.version + 1 for guard in guards],
                     [command.principal for command in commands],
                     [command.key for command in commands],
                     [command.digest for command in commands],
@@ -214,6 +217,7 @@ class GroupCommit:
             for pending in group
             for event in pending.append.events
         ]
+        wanted += [(g.stream, g.version + 1) for pending in group for g in pending.append.guards]
         keys = [(c.principal, c.key) for pending in group if (c := pending.append.command)]
         connection = self._connected()
         taken: dict[tuple[UUID, int], tuple[int, bytes]] = {
@@ -271,11 +275,12 @@ def _answered(
     for event in events:
         assert isinstance(event.originator_id, UUID)
         if (event.originator_id, event.originator_version) in taken:
-            pending.fail(
-                VersionTaken(
-                    f"version {event.originator_version} of stream {event.originator_id} is taken"
-                )
-            )
+            stream, version = event.originator_id, event.originator_version
+            pending.fail(VersionTaken(f"version {version} of stream {stream} is taken"))
+            return True
+    for guard in pending.append.guards:
+        if (guard.stream, guard.version + 1) in taken:
+            pending.fail(VersionTaken(f"stream {guard.stream} has left version {guard.version}"))
             return True
     return False
 
@@ -283,6 +288,7 @@ def _answered(
 def _without_rivals(group: list[Pending]) -> tuple[list[Pending], list[Pending]]:
     """Those that can share a transaction, and those that want a version or key of one of them."""
     claimed: set[object] = set()
+    relied_on: set[object] = set()
     together: list[Pending] = []
     rivals: list[Pending] = []
     for pending in group:
@@ -293,8 +299,11 @@ def _without_rivals(group: list[Pending]) -> tuple[list[Pending], list[Pending]]
             continue
         if append.command is not None:
             wants.add((append.command.principal, append.command.key))
-        if claimed.isdisjoint(wants):
+        # Guards are looked at before anything is inserted: what they forbid must not be in the group.
+        relies_on = {(guard.stream, guard.version + 1) for guard in append.guards}
+        if claimed.isdisjoint(wants | relies_on) and relied_on.isdisjoint(wants):
             claimed |= wants
+            relied_on |= relies_on
             together.append(pending)
         else:
             rivals.append(pending)

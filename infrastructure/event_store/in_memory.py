@@ -34,6 +34,9 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
             if command and (taken := self._commands.get((command.principal, command.key))):
                 raise CommandRepeated(taken)
             before = self.head()
+            for guard in append.guards:
+                if len(self._positions[guard.stream]) > guard.version:
+                    raise VersionTaken(f"stream {guard.stream} is not at {guard.version}")
             try:
                 self.insert_events(append.events)
             except IntegrityError as error:

@@ -40,6 +40,7 @@ CREATE INDEX timers_due_at ON timers (due_at);
 CREATE FUNCTION append_events(
     streams uuid[], versions bigint[], topics text[], states bytea[], leaves bytea[],
     timer_streams uuid[], timer_kinds text[], timer_dues timestamptz[],
+    guard_streams uuid[], guard_next_versions bigint[],
     principals text[], keys text[], digests bytea[], results bytea[], command_offsets bigint[]
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -49,6 +50,12 @@ BEGIN
     -- readers go on, which they would not under a table lock.
     UPDATE log_head SET position = position + cardinality(streams)
         RETURNING position - cardinality(streams) INTO base;
+    IF cardinality(guard_streams) > 0 AND EXISTS (
+        SELECT FROM stored_events, unnest(guard_streams, guard_next_versions) AS guard (stream, next)
+        WHERE originator_id = guard.stream AND originator_version = guard.next)
+    THEN
+        RAISE unique_violation USING MESSAGE = 'a stream that was decided upon has moved on';
+    END IF;
     IF cardinality(streams) > 0 THEN
         INSERT INTO stored_events
             (originator_id, originator_version, topic, state, notification_id, leaf)

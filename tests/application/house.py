@@ -1,0 +1,110 @@
+"""One house over a log in memory: signals and commands in, what the log then says out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from application import streams
+from application.case_desk import Caller, CaseDesk
+from application.event_log import EventLog
+from application.intake import Arrival, Intake, Receipt
+from application.timekeeper import Timekeeper
+from domain.cases.events import Resolution, ResolutionReason, RootCause
+from domain.cases.exception_case import ExceptionCase
+from domain.orders.order import Order, order_stream
+from domain.orders.signals import Signal
+from domain.people import Actor
+from domain.policy.rulebook import Rulebook
+from domain.recorded import Recorded
+from infrastructure.event_store.in_memory import InMemoryLogRecorder
+from infrastructure.policy_files import load_policy
+from tests.domain.telling import ORDER
+
+DEFAULT = load_policy()
+SENDER = Actor("key:test")
+END_OF_TIME = datetime(2300, 1, 1, tzinfo=UTC)
+DONE = Resolution(
+    reason=ResolutionReason.RESOLVED_AS_EXPECTED,
+    root_cause=RootCause.UPSTREAM_DATA,
+    evidence=("test/1",),
+)
+
+
+class House:
+    """What one process holds; `recorder` is shared where several work side by side."""
+
+    def __init__(
+        self, rulebook: Rulebook = DEFAULT, recorder: InMemoryLogRecorder | None = None
+    ) -> None:
+        self.recorder = recorder or InMemoryLogRecorder()
+        self.rulebook = rulebook
+        self.log = EventLog(self.recorder)
+        self.orders = streams.orders(self.log)
+        self.cases = streams.cases(self.log)
+        self.intake = Intake(self.log, self.orders, self.cases, lambda: self.rulebook)
+        self.timekeeper = Timekeeper(self.log, self.orders, self.cases, lambda: self.rulebook)
+        self.desk = CaseDesk(self.log, self.cases)
+
+    def neighbour(self) -> House:
+        """Another process over the same log."""
+        return House(self.rulebook, self.recorder)
+
+    # given
+
+    def take(self, *signals: Signal, at: datetime) -> Sequence[Receipt]:
+        return self.intake.take([Arrival(s, at) for s in signals], SENDER).receipts
+
+    def tick(self, at: datetime, *, punctual: bool = False) -> None:
+        while self.timekeeper.tick_due(at, punctual=punctual):
+            pass
+
+    def resolve(self, case: ExceptionCase, at: datetime, person: str = "ana") -> ExceptionCase:
+        claimed = self.desk.claim(case.id, case.version, caller(person, at)).case
+        return self.desk.resolve(case.id, claimed.version, DONE, caller(person, at)).case
+
+    # then
+
+    def lines(self) -> list[Recorded]:
+        return self.log.read(0, 1_000_000)
+
+    def order(self, order_id: str = ORDER) -> Order:
+        """The order as the log has it."""
+        stream = order_stream(order_id)
+        return streams.orders(self.log).current([stream])[stream]
+
+    def found(self) -> list[ExceptionCase]:
+        """Every case as the log has it, in the order in which they were opened."""
+        opened = [line.stream for line in self.lines() if line.type == "case.detected"]
+        states = streams.cases(self.log).current(opened)
+        return [states[case] for case in opened]
+
+    def the(self, kind: str) -> ExceptionCase:
+        """The one case of this kind."""
+        (case,) = [case for case in self.found() if case.kind == kind]
+        return case
+
+    def trail(self, case: UUID) -> list[str]:
+        return [line.type for line in self.log.trail(case)]
+
+    def events(self, case: UUID, tag: str) -> list[Any]:
+        return [line.event for line in self.log.trail(case) if line.type == tag]
+
+    def outline(self) -> set[tuple[str, UUID, str, bool]]:
+        """Which cases there are, in which state, and which of them show that they are over."""
+        return {(case.kind, case.id, str(case.state), case.cleared) for case in self.found()}
+
+    def due(self) -> dict[UUID, datetime]:
+        """Every timer that is set."""
+        taken = self.recorder.take_due(END_OF_TIME, 1_000_000, timedelta())
+        return {due.stream: due.due_at for due in taken}
+
+
+def caller(person: str, at: datetime) -> Caller:
+    return Caller(Actor(f"key:{person}", person), person, at, "command:test")
+
+
+def kinds(cases: Iterable[ExceptionCase]) -> list[str]:
+    return sorted(case.kind for case in cases)

@@ -1,0 +1,225 @@
+"""A statement that comes after the due time and shows that all was well joins as clearing evidence.
+
+Kinds that resolve themselves then do; where a person decides, the case waits for one.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.cases.events import ResolutionReason
+from tests.application.house import DEFAULT, House, caller
+from tests.domain.policies import small
+from tests.domain.telling import (
+    WEEK_AFTER,
+    WEEK_BEFORE,
+    after,
+    allocated,
+    approved,
+    cancelled,
+    captured,
+    delivered,
+    handed_over,
+    placed,
+    promising,
+    refunded,
+    returned,
+    shipping_by,
+    unavailable,
+)
+
+LATE = after(400)
+LONG_AFTER = after(420)
+
+# given what was placed → once overdue → the late statement shows that it was in time
+SELF_RESOLVING = {
+    "delivered in time": ("delivery_late", promising(), delivered(200)),
+    "cancelled in time": ("delivery_late", promising(), cancelled(200)),
+    "unavailable in time": ("delivery_late", promising(), unavailable(200)),
+    "handed over in time": ("ship_by_missed", shipping_by(48), handed_over(48)),
+    "cancelled before shipping": ("ship_by_missed", shipping_by(48), cancelled(48)),
+    "approved in time": ("payment_stalled", placed(), approved(72)),
+}
+
+
+@pytest.mark.parametrize("story", SELF_RESOLVING)
+def test_a_kind_that_resolves_itself_does_so_with_the_statement_as_evidence(story) -> None:
+    kind, order, proof = SELF_RESOLVING[story]
+    house = House()
+    house.take(order, at=after(1))
+    house.tick(LATE)
+    assert house.the(kind).state == "open"
+
+    (receipt,) = house.take(proof, at=LONG_AFTER)
+
+    case = house.the(kind)
+    assert case.state == "resolved"
+    assert case.resolution is not None
+    assert case.resolution.reason is ResolutionReason.SOURCE_CLEARED
+    assert case.resolution.evidence == (proof.key,)
+    assert case.person is None
+    assert case.resolved_at == LONG_AFTER
+    assert house.trail(case.id)[-2:] == ["case.signal_joined", "case.resolved"]
+    assert house.log.trail(case.id)[-1].actor.principal == "system:policy"
+    assert (case.id, "case.resolved") in [(t.case, t.event) for t in receipt.cases]
+
+
+@pytest.mark.parametrize(
+    ("kind", "order", "proof"),
+    [
+        ("delivery_late", promising(), delivered(252)),
+        ("delivery_late", promising(), cancelled(252)),
+        ("ship_by_missed", shipping_by(48), handed_over(49)),
+        ("payment_stalled", placed(), approved(73)),
+    ],
+)
+def test_what_happened_too_late_joins_and_clears_nothing(kind, order, proof) -> None:
+    house = House()
+    house.take(order, at=after(1))
+    house.tick(LATE)
+    house.take(proof, at=LONG_AFTER)
+    case = house.the(kind)
+    assert case.state == "open"
+    assert not case.cleared
+    (joined,) = house.events(case.id, "case.signal_joined")
+    assert (joined.signal, joined.clearing) == (proof.key, None)
+
+
+REVIEWED = {
+    "payment_missing": ([placed(tenders=None)], [captured(200)]),
+    "payment_mismatch": (
+        [placed(), captured(1, "120.00", id="a", payment="p")],
+        [captured(0.5, "100.00", id="b", payment="p")],
+    ),
+    "refund_due": ([captured(), placed(), cancelled()], [refunded(200)]),
+    "cancelled_after_handover": ([handed_over(2), cancelled()], [returned(200)]),
+}
+
+
+@pytest.mark.parametrize("kind", REVIEWED)
+def test_a_kind_that_a_person_decides_waits_for_one_however_clear_it_is(kind) -> None:
+    told, proof = REVIEWED[kind]
+    house = House()
+    house.take(*told, at=after(4))
+    house.tick(after(90))
+    assert house.the(kind).state == "open"
+
+    house.take(*proof, at=LONG_AFTER)
+    house.tick(after(2000))
+
+    case = house.the(kind)
+    assert case.state == "open"
+    assert case.cleared
+    assert house.events(case.id, "case.signal_joined")[-1].clearing is not None
+    assert not house.events(case.id, "case.resolved")
+
+
+def test_no_kind_of_the_shipped_policy_resolves_itself_but_those_that_say_so() -> None:
+    automatic = {n for n, kind in DEFAULT.document.kinds.items() if kind.automation == "automatic"}
+    assert automatic == {kind for kind, _, _ in SELF_RESOLVING.values()}
+
+
+def test_a_blocked_kind_is_never_resolved_by_policy() -> None:
+    rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
+    cleared = {"fact": "milestones.allocated_at", "known": True}
+    house = House(small(detect=[rule], automation="blocked", cleared_when=cleared))
+    house.take(unavailable(), at=after(3))
+    house.take(allocated(4), at=after(5))
+    case = house.the("trouble")
+    assert (case.state, case.cleared) == ("open", True)
+
+
+def test_a_case_that_somebody_holds_resolves_itself_and_leaves_their_hands() -> None:
+    house = House()
+    house.take(promising(), at=after(1))
+    house.tick(LATE)
+    case = house.the("delivery_late")
+    house.desk.claim(case.id, case.version, caller("ana", LATE))
+    house.take(delivered(200), at=LONG_AFTER)
+    case = house.the("delivery_late")
+    assert (case.state, case.person) == ("resolved", None)
+
+
+def test_the_decision_to_clear_cites_the_deadline_and_what_was_read() -> None:
+    house = House()
+    house.take(shipping_by(48), at=after(1))
+    house.tick(LATE)
+    house.take(handed_over(47), at=LONG_AFTER)
+    (resolved,) = house.events(house.the("ship_by_missed").id, "case.resolved")
+    assert resolved.clearing.policy == DEFAULT.version
+    assert resolved.clearing.rule == "handed-over-by-the-shipping-limit"
+    read = {v.fact: (v.read, v.passed) for v in resolved.clearing.verdicts}
+    assert read["milestones.handed_over_at"] == ("2018-01-12T11:00:00Z", True)
+    assert read["promise.ship_by"][0] == "2018-01-12T12:00:00Z"
+
+
+# Which statement is the evidence: the one that shows it, not the newest of those that came with it.
+
+
+def test_the_evidence_is_the_statement_that_shows_it_among_several_that_came_together() -> None:
+    house = House()
+    house.take(promising(), at=after(1))
+    house.tick(LATE)
+    house.take(delivered(200, id="in-time"), delivered(300, id="second-parcel"), at=LONG_AFTER)
+    case = house.the("delivery_late")
+    assert case.resolution is not None
+    assert case.resolution.evidence == ("test/in-time",)
+
+
+def test_a_refund_that_comes_with_other_news_joins_its_case_as_the_evidence() -> None:
+    house = House()
+    house.take(placed(), captured(), cancelled(), at=after(4))
+    house.take(cancelled(5, id="cancelled-again"), refunded(6), at=after(7))
+    case = house.the("refund_due")
+    joined = {j.signal: j.clearing for j in house.events(case.id, "case.signal_joined")}
+    assert joined.keys() == {"test/cancelled-again", "test/refunded"}
+    assert joined["test/refunded"] is not None
+    assert joined["test/cancelled-again"] is None
+
+
+def test_a_refund_that_comes_with_the_problem_itself_is_the_evidence() -> None:
+    house = House()
+    house.take(placed(), captured(), cancelled(3), refunded(6), at=after(7))
+    case = house.the("refund_due")
+    joined = {j.signal: j.clearing for j in house.events(case.id, "case.signal_joined")}
+    assert joined["test/refunded"] is not None
+
+
+def test_evidence_that_came_before_the_problem_is_the_evidence_that_is_cited() -> None:
+    rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
+    cleared = {"fact": "milestones.allocated_at", "known": True}
+    house = House(small(detect=[rule], automation="automatic", cleared_when=cleared))
+    house.take(allocated(4), at=after(5))
+    house.take(unavailable(3), at=after(6))
+    case = house.the("trouble")
+    assert case.state == "resolved"
+    assert case.resolution is not None
+    assert case.resolution.evidence == ("test/allocated",)
+
+
+# A deadline that has moved since it was missed.
+
+
+def test_evidence_clears_whether_it_comes_before_or_after_the_deadline_moves() -> None:
+    moved = promising(WEEK_BEFORE, at=-1, id="moved")
+    proof = delivered(60)
+    outcomes = []
+    for told in ([proof, moved], [moved, proof]):
+        house = House()
+        house.take(promising(), at=after(1))
+        house.tick(LATE)
+        for n, signal in enumerate(told):
+            house.take(signal, at=after(410 + n))
+        outcomes.append(house.outline())
+    assert outcomes[0] == outcomes[1]
+
+
+def test_an_order_that_turns_out_to_have_been_promised_later_is_cleared_by_arriving_then() -> None:
+    house = House()
+    house.take(promising(), at=after(1))
+    house.tick(after(260))
+    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
+    house.take(delivered(262), at=after(263))
+    house.tick(after(2000))
+    case = house.the("delivery_late")
+    assert (case.state, case.cleared) == ("resolved", True)

@@ -1,0 +1,111 @@
+"""Several processes, each with its own memory, work on one log: nothing is lost or done twice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import CasetrailError
+from domain.orders.signals import Signal
+from domain.policy.rulebook import Rulebook
+from tests.application.house import DEFAULT, DONE, House, caller
+from tests.domain.policies import small
+from tests.domain.telling import after, bounded, placed, stories
+
+END = after(24 * 100)
+ACTS = ("take", "take", "take", "tick", "claim", "resolve", "reopen", "release")
+
+
+def act(house: House, what: str, told: list[Signal], pick: int, now: datetime) -> None:
+    """One thing that one process does; what is refused is refused."""
+    if what == "take":
+        if told:
+            house.take(*[told.pop() for _ in range(min(1 + pick % 2, len(told)))], at=now)
+        return
+    if what == "tick":
+        house.tick(now)
+        return
+    cases = house.found()
+    if not cases:
+        return
+    case, by = cases[pick % len(cases)], caller("ana", now)
+    try:
+        match what:
+            case "claim":
+                house.desk.claim(case.id, case.version, by)
+            case "resolve":
+                held = house.desk.claim(case.id, case.version, by).case
+                house.desk.resolve(case.id, held.version, DONE, by)
+            case "reopen":
+                house.desk.reopen(case.id, case.version, "why", by)
+            case "release":
+                house.desk.release(case.id, case.version, "", by)
+    except CasetrailError:
+        return
+
+
+def timers_are_right(house: House) -> None:
+    order = house.order()
+    due = order.next_due(house.rulebook)
+    assert list(house.due().values()) == ([due] if due else [])
+
+
+def nothing_is_lost(house: House, rulebook: Rulebook) -> None:
+    order, facts = house.order(), house.order().facts
+    for detector in rulebook.detectors:
+        if detector.holds(facts):
+            assert detector.kind in order.cases
+    for watch in rulebook.watches:
+        deadline = watch.deadline(facts)
+        if deadline is not None and not watch.settled(facts, deadline):
+            assert order.concluded.get(watch.rule) == deadline.at
+    found = house.found()
+    assert {ref.case for ref in order.cases.values()} <= {case.id for case in found}
+    for kind, ref in order.cases.items():
+        # Only the newest case of a kind may be open.
+        older = [case for case in found if case.kind == kind and case.id != ref.case]
+        assert all(case.is_resolved for case in older)
+
+
+@settings(bounded, max_examples=150)
+@given(
+    told=stories(least=2, most=7, hours=(0, 300), ship_by=(30, 90, 200), days=(3, 6, 9)),
+    work=st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from(ACTS), st.integers(0, 5), st.integers(1, 60)),
+        min_size=4,
+        max_size=16,
+    ),
+)
+def test_no_problem_is_lost_whatever_two_processes_do_in_turn(told, work) -> None:
+    first = House()
+    houses = (first, first.neighbour())
+    told = [placed(0, tenders=None, id="first"), *told]
+    now = after(1)
+    for process, what, pick, hours in work:
+        now += timedelta(hours=hours)
+        act(houses[process], what, told, pick, now)
+        if first.log.head():
+            timers_are_right(first)
+    first.take(placed(0, tenders=None, id="first"), *told, at=now)
+    houses[1].tick(END)
+    nothing_is_lost(first, DEFAULT)
+    assert first.due() == {}
+
+
+def test_a_problem_that_another_process_closed_returns_when_it_is_missed_again() -> None:
+    rule = {
+        "rule": "again",
+        "due": {"after": "milestones.placed_at", "within": "PT1H"},
+        "met_by": "milestones.delivered_at",
+    }
+    house = House(small(expect=[rule]))
+    other = house.neighbour()
+    house.take(placed(10), at=after(10))
+    house.tick(after(12))
+    other.resolve(other.the("trouble"), after(13))
+    # The order turns out to be older: another deadline, which was missed as well.
+    house.take(placed(8, id="older"), at=after(14))
+    case = house.the("trouble")
+    assert (case.state, case.reopened) == ("open", 1)

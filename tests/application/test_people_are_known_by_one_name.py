@@ -1,0 +1,81 @@
+"""A person has one name, and a token of which only the digest is kept."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from application import streams
+from application.people_desk import PeopleDesk, token_digest
+from domain.errors import CasetrailError, PersonExists, PersonNotFound
+from domain.people import Role, person_stream
+from tests.application.house import House
+from tests.domain.telling import after
+
+
+def desk_of(house: House) -> PeopleDesk:
+    return PeopleDesk(house.log, streams.people(house.log))
+
+
+def test_a_person_is_added_once() -> None:
+    house = House()
+    desk_of(house).add("ana", [Role.HANDLER, Role.AUDITOR], after(0))
+    with pytest.raises(PersonExists):
+        desk_of(house).add("ana", [Role.TEAM_LEAD], after(1))
+    (line,) = house.lines()
+    assert (line.event.name, line.event.roles) == ("ana", (Role.HANDLER, Role.AUDITOR))
+    assert desk_of(house).known("ana")
+    assert not desk_of(house).known("bo")
+
+
+def test_of_many_who_add_one_person_one_succeeds_and_the_others_are_told() -> None:
+    house = House()
+    gate = threading.Barrier(8)
+
+    def add(n: int) -> str:
+        desk = desk_of(house)
+        gate.wait()
+        try:
+            desk.add("ana", [Role.HANDLER], after(n))
+        except PersonExists:
+            return "exists"
+        return "added"
+
+    with ThreadPoolExecutor(8) as pool:
+        told = sorted(pool.map(add, range(8)))
+    assert told == ["added"] + ["exists"] * 7
+
+
+def test_a_token_is_shown_once_and_only_its_digest_is_kept() -> None:
+    house = House()
+    desk = desk_of(house)
+    desk.add("ana", [Role.HANDLER], after(0))
+    token = desk.issue_token("ana", after(1), expires_at=after(24))
+    issued = house.lines()[-1].event
+    assert issued.digest == token_digest(token)
+    assert issued.expires_at == after(24)
+    assert all(token.encode() not in state for _, state in house.recorder.select_positions(0, 9))
+
+
+def test_two_tokens_are_never_the_same() -> None:
+    house = House()
+    desk = desk_of(house)
+    desk.add("ana", [], after(0))
+    assert len({desk.issue_token("ana", after(n)) for n in range(20)}) == 20
+    assert house.log.trail(person_stream("ana"))[-1].version == 21
+
+
+def test_nobody_gets_a_token_whom_nobody_knows() -> None:
+    with pytest.raises(PersonNotFound):
+        desk_of(House()).issue_token("ana", after(0))
+
+
+@pytest.mark.parametrize("name", ["", "Ana", "ana b", "ana\n", "1ana", "a" * 65, "ana\0", "é"])
+def test_a_name_that_the_log_could_not_read_back_is_refused(name) -> None:
+    house = House()
+    desk = desk_of(house)
+    with pytest.raises((ValueError, CasetrailError)):
+        desk.add(name, [], after(0))
+    assert house.lines() == []

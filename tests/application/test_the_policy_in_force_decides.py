@@ -1,0 +1,165 @@
+"""The policy is recorded whole before it decides, and what it decided is never decided again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from application.policy_desk import PolicyDesk
+from domain.errors import PolicyVersionReused
+from domain.orders.order import order_stream
+from domain.policy.events import POLICY_STREAM
+from domain.policy.rulebook import Rulebook
+from tests.application.house import DEFAULT, House, kinds
+from tests.domain.policies import shipped, small, with_version
+from tests.domain.telling import (
+    ORDER,
+    after,
+    approved,
+    cancelled,
+    captured,
+    promising,
+    scanned,
+    shipping_by,
+    unavailable,
+)
+
+
+def desk_of(house: House) -> PolicyDesk:
+    return PolicyDesk(house.log)
+
+
+def test_without_a_policy_nothing_is_decided() -> None:
+    desk = desk_of(House())
+    assert desk.load() is None
+    with pytest.raises(LookupError, match="no policy is active"):
+        _ = desk.current
+
+
+def test_an_active_policy_stands_in_the_log_whole() -> None:
+    house = House()
+    desk_of(house).activate(DEFAULT, after(0))
+    (line,) = house.log.trail(POLICY_STREAM)
+    assert line.event.document == DEFAULT.document
+    assert line.event.digest == DEFAULT.digest
+    assert line.actor.principal == "system:operator"
+
+
+def test_a_policy_that_is_loaded_is_the_one_that_was_activated() -> None:
+    house = House()
+    desk_of(house).activate(DEFAULT, after(0))
+    loaded = desk_of(house).load()
+    assert loaded is not None
+    assert (loaded.digest, loaded.document) == (DEFAULT.digest, DEFAULT.document)
+
+
+def test_activating_the_active_policy_again_records_nothing() -> None:
+    house = House()
+    desk_of(house).activate(DEFAULT, after(0))
+    desk_of(house).activate(DEFAULT, after(1))
+    assert len(house.log.trail(POLICY_STREAM)) == 1
+
+
+def test_a_version_names_one_document_for_ever() -> None:
+    house = House()
+    desk = desk_of(house)
+    desk.activate(with_version("a"), after(0))
+    desk.activate(with_version("b"), after(1))
+    with pytest.raises(PolicyVersionReused, match="version a"):
+        desk.activate(with_version("a", summary="another"), after(2))
+    assert desk.current.version == "b"
+    assert len(house.log.trail(POLICY_STREAM)) == 2
+
+
+def test_an_earlier_version_may_be_activated_again() -> None:
+    house = House()
+    desk = desk_of(house)
+    for hour, version in enumerate("aba"):
+        desk.activate(with_version(version), after(hour))
+    loaded = desk_of(house).load()
+    assert loaded is not None
+    assert loaded.version == "a"
+    assert len(house.log.trail(POLICY_STREAM)) == 3
+
+
+def test_decisions_cite_the_version_that_was_in_force() -> None:
+    house = House(with_version("old"))
+    house.take(unavailable(), at=after(3))
+    house.rulebook = with_version("new")
+    house.take(captured(), at=after(4))
+    cited = {
+        line.event.kind: line.event.decision.policy
+        for line in house.lines()
+        if line.type == "case.detected"
+    }
+    assert cited == {"stock_unavailable": "old", "refund_due": "new"}
+
+
+# What was open when the policy changed.
+
+
+def without(kind: str, version: str) -> Rulebook:
+    """The shipped policy without this kind, and without the rules and the route that name it."""
+    document = shipped()
+    del document["kinds"][kind]
+    for part in ("detect", "expect"):
+        document[part] = [rule for rule in document[part] if rule["kind"] != kind]
+    document["route"] = [r for r in document["route"] if kind not in str(r.get("when"))]
+    return with_version(version, **{n: document[n] for n in ("kinds", "detect", "expect", "route")})
+
+
+def test_a_case_of_a_kind_that_is_gone_harms_no_signal_of_its_order() -> None:
+    house = House()
+    house.take(captured(), cancelled(), at=after(4))
+    house.rulebook = without("refund_due", "2")
+    house.take(unavailable(5), captured(6, id="more"), scanned(7), at=after(8))
+    house.tick(after(1000))
+    assert kinds(house.found()) == ["refund_due", "stock_unavailable"]
+    assert house.the("refund_due").state == "open"
+
+
+def test_an_order_is_held_against_a_new_expectation_from_its_next_signal_on() -> None:
+    nothing = small(detect=[{"rule": "never", "when": {"fact": "order.cancelled", "is": True}}])
+    house = House(nothing)
+    house.take(promising(), approved(), at=after(2))
+    assert house.due() == {}
+    house.rulebook = DEFAULT
+    house.take(scanned(3), at=after(4))
+    assert house.due() == {order_stream(ORDER): after(252)}
+    house.tick(after(252))
+    assert kinds(house.found()) == ["delivery_late"]
+
+
+def test_a_clock_that_a_new_policy_stopped_rings_for_nothing() -> None:
+    house = House()
+    house.take(shipping_by(48), approved(), at=after(2))
+    house.rulebook = without("ship_by_missed", "2")
+    house.tick(after(1000))
+    assert house.found() == []
+    assert house.due() == {}
+
+
+def test_a_case_that_returns_is_routed_by_the_policy_in_force_and_keeps_what_it_was() -> None:
+    house = House()
+    house.take(captured(), cancelled(), at=after(4))
+    first = house.the("refund_due")
+    house.resolve(first, after(5))
+    document = shipped()
+    document["route"][0]["queue"] = "return_authorization_support"
+    house.rulebook = with_version("2", route=document["route"])
+    house.take(unavailable(6), at=after(7))
+    case = house.the("refund_due")
+    assert case.state == "open"
+    assert case.routed is not None
+    assert (case.routed.queue, case.routed.owner_team) == (
+        "return_authorization_support",
+        "returns_desk",
+    )
+    detected, *_ = house.log.trail(case.id)
+    assert detected.event.decision.policy == "1"
+
+
+def test_the_shipped_policy_asks_for_a_look_within_the_days_that_it_promises() -> None:
+    within = {e.rule: e.due.within for e in DEFAULT.document.expect if e.due.within}
+    assert within["approved-within-72-hours"] == timedelta(hours=72)

@@ -1,0 +1,48 @@
+"""Policies as plain data: the shipped one, to be spoilt in one place, and small ones."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import yaml
+
+from domain.policy.checking import read_policy
+from domain.policy.rulebook import Rulebook
+from infrastructure.policy_files import DEFAULT, load_policy
+
+# Dates stand in it as text, so that a plain safe load is the same document.
+_DEFAULT: dict[str, Any] = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+SHIPPED = load_policy()
+
+
+def shipped() -> dict[str, Any]:
+    """A copy of the shipped policy."""
+    return copy.deepcopy(_DEFAULT)
+
+
+def with_version(version: str, **parts: Any) -> Rulebook:
+    return read_policy({**shipped(), "version": version, **parts})
+
+
+def small(
+    *,
+    detect: list[dict[str, Any]] | None = None,
+    expect: list[dict[str, Any]] | None = None,
+    version: str = "1",
+    **kind: Any,
+) -> Rulebook:
+    """A policy with one kind of exception, `trouble`."""
+    about = {"title": "Trouble", "bucket": "fraud_risk", "severity": "high", "automation": "review"}
+    return read_policy(
+        {
+            "policy": "small",
+            "version": version,
+            "queues": {"desk": {"title": "The desk", "owner_team": "everybody"}},
+            "kinds": {"trouble": {**about, **kind}},
+            "detect": [{"kind": "trouble", **rule} for rule in detect or []],
+            "expect": [{"kind": "trouble", **rule} for rule in expect or []],
+            "priorities": {"severity": {"high": 10}},
+            "route": [{"rule": "all", "queue": "desk", "work_type": "any", "skill": "any"}],
+        }
+    )
