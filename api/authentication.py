@@ -16,9 +16,8 @@ from litestar.middleware.authentication import (
 from msgspec import Struct
 
 from api.errors import NotAuthenticated
-from application.people_desk import TOKEN_PREFIX, token_digest
-from domain.people import Actor
-from infrastructure.reports import Reports
+from application.people_desk import TOKEN_PREFIX, PeopleDesk, token_digest
+from domain.people import Actor, Role
 
 KEEP_SECONDS = 5.0
 MOST_KEPT = 10_000
@@ -29,14 +28,14 @@ class Who(Struct, frozen=True):
 
     actor: Actor
     person: str
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
 
 
 class Tokens:
     """Tokens by digest; what was found is remembered for a few seconds."""
 
-    def __init__(self, reports: Reports) -> None:
-        self._reports = reports
+    def __init__(self, people: PeopleDesk) -> None:
+        self._people = people
         self._kept: dict[str, tuple[float, Who, datetime | None]] = {}
         self._lock = threading.Lock()
 
@@ -47,14 +46,11 @@ class Tokens:
         return kept[1]
 
     def look_up(self, digest: str) -> Who | None:
-        row = self._reports.person_of_token(digest)
-        if row is None:
+        holder = self._people.holder(digest)
+        if holder is None or _expired(holder.expires_at):
             return None
-        until = row.tokens[digest]
-        expires_at = datetime.fromisoformat(until) if until else None
-        if _expired(expires_at):
-            return None
-        who = Who(Actor(f"key:{digest[:12]}", row.name), row.name, tuple(row.roles))
+        person, expires_at = holder.person, holder.expires_at
+        who = Who(Actor(f"key:{holder.key}", person.name), person.name, person.roles)
         with self._lock:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()

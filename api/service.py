@@ -19,7 +19,7 @@ class Service:
         self.reports = reports
         self.positions = positions
         self.answers = Answers(working.log)
-        self.tokens = Tokens(reports)
+        self.tokens = Tokens(working.people)
         self.health = HealthDesk(working.datastore)
 
 

@@ -65,9 +65,18 @@ def _decode(raw: bytes | msgspec.Raw, *, strict: bool = False) -> Item:
         signal: Signal = _one.decode(raw)
         return signal
     except msgspec.ValidationError as error:
-        found = faults_of(msgspec.json.decode(raw), Signal)
+        try:
+            found = faults_of(msgspec.json.decode(raw), Signal)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
+            # What comes before the break was wrong as well; the break is what must be mended first.
+            return _malformed(malformed, strict)
         return Invalid(found or [Fault("", str(error))], "signal")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if strict:
-            raise MalformedBody(str(error)) from None
-        return MalformedBody(str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _malformed(error, strict)
+
+
+def _malformed(error: Exception, strict: bool) -> MalformedBody:
+    malformed = MalformedBody(str(error))
+    if strict:
+        raise malformed from None
+    return malformed

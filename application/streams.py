@@ -20,7 +20,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.errors import TrailHasGap
 from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
-from domain.people import Person, PersonAdded, TokenIssued
+from domain.people import Person, PersonAdded
 from domain.recorded import Recorded
 
 ORDER: Final = "order"
@@ -62,8 +62,6 @@ def person_after(person: Person | None, line: Recorded) -> Person:
     match line.event:
         case PersonAdded(name=name) as event:
             return (person or Person(name=name)).after(event)
-        case TokenIssued() as event if person is not None:
-            return person.after(event)
         case _:
             raise TrailHasGap(f"{line.type} is not an event of a person ({line.stream})")
 

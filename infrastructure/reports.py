@@ -14,7 +14,6 @@ from psycopg.sql import SQL, Composable, Identifier
 from infrastructure.event_store.datastore import Datastore
 from projections.cases import CaseRow
 from projections.orders import OrderRow
-from projections.people import PersonRow
 from projections.queue import QueueRow
 
 R = TypeVar("R")
@@ -71,14 +70,6 @@ class Reports:
                 "max(priority) AS highest_priority FROM views.queue GROUP BY queue"
             )
             return {row.queue: row for row in rows}
-
-    def person_of_token(self, digest: str) -> PersonRow | None:
-        with self._datastore.get_connection() as connection:
-            return (
-                connection.cursor(row_factory=class_row(PersonRow))
-                .execute("SELECT * FROM views.people WHERE tokens ? %s", (digest,))
-                .fetchone()
-            )
 
     def cases_by_kind(self) -> dict[str, int]:
         with self._datastore.get_connection() as connection:

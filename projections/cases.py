@@ -63,6 +63,8 @@ def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
         case Routed() as routed:
             return replace(
                 now,
+                bucket=routed.bucket,
+                severity=routed.severity,
                 queue=routed.queue,
                 work_type=routed.work_type,
                 skill=routed.skill,
@@ -90,10 +92,13 @@ def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
                 root_cause=resolution.root_cause,
                 resolved_by=line.actor.person or line.actor.principal,
             )
-        case Reopened():
+        case Reopened(deadline=deadline):
             return replace(
                 now,
                 state="open",
+                owner=now.owner_team,
+                owned_since=at,
+                deadline=deadline or now.deadline,
                 resolved_at=None,
                 reason=None,
                 root_cause=None,

@@ -32,6 +32,8 @@ class OrderRow(Struct, frozen=True):
     tier: str | None = None
     promised_date: date | None = None
     placed_at: datetime | None = None
+    placed_by: str | None = None
+    """The signal (`source/id`) that the purchase, tier and promise are taken from."""
     approved_at: datetime | None = None
     handed_over_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -59,10 +61,19 @@ def _after(row: OrderRow, signal: Signal) -> OrderRow:
     at = signal.event_time
     match signal:
         case OrderPlaced(customer=customer, promise=promise):
-            if row.placed_at is not None and row.placed_at <= at:
+            # Ranked as the facts are: by event time, then by identity.
+            if row.placed_at is not None and (row.placed_at, row.placed_by or "") <= (
+                at,
+                signal.key,
+            ):
                 return row
-            promised = promise.delivery_date if promise else None
-            return replace(row, placed_at=at, tier=customer.tier, promised_date=promised)
+            return replace(
+                row,
+                placed_at=at,
+                placed_by=signal.key,
+                tier=customer.tier,
+                promised_date=promise.delivery_date if promise else None,
+            )
         case PaymentAuthorized():
             return replace(row, approved_at=_first(row.approved_at, at))
         case HandedOver():

@@ -1,4 +1,4 @@
-"""People and the digests of their tokens: who a request comes from."""
+"""People, and when their tokens expire: whom to ask, and what to take back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.people import PersonAdded, TokenIssued
+from domain.people import PersonAdded, TokenIssued, person_stream
 from domain.recorded import Recorded
 from projections.projection import Projection
 
@@ -23,7 +23,11 @@ class PersonRow(Struct, frozen=True):
 
 
 def key(line: Recorded) -> UUID | None:
-    return line.stream if line.type.startswith("person.") else None
+    match line.event:
+        case PersonAdded(name=name) | TokenIssued(name=name):
+            return person_stream(name)
+        case _:
+            return None
 
 
 def fold(row: PersonRow | None, line: Recorded) -> PersonRow | None:
@@ -43,5 +47,5 @@ PEOPLE = Projection(
     row=PersonRow,
     key=key,
     fold=fold,
-    indexes=("USING gin (tokens)", "(name)"),
+    indexes=("(name)",),
 )

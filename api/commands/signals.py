@@ -12,8 +12,8 @@ import msgspec
 from api.composition import migrated_desks
 from api.problems import problem_of
 from api.signal_bodies import MOST_SIGNALS, Item, items_of
-from application.intake import Arrival
-from domain.errors import CasetrailError
+from application.intake import Arrival, Outcome
+from domain.errors import CasetrailError, Invalid
 from domain.people import OPERATOR
 from infrastructure.settings import Settings
 
@@ -28,7 +28,7 @@ FILES = click.argument(
 @click.pass_obj
 def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
     """Take the signals in files of NDJSON. What is refused is told with file and line."""
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter({str(outcome): 0 for outcome in Outcome})
     refusals = []
     with migrated_desks(settings) as desks:
         desks.decide_by()
@@ -43,7 +43,9 @@ def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
                     refusals.append((place, receipt.problem))
     counts["refused"] = len(refusals)
     for place, error in refusals:
-        click.echo(f"{place}: {error}", err=True)
+        faults = error.faults if isinstance(error, Invalid) else ()
+        for line in [f"{f.pointer or '/'}: {f.detail}" for f in faults] or [str(error)]:
+            click.echo(f"{place}: {line}", err=True)
     if as_json:
         told = [{"place": place, "problem": problem_of(error)} for place, error in refusals]
         click.echo(msgspec.json.encode({**counts, "refusals": told}))
@@ -56,10 +58,12 @@ def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
 def _batches(files: tuple[Path, ...]) -> Iterator[list[tuple[str, Item]]]:
     batch: list[tuple[str, Item]] = []
     for file in files:
-        with file.open("rb") as lines:
+        # Text mode for its line ends, of whatever system; what is no UTF-8 is refused by its line.
+        with file.open(encoding="utf-8", errors="surrogateescape") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    (item,), _ = items_of(line, "application/x-ndjson")
+                    raw = line.strip().encode(errors="surrogateescape")
+                    (item,), _ = items_of(raw, "application/x-ndjson")
                     batch.append((f"{file}:{number}", item))
                 if len(batch) == MOST_SIGNALS:
                     yield batch

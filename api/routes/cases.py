@@ -9,7 +9,7 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from msgspec import Struct
 
 from api.answers import Answer, Ask, answer_of, ask_of
@@ -272,7 +272,7 @@ def release(
     case_id: FromPath[UUID],
     service: NamedDependency[Service],
     data: JSONBody[ReleaseBody],
-    body: bytes,
+    body: RawBody,
     if_match: IfMatch = None,
     key: IdempotencyKey = None,
 ) -> Response[CaseView]:
@@ -293,7 +293,7 @@ def resolve(
     case_id: FromPath[UUID],
     service: NamedDependency[Service],
     data: JSONBody[Resolution],
-    body: bytes,
+    body: RawBody,
     if_match: IfMatch = None,
     key: IdempotencyKey = None,
 ) -> Response[CaseView]:
@@ -314,7 +314,7 @@ def reopen(
     case_id: FromPath[UUID],
     service: NamedDependency[Service],
     data: JSONBody[ReopenBody],
-    body: bytes,
+    body: RawBody,
     if_match: IfMatch = None,
     key: IdempotencyKey = None,
 ) -> Response[CaseView]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
+from litestar.params import RawBody
 from msgspec import UNSET, Struct, UnsetType
 
 from api.answers import Answer, ask_of
@@ -53,7 +54,7 @@ class SignalResults(Struct, frozen=True):
 def send_signals(
     request: Request[Who, str, Any],
     service: NamedDependency[Service],
-    body: bytes,
+    body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[SignalResults]:
     """One signal (its result, or its problem), or a batch of up to 1,000 as an array or NDJSON.

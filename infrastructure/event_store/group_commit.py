@@ -40,12 +40,14 @@ _APPEND = f"SELECT append_events({', '.join(['%b'] * 15)})"
 class Pending:
     """One append on its way. The lock is held until the answer is there."""
 
-    __slots__ = ("answered", "append", "error", "first", "leaves")
+    __slots__ = ("answered", "append", "error", "first", "leaves", "tried")
 
     def __init__(self, append: Append) -> None:
         self.append = append
         self.leaves: list[bytes] = []
         self.first = 0
+        self.tried = False
+        """An earlier try was cut off: it may be stored already."""
         self.error: Exception | None = None
         # A bare lock costs a third of a Future and is all that one waiter needs.
         self.answered = threading.Lock()
@@ -145,6 +147,8 @@ class GroupCommit:
                 self._answer_stored(group, base)
                 return
             failures += 1
+            for pending in group:
+                pending.tried = True
             self._disconnect()
             if failures == ATTEMPTS:
                 kind = (
@@ -264,8 +268,8 @@ def _answered(
         first = events[0]
         assert isinstance(first.originator_id, UUID)
         there = taken.get((first.originator_id, first.originator_version))
-        if there is not None and there[1] == pending.leaves[0]:
-            # Our own bytes: an earlier try was committed and only its answer was lost.
+        if pending.tried and there is not None and there[1] == pending.leaves[0]:
+            # Our own bytes: the earlier try was committed and only its answer was lost.
             pending.succeed(there[0])
             return True
     command = pending.append.command

@@ -1,0 +1,71 @@
+"""Rows of a CSV file, each by itself: a broken line breaks no other.
+
+A row is one line: what a field may hold, a line break among it, is the same for all tables that we
+read, and a stray quote must not swallow the rest of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from msgspec import Struct
+
+
+class TableUnreadable(Exception):
+    """The file is not a whole table with these columns."""
+
+
+class Row(Struct, frozen=True):
+    """One line: its fields by column. `fault` says why it cannot be one; the fields are then those
+    that could be made out."""
+
+    line: int
+    fields: dict[str, str]
+    fault: str = ""
+
+
+def rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
+    """The rows of a file (`.csv`, or `.csv.gz`), whose header must have these columns.
+
+    Raises TableUnreadable for a missing column, and for a file that breaks off.
+    """
+    try:
+        with _open(file) as text:
+            header = _fields(next(text, "").removeprefix("\ufeff"))
+            missing = [column for column in columns if column not in header]
+            if missing:
+                raise TableUnreadable(f"{file.name} has no column {', '.join(missing)}")
+            for number, line in enumerate(text, start=2):
+                if line.strip():
+                    yield _row(number, line, header)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableUnreadable(f"{file.name}: {error}") from None
+
+
+def _open(file: Path) -> TextIO:
+    # What is not UTF-8 is kept as halves of surrogates, to be told with its line.
+    if file.suffix == ".gz":
+        return gzip.open(file, "rt", encoding="utf-8", errors="surrogateescape")
+    return file.open(encoding="utf-8", errors="surrogateescape")
+
+
+def _row(number: int, line: str, header: Sequence[str]) -> Row:
+    try:
+        values = _fields(line)
+    except csv.Error as error:
+        return Row(number, {}, str(error))
+    fields = dict(zip(header, values, strict=False))
+    if len(values) != len(header):
+        return Row(number, fields, f"{len(values)} fields, the header has {len(header)}")
+    if any("\udc80" <= letter <= "\udcff" for letter in line):
+        return Row(number, fields, "not UTF-8")
+    return Row(number, fields)
+
+
+def _fields(line: str) -> list[str]:
+    return next(csv.reader([line.rstrip("\r\n")], strict=True), [])

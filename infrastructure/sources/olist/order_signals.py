@@ -1,0 +1,62 @@
+"""One order of Olist's tables as the signals of its several systems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import structs
+
+from domain.orders.signals import Line, PaymentCaptured, Promise, Signal
+
+ZONE_NAME: Final = "America/Sao_Paulo"
+ZONE: Final = ZoneInfo(ZONE_NAME)
+UNREAD: Final = "unread"
+"""The means of a payment whose row could not be read."""
+
+
+def signals_of(
+    order: tuple[Any, ...], items: list[Line], payments: list[PaymentCaptured]
+) -> Iterator[Signal]:
+    """The signals of one order. Raises msgspec.ValidationError for what no signal can tell."""
+    key, customer, status, *texts, complete, unread, _ = order
+    purchased, approved, handed_over, delivered, promised = map(_moment, texts)
+    assert purchased is not None
+
+    def told(kind: str, source: str, name: str, at: datetime, **facts: object) -> Signal:
+        identity = {"type": kind, "source": source, "id": f"{key}:{name}", "order": key}
+        signal: Signal = msgspec.convert({**identity, "event_time": at, **facts}, Signal)
+        return signal
+
+    day = promised.astimezone(ZONE).date() if promised else None
+    yield told(
+        "order.placed",
+        "storefront",
+        "placed",
+        purchased,
+        customer={"id": customer},
+        lines=items,
+        lines_complete=bool(complete),
+        tenders=[payment.method for payment in payments] + [UNREAD] * unread,
+        promise=Promise(delivery_date=day, time_zone=ZONE_NAME) if day else None,
+    )
+    if approved:
+        yield told("payment.authorized", "payments", "approved", approved)
+    for payment in payments:
+        yield structs.replace(payment, event_time=approved or purchased)
+    if handed_over:
+        yield told("shipment.handed_over", "carrier", "handed-over", handed_over)
+    if delivered:
+        yield told("shipment.delivered", "carrier", "delivered", delivered)
+    latest = max(t for t in (purchased, approved, handed_over, delivered) if t is not None)
+    if status == "unavailable":
+        yield told("stock.unavailable", "inventory", "unavailable", latest)
+    if status == "canceled":
+        yield told("order.cancelled", "oms", "cancelled", latest)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

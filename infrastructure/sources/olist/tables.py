@@ -1,0 +1,373 @@
+"""Reading the tables: joined and sorted in a temporary file, since they may be larger than memory."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from domain.errors import CasetrailError
+from domain.orders.signals import (
+    Line,
+    PaymentCaptured,
+    Signal,
+    check_moment,
+)
+from infrastructure.csv_rows import Row, TableUnreadable, rows
+from infrastructure.sources.olist.order_signals import ZONE, signals_of
+
+CURRENCY: Final = "BRL"
+STATUSES: Final = frozenset(
+    [
+        "created",
+        "approved",
+        "invoiced",
+        "processing",
+        "shipped",
+        "delivered",
+        "unavailable",
+        "canceled",
+    ]
+)
+MOST_REFUSALS_KEPT: Final = 1_000
+TIMES: Final = (
+    "order_purchase_timestamp",
+    "order_approved_at",
+    "order_delivered_carrier_date",
+    "order_delivered_customer_date",
+    "order_estimated_delivery_date",
+)
+_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+
+TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # table: (file names to look for, columns that it must have)
+    "orders": (
+        ("orders", "olist_orders_dataset"),
+        (
+            "order_id",
+            "customer_id",
+            "order_status",
+            "order_purchase_timestamp",
+            "order_approved_at",
+            "order_delivered_carrier_date",
+            "order_delivered_customer_date",
+            "order_estimated_delivery_date",
+        ),
+    ),
+    "items": (
+        ("order_items", "olist_order_items_dataset"),
+        (
+            "order_id",
+            "order_item_id",
+            "product_id",
+            "seller_id",
+            "shipping_limit_date",
+            "price",
+            "freight_value",
+        ),
+    ),
+    "payments": (
+        ("order_payments", "olist_order_payments_dataset"),
+        (
+            "order_id",
+            "payment_sequential",
+            "payment_type",
+            "payment_installments",
+            "payment_value",
+        ),
+    ),
+}
+
+
+class TablesUnreadable(CasetrailError):
+    """The tables cannot be read."""
+
+    explanation = "Name a folder with orders.csv, order_items.csv and order_payments.csv (or .gz)."
+
+
+class Refusal(Struct, frozen=True):
+    """A row that was left out: the file, its line, the column if one is at fault, and why."""
+
+    file: str
+    line: int
+    column: str
+    detail: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" + (f" ({self.column})" if self.column else "")
+        return f"{where}: {self.detail}"
+
+
+T = TypeVar("T")
+Progress = Callable[[str, int], None]
+
+
+class _Refused(Exception):
+    def __init__(self, column: str, detail: str) -> None:
+        super().__init__(detail)
+        self.column = column
+        self.detail = detail
+
+
+class OlistTables:
+    """A folder of Olist tables, read once. A context manager: it holds a temporary file.
+
+    Raises TablesUnreadable for a missing file or column, and for a file that breaks off.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.files = {name: _find(folder, stems) for name, (stems, _) in TABLES.items()}
+        self.orders = 0
+        self.signals = 0
+        self.refused = 0
+        self.refusals: list[Refusal] = []
+        """The first rows that were left out; `refused` counts them all."""
+        self.ends_at: datetime | None = None
+        """The latest time known of the whole file: purchase, approval, hand-over or delivery."""
+        self._folder = tempfile.TemporaryDirectory(prefix="casetrail-olist-")
+        self._db = sqlite3.connect(Path(self._folder.name) / "tables.sqlite", isolation_level=None)
+        self._db.executescript(_SCHEMA)
+
+    def __enter__(self) -> OlistTables:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+        self._folder.cleanup()
+
+    def load(self, progress: Progress = lambda table, rows: None) -> None:
+        """Read the tables and make the signals; `progress` hears the table and its rows so far."""
+        self._db.execute("BEGIN")
+        self._take("orders", self._order, progress)
+        self._take("items", self._item, progress)
+        self._take("payments", self._payment, progress)
+        self._make_signals(progress)
+        self._db.execute("CREATE INDEX signals_in_time ON signals (at, step)")
+        self._db.execute("COMMIT")
+
+    def in_time_order(self) -> Iterator[Signal]:
+        """Every signal, by event time."""
+        decode = msgspec.json.Decoder(Signal).decode
+        for (body,) in self._db.execute("SELECT body FROM signals ORDER BY at, step, rowid"):
+            yield decode(body)
+
+    def _take(self, table: str, take: Callable[[Row], None], progress: Progress) -> None:
+        file = self.files[table]
+        try:
+            for row in rows(file, TABLES[table][1]):
+                try:
+                    take(row)
+                except _Refused as refused:
+                    self._refuse(file, row.line, refused.column, refused.detail)
+                if row.line % 5_000 == 0:
+                    progress(table, row.line)
+        except TableUnreadable as error:
+            raise TablesUnreadable(str(error)) from None
+
+    def _refuse(self, file: Path, line: int, column: str, detail: str) -> None:
+        self.refused += 1
+        if len(self.refusals) < MOST_REFUSALS_KEPT:
+            self.refusals.append(Refusal(file.name, line, column, detail))
+
+    def _order(self, row: Row) -> None:
+        _must_be_whole(row)
+        fields = row.fields
+        times = [_time(fields, column) for column in TIMES]
+        if times[0] is None:
+            raise _Refused(TIMES[0], "missing")
+        if fields["order_status"] not in STATUSES:
+            known = ", ".join(sorted(STATUSES))
+            raise _Refused(
+                "order_status", f"unknown: {fields['order_status']!r}; known are: {known}"
+            )
+        order = _key(fields)
+        # Absent in the published data set, whose items are complete.
+        complete = fields.get("items_complete", "True").strip().lower() != "false"
+        values = (
+            order,
+            fields["customer_id"],
+            fields["order_status"],
+            *map(_text, times),
+            complete,
+            0,
+            row.line,
+        )
+        _check_placed(values)
+        added = self._db.execute(
+            "INSERT OR IGNORE INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?)", values
+        )
+        if added.rowcount == 0:
+            raise _Refused("order_id", f"{order} stands in an earlier row too")
+        latest = max(t for t in times[:4] if t is not None)
+        self.ends_at = max(self.ends_at or latest, latest)
+        self.orders += 1
+
+    def _item(self, row: Row) -> None:
+        order = self._known(row.fields)
+        try:
+            _must_be_whole(row)
+            fields = row.fields
+            number = _number(fields, "order_item_id")
+            body = _valid(
+                {
+                    "sku": fields["product_id"],
+                    "price": _money(fields["price"]),
+                    "freight": _money(fields["freight_value"]),
+                    "ship_by": _text(_time(fields, "shipping_limit_date")),
+                    "seller": fields["seller_id"],
+                },
+                Line,
+            )
+            self._insert("items", (order, number, msgspec.json.encode(body)))
+        except _Refused:
+            # The order has a line that we cannot read: no charge must be derived from the others.
+            self._db.execute("UPDATE orders SET complete = 0 WHERE id = ?", (order,))
+            raise
+
+    def _payment(self, row: Row) -> None:
+        order = self._known(row.fields)
+        try:
+            _must_be_whole(row)
+            fields = row.fields
+            number = _number(fields, "payment_sequential")
+            captured = {
+                "type": "payment.captured",
+                "source": "payments",
+                "id": f"{order}:{number}",
+                "order": order,
+                "event_time": "2000-01-01T00:00:00Z",  # that of the order comes later
+                "amount": _money(fields["payment_value"]),
+                "method": fields["payment_type"],
+                "installments": _number(fields, "payment_installments"),
+            }
+            body = _valid(captured, PaymentCaptured)
+            self._insert("payments", (order, number, msgspec.json.encode(body)))
+        except _Refused:
+            # The tender is known, its payment is not: the payments must never seem complete.
+            self._db.execute("UPDATE orders SET unread = unread + 1 WHERE id = ?", (order,))
+            raise
+
+    def _insert(self, table: str, values: tuple[object, ...]) -> None:
+        added = self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?,?,?)", values)
+        if added.rowcount == 0:
+            raise _Refused("", f"{values[0]}, number {values[1]} stands in an earlier row too")
+
+    def _known(self, fields: dict[str, str]) -> str:
+        order = _key(fields)
+        if not self._db.execute("SELECT 1 FROM orders WHERE id = ?", (order,)).fetchone():
+            raise _Refused("order_id", f"no order {order}")
+        return order
+
+    def _make_signals(self, progress: Progress) -> None:
+        orders = self._db.cursor().execute("SELECT * FROM orders ORDER BY id")
+        for n, order in enumerate(orders):
+            items = self._bodies("items", order[0], Line)
+            payments = self._bodies("payments", order[0], PaymentCaptured)
+            try:
+                signals = list(signals_of(order, items, payments))
+            except msgspec.ValidationError as error:
+                self._refuse(self.files["orders"], order[-1], "", f"order {order[0]}: {error}")
+                continue
+            for step, signal in enumerate(signals):
+                at = signal.event_time.timestamp()
+                values = (at, step, msgspec.json.encode(signal))
+                self._db.execute("INSERT INTO signals VALUES (?,?,?)", values)
+            self.signals += len(signals)
+            if n % 1_000 == 0:
+                progress("signals", n)
+
+    def _bodies(self, table: str, order: str, kind: type[T]) -> list[T]:
+        decode = msgspec.json.Decoder(kind).decode
+        found = self._db.execute(
+            f"SELECT body FROM {table} WHERE order_id = ? ORDER BY number", (order,)
+        )
+        return [decode(body) for (body,) in found]
+
+
+_SCHEMA = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE orders (id TEXT PRIMARY KEY, customer TEXT, status TEXT, purchased TEXT, approved TEXT,
+    handed_over TEXT, delivered TEXT, promised TEXT, complete INTEGER, unread INTEGER, line INTEGER)
+    WITHOUT ROWID;
+CREATE TABLE items (order_id TEXT, number INTEGER, body BLOB, PRIMARY KEY (order_id, number));
+CREATE TABLE payments (order_id TEXT, number INTEGER, body BLOB, PRIMARY KEY (order_id, number));
+CREATE TABLE signals (at REAL, step INTEGER, body BLOB);
+"""
+
+
+def _check_placed(values: tuple[Any, ...]) -> None:
+    """What is wrong with an order by itself is told with its own row."""
+    try:
+        list(signals_of(values, [], []))
+    except msgspec.ValidationError as error:
+        raise _Refused("", str(error)) from None
+
+
+def _find(folder: Path, stems: tuple[str, ...]) -> Path:
+    for stem in stems:
+        for ending in (".csv.gz", ".csv"):
+            if (file := folder / f"{stem}{ending}").is_file():
+                return file
+    raise TablesUnreadable(f"no {stems[0]}.csv or {stems[0]}.csv.gz in {folder}")
+
+
+def _must_be_whole(row: Row) -> None:
+    if row.fault:
+        raise _Refused("", row.fault)
+
+
+def _key(fields: dict[str, str]) -> str:
+    if not fields.get("order_id"):
+        raise _Refused("order_id", "missing")
+    return fields["order_id"]
+
+
+def _time(fields: dict[str, str], column: str) -> datetime | None:
+    """A local time of São Paulo in UTC; where it is skipped or repeated, the earlier offset."""
+    text = fields[column].strip()
+    if not text:
+        return None
+    try:
+        if not _LOCAL_TIME.fullmatch(text):
+            raise ValueError(text)
+        moment = datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
+        check_moment(moment)
+        return moment
+    except (ValueError, OverflowError) as error:
+        raise _Refused(column, f"not a time of an order: {text!r} ({error})") from None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _number(fields: dict[str, str], column: str) -> int:
+    text = fields[column]
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise _Refused(column, f"not a number: {text!r}")
+    return int(text)
+
+
+def _money(text: str) -> dict[str, str]:
+    return {"amount": text.strip(), "currency": CURRENCY}
+
+
+def _valid(raw: dict[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise _Refused("", str(error)) from None
