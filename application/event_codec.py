@@ -16,6 +16,9 @@ _decode = msgspec.json.Decoder(Recorded).decode
 
 
 def to_stored(line: Recorded) -> StoredEvent:
+    if line.position:
+        # Where a line stands in the log is no part of its bytes, nor of its leaf.
+        line = structs.replace(line, position=0)
     return StoredEvent(line.stream, line.version, line.type, _encode(line))
 
 

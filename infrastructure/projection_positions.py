@@ -41,10 +41,12 @@ class Positions:
             return self._known.get(name, 0) >= position
 
     def _heard(self, payload: str) -> None:
-        if not payload:
+        try:
+            told = msgspec.json.decode(payload, type=dict[str, int])
+        except msgspec.MsgspecError:
+            # Nothing, after a connection; or what anybody may send. Looking is always right.
             self._look()
             return
-        told = msgspec.json.decode(payload, type=dict[str, int])
         with self._changed:
             self._known.update(told)
             self._changed.notify_all()

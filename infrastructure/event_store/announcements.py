@@ -7,6 +7,7 @@ the append's transaction it would serialise every commit of the database.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import psycopg
 
 from infrastructure.event_store.datastore import connect
 
+_logger = logging.getLogger("casetrail.log")
 GROWN = "stored_events"
 """The channel that the library's own subscriptions listen to."""
 PROJECTED = "projected"
@@ -38,7 +40,11 @@ class Announcer:
 
     def announce(self, head: int) -> None:
         for listener in self._listeners:
-            listener(head)
+            try:
+                listener(head)
+            except Exception:
+                # A listener's fault is its own: the events are stored, and must be answered.
+                _logger.exception("a listener of the log failed")
         self._grown.set()
         if self._thread is None:
             self._start()
@@ -100,11 +106,20 @@ class Ear:
             try:
                 with connect(self._dsn) as connection:
                     connection.execute(f"LISTEN {self._channel}".encode())
-                    self._heard("")
+                    self._tell("")
                     pause = 0.05
                     while not self._closing.is_set():
                         for notification in connection.notifies(timeout=0.2):
-                            self._heard(notification.payload)
+                            self._tell(notification.payload)
             except psycopg.Error:
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _tell(self, payload: str) -> None:
+        try:
+            self._heard(payload)
+        except psycopg.Error:
+            raise
+        except Exception:
+            # What anybody may send must not deafen us for good.
+            _logger.exception("what was heard on %s was not understood", self._channel)

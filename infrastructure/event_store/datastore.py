@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
+from eventsourcing import persistence
 from eventsourcing.postgres import PostgresDatastore
 from psycopg.rows import dict_row
 
@@ -57,3 +58,24 @@ class Datastore(PostgresDatastore):
             connection.execute(_SESSION)
 
         return after_connect
+
+
+_WORDS = (
+    (psycopg.InterfaceError, persistence.InterfaceError),
+    (psycopg.OperationalError, persistence.OperationalError),
+    (psycopg.DataError, persistence.DataError),
+    (psycopg.IntegrityError, persistence.IntegrityError),
+    (psycopg.InternalError, persistence.InternalError),
+    (psycopg.ProgrammingError, persistence.ProgrammingError),
+    (psycopg.NotSupportedError, persistence.NotSupportedError),
+    (psycopg.DatabaseError, persistence.DatabaseError),
+    (psycopg.Error, persistence.PersistenceError),
+)
+
+
+def in_library_words(error: Exception) -> Exception:
+    """The library's error for the driver's, as its own recorders raise it; others as they are."""
+    for theirs, ours in _WORDS:
+        if isinstance(error, theirs):
+            return ours(str(error))
+    return error

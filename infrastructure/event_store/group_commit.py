@@ -14,52 +14,35 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import InterfaceError, OperationalError
-from psycopg.errors import UniqueViolation
+from eventsourcing.persistence import (
+    IntegrityError,
+    InterfaceError,
+)
+from psycopg.errors import LockNotAvailable, UniqueViolation
 
 from application.log_recorder import (
     Append,
-    CommandRepeated,
     CommandTaken,
-    VersionTaken,
     leaf_digest,
 )
-from infrastructure.event_store.datastore import connect
+from infrastructure.event_store.datastore import connect, in_library_words
+from infrastructure.event_store.pending import (
+    Pending,
+    answered,
+    must_be_there,
+    without_rivals,
+)
 
 MOST_EVENTS = 2_000
 MOST_APPENDS = 512
 ATTEMPTS = 10
 PAUSE_SECONDS = 0.2
-_APPEND = f"SELECT append_events({', '.join(['%b'] * 15)})"
-
-
-class Pending:
-    """One append on its way. The lock is held until the answer is there."""
-
-    __slots__ = ("answered", "append", "error", "first", "leaves", "tried")
-
-    def __init__(self, append: Append) -> None:
-        self.append = append
-        self.leaves: list[bytes] = []
-        self.first = 0
-        self.tried = False
-        """An earlier try was cut off: it may be stored already."""
-        self.error: Exception | None = None
-        # A bare lock costs a third of a Future and is all that one waiter needs.
-        self.answered = threading.Lock()
-        self.answered.acquire()
-
-    def succeed(self, first: int) -> None:
-        self.first = first
-        self.answered.release()
-
-    def fail(self, error: Exception) -> None:
-        self.error = error
-        self.answered.release()
+_APPEND = f"SELECT append_events({', '.join(['%b'] * 17)})"
 
 
 class GroupCommit:
@@ -68,36 +51,37 @@ class GroupCommit:
         self._after_commit = after_commit
         self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
-        self._starting = threading.Lock()
+        self._door = threading.Lock()
+        self._closed = False
         self._thread: threading.Thread | None = None
 
     def append(self, append: Append) -> int:
         """Store it with whatever else is on its way; return its first position.
 
-        Raises VersionTaken, CommandRepeated, or the library's errors for a lost connection.
+        Raises VersionTaken, CommandRepeated, or the library's errors.
         """
-        if self._thread is None:
-            self._start()
         pending = Pending(append)
         pending.leaves = [leaf_digest(event.state) for event in append.events]
-        self._queue.put(pending)
+        with self._door:
+            if self._closed:
+                raise InterfaceError("the log is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+                self._thread.start()
+            self._queue.put(pending)
         pending.answered.acquire()
         if pending.error is not None:
             raise pending.error
         return pending.first
 
     def close(self) -> None:
-        if self._thread is not None:
+        """Store what is on its way; what comes after that is refused."""
+        with self._door:
+            self._closed = True
             self._queue.put(None)
+        if self._thread is not None:
             self._thread.join()
-            self._thread = None
         self._disconnect()
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-                self._thread.start()
 
     def _run(self) -> None:
         waiting: list[Pending] = []
@@ -106,8 +90,14 @@ class GroupCommit:
             if not group:
                 return
             self._fill(group)
-            group, waiting = _without_rivals(group)
-            self._store(group)
+            try:
+                group, waiting = without_rivals(group)
+            except Exception:  # noqa: BLE001 - one of them is not even comparable: each alone, then
+                waiting = []
+                for pending in group:
+                    self._store([pending])
+            else:
+                self._store(group)
 
     def _fill(self, group: list[Pending]) -> None:
         """Add what has queued up meanwhile, within the limits."""
@@ -127,22 +117,28 @@ class GroupCommit:
         while group:
             try:
                 base = self._call(group)
-            except UniqueViolation:
+            except UniqueViolation as error:
                 try:
-                    group = self._answer_taken(group)
+                    left = self._answer_taken(group)
+                    if len(left) == len(group):
+                        # Nothing of theirs is taken, and still they cannot be stored.
+                        _fail(left, IntegrityError(f"the log is damaged: {error}"))
+                        return
+                    group = left
                     continue
-                except psycopg.Error as error:
-                    lost: Exception = error
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                lost = error
+                except psycopg.Error as trouble:
+                    lost: Exception = trouble
             except Exception as error:  # noqa: BLE001 - the callers must hear of it, not this thread
-                if len(group) == 1:
-                    group[0].fail(error)
-                    return
+                if _is_passing(error):
+                    lost = error
                 # What is wrong with one of them is no business of the others.
-                for pending in group:
-                    self._store([pending])
-                return
+                elif len(group) == 1:
+                    _fail(group, in_library_words(error))
+                    return
+                else:
+                    for pending in group:
+                        self._store([pending])
+                    return
             else:
                 self._answer_stored(group, base)
                 return
@@ -150,12 +146,10 @@ class GroupCommit:
             for pending in group:
                 pending.tried = True
             self._disconnect()
+            if isinstance(lost, LockNotAvailable):
+                self._end_frozen()
             if failures == ATTEMPTS:
-                kind = (
-                    InterfaceError if isinstance(lost, psycopg.InterfaceError) else OperationalError
-                )
-                for pending in group:
-                    pending.fail(kind(str(lost)))
+                _fail(group, in_library_words(lost))
                 return
             if failures > 1:
                 time.sleep(PAUSE_SECONDS)
@@ -172,6 +166,7 @@ class GroupCommit:
     def _call(self, group: Sequence[Pending]) -> int:
         events = [event for pending in group for event in pending.append.events]
         guards = [guard for pending in group for guard in pending.append.guards]
+        earlier = must_be_there(events)
         timers = {t.stream: t for pending in group for t in pending.append.timers}.values()
         offsets: list[int] = []
         commands = []
@@ -193,9 +188,11 @@ class GroupCommit:
                     [leaf for pending in group for leaf in pending.leaves],
                     [timer.stream for timer in timers],
                     [timer.kind for timer in timers],
-                    [timer.due_at for timer in timers],
+                    [_with_zone(timer.due_at) for timer in timers],
                     [guard.stream for guard in guards],
                     [guard.version + 1 for guard in guards],
+                    [stream for stream, _ in earlier],
+                    [version for _, version in earlier],
                     [command.principal for command in commands],
                     [command.key for command in commands],
                     [command.digest for command in commands],
@@ -243,7 +240,28 @@ class GroupCommit:
                 binary=True,
             ).fetchall()
         }
-        return [pending for pending in group if not _answered(pending, taken, answers)]
+        left = [pending for pending in group if not answered(pending, taken, answers)]
+        heads = [
+            pending.first + len(pending.append.events) - 1
+            for pending in group
+            if pending.tried and pending.first and pending.append.events
+        ]
+        if heads:
+            self._after_commit(max(heads))
+        return left
+
+    def _end_frozen(self) -> None:
+        """End whoever holds the head's lock and waits for a client from which nothing comes.
+
+        The append is one statement, but its commit is a message of its own: between the two a
+        client can freeze, and no timeout before PostgreSQL 17's `transaction_timeout` sees it.
+        """
+        with contextlib.suppress(psycopg.Error):
+            self._connected().execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
+                "WHERE relation = 'log_head'::regclass AND mode = 'RowExclusiveLock' AND granted "
+                "AND wait_event = 'ClientRead' AND xact_start < clock_timestamp() - interval '1 s'"
+            )
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._connection is None:
@@ -257,58 +275,24 @@ class GroupCommit:
             self._connection = None
 
 
-def _answered(
-    pending: Pending,
-    taken: dict[tuple[UUID, int], tuple[int, bytes]],
-    answers: dict[tuple[str, str], CommandTaken],
-) -> bool:
-    """Answer this append if it was stored before, repeats a command, or came too late."""
-    events = pending.append.events
-    if events:
-        first = events[0]
-        assert isinstance(first.originator_id, UUID)
-        there = taken.get((first.originator_id, first.originator_version))
-        if pending.tried and there is not None and there[1] == pending.leaves[0]:
-            # Our own bytes: the earlier try was committed and only its answer was lost.
-            pending.succeed(there[0])
-            return True
-    command = pending.append.command
-    if command is not None and (answer := answers.get((command.principal, command.key))):
-        pending.fail(CommandRepeated(answer))
-        return True
-    for event in events:
-        assert isinstance(event.originator_id, UUID)
-        if (event.originator_id, event.originator_version) in taken:
-            stream, version = event.originator_id, event.originator_version
-            pending.fail(VersionTaken(f"version {version} of stream {stream} is taken"))
-            return True
-    for guard in pending.append.guards:
-        if (guard.stream, guard.version + 1) in taken:
-            pending.fail(VersionTaken(f"stream {guard.stream} has left version {guard.version}"))
-            return True
-    return False
-
-
-def _without_rivals(group: list[Pending]) -> tuple[list[Pending], list[Pending]]:
-    """Those that can share a transaction, and those that want a version or key of one of them."""
-    claimed: set[object] = set()
-    relied_on: set[object] = set()
-    together: list[Pending] = []
-    rivals: list[Pending] = []
+def _fail(group: Sequence[Pending], error: Exception) -> None:
     for pending in group:
-        append = pending.append
-        wants: set[object] = {(e.originator_id, e.originator_version) for e in append.events}
-        if len(wants) < len(append.events):
-            pending.fail(VersionTaken("the append names one version of a stream twice"))
-            continue
-        if append.command is not None:
-            wants.add((append.command.principal, append.command.key))
-        # Guards are looked at before anything is inserted: what they forbid must not be in the group.
-        relies_on = {(guard.stream, guard.version + 1) for guard in append.guards}
-        if claimed.isdisjoint(wants | relies_on) and relied_on.isdisjoint(wants):
-            claimed |= wants
-            relied_on |= relies_on
-            together.append(pending)
-        else:
-            rivals.append(pending)
-    return together, rivals
+        pending.fail(error)
+
+
+def _is_passing(error: Exception) -> bool:
+    """A lost connection, a lock that was not to be had, a server that restarts: worth another try.
+
+    No SQLSTATE: the connection broke. Else the class: 08 connection, 40 rollback, 53 resources,
+    55 state of an object, 57 intervention of an operator.
+    """
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    return error.sqlstate is None or error.sqlstate[:2] in ("08", "40", "53", "55", "57")
+
+
+def _with_zone(moment: datetime | None) -> datetime | None:
+    """One array of times goes to the server: a time without zone would take its neighbours'."""
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment

@@ -37,6 +37,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
             for guard in append.guards:
                 if len(self._positions[guard.stream]) > guard.version:
                     raise VersionTaken(f"stream {guard.stream} is not at {guard.version}")
+            self._must_have_no_gaps(append.events)
             try:
                 self.insert_events(append.events)
             except IntegrityError as error:
@@ -51,6 +52,20 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
                     command.digest, command.result, self.head()
                 )
             return before + 1 if append.events else before
+
+    def _must_have_no_gaps(self, events: Sequence[StoredEvent]) -> None:
+        brought = {(event.originator_id, event.originator_version) for event in events}
+        for event in events:
+            earlier = event.originator_version - 1
+            known = self._stored_events_index[str(event.originator_id)]
+            if (
+                earlier > 0
+                and earlier not in known
+                and (event.originator_id, earlier) not in brought
+            ):
+                raise IntegrityError(
+                    f"stream {event.originator_id} has no version {earlier} to follow"
+                )
 
     def _update_table(
         self, stored_events: Sequence[StoredEvent], **kwargs: object
@@ -68,7 +83,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
         with self._database_lock:
             return [
                 (position, self._stored_events[position - 1].state)
-                for stream in streams
+                for stream in sorted(set(streams))
                 for position in self._positions[stream]
             ]
 

@@ -28,7 +28,9 @@ def migrate(dsn: str) -> list[str]:
         )
         rows = connection.execute("SELECT name, digest FROM migrations").fetchall()
         applied: dict[str, str] = dict(rows)
-        files = {file.name: file.read_text() for file in sorted(FILES.glob("*.sql"))}
+        files = {
+            file.name: file.read_text(encoding="utf-8") for file in sorted(FILES.glob("*.sql"))
+        }
         for name, digest in applied.items():
             if name not in files:
                 raise SchemaChanged(

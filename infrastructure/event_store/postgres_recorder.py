@@ -86,11 +86,12 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
         # The lease runs on the database's clock whatever `now` says: in virtual time, too, a
         # keeper that was killed must lose it within real seconds.
+        # An array, so that the choice is made once: a plan may run a plain subquery for each row.
         rows = self._rows(
-            "UPDATE timers SET leased_until = clock_timestamp() + %s WHERE stream IN ("
+            "UPDATE timers SET leased_until = clock_timestamp() + %s WHERE stream = ANY (ARRAY("
             " SELECT stream FROM timers WHERE due_at <= %s"
             " AND (leased_until IS NULL OR leased_until < clock_timestamp())"
-            " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING stream, kind, due_at",
+            " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING stream, kind, due_at",
             (lease, now, limit),
         )
         return sorted((DueStream(*row) for row in rows), key=lambda due: due.due_at)

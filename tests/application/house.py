@@ -9,6 +9,7 @@ from uuid import UUID
 
 from application import streams
 from application.case_desk import Caller, CaseDesk
+from application.event_codec import to_stored
 from application.event_log import EventLog
 from application.intake import Arrival, Intake, Receipt
 from application.timekeeper import Timekeeper
@@ -18,10 +19,10 @@ from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
-from domain.recorded import Recorded
+from domain.recorded import Event, Recorded
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policy_files import load_policy
-from tests.domain.telling import ORDER
+from tests.domain.telling import ORDER, after
 
 DEFAULT = load_policy()
 SENDER = Actor("key:test")
@@ -64,6 +65,18 @@ class House:
     def resolve(self, case: ExceptionCase, at: datetime, person: str = "ana") -> ExceptionCase:
         claimed = self.desk.claim(case.id, case.version, caller(person, at)).case
         return self.desk.resolve(case.id, claimed.version, DONE, caller(person, at)).case
+
+    def slip_in(self, stream: UUID, version: int, event: Event, order: str = ORDER) -> None:
+        """Write to the log past its door, as somebody with the keys to the database could."""
+        line = Recorded(
+            stream=stream,
+            version=version,
+            recorded_at=after(9),
+            actor=SENDER,
+            event=event,
+            order=order,
+        )
+        self.recorder.insert_events([to_stored(line)])
 
     # then
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import IntegrityError
 from msgspec.structs import replace
 
 from application.event_log import Write
@@ -43,7 +44,7 @@ def write(house: House, stream: Any, expected: int, *events: Any) -> None:
 
 def test_a_case_with_a_gap_is_not_worked_on(house) -> None:
     case = house.the("stock_unavailable")
-    write(house, case.id, case.version + 1, Claimed(person="ana"))
+    house.slip_in(case.id, case.version + 2, Claimed(person="ana"))
     with pytest.raises(TrailHasGap, match="version 5 follows 3"):
         house.neighbour().desk.case(case.id)
     with pytest.raises(TrailHasGap):
@@ -52,9 +53,16 @@ def test_a_case_with_a_gap_is_not_worked_on(house) -> None:
 
 def test_an_order_with_a_gap_takes_no_signal(house) -> None:
     first = house.lines()[0].event
-    write(house, order_stream(ORDER), 7, replace(first, signal=captured()))
+    house.slip_in(order_stream(ORDER), 8, replace(first, signal=captured()))
     with pytest.raises(TrailHasGap):
         house.neighbour().take(captured(2, id="more"), at=after(10))
+
+
+def test_an_append_that_would_leave_a_gap_is_refused(house) -> None:
+    case, head = house.the("stock_unavailable"), house.log.head()
+    with pytest.raises(IntegrityError):
+        write(house, case.id, case.version + 1, Claimed(person="ana"))
+    assert house.log.head() == head
 
 
 def test_a_trail_that_begins_in_the_middle_is_broken(house) -> None:

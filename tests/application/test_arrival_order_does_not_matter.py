@@ -7,9 +7,10 @@ from datetime import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from application.intake import Arrival
 from domain.orders.order import order_stream
 from domain.orders.signals import Signal, in_time_order
-from tests.application.house import House
+from tests.application.house import SENDER, House
 from tests.domain.telling import ORDER, after, bounded, captured, placed, stories
 
 # Hours after noon: statements of a window are made in its first part and reach us in its second,
@@ -39,7 +40,7 @@ def live(
     return state
 
 
-@settings(bounded, max_examples=150)
+@settings(bounded, max_examples=120)
 @given(data=st.data())
 def test_any_order_of_arrival_leads_to_the_same_cases(data) -> None:
     first = [placed(0, tenders=data.draw(st.sampled_from([None, ("card",)])))]
@@ -92,3 +93,20 @@ def test_payments_before_their_order_are_compared_with_it() -> None:
     house.take(captured(1, "40.00", payment="a"), at=after(2))
     house.take(placed(0), at=after(3))
     assert [case.kind for case in house.found()] == ["payment_mismatch"]
+
+
+@settings(bounded, max_examples=60)
+@given(told=stories(least=2, most=6, hours=(0, 200), ship_by=(30, 90), days=(3, 6)))
+def test_a_batch_of_several_moments_is_as_several_batches(told) -> None:
+    together, apart = House(), House()
+    arrivals = [Arrival(signal, after(20 * n + 1)) for n, signal in enumerate(told)]
+    together.intake.take(arrivals[::-1], SENDER)
+    for arrival in arrivals:
+        apart.intake.take([arrival], SENDER)
+
+    def lines(house: House) -> list[tuple[object, ...]]:
+        trails = sorted(house.lines(), key=lambda line: (line.stream, line.version))
+        return [(one.stream, one.version, one.event, one.recorded_at) for one in trails]
+
+    assert lines(together) == lines(apart)
+    assert together.due() == apart.due()

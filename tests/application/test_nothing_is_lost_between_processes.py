@@ -69,7 +69,7 @@ def nothing_is_lost(house: House, rulebook: Rulebook) -> None:
         assert all(case.is_resolved for case in older)
 
 
-@settings(bounded, max_examples=150)
+@settings(bounded, max_examples=120)
 @given(
     told=stories(least=2, most=7, hours=(0, 300), ship_by=(30, 90, 200), days=(3, 6, 9)),
     work=st.lists(

@@ -16,7 +16,6 @@ from application.event_log import Write
 from domain.cases.exception_case import ExceptionCase
 from domain.orders.order import order_stream
 from domain.orders.signals import in_time_order
-from domain.people import Actor
 from tests.application.house import House
 from tests.domain.policies import small
 from tests.domain.telling import (
@@ -276,16 +275,11 @@ def test_a_broken_trail_keeps_no_other_order_waiting() -> None:
     house = House()
     house.take(shipping_by(48), approved(), at=after(2))
     broken = order_stream("broken")
-    gap = Write(
-        stream=broken,
-        kind="order",
-        expected=6,
-        events=[(Actor("key:somebody"), house.lines()[0].event)],
-        recorded_at=after(1),
-        order="broken",
-        next_due=after(40),
+    house.slip_in(broken, 7, house.lines()[0].event, order="broken")
+    timer = Write(
+        stream=broken, kind="order", expected=7, events=[], recorded_at=after(1), next_due=after(40)
     )
-    house.log.append([gap])
+    house.log.append([timer])
     house.tick(after(50))
     assert house.the("ship_by_missed").state == "open"
     assert house.due() == {broken: after(40)}

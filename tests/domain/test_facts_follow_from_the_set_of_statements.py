@@ -61,7 +61,7 @@ AMOUNTS = [path for path, fact in MARKED.items() if fact.moves == GROWING]
 
 
 @pytest.mark.parametrize("path", LATCHES)
-@settings(bounded, max_examples=40)
+@settings(bounded, max_examples=30)
 @given(data=st.data())
 def test_what_is_marked_as_lasting_lasts_as_statements_are_added(path, data) -> None:
     before, now = read_twice(path, data)
@@ -69,7 +69,7 @@ def test_what_is_marked_as_lasting_lasts_as_statements_are_added(path, data) -> 
 
 
 @pytest.mark.parametrize("path", AMOUNTS)
-@settings(bounded, max_examples=250)
+@settings(bounded, max_examples=150)
 @given(data=st.data())
 def test_what_is_marked_as_growing_only_grows_as_statements_are_added(path, data) -> None:
     before, now = read_twice(path, data)

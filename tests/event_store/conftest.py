@@ -28,3 +28,9 @@ def recorder(request: pytest.FixtureRequest) -> LogRecorder:
 @pytest.fixture
 def log(recorder: LogRecorder) -> EventLog:
     return EventLog(recorder)
+
+
+@pytest.fixture
+def beside() -> InMemoryLogRecorder:
+    """A recorder to compare another one with."""
+    return InMemoryLogRecorder()

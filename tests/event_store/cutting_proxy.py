@@ -23,7 +23,9 @@ FLUSH = b"H\x00\x00\x00\x04"
 
 class Fault(StrEnum):
     NEVER_SENT = "the connection is cut before the append reaches the server"
-    UNCOMMITTED = "the server has carried the append out, and the connection is cut before it commits"
+    UNCOMMITTED = (
+        "the server has carried the append out, and the connection is cut before it commits"
+    )
     ANSWER_LOST = "the server has committed and answered, the answer is lost, the connection is cut"
     FROZEN = "the server has carried the append out, and what would commit it does not come"
 
@@ -46,6 +48,7 @@ class CuttingProxy:
         )
         self.struck: list[Fault] = []
         self.thawed = threading.Event()
+        self._refusing = False
         self._armed: deque[tuple[Fault, Callable[[], object]]] = deque()
         self._passages: list[Passage] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -56,6 +59,12 @@ class CuttingProxy:
 
     def disarm(self) -> None:
         self._armed.clear()
+
+    def refuse_connections(self) -> None:
+        self._refusing = True
+
+    def allow_connections(self) -> None:
+        self._refusing = False
 
     def next_fault(self) -> tuple[Fault, Callable[[], object]] | None:
         with suppress(IndexError):
@@ -86,6 +95,11 @@ class CuttingProxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self._refusing:
+                    client.close()
+                    continue
+                # Messages are small and many: without this each would wait for an acknowledgement.
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 passage = Passage(self, client, self._connect())
                 self._passages.append(passage)
                 for work in (passage.to_server, passage.to_client):
@@ -95,7 +109,9 @@ class CuttingProxy:
 
     def _connect(self) -> socket.socket:
         if not self._host.startswith("/"):
-            return socket.create_connection((self._host, self._port))
+            server = socket.create_connection((self._host, self._port))
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return server
         server = socket.socket(socket.AF_UNIX)
         server.connect(f"{self._host}/.s.PGSQL.{self._port}")
         return server

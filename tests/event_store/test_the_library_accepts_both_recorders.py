@@ -4,9 +4,13 @@ Its cases for aggregate recorders are not among them: they want no positions fro
 which the library's own application recorders give, too.
 """
 
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
 import pytest
 from eventsourcing.persistence import EventStore
-from eventsourcing.tests import persistence as shipped
 
 from application.event_codec import EventCodec
 from application.log_recorder import LogRecorder
@@ -14,6 +18,27 @@ from domain.people import PEOPLE
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from tests.event_store.one_of_each import LINES
+
+
+def cases() -> Any:
+    """The library's module of cases.
+
+    It imports the library's cipher for other cases than these, and that one imports a package
+    which we have no other use for.
+    """
+    name = "eventsourcing.cipher"
+    without_cipher = ModuleType(name)
+    without_cipher.AESCipher = None  # type: ignore[attr-defined]
+    before = sys.modules.get(name)
+    sys.modules[name] = before or without_cipher
+    try:
+        return importlib.import_module("eventsourcing.tests.persistence")
+    finally:
+        if before is None:
+            del sys.modules[name]
+
+
+shipped = cases()
 
 
 class OnPostgres:

@@ -22,7 +22,7 @@ def event(stream: UUID | None = None, version: int = 1, text: str | None = None)
 
 
 def append_of(*events: StoredEvent, key: str | None = None, answer: bytes = b"done") -> Append:
-    return Append(events or [event()], command=key and command(key, answer) or None)
+    return Append(events or [event()], command=command(key, answer) if key else None)
 
 
 def command(key: str, answer: bytes = b"done") -> CommandRow:
@@ -82,7 +82,7 @@ def begin(calls: Sequence[Callable[[], T]]) -> Callable[[float], list[T | Except
 
 
 def answers_of_a_group(
-    dsn: str, calls: Sequence[Callable[[], T]], seconds: float = 15
+    dsn: str, calls: Sequence[Callable[[], T]], seconds: float = 8
 ) -> list[T | Exception]:
     """The answers of appends that queue up behind the head's lock, and so are stored together."""
     with head_held(dsn):

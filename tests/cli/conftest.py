@@ -1,0 +1,49 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Databases
+
+ROOT = Path(__file__).parents[2]
+LONGEST_SECONDS = 120
+
+Ran = subprocess.CompletedProcess[str]
+Casetrail = Callable[..., Ran]
+
+
+def environment(dsn: str) -> dict[str, str]:
+    found = {name: value for name, value in os.environ.items() if not name.startswith("CASETRAIL")}
+    return {**found, "DATABASE_URL": dsn, "COLUMNS": "200"}
+
+
+def command(home: Path, *words: object) -> list[str]:
+    return [sys.executable, "-m", "api", "--home", str(home), *map(str, words)]
+
+
+@pytest.fixture(scope="module")
+def database(databases: Databases) -> Iterator[str]:
+    """The address of an empty database, not migrated, that the tests of a file share."""
+    with databases.new() as name:
+        yield databases.dsn(name)
+
+
+@pytest.fixture
+def casetrail(database: str, tmp_path: Path) -> Casetrail:
+    """Run the command line as its users do, on that database."""
+
+    def run(*words: object, seconds: float = LONGEST_SECONDS) -> Ran:
+        return subprocess.run(
+            command(tmp_path / "home", *words),
+            cwd=ROOT,
+            env=environment(database),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    return run

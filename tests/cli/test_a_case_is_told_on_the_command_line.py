@@ -1,0 +1,59 @@
+"""casetrail case show | trail: what the API says of a case, in words and as one JSON document."""
+
+import json
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.api.running import House, house
+from tests.api.told import captured, order_id, placed, send
+from tests.cli.conftest import Casetrail
+
+
+@pytest.fixture(scope="module")
+def ours(database: str) -> Iterator[House]:
+    with house(database, reports=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def case(ours: House) -> str:
+    """A case of a payment that differs from the charge."""
+    order = order_id()
+    with ours.asking_as("shop") as shop:
+        answer = send(shop, placed(order, "10.00"), captured(order, "12.50"))
+    return str(answer.json()["items"][1]["cases"][0]["case"])
+
+
+def test_a_case_is_told_as_the_api_tells_it(casetrail: Casetrail, ours: House, case: str) -> None:
+    shown = casetrail("case", "show", case, "--json")
+    trail = casetrail("case", "trail", case, "--json")
+    assert (shown.returncode, trail.returncode) == (0, 0)
+    with ours.asking_as("ana") as ana:
+        assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}").json()
+        assert json.loads(trail.stdout) == ana.get(f"/v1/cases/{case}/trail").json()["lines"]
+
+
+def test_a_case_is_told_in_words_with_the_verdicts_that_it_rests_on(
+    casetrail: Casetrail, case: str
+) -> None:
+    shown = casetrail("case", "show", case).stdout
+    for told in (case, "payment_mismatch", "payment_hold_review", "open", "payments_desk"):
+        assert told in shown
+    trail = " ".join(casetrail("case", "trail", case).stdout.split())
+    for told in ("case.detected", "case.enriched", "case.routed", "system:policy"):
+        assert told in trail
+    for told in ("payments-differ-from-charge", "payment.overpaid", "2.50"):
+        assert told in trail
+
+
+@pytest.mark.parametrize(("command", "wrong"), [("show", str(uuid4())), ("trail", "nonsense")])
+def test_a_case_that_there_is_not_is_told_in_words(
+    casetrail: Casetrail, command: str, wrong: str
+) -> None:
+    ran = casetrail("case", command, wrong, "--json")
+    assert ran.returncode == 2
+    assert wrong in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.stdout == ""

@@ -1,0 +1,107 @@
+"""A process that appends as fast as it can and tells what was acknowledged, to be killed or frozen.
+
+    python -m tests.event_store.writer_process DSN THREADS APPENDS
+
+Each thread appends to streams of its own and, every third time, to one that all processes fight for,
+with what is then refused and rolled back. Told is a line `first position, stream, version` for each
+event, as soon as its append was acknowledged.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from eventsourcing.persistence import StoredEvent
+
+from application.log_recorder import Append, CommandRow, VersionTaken
+from infrastructure.event_store.datastore import Datastore
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+
+ROOT = Path(__file__).parents[2]
+CONTESTED = [uuid5(NAMESPACE_URL, f"contested {n}") for n in range(5)]
+
+
+def state_of(stream: UUID, version: int) -> bytes:
+    return f'{{"stream":"{stream}","version":{version}}}'.encode()
+
+
+class Writer:
+    """The process, seen from the test. `acknowledged` is what it told, by position."""
+
+    def __init__(self, dsn: str, threads: int = 8, appends: int = 1_000_000) -> None:
+        module = "tests.event_store.writer_process"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, dsn, str(threads), str(appends)],
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        self.acknowledged: dict[int, bytes] = {}
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def finish(self) -> int:
+        """Its exit code, once all that it told was heard."""
+        self._reader.join(30)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.finish()
+        assert self.process.stdout
+        self.process.stdout.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if line.endswith("\n"):
+                position, stream, version = line.split()
+                self.acknowledged[int(position)] = state_of(UUID(stream), int(version))
+
+
+def work(dsn: str, threads: int, appends: int) -> None:
+    recorder = PostgresLogRecorder(Datastore(dsn))
+    failed = threading.Event()
+
+    def write() -> None:
+        try:
+            write_on()
+        except BaseException:
+            failed.set()
+            raise
+
+    def write_on() -> None:
+        guesses = dict.fromkeys(CONTESTED, 1)
+        for turn in range(appends):
+            own = uuid4()
+            places = [(own, version) for version in range(1, turn % 3 + 2)]
+            if turn % 3 == 0:
+                contested = CONTESTED[turn // 3 % len(CONTESTED)]
+                places.append((contested, guesses[contested]))
+                guesses[contested] += 1
+            events = [StoredEvent(s, v, "written", state_of(s, v)) for s, v in places]
+            command = CommandRow("writer", str(own), b"", b"") if turn % 2 else None
+            try:
+                first = recorder.append(Append(events, command=command))
+            except VersionTaken:
+                continue
+            told = (f"{first + n} {s} {v}\n" for n, (s, v) in enumerate(places))
+            # One write for one append: the lines of several threads do not mix.
+            os.write(1, "".join(told).encode())
+
+    writers = [threading.Thread(target=write) for _ in range(threads)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    recorder.close()
+    sys.exit(1 if failed.is_set() else 0)
+
+
+if __name__ == "__main__":
+    work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

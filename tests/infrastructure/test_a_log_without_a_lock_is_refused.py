@@ -1,0 +1,41 @@
+"""POSTGRES_ENABLE_DB_FUNCTIONS makes the library append without a lock; followers then miss events for
+ever, and nothing shows it. Whoever has it set does not start."""
+
+import pytest
+
+from api.composition import desks
+from infrastructure.event_store.datastore import (
+    Datastore,
+    UnsafeSwitch,
+    refuse_unsafe_switches,
+)
+
+NAMES = [
+    "POSTGRES_ENABLE_DB_FUNCTIONS",
+    "CASETRAIL_POSTGRES_ENABLE_DB_FUNCTIONS",
+    "SOMETHING_ELSE_POSTGRES_ENABLE_DB_FUNCTIONS",
+]
+
+
+@pytest.mark.parametrize("value", ["y", "true", "1", "no", ""])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_switch_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(UnsafeSwitch, match=f"{name} is set.*Unset it"):
+        refuse_unsafe_switches({"PATH": "/bin", name: value})
+
+
+def test_other_settings_are_no_concern() -> None:
+    refuse_unsafe_switches({})
+    refuse_unsafe_switches({"POSTGRES_DBNAME": "y", "POSTGRES_ENABLE_DB_FUNCTIONS_NOT": "y"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_starts_with_it(dsn: str, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "y")
+    with pytest.raises(UnsafeSwitch, match=name), desks(dsn):
+        pytest.fail("it started")
+
+
+def test_our_own_connections_never_have_it(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_ENABLE_DB_FUNCTIONS", "y")
+    assert Datastore(dsn).enable_db_functions is False

@@ -1,0 +1,122 @@
+"""The schema comes from numbered files that are applied once, in order, whoever starts first."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from infrastructure.event_store import migrations
+from infrastructure.event_store.migrations import SchemaChanged, migrate
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted(file.name for file in migrations.FILES.glob("*.sql"))
+
+
+@pytest.fixture
+def fresh(databases: Any) -> Iterator[str]:
+    """An empty database."""
+    with databases.new() as name:
+        yield databases.dsn(name)
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the files that may be changed."""
+    copy = tmp_path / "sql"
+    shutil.copytree(migrations.FILES, copy)
+    monkeypatch.setattr(migrations, "FILES", copy)
+    return copy
+
+
+def tables(dsn: str) -> set[str]:
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {name for (name,) in rows}
+
+
+def test_each_is_applied_once_and_in_order(fresh: str) -> None:
+    assert migrate(fresh) == SHIPPED
+    assert migrate(fresh) == []
+    assert {"stored_events", "log_head", "commands", "timers", "migrations"} <= tables(fresh)
+
+
+def test_several_that_start_at_once_do_it_once(fresh: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        applied = list(pool.map(migrate, [fresh] * 8))
+    assert sorted(applied) == [[]] * 7 + [SHIPPED]
+
+
+def test_a_new_file_is_applied_to_a_database_in_use(dsn: str, files: Path) -> None:
+    (files / "9998_more.sql").write_text("CREATE TABLE more (n int);")
+    (files / "9999_most.sql").write_text("ALTER TABLE more RENAME TO most;")
+    assert migrate(dsn) == ["9998_more.sql", "9999_most.sql"]
+    assert "most" in tables(dsn)
+    assert migrate(dsn) == []
+
+
+def test_a_file_that_was_edited_is_refused(dsn: str, files: Path) -> None:
+    with open(files / SHIPPED[0], "a") as file:
+        file.write("-- an afterthought\n")
+    (files / "9999_more.sql").write_text("CREATE TABLE more (n int);")
+    with pytest.raises(SchemaChanged, match=rf"{SHIPPED[0]} was edited"):
+        migrate(dsn)
+    assert "more" not in tables(dsn)
+
+
+def test_a_database_of_a_newer_build_is_refused(dsn: str, files: Path) -> None:
+    newer = files / "9999_newer.sql"
+    newer.write_text("CREATE TABLE newer (n int);")
+    migrate(dsn)
+    newer.unlink()
+    with pytest.raises(SchemaChanged, match=r"9999_newer\.sql.*newer build"):
+        migrate(dsn)
+
+
+def test_one_that_fails_leaves_nothing_behind(fresh: str, files: Path) -> None:
+    bad = files / "9999_bad.sql"
+    bad.write_text("CREATE TABLE half (n int); SELECT 1 / 0;")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrate(fresh)
+    assert tables(fresh) == set()
+    bad.unlink()
+    assert migrate(fresh) == SHIPPED
+
+
+def test_percent_signs_and_quotes_are_sql_and_nothing_else(dsn: str, files: Path) -> None:
+    text = "CREATE TABLE odd AS SELECT '100 % %s %(a)s {} $1 \\ ü'::text AS said;"
+    (files / "9999_odd.sql").write_text(text, encoding="utf-8")
+    migrate(dsn)
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute("SELECT said FROM odd").fetchone()
+    assert row == ("100 % %s %(a)s {} $1 \\ ü",)
+
+
+def test_the_locale_of_whoever_starts_makes_no_difference(dsn: str) -> None:
+    """The files are UTF-8 wherever they are read: the digest is that of their bytes."""
+    program = (
+        "import sys; from infrastructure.event_store.migrations import migrate; "
+        "print(migrate(sys.argv[1]))"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program, dsn],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr

@@ -1,0 +1,77 @@
+"""Reports as functions: a log in, its rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from application import streams
+from application.people_desk import PeopleDesk
+from application.policy_desk import PolicyDesk
+from domain.people import Role
+from domain.recorded import Recorded
+from projections.projection import AnyProjection
+from tests.application.house import DEFAULT, House, caller
+from tests.domain.telling import (
+    WEEK_AFTER,
+    after,
+    approved,
+    cancelled,
+    captured,
+    delivered,
+    handed_over,
+    placed,
+    promising,
+    refunded,
+    scanned,
+    unavailable,
+)
+
+
+def steps(
+    report: AnyProjection, lines: Iterable[Recorded]
+) -> Iterator[tuple[Recorded, Any, Any, Any]]:
+    """Each line that concerns the report: the line, its key, the row before, the row after."""
+    rows: dict[object, Any] = {}
+    for line in lines:
+        key = report.key(line)
+        if key is not None:
+            before = rows.get(key)
+            now = report.fold(before, line)
+            rows.pop(key, None) if now is None else rows.update({key: now})
+            yield line, key, before, now
+
+
+def rows_of(report: AnyProjection, lines: Iterable[Recorded]) -> dict[Any, Any]:
+    rows: dict[Any, Any] = {}
+    for _, key, _, now in steps(report, lines):
+        rows.pop(key, None)
+        if now is not None:
+            rows[key] = now
+    return rows
+
+
+def eventful() -> House:
+    """A house in which everything that can happen has happened."""
+    house = House()
+    PolicyDesk(house.log).activate(DEFAULT, after(0))
+    people = PeopleDesk(house.log, streams.people(house.log))
+    people.add("ana", [Role.HANDLER], after(0))
+    people.issue_token("ana", after(0))
+    people.issue_token("ana", after(0), expires_at=after(24))
+    house.take(promising(), approved(), captured(), handed_over(), scanned(), at=after(22))
+    house.take(unavailable(23), cancelled(24), at=after(25))
+    house.take(placed(tenders=None, id="again"), at=after(26))
+    house.tick(after(252))
+    for case in house.found():
+        held = house.desk.claim(case.id, case.version, caller("ana", after(260))).case
+        house.desk.release(case.id, held.version, "", caller("ana", after(261)))
+    for case in house.found():
+        house.resolve(case, after(262), "bo")
+    refund = house.the("refund_due")
+    house.desk.reopen(refund.id, refund.version, "not paid", caller("cy", after(263)))
+    house.take(captured(264, "5.00", id="more"), refunded(265, "105.00"), at=after(266))
+    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
+    house.tick(after(600))
+    house.take(delivered(268), at=after(601))
+    return house

@@ -1,0 +1,154 @@
+"""The row of a case is its aggregate in other words, and an open case always has an owner."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import pytest
+from hypothesis import given, settings
+from msgspec.structs import fields
+
+from domain.cases.exception_case import ExceptionCase
+from projections.cases import CASES, CaseRow
+from tests.application.house import House, caller
+from tests.domain.policies import shipped, with_version
+from tests.domain.telling import (
+    WEEK_AFTER,
+    after,
+    approved,
+    bounded,
+    cancelled,
+    captured,
+    promising,
+    stories,
+    unavailable,
+)
+from tests.projections.folding import eventful, rows_of, steps
+
+SHARED = sorted({f.name for f in fields(CaseRow)} & {f.name for f in fields(ExceptionCase)})
+
+
+def row_of(house: House, kind: str) -> CaseRow:
+    (row,) = [row for row in rows_of(CASES, house.lines()).values() if row.kind == kind]
+    return row
+
+
+def agrees_with_the_log(house: House) -> None:
+    rows = rows_of(CASES, house.lines())
+    cases = house.found()
+    assert rows.keys() == {case.id for case in cases}
+    for case in cases:
+        row = rows[case.id]
+        assert {n: getattr(row, n) for n in SHARED} == {n: getattr(case, n) for n in SHARED}
+        assert row.order_id == case.order
+        assert case.routed is not None
+        assert (row.queue, row.priority, row.owner_team) == (
+            case.routed.queue,
+            case.routed.priority,
+            case.routed.owner_team,
+        )
+        assert row.reason == (case.resolution.reason if case.resolution else None)
+        assert row.root_cause == (case.resolution.root_cause if case.resolution else None)
+
+
+def test_what_row_and_case_share_is_named_alike() -> None:
+    assert {"version", "state", "kind", "deadline", "person", "resolved_at"} <= set(SHARED)
+
+
+def test_the_rows_are_the_cases_of_an_eventful_log() -> None:
+    agrees_with_the_log(eventful())
+
+
+@settings(bounded, max_examples=60)
+@given(told=stories(least=1, most=6))
+def test_the_rows_are_the_cases_of_any_story(told) -> None:
+    house = House()
+    house.take(*told, at=after(11))
+    house.tick(after(1000))
+    agrees_with_the_log(house)
+
+
+def test_the_rows_are_the_cases_when_a_moved_deadline_is_missed_again() -> None:
+    house = House()
+    house.take(promising(), approved(), at=after(2))
+    house.tick(after(252))
+    house.resolve(house.the("delivery_late"), after(260))
+    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
+    house.tick(after(1000))
+    assert row_of(house, "delivery_late").deadline == after(252 + 7 * 24)
+    agrees_with_the_log(house)
+
+
+def test_the_rows_are_the_cases_when_they_return_under_another_policy() -> None:
+    house = House()
+    house.take(captured(), cancelled(), at=after(4))
+    house.resolve(house.the("refund_due"), after(5))
+    kinds = shipped()["kinds"]
+    kinds["refund_due"] |= {"severity": "critical", "bucket": "fraud_risk"}
+    house.rulebook = with_version("2", kinds=kinds)
+    house.take(unavailable(6), at=after(7))
+    case, row = house.the("refund_due"), row_of(house, "refund_due")
+    assert case.routed is not None
+    assert (row.severity, row.bucket) == (case.routed.severity, case.routed.bucket)
+
+
+# Somebody owns it.
+
+
+def test_an_open_case_has_an_owner_after_everything_that_is_ever_appended() -> None:
+    house = eventful()
+    for _, appended in groupby(steps(CASES, house.lines()), lambda step: (step[0].cause, step[1])):
+        *_, (_, _, _, row) = appended
+        if row.state != "resolved":
+            assert row.owner == (row.person or row.owner_team)
+            assert row.owner is not None
+            assert row.owned_since is not None
+
+
+def test_a_case_that_was_ever_routed_has_an_owner_at_every_line_but_when_it_is_resolved() -> None:
+    # A report stands still between any two lines.
+    for line, _, before, row in steps(CASES, eventful().lines()):
+        if before is not None and before.queue is not None and row.state != "resolved":
+            assert row.owner is not None, line.type
+
+
+def test_the_owner_is_the_person_who_holds_it_else_the_team() -> None:
+    house = House()
+    house.take(unavailable(), at=after(3))
+    case = house.the("stock_unavailable")
+    owners = []
+
+    def look() -> None:
+        row = row_of(house, "stock_unavailable")
+        owners.append((row.owner, row.person, row.owned_since))
+
+    look()
+    case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    look()
+    case = house.desk.release(case.id, case.version, "", caller("ana", after(5))).case
+    look()
+    case = house.resolve(case, after(6), "bo")
+    look()
+    house.desk.reopen(case.id, case.version, "why", caller("cy", after(7)))
+    look()
+    assert owners == [
+        ("inventory_desk", None, after(3)),
+        ("ana", "ana", after(4)),
+        ("inventory_desk", None, after(5)),
+        (None, None, after(6)),
+        ("inventory_desk", None, after(7)),
+    ]
+
+
+@pytest.mark.parametrize("by", ["ana", "policy"])
+def test_a_resolved_case_says_who_resolved_it(by) -> None:
+    house = House()
+    house.take(promising(), approved(), at=after(2))
+    house.tick(after(252))
+    if by == "ana":
+        house.resolve(house.the("delivery_late"), after(260))
+    else:
+        house.take(cancelled(200), at=after(260))
+    row = row_of(house, "delivery_late")
+    assert row.resolved_by == {"ana": "ana", "policy": "system:policy"}[by]
+    assert row.resolved_at == after(260)
