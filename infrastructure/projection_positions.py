@@ -13,6 +13,7 @@ from infrastructure.event_store.announcements import PROJECTED, Ear
 from infrastructure.event_store.datastore import connect
 
 LOOK_AGAIN_SECONDS = 1.0
+FIRST_LOOK_SECONDS = 5.0
 
 
 class Positions:
@@ -22,7 +23,9 @@ class Positions:
         self._dsn = dsn
         self._known: dict[str, int] = {}
         self._changed = threading.Condition()
+        self._listening = threading.Event()
         self._ear = Ear(dsn, PROJECTED, self._heard)
+        self._listening.wait(FIRST_LOOK_SECONDS)
 
     def close(self) -> None:
         self._ear.close()
@@ -46,6 +49,7 @@ class Positions:
         except msgspec.MsgspecError:
             # Nothing, after a connection; or what anybody may send. Looking is always right.
             self._look()
+            self._listening.set()
             return
         with self._changed:
             self._known.update(told)
