@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio.to_thread
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.middleware.base import DefineMiddleware
@@ -13,6 +14,15 @@ from api.routes.pages import PAGES, STATIC
 from api.service import Service
 
 LARGEST_BODY_BYTES = 1 << 20
+
+
+THREADS = 512
+"""Handlers run in threads, and a read that waits for its position keeps one: there must be some
+left for the others."""
+
+
+async def _many_threads() -> None:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
 
 
 def create_app(service: Service) -> Litestar:
@@ -28,6 +38,7 @@ def create_app(service: Service) -> Litestar:
         middleware=[DefineMiddleware(Authentication, exclude_from_auth_key="public")],
         request_max_body_size=LARGEST_BODY_BYTES,
         openapi_config=None,  # `contract.py` writes the document; /openapi.json serves it
+        on_startup=[_many_threads],
         debug=False,
     )
     app.state.tokens = service.tokens

@@ -18,6 +18,8 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
+from litestar.routes import HTTPRoute
+from litestar.utils.scope.state import ScopeState
 
 from api import errors as e
 from application.intake import TooContended
@@ -52,6 +54,14 @@ STATUS: Mapping[type[CasetrailError], int] = {
 }
 """Every error that a client may see. What is missing here is a fault of ours, and a 500."""
 
+_PARAMETERS = {
+    "case_state": "state",
+    "if_match": "If-Match",
+    "key": "Idempotency-Key",
+    "min_position": "Casetrail-Min-Position",
+    "prefer": "Prefer",
+}
+"""What a handler's parameter is called outside."""
 _logger = logging.getLogger("casetrail")
 MEDIA_TYPE = "application/problem+json"
 
@@ -111,7 +121,7 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
     if isinstance(error, NotFoundException):
         return respond(e.RouteNotFound(f"nothing at {request.url.path}"))
     if isinstance(error, MethodNotAllowedException):
-        allowed = {"Allow": (error.headers or {}).get("Allow", "")}
+        allowed = {"Allow": ", ".join(_methods(request))}
         return respond(e.MethodNotAllowed(f"{request.method} {request.url.path}"), allowed)
     if error.status_code == 413:
         return respond(e.TooLarge("the body is larger than it may be"))
@@ -122,20 +132,33 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
     return from_anything(request, error)
 
 
+def _methods(request: Request[Any, Any, Any]) -> list[str]:
+    """The methods that an address takes."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        pattern = re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(route.path_format))
+        if isinstance(route, HTTPRoute) and re.fullmatch(pattern, request.url.path):
+            found |= set(route.methods)
+    return sorted(found)
+
+
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> CasetrailError:
     """All faults of the body at once; else those that the framework found in the parameters."""
     field = request.route_handler.parsed_data_field
-    body = request.scope.get("_body")
+    body = ScopeState.from_scope(request.scope).body
     if field is not None and isinstance(body, bytes):
         try:
             raw = msgspec.json.decode(body)
-        except msgspec.DecodeError as malformed:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             return e.MalformedBody(str(malformed))
         if found := faults_of(raw, field.annotation):
             return d.Invalid(found, "the body")
     extra = error.extra if isinstance(error.extra, list) else []
     faults = [
-        {"parameter": str(one.get("key", "")), "detail": str(one.get("message", ""))}
+        {
+            "parameter": _PARAMETERS.get(str(one.get("key", "")), str(one.get("key", ""))),
+            "detail": str(one.get("message", "")),
+        }
         for one in extra
         if isinstance(one, dict)
     ]
@@ -147,6 +170,11 @@ def from_database(request: Request[Any, Any, Any], error: Exception) -> Response
     return respond(e.Unavailable("the database did not answer"))
 
 
+def from_unreadable(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What the decoder lets out for bytes that are no text, and for nesting beyond reason."""
+    return respond(e.MalformedBody(str(error)))
+
+
 def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     _logger.error("%s %s", request.method, request.url.path, exc_info=error)
     return respond(e.Unexpected("see the service's log"))
@@ -155,6 +183,8 @@ def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     CasetrailError: from_domain,
     HTTPException: from_framework,
+    UnicodeDecodeError: from_unreadable,
+    RecursionError: from_unreadable,
     OperationalError: from_database,
     InterfaceError: from_database,
     psycopg.OperationalError: from_database,

@@ -71,7 +71,7 @@ def wait_for(positions: Positions, report: str, position: int | None, prefer: st
     """Return once the report has seen the position. Raises ReportBehind when the time runs out."""
     if position is None:
         return
-    found = re.search(r"\bwait=(\d{1,4})\b", prefer or "")
+    found = re.search(r"\bwait=(\d{1,4})\b", prefer or "", re.IGNORECASE)
     seconds = min(float(found[1]), LONGEST_WAIT_SECONDS) if found else DEFAULT_WAIT_SECONDS
     if not positions.wait(report, position, seconds):
         raise ReportBehind(f"the report {report} has not seen position {position}", report=report)
@@ -103,10 +103,33 @@ def page_of(
     shown = rows[:limit]
     if len(rows) <= limit:
         return Response(Page(shown))
-    cursor = encode_cursor([getattr(shown[-1], name) for name in place], filters(request))
+    cursor = encode_cursor([getattr(shown[-1], name) for name in place], asked_for(request))
     query = {**filters(request), "limit": limit, "cursor": cursor}
     link = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
     return Response(Page(shown, cursor), headers={"Link": link})
+
+
+def only_known(request: Request[Any, Any, Any], *known: str) -> None:
+    """Raise MalformedParameter for a parameter that is none: a filter that is misspelt must not
+    silently show everything; nor for a text that nothing can hold."""
+    allowed = {*known, "limit", "cursor"}
+    faults = [
+        {"parameter": name, "detail": fault}
+        for name, values in request.query_params.dict().items()
+        if (
+            fault := "unknown"
+            if name not in allowed
+            else "given more than once"
+            if len(values) > 1
+            else "holds a NUL"
+            if "\0" in str(values[0])
+            else ""
+        )
+    ]
+    if faults:
+        faults.sort(key=lambda fault: fault["parameter"])
+        names = ", ".join(sorted(allowed))
+        raise MalformedParameter(f"known parameters are: {names}", errors=faults)
 
 
 def filters(request: Request[Any, Any, Any]) -> dict[str, str]:
@@ -117,6 +140,11 @@ def filters(request: Request[Any, Any, Any]) -> dict[str, str]:
         for name, values in sorted(query.items())
         if name not in ("cursor", "limit")
     }
+
+
+def asked_for(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """What a cursor is good for: this list, with these filters."""
+    return {"": request.url.path, **filters(request)}
 
 
 def encode_cursor(values: Sequence[object], asked: Mapping[str, str]) -> str:
@@ -135,8 +163,10 @@ def decode_cursor(
         values, filters_then = msgspec.json.decode(packed, type=tuple[list[Any], dict[str, str]])
         if filters_then != asked or len(values) != len(types):
             raise ValueError(cursor)
+        if any(isinstance(value, str) and "\0" in value for value in values):
+            raise ValueError(cursor)
         return [msgspec.convert(v, kind) for v, kind in zip(values, types, strict=True)]
-    except (ValueError, binascii.Error, msgspec.MsgspecError):
+    except (ValueError, RecursionError, binascii.Error, msgspec.MsgspecError):
         raise MalformedParameter("the cursor is not one of this list with these filters") from None
 
 

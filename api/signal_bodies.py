@@ -19,6 +19,8 @@ _one = msgspec.json.Decoder(Signal)
 _many = msgspec.json.Decoder(list[Signal])
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 Item = Signal | CasetrailError
 
 
@@ -39,10 +41,10 @@ def items_of(body: bytes, content_type: str) -> tuple[list[Item], bool]:
         return [_decode(body, strict=True)], True
     try:
         signals: list[Item] = [*_many.decode(body)]
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         try:
             raws = _raws.decode(body)
-        except msgspec.MsgspecError as error:
+        except _UNREADABLE as error:
             raise MalformedBody(str(error)) from None
         return _few(raws), False
     _not_too_many(len(signals))

@@ -59,16 +59,15 @@ class CaseDesk:
         The candidates come from a view, which may be behind: each is decided on its own stream.
         """
         for case_id in candidates:
-            case = self._cases.at_hand([case_id]).get(case_id)
-            if case is None or case.state is not State.OPEN:
-                # The view says that it is open; what is at hand may be older.
-                case = self._cases.current([case_id]).get(case_id)
-            if case is None:
-                continue
-            try:
-                return self.claim(case_id, case.version, by)
-            except (CaseNotOpen, CaseChanged):
-                self._cases.forget([case_id])
+            # What is at hand may be behind, and is tried first; then what the log says.
+            for look in (self._cases.at_hand, self._cases.current):
+                case = look([case_id]).get(case_id)
+                if case is None or case.state is not State.OPEN:
+                    continue
+                try:
+                    return self.claim(case_id, case.version, by)
+                except (CaseNotOpen, CaseChanged):
+                    self._cases.forget([case_id])
         return None
 
     def case(self, case_id: UUID) -> ExceptionCase:

@@ -23,10 +23,16 @@ _AT = re.compile(r" - at `\$?(?P<path>.*)`$")
 def faults_of(raw: object, kind: Any, pointer: str = "") -> list[Fault]:
     """Every fault of plain data `raw` (as from JSON or YAML) against the msgspec type `kind`."""
     check = _check_of(kind)
-    kind = _plain(kind)
-    if check is not None:
-        return _fault_of_whole(raw, kind, pointer) or _fault_of_check(raw, kind, check, pointer)
+    found = _faults_by_shape(raw, _plain(kind), pointer) or _fault_of_whole(raw, kind, pointer)
+    if check is None or found:
+        return found
+    return _fault_of_check(raw, kind, check, pointer)
+
+
+def _faults_by_shape(raw: object, kind: Any, pointer: str) -> list[Fault]:
     struct = _struct_for(raw, kind)
+    if struct is None and isinstance(raw, dict) and (tag := _tag_field(kind)) and tag not in raw:
+        return [Fault(f"{pointer}/{escape(tag)}", "missing")]
     if struct is not None and isinstance(raw, dict):
         return _faults_of_fields(raw, struct, pointer) or _fault_of_whole(raw, kind, pointer)
     if isinstance(raw, list | tuple) and (item := _item_type(kind)) is not None:
@@ -135,6 +141,12 @@ def _struct_for(raw: object, kind: Any) -> type[Struct] | None:
         if config.tag_field and raw.get(config.tag_field) == config.tag:
             return struct
     return None
+
+
+def _tag_field(kind: Any) -> str | None:
+    """The field that tells the structs of a union apart."""
+    fields = {struct.__struct_config__.tag_field for struct in _structs_in(kind)}
+    return fields.pop() if len(fields) == 1 else None
 
 
 def _members(kind: Any) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -174,12 +175,22 @@ def demo_stream() -> None:
 def _batches(stream: DemonstrationStream) -> Iterator[bytes]:
     """What is told each second, for as long as the parent lives."""
     number = 0
-    while os.getppid() != 1:
+    ending = threading.Event()
+    threading.Thread(target=_wait_for_eof, args=(ending,), daemon=True).start()
+    while not ending.is_set():
         signals = stream.present(utc_now(), trouble=number % EVERY_NTH_IN_TROUBLE == 0)
         number += 1
         if signals:
             yield msgspec.json.encode(signals)
         time.sleep(timedelta(seconds=SECONDS_BETWEEN_ORDERS).total_seconds())
+
+
+def _wait_for_eof(ending: threading.Event) -> None:
+    """A parent that is killed cannot say so, but its end of the pipe closes."""
+    sys.stdin.buffer.read()
+    ending.set()
+    time.sleep(5)
+    os._exit(0)  # whatever it is waiting for, there is nobody to tell it to
 
 
 def _send(client: httpx2.Client, body: bytes) -> None:

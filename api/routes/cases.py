@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from api.answers import Answer, Ask, answer_of, ask_of
 from api.authentication import Who
-from api.errors import MalformedParameter
 from api.reading import (
     DEFAULT_LIMIT,
     URGENCY_TYPES,
@@ -25,10 +24,11 @@ from api.reading import (
     MinPosition,
     Page,
     Prefer,
+    asked_for,
     decode_cursor,
     etag,
     expected_version,
-    filters,
+    only_known,
     page_of,
     wait_for,
 )
@@ -47,7 +47,8 @@ Asking = Request[Who, str, Any]
 
 
 class CaseView(Struct, frozen=True):
-    """A case as it stands. `owner` is the person who holds it, else the team of its queue."""
+    """A case as it stands. `owner` is the person who holds it, else the team of its queue; nobody
+    once it is resolved."""
 
     id: UUID
     version: int
@@ -57,7 +58,7 @@ class CaseView(Struct, frozen=True):
     severity: str
     automation: str
     state: str
-    owner: str
+    owner: str | None
     owned_since: datetime
     queue: str
     work_type: str
@@ -114,7 +115,7 @@ def view_of(case: ExceptionCase) -> CaseView:
         severity=routed.severity,
         automation=case.automation,
         state=case.state,
-        owner=case.person or routed.owner_team,
+        owner=None if case.is_resolved else case.person or routed.owner_team,
         owned_since=case.owned_since or case.opened_at,
         queue=routed.queue,
         work_type=routed.work_type,
@@ -185,7 +186,7 @@ def list_cases(
     prefer: Prefer = None,
 ) -> Response[Page[CaseRow]]:
     """By queue, state, kind, bucket, severity, owner and order, all of which must fit."""
-    _only_known(request, _FILTERS)
+    only_known(request, "queue", "state", "kind", "bucket", "severity", "owner", "order")
     wait_for(service.positions, "cases", min_position, prefer)
     wanted: dict[str, object] = {
         "queue": queue,
@@ -196,25 +197,10 @@ def list_cases(
         "owner": owner,
         "order_id": order,
     }
-    after = decode_cursor(cursor, filters(request), URGENCY_TYPES)
+    after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
     where = {name: value for name, value in wanted.items() if value is not None}
     rows = service.reports.cases(where, after, limit + 1)
     return page_of(request, rows, limit, ("priority", "opened_at", "case_id"))
-
-
-_FILTERS = frozenset(
-    ["queue", "state", "kind", "bucket", "severity", "owner", "order", "limit", "cursor"]
-)
-
-
-def _only_known(request: Asking, known: frozenset[str]) -> None:
-    """A filter that is misspelt must not silently show everything."""
-    unknown = sorted(set(request.query_params.keys()) - known)
-    if unknown:
-        faults = [{"parameter": name, "detail": "unknown"} for name in unknown]
-        raise MalformedParameter(
-            f"unknown: {', '.join(unknown)}; known are: {', '.join(sorted(known))}", errors=faults
-        )
 
 
 @get("/cases/{case_id:uuid}", summary="One case, as it stands", sync_to_thread=True)

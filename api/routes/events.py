@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.reading import Limit
+from api.reading import Limit, only_known
 from api.service import Service
 from domain.recorded import Recorded
 
@@ -27,14 +27,16 @@ class Feed(Struct, frozen=True):
 
 @get("/events", summary="The event feed", sync_to_thread=True)
 def get_events(
+    request: Request[Any, Any, Any],
     service: NamedDependency[Service],
     after: Annotated[int, QueryParameter(ge=0, description="A position; 0 is the start.")] = 0,
     limit: Limit = FEED_LIMIT,
 ) -> Response[Feed]:
     """Positions are dense: 1, 2, 3 … in commit order. Keep `next_after` and come back with it."""
+    only_known(request, "after")
     head = service.desks.log.head()
     lines = service.desks.log.read(after, limit)
     next_after = lines[-1].position if lines else after
-    feed = Feed(lines, next_after, max(head, next_after))
+    feed = Feed(lines, next_after, max(head, lines[-1].position if lines else 0))
     link = f'</v1/events?after={next_after}&limit={limit}>; rel="next"'
     return Response(feed, headers={"Link": link})

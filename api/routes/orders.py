@@ -20,14 +20,16 @@ from api.reading import (
     MinPosition,
     Page,
     Prefer,
+    asked_for,
     decode_cursor,
-    filters,
+    only_known,
     page_of,
     wait_for,
 )
 from api.service import Service
 from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
+from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal, in_time_order
 from domain.recorded import Recorded
@@ -59,8 +61,9 @@ def list_orders(
     min_position: MinPosition = None,
     prefer: Prefer = None,
 ) -> Response[Page[OrderRow]]:
+    only_known(request, "tier")
     wait_for(service.positions, "orders", min_position, prefer)
-    after = decode_cursor(cursor, filters(request), LAST_SIGNAL_TYPES)
+    after = decode_cursor(cursor, asked_for(request), LAST_SIGNAL_TYPES)
     where: dict[str, object] = {"tier": tier} if tier is not None else {}
     rows = service.reports.orders(where, after, limit + 1)
     return page_of(request, rows, limit, ("last_signal_at", "order_id"))
@@ -82,8 +85,10 @@ def get_order(order_id: FromPath[str], service: NamedDependency[Service]) -> Ord
 def get_timeline(order_id: FromPath[str], service: NamedDependency[Service]) -> Timeline:
     """Every line of the log about the order and its cases, in the order of their positions."""
     order = _order(service, order_id)
-    streams = [order_stream(order_id), *(ref.case for ref in order.cases.values())]
-    trails = service.desks.log.trails(streams)
+    stream = order_stream(order.id)
+    told = service.desks.log.trail(stream)
+    cases = {line.event.case for line in told if isinstance(line.event, ProblemDetected)}
+    trails = service.desks.log.trails([stream, *cases])
     lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
     return Timeline(order=order_id, lines=lines)
 

@@ -22,8 +22,9 @@ from api.reading import (
     MinPosition,
     Page,
     Prefer,
+    asked_for,
     decode_cursor,
-    filters,
+    only_known,
     page_of,
     wait_for,
 )
@@ -55,8 +56,12 @@ class QueueList(Struct, frozen=True):
 
 @get("/queues", summary="All queues", sync_to_thread=True)
 def list_queues(
-    service: NamedDependency[Service], min_position: MinPosition = None, prefer: Prefer = None
+    request: Asking,
+    service: NamedDependency[Service],
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
 ) -> QueueList:
+    only_known(request)
     wait_for(service.positions, "queue", min_position, prefer)
     counts = service.reports.queue_counts()
     none = QueueCounts("", 0, 0, None, None)
@@ -87,9 +92,10 @@ def get_queue(
     min_position: MinPosition = None,
     prefer: Prefer = None,
 ) -> Response[Page[QueueRow]]:
+    only_known(request)
     _must_exist(service, queue)
     wait_for(service.positions, "queue", min_position, prefer)
-    after = decode_cursor(cursor, filters(request), URGENCY_TYPES)
+    after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
     rows = service.reports.queue({"queue": queue}, after, limit + 1)
     return page_of(request, rows, limit, ("priority", "queued_at", "case_id"))
 

@@ -29,7 +29,10 @@ SourceName = Annotated[
 SourceId = Annotated[str, one_line(200, least=1)]
 """The source's own id of a statement, a payment or a shipment."""
 OrderId = Annotated[
-    str, Meta(pattern="^[!-~]{1,120}" + END, description="The shop's id of the order.")
+    str,
+    Meta(
+        pattern="^[!-.0-~]{1,120}" + END, description="The shop's id of the order, without a slash."
+    ),
 ]
 
 
@@ -111,6 +114,14 @@ class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=Tr
             structs.force_setattr(self, "ship_by", self.ship_by.astimezone(UTC))
 
 
+def one_currency(lines: tuple[Line, ...]) -> None:
+    """Raise ValueError for lines in several currencies."""
+    currencies = {m.currency for line in lines for m in (line.price, line.freight) if m}
+    if len(currencies) > 1:
+        told = " and ".join(sorted(currencies))
+        raise ValueError(f"lines are in {told}: an order has one currency")
+
+
 class Promise(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """What the customer was promised: delivery by the end of a day, in the customer's zone."""
 
@@ -126,7 +137,7 @@ class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
     """The storefront took an order."""
 
     customer: Customer
-    lines: Annotated[tuple[Line, ...], Meta(max_length=1000)] = ()
+    lines: Annotated[tuple[Line, ...], Meta(max_length=1000, extra={"check": one_currency})] = ()
     lines_complete: bool = True
     """False where the source knows that it does not tell all lines; no charge is derived then."""
     tenders: Annotated[tuple[Text, ...], Meta(max_length=100)] | None = None
@@ -135,11 +146,7 @@ class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
 
     def __post_init__(self) -> None:
         SignalBody.__post_init__(self)
-        currencies = {m.currency for line in self.lines for m in (line.price, line.freight) if m}
-        if len(currencies) > 1:
-            raise ValueError(
-                f"lines are in {' and '.join(sorted(currencies))}: an order has one currency"
-            )
+        one_currency(self.lines)
 
 
 class OrderCancelled(SignalBody, frozen=True, kw_only=True, tag="order.cancelled"):

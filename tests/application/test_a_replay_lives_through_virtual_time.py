@@ -133,6 +133,15 @@ def test_what_fell_due_is_recorded_as_of_then() -> None:
     assert (case.detected_at, case.opened_at) == (after(252), after(252))
 
 
+def test_what_falls_due_stands_in_the_log_before_the_batches_that_come_after_it() -> None:
+    busy = [replace(scanned(60 + n / 100), id=str(n), order="busy") for n in range(2 * AT_ONCE)]
+    house = House()
+    replay(house, [shipping_by(48), approved(1), *busy])
+    assert house.the("ship_by_missed").opened_at == after(48) + MOMENT
+    tags = [line.type for line in house.lines()]
+    assert len(tags) - tags.index("case.detected") > AT_ONCE
+
+
 def test_a_replay_of_nothing_still_lives_to_the_end() -> None:
     house = House()
     house.take(promising(), approved(1), at=after(2))

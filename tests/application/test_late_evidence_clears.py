@@ -5,9 +5,14 @@ Kinds that resolve themselves then do; where a person decides, the case waits fo
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.cases.events import ResolutionReason
+from domain.policy.decision import as_value
 from tests.application.house import DEFAULT, House, caller
 from tests.domain.policies import small
 from tests.domain.telling import (
@@ -16,6 +21,7 @@ from tests.domain.telling import (
     after,
     allocated,
     approved,
+    bounded,
     cancelled,
     captured,
     delivered,
@@ -25,6 +31,7 @@ from tests.domain.telling import (
     refunded,
     returned,
     shipping_by,
+    stories,
     unavailable,
 )
 
@@ -223,3 +230,34 @@ def test_an_order_that_turns_out_to_have_been_promised_later_is_cleared_by_arriv
     house.tick(after(2000))
     case = house.the("delivery_late")
     assert (case.state, case.cleared) == ("resolved", True)
+
+
+@settings(bounded, max_examples=120)
+@given(told=stories(least=2, most=6, hours=(0, 120), ship_by=(30, 90), days=(3,)), delays=st.data())
+def test_whatever_is_told_late_a_case_that_resolved_itself_cites_what_shows_it(
+    told, delays
+) -> None:
+    house = House()
+    told = [shipping_by(48, id="first", promise=None), *told]
+    late = [(s.event_time + timedelta(hours=delays.draw(st.integers(0, 90))), s) for s in told]
+    for arrives, signal in sorted(late, key=lambda pair: (pair[0], pair[1].key)):
+        house.tick(arrives)
+        house.take(signal, at=arrives)
+    house.tick(after(1000))
+
+    automatic = {n for n, kind in DEFAULT.document.kinds.items() if kind.automation == "automatic"}
+    signals = house.order().signals
+    for case in house.found():
+        for resolved in house.events(case.id, "case.resolved"):
+            assert case.kind in automatic
+            (evidence,) = resolved.resolution.evidence
+            shown = {v.read for v in resolved.clearing.verdicts if v.passed}
+            # Either it is the milestone in time, or it moved the time.
+            assert (
+                as_value(signals[evidence].event_time) in shown
+                or signals[evidence].type == "order.placed"
+            )
+            joined = [j.signal for j in house.events(case.id, "case.signal_joined")]
+            assert evidence in joined
+        if case.kind not in automatic:
+            assert case.state == "open"

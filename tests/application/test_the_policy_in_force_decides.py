@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import timedelta
 
 import pytest
@@ -44,6 +46,18 @@ def test_an_active_policy_stands_in_the_log_whole() -> None:
     assert line.event.document == DEFAULT.document
     assert line.event.digest == DEFAULT.digest
     assert line.actor.principal == "system:operator"
+
+
+def test_the_digest_can_be_taken_again_from_the_log_alone() -> None:
+    house = House()
+    desk_of(house).activate(DEFAULT, after(0))
+    ((_, state),) = house.recorder.select_positions(0, 1)
+    event = json.loads(state)["event"]
+    # As `jsonb` and other readers give the fields back in any order, the bytes must not depend on it.
+    canonical = json.dumps(
+        event["document"], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    assert event["digest"] == hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def test_a_policy_that_is_loaded_is_the_one_that_was_activated() -> None:

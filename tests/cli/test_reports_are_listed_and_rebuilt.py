@@ -1,8 +1,10 @@
 """casetrail projections list | rebuild: with a worker beside it, and without."""
 
 import re
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx2
 import psycopg
@@ -13,8 +15,10 @@ from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running import house, reported, served
 from tests.api.told import order_id, placed, send, unavailable
-from tests.cli.conftest import Casetrail
+from tests.cli.conftest import ROOT, Casetrail, command, environment
+from tests.conftest import Databases
 
+SECONDS = 30
 LIVE = "SELECT name, generation, position FROM projections WHERE live ORDER BY name"
 
 
@@ -114,11 +118,33 @@ def test_a_report_that_there_is_not_is_told_in_words(casetrail: Casetrail) -> No
     assert "Traceback" not in ran.stderr
 
 
-def test_two_who_rebuild_one_report_at_once_both_come_to_an_end(
+@pytest.mark.usefixtures("some_orders")
+def test_several_who_rebuild_one_report_at_once_all_come_to_an_end(
     casetrail: Casetrail, database: str
 ) -> None:
-    with reported(database), ThreadPoolExecutor(2) as pool:
-        ran = list(pool.map(lambda _: casetrail("projections", "rebuild", "people"), range(2)))
-    assert [r.returncode for r in ran] == [0, 0], [r.stderr[-600:] for r in ran]
+    at_once = 3
+    with reported(database), ThreadPoolExecutor(at_once) as pool:
+        rebuilds = [
+            pool.submit(casetrail, "projections", "rebuild", "people", seconds=SECONDS)
+            for _ in range(at_once)
+        ]
+        ran = [rebuild.result() for rebuild in rebuilds]
+    assert [r.returncode for r in ran] == [0] * at_once, [r.stderr[-600:] for r in ran]
     live = [row for row in rows(database, LIVE) if row[0] == "people"]
     assert len(live) == 1
+
+
+def test_a_report_of_an_empty_log_is_rebuilt_at_once(
+    databases: Databases, template_database: str, tmp_path: Path
+) -> None:
+    with databases.new(template_database) as name:
+        ran = subprocess.run(
+            command(tmp_path, "projections", "rebuild", "queue"),
+            cwd=ROOT,
+            env=environment(databases.dsn(name)),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert ran.returncode == 0, ran.stderr

@@ -1,0 +1,116 @@
+"""A real service on a loopback port, with a worker's threads beside it and people to ask as."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx2
+import uvicorn
+
+from api.app import create_app
+from api.commands.worker import keep_time
+from api.composition import Clock, desks, make_ready, utc_now
+from api.service import Service, service
+from api.serving import listen
+from domain.people import Role
+from infrastructure.projection_runner import ProjectionRunner
+from projections import PROJECTIONS
+
+ROLES = {
+    "ana": Role.EXCEPTION_SPECIALIST,
+    "bo": Role.HANDLER,
+    "carla": Role.TEAM_LEAD,
+    "shop": Role.INTEGRATOR,
+}
+TIMEOUT_SECONDS = 30
+
+
+@dataclass
+class House:
+    """A served database: where it answers, and the tokens of its people."""
+
+    dsn: str
+    url: str
+    service: Service
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def asking_as(self, name: str | None) -> httpx2.Client:
+        headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name else {}
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_SECONDS)
+
+
+@contextmanager
+def served(dsn: str, clock: Clock = utc_now) -> Iterator[tuple[str, Service]]:
+    """The service over a database that is ready, on a port of its own."""
+    with service(dsn, clock) as ours, listen("127.0.0.1", 0) as listener:
+        ours.desks.decide_by()
+        config = uvicorn.Config(
+            create_app(ours), log_level="critical", access_log=False, lifespan="on"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="served", daemon=True
+        )
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", ours
+        finally:
+            server.should_exit = True
+            thread.join(timeout=TIMEOUT_SECONDS)
+
+
+@contextmanager
+def reported(dsn: str) -> Iterator[ProjectionRunner]:
+    """The reports are kept up for as long as this lasts."""
+    runner = ProjectionRunner(dsn, PROJECTIONS)
+    thread = threading.Thread(target=runner.run, name="reports", daemon=True)
+    thread.start()
+    try:
+        yield runner
+    finally:
+        runner.close()
+        thread.join(timeout=TIMEOUT_SECONDS)
+
+
+@contextmanager
+def kept_time(dsn: str) -> Iterator[None]:
+    """What falls due is decided for as long as this lasts."""
+    stop = threading.Event()
+    with desks(dsn) as working:
+        working.decide_by()
+        thread = threading.Thread(target=keep_time, args=(working, stop), name="time", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(timeout=TIMEOUT_SECONDS)
+
+
+def people_of(dsn: str) -> dict[str, str]:
+    """Add everybody, and hand out their tokens."""
+    tokens = {}
+    with desks(dsn) as working:
+        for name, role in ROLES.items():
+            working.people.add(name, [role], datetime.now(UTC))
+            tokens[name] = working.people.issue_token(name, datetime.now(UTC))
+    ProjectionRunner(dsn, PROJECTIONS).catch_up()
+    return tokens
+
+
+@contextmanager
+def house(dsn: str, *, reports: bool = True, time: bool = False) -> Iterator[House]:
+    """Everything over one fresh database."""
+    make_ready(dsn)
+    with ExitStack() as stack:
+        url, ours = stack.enter_context(served(dsn))
+        tokens = people_of(dsn)
+        if reports:
+            stack.enter_context(reported(dsn))
+        if time:
+            stack.enter_context(kept_time(dsn))
+        yield House(dsn, url, ours, tokens)

@@ -1,0 +1,67 @@
+"""/livez and /readyz: alive, and ready only when the work is done as well as taken."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api.composition import desks
+from tests.api.running import House, house, served
+from tests.api.told import money, order_id, placed, send
+from tests.conftest import Databases
+
+
+@pytest.fixture(scope="module")
+def still(databases: Databases, template_database: str) -> Iterator[House]:
+    """A service whose reports and time stand still."""
+    with (
+        databases.new(template_database) as name,
+        house(databases.dsn(name), reports=False) as running,
+    ):
+        yield running
+
+
+def test_a_service_whose_reports_are_level_is_ready(ours: House) -> None:
+    with ours.asking_as("ana") as ana:
+        send(ana, placed(order_id()))
+        head = ana.get("/v1/events").json()["head"]
+        ana.get("/v1/orders", headers={"Casetrail-Min-Position": str(head)})
+    with ours.asking_as(None) as nobody:
+        ready = nobody.get("/readyz")
+        assert ready.status_code == 200
+        told = ready.json()
+        assert (told["status"], told["policy"], told["problems"]) == ("ready", "1", [])
+        assert told["head"] >= head
+        assert {report["name"] for report in told["reports"]} >= {"queue", "cases", "orders"}
+        assert {report["held_streams"] for report in told["reports"]} == {0}
+
+
+def test_time_that_nobody_keeps_is_told(still: House) -> None:
+    """An expectation fell due and nobody looked: deadlines are being missed in silence."""
+    with still.asking_as("ana") as ana:
+        due = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
+        send(ana, placed(order_id(), lines=[{"sku": "a", "price": money("1"), "ship_by": due}]))
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    with served(still.dsn, lambda: later) as (url, _), still.asking_as(None) as nobody:
+        nobody.base_url = url
+        ready = nobody.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json()["status"] == "degraded"
+        assert any("due" in problem for problem in ready.json()["problems"])
+        assert ready.json()["timers"]["due"] >= 1
+        assert nobody.get("/livez").json() == {"status": "alive"}
+
+
+def test_reports_that_nobody_keeps_are_told(still: House) -> None:
+    """Few events behind, but for ten minutes: what is read is old, and new tokens are not known."""
+    with still.asking_as("ana") as ana:
+        send(ana, placed(order_id(), tenders=[]))
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    with desks(still.dsn) as working:
+        working.timekeeper.tick_due(later)
+    with served(still.dsn, lambda: later) as (url, _), still.asking_as(None) as nobody:
+        nobody.base_url = url
+        ready = nobody.get("/readyz").json()
+        assert [report["behind"] > 0 for report in ready["reports"]] == [True] * 4
+        assert ready["status"] == "degraded"
+        assert any("report" in problem for problem in ready["problems"])

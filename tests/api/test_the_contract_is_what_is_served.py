@@ -1,0 +1,299 @@
+"""OpenAPI: the document is valid, names every route that is served and no other, and what is answered
+is what it says, also to requests that nobody thought of."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from litestar.routes import HTTPRoute
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.app import create_app
+from api.contract import contract
+from api.routes import UNVERSIONED, VERSIONED
+from tests.api.running import House
+from tests.api.told import (
+    NDJSON,
+    RESOLUTION,
+    Told,
+    ago,
+    captured,
+    lines_of,
+    opened,
+    order_id,
+    placed,
+    send,
+    signal,
+    unavailable,
+)
+
+COMMANDS = ("claim", "release", "resolve", "reopen")
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 20
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SEED = 20261121
+
+
+def operations() -> Iterator[tuple[str, str, Told]]:
+    for path, methods in contract()["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+@pytest.fixture(scope="module")
+def document(ours: House) -> Told:
+    with ours.asking_as(None) as nobody:
+        answer = nobody.get("/openapi.json")
+    assert answer.headers["Content-Type"] == "application/json"
+    found: Told = answer.json()
+    return found
+
+
+def test_the_document_is_valid_openapi(document: Told) -> None:
+    assert document["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(document).validate()
+    for schema in document["components"]["schemas"].values():
+        jsonschema_rs.meta.validate({**schema, "$schema": DIALECT})
+
+
+def test_every_route_that_is_served_is_in_the_document_and_no_other(
+    ours: House, document: Told
+) -> None:
+    served = {
+        (route.path_format, method)
+        for route in create_app(ours.service).routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if handler.resolve_include_in_schema()
+        for method in handler.http_methods
+        if method != "OPTIONS"
+    }
+    told = {
+        (path, method.upper()) for path, methods in document["paths"].items() for method in methods
+    }
+    assert told == served
+
+
+def test_each_operation_says_what_it_is_who_may_and_how_it_fails(document: Told) -> None:
+    names = []
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            names.append(operation["operationId"])
+            assert operation["summary"], path
+            assert operation["tags"], path
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            assert ("security" in operation) == path.startswith("/v1/")
+    assert len(names) == len(set(names))
+
+
+def test_what_a_command_cannot_do_without_is_told_as_required(document: Told) -> None:
+    for command in COMMANDS:
+        operation = document["paths"][f"/v1/cases/{{case_id}}/{command}"]["post"]
+        told = {parameter["name"]: parameter for parameter in operation["parameters"]}
+        assert told["If-Match"].get("required") is True, command
+        assert not told["Idempotency-Key"].get("required"), command
+
+
+def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
+    told = {
+        (parameter["in"], parameter["name"])
+        for _, _, operation in operations()
+        for parameter in operation.get("parameters", ())
+    }
+    assert told == {
+        *(("path", name) for name in ("case_id", "queue", "order_id", "name")),
+        *(("query", name) for name in ("queue", "state", "kind", "bucket", "severity", "owner")),
+        *(("query", name) for name in ("order", "tier", "limit", "cursor", "after")),
+        *(("header", name) for name in ("If-Match", "Idempotency-Key", "Prefer")),
+        ("header", "Casetrail-Min-Position"),
+    }
+
+
+def test_the_pages_fetch_nothing_from_elsewhere(ours: House) -> None:
+    with ours.asking_as(None) as nobody:
+        for address in ("/", "/docs"):
+            page = nobody.get(address)
+            assert page.status_code == 200
+            for told in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+                if told.startswith(("data:", "#")):
+                    continue
+                assert not urlsplit(told).netloc, told
+                assert nobody.get(told).status_code == 200, told
+
+
+class Conforming:
+    """Checks each answer against what the document says of its operation."""
+
+    def __init__(self, document: Told) -> None:
+        self._document = document
+        self._paths = [
+            (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path) for path in document["paths"]
+        ]
+        self.met: set[tuple[str, str]] = set()
+
+    def __call__(self, answer: httpx2.Response) -> None:
+        answer.read()
+        method, path = answer.request.method, answer.request.url.path
+        template = next(told for pattern, told in self._paths if pattern.fullmatch(path))
+        operation = self._document["paths"][template][method.lower()]
+        responses = operation["responses"]
+        told = responses.get(str(answer.status_code), responses["default"])
+        if "content" not in told:
+            assert answer.content == b""
+        else:
+            ((media, content),) = told["content"].items()
+            assert answer.headers["Content-Type"] == media
+            schema = {
+                **content["schema"],
+                "$schema": DIALECT,
+                "components": self._document["components"],
+            }
+            jsonschema_rs.validate(schema, answer.json())
+        if answer.status_code < 300:
+            self.met.add((template, method))
+
+
+def test_what_real_calls_are_answered_is_what_the_document_says(
+    ours: House, document: Told
+) -> None:
+    check = Conforming(document)
+    with ours.asking_as("ana") as ana:
+        ana.event_hooks = {"response": [check]}
+        order = order_id()
+        ana.post("/v1/signals", json=placed(order, event_time=ago(days=9)))
+        ana.post("/v1/signals", json=captured(order, "9.00"))
+        ana.post("/v1/signals", json={"type": "nonsense"})
+        send(ana, *every_signal(order), {"type": "nonsense"})
+        ana.post("/v1/signals", content=lines_of(every_signal(order_id())), headers=NDJSON)
+        ana.get(f"/v1/orders/{order}")
+        ana.get(f"/v1/orders/{order}/timeline")
+        head = {"Casetrail-Min-Position": str(ana.get("/v1/events?limit=200").json()["head"])}
+        for address in ("/v1/cases", "/v1/orders", "/v1/queues", "/v1/queues/refund_validation"):
+            ana.get(address, headers=head)
+        for case in ana.get(f"/v1/orders/{order}").json()["cases"].values():
+            for of in ("", "/trail", "/packet"):
+                ana.get(f"/v1/cases/{case}{of}")
+        case = opened(ana)
+        bodies = {"release": {}, "resolve": RESOLUTION, "reopen": {"note": "again"}}
+        for command in ("claim", "release", "claim", "resolve", "reopen", "reopen"):
+            etag = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
+            ana.post(f"/v1/cases/{case}/{command}", json=bodies.get(command), headers=etag)
+        ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"1"'})
+        ana.post(f"/v1/cases/{case}/claim")
+        ana.get(f"/v1/cases/{case}/trail")
+        ana.post("/v1/queues/allocation_failure_review/claim-next")
+        ana.post("/v1/queues/return_authorization_support/claim-next")
+        ana.get("/v1/events?after=0&limit=200")
+        for address in ("/livez", "/readyz", "/problems/invalid", "/problems/nonsense"):
+            ana.get(address)
+    assert check.met == {(path, method.upper()) for path, method, _ in operations()}
+
+
+def every_signal(order: str) -> list[Told]:
+    """One of each type, with all that it may carry."""
+    rich = placed(
+        order,
+        lines=[
+            {
+                "sku": "tea",
+                "quantity": 2,
+                "price": {"amount": "4.00", "currency": "EUR"},
+                "freight": {"amount": "2.00", "currency": "EUR"},
+                "ship_by": ago(days=1),
+                "seller": "s-1",
+            }
+        ],
+        promise={"delivery_date": "2026-01-01", "time_zone": "Europe/Lisbon"},
+        customer={"id": "c", "tier": "vip"},
+    )
+    return [
+        rich,
+        signal("payment.authorized", order, payment="p-1"),
+        captured(order, payment="p-1", method="card", installments=3),
+        signal("payment.failed", order, reason="declined"),
+        signal("fraud.screened", order, verdict="review", score=512),
+        signal("address.checked", order, verdict="corrected", detail="zip"),
+        signal("stock.allocated", order, warehouse="w", skus=["tea"]),
+        unavailable(order, skus=["tea"]),
+        signal("fulfilment.released", order, warehouse="w"),
+        signal("shipment.handed_over", order, shipment="sh-1", carrier="x", tracking="t"),
+        signal("shipment.scanned", order, status="in_transit", location="Lisboa"),
+        signal("shipment.delivery_failed", order, reason="nobody home"),
+        signal("shipment.delivered", order, shipment="sh-1"),
+        signal("return.requested", order, rma="r-1", reason="broken"),
+        signal("return.received", order, rma="r-1"),
+        signal("refund.issued", order, amount={"amount": "1.00", "currency": "EUR"}),
+        signal("order.cancelled", order, reason="late"),
+    ]
+
+
+def test_every_signal_that_we_take_is_one_that_the_document_describes(document: Told) -> None:
+    schema = document["paths"]["/v1/signals"]["post"]["requestBody"]["content"]["application/json"]
+    validator = jsonschema_rs.validator_for(
+        {**schema["schema"], "$schema": DIALECT, "components": document["components"]}
+    )
+    told = every_signal(order_id())
+    validator.validate(told)
+    for one in told:
+        validator.validate(one)
+        assert not validator.is_valid({**one, "nonsense": 1})
+        assert not validator.is_valid({k: v for k, v in one.items() if k != "event_time"})
+
+
+@pytest.mark.parametrize("name", [handler.handler_name for handler in VERSIONED + UNVERSIONED])
+def test_requests_that_nobody_thought_of_are_answered_as_the_document_says(
+    ours: House, document: Told, name: str
+) -> None:
+    """Ones that fit the document; and ones that do not, where there is a way not to."""
+    path, method, told = next(o for o in operations() if o[2]["operationId"] == name)
+    operation = schemathesis.openapi.from_dict(document)[path][method]
+    places = {parameter["in"] for parameter in told.get("parameters", ())}
+    modes = [GenerationMode.POSITIVE]
+    if places - {"path"} or "requestBody" in told:
+        modes.append(GenerationMode.NEGATIVE)
+    for mode in modes:
+        ask_at_random(ours, operation.as_strategy(generation_mode=mode))
+
+
+def ask_at_random(ours: House, requests: st.SearchStrategy[Any]) -> None:
+    with ours.asking_as("ana") as ana:
+        case_id = opened(ana)
+
+        @seed(SEED)
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=requests, known=st.booleans())
+        def ask(case: Any, known: bool) -> None:
+            if known and "case_id" in case.path_parameters:
+                case.path_parameters["case_id"] = case_id
+                case.headers["If-Match"] = ana.get(f"/v1/cases/{case_id}").headers["ETag"]
+            # A position that was made up is one that no report has seen: it would say so with 503.
+            if case.headers.get("Casetrail-Min-Position", "").isdigit():
+                case.headers["Casetrail-Min-Position"] = "1"
+            headers = {**dict(ana.headers), "Prefer": "wait=0"}
+            case.call_and_validate(base_url=ours.url, headers=headers, checks=CHECKS)
+
+        ask()

@@ -1,0 +1,79 @@
+"""append: many callers at once, each appending one real event through the one door to the log.
+
+Held against the practical limit of the server (pgbench inserting the same bytes, one row in each
+transaction) and against the library's own recorder. All of it is durable when it is answered.
+"""
+
+from __future__ import annotations
+
+from application.event_codec import to_stored
+from application.event_log import EventLog
+from infrastructure.databases import scratch_database
+from infrastructure.event_store.datastore import Datastore
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from tests.benchmarks import stock_library
+from tests.benchmarks.figures import Bench, Figure, in_turn, per_second
+from tests.benchmarks.real_events import as_lines, one_row, one_signal
+from tests.benchmarks.servers import PGBENCH, PGBENCH_CLIENTS, a_log, pgbench
+
+CALLERS = 64
+LIBRARY_THREADS = 8
+
+
+def run(bench: Bench) -> list[Figure]:
+    with (
+        a_log(bench.dsn) as dsn,
+        scratch_database(bench.dsn, "library") as other,
+        stock_library.recorder(other) as library,
+        pgbench(bench.dsn, one_row()) as rows_per_second,
+    ):
+        recorder = PostgresLogRecorder(Datastore(dsn))
+        log = EventLog(recorder)
+
+        def ours() -> None:
+            log.append([one_signal()])
+
+        def theirs() -> None:
+            library.insert_events([to_stored(line) for line in as_lines(one_signal())])
+
+        seconds = bench.seconds
+        try:
+            rounds = in_turn(
+                bench,
+                {
+                    "ours": lambda: per_second(ours, CALLERS, seconds),
+                    "pgbench": lambda: rows_per_second(PGBENCH_CLIENTS, seconds),
+                    "library": lambda: per_second(theirs, LIBRARY_THREADS, seconds),
+                    "ours alone": lambda: per_second(ours, 1, seconds / 2),
+                    "pgbench alone": lambda: rows_per_second(1, seconds / 2),
+                },
+            )
+        finally:
+            recorder.close()
+    return [
+        Figure(
+            name="append",
+            value=rounds.value("ours"),
+            unit="appends/s",
+            ratio=rounds.ratio("ours", "pgbench"),
+            against=rounds.against(PGBENCH, "pgbench", "rows/s"),
+            target="≥ 1.0",
+        ),
+        Figure(
+            name="append",
+            value=rounds.value("ours"),
+            unit="appends/s",
+            ratio=rounds.ratio("ours", "library"),
+            against=rounds.against(
+                f"the library's recorder, {LIBRARY_THREADS} threads", "library", "appends/s"
+            ),
+            target="≥ 10",
+        ),
+        Figure(
+            name="append, 1 caller",
+            value=rounds.value("ours alone"),
+            unit="appends/s",
+            ratio=rounds.ratio("ours alone", "pgbench alone"),
+            against=rounds.against("pgbench, 1 client", "pgbench alone", "rows/s"),
+        ),
+    ]

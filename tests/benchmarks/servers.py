@@ -1,0 +1,146 @@
+"""The servers: a PostgreSQL on a real disk that keeps what it promises, and pgbench beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL, Literal
+
+from infrastructure.databases import scratch_database
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.event_store.migrations import migrate
+from infrastructure.postgres_binaries import find_binaries
+
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+PGBENCH_CLIENTS = 16
+PGBENCH = f"pgbench, {PGBENCH_CLIENTS} clients, one row a transaction"
+_PLAIN = """
+    CREATE TABLE plain (
+        originator_id uuid NOT NULL, originator_version bigint NOT NULL,
+        topic text NOT NULL, state bytea NOT NULL, notification_id bigserial NOT NULL,
+        PRIMARY KEY (originator_id, originator_version));
+    CREATE UNIQUE INDEX ON plain (notification_id);
+"""
+_INSERT = SQL(
+    "INSERT INTO plain (originator_id, originator_version, topic, state) "
+    "VALUES (gen_random_uuid(), 1, 'order.signal_recorded', {});"
+)
+
+
+class NothingToMeasureWith(Exception):
+    """Something that a benchmark is held against is not on this machine."""
+
+
+@contextmanager
+def a_server(warn: Callable[[str], None]) -> Iterator[str]:
+    """The address of the server that DATABASE_URL names, else of one of our own, on a disk."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        with psycopg.connect(given) as connection:
+            for name, wanted in DURABLE.items():
+                row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+                if row != (wanted,):
+                    warn(f"{name} is not {wanted} in DATABASE_URL: these figures promise too much")
+        yield given
+        return
+    home = Path(tempfile.mkdtemp(prefix="casetrail-bench-", dir=_on_a_disk()))
+    home.chmod(0o755)  # the account that serves root goes through it
+    server = EmbeddedPostgres(home, durable=True)
+    try:
+        server.start()
+        yield server.dsn()
+    finally:
+        server.stop()
+        # Root's cluster may lie outside of the home.
+        shutil.rmtree(server.cluster, ignore_errors=True)
+        shutil.rmtree(home)
+
+
+@contextmanager
+def a_log(dsn: str) -> Iterator[str]:
+    """A migrated scratch database."""
+    with scratch_database(dsn, "bench") as scratch:
+        migrate(scratch)
+        yield scratch
+
+
+@contextmanager
+def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
+    """Rows a second that pgbench inserts, one in each transaction, with so many clients for so
+    many seconds: the practical limit of this server on this machine.
+
+    Raises NothingToMeasureWith.
+    """
+    program = _pgbench()
+    with (
+        scratch_database(dsn, "pgbench") as scratch,
+        tempfile.NamedTemporaryFile("w", suffix=".sql") as script,
+        psycopg.connect(scratch, autocommit=True) as connection,
+    ):
+        connection.execute(_PLAIN)
+        script.write(_INSERT.format(Literal(row)).as_string(connection))
+        script.flush()
+        options = ["-n", "-M", "prepared", "-f", script.name]
+
+        def rows_per_second(clients: int, seconds: float) -> float:
+            size = [
+                "-c",
+                str(clients),
+                "-j",
+                str(min(clients, 2)),
+                "-T",
+                str(max(1, round(seconds))),
+            ]
+            # The address goes last; with a whole connection string it is the database's name.
+            done = subprocess.run(
+                [program, *options, *size, scratch], capture_output=True, text=True, check=False
+            )
+            told = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
+            if told is None:
+                raise NothingToMeasureWith(f"{program} failed: {done.stderr.strip()}")
+            return float(told[1])
+
+        yield rows_per_second
+
+
+def _pgbench() -> Path:
+    found = find_binaries(None, None)
+    system = sorted(Path("/usr/lib/postgresql").glob("[0-9]*/bin"), reverse=True)
+    for directory in [*([found[1]] if found else []), *system]:
+        if (directory / "pgbench").exists():
+            return directory / "pgbench"
+    on_path = shutil.which("pgbench")
+    if on_path is None:
+        raise NothingToMeasureWith(
+            "no pgbench beside the embedded server, in /usr/lib/postgresql or on PATH: "
+            "install your system's PostgreSQL server package"
+        )
+    return Path(on_path)
+
+
+def _on_a_disk() -> str:
+    """A temporary directory that does not lie in memory."""
+    for place in (tempfile.gettempdir(), "/var/tmp", str(Path.cwd())):
+        if os.access(place, os.W_OK) and _file_system(place) not in ("tmpfs", "ramfs"):
+            return place
+    sys.exit("All temporary directories lie in memory: name one on a disk with TMPDIR.")
+
+
+def _file_system(place: str) -> str:
+    """The type of the file system, where the system tells it."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return ""
+    lines = [line.split()[1:3] for line in mounts.read_text().splitlines()]
+    path = Path(place).resolve()
+    above = [(len(at), kind) for at, kind in lines if path.is_relative_to(at)]
+    return max(above)[1]

@@ -1,0 +1,121 @@
+"""Orders that nobody will ship or pay for: each has two deadlines to miss, at times of the test's own."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from msgspec import Struct
+
+from api.composition import desks, make_ready
+from application.intake import Arrival
+from domain.money import PositiveMoney
+from domain.orders.signals import Customer, Line, OrderPlaced, Signal
+from domain.people import Actor
+from domain.recorded import Recorded
+from tests.survival.log_reading import (
+    assert_no_case_is_doubled,
+    assert_nothing_is_due,
+    problems_in,
+)
+
+PAYMENT_WITHIN = timedelta(hours=72)
+SOURCE = Actor("key:test")
+AT_ONCE = 500
+
+
+class Neglected(Struct, frozen=True):
+    order: str
+    ship_by: datetime
+    pay_by: datetime
+
+    @property
+    def placed(self) -> OrderPlaced:
+        price = PositiveMoney("39.90", "EUR")
+        return OrderPlaced(
+            source="storefront",
+            id=f"{self.order}-placed",
+            order=self.order,
+            event_time=self.pay_by - PAYMENT_WITHIN,
+            customer=Customer(id="C1"),
+            lines=(Line(sku="kettle-17", price=price, ship_by=self.ship_by),),
+            tenders=("card",),
+        )
+
+
+def seconds_from_now(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def place(dsn: str, orders: Sequence[Neglected], received_at: datetime | None = None) -> None:
+    """Take their signals, now or as if at an earlier time."""
+    take(dsn, *(order.placed for order in orders), received_at=received_at)
+
+
+def take(dsn: str, *signals: Signal, received_at: datetime | None = None) -> None:
+    """Take signals in this process, with nothing kept from earlier ones."""
+    make_ready(dsn)
+    with desks(dsn) as working:
+        working.decide_by()
+        at = received_at or working.clock()
+        arrivals = [Arrival(signal, at) for signal in signals]
+        for start in range(0, len(arrivals), AT_ONCE):
+            working.intake.take(arrivals[start : start + AT_ONCE], SOURCE)
+
+
+def opened(dsn: str) -> int:
+    """How many cases have been opened so far."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM stored_events WHERE topic = 'case.detected'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def missed(dsn: str) -> int:
+    """How many deadlines have been found to be missed so far."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM trail WHERE event = 'order.problem_detected' "
+            "AND facts ->> 'deadline' IS NOT NULL"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def leased(dsn: str) -> int:
+    """How many streams are reserved by somebody."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM timers WHERE leased_until > clock_timestamp()"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def let_leases_run_out(dsn: str) -> None:
+    """As if the time had passed for which a worker that is dead by now has reserved its streams."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("UPDATE timers SET leased_until = leased_until - interval '15 seconds'")
+
+
+def assert_each_was_missed_once(
+    dsn: str, lines: Sequence[Recorded], orders: Sequence[Neglected]
+) -> None:
+    """Each deadline of each order was decided on once, and opened one case."""
+    names = {order.order for order in orders}
+    kinds = ("ship_by_missed", "payment_stalled")
+    expected = Counter((name, kind) for name in names for kind in kinds)
+    assert problems_in(line for line in lines if line.order in names) == expected
+    assert_no_case_is_doubled(lines)
+    deadlines = {
+        (order.order, kind): at
+        for order in orders
+        for kind, at in zip(kinds, (order.ship_by, order.pay_by), strict=True)
+    }
+    for line in lines:
+        if line.type == "case.detected" and line.order in names:
+            assert line.event.deadline == deadlines[line.order, line.event.kind]
+            assert line.recorded_at >= line.event.deadline
+    assert_nothing_is_due(dsn)

@@ -1,0 +1,222 @@
+"""Real processes of casetrail: started, killed, frozen, and looked after to the end of a test."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+
+from infrastructure.embedded_postgres import EmbeddedPostgres
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30
+# What would lead a process to another database than the one that the test gives it.
+LEADING_ASTRAY = ("DATABASE_URL", "CASETRAIL_HOME", "CASETRAIL_URL", "CASETRAIL_TOKEN")
+
+T = TypeVar("T")
+
+
+def eventually(what: str, found: Callable[[], T], within: float) -> T:
+    """What is found, as soon as it is true. Raises AssertionError when the time runs out."""
+    deadline = time.monotonic() + within
+    while not (value := found()):
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        time.sleep(0.03)
+    return value
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
+
+
+class Program:
+    """`python -m api WORDS` in a process group of its own, its output in a file.
+
+    What it starts inherits a mark in its environment: a group's number may have been given to
+    somebody else by the time at which the group is to be ended, the mark has not.
+    """
+
+    def __init__(self, words: Sequence[str], log: Path, environment: dict[str, str]) -> None:
+        self.words = [str(word) for word in words]
+        self._log = log
+        self._mark = f"CASETRAIL_TEST_MARK={secrets.token_hex(16)}"
+        name, _, value = self._mark.partition("=")
+        environment = {**environment, name: value}
+        kept = {name: value for name, value in os.environ.items() if name not in LEADING_ASTRAY}
+        with log.open("wb") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "api", *self.words],
+                cwd=ROOT,
+                env={**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL to it, and not to what it has started."""
+        self._process.kill()
+        self._process.wait()
+
+    def kill_all(self) -> None:
+        """SIGKILL to it and to all that it has started."""
+        eventually("all of it is dead", self._none_is_left, within=10)
+        self._process.wait()
+
+    def _none_is_left(self) -> bool:
+        left = [pid for pid in processes() if self._mark.encode() in environment_of(pid)]
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.poll()
+        return not left
+
+    def control_c(self) -> None:
+        """SIGINT as a terminal sends it: to all of the group."""
+        assert self.is_running
+        os.killpg(self.pid, signal.SIGINT)
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+        eventually(f"{self.pid} is stopped", lambda: state_of(self.pid) == "T", within=5)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def terminate(self, within: float = 15) -> int:
+        """SIGTERM, as a service manager would; its exit code."""
+        self._process.terminate()
+        return self.ended(within)
+
+    def ended(self, within: float) -> int:
+        try:
+            return self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            words = " ".join(self.words)
+            raise AssertionError(
+                f"`{words}` has not ended within {within:g} s; it said:\n{self.output}"
+            ) from None
+
+
+class Programs:
+    """Starts programs; what still runs at the end is killed with all that it has started."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._started: list[Program] = []
+
+    def start(self, *words: object, **environment: str) -> Program:
+        log = self._directory / f"{len(self._started)}.log"
+        program = Program([str(word) for word in words], log, environment)
+        self._started.append(program)
+        return program
+
+    def api(self, dsn: str, port: int) -> Program:
+        """The API, once it answers."""
+        program = self.start("serve", "--no-worker", "--port", port, DATABASE_URL=dsn)
+        answering(program, f"http://127.0.0.1:{port}")
+        return program
+
+    def worker(self, dsn: str) -> Program:
+        return self.start("worker", DATABASE_URL=dsn)
+
+    def end(self) -> None:
+        for program in self._started:
+            program.kill_all()
+
+
+def answering(program: Program, url: str) -> None:
+    """Wait until the program answers there."""
+
+    def alive() -> bool:
+        assert program.is_running, f"it ended before it answered:\n{program.output}"
+        with suppress(httpx2.TransportError):
+            return httpx2.get(f"{url}/livez", timeout=5).status_code == 200
+        return False
+
+    eventually(f"{url} answers", alive, within=START_SECONDS)
+
+
+def processes() -> list[int]:
+    return [int(directory.name) for directory in Path("/proc").glob("[0-9]*")]
+
+
+def environment_of(pid: int) -> bytes:
+    """Empty for a process that is dead, or not ours."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    return b""
+
+
+def state_of(pid: int) -> str:
+    """One letter, as in ps: R, S, T (stopped), Z … Empty if there is no such process."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
+def children_of(parent: int, word: str = "") -> list[int]:
+    """The living children of a process that have the word in their command line."""
+    found = []
+    for pid in processes():
+        with suppress(OSError):
+            rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if int(rest[1]) == parent and rest[0] != "Z" and word in command:
+                found.append(pid)
+    return found
+
+
+def kill_postgres(server: EmbeddedPostgres) -> None:
+    """SIGKILL to the server and every process of it, as when the machine's memory runs out."""
+    postmaster = server.postmaster
+    assert postmaster is not None, f"no server runs in {server.home}"
+    os.kill(postmaster, signal.SIGSTOP)  # it must not start others meanwhile
+    doomed = [*children_of(postmaster), postmaster]
+    for pid in doomed:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    gone = ("", "Z")
+    eventually(
+        "the server is dead", lambda: all(state_of(pid) in gone for pid in doomed), within=10
+    )
+
+
+@contextmanager
+def removed_at_the_end(home: Path) -> Iterator[Path]:
+    """Whatever the test leaves in the home is stopped and removed."""
+    try:
+        yield home
+    finally:
+        server = EmbeddedPostgres(home)
+        if home.exists():
+            server.stop()
+            shutil.rmtree(server.cluster, ignore_errors=True)
+            shutil.rmtree(home)

@@ -1,0 +1,159 @@
+"""`casetrail demo`: found by a second start, and well again after kill -9 of everything."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.policy_files import load_policy
+from tests.survival.programs import (
+    ROOT,
+    Program,
+    Programs,
+    answering,
+    children_of,
+    eventually,
+    free_port,
+    is_free,
+    kill_postgres,
+    state_of,
+)
+
+GONE = ("", "Z")
+START_SECONDS = 60
+
+# A process that its parent has left goes to the nearest subreaper; with systemd that is not 1.
+UNDER_A_SUBREAPER = """
+import ctypes, subprocess, sys, time
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+demo = subprocess.Popen(sys.argv[1:])
+print(demo.pid, flush=True)
+demo.wait()
+time.sleep(600)
+"""
+
+
+class Demonstration:
+    def __init__(self, programs: Programs, home: Path) -> None:
+        self._note = home / "demo.json"
+        self.port = free_port()
+        self.program: Program = programs.start("--home", home, "demo", "--port", self.port)
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def answers(self) -> None:
+        eventually("it says where it is", self._is_told, within=START_SECONDS)
+        answering(self.program, self.url)
+
+    def _is_told(self) -> bool:
+        assert self.program.is_running, self.program.output
+        return self._note.exists() and self.url.encode() in self._note.read_bytes()
+
+    def get(self, path: str) -> Any:
+        token = msgspec.json.decode(self._note.read_bytes())["tokens"]["ana"]
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx2.get(f"{self.url}{path}", headers=headers, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def kinds_without_a_case(self) -> set[str]:
+        kinds = load_policy().document.kinds
+        return {kind for kind in kinds if not self.get(f"/v1/cases?kind={kind}&limit=1")["items"]}
+
+    def head(self) -> int:
+        head: int = self.get("/v1/events?limit=1")["head"]
+        return head
+
+    def log(self) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = []
+        while page := self.get(f"/v1/events?limit=200&after={len(lines)}")["items"]:
+            lines += page
+        return lines
+
+
+def test_a_demonstration_is_found_by_a_second_start_and_goes_on_after_kill_9_of_everything(
+    programs: Programs, home: Path
+) -> None:
+    since = time.monotonic()
+    first = Demonstration(programs, home)
+    first.answers()
+    left = 60 - (time.monotonic() - since)
+    eventually(
+        "every kind of the policy has a case", lambda: not first.kinds_without_a_case(), left
+    )
+
+    second = programs.start("--home", home, "demo")
+    assert second.ended(within=15) == 0
+    assert first.url in second.output
+    assert first.program.is_running
+    head = first.head()
+    eventually("orders go on coming", lambda: first.head() > head, within=10)
+
+    before = first.log()
+    first.program.kill_all()
+    kill_postgres(EmbeddedPostgres(home))
+    assert (home / "demo.json").exists()
+
+    again = Demonstration(programs, home)
+    again.answers()
+    assert again.log()[: len(before)] == before
+    head = again.head()
+    eventually("orders go on coming", lambda: again.head() > head + 5, within=15)
+    eventually("it is ready", lambda: again.get("/readyz")["status"] == "ready", within=10)
+
+    again.program.control_c()
+    again.program.ended(within=15)
+    assert "Traceback" not in again.program.output
+    assert is_free(again.port)
+    assert EmbeddedPostgres(home).postmaster is None
+    assert not (home / "demo.json").exists()
+
+
+def test_nothing_of_a_killed_demonstration_lives_on(programs: Programs, home: Path) -> None:
+    words = ["-m", "api", "--home", str(home), "demo", "--port", str(free_port())]
+    with subprocess.Popen(
+        [sys.executable, "-c", UNDER_A_SUBREAPER, sys.executable, *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as reaper:
+        try:
+            assert reaper.stdout is not None
+            demonstration = int(reaper.stdout.readline())
+
+            def worker_and_stream() -> list[int]:
+                found = children_of(demonstration, " -m api ")
+                return found if len(found) == 2 else []
+
+            started = eventually("worker and stream run", worker_and_stream, START_SECONDS)
+            time.sleep(3)  # for them to have begun
+            os.kill(demonstration, signal.SIGKILL)
+            eventually(
+                "its worker and its stream have ended",
+                lambda: all(state_of(pid) in GONE for pid in started),
+                within=8,
+            )
+        finally:
+            os.killpg(reaper.pid, signal.SIGKILL)  # it runs until here: the number is still its
+
+
+def test_one_that_is_started_while_another_still_starts_leaves_the_work_to_it(
+    programs: Programs, home: Path
+) -> None:
+    first = Demonstration(programs, home)
+    time.sleep(1.5)
+    second = Demonstration(programs, home)
+    first.answers()
+    assert second.program.ended(within=15) == 0
+    assert first.url in second.program.output
+    assert first.program.is_running

@@ -1,0 +1,306 @@
+"""Events that a report cannot fold, rows that its table refuses, lines that cannot be read; and
+reports that are rebuilt while the log grows."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+import httpx2
+import psycopg
+from eventsourcing.persistence import StoredEvent
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg.rows import tuple_row
+
+from application.log_recorder import Append
+from domain.orders.events import SignalRecorded
+from domain.orders.order import order_stream
+from domain.recorded import Recorded
+from infrastructure.event_store.datastore import Datastore, connect
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.projection_generations import begin_rebuild
+from infrastructure.projection_runner import ProjectionRunner
+from projections import ORDERS, PROJECTIONS
+from projections import QUEUE as QUEUE_REPORT
+from projections.projection import AnyProjection, Projection
+from tests.survival.clients import QUEUE, busy, tokens_of, wait_for_success
+from tests.survival.deadlines import Neglected, place, seconds_from_now
+from tests.survival.log_reading import (
+    assert_reports_equal_their_folds,
+    folded,
+    shown,
+    wait_for_reports,
+    whole_log,
+)
+from tests.survival.programs import Programs, eventually, free_port
+
+POISON = "order-7"
+NAMES = [*(projection.name for projection in PROJECTIONS), "tally"]
+
+
+REBUILT = [("cases", 2), ("orders", 2), ("people", 1), ("queue", 2)]
+
+
+class TallyRow(Struct, frozen=True):
+    order_id: str
+    signals: int = 0
+    note: str = ""
+
+
+Fold = Callable[[TallyRow | None, Recorded], TallyRow | None]
+
+
+def key(line: Recorded) -> str | None:
+    return line.order if isinstance(line.event, SignalRecorded) else None
+
+
+def fold(row: TallyRow | None, line: Recorded) -> TallyRow:
+    row = row or TallyRow(line.order or "")
+    return replace(row, signals=row.signals + 1)
+
+
+def raises_for_one(row: TallyRow | None, line: Recorded) -> TallyRow:
+    if line.order == POISON:
+        raise ZeroDivisionError("a fold with a fault")
+    return fold(row, line)
+
+
+def refused_by_the_table_for_one(row: TallyRow | None, line: Recorded) -> TallyRow:
+    return replace(fold(row, line), note="\0" if line.order == POISON else "")
+
+
+def slow(row: TallyRow | None, line: Recorded) -> TallyRow:
+    time.sleep(0.004)  # as a log of millions would be, but shorter
+    return fold(row, line)
+
+
+def tally(fold: Fold, version: int = 1) -> AnyProjection:
+    return Projection(name="tally", version=version, row=TallyRow, key=key, fold=fold)
+
+
+def orders(name: str, count: int) -> list[Neglected]:
+    later = seconds_from_now(3600)
+    return [Neglected(f"{name}-{n}", later, later) for n in range(count)]
+
+
+@contextmanager
+def running(dsn: str, projections: Sequence[AnyProjection], batch: int = 2_000) -> Iterator[None]:
+    runner = ProjectionRunner(dsn, projections, batch=batch)
+    thread = threading.Thread(target=runner.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        runner.close()
+        thread.join(20)
+
+
+def readiness(url: str) -> dict[str, Any]:
+    found: dict[str, Any] = httpx2.get(f"{url}/readyz", timeout=10).json()
+    return found
+
+
+def test_a_fold_that_fails_for_one_stream_holds_back_that_stream_alone_until_it_is_mended(
+    dsn: str, programs: Programs
+) -> None:
+    tokens_of(dsn, ["ana"])
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    programs.api(dsn, port)
+    place(dsn, orders("order", 40))
+    faulty = tally(raises_for_one)
+    with running(dsn, [*PROJECTIONS, faulty]):
+        wait_for_reports(dsn, 5, NAMES)
+        place(dsn, orders("later", 40))
+        wait_for_reports(dsn, 5, NAMES)
+    with running(dsn, [*PROJECTIONS, faulty]):  # what is held is known after a restart
+        place(dsn, orders("latest", 40))
+        wait_for_reports(dsn, 5, NAMES)
+
+    lines = whole_log(dsn)
+    assert_reports_equal_their_folds(dsn, lines)
+    sound = [line for line in lines if line.order != POISON]
+    assert shown(faulty, dsn) == folded(faulty, sound)
+    ready = readiness(url)
+    assert ready["status"] == "degraded"
+    assert [report["name"] for report in ready["reports"] if report["held_streams"]] == ["tally"]
+    assert any("tally" in problem for problem in ready["problems"])
+
+    mended = tally(fold, version=2)
+    with running(dsn, [*PROJECTIONS, mended]):
+        eventually(
+            "the mended report has it all",
+            lambda: shown(mended, dsn) == folded(mended, lines),
+            within=5,
+        )
+    assert_reports_equal_their_folds(dsn, lines)
+    assert readiness(url)["status"] == "ready"
+
+
+def test_a_row_that_its_table_refuses_holds_up_no_other_report(dsn: str) -> None:
+    place(dsn, orders("order", 40))
+    faulty = tally(refused_by_the_table_for_one)
+    with running(dsn, [*PROJECTIONS, faulty]):
+        wait_for_reports(dsn, 5, NAMES[:-1])
+        place(dsn, orders("later", 40))
+        wait_for_reports(dsn, 5, NAMES)
+    lines = whole_log(dsn)
+    assert_reports_equal_their_folds(dsn, lines)
+    sound = [line for line in lines if line.order != POISON]
+    assert shown(faulty, dsn) == folded(faulty, sound)
+
+
+def test_a_line_that_this_build_cannot_read_holds_up_no_other_stream(
+    dsn: str, programs: Programs
+) -> None:
+    """As a newer build may have written it before it was taken back."""
+    place(dsn, orders("order", 40))
+    recorder = PostgresLogRecorder(Datastore(dsn))
+    stream = order_stream("from-the-future")
+    state = b'{"stream":"%s","version":1,"event":{"type":"order.foretold"}}' % str(stream).encode()
+    recorder.append(Append([StoredEvent(stream, 1, "order.foretold", state)]))
+    recorder.close()
+    worker = programs.worker(dsn)
+    place(dsn, orders("later", 40))
+    try:
+        wait_for_reports(dsn, 10)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\nThe worker said:\n{worker.output[-3000:]}") from None
+
+
+def test_a_report_of_a_new_version_takes_over_once_it_has_seen_as_much_and_never_before(
+    dsn: str,
+) -> None:
+    place(dsn, orders("order", 3000))
+    before, after = tally(fold), tally(fold, version=2)
+    ProjectionRunner(dsn, [*PROJECTIONS, before]).catch_up()
+    ending = threading.Event()
+    seen: list[tuple[int, int, int]] = []
+    failures: list[str] = []
+
+    def look() -> None:
+        with psycopg.connect(dsn, autocommit=True, row_factory=tuple_row) as connection:
+            while not ending.is_set():
+                try:
+                    row = connection.execute(
+                        "SELECT generation, position, (SELECT count(*) FROM views.tally) "
+                        "FROM projections WHERE name = 'tally' AND live"
+                    ).fetchone()
+                except psycopg.Error as error:
+                    failures.append(repr(error))
+                    return
+                if row is not None and (not seen or row != seen[-1]):
+                    seen.append(row)
+
+    def write() -> None:
+        number = 0
+        while not ending.is_set():
+            place(dsn, orders(f"traffic-{number}", 20))
+            number += 1
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (look, write)]
+    for thread in threads:
+        thread.start()
+    try:
+        with running(dsn, [*PROJECTIONS, after], batch=100):
+            eventually("the new version is shown", lambda: seen and seen[-1][0] == 2, within=20)
+            time.sleep(0.5)
+            ending.set()
+            for thread in threads:
+                thread.join(10)
+            wait_for_reports(dsn, 10, NAMES)
+    finally:
+        ending.set()
+    assert failures == []
+    positions, counts = [row[1] for row in seen], [row[2] for row in seen]
+    assert positions == sorted(positions), "the live report went back"
+    assert counts == sorted(counts), "rows were gone for a while"
+    lines = whole_log(dsn)
+    assert_reports_equal_their_folds(dsn, lines, [*PROJECTIONS, after])
+
+
+def test_a_report_that_folds_slowly_gets_there_all_the_same(dsn: str) -> None:
+    place(dsn, orders("order", 600))
+    with running(dsn, [*PROJECTIONS, tally(slow)]):
+        wait_for_reports(dsn, 15, NAMES)
+    lines = whole_log(dsn)
+    assert_reports_equal_their_folds(dsn, lines, [*PROJECTIONS, tally(fold)])
+
+
+def test_a_long_rebuild_does_not_keep_the_live_reports_from_the_newest_events(dsn: str) -> None:
+    place(dsn, orders("order", 2500))
+    ProjectionRunner(dsn, PROJECTIONS).catch_up()
+    with running(dsn, [*PROJECTIONS, tally(slow)], batch=100):
+        eventually("the new report has begun", lambda: tally_has_begun(dsn), within=5)
+        for number in range(2):
+            place(dsn, orders(f"fresh-{number}", 5))
+            wait_for_reports(dsn, 3, NAMES[:-1])
+
+
+def generations(dsn: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(
+            "SELECT name, generation FROM projections WHERE live ORDER BY name"
+        ).fetchall()
+
+
+def tally_has_begun(dsn: str) -> bool:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT position > 0 FROM projections WHERE name = 'tally'"
+        ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def test_a_rebuild_under_load_is_not_noticed_by_those_who_read(
+    dsn: str, programs: Programs
+) -> None:
+    tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
+    place(dsn, orders("order", 3000))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    programs.worker(dsn)
+    programs.api(dsn, port)
+    wait_for_reports(dsn, 10)
+    ending = threading.Event()
+    statuses: list[int] = []
+    sizes: list[int] = []
+
+    def read() -> None:
+        headers = {"Authorization": f"Bearer {tokens[0]}"}
+        with httpx2.Client(base_url=url, headers=headers, timeout=10) as http:
+            while not ending.is_set():
+                for path in ("/v1/cases?limit=5", "/v1/orders?limit=5", "/v1/queues"):
+                    got = http.get(path)
+                    statuses.append(got.status_code)
+                    if path == "/v1/queues":
+                        (mine,) = (q for q in got.json()["items"] if q["queue"] == QUEUE)
+                        sizes.append(mine["open"] + mine["claimed"])
+
+    reader = threading.Thread(target=read, daemon=True)
+    with busy(url, tokens, seed=500) as (ledger, follower):
+        wait_for_success(ledger, within=5)
+        ledger.sent |= {(o.order, o.placed.key): o.placed for o in orders("order", 3000)}
+        reader.start()
+        time.sleep(0.3)
+        with connect(dsn) as connection:
+            for projection in (QUEUE_REPORT, ORDERS):
+                begin_rebuild(connection, projection)
+        rebuild = programs.start("projections", "rebuild", "cases", DATABASE_URL=dsn)
+        assert rebuild.ended(within=20) == 0, rebuild.output
+        eventually("all are rebuilt", lambda: generations(dsn) == REBUILT, within=10)
+        time.sleep(0.3)
+        ending.set()
+        reader.join(10)
+    assert set(statuses) == {200}
+    assert len(sizes) > 10
+    # Work in the queue comes and goes one by one: it is never gone as a whole.
+    assert all(after > before / 2 for before, after in pairwise(sizes))
+    wait_for_reports(dsn, 10)
+    lines = whole_log(dsn)
+    ledger.assert_holds(lines)
+    follower.assert_saw_all_once(lines)
+    assert_reports_equal_their_folds(dsn, lines)

@@ -1,0 +1,146 @@
+"""`casetrail serve` with its worker and its embedded database: killed in parts, and ended."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import msgspec
+import pytest
+
+from domain.orders.signals import Customer, OrderPlaced
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from tests.survival.clients import BEGUN, headers_of, tokens_of
+from tests.survival.programs import (
+    Program,
+    Programs,
+    answering,
+    children_of,
+    eventually,
+    free_port,
+    is_free,
+    state_of,
+)
+
+GONE = ("", "Z")
+
+
+class Serving:
+    """A running `casetrail serve` on a home."""
+
+    def __init__(self, programs: Programs, home: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.program: Program = programs.start("--home", home, "serve", "--port", self.port)
+        answering(self.program, self.url)
+
+    def worker(self) -> int:
+        """The worker's process, once there is one."""
+
+        def found() -> list[int]:
+            return children_of(self.program.pid, " worker ")
+
+        (pid,) = eventually("it has a worker", found, within=5)
+        return pid
+
+    def opens_and_shows_a_case(self, token: str, order: str) -> None:
+        """The whole way: a signal in, and the report that the worker keeps."""
+        unpaid = OrderPlaced(
+            source="storefront",
+            id="placed",
+            order=order,
+            event_time=BEGUN,
+            customer=Customer(id="C1"),
+            tenders=(),
+        )
+        with httpx2.Client(
+            base_url=self.url, headers=headers_of(token, None, None), timeout=20
+        ) as http:
+            told = http.post("/v1/signals", content=msgspec.json.encode(unpaid))
+            assert told.status_code == 200, told.text
+            seen = http.get(
+                f"/v1/cases?order={order}",
+                headers={
+                    "Casetrail-Min-Position": told.headers["Casetrail-Position"],
+                    "Prefer": "wait=10",
+                },
+            )
+        assert seen.status_code == 200, seen.text
+        assert len(seen.json()["items"]) == 1
+
+
+@pytest.fixture
+def token(home: Path) -> str:
+    """Of a person on the home's database. The server is left running by nobody: it is stopped."""
+    server = EmbeddedPostgres(home).start()
+    server.ensure_database("casetrail")
+    (token,) = tokens_of(server.dsn("casetrail"), ["ana"])
+    server.leave()
+    assert server.postmaster is None
+    return token
+
+
+def test_a_killed_worker_is_started_again(programs: Programs, home: Path, token: str) -> None:
+    serving = Serving(programs, home)
+    serving.opens_and_shows_a_case(token, "order-1")
+    first = serving.worker()
+    os.kill(first, signal.SIGKILL)
+    second = eventually(
+        "another worker runs",
+        lambda: [pid for pid in children_of(serving.program.pid, " worker ") if pid != first],
+        within=4,
+    )
+    serving.opens_and_shows_a_case(token, "order-2")
+    assert children_of(serving.program.pid, " worker ") == second
+
+
+def test_a_killed_service_leaves_no_worker_and_no_port_and_the_next_one_takes_over(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home)
+    worker = serving.worker()
+    serving.opens_and_shows_a_case(token, "order-1")
+    serving.program.kill()
+    eventually("the worker has ended", lambda: state_of(worker) in GONE, within=8)
+    assert is_free(serving.port)
+
+    after = Serving(programs, home)
+    after.opens_and_shows_a_case(token, "order-2")
+    after.program.terminate()
+    assert EmbeddedPostgres(home).postmaster is None
+
+
+def sigterm(serving: Serving) -> None:
+    os.kill(serving.program.pid, signal.SIGTERM)
+
+
+def control_c(serving: Serving) -> None:
+    serving.program.control_c()
+
+
+@pytest.mark.parametrize("tell", [sigterm, control_c])
+def test_a_service_that_is_told_to_end_takes_everything_with_it(
+    programs: Programs, home: Path, token: str, tell: Callable[[Serving], None]
+) -> None:
+    first, second = Serving(programs, home), Serving(programs, home)
+    first.opens_and_shows_a_case(token, "order-1")
+    workers = [first.worker(), second.worker()]
+    server = EmbeddedPostgres(home)
+    postmaster = server.postmaster
+    assert postmaster is not None
+
+    tell(first)
+    first.program.ended(within=15)
+    eventually("its worker has ended", lambda: state_of(workers[0]) in GONE, within=5)
+    assert is_free(first.port)
+    assert "Traceback" not in first.program.output
+    # Somebody still uses the database.
+    assert server.postmaster == postmaster
+    second.opens_and_shows_a_case(token, "order-2")
+
+    tell(second)
+    second.program.ended(within=15)
+    eventually("its worker has ended", lambda: state_of(workers[1]) in GONE, within=5)
+    assert is_free(second.port)
+    assert server.postmaster is None, "the last user has gone and the server still runs"

@@ -1,0 +1,297 @@
+"""Workers killed and frozen while reports are behind and thousands of streams fall due."""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from api.composition import desks, make_ready
+from domain.money import PositiveMoney
+from domain.orders.signals import Customer, Line, OrderPlaced, PaymentCaptured
+from tests.survival.deadlines import (
+    PAYMENT_WITHIN,
+    Neglected,
+    assert_each_was_missed_once,
+    leased,
+    let_leases_run_out,
+    opened,
+    place,
+    seconds_from_now,
+    take,
+)
+from tests.survival.log_reading import (
+    assert_reports_equal_their_folds,
+    wait_for_reports,
+    whole_log,
+)
+from tests.survival.programs import START_SECONDS, Program, Programs, eventually
+
+FROZEN_SECONDS = 5
+
+
+def wait_until_they_ask(dsn: str, *workers: Program) -> None:
+    """Until each of the workers, and nobody else, asks for what is due."""
+
+    def all_ask() -> bool:
+        for worker in workers:
+            assert worker.is_running, worker.output
+        with psycopg.connect(dsn) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND query LIKE 'UPDATE timers SET leased_until%'"
+            ).fetchone()
+        return row is not None and row[0] == len(workers)
+
+    eventually(f"{len(workers)} workers ask for what is due", all_ask, within=START_SECONDS)
+
+
+def owner_of_reports(dsn: str) -> int | None:
+    """The server's process for the connection that owns the reports."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ).fetchone()
+    return row[0] if row else None
+
+
+def test_a_worker_killed_again_and_again_ticks_each_stream_once(
+    dsn: str, programs: Programs
+) -> None:
+    chance = random.Random(22)
+    behind = [
+        Neglected(f"behind-{n}", seconds_from_now(-60), seconds_from_now(-60)) for n in range(1200)
+    ]
+    place(dsn, behind, received_at=seconds_from_now(-120))
+    coming = [
+        Neglected(
+            f"coming-{n}",
+            seconds_from_now(chance.uniform(1, 6)),
+            seconds_from_now(chance.uniform(1, 6)),
+        )
+        for n in range(800)
+    ]
+    place(dsn, coming)
+    deaths_at_work = 0
+    while datetime.now(UTC) < max(order.ship_by for order in coming):
+        before = opened(dsn)
+        worker = programs.worker(dsn)
+        wait_until_they_ask(dsn, worker)
+        time.sleep(chance.uniform(0, 0.4))
+        worker.kill()
+        deaths_at_work += opened(dsn) > before
+    assert deaths_at_work > 1
+
+    programs.worker(dsn)
+    total = 2 * (len(behind) + len(coming))
+    let_leases_run_out(dsn)
+    eventually(f"{total} cases are open", lambda: opened(dsn) == total, within=10)
+    wait_for_reports(dsn, within=5)
+    lines = whole_log(dsn)
+    assert_each_was_missed_once(dsn, lines, behind + coming)
+    assert_reports_equal_their_folds(dsn, lines)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_workers_side_by_side_share_the_work_and_double_none(
+    dsn: str, programs: Programs, count: int
+) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "ALTER TABLE stored_events ADD COLUMN appended_by int DEFAULT pg_backend_pid()"
+        )
+    place(dsn, [])
+    wait_until_they_ask(dsn, *(programs.worker(dsn) for _ in range(count)))
+    at = seconds_from_now(4)
+    orders = [Neglected(f"order-{n}", at, at) for n in range(1500)]
+    place(dsn, orders)
+
+    eventually("all cases are open", lambda: opened(dsn) == 2 * len(orders), within=30)
+    wait_for_reports(dsn, within=5)
+    lines = whole_log(dsn)
+    assert_each_was_missed_once(dsn, lines, orders)
+    assert_reports_equal_their_folds(dsn, lines)
+    with psycopg.connect(dsn) as connection:
+        shares = connection.execute(
+            "SELECT count(*) FROM stored_events WHERE topic = 'case.detected' GROUP BY appended_by"
+        ).fetchall()
+    assert len(shares) == count
+    assert min(share for (share,) in shares) > 2 * len(orders) / count / 4, shares
+
+
+def freeze_with_leases(dsn: str, worker: Program) -> int:
+    """Freeze the one worker at a moment when it has taken streams and not yet ticked them."""
+    for _ in range(100):
+        worker.freeze()
+        time.sleep(0.1)  # what it had sent is carried out by now
+        if held := leased(dsn):
+            return held
+        worker.thaw()
+        time.sleep(random.uniform(0.01, 0.05))
+    raise AssertionError("the worker never holds a lease")
+
+
+def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_thaws(
+    dsn: str, programs: Programs
+) -> None:
+    past = seconds_from_now(-60)
+    orders = [Neglected(f"order-{n}", past, past) for n in range(3000)]
+    place(dsn, orders, received_at=past - timedelta(minutes=1))
+    frozen = programs.worker(dsn)
+    eventually("the first worker owns the reports", lambda: owner_of_reports(dsn), within=20)
+    eventually("the first worker has begun", lambda: opened(dsn), within=20)
+    held = freeze_with_leases(dsn, frozen)
+    owner = owner_of_reports(dsn)
+    other = programs.worker(dsn)
+
+    total = 2 * len(orders)
+    eventually(
+        "all but what the frozen one holds is done",
+        lambda: opened(dsn) >= total - 2 * held,
+        within=12,
+    )
+    # The server cuts the frozen owner off, and with the connection goes its lock.
+    eventually(
+        "the other worker owns the reports",
+        lambda: owner_of_reports(dsn) not in (None, owner),
+        within=FROZEN_SECONDS + 5,
+    )
+    wait_for_reports(dsn, within=5)
+    let_leases_run_out(dsn)
+    eventually("the leases have run out", lambda: opened(dsn) == total, within=5)
+
+    frozen.thaw()
+    time.sleep(2)
+    assert frozen.is_running
+    lines = whole_log(dsn)
+    assert_each_was_missed_once(dsn, lines, orders)
+    # And it is of use again: alone, it keeps time and reports.
+    other.kill()
+    at = seconds_from_now(0.5)
+    more = [Neglected(f"more-{n}", at, at) for n in range(20)]
+    place(dsn, more)
+    eventually("the thawed worker ticks", lambda: opened(dsn) == total + 40, within=5)
+    wait_for_reports(dsn, within=5)
+    lines = whole_log(dsn)
+    assert_each_was_missed_once(dsn, lines, orders + more)
+    assert_reports_equal_their_folds(dsn, lines)
+
+
+def freeze_while_it_reads(dsn: str, worker: Program, owner: int) -> None:
+    """Freeze the worker while the log is on its way to it: the server cannot be rid of the rest."""
+    lines = tuple(
+        Line(sku=f"{'x' * 100}{n}", price=PositiveMoney("1.00", "EUR")) for n in range(1000)
+    )
+    number = 0
+    deadline = time.monotonic() + 30
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        while time.monotonic() < deadline:
+            if number == 0 or reports_are_level(dsn):
+                number += 1
+                placed = [
+                    OrderPlaced(
+                        source="storefront",
+                        id="placed",
+                        order=f"long-{number}-{n}",
+                        event_time=seconds_from_now(0),
+                        customer=Customer(id="C1"),
+                        lines=lines,
+                        tenders=("card",),
+                    )
+                    for n in range(200)
+                ]
+                take(dsn, *placed)
+            worker.freeze()
+            time.sleep(0.02)
+            stuck = connection.execute(
+                "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'ClientWrite'",
+                (owner,),
+            ).fetchone()
+            if stuck is not None:
+                return
+            worker.thaw()
+            time.sleep(random.uniform(0.002, 0.02))
+    raise AssertionError("the worker was never met while it was reading")
+
+
+def reports_are_level(dsn: str) -> bool:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT bool_and(p.position = head.position) FROM projections p, log_head head"
+        ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def test_a_worker_frozen_while_it_reads_loses_the_reports_to_another(
+    dsn: str, programs: Programs
+) -> None:
+    worker = programs.worker(dsn)
+    wait_until_they_ask(dsn, worker)
+    owner = eventually("it owns the reports", lambda: owner_of_reports(dsn), within=5)
+    freeze_while_it_reads(dsn, worker, owner)
+    programs.worker(dsn)
+    eventually(
+        "another owns the reports",
+        lambda: owner_of_reports(dsn) not in (None, owner),
+        within=FROZEN_SECONDS + 7,
+    )
+    wait_for_reports(dsn, within=10)
+    worker.thaw()
+    time.sleep(1)
+    place(dsn, [Neglected("order-1", seconds_from_now(60), seconds_from_now(60))])
+    wait_for_reports(dsn, within=5)
+    assert_reports_equal_their_folds(dsn, whole_log(dsn))
+
+
+def test_what_another_process_has_recorded_since_is_not_forgotten_by_a_worker(
+    dsn: str, programs: Programs
+) -> None:
+    """The worker has the order in memory from an earlier tick; the deadline is of a later signal."""
+    wait_until_they_ask(dsn, programs.worker(dsn))
+    placed = OrderPlaced(
+        source="storefront",
+        id="placed",
+        order="order-1",
+        event_time=seconds_from_now(0.5) - PAYMENT_WITHIN,
+        customer=Customer(id="C1"),
+        lines=(Line(sku="kettle-17", price=PositiveMoney("39.90", "EUR")),),
+    )
+    take(dsn, placed)
+    eventually("missing and stalled", lambda: opened(dsn) == 2, within=10)
+
+    # Late, and too much: the difference counts a day after the payment, which is soon.
+    captured = PaymentCaptured(
+        source="psp",
+        id="captured",
+        order="order-1",
+        event_time=seconds_from_now(1.5) - timedelta(hours=24),
+        amount=PositiveMoney("93.90", "EUR"),
+    )
+    take(dsn, captured)
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM timers").fetchone() == (1,)
+    eventually("the mismatch is found when it is due", lambda: opened(dsn) == 3, within=7)
+
+
+def test_deciders_that_start_at_one_moment_on_an_empty_log_agree(dsn: str) -> None:
+    count = 6
+    make_ready(dsn)
+    gate = threading.Barrier(count)
+
+    def start() -> str:
+        with desks(dsn) as working:
+            working.log.head()
+            gate.wait(10)
+            working.decide_by()
+            return working.policy.current.digest
+
+    with ThreadPoolExecutor(count) as pool:
+        started = [pool.submit(start) for _ in range(count)]
+    failures = [repr(error) for one in started if (error := one.exception())]
+    assert failures == []
+    assert len({one.result() for one in started}) == 1
+    assert [line.type for line in whole_log(dsn)] == ["policy.activated"]
