@@ -40,4 +40,4 @@ def packet_of(order: Order) -> tuple[PacketFact, ...]:
 
 
 def packet_digest(packet: tuple[PacketFact, ...]) -> str:
-    return hashlib.sha256(msgspec.json.encode(packet, order="deterministic")).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(packet, order="sorted")).hexdigest()

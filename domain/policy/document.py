@@ -158,4 +158,4 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
 
 def canonical(document: PolicyDocument) -> bytes:
     """The document's one way to be written: what its digest is taken over."""
-    return msgspec.json.encode(document, order="deterministic")
+    return msgspec.json.encode(document, order="sorted")

@@ -1,11 +1,10 @@
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from tests.survival.programs import Programs, removed_at_the_end
+from tests.survival.programs import Programs, home_on_disk
 
 
 @pytest.fixture
@@ -17,12 +16,10 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """A home on a disk, in a place that every account can go through."""
-    place = Path(tempfile.mkdtemp(prefix="casetrail-survival-"))
-    place.chmod(0o755)
-    with removed_at_the_end(place) as home:
+def home(programs: Programs) -> Iterator[Path]:
+    with home_on_disk() as home:
         yield home
+        programs.end()
 
 
 @pytest.fixture

@@ -1,5 +1,9 @@
-"""Real processes of casetrail: started, killed, frozen, and looked after to the end of a test."""
+"""Real processes of casetrail: started, killed, frozen, and looked after to the end of a test.
 
+They are looked at through /proc: this is for Linux.
+"""
+
+import fcntl
 import os
 import secrets
 import shutil
@@ -7,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,11 +21,20 @@ from typing import TypeVar
 import httpx2
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres_account import flocked
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
 # What would lead a process to another database than the one that the test gives it.
 LEADING_ASTRAY = ("DATABASE_URL", "CASETRAIL_HOME", "CASETRAIL_URL", "CASETRAIL_TOKEN")
+
+# `python -m api`, but it is killed when the process that has started it dies, however that dies.
+API_THAT_DIES_WITH_US = """
+import ctypes, runpy, signal
+PR_SET_PDEATHSIG = 1
+assert ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0
+runpy.run_module("api", run_name="__main__", alter_sys=True)
+"""
 
 T = TypeVar("T")
 
@@ -62,7 +76,7 @@ class Program:
         kept = {name: value for name, value in os.environ.items() if name not in LEADING_ASTRAY}
         with log.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "api", *self.words],
+                [sys.executable, "-c", API_THAT_DIES_WITH_US, *self.words],
                 cwd=ROOT,
                 env={**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment},
                 stdin=subprocess.DEVNULL,
@@ -210,13 +224,39 @@ def kill_postgres(server: EmbeddedPostgres) -> None:
 
 
 @contextmanager
-def removed_at_the_end(home: Path) -> Iterator[Path]:
-    """Whatever the test leaves in the home is stopped and removed."""
+def home_on_disk() -> Iterator[Path]:
+    """A home that every account can go through. What the test leaves in it is stopped and removed;
+    what a session that was killed has left behind, the next one removes."""
+    place = Path(tempfile.gettempdir())
+    name = f"casetrail-survival-{os.geteuid()}-"
+    with flocked(place / f"{name}lock"):
+        for home in place.glob(f"{name}*/"):
+            with suppress(BlockingIOError), held(home):
+                remove(home)
+        home = Path(tempfile.mkdtemp(prefix=name, dir=place))
+        home.chmod(0o755)
+        in_use = os.open(home, os.O_RDONLY)
+        fcntl.flock(in_use, fcntl.LOCK_EX)
     try:
         yield home
     finally:
-        server = EmbeddedPostgres(home)
-        if home.exists():
-            server.stop()
-            shutil.rmtree(server.cluster, ignore_errors=True)
-            shutil.rmtree(home)
+        remove(home)
+        os.close(in_use)
+
+
+@contextmanager
+def held(home: Path) -> Iterator[None]:
+    """Raises BlockingIOError if a session that lives has it."""
+    in_use = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(in_use)
+
+
+def remove(home: Path) -> None:
+    server = EmbeddedPostgres(home)
+    server.stop()
+    shutil.rmtree(server.cluster, ignore_errors=True)
+    shutil.rmtree(home)

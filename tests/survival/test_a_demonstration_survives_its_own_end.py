@@ -14,6 +14,7 @@ import msgspec
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.policy_files import load_policy
 from tests.survival.programs import (
+    API_THAT_DIES_WITH_US,
     ROOT,
     Program,
     Programs,
@@ -31,9 +32,11 @@ START_SECONDS = 60
 
 # A process that its parent has left goes to the nearest subreaper; with systemd that is not 1.
 UNDER_A_SUBREAPER = """
-import ctypes, subprocess, sys, time
-PR_SET_CHILD_SUBREAPER = 36
-assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+import ctypes, signal, subprocess, sys, time
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+prctl = ctypes.CDLL(None).prctl
+assert prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0
+assert prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 demo = subprocess.Popen(sys.argv[1:])
 print(demo.pid, flush=True)
 demo.wait()
@@ -117,7 +120,7 @@ def test_a_demonstration_is_found_by_a_second_start_and_goes_on_after_kill_9_of_
 
 
 def test_nothing_of_a_killed_demonstration_lives_on(programs: Programs, home: Path) -> None:
-    words = ["-m", "api", "--home", str(home), "demo", "--port", str(free_port())]
+    words = ["-c", API_THAT_DIES_WITH_US, "--home", str(home), "demo", "--port", str(free_port())]
     with subprocess.Popen(
         [sys.executable, "-c", UNDER_A_SUBREAPER, sys.executable, *words],
         cwd=ROOT,
