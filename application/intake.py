@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +15,7 @@ from application.event_log import EventLog, Write
 from application.log_recorder import CommandRow, VersionTaken
 from application.repository import Repository
 from application.streams import CASE, ORDER
+from application.turns import Turns
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError, SignalIdReused
@@ -23,6 +26,9 @@ from domain.policy.rulebook import Rulebook
 from domain.recorded import Event
 
 ATTEMPTS = 50
+UNLUCKY = 3
+"""After so many lost races with other processes, each waits for a moment of its own choice."""
+LONGEST_PAUSE_SECONDS = 0.05
 SIGNAL_RECORDED = "order.signal_recorded"
 
 
@@ -86,6 +92,7 @@ class Intake:
         self._orders = orders
         self._cases = cases
         self._rulebook = rulebook
+        self._turns = Turns()
 
     def take(
         self,
@@ -100,20 +107,25 @@ class Intake:
         TooContended, CommandRepeated.
         """
         units = _by_order(arrivals)
-        for _ in range(ATTEMPTS):
-            receipts: list[Receipt] = [Receipt(Outcome.DUPLICATE)] * len(arrivals)
-            responses = self._respond(units, receipts, actor)
-            writes = [write for r in responses for write in r.writes]
-            row = command(receipts) if command else None
-            if not writes and row is None:
-                return Taken(0, receipts)
-            try:
-                appended = self._log.append(writes, row)
-            except VersionTaken:
-                self._forget(units, responses)
-                continue
-            self._keep(responses)
-            return Taken(appended.position, receipts)
+        # Batches about the same order would otherwise take the version from under each other's
+        # feet, and all but one of them would have been worked out in vain.
+        with self._turns.of(unit.order for unit in units):
+            for attempt in range(ATTEMPTS):
+                if attempt > UNLUCKY:
+                    time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))
+                receipts: list[Receipt] = [Receipt(Outcome.DUPLICATE)] * len(arrivals)
+                responses = self._respond(units, receipts, actor)
+                writes = [write for r in responses for write in r.writes]
+                row = command(receipts) if command else None
+                if not writes and row is None:
+                    return Taken(0, receipts)
+                try:
+                    appended = self._log.append(writes, row)
+                except VersionTaken:
+                    self._forget(units, responses)
+                    continue
+                self._keep(responses)
+                return Taken(appended.position, receipts)
         raise TooContended(f"{len(units)} orders, {ATTEMPTS} attempts")
 
     def _respond(
