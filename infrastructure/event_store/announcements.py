@@ -21,6 +21,8 @@ GROWN = "stored_events"
 """The channel that the library's own subscriptions listen to."""
 PROJECTED = "projected"
 LONGEST_PAUSE_SECONDS = 5.0
+BETWEEN_SECONDS = 0.004
+"""Followers read batches: telling them of each commit of a busy log only takes the log's time."""
 
 
 class Announcer:
@@ -71,6 +73,7 @@ class Announcer:
             try:
                 connection = connection or connect(self._dsn)
                 connection.execute(f"NOTIFY {GROWN}".encode())
+                time.sleep(BETWEEN_SECONDS)
             except psycopg.Error:
                 # Followers poll once a second as well: a lost announcement only costs time.
                 with contextlib.suppress(psycopg.Error):

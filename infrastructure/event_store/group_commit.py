@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +43,6 @@ MOST_EVENTS = 2_000
 MOST_APPENDS = 512
 ATTEMPTS = 10
 PAUSE_SECONDS = 0.2
-_APPEND = f"SELECT append_events({', '.join(['%b'] * 17)})"
 
 
 class GroupCommit:
@@ -176,34 +176,28 @@ class GroupCommit:
             if pending.append.command is not None:
                 commands.append(pending.append.command)
                 offsets.append(place)
-        row = (
-            self._connected()
-            .execute(
-                _APPEND,
-                (
-                    [event.originator_id for event in events],
-                    [event.originator_version for event in events],
-                    [event.topic for event in events],
-                    [event.state for event in events],
-                    [leaf for pending in group for leaf in pending.leaves],
-                    [timer.stream for timer in timers],
-                    [timer.kind for timer in timers],
-                    [_with_zone(timer.due_at) for timer in timers],
-                    [guard.stream for guard in guards],
-                    [guard.version + 1 for guard in guards],
-                    [stream for stream, _ in earlier],
-                    [version for _, version in earlier],
-                    [command.principal for command in commands],
-                    [command.key for command in commands],
-                    [command.digest for command in commands],
-                    [command.result for command in commands],
-                    offsets,
-                ),
-                prepare=True,
-                binary=True,
-            )
-            .fetchone()
-        )
+        told = {
+            "streams": [event.originator_id for event in events],
+            "versions": [event.originator_version for event in events],
+            "topics": [event.topic for event in events],
+            "states": [event.state for event in events],
+            "leaves": [leaf for pending in group for leaf in pending.leaves],
+            "timer_streams": [timer.stream for timer in timers],
+            "timer_kinds": [timer.kind for timer in timers],
+            "timer_dues": [_with_zone(timer.due_at) for timer in timers],
+            "guard_streams": [guard.stream for guard in guards],
+            "guard_next_versions": [guard.version + 1 for guard in guards],
+            "earlier_streams": [stream for stream, _ in earlier],
+            "earlier_versions": [version for _, version in earlier],
+            "principals": [command.principal for command in commands],
+            "keys": [command.key for command in commands],
+            "digests": [command.digest for command in commands],
+            "results": [command.result for command in commands],
+            "command_offsets": offsets,
+        }
+        full = {name: values for name, values in told.items() if values}
+        cursor = self._connected().cursor(binary=True)
+        row = cursor.execute(_call_of(tuple(full)), [*full.values()], prepare=True).fetchone()
         assert row is not None
         assert isinstance(row[0], int)
         return row[0]
@@ -273,6 +267,12 @@ class GroupCommit:
             with contextlib.suppress(psycopg.Error):
                 self._connection.close()
             self._connection = None
+
+
+@lru_cache
+def _call_of(names: tuple[str, ...]) -> bytes:
+    """The call with these parameters; a handful of combinations, each prepared once."""
+    return f"SELECT append_events({', '.join(f'{name} => %b' for name in names)})".encode()
 
 
 def _fail(group: Sequence[Pending], error: Exception) -> None:
