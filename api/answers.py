@@ -16,6 +16,7 @@ from api.authentication import Who
 from api.errors import IdempotencyKeyInFlight, IdempotencyKeyReused
 from application.event_log import EventLog
 from application.log_recorder import CommandRepeated, CommandRow, CommandTaken
+from domain.errors import CasetrailError
 
 POSITION = "Casetrail-Position"
 REPLAYED = "Idempotent-Replayed"
@@ -85,6 +86,12 @@ class Answers:
                     return work()
                 except CommandRepeated as repeated:
                     taken = repeated.taken
+                except CasetrailError:
+                    # An earlier try, thought lost, may have come through since we looked, and
+                    # what is refused now is only its own result.
+                    taken = self._log.answer(ask.who.person, ask.key)
+                    if taken is None:
+                        raise
             return _again(taken, ask)
 
     @contextmanager

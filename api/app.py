@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import anyio.to_thread
+from concurrent.futures import ThreadPoolExecutor
+
 from litestar import Litestar, Router
+from litestar.concurrency import get_asyncio_executor, set_asyncio_executor
 from litestar.di import Provide
 from litestar.middleware.base import DefineMiddleware
 
@@ -21,11 +23,11 @@ THREADS = 512
 left for the others."""
 
 
-async def _many_threads() -> None:
-    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-
-
 def create_app(service: Service) -> Litestar:
+    """The application. To be called before there is an event loop: all of the process's
+    applications share the threads that their handlers run in."""
+    if get_asyncio_executor() is None:
+        set_asyncio_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="handler"))
     app = Litestar(
         route_handlers=[
             Router("/v1", route_handlers=VERSIONED),
@@ -38,7 +40,6 @@ def create_app(service: Service) -> Litestar:
         middleware=[DefineMiddleware(Authentication, exclude_from_auth_key="public")],
         request_max_body_size=LARGEST_BODY_BYTES,
         openapi_config=None,  # `contract.py` writes the document; /openapi.json serves it
-        on_startup=[_many_threads],
         debug=False,
     )
     app.state.tokens = service.tokens

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import anyio.to_thread
+from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.middleware.authentication import (
     AbstractAuthenticationMiddleware,
@@ -75,7 +75,7 @@ class Authentication(AbstractAuthenticationMiddleware):
         digest = token_digest(token.strip())
         who = tokens.remembered(digest)
         if who is None:
-            who = await anyio.to_thread.run_sync(tokens.look_up, digest)
+            who = await sync_to_thread(tokens.look_up, digest)
         if who is None:
             raise NotAuthenticated("the token is not known, or has expired")
         return AuthenticationResult(user=who, auth=digest)

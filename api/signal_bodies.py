@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from api.errors import MalformedBody, TooLarge
+from api.json_names import repeated_names, repeats_a_name
 from domain.errors import CasetrailError, Fault, Invalid
 from domain.faults import faults_of
 from domain.orders.signals import Signal
@@ -41,6 +42,8 @@ def items_of(body: bytes, content_type: str) -> tuple[list[Item], bool]:
         return [_decode(body, strict=True)], True
     try:
         signals: list[Item] = [*_many.decode(body)]
+        if repeats_a_name(body):
+            return _few(_raws.decode(body)), False
     except _UNREADABLE:
         try:
             raws = _raws.decode(body)
@@ -65,10 +68,12 @@ def _not_too_many(count: int) -> None:
 def _decode(raw: bytes | msgspec.Raw, *, strict: bool = False) -> Item:
     try:
         signal: Signal = _one.decode(raw)
+        if repeats_a_name(raw) and (repeated := repeated_names(raw)):
+            return Invalid(repeated, "signal")
         return signal
     except msgspec.ValidationError as error:
         try:
-            found = faults_of(msgspec.json.decode(raw), Signal)
+            found = [*faults_of(msgspec.json.decode(raw), Signal), *repeated_names(raw)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
             # What comes before the break was wrong as well; the break is what must be mended first.
             return _malformed(malformed, strict)

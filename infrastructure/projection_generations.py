@@ -92,6 +92,7 @@ def prepare(
 def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection) -> int:
     """Start a new generation beside the live one; the runner takes it up by itself."""
     with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
         return _begin(connection, projection, live=False)
 
 

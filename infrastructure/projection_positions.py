@@ -19,11 +19,12 @@ FIRST_LOOK_SECONDS = 5.0
 class Positions:
     """How far each live report has come, as this process has heard; and waiting for it."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, most_waiting: int = 256) -> None:
         self._dsn = dsn
         self._known: dict[str, int] = {}
         self._changed = threading.Condition()
         self._listening = threading.Event()
+        self._room = threading.BoundedSemaphore(most_waiting)
         self._ear = Ear(dsn, PROJECTED, self._heard)
         self._listening.wait(FIRST_LOOK_SECONDS)
 
@@ -31,7 +32,16 @@ class Positions:
         self._ear.close()
 
     def wait(self, name: str, position: int, timeout: float) -> bool:
-        """True once the report has seen the position; False if the time runs out first."""
+        """True once the report has seen the position; False if the time runs out first, or if so
+        many wait already that there would be no threads left for others."""
+        if not self._room.acquire(blocking=False):
+            return self._known.get(name, 0) >= position
+        try:
+            return self._wait(name, position, timeout)
+        finally:
+            self._room.release()
+
+    def _wait(self, name: str, position: int, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         with self._changed:
             while self._known.get(name, 0) < position:

@@ -113,6 +113,7 @@ class ProjectionRunner:
         behind = min(target.position for target in targets)
         lines = _read(connection, behind, self._batch)
         if not lines:
+            self._switch(connection, targets)  # an empty log is level with everything
             return False
         moving = [target for target in targets if target.position == behind]
         # One that is ahead is caught up with exactly, so that it joins and is read for once.

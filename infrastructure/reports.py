@@ -11,7 +11,7 @@ from msgspec import Struct
 from psycopg.rows import class_row, tuple_row
 from psycopg.sql import SQL, Composable, Identifier
 
-from infrastructure.event_store.datastore import Datastore
+from infrastructure.event_store.datastore import Datastore, patiently
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
@@ -52,6 +52,7 @@ class Reports:
     ) -> list[QueueRow]:
         return self._page("queue", QueueRow, where, QUEUE_ORDER, after, limit)
 
+    @patiently
     def next_open(self, queue: str, limit: int) -> list[UUID]:
         """The most urgent cases of a queue that nobody holds."""
         with self._datastore.get_connection() as connection:
@@ -62,6 +63,7 @@ class Reports:
             )
             return [case_id for (case_id,) in rows]
 
+    @patiently
     def queue_counts(self) -> dict[str, QueueCounts]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
@@ -71,6 +73,7 @@ class Reports:
             )
             return {row.queue: row for row in rows}
 
+    @patiently
     def cases_by_kind(self) -> dict[str, int]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
@@ -78,6 +81,7 @@ class Reports:
             )
             return dict(rows.fetchall())
 
+    @patiently
     def standard_flow(self) -> tuple[int, int]:
         """How many orders there are, and how many of them needed nobody."""
         with self._datastore.get_connection() as connection:
@@ -87,6 +91,7 @@ class Reports:
             orders, standard = row.fetchone() or (0, 0)
             return orders, standard
 
+    @patiently
     def _page(
         self,
         view: str,

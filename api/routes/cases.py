@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from api.answers import Answer, Ask, answer_of, ask_of
 from api.authentication import Who
+from api.json_names import refuse_repeated_names
 from api.reading import (
     DEFAULT_LIMIT,
     URGENCY_TYPES,
@@ -159,6 +160,7 @@ def command(
 ) -> Response[Any]:
     """One command on one case: who, on which version, once."""
     ask = ask_of(request, body, key)
+    refuse_repeated_names(body)
 
     def work() -> Response[Any]:
         done = carry_out(expected_version(if_match), caller_of(service, ask))
@@ -238,6 +240,7 @@ def claim(
     request: Asking,
     case_id: FromPath[UUID],
     service: NamedDependency[Service],
+    body: RawBody,
     if_match: IfMatch = None,
     key: IdempotencyKey = None,
 ) -> Response[CaseView]:
@@ -245,7 +248,7 @@ def claim(
     return command(
         request,
         service,
-        b"",
+        body,
         key,
         if_match,
         lambda v, by: service.desks.cases.claim(case_id, v, by),

@@ -4,13 +4,16 @@ elsewhere: what the pages need is served from here."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
 
 from api.contract import contract
+from api.errors import RouteNotFound
+from api.problems import respond
 
 CONSOLE = Path(__file__).parent.parent / "console"
 _PUBLIC = {"public": True}
@@ -45,6 +48,17 @@ def openapi() -> Response[bytes]:
 
 
 PAGES: tuple[HTTPRouteHandler, ...] = (console, docs, openapi)
+
+
+def _no_file(request: Request[Any, Any, Any], _: ValueError) -> Response[bytes]:
+    """No file system takes a NUL in a name."""
+    return respond(RouteNotFound(f"nothing at {request.url.path}"))
+
+
 STATIC = create_static_files_router(
-    "/console", directories=[CONSOLE], opt=_PUBLIC, include_in_schema=False
+    "/console",
+    directories=[CONSOLE],
+    opt=_PUBLIC,
+    include_in_schema=False,
+    exception_handlers={ValueError: _no_file},
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, RawBody
 from msgspec import Struct
 
 from api.answers import Answer, ask_of
@@ -110,13 +110,14 @@ def claim_next(
     request: Asking,
     queue: FromPath[str],
     service: NamedDependency[Service],
+    body: RawBody,
     min_position: MinPosition = None,
     prefer: Prefer = None,
     key: IdempotencyKey = None,
 ) -> Response[CaseView]:
     """The most urgent open case of the queue becomes yours; 204 if there is none."""
     _must_exist(service, queue)
-    ask = ask_of(request, b"", key)
+    ask = ask_of(request, body, key)
 
     def work() -> Response[Any]:
         wait_for(service.positions, "queue", min_position, prefer)

@@ -72,6 +72,9 @@ def send_signals(
         arrivals = [Arrival(i, now) for i in items if not isinstance(i, CasetrailError)]
 
         def row(receipts: Sequence[Receipt]) -> CommandRow | None:
+            # A refusal is no answer to keep: the sender mends the signal, and sends it again.
+            if single and receipts[0].problem is not None:
+                return None
             return ask.row(_told(items, receipts, single))
 
         taken = service.desks.intake.take(arrivals, ask.who.actor, row if key else None)

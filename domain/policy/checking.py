@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from domain.policy.rulebook import LONGEST, Rulebook
 
 DEEPEST = 30
 MOST_PARTS = 10_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_policy(raw: object) -> Rulebook:
@@ -22,7 +24,7 @@ def read_policy(raw: object) -> Rulebook:
     Raises Invalid with every fault: of form, of names that lead nowhere, and of conditions.
     """
     if excess := _excess(raw):
-        raise Invalid([Fault("", excess)], "policy")
+        raise Invalid([excess], "policy")
     faults = faults_of(raw, PolicyDocument)
     if faults:
         raise Invalid(faults, "policy")
@@ -103,20 +105,25 @@ def _unknown_names(
             yield Fault(f"{pointer}/{place}", f"there is no {value}; known are: {known_names}")
 
 
-def _excess(raw: object) -> str:
+def _excess(raw: object) -> Fault | None:
     """What is beyond all reason in plain data: without recursion, and without walking the mountain
     that a few aliases of YAML can be."""
     seen = 0
-    waiting: list[tuple[object, int]] = [(raw, 1)]
+    waiting: list[tuple[object, str, int]] = [(raw, "", 1)]
     while waiting:
-        one, depth = waiting.pop()
+        one, pointer, depth = waiting.pop()
         seen += 1
         if depth > DEEPEST:
-            return f"nested more than {DEEPEST} deep"
+            return Fault(pointer, f"nested more than {DEEPEST} deep")
         if seen > MOST_PARTS:
-            return f"more than {MOST_PARTS} parts"
+            return Fault("", f"more than {MOST_PARTS} parts")
+        members: list[tuple[object, object]] = []
         if isinstance(one, dict):
-            waiting += [(part, depth + 1) for part in one.values()]
+            members = [*one.items()]
         elif isinstance(one, list | tuple):
-            waiting += [(part, depth + 1) for part in one]
-    return ""
+            members = [*enumerate(one)]
+        for text in (one, *(name for name, _ in members)):
+            if isinstance(text, str) and _SURROGATE.search(text):
+                return Fault(pointer, f"{text!r} holds half of a character (a lone surrogate)")
+        waiting += [(part, f"{pointer}/{escape(str(name))}", depth + 1) for name, part in members]
+    return None

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from eventsourcing import persistence
 from eventsourcing.postgres import PostgresDatastore
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # A writer that freezes while it holds a lock must not stop the others for long.
 _SESSION = (
     "SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = '1s'; SET TimeZone = 'UTC'"
 )
+# What became of the other side of a network is known within seconds, or an open connection could
+# hold its thread for as long as TCP tries. The address may say otherwise.
+_OURS = {
+    "application_name": "casetrail",
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+PATIENCE_SECONDS = 5.0
+"""How long a database that does not answer is asked again, before its callers are told."""
+PAUSE_SECONDS = 0.1
+_POOL_SECONDS = 2.0
 UNSAFE_SWITCH = "POSTGRES_ENABLE_DB_FUNCTIONS"
 
 
@@ -35,9 +55,32 @@ def refuse_unsafe_switches(environment: Mapping[str, str] = os.environ) -> None:
             )
 
 
+def address(dsn: str) -> str:
+    """The address with what we want of every connection, unless it says otherwise itself."""
+    wanted: dict[str, Any] = {**_OURS, **conninfo_to_dict(dsn)}
+    return make_conninfo("", **wanted)
+
+
+def patiently(read: Callable[P, R]) -> Callable[P, R]:
+    """Repeat a read that a lost connection cut off. What it raises in the end is the library's."""
+
+    @functools.wraps(read)
+    def again(*args: P.args, **kwargs: P.kwargs) -> R:
+        ends_at = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return read(*args, **kwargs)
+            except (persistence.InterfaceError, persistence.OperationalError):
+                if time.monotonic() > ends_at:
+                    raise
+                time.sleep(PAUSE_SECONDS)
+
+    return again
+
+
 def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection of its own, for a thread that keeps it."""
-    connection = psycopg.connect(dsn, autocommit=True, application_name="casetrail")
+    connection = psycopg.connect(address(dsn), autocommit=True)
     connection.execute(_SESSION)
     return connection
 
@@ -47,10 +90,19 @@ class Datastore(PostgresDatastore):
 
     def __init__(self, dsn: str, *, pool_size: int = 2, pool_overflow: int = 7) -> None:
         # Under ten connections: the library's pool recovers slowly from a lost server above that.
-        super().__init__("", "", "", "", "", pool_size=pool_size, max_overflow=pool_overflow)
+        super().__init__(
+            "",
+            "",
+            "",
+            "",
+            "",
+            connect_timeout=_POOL_SECONDS,
+            pool_size=pool_size,
+            max_overflow=pool_overflow,
+        )
         self.dsn = dsn
-        self.pool.conninfo = dsn
-        self.pool.kwargs = {"row_factory": dict_row, "application_name": "casetrail"}
+        self.pool.conninfo = address(dsn)
+        self.pool.kwargs = {"row_factory": dict_row}
 
     def after_connect_func(self) -> Callable[[psycopg.Connection[Any]], None]:
         def after_connect(connection: psycopg.Connection[Any]) -> None:

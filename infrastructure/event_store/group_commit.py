@@ -31,7 +31,12 @@ from application.log_recorder import (
     CommandTaken,
     leaf_digest,
 )
-from infrastructure.event_store.datastore import connect, in_library_words
+from infrastructure.event_store.datastore import (
+    PATIENCE_SECONDS,
+    PAUSE_SECONDS,
+    connect,
+    in_library_words,
+)
 from infrastructure.event_store.pending import (
     Pending,
     answered,
@@ -41,8 +46,6 @@ from infrastructure.event_store.pending import (
 
 MOST_EVENTS = 2_000
 MOST_APPENDS = 512
-ATTEMPTS = 10
-PAUSE_SECONDS = 0.2
 
 
 class GroupCommit:
@@ -113,7 +116,7 @@ class GroupCommit:
 
     def _store(self, group: list[Pending]) -> None:
         """Store the group; answer every append in it, whatever happens."""
-        failures = 0
+        ends_at = time.monotonic() + PATIENCE_SECONDS
         while group:
             try:
                 base = self._call(group)
@@ -142,17 +145,15 @@ class GroupCommit:
             else:
                 self._answer_stored(group, base)
                 return
-            failures += 1
             for pending in group:
                 pending.tried = True
             self._disconnect()
             if isinstance(lost, LockNotAvailable):
                 self._end_frozen()
-            if failures == ATTEMPTS:
+            if time.monotonic() > ends_at:
                 _fail(group, in_library_words(lost))
                 return
-            if failures > 1:
-                time.sleep(PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
 
     def _answer_stored(self, group: Sequence[Pending], base: int) -> None:
         place = base

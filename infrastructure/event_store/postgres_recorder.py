@@ -7,22 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from eventsourcing.persistence import (
-    InterfaceError,
-    OperationalError,
-    StoredEvent,
-)
+from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
-from eventsourcing.utils import retry
 from psycopg.rows import tuple_row
 
 from application.log_recorder import Append, CommandTaken, DueStream, LogRecorder
 from infrastructure.event_store.announcements import Announcer
-from infrastructure.event_store.datastore import Datastore
+from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.event_store.group_commit import GroupCommit
-
-# An override loses the library's decorator, so it is put on again: reads are safe to repeat.
-again = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
 
 
 class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
@@ -53,7 +45,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         first = self.append(Append(stored_events))
         return list(range(first, first + len(stored_events)))
 
-    @again
+    @patiently
     def command(self, principal: str, key: str) -> CommandTaken | None:
         rows = self._rows(
             "SELECT digest, result, position FROM commands WHERE principal = %s AND key = %s",
@@ -61,7 +53,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         )
         return CommandTaken(*rows[0]) if rows else None
 
-    @again
+    @patiently
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
         return self._rows(
             "SELECT notification_id, state FROM stored_events WHERE originator_id = ANY(%s) "
@@ -69,7 +61,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             (list(streams),),
         )
 
-    @again
+    @patiently
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         return self._rows(
             "SELECT notification_id, state FROM stored_events WHERE notification_id > %s "
@@ -77,12 +69,12 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             (after, limit),
         )
 
-    @again
+    @patiently
     def head(self) -> int:
         position: int = self._rows("SELECT position FROM log_head", ())[0][0]
         return position
 
-    @again
+    @patiently
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
         # The lease runs on the database's clock whatever `now` says: in virtual time, too, a
         # keeper that was killed must lose it within real seconds.

@@ -19,22 +19,22 @@ class HoldingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         here = {"host": "127.0.0.1", "port": self._listener.getsockname()[1], "hostaddr": None}
         self.dsn = make_conninfo(dsn, **{**here, "sslmode": "disable", "gssencmode": "disable"})
-        self._held_text: bytes | None = None
+        self._held_texts: tuple[bytes, ...] = ()
         self._held = threading.Event()
         self._let_go = threading.Event()
         self._sockets: list[socket.socket] = [self._listener]
         threading.Thread(target=self._accept, daemon=True).start()
 
     @contextmanager
-    def holding(self, text: bytes) -> Iterator[threading.Event]:
-        """Hold back what contains the text; the event is set once something is held."""
+    def holding(self, *texts: bytes) -> Iterator[threading.Event]:
+        """Hold back what contains one of the texts; the event is set once something is held."""
         self._held.clear()
         self._let_go.clear()
-        self._held_text = text
+        self._held_texts = texts
         try:
             yield self._held
         finally:
-            self._held_text = None
+            self._held_texts = ()
             self._let_go.set()
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class HoldingProxy:
     def _carry(self, source: socket.socket, target: socket.socket, from_client: bool) -> None:
         with suppress(OSError):
             while chunk := source.recv(CHUNK_BYTES):
-                if from_client and self._held_text is not None and self._held_text in chunk:
+                if from_client and any(text in chunk for text in self._held_texts):
                     self._held.set()
                     self._let_go.wait(LONGEST_HOLD_SECONDS)
                 target.sendall(chunk)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import psycopg
@@ -362,7 +362,8 @@ def test_a_retry_at_another_server_gets_the_first_answer_and_never_a_conflict(
         thread = threading.Thread(
             target=lambda: again.append(other.post(f"/v1/cases/{case}/claim", headers=headers))
         )
-        with proxy.holding(b"FROM stored_events WHERE originator_id") as held:
+        # The statement may be prepared already: what is sent of it is its parameter.
+        with proxy.holding(case.encode(), UUID(case).bytes) as held:
             thread.start()
             assert held.wait(5), "the retry did not come to read the case"
             first = ana.post(f"/v1/cases/{case}/claim", headers=headers)

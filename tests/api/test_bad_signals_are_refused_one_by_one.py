@@ -230,6 +230,39 @@ def test_a_value_that_is_no_signal_is_refused(shop: httpx2.Client, name: str) ->
         assert answer.status_code in (400, 422), answer.text
 
 
+TWICE = [
+    (b'"reason": "a", "reason": "b"', "/reason"),
+    (b'"reason": "a", "re\\u0061son": "a"', "/reason"),
+    (b'"reason": "\\":", "x\\\\": 1, "x\\\\" : 2', "/x\\"),
+    (b'"reason": null, "type": "order.cancelled"', "/type"),
+]
+
+
+@pytest.mark.parametrize(("told", "pointer"), TWICE)
+def test_a_name_that_stands_twice_is_refused(
+    shop: httpx2.Client, told: bytes, pointer: str
+) -> None:
+    """Which of the two values counts is anybody's guess."""
+    sound = json.dumps(cancelled(order_id())).encode()
+    body = sound[:-1] + b", " + told + b"}"
+    alone = shop.post("/v1/signals", content=body, headers=JSON)
+    assert alone.status_code == 422
+    other = json.dumps(cancelled(order_id(), reason='"twice":"\\"')).encode()
+    array = shop.post("/v1/signals", content=b"[%b,%b]" % (body, other), headers=JSON)
+    lines = shop.post("/v1/signals", content=b"%b\n%b" % (body, other), headers=NDJSON)
+    for problem in (alone.json(), *(a.json()["items"][0]["problem"] for a in (array, lines))):
+        assert problem["type"] == "/problems/invalid"
+        assert pointer in [fault["pointer"] for fault in problem["errors"]]
+    assert [a.json()["items"][1]["outcome"] for a in (array, lines)] == ["recorded", "duplicate"]
+
+
+def test_a_name_that_stands_twice_in_a_list_is_found(shop: httpx2.Client) -> None:
+    sound = json.dumps(placed(order_id(), lines=[line(), line()])).encode()
+    body = sound.replace(b'"sku": "tea", "price"', b'"sku": "tea", "sku": "tea", "price"')
+    problem = shop.post("/v1/signals", content=body, headers=JSON).json()
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/lines/0/sku", "/lines/1/sku"]
+
+
 @pytest.mark.parametrize("body", [b"", b"  \n"])
 def test_an_empty_body_is_refused(shop: httpx2.Client, body: bytes) -> None:
     answer = shop.post("/v1/signals", content=body, headers=JSON)

@@ -78,6 +78,7 @@ def test_a_type_of_problem_that_there_is_not_is_itself_a_problem(ours: House) ->
         "/console/nonsense.js",
         "/console/..%2Fapp.py",
         "/console/%2e%2e/app.py",
+        "/console/%00",
         "/%00",
         "/" + "x" * 5_000,
     ],
