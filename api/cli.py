@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -49,6 +50,8 @@ for command in COMMANDS:
 
 
 def main() -> None:
+    # So that whatever a command has opened is closed, the embedded server with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         casetrail(prog_name="casetrail")
     except EXPECTED as error:

@@ -51,7 +51,7 @@ class Desks:
         if rulebook is not None:
             self.policy.activate(rulebook, self.clock())
         elif self.policy.load() is None:
-            self.policy.activate(load_policy(), self.clock())
+            self.policy.ensure(load_policy(), self.clock())
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from litestar.routes import HTTPRoute
 from litestar.utils.scope.state import ScopeState
 
 from api import errors as e
-from application.intake import TooContended
 from domain import errors as d
 from domain.errors import CasetrailError
 from domain.faults import faults_of
@@ -50,7 +49,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.Unexpected: 500,
     e.ReportBehind: 503,
     e.Unavailable: 503,
-    TooContended: 503,
+    d.TooContended: 503,
 }
 """Every error that a client may see. What is missing here is a fault of ours, and a 500."""
 

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from api.service import service
 RESTART_SECONDS = 1.0
 COLLECT_AFTER = (50_000, 20, 50)
 BACKLOG = 512
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _logger = logging.getLogger("casetrail.serve")
 
 
@@ -63,7 +65,20 @@ def serve_http(dsn: str, listener: socket.socket) -> None:
         config = uvicorn.Config(
             create_app(ours), log_level="warning", access_log=False, lifespan="on", backlog=BACKLOG
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with _told_to_end():
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """The server ends in good order when it is told to, and then sends itself the signal again,
+    which would end this process before the rest is put in order."""
+    before = {number: signal.signal(number, lambda *_: None) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

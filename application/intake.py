@@ -18,7 +18,7 @@ from application.streams import CASE, ORDER
 from application.turns import Turns
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
-from domain.errors import CasetrailError, SignalIdReused
+from domain.errors import CasetrailError, SignalIdReused, TooContended
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal
 from domain.people import POLICY, Actor
@@ -64,12 +64,6 @@ class Receipt(Struct, frozen=True):
 class Taken(Struct, frozen=True):
     position: int
     receipts: Sequence[Receipt]
-
-
-class TooContended(CasetrailError):
-    """Others kept changing the same streams; nothing was stored."""
-
-    explanation = "Send it again, with the same idempotency key or signal ids, after a moment."
 
 
 class Unit(Struct, frozen=True):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from application.event_log import EventLog, Write
+from application.log_recorder import VersionTaken
 from application.streams import POLICY as POLICY_KIND
-from domain.errors import PolicyVersionReused
+from domain.errors import PolicyVersionReused, TooContended
 from domain.people import OPERATOR
 from domain.policy.events import POLICY_STREAM, PolicyActivated
 from domain.policy.rulebook import Rulebook
+
+ATTEMPTS = 10
 
 
 class PolicyDesk:
@@ -35,8 +39,23 @@ class PolicyDesk:
     def activate(self, rulebook: Rulebook, now: datetime) -> None:
         """Record the document and decide by it; nothing is recorded if it is active already.
 
-        Raises PolicyVersionReused if its version names another document in the log.
+        Raises PolicyVersionReused if its version names another document in the log, TooContended.
         """
+        for _ in range(ATTEMPTS):
+            with suppress(VersionTaken):  # somebody else activated one at the same moment
+                return self._record(rulebook, now)
+        raise TooContended(f"{ATTEMPTS} attempts")
+
+    def ensure(self, default: Rulebook, now: datetime) -> None:
+        """Decide by the policy that the log has as active; if it has none, activate this one."""
+        for _ in range(ATTEMPTS):
+            if self.load() is not None:
+                return
+            with suppress(VersionTaken):  # by whatever somebody else has activated, then
+                return self._record(default, now)
+        raise TooContended(f"{ATTEMPTS} attempts")
+
+    def _record(self, rulebook: Rulebook, now: datetime) -> None:
         history = self._history()
         for past in history:
             if past.document.version == rulebook.version and past.digest != rulebook.digest:

@@ -125,3 +125,9 @@ class PersonNotFound(CasetrailError):
 
 class TrailHasGap(RuntimeError):
     """The trail is not numbered 1, 2, 3 … and cannot be trusted. Never the caller's fault."""
+
+
+class TooContended(CasetrailError):
+    """Others kept changing the same streams; nothing was stored."""
+
+    explanation = "Send it again, with the same idempotency key or signal ids, after a moment."

@@ -30,9 +30,9 @@ from urllib.parse import quote
 import psycopg
 from psycopg import pq, sql
 
+from infrastructure.file_locks import flocked
 from infrastructure.postgres_account import (
     execute,
-    flocked,
     make_cluster_directory,
     make_private,
     owner_of,

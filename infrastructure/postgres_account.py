@@ -5,14 +5,13 @@ PostgreSQL refuses to run as root, so root runs it as an existing account. What 
 old files from it, data or not. No directory that was not made here changes hands or permissions.
 """
 
-import fcntl
 import os
 import pwd
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,17 +80,6 @@ def succeeds(account: Account, command: Sequence[str]) -> bool:
         return execute(account, command).returncode == 0
     except PermissionError:
         return False
-
-
-@contextmanager
-def flocked(path: Path) -> Iterator[int]:
-    """Hold the file's lock, waiting for it; whoever inherits the descriptor holds it as well."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def owner_of(directory: Path) -> Account | None:

@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from infrastructure.postgres_account import Account, execute, flocked, place_for_root, succeeds
+from infrastructure.file_locks import flocked
+from infrastructure.postgres_account import Account, execute, place_for_root, succeeds
 
 OLDEST_MAJOR = 15
 

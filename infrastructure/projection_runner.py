@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
 from psycopg.rows import tuple_row
 
 from application.event_codec import from_state
-from domain.recorded import Recorded
 from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
 from infrastructure.event_store.datastore import connect
-from infrastructure.projection_generations import Target, prepare
+from infrastructure.projection_generations import Folded, Line, Target, Unreadable, prepare
 from infrastructure.projection_tables import Table
 from projections.projection import AnyProjection
 
@@ -24,6 +24,8 @@ POLL_SECONDS = 1.0
 FROZEN_SECONDS = 5
 LONGEST_PAUSE_SECONDS = 5.0
 _OWNER_LOCK = 0x0CA5E7A2
+LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+"""Errors of the connection or the server, not of what was to be stored."""
 
 
 class ProjectionRunner:
@@ -43,6 +45,7 @@ class ProjectionRunner:
         self._targets: list[Target] | None = None
         self._seen_generations: object = None
         self._looked_at = 0.0
+        self._front_first = False
 
     def wake(self, _: object = None) -> None:
         """The log has grown."""
@@ -96,99 +99,131 @@ class ProjectionRunner:
                 break
             if not wait:
                 return False
+            self._end_frozen(connection)
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
         # An owner that freezes is cut off and loses the lock; one that works looks every second.
         connection.execute(f"SET idle_session_timeout = '{FROZEN_SECONDS}s'".encode())
-        # Rows and position stand or fall together, so a lost tail is only folded again.
-        connection.execute("SET synchronous_commit = off")
         self._targets = None
         return True
 
+    def _end_frozen(self, connection: psycopg.Connection[Any]) -> None:
+        """End an owner that froze while the log was on its way to it.
+
+        It is not idle, for the server still waits to be rid of the rest.
+        """
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
+            "WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted "
+            "AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND wait_event = 'ClientWrite' AND state_change < clock_timestamp() - %s * interval '1 s'",
+            (_OWNER_LOCK, FROZEN_SECONDS),
+        )
+
     def step(self, connection: psycopg.Connection[Any]) -> bool:
-        """Fold one batch for the reports that are furthest behind; False if all are at the head."""
+        """Fold one batch for some of the reports; False if all are at the head.
+
+        Those in front and those that catch up with them take turns: neither waits for the other.
+        """
         targets = self._current_targets(connection)
-        if not targets:
-            return False
-        behind = min(target.position for target in targets)
-        lines = _read(connection, behind, self._batch)
-        if not lines:
-            self._switch(connection, targets)  # an empty log is level with everything
-            return False
-        moving = [target for target in targets if target.position == behind]
-        # One that is ahead is caught up with exactly, so that it joins and is read for once.
-        stop = min((t.position for t in targets if t.position > behind), default=lines[-1].position)
-        lines = [line for line in lines if line.position <= stop]
+        most = max((target.position for target in targets), default=0)
+        front = [target for target in targets if target.position == most]
+        rest = [target for target in targets if target.position < most]
+        self._front_first = not self._front_first
         try:
-            with connection.transaction():
-                for target in moving:
-                    self._advance(connection, target, lines)
-                self._announce(connection, targets, moving, lines[-1].position)
+            moved = any(
+                self._advance(connection, group, targets)
+                for group in ((front, rest) if self._front_first else (rest, front))
+                if group
+            )
         except BaseException:
             self._targets = None  # what they hold in memory was not stored
             raise
-        for target in moving:
-            target.position = lines[-1].position
-        self._switch(connection, targets)
-        return True
+        for target in [target for target in targets if not target.live]:
+            self._show_if_level(connection, target)
+        return moved
 
     def _advance(
-        self, connection: psycopg.Connection[Any], target: Target, lines: Sequence[Recorded]
-    ) -> None:
-        before, after, failed = target.fold(connection, lines)
-        changed = [
-            row for key, row in after.items() if row is not None and row is not before.get(key)
-        ]
-        gone = [key for key, row in after.items() if row is None and key in before]
-        target.table.write(connection, changed, gone)
-        name, generation = target.table.projection.name, target.table.generation
-        for line, error in failed:
-            connection.execute(
-                "INSERT INTO projections_held (name, generation, stream, position, error) "
-                "VALUES (%s, %s, %s, %s, %s)",
-                (name, generation, line.stream, line.position, error),
-            )
-        connection.execute(
-            "UPDATE projections SET position = %s WHERE name = %s AND generation = %s",
-            (lines[-1].position, name, generation),
-        )
-
-    def _announce(
         self,
         connection: psycopg.Connection[Any],
+        group: Sequence[Target],
         targets: Sequence[Target],
-        moving: Sequence[Target],
-        position: int,
-    ) -> None:
-        told = {
-            t.table.projection.name: position if t in moving else t.position
-            for t in targets
-            if t.live
-        }
-        payload = msgspec.json.encode(told).decode()
-        connection.execute("SELECT pg_notify(%s, %s)", (PROJECTED, payload))
+    ) -> bool:
+        """Fold one batch for those of the group that are furthest behind."""
+        behind = min(target.position for target in group)
+        lines = _read(connection, behind, self._batch)
+        if not lines:
+            return False
+        moving = [target for target in group if target.position == behind]
+        # One that is ahead is caught up with exactly, so that it joins and is read for once.
+        stop = min((t.position for t in targets if t.position > behind), default=lines[-1].position)
+        lines = [line for line in lines if line.position <= stop]
+        folded = [(target, target.fold(connection, lines)) for target in moving]
+        try:
+            self._store(connection, folded)
+        except psycopg.Error as error:
+            if isinstance(error, LOST):
+                raise
+            for target, one in folded:
+                target.forget(one)
+                self._store_carefully(connection, target, lines)
+        return True
 
-    def _switch(self, connection: psycopg.Connection[Any], targets: Sequence[Target]) -> None:
+    def _store(
+        self, connection: psycopg.Connection[Any], folded: Sequence[tuple[Target, Folded]]
+    ) -> None:
+        """Rows, positions and the announcement stand or fall together. All of it is on disk before
+        it is announced: a crash must not take a report back behind what somebody was told."""
+        told = {target.name: one.upto for target, one in folded if target.live}
+        with connection.transaction():
+            for target, one in folded:
+                target.write(connection, one)
+            connection.execute(
+                "SELECT pg_notify(%s, %s)", (PROJECTED, msgspec.json.encode(told).decode())
+            )
+        for target, one in folded:
+            target.position = one.upto
+
+    def _store_carefully(
+        self, connection: psycopg.Connection[Any], target: Target, lines: Sequence[Line]
+    ) -> None:
+        """Halve what a table refuses, until the line is found whose stream must be held back."""
+        folded = target.fold(connection, lines)
+        try:
+            self._store(connection, [(target, folded)])
+        except psycopg.Error as error:
+            if isinstance(error, LOST):
+                raise
+            target.forget(folded)
+            if len(lines) == 1:
+                self._store(connection, [(target, target.without(lines[0], error))])
+                return
+            half = len(lines) // 2
+            self._store_carefully(connection, target, lines[:half])
+            if target.position == lines[half - 1].position:  # it had the time to fold them all
+                self._store_carefully(connection, target, lines[half:])
+
+    def _show_if_level(self, connection: psycopg.Connection[Any], target: Target) -> None:
         """Put a rebuilt report in the place of the live one, once it has seen as much."""
-        for target in targets:
-            name = target.table.projection.name
-            live = next((t for t in targets if t.live and t.table.projection.name == name), None)
-            if target.live or (live is not None and target.position < live.position):
-                continue
-            with connection.transaction():
-                generation = target.table.generation
-                connection.execute(
-                    "DELETE FROM projections WHERE name = %s AND generation < %s",
-                    (name, generation),
-                )
-                connection.execute(
-                    "UPDATE projections SET live = true WHERE name = %s AND generation = %s",
-                    (name, generation),
-                )
-                target.table.show(connection)
-                for old in range(1, generation):
-                    Table(target.table.projection, old).drop(connection)
-            self._targets = None
+        live = connection.execute(
+            "SELECT position FROM projections WHERE name = %s AND live", (target.name,)
+        ).fetchone()
+        if live is not None and target.position < live[0]:
+            return
+        with connection.transaction():
+            generation = target.table.generation
+            connection.execute(
+                "DELETE FROM projections WHERE name = %s AND generation < %s",
+                (target.name, generation),
+            )
+            connection.execute(
+                "UPDATE projections SET live = true WHERE name = %s AND generation = %s",
+                (target.name, generation),
+            )
+            target.table.show(connection)
+            for old in range(1, generation):
+                Table(target.table.projection, old).drop(connection)
+        self._targets = None
 
     def _current_targets(self, connection: psycopg.Connection[Any]) -> list[Target]:
         now = time.monotonic()
@@ -206,15 +241,22 @@ class ProjectionRunner:
         return self._targets
 
 
-def _read(connection: psycopg.Connection[Any], after: int, limit: int) -> list[Recorded]:
+def _read(connection: psycopg.Connection[Any], after: int, limit: int) -> list[Line]:
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         cursor.execute(
-            "SELECT notification_id, state FROM stored_events WHERE notification_id > %s "
-            "ORDER BY notification_id LIMIT %s",
+            "SELECT notification_id, state, originator_id FROM stored_events "
+            "WHERE notification_id > %s ORDER BY notification_id LIMIT %s",
             (after, limit),
             prepare=True,
         )
-        return [from_state(position, state) for position, state in cursor]
+        return [_line(*row) for row in cursor]
+
+
+def _line(position: int, state: bytes, stream: UUID) -> Line:
+    try:
+        return from_state(position, state)
+    except (msgspec.MsgspecError, ValueError) as error:
+        return Unreadable(position, stream, str(error))
 
 
 def _head(connection: psycopg.Connection[Any]) -> int:

@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.postgres_account import flocked
+from infrastructure.file_locks import flocked
 
 ROOM_FOR_A_SERVER_BYTES = 1_000_000_000
 

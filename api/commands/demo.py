@@ -26,6 +26,7 @@ from application.intake import Arrival
 from application.replay import AT_ONCE, replay
 from domain.people import Actor, Role
 from infrastructure.databases import open_database
+from infrastructure.file_locks import only_one
 from infrastructure.settings import Settings
 from infrastructure.sources.demonstration import DemonstrationStream
 
@@ -39,6 +40,7 @@ PEOPLE: tuple[tuple[str, Role], ...] = (
 SEED = 20261
 SECONDS_BETWEEN_ORDERS = 1.0
 EVERY_NTH_IN_TROUBLE = 3
+LOOK_SECONDS = 0.2
 _STREAM = "demo-stream"
 
 
@@ -62,14 +64,22 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     settings.home.mkdir(parents=True, exist_ok=True)
     note = settings.home / "demo.json"
-    if (running := _running(note)) is not None:
-        console.print("The demonstration is running already.")
-        _tell(console, running)
-        return
-    try:
-        listener = _listener(host, port)
-    except PortTaken as error:
-        raise click.ClickException(f"{error.__doc__} {error}") from None
+    with only_one(settings.home / "demo.lock") as is_mine:
+        while not is_mine():
+            if (running := _running(note)) is not None:
+                console.print("The demonstration is running already.")
+                _tell(console, running)
+                return
+            time.sleep(LOOK_SECONDS)  # it is starting, or ending
+        try:
+            listener = _listener(host, port)
+        except PortTaken as error:
+            raise click.ClickException(f"{error.__doc__} {error}") from None
+        _run(settings, note, listener, console)
+
+
+def _run(settings: Settings, note: Path, listener: socket.socket, console: Console) -> None:
+    """Until told to end."""
     with listener, open_database(settings) as dsn:
         make_ready(dsn)
         with desks(dsn) as working:

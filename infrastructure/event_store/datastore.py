@@ -23,8 +23,7 @@ _SESSION = (
 )
 # What became of the other side of a network is known within seconds, or an open connection could
 # hold its thread for as long as TCP tries. The address may say otherwise.
-_OURS = {
-    "application_name": "casetrail",
+_NETWORK = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -35,6 +34,7 @@ PATIENCE_SECONDS = 5.0
 """How long a database that does not answer is asked again, before its callers are told."""
 PAUSE_SECONDS = 0.1
 _POOL_SECONDS = 2.0
+_POOL_RECONNECT_SECONDS = 0.5
 UNSAFE_SWITCH = "POSTGRES_ENABLE_DB_FUNCTIONS"
 
 
@@ -57,7 +57,12 @@ def refuse_unsafe_switches(environment: Mapping[str, str] = os.environ) -> None:
 
 def address(dsn: str) -> str:
     """The address with what we want of every connection, unless it says otherwise itself."""
-    wanted: dict[str, Any] = {**_OURS, **conninfo_to_dict(dsn)}
+    wanted: dict[str, Any] = {
+        # With the process, so that pg_stat_activity tells them apart.
+        "application_name": f"casetrail {os.getpid()}",
+        **_NETWORK,
+        **conninfo_to_dict(dsn),
+    }
     return make_conninfo("", **wanted)
 
 
@@ -103,6 +108,9 @@ class Datastore(PostgresDatastore):
         self.dsn = dsn
         self.pool.conninfo = address(dsn)
         self.pool.kwargs = {"row_factory": dict_row}
+        # A pool that cannot connect gives up at once, and tries again when it is next asked: it
+        # would else be waiting for its own next try when the server is back.
+        self.pool.reconnect_timeout = _POOL_RECONNECT_SECONDS
 
     def after_connect_func(self) -> Callable[[psycopg.Connection[Any]], None]:
         def after_connect(connection: psycopg.Connection[Any]) -> None:

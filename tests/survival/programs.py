@@ -21,7 +21,7 @@ from typing import TypeVar
 import httpx2
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.postgres_account import flocked
+from infrastructure.file_locks import flocked
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30

@@ -41,7 +41,8 @@ def wait_until_they_ask(dsn: str, *workers: Program) -> None:
             assert worker.is_running, worker.output
         with psycopg.connect(dsn) as connection:
             row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "SELECT count(DISTINCT application_name) FROM pg_stat_activity "
+                "WHERE datname = current_database() "
                 "AND query LIKE 'UPDATE timers SET leased_until%'"
             ).fetchone()
         return row is not None and row[0] == len(workers)
