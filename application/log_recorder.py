@@ -107,4 +107,5 @@ class LogRecorder(ApplicationRecorder):
     @abstractmethod
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
         """Streams that are due, earliest first, reserved for the caller for the length of the
-        lease. An append to a stream ends its lease; a caller that dies lets it run out."""
+        lease. An append that sets the stream's timer ends its lease; a caller that dies lets it run
+        out."""

@@ -115,7 +115,7 @@ class Ear:
                         for notification in connection.notifies(timeout=0.2):
                             self._tell(notification.payload)
             except psycopg.Error:
-                time.sleep(pause)
+                self._closing.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _tell(self, payload: str) -> None:

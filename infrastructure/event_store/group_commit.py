@@ -46,6 +46,7 @@ from infrastructure.event_store.pending import (
 
 MOST_EVENTS = 2_000
 MOST_APPENDS = 512
+MOST_BYTES = 16 << 20
 
 
 class GroupCommit:
@@ -105,14 +106,16 @@ class GroupCommit:
     def _fill(self, group: list[Pending]) -> None:
         """Add what has queued up meanwhile, within the limits."""
         events = sum(len(pending.append.events) for pending in group)
+        size = sum(pending.size for pending in group)
         with contextlib.suppress(queue.Empty):
-            while events < MOST_EVENTS and len(group) < MOST_APPENDS:
+            while events < MOST_EVENTS and len(group) < MOST_APPENDS and size < MOST_BYTES:
                 pending = self._queue.get_nowait()
                 if pending is None:
                     self._queue.put(None)  # the end, for the loop to find when all is stored
                     return
                 group.append(pending)
                 events += len(pending.append.events)
+                size += pending.size
 
     def _store(self, group: list[Pending]) -> None:
         """Store the group; answer every append in it, whatever happens."""

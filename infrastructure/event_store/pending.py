@@ -27,6 +27,11 @@ class Pending:
         self.answered = threading.Lock()
         self.answered.acquire()
 
+    @property
+    def size(self) -> int:
+        """Bytes of its events, near enough."""
+        return sum(len(event.state) for event in self.append.events)
+
     def succeed(self, first: int) -> None:
         self.first = first
         self.answered.release()

@@ -130,5 +130,5 @@ def test_a_closed_recorder_leaves_no_connection_and_no_thread(dsn: str, used: bo
         recorder.head()
     recorder.close()
     until(lambda: set(threading.enumerate()) <= before)
-    ours = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'casetrail' AND datname = current_database()"
+    ours = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'casetrail %' AND datname = current_database()"
     until(lambda: not read(dsn, ours))

@@ -4,6 +4,7 @@ When an upgrade makes one of these fail, the class that is named in it has to be
 """
 
 import inspect
+import os
 import threading
 from collections.abc import Callable
 from importlib.metadata import version
@@ -74,7 +75,7 @@ def test_our_datastore_connects_with_the_whole_address_and_our_settings(dsn: str
     datastore = Datastore(dsn)
     with datastore.get_connection() as connection:
         assert connection.info.dbname == conninfo_to_dict(dsn)["dbname"]
-        assert connection.info.get_parameters()["application_name"] == "casetrail"
+        assert connection.info.get_parameters()["application_name"] == f"casetrail {os.getpid()}"
         assert connection.autocommit
         assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
         assert settings(connection) == SETTINGS
