@@ -29,6 +29,7 @@ class Who(Struct, frozen=True):
     actor: Actor
     person: str
     roles: tuple[Role, ...]
+    skills: tuple[str, ...] = ()
 
 
 class Tokens:
@@ -50,7 +51,8 @@ class Tokens:
         if holder is None or _expired(holder.expires_at):
             return None
         person, expires_at = holder.person, holder.expires_at
-        who = Who(Actor(f"key:{holder.key}", person.name), person.name, person.roles)
+        actor = Actor(f"key:{holder.key}", person.name)
+        who = Who(actor, person.name, person.roles, person.skills)
         with self._lock:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()

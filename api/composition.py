@@ -13,8 +13,11 @@ from application.intake import Intake
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.timekeeper import Timekeeper
+from domain.orders.events import SignalRecorded
+from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.databases import open_database
+from infrastructure.directory import Directory
 from infrastructure.event_store.datastore import Datastore, connect, refuse_unsafe_switches
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
@@ -42,9 +45,20 @@ class Desks:
         self.orders = orders
         self.policy = PolicyDesk(self.log)
         self.intake = Intake(self.log, orders, cases, lambda: self.policy.current)
-        self.timekeeper = Timekeeper(self.log, orders, cases, lambda: self.policy.current)
-        self.cases = CaseDesk(self.log, cases)
+        staff = Directory(datastore).with_role
+        self.timekeeper = Timekeeper(self.log, orders, cases, lambda: self.policy.current, staff)
+        self.cases = CaseDesk(self.log, orders, cases, lambda: self.policy.current, staff)
         self.people = PeopleDesk(self.log, streams.people(self.log))
+
+    def order_with_times(self, order_id: str) -> tuple[Order, dict[str, datetime]]:
+        """The order as the log has it, and when each of its signals was recorded."""
+        lines = self.log.trail(order_stream(order_id))
+        told = {
+            line.event.signal.key: line.recorded_at
+            for line in lines
+            if isinstance(line.event, SignalRecorded)
+        }
+        return self.orders.folded(lines) or Order(id=order_id), told
 
     def decide_by(self, rulebook: Rulebook | None = None) -> None:
         """Decide by this policy, else by the log's, else by the one that ships."""

@@ -12,12 +12,15 @@ from litestar import Litestar, Response, Router
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.response import ServerSentEvent
 from msgspec import Meta, Struct
 
 from api.problems import MEDIA_TYPE
 from api.routes import UNVERSIONED, VERSIONED
+from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.queues import claim_next
 from api.routes.signals import SignalResult, SignalResults, send_signals
+from api.routes.views import stream_view
 from api.signal_bodies import MOST_SIGNALS
 from domain.cases.exception_case import State
 from domain.orders.signals import Signal
@@ -126,6 +129,17 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str
     responses = {
         "200": {"description": "Done", "content": {"application/json": {"schema": answer}}}
     }
+    if handler is upload_evidence:
+        file = {"schema": {"type": "string", "minLength": 1}}
+        kinds = dict.fromkeys(MEDIA_TYPES, file)
+        operation["requestBody"] = {"required": True, "content": kinds}
+    if handler is download_evidence:
+        responses["200"] = {"description": "The file", "content": {"*/*": {"schema": {}}}}
+    if handler is stream_view:
+        responses["200"] = {
+            "description": "Events",
+            "content": {"text/event-stream": {"schema": answer}},
+        }
     if handler is claim_next:
         responses["204"] = {"description": "No open case is left in the queue"}
     if handler.handler_name == "readyz":
@@ -152,5 +166,7 @@ def _body_type(handler: HTTPRouteHandler) -> Any:
 
 def _answer_type(handler: HTTPRouteHandler) -> Any:
     annotation = handler.parsed_return_field.annotation
+    if annotation is ServerSentEvent or get_args(annotation) == (bytes,):
+        return str
     arguments = get_args(annotation)
     return arguments[0] if getattr(annotation, "__origin__", None) is Response else annotation

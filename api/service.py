@@ -8,27 +8,32 @@ from contextlib import contextmanager
 from api.answers import Answers
 from api.authentication import Tokens
 from api.composition import Clock, Desks, desks, utc_now
+from infrastructure.evidence_store import EvidenceStore
 from infrastructure.health import HealthDesk
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
 
 
 class Service:
-    def __init__(self, working: Desks, reports: Reports, positions: Positions) -> None:
+    def __init__(
+        self, working: Desks, reports: Reports, positions: Positions, evidence: EvidenceStore
+    ) -> None:
         self.desks = working
         self.reports = reports
         self.positions = positions
         self.answers = Answers(working.log)
         self.tokens = Tokens(working.people)
+        self.evidence = evidence
         self.health = HealthDesk(working.datastore)
 
 
 @contextmanager
-def service(dsn: str, clock: Clock = utc_now) -> Iterator[Service]:
-    """The service over a migrated database."""
+def service(dsn: str, evidence: str, clock: Clock = utc_now) -> Iterator[Service]:
+    """The service over a migrated database; `evidence` is where files lie."""
+    store = EvidenceStore(evidence)
     with desks(dsn, clock) as working:
         positions = Positions(dsn)
         try:
-            yield Service(working, Reports(working.datastore), positions)
+            yield Service(working, Reports(working.datastore), positions, store)
         finally:
             positions.close()

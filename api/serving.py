@@ -57,9 +57,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_http(dsn: str, listener: socket.socket) -> None:
+def serve_http(dsn: str, evidence: str, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM."""
-    with service(dsn) as ours:
+    with service(dsn, evidence) as ours:
         ours.desks.decide_by()
         collect_seldom()
         config = uvicorn.Config(

@@ -9,14 +9,25 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.event_log import EventLog, Write
+from application.intake import timer_after
 from application.log_recorder import CommandRow, VersionTaken
 from application.repository import Repository
 from application.streams import CASE
-from domain.cases.events import CaseEvent, Detected, Resolution
-from domain.cases.exception_case import ExceptionCase, State
-from domain.errors import CaseChanged, CaseNotFound, CaseNotOpen, TrailHasGap
+from domain.cases import work
+from domain.cases.events import CaseEvent, Detected, Enriched, Resolution
+from domain.cases.evidence import Evidence
+from domain.cases.exception_case import ExceptionCase, State, case_stream
+from domain.cases.packet import packet_bytes
+from domain.cases.timing import Staff
+from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.work_events import Note, Opened, SaidNote
+from domain.errors import CaseChanged, CaseNotFound, CaseNotOpen, PacketNotFound, TrailHasGap
+from domain.orders.order import Order, order_stream
 from domain.people import Actor
+from domain.policy.rulebook import Rulebook
 from domain.recorded import Recorded
+
+MOST_OCCURRENCES = 1_000
 
 
 class Caller(Struct, frozen=True):
@@ -37,24 +48,99 @@ class Done(Struct, frozen=True):
 
 
 class CaseDesk:
-    def __init__(self, log: EventLog, cases: Repository[ExceptionCase]) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        orders: Repository[Order],
+        cases: Repository[ExceptionCase],
+        rulebook: Callable[[], Rulebook],
+        staff: Staff,
+    ) -> None:
         self._log = log
+        self._orders = orders
         self._cases = cases
+        self._rulebook = rulebook
+        self._staff = staff
+
+    def open(self, ask: OpenCase, by: Caller) -> Done:
+        """Open a case by hand, for a problem of an order that no rule has found.
+
+        Raises Invalid for a kind or queue that the policy does not name, OrderNotFound.
+        """
+        opening = work.open_by_hand(ask, self._order(ask.order), self._rulebook())
+        for occurrence in range(1, MOST_OCCURRENCES):
+            case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
+            if self._cases.at_hand([case_id]):
+                continue
+            case = ExceptionCase(id=case_id, order=ask.order)
+            try:
+                return self._record(case, opening(occurrence), by)
+            except VersionTaken:
+                self._cases.forget([case_id])
+        raise CaseChanged(case_id, 0, 1, ())
 
     def claim(self, case_id: UUID, expected: int, by: Caller) -> Done:
-        return self._act(case_id, expected, by, lambda case: [case.claim(by.person)])
+        return self._act(case_id, expected, by, lambda case: [self._claimed(case, by)])
 
-    def release(self, case_id: UUID, expected: int, note: str, by: Caller) -> Done:
-        return self._act(case_id, expected, by, lambda case: [case.release(by.person, note)])
+    def release(self, case_id: UUID, expected: int, note: Note, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.release(case, by.person, note)])
+
+    def hand_off(self, case_id: UUID, expected: int, ask: HandOff, by: Caller) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            to = work.next_owner(case, ask, self._rulebook())
+            return [work.hand_off(case, by.person, to, ask.note, ask.evidence)]
+
+        return self._act(case_id, expected, by, decide)
+
+    def wait(self, case_id: UUID, expected: int, ask: StartWait, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: work.wait(case, by.person, ask))
+
+    def resume(self, case_id: UUID, expected: int, note: Note, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.resume(case, by.person, note)])
+
+    def note(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.add_note(case, note)])
+
+    def attach(self, case_id: UUID, expected: int, evidence: Evidence, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.attach(case, evidence)])
+
+    def escalate(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
+        return self._act(
+            case_id, expected, by, lambda case: [work.escalate(case, note, self._staff)]
+        )
+
+    def reterm(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            return [work.reterm(case, note, by.now, self._rulebook())]
+
+        return self._act(case_id, expected, by, decide)
+
+    def link(self, case_id: UUID, expected: int, ask: LinkTo, by: Caller) -> Done:
+        other = self.case(ask.case)
+        return self._act(case_id, expected, by, lambda case: [work.link(case, other, ask)])
+
+    def declare_error(self, case_id: UUID, expected: int, ask: DeclareError, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.declare_error(case, ask)])
 
     def resolve(self, case_id: UUID, expected: int, resolution: Resolution, by: Caller) -> Done:
-        return self._act(case_id, expected, by, lambda case: [case.resolve(by.person, resolution)])
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            required = self._rulebook().document.resolving_requires.get(resolution.reason, ())
+            return work.resolve(case, by.person, resolution, self._order(case.order), required)
 
-    def reopen(self, case_id: UUID, expected: int, note: str, by: Caller) -> Done:
-        return self._act(case_id, expected, by, lambda case: case.reopen(note))
+        return self._act(case_id, expected, by, decide)
+
+    def packet(self, case_id: UUID, digest: str) -> bytes:
+        """A packet that a decision on the case was made on, byte for byte. Raises PacketNotFound."""
+        for line in self.trail(case_id):
+            if isinstance(line.event, Enriched) and line.event.digest == digest:
+                return packet_bytes(line.event.packet)
+        raise PacketNotFound(f"case {case_id} has no packet {digest}")
+
+    def reopen(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: work.reopen(case, note))
 
     def claim_next(self, candidates: Iterable[UUID], by: Caller) -> Done | None:
-        """Claim the first of the candidates that is still open; None if none is.
+        """Claim the first of the candidates that can still be claimed; None if none can.
 
         The candidates come from a view, which may be behind: each is decided on its own stream.
         """
@@ -62,7 +148,7 @@ class CaseDesk:
             # What is at hand may be behind, and is tried first; then what the log says.
             for look in (self._cases.at_hand, self._cases.current):
                 case = look([case_id]).get(case_id)
-                if case is None or case.state is not State.OPEN:
+                if case is None or not _can_be_claimed(case, by.person):
                     continue
                 try:
                     return self.claim(case_id, case.version, by)
@@ -80,9 +166,18 @@ class CaseDesk:
     def trail(self, case_id: UUID) -> list[Recorded]:
         """Every line of the case, oldest first. Raises CaseNotFound."""
         lines = self._log.trail(case_id)
-        if not lines or not isinstance(lines[0].event, Detected):
+        if not lines or not isinstance(lines[0].event, Detected | Opened):
             raise CaseNotFound(f"no case {case_id}")
         return lines
+
+    def _order(self, order_id: str) -> Order | None:
+        """The order as the log has it now."""
+        stream = order_stream(order_id)
+        return self._orders.current([stream]).get(stream)
+
+    def _claimed(self, case: ExceptionCase, by: Caller) -> CaseEvent:
+        queue = self._rulebook().document.queues.get(case.queue)
+        return work.claim(case, by.person, queue.claim_lease if queue else None)
 
     def _act(
         self,
@@ -99,26 +194,33 @@ class CaseDesk:
             case = self.case(case_id)
             if case.version != expected:
                 raise self._changed(case, expected)
-        events = decide(case)
+        try:
+            return self._record(case, decide(case), by)
+        except VersionTaken:
+            raise self._changed(self.case(case_id), expected) from None
+
+    def _record(self, case: ExceptionCase, events: Sequence[CaseEvent], by: Caller) -> Done:
         after = case
         for event in events:
             after = after.after(event, case.order, by.now)
         write = Write(
-            stream=case_id,
+            stream=case.id,
             kind=CASE,
             expected=case.version,
             events=[(by.actor, event) for event in events],
             recorded_at=by.now,
             cause=by.cause,
             order=case.order,
+            next_due=timer_after(case, after),
         )
-        try:
-            appended = self._log.append([write], by.row(after) if by.row else None)
-        except VersionTaken:
-            raise self._changed(self.case(case_id), expected) from None
-        self._cases.keep(case_id, after)
+        appended = self._log.append([write], by.row(after) if by.row else None)
+        self._cases.keep(case.id, after)
         return Done(after, appended.position)
 
     def _changed(self, case: ExceptionCase, expected: int) -> CaseChanged:
         since = [line.type for line in self._log.trail(case.id) if line.version > expected]
         return CaseChanged(case.id, expected, case.version, since)
+
+
+def _can_be_claimed(case: ExceptionCase, person: str) -> bool:
+    return case.state is State.OPEN or (case.resumed and case.person == person)

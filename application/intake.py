@@ -216,15 +216,16 @@ def writes_of(
     actor: Actor,
 ) -> list[Write]:
     """A response as writes, the order's first. What policy concluded has policy for an actor."""
-    streams: list[tuple[UUID, str, int, Sequence[Event]]] = []
+    streams: list[tuple[UUID, str, int, Sequence[Event], datetime | UnsetType | None]] = []
     if response.order_events:
-        order = response.order.id
-        streams.append((order_stream(order), ORDER, order_before.version, response.order_events))
+        order = order_stream(response.order.id)
+        streams.append((order, ORDER, order_before.version, response.order_events, UNSET))
     for case_id in {**response.case_events, **cases_before} if streams else {}:
         case = cases_before.get(case_id)
         # A case that was looked at and left alone must not have changed meanwhile.
         events = response.case_events.get(case_id, ())
-        streams.append((case_id, CASE, case.version if case else 0, events))
+        due = timer_after(case, response.cases[case_id])
+        streams.append((case_id, CASE, case.version if case else 0, events, due))
     return [
         Write(
             stream=stream,
@@ -234,9 +235,16 @@ def writes_of(
             recorded_at=recorded_at,
             cause=cause,
             order=response.order.id,
+            next_due=due,
         )
-        for stream, kind, expected, events in streams
+        for stream, kind, expected, events, due in streams
     ]
+
+
+def timer_after(before: ExceptionCase | None, after: ExceptionCase) -> datetime | UnsetType | None:
+    """The timer to set for a case: UNSET if it stays as it is."""
+    known = before.next_due if before is not None else None
+    return after.next_due if after.next_due != known else UNSET
 
 
 def timer_of(order: Order, rulebook: Rulebook) -> datetime | UnsetType | None:

@@ -71,6 +71,12 @@ class CommandRepeated(Exception):
         self.taken = taken
 
 
+def newest_of(limit: int) -> int:
+    """How many places among so many streams that are due belong to those that fell due last: a
+    heap of old ones must not keep what falls due now waiting until it is worked off."""
+    return limit // 4
+
+
 class DueStream(Struct, frozen=True):
     stream: UUID
     kind: str
@@ -106,6 +112,6 @@ class LogRecorder(ApplicationRecorder):
 
     @abstractmethod
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
-        """Streams that are due, earliest first, reserved for the caller for the length of the
-        lease. An append that sets the stream's timer ends its lease; a caller that dies lets it run
-        out."""
+        """Streams that are due, reserved for the caller for the length of the lease: those that
+        are due for longest, and a few of those that fell due last; earliest first. An append that
+        sets the stream's timer ends its lease; a caller that dies lets it run out."""

@@ -26,6 +26,7 @@ from domain.people import (
     person_stream,
     token_stream,
 )
+from domain.policy.parts import Name
 from domain.recorded import Event
 
 TOKEN_PREFIX = "ct_"
@@ -62,14 +63,19 @@ class PeopleDesk:
                     return Holder(person, line.event.key, line.event.expires_at)
         return None
 
-    def add(self, name: str, roles: Sequence[Role], now: datetime) -> None:
-        """Raises Invalid for what cannot be a name, PersonExists."""
-        if faults := faults_of(name, PersonName):
-            raise Invalid(faults, "the name")
+    def add(
+        self, name: str, roles: Sequence[Role], now: datetime, skills: Sequence[str] = ()
+    ) -> None:
+        """Raises Invalid for what cannot be a name or a skill, PersonExists."""
+        faults = faults_of(name, PersonName)
+        faults += [fault for skill in skills for fault in faults_of(skill, Name)]
+        if faults:
+            raise Invalid(faults, "the person")
         if self.known(name) is not None:
             raise PersonExists(f"{name} is there already")
         try:
-            self._append(person_stream(name), PersonAdded(name=name, roles=tuple(roles)), now)
+            added = PersonAdded(name=name, roles=tuple(roles), skills=tuple(skills))
+            self._append(person_stream(name), added, now)
         except VersionTaken:
             raise PersonExists(f"{name} was added just now") from None
 

@@ -6,16 +6,7 @@ from typing import Final
 
 from application.event_log import EventLog
 from application.repository import Repository
-from domain.cases.events import (
-    CaseReleased,
-    Claimed,
-    Detected,
-    Enriched,
-    Reopened,
-    Resolved,
-    Routed,
-    SignalJoined,
-)
+from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import TrailHasGap
 from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
@@ -42,20 +33,9 @@ def order_after(order: Order | None, line: Recorded) -> Order:
 def case_after(case: ExceptionCase | None, line: Recorded) -> ExceptionCase:
     case = case or ExceptionCase(id=line.stream)
     _must_follow(case.version, line)
-    match line.event:
-        case (
-            Detected()
-            | Enriched()
-            | Routed()
-            | SignalJoined()
-            | Claimed()
-            | CaseReleased()
-            | Resolved()
-            | Reopened() as event
-        ):
-            return case.after(event, line.order or "", line.recorded_at)
-        case _:
-            raise TrailHasGap(f"{line.type} is not an event of a case ({line.stream})")
+    if not isinstance(line.event, CaseEvent):
+        raise TrailHasGap(f"{line.type} is not an event of a case ({line.stream})")
+    return case.after(line.event, line.order or "", line.recorded_at)
 
 
 def person_after(person: Person | None, line: Recorded) -> Person:

@@ -12,14 +12,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from eventsourcing.persistence import InterfaceError, OperationalError
+from msgspec import structs
 
 from application.event_log import EventLog, Write
 from application.intake import timer_of, with_next_due, writes_of
 from application.log_recorder import DueStream, VersionTaken
 from application.repository import Repository
-from application.streams import ORDER
+from application.streams import CASE, ORDER
 from domain.cases.detection import Response
+from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.timing import Staff
+from domain.cases.work import look_at_clock
 from domain.orders.order import Order
 from domain.people import TIMEKEEPER
 from domain.policy.rulebook import Rulebook
@@ -38,11 +42,13 @@ class Timekeeper:
         orders: Repository[Order],
         cases: Repository[ExceptionCase],
         rulebook: Callable[[], Rulebook],
+        staff: Staff,
     ) -> None:
         self._log = log
         self._orders = orders
         self._cases = cases
         self._rulebook = rulebook
+        self._staff = staff
 
     def tick_due(self, now: datetime, *, punctual: bool = False, most: int = AT_ONCE) -> int:
         """Tick up to `most` streams that are due at `now`; return how many were ticked.
@@ -63,32 +69,55 @@ class Timekeeper:
 
     def _tick_alone(self, due: DueStream, moments: dict[UUID, datetime]) -> bool:
         """Tick one stream by what the log says now; False if that cannot be done."""
-        self._orders.forget([due.stream])
         try:
-            order = self._orders.at_hand([due.stream]).get(due.stream)
-            if order is not None:
-                self._cases.forget(ref.case for ref in order.cases.values())
+            self._look_again(due)
             self._tick([due], moments)
         except STORE_FAULTS:
             raise
         except VersionTaken:
             # Whoever moved it on has looked at the clock too; if not, its lease runs out.
-            self._orders.forget([due.stream])
+            (self._cases if due.kind == CASE else self._orders).forget([due.stream])
             return False
         except Exception:
             _logger.exception("stream %s (%s), due %s", due.stream, due.kind, due.due_at)
             return False
         return True
 
+    def _look_again(self, due: DueStream) -> None:
+        """Forget what is at hand of it."""
+        if due.kind == CASE:
+            self._cases.forget([due.stream])
+            return
+        self._orders.forget([due.stream])
+        order = self._orders.at_hand([due.stream]).get(due.stream)
+        if order is not None:
+            self._cases.forget(ref.case for ref in order.cases.values())
+
     def _tick(self, due: Sequence[DueStream], moments: dict[UUID, datetime]) -> None:
-        unknown = {d.kind for d in due} - {ORDER}
+        unknown = {d.kind for d in due} - {ORDER, CASE}
         if unknown:
             raise LookupError(f"nothing ticks streams of kind {', '.join(sorted(unknown))}")
+        writes: list[Write] = []
+        responses = self._tick_orders([d for d in due if d.kind == ORDER], moments, writes)
+        # An order's tick may have touched a case that is due by itself: one write for each stream.
+        touched = {write.stream for write in writes if write.events}
+        alone = [d for d in due if d.kind == CASE and d.stream not in touched]
+        cases = self._tick_cases(alone, moments, writes)
+        self._log.append(writes)
+        for stream, response in responses:
+            self._orders.keep(stream, response.order)
+            for case_id in response.case_events:
+                self._cases.keep(case_id, response.cases[case_id])
+        for case in cases:
+            self._cases.keep(case.id, case)
+
+    def _tick_orders(
+        self, due: Sequence[DueStream], moments: dict[UUID, datetime], writes: list[Write]
+    ) -> list[tuple[UUID, Response]]:
         orders = self._orders.at_hand([d.stream for d in due])
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
         cases = self._cases.at_hand(refs) if refs else {}
         rulebook = self._rulebook()
-        writes: list[Write] = []
         responses: list[tuple[UUID, Response]] = []
         for one in due:
             order = orders[one.stream]
@@ -100,26 +129,52 @@ class Timekeeper:
             told = writes_of(response, order, own, cause, moments[one.stream], TIMEKEEPER)
             # With nothing to tell, the timer is still set anew: it must not come up again.
             told = with_next_due(told, due_before, response.order, rulebook) or [
-                _only_timer(one.stream, order, response.order.next_due(rulebook), moments)
+                _only_timer(
+                    one, order.version, order.id, response.order.next_due(rulebook), moments
+                )
             ]
             writes += told
             responses.append((one.stream, response))
-        self._log.append(writes)
-        for stream, response in responses:
-            self._orders.keep(stream, response.order)
-            for case_id in response.case_events:
-                self._cases.keep(case_id, response.cases[case_id])
+        return responses
+
+    def _tick_cases(
+        self, due: Sequence[DueStream], moments: dict[UUID, datetime], writes: list[Write]
+    ) -> list[ExceptionCase]:
+        cases = self._cases.at_hand([d.stream for d in due])
+        ticked = []
+        for one in due:
+            case, now = cases[one.stream], moments[one.stream]
+            events, after = look(case, now, self._staff)
+            write = _only_timer(one, case.version, case.order, after.next_due, moments)
+            writes.append(structs.replace(write, events=[(TIMEKEEPER, event) for event in events]))
+            ticked.append(after)
+        return ticked
+
+
+def look(case: ExceptionCase, now: datetime, staff: Staff) -> tuple[list[CaseEvent], ExceptionCase]:
+    """All that has come to pass for a case by now, and the case after it."""
+    events: list[CaseEvent] = []
+    while found := look_at_clock(case, now, staff):
+        for event in found:
+            events.append(event)
+            case = case.after(event, case.order, now)
+    return events, case
 
 
 def _only_timer(
-    stream: UUID, order: Order, next_due: datetime | None, moments: dict[UUID, datetime]
+    due: DueStream,
+    version: int,
+    order: str,
+    next_due: datetime | None,
+    moments: dict[UUID, datetime],
 ) -> Write:
     return Write(
-        stream=stream,
-        kind=ORDER,
-        expected=order.version,
+        stream=due.stream,
+        kind=due.kind,
+        expected=version,
         events=[],
-        recorded_at=moments[stream],
-        order=order.id,
+        recorded_at=moments[due.stream],
+        cause=f"due:{due.due_at.isoformat()}",
+        order=order,
         next_due=next_due,
     )

@@ -131,3 +131,50 @@ class TooContended(CasetrailError):
     """Others kept changing the same streams; nothing was stored."""
 
     explanation = "Send it again, with the same idempotency key or signal ids, after a moment."
+
+
+class CaseNotWaiting(CasetrailError):
+    """Only a waiting case can be resumed."""
+
+    explanation = "The case waits for nobody: work on it, or start a wait."
+
+
+class EvidenceMissing(CasetrailError):
+    """Evidence that policy requires is missing."""
+
+    explanation = (
+        "`missing` lists the types. Attach each (POST …/evidence), name it in the resolution's "
+        "`evidence`, and send the command again."
+    )
+
+
+class PacketNotFound(CasetrailError):
+    """No decision on this case was made on this packet."""
+
+    explanation = (
+        "The trail names the digest of each packet: in `case.enriched`, in `case.resolved`."
+    )
+
+
+class EvidenceNotFound(CasetrailError):
+    """There is no file with this digest."""
+
+    explanation = "Upload it first: POST /v1/evidence answers with the `ref` to name it by."
+
+
+class NoSuchVersion(CasetrailError):
+    """The case's trail has no such version."""
+
+    explanation = "The trail (GET …/trail) numbers its lines: `version` is one of them."
+
+
+class NoTermsFit(CasetrailError):
+    """The active policy has no service level for this work."""
+
+    explanation = "A case without terms has no clock. The policy's `services` say which work has."
+
+
+class NoNextOwner(CasetrailError):
+    """A hand-off names its next owner."""
+
+    explanation = "Name the queue (`to_queue`), the person (`to_person`), or both; not the present owner alone."

@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Meta, Struct, structs
 
+from domain.policy.parts import Name
 from domain.texts import END
 
 PEOPLE = uuid5(NAMESPACE_URL, "casetrail:people")
@@ -54,9 +55,11 @@ def token_stream(digest: str) -> UUID:
     return uuid5(TOKENS, digest)
 
 
-class PersonAdded(Struct, frozen=True, kw_only=True, tag="person.added"):
+class PersonAdded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="person.added"):
     name: PersonName
     roles: tuple[Role, ...]
+    skills: tuple[Name, ...] = ()
+    """Which work claim-next offers; without any, all of it."""
 
 
 class TokenIssued(Struct, frozen=True, kw_only=True, tag="person.token_issued"):
@@ -75,6 +78,9 @@ class Person(Struct, frozen=True, kw_only=True):
     name: str
     version: int = 0
     roles: tuple[Role, ...] = ()
+    skills: tuple[str, ...] = ()
 
     def after(self, event: PersonAdded) -> "Person":
-        return structs.replace(self, version=self.version + 1, roles=event.roles)
+        return structs.replace(
+            self, version=self.version + 1, roles=event.roles, skills=event.skills
+        )

@@ -31,6 +31,10 @@ class Positions:
     def close(self) -> None:
         self._ear.close()
 
+    def known(self, name: str) -> int:
+        """How far the report has come, as far as was heard."""
+        return self._known.get(name, 0)
+
     def wait(self, name: str, position: int, timeout: float) -> bool:
         """True once the report has seen the position; False if the time runs out first, or if so
         many wait already that there would be no threads left for others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from infrastructure.event_store.datastore import Datastore, patiently
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
+from projections.sla import SlaRow
 
 R = TypeVar("R")
 
@@ -22,6 +23,7 @@ R = TypeVar("R")
 Ordering = Sequence[tuple[str, bool]]
 BY_URGENCY: Ordering = (("priority", True), ("opened_at", False), ("case_id", False))
 QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", False))
+BY_DUE: Ordering = (("due_next", False), ("case_id", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
@@ -29,6 +31,7 @@ class QueueCounts(Struct, frozen=True):
     queue: str
     open: int
     claimed: int
+    waiting: int
     oldest_queued_at: datetime | None
     highest_priority: int | None
 
@@ -52,23 +55,42 @@ class Reports:
     ) -> list[QueueRow]:
         return self._page("queue", QueueRow, where, QUEUE_ORDER, after, limit)
 
+    def sla(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[SlaRow]:
+        """Of the cases that are not resolved."""
+        return self._page("sla", SlaRow, where, BY_DUE, after, limit, "resolved_at IS NULL")
+
     @patiently
-    def next_open(self, queue: str, limit: int) -> list[UUID]:
-        """The most urgent cases of a queue that nobody holds."""
+    def next_for(self, person: str, skills: Sequence[str], queue: str, limit: int) -> list[UUID]:
+        """What the person should work on next in this queue: one's own work whose wait has ended,
+        then what nobody holds and one has the skill for, most urgent first and then oldest first.
+
+        Somebody for whom no skills are recorded has them all.
+        """
         with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT case_id FROM views.queue WHERE queue = %s AND person IS NULL "
+            cursor = connection.cursor(row_factory=tuple_row)
+            own = cursor.execute(
+                "SELECT case_id FROM views.queue WHERE person = %s AND resumed AND queue = %s "
                 "ORDER BY priority DESC, queued_at, case_id LIMIT %s",
-                (queue, limit),
-            )
-            return [case_id for (case_id,) in rows]
+                (person, queue, limit),
+            ).fetchall()
+            free = cursor.execute(
+                "SELECT case_id FROM views.queue "
+                "WHERE queue = %s AND person IS NULL AND waits_for IS NULL "
+                "AND (%s OR skill = ANY(%s)) ORDER BY priority DESC, queued_at, case_id LIMIT %s",
+                (queue, not skills, list(skills), limit),
+            ).fetchall()
+            return [case_id for (case_id,) in (*own, *free)]
 
     @patiently
     def queue_counts(self) -> dict[str, QueueCounts]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
-                "SELECT queue, count(*) FILTER (WHERE person IS NULL) AS open, "
-                "count(person) AS claimed, min(queued_at) AS oldest_queued_at, "
+                "SELECT queue, "
+                "count(*) FILTER (WHERE person IS NULL AND waits_for IS NULL) AS open, "
+                "count(*) FILTER (WHERE person IS NOT NULL AND waits_for IS NULL) AS claimed, "
+                "count(waits_for) AS waiting, min(queued_at) AS oldest_queued_at, "
                 "max(priority) AS highest_priority FROM views.queue GROUP BY queue"
             )
             return {row.queue: row for row in rows}
@@ -100,14 +122,16 @@ class Reports:
         ordering: Ordering,
         after: Sequence[object] | None,
         limit: int,
+        always: LiteralString = "true",
     ) -> list[R]:
-        tests: list[Composable] = [SQL("{} = %s").format(Identifier(name)) for name in where]
+        tests: list[Composable] = [SQL(always)]
+        tests += [SQL("{} = %s").format(Identifier(name)) for name in where]
         values: list[Any] = [*where.values()]
         if after is not None:
             test, more = _beyond(ordering, after)
             tests.append(test)
             values += more
-        condition = SQL("WHERE ") + SQL(" AND ").join(tests) if tests else SQL("")
+        condition = SQL("WHERE ") + SQL(" AND ").join(tests)
         order = SQL(", ").join(
             SQL("{} DESC" if down else "{}").format(Identifier(name)) for name, down in ordering
         )

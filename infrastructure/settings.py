@@ -16,9 +16,16 @@ class Settings(Struct, frozen=True):
     """Where the embedded server keeps its data."""
     database_url: str | None = None
     """A PostgreSQL 15 or newer to use instead."""
+    evidence: str | None = None
+    """Where evidence files lie: a directory or a URL. Left out, a directory of the home."""
+
+    @property
+    def evidence_place(self) -> str:
+        return self.evidence or str(self.home / "evidence")
 
 
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
     chosen = home or Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
     url = environment.get("DATABASE_URL") or None
-    return Settings(home=chosen.expanduser().absolute(), database_url=url)
+    place = environment.get("CASETRAIL_EVIDENCE") or None
+    return Settings(home=chosen.expanduser().absolute(), database_url=url, evidence=place)

@@ -5,5 +5,6 @@ from projections.orders import ORDERS
 from projections.people import PEOPLE
 from projections.projection import AnyProjection
 from projections.queue import QUEUE
+from projections.sla import SLA
 
-PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE)
+PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE, SLA)

@@ -8,14 +8,16 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.cases.events import (
+from domain.cases.events import Detected, Reopened, Resolved, Routed, SignalJoined
+from domain.cases.work_events import (
     CaseReleased,
     Claimed,
-    Detected,
-    Reopened,
-    Resolved,
-    Routed,
-    SignalJoined,
+    ClaimLapsed,
+    Escalated,
+    HandedOff,
+    Opened,
+    WaitEnded,
+    WaitStarted,
 )
 from domain.recorded import Recorded
 from projections.projection import Projection, case_of
@@ -51,10 +53,13 @@ class CaseRow(Struct, frozen=True):
     root_cause: str | None = None
     resolved_by: str | None = None
     recurrence_of: UUID | None = None
+    waits_for: str | None = None
+    hand_offs: int = 0
+    escalations: int = 0
 
 
 def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
-    if isinstance(line.event, Detected):
+    if isinstance(line.event, Detected | Opened):
         return _opened(line, line.event)
     if row is None:
         return None
@@ -78,13 +83,32 @@ def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
             return replace(now, signals_joined=joined, cleared=clearing is not None)
         case Claimed(person=person):
             return replace(now, state="claimed", person=person, owner=person, owned_since=at)
-        case CaseReleased():
+        case CaseReleased() | ClaimLapsed():
             team = now.owner_team
             return replace(now, state="open", person=None, owner=team, owned_since=at)
+        case HandedOff(to_person=person, owner_team=team):
+            stays = now.state in ("waiting", "resolved")
+            return replace(
+                now,
+                state=now.state if stays else "claimed" if person else "open",
+                queue=line.event.to_queue,
+                owner_team=team,
+                owner=None if now.state == "resolved" else person or team,
+                person=person,
+                owned_since=at,
+                hand_offs=now.hand_offs + 1,
+            )
+        case WaitStarted(dependency=dependency, party=party):
+            return replace(now, state="waiting", waits_for=f"{dependency}/{party}")
+        case WaitEnded():
+            return replace(now, state="claimed" if now.person else "open", waits_for=None)
+        case Escalated():
+            return replace(now, escalations=now.escalations + 1)
         case Resolved(resolution=resolution):
             return replace(
                 now,
                 state="resolved",
+                waits_for=None,
                 person=None,
                 owner=None,
                 resolved_at=at,
@@ -110,27 +134,28 @@ def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
             return now
 
 
-def _opened(line: Recorded, detected: Detected) -> CaseRow:
+def _opened(line: Recorded, event: Detected | Opened) -> CaseRow:
+    detected = event if isinstance(event, Detected) else None
     return CaseRow(
         case_id=line.stream,
         version=line.version,
         order_id=line.order or "",
-        kind=detected.kind,
-        bucket=detected.bucket,
-        severity=detected.severity,
-        automation=detected.automation,
+        kind=event.kind,
+        bucket=event.bucket,
+        severity=event.severity,
+        automation=event.automation,
         state="open",
-        occurrence=detected.occurrence,
-        detected_at=detected.detected_at,
+        occurrence=event.occurrence,
+        detected_at=detected.detected_at if detected else line.recorded_at,
         opened_at=line.recorded_at,
-        deadline=detected.deadline,
-        recurrence_of=detected.recurrence_of,
+        deadline=detected.deadline if detected else None,
+        recurrence_of=detected.recurrence_of if detected else None,
     )
 
 
 CASES = Projection(
     name="cases",
-    version=1,
+    version=2,
     row=CaseRow,
     key=case_of,
     fold=fold,

@@ -8,7 +8,18 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.cases.events import CaseReleased, Claimed, Resolved, Routed
+from domain.cases.events import Resolved, Routed
+from domain.cases.work_events import (
+    CaseReleased,
+    Claimed,
+    ClaimLapsed,
+    Escalated,
+    EvidenceAttached,
+    HandedOff,
+    NoteAdded,
+    WaitEnded,
+    WaitStarted,
+)
 from domain.recorded import Recorded
 from projections.projection import Projection, case_of
 
@@ -29,6 +40,12 @@ class QueueRow(Struct, frozen=True):
     since: datetime
     """Since when the present owner has owned it."""
     queued_at: datetime
+    waits_for: str | None = None
+    """The dependency and the party that it waits for: nobody can claim it until then."""
+    resumed: bool = False
+    """Its person's wait has ended: claim-next offers it to that person first."""
+    hand_offs: int = 0
+    escalations: int = 0
 
 
 def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
@@ -50,9 +67,28 @@ def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
                 queued_at=line.recorded_at,
             )
         case Claimed(person=person):
-            return row and replace(row, person=person, since=line.recorded_at)
-        case CaseReleased():
-            return row and replace(row, person=None, since=line.recorded_at)
+            return row and replace(row, person=person, waits_for=None, since=line.recorded_at)
+        case CaseReleased() | ClaimLapsed():
+            return row and replace(row, person=None, waits_for=None, since=line.recorded_at)
+        case HandedOff() as handed:
+            return row and replace(
+                row,
+                queue=handed.to_queue,
+                owner_team=handed.owner_team,
+                person=handed.to_person,
+                hand_offs=row.hand_offs + 1,
+                resumed=False,
+                since=line.recorded_at,
+                queued_at=line.recorded_at,
+            )
+        case WaitStarted(dependency=dependency, party=party):
+            return row and replace(row, waits_for=f"{dependency}/{party}", resumed=False)
+        case WaitEnded():
+            return row and replace(row, waits_for=None, resumed=row.person is not None)
+        case NoteAdded() | EvidenceAttached():
+            return row and replace(row, resumed=False)
+        case Escalated():
+            return row and replace(row, escalations=row.escalations + 1)
         case Resolved():
             return None
         case _:
@@ -61,9 +97,14 @@ def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
 
 QUEUE = Projection(
     name="queue",
-    version=1,
+    version=2,
     row=QueueRow,
     key=case_of,
     fold=fold,
-    indexes=("(queue, priority DESC, queued_at, case_id)", "(priority DESC, queued_at, case_id)"),
+    indexes=(
+        "(queue, priority DESC, queued_at, case_id) WHERE person IS NULL AND waits_for IS NULL",
+        "(person) WHERE resumed",
+        "(queue, priority DESC, queued_at, case_id)",
+        "(priority DESC, queued_at, case_id)",
+    ),
 )

@@ -17,11 +17,12 @@ def people() -> None:
 @people.command()
 @click.argument("name")
 @click.option("--role", "roles", multiple=True, required=True, type=ROLES)
+@click.option("--skill", "skills", multiple=True, help="Offer only work of these [all of it].")
 @click.pass_obj
-def add(settings: Settings, name: str, roles: tuple[str, ...]) -> None:
+def add(settings: Settings, name: str, roles: tuple[str, ...], skills: tuple[str, ...]) -> None:
     """Add a person."""
     with migrated_desks(settings) as desks:
-        desks.people.add(name, [Role(role) for role in roles], desks.clock())
+        desks.people.add(name, [Role(role) for role in roles], desks.clock(), skills)
     click.echo(f"{name} was added. Next: casetrail people token {name}")
 
 

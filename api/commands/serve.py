@@ -62,6 +62,6 @@ def serve(
         click.echo(f"http://{host}:{port}/docs")
         if with_worker:
             with kept_alive(["worker", "--until-eof"], dsn):
-                serve_http(dsn, listener)
+                serve_http(dsn, settings.evidence_place, listener)
         else:
-            serve_http(dsn, listener)
+            serve_http(dsn, settings.evidence_place, listener)

@@ -2,33 +2,25 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from api.routes.cases import (
-    claim,
-    get_case,
-    get_packet,
-    get_trail,
-    list_cases,
-    release,
-    reopen,
-    resolve,
-)
+from api.routes.case_commands import CASE_COMMANDS
+from api.routes.cases import get_case, get_decided_packet, get_packet, get_trail, list_cases
 from api.routes.events import get_events
+from api.routes.evidence import download_evidence, upload_evidence
 from api.routes.health import livez, readyz
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.signals import send_signals
+from api.routes.views import get_clock, get_sla, stream_view
 
 VERSIONED: tuple[HTTPRouteHandler, ...] = (
     send_signals,
     list_cases,
     get_case,
     get_packet,
+    get_decided_packet,
     get_trail,
-    claim,
-    release,
-    resolve,
-    reopen,
+    *CASE_COMMANDS,
     list_queues,
     get_queue,
     claim_next,
@@ -36,5 +28,10 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_order,
     get_timeline,
     get_events,
+    get_sla,
+    get_clock,
+    stream_view,
+    upload_evidence,
+    download_evidence,
 )
 UNVERSIONED: tuple[HTTPRouteHandler, ...] = (livez, readyz, explain_problem)

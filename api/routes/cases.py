@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
+from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.answers import Answer, Ask, answer_of, ask_of
+from api.answers import JSON, Answer, answer_of
 from api.authentication import Who
-from api.json_names import refuse_repeated_names
 from api.reading import (
     DEFAULT_LIMIT,
+    MOST_ROWS,
     URGENCY_TYPES,
     Cursor,
-    IdempotencyKey,
-    IfMatch,
     Limit,
     MinPosition,
     Page,
@@ -28,23 +26,27 @@ from api.reading import (
     asked_for,
     decode_cursor,
     etag,
-    expected_version,
     only_known,
     page_of,
     wait_for,
 )
 from api.service import Service
-from application.case_desk import Caller, Done
-from domain.cases.events import Enriched, Note, Resolution
+from domain.cases.events import Enriched, Resolution
+from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State
 from domain.cases.packet import PacketFact, packet_of
-from domain.orders.order import order_stream
+from domain.cases.work_events import Link, WaitStarted
+from domain.policy.decision import Read
 from domain.policy.document import Bucket, Severity
 from domain.recorded import Recorded
-from domain.texts import lines
 from projections.cases import CaseRow
 
 Asking = Request[Who, str, Any]
+
+
+class LinkView(Struct, frozen=True):
+    link: Link
+    case: UUID
 
 
 class CaseView(Struct, frozen=True):
@@ -75,25 +77,49 @@ class CaseView(Struct, frozen=True):
     reopened: int
     resolved_at: datetime | None
     resolution: Resolution | None
+    lease_until: datetime | None
+    """When the claim lapses unless something is done."""
+    waiting: WaitStarted | None
+    hand_offs: int
+    escalations: int
+    evidence: Sequence[Evidence]
+    links: Sequence[LinkView]
+    errors: Sequence[int]
+    """Versions of the trail that were declared to be wrong."""
 
 
-class ReleaseBody(Struct, forbid_unknown_fields=True):
-    note: Note = ""
+class KnownFact(Struct, frozen=True):
+    """One fact as it is known now, and how fresh: when it happened, when we were told, and how many
+    seconds ago that was."""
+
+    fact: str
+    value: Read
+    sources: Sequence[str]
+    event_time: datetime
+    record_time: datetime
+    age_seconds: float
 
 
-class ReopenBody(Struct, forbid_unknown_fields=True):
-    note: Annotated[str, lines(4000, least=1)]
-    """Why it must be worked on again."""
+class EarlierCase(Struct, frozen=True):
+    """Another case of the same order."""
+
+    case: UUID
+    kind: str
+    state: str
+    opened_at: datetime
+    resolved_at: datetime | None
 
 
 class PacketView(Struct, frozen=True):
-    """The order packet as it was when the case was opened, and as it is now."""
+    """All that is known of the order: as the last decision of the trail had it, and as it is now,
+    with the order's other cases."""
 
     order: str
-    detected_with: Sequence[PacketFact]
+    decided_on: Sequence[PacketFact]
     digest: str
     recorded_at: datetime
-    now: Sequence[PacketFact]
+    now: Sequence[KnownFact]
+    cases: Sequence[EarlierCase]
 
 
 class TrailView(Struct, frozen=True):
@@ -116,9 +142,9 @@ def view_of(case: ExceptionCase) -> CaseView:
         severity=routed.severity,
         automation=case.automation,
         state=case.state,
-        owner=None if case.is_resolved else case.person or routed.owner_team,
+        owner=case.owner,
         owned_since=case.owned_since or case.opened_at,
-        queue=routed.queue,
+        queue=case.queue,
         work_type=routed.work_type,
         skill=routed.skill,
         priority=routed.priority,
@@ -132,41 +158,18 @@ def view_of(case: ExceptionCase) -> CaseView:
         reopened=case.reopened,
         resolved_at=case.resolved_at,
         resolution=case.resolution,
+        lease_until=case.lease_until,
+        waiting=case.waiting,
+        hand_offs=case.hand_offs,
+        escalations=case.escalations,
+        evidence=case.evidence,
+        links=[LinkView(link, other) for other, link in case.links.items()],
+        errors=case.errors,
     )
 
 
 def case_answer(case: ExceptionCase) -> Answer:
     return answer_of(view_of(case), headers={"ETag": etag(case.version)})
-
-
-def caller_of(service: Service, ask: Ask) -> Caller:
-    """The caller of a command, whose answer is kept under the request's key."""
-
-    def row(case: ExceptionCase | None) -> Any:
-        return ask.row(case_answer(case)) if case is not None else None
-
-    cause = f"command:{ask.key or ask.digest.hex()[:16]}"
-    now = service.desks.clock()
-    return Caller(ask.who.actor, ask.who.person, now, cause, row if ask.key else None)
-
-
-def command(
-    request: Asking,
-    service: Service,
-    body: bytes,
-    key: str | None,
-    if_match: str | None,
-    carry_out: Callable[[int, Caller], Done],
-) -> Response[Any]:
-    """One command on one case: who, on which version, once."""
-    ask = ask_of(request, body, key)
-    refuse_repeated_names(body)
-
-    def work() -> Response[Any]:
-        done = carry_out(expected_version(if_match), caller_of(service, ask))
-        return case_answer(done.case).response(done.position)
-
-    return service.answers.carry_out(ask, work)
 
 
 @get("/cases", summary="Find cases, most urgent first", sync_to_thread=True)
@@ -214,18 +217,45 @@ def get_case(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Resp
 
 @get("/cases/{case_id:uuid}/packet", summary="What is known of the order", sync_to_thread=True)
 def get_packet(case_id: FromPath[UUID], service: NamedDependency[Service]) -> PacketView:
-    """Each fact with the signals that it rests on: as the case was opened with, and now."""
+    """Each fact with the signals that it rests on: as it was decided on last, and as it is now."""
     trail = service.desks.cases.trail(case_id)
     order_id = trail[0].order or ""
-    line, enriched = next((x, x.event) for x in trail if isinstance(x.event, Enriched))
-    order = service.desks.orders.current([order_stream(order_id)])[order_stream(order_id)]
+    line, enriched = next((x, x.event) for x in reversed(trail) if isinstance(x.event, Enriched))
+    order, told = service.desks.order_with_times(order_id)
+    now = service.desks.clock()
+    known = []
+    for fact in packet_of(order):
+        record_time = max(told[source] for source in fact.sources)
+        age = (now - record_time).total_seconds()
+        known.append(
+            KnownFact(fact.fact, fact.value, fact.sources, fact.event_time, record_time, age)
+        )
+    rows = service.reports.cases({"order_id": order_id}, None, MOST_ROWS)
+    others = [
+        EarlierCase(row.case_id, row.kind, row.state, row.opened_at, row.resolved_at)
+        for row in rows
+        if row.case_id != case_id
+    ]
     return PacketView(
         order=order_id,
-        detected_with=enriched.packet,
+        decided_on=enriched.packet,
         digest=enriched.digest,
         recorded_at=line.recorded_at,
-        now=packet_of(order),
+        now=known,
+        cases=others,
     )
+
+
+@get(
+    "/cases/{case_id:uuid}/packets/{digest:str}",
+    summary="A packet, byte for byte",
+    sync_to_thread=True,
+)
+def get_decided_packet(
+    case_id: FromPath[UUID], digest: FromPath[str], service: NamedDependency[Service]
+) -> Response[Sequence[PacketFact]]:
+    """The packet that a decision was made on. Its SHA-256 is the digest that the trail names."""
+    return Response(service.desks.cases.packet(case_id, digest), media_type=JSON)  # type: ignore[arg-type]
 
 
 @get("/cases/{case_id:uuid}/trail", summary="The decision trail", sync_to_thread=True)
@@ -233,86 +263,3 @@ def get_trail(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Tra
     """Every event of the case: who, when, why, with the verdict of each test of policy."""
     lines = service.desks.cases.trail(case_id)
     return TrailView(case=case_id, order=lines[0].order or "", lines=lines)
-
-
-@post("/cases/{case_id:uuid}/claim", status_code=200, summary="Claim", sync_to_thread=True)
-def claim(
-    request: Asking,
-    case_id: FromPath[UUID],
-    service: NamedDependency[Service],
-    body: RawBody,
-    if_match: IfMatch = None,
-    key: IdempotencyKey = None,
-) -> Response[CaseView]:
-    """Take an open case as your own."""
-    return command(
-        request,
-        service,
-        body,
-        key,
-        if_match,
-        lambda v, by: service.desks.cases.claim(case_id, v, by),
-    )
-
-
-@post("/cases/{case_id:uuid}/release", status_code=200, summary="Release", sync_to_thread=True)
-def release(
-    request: Asking,
-    case_id: FromPath[UUID],
-    service: NamedDependency[Service],
-    data: JSONBody[ReleaseBody],
-    body: RawBody,
-    if_match: IfMatch = None,
-    key: IdempotencyKey = None,
-) -> Response[CaseView]:
-    """Give a case that you hold back to its queue."""
-    return command(
-        request,
-        service,
-        body,
-        key,
-        if_match,
-        lambda v, by: service.desks.cases.release(case_id, v, data.note, by),
-    )
-
-
-@post("/cases/{case_id:uuid}/resolve", status_code=200, summary="Resolve", sync_to_thread=True)
-def resolve(
-    request: Asking,
-    case_id: FromPath[UUID],
-    service: NamedDependency[Service],
-    data: JSONBody[Resolution],
-    body: RawBody,
-    if_match: IfMatch = None,
-    key: IdempotencyKey = None,
-) -> Response[CaseView]:
-    """End a case that you hold: with its reason, root cause and evidence."""
-    return command(
-        request,
-        service,
-        body,
-        key,
-        if_match,
-        lambda v, by: service.desks.cases.resolve(case_id, v, data, by),
-    )
-
-
-@post("/cases/{case_id:uuid}/reopen", status_code=200, summary="Reopen", sync_to_thread=True)
-def reopen(
-    request: Asking,
-    case_id: FromPath[UUID],
-    service: NamedDependency[Service],
-    data: JSONBody[ReopenBody],
-    body: RawBody,
-    if_match: IfMatch = None,
-    key: IdempotencyKey = None,
-) -> Response[CaseView]:
-    """Put a resolved case back to work. It counts as rework."""
-    return command(
-        request,
-        service,
-        body,
-        key,
-        if_match,
-        lambda v, by: service.desks.cases.reopen(case_id, v, data.note, by),
-    )

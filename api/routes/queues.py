@@ -28,7 +28,8 @@ from api.reading import (
     page_of,
     wait_for,
 )
-from api.routes.cases import CaseView, caller_of, case_answer
+from api.routes.case_commands import caller_of
+from api.routes.cases import CaseView, case_answer
 from api.service import Service
 from domain.errors import QueueNotFound
 from infrastructure.reports import QueueCounts
@@ -39,13 +40,15 @@ CANDIDATES = 200
 
 
 class QueueView(Struct, frozen=True):
-    """A queue: how much waits to be claimed, how much is being worked on, and since when."""
+    """A queue: how much is open to be claimed, how much is being worked on, how much waits for
+    somebody else, and since when."""
 
     queue: str
     title: str
     owner_team: str
     open: int
     claimed: int
+    waiting: int
     oldest_queued_at: datetime | None
     highest_priority: int | None
 
@@ -64,7 +67,7 @@ def list_queues(
     only_known(request)
     wait_for(service.positions, "queue", min_position, prefer)
     counts = service.reports.queue_counts()
-    none = QueueCounts("", 0, 0, None, None)
+    none = QueueCounts("", 0, 0, 0, None, None)
     queues = service.desks.policy.current.document.queues
     return QueueList(
         [
@@ -74,6 +77,7 @@ def list_queues(
                 owner_team=queue.owner_team,
                 open=(found := counts.get(name, none)).open,
                 claimed=found.claimed,
+                waiting=found.waiting,
                 oldest_queued_at=found.oldest_queued_at,
                 highest_priority=found.highest_priority,
             )
@@ -115,13 +119,17 @@ def claim_next(
     prefer: Prefer = None,
     key: IdempotencyKey = None,
 ) -> Response[CaseView]:
-    """The most urgent open case of the queue becomes yours; 204 if there is none."""
+    """The right next case of the queue becomes yours; 204 if there is none.
+
+    First your own work whose wait has ended; then what you have the skill for, most urgent first.
+    """
     _must_exist(service, queue)
     ask = ask_of(request, body, key)
 
     def work() -> Response[Any]:
         wait_for(service.positions, "queue", min_position, prefer)
-        candidates = service.reports.next_open(queue, CANDIDATES)
+        who = ask.who
+        candidates = service.reports.next_for(who.person, who.skills, queue, CANDIDATES)
         done = service.desks.cases.claim_next(candidates, caller_of(service, ask))
         if done is not None:
             return case_answer(done.case).response(done.position)

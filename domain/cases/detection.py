@@ -17,14 +17,13 @@ from domain.cases.events import (
     Enriched,
     Reopened,
     Resolution,
-    ResolutionReason,
     Resolved,
-    RootCause,
-    Routed,
     SignalJoined,
 )
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.packet import packet_digest, packet_of
+from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.work import routed_by
 from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
 from domain.orders.signals import Signal, in_time_order
@@ -172,17 +171,7 @@ class Response:
         routing = self._rulebook.route(facts, self.order.facts)
         self._of_case(
             case_id,
-            Routed(
-                kind=case.kind,
-                bucket=kind.bucket,
-                severity=kind.severity,
-                queue=routing.queue,
-                owner_team=routing.owner_team,
-                work_type=routing.work_type,
-                skill=routing.skill,
-                priority=routing.priority,
-                decision=routing.decision,
-            ),
+            routed_by(routing, case.kind, kind, self._rulebook, self.order.facts.customer.tier),
         )
 
     def _join(

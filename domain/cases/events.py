@@ -1,49 +1,19 @@
-"""What can happen to a case. A tag is written down for ever: never rename or reuse one."""
+"""What can happen to a case: what policy finds here, what people do in `work_events`. A tag is
+written down for ever: never rename or reuse one."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from domain.cases.evidence import EvidenceRef
 from domain.cases.packet import PacketFact
+from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.work_events import Note, WorkEvent
+from domain.clock.terms import ServiceTerms
 from domain.policy.decision import Decision
-from domain.policy.document import Automation, Bucket, Severity
-from domain.texts import lines, one_line
-
-
-class ResolutionReason(StrEnum):
-    RESOLVED_AS_EXPECTED = "resolved_as_expected"
-    CORRECTED_AND_RELEASED = "corrected_and_released"
-    RESHIPPED = "reshipped"
-    REROUTED = "rerouted"
-    REFUNDED = "refunded"
-    PARTIALLY_REFUNDED = "partially_refunded"
-    APPEASED = "appeased"
-    SUBSTITUTED = "substituted"
-    CANCELLED = "cancelled"
-    RETURNED = "returned"
-    FALSE_POSITIVE = "false_positive"
-    DUPLICATE = "duplicate"
-    SOURCE_CLEARED = "source_cleared"
-    CUSTOMER_CONFIRMED = "customer_confirmed"
-    INSUFFICIENT_INFORMATION = "insufficient_information"
-    OPERATIONAL_ERROR = "operational_error"
-    POLICY_EXCEPTION_GRANTED = "policy_exception_granted"
-    NO_FAULT_FOUND = "no_fault_found"
-
-
-class RootCause(StrEnum):
-    AGENT_ERROR = "agent_error"
-    UNCLEAR_POLICY = "unclear_policy"
-    SYSTEM_DEFECT = "system_defect"
-    UPSTREAM_DATA = "upstream_data"
-
-
-Note = Annotated[str, lines(4000)]
-EvidenceRef = Annotated[str, one_line(300, least=1)]
-"""A signal (`source/id`) or a document."""
+from domain.policy.document import Automation, Bucket, Ladder, Severity
 
 
 class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +48,7 @@ class Enriched(Struct, frozen=True, kw_only=True, gc=False, tag="case.enriched")
     digest: str
 
 
-class Routed(Struct, frozen=True, kw_only=True, gc=False, tag="case.routed"):
+class Routed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.routed"):
     """The case was given to a queue, and its team became the owner."""
 
     kind: str
@@ -90,6 +60,11 @@ class Routed(Struct, frozen=True, kw_only=True, gc=False, tag="case.routed"):
     skill: str
     priority: int
     decision: Decision
+    tier: str | None = None
+    service: str | None = None
+    """The rule of the policy that set the terms, pinned here for as long as the case lives."""
+    terms: ServiceTerms | None = None
+    ladder: Ladder | None = None
 
 
 class SignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="case.signal_joined"):
@@ -102,21 +77,15 @@ class SignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="case.signal
     decision: Decision | None = None
 
 
-class Claimed(Struct, frozen=True, kw_only=True, gc=False, tag="case.claimed"):
-    person: str
-
-
-class CaseReleased(Struct, frozen=True, kw_only=True, gc=False, tag="case.released"):
-    """The person gave the case back to its queue."""
-
-    note: Note = ""
-
-
-class Resolved(Struct, frozen=True, kw_only=True, gc=False, tag="case.resolved"):
-    """The case ended. `clearing` is the decision of policy where no person resolved it."""
+class Resolved(
+    Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.resolved"
+):
+    """The case ended. `clearing` is the decision of policy where no person resolved it; `packet`
+    the digest of the order packet that a person decided on."""
 
     resolution: Resolution
     clearing: Decision | None = None
+    packet: str | None = None
 
 
 class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened"):
@@ -128,6 +97,4 @@ class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened")
     decision: Decision | None = None
 
 
-CaseEvent: TypeAlias = (
-    Detected | Enriched | Routed | SignalJoined | Claimed | CaseReleased | Resolved | Reopened
-)
+CaseEvent: TypeAlias = Detected | Enriched | Routed | SignalJoined | Resolved | Reopened | WorkEvent

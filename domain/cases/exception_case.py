@@ -1,8 +1,10 @@
-"""The ExceptionCase aggregate: decisions return events, `after` folds events into state."""
+"""The ExceptionCase aggregate: `after` folds events into state. What people may do with it, and what
+time does to it, is decided in `work.py`."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -11,8 +13,6 @@ from msgspec import Struct, structs
 
 from domain.cases.events import (
     CaseEvent,
-    CaseReleased,
-    Claimed,
     Detected,
     Enriched,
     Reopened,
@@ -21,7 +21,26 @@ from domain.cases.events import (
     Routed,
     SignalJoined,
 )
-from domain.errors import CaseAlreadyResolved, CaseNotOpen, CaseNotResolved, CaseNotYours
+from domain.cases.evidence import Evidence
+from domain.cases.timing import Timing
+from domain.cases.work_events import (
+    AtRisk,
+    Breached,
+    CaseReleased,
+    Claimed,
+    ClaimLapsed,
+    ErrorDeclared,
+    Escalated,
+    EvidenceAttached,
+    HandedOff,
+    Link,
+    Linked,
+    NoteAdded,
+    Opened,
+    Retermed,
+    WaitEnded,
+    WaitStarted,
+)
 from domain.policy.decision import Decision, Read
 from domain.policy.document import Automation
 
@@ -36,6 +55,7 @@ def case_stream(order_id: str, kind: str, occurrence: int) -> UUID:
 class State(StrEnum):
     OPEN = "open"
     CLAIMED = "claimed"
+    WAITING = "waiting"
     RESOLVED = "resolved"
 
 
@@ -53,13 +73,31 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     recurrence_of: UUID | None = None
     state: State = State.OPEN
     routed: Routed | None = None
+    """How policy routed it last."""
+    queue: str = ""
+    owner_team: str = ""
     person: str | None = None
     owned_since: datetime | None = None
+    lease: timedelta | None = None
+    lease_until: datetime | None = None
+    """When the person's claim lapses, unless something is done."""
+    waiting: WaitStarted | None = None
+    resumed: bool = False
+    """The person's wait has ended, and nothing was done since: it is to be worked on first."""
     signals_joined: int = 0
+    hand_offs: int = 0
+    escalations: int = 0
+    evidence: tuple[Evidence, ...] = ()
+    links: Mapping[UUID, Link] = {}
+    errors: tuple[int, ...] = ()
+    """Versions of the trail that were declared to be wrong."""
     reopened: int = 0
     resolved_at: datetime | None = None
     resolution: Resolution | None = None
     cleared: bool = False
+    packet: str = ""
+    """Digest of the order packet that the trail shows last."""
+    timing: Timing = Timing()
     readings: tuple[tuple[str, Read | None], ...] = ()
     """What the policy read when it last found the problem."""
 
@@ -71,56 +109,36 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     def is_resolved(self) -> bool:
         return self.state is State.RESOLVED
 
-    def claim(self, person: str) -> Claimed:
-        if self.state is not State.OPEN:
-            holder = f"{self.person} holds it" if self.person else "it is resolved"
-            raise CaseNotOpen(f"case {self.id} cannot be claimed: {holder}", state=self.state)
-        return Claimed(person=person)
+    @property
+    def tier(self) -> str | None:
+        """The customer's, when the case was routed."""
+        return self.routed.tier if self.routed is not None else None
 
-    def release(self, person: str, note: str) -> CaseReleased:
-        self._must_be_held_by(person)
-        return CaseReleased(note=note)
+    @property
+    def owner(self) -> str | None:
+        """The person who holds it, else the team of its queue; nobody once it is resolved."""
+        return None if self.is_resolved else self.person or self.owner_team
 
-    def resolve(self, person: str, resolution: Resolution) -> Resolved:
-        self._must_be_held_by(person)
-        return Resolved(resolution=resolution)
-
-    def reopen(self, note: str) -> tuple[CaseEvent, ...]:
-        """Back to work, in the queue that it was in."""
-        if not self.is_resolved:
-            raise CaseNotResolved(f"case {self.id} is {self.state}", state=self.state)
-        assert self.routed is not None
-        return Reopened(note=note), self.routed
-
-    def _must_be_held_by(self, person: str) -> None:
-        if self.is_resolved:
-            raise CaseAlreadyResolved(f"case {self.id} is resolved", state=self.state)
-        if self.person != person:
-            holder = self.person or "nobody"
-            raise CaseNotYours(f"{holder} holds case {self.id}, not {person}", owner=self.person)
+    @property
+    def next_due(self) -> datetime | None:
+        """When the case needs a look with nobody to ask for it."""
+        waits_until = self.waiting.expected_by if self.waiting else None
+        times = (self.lease_until, waits_until, self.timing.next_due)
+        return min((at for at in times if at is not None), default=None)
 
     def after(self, event: CaseEvent, order: str, recorded_at: datetime) -> ExceptionCase:
         """The case after one more event of its trail."""
-        now = structs.replace(self, version=self.version + 1)
+        timing = self.timing.after(event, recorded_at)
+        now = structs.replace(self, version=self.version + 1, timing=timing)
         match event:
-            case Detected(kind=kind, decision=decision, automation=automation):
+            case Detected() | Opened():
+                return _begun(now, event, order, recorded_at)
+            case Enriched(digest=digest):
+                return structs.replace(now, packet=digest)
+            case Routed(queue=queue, owner_team=team):
                 return structs.replace(
-                    now,
-                    order=order,
-                    kind=kind,
-                    rule=decision.rule,
-                    occurrence=event.occurrence,
-                    automation=automation,
-                    deadline=event.deadline,
-                    detected_at=event.detected_at,
-                    opened_at=recorded_at,
-                    recurrence_of=event.recurrence_of,
-                    readings=decision.readings,
+                    now, routed=event, queue=queue, owner_team=team, owned_since=recorded_at
                 )
-            case Enriched():
-                return now
-            case Routed():
-                return structs.replace(now, routed=event, owned_since=recorded_at)
             case SignalJoined(clearing=clearing, decision=decision):
                 return structs.replace(
                     now,
@@ -128,17 +146,10 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
                     cleared=clearing is not None,
                     readings=_readings(decision, self.readings),
                 )
-            case Claimed(person=person):
-                return structs.replace(
-                    now, state=State.CLAIMED, person=person, owned_since=recorded_at
-                )
-            case CaseReleased():
-                return structs.replace(now, state=State.OPEN, person=None, owned_since=recorded_at)
             case Resolved(resolution=resolution):
                 return structs.replace(
-                    now,
+                    _unheld(now),
                     state=State.RESOLVED,
-                    person=None,
                     resolved_at=recorded_at,
                     resolution=resolution,
                 )
@@ -147,6 +158,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
                     now,
                     state=State.OPEN,
                     reopened=self.reopened + 1,
+                    owned_since=recorded_at,
                     resolved_at=None,
                     resolution=None,
                     cleared=False,
@@ -155,7 +167,121 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
                     readings=_readings(decision, self.readings),
                 )
             case _:
-                assert_never(event)
+                return _worked(now, event, recorded_at)
+
+
+def _begun(
+    case: ExceptionCase, event: Detected | Opened, order: str, recorded_at: datetime
+) -> ExceptionCase:
+    case = structs.replace(
+        case,
+        order=order,
+        kind=event.kind,
+        occurrence=event.occurrence,
+        automation=event.automation,
+        detected_at=recorded_at,
+        opened_at=recorded_at,
+        owned_since=recorded_at,
+    )
+    if isinstance(event, Opened):
+        return case
+    return structs.replace(
+        case,
+        rule=event.decision.rule,
+        deadline=event.deadline,
+        detected_at=event.detected_at,
+        recurrence_of=event.recurrence_of,
+        readings=event.decision.readings,
+    )
+
+
+def _worked(
+    case: ExceptionCase,
+    event: Claimed
+    | CaseReleased
+    | ClaimLapsed
+    | HandedOff
+    | WaitStarted
+    | WaitEnded
+    | NoteAdded
+    | EvidenceAttached
+    | Escalated
+    | AtRisk
+    | Breached
+    | Retermed
+    | Linked
+    | ErrorDeclared,
+    at: datetime,
+) -> ExceptionCase:
+    match event:
+        case Claimed(person=person, lease=lease):
+            return _held(structs.replace(_unheld(case), owned_since=at), person, lease, at)
+        case CaseReleased() | ClaimLapsed():
+            return structs.replace(_unheld(case), owned_since=at)
+        case HandedOff():
+            return _handed_off(case, event, at)
+        case WaitStarted():
+            # Whoever waits has not forgotten it.
+            return structs.replace(
+                case, state=State.WAITING, waiting=event, lease_until=None, resumed=False
+            )
+        case WaitEnded():
+            now = structs.replace(case, waiting=None, resumed=case.person is not None)
+            return (
+                _held(now, case.person, case.lease, at)
+                if case.person
+                else structs.replace(now, state=State.OPEN)
+            )
+        case NoteAdded():
+            return _renewed(case, at)
+        case EvidenceAttached(evidence=evidence):
+            return structs.replace(_renewed(case, at), evidence=(*case.evidence, evidence))
+        case Escalated():
+            return structs.replace(case, escalations=case.escalations + 1)
+        case AtRisk() | Breached() | Retermed():
+            return case
+        case Linked(link=link, case=other):
+            return structs.replace(case, links={**case.links, other: link})
+        case ErrorDeclared(about=version):
+            return structs.replace(case, errors=(*case.errors, version))
+        case _:
+            assert_never(event)
+
+
+def _handed_off(case: ExceptionCase, event: HandedOff, at: datetime) -> ExceptionCase:
+    """What is waited for is waited for by the next owner."""
+    moved = structs.replace(
+        case,
+        queue=event.to_queue,
+        owner_team=event.owner_team,
+        person=event.to_person,
+        owned_since=at,
+        hand_offs=case.hand_offs + 1,
+        resumed=False,
+    )
+    if case.waiting is not None or case.is_resolved:
+        return moved
+    if event.to_person is None:
+        return structs.replace(_unheld(moved), owned_since=at)
+    return _held(moved, event.to_person, case.lease, at)
+
+
+def _held(case: ExceptionCase, person: str, lease: timedelta | None, at: datetime) -> ExceptionCase:
+    until = at + lease if lease is not None else None
+    return structs.replace(case, state=State.CLAIMED, person=person, lease=lease, lease_until=until)
+
+
+def _unheld(case: ExceptionCase) -> ExceptionCase:
+    return structs.replace(
+        case, state=State.OPEN, person=None, lease_until=None, waiting=None, resumed=False
+    )
+
+
+def _renewed(case: ExceptionCase, at: datetime) -> ExceptionCase:
+    """Something was done with it."""
+    if case.state is not State.CLAIMED or case.lease is None:
+        return structs.replace(case, resumed=False)
+    return structs.replace(case, lease_until=at + case.lease, resumed=False)
 
 
 def _readings(

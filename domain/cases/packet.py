@@ -39,5 +39,10 @@ def packet_of(order: Order) -> tuple[PacketFact, ...]:
     return tuple(packet)
 
 
+def packet_bytes(packet: tuple[PacketFact, ...]) -> bytes:
+    """The packet's one way to be written: what its digest is taken over."""
+    return msgspec.json.encode(packet, order="sorted")
+
+
 def packet_digest(packet: tuple[PacketFact, ...]) -> str:
-    return hashlib.sha256(msgspec.json.encode(packet, order="sorted")).hexdigest()
+    return hashlib.sha256(packet_bytes(packet)).hexdigest()

@@ -17,9 +17,10 @@ from typing import Any, Union, get_args, get_origin
 from msgspec import Meta, Struct
 
 from domain.errors import Fault
-from domain.orders.facts import GROWING, LASTING, ONCE_KNOWN
+from domain.orders.fact_marks import GROWING, LASTING, ONCE_KNOWN
 from domain.policy.decision import Verdict, as_value
-from domain.policy.document import Condition, Value
+from domain.policy.document import Condition
+from domain.policy.parts import Value
 
 Test = Callable[[Any], bool]
 

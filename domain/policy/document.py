@@ -11,16 +11,14 @@ from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, field
 
-from domain.texts import END, lines, one_line
-
-Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}" + END)]
-RuleName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,79}" + END)]
-Title = Annotated[str, one_line(200, least=1)]
-FactPath = Annotated[str, Meta(pattern=r"^[a-z_]+\.[a-z_]+" + END)]
-Value = Annotated[str, one_line(200)] | int | bool
-Weight = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+from domain.cases.evidence import EvidenceType
+from domain.cases.reasons import ResolutionReason
+from domain.clock.calendars import BusinessCalendar
+from domain.clock.terms import Dependency
+from domain.policy.parts import FactPath, Name, Part, RuleName, Title, Value, Weight
+from domain.texts import END, lines
 
 
 class Bucket(StrEnum):
@@ -48,10 +46,6 @@ class Automation(StrEnum):
     """A person decides."""
     BLOCKED = "blocked"
     """A person decides, and only once the evidence has improved."""
-
-
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What every part of a policy document shares: strict, immutable, and short when written."""
 
 
 class Condition(Part, frozen=True, kw_only=True, rename={"not_": "not", "is_": "is"}):
@@ -124,6 +118,45 @@ class Expectation(Part, frozen=True, kw_only=True):
 class Queue(Part, frozen=True, kw_only=True):
     title: Title
     owner_team: Name
+    claim_lease: timedelta | None = None
+    """How long a claim may lie untouched before it lapses; without it, for ever."""
+    hand_off_requires: tuple[EvidenceType, ...] = ()
+    """What must be attached to a case before it is handed to this queue."""
+    ladder: Name | None = None
+    """Who is told when nobody does anything about a case: a name of `ladders`."""
+
+
+class Rung(Part, frozen=True, kw_only=True):
+    """Who is told, and how long after the rung before if still nothing was done."""
+
+    role: Name
+    """Whoever has it then; if nobody has, the rung is skipped at once, and that is said."""
+    after: timedelta = timedelta()
+
+
+class Ladder(Part, frozen=True, kw_only=True):
+    """Escalation of work that lies untouched."""
+
+    review_after: timedelta
+    """How long nobody may do anything about a case before it must be reviewed."""
+    rungs: Annotated[tuple[Rung, ...], Meta(min_length=1)]
+    repeat: timedelta | None = None
+    """How often the last rung is told again."""
+
+
+class Service(Part, frozen=True, kw_only=True):
+    """A service level: the first that fits a case's work type and its customer's tier counts."""
+
+    rule: RuleName
+    calendar: Name
+    work_type: Name | None = None
+    tier: Name | None = None
+    first_action: timedelta | None = None
+    next_update: timedelta | None = None
+    resolution: timedelta | None = None
+    at_risk_percent: Annotated[int, Meta(ge=1, le=99)] = 80
+    pauses_on: tuple[Dependency, ...] = ()
+    resets_on_reopen: bool = False
 
 
 class Route(Part, frozen=True, kw_only=True):
@@ -141,7 +174,7 @@ class Priorities(Part, frozen=True, kw_only=True):
     """A case's priority is the sum: of its severity, its customer's tier and its route."""
 
     severity: dict[Severity, Weight]
-    tier: dict[Name, Weight] = {}
+    tier: dict[Name, Weight] = field(default_factory=dict)
 
 
 class PolicyDocument(Part, frozen=True, kw_only=True):
@@ -153,6 +186,13 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
     detect: tuple[Detection, ...] = ()
     expect: tuple[Expectation, ...] = ()
     priorities: Priorities
+    calendars: dict[Name, BusinessCalendar] = field(default_factory=dict)
+    services: tuple[Service, ...] = ()
+    ladders: dict[Name, Ladder] = field(default_factory=dict)
+    resolving_requires: dict[ResolutionReason, tuple[EvidenceType, ...]] = field(
+        default_factory=dict
+    )
+    """What must be attached, and named, to resolve a case for a reason."""
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 

@@ -9,21 +9,12 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 
 from msgspec import Struct
 
+from domain.clock.terms import ServiceTerms
 from domain.errors import Fault, Invalid
-from domain.orders.facts import (
-    ChargeFacts,
-    CustomerFacts,
-    Milestones,
-    OrderFacts,
-    OrderFlags,
-    PaymentFacts,
-    PromiseFacts,
-    RefundFacts,
-)
+from domain.orders.facts import OrderFacts
 from domain.policy.conditions import Compiled, Fact, compile_condition, facts_in
 from domain.policy.decision import Decision, Verdict, as_value
 from domain.policy.document import (
@@ -31,11 +22,13 @@ from domain.policy.document import (
     Condition,
     Expectation,
     Kind,
+    Ladder,
     PolicyDocument,
     Route,
     Severity,
     canonical,
 )
+from domain.policy.services import terms_of
 
 RESOLUTION = timedelta.resolution
 LONGEST = timedelta(days=3660)
@@ -50,17 +43,10 @@ class CaseFacts(Struct, frozen=True):
     rule: str
 
 
-class RoutingFacts(Struct, frozen=True):
-    """What a route may read: the case and the facts of its order."""
+class RoutingFacts(OrderFacts, frozen=True):
+    """What a route may read: the facts of the order, and the case."""
 
     case: CaseFacts
-    order: OrderFlags
-    customer: CustomerFacts
-    promise: PromiseFacts
-    milestones: Milestones
-    charge: ChargeFacts
-    payment: PaymentFacts
-    refund: RefundFacts
 
 
 ORDER_FACTS: Mapping[str, Fact] = facts_in(OrderFacts)
@@ -211,6 +197,7 @@ class Rulebook:
             )
             for n, route in enumerate(document.route)
         ]
+        self._terms = terms_of(document, faults)
         if faults:
             raise Invalid(faults, f"policy {document.policy} {document.version}")
 
@@ -245,18 +232,22 @@ class Rulebook:
             return None
         return watch.decide(facts, deadline)
 
+    def service(self, work_type: str, tier: str | None) -> tuple[str, ServiceTerms] | None:
+        """The first service level that fits, and its terms with their calendar written out."""
+        for service in self.document.services:
+            if service.work_type in (None, work_type) and service.tier in (None, tier):
+                return service.rule, self._terms[service.rule]
+        return None
+
+    def ladder(self, queue: str) -> Ladder | None:
+        """Who is told when a case of this queue lies untouched."""
+        named = self.document.queues[queue].ladder if queue in self.document.queues else None
+        return self.document.ladders.get(named) if named is not None else None
+
     def route(self, case: CaseFacts, facts: OrderFacts) -> Routing:
         """The first route that fits; a checked document always has one."""
-        reading: Any = RoutingFacts(
-            case=case,
-            order=facts.order,
-            customer=facts.customer,
-            promise=facts.promise,
-            milestones=facts.milestones,
-            charge=facts.charge,
-            payment=facts.payment,
-            refund=facts.refund,
-        )
+        groups = {name: getattr(facts, name) for name in OrderFacts.__struct_fields__}
+        reading = RoutingFacts(**groups, case=case)
         verdicts: list[Verdict] = []
         for route, condition in self._routes:
             verdicts += condition.explain(reading) if condition is not None else ()

@@ -18,6 +18,7 @@ from application.log_recorder import (
     LogRecorder,
     Timer,
     VersionTaken,
+    newest_of,
 )
 
 
@@ -100,4 +101,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
         with self._database_lock:
             due = [t for t in self._timers.values() if t.due_at is not None and t.due_at <= now]
             due.sort(key=lambda timer: timer.due_at or now)
-            return [DueStream(t.stream, t.kind, t.due_at or now) for t in due[:limit]]
+            newest = newest_of(limit)
+            if len(due) > limit:
+                due = [*due[: limit - newest], *due[len(due) - newest :]]
+            return [DueStream(t.stream, t.kind, t.due_at or now) for t in due]

@@ -11,7 +11,13 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg.rows import tuple_row
 
-from application.log_recorder import Append, CommandTaken, DueStream, LogRecorder
+from application.log_recorder import (
+    Append,
+    CommandTaken,
+    DueStream,
+    LogRecorder,
+    newest_of,
+)
 from infrastructure.event_store.announcements import Announcer
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.event_store.group_commit import GroupCommit
@@ -78,13 +84,18 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
         # The lease runs on the database's clock whatever `now` says: in virtual time, too, a
         # keeper that was killed must lose it within real seconds.
-        # An array, so that the choice is made once: a plan may run a plain subquery for each row.
-        rows = self._rows(
-            "UPDATE timers SET leased_until = clock_timestamp() + %s WHERE stream = ANY (ARRAY("
-            " SELECT stream FROM timers WHERE due_at <= %s"
+        # Arrays, so that the choice is made once: a plan may run a plain subquery for each row.
+        chosen = (
+            "ARRAY(SELECT stream FROM timers WHERE due_at <= %s"
             " AND (leased_until IS NULL OR leased_until < clock_timestamp())"
-            " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING stream, kind, due_at",
-            (lease, now, limit),
+            " ORDER BY due_at {} LIMIT %s FOR UPDATE SKIP LOCKED)"
+        )
+        newest = newest_of(limit)
+        rows = self._rows(
+            "UPDATE timers SET leased_until = clock_timestamp() + %s"
+            f" WHERE stream = ANY ({chosen.format('')} || {chosen.format('DESC')})"
+            " RETURNING stream, kind, due_at",
+            (lease, now, limit - newest, now, newest),
         )
         return sorted((DueStream(*row) for row in rows), key=lambda due: due.due_at)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
 
 import httpx2
 import uvicorn
@@ -46,7 +47,11 @@ class House:
 @contextmanager
 def served(dsn: str, clock: Clock = utc_now) -> Iterator[tuple[str, Service]]:
     """The service over a database that is ready, on a port of its own."""
-    with service(dsn, clock) as ours, listen("127.0.0.1", 0) as listener:
+    with (
+        TemporaryDirectory(prefix="casetrail-evidence-") as evidence,
+        service(dsn, evidence, clock) as ours,
+        listen("127.0.0.1", 0) as listener,
+    ):
         ours.desks.decide_by()
         config = uvicorn.Config(
             create_app(ours), log_level="critical", access_log=False, lifespan="on"

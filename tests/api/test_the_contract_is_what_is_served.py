@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from api.app import create_app
 from api.contract import contract
 from api.routes import UNVERSIONED, VERSIONED
+from api.routes.views import stream_view
 from tests.api.running import House
 from tests.api.told import (
     NDJSON,
@@ -31,6 +32,7 @@ from tests.api.told import (
     Told,
     ago,
     captured,
+    in_future,
     lines_of,
     opened,
     order_id,
@@ -50,6 +52,10 @@ CHECKS = [
 EXAMPLES = 20
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SEED = 20261121
+
+
+ENDLESS = "/v1/views/{view}/stream"
+"""Its answer does not end."""
 
 
 def operations() -> Iterator[tuple[str, str, Told]]:
@@ -119,7 +125,7 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
         for parameter in operation.get("parameters", ())
     }
     assert told == {
-        *(("path", name) for name in ("case_id", "queue", "order_id", "name")),
+        *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
         *(("query", name) for name in ("queue", "state", "kind", "bucket", "severity", "owner")),
         *(("query", name) for name in ("order", "tier", "limit", "cursor", "after")),
         *(("header", name) for name in ("If-Match", "Idempotency-Key", "Prefer")),
@@ -160,6 +166,8 @@ class Conforming:
             assert answer.content == b""
         else:
             ((media, content),) = told["content"].items()
+            if media == "*/*":
+                return self.met.add((template, method))
             assert answer.headers["Content-Type"] == media
             schema = {
                 **content["schema"],
@@ -190,12 +198,33 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
             ana.get(address, headers=head)
         for case in ana.get(f"/v1/orders/{order}").json()["cases"].values():
             for of in ("", "/trail", "/packet"):
-                ana.get(f"/v1/cases/{case}{of}")
+                got = ana.get(f"/v1/cases/{case}{of}")
+            ana.get(f"/v1/cases/{case}/packets/{got.json()['digest']}")
         case = opened(ana)
         bodies = {"release": {}, "resolve": RESOLUTION, "reopen": {"note": "again"}}
         for command in ("claim", "release", "claim", "resolve", "reopen", "reopen"):
             etag = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
             ana.post(f"/v1/cases/{case}/{command}", json=bodies.get(command), headers=etag)
+        other = {"order": order, "kind": "refund_due", "note": "The customer called."}
+        by_hand = ana.post("/v1/cases", json=other).json()["id"]
+        work: list[tuple[str, Told]] = [
+            ("wait", {"dependency": "carrier", "party": "dhl", "expected_by": in_future(days=1)}),
+            ("resume", {"note": "They called."}),
+            ("notes", {"note": "Nothing new."}),
+            ("evidence", {"ref": "dhl/pod-1", "type": "carrier_statement"}),
+            ("escalate", {"note": "A week now."}),
+            ("reterm", {"note": "As of today."}),
+            ("links", {"link": "duplicate_of", "case": by_hand}),
+            ("declare-error", {"about": 2, "reason": "incorrect_data", "note": "Another order."}),
+            ("hand-off", {"to_queue": "payment_hold_review", "note": "Yours."}),
+        ]
+        for command, body in work:
+            etag = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
+            assert ana.post(f"/v1/cases/{case}/{command}", json=body, headers=etag).is_success
+        stored = ana.post("/v1/evidence", content=b"proof", headers={"Content-Type": "text/plain"})
+        ana.get(stored.headers["Location"])
+        ana.get(f"/v1/cases/{case}/clock")
+        ana.get("/v1/views/sla?limit=2")
         ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"1"'})
         ana.post(f"/v1/cases/{case}/claim")
         ana.get(f"/v1/cases/{case}/trail")
@@ -204,7 +233,8 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.get("/v1/events?after=0&limit=200")
         for address in ("/livez", "/readyz", "/problems/invalid", "/problems/nonsense"):
             ana.get(address)
-    assert check.met == {(path, method.upper()) for path, method, _ in operations()}
+    met = {(path, method.upper()) for path, method, _ in operations() if path != ENDLESS}
+    assert check.met == met
 
 
 def every_signal(order: str) -> list[Told]:
@@ -258,7 +288,10 @@ def test_every_signal_that_we_take_is_one_that_the_document_describes(document: 
         assert not validator.is_valid({k: v for k, v in one.items() if k != "event_time"})
 
 
-@pytest.mark.parametrize("name", [handler.handler_name for handler in VERSIONED + UNVERSIONED])
+@pytest.mark.parametrize(
+    "name",
+    [h.handler_name for h in VERSIONED + UNVERSIONED if h.handler_name != stream_view.handler_name],
+)
 def test_requests_that_nobody_thought_of_are_answered_as_the_document_says(
     ours: House, document: Told, name: str
 ) -> None:

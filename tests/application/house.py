@@ -13,19 +13,30 @@ from application.event_codec import to_stored
 from application.event_log import EventLog
 from application.intake import Arrival, Intake, Receipt
 from application.timekeeper import Timekeeper
-from domain.cases.events import Resolution, ResolutionReason, RootCause
+from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.reasons import ResolutionReason, RootCause
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
+from domain.policy.services import without_clocks
 from domain.recorded import Event, Recorded
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policy_files import load_policy
 from tests.domain.telling import ORDER, after
 
-DEFAULT = load_policy()
+CLOCKED = load_policy()
+DEFAULT = Rulebook(without_clocks(CLOCKED.document))
+"""The policy that ships, with no clock running: most tests are about what is detected."""
 SENDER = Actor("key:test")
+
+
+def staff(role: str) -> tuple[str, ...]:
+    """Nobody is an ops manager."""
+    return {"team_lead": ("tia",), "executive_sponsor": ("eve",)}.get(role, ())
+
+
 END_OF_TIME = datetime(2300, 1, 1, tzinfo=UTC)
 DONE = Resolution(
     reason=ResolutionReason.RESOLVED_AS_EXPECTED,
@@ -46,8 +57,10 @@ class House:
         self.orders = streams.orders(self.log)
         self.cases = streams.cases(self.log)
         self.intake = Intake(self.log, self.orders, self.cases, lambda: self.rulebook)
-        self.timekeeper = Timekeeper(self.log, self.orders, self.cases, lambda: self.rulebook)
-        self.desk = CaseDesk(self.log, self.cases)
+        self.timekeeper = Timekeeper(
+            self.log, self.orders, self.cases, lambda: self.rulebook, staff
+        )
+        self.desk = CaseDesk(self.log, self.orders, self.cases, lambda: self.rulebook, staff)
 
     def neighbour(self) -> House:
         """Another process over the same log."""
@@ -90,7 +103,9 @@ class House:
 
     def found(self) -> list[ExceptionCase]:
         """Every case as the log has it, in the order in which they were opened."""
-        opened = [line.stream for line in self.lines() if line.type == "case.detected"]
+        opened = [
+            line.stream for line in self.lines() if line.type in ("case.detected", "case.opened")
+        ]
         states = streams.cases(self.log).current(opened)
         return [states[case] for case in opened]
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from application.event_log import Write
 from application.log_recorder import VersionTaken
 from application.streams import case_after, order_after, person_after
-from domain.cases.events import CaseReleased, Claimed
+from domain.cases.work_events import CaseReleased, Claimed
 from domain.errors import TrailHasGap
 from domain.orders.order import order_stream
 from domain.people import Actor

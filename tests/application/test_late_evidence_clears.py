@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.cases.events import ResolutionReason
+from domain.cases.reasons import ResolutionReason
 from domain.policy.decision import as_value
 from tests.application.house import DEFAULT, House, caller
 from tests.domain.policies import small
@@ -29,6 +29,7 @@ from tests.domain.telling import (
     placed,
     promising,
     refunded,
+    released,
     returned,
     shipping_by,
     stories,
@@ -40,20 +41,22 @@ LONG_AFTER = after(420)
 
 # given what was placed → once overdue → the late statement shows that it was in time
 SELF_RESOLVING = {
-    "delivered in time": ("delivery_late", promising(), delivered(200)),
-    "cancelled in time": ("delivery_late", promising(), cancelled(200)),
-    "unavailable in time": ("delivery_late", promising(), unavailable(200)),
-    "handed over in time": ("ship_by_missed", shipping_by(48), handed_over(48)),
-    "cancelled before shipping": ("ship_by_missed", shipping_by(48), cancelled(48)),
-    "approved in time": ("payment_stalled", placed(), approved(72)),
+    "delivered in time": ("delivery_late", [promising()], delivered(200)),
+    "cancelled in time": ("delivery_late", [promising()], cancelled(200)),
+    "unavailable in time": ("delivery_late", [promising()], unavailable(200)),
+    "handed over in time": ("ship_by_missed", [shipping_by(48)], handed_over(48)),
+    "cancelled before shipping": ("ship_by_missed", [shipping_by(48)], cancelled(48)),
+    "approved in time": ("payment_stalled", [placed()], approved(72)),
+    "released in time": ("release_stalled", [approved(), allocated(2)], released(26)),
+    "handed over before it stalled": ("release_stalled", [approved(), allocated(2)], handed_over()),
 }
 
 
 @pytest.mark.parametrize("story", SELF_RESOLVING)
 def test_a_kind_that_resolves_itself_does_so_with_the_statement_as_evidence(story) -> None:
-    kind, order, proof = SELF_RESOLVING[story]
+    kind, told, proof = SELF_RESOLVING[story]
     house = House()
-    house.take(order, at=after(1))
+    house.take(*told, at=after(2))
     house.tick(LATE)
     assert house.the(kind).state == "open"
 

@@ -17,6 +17,7 @@ from tests.benchmarks import (
     appending,
     becoming_visible,
     catching_up,
+    keeping_time,
     replaying,
     signals_over_http,
     vacuuming,
@@ -30,6 +31,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "projections": catching_up,
     "visible": becoming_visible,
     "vacuum": vacuuming,
+    "timekeeper": keeping_time,
     "replay": replaying,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from domain.orders.signals import Signal
-from infrastructure.sources.demonstration import Shop
+from infrastructure.sources.demonstration.orders import Orders
 
 BETWEEN_ORDERS = timedelta(minutes=2)
 
@@ -31,7 +31,7 @@ def _signals(now: datetime) -> Iterator[Signal]:
     Nothing of it is due yet: a batch of last week's signals would open cases for what the next
     batch shows to be well.
     """
-    shop = Shop(7, "B")
+    shop = Orders(7, "B")
     numbers = count()
     waiting: list[tuple[datetime, int, Signal]] = []
     at = now

@@ -11,23 +11,18 @@ from application import streams
 from application.event_codec import to_stored
 from application.event_log import EventLog, Write
 from application.intake import Arrival, Intake
-from domain.cases.events import (
-    CaseEvent,
-    CaseReleased,
-    Claimed,
-    Resolution,
-    ResolutionReason,
-    Resolved,
-    RootCause,
-)
+from domain.cases.events import CaseEvent, Resolution, Resolved
 from domain.cases.exception_case import case_stream
+from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.work_events import CaseReleased, Claimed
 from domain.orders.events import SignalRecorded
 from domain.orders.signals import StockAllocated
 from domain.people import POLICY, Actor
 from domain.recorded import Recorded
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policy_files import load_policy
-from infrastructure.sources.demonstration import Shop
+from infrastructure.sources.demonstration.shop import Shop
+from infrastructure.sources.demonstration.troubles import overcharged
 
 SHOP = Actor("key:5f1b6c0d2e9a", "shop")
 ANA = Actor("key:0c94d7aa31be", "ana")
@@ -78,7 +73,7 @@ def opened() -> list[CaseEvent]:
     orders, cases = streams.orders(log), streams.cases(log)
     rulebook = load_policy()
     intake = Intake(log, orders, cases, lambda: rulebook)
-    plan = Shop(1, "A").overcharged(NOW)
+    plan = overcharged(Shop(1, "A"), NOW)
     intake.take([Arrival(signal, NOW) for _, signal in plan], SHOP)
     return [line.event for line in log.read(0, 100) if line.type.startswith("case.")][:3]
 

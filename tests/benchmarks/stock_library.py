@@ -15,7 +15,8 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg.sql import SQL, Composed, Identifier
 
 from application.event_codec import EventCodec
-from domain.cases.events import CaseReleased, Claimed, Resolved, Routed
+from domain.cases.events import Resolved, Routed
+from domain.cases.work_events import CaseReleased, Claimed
 from domain.recorded import Recorded
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.projection_tables import columns_of

@@ -25,6 +25,7 @@ from domain.orders.signals import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentFailed,
+    PaymentStage,
     Promise,
     RefundIssued,
     Released,
@@ -36,6 +37,7 @@ from domain.orders.signals import (
     StockAllocated,
     StockUnavailable,
 )
+from tests.domain.rare_signals import INCIDENTS, RARE, SAME_FEW, SOME_SKUS, rare
 
 ORDER = "o-1"
 NOON = datetime(2018, 1, 10, 12, tzinfo=UTC)
@@ -109,6 +111,10 @@ def delivered(hours: float = 60, id: str = "delivered", **more: Any) -> Delivere
     return Delivered(**told(hours, id, **more))
 
 
+def released(hours: float = 6, id: str = "released", **more: Any) -> Released:
+    return Released(**told(hours, id, **more))
+
+
 def cancelled(hours: float = 3, id: str = "cancelled", **more: Any) -> OrderCancelled:
     return OrderCancelled(**told(hours, id, **more))
 
@@ -134,7 +140,6 @@ def refunded(
 CURRENCIES = st.sampled_from(["BRL", "BRL", "BRL", "USD", "JPY"])
 # Few amounts, so that they meet and miss each other often.
 AMOUNTS = st.sampled_from(["0", "1", "40", "60", "100", "101"])
-SAME_FEW = st.sampled_from(["a", "b", None])
 
 
 @st.composite
@@ -176,16 +181,19 @@ def placings(
         lines_complete=draw(st.booleans()),
         tenders=draw(st.sampled_from([None, None, (), ("card",), ("card", "voucher")])),
         promise=draw(st.none() | promises),
+        ship_complete=draw(st.booleans()),
+        max_parcels=draw(st.sampled_from([None, 1, 2])),
     )
 
 
 # The types that most is decided by come several times.
-TYPES: Final = (
+OFTEN: Final = (
     *(OrderPlaced, OrderPlaced, PaymentCaptured, PaymentCaptured, PaymentCaptured, RefundIssued),
     *(PaymentAuthorized, HandedOver, HandedOver, Delivered, Delivered, Scanned, FraudScreened),
     *(AddressChecked, OrderCancelled, PaymentFailed, StockAllocated, StockUnavailable),
     *(Released, DeliveryFailed, ReturnRequested, ReturnReceived),
 )
+TYPES: Final = (*OFTEN, *OFTEN, *RARE)
 
 
 @st.composite
@@ -211,14 +219,31 @@ def signals(
     }
     if kind is OrderPlaced:
         return draw(placings(said, ship_by, days))
+    if kind in RARE:
+        return draw(rare(kind, said))
+    if kind is PaymentAuthorized:
+        expiries = st.sampled_from([None, *(after(hours + 24) for hours in ship_by)])
+        return PaymentAuthorized(**said, payment=draw(SAME_FEW), expires_at=draw(expiries))
+    if kind is PaymentFailed:
+        stages = st.sampled_from([None, *PaymentStage])
+        return PaymentFailed(**said, payment=draw(SAME_FEW), stage=draw(stages))
     if kind is PaymentCaptured:
         return PaymentCaptured(**said, amount=draw(monies()), payment=draw(SAME_FEW))
     if kind is RefundIssued:
         return RefundIssued(**said, amount=draw(monies()))
-    if kind in (HandedOver, Delivered):
-        return kind(**said, shipment=draw(SAME_FEW))
+    if kind is HandedOver:
+        tracking = draw(st.sampled_from(["", "T-1"]))
+        return HandedOver(**said, shipment=draw(SAME_FEW), tracking=tracking)
+    if kind is Delivered:
+        return Delivered(**said, shipment=draw(SAME_FEW))
     if kind is Scanned:
-        return Scanned(**said, status=draw(st.sampled_from(list(ScanStatus))))
+        status = draw(st.sampled_from(list(ScanStatus)))
+        shipment, incident = draw(SAME_FEW), draw(INCIDENTS)
+        return Scanned(**said, status=status, shipment=shipment, incident=incident)
+    if kind is DeliveryFailed:
+        return DeliveryFailed(**said, shipment=draw(SAME_FEW), incident=draw(INCIDENTS))
+    if kind is StockAllocated:
+        return StockAllocated(**said, skus=draw(SOME_SKUS))
     if kind is FraudScreened:
         return FraudScreened(**said, verdict=draw(st.sampled_from(list(FraudVerdict))))
     if kind is AddressChecked:

@@ -24,6 +24,15 @@ CANCELLED = {
     "event_time": "2018-01-10T12:00:00Z",
 }
 CAPTURED = {**CANCELLED, "type": "payment.captured", "amount": BRL}
+AUTHORIZED = {**CANCELLED, "type": "payment.authorized", "expires_at": "2018-01-17T12:00:00Z"}
+BACKORDERED = {**CANCELLED, "type": "stock.backordered", "expected_on": "2018-01-20"}
+STATED = {
+    **CANCELLED,
+    "type": "system.stated",
+    "system": "oms",
+    "field": "order_total",
+    "value": "12.30 BRL",
+}
 PLACED = {
     **CANCELLED,
     "type": "order.placed",
@@ -47,7 +56,7 @@ def changed(signal: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("signal", [CANCELLED, CAPTURED, PLACED])
+@pytest.mark.parametrize("signal", [CANCELLED, CAPTURED, AUTHORIZED, BACKORDERED, STATED, PLACED])
 def test_a_sound_signal_has_no_fault(signal) -> None:
     assert faults(signal) == {}
 
@@ -70,7 +79,14 @@ def test_a_sound_signal_has_no_fault(signal) -> None:
         (PLACED, "promise/delivery_date", "2018-01-20T00:00:00Z", "/promise/delivery_date", "date"),
         (PLACED, "promise/delivery_date", "0018-01-20", "/promise/delivery_date", "1990"),
         (PLACED, "promise/time_zone", "Mars/Olympus", "/promise/time_zone", "Mars/Olympus"),
+        (AUTHORIZED, "expires_at", "1970-01-18T13:00:00Z", "/expires_at", "unit"),
+        (AUTHORIZED, "expires_at", "2018-01-10T12:00:00", "/expires_at", "timezone"),
+        (BACKORDERED, "expected_on", "0018-01-20", "/expected_on", "1990"),
         # types and fields
+        (STATED, "system", "erp", "/system", "erp"),
+        (STATED, "field", "colour", "/field", "colour"),
+        (STATED, "value", "", "/value", ">= 1"),
+        (PLACED, "max_parcels", 0, "/max_parcels", ">= 1"),
         (CANCELLED, "type", "order.exploded", "/type", "order.exploded"),
         (CANCELLED, "type", ["order.cancelled"], "/type", "str"),
         (CANCELLED, "surprise", 1, "/surprise", "unknown field"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.orders.facts import end_of_day
+from domain.orders.promise_facts import end_of_day
 from domain.orders.signals import LATEST, time_zone
 from tests.domain.telling import bounded
 

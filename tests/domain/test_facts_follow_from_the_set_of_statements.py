@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from domain.cases.packet import packet_of
 from domain.orders.events import SignalRecorded
-from domain.orders.facts import GROWING, LASTING, ONCE_KNOWN, facts_of
+from domain.orders.fact_marks import GROWING, LASTING, ONCE_KNOWN
+from domain.orders.facts import facts_of
 from domain.orders.order import Order
 from domain.orders.signals import Signal
 from domain.policy.rulebook import ORDER_FACTS

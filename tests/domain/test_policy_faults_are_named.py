@@ -41,6 +41,7 @@ def faults_of_policy(document: object) -> list[Fault]:
 
 GONE = object()
 DETECT = "detect/2/when"
+LAST_ROUTE = f"route/{len(shipped()['route']) - 1}/when"
 CLEARED = "kinds/refund_due/cleared_when"
 FITS: dict[str, Any] = {"fact": "order.unavailable", "is": True}
 
@@ -92,7 +93,7 @@ def test_the_shipped_policy_has_no_fault() -> None:
         ("expect/0/met_when", FITS, "/expect/0", "exactly one of met_by, met_when"),
         # routes
         ("route/3/when", GONE, "/route/3", "never reached"),
-        ("route/6/when", {"fact": "case.kind", "is": "refund_due"}, "/route", "every case"),
+        (LAST_ROUTE, {"fact": "case.kind", "is": "refund_due"}, "/route", "every case"),
         # conditions
         (DETECT, {}, "/detect/2/when", "exactly one"),
         (DETECT, {"all": []}, "/detect/2/when/all", "empty"),
@@ -196,7 +197,7 @@ def test_all_faults_are_named_at_once() -> None:
         "route/0/queue": "nowhere",
         DETECT: {"all": [{"fact": "x.y", "is": 1}, {"fact": "payment.overpaid", "above": 1}]},
         "expect/2/due/within": "PT0S",
-        "route/6/when": {"fact": "case.kind", "is": "refund_due"},
+        LAST_ROUTE: {"fact": "case.kind", "is": "refund_due"},
     }
     assert {f.pointer for f in faults_with(meaning)} >= {
         "/detect/0/kind",

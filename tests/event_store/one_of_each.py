@@ -1,55 +1,98 @@
 """A line of the log for every event and every signal that there is, bare and with all it can hold."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
 from domain.cases.events import (
-    CaseReleased,
-    Claimed,
     Detected,
     Enriched,
     Reopened,
     Resolution,
-    ResolutionReason,
     Resolved,
-    RootCause,
     Routed,
     SignalJoined,
 )
+from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.packet import PacketFact
+from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.work_events import (
+    AtRisk,
+    Breached,
+    CaseReleased,
+    Claimed,
+    ClaimLapsed,
+    ErrorDeclared,
+    ErrorReason,
+    Escalated,
+    EscalationCause,
+    EvidenceAttached,
+    HandedOff,
+    Link,
+    Linked,
+    NoteAdded,
+    Opened,
+    Retermed,
+    WaitEnd,
+    WaitEnded,
+    WaitStarted,
+)
+from domain.clock.calendars import BusinessCalendar, Period, Weekday
+from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.money import PositiveMoney
 from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
 from domain.orders.signals import (
     AddressChecked,
     AddressVerdict,
+    AllocationFailed,
+    Backordered,
     Customer,
+    DamageReported,
     Delivered,
     DeliveryFailed,
+    DuplicateSuspected,
+    FraudDecided,
+    FraudDecision,
     FraudScreened,
     FraudVerdict,
     HandedOver,
+    IncidentReason,
+    LabelCreated,
     Line,
     OrderCancelled,
     OrderPlaced,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentFailed,
+    PaymentStage,
+    PriceFlagged,
     Promise,
     RefundIssued,
+    RefundRequested,
     Released,
+    ReturnAuthorized,
+    ReturnLabelCreated,
+    ReturnLabelFailed,
     ReturnReceived,
+    ReturnRefused,
     ReturnRequested,
     Scanned,
     ScanStatus,
     Signal,
+    StatedField,
     StockAllocated,
+    StockCounted,
+    StockLevelTold,
     StockUnavailable,
+    SubstitutionDecided,
+    SubstitutionProposed,
+    System,
+    SystemStated,
 )
 from domain.people import Actor, PersonAdded, Role, TokenIssued
 from domain.policy.decision import Decision, Verdict
-from domain.policy.document import Automation, Bucket, Severity
+from domain.policy.document import Automation, Bucket, Ladder, Rung, Severity
 from domain.policy.events import PolicyActivated
 from domain.recorded import Event, Recorded
 from infrastructure.policy_files import load_policy
@@ -115,6 +158,136 @@ SIGNALS: tuple[Signal, ...] = (
     ReturnRequested(**next(_bodies), rma="R", reason=ODD),
     ReturnReceived(**next(_bodies), rma="R"),
     RefundIssued(**next(_bodies), amount=TEN, payment="1"),
+    OrderPlaced(**next(_bodies), customer=Customer(id="C-1"), ship_complete=True, max_parcels=2),
+    PaymentAuthorized(**next(_bodies), payment="1", amount=TEN, expires_at=NOON),
+    PaymentFailed(**next(_bodies), payment="1", stage=PaymentStage.CAPTURE),
+    Scanned(
+        **next(_bodies),
+        status=ScanStatus.ERROR,
+        code="Exception_013",
+        incident=IncidentReason.CARRIER_PARCEL_LOST,
+        mapping="aftership",
+        mapping_version="1",
+    ),
+    DeliveryFailed(
+        **next(_bodies),
+        code=ODD,
+        incident=IncidentReason.CONSIGNEE_NOT_HOME,
+        mapping="karrio",
+        mapping_version="1",
+    ),
+    DuplicateSuspected(**next(_bodies), other="O-2", reason=ODD),
+    PriceFlagged(**next(_bodies), sku=ODD, price=TEN, usual_price=TEN),
+    FraudDecided(**next(_bodies), decision=FraudDecision.REJECT, reason=ODD),
+    AllocationFailed(**next(_bodies), warehouse="W", skus=("S", ODD), reason=ODD),
+    StockLevelTold(**next(_bodies), sku="S", on_hand=-1, allocated=2, warehouse="W"),
+    StockCounted(**next(_bodies), sku="S", counted=3, system=-4, warehouse="W"),
+    Backordered(**next(_bodies)),
+    Backordered(**next(_bodies), skus=("S",), expected_on=date(2026, 4, 2), warehouse="W"),
+    SubstitutionProposed(**next(_bodies), sku="S", substitute=ODD, price=TEN, reason=ODD),
+    SubstitutionDecided(**next(_bodies), sku="S", approved=False, reason=ODD),
+    LabelCreated(**next(_bodies), shipment="1", carrier="C", tracking=ODD),
+    DamageReported(**next(_bodies), shipment="1", reason=ODD),
+    ReturnAuthorized(**next(_bodies), rma="R"),
+    ReturnRefused(**next(_bodies), rma="R", reason=ODD),
+    ReturnLabelCreated(**next(_bodies), rma="R", carrier="C", tracking=ODD),
+    ReturnLabelFailed(**next(_bodies), rma="R", reason=ODD),
+    RefundRequested(**next(_bodies), amount=TEN, payment="1", reason=ODD),
+    SystemStated(**next(_bodies), system=System.WMS, field=StatedField.STATUS, value=ODD),
+)
+
+CALENDAR = BusinessCalendar(
+    time_zone="Australia/Lord_Howe",
+    week={Weekday.MON: (Period(opens="08:00", closes="24:00"),)},
+    closed=(date(2026, 12, 25),),
+    special={date(2026, 12, 24): (Period(opens="09:00", closes="12:00"),)},
+    cut_offs={"carrier_pickup": "16:30"},
+)
+TERMS = ServiceTerms(
+    calendar=CALENDAR,
+    first_action=timedelta(hours=4),
+    next_update=timedelta(minutes=90),
+    resolution=timedelta(days=2),
+    pauses_on=(Dependency.CUSTOMER,),
+)
+LADDER = Ladder(
+    review_after=timedelta(days=1),
+    rungs=(Rung(role="team_lead"), Rung(role="ops_manager", after=timedelta(hours=12))),
+    repeat=timedelta(days=3),
+)
+WORK: tuple[Event, ...] = (
+    Opened(
+        kind="refund_due",
+        bucket=Bucket.PAYMENT_MISMATCH,
+        severity=Severity.HIGH,
+        automation=Automation.REVIEW,
+        occurrence=1,
+        note=ODD_LINES,
+    ),
+    Claimed(person="ana", lease=timedelta(hours=8)),
+    ClaimLapsed(person="ana", lease_until=NOON),
+    HandedOff(from_queue="a", to_queue="b", owner_team="b_desk", note=ODD_LINES),
+    HandedOff(
+        from_queue="a",
+        to_queue="b",
+        owner_team="b_desk",
+        note=ODD,
+        to_person="bo",
+        from_person="ana",
+        evidence=("psp/1",),
+        ladder=LADDER,
+    ),
+    WaitStarted(dependency=Dependency.CARRIER, party=ODD),
+    WaitStarted(dependency=Dependency.CUSTOMER, party="C", note=ODD_LINES, expected_by=NOON),
+    WaitEnded(how=WaitEnd.OVERDUE),
+    WaitEnded(how=WaitEnd.RESUMED, note=ODD_LINES),
+    NoteAdded(note=ODD_LINES),
+    EvidenceAttached(evidence=Evidence(ref="psp/1", type=EvidenceType.RECEIPT)),
+    EvidenceAttached(
+        evidence=Evidence(
+            ref="sha256:" + "0" * 64,
+            type=EvidenceType.PHOTO,
+            title=ODD,
+            media_type="image/png",
+            size=1,
+        )
+    ),
+    Escalated(cause=EscalationCause.BY_HAND, rung=0, to=None),
+    Escalated(
+        cause=EscalationCause.IDLE,
+        rung=3,
+        to="executive_sponsor",
+        people=("eve",),
+        note=ODD_LINES,
+        skipped=("ops_manager",),
+    ),
+    AtRisk(measure=Measure.FIRST_ACTION, at=NOON, due_at=NOON),
+    Breached(measure=Measure.RESOLUTION, at=NOON, due_at=NOON, spent={"queue": 1, "work": 2}),
+    Retermed(
+        service="refunds",
+        policy="1",
+        terms=TERMS,
+        note=ODD_LINES,
+        due_before={Measure.RESOLUTION: NOON},
+        due_after={Measure.RESOLUTION: NOON},
+    ),
+    Linked(link=Link.DUPLICATE_OF, case=CASE, note=ODD_LINES),
+    ErrorDeclared(about=1, reason=ErrorReason.INCORRECT_DATA, note=ODD_LINES),
+    Routed(
+        kind="refund_due",
+        bucket=Bucket.PAYMENT_MISMATCH,
+        severity=Severity.HIGH,
+        queue="refund_validation",
+        owner_team="refunds_desk",
+        work_type="refund",
+        skill="refunds",
+        priority=-1,
+        decision=DECISION,
+        tier="gold",
+        service="refunds",
+        terms=TERMS,
+        ladder=LADDER,
+    ),
 )
 
 EVENTS: tuple[Event, ...] = (
@@ -185,6 +358,8 @@ EVENTS: tuple[Event, ...] = (
     Reopened(),
     Reopened(note=ODD_LINES, signals=("psp/1",), deadline=NOON, decision=DECISION),
     PolicyActivated(document=load_policy().document, digest="cd" * 32),
+    *WORK,
+    PersonAdded(name="bo", roles=(Role.HANDLER,), skills=("refunds",)),
     PersonAdded(name="ana", roles=(Role.HANDLER, Role.AUDITOR)),
     TokenIssued(name="ana", key="abc", digest="ef" * 32),
     TokenIssued(name="ana", key="abc", digest="ef" * 32, expires_at=NOON),

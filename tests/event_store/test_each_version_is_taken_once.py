@@ -10,7 +10,7 @@ from eventsourcing.persistence import IntegrityError
 
 from application.event_log import EventLog, Write
 from application.log_recorder import Append, Guard, LogRecorder, VersionTaken
-from domain.cases.events import CaseReleased
+from domain.cases.work_events import CaseReleased
 from domain.people import Actor
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder

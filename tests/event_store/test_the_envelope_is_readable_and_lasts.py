@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from application.event_codec import EventCodec, from_state, to_stored
 from application.log_recorder import leaf_digest
-from domain.cases.events import CaseReleased
+from domain.cases.work_events import CaseReleased
 from domain.orders.events import SignalRecorded
 from domain.orders.signals import Signal
 from domain.people import Actor

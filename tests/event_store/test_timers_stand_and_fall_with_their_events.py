@@ -19,7 +19,7 @@ from application.log_recorder import (
     Timer,
     VersionTaken,
 )
-from domain.cases.events import CaseReleased
+from domain.cases.work_events import CaseReleased
 from domain.people import TIMEKEEPER
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder

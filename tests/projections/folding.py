@@ -8,11 +8,16 @@ from typing import Any
 from application import streams
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
+from domain.cases.evidence import Evidence, EvidenceType
+from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.work_events import ErrorReason, Link
+from domain.clock.terms import Dependency
 from domain.people import Role
 from domain.recorded import Recorded
 from projections.projection import AnyProjection
-from tests.application.house import DEFAULT, House, caller
+from tests.application.house import CLOCKED, House, caller
 from tests.domain.telling import (
+    ORDER,
     WEEK_AFTER,
     after,
     approved,
@@ -51,10 +56,44 @@ def rows_of(report: AnyProjection, lines: Iterable[Recorded]) -> dict[Any, Any]:
     return rows
 
 
+def worked(house: House) -> None:
+    """All that people do with a case, and what time does when they do nothing."""
+    desk = house.desk
+    ask = OpenCase(order=ORDER, kind="refund_due", note="The customer called.")
+    by = caller("ana", after(262))
+    other = desk.open(ask, by).case
+    case = desk.open(ask, by).case
+    waits = StartWait(
+        dependency=Dependency.CARRIER, party="dhl", expected_by=after(263), note="Asked for proof."
+    )
+    case = desk.wait(case.id, case.version, waits, by).case
+    for ask in (
+        HandOff(note="Theirs.", to_queue="payment_hold_review"),
+        HandOff(note="Yours, bo.", to_person="bo"),
+    ):
+        case = desk.hand_off(case.id, case.version, ask, by).case
+        by = caller("bo", after(262.2))
+    case = desk.resume(case.id, case.version, "They answered.", by).case
+    case = desk.wait(case.id, case.version, waits, by).case
+    house.tick(after(263.5))  # what was expected has not come
+    case = desk.case(case.id)
+    case = desk.note(case.id, case.version, "Asked again.", by).case
+    proof = Evidence(ref="dhl/pod-1", type=EvidenceType.SHIPPING_DOCUMENTATION)
+    case = desk.attach(case.id, case.version, proof, by).case
+    case = desk.escalate(case.id, case.version, "A week!", by).case
+    case = desk.link(case.id, case.version, LinkTo(link=Link.DUPLICATE_OF, case=other.id), by).case
+    wrong = DeclareError(about=2, reason=ErrorReason.INCORRECT_DATA, note="Of another order.")
+    case = desk.declare_error(case.id, case.version, wrong, by).case
+    case = desk.hand_off(case.id, case.version, HandOff(note="Back.", to_queue=case.queue), by).case
+    case = desk.reterm(case.id, case.version, "As of today.", by).case
+    desk.claim(case.id, case.version, caller("cy", after(264)))
+    house.tick(after(288))  # and cy forgets it
+
+
 def eventful() -> House:
     """A house in which everything that can happen has happened."""
-    house = House()
-    PolicyDesk(house.log).activate(DEFAULT, after(0))
+    house = House(CLOCKED)
+    PolicyDesk(house.log).activate(CLOCKED, after(0))
     people = PeopleDesk(house.log, streams.people(house.log))
     people.add("ana", [Role.HANDLER], after(0))
     people.issue_token("ana", after(0))
@@ -69,6 +108,7 @@ def eventful() -> House:
     for case in house.found():
         house.resolve(case, after(262), "bo")
     refund = house.the("refund_due")
+    worked(house)
     house.desk.reopen(refund.id, refund.version, "not paid", caller("cy", after(263)))
     house.take(captured(264, "5.00", id="more"), refunded(265, "105.00"), at=after(266))
     house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))

@@ -43,9 +43,9 @@ def agrees_with_the_log(house: House) -> None:
         assert row.order_id == case.order
         assert case.routed is not None
         assert (row.queue, row.priority, row.owner_team) == (
-            case.routed.queue,
+            case.queue,
             case.routed.priority,
-            case.routed.owner_team,
+            case.owner_team,
         )
         assert row.reason == (case.resolution.reason if case.resolution else None)
         assert row.root_cause == (case.resolution.root_cause if case.resolution else None)

@@ -116,7 +116,7 @@ def agrees_with_the_log(house: House) -> None:
         assert row.person == case.person
         assert row.since == case.owned_since
         assert row.owner_team
-        assert (row.queue, row.priority) == (case.routed.queue, case.routed.priority)
+        assert (row.queue, row.priority) == (case.queue, case.routed.priority)
 
 
 def test_the_queue_is_the_unresolved_cases_of_an_eventful_log() -> None:

@@ -15,15 +15,19 @@ import click
 import msgspec
 from msgspec import Struct
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
+from api.commands.replay.progress import progress_bar
 from api.composition import Desks, desks, make_ready
 from api.serving import collect_seldom
 from application.intake import Arrival
 from application.replay import replay as live_through
 from domain.people import Actor
+from domain.policy.rulebook import Rulebook
+from domain.policy.services import without_clocks
 from infrastructure.databases import open_database, scratch_database
+from infrastructure.policy_files import load_policy
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.reports import Reports
 from infrastructure.settings import Settings
@@ -46,12 +50,7 @@ class Outcome(Struct, frozen=True):
     refused: int
 
 
-@click.group()
-def replay() -> None:
-    """Live through recorded data in virtual time, with the real intake, timekeeper and log."""
-
-
-@replay.command()
+@click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--cases", type=click.Path(dir_okay=False, path_type=Path), help="Write every case to this CSV."
@@ -74,19 +73,13 @@ def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, k
         open_database(settings) as dsn,
         scratch_database(dsn, "replay", keep=keep) as scratch,
         OlistTables(folder) as tables,
-        Progress(
-            TextColumn("{task.description:<28}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=errors,
-            disable=not sys.stderr.isatty(),
-        ) as progress,
+        progress_bar(errors) as progress,
     ):
         make_ready(scratch)
         _load(tables, progress)
         with desks(scratch) as working:
-            working.decide_by()
+            # Nobody works in a replay: clocks would tell of nothing but that, for years.
+            working.decide_by(Rulebook(without_clocks(load_policy().document)))
             collect_seldom()
             _run(tables, working, scratch, progress)
             outcome = _outcome(tables, Reports(working.datastore), time.monotonic() - started)

@@ -1,0 +1,245 @@
+"""The commands on a case: each is one entry of the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, get_args
+from uuid import UUID
+
+from litestar import Response, post
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody, RawBody
+from msgspec import Struct, structs
+
+from api.answers import Ask, ask_of
+from api.json_names import refuse_repeated_names
+from api.reading import IdempotencyKey, IfMatch, expected_version
+from api.routes.cases import Asking, CaseView, case_answer
+from api.service import Service
+from application.case_desk import Caller, CaseDesk, Done
+from domain.cases.events import Resolution
+from domain.cases.evidence import Evidence
+from domain.cases.exception_case import ExceptionCase
+from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.work_events import Note, SaidNote
+from domain.errors import EvidenceNotFound
+from infrastructure.evidence_store import PREFIX
+
+
+class NoteBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A note, where there is something to say."""
+
+    note: Note = ""
+
+
+class SaidNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A note that must say something."""
+
+    note: SaidNote
+
+
+def caller_of(service: Service, ask: Ask) -> Caller:
+    """The caller of a command, whose answer is kept under the request's key."""
+
+    def row(case: ExceptionCase | None) -> Any:
+        return ask.row(case_answer(case)) if case is not None else None
+
+    cause = f"command:{ask.key or ask.digest.hex()[:16]}"
+    now = service.desks.clock()
+    return Caller(ask.who.actor, ask.who.person, now, cause, row if ask.key else None)
+
+
+@post("/cases", status_code=200, summary="Open a case by hand", sync_to_thread=True)
+def open_case(
+    request: Asking,
+    service: NamedDependency[Service],
+    data: JSONBody[OpenCase],
+    body: RawBody,
+    key: IdempotencyKey = None,
+) -> Response[CaseView]:
+    """For a problem of an order that no rule has found; policy routes it unless you name a queue."""
+    ask = ask_of(request, body, key)
+    refuse_repeated_names(body)
+
+    def work() -> Response[Any]:
+        done = service.desks.cases.open(data, caller_of(service, ask))
+        return case_answer(done.case).response(done.position)
+
+    return service.answers.carry_out(ask, work)
+
+
+def _carry_out(
+    request: Asking,
+    service: Service,
+    body: bytes,
+    key: str | None,
+    if_match: str | None,
+    act: Callable[[int, Caller], Done],
+) -> Response[Any]:
+    """One command on one case: who, on which version, once."""
+    ask = ask_of(request, body, key)
+    refuse_repeated_names(body)
+
+    def work() -> Response[Any]:
+        done = act(expected_version(if_match), caller_of(service, ask))
+        return case_answer(done.case).response(done.position)
+
+    return service.answers.carry_out(ask, work)
+
+
+def _bare(
+    name: str, doc: str, act: Callable[[CaseDesk, UUID, int, Caller], Done]
+) -> HTTPRouteHandler:
+    """A command with nothing to say."""
+
+    def handler(
+        request: Asking,
+        case_id: FromPath[UUID],
+        service: NamedDependency[Service],
+        body: RawBody,
+        if_match: IfMatch = None,
+        key: IdempotencyKey = None,
+    ) -> Response[CaseView]:
+        desk = service.desks.cases
+        return _carry_out(
+            request, service, body, key, if_match, lambda v, by: act(desk, case_id, v, by)
+        )
+
+    return _route(name, doc, handler)
+
+
+def _command(
+    name: str,
+    doc: str,
+    kind: Any,
+    act: Callable[[CaseDesk, UUID, int, Any, Caller], Done],
+    look: Callable[[Service, Any], Any] = lambda service, ask: ask,
+) -> HTTPRouteHandler:
+    """A command whose body is of this type; `look` may refuse it, or complete it."""
+
+    def handler(
+        request: Asking,
+        case_id: FromPath[UUID],
+        service: NamedDependency[Service],
+        data: Any,
+        body: RawBody,
+        if_match: IfMatch = None,
+        key: IdempotencyKey = None,
+    ) -> Response[CaseView]:
+        desk = service.desks.cases
+
+        def carry_out(version: int, by: Caller) -> Done:
+            return act(desk, case_id, version, look(service, data), by)
+
+        return _carry_out(request, service, body, key, if_match, carry_out)
+
+    handler.__annotations__["data"] = _json_body(kind)
+    return _route(name, doc, handler)
+
+
+def _must_be_stored(service: Service, evidence: Evidence) -> Evidence:
+    """A file that is named must be there; what is known of it goes into the trail."""
+    if not evidence.ref.startswith(PREFIX):
+        return evidence
+    told = service.evidence.about(evidence.ref)
+    if told is None:
+        raise EvidenceNotFound(f"no file {evidence.ref}")
+    return structs.replace(evidence, media_type=told.media_type, size=told.size)
+
+
+def _json_body(kind: Any) -> Any:
+    """What `JSONBody[kind]` is, for a type that is only known now."""
+    return Annotated[kind, *get_args(JSONBody)[1:]]
+
+
+def _route(name: str, doc: str, handler: Callable[..., Response[CaseView]]) -> HTTPRouteHandler:
+    handler.__name__ = handler.__qualname__ = name.replace("-", "_")
+    handler.__doc__ = doc
+    words = name.replace("-", " ").capitalize()
+    path = f"/cases/{{case_id:uuid}}/{name}"
+    return post(path, status_code=200, summary=words, sync_to_thread=True)(handler)
+
+
+CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
+    open_case,
+    _bare(
+        "claim",
+        "Take an open case as your own; or take up again one of yours whose wait has ended.",
+        CaseDesk.claim,
+    ),
+    _command(
+        "release",
+        "Give a case that you hold back to its queue.",
+        NoteBody,
+        lambda desk, case, v, ask, by: desk.release(case, v, ask.note, by),
+    ),
+    _command(
+        "hand-off",
+        "Give your case, or one that nobody holds, to its next owner: a queue or a person. The next "
+        "owner's time starts now.",
+        HandOff,
+        CaseDesk.hand_off,
+    ),
+    _command(
+        "wait",
+        "Wait for somebody else, by name. At `expected_by` the case comes back by itself.",
+        StartWait,
+        CaseDesk.wait,
+    ),
+    _command(
+        "resume",
+        "What was waited for has come.",
+        NoteBody,
+        lambda desk, case, v, ask, by: desk.resume(case, v, ask.note, by),
+    ),
+    _command(
+        "notes",
+        "Add a note to the trail.",
+        SaidNoteBody,
+        lambda desk, case, v, ask, by: desk.note(case, v, ask.note, by),
+    ),
+    _command(
+        "evidence",
+        "Attach a signal, a record elsewhere, or a file that was uploaded.",
+        Evidence,
+        CaseDesk.attach,
+        _must_be_stored,
+    ),
+    _command(
+        "escalate",
+        "Tell the next rung of the queue's ladder.",
+        SaidNoteBody,
+        lambda desk, case, v, ask, by: desk.escalate(case, v, ask.note, by),
+    ),
+    _command(
+        "reterm",
+        "Put the case under the terms that policy has now. What was used stays used.",
+        SaidNoteBody,
+        lambda desk, case, v, ask, by: desk.reterm(case, v, ask.note, by),
+    ),
+    _command(
+        "links",
+        "Say how the case stands to another. The other stays as it is.",
+        LinkTo,
+        CaseDesk.link,
+    ),
+    _command(
+        "declare-error",
+        "A correction beside the record: what was recorded stays as it is.",
+        DeclareError,
+        CaseDesk.declare_error,
+    ),
+    _command(
+        "resolve",
+        "End a case that you hold: with its reason, root cause and evidence.",
+        Resolution,
+        CaseDesk.resolve,
+    ),
+    _command(
+        "reopen",
+        "Put a resolved case back to work. It counts as rework.",
+        SaidNoteBody,
+        lambda desk, case, v, ask, by: desk.reopen(case, v, ask.note, by),
+    ),
+)

@@ -1,0 +1,70 @@
+"""Evidence files: uploaded once, found by their digest, attached to cases by it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, PathParameter, RawBody
+
+from api.answers import JSON
+from api.authentication import Who
+from api.errors import MalformedBody
+from api.service import Service
+from domain.errors import EvidenceNotFound
+from infrastructure.evidence_store import PREFIX, StoredFile
+
+LARGEST_FILE_BYTES = 25 << 20
+MEDIA_TYPES = (
+    "application/json",
+    "application/pdf",
+    "application/xml",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "message/rfc822",
+    "text/csv",
+    "text/plain",
+)
+Digest = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA-256, in hex.")]
+
+
+@post(
+    "/evidence",
+    status_code=200,
+    summary="Upload a file",
+    sync_to_thread=True,
+    request_max_body_size=LARGEST_FILE_BYTES,
+)
+def upload_evidence(
+    request: Request[Who, str, Any], service: NamedDependency[Service], body: RawBody
+) -> Response[StoredFile]:
+    """The body is the file, its Content-Type one of those that we keep, at most 25 MiB. The same
+    bytes are the same file. Attach it to a case by its `ref`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in MEDIA_TYPES:
+        raise MalformedBody(f"the Content-Type is {kind!r}; kept are: {', '.join(MEDIA_TYPES)}")
+    if not body:
+        raise MalformedBody("the file is empty")
+    stored = service.evidence.put(body, kind)
+    address = f"/v1/evidence/{stored.ref.removeprefix(PREFIX)}"
+    return Response(stored, media_type=JSON, headers={"Location": address})
+
+
+@get("/evidence/{digest:str}", summary="Download a file", sync_to_thread=True)
+def download_evidence(
+    digest: FromPath[Digest], service: NamedDependency[Service]
+) -> Response[bytes]:
+    """The bytes as they were uploaded, checked against their digest."""
+    told = service.evidence.about(digest)
+    content = service.evidence.content(digest) if told is not None else None
+    if told is None or content is None:
+        raise EvidenceNotFound(f"no file {digest}")
+    headers = {
+        # Whatever it is, no browser is to run it here.
+        "Content-Disposition": "attachment",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox",
+    }
+    return Response(content, media_type=told.media_type, headers=headers)

@@ -1,0 +1,39 @@
+"""Evidence: what a decision rests on. A signal of the order, or a file by its digest."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from domain.texts import END, one_line
+
+EvidenceRef = Annotated[str, one_line(300, least=1)]
+"""A signal (`source/id`) or a file (`sha256:…`)."""
+FileDigest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + END)]
+
+
+class EvidenceType(StrEnum):
+    """The words of the card schemes' dispute evidence, as far as they fit orders."""
+
+    RECEIPT = "receipt"
+    REFUND_RECEIPT = "refund_receipt"
+    CUSTOMER_COMMUNICATION = "customer_communication"
+    SHIPPING_DOCUMENTATION = "shipping_documentation"
+    RETURN_DOCUMENTATION = "return_documentation"
+    CARRIER_STATEMENT = "carrier_statement"
+    PHOTO = "photo"
+    SYSTEM_RECORD = "system_record"
+    APPROVAL_RECORD = "approval_record"
+    OTHER = "other"
+
+
+class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One piece: a file that was uploaded, or a record that lies elsewhere."""
+
+    ref: EvidenceRef
+    type: EvidenceType
+    title: Annotated[str, one_line(200)] = ""
+    media_type: Annotated[str, one_line(100)] = ""
+    size: Annotated[int, Meta(ge=0)] = 0

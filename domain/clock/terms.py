@@ -1,0 +1,82 @@
+"""The terms that a clock runs under: how long each thing may take, and what stops the clock."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from domain.clock.calendars import BusinessCalendar
+from domain.errors import Fault
+
+WEEKS_AT_MOST: Final = 52
+"""Longer terms than a year of ordinary weeks might find no end within the horizon."""
+
+
+class Dependency(StrEnum):
+    """On whom a case waits: the category of the party that has to move next."""
+
+    CUSTOMER = "customer"
+    VENDOR = "vendor"
+    CARRIER = "carrier"
+    WAREHOUSE = "warehouse"
+    PAYMENT_PROVIDER = "payment_provider"
+    FINANCE = "finance"
+    SUPPLIER = "supplier"
+    FRAUD_SCREENING = "fraud_screening"
+    INTERNAL_TEAM = "internal_team"
+    OTHER = "other"
+
+
+class Measure(StrEnum):
+    """What is held against the clock."""
+
+    FIRST_ACTION = "first_action"
+    NEXT_UPDATE = "next_update"
+    RESOLUTION = "resolution"
+
+
+class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """How much business time each measure has; None for one that is not held.
+
+    Pinned in the event that starts a clock, with its calendar, and written out in full: neither a
+    later policy nor a later default changes a clock that runs.
+    """
+
+    calendar: BusinessCalendar
+    first_action: timedelta | None = None
+    next_update: timedelta | None = None
+    resolution: timedelta | None = None
+    at_risk_percent: Annotated[int, Meta(ge=1, le=99)] = 80
+    """The share of its time by which a measure that is not met is at risk."""
+    pauses_on: tuple[Dependency, ...] = ()
+    """Waiting on these stops the clock; waiting on others does not."""
+    resets_on_reopen: bool = False
+    """A reopened case gets its whole time for resolution again, else what it had left."""
+
+    def limit(self, measure: Measure) -> timedelta | None:
+        match measure:
+            case Measure.FIRST_ACTION:
+                return self.first_action
+            case Measure.NEXT_UPDATE:
+                return self.next_update
+            case Measure.RESOLUTION:
+                return self.resolution
+
+    def faults(self, pointer: str = "") -> list[Fault]:
+        """What is wrong beyond the form of each part; without faults, every due time exists."""
+        found = self.calendar.faults(f"{pointer}/calendar")
+        if found:
+            return found
+        longest = WEEKS_AT_MOST * self.calendar.open_in_a_week
+        for measure in Measure:
+            limit = self.limit(measure)
+            if limit is not None and not timedelta() < limit <= longest:
+                detail = (
+                    f"must be longer than nothing, at most {WEEKS_AT_MOST} weeks of open time, "
+                    f"which is {longest // timedelta(hours=1)} hours in this calendar"
+                )
+                found.append(Fault(f"{pointer}/{measure}", detail))
+        return found

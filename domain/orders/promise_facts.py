@@ -1,0 +1,70 @@
+"""Facts about the promise, and how much of the time that it gives has passed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Final
+
+from msgspec import Struct
+
+from domain.orders.fact_marks import Told, first, rests_on
+from domain.orders.signals import (
+    LabelCreated,
+    OrderPlaced,
+    Released,
+    StockAllocated,
+    time_zone,
+)
+
+
+class PromiseFacts(Struct, frozen=True, gc=False):
+    delivery_date: Annotated[date | None, rests_on(OrderPlaced)]
+    delivery_day_ends: Annotated[datetime | None, rests_on(OrderPlaced)]
+    """The first moment after the promised day, in the customer's time zone."""
+    ship_by: Annotated[datetime | None, rests_on(OrderPlaced)]
+    """The latest shipping limit of the lines."""
+    half_over_at: Annotated[datetime | None, rests_on(OrderPlaced)]
+    """When half of the time from the purchase to the end of the promised day is over."""
+    half_over_in_warehouse_at: Annotated[
+        datetime | None, rests_on(OrderPlaced, StockAllocated, Released, LabelCreated)
+    ]
+    """The same, or when a warehouse first spoke of the order, whichever is later."""
+
+
+UNKNOWN: Final = PromiseFacts(
+    delivery_date=None,
+    delivery_day_ends=None,
+    ship_by=None,
+    half_over_at=None,
+    half_over_in_warehouse_at=None,
+)
+
+
+def promise_facts(told: Told) -> PromiseFacts:
+    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+    if not placed:
+        return UNKNOWN
+    order, promise = placed[0], placed[0].promise
+    day_ends = end_of_day(promise.delivery_date, promise.time_zone) if promise else None
+    half = None
+    if day_ends is not None and day_ends > order.event_time:
+        half = order.event_time + (day_ends - order.event_time) / 2
+    words = [first(told, kind) for kind in (StockAllocated, Released, LabelCreated)]
+    heard = min((at for at in words if at is not None), default=None)
+    return PromiseFacts(
+        delivery_date=promise.delivery_date if promise else None,
+        delivery_day_ends=day_ends,
+        ship_by=max((line.ship_by for line in order.lines if line.ship_by), default=None),
+        half_over_at=half,
+        half_over_in_warehouse_at=max(half, heard) if half and heard else None,
+    )
+
+
+def end_of_day(day: date, zone: str) -> datetime:
+    """The first moment after a calendar day in a time zone, in UTC.
+
+    Where daylight saving skips or repeats that midnight, the offset before the change counts
+    (PEP 495, fold 0).
+    """
+    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), time_zone(zone))
+    return midnight.astimezone(UTC)

@@ -1,0 +1,35 @@
+"""What is said of returns."""
+
+from domain.orders.signal_body import SignalBody
+from domain.texts import Text
+
+
+class ReturnRequested(SignalBody, frozen=True, kw_only=True, tag="return.requested"):
+    rma: Text = ""
+    reason: Text = ""
+
+
+class ReturnAuthorized(SignalBody, frozen=True, kw_only=True, tag="return.authorized"):
+    rma: Text = ""
+
+
+class ReturnRefused(SignalBody, frozen=True, kw_only=True, tag="return.refused"):
+    """The customer was told that the goods are not taken back."""
+
+    rma: Text = ""
+    reason: Text = ""
+
+
+class ReturnLabelCreated(SignalBody, frozen=True, kw_only=True, tag="return.label_created"):
+    rma: Text = ""
+    carrier: Text = ""
+    tracking: Text = ""
+
+
+class ReturnLabelFailed(SignalBody, frozen=True, kw_only=True, tag="return.label_failed"):
+    rma: Text = ""
+    reason: Text = ""
+
+
+class ReturnReceived(SignalBody, frozen=True, kw_only=True, tag="return.received"):
+    rma: Text = ""

@@ -1,0 +1,88 @@
+"""What is said of stock and of the release to the warehouse."""
+
+from datetime import date
+from typing import Annotated
+
+from msgspec import Meta
+
+from domain.money import PositiveMoney
+from domain.orders.signal_body import SignalBody, Skus, check_day
+from domain.texts import Text, one_line
+
+Sku = Annotated[str, one_line(120, least=1)]
+Pieces = Annotated[int, Meta(ge=-10_000_000, le=10_000_000)]
+Count = Annotated[int, Meta(ge=0, le=10_000_000)]
+
+
+class StockAllocated(SignalBody, frozen=True, kw_only=True, tag="stock.allocated"):
+    warehouse: Text = ""
+    skus: Skus = ()
+
+
+class StockUnavailable(SignalBody, frozen=True, kw_only=True, tag="stock.unavailable"):
+    warehouse: Text = ""
+    skus: Skus = ()
+
+
+class AllocationFailed(SignalBody, frozen=True, kw_only=True, tag="stock.allocation_failed"):
+    """Stock could not be set aside for some lines, or for the whole order if none is named."""
+
+    warehouse: Text = ""
+    skus: Skus = ()
+    reason: Text = ""
+
+
+class StockLevelTold(SignalBody, frozen=True, kw_only=True, tag="stock.level_told"):
+    """How much of a product there is, told to each order that it touches."""
+
+    sku: Sku
+    on_hand: Pieces
+    allocated: Count | None = None
+    warehouse: Text = ""
+
+
+class StockCounted(SignalBody, frozen=True, kw_only=True, tag="stock.counted"):
+    """Somebody counted what the system had on record."""
+
+    sku: Sku
+    counted: Count
+    system: Pieces
+    warehouse: Text = ""
+
+
+class Backordered(SignalBody, frozen=True, kw_only=True, tag="stock.backordered"):
+    """It comes later: on a day, or on one that nobody knows yet."""
+
+    skus: Skus = ()
+    expected_on: Annotated[date, Meta(extra={"check": check_day})] | None = None
+    warehouse: Text = ""
+
+    def __post_init__(self) -> None:
+        SignalBody.__post_init__(self)
+        if self.expected_on is not None:
+            check_day(self.expected_on)
+
+
+class SubstitutionProposed(
+    SignalBody, frozen=True, kw_only=True, tag="stock.substitution_proposed"
+):
+    """The warehouse has no such product, and would send another in its place."""
+
+    sku: Sku
+    substitute: Sku
+    price: PositiveMoney | None = None
+    reason: Text = ""
+
+
+class SubstitutionDecided(SignalBody, frozen=True, kw_only=True, tag="stock.substitution_decided"):
+    """The substitute for a product was accepted or refused."""
+
+    sku: Sku
+    approved: bool
+    reason: Text = ""
+
+
+class Released(SignalBody, frozen=True, kw_only=True, tag="fulfilment.released"):
+    """The order was released to the warehouse."""
+
+    warehouse: Text = ""

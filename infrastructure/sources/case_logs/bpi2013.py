@@ -1,0 +1,110 @@
+"""Volvo IT's incidents (BPI Challenge 2013): a row for every change of an incident's status.
+
+Its changes are ordered by their times, and by the file where they share one. No column counts the
+reopenings: an incident is reopened when it is closed no more, or completed no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from sys import intern
+from typing import Final
+
+from msgspec import structs
+
+from infrastructure.csv_rows import Row
+from infrastructure.sources.case_logs.steps import (
+    CaseLog,
+    Condition,
+    Meaning,
+    Party,
+    Progress,
+    Update,
+    moment,
+    name,
+    names_of,
+    needed,
+    read_updates,
+)
+
+COLUMNS: Final = (
+    "SR Number",
+    "Change Date+Time",
+    "Status",
+    "Sub Status",
+    "Involved ST",
+    "Resource",
+)
+STATES: Final[dict[str, Meaning]] = {
+    "Awaiting Assignment": (Condition.NEW, None),
+    "In Progress": (Condition.ACTIVE, None),
+    "Assigned": (Condition.ACTIVE, None),
+    "Wait": (Condition.AWAITING, Party.OTHER),
+    "Wait - User": (Condition.AWAITING, Party.USER),
+    "Wait - Customer": (Condition.AWAITING, Party.CUSTOMER),
+    "Wait - Vendor": (Condition.AWAITING, Party.VENDOR),
+    "Wait - Implementation": (Condition.AWAITING, Party.IMPLEMENTATION),
+    "Resolved": (Condition.RESOLVED, None),
+    # Solved while the user was on the telephone, and rarely closed on top of it.
+    "In Call": (Condition.RESOLVED, None),
+    "Closed": (Condition.CLOSED, None),
+    "Cancelled": (Condition.CLOSED, None),
+}
+"""By sub-status, which says more than the status and never contradicts it."""
+NAMES: Final = names_of(STATES)
+"""The log's own word for a condition and its party: the first where it has several."""
+_DONE: Final = {Condition.RESOLVED: 1, Condition.CLOSED: 2}
+
+
+def read(file: Path, progress: Progress = lambda line: None) -> CaseLog:
+    """The whole log. Raises LogUnreadable for a file that is no such table."""
+    incidents, refused, refusals = read_updates(file, COLUMNS, _update, progress)
+    # Sorting keeps the file's order among equals.
+    ordered = {key: _numbered(sorted(found, key=_at)) for key, found in incidents.items()}
+    return CaseLog(ordered, sum(map(len, ordered.values())), refused, refusals)
+
+
+def _update(row: Row) -> Update:
+    fields = row.fields
+    state = intern(needed(fields, "Sub Status"))
+    condition, party = STATES.get(state, (Condition.UNKNOWN, None))
+    group, person = name(fields, "Involved ST"), name(fields, "Resource")
+    return Update(
+        incident=intern(needed(fields, "SR Number")),
+        number=0,  # its place, once all are there
+        line=row.line,
+        at=moment(fields, "Change Date+Time", _time),
+        state=state,
+        condition=condition,
+        party=party,
+        group=group and intern(group),
+        # Who put it into a queue stands beside it; nobody holds it there.
+        person=intern(person) if person and condition is not Condition.NEW else None,
+        reopenings=None,
+    )
+
+
+def _numbered(updates: Sequence[Update]) -> tuple[Update, ...]:
+    """With their places and the reopenings so far. A state that is not known says nothing."""
+    numbered, done, reopenings = [], 0, 0
+    for place, update in enumerate(updates, start=1):
+        if update.condition is not Condition.UNKNOWN:
+            before, done = done, _DONE.get(update.condition, 0)
+            reopenings += done < before
+        numbered.append(structs.replace(update, number=place, reopenings=reopenings))
+    return tuple(numbered)
+
+
+@lru_cache(maxsize=65_536)
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("it has no offset from UTC")
+    return at
+
+
+def _at(update: Update) -> datetime:
+    return update.at

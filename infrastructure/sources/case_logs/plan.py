@@ -1,0 +1,262 @@
+"""Which commands carry out what the log says of an incident, and which of its steps cannot be.
+
+The figures of a log can be read back from the commands:
+- a change between two known groups, from one update to the next, is a HandOff. It is possible in every
+  condition but closed, and changes neither condition nor wait; that of a closed incident is carried
+  out when it is reopened. A group that was not known before is a Reroute, which is no hand-off;
+- a rise of the count of reopenings is a Reopen, and nothing else is: an incident that the log shows
+  at work after its end, without such a rise, stays ended;
+- a wait lasts from its Wait to the next Resume. A wait for another party ends the one before it.
+
+Time never goes back: an update that says so takes the time of the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from infrastructure.sources.case_logs.steps import Condition, Impossible, Party, Update
+
+
+class Step(Struct, frozen=True, gc=False):
+    """A command that an update asks for."""
+
+    incident: str
+    update: int
+    at: datetime
+
+
+class Open(Step, frozen=True, gc=False):
+    """A case begins, in a queue if the group is known. It is new, and in nobody's hands."""
+
+    queue: str | None
+
+
+class Assign(Step, frozen=True, gc=False):
+    """A person gets a case that has not ended. Begins no work, and ends no wait."""
+
+    person: str
+
+
+class Start(Step, frozen=True, gc=False):
+    """Work begins on a new case."""
+
+
+class PutBack(Step, frozen=True, gc=False):
+    """Nobody works on the case any more: it is new in its queue, and in nobody's hands."""
+
+
+class HandOff(Step, frozen=True, gc=False):
+    """The case goes to another queue, out of its person's hands."""
+
+    queue: str
+
+
+class Reroute(Step, frozen=True, gc=False):
+    """The queue of the case became known, which is no hand-off; out of its person's hands."""
+
+    queue: str
+
+
+class Wait(Step, frozen=True, gc=False):
+    """Work on a new or active case stands still until a party has done its part."""
+
+    party: Party
+
+
+class Resume(Step, frozen=True, gc=False):
+    """The wait is over; the case is active."""
+
+
+class Resolve(Step, frozen=True, gc=False):
+    """A new or active case is resolved."""
+
+
+class Close(Step, frozen=True, gc=False):
+    """A resolved case is closed."""
+
+
+class Reopen(Step, frozen=True, gc=False):
+    """A resolved or closed case is new again, in its queue and in nobody's hands."""
+
+
+class Touch(Step, frozen=True, gc=False):
+    """The update changes nothing of all this."""
+
+
+Command: TypeAlias = (
+    Open
+    | Assign
+    | Start
+    | PutBack
+    | HandOff
+    | Reroute
+    | Wait
+    | Resume
+    | Resolve
+    | Close
+    | Reopen
+    | Touch
+)
+
+
+class Plan(Struct, frozen=True):
+    """What is to be done for an incident, in time order, and what cannot be."""
+
+    commands: tuple[Command, ...]
+    impossible: tuple[Impossible, ...]
+
+
+ENDED: Final = frozenset([Condition.RESOLVED, Condition.CLOSED])
+
+
+def plan(updates: Sequence[Update]) -> Plan:
+    """The plan for one incident, from its updates in their order."""
+    planner = _Planner()
+    for update in updates:
+        planner.take(update)
+    return planner.plan()
+
+
+class _Planner:
+    """Where the case stands once the commands so far are carried out."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.impossible: list[Impossible] = []
+        self.condition = Condition.NEW
+        self.party: Party | None = None
+        self.queue: str | None = None
+        self.person: str | None = None
+        self.at: datetime | None = None
+        self.reopenings: int | None = None
+        self.moved_while_closed: list[Update] = []
+        self.before: Update | None = None
+
+    def take(self, update: Update) -> None:
+        """Order matters: what ended must be reopened, and what waits resumed, before the rest."""
+        planned = len(self.commands)
+        step = self._dated(update)
+        if self.before is None:
+            self._do(Open(*step, update.group))
+            self.queue = update.group
+        self._reopen(update, step)
+        self._leave(update, step)
+        self._move(update, step)
+        self._assign(update, step)
+        self._enter(update, step)
+        if len(self.commands) == planned:
+            self._do(Touch(*step))
+        self.before = update
+
+    def plan(self) -> Plan:
+        for update in self.moved_while_closed:
+            self._cannot(update, f"handed off to {update.group} while closed, and never reopened")
+        return Plan(tuple(self.commands), tuple(self.impossible))
+
+    def _dated(self, update: Update) -> tuple[str, int, datetime]:
+        if self.at is not None and update.at < self.at:
+            back = f"time goes back from {self.at.isoformat()} to {update.at.isoformat()}"
+            self._cannot(update, f"{back}: taken at the former")
+        self.at = update.at if self.at is None else max(self.at, update.at)
+        return update.incident, update.number, self.at
+
+    def _reopen(self, update: Update, step: tuple[str, int, datetime]) -> None:
+        before, now = self.reopenings, update.reopenings
+        self.reopenings = before if now is None else now
+        if before is None or now is None or now == before:
+            return
+        change = f"the count of reopenings goes from {before} to {now}"
+        if now < before:
+            self._cannot(update, f"{change}: it never falls")
+            return
+        if self.condition not in ENDED:
+            self._cannot(update, f"{change}, but the incident is {self.condition}")
+            return
+        if now - before > 1:
+            self._cannot(update, f"{change}: reopened once")
+        self._do(Reopen(*step))
+        self.condition, self.person = Condition.NEW, None
+        for moved in self.moved_while_closed:
+            self._hand_off(moved, step)
+        self.moved_while_closed.clear()
+
+    def _leave(self, update: Update, step: tuple[str, int, datetime]) -> None:
+        if self.condition is Condition.AWAITING and (
+            update.condition is not Condition.AWAITING or update.party is not self.party
+        ):
+            self._do(Resume(*step))
+            self.condition, self.party = Condition.ACTIVE, None
+        if self.condition is Condition.ACTIVE and update.condition is Condition.NEW:
+            self._do(PutBack(*step))
+            self.condition, self.person = Condition.NEW, None
+
+    def _move(self, update: Update, step: tuple[str, int, datetime]) -> None:
+        if update.group is None:
+            return
+        before = self.before.group if self.before else None
+        if before is not None and before != update.group:
+            if self.condition is Condition.CLOSED:
+                self.moved_while_closed.append(update)
+            else:
+                self._hand_off(update, step)
+        elif update.group != self.queue and self.condition is not Condition.CLOSED:
+            self._do(Reroute(*step, update.group))
+            self.queue, self.person = update.group, None
+
+    def _hand_off(self, update: Update, step: tuple[str, int, datetime]) -> None:
+        assert update.group is not None
+        if update.group == self.queue:
+            self._cannot(update, f"handed off to {update.group}, where it is already")
+            return
+        self._do(HandOff(*step, update.group))
+        self.queue, self.person = update.group, None
+
+    def _assign(self, update: Update, step: tuple[str, int, datetime]) -> None:
+        # The name beside an ended incident is that of who ended it, a program as a rule.
+        if update.person in (None, self.person) or self.condition in ENDED:
+            return
+        assert update.person is not None
+        self._do(Assign(*step, update.person))
+        self.person = update.person
+
+    def _enter(self, update: Update, step: tuple[str, int, datetime]) -> None:
+        match update.condition, self.condition:
+            case Condition.UNKNOWN, stays:
+                self._cannot_become(update, f"it is not known, and the incident stays {stays}")
+            case (Condition.RESOLVED, Condition.RESOLVED) | (Condition.CLOSED, Condition.CLOSED):
+                pass
+            case Condition.CLOSED, Condition.RESOLVED:
+                self._do(Close(*step))
+            case _, Condition.RESOLVED | Condition.CLOSED:
+                self._cannot_become(update, f"the incident is {self.condition} and not reopened")
+                return
+            case Condition.ACTIVE, Condition.NEW:
+                self._do(Start(*step))
+            case Condition.AWAITING, Condition.NEW | Condition.ACTIVE:
+                assert update.party is not None
+                self._do(Wait(*step, update.party))
+                self.party = update.party
+            case Condition.RESOLVED, _:
+                self._do(Resolve(*step))
+            case Condition.CLOSED, _:
+                self._cannot(update, f"{update.state} without being resolved: resolved just then")
+                self._do(Resolve(*step))
+                self._do(Close(*step))
+        if update.condition is not Condition.UNKNOWN:
+            self.condition = update.condition
+
+    def _do(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def _cannot_become(self, update: Update, why: str) -> None:
+        """Told when the state begins, not at each of its updates."""
+        if self.before is None or self.before.state != update.state:
+            self._cannot(update, f"state {update.state!r}: {why}")
+
+    def _cannot(self, update: Update, why: str) -> None:
+        self.impossible.append(Impossible(update.incident, update.number, why))

@@ -1,0 +1,105 @@
+"""ServiceNow's incident event log: a row for every update of an incident, with all its fields.
+
+Its times carry no zone and are taken as UTC, the day first. `sys_mod_count` orders the updates of an
+incident, and the file those that share one: first rows are known whose count is off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from sys import intern
+from typing import Final
+
+from infrastructure.csv_rows import Row
+from infrastructure.sources.case_logs.steps import (
+    CaseLog,
+    Condition,
+    Meaning,
+    Party,
+    Progress,
+    RowRefused,
+    Update,
+    moment,
+    name,
+    names_of,
+    needed,
+    number,
+    read_updates,
+)
+
+COLUMNS: Final = (
+    "number",
+    "incident_state",
+    "sys_mod_count",
+    "sys_updated_at",
+    "reopen_count",
+    "assignment_group",
+    "assigned_to",
+)
+STATES: Final[dict[str, Meaning]] = {
+    "New": (Condition.NEW, None),
+    "Active": (Condition.ACTIVE, None),
+    "Awaiting User Info": (Condition.AWAITING, Party.USER),
+    "Awaiting Vendor": (Condition.AWAITING, Party.VENDOR),
+    "Awaiting Problem": (Condition.AWAITING, Party.PROBLEM),
+    "Awaiting Evidence": (Condition.AWAITING, Party.EVIDENCE),
+    "Resolved": (Condition.RESOLVED, None),
+    "Closed": (Condition.CLOSED, None),
+}
+NAMES: Final = names_of(STATES)
+"""The log's own word for a condition and its party."""
+_TIME = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}) (\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
+
+
+def read(file: Path, progress: Progress = lambda line: None) -> CaseLog:
+    """The whole log. Raises LogUnreadable for a file that is no such table."""
+    incidents, refused, refusals = read_updates(file, COLUMNS, _update, progress)
+    # Sorting keeps the file's order among equals.
+    ordered = {key: tuple(sorted(found, key=_number)) for key, found in incidents.items()}
+    return CaseLog(ordered, sum(map(len, ordered.values())), refused, refusals)
+
+
+def _update(row: Row) -> Update:
+    fields = row.fields
+    count = number(fields, "sys_mod_count")
+    if count is None:
+        raise RowRefused("sys_mod_count", "missing")
+    state = _state(fields)
+    condition, party = STATES.get(state, (Condition.UNKNOWN, None))
+    group, person = name(fields, "assignment_group"), name(fields, "assigned_to")
+    return Update(
+        incident=intern(needed(fields, "number")),
+        number=count,
+        line=row.line,
+        at=moment(fields, "sys_updated_at", _time),
+        state=state,
+        condition=condition,
+        party=party,
+        group=group and intern(group),
+        person=person and intern(person),
+        reopenings=number(fields, "reopen_count"),
+    )
+
+
+def _state(fields: Mapping[str, str]) -> str:
+    """The state's word, known or not. A question mark is a word here: the update is in no other."""
+    if not fields["incident_state"].strip():
+        raise RowRefused("incident_state", "missing")
+    return intern(name(fields, "incident_state") or "?")
+
+
+@lru_cache(maxsize=65_536)
+def _time(text: str) -> datetime:
+    found = _TIME.fullmatch(text)
+    if not found:
+        raise ValueError("day/month/year hour:minute is meant")
+    day, month, year, hour, minute, second = (int(part or 0) for part in found.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+
+
+def _number(update: Update) -> int:
+    return update.number

@@ -1,0 +1,28 @@
+"""Systems of the shop that hold different values of one field, and lag too long."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from domain.orders.signals import StatedField, System, SystemStated
+from infrastructure.sources.demonstration.shop import Plan, Shop, also, hours
+
+
+def differ(
+    field: StatedField, one: System, this: str, other: System, that: str, shop: Shop, at: datetime
+) -> Plan:
+    plan = shop.life(at)
+    for n, (system, value) in enumerate(((one, this), (other, that)), start=1):
+        told: dict[str, Any] = {"system": system, "field": field, "value": value}
+        plan = also(plan, SystemStated, system.value, hours(n), f"-{field}", **told)
+    return plan
+
+
+DIFFERENCES: Final[tuple[tuple[StatedField, System, str, System, str], ...]] = (
+    (StatedField.ORDER_TOTAL, System.STOREFRONT, "101.80", System.OMS, "108.70"),
+    (StatedField.SHIPPING_ADDRESS, System.OMS, "10115", System.WMS, "10117"),
+    (StatedField.QUANTITY_SHIPPED, System.WMS, "3", System.CARRIER, "2"),
+    (StatedField.PAYMENT_AMOUNT, System.PSP, "95.90", System.OMS, "101.80"),
+    (StatedField.STATUS, System.OMS, "shipped", System.WMS, "picking"),
+)

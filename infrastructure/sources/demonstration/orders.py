@@ -1,0 +1,40 @@
+"""Which orders come: most meet no trouble, and of the troubles every kind comes in turn."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from infrastructure.sources.demonstration.shop import Plan, Shop
+from infrastructure.sources.demonstration.troubles import TROUBLES, Trouble
+
+SHARE_WITHOUT_TROUBLE: Final = 0.85
+SURELY: Final = timedelta(hours=1)
+
+
+class Orders:
+    def __init__(self, seed: int, prefix: str) -> None:
+        self._shop = Shop(seed, prefix)
+        self._coming: list[Trouble] = []
+
+    def order(self, at: datetime, shows_by: datetime | None = None) -> Plan:
+        """An order bought at this time, or earlier if its trouble is to show by some time."""
+        if self._shop.chance.random() < SHARE_WITHOUT_TROUBLE:
+            return self._shop.life(at)
+        trouble = self._next_trouble()
+        if shows_by is not None:
+            at = min(at, shows_by - trouble.shows_after - SURELY)
+        return trouble.plan(self._shop, at)
+
+    def trouble_about_now(self, now: datetime) -> Plan:
+        """An order whose trouble shows within seconds, told by a channel that tells late."""
+        trouble = self._next_trouble()
+        soon = timedelta(seconds=self._shop.chance.uniform(2, 10))
+        return trouble.plan(self._shop, now + soon - trouble.shows_after)
+
+    def _next_trouble(self) -> Trouble:
+        """Every kind comes once before any comes again."""
+        if not self._coming:
+            self._coming = [*TROUBLES]
+            self._shop.chance.shuffle(self._coming)
+        return self._coming.pop()

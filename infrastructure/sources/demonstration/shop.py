@@ -1,0 +1,182 @@
+"""A shop whose orders go well, or as its caller wants: all the signals of an order's life."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.money import ZERO, PositiveMoney
+from domain.orders.signals import (
+    Customer,
+    Delivered,
+    HandedOver,
+    Line,
+    OrderPlaced,
+    PaymentAuthorized,
+    PaymentCaptured,
+    Promise,
+    Released,
+    Scanned,
+    ScanStatus,
+    Signal,
+    StockAllocated,
+)
+
+Plan = list[tuple[datetime, Signal]]
+"""Signals, each with the time at which it is told: as a rule, its event time."""
+
+CATALOGUE: Final = (
+    ("kettle-17", "39.90"),
+    ("lamp-oak", "89.00"),
+    ("rug-220", "249.00"),
+    ("boots-42", "129.50"),
+    ("tea-assam", "12.40"),
+    ("desk-180", "419.00"),
+    ("headphones-b", "199.00"),
+    ("plant-ficus", "34.95"),
+)
+DEAR: Final = ("sofa-3", "899.00")
+PLACES: Final = (
+    ("Europe/Berlin", "EUR"),
+    ("Europe/Lisbon", "EUR"),
+    ("America/New_York", "USD"),
+    ("America/Sao_Paulo", "BRL"),
+)
+SHIP_WITHIN: Final = timedelta(hours=48)
+PROMISED_WITHIN: Final = timedelta(days=6)
+BETWEEN_SCANS: Final = timedelta(hours=40)
+TIERS: Final = ("standard", "standard", "standard", "standard", "gold", "vip")
+
+
+def hours(count: float) -> timedelta:
+    return timedelta(hours=count)
+
+
+class Shop:
+    """Makes lives of orders, some of whose signals may be in the future."""
+
+    def __init__(self, seed: int, prefix: str) -> None:
+        self.chance = random.Random(seed)
+        self._prefix = prefix
+        self._numbers = itertools.count(1)
+
+    def life(
+        self,
+        at: datetime,
+        *,
+        until: str = "",
+        without: Collection[str] = (),
+        approved: timedelta | None = None,
+        expires: timedelta | None = None,
+        released: timedelta | None = None,
+        handed_over: timedelta | None = None,
+        delivered: timedelta | None = None,
+        extra: str = "0",
+        tenders: tuple[str, ...] = ("card",),
+        tier: str | None = None,
+        is_dear: bool = False,
+        ship_complete: bool = False,
+    ) -> Plan:
+        """An order bought at this time; each time span is counted from then. `until` is the last
+        type of signal that is told, `without` are types that are not."""
+        order = f"{self._prefix}-{next(self._numbers):05}"
+        zone, currency = self.chance.choice(PLACES)
+        chance = self.chance.uniform
+        approval = approved or timedelta(minutes=chance(0.2, 4))
+        lines = self._lines(currency, at + SHIP_WITHIN, is_dear)
+        charge = sum((line.price.value * line.quantity for line in lines), ZERO)
+        charge += sum(line.freight.value for line in lines if line.freight)
+        paid = PositiveMoney(f"{charge + PositiveMoney(extra, currency).value:.2f}", currency)
+        release = released or approval + timedelta(hours=chance(1, 6))
+        leaves = handed_over or max(release + timedelta(hours=chance(6, 18)), timedelta(hours=24))
+        arrives = delivered or leaves + timedelta(days=chance(1.5, 3))
+
+        def told(
+            kind: Callable[..., Signal],
+            source: str,
+            after: timedelta,
+            which: str = "",
+            **facts: object,
+        ) -> Signal:
+            name = f"{order}-{kind.__name__.lower()}{which}"
+            return kind(source=source, id=name, order=order, event_time=at + after, **facts)
+
+        promise = Promise(delivery_date=(at + PROMISED_WITHIN).date(), time_zone=zone)
+        tier = tier or self.chance.choice(TIERS)
+        customer = Customer(id=f"C{self.chance.randrange(900):03}", tier=tier)
+        plan = [
+            told(
+                OrderPlaced,
+                "storefront",
+                timedelta(),
+                customer=customer,
+                lines=lines,
+                tenders=tenders,
+                promise=promise,
+                ship_complete=ship_complete,
+            ),
+            told(
+                PaymentAuthorized,
+                "psp",
+                approval,
+                amount=paid,
+                expires_at=at + expires if expires else None,
+            ),
+            told(PaymentCaptured, "psp", approval, amount=paid, method="card"),
+            told(StockAllocated, "wms", approval + timedelta(minutes=5), warehouse="north"),
+            told(Released, "wms", release, warehouse="north"),
+            told(
+                HandedOver,
+                "carrier",
+                leaves,
+                carrier="parcelco",
+                # An order whose parcel nobody follows to its end has no number to follow it by.
+                tracking="" if until else f"PC{order}",
+            ),
+            *(
+                told(Scanned, "carrier", seen, f"-{n}", status=status, carrier="parcelco")
+                for n, (seen, status) in enumerate(_scans(leaves, arrives), start=1)
+            ),
+            told(Delivered, "carrier", arrives),
+        ]
+        if until:
+            types = [signal.type for signal in plan]
+            plan = plan[: types.index(until) + 1]
+        return [(signal.event_time, signal) for signal in plan if signal.type not in without]
+
+    def _lines(self, currency: str, ship_by: datetime, is_dear: bool) -> tuple[Line, ...]:
+        chosen = self.chance.sample(CATALOGUE, self.chance.choice((1, 1, 1, 2, 3)))
+        if is_dear:
+            chosen = [DEAR, *chosen[:1]]
+        freight = PositiveMoney("6.90", currency)
+        return tuple(
+            Line(sku=sku, price=PositiveMoney(price, currency), freight=freight, ship_by=ship_by)
+            for sku, price in chosen
+        )
+
+
+def _scans(leaves: timedelta, arrives: timedelta) -> list[tuple[timedelta, ScanStatus]]:
+    """A parcel is scanned soon after it leaves, now and then on its way, and on its last morning."""
+    first, last = leaves + timedelta(hours=6), arrives - timedelta(hours=5)
+    scans = [(first, ScanStatus.IN_TRANSIT)]
+    while (seen := scans[-1][0] + BETWEEN_SCANS) < last:
+        scans.append((seen, ScanStatus.IN_TRANSIT))
+    return [*scans, (last, ScanStatus.OUT_FOR_DELIVERY)] if last > first else scans
+
+
+def also(
+    plan: Plan,
+    kind: Callable[..., Signal],
+    source: str,
+    after: timedelta,
+    which: str = "",
+    **facts: object,
+) -> Plan:
+    """The same, and one more signal so long after the purchase."""
+    at, placed = plan[0]
+    name = f"{placed.order}-{kind.__name__.lower()}{which}"
+    told = kind(source=source, id=name, order=placed.order, event_time=at + after, **facts)
+    return [*plan, (at + after, told)]

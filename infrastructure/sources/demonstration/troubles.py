@@ -1,0 +1,282 @@
+"""What goes wrong in the shop of the demonstration: one story for each kind of exception."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from domain.money import PositiveMoney
+from domain.orders.carriers import AFTERSHIP, KARRIO, read_code
+from domain.orders.signals import (
+    AddressChecked,
+    AddressVerdict,
+    AllocationFailed,
+    Backordered,
+    DamageReported,
+    DeliveryFailed,
+    DuplicateSuspected,
+    FraudDecided,
+    FraudDecision,
+    FraudScreened,
+    FraudVerdict,
+    HandedOver,
+    IncidentReason,
+    LabelCreated,
+    OrderCancelled,
+    OrderPlaced,
+    PaymentFailed,
+    PaymentStage,
+    PriceFlagged,
+    RefundRequested,
+    ReturnAuthorized,
+    ReturnLabelCreated,
+    ReturnLabelFailed,
+    ReturnRequested,
+    Scanned,
+    ScanStatus,
+    StockCounted,
+    StockLevelTold,
+    StockUnavailable,
+    SubstitutionProposed,
+)
+from infrastructure.sources.demonstration.disagreements import DIFFERENCES, differ
+from infrastructure.sources.demonstration.shop import (
+    PROMISED_WITHIN,
+    SHIP_WITHIN,
+    Plan,
+    Shop,
+    also,
+    hours,
+)
+
+Tell = Callable[[Shop, datetime], Plan]
+
+
+class Trouble(NamedTuple):
+    """A kind of trouble, and how long after the purchase it shows."""
+
+    plan: Tell
+    shows_after: timedelta
+
+
+def delivered_late(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, delivered=timedelta(days=shop.chance.uniform(8, 10)))
+
+
+def never_shipped(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, until="fulfilment.released")
+
+
+def payment_stalls(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, approved=hours(shop.chance.uniform(80, 120)))
+
+
+def overcharged(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, extra=shop.chance.choice(("4.31", "11.08", "0.57")))
+
+
+def pays_nothing(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, until="order.placed", tenders=())
+
+
+def out_of_stock(shop: Shop, at: datetime) -> Plan:
+    return also(shop.life(at, until="payment.captured"), StockUnavailable, "wms", hours(9))
+
+
+def cancelled_and_paid(shop: Shop, at: datetime) -> Plan:
+    return also(shop.life(at, until="stock.allocated"), OrderCancelled, "oms", hours(3))
+
+
+def cancelled_after_handover(shop: Shop, at: datetime) -> Plan:
+    return also(shop.life(at, until="shipment.handed_over"), OrderCancelled, "oms", hours(30))
+
+
+def clocks_disagree(shop: Shop, at: datetime) -> Plan:
+    """The carrier's clock is behind the warehouse's: delivered before it was handed over."""
+    return shop.life(at, delivered=hours(20))
+
+
+def scanned_late(shop: Shop, at: datetime) -> Plan:
+    """Handed over in time, but told only after the limit: evidence that clears the case."""
+    plan = shop.life(at, until="shipment.handed_over")
+    told = at + SHIP_WITHIN + timedelta(seconds=20)
+    return [(told if isinstance(s, HandedOver) else t, s) for t, s in plan]
+
+
+def capture_fails(shop: Shop, at: datetime) -> Plan:
+    plan = shop.life(at, until="payment.authorized")
+    reason = "card expired"
+    return also(plan, PaymentFailed, "psp", hours(1), stage=PaymentStage.CAPTURE, reason=reason)
+
+
+def authorization_expires(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, without=("payment.captured",), expires=timedelta(days=4))
+
+
+def refund_stalls(shop: Shop, at: datetime) -> Plan:
+    return also(shop.life(at), RefundRequested, "support", hours(30), reason="one piece too many")
+
+
+def price_glitch(shop: Shop, at: datetime) -> Plan:
+    plan = shop.life(at)
+    placed = plan[0][1]
+    assert isinstance(placed, OrderPlaced)
+    line = placed.lines[0]
+    usual = PositiveMoney(f"{line.price.value * 4:.2f}", line.price.currency)
+    told: dict[str, Any] = {"sku": line.sku, "price": line.price, "usual_price": usual}
+    return also(plan, PriceFlagged, "pricing", timedelta(minutes=1), **told)
+
+
+def looks_like_fraud(shop: Shop, at: datetime) -> Plan:
+    plan = also(
+        shop.life(at), FraudScreened, "fraud", hours(0.01), verdict=FraudVerdict.REVIEW, score=710
+    )
+    return also(plan, FraudDecided, "fraud", hours(5), decision=FraudDecision.ACCEPT)
+
+
+def bought_twice(shop: Shop, at: datetime) -> Plan:
+    plan = shop.life(at)
+    other = f"{plan[0][1].order}-twin"
+    return also(plan, DuplicateSuspected, "oms", timedelta(minutes=2), other=other)
+
+
+def bad_address(shop: Shop, at: datetime) -> Plan:
+    verdict = shop.chance.choice((AddressVerdict.INCOMPLETE, AddressVerdict.UNDELIVERABLE))
+    return also(shop.life(at), AddressChecked, "addresses", timedelta(minutes=1), verdict=verdict)
+
+
+def not_allocated(shop: Shop, at: datetime) -> Plan:
+    plan = shop.life(at, without=("stock.allocated",))
+    return also(plan, AllocationFailed, "wms", timedelta(minutes=10), reason="stock is locked")
+
+
+def oversold(shop: Shop, at: datetime) -> Plan:
+    told: dict[str, Any] = {"sku": "kettle-17", "on_hand": 2, "allocated": 5, "warehouse": "north"}
+    return also(shop.life(at), StockLevelTold, "inventory", timedelta(minutes=20), **told)
+
+
+def backordered(shop: Shop, at: datetime) -> Plan:
+    day = (at + PROMISED_WITHIN + timedelta(days=5)).date()
+    plan = shop.life(at, without=("stock.allocated",))
+    return also(plan, Backordered, "wms", timedelta(minutes=30), expected_on=day)
+
+
+def substitute(shop: Shop, at: datetime) -> Plan:
+    told: dict[str, Any] = {"sku": "lamp-oak", "substitute": "lamp-beech"}
+    return also(shop.life(at), SubstitutionProposed, "wms", hours(2), **told)
+
+
+def miscounted(shop: Shop, at: datetime) -> Plan:
+    told: dict[str, Any] = {"sku": "rug-220", "counted": 3, "system": 5, "warehouse": "north"}
+    return also(shop.life(at), StockCounted, "wms", hours(3), **told)
+
+
+def release_stalls(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, released=hours(28))
+
+
+def ships_in_parts(shop: Shop, at: datetime) -> Plan:
+    plan = shop.life(at, ship_complete=True)
+    for n, parcel in enumerate("ab"):
+        plan = also(plan, LabelCreated, "wms", hours(20 + n), parcel, shipment=parcel)
+    return plan
+
+
+def carrier_is_silent(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, without=("shipment.scanned",), delivered=hours(125))
+
+
+def delivery_fails(shop: Shop, at: datetime) -> Plan:
+    plan = shop.life(at, delivered=hours(120))
+    reason = IncidentReason.CONSIGNEE_NOT_HOME
+    return also(plan, DeliveryFailed, "carrier", hours(96), incident=reason)
+
+
+def carrier_tells(code: str, reason: str, after: timedelta, shop: Shop, at: datetime) -> Plan:
+    """A carrier reports an incident on the way; what it lost does not arrive."""
+    reading = read_code(KARRIO if reason else AFTERSHIP, code, reason)
+    is_lost = reading.incident is IncidentReason.CARRIER_PARCEL_LOST
+    without = ("shipment.delivered",) if is_lost else ()
+    plan = shop.life(at, without=without, delivered=hours(120))
+    told: dict[str, Any] = {name: getattr(reading, name) for name in reading.__struct_fields__}
+    return also(plan, Scanned, "carrier", after, carrier="parcelco", **told)
+
+
+def delivered_and_still_on_its_way(shop: Shop, at: datetime) -> Plan:
+    plan = shop.life(at, delivered=hours(100))
+    told: dict[str, Any] = {"status": ScanStatus.OUT_FOR_DELIVERY, "carrier": "parcelco"}
+    return also(plan, Scanned, "carrier", hours(120), **told)
+
+
+def comes_broken(shop: Shop, at: datetime) -> Plan:
+    return also(shop.life(at), DamageReported, "support", hours(140), reason="a leg is broken")
+
+
+def wants_to_return(shop: Shop, at: datetime) -> Plan:
+    """Nobody answers, until somebody does."""
+    plan = also(shop.life(at), ReturnRequested, "returns", hours(144), reason="too small")
+    return also(plan, ReturnAuthorized, "returns", hours(240))
+
+
+def return_label_fails(shop: Shop, at: datetime) -> Plan:
+    plan = also(shop.life(at), ReturnRequested, "returns", hours(144), reason="wrong colour")
+    plan = also(plan, ReturnAuthorized, "returns", hours(146))
+    return also(plan, ReturnLabelFailed, "returns", hours(147), reason="no service to the address")
+
+
+def return_does_not_come(shop: Shop, at: datetime) -> Plan:
+    plan = also(shop.life(at), ReturnRequested, "returns", hours(144), reason="unwanted")
+    plan = also(plan, ReturnAuthorized, "returns", hours(146))
+    return also(plan, ReturnLabelCreated, "returns", hours(147), carrier="parcelco")
+
+
+def keeps_a_vip_waiting(shop: Shop, at: datetime) -> Plan:
+    return shop.life(at, tier="vip", handed_over=hours(100))
+
+
+def keeps_dear_goods_waiting(shop: Shop, at: datetime) -> Plan:
+    return shop.life(
+        at, tier="standard", is_dear=True, handed_over=hours(118), delivered=hours(140)
+    )
+
+
+TROUBLES: Final[tuple[Trouble, ...]] = (
+    Trouble(delivered_late, timedelta(days=7, hours=12)),
+    Trouble(never_shipped, SHIP_WITHIN),
+    Trouble(payment_stalls, hours(72)),
+    Trouble(overcharged, hours(4)),
+    Trouble(pays_nothing, timedelta()),
+    Trouble(out_of_stock, hours(9)),
+    Trouble(cancelled_and_paid, hours(3)),
+    Trouble(cancelled_after_handover, hours(30)),
+    Trouble(clocks_disagree, hours(24)),
+    Trouble(scanned_late, SHIP_WITHIN),
+    Trouble(capture_fails, hours(1)),
+    Trouble(authorization_expires, hours(72)),
+    Trouble(refund_stalls, hours(30 + 72)),
+    Trouble(price_glitch, timedelta(minutes=1)),
+    Trouble(looks_like_fraud, hours(0.01)),
+    Trouble(bought_twice, timedelta(minutes=2)),
+    Trouble(bad_address, timedelta(minutes=1)),
+    Trouble(not_allocated, timedelta(minutes=10)),
+    Trouble(oversold, timedelta(minutes=20)),
+    Trouble(backordered, timedelta(minutes=30)),
+    Trouble(substitute, hours(2)),
+    Trouble(miscounted, hours(3)),
+    Trouble(release_stalls, hours(24.1)),
+    Trouble(ships_in_parts, hours(21)),
+    Trouble(carrier_is_silent, hours(24 + 72)),
+    Trouble(delivery_fails, hours(96)),
+    Trouble(partial(carrier_tells, "on_hold", "customs_documentation", hours(50)), hours(50)),
+    Trouble(partial(carrier_tells, "Exception_013", "", hours(70)), hours(70)),
+    Trouble(delivered_and_still_on_its_way, hours(120)),
+    Trouble(comes_broken, hours(140)),
+    Trouble(wants_to_return, hours(144 + 48)),
+    Trouble(return_label_fails, hours(147)),
+    Trouble(return_does_not_come, hours(147) + timedelta(days=14)),
+    Trouble(keeps_a_vip_waiting, hours(87)),
+    Trouble(keeps_dear_goods_waiting, hours(111)),
+    *(Trouble(partial(differ, *difference), hours(26)) for difference in DIFFERENCES),
+)

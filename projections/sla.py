@@ -1,0 +1,136 @@
+"""The clock of every case: what is due when, what is at risk, what was missed, and where the
+time went. Behind GET /v1/views/sla."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.cases.events import Reopened, Resolved, Routed
+from domain.cases.timing import Timing
+from domain.cases.work_events import (
+    AtRisk,
+    Breached,
+    CaseReleased,
+    Claimed,
+    ClaimLapsed,
+    HandedOff,
+)
+from domain.clock.clock import Clock
+from domain.clock.terms import Measure
+from domain.recorded import Recorded
+from projections.projection import Projection, case_of
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+class SlaRow(Struct, frozen=True):
+    case_id: UUID
+    order_id: str
+    kind: str
+    queue: str
+    work_type: str
+    service: str
+    """The rule of the policy that set the terms."""
+    owner: str
+    owner_team: str
+    due_next: datetime
+    """The earliest of what is due; the year 9999 while nothing is (a paused clock, say)."""
+    clock: dict[str, Any]
+    """The clock as the domain folds it."""
+    resolved_at: datetime | None = None
+    paused: bool = False
+    first_action_due: datetime | None = None
+    next_update_due: datetime | None = None
+    resolution_due: datetime | None = None
+    at_risk: list[str] = []
+    breached: list[str] = []
+    waits_for: str | None = None
+    spent: dict[str, int] = {}
+    """Seconds up to the last event, by place: `queue`, `work`, `wait:category/party`."""
+
+
+def fold(row: SlaRow | None, line: Recorded) -> SlaRow | None:
+    event = line.event
+    if isinstance(event, Routed):
+        row = _routed(row, line, event)
+    if row is None:
+        return None
+    match event:
+        case AtRisk(measure=measure):
+            return replace(row, at_risk=sorted({*row.at_risk, str(measure)}))
+        case Breached(measure=measure):
+            return replace(row, breached=sorted({*row.breached, str(measure)}))
+        case Claimed(person=person):
+            row = replace(row, owner=person)
+        case CaseReleased() | ClaimLapsed():
+            row = replace(row, owner=row.owner_team)
+        case HandedOff(to_queue=queue, to_person=person, owner_team=team):
+            row = replace(row, queue=queue, owner=person or team, owner_team=team)
+        case Resolved():
+            row = replace(row, resolved_at=line.recorded_at)
+        case Reopened():
+            row = replace(row, resolved_at=None)
+        case _:
+            pass
+    return _told(row, line)
+
+
+def _routed(row: SlaRow | None, line: Recorded, routed: Routed) -> SlaRow | None:
+    if routed.terms is None:
+        return row
+    if row is not None:  # its clock goes on
+        team = routed.owner_team
+        return replace(row, queue=routed.queue, owner=team, owner_team=team)
+    return SlaRow(
+        case_id=line.stream,
+        order_id=line.order or "",
+        kind=routed.kind,
+        queue=routed.queue,
+        work_type=routed.work_type,
+        service=routed.service or "",
+        owner=routed.owner_team,
+        owner_team=routed.owner_team,
+        due_next=NEVER,
+        clock=msgspec.to_builtins(Clock()),
+    )
+
+
+def _told(row: SlaRow, line: Recorded) -> SlaRow:
+    """The clock after the line, and what it says."""
+    before = Timing(clock=msgspec.convert(row.clock, Clock))
+    after = before.after(line.event, line.recorded_at)  # type: ignore[arg-type]
+    if after.clock is before.clock:
+        return row
+    clock = after.clock
+    dues = {m: run.due_at for m, run in clock.runs.items() if run.is_running}
+    times = [at for at in dues.values() if at is not None]
+    return replace(
+        row,
+        clock=msgspec.to_builtins(clock),
+        due_next=min(times, default=NEVER),
+        paused=clock.paused,
+        first_action_due=dues.get(Measure.FIRST_ACTION),
+        next_update_due=dues.get(Measure.NEXT_UPDATE),
+        resolution_due=dues.get(Measure.RESOLUTION),
+        waits_for=clock.place.removeprefix("wait:") if clock.waits_on else None,
+        spent=clock.attribution(line.recorded_at).elapsed.parts,
+    )
+
+
+SLA = Projection(
+    name="sla",
+    version=1,
+    row=SlaRow,
+    key=case_of,
+    fold=fold,
+    indexes=(
+        "(due_next, case_id) WHERE resolved_at IS NULL",
+        "(queue, due_next, case_id) WHERE resolved_at IS NULL",
+    ),
+)

@@ -1,0 +1,76 @@
+"""Statements that few orders see, drawn so that they contradict each other often."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from domain.money import PositiveMoney
+from domain.orders.signals import (
+    AllocationFailed,
+    Backordered,
+    DamageReported,
+    DuplicateSuspected,
+    FraudDecided,
+    FraudDecision,
+    IncidentReason,
+    LabelCreated,
+    PriceFlagged,
+    RefundRequested,
+    ReturnAuthorized,
+    ReturnLabelCreated,
+    ReturnLabelFailed,
+    ReturnRefused,
+    Signal,
+    StatedField,
+    StockCounted,
+    StockLevelTold,
+    SubstitutionDecided,
+    SubstitutionProposed,
+    System,
+    SystemStated,
+)
+
+SAME_FEW: Final = st.sampled_from(["a", "b", None])
+SKUS: Final = st.sampled_from(["s", "t"])
+SOME_SKUS: Final = st.sampled_from([(), ("s",), ("t",), ("s", "t")])
+INCIDENTS: Final = st.sampled_from([None, None, *IncidentReason])
+FEW: Final = st.integers(0, 2)
+DAYS: Final = st.sampled_from([None, date(2018, 1, 12), date(2018, 1, 14), date(2018, 1, 30)])
+PRICES: Final = st.sampled_from(["0", "10", "40", "100"]).flatmap(
+    lambda amount: st.sampled_from([PositiveMoney(amount, "BRL"), PositiveMoney(amount, "USD")])
+)
+
+FIELDS: Final[dict[type[Any], dict[str, st.SearchStrategy[Any]]]] = {
+    DuplicateSuspected: {"other": st.sampled_from(["o-2", "o-3"])},
+    PriceFlagged: {"sku": SKUS, "price": PRICES, "usual_price": PRICES},
+    FraudDecided: {"decision": st.sampled_from(list(FraudDecision))},
+    AllocationFailed: {"skus": SOME_SKUS},
+    StockLevelTold: {"sku": SKUS, "on_hand": st.integers(-1, 2), "allocated": st.none() | FEW},
+    StockCounted: {"sku": SKUS, "counted": FEW, "system": FEW},
+    Backordered: {"expected_on": DAYS},
+    SubstitutionProposed: {"sku": SKUS, "substitute": st.just("u")},
+    SubstitutionDecided: {"sku": SKUS, "approved": st.booleans()},
+    LabelCreated: {"shipment": SAME_FEW, "tracking": st.sampled_from(["", "T-1"])},
+    DamageReported: {"shipment": SAME_FEW},
+    ReturnAuthorized: {},
+    ReturnRefused: {},
+    ReturnLabelCreated: {},
+    ReturnLabelFailed: {},
+    RefundRequested: {},
+    SystemStated: {
+        "system": st.sampled_from(list(System)),
+        "field": st.sampled_from(list(StatedField)),
+        "value": st.sampled_from(["3", "3.00", "4"]),
+    },
+}
+RARE: Final = tuple(FIELDS)
+
+
+@st.composite
+def rare(draw: st.DrawFn, kind: type[Any], said: dict[str, Any]) -> Signal:
+    """One of them, with what all statements have."""
+    signal: Signal = kind(**said, **{name: draw(drawn) for name, drawn in FIELDS[kind].items()})
+    return signal

@@ -1,0 +1,73 @@
+"""What operations and governance rely on in the shipped policy, whoever changes it next."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.orders.facts import facts_of
+from domain.orders.signals import StatedField
+from domain.orders.statements import KEPT_BY
+from domain.policy.document import Automation
+from domain.policy.rulebook import CaseFacts, Routing
+from tests.domain.policies import SHIPPED
+from tests.domain.telling import placed
+
+KINDS = SHIPPED.document.kinds
+DISAGREEMENTS = {
+    "total_disagreement": StatedField.ORDER_TOTAL,
+    "address_disagreement": StatedField.SHIPPING_ADDRESS,
+    "quantity_disagreement": StatedField.QUANTITY_SHIPPED,
+    "payment_disagreement": StatedField.PAYMENT_AMOUNT,
+    "status_disagreement": StatedField.STATUS,
+}
+PAUSED = {
+    "high value": ("high_value_at_risk",),
+    "fraud review": ("fraud_review", "duplicate_order"),
+    "failed capture": ("payment_failed", "authorization_expiring"),
+    "unavailable stock": ("stock_unavailable", "allocation_failure", "oversell"),
+    "address risk": ("address_problem", "address_disagreement"),
+    "carrier conflict": (
+        "carrier_conflict",
+        "carrier_exception",
+        "delivery_failed",
+        "lost",
+        "damaged",
+    ),
+}
+
+
+def routed(kind: str) -> Routing:
+    owned = KINDS[kind]
+    case = CaseFacts(kind=kind, bucket=owned.bucket, severity=owned.severity, rule="r")
+    return SHIPPED.route(case, facts_of([placed()]))
+
+
+def test_every_field_that_systems_state_is_kept_by_one_of_them() -> None:
+    assert set(KEPT_BY) == set(StatedField) == set(DISAGREEMENTS.values())
+
+
+@pytest.mark.parametrize("kind", DISAGREEMENTS)
+def test_a_disagreement_goes_to_the_owner_of_its_reconciliation(kind) -> None:
+    assert routed(kind).owner_team == KEPT_BY[DISAGREEMENTS[kind]].owner_team
+
+
+@pytest.mark.parametrize("risk", PAUSED)
+def test_what_is_risky_always_pauses_automation(risk) -> None:
+    for kind in PAUSED[risk]:
+        assert KINDS[kind].automation is not Automation.AUTOMATIC
+
+
+def test_what_is_blocked_until_the_evidence_improves_says_how_it_can_improve() -> None:
+    blocked = {n for n, kind in KINDS.items() if kind.automation is Automation.BLOCKED}
+    # That stock is gone is final: only a person ends it.
+    assert {n for n in blocked if KINDS[n].cleared_when is None} == {"stock_unavailable"}
+
+
+def test_only_systems_that_differ_for_no_known_reason_are_nobodys_speciality() -> None:
+    everyday = {kind for kind in KINDS if routed(kind).decision.rule == "everything-else"}
+    assert everyday == {"milestones_out_of_order"}
+
+
+@pytest.mark.parametrize("queue", SHIPPED.document.queues)
+def test_every_queue_has_work(queue) -> None:
+    assert [kind for kind in KINDS if routed(kind).queue == queue]

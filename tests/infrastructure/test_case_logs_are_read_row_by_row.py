@@ -1,0 +1,393 @@
+"""Logs of incidents: a broken row is left out by itself, and what the log says of an incident becomes
+commands from which its figures can be read back. A step that no case can take is told, not forced."""
+
+import csv
+import gzip
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.sources.case_logs import (
+    CaseLog,
+    Command,
+    Condition,
+    LogUnreadable,
+    bpi2013,
+    plan,
+    servicenow,
+)
+from infrastructure.sources.case_logs.plan import (
+    Assign,
+    Close,
+    HandOff,
+    Open,
+    PutBack,
+    Reopen,
+    Reroute,
+    Resolve,
+    Resume,
+    Start,
+    Wait,
+)
+from tests.cli import case_logs_by_definition as definition
+
+NOON = datetime(2016, 2, 29, 12, tzinfo=UTC)
+Row = tuple[str, ...]
+
+
+def seen(
+    minute: int,
+    state: str,
+    *,
+    count: object = None,
+    group: str = "70",
+    person: str = "?",
+    reopened: object = 0,
+    incident: str = "1",
+) -> Row:
+    """A row of ServiceNow's log; its count is its minute where none is given."""
+    at = NOON + timedelta(minutes=minute)
+    written = f"{at.day}/{at.month}/{at.year} {at:%H:%M}"
+    number = minute if count is None else count
+    return (incident, state, str(number), written, str(reopened), group, person)
+
+
+def changed(minute: int, state: str, group: str = "G97", person: str = "se-Ann") -> Row:
+    """A row of Volvo's log, an hour ahead of UTC."""
+    status, _, below = state.partition("/")
+    at = (NOON + timedelta(hours=1, minutes=minute)).strftime("%Y-%m-%dT%H:%M:%S+01:00")
+    return ("1-1", at, status, below, group, person)
+
+
+def written(file: Path, columns: Sequence[str], rows: Sequence[Row]) -> Path:
+    opened = gzip.open if file.suffix == ".gz" else open
+    with opened(file, "wt", encoding="utf-8", newline="") as text:
+        csv.writer(text).writerows([columns, *rows])
+    return file
+
+
+@pytest.fixture
+def table(tmp_path: Path):
+    def write(*rows: Row) -> Path:
+        return written(tmp_path / "log.csv", servicenow.COLUMNS, rows)
+
+    return write
+
+
+@pytest.fixture
+def volvo(tmp_path: Path):
+    def write(*rows: Row) -> Path:
+        return written(tmp_path / "log.csv.gz", bpi2013.COLUMNS, rows)
+
+    return write
+
+
+def names(commands: Sequence[Command]) -> str:
+    return " ".join(type(command).__name__ for command in commands)
+
+
+def told(log: CaseLog) -> list[tuple[int, str]]:
+    return [(i.update, i.why) for found in log.incidents.values() for i in plan(found).impossible]
+
+
+def carried_out(log: CaseLog, words: dict) -> dict[str, Any]:
+    """The figures, read back from a house that carries out each command and refuses a wrong one."""
+    hand_offs, reopened, waited, final = 0, 0, Counter(), Counter()
+    for updates in log.incidents.values():
+        state, party, queue, since = Condition.NEW, None, None, None
+        commands = plan(updates).commands
+        assert [c.at for c in commands] == sorted(c.at for c in commands)
+        assert {c.update for c in commands} == {u.number for u in updates}
+        for command in commands:
+            match command:
+                case Open() | Reroute():
+                    assert state is not Condition.CLOSED
+                    queue = command.queue
+                case HandOff():
+                    assert state is not Condition.CLOSED
+                    assert command.queue != queue
+                    queue, hand_offs = command.queue, hand_offs + 1
+                case Assign():
+                    assert state in (Condition.NEW, Condition.ACTIVE, Condition.AWAITING)
+                case Start():
+                    assert state is Condition.NEW
+                    state = Condition.ACTIVE
+                case PutBack():
+                    assert state is Condition.ACTIVE
+                    state = Condition.NEW
+                case Wait():
+                    assert state in (Condition.NEW, Condition.ACTIVE)
+                    state, party, since = Condition.AWAITING, command.party, command.at
+                case Resume():
+                    assert state is Condition.AWAITING
+                    waited[party] += int((command.at - since).total_seconds())
+                    state, party = Condition.ACTIVE, None
+                case Resolve():
+                    assert state in (Condition.NEW, Condition.ACTIVE)
+                    state = Condition.RESOLVED
+                case Close():
+                    assert state is Condition.RESOLVED
+                    state = Condition.CLOSED
+                case Reopen():
+                    assert state in (Condition.RESOLVED, Condition.CLOSED)
+                    state = Condition.NEW
+        reopened += any(isinstance(command, Reopen) for command in commands)
+        final[words[state, party]] += 1
+    return {
+        "incidents": len(log.incidents),
+        "updates": log.updates,
+        "hand_offs": hand_offs,
+        "reopened": reopened,
+        "waited_seconds": dict(waited),
+        "final_states": dict(final),
+    }
+
+
+SOUND = seen(5, "Active", incident="sound")
+SERVICENOW_BROKEN: list[tuple[str, str]] = [
+    ("number", ""),
+    ("number", "?"),
+    ("number", "x" * 121),
+    ("incident_state", ""),
+    ("sys_mod_count", "?"),
+    ("sys_mod_count", "three"),
+    ("sys_mod_count", "-1"),
+    ("sys_updated_at", "?"),
+    ("sys_updated_at", "30/2/2016 10:00"),
+    ("sys_updated_at", "2/29/2016 10:00"),
+    ("sys_updated_at", "yesterday"),
+    ("sys_updated_at", "1/1/0001 10:00"),
+    ("reopen_count", "x"),
+    ("assignment_group", "a\0b"),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), SERVICENOW_BROKEN)
+def test_a_broken_row_is_left_out_by_itself(table, column: str, value: str) -> None:
+    place = servicenow.COLUMNS.index(column)
+    whole = seen(1, "Active")
+    broken = (*whole[:place], value, *whole[place + 1 :])
+    log = servicenow.read(table(SOUND, broken, SOUND))
+    assert (list(log.incidents), log.updates, log.refused) == (["sound"], 2, 1)
+    assert (log.refusals[0].file, log.refusals[0].line) == ("log.csv", 3)
+    assert log.refusals[0].column == column
+    assert log.refusals[0].detail
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"1,Active", "2 fields, the header has 7"),
+        (b'1,"Active,1,29/2/2016 12:00,0,70,?', "unexpected end of data"),
+        (b"1,Act\xefve,1,29/2/2016 12:00,0,70,?", "not UTF-8"),
+    ],
+)
+def test_a_line_that_is_no_row_swallows_no_other(table, line: bytes, why: str) -> None:
+    file = table(SOUND)
+    file.write_bytes(file.read_bytes() + line + b"\n" + ",".join(SOUND).encode() + b"\n")
+    log = servicenow.read(file)
+    assert (log.updates, log.refused) == (2, 1)
+    assert str(log.refusals[0]) == f"log.csv:3: {why}"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("SR Number", ""),
+        ("Sub Status", "?"),
+        ("Change Date+Time", "2012-04-31T10:00:00+01:00"),
+        ("Change Date+Time", "2012-04-30T10:00:00"),
+        ("Change Date+Time", "30/4/2012 10:00"),
+    ],
+)
+def test_a_broken_row_of_volvo_is_left_out_by_itself(volvo, column: str, value: str) -> None:
+    place = bpi2013.COLUMNS.index(column)
+    whole = changed(1, "Accepted/In Progress")
+    broken = (*whole[:place], value, *whole[place + 1 :])
+    log = bpi2013.read(volvo(whole, broken, whole))
+    assert (log.updates, log.refused) == (2, 1)
+    assert (log.refusals[0].line, log.refusals[0].column) == (3, column)
+
+
+@pytest.mark.parametrize("reader", [servicenow, bpi2013])
+def test_a_file_that_is_no_such_table_says_what_it_lacks(reader, tmp_path: Path) -> None:
+    fewer = written(tmp_path / "log.csv", reader.COLUMNS[2:], [])
+    with pytest.raises(LogUnreadable, match=", ".join(reader.COLUMNS[:2]).replace("+", ".")):
+        reader.read(fewer)
+    for file, content in (("empty.csv", b""), ("quoted.csv", b'"a"b\n'), ("plain.csv.gz", b"1,2")):
+        (tmp_path / file).write_bytes(content)
+        with pytest.raises(LogUnreadable, match=file):
+            reader.read(tmp_path / file)
+    with pytest.raises(LogUnreadable):
+        reader.read(tmp_path)
+
+
+def test_a_table_without_rows_is_a_log_without_incidents(table) -> None:
+    assert servicenow.read(table()) == CaseLog({}, 0, 0, ())
+
+
+def test_updates_stand_by_their_count_then_by_the_file(table) -> None:
+    log = servicenow.read(
+        table(
+            seen(1, "Active", count=2, group="late"),
+            seen(9, "Resolved", count=3),
+            seen(2, "New", count=1),
+            seen(3, "Active", count=2, group="later", incident="1"),
+        )
+    )
+    (found,) = log.incidents.values()
+    assert [(u.number, u.line) for u in found] == [(1, 4), (2, 2), (2, 5), (3, 3)]
+    assert found[0].at == NOON + timedelta(minutes=2)
+    back = "time goes back from 2016-02-29T12:02:00+00:00 to 2016-02-29T12:01:00+00:00"
+    assert told(log) == [(2, f"{back}: taken at the former")]
+    assert [c.at.minute for c in plan(found).commands] == [2, 2, 2, 3, 9, 9]
+
+
+def test_what_is_not_known_is_no_step(table) -> None:
+    file = table(
+        seen(1, "New", group="?"),
+        seen(2, "New", group="70", person="7"),
+        seen(3, "New", group="?", reopened="?"),
+        seen(4, "New", group="25", person="7"),
+        seen(5, "New", group="24"),
+        seen(6, "New", group="70"),
+    )
+    log = servicenow.read(file)
+    planned = plan(log.incidents["1"])
+    assert names(planned.commands) == "Open Reroute Assign Touch Reroute Assign HandOff HandOff"
+    assert planned.impossible == ()
+    assert carried_out(log, servicenow.NAMES) == definition.servicenow(file)
+
+
+def test_a_life_with_everything_gives_the_figures_of_the_definition(table) -> None:
+    file = table(
+        seen(0, "Awaiting User Info"),
+        seen(1, "Awaiting User Info", group="24"),
+        seen(10, "Awaiting Vendor", group="25"),
+        seen(15, "Awaiting User Info"),
+        seen(30, "Resolved"),
+        seen(31, "Resolved", group="24"),
+        seen(40, "Awaiting Problem", reopened=1, group="70", person="9"),
+        seen(50, "New", reopened=1),
+        seen(60, "Resolved", reopened=2, group="24"),
+        seen(61, "Closed", reopened=2),
+        seen(70, "Resolved", reopened=3),
+        seen(71, "Closed", reopened=3),
+        seen(5, "Awaiting Evidence", incident="2"),
+    )
+    log = servicenow.read(file)
+    figures = carried_out(log, servicenow.NAMES)
+    assert figures["hand_offs"] == 7
+    assert figures["waited_seconds"] == {"user": 1500, "vendor": 300, "problem": 600}
+    assert figures["final_states"] == {"Closed": 1, "Awaiting Evidence": 1}
+    assert told(log) == [(60, "the count of reopenings goes from 1 to 2, but the incident is new")]
+    assert figures == definition.servicenow(file)
+
+
+ENDED = (seen(1, "Active"), seen(2, "Resolved"), seen(3, "Closed"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "commands", "why"),
+    [
+        (
+            (seen(1, "New"), seen(2, "Closed")),
+            "Open Resolve Close",
+            "Closed without being resolved: resolved just then",
+        ),
+        (
+            (seen(1, "Awaiting Vendor"), seen(2, "Closed")),
+            "Open Wait Resume Resolve Close",
+            "Closed without being resolved: resolved just then",
+        ),
+        (
+            (*ENDED, seen(4, "Active"), seen(5, "Active"), seen(6, "Closed")),
+            "Open Start Resolve Close Touch Touch Touch",
+            "state 'Active': the incident is closed and not reopened",
+        ),
+        (
+            (*ENDED, seen(4, "Awaiting Vendor"), seen(5, "Active", reopened=1)),
+            "Open Start Resolve Close Touch Reopen Start",
+            "state 'Awaiting Vendor': the incident is closed and not reopened",
+        ),
+        (
+            (*ENDED, seen(4, "Closed", group="25")),
+            "Open Start Resolve Close Touch",
+            "handed off to 25 while closed, and never reopened",
+        ),
+        (
+            (seen(1, "Active"), seen(2, "Active", reopened=1)),
+            "Open Start Touch",
+            "the count of reopenings goes from 0 to 1, but the incident is active",
+        ),
+        (
+            (*ENDED, seen(4, "New", reopened=2)),
+            "Open Start Resolve Close Reopen",
+            "the count of reopenings goes from 0 to 2: reopened once",
+        ),
+        (
+            (seen(1, "New", reopened=2), seen(2, "New", reopened=0)),
+            "Open Touch",
+            "the count of reopenings goes from 2 to 0: it never falls",
+        ),
+        (
+            (seen(1, "Awaiting Vendor"), seen(2, "-100"), seen(3, "-100"), seen(4, "Active")),
+            "Open Wait Resume Touch Touch",
+            "state '-100': it is not known, and the incident stays active",
+        ),
+        (
+            (seen(1, "New"), seen(2, "?"), seen(3, "Resolved")),
+            "Open Touch Resolve",
+            "state '?': it is not known, and the incident stays new",
+        ),
+    ],
+)
+def test_a_step_that_no_case_can_take_is_told_once(table, rows, commands: str, why: str) -> None:
+    log = servicenow.read(table(*rows))
+    planned = plan(log.incidents["1"])
+    assert names(planned.commands) == commands
+    assert [i.why for i in planned.impossible] == [why]
+    carried_out(log, servicenow.NAMES)
+
+
+def test_a_closed_incident_changes_hands_when_it_is_reopened(table) -> None:
+    file = table(*ENDED, seen(4, "Closed", group="25"), seen(5, "New", reopened=1, group="25"))
+    log = servicenow.read(file)
+    assert names(plan(log.incidents["1"]).commands).endswith("Close Touch Reopen HandOff")
+    assert told(log) == []
+    assert carried_out(log, servicenow.NAMES) == definition.servicenow(file)
+
+
+def test_volvos_updates_stand_by_their_times(volvo) -> None:
+    file = volvo(
+        changed(9, "Completed/In Call"),
+        changed(1, "Accepted/In Progress"),
+        changed(2, "Queued/Awaiting Assignment", "S42 2nd"),
+        changed(3, "Accepted/Wait", "S42 2nd", "se-Bo"),
+        changed(5, "Accepted/Wait - User", "S42 2nd", "se-Bo"),
+        changed(8, "Accepted/Assigned", "G97"),
+        changed(10, "Unmatched/Unmatched"),
+        changed(11, "Accepted/In Progress"),
+        changed(12, "Completed/Resolved"),
+        changed(13, "Completed/Closed"),
+        changed(13, "Completed/Resolved", "G96"),
+    )
+    log = bpi2013.read(file)
+    (updates,) = log.incidents.values()
+    assert [u.number for u in updates] == list(range(1, 12))
+    assert [u.line for u in updates] == [3, 4, 5, 6, 7, 2, 8, 9, 10, 11, 12]
+    assert updates[0].at == NOON + timedelta(minutes=1)
+    assert names(plan(updates).commands) == (
+        "Open Assign Start PutBack HandOff Assign Wait Resume Wait Resume HandOff Assign Resolve "
+        "Touch Reopen Assign Start Resolve Close Reopen HandOff Assign Resolve"
+    )
+    assert told(log) == [(7, "state 'Unmatched': it is not known, and the incident stays resolved")]
+    figures = carried_out(log, bpi2013.NAMES)
+    assert figures == definition.bpi2013(file)
+    assert figures["waited_seconds"] == {"other": 120, "user": 180}
+    assert (figures["hand_offs"], figures["reopened"]) == (3, 1)
+    assert figures["final_states"] == {"Resolved": 1}
