@@ -4,7 +4,6 @@ time went. Behind GET /v1/views/sla."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -26,6 +25,8 @@ from domain.clock.terms import Measure
 from domain.recorded import Recorded
 from projections.projection import Projection, case_of
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Clock).decode
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -41,8 +42,8 @@ class SlaRow(Struct, frozen=True):
     owner_team: str
     due_next: datetime
     """The earliest of what is due; the year 9999 while nothing is (a paused clock, say)."""
-    clock: dict[str, Any]
-    """The clock as the domain folds it."""
+    clock: str
+    """The clock as the domain folds it, in JSON."""
     resolved_at: datetime | None = None
     paused: bool = False
     first_action_due: datetime | None = None
@@ -97,13 +98,13 @@ def _routed(row: SlaRow | None, line: Recorded, routed: Routed) -> SlaRow | None
         owner=routed.owner_team,
         owner_team=routed.owner_team,
         due_next=NEVER,
-        clock=msgspec.to_builtins(Clock()),
+        clock=_encode(Clock()).decode(),
     )
 
 
 def _told(row: SlaRow, line: Recorded) -> SlaRow:
     """The clock after the line, and what it says."""
-    before = Timing(clock=msgspec.convert(row.clock, Clock))
+    before = Timing(clock=_decode(row.clock))
     after = before.after(line.event, line.recorded_at)  # type: ignore[arg-type]
     if after.clock is before.clock:
         return row
@@ -112,7 +113,7 @@ def _told(row: SlaRow, line: Recorded) -> SlaRow:
     times = [at for at in dues.values() if at is not None]
     return replace(
         row,
-        clock=msgspec.to_builtins(clock),
+        clock=_encode(clock).decode(),
         due_next=min(times, default=NEVER),
         paused=clock.paused,
         first_action_due=dues.get(Measure.FIRST_ACTION),

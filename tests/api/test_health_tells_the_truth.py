@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.composition import desks
+from projections import PROJECTIONS
 from tests.api.running import House, house, served
 from tests.api.told import money, order_id, placed, send
 from tests.conftest import Databases
@@ -62,6 +63,6 @@ def test_reports_that_nobody_keeps_are_told(still: House) -> None:
     with served(still.dsn, lambda: later) as (url, _), still.asking_as(None) as nobody:
         nobody.base_url = url
         ready = nobody.get("/readyz").json()
-        assert [report["behind"] > 0 for report in ready["reports"]] == [True] * 4
+        assert [report["behind"] > 0 for report in ready["reports"]] == [True] * len(PROJECTIONS)
         assert ready["status"] == "degraded"
         assert any("report" in problem for problem in ready["problems"])

@@ -17,10 +17,12 @@ from tests.benchmarks import (
     appending,
     becoming_visible,
     catching_up,
+    claiming,
     keeping_time,
     replaying,
     signals_over_http,
     vacuuming,
+    working,
 )
 from tests.benchmarks.figures import Bench, Figure, as_json, as_table
 from tests.benchmarks.servers import NothingToMeasureWith, a_server
@@ -32,6 +34,8 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "visible": becoming_visible,
     "vacuum": vacuuming,
     "timekeeper": keeping_time,
+    "claim-next": claiming,
+    "work": working,
     "replay": replaying,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""

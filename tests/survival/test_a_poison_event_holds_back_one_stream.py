@@ -41,7 +41,7 @@ POISON = "order-7"
 NAMES = [*(projection.name for projection in PROJECTIONS), "tally"]
 
 
-REBUILT = [("cases", 2), ("orders", 2), ("people", 1), ("queue", 2)]
+REBUILT = [("cases", 2), ("orders", 2), ("people", 1), ("queue", 2), ("sla", 1)]
 
 
 class TallyRow(Struct, frozen=True):

@@ -1,0 +1,101 @@
+"""claim-next: the right next case out of a queue of 1,000 and out of one of 100,000.
+
+What is timed is the look into the queue and the claim on the case's own stream. A claim waits for
+the reports to have seen the one before, as a person's next request would.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from math import ceil
+
+from api.composition import Desks, desks, make_ready
+from application.case_desk import Caller
+from infrastructure.projection_positions import Positions
+from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.reports import Reports
+from projections import PROJECTIONS
+from tests.benchmarks.figures import Bench, Figure
+from tests.benchmarks.real_events import ANA, one_case
+from tests.benchmarks.servers import a_log
+
+FEW, MANY = 1_000, 100_000
+CLAIMS = 400
+AT_ONCE = 500
+CANDIDATES = 200
+PATIENCE_SECONDS = 10.0
+
+
+def run(bench: Bench) -> list[Figure]:
+    with ExitStack() as stack:
+        pieces = {}
+        for size in (FEW, MANY):
+            bench.say(f"opening {size:,} cases")
+            pieces[size] = stack.enter_context(_queue_of(bench, size))
+        took: dict[int, list[float]] = {FEW: [], MANY: []}
+        for claims in range(CLAIMS):
+            bench.say(f"{claims} of {CLAIMS} claims")
+            for size, claim in pieces.items():
+                took[size].append(claim())
+    few, many = _late(took[FEW]), _late(took[MANY])
+    return [
+        Figure(
+            name="claim-next of 100,000",
+            value=many,
+            unit="ms, 99th percentile",
+            ratio=many / few,
+            against=f"of 1,000: {few:.3g} ms, 99th percentile",
+            target="≤ 2.0",
+        )
+    ]
+
+
+@contextmanager
+def _queue_of(bench: Bench, size: int) -> Iterator[Callable[[], float]]:
+    """A queue with so many open cases; claims the next one and returns the milliseconds."""
+    with a_log(bench.dsn) as dsn:
+        make_ready(dsn)
+        with desks(dsn) as working:
+            working.decide_by()
+            for first in range(0, size, AT_ONCE):
+                working.log.append([one_case(first + n) for n in range(AT_ONCE)])
+            runner = ProjectionRunner(dsn, PROJECTIONS)
+            runner.catch_up()
+            with working.datastore.get_connection() as connection:
+                connection.execute("ANALYZE")
+            working.recorder.announcer.subscribe(runner.wake)
+            keeping = threading.Thread(target=runner.run, daemon=True)
+            keeping.start()
+            positions = Positions(dsn)
+            try:
+                yield _claims(working, positions)
+            finally:
+                positions.close()
+                runner.close()
+                keeping.join()
+
+
+def _claims(working: Desks, positions: Positions) -> Callable[[], float]:
+    reports = Reports(working.datastore)
+    numbers = count(1)
+
+    def claim() -> float:
+        by = Caller(ANA, "ana", datetime.now(UTC), f"command:{next(numbers)}")
+        started = time.monotonic()
+        candidates = reports.next_for("ana", (), "payment_hold_review", CANDIDATES)
+        done = working.cases.claim_next(candidates, by)
+        took = time.monotonic() - started
+        assert done is not None
+        assert positions.wait("queue", done.position, PATIENCE_SECONDS)
+        return took * 1_000
+
+    return claim
+
+
+def _late(milliseconds: list[float]) -> float:
+    return sorted(milliseconds)[ceil(len(milliseconds) * 0.99) - 1]
