@@ -22,6 +22,8 @@ from projections import PROJECTIONS
 
 IDLE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
+KEEPERS = 2
+"""While one waits for the database, the other decides."""
 _logger = logging.getLogger("casetrail.worker")
 
 
@@ -51,7 +53,14 @@ def work(dsn: str, stop: threading.Event) -> None:
         with desks(dsn) as working:
             working.decide_by()
             collect_seldom()
-            keep_time(working, stop)
+            keepers = [
+                threading.Thread(target=keep_time, args=(working, stop), name=f"keeper-{n}")
+                for n in range(KEEPERS)
+            ]
+            for keeper in keepers:
+                keeper.start()
+            for keeper in keepers:
+                keeper.join()
     finally:
         runner.close()
         reports.join()

@@ -26,16 +26,23 @@ class PacketFact(Struct, frozen=True, gc=False):
 
 def packet_of(order: Order) -> tuple[PacketFact, ...]:
     """Every known fact of the order; what nobody has spoken of is left out."""
-    signals = sorted(order.signals.values(), key=in_time_order)
+    told = [
+        (s.type, s.key, s.event_time) for s in sorted(order.signals.values(), key=in_time_order)
+    ]
     facts = order.facts
     packet = []
+    # Many facts rest on signals of the same types: what those are is looked for once.
+    resting: dict[frozenset[str], tuple[tuple[str, ...], datetime] | None] = {}
     for path, fact in ORDER_FACTS.items():
         value = as_value(fact.read(facts))
-        resting_on = [s for s in signals if s.type in fact.feeds]
-        if value is None or not resting_on:
+        if value is None:
             continue
-        sources = tuple(s.key for s in resting_on)
-        packet.append(PacketFact(path, value, sources, resting_on[-1].event_time))
+        feeds = fact.feeds
+        if feeds not in resting:
+            found = [(key, time) for kind, key, time in told if kind in feeds]
+            resting[feeds] = (tuple(key for key, _ in found), found[-1][1]) if found else None
+        if (on := resting[feeds]) is not None:
+            packet.append(PacketFact(path, value, *on))
     return tuple(packet)
 
 

@@ -65,7 +65,9 @@ class GroupCommit:
         Raises VersionTaken, CommandRepeated, or the library's errors.
         """
         pending = Pending(append)
-        pending.leaves = [leaf_digest(event.state) for event in append.events]
+        states = [event.state for event in append.events]
+        pending.leaves = [*map(leaf_digest, states)]
+        pending.size = sum(map(len, states))
         with self._door:
             if self._closed:
                 raise InterfaceError("the log is closed")

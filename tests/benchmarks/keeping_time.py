@@ -11,6 +11,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+from api.commands.worker import KEEPERS
 from api.composition import Desks, desks
 from application.intake import Arrival
 from domain.money import PositiveMoney
@@ -100,8 +101,9 @@ def _behind_a_heap(working: Desks, seconds: float) -> tuple[float, float]:
         while not ending.is_set():
             ticked.append(working.timekeeper.tick_due(datetime.now(UTC)))
 
-    keeper = threading.Thread(target=keep)
-    keeper.start()
+    keepers = [threading.Thread(target=keep) for _ in range(KEEPERS)]
+    for keeper in keepers:
+        keeper.start()
     delay = PATIENCE_SECONDS
     try:
         while time.monotonic() - started < PATIENCE_SECONDS:
@@ -112,7 +114,8 @@ def _behind_a_heap(working: Desks, seconds: float) -> tuple[float, float]:
         time.sleep(max(0.0, seconds - (time.monotonic() - started)))
     finally:
         ending.set()
-        keeper.join()
+        for keeper in keepers:
+            keeper.join()
     return sum(ticked) / (time.monotonic() - started), delay
 
 
