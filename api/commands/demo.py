@@ -27,8 +27,10 @@ from application.replay import AT_ONCE, replay
 from domain.people import Actor, Role
 from infrastructure.databases import open_database
 from infrastructure.file_locks import only_one
+from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
 from infrastructure.sources.demonstration import DemonstrationStream
+from projections import PROJECTIONS
 
 PEOPLE: tuple[tuple[str, Role], ...] = (
     ("ana", Role.EXCEPTION_SPECIALIST),
@@ -85,6 +87,8 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         with desks(dsn) as working:
             working.decide_by()
             tokens = _people(working)
+            # Whom an escalation goes to is looked for in the report of people.
+            ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
             if working.log.head() < AT_ONCE:
                 _live_through_two_weeks(working)
         host, port = listener.getsockname()[:2]

@@ -7,6 +7,7 @@ const by = (id) => document.getElementById(id);
 let token = sessionStorage.getItem("token");
 let openQueue = null;
 let openCase = null;
+let queueNames = [];
 
 // The demonstration's link carries a token in its fragment, which is never sent to a server.
 if (location.hash.startsWith("#ct_")) {
@@ -69,13 +70,14 @@ function fill(table, rows) {
 
 async function showQueues() {
   const { items } = await ask("/v1/queues");
+  queueNames = items.map((queue) => queue.queue);
   by("queues").hidden = false;
   fill(
     by("queues").querySelector("table"),
     items.map((queue) => {
       const name = link(queue.title, () => show(queue));
       name.dataset.key = queue.queue;
-      const made = row([name, queue.owner_team, queue.open, queue.claimed, ago(queue.oldest_queued_at)]);
+      const made = row([name, queue.open, queue.claimed, queue.waiting, ago(queue.oldest_queued_at)]);
       if (queue.queue === openQueue?.queue) made.setAttribute("aria-current", "true");
       return made;
     }),
@@ -96,7 +98,10 @@ async function show(queue) {
 
 async function showWork() {
   if (!openQueue) return;
-  const { items } = await ask(`/v1/queues/${encodeURIComponent(openQueue.queue)}?limit=15`);
+  const queue = encodeURIComponent(openQueue.queue);
+  const [{ items }, clocks] = await Promise.all([
+    ask(`/v1/queues/${queue}?limit=15`), ask(`/v1/views/sla?queue=${queue}&limit=200`)]);
+  const clockOf = Object.fromEntries(clocks.items.map((clock) => [clock.case, clock]));
   by("work").hidden = false;
   by("work-title").textContent = `${openQueue.title}: most urgent first`;
   fill(
@@ -104,19 +109,31 @@ async function showWork() {
     items.map((item) => {
       const kind = link(item.kind, () => showCase(item.case_id, true));
       kind.dataset.key = item.case_id;
-      return row([item.priority, kind, item.order_id, item.severity, item.person ?? item.owner_team, ago(item.queued_at)]);
+      const clock = clockOf[item.case_id];
+      const state = clock?.paused ? "paused" : due(clock?.due_next);
+      const late = element("span", state, { class: clock?.breached.length ? "late" : clock?.at_risk.length ? "at-risk" : "" });
+      const owner = item.waits_for ? `waits for ${item.waits_for}` : item.person ?? item.owner_team;
+      return row([item.priority, kind, item.order_id, item.severity, owner, ago(item.queued_at), late]);
     }),
   );
 }
 
 async function showCase(id, focus = false) {
-  const [found, trail] = await Promise.all([ask(`/v1/cases/${id}`), ask(`/v1/cases/${id}/trail`)]);
+  const [found, trail, clock] = await Promise.all([
+    ask(`/v1/cases/${id}`), ask(`/v1/cases/${id}/trail`), ask(`/v1/cases/${id}/clock`)]);
   openCase = found;
   by("case").hidden = false;
   by("case-title").textContent = `${found.kind} of order ${found.order}`;
   const facts = { state: found.state, owner: found.owner, severity: found.severity, bucket: found.bucket,
     automation: found.automation, queue: found.queue, detected: new Date(found.detected_at).toLocaleString(),
     "signals joined": found.signals_joined, reopened: found.reopened, version: found.version };
+  if (found.waiting) facts["waits for"] = `${found.waiting.dependency}: ${found.waiting.party}`;
+  for (const one of clock.measures) {
+    const name = one.measure.replace("_", " ");
+    if (one.met_at) facts[name] = one.breached_at ? "met, too late" : "met";
+    else if (one.paused) facts[name] = "paused";
+    else if (one.due_at) facts[name] = due(one.due_at);
+  }
   by("case").querySelector("dl").replaceChildren(
     ...Object.entries(facts).map(([name, value]) => {
       const pair = element("div");
@@ -124,10 +141,7 @@ async function showCase(id, focus = false) {
       return pair;
     }),
   );
-  const actions = by("case").querySelector(".actions");
-  actions.replaceChildren();
-  if (found.state === "open") actions.append(action("Claim", "claim"));
-  if (found.state === "claimed") actions.append(action("Release", "release", { note: "" }));
+  workOn(found, by("case").querySelector(".actions"), carryOut, queueNames);
   by("case").querySelector("ol").replaceChildren(...trail.lines.map(line));
   if (focus) by("case-title").focus();
 }
@@ -137,6 +151,11 @@ function line(entry) {
   const who = entry.actor.person ?? entry.actor.principal;
   made.append(element("strong", entry.event.type), ` by ${who} `);
   made.append(element("time", new Date(entry.recorded_at).toLocaleString(), { datetime: entry.recorded_at }));
+  const told = ["measure", "dependency", "party", "to_queue", "to_person", "person", "to", "how", "note"]
+    .map((name) => entry.event[name]).filter(Boolean);
+  if (entry.event.skipped?.length) told.push(`nobody is ${entry.event.skipped.join(", ")}`);
+  if (entry.event.resolution) told.push(entry.event.resolution.reason, entry.event.resolution.note);
+  if (told.length) made.append(element("div", told.filter(Boolean).join(", "), { class: "told" }));
   const decision = entry.event.decision ?? entry.event.clearing;
   if (decision) {
     const list = element("ul");
@@ -150,21 +169,17 @@ function line(entry) {
   return made;
 }
 
-function action(text, command, body) {
-  const made = element("button", text, { type: "button" });
-  made.addEventListener("click", () =>
-    run(async () => {
-      const headers = { "If-Match": `"${openCase.version}"`, "Idempotency-Key": crypto.randomUUID() };
-      const options = { method: "POST", headers };
-      if (body) {
-        options.body = JSON.stringify(body);
-        headers["Content-Type"] = "application/json";
-      }
-      await ask(`/v1/cases/${openCase.id}/${command}`, options);
-      await Promise.all([showCase(openCase.id, true), showQueues(), showWork()]);
-    }),
-  );
-  return made;
+function carryOut(command, body) {
+  return run(async () => {
+    const headers = { "If-Match": `"${openCase.version}"`, "Idempotency-Key": crypto.randomUUID() };
+    const options = { method: "POST", headers };
+    if (body) {
+      options.body = JSON.stringify(body);
+      headers["Content-Type"] = "application/json";
+    }
+    await ask(`/v1/cases/${openCase.id}/${command}`, options);
+    await Promise.all([showCase(openCase.id, true), showQueues(), showWork()]);
+  });
 }
 
 async function claimNext() {
