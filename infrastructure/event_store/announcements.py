@@ -21,7 +21,8 @@ GROWN = "stored_events"
 """The channel that the library's own subscriptions listen to."""
 PROJECTED = "projected"
 LONGEST_PAUSE_SECONDS = 5.0
-BETWEEN_SECONDS = 0.004
+BUSY_COMMITS = 3
+BUSY_PAUSE_SECONDS = 0.01
 """Followers read batches: telling them of each commit of a busy log only takes the log's time."""
 
 
@@ -33,6 +34,8 @@ class Announcer:
         self._grown = threading.Event()
         self._closing = False
         self._listeners: list[Callable[[int], None]] = []
+        self._commits = 0
+        """Since followers were told."""
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -47,6 +50,7 @@ class Announcer:
             except Exception:
                 # A listener's fault is its own: the events are stored, and must be answered.
                 _logger.exception("a listener of the log failed")
+        self._commits += 1
         self._grown.set()
         if self._thread is None:
             self._start()
@@ -70,10 +74,12 @@ class Announcer:
             self._grown.clear()
             if self._closing:
                 break
+            commits, self._commits = self._commits, 0
             try:
                 connection = connection or connect(self._dsn)
                 connection.execute(f"NOTIFY {GROWN}".encode())
-                time.sleep(BETWEEN_SECONDS)
+                if commits >= BUSY_COMMITS:
+                    time.sleep(BUSY_PAUSE_SECONDS)
             except psycopg.Error:
                 # Followers poll once a second as well: a lost announcement only costs time.
                 with contextlib.suppress(psycopg.Error):
