@@ -78,11 +78,11 @@ class Response:
             self._problem(watch.kind, decision, deadline.at, ())
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
-        types = {signal.type for signal in fresh}
+        types = frozenset(signal.type for signal in fresh)
         judged: set[str] = set()
         known_before = dict(self.order.cases)
-        for detector in self._rulebook.detectors:
-            if detector.kind in judged or not types & detector.feeds:
+        for detector in self._rulebook.detectors_fed_by(types):
+            if detector.kind in judged:
                 continue
             if detector.holds(self.order.facts):
                 judged.add(detector.kind)

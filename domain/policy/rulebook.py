@@ -197,6 +197,7 @@ class Rulebook:
             )
             for n, route in enumerate(document.route)
         ]
+        self._fed_detectors: dict[frozenset[str], tuple[Detector, ...]] = {}
         self._terms = terms_of(document, faults)
         if faults:
             raise Invalid(faults, f"policy {document.policy} {document.version}")
@@ -215,6 +216,14 @@ class Rulebook:
             if condition is not None:
                 fed[name] = fed.get(name, frozenset()) | _feeds(condition.facts)
         return fed
+
+    def detectors_fed_by(self, types: frozenset[str]) -> tuple[Detector, ...]:
+        """Those that signals of one of these types say something to, in their order."""
+        found = self._fed_detectors.get(types)
+        if found is None:
+            found = tuple(detector for detector in self.detectors if types & detector.feeds)
+            self._fed_detectors[types] = found
+        return found
 
     def watch(self, rule: str) -> Watch | None:
         return next((watch for watch in self.watches if watch.rule == rule), None)
