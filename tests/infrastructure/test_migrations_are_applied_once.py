@@ -1,5 +1,6 @@
 """The schema comes from numbered files that are applied once, in order, whoever starts first."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from infrastructure.event_store import migrations
 from infrastructure.event_store.migrations import SchemaChanged, migrate
 
 ROOT = Path(__file__).parents[2]
+WRITTEN = Path(__file__).with_name("migrations.txt")
 SHIPPED = sorted(file.name for file in migrations.FILES.glob("*.sql"))
 
 
@@ -120,3 +122,10 @@ def test_the_locale_of_whoever_starts_makes_no_difference(dsn: str) -> None:
         env=environment,
     )
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+def test_a_migration_once_written_is_never_edited() -> None:
+    """A database to which it was applied would not be opened any more: add a file, and its line."""
+    files = sorted(migrations.FILES.glob("*.sql"))
+    told = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files]
+    assert told == WRITTEN.read_text().splitlines()

@@ -37,15 +37,12 @@ CREATE TABLE timers (
 ) WITH (fillfactor = 80);
 CREATE INDEX timers_due_at ON timers (due_at);
 
--- What is empty is left out of the call: most appends are events alone.
 CREATE FUNCTION append_events(
-    streams uuid[] = '{}', versions bigint[] = '{}', topics text[] = '{}',
-    states bytea[] = '{}', leaves bytea[] = '{}',
-    timer_streams uuid[] = '{}', timer_kinds text[] = '{}', timer_dues timestamptz[] = '{}',
-    guard_streams uuid[] = '{}', guard_next_versions bigint[] = '{}',
-    earlier_streams uuid[] = '{}', earlier_versions bigint[] = '{}',
-    principals text[] = '{}', keys text[] = '{}', digests bytea[] = '{}', results bytea[] = '{}',
-    command_offsets bigint[] = '{}'
+    streams uuid[], versions bigint[], topics text[], states bytea[], leaves bytea[],
+    timer_streams uuid[], timer_kinds text[], timer_dues timestamptz[],
+    guard_streams uuid[], guard_next_versions bigint[],
+    earlier_streams uuid[], earlier_versions bigint[],
+    principals text[], keys text[], digests bytea[], results bytea[], command_offsets bigint[]
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     base bigint;
