@@ -171,7 +171,7 @@ def test_a_case_that_returns_is_routed_by_the_policy_in_force_and_keeps_what_it_
         "returns_desk",
     )
     detected, *_ = house.log.trail(case.id)
-    assert detected.event.decision.policy == "1"
+    assert detected.event.decision.policy == "2"
 
 
 def test_the_shipped_policy_asks_for_a_look_within_the_days_that_it_promises() -> None:
