@@ -20,7 +20,6 @@ from application.log_recorder import DueStream, VersionTaken
 from application.repository import Repository
 from application.streams import CASE, ORDER
 from domain.cases.detection import Response
-from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import Staff
 from domain.cases.work import look_at_clock
@@ -144,21 +143,11 @@ class Timekeeper:
         ticked = []
         for one in due:
             case, now = cases[one.stream], moments[one.stream]
-            events, after = look(case, now, self._staff)
+            events, after = look_at_clock(case, now, self._staff)
             write = _only_timer(one, case.version, case.order, after.next_due, moments)
             writes.append(structs.replace(write, events=[(TIMEKEEPER, event) for event in events]))
             ticked.append(after)
         return ticked
-
-
-def look(case: ExceptionCase, now: datetime, staff: Staff) -> tuple[list[CaseEvent], ExceptionCase]:
-    """All that has come to pass for a case by now, and the case after it."""
-    events: list[CaseEvent] = []
-    while found := look_at_clock(case, now, staff):
-        for event in found:
-            events.append(event)
-            case = case.after(event, case.order, now)
-    return events, case
 
 
 def _only_timer(

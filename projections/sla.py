@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.cases.events import Reopened, Resolved, Routed
-from domain.cases.timing import Timing
+from domain.cases.events import CaseEvent, Reopened, Resolved, Routed
+from domain.cases.timing import clock_after
 from domain.cases.work_events import (
     AtRisk,
     Breached,
@@ -104,11 +104,12 @@ def _routed(row: SlaRow | None, line: Recorded, routed: Routed) -> SlaRow | None
 
 def _told(row: SlaRow, line: Recorded) -> SlaRow:
     """The clock after the line, and what it says."""
-    before = Timing(clock=_decode(row.clock))
-    after = before.after(line.event, line.recorded_at)  # type: ignore[arg-type]
-    if after.clock is before.clock:
+    if not isinstance(line.event, CaseEvent):
         return row
-    clock = after.clock
+    before = _decode(row.clock)
+    clock = clock_after(before, line.event, line.recorded_at)
+    if clock is before:
+        return row
     dues = {m: run.due_at for m, run in clock.runs.items() if run.is_running}
     times = [at for at in dues.values() if at is not None]
     return replace(

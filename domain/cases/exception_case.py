@@ -40,6 +40,7 @@ from domain.cases.work_events import (
     Retermed,
     WaitEnded,
     WaitStarted,
+    Worked,
 )
 from domain.policy.decision import Decision, Read
 from domain.policy.document import Automation
@@ -195,24 +196,7 @@ def _begun(
     )
 
 
-def _worked(
-    case: ExceptionCase,
-    event: Claimed
-    | CaseReleased
-    | ClaimLapsed
-    | HandedOff
-    | WaitStarted
-    | WaitEnded
-    | NoteAdded
-    | EvidenceAttached
-    | Escalated
-    | AtRisk
-    | Breached
-    | Retermed
-    | Linked
-    | ErrorDeclared,
-    at: datetime,
-) -> ExceptionCase:
+def _worked(case: ExceptionCase, event: Worked, at: datetime) -> ExceptionCase:
     match event:
         case Claimed(person=person, lease=lease):
             return _held(structs.replace(_unheld(case), owned_since=at), person, lease, at)

@@ -50,34 +50,37 @@ class Timing(Struct, frozen=True, kw_only=True):
     """It waits for something that is expected by a time: until then, nobody needs to be told."""
 
     def after(self, event: CaseEvent, at: datetime) -> Timing:
-        clock = self.clock
-        for moment in _moments(event, at, clock):
-            clock = clock.after(moment)
-        now = self if clock is self.clock else structs.replace(self, clock=clock)
+        now = structs.replace(self, clock=clock_after(self.clock, event, at))
         match event:
             case Routed(ladder=ladder):
-                return structs.replace(now, ladder=ladder, rung=0, quiet_since=at)
+                return structs.replace(now, ladder=ladder)._quiet(at)
             case HandedOff(ladder=ladder):
-                return structs.replace(now, ladder=ladder, rung=0, quiet_since=at)
+                return structs.replace(now, ladder=ladder)._touched(at)
             case WaitStarted(expected_by=expected_by):
-                patient = expected_by is not None
-                return structs.replace(now, rung=0, quiet_since=at, patient=patient)
+                return structs.replace(now, patient=expected_by is not None)._touched(at)
             case WaitEnded():
-                return structs.replace(now, rung=0, quiet_since=at, patient=False)
+                return structs.replace(now, patient=False)._touched(at)
             case Claimed() | CaseReleased() | NoteAdded() | EvidenceAttached():
-                return structs.replace(now, rung=0, quiet_since=at)
+                return now._touched(at)
             case Escalated(rung=rung):
                 return structs.replace(now, rung=rung, quiet_since=at)
             case Resolved():
                 return structs.replace(now, quiet_since=None, patient=False)
             case Reopened():
-                return structs.replace(now, rung=0, quiet_since=at)
+                return now._quiet(at)
             case AtRisk(measure=measure, at=since):
                 return structs.replace(now, told=now.told | {(measure, "at_risk", since)})
             case Breached(measure=measure, at=since):
                 return structs.replace(now, told=now.told | {(measure, "breached", since)})
             case _:
                 return now
+
+    def _touched(self, at: datetime) -> Timing:
+        """Somebody did something. About a case that is resolved, nobody has to be told after it."""
+        return self if self.quiet_since is None else self._quiet(at)
+
+    def _quiet(self, at: datetime) -> Timing:
+        return structs.replace(self, rung=0, quiet_since=at)
 
     @property
     def next_due(self) -> datetime | None:
@@ -89,10 +92,9 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     def came_to_pass(self, now: datetime, staff: Staff) -> list[CaseEvent]:
         """What is at risk, breached and to be escalated by now, and was not told."""
+        passed = sorted((one for one in self._untold() if one[2] <= now), key=lambda one: one[2])
         found: list[CaseEvent] = []
-        for measure, what, since, run in self._untold():
-            if since > now:
-                continue
+        for measure, what, since, run in passed:
             if what == "at_risk":
                 found.append(AtRisk(measure=measure, at=since, due_at=run.due_at))
             else:
@@ -101,7 +103,6 @@ class Timing(Struct, frozen=True, kw_only=True):
                 spent = split(tally.business, run.since.business).parts
                 due_at = since - RESOLUTION
                 found.append(Breached(measure=measure, at=since, due_at=due_at, spent=spent))
-        found.sort(key=lambda event: event.at if isinstance(event, AtRisk | Breached) else now)
         if (at := self._escalates_at) is not None and at <= now:
             assert self.ladder is not None
             cause = EscalationCause.AGING if self.rung == 0 else EscalationCause.IDLE
@@ -156,6 +157,13 @@ def next_rung(
     return Escalated(
         cause=cause, rung=len(ladder.rungs), to=None, skipped=tuple(skipped), note=note
     )
+
+
+def clock_after(clock: Clock, event: CaseEvent, at: datetime) -> Clock:
+    """The clock after an event of its case; the same one if the event says nothing to it."""
+    for moment in _moments(event, at, clock):
+        clock = clock.after(moment)
+    return clock
 
 
 def _moments(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[Moment]:

@@ -181,9 +181,7 @@ def hand_off(
 
     Of a resolved one only who answers for it changes: another queue, and nobody to work on it.
     """
-    if case.is_resolved and (to.person is not None or to.queue == case.queue):
-        _must_not_be_resolved(case)
-    if not case.is_resolved:
+    if not case.is_resolved or to.person is not None or to.queue == case.queue:
         _must_be_free_or_held_by(case, person)
     _must_have(case, to.requires, f"to hand case {case.id} to {to.queue}")
     return HandedOff(
@@ -198,11 +196,7 @@ def hand_off(
     )
 
 
-def wait(
-    case: ExceptionCase,
-    person: str,
-    ask: StartWait,
-) -> list[CaseEvent]:
+def wait(case: ExceptionCase, person: str, ask: StartWait) -> list[CaseEvent]:
     """Wait for somebody else; a wait for another ends the one before."""
     _must_be_free_or_held_by(case, person)
     started = WaitStarted(
@@ -307,8 +301,20 @@ def reopen(case: ExceptionCase, note: SaidNote) -> tuple[CaseEvent, ...]:
     return Reopened(note=note), routed
 
 
-def look_at_clock(case: ExceptionCase, now: datetime, staff: Staff) -> list[CaseEvent]:
-    """What has come to pass by now with nobody doing anything."""
+def look_at_clock(
+    case: ExceptionCase, now: datetime, staff: Staff
+) -> tuple[list[CaseEvent], ExceptionCase]:
+    """All that has come to pass by now with nobody doing anything, and the case after it."""
+    events: list[CaseEvent] = []
+    while found := _came_to_pass(case, now, staff):
+        for event in found:
+            events.append(event)
+            case = case.after(event, case.order, now)
+    return events, case
+
+
+def _came_to_pass(case: ExceptionCase, now: datetime, staff: Staff) -> list[CaseEvent]:
+    """What comes to pass next."""
     waiting = case.waiting
     if waiting is not None and waiting.expected_by is not None and waiting.expected_by <= now:
         return [WaitEnded(how=WaitEnd.OVERDUE)]

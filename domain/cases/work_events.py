@@ -177,9 +177,8 @@ class ErrorDeclared(Struct, frozen=True, kw_only=True, gc=False, tag="case.error
     note: SaidNote
 
 
-WorkEvent: TypeAlias = (
-    Opened
-    | Claimed
+Worked: TypeAlias = (
+    Claimed
     | CaseReleased
     | ClaimLapsed
     | HandedOff
@@ -194,3 +193,5 @@ WorkEvent: TypeAlias = (
     | Linked
     | ErrorDeclared
 )
+"""What happens to a case that there is."""
+WorkEvent: TypeAlias = Opened | Worked

@@ -316,6 +316,23 @@ def test_a_resolved_case_has_no_timer_and_nothing_comes_to_pass() -> None:
         house.desk.resolve(resolved.id, resolved.version, DONE, caller("ana", after(6)))
 
 
+def test_what_is_said_of_a_resolved_case_afterwards_wakes_nobody() -> None:
+    house, case = begun()
+    case = house.resolve(case, after(4))
+    by = caller("ana", after(5))
+    case = house.desk.note(case.id, case.version, "For the record.", by).case
+    proof = Evidence(ref="dhl/pod-1", type=EvidenceType.SHIPPING_DOCUMENTATION)
+    case = house.desk.attach(case.id, case.version, proof, by).case
+    ask = HandOff(to_queue="refund_validation", note="Whoever asks for it again, ask them.")
+    case = house.desk.hand_off(case.id, case.version, ask, by).case
+    assert (case.state, case.queue, case.next_due) == (State.RESOLVED, "refund_validation", None)
+    assert house.due() == {}
+    back = house.desk.reopen(case.id, case.version, "It is not.", caller("bo", after(6))).case
+    assert (back.queue, back.owner) == ("refund_validation", "refunds_desk")
+    house.tick(after(30))
+    assert house.trail(case.id)[-1] == "case.escalated"
+
+
 def test_two_keepers_and_a_late_one_tell_each_moment_once() -> None:
     house, case = begun()
     other = house.neighbour()
