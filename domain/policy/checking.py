@@ -66,10 +66,17 @@ def _loose_ends(document: PolicyDocument) -> list[Fault]:
             )
     if document.route[-1].when is not None:
         found.append(Fault("/route", "the last route must fit every case: it may have no `when`"))
+    work_types = {route.work_type for route in document.route}
+    for n, service in enumerate(document.services):
+        if service.work_type is not None and service.work_type not in work_types:
+            known = ", ".join(sorted(work_types))
+            detail = f"no route makes work of type {service.work_type}; known are: {known}"
+            found.append(Fault(f"/services/{n}/work_type", detail))
     places = [(f"/detect/{n}/rule", d.rule) for n, d in enumerate(document.detect)]
     places += [(f"/expect/{n}/rule", e.rule) for n, e in enumerate(document.expect)]
     opening = {rule for _, rule in places}
     places += [(f"/route/{n}/rule", r.rule) for n, r in enumerate(document.route)]
+    places += [(f"/services/{n}/rule", s.rule) for n, s in enumerate(document.services)]
     first: dict[str, str] = {}
     for pointer, name in places:
         if first.setdefault(name, pointer) != pointer:

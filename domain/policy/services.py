@@ -15,8 +15,11 @@ LONGEST_LEASE = timedelta(days=366)
 
 def terms_of(document: PolicyDocument, faults: list[Fault]) -> dict[str, ServiceTerms]:
     """Rule of a service level -> its terms; faults of calendars, services and ladders."""
+    unsound = set()
     for name, calendar in document.calendars.items():
-        faults += calendar.faults(f"/calendars/{name}")
+        if wrong := calendar.faults(f"/calendars/{name}"):
+            faults += wrong
+            unsound.add(name)
     found: dict[str, ServiceTerms] = {}
     for n, service in enumerate(document.services):
         place = f"/services/{n}"
@@ -25,7 +28,7 @@ def terms_of(document: PolicyDocument, faults: list[Fault]) -> dict[str, Service
             faults.append(
                 Fault(f"{place}/calendar", f"no calendar {service.calendar}; known are: {known}")
             )
-        elif not document.calendars[service.calendar].faults():
+        elif service.calendar not in unsound:
             terms = ServiceTerms(
                 calendar=document.calendars[service.calendar],
                 first_action=service.first_action,
