@@ -17,6 +17,7 @@ from domain.cases import work
 from domain.cases.events import CaseEvent, Detected, Enriched, Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State, case_stream
+from domain.cases.opening import open_by_hand
 from domain.cases.packet import packet_bytes
 from domain.cases.timing import Staff
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
@@ -67,7 +68,7 @@ class CaseDesk:
 
         Raises Invalid for a kind or queue that the policy does not name, OrderNotFound.
         """
-        opening = work.open_by_hand(ask, self._order(ask.order), self._rulebook())
+        opening = open_by_hand(ask, self._order(ask.order), self._rulebook())
         for occurrence in range(1, MOST_OCCURRENCES):
             case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
             if self._cases.at_hand([case_id]):

@@ -21,9 +21,9 @@ from domain.cases.events import (
     SignalJoined,
 )
 from domain.cases.exception_case import ExceptionCase, case_stream
+from domain.cases.opening import routed_by
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.reasons import ResolutionReason, RootCause
-from domain.cases.work import routed_by
 from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
 from domain.orders.signals import Signal, in_time_order

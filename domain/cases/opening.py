@@ -1,0 +1,88 @@
+"""How a case begins where no rule has found its problem, and how it comes to its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import structs
+
+from domain.cases.events import CaseEvent, Enriched, Routed
+from domain.cases.packet import packet_digest, packet_of
+from domain.cases.work_asks import OpenCase
+from domain.cases.work_events import Opened
+from domain.errors import Fault, Invalid, OrderNotFound
+from domain.orders.order import Order
+from domain.policy.decision import Decision
+from domain.policy.document import Kind
+from domain.policy.rulebook import CaseFacts, Routing, Rulebook
+
+BY_HAND = "by-hand"
+"""A rule of no policy: somebody decided."""
+Opening = Callable[[int], list[CaseEvent]]
+"""The events that open a case, given which occurrence it is."""
+
+
+def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook) -> Opening:
+    """What opens a case for a problem that no rule has found, but for its number.
+
+    Policy routes it, unless the caller names the queue. Raises Invalid, OrderNotFound.
+    """
+    kinds, queues = rulebook.document.kinds, rulebook.document.queues
+    faults = []
+    if ask.kind not in kinds:
+        faults.append(Fault("/kind", f"no kind {ask.kind}; known are: {', '.join(sorted(kinds))}"))
+    if ask.queue is not None and ask.queue not in queues:
+        known = ", ".join(sorted(queues))
+        faults.append(Fault("/queue", f"no queue {ask.queue}; known are: {known}"))
+    if faults:
+        raise Invalid(faults, "the case")
+    if order is None and ask.queue is None:
+        raise OrderNotFound(f"no order {ask.order}: name the queue to open a case all the same")
+    kind = kinds[ask.kind]
+    facts = CaseFacts(kind=ask.kind, bucket=kind.bucket, severity=kind.severity, rule=BY_HAND)
+    routing = rulebook.route(facts, order.facts if order is not None else Order(id="").facts)
+    if ask.queue is not None:
+        routing = structs.replace(
+            routing,
+            queue=ask.queue,
+            owner_team=queues[ask.queue].owner_team,
+            decision=Decision(policy=rulebook.version, rule=BY_HAND, verdicts=()),
+        )
+    packet = packet_of(order) if order is not None else ()
+    rest: tuple[CaseEvent, ...] = (
+        Enriched(packet=packet, digest=packet_digest(packet)),
+        routed_by(routing, ask.kind, kind, rulebook, order.facts.customer.tier if order else None),
+    )
+    return lambda occurrence: [
+        Opened(
+            kind=ask.kind,
+            bucket=kind.bucket,
+            severity=kind.severity,
+            automation=kind.automation,
+            occurrence=occurrence,
+            note=ask.note,
+        ),
+        *rest,
+    ]
+
+
+def routed_by(
+    routing: Routing, name: str, kind: Kind, rulebook: Rulebook, tier: str | None
+) -> Routed:
+    """The event of a routing, with the terms that hold from here on."""
+    service = rulebook.service(routing.work_type, tier)
+    return Routed(
+        kind=name,
+        bucket=kind.bucket,
+        severity=kind.severity,
+        queue=routing.queue,
+        owner_team=routing.owner_team,
+        work_type=routing.work_type,
+        skill=routing.skill,
+        priority=routing.priority,
+        decision=routing.decision,
+        tier=tier,
+        service=service[0] if service else None,
+        terms=service[1] if service else None,
+        ladder=rulebook.ladder(routing.queue),
+    )
