@@ -44,8 +44,8 @@ class Desks:
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders
         self.policy = PolicyDesk(self.log)
-        self.intake = Intake(self.log, orders, cases, lambda: self.policy.current)
         staff = Directory(datastore).with_role
+        self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff)
         self.timekeeper = Timekeeper(self.log, orders, cases, lambda: self.policy.current, staff)
         self.cases = CaseDesk(self.log, orders, cases, lambda: self.policy.current, staff)
         self.people = PeopleDesk(self.log, streams.people(self.log))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from application.event_log import EventLog, Write
 from application.intake import timer_after
@@ -19,12 +19,13 @@ from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State, case_stream
 from domain.cases.opening import open_by_hand
 from domain.cases.packet import packet_bytes
+from domain.cases.passing_time import look_at_clock
 from domain.cases.timing import Staff
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, Opened, SaidNote
 from domain.errors import CaseChanged, CaseNotFound, CaseNotOpen, PacketNotFound, TrailHasGap
 from domain.orders.order import Order, order_stream
-from domain.people import Actor
+from domain.people import TIMEKEEPER, Actor
 from domain.policy.rulebook import Rulebook
 from domain.recorded import Recorded
 
@@ -195,28 +196,48 @@ class CaseDesk:
             case = self.case(case_id)
             if case.version != expected:
                 raise self._changed(case, expected)
+        passed, now = look_at_clock(case, by.now, self._staff)
+        told = [self._passed(case, passed, by)] if passed else []
         try:
-            return self._record(case, decide(case), by)
+            return self._record(now, decide(now), by, told)
         except VersionTaken:
             raise self._changed(self.case(case_id), expected) from None
 
-    def _record(self, case: ExceptionCase, events: Sequence[CaseEvent], by: Caller) -> Done:
+    def _record(
+        self,
+        case: ExceptionCase,
+        events: Sequence[CaseEvent],
+        by: Caller,
+        before: Sequence[Write] = (),
+    ) -> Done:
+        """Store what was decided, after what is told `before` it in the same append."""
         after = case
         for event in events:
             after = after.after(event, case.order, by.now)
-        write = Write(
+        write = self._write(case, [(by.actor, event) for event in events], by)
+        due = after.next_due if before else timer_after(case, after)
+        writes = [*before, structs.replace(write, next_due=due)]
+        appended = self._log.append(writes, by.row(after) if by.row else None)
+        self._cases.keep(case.id, after)
+        return Done(after, appended.position)
+
+    def _passed(self, case: ExceptionCase, events: Sequence[CaseEvent], by: Caller) -> Write:
+        """What the timekeeper would have told by now."""
+        write = self._write(case, [(TIMEKEEPER, event) for event in events], by)
+        assert case.next_due is not None
+        return structs.replace(write, cause=f"due:{case.next_due.isoformat()}")
+
+    @staticmethod
+    def _write(case: ExceptionCase, events: Sequence[tuple[Actor, CaseEvent]], by: Caller) -> Write:
+        return Write(
             stream=case.id,
             kind=CASE,
             expected=case.version,
-            events=[(by.actor, event) for event in events],
+            events=events,
             recorded_at=by.now,
             cause=by.cause,
             order=case.order,
-            next_due=timer_after(case, after),
         )
-        appended = self._log.append([write], by.row(after) if by.row else None)
-        self._cases.keep(case.id, after)
-        return Done(after, appended.position)
 
     def _changed(self, case: ExceptionCase, expected: int) -> CaseChanged:
         since = [line.type for line in self._log.trail(case.id) if line.version > expected]

@@ -18,10 +18,13 @@ from application.streams import CASE, ORDER
 from application.turns import Turns
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.timing import Staff
+from domain.cases.work_events import ComeToPass
 from domain.errors import CasetrailError, SignalIdReused, TooContended
+from domain.orders.events import SignalRecorded
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal
-from domain.people import POLICY, Actor
+from domain.people import POLICY, TIMEKEEPER, Actor
 from domain.policy.rulebook import Rulebook
 from domain.recorded import Event
 
@@ -29,7 +32,6 @@ ATTEMPTS = 50
 UNLUCKY = 3
 """After so many lost races with other processes, each waits for a moment of its own choice."""
 LONGEST_PAUSE_SECONDS = 0.05
-SIGNAL_RECORDED = "order.signal_recorded"
 
 
 class Arrival(Struct, frozen=True):
@@ -81,7 +83,9 @@ class Intake:
         orders: Repository[Order],
         cases: Repository[ExceptionCase],
         rulebook: Callable[[], Rulebook],
+        staff: Staff,
     ) -> None:
+        self._staff = staff
         self._log = log
         self._orders = orders
         self._cases = cases
@@ -134,7 +138,9 @@ class Intake:
         for unit in units:
             stream = streams[unit.order]
             order = orders.get(stream) or Order(id=unit.order)
-            answers.append(_answer(unit, stream, order, cases, rulebook, receipts, actor))
+            answers.append(
+                _answer(unit, stream, order, cases, rulebook, receipts, actor, self._staff)
+            )
         return answers
 
     def _keep(self, answers: Sequence[Answer]) -> None:
@@ -175,6 +181,7 @@ def _answer(
     rulebook: Rulebook,
     receipts: list[Receipt],
     actor: Actor,
+    staff: Staff,
 ) -> Answer:
     order = before
     due_before = timer_of(before, rulebook)
@@ -183,7 +190,7 @@ def _answer(
     changed: list[UUID] = []
     # Arrivals at one moment are taken together; later ones see what the earlier ones led to.
     for received_at, places in _moments(unit):
-        response = Response(order, own, rulebook, received_at)
+        response = Response(order, own, rulebook, received_at, staff)
         fresh, refused = _sound([unit.arrivals[n].signal for n in places], order)
         taken = {signal.key for signal in response.take(fresh)}
         for n in places:
@@ -215,7 +222,8 @@ def writes_of(
     recorded_at: datetime,
     actor: Actor,
 ) -> list[Write]:
-    """A response as writes, the order's first. What policy concluded has policy for an actor."""
+    """A response as writes, the order's first. What policy concluded has policy for an actor, what
+    came to pass by itself the timekeeper."""
     streams: list[tuple[UUID, str, int, Sequence[Event], datetime | UnsetType | None]] = []
     if response.order_events:
         order = order_stream(response.order.id)
@@ -231,7 +239,7 @@ def writes_of(
             stream=stream,
             kind=kind,
             expected=expected,
-            events=[(actor if _tag(e) == SIGNAL_RECORDED else POLICY, e) for e in events],
+            events=[(_whose(event, actor), event) for event in events],
             recorded_at=recorded_at,
             cause=cause,
             order=response.order.id,
@@ -239,6 +247,12 @@ def writes_of(
         )
         for stream, kind, expected, events, due in streams
     ]
+
+
+def _whose(event: Event, sender: Actor) -> Actor:
+    if isinstance(event, SignalRecorded):
+        return sender
+    return TIMEKEEPER if isinstance(event, ComeToPass) else POLICY
 
 
 def timer_after(before: ExceptionCase | None, after: ExceptionCase) -> datetime | UnsetType | None:

@@ -21,8 +21,8 @@ from application.repository import Repository
 from application.streams import CASE, ORDER
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.passing_time import look_at_clock
 from domain.cases.timing import Staff
-from domain.cases.work import look_at_clock
 from domain.orders.order import Order
 from domain.people import TIMEKEEPER
 from domain.policy.rulebook import Rulebook
@@ -122,7 +122,7 @@ class Timekeeper:
             order = orders[one.stream]
             due_before = timer_of(order, rulebook)
             own = {ref.case: cases[ref.case] for ref in order.cases.values()}
-            response = Response(order, own, rulebook, moments[one.stream])
+            response = Response(order, own, rulebook, moments[one.stream], self._staff)
             response.tick()
             cause = f"due:{one.due_at.isoformat()}"
             told = writes_of(response, order, own, cause, moments[one.stream], TIMEKEEPER)

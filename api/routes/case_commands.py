@@ -23,7 +23,7 @@ from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
-from domain.errors import EvidenceNotFound
+from domain.errors import EvidenceNotFound, Fault, Invalid
 from infrastructure.evidence_store import PREFIX
 
 
@@ -148,6 +148,13 @@ def _must_be_stored(service: Service, evidence: Evidence) -> Evidence:
     return structs.replace(evidence, media_type=told.media_type, size=told.size)
 
 
+def _must_be_known(service: Service, ask: HandOff) -> HandOff:
+    """A person who does not exist would own the case for ever."""
+    if ask.to_person is not None and service.desks.people.known(ask.to_person) is None:
+        raise Invalid([Fault("/to_person", f"no person {ask.to_person}")], "the hand-off")
+    return ask
+
+
 def _json_body(kind: Any) -> Any:
     """What `JSONBody[kind]` is, for a type that is only known now."""
     return Annotated[kind, *get_args(JSONBody)[1:]]
@@ -180,6 +187,7 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "owner's time starts now.",
         HandOff,
         CaseDesk.hand_off,
+        _must_be_known,
     ),
     _command(
         "wait",

@@ -23,7 +23,9 @@ from domain.cases.events import (
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.opening import routed_by
 from domain.cases.packet import packet_digest, packet_of
+from domain.cases.passing_time import look_at_clock
 from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.timing import Staff
 from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
 from domain.orders.signals import Signal, in_time_order
@@ -41,6 +43,7 @@ class Response:
         cases: Mapping[UUID, ExceptionCase],
         rulebook: Rulebook,
         now: datetime,
+        staff: Staff,
     ) -> None:
         self.order = order
         self.order_events: list[OrderEvent] = []
@@ -48,6 +51,7 @@ class Response:
         self.case_events: dict[UUID, list[CaseEvent]] = {}
         self._rulebook = rulebook
         self._now = now
+        self._staff = staff
         self._before = order
 
     def take(self, signals: Sequence[Signal]) -> list[Signal]:
@@ -250,7 +254,10 @@ class Response:
         self.order = self.order.after(event)
 
     def _of_case(self, case_id: UUID, event: CaseEvent) -> None:
-        self.case_events.setdefault(case_id, []).append(event)
+        if case_id not in self.case_events:
+            passed, self.cases[case_id] = look_at_clock(self.cases[case_id], self._now, self._staff)
+            self.case_events[case_id] = passed
+        self.case_events[case_id].append(event)
         self.cases[case_id] = self.cases[case_id].after(event, self.order.id, self._now)
 
 

@@ -241,13 +241,14 @@ def _handed_off(case: ExceptionCase, event: HandedOff, at: datetime) -> Exceptio
         person=event.to_person,
         owned_since=at,
         hand_offs=case.hand_offs + 1,
+        lease=event.lease,
         resumed=False,
     )
     if case.waiting is not None or case.is_resolved:
         return moved
     if event.to_person is None:
         return structs.replace(_unheld(moved), owned_since=at)
-    return _held(moved, event.to_person, case.lease, at)
+    return _held(moved, event.to_person, event.lease, at)
 
 
 def _held(case: ExceptionCase, person: str, lease: timedelta | None, at: datetime) -> ExceptionCase:

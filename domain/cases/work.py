@@ -16,7 +16,6 @@ from domain.cases.work_asks import DeclareError, HandOff, LinkTo, StartWait
 from domain.cases.work_events import (
     CaseReleased,
     Claimed,
-    ClaimLapsed,
     ErrorDeclared,
     Escalated,
     EscalationCause,
@@ -65,6 +64,7 @@ class NextOwner(Struct, frozen=True, kw_only=True):
     person: str | None = None
     requires: tuple[EvidenceType, ...] = ()
     ladder: Ladder | None = None
+    lease: timedelta | None = None
 
 
 def next_owner(case: ExceptionCase, ask: HandOff, rulebook: Rulebook) -> NextOwner:
@@ -83,6 +83,7 @@ def next_owner(case: ExceptionCase, ask: HandOff, rulebook: Rulebook) -> NextOwn
         person=ask.to_person,
         requires=queue.hand_off_requires if name != case.queue else (),
         ladder=rulebook.ladder(name),
+        lease=queue.claim_lease if ask.to_person is not None else None,
     )
 
 
@@ -122,6 +123,7 @@ def hand_off(
         note=note,
         evidence=evidence,
         ladder=to.ladder,
+        lease=to.lease,
     )
 
 
@@ -228,29 +230,6 @@ def reopen(case: ExceptionCase, note: SaidNote) -> tuple[CaseEvent, ...]:
             routed, queue=case.queue, owner_team=case.owner_team, decision=decision
         )
     return Reopened(note=note), routed
-
-
-def look_at_clock(
-    case: ExceptionCase, now: datetime, staff: Staff
-) -> tuple[list[CaseEvent], ExceptionCase]:
-    """All that has come to pass by now with nobody doing anything, and the case after it."""
-    events: list[CaseEvent] = []
-    while found := _came_to_pass(case, now, staff):
-        for event in found:
-            events.append(event)
-            case = case.after(event, case.order, now)
-    return events, case
-
-
-def _came_to_pass(case: ExceptionCase, now: datetime, staff: Staff) -> list[CaseEvent]:
-    """What comes to pass next."""
-    waiting = case.waiting
-    if waiting is not None and waiting.expected_by is not None and waiting.expected_by <= now:
-        return [WaitEnded(how=WaitEnd.OVERDUE)]
-    if case.lease_until is not None and case.lease_until <= now:
-        assert case.person is not None
-        return [ClaimLapsed(person=case.person, lease_until=case.lease_until)]
-    return case.timing.came_to_pass(now, staff)
 
 
 def _must_not_be_resolved(case: ExceptionCase) -> None:

@@ -67,6 +67,8 @@ class HandedOff(Struct, frozen=True, kw_only=True, gc=False, tag="case.handed_of
     evidence: tuple[EvidenceRef, ...] = ()
     ladder: Ladder | None = None
     """The next owner's, pinned."""
+    lease: timedelta | None = None
+    """Of the person that it is given to."""
 
 
 class WaitStarted(Struct, frozen=True, kw_only=True, gc=False, tag="case.wait_started"):
@@ -194,4 +196,6 @@ Worked: TypeAlias = (
     | ErrorDeclared
 )
 """What happens to a case that there is."""
+ComeToPass: TypeAlias = ClaimLapsed | WaitEnded | Escalated | AtRisk | Breached
+"""What can come to pass with nobody doing anything."""
 WorkEvent: TypeAlias = Opened | Worked

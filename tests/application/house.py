@@ -56,7 +56,7 @@ class House:
         self.log = EventLog(self.recorder)
         self.orders = streams.orders(self.log)
         self.cases = streams.cases(self.log)
-        self.intake = Intake(self.log, self.orders, self.cases, lambda: self.rulebook)
+        self.intake = Intake(self.log, self.orders, self.cases, lambda: self.rulebook, staff)
         self.timekeeper = Timekeeper(
             self.log, self.orders, self.cases, lambda: self.rulebook, staff
         )

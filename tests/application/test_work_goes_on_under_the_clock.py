@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import msgspec
 import pytest
 
@@ -24,9 +26,11 @@ from domain.errors import (
     OrderNotFound,
     QueueNotFound,
 )
+from domain.people import POLICY, TIMEKEEPER
 from domain.policy.rulebook import Rulebook
 from tests.application.house import CLOCKED, DONE, House, caller
 from tests.domain.telling import after, unavailable
+from tests.domain.telling_of_exceptions import checked
 
 DHL = StartWait(dependency=Dependency.CARRIER, party="dhl")
 
@@ -343,3 +347,64 @@ def test_two_keepers_and_a_late_one_tell_each_moment_once() -> None:
     assert tags.count("case.breached") == 1
     assert tags.count("case.escalated") == 1
     assert house.due() == {case.id: house.the("stock_unavailable").next_due}
+
+
+def test_a_command_tells_first_what_has_come_to_pass_and_no_keeper_has_told() -> None:
+    house, case = begun()
+    held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    due = held.timing.clock.runs[Measure.RESOLUTION].due_at
+    assert due is not None
+    late = due + timedelta(seconds=1)
+    noted = house.desk.note(case.id, held.version, "At last.", caller("bo", late)).case
+    told = house.log.trail(case.id)[held.version :]
+    assert told[-1].type == "case.note_added"
+    assert {line.type for line in told[:-1]} >= {"case.claim_lapsed", "case.breached"}
+    assert {line.actor for line in told[:-1]} == {TIMEKEEPER}
+    assert {line.cause for line in told[:-1]} == {f"due:{due_of(held).isoformat()}"}
+    (breached,) = [
+        e for e in house.events(case.id, "case.breached") if e.measure is Measure.RESOLUTION
+    ]
+    assert breached.due_at == due
+    assert house.due()[case.id] == noted.next_due
+    assert noted.state is State.OPEN
+
+
+def test_a_claim_that_has_lapsed_is_worth_nothing_though_no_keeper_has_looked() -> None:
+    house, case = begun()
+    held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    assert held.lease_until is not None
+    with pytest.raises(CaseNotYours):
+        house.desk.resolve(case.id, held.version, DONE, caller("ana", held.lease_until))
+    assert house.the("stock_unavailable") == held
+
+
+def test_a_signal_tells_first_what_has_come_to_pass() -> None:
+    house = House(CLOCKED)
+    house.take(checked(2, "invalid"), at=after(3))
+    case = house.the("address_problem")
+    due = case.timing.clock.runs[Measure.RESOLUTION].due_at
+    assert due is not None
+    house.take(checked(4, "valid", "again"), at=due + timedelta(hours=1))
+    trail = house.log.trail(case.id)
+    breaches = [n for n, line in enumerate(trail) if line.type == "case.breached"]
+    joined = [n for n, line in enumerate(trail) if line.type == "case.signal_joined"]
+    assert breaches
+    assert max(breaches) < min(joined)
+    assert trail[breaches[0]].actor == TIMEKEEPER
+    assert trail[joined[0]].actor == POLICY
+
+
+def test_a_person_who_is_given_a_case_has_the_lease_of_its_queue() -> None:
+    house, case = begun()
+    ask = HandOff(to_person="bo", note="You know this customer.")
+    given = house.desk.hand_off(case.id, case.version, ask, caller("cy", after(6))).case
+    lease = CLOCKED.document.queues[case.queue].claim_lease
+    assert lease is not None
+    assert given.lease_until == after(6) + lease
+    house.tick(given.lease_until)
+    assert house.the("stock_unavailable").person is None
+
+
+def due_of(case: ExceptionCase) -> datetime:
+    assert case.next_due is not None
+    return case.next_due

@@ -72,7 +72,7 @@ def opened() -> list[CaseEvent]:
     log = EventLog(InMemoryLogRecorder())
     orders, cases = streams.orders(log), streams.cases(log)
     rulebook = load_policy()
-    intake = Intake(log, orders, cases, lambda: rulebook)
+    intake = Intake(log, orders, cases, lambda: rulebook, lambda role: ())
     plan = overcharged(Shop(1, "A"), NOW)
     intake.take([Arrival(signal, NOW) for _, signal in plan], SHOP)
     return [line.event for line in log.read(0, 100) if line.type.startswith("case.")][:3]
