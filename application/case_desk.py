@@ -20,6 +20,7 @@ from domain.cases.exception_case import ExceptionCase, State, case_stream
 from domain.cases.opening import open_by_hand
 from domain.cases.packet import packet_bytes
 from domain.cases.passing_time import look_at_clock
+from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import Staff
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, Opened, SaidNote
@@ -69,7 +70,7 @@ class CaseDesk:
 
         Raises Invalid for a kind or queue that the policy does not name, OrderNotFound.
         """
-        opening = open_by_hand(ask, self._order(ask.order), self._rulebook())
+        opening = open_by_hand(ask, self._order(ask.order), self._rulebook(), by.now)
         for occurrence in range(1, MOST_OCCURRENCES):
             case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
             if self._cases.at_hand([case_id]):
@@ -105,6 +106,21 @@ class CaseDesk:
 
     def attach(self, case_id: UUID, expected: int, evidence: Evidence, by: Caller) -> Done:
         return self._act(case_id, expected, by, lambda case: [work.attach(case, evidence)])
+
+    def add_task(self, case_id: UUID, expected: int, ask: AddTask, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.add_task(case, ask)])
+
+    def complete_task(self, case_id: UUID, expected: int, ask: CompleteTask, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.complete_task(case, ask)])
+
+    def drop_task(self, case_id: UUID, expected: int, ask: DropTask, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.drop_task(case, ask)])
+
+    def place_hold(self, case_id: UUID, expected: int, ask: PlaceHold, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.place_hold(case, ask)])
+
+    def release_hold(self, case_id: UUID, expected: int, ask: ReleaseHold, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [work.release_hold(case, ask)])
 
     def escalate(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
         return self._act(

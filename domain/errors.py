@@ -174,6 +174,29 @@ class NoTermsFit(CasetrailError):
     explanation = "A case without terms has no clock. The policy's `services` say which work has."
 
 
+class TaskNotOpen(CasetrailError):
+    """The case has no such task to be done."""
+
+    explanation = (
+        "The case lists its tasks; only one that is open or overdue can be done or dropped."
+    )
+
+
+class HoldNotOurs(CasetrailError):
+    """Only a hold that this case placed, and that still stands, can be released."""
+
+    explanation = "The case lists its holds. Whoever placed another has to release it."
+
+
+class StepsOpen(CasetrailError):
+    """Tasks are open, or holds that the case placed still stand."""
+
+    explanation = (
+        "`tasks` and `holds` list them. Complete or drop each task and release each hold, then "
+        "resolve the case: nothing is left held up behind a case that is over."
+    )
+
+
 class NoNextOwner(CasetrailError):
     """A hand-off names its next owner."""
 

@@ -10,6 +10,7 @@ import re
 import types
 import typing
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
@@ -77,6 +78,9 @@ def _fault_of_check(
 
 
 def _fault_of_whole(raw: object, kind: Any, pointer: str) -> list[Fault]:
+    words = _words_of(kind)
+    if words and isinstance(raw, str) and raw not in words:
+        return [Fault(pointer, f"{raw!r} is none of: {', '.join(words)}")]
     try:
         msgspec.convert(raw, kind)
     except ValidationError as error:
@@ -151,6 +155,14 @@ def _tag_field(kind: Any) -> str | None:
 
 def _members(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+
+
+def _words_of(kind: Any) -> list[str]:
+    """The words of an enumeration; none if the type is not one alone."""
+    members = [member for member in _members(kind) if member is not type(None)]
+    if len(members) == 1 and isinstance(members[0], type) and issubclass(members[0], StrEnum):
+        return [*members[0]]
+    return []
 
 
 def _item_type(kind: Any) -> Any:

@@ -16,6 +16,7 @@ from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
 from projections.sla import SlaRow
+from projections.tasks import TaskRow
 
 R = TypeVar("R")
 
@@ -24,6 +25,7 @@ Ordering = Sequence[tuple[str, bool]]
 BY_URGENCY: Ordering = (("priority", True), ("opened_at", False), ("case_id", False))
 QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", False))
 BY_DUE: Ordering = (("due_next", False), ("case_id", False))
+BY_TASK: Ordering = (("due_by", False), ("task_id", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
@@ -60,6 +62,11 @@ class Reports:
     ) -> list[SlaRow]:
         """Of the cases that are not resolved."""
         return self._page("sla", SlaRow, where, BY_DUE, after, limit, "resolved_at IS NULL")
+
+    def tasks(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[TaskRow]:
+        return self._page("tasks", TaskRow, where, BY_TASK, after, limit)
 
     @patiently
     def next_for(self, person: str, skills: Sequence[str], queue: str, limit: int) -> list[UUID]:

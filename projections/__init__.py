@@ -6,5 +6,6 @@ from projections.people import PEOPLE
 from projections.projection import AnyProjection
 from projections.queue import QUEUE
 from projections.sla import SLA
+from projections.tasks import TASKS
 
-PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE, SLA)
+PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE, SLA, TASKS)

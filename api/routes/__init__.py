@@ -11,6 +11,7 @@ from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.signals import send_signals
+from api.routes.tasks import get_tasks
 from api.routes.views import get_clock, get_sla, stream_view
 
 VERSIONED: tuple[HTTPRouteHandler, ...] = (
@@ -29,6 +30,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_timeline,
     get_events,
     get_sla,
+    get_tasks,
     get_clock,
     stream_view,
     upload_evidence,

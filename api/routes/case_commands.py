@@ -21,6 +21,7 @@ from application.case_desk import Caller, CaseDesk, Done
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
 from domain.errors import EvidenceNotFound, Fault, Invalid
@@ -213,6 +214,26 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Evidence,
         CaseDesk.attach,
         _must_be_stored,
+    ),
+    _command(
+        "tasks",
+        "Add something that is to be done, with an owner and a time.",
+        AddTask,
+        CaseDesk.add_task,
+    ),
+    _command("complete-task", "It is done.", CompleteTask, CaseDesk.complete_task),
+    _command("drop-task", "It needs not be done any more.", DropTask, CaseDesk.drop_task),
+    _command(
+        "holds",
+        "Keep something from going on: the systems that carry the order out learn of it from the feed.",
+        PlaceHold,
+        CaseDesk.place_hold,
+    ),
+    _command(
+        "release-hold",
+        "A hold that this case placed is over. Nobody else's can be released.",
+        ReleaseHold,
+        CaseDesk.release_hold,
     ),
     _command(
         "escalate",

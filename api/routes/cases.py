@@ -35,6 +35,7 @@ from domain.cases.events import Enriched, Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State
 from domain.cases.packet import PacketFact, packet_of
+from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
 from domain.policy.decision import Read
 from domain.policy.document import Bucket, Severity
@@ -83,6 +84,10 @@ class CaseView(Struct, frozen=True):
     hand_offs: int
     escalations: int
     evidence: Sequence[Evidence]
+    tasks: Sequence[Task]
+    """What is to be done about it, with an owner and a time each."""
+    holds: Sequence[Hold]
+    """What the case keeps from going on."""
     links: Sequence[LinkView]
     errors: Sequence[int]
     """Versions of the trail that were declared to be wrong."""
@@ -163,6 +168,8 @@ def view_of(case: ExceptionCase) -> CaseView:
         hand_offs=case.hand_offs,
         escalations=case.escalations,
         evidence=case.evidence,
+        tasks=case.steps.tasks,
+        holds=case.steps.holds,
         links=[LinkView(link, other) for other, link in case.links.items()],
         errors=case.errors,
     )

@@ -25,6 +25,7 @@ from domain.cases.opening import routed_by
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.passing_time import look_at_clock
 from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.steps import asked_for, ended
 from domain.cases.timing import Staff
 from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
@@ -173,10 +174,14 @@ class Response:
             kind=case.kind, bucket=kind.bucket, severity=kind.severity, rule=case.rule
         )
         routing = self._rulebook.route(facts, self.order.facts)
-        self._of_case(
-            case_id,
-            routed_by(routing, case.kind, kind, self._rulebook, self.order.facts.customer.tier),
-        )
+        tier = self.order.facts.customer.tier
+        routed = routed_by(routing, case.kind, kind, self._rulebook, tier)
+        self._of_case(case_id, routed)
+        terms = self.cases[case_id].timing.clock.terms
+        for step in asked_for(
+            kind, case.steps, routed.owner_team, terms, self._rulebook.version, self._now
+        ):
+            self._of_case(case_id, step)
 
     def _join(
         self,
@@ -208,6 +213,8 @@ class Response:
                 root_cause=RootCause.UPSTREAM_DATA,
                 evidence=(evidence.key,),
             )
+            for step in ended(case.steps, "The problem is gone."):
+                self._of_case(case.id, step)
             self._of_case(case.id, Resolved(resolution=resolution, clearing=clearing))
 
     def _evidence(self, case: ExceptionCase, candidates: Sequence[Signal]) -> Signal:

@@ -22,6 +22,15 @@ from domain.cases.events import (
     SignalJoined,
 )
 from domain.cases.evidence import Evidence
+from domain.cases.step_events import (
+    Held,
+    HoldReleased,
+    TaskCreated,
+    TaskDone,
+    TaskDropped,
+    TaskOverdue,
+)
+from domain.cases.steps import Steps
 from domain.cases.timing import Timing
 from domain.cases.work_events import (
     AtRisk,
@@ -89,6 +98,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     hand_offs: int = 0
     escalations: int = 0
     evidence: tuple[Evidence, ...] = ()
+    steps: Steps = Steps()
+    """What is to be done about it, and what it holds up."""
     links: Mapping[UUID, Link] = {}
     errors: tuple[int, ...] = ()
     """Versions of the trail that were declared to be wrong."""
@@ -124,7 +135,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     def next_due(self) -> datetime | None:
         """When the case needs a look with nobody to ask for it."""
         waits_until = self.waiting.expected_by if self.waiting else None
-        times = (self.lease_until, waits_until, self.timing.next_due)
+        times = (self.lease_until, waits_until, self.timing.next_due, self.steps.next_due)
         return min((at for at in times if at is not None), default=None)
 
     def after(self, event: CaseEvent, order: str, recorded_at: datetime) -> ExceptionCase:
@@ -224,6 +235,8 @@ def _worked(case: ExceptionCase, event: Worked, at: datetime) -> ExceptionCase:
             return structs.replace(case, escalations=case.escalations + 1)
         case AtRisk() | Breached() | Retermed():
             return case
+        case TaskCreated() | TaskDone() | TaskDropped() | TaskOverdue() | Held() | HoldReleased():
+            return structs.replace(case, steps=case.steps.after(event, at))
         case Linked(link=link, case=other):
             return structs.replace(case, links={**case.links, other: link})
         case ErrorDeclared(about=version):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec import structs
 
 from domain.cases.events import CaseEvent, Enriched, Routed
 from domain.cases.packet import packet_digest, packet_of
+from domain.cases.steps import Steps, asked_for
 from domain.cases.work_asks import OpenCase
 from domain.cases.work_events import Opened
 from domain.errors import Fault, Invalid, OrderNotFound
@@ -22,7 +24,7 @@ Opening = Callable[[int], list[CaseEvent]]
 """The events that open a case, given which occurrence it is."""
 
 
-def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook) -> Opening:
+def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook, now: datetime) -> Opening:
     """What opens a case for a problem that no rule has found, but for its number.
 
     Policy routes it, unless the caller names the queue. Raises Invalid, OrderNotFound.
@@ -49,9 +51,12 @@ def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook) -> Open
             decision=Decision(policy=rulebook.version, rule=BY_HAND, verdicts=()),
         )
     packet = packet_of(order) if order is not None else ()
+    tier = order.facts.customer.tier if order else None
+    routed = routed_by(routing, ask.kind, kind, rulebook, tier)
     rest: tuple[CaseEvent, ...] = (
         Enriched(packet=packet, digest=packet_digest(packet)),
-        routed_by(routing, ask.kind, kind, rulebook, order.facts.customer.tier if order else None),
+        routed,
+        *asked_for(kind, Steps(), routed.owner_team, routed.terms, rulebook.version, now),
     )
     return lambda occurrence: [
         Opened(

@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from domain.cases.events import CaseEvent, Reopened, Resolved, Routed
+from domain.cases.step_events import TaskDone
 from domain.cases.work_events import (
     AtRisk,
     Breached,
@@ -60,7 +61,7 @@ class Timing(Struct, frozen=True, kw_only=True):
                 return structs.replace(now, patient=expected_by is not None)._touched(at)
             case WaitEnded():
                 return structs.replace(now, patient=False)._touched(at)
-            case Claimed() | CaseReleased() | NoteAdded() | EvidenceAttached():
+            case Claimed() | CaseReleased() | NoteAdded() | EvidenceAttached() | TaskDone():
                 return now._touched(at)
             case Escalated(rung=rung):
                 return structs.replace(now, rung=rung, quiet_since=at)
@@ -188,7 +189,7 @@ def _moments(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[Moment]:
             yield Moment(at=at, change=Change.WAITING, dependency=dependency, party=party)
         case WaitEnded():
             yield Moment(at=at, change=Change.RESUMED)
-        case NoteAdded() | EvidenceAttached():
+        case NoteAdded() | EvidenceAttached() | TaskDone():
             yield Moment(at=at, change=Change.ACTED)
             yield Moment(at=at, change=Change.UPDATED)
         case Resolved():

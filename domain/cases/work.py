@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
+from domain.cases import steps
 from domain.cases.events import CaseEvent, Enriched, Reopened, Resolution, Resolved
 from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType
 from domain.cases.exception_case import ExceptionCase, State
 from domain.cases.packet import packet_digest, packet_of
+from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
+from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDone, TaskDropped
 from domain.cases.timing import Staff, next_rung
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, StartWait
 from domain.cases.work_events import (
@@ -153,6 +156,32 @@ def attach(case: ExceptionCase, evidence: Evidence) -> EvidenceAttached:
     return EvidenceAttached(evidence=evidence)
 
 
+def add_task(case: ExceptionCase, ask: AddTask) -> TaskCreated:
+    _must_not_be_resolved(case)
+    return steps.add_task(case.steps, ask, case.owner_team)
+
+
+def complete_task(case: ExceptionCase, ask: CompleteTask) -> TaskDone:
+    _must_not_be_resolved(case)
+    steps.must_be_open(case.steps, ask.task)
+    return TaskDone(task=ask.task, note=ask.note)
+
+
+def drop_task(case: ExceptionCase, ask: DropTask) -> TaskDropped:
+    _must_not_be_resolved(case)
+    steps.must_be_open(case.steps, ask.task)
+    return TaskDropped(task=ask.task, note=ask.note)
+
+
+def place_hold(case: ExceptionCase, ask: PlaceHold) -> Held:
+    _must_not_be_resolved(case)
+    return steps.place_hold(case.steps, ask)
+
+
+def release_hold(case: ExceptionCase, ask: ReleaseHold) -> HoldReleased:
+    return steps.release_hold(case.steps, ask.hold, ask.note)
+
+
 def escalate(case: ExceptionCase, note: SaidNote, staff: Staff) -> Escalated:
     """By hand: the next rung of the case's ladder is told."""
     _must_not_be_resolved(case)
@@ -211,6 +240,7 @@ def resolve(
     """End it, on what is known of the order now: if that has changed since it was last told, the
     trail tells it first. What policy requires for the reason must be attached, and be named."""
     _must_be_held_by(case, person)
+    steps.must_be_settled(case.steps)
     _must_have(case, required, f"to resolve case {case.id} as {resolution.reason}", resolution)
     packet = packet_of(order) if order is not None else ()
     digest = packet_digest(packet)

@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from domain.cases.evidence import Evidence, EvidenceRef
+from domain.cases.step_events import StepEvent, TaskOverdue
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.policy.document import Automation, Bucket, Ladder, Severity
 from domain.policy.parts import Name, RuleName
@@ -194,8 +195,9 @@ Worked: TypeAlias = (
     | Retermed
     | Linked
     | ErrorDeclared
+    | StepEvent
 )
 """What happens to a case that there is."""
-ComeToPass: TypeAlias = ClaimLapsed | WaitEnded | Escalated | AtRisk | Breached
+ComeToPass: TypeAlias = ClaimLapsed | WaitEnded | Escalated | AtRisk | Breached | TaskOverdue
 """What can come to pass with nobody doing anything."""
 WorkEvent: TypeAlias = Opened | Worked

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, field
 
 from domain.cases.evidence import EvidenceType
+from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency
@@ -67,6 +68,21 @@ class Condition(Part, frozen=True, kw_only=True, rename={"not_": "not", "is_": "
     known: bool | None = None
 
 
+class HoldRule(Part, frozen=True, kw_only=True):
+    what: HoldOn
+    reason: HoldReason
+
+
+class NextStep(Part, frozen=True, kw_only=True):
+    """Something to be done; its time runs on the calendar of the case's service level."""
+
+    title: Title
+    action: NextAction
+    within: timedelta
+    owner: Name | None = None
+    """A team; left out, that of the case's queue."""
+
+
 class Kind(Part, frozen=True, kw_only=True):
     """A kind of exception."""
 
@@ -79,6 +95,10 @@ class Kind(Part, frozen=True, kw_only=True):
     reopen_within: timedelta = timedelta(days=30)
     """A problem that returns this soon after its case was resolved reopens it; later, it opens a
     new case that is linked as a recurrence."""
+    holds: Annotated[tuple[HoldRule, ...], Meta(max_length=10)] = ()
+    """What is kept from going on as soon as there is a case."""
+    next_steps: Annotated[tuple[NextStep, ...], Meta(max_length=20)] = ()
+    """What is to be done about it: tasks of its case."""
 
 
 class Detection(Part, frozen=True, kw_only=True):

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from msgspec import structs
 
-from domain.clock.terms import ServiceTerms
+from domain.clock.terms import WEEKS_AT_MOST, ServiceTerms
 from domain.errors import Fault
 from domain.policy.document import PolicyDocument
 
 LONGEST_LEASE = timedelta(days=366)
+LONGEST_STEP = timedelta(days=90)
 
 
 def terms_of(document: PolicyDocument, faults: list[Fault]) -> dict[str, ServiceTerms]:
@@ -41,6 +42,7 @@ def terms_of(document: PolicyDocument, faults: list[Fault]) -> dict[str, Service
             faults += terms.faults(place)
             found[service.rule] = terms
     faults += _faults_of_ladders(document)
+    faults += _faults_of_next_steps(document)
     return found
 
 
@@ -65,10 +67,30 @@ def _faults_of_ladders(document: PolicyDocument) -> list[Fault]:
     return faults
 
 
+def _faults_of_next_steps(document: PolicyDocument) -> list[Fault]:
+    """A step may meet any of the calendars: its time must exist in each."""
+    weeks = [calendar.open_in_a_week for calendar in document.calendars.values()]
+    longest = min((WEEKS_AT_MOST * week for week in weeks if week), default=LONGEST_STEP)
+    hours = min(longest, LONGEST_STEP) // timedelta(hours=1)
+    return [
+        Fault(
+            f"/kinds/{name}/next_steps/{n}/within",
+            f"must be longer than nothing, at most {hours} hours of open time",
+        )
+        for name, kind in document.kinds.items()
+        for n, step in enumerate(kind.next_steps)
+        if not timedelta() < step.within <= timedelta(hours=hours)
+    ]
+
+
 def without_clocks(document: PolicyDocument) -> PolicyDocument:
     """The same detection and routing with no clock running: for a replay in which nobody works."""
     queues = {
         name: structs.replace(queue, claim_lease=None, ladder=None)
         for name, queue in document.queues.items()
     }
-    return structs.replace(document, queues=queues, services=(), ladders={})
+    kinds = {
+        name: structs.replace(kind, holds=(), next_steps=())
+        for name, kind in document.kinds.items()
+    }
+    return structs.replace(document, queues=queues, kinds=kinds, services=(), ladders={})

@@ -127,7 +127,7 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
     assert told == {
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
         *(("query", name) for name in ("queue", "state", "kind", "bucket", "severity", "owner")),
-        *(("query", name) for name in ("order", "tier", "limit", "cursor", "after")),
+        *(("query", name) for name in ("order", "tier", "limit", "cursor", "after", "overdue")),
         *(("header", name) for name in ("If-Match", "Idempotency-Key", "Prefer")),
         ("header", "Casetrail-Min-Position"),
     }
@@ -214,6 +214,12 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
             ("evidence", {"ref": "dhl/pod-1", "type": "carrier_statement"}),
             ("escalate", {"note": "A week now."}),
             ("reterm", {"note": "As of today."}),
+            ("tasks", {"title": "Tell her", "owner": "ana", "due_at": in_future(days=1)}),
+            ("tasks", {"title": "Look again"}),
+            ("complete-task", {"task": 1, "note": "Told."}),
+            ("drop-task", {"task": 2, "note": "Not any more."}),
+            ("holds", {"what": "refund", "reason": "other"}),
+            ("release-hold", {"hold": 1, "note": "Go on."}),
             ("links", {"link": "duplicate_of", "case": by_hand}),
             ("declare-error", {"about": 2, "reason": "incorrect_data", "note": "Another order."}),
             ("hand-off", {"to_queue": "payment_hold_review", "note": "Yours."}),
@@ -225,6 +231,7 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.get(stored.headers["Location"])
         ana.get(f"/v1/cases/{case}/clock")
         ana.get("/v1/views/sla?limit=2")
+        ana.get("/v1/views/tasks?limit=2")
         ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"1"'})
         ana.post(f"/v1/cases/{case}/claim")
         ana.get(f"/v1/cases/{case}/trail")

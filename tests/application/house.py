@@ -16,6 +16,7 @@ from application.timekeeper import Timekeeper
 from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.step_asks import CompleteTask, ReleaseHold
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal
 from domain.people import Actor
@@ -76,8 +77,15 @@ class House:
             pass
 
     def resolve(self, case: ExceptionCase, at: datetime, person: str = "ana") -> ExceptionCase:
-        claimed = self.desk.claim(case.id, case.version, caller(person, at)).case
-        return self.desk.resolve(case.id, claimed.version, DONE, caller(person, at)).case
+        by = caller(person, at)
+        case = self.desk.claim(case.id, case.version, by).case
+        for task in case.steps.open_tasks:
+            ask = CompleteTask(task=task.task)
+            case = self.desk.complete_task(case.id, case.version, ask, by).case
+        for hold in case.steps.open_holds:
+            let_go = ReleaseHold(hold=hold.hold, note="Go on.")
+            case = self.desk.release_hold(case.id, case.version, let_go, by).case
+        return self.desk.resolve(case.id, case.version, DONE, by).case
 
     def slip_in(self, stream: UUID, version: int, event: Event, order: str = ORDER) -> None:
         """Write to the log past its door, as somebody with the keys to the database could."""

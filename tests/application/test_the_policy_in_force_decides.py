@@ -126,7 +126,7 @@ def without(kind: str, version: str) -> Rulebook:
 def test_a_case_of_a_kind_that_is_gone_harms_no_signal_of_its_order() -> None:
     house = House()
     house.take(captured(), cancelled(), at=after(4))
-    house.rulebook = without("refund_due", "2")
+    house.rulebook = without("refund_due", "next")
     house.take(unavailable(5), captured(6, id="more"), scanned(7), at=after(8))
     house.tick(after(1000))
     assert kinds(house.found()) == ["refund_due", "stock_unavailable"]
@@ -148,7 +148,7 @@ def test_an_order_is_held_against_a_new_expectation_from_its_next_signal_on() ->
 def test_a_clock_that_a_new_policy_stopped_rings_for_nothing() -> None:
     house = House()
     house.take(shipping_by(48), approved(), at=after(2))
-    house.rulebook = without("ship_by_missed", "2")
+    house.rulebook = without("ship_by_missed", "next")
     house.tick(after(1000))
     assert house.found() == []
     assert house.due() == {}
@@ -161,7 +161,7 @@ def test_a_case_that_returns_is_routed_by_the_policy_in_force_and_keeps_what_it_
     house.resolve(first, after(5))
     document = shipped()
     document["route"][0]["queue"] = "return_authorization_support"
-    house.rulebook = with_version("2", route=document["route"])
+    house.rulebook = with_version("next", route=document["route"])
     house.take(unavailable(6), at=after(7))
     case = house.the("refund_due")
     assert case.state == "open"
@@ -171,7 +171,7 @@ def test_a_case_that_returns_is_routed_by_the_policy_in_force_and_keeps_what_it_
         "returns_desk",
     )
     detected, *_ = house.log.trail(case.id)
-    assert detected.event.decision.policy == "2"
+    assert detected.event.decision.policy == DEFAULT.version
 
 
 def test_the_shipped_policy_asks_for_a_look_within_the_days_that_it_promises() -> None:

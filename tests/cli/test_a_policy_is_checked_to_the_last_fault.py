@@ -196,11 +196,11 @@ def test_a_version_that_was_activated_is_not_used_for_another_document(
     casetrail: Casetrail, shipped: Policy, tmp_path: Path
 ) -> None:
     file, copy = tmp_path / "mine.yaml", tmp_path / "copy.yaml"
-    shipped["version"] = "2"
+    shipped["version"] = "mine"
     file.write_text(yaml.safe_dump(shipped))
     ran = casetrail("policy", "activate", file)
     assert ran.returncode == 0, ran.stderr
-    assert "version 2" in ran.stdout
+    assert "version mine" in ran.stdout
     digest = load_policy(file).digest
     shipped["priorities"]["severity"]["low"] = 101
     file.write_text(yaml.safe_dump(shipped))

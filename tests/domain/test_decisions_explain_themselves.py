@@ -44,7 +44,7 @@ def detected(kind: str, facts: OrderFacts) -> Any:
 
 def test_a_detection_cites_version_rule_and_every_test_with_what_it_read() -> None:
     decision = detected("payment_mismatch", facts_of([placed(), captured(1, "100.02")]))
-    assert (decision.policy, decision.rule) == ("2", "payments-differ-from-charge")
+    assert (decision.policy, decision.rule) == (SHIPPED.version, "payments-differ-from-charge")
     assert decision.verdicts == (
         Verdict("payment.complete", "is true", True, True),
         Verdict("payment.overpaid", "above 0.01", "0.02", True),
@@ -109,7 +109,10 @@ def test_a_route_cites_the_tests_of_the_routes_that_did_not_fit() -> None:
     case = CaseFacts(kind="ship_by_missed", bucket=kind.bucket, severity=kind.severity, rule="r")
     routing = SHIPPED.route(case, facts_of([placed()]))
     assert (routing.queue, routing.owner_team) == ("fulfilment_release_support", "warehouse_desk")
-    assert (routing.decision.policy, routing.decision.rule) == ("2", "warehouse-late")
+    assert (routing.decision.policy, routing.decision.rule) == (
+        SHIPPED.version,
+        "warehouse-late",
+    )
     verdicts = routing.decision.verdicts
     assert [v.passed for v in verdicts] == [False] * (len(verdicts) - 1) + [True]
     assert verdicts[0] == Verdict("case.kind", "one_of refund_due", "ship_by_missed", False)

@@ -97,6 +97,11 @@ def test_the_shipped_policy_has_no_fault() -> None:
         ("ladders/desk/review_after", "PT1S", "/ladders/desk/review_after", "a minute"),
         ("ladders/desk/rungs/1/after", "PT0S", "/ladders/desk/rungs/1/after", "a minute"),
         ("ladders/desk/rungs", [], "/ladders/desk/rungs", ">= 1"),
+        # next steps
+        ("kinds/fraud_review/next_steps/0/within", "PT0S", "/kinds/fraud_review/next_steps/0/within", "hours"),
+        ("kinds/fraud_review/next_steps/0/within", "P91D", "/kinds/fraud_review/next_steps/0/within", "hours"),
+        ("kinds/fraud_review/next_steps/0/action", "pray", "/kinds/fraud_review/next_steps/0/action", "ask_customer"),
+        ("kinds/fraud_review/holds/0/what", "all", "/kinds/fraud_review/holds/0/what", "fulfilment"),
         # names that lead nowhere
         ("detect/0/kind", "nothing", "/detect/0/kind", "no kind nothing"),
         ("expect/0/kind", "nothing", "/expect/0/kind", "no kind nothing"),

@@ -15,8 +15,17 @@ from domain.cases.events import (
     SignalJoined,
 )
 from domain.cases.evidence import Evidence, EvidenceType
+from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.packet import PacketFact
 from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.step_events import (
+    Held,
+    HoldReleased,
+    TaskCreated,
+    TaskDone,
+    TaskDropped,
+    TaskOverdue,
+)
 from domain.cases.work_events import (
     AtRisk,
     Breached,
@@ -236,6 +245,7 @@ WORK: tuple[Event, ...] = (
         from_person="ana",
         evidence=("psp/1",),
         ladder=LADDER,
+        lease=timedelta(hours=8),
     ),
     WaitStarted(dependency=Dependency.CARRIER, party=ODD),
     WaitStarted(dependency=Dependency.CUSTOMER, party="C", note=ODD_LINES, expected_by=NOON),
@@ -271,6 +281,23 @@ WORK: tuple[Event, ...] = (
         due_before={Measure.RESOLUTION: NOON},
         due_after={Measure.RESOLUTION: NOON},
     ),
+    TaskCreated(task=1, title=ODD, action=NextAction.ASK_CARRIER, owner="carrier_desk"),
+    TaskCreated(
+        task=2,
+        title=ODD,
+        action=NextAction.FILE_CLAIM,
+        owner="ana",
+        due_at=NOON,
+        policy="1",
+    ),
+    TaskDone(task=1),
+    TaskDone(task=1, note=ODD_LINES),
+    TaskDropped(task=2, note=ODD_LINES),
+    TaskOverdue(task=2, owner="ana", due_at=NOON),
+    Held(hold=1, what=HoldOn.FULFILMENT, reason=HoldReason.INCORRECT_ADDRESS),
+    Held(hold=2, what=HoldOn.REFUND, reason=HoldReason.OTHER, note=ODD_LINES, policy="1"),
+    HoldReleased(hold=1, what=HoldOn.FULFILMENT),
+    HoldReleased(hold=1, what=HoldOn.FULFILMENT, note=ODD_LINES),
     Linked(link=Link.DUPLICATE_OF, case=CASE, note=ODD_LINES),
     ErrorDeclared(about=1, reason=ErrorReason.INCORRECT_DATA, note=ODD_LINES),
     Routed(

@@ -9,6 +9,8 @@ from application import streams
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from domain.cases.evidence import Evidence, EvidenceType
+from domain.cases.next_steps import HoldOn, HoldReason
+from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
@@ -80,6 +82,11 @@ def worked(house: House) -> None:
     case = desk.note(case.id, case.version, "Asked again.", by).case
     proof = Evidence(ref="dhl/pod-1", type=EvidenceType.SHIPPING_DOCUMENTATION)
     case = desk.attach(case.id, case.version, proof, by).case
+    for due_at in (after(264), None):
+        task = AddTask(title="Tell her.", owner="bo", due_at=due_at)
+        case = desk.add_task(case.id, case.version, task, by).case
+    hold = PlaceHold(what=HoldOn.REFUND, reason=HoldReason.OTHER)
+    case = desk.place_hold(case.id, case.version, hold, by).case
     case = desk.escalate(case.id, case.version, "A week!", by).case
     case = desk.link(case.id, case.version, LinkTo(link=Link.DUPLICATE_OF, case=other.id), by).case
     wrong = DeclareError(about=2, reason=ErrorReason.INCORRECT_DATA, note="Of another order.")
@@ -88,6 +95,10 @@ def worked(house: House) -> None:
     case = desk.reterm(case.id, case.version, "As of today.", by).case
     desk.claim(case.id, case.version, caller("cy", after(264)))
     house.tick(after(288))  # and cy forgets it
+    case, by = desk.case(case.id), caller("cy", after(288))
+    case = desk.complete_task(case.id, case.version, CompleteTask(task=1), by).case
+    case = desk.drop_task(case.id, case.version, DropTask(task=2, note="Told."), by).case
+    desk.release_hold(case.id, case.version, ReleaseHold(hold=1, note="Let it go."), by)
 
 
 def eventful() -> House:

@@ -1,0 +1,81 @@
+"""Tasks: what is to be done about cases, the most pressing first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from api.authentication import Who
+from api.reading import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Limit,
+    MinPosition,
+    Page,
+    Prefer,
+    asked_for,
+    decode_cursor,
+    only_known,
+    page_of,
+    wait_for,
+)
+from api.service import Service
+from projections.tasks import NEVER, TaskRow
+
+DUE_TYPES = (datetime, str)
+
+
+class TaskView(Struct, frozen=True):
+    case: UUID
+    task: int
+    order: str
+    title: str
+    action: str
+    owner: str
+    created_at: datetime
+    due_at: datetime | None
+    overdue: bool
+
+
+@get("/views/tasks", summary="What is to be done, due first first", sync_to_thread=True)
+def get_tasks(
+    request: Request[Who, str, Any],
+    service: NamedDependency[Service],
+    owner: Annotated[str | None, QueryParameter(description="A person or a team.")] = None,
+    overdue: Annotated[bool | None, QueryParameter()] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
+) -> Response[Page[TaskView]]:
+    """The tasks of all cases that are neither done nor dropped."""
+    only_known(request, "owner", "overdue")
+    wait_for(service.positions, "tasks", min_position, prefer)
+    wanted = {"owner": owner, "overdue": overdue}
+    where = {name: value for name, value in wanted.items() if value is not None}
+    after = decode_cursor(cursor, asked_for(request), DUE_TYPES)
+    rows = service.reports.tasks(where, after, limit + 1)
+    page = page_of(request, rows, limit, ("due_by", "task_id"))
+    shown: Sequence[TaskView] = [_view(row) for row in page.content.items]
+    return Response(Page(shown, page.content.next), headers=page.headers)
+
+
+def _view(row: TaskRow) -> TaskView:
+    return TaskView(
+        case=row.case_id,
+        task=row.task,
+        order=row.order_id,
+        title=row.title,
+        action=row.action,
+        owner=row.owner,
+        created_at=row.created_at,
+        due_at=row.due_by if row.due_by.year < NEVER.year else None,
+        overdue=row.overdue,
+    )

@@ -1,0 +1,204 @@
+"""The tasks and holds of a case: a fold, and what may be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from msgspec import Struct, structs
+
+from domain.cases.next_steps import HoldOn, HoldReason, NextAction
+from domain.cases.step_asks import AddTask, PlaceHold
+from domain.cases.step_events import (
+    Held,
+    HoldReleased,
+    StepEvent,
+    TaskCreated,
+    TaskDone,
+    TaskDropped,
+    TaskOverdue,
+)
+from domain.clock.calendars import after_business_time
+from domain.clock.terms import ServiceTerms
+from domain.errors import HoldNotOurs, StepsOpen, TaskNotOpen
+from domain.policy.document import Kind
+
+
+class TaskState(StrEnum):
+    OPEN = "open"
+    OVERDUE = "overdue"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+class Task(Struct, frozen=True, kw_only=True, gc=False):
+    task: int
+    title: str
+    action: NextAction
+    owner: str
+    due_at: datetime | None
+    state: TaskState = TaskState.OPEN
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (TaskState.OPEN, TaskState.OVERDUE)
+
+
+class Hold(Struct, frozen=True, kw_only=True, gc=False):
+    hold: int
+    what: HoldOn
+    reason: HoldReason
+    placed_at: datetime
+    released_at: datetime | None = None
+
+
+class Steps(Struct, frozen=True, kw_only=True):
+    """Numbered from 1, in the order in which they came."""
+
+    tasks: tuple[Task, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def open_tasks(self) -> tuple[Task, ...]:
+        return tuple(task for task in self.tasks if task.is_open)
+
+    @property
+    def open_holds(self) -> tuple[Hold, ...]:
+        return tuple(hold for hold in self.holds if hold.released_at is None)
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next task falls due that has not been told to be overdue."""
+        return min((task.due_at for task in self._untold()), default=None)
+
+    def overdue(self, now: datetime) -> list[TaskOverdue]:
+        """What was not done by its time, and is not told."""
+        return [
+            TaskOverdue(task=task.task, owner=task.owner, due_at=task.due_at)
+            for task in sorted(self._untold(), key=lambda task: (task.due_at, task.task))
+            if task.due_at <= now
+        ]
+
+    def after(self, event: StepEvent, at: datetime) -> Steps:
+        match event:
+            case TaskCreated(task=number, title=title, action=action, owner=owner, due_at=due_at):
+                task = Task(task=number, title=title, action=action, owner=owner, due_at=due_at)
+                return structs.replace(self, tasks=(*self.tasks, task))
+            case TaskDone(task=number):
+                return self._told(number, TaskState.DONE)
+            case TaskDropped(task=number):
+                return self._told(number, TaskState.DROPPED)
+            case TaskOverdue(task=number):
+                return self._told(number, TaskState.OVERDUE)
+            case Held(hold=number, what=what, reason=reason):
+                hold = Hold(hold=number, what=what, reason=reason, placed_at=at)
+                return structs.replace(self, holds=(*self.holds, hold))
+            case HoldReleased(hold=number):
+                holds = (
+                    structs.replace(hold, released_at=at) if hold.hold == number else hold
+                    for hold in self.holds
+                )
+                return structs.replace(self, holds=tuple(holds))
+            case _:
+                assert_never(event)
+
+    def _untold(self) -> Iterator[_Due]:
+        for task in self.tasks:
+            if task.state is TaskState.OPEN and task.due_at is not None:
+                yield _Due(task.task, task.owner, task.due_at)
+
+    def _told(self, number: int, state: TaskState) -> Steps:
+        tasks = (
+            structs.replace(task, state=state) if task.task == number else task
+            for task in self.tasks
+        )
+        return structs.replace(self, tasks=tuple(tasks))
+
+
+class _Due(Struct, frozen=True, gc=False):
+    task: int
+    owner: str
+    due_at: datetime
+
+
+def asked_for(
+    kind: Kind, steps: Steps, team: str, terms: ServiceTerms | None, policy: str, now: datetime
+) -> list[StepEvent]:
+    """What policy wants done about a problem of this kind: its holds, then its tasks.
+
+    A task's time runs on the calendar of the case's terms; without any, around the clock.
+    """
+    found: list[StepEvent] = [
+        Held(hold=number, what=hold.what, reason=hold.reason, policy=policy)
+        for number, hold in enumerate(kind.holds, start=len(steps.holds) + 1)
+    ]
+    for number, step in enumerate(kind.next_steps, start=len(steps.tasks) + 1):
+        due_at = (
+            after_business_time(terms.calendar, now, step.within) if terms else now + step.within
+        )
+        found.append(
+            TaskCreated(
+                task=number,
+                title=step.title,
+                action=step.action,
+                owner=step.owner or team,
+                due_at=due_at,
+                policy=policy,
+            )
+        )
+    return found
+
+
+def ended(steps: Steps, why: str) -> list[StepEvent]:
+    """With the problem gone, what is open needs not be done, and nothing has to be held."""
+    dropped = [TaskDropped(task=task.task, note=why) for task in steps.open_tasks]
+    released = [HoldReleased(hold=h.hold, what=h.what, note=why) for h in steps.open_holds]
+    return [*dropped, *released]
+
+
+def add_task(steps: Steps, ask: AddTask, team: str) -> TaskCreated:
+    return TaskCreated(
+        task=len(steps.tasks) + 1,
+        title=ask.title,
+        action=ask.action,
+        owner=ask.owner or team,
+        due_at=ask.due_at,
+    )
+
+
+def must_be_open(steps: Steps, number: int) -> Task:
+    """Raises TaskNotOpen."""
+    for task in steps.tasks:
+        if task.task == number:
+            if not task.is_open:
+                raise TaskNotOpen(f"task {number} is {task.state}", task=number, state=task.state)
+            return task
+    raise TaskNotOpen(f"there is no task {number}; there are {len(steps.tasks)}", task=number)
+
+
+def place_hold(steps: Steps, ask: PlaceHold) -> Held:
+    return Held(hold=len(steps.holds) + 1, what=ask.what, reason=ask.reason, note=ask.note)
+
+
+def release_hold(steps: Steps, number: int, note: str) -> HoldReleased:
+    """Raises HoldNotOurs for one that the case did not place, or has released already."""
+    for hold in steps.open_holds:
+        if hold.hold == number:
+            return HoldReleased(hold=number, what=hold.what, note=note)
+    standing = ", ".join(f"{hold.hold} on {hold.what}" for hold in steps.open_holds) or "none"
+    raise HoldNotOurs(f"no hold {number} of this case stands; there stand: {standing}", hold=number)
+
+
+def must_be_settled(steps: Steps) -> None:
+    """Raises StepsOpen while a task is to be done, or a hold of ours stands."""
+    tasks, holds = steps.open_tasks, steps.open_holds
+    if tasks or holds:
+        told = [f"task {task.task} ({task.title})" for task in tasks]
+        told += [f"hold {hold.hold} on {hold.what}" for hold in holds]
+        raise StepsOpen(
+            f"still open: {', '.join(told)}",
+            tasks=[task.task for task in tasks],
+            holds=[hold.hold for hold in holds],
+        )

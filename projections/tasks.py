@@ -1,0 +1,70 @@
+"""What is to be done about cases, and by whom. Behind GET /v1/views/tasks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.cases.step_events import TaskCreated, TaskDone, TaskDropped, TaskOverdue
+from domain.recorded import Recorded
+from projections.projection import Projection
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+class TaskRow(Struct, frozen=True):
+    task_id: str
+    """The case and the task's number within it."""
+    case_id: UUID
+    task: int
+    order_id: str
+    title: str
+    action: str
+    owner: str
+    created_at: datetime
+    due_by: datetime
+    """The year 9999 if it has no time."""
+    overdue: bool = False
+
+
+def key(line: Recorded) -> object | None:
+    match line.event:
+        case TaskCreated(task=n) | TaskDone(task=n) | TaskDropped(task=n) | TaskOverdue(task=n):
+            return f"{line.stream}/{n}"
+        case _:
+            return None
+
+
+def fold(row: TaskRow | None, line: Recorded) -> TaskRow | None:
+    match line.event:
+        case TaskCreated() as created:
+            return TaskRow(
+                task_id=f"{line.stream}/{created.task}",
+                case_id=line.stream,
+                task=created.task,
+                order_id=line.order or "",
+                title=created.title,
+                action=created.action,
+                owner=created.owner,
+                created_at=line.recorded_at,
+                due_by=created.due_at or NEVER,
+            )
+        case TaskOverdue():
+            return row and replace(row, overdue=True)
+        case TaskDone() | TaskDropped():
+            return None
+        case _:
+            return row
+
+
+TASKS = Projection(
+    name="tasks",
+    version=1,
+    row=TaskRow,
+    key=key,
+    fold=fold,
+    indexes=("(due_by, task_id)", "(owner, due_by, task_id)"),
+)
