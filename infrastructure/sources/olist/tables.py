@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from domain.errors import CasetrailError
 from domain.orders.signals import (
@@ -21,7 +20,14 @@ from domain.orders.signals import (
     Signal,
     check_moment,
 )
-from infrastructure.csv_rows import Row, TableUnreadable, rows
+from infrastructure.csv_rows import (
+    MOST_REFUSALS_KEPT,
+    Refusal,
+    Row,
+    RowRefused,
+    TableUnreadable,
+    rows,
+)
 from infrastructure.sources.olist.order_signals import ZONE, signals_of
 
 CURRENCY: Final = "BRL"
@@ -37,7 +43,6 @@ STATUSES: Final = frozenset(
         "canceled",
     ]
 )
-MOST_REFUSALS_KEPT: Final = 1_000
 TIMES: Final = (
     "order_purchase_timestamp",
     "order_approved_at",
@@ -93,28 +98,8 @@ class TablesUnreadable(CasetrailError):
     explanation = "Name a folder with orders.csv, order_items.csv and order_payments.csv (or .gz)."
 
 
-class Refusal(Struct, frozen=True):
-    """A row that was left out: the file, its line, the column if one is at fault, and why."""
-
-    file: str
-    line: int
-    column: str
-    detail: str
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" + (f" ({self.column})" if self.column else "")
-        return f"{where}: {self.detail}"
-
-
 T = TypeVar("T")
 Progress = Callable[[str, int], None]
-
-
-class _Refused(Exception):
-    def __init__(self, column: str, detail: str) -> None:
-        super().__init__(detail)
-        self.column = column
-        self.detail = detail
 
 
 class OlistTables:
@@ -170,7 +155,7 @@ class OlistTables:
             for row in rows(file, TABLES[table][1]):
                 try:
                     take(row)
-                except _Refused as refused:
+                except RowRefused as refused:
                     self._refuse(file, row.line, refused.column, refused.detail)
                 if row.line % 5_000 == 0:
                     progress(table, row.line)
@@ -187,10 +172,10 @@ class OlistTables:
         fields = row.fields
         times = [_time(fields, column) for column in TIMES]
         if times[0] is None:
-            raise _Refused(TIMES[0], "missing")
+            raise RowRefused(TIMES[0], "missing")
         if fields["order_status"] not in STATUSES:
             known = ", ".join(sorted(STATUSES))
-            raise _Refused(
+            raise RowRefused(
                 "order_status", f"unknown: {fields['order_status']!r}; known are: {known}"
             )
         order = _key(fields)
@@ -210,7 +195,7 @@ class OlistTables:
             "INSERT OR IGNORE INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?)", values
         )
         if added.rowcount == 0:
-            raise _Refused("order_id", f"{order} stands in an earlier row too")
+            raise RowRefused("order_id", f"{order} stands in an earlier row too")
         latest = max(t for t in times[:4] if t is not None)
         self.ends_at = max(self.ends_at or latest, latest)
         self.orders += 1
@@ -232,7 +217,7 @@ class OlistTables:
                 Line,
             )
             self._insert("items", (order, number, msgspec.json.encode(body)))
-        except _Refused:
+        except RowRefused:
             # The order has a line that we cannot read: no charge must be derived from the others.
             self._db.execute("UPDATE orders SET complete = 0 WHERE id = ?", (order,))
             raise
@@ -255,7 +240,7 @@ class OlistTables:
             }
             body = _valid(captured, PaymentCaptured)
             self._insert("payments", (order, number, msgspec.json.encode(body)))
-        except _Refused:
+        except RowRefused:
             # The tender is known, its payment is not: the payments must never seem complete.
             self._db.execute("UPDATE orders SET unread = unread + 1 WHERE id = ?", (order,))
             raise
@@ -263,12 +248,12 @@ class OlistTables:
     def _insert(self, table: str, values: tuple[object, ...]) -> None:
         added = self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?,?,?)", values)
         if added.rowcount == 0:
-            raise _Refused("", f"{values[0]}, number {values[1]} stands in an earlier row too")
+            raise RowRefused("", f"{values[0]}, number {values[1]} stands in an earlier row too")
 
     def _known(self, fields: dict[str, str]) -> str:
         order = _key(fields)
         if not self._db.execute("SELECT 1 FROM orders WHERE id = ?", (order,)).fetchone():
-            raise _Refused("order_id", f"no order {order}")
+            raise RowRefused("order_id", f"no order {order}")
         return order
 
     def _make_signals(self, progress: Progress) -> None:
@@ -314,7 +299,7 @@ def _check_placed(values: tuple[Any, ...]) -> None:
     try:
         list(signals_of(values, [], []))
     except msgspec.ValidationError as error:
-        raise _Refused("", str(error)) from None
+        raise RowRefused("", str(error)) from None
 
 
 def _find(folder: Path, stems: tuple[str, ...]) -> Path:
@@ -327,12 +312,12 @@ def _find(folder: Path, stems: tuple[str, ...]) -> Path:
 
 def _must_be_whole(row: Row) -> None:
     if row.fault:
-        raise _Refused("", row.fault)
+        raise RowRefused("", row.fault)
 
 
 def _key(fields: dict[str, str]) -> str:
     if not fields.get("order_id"):
-        raise _Refused("order_id", "missing")
+        raise RowRefused("order_id", "missing")
     return fields["order_id"]
 
 
@@ -348,7 +333,7 @@ def _time(fields: dict[str, str], column: str) -> datetime | None:
         check_moment(moment)
         return moment
     except (ValueError, OverflowError) as error:
-        raise _Refused(column, f"not a time of an order: {text!r} ({error})") from None
+        raise RowRefused(column, f"not a time of an order: {text!r} ({error})") from None
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -358,7 +343,7 @@ def _text(moment: datetime | None) -> str | None:
 def _number(fields: dict[str, str], column: str) -> int:
     text = fields[column]
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise _Refused(column, f"not a number: {text!r}")
+        raise RowRefused(column, f"not a number: {text!r}")
     return int(text)
 
 
@@ -370,4 +355,4 @@ def _valid(raw: dict[str, Any], kind: type[T]) -> T:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        raise _Refused("", str(error)) from None
+        raise RowRefused("", str(error)) from None
