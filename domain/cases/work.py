@@ -52,8 +52,9 @@ from domain.errors import (
 from domain.orders.order import Order
 from domain.policy.decision import Decision
 from domain.policy.document import Kind, Ladder
+from domain.policy.facts import CaseFacts
 from domain.policy.parts import Name
-from domain.policy.rulebook import CaseFacts, Routing, Rulebook
+from domain.policy.rulebook import Routing, Rulebook
 
 BY_HAND = "by-hand"
 HANDED_OFF = "handed-off"
