@@ -11,9 +11,11 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from msgspec import Struct
+
+MOST_REFUSALS_KEPT: Final = 1_000
 
 
 class TableUnreadable(Exception):
@@ -27,6 +29,28 @@ class Row(Struct, frozen=True):
     line: int
     fields: dict[str, str]
     fault: str = ""
+
+
+class RowRefused(Exception):
+    """A row does not say what a row of its table must say."""
+
+    def __init__(self, column: str, detail: str) -> None:
+        super().__init__(detail)
+        self.column = column
+        self.detail = detail
+
+
+class Refusal(Struct, frozen=True):
+    """A row that was left out: the file, its line, the column if one is at fault, and why."""
+
+    file: str
+    line: int
+    column: str
+    detail: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" + (f" ({self.column})" if self.column else "")
+        return f"{where}: {self.detail}"
 
 
 def rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:

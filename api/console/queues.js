@@ -86,7 +86,7 @@ async function showQueues() {
 }
 
 async function start() {
-  const items = await showQueues();
+  const [items] = await Promise.all([showQueues(), learnWords()]);
   const busiest = items.reduce((most, queue) => (queue.open > most.open ? queue : most), items[0]);
   if (busiest) await show(busiest);
 }
@@ -120,7 +120,7 @@ async function showWork() {
 
 async function showCase(id, focus = false) {
   const [found, trail, clock] = await Promise.all([
-    ask(`/v1/cases/${id}`), ask(`/v1/cases/${id}/trail`), ask(`/v1/cases/${id}/clock`)]);
+    ask(`/v1/cases/${id}`), ask(`/v1/cases/${id}/trail`), ask(`/v1/cases/${id}/clock`), learnWords()]);
   openCase = found;
   by("case").hidden = false;
   by("case-title").textContent = `${found.kind} of order ${found.order}`;

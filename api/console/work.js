@@ -2,23 +2,23 @@
 // The commands on a case, as forms. What each needs stands in one table; what the service refuses,
 // it says itself.
 
-const REASONS = ["resolved_as_expected", "corrected_and_released", "reshipped", "rerouted", "refunded",
-  "partially_refunded", "appeased", "substituted", "cancelled", "returned", "false_positive", "duplicate",
-  "source_cleared", "customer_confirmed", "insufficient_information", "operational_error",
-  "policy_exception_granted", "no_fault_found"];
-const ROOT_CAUSES = ["upstream_data", "system_defect", "unclear_policy", "agent_error"];
-const DEPENDENCIES = ["customer", "carrier", "warehouse", "payment_provider", "supplier", "vendor",
-  "fraud_screening", "finance", "internal_team", "other"];
+// The schemas of the contract. Choices list their words from there, so that a new word of the domain
+// shows by itself.
+let schemas = null;
+
+async function learnWords() {
+  schemas ??= (await ask("/openapi.json")).components.schemas;
+}
 
 const text = (name, label, required = true) => ({ name, label, required });
-const choice = (name, label, options) => ({ name, label, options, required: true });
+const choice = (name, label, schema) => ({ name, label, schema, required: true });
 const list = (name, label) => ({ name, label, list: true, required: true });
 const time = (name, label) => ({ name, label, type: "datetime-local", required: false });
 
 const COMMANDS = {
   claim: { when: ["open"], says: "Claim", fields: [] },
   notes: { when: ["open", "claimed", "waiting"], says: "Note", fields: [text("note", "Note")] },
-  wait: { when: ["open", "claimed"], says: "Wait", fields: [choice("dependency", "For", DEPENDENCIES),
+  wait: { when: ["open", "claimed"], says: "Wait", fields: [choice("dependency", "For", "Dependency"),
     text("party", "Who, by name"), time("expected_by", "Expected by"), text("note", "Note", false)] },
   resume: { when: ["waiting"], says: "Resume", fields: [text("note", "What has come", false)] },
   "hand-off": { when: ["open", "claimed", "waiting"], says: "Hand off", fields: [
@@ -26,8 +26,8 @@ const COMMANDS = {
     text("to_person", "To person", false), text("note", "What is to be done")] },
   escalate: { when: ["open", "claimed", "waiting"], says: "Escalate", fields: [text("note", "Why")] },
   release: { when: ["claimed"], says: "Release", fields: [text("note", "Note", false)] },
-  resolve: { when: ["claimed"], says: "Resolve", fields: [choice("reason", "Reason", REASONS),
-    choice("root_cause", "Root cause", ROOT_CAUSES), list("evidence", "Evidence (source/id, with commas)"),
+  resolve: { when: ["claimed"], says: "Resolve", fields: [choice("reason", "Reason", "ResolutionReason"),
+    choice("root_cause", "Root cause", "RootCause"), list("evidence", "Evidence (source/id, with commas)"),
     text("note", "Note", false)] },
   reopen: { when: ["resolved"], says: "Reopen", fields: [text("note", "Why")] },
 };
@@ -52,7 +52,8 @@ function form(command, says, fields, send, queues) {
   const made = element("form", null, { "aria-label": says });
   for (const field of fields) {
     const id = `field-${field.name}`;
-    const options = field.queues ? ["", ...queues] : field.options;
+    const words = field.queues ? queues : field.schema && schemas[field.schema].enum;
+    const options = words && ["", ...words];  // nothing is chosen that nobody chose
     const input = options
       ? element("select", null, { id, name: field.name })
       : element("input", null, { id, name: field.name, type: field.type ?? "text" });

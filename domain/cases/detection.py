@@ -32,7 +32,8 @@ from domain.orders.order import Order
 from domain.orders.signals import Signal, in_time_order
 from domain.policy.decision import Decision
 from domain.policy.document import Automation
-from domain.policy.rulebook import CaseFacts, Rulebook
+from domain.policy.facts import CaseFacts
+from domain.policy.rulebook import Rulebook
 
 
 class Response:

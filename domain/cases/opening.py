@@ -16,7 +16,8 @@ from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
 from domain.policy.decision import Decision
 from domain.policy.document import Kind
-from domain.policy.rulebook import CaseFacts, Routing, Rulebook
+from domain.policy.facts import CaseFacts
+from domain.policy.rulebook import Routing, Rulebook
 
 BY_HAND = "by-hand"
 """A rule of no policy: somebody decided."""

@@ -14,7 +14,8 @@ from domain.errors import SignalIdReused
 from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Signal
-from domain.policy.rulebook import Deadline, Rulebook, Watch
+from domain.policy.expectations import Deadline, Watch
+from domain.policy.rulebook import Rulebook
 
 ORDERS = uuid5(NAMESPACE_URL, "casetrail:orders")
 

@@ -11,7 +11,8 @@ import msgspec
 from domain.errors import Fault, Invalid
 from domain.faults import escape, faults_of
 from domain.policy.document import Condition, Detection, Expectation, PolicyDocument
-from domain.policy.rulebook import LONGEST, Rulebook
+from domain.policy.expectations import LONGEST
+from domain.policy.rulebook import Rulebook
 
 DEEPEST = 30
 MOST_PARTS = 10_000

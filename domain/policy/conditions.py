@@ -7,20 +7,17 @@ answers `holds(facts)` without allocating, and `explain(facts)` with the verdict
 from __future__ import annotations
 
 import operator
-import types
-import typing
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from domain.errors import Fault
 from domain.orders.fact_marks import GROWING, LASTING, ONCE_KNOWN
 from domain.policy.decision import Verdict, as_value
 from domain.policy.document import Condition
-from domain.policy.parts import Value
+from domain.policy.facts import ORDER_FACTS, Fact
+from domain.policy.values import said, typed
 
 Test = Callable[[Any], bool]
 
@@ -30,16 +27,6 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "below": operator.lt,
     "at_most": operator.le,
 }
-
-
-class Fact(Struct, frozen=True):
-    """What can be read under a path: its type, how it may move, and which signals feed it."""
-
-    path: str
-    type: type[Any]
-    moves: str
-    feeds: frozenset[str]
-    read: Callable[[Any], Any]
 
 
 class Compiled(Struct, frozen=True):
@@ -52,34 +39,6 @@ class Leaf(Struct, frozen=True):
     fact: Fact
     test: str
     passes: Test
-
-
-def facts_in(struct: type[Struct]) -> dict[str, Fact]:
-    """Every path `group.field` of a facts struct whose groups are structs."""
-    found = {}
-    for group, group_type in typing.get_type_hints(struct).items():
-        for field, hint in typing.get_type_hints(group_type, include_extras=True).items():
-            extra: dict[str, Any] = {}
-            if get_origin(hint) is typing.Annotated:
-                metas = [m for m in get_args(hint)[1:] if isinstance(m, Meta)]
-                extra = (metas[0].extra or {}) if metas else {}
-                hint = get_args(hint)[0]
-            path = f"{group}.{field}"
-            found[path] = Fact(
-                path=path,
-                type=_without_none(hint),
-                moves=extra.get("moves", ""),
-                feeds=frozenset(str(s.__struct_config__.tag) for s in extra.get("feeds", ())),
-                read=operator.attrgetter(path),
-            )
-    return found
-
-
-def _without_none(hint: Any) -> type[Any]:
-    if get_origin(hint) in (Union, types.UnionType):
-        (kind,) = (a for a in get_args(hint) if a is not types.NoneType)
-        return typing.cast("type[Any]", kind)
-    return typing.cast("type[Any]", hint)
 
 
 def compile_condition(
@@ -107,6 +66,15 @@ def compile_condition(
         )
 
     return Compiled(holds, explain, frozenset(leaf.fact.path for leaf in leaves))
+
+
+def order_condition(
+    condition: Condition | None, pointer: str, faults: list[Fault], *, lasting: bool = False
+) -> Compiled | None:
+    """The same of a condition on an order, where there is one."""
+    if condition is None:
+        return None
+    return compile_condition(condition, ORDER_FACTS, pointer, faults, lasting=lasting)
 
 
 def _compile(
@@ -252,58 +220,16 @@ def _test(fact: Fact, name: str, value: Any, pointer: str, faults: list[Fault]) 
     if name == "one_of":
         if not value:
             faults.append(Fault(pointer, "must not be empty"))
-        wanted = [_typed(one, fact, f"{pointer}/{n}", faults) for n, one in enumerate(value)]
+        wanted = [typed(one, fact, f"{pointer}/{n}", faults) for n, one in enumerate(value)]
         allowed = frozenset(one for one in wanted if one is not None)
         return lambda f: read(f) in allowed
-    constant = _typed(value, fact, pointer, faults)
+    constant = typed(value, fact, pointer, faults)
     if constant is None:
         return None
     if name == "is":
         return lambda f: bool(read(f) == constant)
     if fact.type is bool or issubclass(fact.type, str):
-        faults.append(Fault(pointer, f"{fact.path} is {_said(fact.type)}: it has no order"))
+        faults.append(Fault(pointer, f"{fact.path} is {said(fact.type)}: it has no order"))
         return None
     compare = _COMPARISONS[name]
     return lambda f: (found := read(f)) is not None and compare(found, constant)
-
-
-def _said(kind: type[Any]) -> str:
-    return {
-        bool: "true or false",
-        str: "text",
-        int: "a whole number",
-        Decimal: 'an amount, written as quoted text such as "0.01"',
-        datetime: "a time, written as RFC 3339 text with its offset",
-        date: "a date, written as text such as 2026-12-24",
-    }.get(kind, "text" if issubclass(kind, str) else kind.__name__)
-
-
-def _typed(value: Value, fact: Fact, pointer: str, faults: list[Fault]) -> Any:
-    """The constant in the fact's own type; None, with a fault, where it cannot be one."""
-    kind = fact.type
-    try:
-        if kind is bool and isinstance(value, bool):
-            return value
-        if kind is int and isinstance(value, int) and not isinstance(value, bool):
-            return value
-        if issubclass(kind, str) and isinstance(value, str):
-            return kind(value)
-        if kind is Decimal and isinstance(value, str) and Decimal(value).is_finite():
-            return Decimal(value)
-        if kind is datetime and isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            if moment.tzinfo is not None:
-                return moment
-        elif kind is date and isinstance(value, str):
-            return date.fromisoformat(value)
-    except (ValueError, InvalidOperation):
-        pass
-    allowed = ""
-    if issubclass(kind, str) and kind is not str:
-        allowed = "; one of: " + ", ".join(
-            str(m.value) for m in getattr(kind, "__members__", {}).values()
-        )
-    faults.append(
-        Fault(pointer, f"{value!r} does not fit {fact.path}, which is {_said(kind)}{allowed}")
-    )
-    return None

@@ -14,8 +14,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +29,7 @@ from application.log_recorder import (
     CommandTaken,
     leaf_digest,
 )
+from infrastructure.event_store.append_call import append_call
 from infrastructure.event_store.datastore import (
     PATIENCE_SECONDS,
     PAUSE_SECONDS,
@@ -40,7 +39,6 @@ from infrastructure.event_store.datastore import (
 from infrastructure.event_store.pending import (
     Pending,
     answered,
-    must_be_there,
     without_rivals,
 )
 
@@ -170,40 +168,9 @@ class GroupCommit:
             self._after_commit(place)
 
     def _call(self, group: Sequence[Pending]) -> int:
-        events = [event for pending in group for event in pending.append.events]
-        guards = [guard for pending in group for guard in pending.append.guards]
-        earlier = must_be_there(events)
-        timers = {t.stream: t for pending in group for t in pending.append.timers}.values()
-        offsets: list[int] = []
-        commands = []
-        place = 0
-        for pending in group:
-            place += len(pending.append.events)
-            if pending.append.command is not None:
-                commands.append(pending.append.command)
-                offsets.append(place)
-        told = {
-            "streams": [event.originator_id for event in events],
-            "versions": [event.originator_version for event in events],
-            "topics": [event.topic for event in events],
-            "states": [event.state for event in events],
-            "leaves": [leaf for pending in group for leaf in pending.leaves],
-            "timer_streams": [timer.stream for timer in timers],
-            "timer_kinds": [timer.kind for timer in timers],
-            "timer_dues": [_with_zone(timer.due_at) for timer in timers],
-            "guard_streams": [guard.stream for guard in guards],
-            "guard_next_versions": [guard.version + 1 for guard in guards],
-            "earlier_streams": [stream for stream, _ in earlier],
-            "earlier_versions": [version for _, version in earlier],
-            "principals": [command.principal for command in commands],
-            "keys": [command.key for command in commands],
-            "digests": [command.digest for command in commands],
-            "results": [command.result for command in commands],
-            "command_offsets": offsets,
-        }
-        full = {name: values for name, values in told.items() if values}
+        statement, parameters = append_call(group)
         cursor = self._connected().cursor(binary=True)
-        row = cursor.execute(_call_of(tuple(full)), [*full.values()], prepare=True).fetchone()
+        row = cursor.execute(statement, parameters, prepare=True).fetchone()
         assert row is not None
         assert isinstance(row[0], int)
         return row[0]
@@ -275,12 +242,6 @@ class GroupCommit:
             self._connection = None
 
 
-@lru_cache
-def _call_of(names: tuple[str, ...]) -> bytes:
-    """The call with these parameters; a handful of combinations, each prepared once."""
-    return f"SELECT append_events({', '.join(f'{name} => %b' for name in names)})".encode()
-
-
 def _fail(group: Sequence[Pending], error: Exception) -> None:
     for pending in group:
         pending.fail(error)
@@ -295,10 +256,3 @@ def _is_passing(error: Exception) -> bool:
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     return error.sqlstate is None or error.sqlstate[:2] in ("08", "40", "53", "55", "57")
-
-
-def _with_zone(moment: datetime | None) -> datetime | None:
-    """One array of times goes to the server: a time without zone would take its neighbours'."""
-    if moment is not None and moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone")
-    return moment

@@ -22,6 +22,20 @@ from infrastructure.event_store.announcements import Announcer
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.event_store.group_commit import GroupCommit
 
+# Arrays, so that the choice is made once: a plan may run a plain subquery for each row.
+_CHOSEN = (
+    "ARRAY(SELECT stream FROM timers WHERE due_at <= %s"
+    " AND (leased_until IS NULL OR leased_until < clock_timestamp())"
+    " ORDER BY due_at {} LIMIT %s FOR UPDATE SKIP LOCKED)"
+)
+# The lease runs on the database's clock whatever `now` says: in virtual time, too, a keeper that
+# was killed must lose it within real seconds.
+_TAKE_DUE = (
+    "UPDATE timers SET leased_until = clock_timestamp() + %s"
+    f" WHERE stream = ANY ({_CHOSEN.format('')} || {_CHOSEN.format('DESC')})"
+    " RETURNING stream, kind, due_at"
+)
+
 
 class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
     """Over the tables that the migrations made; a subclass, so that the library's readers work."""
@@ -82,21 +96,8 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
 
     @patiently
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
-        # The lease runs on the database's clock whatever `now` says: in virtual time, too, a
-        # keeper that was killed must lose it within real seconds.
-        # Arrays, so that the choice is made once: a plan may run a plain subquery for each row.
-        chosen = (
-            "ARRAY(SELECT stream FROM timers WHERE due_at <= %s"
-            " AND (leased_until IS NULL OR leased_until < clock_timestamp())"
-            " ORDER BY due_at {} LIMIT %s FOR UPDATE SKIP LOCKED)"
-        )
         newest = newest_of(limit)
-        rows = self._rows(
-            "UPDATE timers SET leased_until = clock_timestamp() + %s"
-            f" WHERE stream = ANY ({chosen.format('')} || {chosen.format('DESC')})"
-            " RETURNING stream, kind, due_at",
-            (lease, now, limit - newest, now, newest),
-        )
+        rows = self._rows(_TAKE_DUE, (lease, now, limit - newest, now, newest))
         return sorted((DueStream(*row) for row in rows), key=lambda due: due.due_at)
 
     def _rows(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from math import ceil
 from statistics import median
 from uuid import UUID
 
@@ -27,7 +26,7 @@ from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.projection_positions import Positions
 from tests.benchmarks import stock_library
-from tests.benchmarks.figures import Bench, Figure
+from tests.benchmarks.figures import Bench, Figure, late
 from tests.benchmarks.real_events import as_lines, one_case
 from tests.benchmarks.servers import a_log
 
@@ -49,7 +48,7 @@ def run(bench: Bench) -> list[Figure]:
                 time.sleep(random.uniform(0.001, 0.02))
                 mine.append(ours())
     against = f"the library's wait(): {median(theirs):.0f} ms"
-    late = f"the library's wait(), 99th percentile: {_late(theirs):.0f} ms"
+    against_late = f"the library's wait(), 99th percentile: {late(theirs):.0f} ms"
     return [
         Figure(
             name="visible",
@@ -61,16 +60,12 @@ def run(bench: Bench) -> list[Figure]:
         ),
         Figure(
             name="visible, late",
-            value=_late(mine),
+            value=late(mine),
             unit="ms, 99th percentile",
-            ratio=_late(mine) / _late(theirs),
-            against=late,
+            ratio=late(mine) / late(theirs),
+            against=against_late,
         ),
     ]
-
-
-def _late(milliseconds: list[float]) -> float:
-    return sorted(milliseconds)[ceil(len(milliseconds) * 0.99) - 1]
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
-from math import ceil
 
 from api.composition import Desks, desks, make_ready
 from application.case_desk import Caller
@@ -20,7 +19,7 @@ from infrastructure.projection_positions import Positions
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.reports import Reports
 from projections import PROJECTIONS
-from tests.benchmarks.figures import Bench, Figure
+from tests.benchmarks.figures import Bench, Figure, late
 from tests.benchmarks.real_events import ANA, one_case
 from tests.benchmarks.servers import a_log
 
@@ -42,7 +41,7 @@ def run(bench: Bench) -> list[Figure]:
             bench.say(f"{claims} of {CLAIMS} claims")
             for size, claim in pieces.items():
                 took[size].append(claim())
-    few, many = _late(took[FEW]), _late(took[MANY])
+    few, many = late(took[FEW]), late(took[MANY])
     return [
         Figure(
             name="claim-next of 100,000",
@@ -95,7 +94,3 @@ def _claims(working: Desks, positions: Positions) -> Callable[[], float]:
         return took * 1_000
 
     return claim
-
-
-def _late(milliseconds: list[float]) -> float:
-    return sorted(milliseconds)[ceil(len(milliseconds) * 0.99) - 1]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from pathlib import Path
 from statistics import median
 
@@ -83,6 +84,11 @@ def per_second(act: Callable[[], object], callers: int, seconds: float) -> float
 
     with ThreadPoolExecutor(callers) as threads:
         return sum(threads.map(call, range(callers)))
+
+
+def late(found: Sequence[float]) -> float:
+    """The 99th percentile: the least that 99 of 100 do not exceed."""
+    return sorted(found)[ceil(len(found) * 0.99) - 1]
 
 
 def as_table(figures: Sequence[Figure]) -> Table:

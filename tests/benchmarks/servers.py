@@ -1,14 +1,16 @@
-"""The servers: a PostgreSQL on a real disk that keeps what it promises, and pgbench beside it."""
+"""The servers: a PostgreSQL on a real disk that keeps what it promises, pgbench beside it, and what
+is served over HTTP with a client that asks it."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.event_store.migrations import migrate
 from infrastructure.postgres_binaries import find_binaries
 
+HERE = Path(__file__).parent
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 PGBENCH_CLIENTS = 16
 PGBENCH = f"pgbench, {PGBENCH_CLIENTS} clients, one row a transaction"
@@ -110,6 +113,41 @@ def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
             return float(told[1])
 
         yield rows_per_second
+
+
+@contextmanager
+def asked(
+    dsn: str, serve: Sequence[str], client: Callable[[str], Sequence[str]]
+) -> Iterator[Callable[[float], dict[str, float]]]:
+    """A server on this database and a client, each a Python process of its own.
+
+    `serve` are the server's words; `client` makes those of the client out of the server's address.
+    The client reads numbers of seconds, and tells in a line of JSON what it did in each.
+    """
+    environment = {**os.environ, "DATABASE_URL": dsn}
+    with subprocess.Popen(
+        [sys.executable, *serve], env=environment, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            # The address is printed before the server answers; connections wait in its backlog.
+            address = server.stdout.readline().split("/")[2]
+            words = [sys.executable, *client(address)]
+            with subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as asker:
+                seconds_to, told_by = asker.stdin, asker.stdout
+                assert seconds_to is not None
+                assert told_by is not None
+
+                def ask(seconds: float) -> dict[str, float]:
+                    print(seconds, file=seconds_to, flush=True)
+                    told: dict[str, float] = json.loads(told_by.readline())
+                    return told
+
+                yield ask
+        finally:
+            server.terminate()
 
 
 def _pgbench() -> Path:

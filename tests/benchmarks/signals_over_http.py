@@ -8,10 +8,6 @@ process of its own with bodies that were encoded before. Held against pgbench, i
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,14 +22,14 @@ from projections import PROJECTIONS
 from tests.benchmarks.figures import ROUNDS, Bench, Figure, in_turn
 from tests.benchmarks.lives_of_orders import write_bodies
 from tests.benchmarks.real_events import one_row
-from tests.benchmarks.servers import PGBENCH, PGBENCH_CLIENTS, a_log, pgbench
+from tests.benchmarks.servers import HERE, PGBENCH, PGBENCH_CLIENTS, a_log, asked, pgbench
 
 BATCH = 100
 CONNECTIONS = 8
 MOST_SIGNALS_A_SECOND = 12_000
 """More than this would run out of bodies."""
 PATIENCE_SECONDS = 120.0
-SENDING = Path(__file__).with_name("sending.py")
+SENDING = str(HERE / "sending.py")
 
 
 def run(bench: Bench) -> list[Figure]:
@@ -80,31 +76,18 @@ def run(bench: Bench) -> list[Figure]:
 def _service(dsn: str, bodies: Path, words: list[str]) -> Iterator[Callable[[float], float]]:
     """Signals a second that a service on this database takes, sent for so many seconds."""
     token = _token(dsn)
-    environment = {**os.environ, "DATABASE_URL": dsn}
-    serve = [sys.executable, "-m", "api", "serve", "--port", "0", *words]
-    with subprocess.Popen(serve, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            # The address is printed before the server answers; connections wait in its backlog.
-            address = server.stdout.readline().split("/")[2]
-            client = [sys.executable, str(SENDING), address, token, str(bodies), str(CONNECTIONS)]
-            with subprocess.Popen(
-                client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            ) as sender:
-                assert sender.stdin is not None
-                assert sender.stdout is not None
+    serve = ["-m", "api", "serve", "--port", "0", *words]
+    client = [str(bodies), str(CONNECTIONS)]
+    with asked(dsn, serve, lambda address: [SENDING, address, token, *client]) as ask:
 
-                def signals_per_second(seconds: float) -> float:
-                    print(seconds, file=sender.stdin, flush=True)
-                    told = json.loads(sender.stdout.readline())
-                    if "--worker" in words:
-                        _wait_for_reports(dsn)  # the next piece is to be measured alone
-                    return told["signals"] / told["seconds"]
+        def signals_per_second(seconds: float) -> float:
+            told = ask(seconds)
+            if "--worker" in words:
+                _wait_for_reports(dsn)  # the next piece is to be measured alone
+            return told["signals"] / told["seconds"]
 
-                signals_per_second(0.5)  # the first requests meet cold caches
-                yield signals_per_second
-        finally:
-            server.terminate()
+        signals_per_second(0.5)  # the first requests meet cold caches
+        yield signals_per_second
 
 
 def _wait_for_reports(dsn: str) -> None:

@@ -7,9 +7,6 @@ one row through psycopg, asked by the same client.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,14 +20,14 @@ from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.benchmarks.figures import ROUNDS, Bench, Figure, in_turn
 from tests.benchmarks.real_events import one_case
-from tests.benchmarks.servers import a_log
+from tests.benchmarks.servers import HERE, a_log, asked
 
 CLIENTS = 32
 CASES_A_SECOND = 1_500
 """More than this would run out of cases."""
 ROWS_A_SECOND = 8_000
 AT_ONCE = 500
-HERE = Path(__file__).parent
+ASKING = str(HERE / "asking.py")
 WORK = (
     ("claim", None),
     ("wait", {"dependency": "carrier", "party": "dhl"}),
@@ -116,26 +113,11 @@ def _request(path: str, body: str, **headers: str) -> str:
 @contextmanager
 def _asked(dsn: str, words: list[str], file: Path) -> Iterator[Callable[[float], float]]:
     """Requests a second that a server on this database answers."""
-    environment = {**os.environ, "DATABASE_URL": dsn}
-    serve = [sys.executable, *words]
-    with subprocess.Popen(serve, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            address = server.stdout.readline().split("/")[2]
-            client = [sys.executable, str(HERE / "asking.py"), address, str(file), str(CLIENTS)]
-            with subprocess.Popen(
-                client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            ) as asker:
-                assert asker.stdin is not None
-                assert asker.stdout is not None
+    with asked(dsn, words, lambda address: [ASKING, address, str(file), str(CLIENTS)]) as ask:
 
-                def per_second(seconds: float) -> float:
-                    print(seconds, file=asker.stdin, flush=True)
-                    told = json.loads(asker.stdout.readline())
-                    rate: float = told["requests"] / told["seconds"]
-                    return rate
+        def per_second(seconds: float) -> float:
+            told = ask(seconds)
+            return told["requests"] / told["seconds"]
 
-                per_second(0.5)  # the first requests meet cold caches
-                yield per_second
-        finally:
-            server.terminate()
+        per_second(0.5)  # the first requests meet cold caches
+        yield per_second

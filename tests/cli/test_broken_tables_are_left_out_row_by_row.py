@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from domain.orders.signals import OrderPlaced, Signal
-from infrastructure.sources.olist import OlistTables, Refusal, TablesUnreadable
+from infrastructure.csv_rows import Refusal
+from infrastructure.sources.olist import OlistTables, TablesUnreadable
 from tests.cli.conftest import Casetrail
 from tests.cli.olist_tables import Row, Tables
 

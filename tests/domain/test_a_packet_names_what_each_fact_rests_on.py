@@ -14,7 +14,7 @@ from domain.orders.events import SignalRecorded
 from domain.orders.order import Order
 from domain.orders.signals import Signal, in_time_order
 from domain.policy.decision import as_value
-from domain.policy.rulebook import ORDER_FACTS
+from domain.policy.facts import ORDER_FACTS
 from tests.domain.telling import (
     ORDER,
     after,

@@ -15,7 +15,7 @@ from domain.orders.fact_marks import GROWING, LASTING, ONCE_KNOWN
 from domain.orders.facts import facts_of
 from domain.orders.order import Order
 from domain.orders.signals import Signal
-from domain.policy.rulebook import ORDER_FACTS
+from domain.policy.facts import ORDER_FACTS
 from tests.domain.telling import (
     ORDER,
     TYPES,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Fault, Invalid
 from domain.policy.checking import read_policy
-from domain.policy.rulebook import ORDER_FACTS
+from domain.policy.facts import ORDER_FACTS
 from tests.domain.policies import SHIPPED, shipped
 from tests.domain.telling import bounded
 

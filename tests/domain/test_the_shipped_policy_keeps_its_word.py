@@ -8,7 +8,8 @@ from domain.orders.facts import facts_of
 from domain.orders.signals import StatedField
 from domain.orders.statements import KEPT_BY
 from domain.policy.document import Automation
-from domain.policy.rulebook import CaseFacts, Routing
+from domain.policy.facts import CaseFacts
+from domain.policy.rulebook import Routing
 from tests.domain.policies import SHIPPED
 from tests.domain.telling import placed
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli import casetrail
+from api.contract import contract
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -26,6 +27,15 @@ def generator():
 def test_a_generated_page_is_fresh(name: str):
     written = (ROOT / "docs" / name).read_text()
     assert written == generator().pages()[name], "run .venv/bin/python docs/generate.py"
+
+
+def test_the_words_that_the_console_offers_stand_in_the_contract():
+    schemas = contract()["components"]["schemas"]
+    script = (ROOT / "api" / "console" / "work.js").read_text()
+    offered = re.findall(r'choice\("\w+", "[^"]+", "(\w+)"\)', script)
+    assert offered
+    for name in offered:
+        assert schemas[name]["enum"], name
 
 
 def test_every_link_of_the_readme_and_docs_leads_somewhere():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.commands.replay.progress import progress_bar
+from api.commands.replay.progress import MOST_SHOWN, progress_bar, tell_left_out
 from api.composition import Desks, desks, make_ready
 from api.serving import collect_seldom
 from infrastructure.databases import open_database, scratch_database
 from infrastructure.settings import Settings
-from infrastructure.sources.case_logs import CaseLog, Impossible, Refusal, bpi2013, servicenow
+from infrastructure.sources.case_logs import CaseLog, Impossible, bpi2013, servicenow
 from infrastructure.sources.case_logs.driving import Driver, plans_of
 from infrastructure.sources.case_logs.figures import Figures, figures_of, lines_of
 from infrastructure.sources.case_logs.replay_policy import names_for, replay_policy
@@ -28,7 +28,6 @@ READERS: Final[dict[str, Callable[[Path, Callable[[int], None]], CaseLog]]] = {
     "servicenow": servicenow.read,
     "bpi2013": bpi2013.read,
 }
-MOST_SHOWN: Final = 20
 
 
 class Outcome(Struct, frozen=True):
@@ -81,7 +80,7 @@ def case_log(settings: Settings, kind: str, file: Path, as_json: bool, keep: boo
         impossible=tuple(impossible),
         seconds=round(time.monotonic() - started, 2),
     )
-    _tell_refused(found.refusals, found.refused, errors)
+    tell_left_out(found.refusals, found.refused, errors)
     if as_json:
         click.echo(msgspec.json.encode(outcome))
     else:
@@ -107,13 +106,6 @@ def _run(found: CaseLog, working: Desks, progress: Progress) -> list[Impossible]
 def _read_back(working: Desks, progress: Progress) -> Figures:
     task = progress.add_task("reading the log", total=working.log.head())
     return figures_of(progress.track(lines_of(working.log), task_id=task))
-
-
-def _tell_refused(refusals: Sequence[Refusal], refused: int, errors: Console) -> None:
-    for refusal in refusals[:MOST_SHOWN]:
-        errors.print(f"left out: {refusal}", markup=False)
-    if refused > MOST_SHOWN:
-        errors.print(f"left out: {refused - MOST_SHOWN} more rows")
 
 
 def _tell(outcome: Outcome) -> None:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.commands.replay.progress import progress_bar
+from api.commands.replay.progress import progress_bar, tell_left_out
 from api.composition import Desks, desks, make_ready
 from api.serving import collect_seldom
 from application.intake import Arrival
@@ -35,7 +35,6 @@ from infrastructure.sources.olist import OlistTables
 from projections import PROJECTIONS
 
 COLUMNS = ("order_id", "kind", "detected_at", "queue", "bucket", "severity")
-MOST_REFUSALS_SHOWN = 20
 PAGE = 5_000
 
 
@@ -157,10 +156,7 @@ def _all_cases(reports: Reports) -> Iterator[tuple[object, ...]]:
 
 
 def _tell(outcome: Outcome, tables: OlistTables, errors: Console, as_json: bool) -> None:
-    for refusal in tables.refusals[:MOST_REFUSALS_SHOWN]:
-        errors.print(f"left out: {refusal}", markup=False)
-    if tables.refused > MOST_REFUSALS_SHOWN:
-        errors.print(f"left out: {tables.refused - MOST_REFUSALS_SHOWN} more rows")
+    tell_left_out(tables.refusals, tables.refused, errors)
     if as_json:
         click.echo(msgspec.json.encode(outcome))
         return

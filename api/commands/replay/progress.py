@@ -1,11 +1,17 @@
-"""How a replay shows how far it is, on standard error."""
+"""What a replay tells on standard error: how far it is, and which rows it left out."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from infrastructure.csv_rows import Refusal
+
+MOST_SHOWN: Final = 20
 
 
 def progress_bar(errors: Console) -> Progress:
@@ -18,3 +24,11 @@ def progress_bar(errors: Console) -> Progress:
         console=errors,
         disable=not sys.stderr.isatty(),
     )
+
+
+def tell_left_out(refusals: Sequence[Refusal], refused: int, errors: Console) -> None:
+    """The first rows that were left out, and how many more were."""
+    for refusal in refusals[:MOST_SHOWN]:
+        errors.print(f"left out: {refusal}", markup=False)
+    if refused > MOST_SHOWN:
+        errors.print(f"left out: {refused - MOST_SHOWN} more rows")

@@ -14,7 +14,6 @@ from infrastructure.sources.case_logs.steps import (
     Impossible,
     LogUnreadable,
     Party,
-    Refusal,
     Update,
 )
 
@@ -26,7 +25,6 @@ __all__ = [
     "LogUnreadable",
     "Party",
     "Plan",
-    "Refusal",
     "Update",
     "bpi2013",
     "plan",

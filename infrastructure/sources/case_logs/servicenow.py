@@ -14,14 +14,13 @@ from pathlib import Path
 from sys import intern
 from typing import Final
 
-from infrastructure.csv_rows import Row
+from infrastructure.csv_rows import Row, RowRefused
 from infrastructure.sources.case_logs.steps import (
     CaseLog,
     Condition,
     Meaning,
     Party,
     Progress,
-    RowRefused,
     Update,
     moment,
     name,

@@ -13,9 +13,15 @@ from msgspec import Struct
 
 from domain.errors import CasetrailError
 from domain.orders.signals import check_moment
-from infrastructure.csv_rows import Row, TableUnreadable, rows
+from infrastructure.csv_rows import (
+    MOST_REFUSALS_KEPT,
+    Refusal,
+    Row,
+    RowRefused,
+    TableUnreadable,
+    rows,
+)
 
-MOST_REFUSALS_KEPT: Final = 1_000
 MOST_LETTERS: Final = 120
 UNKNOWN: Final = frozenset(["", "?"])
 """How the logs write a value that is not known."""
@@ -83,19 +89,6 @@ class Impossible(Struct, frozen=True):
     why: str
 
 
-class Refusal(Struct, frozen=True):
-    """A row that was left out: its line, the column if one is at fault, and why."""
-
-    file: str
-    line: int
-    column: str
-    detail: str
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" + (f" ({self.column})" if self.column else "")
-        return f"{where}: {self.detail}"
-
-
 class CaseLog(Struct, frozen=True):
     """A whole log: the updates of each incident in their order, and what was left out."""
 
@@ -104,15 +97,6 @@ class CaseLog(Struct, frozen=True):
     refused: int
     refusals: tuple[Refusal, ...]
     """The first rows that were left out; `refused` counts them all."""
-
-
-class RowRefused(Exception):
-    """A row cannot be an update."""
-
-    def __init__(self, column: str, detail: str) -> None:
-        super().__init__(detail)
-        self.column = column
-        self.detail = detail
 
 
 Progress = Callable[[int], None]

@@ -8,6 +8,6 @@ the means of payment, so an order placed with none is known to have none.
 The tables may be larger than memory: they are joined and sorted in a temporary SQLite file.
 """
 
-from infrastructure.sources.olist.tables import OlistTables, Refusal, TablesUnreadable
+from infrastructure.sources.olist.tables import OlistTables, TablesUnreadable
 
-__all__ = ["OlistTables", "Refusal", "TablesUnreadable"]
+__all__ = ["OlistTables", "TablesUnreadable"]

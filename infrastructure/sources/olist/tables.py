@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from domain.errors import CasetrailError
 from domain.orders.signals import (
     Line,
     PaymentCaptured,
     Signal,
-    check_moment,
 )
-from infrastructure.csv_rows import Row, TableUnreadable, rows
-from infrastructure.sources.olist.order_signals import ZONE, signals_of
-
-CURRENCY: Final = "BRL"
-STATUSES: Final = frozenset(
-    [
-        "created",
-        "approved",
-        "invoiced",
-        "processing",
-        "shipped",
-        "delivered",
-        "unavailable",
-        "canceled",
-    ]
+from infrastructure.csv_rows import (
+    MOST_REFUSALS_KEPT,
+    Refusal,
+    Row,
+    RowRefused,
+    TableUnreadable,
+    rows,
 )
-MOST_REFUSALS_KEPT: Final = 1_000
-TIMES: Final = (
-    "order_purchase_timestamp",
-    "order_approved_at",
-    "order_delivered_carrier_date",
-    "order_delivered_customer_date",
-    "order_estimated_delivery_date",
-)
-_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+from infrastructure.sources.olist.checked_rows import item_of, key_of, order_of, payment_of
+from infrastructure.sources.olist.order_signals import signals_of
 
 TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # table: (file names to look for, columns that it must have)
@@ -93,28 +75,8 @@ class TablesUnreadable(CasetrailError):
     explanation = "Name a folder with orders.csv, order_items.csv and order_payments.csv (or .gz)."
 
 
-class Refusal(Struct, frozen=True):
-    """A row that was left out: the file, its line, the column if one is at fault, and why."""
-
-    file: str
-    line: int
-    column: str
-    detail: str
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" + (f" ({self.column})" if self.column else "")
-        return f"{where}: {self.detail}"
-
-
 T = TypeVar("T")
 Progress = Callable[[str, int], None]
-
-
-class _Refused(Exception):
-    def __init__(self, column: str, detail: str) -> None:
-        super().__init__(detail)
-        self.column = column
-        self.detail = detail
 
 
 class OlistTables:
@@ -170,7 +132,7 @@ class OlistTables:
             for row in rows(file, TABLES[table][1]):
                 try:
                     take(row)
-                except _Refused as refused:
+                except RowRefused as refused:
                     self._refuse(file, row.line, refused.column, refused.detail)
                 if row.line % 5_000 == 0:
                     progress(table, row.line)
@@ -183,79 +145,31 @@ class OlistTables:
             self.refusals.append(Refusal(file.name, line, column, detail))
 
     def _order(self, row: Row) -> None:
-        _must_be_whole(row)
-        fields = row.fields
-        times = [_time(fields, column) for column in TIMES]
-        if times[0] is None:
-            raise _Refused(TIMES[0], "missing")
-        if fields["order_status"] not in STATUSES:
-            known = ", ".join(sorted(STATUSES))
-            raise _Refused(
-                "order_status", f"unknown: {fields['order_status']!r}; known are: {known}"
-            )
-        order = _key(fields)
-        # Absent in the published data set, whose items are complete.
-        complete = fields.get("items_complete", "True").strip().lower() != "false"
-        values = (
-            order,
-            fields["customer_id"],
-            fields["order_status"],
-            *map(_text, times),
-            complete,
-            0,
-            row.line,
-        )
-        _check_placed(values)
+        values, latest = order_of(row)
         added = self._db.execute(
             "INSERT OR IGNORE INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?)", values
         )
         if added.rowcount == 0:
-            raise _Refused("order_id", f"{order} stands in an earlier row too")
-        latest = max(t for t in times[:4] if t is not None)
+            raise RowRefused("order_id", f"{values[0]} stands in an earlier row too")
         self.ends_at = max(self.ends_at or latest, latest)
         self.orders += 1
 
     def _item(self, row: Row) -> None:
-        order = self._known(row.fields)
+        order = self._known(row)
         try:
-            _must_be_whole(row)
-            fields = row.fields
-            number = _number(fields, "order_item_id")
-            body = _valid(
-                {
-                    "sku": fields["product_id"],
-                    "price": _money(fields["price"]),
-                    "freight": _money(fields["freight_value"]),
-                    "ship_by": _text(_time(fields, "shipping_limit_date")),
-                    "seller": fields["seller_id"],
-                },
-                Line,
-            )
-            self._insert("items", (order, number, msgspec.json.encode(body)))
-        except _Refused:
+            number, line = item_of(row)
+            self._insert("items", (order, number, msgspec.json.encode(line)))
+        except RowRefused:
             # The order has a line that we cannot read: no charge must be derived from the others.
             self._db.execute("UPDATE orders SET complete = 0 WHERE id = ?", (order,))
             raise
 
     def _payment(self, row: Row) -> None:
-        order = self._known(row.fields)
+        order = self._known(row)
         try:
-            _must_be_whole(row)
-            fields = row.fields
-            number = _number(fields, "payment_sequential")
-            captured = {
-                "type": "payment.captured",
-                "source": "payments",
-                "id": f"{order}:{number}",
-                "order": order,
-                "event_time": "2000-01-01T00:00:00Z",  # that of the order comes later
-                "amount": _money(fields["payment_value"]),
-                "method": fields["payment_type"],
-                "installments": _number(fields, "payment_installments"),
-            }
-            body = _valid(captured, PaymentCaptured)
-            self._insert("payments", (order, number, msgspec.json.encode(body)))
-        except _Refused:
+            number, payment = payment_of(row)
+            self._insert("payments", (order, number, msgspec.json.encode(payment)))
+        except RowRefused:
             # The tender is known, its payment is not: the payments must never seem complete.
             self._db.execute("UPDATE orders SET unread = unread + 1 WHERE id = ?", (order,))
             raise
@@ -263,12 +177,12 @@ class OlistTables:
     def _insert(self, table: str, values: tuple[object, ...]) -> None:
         added = self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?,?,?)", values)
         if added.rowcount == 0:
-            raise _Refused("", f"{values[0]}, number {values[1]} stands in an earlier row too")
+            raise RowRefused("", f"{values[0]}, number {values[1]} stands in an earlier row too")
 
-    def _known(self, fields: dict[str, str]) -> str:
-        order = _key(fields)
+    def _known(self, row: Row) -> str:
+        order = key_of(row.fields)
         if not self._db.execute("SELECT 1 FROM orders WHERE id = ?", (order,)).fetchone():
-            raise _Refused("order_id", f"no order {order}")
+            raise RowRefused("order_id", f"no order {order}")
         return order
 
     def _make_signals(self, progress: Progress) -> None:
@@ -309,65 +223,9 @@ CREATE TABLE signals (at REAL, step INTEGER, body BLOB);
 """
 
 
-def _check_placed(values: tuple[Any, ...]) -> None:
-    """What is wrong with an order by itself is told with its own row."""
-    try:
-        list(signals_of(values, [], []))
-    except msgspec.ValidationError as error:
-        raise _Refused("", str(error)) from None
-
-
 def _find(folder: Path, stems: tuple[str, ...]) -> Path:
     for stem in stems:
         for ending in (".csv.gz", ".csv"):
             if (file := folder / f"{stem}{ending}").is_file():
                 return file
     raise TablesUnreadable(f"no {stems[0]}.csv or {stems[0]}.csv.gz in {folder}")
-
-
-def _must_be_whole(row: Row) -> None:
-    if row.fault:
-        raise _Refused("", row.fault)
-
-
-def _key(fields: dict[str, str]) -> str:
-    if not fields.get("order_id"):
-        raise _Refused("order_id", "missing")
-    return fields["order_id"]
-
-
-def _time(fields: dict[str, str], column: str) -> datetime | None:
-    """A local time of São Paulo in UTC; where it is skipped or repeated, the earlier offset."""
-    text = fields[column].strip()
-    if not text:
-        return None
-    try:
-        if not _LOCAL_TIME.fullmatch(text):
-            raise ValueError(text)
-        moment = datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
-        check_moment(moment)
-        return moment
-    except (ValueError, OverflowError) as error:
-        raise _Refused(column, f"not a time of an order: {text!r} ({error})") from None
-
-
-def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
-def _number(fields: dict[str, str], column: str) -> int:
-    text = fields[column]
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise _Refused(column, f"not a number: {text!r}")
-    return int(text)
-
-
-def _money(text: str) -> dict[str, str]:
-    return {"amount": text.strip(), "currency": CURRENCY}
-
-
-def _valid(raw: dict[str, Any], kind: type[T]) -> T:
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        raise _Refused("", str(error)) from None

@@ -1,0 +1,141 @@
+"""Expectations: what should have happened by when, and what is due, met or void by what is known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from domain.errors import Fault
+from domain.orders.facts import OrderFacts
+from domain.policy.conditions import Compiled, order_condition
+from domain.policy.decision import Decision, Verdict, as_value
+from domain.policy.document import Expectation
+from domain.policy.facts import ORDER_FACTS, feeds_of
+
+RESOLUTION = timedelta.resolution
+LONGEST = timedelta(days=3660)
+
+
+class Deadline(Struct, frozen=True, gc=False):
+    """When an expectation falls due. `missed_from` is the first moment at which it is missed."""
+
+    at: datetime
+    missed_from: datetime
+
+
+class Watch:
+    """One expectation."""
+
+    def __init__(
+        self,
+        expectation: Expectation,
+        given: Compiled | None,
+        met_when: Compiled | None,
+        version: str,
+    ) -> None:
+        self.rule = expectation.rule
+        self.kind = expectation.kind
+        self._due = expectation.due
+        self._met_by = ORDER_FACTS[expectation.met_by] if expectation.met_by else None
+        self._met_when = met_when
+        self._void_by = tuple(ORDER_FACTS[path] for path in expectation.void_by)
+        self._given = given
+        self._version = version
+        due = self._due.at or self._due.by_end_of_day or self._due.after
+        assert due is not None
+        self._anchor = ORDER_FACTS[due]
+        paths = {due, *expectation.void_by}
+        paths |= {expectation.met_by} if expectation.met_by else set()
+        paths |= (given.facts if given else set()) | (met_when.facts if met_when else set())
+        self.feeds = feeds_of(frozenset(paths))
+
+    def deadline(self, facts: OrderFacts) -> Deadline | None:
+        """When it falls due for this order; None while that is not known."""
+        anchor = self._anchor.read(facts)
+        if anchor is None or (self._given is not None and not self._given.holds(facts)):
+            return None
+        if self._due.by_end_of_day is not None:
+            return Deadline(anchor, anchor)
+        at = anchor + (self._due.within or timedelta())
+        # What happens at the deadline itself is still in time.
+        return Deadline(at, at + RESOLUTION)
+
+    def settled(self, facts: OrderFacts, deadline: Deadline) -> bool:
+        """Met or void in time, by what is known. A `met_when` is only decided when it is due."""
+        met_by = self._met_by
+        if met_by is not None and _before(met_by.read(facts), deadline):
+            return True
+        return any(_before(fact.read(facts), deadline) for fact in self._void_by)
+
+    def met_when_due(self, facts: OrderFacts) -> bool:
+        return self._met_when is not None and self._met_when.holds(facts)
+
+    @property
+    def is_checked_when_due(self) -> bool:
+        return self._met_when is not None
+
+    def decide(self, facts: OrderFacts, deadline: Deadline) -> Decision:
+        """Why it is missed, met or void: every test with what it read."""
+        at = as_value(deadline.at)
+        due = self._due
+        how = (
+            f"ends the day {at}"
+            if due.by_end_of_day
+            else f"due {at}"
+            if due.at
+            else f"due {at}, {due.within} later"
+        )
+        verdicts = [Verdict(self._anchor.path, how, as_value(self._anchor.read(facts)), True)]
+        bound = "before" if due.by_end_of_day else "not after"
+        for fact in (*((self._met_by,) if self._met_by else ()), *self._void_by):
+            read = fact.read(facts)
+            test = f"{bound} {at}"
+            verdicts.append(Verdict(fact.path, test, as_value(read), _before(read, deadline)))
+        for condition in (self._given, self._met_when):
+            verdicts += condition.explain(facts) if condition else ()
+        return Decision(policy=self._version, rule=self.rule, verdicts=tuple(verdicts))
+
+
+def watch_of(
+    expectation: Expectation, pointer: str, version: str, faults: list[Fault]
+) -> Watch | None:
+    """The expectation compiled, or None with its faults added to `faults`."""
+    before = len(faults)
+    due = expectation.due
+    anchors = {"at": due.at, "by_end_of_day": due.by_end_of_day, "after": due.after}
+    named = {name: path for name, path in anchors.items() if path is not None}
+    if len(named) != 1:
+        faults.append(Fault(f"{pointer}/due", "say exactly one of at, by_end_of_day, after"))
+    if (due.after is None) != (due.within is None):
+        faults.append(Fault(f"{pointer}/due", "`after` and `within` belong together"))
+    if due.within is not None and not timedelta() < due.within <= LONGEST:
+        faults.append(
+            Fault(
+                f"{pointer}/due/within", f"must be longer than nothing, at most {LONGEST.days} days"
+            )
+        )
+    if (expectation.met_by is None) == (expectation.met_when is None):
+        faults.append(Fault(pointer, "say exactly one of met_by, met_when"))
+    moments = [(f"due/{name}", path) for name, path in named.items()]
+    moments += [("met_by", expectation.met_by)] if expectation.met_by else []
+    moments += [(f"void_by/{n}", path) for n, path in enumerate(expectation.void_by)]
+    for place, path in moments:
+        _check_moment(path, f"{pointer}/{place}", faults)
+    given = order_condition(expectation.given, f"{pointer}/given", faults)
+    met_when = order_condition(expectation.met_when, f"{pointer}/met_when", faults)
+    if len(faults) > before:
+        return None
+    return Watch(expectation, given, met_when, version)
+
+
+def _before(moment: datetime | None, deadline: Deadline) -> bool:
+    return moment is not None and moment < deadline.missed_from
+
+
+def _check_moment(path: str, pointer: str, faults: list[Fault]) -> None:
+    fact = ORDER_FACTS.get(path)
+    if fact is None or fact.type is not datetime:
+        times = ", ".join(sorted(f.path for f in ORDER_FACTS.values() if f.type is datetime))
+        what = "there is no fact" if fact is None else "not a time:"
+        faults.append(Fault(pointer, f"{what} {path}; times are: {times}"))

@@ -1,0 +1,60 @@
+"""A group of appends as one call of `append_events`: its statement, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from infrastructure.event_store.pending import Pending, must_be_there
+
+
+def append_call(group: Sequence[Pending]) -> tuple[bytes, list[Any]]:
+    """The statement that stores this group, and its parameters. What nobody tells is left out."""
+    events = [event for pending in group for event in pending.append.events]
+    guards = [guard for pending in group for guard in pending.append.guards]
+    earlier = must_be_there(events)
+    timers = {t.stream: t for pending in group for t in pending.append.timers}.values()
+    offsets: list[int] = []
+    commands = []
+    place = 0
+    for pending in group:
+        place += len(pending.append.events)
+        if pending.append.command is not None:
+            commands.append(pending.append.command)
+            offsets.append(place)
+    told = {
+        "streams": [event.originator_id for event in events],
+        "versions": [event.originator_version for event in events],
+        "topics": [event.topic for event in events],
+        "states": [event.state for event in events],
+        "leaves": [leaf for pending in group for leaf in pending.leaves],
+        "timer_streams": [timer.stream for timer in timers],
+        "timer_kinds": [timer.kind for timer in timers],
+        "timer_dues": [_with_zone(timer.due_at) for timer in timers],
+        "guard_streams": [guard.stream for guard in guards],
+        "guard_next_versions": [guard.version + 1 for guard in guards],
+        "earlier_streams": [stream for stream, _ in earlier],
+        "earlier_versions": [version for _, version in earlier],
+        "principals": [command.principal for command in commands],
+        "keys": [command.key for command in commands],
+        "digests": [command.digest for command in commands],
+        "results": [command.result for command in commands],
+        "command_offsets": offsets,
+    }
+    full = {name: values for name, values in told.items() if values}
+    return _call_of(tuple(full)), [*full.values()]
+
+
+@lru_cache
+def _call_of(names: tuple[str, ...]) -> bytes:
+    """The call with these parameters; a handful of combinations, each prepared once."""
+    return f"SELECT append_events({', '.join(f'{name} => %b' for name in names)})".encode()
+
+
+def _with_zone(moment: datetime | None) -> datetime | None:
+    """One array of times goes to the server: a time without zone would take its neighbours'."""
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment
