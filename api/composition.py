@@ -12,6 +12,7 @@ from application.event_log import EventLog
 from application.intake import Intake
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
+from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order, order_stream
@@ -23,6 +24,7 @@ from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.policy_files import load_policy
 from infrastructure.projection_generations import prepare
+from infrastructure.reports import Reports
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 
@@ -48,6 +50,12 @@ class Desks:
         self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff)
         self.timekeeper = Timekeeper(self.log, orders, cases, lambda: self.policy.current, staff)
         self.cases = CaseDesk(self.log, orders, cases, lambda: self.policy.current, staff)
+        self.recovery = RecoveryDesk(
+            self.log,
+            streams.recoveries(self.log),
+            lambda: self.policy.current,
+            Reports(datastore).backlogs,
+        )
         self.people = PeopleDesk(self.log, streams.people(self.log))
 
     def order_with_times(self, order_id: str) -> tuple[Order, dict[str, datetime]]:

@@ -36,6 +36,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.QueueNotFound: 404,
     d.EvidenceNotFound: 404,
     d.PacketNotFound: 404,
+    d.RecoveryNotFound: 404,
     e.MethodNotAllowed: 405,
     d.CaseNotOpen: 409,
     d.CaseNotYours: 409,
@@ -44,10 +45,12 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.CaseNotWaiting: 409,
     d.EvidenceMissing: 409,
     d.TaskNotOpen: 409,
+    d.ActionNotOpen: 409,
     d.HoldNotOurs: 409,
     d.StepsOpen: 409,
     e.IdempotencyKeyInFlight: 409,
     d.CaseChanged: 412,
+    d.RecoveryChanged: 412,
     e.TooLarge: 413,
     d.Invalid: 422,
     d.SignalIdReused: 422,
@@ -109,7 +112,7 @@ def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> 
         extra["WWW-Authenticate"] = "Bearer"
     if document["status"] == 503 or isinstance(error, e.IdempotencyKeyInFlight):
         extra["Retry-After"] = "1"
-    if isinstance(error, d.CaseChanged):
+    if isinstance(error, d.CaseChanged | d.RecoveryChanged):
         extra["ETag"] = f'"{error.facts["version"]}"'
     return Response(
         msgspec.json.encode(document),

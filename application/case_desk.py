@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -40,7 +41,7 @@ class Caller(Struct, frozen=True):
     person: str
     now: datetime
     cause: str
-    row: Callable[[ExceptionCase | None], CommandRow] | None = None
+    row: Callable[[Any], CommandRow] | None = None
 
 
 class Done(Struct, frozen=True):

@@ -6,6 +6,8 @@ from typing import Final
 
 from application.event_log import EventLog
 from application.repository import Repository
+from domain.backlog.events import RecoveryEvent
+from domain.backlog.recovery import Recovery
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import TrailHasGap
@@ -18,6 +20,7 @@ ORDER: Final = "order"
 CASE: Final = "case"
 POLICY: Final = "policy"
 PERSON: Final = "person"
+RECOVERY: Final = "recovery"
 
 
 def order_after(order: Order | None, line: Recorded) -> Order:
@@ -46,6 +49,14 @@ def person_after(person: Person | None, line: Recorded) -> Person:
             raise TrailHasGap(f"{line.type} is not an event of a person ({line.stream})")
 
 
+def recovery_after(recovery: Recovery | None, line: Recorded) -> Recovery:
+    recovery = recovery or Recovery()
+    _must_follow(recovery.version, line)
+    if not isinstance(line.event, RecoveryEvent):
+        raise TrailHasGap(f"{line.type} is not an event of a recovery ({line.stream})")
+    return recovery.after(line.event, line.recorded_at)
+
+
 def _must_follow(version: int, line: Recorded) -> None:
     if line.version != version + 1:
         raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
@@ -61,3 +72,7 @@ def cases(log: EventLog) -> Repository[ExceptionCase]:
 
 def people(log: EventLog) -> Repository[Person]:
     return Repository(log, person_after)
+
+
+def recoveries(log: EventLog) -> Repository[Recovery]:
+    return Repository(log, recovery_after)

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from domain.backlog.events import RecoveryEvent
 from domain.cases.events import CaseEvent
 from domain.orders.events import OrderEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
 
-Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent
+Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent | RecoveryEvent
 
 
 class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -11,10 +11,12 @@ from msgspec import Struct
 from psycopg.rows import class_row, tuple_row
 from psycopg.sql import SQL, Composable, Identifier
 
+from domain.backlog.events import Measured
 from infrastructure.event_store.datastore import Datastore, patiently
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
+from projections.recovery import RecoveryRow
 from projections.sla import SlaRow
 from projections.tasks import TaskRow
 
@@ -101,6 +103,39 @@ class Reports:
                 "max(priority) AS highest_priority FROM views.queue GROUP BY queue"
             )
             return {row.queue: row for row in rows}
+
+    @patiently
+    def backlogs(self) -> tuple[int, dict[str, Measured]]:
+        """The position of the queue report, and every queue that holds work as it was there.
+
+        One statement, and so one snapshot: rows and position belong together.
+        """
+        with self._datastore.get_connection() as connection:
+            rows = (
+                connection.cursor(row_factory=tuple_row)
+                .execute(
+                    "SELECT position, queue, cases, oldest FROM projections LEFT JOIN ("
+                    "SELECT queue, count(*) AS cases, min(queued_at) AS oldest FROM views.queue "
+                    "WHERE waits_for IS NULL GROUP BY queue) AS held ON true "
+                    "WHERE name = 'queue' AND live"
+                )
+                .fetchall()
+            )
+        position = rows[0][0] if rows else 0
+        return position, {
+            queue: Measured(position=position, cases=cases, oldest_queued_at=oldest)
+            for _, queue, cases, oldest in rows
+            if queue is not None
+        }
+
+    @patiently
+    def recoveries(self) -> list[RecoveryRow]:
+        """Every queue's newest plan, those that go on first."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=class_row(RecoveryRow)).execute(
+                "SELECT * FROM views.recovery ORDER BY closed_at DESC NULLS FIRST, queue"
+            )
+            return rows.fetchall()
 
     @patiently
     def cases_by_kind(self) -> dict[str, int]:

@@ -5,7 +5,8 @@ from projections.orders import ORDERS
 from projections.people import PEOPLE
 from projections.projection import AnyProjection
 from projections.queue import QUEUE
+from projections.recovery import RECOVERY
 from projections.sla import SLA
 from projections.tasks import TASKS
 
-PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE, SLA, TASKS)
+PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE, RECOVERY, SLA, TASKS)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import click
 import psycopg
@@ -21,6 +22,8 @@ from infrastructure.settings import Settings
 from projections import PROJECTIONS
 
 IDLE_SECONDS = 0.2
+BACKLOG_SECONDS = 5.0
+"""How often the queues are measured."""
 LONGEST_PAUSE_SECONDS = 5.0
 KEEPERS = 2
 """While one waits for the database, the other decides."""
@@ -57,6 +60,8 @@ def work(dsn: str, stop: threading.Event) -> None:
                 threading.Thread(target=keep_time, args=(working, stop), name=f"keeper-{n}")
                 for n in range(KEEPERS)
             ]
+            watch = threading.Thread(target=watch_backlogs, args=(working, stop), name="backlogs")
+            keepers.append(watch)
             for keeper in keepers:
                 keeper.start()
             for keeper in keepers:
@@ -67,14 +72,29 @@ def work(dsn: str, stop: threading.Event) -> None:
 
 
 def keep_time(working: Desks, stop: threading.Event) -> None:
-    """Tick due streams until told to stop; a lost database is waited out."""
+    """Tick due streams until told to stop."""
+    _again_and_again(lambda: working.timekeeper.tick_due(working.clock()) > 0, IDLE_SECONDS, stop)
+
+
+def watch_backlogs(working: Desks, stop: threading.Event) -> None:
+    """Measure the queues until told to stop."""
+
+    def look() -> bool:
+        working.recovery.look(working.clock())
+        return False
+
+    _again_and_again(look, BACKLOG_SECONDS, stop)
+
+
+def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: threading.Event) -> None:
+    """Work, and rest where there was nothing to do; a lost database is waited out."""
     pause = IDLE_SECONDS
     while not stop.is_set():
         try:
-            ticked = working.timekeeper.tick_due(working.clock())
+            busy = work()
             pause = IDLE_SECONDS
-            if ticked == 0:
-                stop.wait(IDLE_SECONDS)
+            if not busy:
+                stop.wait(idle_seconds)
         except (psycopg.Error, PersistenceError, PoolTimeout) as error:
             _logger.warning("the database did not answer: %s", error)
             time.sleep(pause)

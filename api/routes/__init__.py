@@ -10,6 +10,13 @@ from api.routes.health import livez, readyz
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
+from api.routes.recovery import (
+    add_action,
+    complete_action,
+    get_recovery,
+    list_recoveries,
+    own_plan,
+)
 from api.routes.signals import send_signals
 from api.routes.tasks import get_tasks
 from api.routes.views import get_clock, get_sla, stream_view
@@ -25,6 +32,11 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_queues,
     get_queue,
     claim_next,
+    list_recoveries,
+    get_recovery,
+    add_action,
+    complete_action,
+    own_plan,
     list_orders,
     get_order,
     get_timeline,

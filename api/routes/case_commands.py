@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 from msgspec import Struct, structs
 
-from api.answers import Ask, ask_of
+from api.answers import Answer, Ask, ask_of
 from api.json_names import refuse_repeated_names
 from api.reading import IdempotencyKey, IfMatch, expected_version
 from api.routes.cases import Asking, CaseView, case_answer
@@ -20,7 +20,6 @@ from api.service import Service
 from application.case_desk import Caller, CaseDesk, Done
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
-from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
@@ -40,11 +39,11 @@ class SaidNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
     note: SaidNote
 
 
-def caller_of(service: Service, ask: Ask) -> Caller:
+def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer] = case_answer) -> Caller:
     """The caller of a command, whose answer is kept under the request's key."""
 
-    def row(case: ExceptionCase | None) -> Any:
-        return ask.row(case_answer(case)) if case is not None else None
+    def row(after: Any) -> Any:
+        return ask.row(answer(after)) if after is not None else None
 
     cause = f"command:{ask.key or ask.digest.hex()[:16]}"
     now = service.desks.clock()

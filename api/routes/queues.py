@@ -97,7 +97,7 @@ def get_queue(
     prefer: Prefer = None,
 ) -> Response[Page[QueueRow]]:
     only_known(request)
-    _must_exist(service, queue)
+    must_exist(service, queue)
     wait_for(service.positions, "queue", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
     rows = service.reports.queue({"queue": queue}, after, limit + 1)
@@ -123,7 +123,7 @@ def claim_next(
 
     First your own work whose wait has ended; then what you have the skill for, most urgent first.
     """
-    _must_exist(service, queue)
+    must_exist(service, queue)
     ask = ask_of(request, body, key)
 
     def work() -> Response[Any]:
@@ -141,6 +141,6 @@ def claim_next(
     return service.answers.carry_out(ask, work)
 
 
-def _must_exist(service: Service, queue: str) -> None:
+def must_exist(service: Service, queue: str) -> None:
     if queue not in service.desks.policy.current.document.queues:
         raise QueueNotFound(f"no queue {queue}")

@@ -135,6 +135,18 @@ class Expectation(Part, frozen=True, kw_only=True):
     """Only orders for which this holds are held against it."""
 
 
+class Backlog(Part, frozen=True, kw_only=True):
+    """How much work a queue may hold, and how old; beyond it, a plan to recover begins, and ends
+    once the queue is down to what it must recover to. Cases that wait for somebody do not count."""
+
+    volume: Annotated[int, Meta(ge=1)] | None = None
+    recovered_volume: Annotated[int, Meta(ge=0)] | None = None
+    age: timedelta | None = None
+    recovered_age: timedelta | None = None
+    owner: Name | None = None
+    """Who answers for the plan; left out, the queue's team."""
+
+
 class Queue(Part, frozen=True, kw_only=True):
     title: Title
     owner_team: Name
@@ -142,6 +154,7 @@ class Queue(Part, frozen=True, kw_only=True):
     """How long a claim may lie untouched before it lapses; without it, for ever."""
     hand_off_requires: tuple[EvidenceType, ...] = ()
     """What must be attached to a case before it is handed to this queue."""
+    backlog: Backlog | None = None
     ladder: Name | None = None
     """Who is told when nobody does anything about a case: a name of `ladders`."""
 

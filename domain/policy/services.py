@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from msgspec import structs
@@ -43,6 +44,7 @@ def terms_of(document: PolicyDocument, faults: list[Fault]) -> dict[str, Service
             found[service.rule] = terms
     faults += _faults_of_ladders(document)
     faults += _faults_of_next_steps(document)
+    faults += _faults_of_backlogs(document)
     return found
 
 
@@ -83,10 +85,30 @@ def _faults_of_next_steps(document: PolicyDocument) -> list[Fault]:
     ]
 
 
+def _faults_of_backlogs(document: PolicyDocument) -> Iterator[Fault]:
+    for name, queue in document.queues.items():
+        limits, place = queue.backlog, f"/queues/{name}/backlog"
+        if limits is None:
+            continue
+        if limits.volume is None and limits.age is None:
+            yield Fault(place, "say at least one of volume, age")
+        if (limits.volume is None) != (limits.recovered_volume is None):
+            yield Fault(place, "`volume` and `recovered_volume` belong together")
+        elif (limits.recovered_volume or 0) > (limits.volume or 0):
+            yield Fault(f"{place}/recovered_volume", "must be at most `volume`")
+        if (limits.age is None) != (limits.recovered_age is None):
+            yield Fault(place, "`age` and `recovered_age` belong together")
+        elif limits.age is not None and limits.recovered_age is not None:
+            if not timedelta(minutes=1) <= limits.age <= timedelta(days=366):
+                yield Fault(f"{place}/age", "must be at least a minute, at most a year")
+            if not timedelta() < limits.recovered_age <= limits.age:
+                yield Fault(f"{place}/recovered_age", "must be longer than nothing, at most `age`")
+
+
 def without_clocks(document: PolicyDocument) -> PolicyDocument:
     """The same detection and routing with no clock running: for a replay in which nobody works."""
     queues = {
-        name: structs.replace(queue, claim_lease=None, ladder=None)
+        name: structs.replace(queue, claim_lease=None, ladder=None, backlog=None)
         for name, queue in document.queues.items()
     }
     kinds = {

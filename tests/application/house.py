@@ -12,7 +12,9 @@ from application.case_desk import Caller, CaseDesk
 from application.event_codec import to_stored
 from application.event_log import EventLog
 from application.intake import Arrival, Intake, Receipt
+from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
+from domain.backlog.events import Measured
 from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason, RootCause
@@ -25,6 +27,7 @@ from domain.policy.services import without_clocks
 from domain.recorded import Event, Recorded
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policy_files import load_policy
+from projections.queue import QUEUE, QueueRow
 from tests.domain.telling import ORDER, after
 
 CLOCKED = load_policy()
@@ -60,6 +63,9 @@ class House:
         self.intake = Intake(self.log, self.orders, self.cases, lambda: self.rulebook, staff)
         self.timekeeper = Timekeeper(
             self.log, self.orders, self.cases, lambda: self.rulebook, staff
+        )
+        self.recovery = RecoveryDesk(
+            self.log, streams.recoveries(self.log), lambda: self.rulebook, self.backlogs
         )
         self.desk = CaseDesk(self.log, self.orders, self.cases, lambda: self.rulebook, staff)
 
@@ -98,6 +104,22 @@ class House:
             order=order,
         )
         self.recorder.insert_events([to_stored(line)])
+
+    def backlogs(self) -> tuple[int, dict[str, Measured]]:
+        """What the queue report would say, from a fold over the log."""
+        rows: dict[UUID, QueueRow | None] = {}
+        for line in self.lines():
+            if line.type.startswith("case."):
+                rows[line.stream] = QUEUE.fold(rows.get(line.stream), line)
+        queued: dict[str, list[datetime]] = {}
+        for row in rows.values():
+            if row is not None and row.waits_for is None:
+                queued.setdefault(row.queue, []).append(row.queued_at)
+        position = self.log.head()
+        return position, {
+            queue: Measured(position=position, cases=len(since), oldest_queued_at=min(since))
+            for queue, since in queued.items()
+        }
 
     # then
 

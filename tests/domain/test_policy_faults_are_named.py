@@ -41,6 +41,7 @@ def faults_of_policy(document: object) -> list[Fault]:
 
 GONE = object()
 DETECT = "detect/2/when"
+BACKLOG = "queues/refund_validation/backlog"
 LAST_ROUTE = f"route/{len(shipped()['route']) - 1}/when"
 CLEARED = "kinds/refund_due/cleared_when"
 FITS: dict[str, Any] = {"fact": "order.unavailable", "is": True}
@@ -102,6 +103,14 @@ def test_the_shipped_policy_has_no_fault() -> None:
         ("kinds/fraud_review/next_steps/0/within", "P91D", "/kinds/fraud_review/next_steps/0/within", "hours"),
         ("kinds/fraud_review/next_steps/0/action", "pray", "/kinds/fraud_review/next_steps/0/action", "ask_customer"),
         ("kinds/fraud_review/holds/0/what", "all", "/kinds/fraud_review/holds/0/what", "fulfilment"),
+        # backlogs
+        (BACKLOG, {}, f"/{BACKLOG}", "at least one of volume, age"),
+        (BACKLOG, {"volume": 9}, f"/{BACKLOG}", "recovered_volume"),
+        (BACKLOG, {"volume": 9, "recovered_volume": 10}, f"/{BACKLOG}/recovered_volume", "at most"),
+        (BACKLOG, {"volume": 0, "recovered_volume": 0}, f"/{BACKLOG}/volume", ">= 1"),
+        (BACKLOG, {"age": "P1D"}, f"/{BACKLOG}", "recovered_age"),
+        (BACKLOG, {"age": "PT1S", "recovered_age": "PT1S"}, f"/{BACKLOG}/age", "a minute"),
+        (BACKLOG, {"age": "P1D", "recovered_age": "P2D"}, f"/{BACKLOG}/recovered_age", "at most"),
         # names that lead nowhere
         ("detect/0/kind", "nothing", "/detect/0/kind", "no kind nothing"),
         ("expect/0/kind", "nothing", "/expect/0/kind", "no kind nothing"),

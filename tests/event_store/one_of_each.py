@@ -5,6 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
+from domain.backlog.events import (
+    BacklogCause,
+    Measured,
+    RecoveryActionAdded,
+    RecoveryActionDone,
+    RecoveryClosed,
+    RecoveryEvent,
+    RecoveryOpened,
+    RecoveryOwned,
+)
 from domain.cases.events import (
     Detected,
     Enriched,
@@ -101,7 +111,7 @@ from domain.orders.signals import (
 )
 from domain.people import Actor, PersonAdded, Role, TokenIssued
 from domain.policy.decision import Decision, Verdict
-from domain.policy.document import Automation, Bucket, Ladder, Rung, Severity
+from domain.policy.document import Automation, Backlog, Bucket, Ladder, Rung, Severity
 from domain.policy.events import PolicyActivated
 from domain.recorded import Event, Recorded
 from infrastructure.policy_files import load_policy
@@ -317,7 +327,33 @@ WORK: tuple[Event, ...] = (
     ),
 )
 
+RECOVERY: tuple[RecoveryEvent, ...] = (
+    RecoveryOpened(
+        queue="refund_validation",
+        plan=1,
+        owner="refunds_desk",
+        causes=(BacklogCause.VOLUME, BacklogCause.AGE),
+        measured=Measured(position=7, cases=3, oldest_queued_at=NOON),
+        thresholds=Backlog(
+            volume=2,
+            recovered_volume=1,
+            age=timedelta(days=1),
+            recovered_age=timedelta(hours=1),
+            owner="refunds_desk",
+        ),
+        policy="1",
+    ),
+    RecoveryOwned(owner="ana"),
+    RecoveryOwned(owner="ana", note=ODD_LINES),
+    RecoveryActionAdded(action=1, title=ODD, owner="ana"),
+    RecoveryActionAdded(action=2, title=ODD, owner="bo", due_at=NOON),
+    RecoveryActionDone(action=1),
+    RecoveryActionDone(action=2, note=ODD_LINES),
+    RecoveryClosed(plan=1, measured=Measured(position=9, cases=0)),
+)
+
 EVENTS: tuple[Event, ...] = (
+    *RECOVERY,
     *(SignalRecorded(signal=signal) for signal in SIGNALS),
     ProblemDetected(kind="refund_due", case=CASE, occurrence=1, rule="refund-due"),
     ProblemDetected(kind="delivery_late", case=CASE, occurrence=2, rule="late", deadline=NOON),

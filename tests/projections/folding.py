@@ -8,6 +8,7 @@ from typing import Any
 from application import streams
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
+from domain.backlog.recovery import AddAction, CompleteAction, OwnPlan
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
@@ -125,4 +126,19 @@ def eventful() -> House:
     house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
     house.tick(after(600))
     house.take(delivered(268), at=after(601))
+    recovered(house)
     return house
+
+
+def recovered(house: House) -> None:
+    """Queues that nobody worked on for too long get plans; one of them recovers."""
+    desk, by = house.recovery, caller("ana", after(600))
+    assert desk.look(after(600))
+    queue = "payment_hold_review"
+    plan = desk.own(queue, 1, OwnPlan(owner="ana"), by).recovery
+    plan = desk.add_action(queue, plan.version, AddAction(title="Call them"), by).recovery
+    desk.complete_action(queue, plan.version, CompleteAction(action=1), by)
+    for case in house.found():
+        if case.queue == queue and not case.is_resolved:
+            house.resolve(case, after(601))
+    assert desk.look(after(602))

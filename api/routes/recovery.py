@@ -1,0 +1,234 @@
+"""Plans to recover queues that have fallen behind: who owns each, and what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, RawBody
+from msgspec import Struct
+
+from api.answers import Answer, answer_of, ask_of
+from api.authentication import Who
+from api.json_names import refuse_repeated_names
+from api.reading import (
+    IdempotencyKey,
+    IfMatch,
+    MinPosition,
+    Prefer,
+    etag,
+    expected_version,
+    only_known,
+    wait_for,
+)
+from api.routes.case_commands import caller_of
+from api.routes.queues import must_exist
+from api.service import Service
+from application.case_desk import Caller
+from application.recovery_desk import Planned
+from domain.backlog.events import BacklogCause, Measured
+from domain.backlog.recovery import Action, AddAction, CompleteAction, OwnPlan, Recovery
+from domain.errors import Fault, Invalid
+from domain.policy.document import Backlog
+
+Asking = Request[Who, str, Any]
+
+
+class RecoveryLine(Struct, frozen=True):
+    """A queue's newest plan, in short."""
+
+    queue: str
+    plan: int
+    owner: str
+    causes: Sequence[str]
+    cases: int
+    oldest_queued_at: datetime | None
+    opened_at: datetime
+    closed_at: datetime | None
+    actions: int
+    actions_done: int
+
+
+class RecoveryList(Struct, frozen=True):
+    items: Sequence[RecoveryLine]
+
+
+class PlanView(Struct, frozen=True):
+    """A queue's newest plan: why it began, what it began with, and what ended it."""
+
+    queue: str
+    version: int
+    plan: int
+    owner: str
+    causes: Sequence[BacklogCause]
+    measured: Measured
+    thresholds: Backlog
+    opened_at: datetime
+    actions: Sequence[Action]
+    recovered: Measured | None
+    closed_at: datetime | None
+
+
+@get("/recovery-plans", summary="Queues that fell behind", sync_to_thread=True)
+def list_recoveries(
+    request: Asking,
+    service: NamedDependency[Service],
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
+) -> RecoveryList:
+    """Each queue's newest plan to recover; those that go on come first."""
+    only_known(request)
+    wait_for(service.positions, "recovery", min_position, prefer)
+    return RecoveryList(
+        [
+            RecoveryLine(
+                queue=row.queue,
+                plan=row.plan,
+                owner=row.owner,
+                causes=row.causes,
+                cases=row.cases,
+                oldest_queued_at=row.oldest_queued_at,
+                opened_at=row.opened_at,
+                closed_at=row.closed_at,
+                actions=row.actions,
+                actions_done=row.actions_done,
+            )
+            for row in service.reports.recoveries()
+        ]
+    )
+
+
+@get("/queues/{queue:str}/recovery", summary="The plan to recover a queue", sync_to_thread=True)
+def get_recovery(queue: FromPath[str], service: NamedDependency[Service]) -> Response[PlanView]:
+    """The newest one, read from its own stream: never behind. Its ETag goes into If-Match."""
+    must_exist(service, queue)
+    recovery = service.desks.recovery.recovery(queue)
+    return Response(_view(recovery), headers={"ETag": etag(recovery.version)})
+
+
+@post(
+    "/queues/{queue:str}/recovery/actions",
+    status_code=200,
+    summary="Add an action to the plan",
+    sync_to_thread=True,
+)
+def add_action(
+    request: Asking,
+    queue: FromPath[str],
+    service: NamedDependency[Service],
+    data: JSONBody[AddAction],
+    body: RawBody,
+    if_match: IfMatch = None,
+    key: IdempotencyKey = None,
+) -> Response[PlanView]:
+    """Something is to be done about the backlog, by an owner and a time."""
+    desk = service.desks.recovery
+    return _carry_out(
+        request,
+        service,
+        queue,
+        body,
+        key,
+        if_match,
+        lambda v, by: desk.add_action(queue, v, data, by),
+    )
+
+
+@post(
+    "/queues/{queue:str}/recovery/complete-action",
+    status_code=200,
+    summary="Complete an action of the plan",
+    sync_to_thread=True,
+)
+def complete_action(
+    request: Asking,
+    queue: FromPath[str],
+    service: NamedDependency[Service],
+    data: JSONBody[CompleteAction],
+    body: RawBody,
+    if_match: IfMatch = None,
+    key: IdempotencyKey = None,
+) -> Response[PlanView]:
+    """It is done. The plan itself ends when the queue has recovered."""
+    desk = service.desks.recovery
+    return _carry_out(
+        request,
+        service,
+        queue,
+        body,
+        key,
+        if_match,
+        lambda v, by: desk.complete_action(queue, v, data, by),
+    )
+
+
+@post(
+    "/queues/{queue:str}/recovery/owner",
+    status_code=200,
+    summary="Give the plan to another owner",
+    sync_to_thread=True,
+)
+def own_plan(
+    request: Asking,
+    queue: FromPath[str],
+    service: NamedDependency[Service],
+    data: JSONBody[OwnPlan],
+    body: RawBody,
+    if_match: IfMatch = None,
+    key: IdempotencyKey = None,
+) -> Response[PlanView]:
+    """A person, or the team of a queue, answers for it from here on."""
+    teams = {known.owner_team for known in service.desks.policy.current.document.queues.values()}
+    if data.owner not in teams and service.desks.people.known(data.owner) is None:
+        known = ", ".join(sorted(teams))
+        fault = Fault("/owner", f"no person and no team {data.owner}; teams are: {known}")
+        raise Invalid([fault], "the plan's owner")
+    desk = service.desks.recovery
+    return _carry_out(
+        request, service, queue, body, key, if_match, lambda v, by: desk.own(queue, v, data, by)
+    )
+
+
+def _carry_out(
+    request: Asking,
+    service: Service,
+    queue: str,
+    body: bytes,
+    key: str | None,
+    if_match: str | None,
+    act: Callable[[int, Caller], Planned],
+) -> Response[Any]:
+    must_exist(service, queue)
+    ask = ask_of(request, body, key)
+    refuse_repeated_names(body)
+
+    def work() -> Response[Any]:
+        done = act(expected_version(if_match), caller_of(service, ask, _answer))
+        return _answer(done.recovery).response(done.position)
+
+    return service.answers.carry_out(ask, work)
+
+
+def _answer(recovery: Recovery) -> Answer:
+    return answer_of(_view(recovery), headers={"ETag": etag(recovery.version)})
+
+
+def _view(recovery: Recovery) -> PlanView:
+    plan = recovery.plan
+    assert plan is not None
+    return PlanView(
+        queue=recovery.queue,
+        version=recovery.version,
+        plan=plan.plan,
+        owner=plan.owner,
+        causes=plan.causes,
+        measured=plan.measured,
+        thresholds=plan.thresholds,
+        opened_at=plan.opened_at,
+        actions=plan.actions,
+        recovered=plan.recovered,
+        closed_at=plan.closed_at,
+    )

@@ -1,0 +1,77 @@
+"""What can happen to a queue that has fallen behind. A tag is written down for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta, Struct
+
+from domain.policy.document import Backlog
+from domain.policy.parts import Title
+from domain.texts import lines, one_line
+
+Number = Annotated[int, Meta(ge=1)]
+Owner = Annotated[str, one_line(64, least=1)]
+PlanNote = Annotated[str, lines(4000)]
+
+
+class BacklogCause(StrEnum):
+    VOLUME = "volume"
+    AGE = "age"
+
+
+class Measured(Struct, frozen=True, kw_only=True, gc=False):
+    """A queue as the log had it at `position`: whoever folds the log so far finds the same.
+
+    Cases that wait for somebody else are not counted.
+    """
+
+    position: int
+    cases: int
+    oldest_queued_at: datetime | None = None
+
+
+class RecoveryOpened(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.opened"):
+    """The queue holds more, or older, work than policy allows: a plan to recover begins."""
+
+    queue: str
+    plan: Number
+    owner: Owner
+    causes: tuple[BacklogCause, ...]
+    measured: Measured
+    thresholds: Backlog
+    """Pinned: a later policy does not end the plan, nor keep it open."""
+    policy: str
+
+
+class RecoveryOwned(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.owned"):
+    """Somebody else answers for the plan from here on."""
+
+    owner: Owner
+    note: PlanNote = ""
+
+
+class RecoveryActionAdded(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.action_added"):
+    action: Number
+    title: Title
+    owner: Owner
+    due_at: datetime | None = None
+
+
+class RecoveryActionDone(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.action_done"):
+    action: Number
+    note: PlanNote = ""
+
+
+class RecoveryClosed(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.closed"):
+    """The queue has recovered."""
+
+    plan: Number
+    measured: Measured
+
+
+RecoveryEvent: TypeAlias = (
+    RecoveryOpened | RecoveryOwned | RecoveryActionAdded | RecoveryActionDone | RecoveryClosed
+)

@@ -1,0 +1,74 @@
+"""The newest plan to recover each queue. Behind GET /v1/recovery-plans."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.backlog.events import (
+    RecoveryActionAdded,
+    RecoveryActionDone,
+    RecoveryClosed,
+    RecoveryOpened,
+    RecoveryOwned,
+)
+from domain.recorded import Recorded
+from projections.projection import Projection
+
+
+class RecoveryRow(Struct, frozen=True):
+    stream: UUID
+    version: int
+    queue: str
+    plan: int
+    """Which of the queue's plans it is."""
+    owner: str
+    causes: list[str]
+    cases: int
+    """In the queue when the plan began, and the oldest of them."""
+    oldest_queued_at: datetime | None
+    opened_at: datetime
+    closed_at: datetime | None = None
+    actions: int = 0
+    actions_done: int = 0
+
+
+def key(line: Recorded) -> object | None:
+    return line.stream if line.type.startswith("recovery.") else None
+
+
+def fold(row: RecoveryRow | None, line: Recorded) -> RecoveryRow | None:
+    if isinstance(line.event, RecoveryOpened):
+        return RecoveryRow(
+            stream=line.stream,
+            version=line.version,
+            queue=line.event.queue,
+            plan=line.event.plan,
+            owner=line.event.owner,
+            causes=[*line.event.causes],
+            cases=line.event.measured.cases,
+            oldest_queued_at=line.event.measured.oldest_queued_at,
+            opened_at=line.recorded_at,
+        )
+    if row is None:
+        return None
+    now = replace(row, version=line.version)
+    match line.event:
+        case RecoveryOwned(owner=owner):
+            return replace(now, owner=owner)
+        case RecoveryActionAdded():
+            return replace(now, actions=now.actions + 1)
+        case RecoveryActionDone():
+            return replace(now, actions_done=now.actions_done + 1)
+        case RecoveryClosed():
+            return replace(now, closed_at=line.recorded_at)
+        case _:
+            return now
+
+
+RECOVERY = Projection(
+    name="recovery", version=1, row=RecoveryRow, key=key, fold=fold, indexes=("(queue)",)
+)
