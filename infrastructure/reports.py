@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
@@ -31,13 +32,64 @@ BY_TASK: Ordering = (("due_by", False), ("task_id", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
+class Source(Struct, frozen=True):
+    """What is read from, and the values that its text asks for."""
+
+    sql: Composable
+    values: Sequence[object] = ()
+
+
+class Filter(Struct, frozen=True):
+    """A condition beyond plain equality, and the values that its text asks for."""
+
+    sql: Composable
+    values: Sequence[object] = ()
+
+
+EVERY = Filter(SQL("true"))
+_IS_DUE = SQL(
+    "case_id IN (SELECT case_id FROM views.sla WHERE resolved_at IS NULL AND due_next <= %s)"
+)
+
+
 class QueueCounts(Struct, frozen=True):
     queue: str
     open: int
     claimed: int
     waiting: int
+    at_risk: int
+    breached: int
     oldest_queued_at: datetime | None
     highest_priority: int | None
+
+
+class Band(StrEnum):
+    """How the clock of a case stands."""
+
+    ON_TRACK = "on_track"
+    AT_RISK = "at_risk"
+    BREACHED = "breached"
+    PAUSED = "paused"
+    NO_CLOCK = "no_clock"
+
+
+class QueueLine(QueueRow, frozen=True):
+    """A case of a queue with its clock: what is due next, and how pressing that is."""
+
+    due_next: datetime | None = None
+    band: Band = Band.NO_CLOCK
+
+
+# A row and a clock may be of two positions: each report is told as it is.
+_BAND: LiteralString = (
+    "CASE WHEN sla.case_id IS NULL THEN 'no_clock' WHEN paused THEN 'paused' "
+    "WHEN due_next < %s THEN 'breached' WHEN risk_next <= %s THEN 'at_risk' ELSE 'on_track' END"
+)
+_QUEUE_WITH_CLOCKS = SQL(
+    "(SELECT queue.*, nullif(due_next, '9999-12-31Z') AS due_next, "
+    + _BAND
+    + " AS band FROM views.queue LEFT JOIN views.sla USING (case_id)) AS listed"
+)
 
 
 class Reports:
@@ -45,9 +97,15 @@ class Reports:
         self._datastore = datastore
 
     def cases(
-        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        due_by: datetime | None = None,
     ) -> list[CaseRow]:
-        return self._page("cases", CaseRow, where, BY_URGENCY, after, limit)
+        """With `due_by`, those alone of which something is due by then, or was."""
+        test = Filter(_IS_DUE, (due_by,)) if due_by is not None else EVERY
+        return self._page("cases", CaseRow, where, BY_URGENCY, after, limit, test)
 
     def orders(
         self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
@@ -55,15 +113,22 @@ class Reports:
         return self._page("orders", OrderRow, where, BY_LAST_SIGNAL, after, limit)
 
     def queue(
-        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
-    ) -> list[QueueRow]:
-        return self._page("queue", QueueRow, where, QUEUE_ORDER, after, limit)
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        now: datetime,
+    ) -> list[QueueLine]:
+        """With how each clock stands at `now`."""
+        source = Source(_QUEUE_WITH_CLOCKS, (now, now))
+        return self._page(source, QueueLine, where, QUEUE_ORDER, after, limit)
 
     def sla(
         self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
     ) -> list[SlaRow]:
         """Of the cases that are not resolved."""
-        return self._page("sla", SlaRow, where, BY_DUE, after, limit, "resolved_at IS NULL")
+        running = Filter(SQL("resolved_at IS NULL"))
+        return self._page("sla", SlaRow, where, BY_DUE, after, limit, running)
 
     def tasks(
         self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
@@ -93,14 +158,20 @@ class Reports:
             return [case_id for (case_id,) in (*own, *free)]
 
     @patiently
-    def queue_counts(self) -> dict[str, QueueCounts]:
+    def queue_counts(self, now: datetime) -> dict[str, QueueCounts]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
-                "SELECT queue, "
-                "count(*) FILTER (WHERE person IS NULL AND waits_for IS NULL) AS open, "
-                "count(*) FILTER (WHERE person IS NOT NULL AND waits_for IS NULL) AS claimed, "
-                "count(waits_for) AS waiting, min(queued_at) AS oldest_queued_at, "
-                "max(priority) AS highest_priority FROM views.queue GROUP BY queue"
+                SQL(
+                    "SELECT queue, "
+                    "count(*) FILTER (WHERE person IS NULL AND waits_for IS NULL) AS open, "
+                    "count(*) FILTER (WHERE person IS NOT NULL AND waits_for IS NULL) AS claimed, "
+                    "count(waits_for) AS waiting, "
+                    "count(*) FILTER (WHERE band = 'at_risk') AS at_risk, "
+                    "count(*) FILTER (WHERE band = 'breached') AS breached, "
+                    "min(queued_at) AS oldest_queued_at, "
+                    "max(priority) AS highest_priority FROM {} GROUP BY queue"
+                ).format(_QUEUE_WITH_CLOCKS),
+                (now, now),
             )
             return {row.queue: row for row in rows}
 
@@ -158,17 +229,18 @@ class Reports:
     @patiently
     def _page(
         self,
-        view: str,
+        view: str | Source,
         row: type[R],
         where: Mapping[str, object],
         ordering: Ordering,
         after: Sequence[object] | None,
         limit: int,
-        always: LiteralString = "true",
+        always: Filter = EVERY,
     ) -> list[R]:
-        tests: list[Composable] = [SQL(always)]
+        source = Source(Identifier("views", view)) if isinstance(view, str) else view
+        tests: list[Composable] = [always.sql]
         tests += [SQL("{} = %s").format(Identifier(name)) for name in where]
-        values: list[Any] = [*where.values()]
+        values: list[Any] = [*source.values, *always.values, *where.values()]
         if after is not None:
             test, more = _beyond(ordering, after)
             tests.append(test)
@@ -178,7 +250,7 @@ class Reports:
             SQL("{} DESC" if down else "{}").format(Identifier(name)) for name, down in ordering
         )
         statement = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %s").format(
-            Identifier("views", view), condition, order
+            source.sql, condition, order
         )
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=class_row(row))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.cases.events import Resolved, Routed
+from domain.cases.step_events import TaskDone
 from domain.cases.work_events import (
     CaseReleased,
     Claimed,
@@ -46,6 +47,9 @@ class QueueRow(Struct, frozen=True):
     """Its person's wait has ended: claim-next offers it to that person first."""
     hand_offs: int = 0
     escalations: int = 0
+    lease_seconds: float | None = None
+    lease_until: datetime | None = None
+    """When the claim lapses, unless its person does something."""
 
 
 def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
@@ -66,27 +70,38 @@ def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
                 since=line.recorded_at,
                 queued_at=line.recorded_at,
             )
-        case Claimed(person=person):
-            return row and replace(row, person=person, waits_for=None, since=line.recorded_at)
+        case Claimed(person=person, lease=lease):
+            return row and _leased(
+                replace(row, person=person, waits_for=None, since=line.recorded_at), lease, line
+            )
         case CaseReleased() | ClaimLapsed():
-            return row and replace(row, person=None, waits_for=None, since=line.recorded_at)
-        case HandedOff() as handed:
             return row and replace(
-                row,
-                queue=handed.to_queue,
-                owner_team=handed.owner_team,
-                person=handed.to_person,
-                hand_offs=row.hand_offs + 1,
-                resumed=False,
-                since=line.recorded_at,
-                queued_at=line.recorded_at,
+                row, person=None, waits_for=None, since=line.recorded_at, lease_until=None
+            )
+        case HandedOff() as handed:
+            return row and _leased(
+                replace(
+                    row,
+                    queue=handed.to_queue,
+                    owner_team=handed.owner_team,
+                    person=handed.to_person,
+                    hand_offs=row.hand_offs + 1,
+                    resumed=False,
+                    since=line.recorded_at,
+                    queued_at=line.recorded_at,
+                ),
+                handed.lease,
+                line,
             )
         case WaitStarted(dependency=dependency, party=party):
-            return row and replace(row, waits_for=f"{dependency}/{party}", resumed=False)
+            waits_for = f"{dependency}/{party}"
+            return row and replace(row, waits_for=waits_for, resumed=False, lease_until=None)
         case WaitEnded():
-            return row and replace(row, waits_for=None, resumed=row.person is not None)
-        case NoteAdded() | EvidenceAttached():
-            return row and replace(row, resumed=False)
+            return row and _renewed(
+                replace(row, waits_for=None, resumed=row.person is not None), line
+            )
+        case NoteAdded() | EvidenceAttached() | TaskDone():
+            return row and _renewed(replace(row, resumed=False), line)
         case Escalated():
             return row and replace(row, escalations=row.escalations + 1)
         case Resolved():
@@ -95,9 +110,22 @@ def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
             return row
 
 
+def _leased(row: QueueRow, lease: timedelta | None, line: Recorded) -> QueueRow:
+    seconds = lease.total_seconds() if lease is not None else None
+    return _renewed(replace(row, lease_seconds=seconds), line)
+
+
+def _renewed(row: QueueRow, line: Recorded) -> QueueRow:
+    """Who waits for somebody else has not forgotten it."""
+    if row.person is None or row.waits_for is not None or row.lease_seconds is None:
+        return replace(row, lease_until=None)
+    until = line.recorded_at + timedelta(seconds=row.lease_seconds)
+    return replace(row, lease_until=until)
+
+
 QUEUE = Projection(
     name="queue",
-    version=2,
+    version=3,
     row=QueueRow,
     key=case_of,
     fold=fold,

@@ -42,6 +42,8 @@ class SlaRow(Struct, frozen=True):
     owner_team: str
     due_next: datetime
     """The earliest of what is due; the year 9999 while nothing is (a paused clock, say)."""
+    risk_next: datetime
+    """When the first of what is due becomes at risk, or became so; likewise."""
     clock: str
     """The clock as the domain folds it, in JSON."""
     resolved_at: datetime | None = None
@@ -98,6 +100,7 @@ def _routed(row: SlaRow | None, line: Recorded, routed: Routed) -> SlaRow | None
         owner=routed.owner_team,
         owner_team=routed.owner_team,
         due_next=NEVER,
+        risk_next=NEVER,
         clock=_encode(Clock()).decode(),
     )
 
@@ -112,10 +115,13 @@ def _told(row: SlaRow, line: Recorded) -> SlaRow:
         return row
     dues = {m: run.due_at for m, run in clock.runs.items() if run.is_running}
     times = [at for at in dues.values() if at is not None]
+    running = [run for run in clock.runs.values() if run.is_running and run.due_at is not None]
+    risks = [run.at_risk_at for run in running if run.at_risk_at is not None]
     return replace(
         row,
         clock=_encode(clock).decode(),
         due_next=min(times, default=NEVER),
+        risk_next=min(risks, default=NEVER),
         paused=clock.paused,
         first_action_due=dues.get(Measure.FIRST_ACTION),
         next_update_due=dues.get(Measure.NEXT_UPDATE),
@@ -127,7 +133,7 @@ def _told(row: SlaRow, line: Recorded) -> SlaRow:
 
 SLA = Projection(
     name="sla",
-    version=1,
+    version=2,
     row=SlaRow,
     key=case_of,
     fold=fold,

@@ -26,6 +26,7 @@ from api.reading import (
     asked_for,
     decode_cursor,
     etag,
+    must_have_zone,
     only_known,
     page_of,
     wait_for,
@@ -192,14 +193,21 @@ def list_cases(
         str | None, QueryParameter(description="A person or a team: whoever owns it now.")
     ] = None,
     order: Annotated[str | None, QueryParameter()] = None,
+    due: Annotated[
+        datetime | None,
+        QueryParameter(description="Something of it is due by then, or was: an RFC 3339 time."),
+    ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     min_position: MinPosition = None,
     prefer: Prefer = None,
 ) -> Response[Page[CaseRow]]:
-    """By queue, state, kind, bucket, severity, owner and order, all of which must fit."""
-    only_known(request, "queue", "state", "kind", "bucket", "severity", "owner", "order")
+    """By queue, state, kind, bucket, severity, owner, order and due time, all of which must fit."""
+    only_known(request, "queue", "state", "kind", "bucket", "severity", "owner", "order", "due")
     wait_for(service.positions, "cases", min_position, prefer)
+    if due is not None:
+        must_have_zone("due", due)
+        wait_for(service.positions, "sla", min_position, prefer)
     wanted: dict[str, object] = {
         "queue": queue,
         "state": case_state,
@@ -211,7 +219,7 @@ def list_cases(
     }
     after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
     where = {name: value for name, value in wanted.items() if value is not None}
-    rows = service.reports.cases(where, after, limit + 1)
+    rows = service.reports.cases(where, after, limit + 1, due)
     return page_of(request, rows, limit, ("priority", "opened_at", "case_id"))
 
 

@@ -32,8 +32,7 @@ from api.routes.case_commands import caller_of
 from api.routes.cases import CaseView, case_answer
 from api.service import Service
 from domain.errors import QueueNotFound
-from infrastructure.reports import QueueCounts
-from projections.queue import QueueRow
+from infrastructure.reports import QueueCounts, QueueLine
 
 Asking = Request[Who, str, Any]
 CANDIDATES = 200
@@ -41,7 +40,7 @@ CANDIDATES = 200
 
 class QueueView(Struct, frozen=True):
     """A queue: how much is open to be claimed, how much is being worked on, how much waits for
-    somebody else, and since when."""
+    somebody else, and since when; and of how much the clock is at risk or breached."""
 
     queue: str
     title: str
@@ -49,8 +48,12 @@ class QueueView(Struct, frozen=True):
     open: int
     claimed: int
     waiting: int
+    at_risk: int
+    breached: int
     oldest_queued_at: datetime | None
     highest_priority: int | None
+    recovering_since: datetime | None
+    """It has fallen behind, and has a plan to recover (GET …/recovery)."""
 
 
 class QueueList(Struct, frozen=True):
@@ -66,8 +69,10 @@ def list_queues(
 ) -> QueueList:
     only_known(request)
     wait_for(service.positions, "queue", min_position, prefer)
-    counts = service.reports.queue_counts()
-    none = QueueCounts("", 0, 0, 0, None, None)
+    now = service.desks.clock()
+    counts = service.reports.queue_counts(now)
+    none = QueueCounts("", 0, 0, 0, 0, 0, None, None)
+    plans = {row.queue: row.opened_at for row in service.reports.recoveries() if not row.closed_at}
     queues = service.desks.policy.current.document.queues
     return QueueList(
         [
@@ -79,7 +84,10 @@ def list_queues(
                 claimed=found.claimed,
                 waiting=found.waiting,
                 oldest_queued_at=found.oldest_queued_at,
+                at_risk=found.at_risk,
+                breached=found.breached,
                 highest_priority=found.highest_priority,
+                recovering_since=plans.get(name),
             )
             for name, queue in queues.items()
         ]
@@ -95,12 +103,13 @@ def get_queue(
     cursor: Cursor = None,
     min_position: MinPosition = None,
     prefer: Prefer = None,
-) -> Response[Page[QueueRow]]:
+) -> Response[Page[QueueLine]]:
+    """Each case with its owner, its lease, and how its clock stands."""
     only_known(request)
     must_exist(service, queue)
     wait_for(service.positions, "queue", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
-    rows = service.reports.queue({"queue": queue}, after, limit + 1)
+    rows = service.reports.queue({"queue": queue}, after, limit + 1, service.desks.clock())
     return page_of(request, rows, limit, ("priority", "queued_at", "case_id"))
 
 

@@ -235,7 +235,9 @@ def _worked(case: ExceptionCase, event: Worked, at: datetime) -> ExceptionCase:
             return structs.replace(case, escalations=case.escalations + 1)
         case AtRisk() | Breached() | Retermed():
             return case
-        case TaskCreated() | TaskDone() | TaskDropped() | TaskOverdue() | Held() | HoldReleased():
+        case TaskDone():
+            return structs.replace(_renewed(case, at), steps=case.steps.after(event, at))
+        case TaskCreated() | TaskDropped() | TaskOverdue() | Held() | HoldReleased():
             return structs.replace(case, steps=case.steps.after(event, at))
         case Linked(link=link, case=other):
             return structs.replace(case, links={**case.links, other: link})

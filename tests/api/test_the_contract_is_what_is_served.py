@@ -1,8 +1,10 @@
 """OpenAPI: the document is valid, names every route that is served and no other, and what is answered
 is what it says, also to requests that nobody thought of."""
 
+import contextlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +27,13 @@ from api.app import create_app
 from api.contract import contract
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.views import stream_view
+from application.event_log import Write
+from application.streams import RECOVERY
+from domain.backlog.events import BacklogCause, Measured, RecoveryOpened
+from domain.backlog.recovery import recovery_stream
+from domain.errors import RecoveryNotFound
+from domain.people import POLICY
+from domain.policy.document import Backlog
 from tests.api.running import House
 from tests.api.told import (
     NDJSON,
@@ -127,7 +136,10 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
     assert told == {
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
         *(("query", name) for name in ("queue", "state", "kind", "bucket", "severity", "owner")),
-        *(("query", name) for name in ("order", "tier", "limit", "cursor", "after", "overdue")),
+        *(
+            ("query", name)
+            for name in ("order", "tier", "limit", "cursor", "after", "overdue", "due")
+        ),
         *(("header", name) for name in ("If-Match", "Idempotency-Key", "Prefer")),
         ("header", "Casetrail-Min-Position"),
     }
@@ -232,6 +244,16 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.get(f"/v1/cases/{case}/clock")
         ana.get("/v1/views/sla?limit=2")
         ana.get("/v1/views/tasks?limit=2")
+        ana.get("/v1/recovery-plans")
+        fallen_behind(ours)
+        plan = "/v1/queues/refund_validation/recovery"
+        for command, body in (
+            ("actions", {"title": "Two more people", "due_at": in_future(days=1)}),
+            ("complete-action", {"action": 1, "note": "They came."}),
+            ("owner", {"owner": "ana"}),
+        ):
+            etag = {"If-Match": ana.get(plan).headers["ETag"]}
+            assert ana.post(f"{plan}/{command}", json=body, headers=etag).is_success
         ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"1"'})
         ana.post(f"/v1/cases/{case}/claim")
         ana.get(f"/v1/cases/{case}/trail")
@@ -242,6 +264,36 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
             ana.get(address)
     met = {(path, method.upper()) for path, method, _ in operations() if path != ENDLESS}
     assert check.met == met
+
+
+def fallen_behind(ours: House) -> None:
+    """The queue of refunds has a plan to recover."""
+    desk = ours.service.desks.recovery
+    limits = Backlog(volume=1, recovered_volume=0)
+    measured = Measured(position=1, cases=2, oldest_queued_at=datetime.now(UTC))
+    with contextlib.suppress(RecoveryNotFound):
+        desk.recovery("refund_validation")
+        return
+    opened = RecoveryOpened(
+        queue="refund_validation",
+        plan=1,
+        owner="refunds_desk",
+        causes=(BacklogCause.VOLUME,),
+        measured=measured,
+        thresholds=limits,
+        policy="3",
+    )
+    ours.service.desks.log.append(
+        [
+            Write(
+                stream=recovery_stream("refund_validation"),
+                kind=RECOVERY,
+                expected=0,
+                events=[(POLICY, opened)],
+                recorded_at=datetime.now(UTC),
+            )
+        ]
+    )
 
 
 def every_signal(order: str) -> list[Told]:

@@ -115,6 +115,7 @@ def agrees_with_the_log(house: House) -> None:
         assert case.routed is not None
         assert row.person == case.person
         assert row.since == case.owned_since
+        assert row.lease_until == case.lease_until
         assert row.owner_team
         assert (row.queue, row.priority) == (case.queue, case.routed.priority)
 
