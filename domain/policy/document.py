@@ -16,7 +16,7 @@ from msgspec import Meta, field
 from domain.cases.evidence import EvidenceType
 from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
-from domain.clock.terms import Dependency
+from domain.clock.terms import Dependency, Measure
 from domain.policy.parts import FactPath, Name, Part, RuleName, Title, Value, Weight
 from domain.texts import END, lines
 
@@ -154,6 +154,8 @@ class Service(Part, frozen=True, kw_only=True):
     first_action: timedelta | None = None
     next_update: timedelta | None = None
     resolution: timedelta | None = None
+    by_cut_off: dict[Measure, Name] = field(default_factory=dict)
+    """The measure is due at this cut-off of the calendar; its own time is the least that it has."""
     at_risk_percent: Annotated[int, Meta(ge=1, le=99)] = 80
     pauses_on: tuple[Dependency, ...] = ()
     resets_on_reopen: bool = False

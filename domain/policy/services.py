@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from domain.clock.terms import ServiceTerms
 from domain.errors import Fault
@@ -37,6 +37,7 @@ def terms_of(document: PolicyDocument, faults: list[Fault]) -> dict[str, Service
                 at_risk_percent=service.at_risk_percent,
                 pauses_on=service.pauses_on,
                 resets_on_reopen=service.resets_on_reopen,
+                by_cut_off=service.by_cut_off or UNSET,
             )
             faults += terms.faults(place)
             found[service.rule] = terms
