@@ -200,4 +200,5 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
 
 def canonical(document: PolicyDocument) -> bytes:
     """The document's one way to be written: what its digest is taken over."""
-    return msgspec.json.encode(document, order="sorted")
+    # Keys that are dates can be sorted once they are text.
+    return msgspec.json.encode(msgspec.to_builtins(document, str_keys=True), order="sorted")

@@ -308,3 +308,14 @@ def test_the_rulebook_cites_the_version_and_the_digest_of_its_document() -> None
     changed = shipped()
     changed["summary"] = "another"
     assert read_policy(changed).digest != again.digest
+
+
+def test_a_policy_may_have_days_with_hours_of_their_own() -> None:
+    document = shipped()
+    hours = [{"opens": "09:00", "closes": "12:00"}]
+    document["calendars"]["desk"]["special"] = {"2026-12-24": hours, "2026-12-31": hours}
+    rulebook = read_policy(document)
+    assert rulebook.digest != SHIPPED.digest
+    days = dict(reversed(document["calendars"]["desk"]["special"].items()))
+    document["calendars"]["desk"]["special"] = days
+    assert read_policy(document).digest == rulebook.digest
