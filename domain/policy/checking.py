@@ -23,8 +23,8 @@ def read_policy(raw: object) -> Rulebook:
 
     Raises Invalid with every fault: of form, of names that lead nowhere, and of conditions.
     """
-    if excess := _excess(raw):
-        raise Invalid([excess], "policy")
+    if too_much := excess(raw):
+        raise Invalid([too_much], "policy")
     faults = faults_of(raw, PolicyDocument)
     if faults:
         raise Invalid(faults, "policy")
@@ -112,7 +112,7 @@ def _unknown_names(
             yield Fault(f"{pointer}/{place}", f"there is no {value}; known are: {known_names}")
 
 
-def _excess(raw: object) -> Fault | None:
+def excess(raw: object) -> Fault | None:
     """What is beyond all reason in plain data: without recursion, and without walking the mountain
     that a few aliases of YAML can be."""
     seen = 0
