@@ -10,11 +10,20 @@ import msgspec
 
 from domain.errors import Fault, Invalid
 from domain.faults import escape, faults_of
-from domain.policy.document import Condition, Detection, Expectation, PolicyDocument
+from domain.policy.document import (
+    Automation,
+    Bucket,
+    Condition,
+    Detection,
+    Expectation,
+    PolicyDocument,
+)
 from domain.policy.rulebook import LONGEST, Rulebook
 
 DEEPEST = 30
 MOST_PARTS = 10_000
+FOR_PEOPLE = (Bucket.FRAUD_RISK, Bucket.ADDRESS_PROBLEM)
+"""Buckets of which nothing may resolve itself."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -53,9 +62,12 @@ def _loose_ends(document: PolicyDocument) -> list[Fault]:
             opened.add(rule.kind)
             if rule.kind not in document.kinds:
                 found.append(Fault(f"/{part}/{n}/kind", f"no kind {rule.kind}; known are: {kinds}"))
-    for name in document.kinds:
+    for name, kind in document.kinds.items():
         if name not in opened:
             found.append(Fault(f"/kinds/{escape(name)}", "no rule or expectation opens this kind"))
+        if kind.automation is Automation.AUTOMATIC and kind.bucket in FOR_PEOPLE:
+            detail = f"a person decides on all that is {kind.bucket}: say review or blocked"
+            found.append(Fault(f"/kinds/{escape(name)}/automation", detail))
     queues = ", ".join(sorted(document.queues))
     for n, route in enumerate(document.route):
         if route.queue not in document.queues:

@@ -195,6 +195,8 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
         default_factory=dict
     )
     """What must be attached, and named, to resolve a case for a reason."""
+    automation_pauses_when: Condition | None = None
+    """While this holds of an order, none of its cases resolves itself: a person decides."""
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 

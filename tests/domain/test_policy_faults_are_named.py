@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from domain.errors import Fault, Invalid
 from domain.policy.checking import read_policy
-from domain.policy.rulebook import ORDER_FACTS
+from domain.policy.document import Automation
+from domain.policy.rulebook import ORDER_FACTS, Rulebook
 from tests.domain.policies import SHIPPED, shipped
 from tests.domain.telling import bounded
 
@@ -101,6 +103,15 @@ def test_the_shipped_policy_has_no_fault() -> None:
         ("ladders/desk/review_after", "PT1S", "/ladders/desk/review_after", "a minute"),
         ("ladders/desk/rungs/1/after", "PT0S", "/ladders/desk/rungs/1/after", "a minute"),
         ("ladders/desk/rungs", [], "/ladders/desk/rungs", ">= 1"),
+        # what may not happen without a person
+        ("kinds/fraud_review/automation", "automatic", "/kinds/fraud_review/automation", "a person decides"),
+        ("kinds/address_disagreement/automation", "automatic", "/kinds/address_disagreement/automation", "address_problem"),
+        ("kinds/ship_by_missed/bucket", "fraud_risk", "/kinds/ship_by_missed/automation", "review or blocked"),
+        ("automation_pauses_when", {"fact": "order.nothing", "is": True}, "/automation_pauses_when/fact", "no fact"),
+        ("automation_pauses_when", {"fact": "case.kind", "is": "lost"}, "/automation_pauses_when/fact", "no fact"),
+        ("automation_pauses_when", {"any": []}, "/automation_pauses_when/any", "empty"),
+        ("automation_pauses_when/any/0/at_least", 500, "/automation_pauses_when/any/0/at_least", "amount"),
+        ("automation_pauses_when", [], "/automation_pauses_when", ""),
         # names that lead nowhere
         ("detect/0/kind", "nothing", "/detect/0/kind", "no kind nothing"),
         ("expect/0/kind", "nothing", "/expect/0/kind", "no kind nothing"),
@@ -308,6 +319,13 @@ def test_the_rulebook_cites_the_version_and_the_digest_of_its_document() -> None
     changed = shipped()
     changed["summary"] = "another"
     assert read_policy(changed).digest != again.digest
+
+
+def test_a_policy_of_before_that_lets_fraud_resolve_itself_is_still_read_from_the_log() -> None:
+    """It is refused where it is proposed; what the log holds as active must go on deciding."""
+    kind = structs.replace(SHIPPED.kind("fraud_review"), automation=Automation.AUTOMATIC)
+    kinds = {**SHIPPED.document.kinds, "fraud_review": kind}
+    assert Rulebook(structs.replace(SHIPPED.document, kinds=kinds)).kind("fraud_review") == kind
 
 
 def test_a_policy_may_have_days_with_hours_of_their_own() -> None:

@@ -346,6 +346,13 @@ EVENTS: tuple[Event, ...] = (
         clearing=DECISION,
         decision=DECISION,
     ),
+    SignalJoined(
+        signal="psp/1",
+        signal_type="payment.captured",
+        event_time=NOON,
+        clearing=DECISION,
+        paused=DECISION,
+    ),
     Claimed(person="ana"),
     CaseReleased(),
     CaseReleased(note=ODD_LINES),
