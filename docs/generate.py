@@ -67,6 +67,8 @@ def _type(annotation: object) -> str:
         return _type(typing.get_args(annotation)[0])
     if isinstance(annotation, type) and not typing.get_args(annotation):
         return "nothing" if annotation is type(None) else annotation.__name__
+    # What may be left out altogether is told as optional.
+    annotation = str(annotation).replace(" | msgspec.UnsetType", "")
     text = re.sub(r"typing\.Annotated\[([\w.]+), [^]]*\)\]", r"\1", str(annotation))
     return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", text)
 
@@ -103,7 +105,8 @@ def facts() -> str:
             "# Facts",
             "",
             "What a policy may read. A detection may only test what can move one way as more signals arrive (third",
-            "column), so that the order of their arrival does not matter; expectations and routes may test all.",
+            "column), so that the order of their arrival does not matter; expectations, routes and what pauses automation may",
+            "test all.",
             "",
             "| fact | type | moves | fed by |",
             "| --- | --- | --- | --- |",

@@ -7,8 +7,9 @@ from pathlib import Path
 import yaml
 
 from domain.errors import Fault, Invalid
-from domain.policy.checking import read_policy
+from domain.policy.checking import excess, read_policy
 from domain.policy.rulebook import Rulebook
+from infrastructure.public_holidays import written_out
 
 DEFAULT = Path(__file__).parent / "policies" / "default.yaml"
 LARGEST_BYTES = 1 << 20
@@ -54,4 +55,12 @@ def load_policy(file: Path = DEFAULT) -> Rulebook:
         raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_Strict)
     except (yaml.YAMLError, *_ALSO_RAISED) as error:
         raise Invalid([Fault("", f"not readable as YAML: {error}")], str(file)) from None
-    return read_policy(raw)
+    # What is beyond all reason is refused before anything is looked up for it.
+    plain, faults = written_out(raw) if excess(raw) is None else (raw, [])
+    try:
+        rulebook = read_policy(plain)
+    except Invalid as refused:
+        raise Invalid([*faults, *refused.faults], "policy") from None
+    if faults:
+        raise Invalid(faults, "policy")
+    return rulebook

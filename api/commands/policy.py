@@ -1,5 +1,6 @@
 """casetrail policy check | show | activate"""
 
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -31,6 +32,10 @@ def check(file: Path) -> None:
         f"{len(rulebook.document.kinds)} kinds, {len(rulebook.detectors)} detections, "
         f"{len(rulebook.watches)} expectations, {len(rulebook.document.route)} routes"
     )
+    for name, calendar in rulebook.document.calendars.items():
+        for year, days in groupby(sorted(calendar.closed), key=lambda day: day.year):
+            told = ", ".join(f"{day:%m-%d}" for day in days)
+            click.echo(f"  {name} is closed in {year} on {told}")
 
 
 @policy.command()

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import UNSET
+
 from domain.cases.events import (
     CaseEvent,
     Detected,
@@ -192,7 +194,8 @@ class Response:
         also: Sequence[Signal] = (),
     ) -> None:
         """Signals about an open problem join its case. If the problem is gone, the one that shows
-        it joins last, as the evidence, and a kind that may resolve itself does so.
+        it joins last, as the evidence, and a kind that may resolve itself does so, unless
+        automation is paused for the order: then the evidence says so, and a person decides.
 
         `also` opened the case, whose packet tells of it; it joins only if it is the evidence.
         """
@@ -207,8 +210,10 @@ class Response:
             self._of_case(case.id, _joined(signal, None, decision if n == len(others) else None))
         if evidence is None or clearing is None:
             return
-        self._of_case(case.id, _joined(evidence, clearing, None if others else decision))
-        if self._rulebook.kind(kind).automation is Automation.AUTOMATIC:
+        automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
+        paused = self._rulebook.paused(self.order.facts) if automatic else None
+        self._of_case(case.id, _joined(evidence, clearing, None if others else decision, paused))
+        if automatic and paused is None:
             resolution = Resolution(
                 reason=ResolutionReason.SOURCE_CLEARED,
                 root_cause=RootCause.UPSTREAM_DATA,
@@ -269,11 +274,17 @@ class Response:
         self.cases[case_id] = self.cases[case_id].after(event, self.order.id, self._now)
 
 
-def _joined(signal: Signal, clearing: Decision | None, decision: Decision | None) -> SignalJoined:
+def _joined(
+    signal: Signal,
+    clearing: Decision | None,
+    decision: Decision | None,
+    paused: Decision | None = None,
+) -> SignalJoined:
     return SignalJoined(
         signal=signal.key,
         signal_type=signal.type,
         event_time=signal.event_time,
         clearing=clearing,
         decision=decision,
+        paused=paused if paused is not None else UNSET,
     )

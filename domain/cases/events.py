@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.cases.evidence import EvidenceRef
 from domain.cases.packet import PacketFact
@@ -68,13 +68,16 @@ class Routed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, ta
 
 
 class SignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="case.signal_joined"):
-    """A signal about the problem joined its open case; `clearing` says that the problem is gone."""
+    """A signal about the problem joined its open case; `clearing` says that the problem is gone,
+    `paused` why the case did not resolve itself all the same."""
 
     signal: str
     signal_type: str
     event_time: datetime
     clearing: Decision | None = None
     decision: Decision | None = None
+    paused: Decision | UnsetType = UNSET
+    """Left out where nothing was paused, as it was before anything could be."""
 
 
 class Resolved(

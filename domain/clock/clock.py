@@ -16,10 +16,10 @@ from typing import assert_never
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from domain.clock.calendars import after_business_time, business_time
+from domain.clock.calendars import after_business_time, business_time, next_cut_off
 from domain.clock.local_times import in_utc
 from domain.clock.runs import RESOLUTION, Attribution, Miss, Run, Standing, reached
-from domain.clock.tally import Tally, split
+from domain.clock.tally import NOTHING, Tally, split
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 
 
@@ -217,8 +217,9 @@ class Clock(Struct, frozen=True, kw_only=True):
         return clock
 
     def _retermed(self, moment: Moment) -> Clock:
+        # Without its limit: what was missed at a cut-off of the old terms may be due at another.
         runs = {
-            measure: replace(run, due_before=run.due_at) if run.is_running else run
+            measure: replace(run, due_before=run.due_at, limit=None) if run.is_running else run
             for measure, run in self.runs.items()
         }
         return replace(self, terms=moment.terms, runs=runs)._scheduled()
@@ -233,20 +234,35 @@ class Clock(Struct, frozen=True, kw_only=True):
         """The run with its times under the terms in force, counted from now with what is used."""
         if not run.is_running or self.terms is None:
             return run
-        limit = self.terms.limit(measure)
+        used = run.used(self.tally)
+        limit, due_at = self._end(measure, run, used)
         risked_at = reached(run.at_risk_at, self._now)
         if limit is None:
             return replace(run, limit=None, due_at=None, at_risk_at=None)
         if self.paused:
             return replace(run, limit=limit, due_at=None, at_risk_at=risked_at)
-        used = run.used(self.tally)
         risk_after = limit * self.terms.at_risk_percent // 100
         at_risk_at = self._after(risk_after - used) if used < risk_after else risked_at or self._now
-        if used < limit:
-            due_at = self._after(limit - used)
-        else:
-            due_at = run.breached_at - RESOLUTION if run.breached_at else self._now
         return replace(run, limit=limit, due_at=due_at, at_risk_at=at_risk_at)
+
+    def _end(
+        self, measure: Measure, run: Run, used: timedelta
+    ) -> tuple[timedelta | None, datetime | None]:
+        """The business time that the run has in all, and when that is over. Up to a cut-off it is
+        what lies before that: in a pause, as if the clock went on now."""
+        assert self.terms is not None
+        limit, cut_off = self.terms.limit(measure), self.terms.cut_off(measure)
+        if cut_off is not None and not run.is_missed(used):
+            earliest = self._after(max(NOTHING, (limit or NOTHING) - used))
+            due_at = next_cut_off(self.terms.calendar, cut_off, earliest)
+            return used + business_time(self.terms.calendar, self._now, due_at), due_at
+        if cut_off is not None:
+            limit = run.limit
+        if limit is None:
+            return None, None
+        if used < limit:
+            return limit, self._after(limit - used)
+        return limit, run.breached_at - RESOLUTION if run.breached_at else self._now
 
     def _after(self, duration: timedelta) -> datetime:
         assert self.terms is not None

@@ -45,6 +45,10 @@ class Run(Struct, frozen=True, kw_only=True, gc=False):
     def used(self, tally: Tally) -> timedelta:
         return (self.until or tally).counted - self.since.counted
 
+    def is_missed(self, used: timedelta) -> bool:
+        """Breached, and given no more time since."""
+        return self.breached_at is not None and self.limit is not None and used >= self.limit
+
     def as_of(self, now: datetime) -> Run:
         if not self.is_running or self.breached_at or self.due_at is None or self.due_at >= now:
             return self
@@ -79,7 +83,8 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
     """How a measure stands: `used` and `left` in business time, `left` negative once overrun.
 
     `due_before` is the due time under the terms before the last re-term. A measure that is paused
-    has no due time, nor has one that ended unmet with the case or that the terms do not hold.
+    has no due time, nor has one that ended unmet with the case or that the terms do not hold. Of one
+    that is due at a cut-off, `left` is the business time before that; in a pause, what it was.
     """
 
     measure: Measure

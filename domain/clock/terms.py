@@ -6,10 +6,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.clock.calendars import BusinessCalendar
 from domain.errors import Fault
+from domain.policy.parts import Name
 
 WEEKS_AT_MOST: Final = 52
 """Longer terms than a year of ordinary weeks might find no end within the horizon."""
@@ -55,6 +56,9 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
     """Waiting on these stops the clock; waiting on others does not."""
     resets_on_reopen: bool = False
     """A reopened case gets its whole time for resolution again, else what it had left."""
+    by_cut_off: dict[Measure, Name] | UnsetType = UNSET
+    """Due at the next cut-off of this name in the calendar, once the measure's own time, which is
+    then the least that it has, is over. Left out where there is none, as in terms of before."""
 
     def limit(self, measure: Measure) -> timedelta | None:
         match measure:
@@ -64,6 +68,9 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
                 return self.next_update
             case Measure.RESOLUTION:
                 return self.resolution
+
+    def cut_off(self, measure: Measure) -> Name | None:
+        return None if self.by_cut_off is UNSET else self.by_cut_off.get(measure)
 
     def faults(self, pointer: str = "") -> list[Fault]:
         """What is wrong beyond the form of each part; without faults, every due time exists."""
@@ -79,4 +86,9 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
                     f"which is {longest // timedelta(hours=1)} hours in this calendar"
                 )
                 found.append(Fault(f"{pointer}/{measure}", detail))
+            cut_off = self.cut_off(measure)
+            if cut_off is not None and cut_off not in self.calendar.cut_offs:
+                known = ", ".join(sorted(self.calendar.cut_offs)) or "none"
+                detail = f"the calendar has no cut-off {cut_off}; known are: {known}"
+                found.append(Fault(f"{pointer}/by_cut_off/{measure}", detail))
         return found

@@ -10,12 +10,21 @@ import msgspec
 
 from domain.errors import Fault, Invalid
 from domain.faults import escape, faults_of
-from domain.policy.document import Condition, Detection, Expectation, PolicyDocument
+from domain.policy.document import (
+    Automation,
+    Bucket,
+    Condition,
+    Detection,
+    Expectation,
+    PolicyDocument,
+)
 from domain.policy.expectations import LONGEST
 from domain.policy.rulebook import Rulebook
 
 DEEPEST = 30
 MOST_PARTS = 10_000
+FOR_PEOPLE = (Bucket.FRAUD_RISK, Bucket.ADDRESS_PROBLEM)
+"""Buckets of which nothing may resolve itself."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -24,8 +33,8 @@ def read_policy(raw: object) -> Rulebook:
 
     Raises Invalid with every fault: of form, of names that lead nowhere, and of conditions.
     """
-    if excess := _excess(raw):
-        raise Invalid([excess], "policy")
+    if too_much := excess(raw):
+        raise Invalid([too_much], "policy")
     faults = faults_of(raw, PolicyDocument)
     if faults:
         raise Invalid(faults, "policy")
@@ -54,9 +63,12 @@ def _loose_ends(document: PolicyDocument) -> list[Fault]:
             opened.add(rule.kind)
             if rule.kind not in document.kinds:
                 found.append(Fault(f"/{part}/{n}/kind", f"no kind {rule.kind}; known are: {kinds}"))
-    for name in document.kinds:
+    for name, kind in document.kinds.items():
         if name not in opened:
             found.append(Fault(f"/kinds/{escape(name)}", "no rule or expectation opens this kind"))
+        if kind.automation is Automation.AUTOMATIC and kind.bucket in FOR_PEOPLE:
+            detail = f"a person decides on all that is {kind.bucket}: say review or blocked"
+            found.append(Fault(f"/kinds/{escape(name)}/automation", detail))
     queues = ", ".join(sorted(document.queues))
     for n, route in enumerate(document.route):
         if route.queue not in document.queues:
@@ -113,7 +125,7 @@ def _unknown_names(
             yield Fault(f"{pointer}/{place}", f"there is no {value}; known are: {known_names}")
 
 
-def _excess(raw: object) -> Fault | None:
+def excess(raw: object) -> Fault | None:
     """What is beyond all reason in plain data: without recursion, and without walking the mountain
     that a few aliases of YAML can be."""
     seen = 0

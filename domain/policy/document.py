@@ -17,7 +17,7 @@ from domain.cases.evidence import EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
-from domain.clock.terms import Dependency
+from domain.clock.terms import Dependency, Measure
 from domain.policy.parts import FactPath, Name, Part, RuleName, Title, Value, Weight
 from domain.texts import END, lines
 
@@ -187,6 +187,8 @@ class Service(Part, frozen=True, kw_only=True):
     first_action: timedelta | None = None
     next_update: timedelta | None = None
     resolution: timedelta | None = None
+    by_cut_off: dict[Measure, Name] = field(default_factory=dict)
+    """The measure is due at this cut-off of the calendar; its own time is the least that it has."""
     at_risk_percent: Annotated[int, Meta(ge=1, le=99)] = 80
     pauses_on: tuple[Dependency, ...] = ()
     resets_on_reopen: bool = False
@@ -226,9 +228,12 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
         default_factory=dict
     )
     """What must be attached, and named, to resolve a case for a reason."""
+    automation_pauses_when: Condition | None = None
+    """While this holds of an order, none of its cases resolves itself: a person decides."""
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 
 def canonical(document: PolicyDocument) -> bytes:
     """The document's one way to be written: what its digest is taken over."""
-    return msgspec.json.encode(document, order="sorted")
+    # Keys that are dates can be sorted once they are text.
+    return msgspec.json.encode(msgspec.to_builtins(document, str_keys=True), order="sorted")

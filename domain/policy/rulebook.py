@@ -74,6 +74,9 @@ class Rulebook:
             for name, kind in document.kinds.items()
             if kind.cleared_when is not None
         }
+        self._pausing = order_condition(
+            document.automation_pauses_when, "/automation_pauses_when", faults
+        )
         self._routes: list[tuple[Route, Compiled | None]] = [
             (
                 route,
@@ -126,6 +129,13 @@ class Rulebook:
         if watch is None or deadline is None or not watch.settled(facts, deadline):
             return None
         return watch.decide(facts, deadline)
+
+    def paused(self, facts: OrderFacts) -> Decision | None:
+        """Why no case of this order resolves itself now, if none does."""
+        if self._pausing is None or not self._pausing.holds(facts):
+            return None
+        explained = self._pausing.explain(facts)
+        return Decision(policy=self.version, rule="automation_pauses_when", verdicts=explained)
 
     def service(self, work_type: str, tier: str | None) -> tuple[str, ServiceTerms] | None:
         """The first service level that fits, and its terms with their calendar written out."""

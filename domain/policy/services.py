@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from domain.clock.terms import WEEKS_AT_MOST, ServiceTerms
 from domain.errors import Fault
@@ -39,6 +39,7 @@ def terms_of(document: PolicyDocument, faults: list[Fault]) -> dict[str, Service
                 at_risk_percent=service.at_risk_percent,
                 pauses_on=service.pauses_on,
                 resets_on_reopen=service.resets_on_reopen,
+                by_cut_off=service.by_cut_off or UNSET,
             )
             faults += terms.faults(place)
             found[service.rule] = terms

@@ -43,7 +43,6 @@ LONG_AFTER = after(420)
 SELF_RESOLVING = {
     "delivered in time": ("delivery_late", [promising()], delivered(200)),
     "cancelled in time": ("delivery_late", [promising()], cancelled(200)),
-    "unavailable in time": ("delivery_late", [promising()], unavailable(200)),
     "handed over in time": ("ship_by_missed", [shipping_by(48)], handed_over(48)),
     "cancelled before shipping": ("ship_by_missed", [shipping_by(48)], cancelled(48)),
     "approved in time": ("payment_stalled", [placed()], approved(72)),
@@ -198,7 +197,8 @@ def test_a_refund_that_comes_with_the_problem_itself_is_the_evidence() -> None:
 def test_evidence_that_came_before_the_problem_is_the_evidence_that_is_cited() -> None:
     rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
     cleared = {"fact": "milestones.allocated_at", "known": True}
-    house = House(small(detect=[rule], automation="automatic", cleared_when=cleared))
+    bucket = "inventory_conflict"
+    house = House(small(detect=[rule], bucket=bucket, automation="automatic", cleared_when=cleared))
     house.take(allocated(4), at=after(5))
     house.take(unavailable(3), at=after(6))
     case = house.the("trouble")

@@ -51,6 +51,8 @@ def test_the_shipped_policy_is_sound(casetrail: Casetrail) -> None:
     assert "sound" in ran.stdout
     for told in ("version 2", "39 kinds", "29 detections", "20 expectations", "17 routes"):
         assert told in ran.stdout
+    # Whoever named a region sees the days that it stands for.
+    assert "desk is closed in 2026 on 01-01, 03-08, 04-03" in ran.stdout
 
 
 def test_every_fault_of_form_is_told_with_its_path(checked: Check, shipped: Policy) -> None:
@@ -132,6 +134,24 @@ def test_every_fault_of_meaning_is_told_with_its_path(checked: Check, shipped: P
         "/kinds/milestones_out_of_order",
     }
     assert {place.split("/")[1] for place in found} == {"detect", "expect", "route", "kinds"}
+
+
+def test_holidays_and_cut_offs_that_there_are_not_are_told_with_those_that_there_are(
+    checked: Check, shipped: Policy
+) -> None:
+    shipped["calendars"]["desk"]["holidays"] |= {"subdivision": "Berlin"}
+    told = faults_in(checked(shipped))
+    assert set(told) == {"/calendars/desk/holidays/subdivision"}
+    assert "BB, BE, BW" in told["/calendars/desk/holidays/subdivision"]
+    shipped["calendars"]["desk"]["holidays"] = {"country": "de", "years": [2026, "2027"]}
+    shipped["services"][1]["by_cut_off"] = {"resolution": "bank"}
+    told = faults_in(checked(shipped))
+    assert told["/services/1/by_cut_off/resolution"].endswith("carrier_pickup, finance, warehouse")
+    assert set(told) == {
+        "/calendars/desk/holidays/country",
+        "/calendars/desk/holidays/years/1",
+        "/services/1/by_cut_off/resolution",
+    }
 
 
 def test_a_rule_that_is_told_twice_is_a_fault(checked: Check, shipped: Policy) -> None:

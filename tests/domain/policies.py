@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
 from domain.policy.checking import read_policy
 from domain.policy.rulebook import Rulebook
 from infrastructure.policy_files import DEFAULT, load_policy
+from infrastructure.public_holidays import written_out
 
 # Dates stand in it as text, so that a plain safe load is the same document.
-_DEFAULT: dict[str, Any] = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+_PLAIN, _ = written_out(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")))
+_DEFAULT = cast("dict[str, Any]", _PLAIN)
 SHIPPED = load_policy()
 
 

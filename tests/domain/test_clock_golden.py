@@ -6,60 +6,28 @@ All cases are in Berlin in June 2026 (UTC+2) unless they say otherwise. 1 June i
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
 
 from domain.clock.calendars import BusinessCalendar, Period, Weekday
 from domain.clock.clock import Change, Clock, Moment, clock_of
-from domain.clock.runs import Standing
 from domain.clock.terms import Dependency, Measure, ServiceTerms
-
-MOMENT = timedelta(microseconds=1)
-WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
-BERLIN = ZoneInfo("Europe/Berlin")
-OFFICE = BusinessCalendar(
-    time_zone="Europe/Berlin",
-    week=dict.fromkeys(WORKDAYS, (Period(opens="09:00", closes="17:00"),)),
-    closed=(date(2026, 6, 4),),
+from tests.domain.office import (
+    MOMENT,
+    OFFICE,
+    WORKDAYS,
+    berlin,
+    hours,
+    on,
+    resolution,
+    seen,
+    started,
+    waiting,
 )
+
 ALWAYS = BusinessCalendar(time_zone="UTC", always_open=True)
-
-
-def hours(count: float) -> timedelta:
-    return timedelta(hours=count)
-
-
-def berlin(text: str) -> datetime:
-    """A moment of June 2026 told as `8 09:00`: the day, and the time in Berlin."""
-    day, _, time = text.partition(" ")
-    moment = datetime.fromisoformat(f"2026-06-{int(day):02}T{time}")
-    return moment.replace(tzinfo=BERLIN).astimezone(UTC)
-
-
-def on(text: str, change: Change, **more: Any) -> Moment:
-    return Moment(at=berlin(text), change=change, **more)
-
-
-def started(text: str, calendar: BusinessCalendar = OFFICE, **terms: Any) -> Moment:
-    return on(text, Change.STARTED, terms=ServiceTerms(calendar=calendar, **terms))
-
-
-def waiting(text: str, dependency: Dependency, party: str | None = None) -> Moment:
-    return on(text, Change.WAITING, dependency=dependency, party=party)
-
-
-def seen(clock: Clock, measure: Measure, now: str) -> Standing:
-    standing = clock.standing(measure, berlin(now))
-    assert standing is not None
-    return standing
-
-
-def resolution(clock: Clock, now: str) -> Standing:
-    return seen(clock, Measure.RESOLUTION, now)
 
 
 def test_a_pause_across_a_holiday_takes_no_time_and_the_rest_follows_it() -> None:

@@ -9,7 +9,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.clock.calendars import BusinessCalendar, Period, Weekday, business_time
+from domain.clock.calendars import (
+    BusinessCalendar,
+    Period,
+    Weekday,
+    business_time,
+    next_cut_off,
+)
 from domain.clock.clock import Change, Clock, Moment, clock_of
 from domain.clock.tally import split
 from domain.clock.terms import Dependency, Measure, ServiceTerms
@@ -28,24 +34,27 @@ def week(*weekdays: Weekday, told: Sequence[tuple[str, str]]) -> dict[Weekday, t
 
 WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
 CALENDARS = (
-    BusinessCalendar(time_zone="UTC", always_open=True),
+    BusinessCalendar(time_zone="UTC", always_open=True, cut_offs={"out": "10:00"}),
     BusinessCalendar(
         time_zone="Europe/Berlin",
         week=week(*WORKDAYS, told=[("09:00", "12:30"), ("13:30", "17:30")]),
         closed=(date(2026, 4, 3), date(2026, 4, 6)),
+        cut_offs={"out": "12:00"},
     ),
     BusinessCalendar(
         time_zone="Europe/Berlin",
         week=week(*Weekday, told=[("00:00", "02:30"), ("22:00", "24:00")]),
+        cut_offs={"out": "24:00"},
     ),
     BusinessCalendar(
         time_zone="Australia/Lord_Howe",
         week=week(Weekday.SAT, Weekday.SUN, told=[("01:30", "02:15"), ("08:00", "20:00")]),
+        cut_offs={"out": "02:10"},
     ),
 )
 LIMITS = st.none() | st.timedeltas(MOMENT, timedelta(hours=30))
 DEPENDENCIES = st.sampled_from([Dependency.CUSTOMER, Dependency.CARRIER, Dependency.VENDOR])
-TERMS = st.builds(
+PLAIN = st.builds(
     ServiceTerms,
     calendar=st.sampled_from(CALENDARS),
     first_action=LIMITS,
@@ -55,22 +64,31 @@ TERMS = st.builds(
     pauses_on=st.lists(DEPENDENCIES, unique=True, max_size=2).map(tuple),
     resets_on_reopen=st.booleans(),
 )
+CUT_OFFS = st.dictionaries(st.sampled_from(Measure), st.just("out"), min_size=1)
+WITH_CUT_OFFS = st.builds(
+    lambda terms, named: msgspec.structs.replace(terms, by_cut_off=named), PLAIN, CUT_OFFS
+)
+TERMS = PLAIN | WITH_CUT_OFFS
 GAPS = st.timedeltas(NOTHING, timedelta(hours=40)) | st.just(NOTHING)
 LATER = st.sampled_from([change for change in Change if change is not Change.STARTED])
 
 
 @st.composite
 def stories(
-    draw: st.DrawFn, *, changes: st.SearchStrategy[Change] = LATER, most: int = 12
+    draw: st.DrawFn,
+    *,
+    changes: st.SearchStrategy[Change] = LATER,
+    terms: st.SearchStrategy[ServiceTerms] = TERMS,
+    most: int = 12,
 ) -> list[Moment]:
     """A start and whatever may follow, fitting or not, each at the time of the last or later."""
-    moments = [Moment(at=START, change=Change.STARTED, terms=draw(TERMS))]
+    moments = [Moment(at=START, change=Change.STARTED, terms=draw(terms))]
     for change in draw(st.lists(changes, max_size=most)):
         moments.append(
             Moment(
                 at=moments[-1].at + draw(GAPS),
                 change=change,
-                terms=draw(TERMS) if change is Change.RETERMED else None,
+                terms=draw(terms) if change is Change.RETERMED else None,
                 dependency=draw(DEPENDENCIES) if change is Change.WAITING else None,
                 party=draw(st.sampled_from([None, "dhl", "ups"]))
                 if change is Change.WAITING
@@ -173,7 +191,7 @@ def test_a_clock_that_was_stored_goes_on_like_the_one_that_was_not(moments, more
 
 
 @settings(bounded, max_examples=300)
-@given(moments=stories(changes=UNCHANGED_TERMS), more=GAPS)
+@given(moments=stories(changes=UNCHANGED_TERMS, terms=PLAIN), more=GAPS)
 def test_a_measure_is_breached_when_more_than_its_time_is_used(moments, more) -> None:
     now = moments[-1].at + more
     clock, terms = clock_of(moments), moments[0].terms
@@ -191,7 +209,7 @@ def test_a_measure_is_breached_when_more_than_its_time_is_used(moments, more) ->
 
 
 @settings(bounded, max_examples=300)
-@given(moments=stories())
+@given(moments=stories(terms=PLAIN))
 def test_left_alone_a_running_measure_has_used_its_time_when_it_is_due(moments) -> None:
     clock = clock_of(moments)
     for measure, run in clock.runs.items():
@@ -202,6 +220,24 @@ def test_left_alone_a_running_measure_has_used_its_time_when_it_is_due(moments) 
         at_limit = clock.standing(measure, run.due_at)
         assert at_limit.breached_at == run.breached_at
         assert clock.standing(measure, run.due_at + MOMENT).breached_at is not None
+
+
+@settings(bounded, max_examples=300)
+@given(moments=stories(changes=UNCHANGED_TERMS, terms=WITH_CUT_OFFS))
+def test_left_alone_what_is_due_at_a_cut_off_has_had_its_least_time_and_is_late_after_it(
+    moments,
+) -> None:
+    clock, terms = clock_of(moments), moments[0].terms
+    for measure, name in terms.by_cut_off.items():
+        run = clock.runs[measure]
+        if not run.is_running or run.due_at is None or run.breached_at is not None:
+            continue
+        assert next_cut_off(terms.calendar, name, run.due_at) == run.due_at
+        at_due, late = (clock.standing(measure, at) for at in (run.due_at, run.due_at + MOMENT))
+        assert (at_due.left, at_due.breached_at) == (NOTHING, None)
+        assert at_due.used >= (terms.limit(measure) or NOTHING)
+        assert late.breached_at == run.due_at + MOMENT
+        assert run.at_risk_at <= run.due_at
 
 
 @settings(bounded, max_examples=300)
@@ -246,7 +282,7 @@ def test_the_next_event_is_the_next_change_of_what_is_at_risk_or_breached(moment
 
 
 @settings(bounded, max_examples=200)
-@given(moments=stories(changes=WITHOUT_REOPENING), gap=GAPS)
+@given(moments=stories(changes=WITHOUT_REOPENING, terms=PLAIN), gap=GAPS)
 def test_more_time_is_never_due_sooner(moments, gap) -> None:
     """The same story under terms that give an hour more is due later, or as late."""
     start = moments[0]

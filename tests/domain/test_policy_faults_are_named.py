@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from domain.errors import Fault, Invalid
 from domain.policy.checking import read_policy
+from domain.policy.document import Automation
 from domain.policy.facts import ORDER_FACTS
+from domain.policy.rulebook import Rulebook
 from tests.domain.policies import SHIPPED, shipped
 from tests.domain.telling import bounded
 
@@ -85,9 +88,13 @@ def test_the_shipped_policy_has_no_fault() -> None:
         ("services/1/rule", "vip-at-any-hour", "/services/1/rule", "also /services/0/rule"),
         ("services/0/rule", "late-parcels", "/services/0/rule", "also /route/2/rule"),
         ("services/1/calendar", "moon", "/services/1/calendar", "known are: around_the_clock, desk"),
-        ("services/1/work_type", "refnud", "/services/1/work_type", "exception, refund, standard_work"),
+        ("services/1/work_type", "refnud", "/services/1/work_type", "exception, refund, release, shipment, standard_work"),
         ("services/1/resolution", "PT0S", "/services/1/resolution", "longer than nothing"),
         ("services/1/at_risk_percent", 100, "/services/1/at_risk_percent", "<= 99"),
+        ("services/1/by_cut_off/resolution", "lunch", "/services/1/by_cut_off/resolution", "known are: carrier_pickup, finance, warehouse"),
+        ("services/0/by_cut_off", {"first_action": "finance"}, "/services/0/by_cut_off/first_action", "known are: none"),
+        ("services/1/by_cut_off", {"closing": "finance"}, "/services/1/by_cut_off", "closing"),
+        ("services/1/by_cut_off", {"resolution": "Three o'clock"}, "/services/1/by_cut_off/resolution", "regex"),
         ("services/1/pauses_on/0", "nobody", "/services/1/pauses_on/0", "nobody"),
         ("calendars/desk/time_zone", "Mars/Olympus", "/calendars/desk/time_zone", ""),
         ("calendars/desk/week/mon/0/opens", "8:00", "/calendars/desk/week/mon/0/opens", ""),
@@ -111,6 +118,15 @@ def test_the_shipped_policy_has_no_fault() -> None:
         (BACKLOG, {"age": "P1D"}, f"/{BACKLOG}", "recovered_age"),
         (BACKLOG, {"age": "PT1S", "recovered_age": "PT1S"}, f"/{BACKLOG}/age", "a minute"),
         (BACKLOG, {"age": "P1D", "recovered_age": "P2D"}, f"/{BACKLOG}/recovered_age", "at most"),
+        # what may not happen without a person
+        ("kinds/fraud_review/automation", "automatic", "/kinds/fraud_review/automation", "a person decides"),
+        ("kinds/address_disagreement/automation", "automatic", "/kinds/address_disagreement/automation", "address_problem"),
+        ("kinds/ship_by_missed/bucket", "fraud_risk", "/kinds/ship_by_missed/automation", "review or blocked"),
+        ("automation_pauses_when", {"fact": "order.nothing", "is": True}, "/automation_pauses_when/fact", "no fact"),
+        ("automation_pauses_when", {"fact": "case.kind", "is": "lost"}, "/automation_pauses_when/fact", "no fact"),
+        ("automation_pauses_when", {"any": []}, "/automation_pauses_when/any", "empty"),
+        ("automation_pauses_when/any/0/at_least", 500, "/automation_pauses_when/any/0/at_least", "amount"),
+        ("automation_pauses_when", [], "/automation_pauses_when", ""),
         # names that lead nowhere
         ("detect/0/kind", "nothing", "/detect/0/kind", "no kind nothing"),
         ("expect/0/kind", "nothing", "/expect/0/kind", "no kind nothing"),
@@ -318,3 +334,21 @@ def test_the_rulebook_cites_the_version_and_the_digest_of_its_document() -> None
     changed = shipped()
     changed["summary"] = "another"
     assert read_policy(changed).digest != again.digest
+
+
+def test_a_policy_of_before_that_lets_fraud_resolve_itself_is_still_read_from_the_log() -> None:
+    """It is refused where it is proposed; what the log holds as active must go on deciding."""
+    kind = structs.replace(SHIPPED.kind("fraud_review"), automation=Automation.AUTOMATIC)
+    kinds = {**SHIPPED.document.kinds, "fraud_review": kind}
+    assert Rulebook(structs.replace(SHIPPED.document, kinds=kinds)).kind("fraud_review") == kind
+
+
+def test_a_policy_may_have_days_with_hours_of_their_own() -> None:
+    document = shipped()
+    hours = [{"opens": "09:00", "closes": "12:00"}]
+    document["calendars"]["desk"]["special"] = {"2026-12-24": hours, "2026-12-31": hours}
+    rulebook = read_policy(document)
+    assert rulebook.digest != SHIPPED.digest
+    days = dict(reversed(document["calendars"]["desk"]["special"].items()))
+    document["calendars"]["desk"]["special"] = days
+    assert read_policy(document).digest == rulebook.digest

@@ -35,6 +35,14 @@ PAUSED = {
         "damaged",
     ),
 }
+PAUSED_BY = {
+    "high value": "charge.total",
+    "fraud review": "fraud.open",
+    "failed capture": "payment.failure_open",
+    "unavailable stock": "order.unavailable",
+    "address risk": "address.open",
+    "carrier conflict": "parcel.contradicted_now",
+}
 
 
 def routed(kind: str) -> Routing:
@@ -56,6 +64,13 @@ def test_a_disagreement_goes_to_the_owner_of_its_reconciliation(kind) -> None:
 def test_what_is_risky_always_pauses_automation(risk) -> None:
     for kind in PAUSED[risk]:
         assert KINDS[kind].automation is not Automation.AUTOMATIC
+
+
+def test_whatever_else_is_wrong_with_a_risky_order_is_not_automatic_either() -> None:
+    paused = SHIPPED.document.automation_pauses_when
+    assert paused is not None
+    assert paused.any is not None
+    assert [one.fact for one in paused.any] == [PAUSED_BY[risk] for risk in PAUSED]
 
 
 def test_what_is_blocked_until_the_evidence_improves_says_how_it_can_improve() -> None:

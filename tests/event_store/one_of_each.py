@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
+from msgspec import structs
+
 from domain.backlog.events import (
     BacklogCause,
     Measured,
@@ -229,6 +231,7 @@ TERMS = ServiceTerms(
     resolution=timedelta(days=2),
     pauses_on=(Dependency.CUSTOMER,),
 )
+BY_CUT_OFF = structs.replace(TERMS, by_cut_off={Measure.RESOLUTION: "carrier_pickup"})
 LADDER = Ladder(
     review_after=timedelta(days=1),
     rungs=(Rung(role="team_lead"), Rung(role="ops_manager", after=timedelta(hours=12))),
@@ -286,7 +289,7 @@ WORK: tuple[Event, ...] = (
     Retermed(
         service="refunds",
         policy="1",
-        terms=TERMS,
+        terms=BY_CUT_OFF,
         note=ODD_LINES,
         due_before={Measure.RESOLUTION: NOON},
         due_after={Measure.RESOLUTION: NOON},
@@ -405,6 +408,13 @@ EVENTS: tuple[Event, ...] = (
         event_time=NOON,
         clearing=DECISION,
         decision=DECISION,
+    ),
+    SignalJoined(
+        signal="psp/1",
+        signal_type="payment.captured",
+        event_time=NOON,
+        clearing=DECISION,
+        paused=DECISION,
     ),
     Claimed(person="ana"),
     CaseReleased(),

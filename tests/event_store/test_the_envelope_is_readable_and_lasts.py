@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from application.event_codec import EventCodec, from_state, to_stored
 from application.log_recorder import leaf_digest
 from domain.cases.work_events import CaseReleased
+from domain.clock.terms import ServiceTerms
 from domain.orders.events import SignalRecorded
 from domain.orders.signals import Signal
 from domain.people import Actor
@@ -86,6 +87,26 @@ def test_the_bytes_are_for_people_too() -> None:
         '"event":{"type":"case.released","note":"wartet auf Bestätigung — 漢字"},'
         '"order":"O-1","cause":"command:release"}'
     )
+
+
+def test_what_older_lines_do_not_say_is_not_said_when_they_are_written_again() -> None:
+    """A field that came later is left out: the leaves of old lines stay what they are."""
+    joined = (
+        '"event":{"type":"case.signal_joined","signal":"psp/1","signal_type":"payment.captured",'
+        '"event_time":"2026-03-29T12:00:00.123456Z","clearing":null,"decision":null}'
+    )
+    terms = (
+        '"first_action":"PT14400S","next_update":null,"resolution":null,"at_risk_percent":80,'
+        '"pauses_on":[],"resets_on_reopen":false}'
+    )
+    old = '{"stream":"6d5f0f4e-9a52-5c0c-8c56-7d7f0f8f3c11","version":3,"recorded_at":"2026-03-29T12:00:00Z","actor":{"principal":"system:policy"},'
+    assert _written_again(old + joined + "}") == old + joined + "}"
+    stored = f'{{"calendar":{{"time_zone":"UTC","always_open":true}},{terms}'
+    assert msgspec.json.encode(msgspec.json.decode(stored, type=ServiceTerms)).decode() == stored
+
+
+def _written_again(state: str) -> str:
+    return to_stored(from_state(0, state.encode())).state.decode()
 
 
 def test_an_envelope_of_a_later_release_is_still_read() -> None:

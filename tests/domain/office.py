@@ -1,0 +1,58 @@
+"""An office in Berlin in June 2026 (UTC+2), and what may happen to a case of it.
+
+1 June is a Monday; Thursday 4 June is closed. The office is open from 09:00 to 17:00, Monday to
+Friday: 8 hours a day.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from domain.clock.calendars import BusinessCalendar, Period, Weekday
+from domain.clock.clock import Change, Clock, Moment
+from domain.clock.runs import Standing
+from domain.clock.terms import Dependency, Measure, ServiceTerms
+
+MOMENT = timedelta(microseconds=1)
+WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
+BERLIN = ZoneInfo("Europe/Berlin")
+OFFICE = BusinessCalendar(
+    time_zone="Europe/Berlin",
+    week=dict.fromkeys(WORKDAYS, (Period(opens="09:00", closes="17:00"),)),
+    closed=(date(2026, 6, 4),),
+)
+
+
+def hours(count: float) -> timedelta:
+    return timedelta(hours=count)
+
+
+def berlin(text: str) -> datetime:
+    """A moment of June 2026 told as `8 09:00`: the day, and the time in Berlin."""
+    day, _, time = text.partition(" ")
+    moment = datetime.fromisoformat(f"2026-06-{int(day):02}T{time}")
+    return moment.replace(tzinfo=BERLIN).astimezone(UTC)
+
+
+def on(text: str, change: Change, **more: Any) -> Moment:
+    return Moment(at=berlin(text), change=change, **more)
+
+
+def started(text: str, calendar: BusinessCalendar = OFFICE, **terms: Any) -> Moment:
+    return on(text, Change.STARTED, terms=ServiceTerms(calendar=calendar, **terms))
+
+
+def waiting(text: str, dependency: Dependency, party: str | None = None) -> Moment:
+    return on(text, Change.WAITING, dependency=dependency, party=party)
+
+
+def seen(clock: Clock, measure: Measure, now: str) -> Standing:
+    standing = clock.standing(measure, berlin(now))
+    assert standing is not None
+    return standing
+
+
+def resolution(clock: Clock, now: str) -> Standing:
+    return seen(clock, Measure.RESOLUTION, now)

@@ -1,0 +1,173 @@
+"""A calendar of a policy file names a region and years; what is decided by holds plain dates."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from domain.errors import Fault, Invalid
+from domain.policy.checking import read_policy
+from domain.policy.rulebook import Rulebook
+from infrastructure.policy_files import DEFAULT, load_policy
+
+FILE: dict[str, Any] = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+BERLIN = {"country": "DE", "subdivision": "BE", "years": [2027]}
+# The law of Berlin: 8 March and 3 October among them, Easter of 2027 is on 28 March.
+BERLIN_2027 = [
+    *("2027-01-01", "2027-03-08", "2027-03-26", "2027-03-29", "2027-05-01", "2027-05-06"),
+    *("2027-05-17", "2027-10-03", "2027-12-25", "2027-12-26"),
+]
+
+
+def loaded(folder: Path, **desk: Any) -> Rulebook:
+    """The shipped policy with its desk's calendar written anew in places."""
+    document = copy.deepcopy(FILE)
+    document["calendars"]["desk"] |= desk
+    file = folder / "policy.yaml"
+    file.write_text(yaml.safe_dump(document))
+    return load_policy(file)
+
+
+def closed(rulebook: Rulebook) -> list[str]:
+    return [str(day) for day in rulebook.document.calendars["desk"].closed]
+
+
+def faults(folder: Path, **desk: Any) -> list[Fault]:
+    with pytest.raises(Invalid) as refused:
+        loaded(folder, **desk)
+    return list(refused.value.faults)
+
+
+def test_the_holidays_of_a_region_are_closed_days(tmp_path) -> None:
+    assert closed(loaded(tmp_path, holidays=BERLIN)) == BERLIN_2027
+
+
+def test_of_a_whole_country_they_are_those_that_hold_everywhere(tmp_path) -> None:
+    found = closed(loaded(tmp_path, holidays={"country": "DE", "years": [2027]}))
+    assert found == [day for day in BERLIN_2027 if day != "2027-03-08"]
+
+
+@pytest.mark.parametrize("years", [[2028, 2026, 2027, 2026], {"from": 2026, "to": 2028}])
+def test_years_are_a_list_or_a_span(tmp_path, years) -> None:
+    found = closed(loaded(tmp_path, holidays={**BERLIN, "years": years}))
+    assert found == sorted(set(found))
+    assert {day[:4] for day in found} == {"2026", "2027", "2028"}
+
+
+def test_closed_days_written_by_hand_stay_and_special_days_are_no_holidays(tmp_path) -> None:
+    hours = [{"opens": "10:00", "closes": "12:00"}]
+    rulebook = loaded(
+        tmp_path,
+        holidays=BERLIN,
+        closed=["2027-12-24", "2027-05-01"],
+        special={"2027-03-08": hours},
+    )
+    found = closed(rulebook)
+    assert found[:2] == ["2027-12-24", "2027-05-01"]
+    assert sorted(found) == sorted({*BERLIN_2027, "2027-12-24"} - {"2027-03-08"})
+
+
+def test_a_day_that_is_closed_and_special_by_hand_is_still_a_fault(tmp_path) -> None:
+    hours = [{"opens": "10:00", "closes": "12:00"}]
+    (fault,) = faults(
+        tmp_path, holidays=BERLIN, closed=["2027-03-08"], special={"2027-03-08": hours}
+    )
+    assert fault.pointer == "/calendars/desk/special/2027-03-08"
+
+
+WRONG = {
+    "no country": ({"years": [2027]}, "/country", "missing"),
+    "no such country": ({**BERLIN, "country": "DX"}, "/country", "DE"),
+    "a country in words": ({**BERLIN, "country": "Germany"}, "/country", "regex"),
+    "no such part of it": ({**BERLIN, "subdivision": "ZZ"}, "/subdivision", "BB, BE, BW"),
+    "a part of another": ({**BERLIN, "country": "PT", "subdivision": "BE"}, "/subdivision", "PT"),
+    "a country without parts": (
+        *({"country": "AX", "subdivision": "X", "years": [2027]}, "/subdivision", "none"),
+    ),
+    "no years": ({**BERLIN, "years": []}, "/years", ""),
+    "no year at all": ({"country": "DE"}, "/years", "missing"),
+    "a year in words": ({**BERLIN, "years": ["next"]}, "/years/0", "int"),
+    "a year long ago": ({**BERLIN, "years": [2027, 1848]}, "/years/1", ">= 2000"),
+    "a span backwards": ({**BERLIN, "years": {"from": 2028, "to": 2027}}, "/years", "one to 25"),
+    "a span without end": ({**BERLIN, "years": {"from": 2028}}, "/years/to", "missing"),
+    "too many years": ({**BERLIN, "years": {"from": 2000, "to": 2100}}, "/years", "one to 25"),
+    "too many days": (
+        *({"country": "HK", "years": {"from": 2020, "to": 2040}}, "/years", "days are closed"),
+    ),
+    "years of which nothing is known": ({"country": "LK", "years": [2099]}, "/years", "2099"),
+    "another field": ({**BERLIN, "region": "Berlin"}, "/region", "unknown field"),
+    "a name alone": ("DE", "", ""),
+    "nothing": (None, "", ""),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_with_them_is_named_with_its_path(tmp_path, what) -> None:
+    holidays, place, says = WRONG[what]
+    pointer = f"/calendars/desk/holidays{place}"
+    found = faults(tmp_path, holidays=holidays)
+    assert [f for f in found if f.pointer == pointer and says in f.detail], found
+
+
+def test_they_are_named_together_with_all_that_is_wrong_elsewhere(tmp_path) -> None:
+    found = faults(
+        tmp_path,
+        holidays={**BERLIN, "country": "XX"},
+        closed=["2027-12-24", "Christmas"],
+        time_zone="Mars/Olympus",
+    )
+    assert {fault.pointer for fault in found} == {
+        "/calendars/desk/holidays/country",
+        "/calendars/desk/closed/1",
+        "/calendars/desk/time_zone",
+    }
+
+
+@pytest.mark.parametrize("calendars", [None, [], "desk", {"desk": None}, {"desk": [1]}])
+def test_calendars_that_are_none_are_left_to_who_checks_them(tmp_path, calendars) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump({**FILE, "calendars": calendars}))
+    with pytest.raises(Invalid) as refused:
+        load_policy(file)
+    assert any(fault.pointer.startswith("/calendars") for fault in refused.value.faults)
+
+
+def test_two_names_of_one_calendar_are_both_closed(tmp_path) -> None:
+    text = DEFAULT.read_text(encoding="utf-8")
+    text = text.replace("  desk:\n    time_zone", "  desk: &desk\n    time_zone", 1)
+    text = text.replace("  around_the_clock:\n", "  other: *desk\n  around_the_clock:\n", 1)
+    file = tmp_path / "policy.yaml"
+    file.write_text(text, encoding="utf-8")
+    calendars = load_policy(file).document.calendars
+    assert calendars["desk"] == calendars["other"]
+    assert calendars["desk"].closed
+
+
+def test_what_is_decided_by_names_no_region_and_is_the_same_read_again() -> None:
+    shipped = load_policy()
+    plain = msgspec.to_builtins(shipped.document)
+    assert "holidays" not in plain["calendars"]["desk"]
+    assert read_policy(plain).digest == shipped.digest
+    # Not even a document that names one is one.
+    with pytest.raises(Invalid):
+        read_policy(FILE)
+
+
+def test_the_days_of_the_shipped_policy_are_these_whatever_the_library_says_next() -> None:
+    """Where this fails after an upgrade, the policy is another document: give it a new version."""
+    days = load_policy().document.calendars["desk"].closed
+    assert [day for day in days if day.year == 2027] == [date.fromisoformat(d) for d in BERLIN_2027]
+    assert [f"{day:%m-%d}" for day in days if day.year == 2026] == [
+        *("01-01", "03-08", "04-03", "04-06", "05-01", "05-14", "05-25", "10-03", "12-25", "12-26"),
+    ]
+    assert [f"{day:%m-%d}" for day in days if day.year == 2028] == [
+        *("01-01", "03-08", "04-14", "04-17", "05-01", "05-25", "06-05", "06-17", "10-03"),
+        *("12-25", "12-26"),
+    ]
+    assert len(days) == 10 + 10 + 11
