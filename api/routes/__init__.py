@@ -3,11 +3,12 @@
 from litestar.handlers import HTTPRouteHandler
 
 from api.routes.case_commands import CASE_COMMANDS
-from api.routes.cases import get_case, get_decided_packet, get_packet, get_trail, list_cases
+from api.routes.cases import get_case, get_trail, list_cases
 from api.routes.events import get_events
 from api.routes.evidence import download_evidence, upload_evidence
 from api.routes.health import livez, readyz
 from api.routes.orders import get_order, get_timeline, list_orders
+from api.routes.packets import get_decided_packet, get_packet
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.recovery import (

@@ -12,11 +12,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.answers import JSON, Answer, answer_of
+from api.answers import Answer, answer_of
 from api.authentication import Who
 from api.reading import (
     DEFAULT_LIMIT,
-    MOST_ROWS,
     URGENCY_TYPES,
     Cursor,
     Limit,
@@ -32,13 +31,11 @@ from api.reading import (
     wait_for,
 )
 from api.service import Service
-from domain.cases.events import Enriched, Resolution
+from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State
-from domain.cases.packet import PacketFact, packet_of
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
-from domain.policy.decision import Read
 from domain.policy.document import Bucket, Severity
 from domain.recorded import Recorded
 from projections.cases import CaseRow
@@ -92,40 +89,6 @@ class CaseView(Struct, frozen=True):
     links: Sequence[LinkView]
     errors: Sequence[int]
     """Versions of the trail that were declared to be wrong."""
-
-
-class KnownFact(Struct, frozen=True):
-    """One fact as it is known now, and how fresh: when it happened, when we were told, and how many
-    seconds ago that was."""
-
-    fact: str
-    value: Read
-    sources: Sequence[str]
-    event_time: datetime
-    record_time: datetime
-    age_seconds: float
-
-
-class EarlierCase(Struct, frozen=True):
-    """Another case of the same order."""
-
-    case: UUID
-    kind: str
-    state: str
-    opened_at: datetime
-    resolved_at: datetime | None
-
-
-class PacketView(Struct, frozen=True):
-    """All that is known of the order: as the last decision of the trail had it, and as it is now,
-    with the order's other cases."""
-
-    order: str
-    decided_on: Sequence[PacketFact]
-    digest: str
-    recorded_at: datetime
-    now: Sequence[KnownFact]
-    cases: Sequence[EarlierCase]
 
 
 class TrailView(Struct, frozen=True):
@@ -228,49 +191,6 @@ def get_case(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Resp
     """Read from the case's own stream: never behind. Its ETag goes into If-Match."""
     case = service.desks.cases.case(case_id)
     return Response(view_of(case), headers={"ETag": etag(case.version)})
-
-
-@get("/cases/{case_id:uuid}/packet", summary="What is known of the order", sync_to_thread=True)
-def get_packet(case_id: FromPath[UUID], service: NamedDependency[Service]) -> PacketView:
-    """Each fact with the signals that it rests on: as it was decided on last, and as it is now."""
-    trail = service.desks.cases.trail(case_id)
-    order_id = trail[0].order or ""
-    line, enriched = next((x, x.event) for x in reversed(trail) if isinstance(x.event, Enriched))
-    order, told = service.desks.order_with_times(order_id)
-    now = service.desks.clock()
-    known = []
-    for fact in packet_of(order):
-        record_time = max(told[source] for source in fact.sources)
-        age = (now - record_time).total_seconds()
-        known.append(
-            KnownFact(fact.fact, fact.value, fact.sources, fact.event_time, record_time, age)
-        )
-    rows = service.reports.cases({"order_id": order_id}, None, MOST_ROWS)
-    others = [
-        EarlierCase(row.case_id, row.kind, row.state, row.opened_at, row.resolved_at)
-        for row in rows
-        if row.case_id != case_id
-    ]
-    return PacketView(
-        order=order_id,
-        decided_on=enriched.packet,
-        digest=enriched.digest,
-        recorded_at=line.recorded_at,
-        now=known,
-        cases=others,
-    )
-
-
-@get(
-    "/cases/{case_id:uuid}/packets/{digest:str}",
-    summary="A packet, byte for byte",
-    sync_to_thread=True,
-)
-def get_decided_packet(
-    case_id: FromPath[UUID], digest: FromPath[str], service: NamedDependency[Service]
-) -> Response[Sequence[PacketFact]]:
-    """The packet that a decision was made on. Its SHA-256 is the digest that the trail names."""
-    return Response(service.desks.cases.packet(case_id, digest), media_type=JSON)  # type: ignore[arg-type]
 
 
 @get("/cases/{case_id:uuid}/trail", summary="The decision trail", sync_to_thread=True)

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
+from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
 from domain.orders.fact_marks import LASTING, moves, rests_on
 from domain.orders.milestone_facts import Milestones, milestones
@@ -82,6 +83,7 @@ class OrderFacts(Struct, frozen=True, gc=False):
     incident: IncidentFacts
     returns: ReturnFacts
     disagreement: DisagreementFacts
+    contact: ContactFacts
 
 
 def facts_of(signals: Iterable[Signal]) -> OrderFacts:
@@ -117,4 +119,5 @@ def facts_of(signals: Iterable[Signal]) -> OrderFacts:
         incident=incident_facts(told),
         returns=return_facts(told),
         disagreement=disagreement_facts(told),
+        contact=contact_facts(told),
     )

@@ -193,7 +193,8 @@ def _more_than_allowed(told: Told) -> bool | None:
     placed: list[OrderPlaced] = told.get(OrderPlaced, [])
     limits = [1 for p in placed if p.ship_complete]
     limits += [p.max_parcels for p in placed if p.max_parcels is not None]
-    return (_named(told) or 0) > min(limits) if limits else None
+    named = _named(told)
+    return named > min(limits) if limits and named is not None else None
 
 
 def incident_facts(told: Told) -> IncidentFacts:

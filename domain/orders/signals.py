@@ -6,6 +6,7 @@ They are told in one file for each thing that they speak of; here they are all t
 from datetime import datetime
 from typing import TypeAlias
 
+from domain.orders.message_signals import Channel, MessageReceived, MessageSent, WarehouseNoted
 from domain.orders.payment_signals import (
     PaymentAuthorized,
     PaymentCaptured,
@@ -109,6 +110,9 @@ Signal: TypeAlias = (
     | ReturnLabelFailed
     | RefundRequested
     | SystemStated
+    | MessageSent
+    | MessageReceived
+    | WarehouseNoted
 )
 
 
@@ -124,6 +128,7 @@ __all__ = [
     "AddressVerdict",
     "AllocationFailed",
     "Backordered",
+    "Channel",
     "Customer",
     "DamageReported",
     "Delivered",
@@ -138,6 +143,8 @@ __all__ = [
     "IncidentReason",
     "LabelCreated",
     "Line",
+    "MessageReceived",
+    "MessageSent",
     "Moment",
     "OrderCancelled",
     "OrderId",
@@ -172,6 +179,7 @@ __all__ = [
     "SubstitutionProposed",
     "System",
     "SystemStated",
+    "WarehouseNoted",
     "ZoneName",
     "check_day",
     "check_moment",

@@ -11,12 +11,15 @@ from domain.money import PositiveMoney
 from domain.orders.signals import (
     AllocationFailed,
     Backordered,
+    Channel,
     DamageReported,
     DuplicateSuspected,
     FraudDecided,
     FraudDecision,
     IncidentReason,
     LabelCreated,
+    MessageReceived,
+    MessageSent,
     PriceFlagged,
     RefundRequested,
     ReturnAuthorized,
@@ -31,6 +34,7 @@ from domain.orders.signals import (
     SubstitutionProposed,
     System,
     SystemStated,
+    WarehouseNoted,
 )
 
 SAME_FEW: Final = st.sampled_from(["a", "b", None])
@@ -51,6 +55,9 @@ FIELDS: Final[dict[type[Any], dict[str, st.SearchStrategy[Any]]]] = {
     StockLevelTold: {"sku": SKUS, "on_hand": st.integers(-1, 2), "allocated": st.none() | FEW},
     StockCounted: {"sku": SKUS, "counted": FEW, "system": FEW},
     Backordered: {"expected_on": DAYS},
+    MessageSent: {"channel": st.just(Channel.EMAIL), "summary": st.just("Soon.")},
+    MessageReceived: {"channel": st.just(Channel.CHAT), "summary": st.just("When?")},
+    WarehouseNoted: {"note": st.just("Shelf empty.")},
     SubstitutionProposed: {"sku": SKUS, "substitute": st.just("u")},
     SubstitutionDecided: {"sku": SKUS, "approved": st.booleans()},
     LabelCreated: {"shipment": SAME_FEW, "tracking": st.sampled_from(["", "T-1"])},

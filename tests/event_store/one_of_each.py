@@ -68,6 +68,7 @@ from domain.orders.signals import (
     AddressVerdict,
     AllocationFailed,
     Backordered,
+    Channel,
     Customer,
     DamageReported,
     Delivered,
@@ -81,6 +82,8 @@ from domain.orders.signals import (
     IncidentReason,
     LabelCreated,
     Line,
+    MessageReceived,
+    MessageSent,
     OrderCancelled,
     OrderPlaced,
     PaymentAuthorized,
@@ -110,6 +113,7 @@ from domain.orders.signals import (
     SubstitutionProposed,
     System,
     SystemStated,
+    WarehouseNoted,
 )
 from domain.people import Actor, PersonAdded, Role, TokenIssued
 from domain.policy.decision import Decision, Verdict
@@ -214,6 +218,11 @@ SIGNALS: tuple[Signal, ...] = (
     ReturnLabelCreated(**next(_bodies), rma="R", carrier="C", tracking=ODD),
     ReturnLabelFailed(**next(_bodies), rma="R", reason=ODD),
     RefundRequested(**next(_bodies), amount=TEN, payment="1", reason=ODD),
+    MessageSent(**next(_bodies), channel=Channel.EMAIL, summary=ODD),
+    MessageSent(**next(_bodies), channel=Channel.SMS, summary=ODD, template="late-1"),
+    MessageReceived(**next(_bodies), channel=Channel.PHONE, summary=ODD),
+    WarehouseNoted(**next(_bodies), note=ODD),
+    WarehouseNoted(**next(_bodies), note=ODD, warehouse="W"),
     SystemStated(**next(_bodies), system=System.WMS, field=StatedField.STATUS, value=ODD),
 )
 

@@ -1,0 +1,132 @@
+"""The packet of a case: all that is known of its order, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Struct
+
+from api.answers import JSON
+from api.reading import MOST_ROWS
+from api.service import Service
+from domain.cases.events import Enriched
+from domain.cases.packet import PacketFact, packet_of
+from domain.orders.conflicts import Conflict, conflicts_of
+from domain.orders.order import Order
+from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, in_time_order
+from domain.policy.decision import Read
+
+
+class KnownFact(Struct, frozen=True):
+    """One fact as it is known now, and how fresh: when it happened, when we were told, and how many
+    seconds ago that was."""
+
+    fact: str
+    value: Read
+    sources: Sequence[str]
+    event_time: datetime
+    record_time: datetime
+    age_seconds: float
+
+
+class EarlierCase(Struct, frozen=True):
+    """Another case of the same order."""
+
+    case: UUID
+    kind: str
+    state: str
+    opened_at: datetime
+    resolved_at: datetime | None
+
+
+class Said(Struct, frozen=True):
+    """Something that was said to the customer, by the customer, or at the warehouse."""
+
+    said: str
+    by: str
+    """`us`, `customer` or `warehouse`."""
+    channel: str | None
+    source: str
+    event_time: datetime
+    record_time: datetime
+
+
+class PacketView(Struct, frozen=True):
+    """All that is known of the order: as the last decision of the trail had it, and as it is now;
+    with what systems hold against each other, what was said, and the order's other cases."""
+
+    order: str
+    decided_on: Sequence[PacketFact]
+    digest: str
+    recorded_at: datetime
+    now: Sequence[KnownFact]
+    conflicts: Sequence[Conflict]
+    said: Sequence[Said]
+    cases: Sequence[EarlierCase]
+
+
+@get("/cases/{case_id:uuid}/packet", summary="What is known of the order", sync_to_thread=True)
+def get_packet(case_id: FromPath[UUID], service: NamedDependency[Service]) -> PacketView:
+    """Each fact with the signals that it rests on: as it was decided on last, and as it is now."""
+    trail = service.desks.cases.trail(case_id)
+    order_id = trail[0].order or ""
+    line, enriched = next((x, x.event) for x in reversed(trail) if isinstance(x.event, Enriched))
+    order, told = service.desks.order_with_times(order_id)
+    now = service.desks.clock()
+    known = []
+    for fact in packet_of(order):
+        record_time = max(told[source] for source in fact.sources)
+        age = (now - record_time).total_seconds()
+        known.append(
+            KnownFact(fact.fact, fact.value, fact.sources, fact.event_time, record_time, age)
+        )
+    rows = service.reports.cases({"order_id": order_id}, None, MOST_ROWS)
+    others = [
+        EarlierCase(row.case_id, row.kind, row.state, row.opened_at, row.resolved_at)
+        for row in rows
+        if row.case_id != case_id
+    ]
+    return PacketView(
+        order=order_id,
+        decided_on=enriched.packet,
+        digest=enriched.digest,
+        recorded_at=line.recorded_at,
+        now=known,
+        conflicts=conflicts_of(order.signals.values()),
+        said=_said(order, told),
+        cases=others,
+    )
+
+
+def _said(order: Order, told: Mapping[str, datetime]) -> list[Said]:
+    found = []
+    over: str | None
+    for signal in sorted(order.signals.values(), key=in_time_order):
+        match signal:
+            case MessageSent(summary=text, channel=channel):
+                by, over = "us", channel.value
+            case MessageReceived(summary=text, channel=channel):
+                by, over = "customer", channel.value
+            case WarehouseNoted(note=text):
+                by, over = "warehouse", None
+            case _:
+                continue
+        found.append(Said(text, by, over, signal.key, signal.event_time, told[signal.key]))
+    return found
+
+
+@get(
+    "/cases/{case_id:uuid}/packets/{digest:str}",
+    summary="A packet, byte for byte",
+    sync_to_thread=True,
+)
+def get_decided_packet(
+    case_id: FromPath[UUID], digest: FromPath[str], service: NamedDependency[Service]
+) -> Response[Sequence[PacketFact]]:
+    """The packet that a decision was made on. Its SHA-256 is the digest that the trail names."""
+    return Response(service.desks.cases.packet(case_id, digest), media_type=JSON)  # type: ignore[arg-type]
