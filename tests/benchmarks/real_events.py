@@ -123,15 +123,15 @@ def _stages() -> Iterator[Write]:
                 )
 
 
-def one_case(number: int) -> Write:
-    """A whole case that has just been opened."""
+def one_case(number: int, at: datetime = NOW) -> Write:
+    """A whole case that was opened at that time."""
     order = f"V-{number:07}-{uuid4().hex[:8]}"
     return Write(
         stream=case_stream(order, "payment_mismatch", 1),
         kind=streams.CASE,
         expected=0,
         events=[(POLICY, event) for event in _OPENED],
-        recorded_at=NOW,
+        recorded_at=at,
         order=order,
     )
 

@@ -81,7 +81,7 @@ def _write_work(dsn: str, file: Path, cases: int) -> None:
         working.people.add("ana", [Role.HANDLER], working.clock())
         token = working.people.issue_token("ana", working.clock())
         for first in range(0, cases, AT_ONCE):
-            writes = [one_case(first + n) for n in range(AT_ONCE)]
+            writes = [one_case(first + n, working.clock()) for n in range(AT_ONCE)]
             working.log.append(writes)
             lines.writelines(f"{json.dumps(_work(w.stream, token))}\n" for w in writes)
     ProjectionRunner(dsn, PROJECTIONS).catch_up()
