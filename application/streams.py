@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from application.event_log import EventLog
 from application.repository import Repository
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import TrailHasGap
+from domain.look_ups.duplicates import CustomerOrders
+from domain.look_ups.events import CustomerOrdered, ProductPriced
+from domain.look_ups.prices import ProductPrices
 from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
 from domain.people import Person, PersonAdded
@@ -18,6 +21,11 @@ ORDER: Final = "order"
 CASE: Final = "case"
 POLICY: Final = "policy"
 PERSON: Final = "person"
+CUSTOMER: Final = "customer"
+PRODUCT: Final = "product"
+
+History: TypeAlias = CustomerOrders | ProductPrices
+"""What arriving orders are held against. In one repository, so that a batch reads once."""
 
 
 def order_after(order: Order | None, line: Recorded) -> Order:
@@ -46,6 +54,19 @@ def person_after(person: Person | None, line: Recorded) -> Person:
             raise TrailHasGap(f"{line.type} is not an event of a person ({line.stream})")
 
 
+def history_after(history: History | None, line: Recorded) -> History:
+    _must_follow(history.version if history is not None else 0, line)
+    match line.event, history:
+        case CustomerOrdered() as event, None | CustomerOrders():
+            orders = history or CustomerOrders()
+            return orders.after(event, line.order or "", line.recorded_at)
+        case ProductPriced() as event, None | ProductPrices():
+            prices = history or ProductPrices()
+            return prices.after(event, line.order or "", line.recorded_at)
+        case _:
+            raise TrailHasGap(f"{line.type} is not an event of this history ({line.stream})")
+
+
 def _must_follow(version: int, line: Recorded) -> None:
     if line.version != version + 1:
         raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
@@ -61,3 +82,7 @@ def cases(log: EventLog) -> Repository[ExceptionCase]:
 
 def people(log: EventLog) -> Repository[Person]:
     return Repository(log, person_after)
+
+
+def histories(log: EventLog) -> Repository[History]:
+    return Repository(log, history_after)

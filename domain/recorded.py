@@ -10,11 +10,12 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.cases.events import CaseEvent
+from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
 
-Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent
+Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent | LookUpEvent
 
 
 class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

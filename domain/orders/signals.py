@@ -15,6 +15,7 @@ from domain.orders.payment_signals import (
     RefundRequested,
 )
 from domain.orders.purchase_signals import (
+    Address,
     AddressChecked,
     AddressVerdict,
     Customer,
@@ -51,6 +52,7 @@ from domain.orders.shipment_signals import (
 from domain.orders.signal_body import (
     EARLIEST,
     LATEST,
+    OWN_SOURCE,
     Moment,
     OrderId,
     SignalBody,
@@ -120,6 +122,8 @@ def in_time_order(signal: Signal) -> tuple[datetime, str]:
 __all__ = [
     "EARLIEST",
     "LATEST",
+    "OWN_SOURCE",
+    "Address",
     "AddressChecked",
     "AddressVerdict",
     "AllocationFailed",
