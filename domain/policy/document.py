@@ -177,6 +177,28 @@ class Priorities(Part, frozen=True, kw_only=True):
     tier: dict[Name, Weight] = field(default_factory=dict)
 
 
+class DuplicateLookUp(Part, frozen=True, kw_only=True):
+    """The same customer, the same basket, placed no further apart than this."""
+
+    within: timedelta
+
+
+class PriceLookUp(Part, frozen=True, kw_only=True):
+    """A product's usual price: the one that lies in the middle of the time looked back over."""
+
+    over: timedelta
+    least_history: timedelta
+    """A product that was first seen less long ago has no usual price yet."""
+
+
+class LookUps(Part, frozen=True, kw_only=True):
+    """What an arriving order is held against beyond its own statements. What is absent is off."""
+
+    duplicates: DuplicateLookUp | None = None
+    prices: PriceLookUp | None = None
+    addresses: bool = False
+
+
 class PolicyDocument(Part, frozen=True, kw_only=True):
     policy: Name
     version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}" + END)]
@@ -193,6 +215,7 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
         default_factory=dict
     )
     """What must be attached, and named, to resolve a case for a reason."""
+    look_ups: LookUps | None = None
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 

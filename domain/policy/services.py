@@ -65,10 +65,11 @@ def _faults_of_ladders(document: PolicyDocument) -> list[Fault]:
     return faults
 
 
-def without_clocks(document: PolicyDocument) -> PolicyDocument:
-    """The same detection and routing with no clock running: for a replay in which nobody works."""
+def as_recorded(document: PolicyDocument) -> PolicyDocument:
+    """The same detection and routing, with no clock running and nothing looked up: for a replay in
+    which nobody works, and which tells of nothing beyond the record."""
     queues = {
         name: structs.replace(queue, claim_lease=None, ladder=None)
         for name, queue in document.queues.items()
     }
-    return structs.replace(document, queues=queues, services=(), ladders={})
+    return structs.replace(document, queues=queues, services=(), ladders={}, look_ups=None)

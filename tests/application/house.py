@@ -12,6 +12,7 @@ from application.case_desk import Caller, CaseDesk
 from application.event_codec import to_stored
 from application.event_log import EventLog
 from application.intake import Arrival, Intake, Receipt
+from application.look_up import LookUp
 from application.timekeeper import Timekeeper
 from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
@@ -20,14 +21,15 @@ from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
-from domain.policy.services import without_clocks
+from domain.policy.services import as_recorded
 from domain.recorded import Event, Recorded
+from infrastructure.address_check import check_address
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policy_files import load_policy
 from tests.domain.telling import ORDER, after
 
 CLOCKED = load_policy()
-DEFAULT = Rulebook(without_clocks(CLOCKED.document))
+DEFAULT = Rulebook(as_recorded(CLOCKED.document))
 """The policy that ships, with no clock running: most tests are about what is detected."""
 SENDER = Actor("key:test")
 
@@ -56,7 +58,8 @@ class House:
         self.log = EventLog(self.recorder)
         self.orders = streams.orders(self.log)
         self.cases = streams.cases(self.log)
-        self.intake = Intake(self.log, self.orders, self.cases, lambda: self.rulebook)
+        look_up = LookUp(streams.histories(self.log), check_address)
+        self.intake = Intake(self.log, self.orders, self.cases, lambda: self.rulebook, look_up)
         self.timekeeper = Timekeeper(
             self.log, self.orders, self.cases, lambda: self.rulebook, staff
         )
