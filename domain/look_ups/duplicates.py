@@ -6,6 +6,7 @@ import bisect
 import hashlib
 from collections import Counter
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -22,6 +23,7 @@ MOST_ORDERS: Final = 1_000
 """Of one customer are remembered, the newest ones."""
 
 
+@lru_cache(maxsize=10_000)
 def customer_stream(customer: str) -> UUID:
     return uuid5(CUSTOMERS, customer)
 

@@ -11,6 +11,7 @@ import bisect
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -29,6 +30,7 @@ MOST_PRICES: Final = 1_000
 """Of one product are remembered, the newest ones."""
 
 
+@lru_cache(maxsize=10_000)
 def product_stream(sku: str, currency: str) -> UUID:
     return uuid5(PRODUCTS, f"{currency} {sku}")
 
