@@ -98,13 +98,13 @@ class Intake:
         """Take a batch, whole: what it leads to is stored together or not at all.
 
         A signal whose identity was used for another statement, or whose source is our own name, is
-        refused by itself. What orders that are new show when they are held against others is
-        recorded with them. `command` makes the row that keeps the answer; it is stored in the same transaction. Raises
-        TooContended, CommandRepeated.
+        refused by itself. What new orders show when they are held against others is recorded with
+        them. `command` makes the row that keeps the answer; it is stored in the same transaction.
+        Raises TooContended, CommandRepeated.
         """
         units = _by_order(arrivals)
-        # Batches about the same order would otherwise take the version from under each other's
-        # feet, and all but one of them would have been worked out in vain.
+        # Batches about the same order or customer would otherwise take the version from under each
+        # other's feet, and all but one of them would have been worked out in vain.
         with self._turns.of([*(unit.order for unit in units), *self._customers(units)]):
             for attempt in range(ATTEMPTS):
                 if attempt > UNLUCKY:

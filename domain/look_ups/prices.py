@@ -1,8 +1,8 @@
 """Prices: what a product usually costs, as the orders for it have shown.
 
-A price counts as in force from the order that showed it to the next that shows another. It is
-recorded when it changes, and otherwise once a day: so an order that comes to us late, between two
-that are recorded, can distort a day at most.
+A price counts as in force from the order that showed it to the next that is recorded. That is when
+it changes, and otherwise once a day: so an order that comes to us late, between two that are
+recorded, can distort a day at most.
 """
 
 from __future__ import annotations
@@ -80,23 +80,28 @@ class ProductPrices(Struct, frozen=True, kw_only=True):
     ) -> PositiveMoney | None:
         """The price in the middle of the time before: for half of it, it cost that or less.
 
-        What the order itself has shown does not count. None with too little history.
+        What the order itself has shown does not count. No price counts for longer than
+        `least_history` because one order showed it: what was seen once, long ago or by a source
+        whose clock is behind, says little of the time since. None with too little history.
         """
         known = [one for one in self.past[: self._place(at)] if one.at < at and one.order != order]
-        if not known or at - known[0].at < least_history:
+        if not known:
             return None
         ends = [*(one.at for one in known[1:]), at]
         spans: dict[Decimal, timedelta] = {}
         moneys: dict[Decimal, PositiveMoney] = {}
         for one, end in zip(known, ends, strict=True):
-            value, span = one.money.value, end - max(one.at, at - over)
+            value = one.money.value
+            span = min(end, one.at + least_history) - max(one.at, at - over)
             if span > timedelta():
                 spans[value] = spans.get(value, timedelta()) + span
                 moneys[value] = one.money
-        half, passed = sum(spans.values(), timedelta()) / 2, timedelta()
+        whole, passed = sum(spans.values(), timedelta()), timedelta()
+        if whole < least_history:
+            return None
         for value in sorted(spans):
             passed += spans[value]
-            if passed >= half:
+            if 2 * passed >= whole:
                 return moneys[value]
         return None
 

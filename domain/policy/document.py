@@ -188,7 +188,8 @@ class PriceLookUp(Part, frozen=True, kw_only=True):
 
     over: timedelta
     least_history: timedelta
-    """A product that was first seen less long ago has no usual price yet."""
+    """A product that was on sale for less has no usual price yet; and one order alone shows its
+    price for no longer than this."""
 
 
 class LookUps(Part, frozen=True, kw_only=True):

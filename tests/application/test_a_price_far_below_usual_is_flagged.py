@@ -76,7 +76,21 @@ def test_a_glitch_that_many_use_does_not_become_usual() -> None:
 def test_a_price_that_lasts_becomes_usual() -> None:
     house = looking_up(PRICES)
     sent(house, *sold("100.00", 0), *sold("40.00", *range(10, 25)))
-    assert [order for order, _ in flagged(house).items()] == [f"40.00-{n}" for n in range(10, 20)]
+    # 100 was seen once, which shows a week of it.
+    assert list(flagged(house)) == [f"40.00-{n}" for n in range(10, 17)]
+
+
+def test_a_glitch_that_is_the_last_anybody_bought_for_long_does_not_become_usual() -> None:
+    house = looking_up(PRICES)
+    sent(house, *sold("100.00", *range(10)), *sold("1.00", 10), *sold("2.00", 80))
+    assert flagged(house)["2.00-80"] == ("2.00", "100.00")
+
+
+def test_a_source_whose_clock_is_wrong_by_years_makes_no_history() -> None:
+    house = looking_up(PRICES)
+    house.take(*sold("100.00", -9_000, 9_000), at=after(1))
+    sent(house, *sold("10.00", 1, 2, 3))
+    assert flagged(house) == {}
 
 
 def test_only_the_time_looked_back_over_counts() -> None:
