@@ -10,6 +10,7 @@ from application import streams
 from application.case_desk import CaseDesk
 from application.event_log import EventLog
 from application.intake import Intake
+from application.look_up import LookUp
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.recovery_desk import RecoveryDesk
@@ -17,6 +18,7 @@ from application.timekeeper import Timekeeper
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
+from infrastructure.address_check import check_address
 from infrastructure.databases import open_database
 from infrastructure.directory import Directory
 from infrastructure.event_store.datastore import Datastore, connect, refuse_unsafe_switches
@@ -46,8 +48,9 @@ class Desks:
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders
         self.policy = PolicyDesk(self.log)
+        look_up = LookUp(streams.histories(self.log), check_address)
         staff = Directory(datastore).with_role
-        self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff)
+        self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
         self.timekeeper = Timekeeper(self.log, orders, cases, lambda: self.policy.current, staff)
         self.cases = CaseDesk(self.log, orders, cases, lambda: self.policy.current, staff)
         self.recovery = RecoveryDesk(

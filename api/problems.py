@@ -54,6 +54,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.TooLarge: 413,
     d.Invalid: 422,
     d.SignalIdReused: 422,
+    d.SourceReserved: 422,
     d.NoNextOwner: 422,
     d.NoTermsFit: 422,
     d.NoSuchVersion: 422,

@@ -10,10 +10,10 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from application.event_log import EventLog, Write
-from application.intake import timer_after
 from application.log_recorder import CommandRow, VersionTaken
 from application.repository import Repository
 from application.streams import CASE
+from application.writes import timer_after
 from domain.cases import work
 from domain.cases.events import CaseEvent, Detected, Enriched, Resolution
 from domain.cases.evidence import Evidence

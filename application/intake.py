@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct
 
 from application.event_log import EventLog, Write
 from application.log_recorder import CommandRow, VersionTaken
+from application.look_up import NOTHING, LookedUp, LookUp, Placed
 from application.repository import Repository
-from application.streams import CASE, ORDER
 from application.turns import Turns
+from application.writes import timer_of, with_next_due, writes_of
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import Staff
-from domain.cases.work_events import ComeToPass
-from domain.errors import CasetrailError, SignalIdReused, TooContended
-from domain.orders.events import SignalRecorded
+from domain.errors import CasetrailError, SignalIdReused, SourceReserved, TooContended
 from domain.orders.order import Order, order_stream
-from domain.orders.signals import Signal
-from domain.people import POLICY, TIMEKEEPER, Actor
+from domain.orders.signals import OWN_SOURCE, OrderPlaced, Signal
+from domain.people import Actor
 from domain.policy.rulebook import Rulebook
-from domain.recorded import Event
 
 ATTEMPTS = 50
 UNLUCKY = 3
@@ -84,12 +82,14 @@ class Intake:
         cases: Repository[ExceptionCase],
         rulebook: Callable[[], Rulebook],
         staff: Staff,
+        look_up: LookUp,
     ) -> None:
         self._staff = staff
         self._log = log
         self._orders = orders
         self._cases = cases
         self._rulebook = rulebook
+        self._look_up = look_up
         self._turns = Turns()
 
     def take(
@@ -100,20 +100,23 @@ class Intake:
     ) -> Taken:
         """Take a batch, whole: what it leads to is stored together or not at all.
 
-        A signal whose identity was used for another statement is refused by itself. `command`
-        makes the row that keeps the answer; it is stored in the same transaction. Raises
-        TooContended, CommandRepeated.
+        A signal whose identity was used for another statement, or whose source is our own name, is
+        refused by itself. What new orders show when they are held against others is recorded with
+        them. `command` makes the row that keeps the answer; it is stored in the same transaction.
+        Raises TooContended, CommandRepeated.
         """
         units = _by_order(arrivals)
-        # Batches about the same order would otherwise take the version from under each other's
-        # feet, and all but one of them would have been worked out in vain.
-        with self._turns.of(unit.order for unit in units):
+        # Batches about the same order or customer would otherwise take the version from under each
+        # other's feet, and all but one of them would have been worked out in vain.
+        with self._turns.of([*(unit.order for unit in units), *self._customers(units)]):
             for attempt in range(ATTEMPTS):
                 if attempt > UNLUCKY:
                     time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))
                 receipts: list[Receipt] = [Receipt(Outcome.DUPLICATE)] * len(arrivals)
-                responses = self._respond(units, receipts, actor)
+                orders, looked_up = self._look(units)
+                responses = self._respond(units, orders, looked_up, receipts, actor)
                 writes = [write for r in responses for write in r.writes]
+                writes += looked_up.writes
                 row = command(receipts) if command else None
                 if not writes and row is None:
                     return Taken(0, receipts)
@@ -121,25 +124,46 @@ class Intake:
                     appended = self._log.append(writes, row)
                 except VersionTaken:
                     self._forget(units, responses)
+                    self._look_up.forget(looked_up)
                     continue
                 self._keep(responses)
+                self._look_up.keep(looked_up)
                 return Taken(appended.position, receipts)
         raise TooContended(f"{len(units)} orders, {ATTEMPTS} attempts")
 
+    def _customers(self, units: Sequence[Unit]) -> Iterator[str]:
+        """Whose orders are held against each other: no order has such a name."""
+        asked = self._rulebook().document.look_ups
+        if asked is not None and asked.duplicates is not None:
+            for unit in units:
+                for arrival in unit.arrivals:
+                    if isinstance(arrival.signal, OrderPlaced):
+                        yield f"customer {arrival.signal.customer.id}"
+
+    def _look(self, units: Sequence[Unit]) -> tuple[Mapping[UUID, Order], LookedUp]:
+        """The orders, and what those that are new to us show against others."""
+        orders = self._orders.at_hand([order_stream(unit.order) for unit in units])
+        asked = self._rulebook().document.look_ups
+        placed = _newly_placed(units, orders) if asked is not None else []
+        found = self._look_up.of(placed, asked) if asked is not None and placed else NOTHING
+        return orders, found
+
     def _respond(
-        self, units: Sequence[Unit], receipts: list[Receipt], actor: Actor
+        self,
+        units: Sequence[Unit],
+        orders: Mapping[UUID, Order],
+        looked_up: LookedUp,
+        receipts: list[Receipt],
+        actor: Actor,
     ) -> list[Answer]:
-        streams = {unit.order: order_stream(unit.order) for unit in units}
-        orders = self._orders.at_hand(list(streams.values()))
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
         cases = self._cases.at_hand(refs) if refs else {}
         rulebook = self._rulebook()
         answers = []
         for unit in units:
-            stream = streams[unit.order]
-            order = orders.get(stream) or Order(id=unit.order)
+            order = orders.get(order_stream(unit.order)) or Order(id=unit.order)
             answers.append(
-                _answer(unit, stream, order, cases, rulebook, receipts, actor, self._staff)
+                _answer(unit, order, cases, looked_up, rulebook, receipts, actor, self._staff)
             )
         return answers
 
@@ -175,9 +199,9 @@ def _by_order(arrivals: Sequence[Arrival]) -> list[Unit]:
 
 def _answer(
     unit: Unit,
-    stream: UUID,
     before: Order,
     cases: Mapping[UUID, ExceptionCase],
+    looked_up: LookedUp,
     rulebook: Rulebook,
     receipts: list[Receipt],
     actor: Actor,
@@ -191,7 +215,8 @@ def _answer(
     # Arrivals at one moment are taken together; later ones see what the earlier ones led to.
     for received_at, places in _moments(unit):
         response = Response(order, own, rulebook, received_at, staff)
-        fresh, refused = _sound([unit.arrivals[n].signal for n in places], order)
+        sent = [unit.arrivals[n].signal for n in places]
+        fresh, refused = _sound(sent, looked_up.about(sent), order)
         taken = {signal.key for signal in response.take(fresh)}
         for n in places:
             signal = unit.arrivals[n].signal
@@ -204,76 +229,15 @@ def _answer(
         writes += writes_of(response, order, own, cause, received_at, actor)
         changed += response.case_events
         order, own = response.order, response.cases
-    return Answer(stream, order, own, changed, with_next_due(writes, due_before, order, rulebook))
+    writes = with_next_due(writes, due_before, order, rulebook)
+    return Answer(order_stream(unit.order), order, own, changed, writes)
 
 
 def _touched(response: Response) -> tuple[Touched, ...]:
     return tuple(
-        Touched(case_id, response.cases[case_id].kind, _tag(events[-1]))
+        Touched(case_id, response.cases[case_id].kind, str(events[-1].__struct_config__.tag))
         for case_id, events in response.case_events.items()
     )
-
-
-def writes_of(
-    response: Response,
-    order_before: Order,
-    cases_before: Mapping[UUID, ExceptionCase],
-    cause: str,
-    recorded_at: datetime,
-    actor: Actor,
-) -> list[Write]:
-    """A response as writes, the order's first. What policy concluded has policy for an actor, what
-    came to pass by itself the timekeeper."""
-    streams: list[tuple[UUID, str, int, Sequence[Event], datetime | UnsetType | None]] = []
-    if response.order_events:
-        order = order_stream(response.order.id)
-        streams.append((order, ORDER, order_before.version, response.order_events, UNSET))
-    for case_id in {**response.case_events, **cases_before} if streams else {}:
-        case = cases_before.get(case_id)
-        # A case that was looked at and left alone must not have changed meanwhile.
-        events = response.case_events.get(case_id, ())
-        due = timer_after(case, response.cases[case_id])
-        streams.append((case_id, CASE, case.version if case else 0, events, due))
-    return [
-        Write(
-            stream=stream,
-            kind=kind,
-            expected=expected,
-            events=[(_whose(event, actor), event) for event in events],
-            recorded_at=recorded_at,
-            cause=cause,
-            order=response.order.id,
-            next_due=due,
-        )
-        for stream, kind, expected, events, due in streams
-    ]
-
-
-def _whose(event: Event, sender: Actor) -> Actor:
-    if isinstance(event, SignalRecorded):
-        return sender
-    return TIMEKEEPER if isinstance(event, ComeToPass) else POLICY
-
-
-def timer_after(before: ExceptionCase | None, after: ExceptionCase) -> datetime | UnsetType | None:
-    """The timer to set for a case: UNSET if it stays as it is."""
-    known = before.next_due if before is not None else None
-    return after.next_due if after.next_due != known else UNSET
-
-
-def timer_of(order: Order, rulebook: Rulebook) -> datetime | UnsetType | None:
-    """The timer that is known to be set for the order; UNSET if it may be another policy's."""
-    return order.next_due(rulebook) if order.is_watched_by(rulebook) else UNSET
-
-
-def with_next_due(
-    writes: list[Write], before: datetime | UnsetType | None, after: Order, rulebook: Rulebook
-) -> list[Write]:
-    """The writes, with the order's timer set where it may have changed."""
-    due = after.next_due(rulebook)
-    if not writes or due == before:
-        return writes
-    return [structs.replace(writes[0], next_due=due), *writes[1:]]
 
 
 def _moments(unit: Unit) -> list[tuple[datetime, list[int]]]:
@@ -283,13 +247,37 @@ def _moments(unit: Unit) -> list[tuple[datetime, list[int]]]:
     return sorted(groups.items())
 
 
+def _newly_placed(units: Sequence[Unit], orders: Mapping[UUID, Order]) -> list[Placed]:
+    """The statements that an order was placed which will be taken, by arrival: of two orders that
+    are alike, the one that came later repeats the other, wherever it stands in the batch."""
+    found: list[tuple[datetime, int, OrderPlaced]] = []
+    for unit in units:
+        if not any(isinstance(arrival.signal, OrderPlaced) for arrival in unit.arrivals):
+            continue
+        order = orders.get(order_stream(unit.order))
+        known = set(order.signals) if order is not None else set()
+        for received_at, places in _moments(unit):
+            for n in places:
+                signal = unit.arrivals[n].signal
+                is_taken = signal.key not in known and signal.source != OWN_SOURCE
+                known.add(signal.key)
+                if is_taken and isinstance(signal, OrderPlaced):
+                    found.append((received_at, unit.places[n], signal))
+    found.sort(key=lambda one: one[:2])
+    return [Placed(signal, received_at) for received_at, _, signal in found]
+
+
 def _sound(
-    signals: Sequence[Signal], order: Order
-) -> tuple[list[Signal], dict[int, SignalIdReused]]:
-    """The signals that may be taken, and those that reuse an identity, by `id()`."""
+    sent: Sequence[Signal], derived: Iterable[Signal], order: Order
+) -> tuple[list[Signal], dict[int, CasetrailError]]:
+    """The signals that may be taken, and those that may not and why, by `id()`."""
     sound: dict[str, Signal] = {}
-    refused: dict[int, SignalIdReused] = {}
-    for signal in signals:
+    refused: dict[int, CasetrailError] = {
+        id(signal): SourceReserved(f"{signal.key} of order {order.id} was sent to us")
+        for signal in sent
+        if signal.source == OWN_SOURCE
+    }
+    for signal in (*(signal for signal in sent if id(signal) not in refused), *derived):
         known = order.signals.get(signal.key) or sound.get(signal.key)
         if known is None:
             sound[signal.key] = signal
@@ -298,7 +286,3 @@ def _sound(
                 f"{signal.key} of order {order.id} was taken with other content"
             )
     return list(sound.values()), refused
-
-
-def _tag(event: Event) -> str:
-    return str(event.__struct_config__.tag)

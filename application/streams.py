@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from application.event_log import EventLog
 from application.repository import Repository
@@ -11,6 +11,9 @@ from domain.backlog.recovery import Recovery
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import TrailHasGap
+from domain.look_ups.duplicates import CustomerOrders
+from domain.look_ups.events import CustomerOrdered, ProductPriced
+from domain.look_ups.prices import ProductPrices
 from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
 from domain.people import Person, PersonAdded
@@ -21,6 +24,11 @@ CASE: Final = "case"
 POLICY: Final = "policy"
 PERSON: Final = "person"
 RECOVERY: Final = "recovery"
+CUSTOMER: Final = "customer"
+PRODUCT: Final = "product"
+
+History: TypeAlias = CustomerOrders | ProductPrices
+"""What arriving orders are held against. In one repository, so that a batch reads once."""
 
 
 def order_after(order: Order | None, line: Recorded) -> Order:
@@ -57,6 +65,19 @@ def recovery_after(recovery: Recovery | None, line: Recorded) -> Recovery:
     return recovery.after(line.event, line.recorded_at)
 
 
+def history_after(history: History | None, line: Recorded) -> History:
+    _must_follow(history.version if history is not None else 0, line)
+    match line.event, history:
+        case CustomerOrdered() as event, None | CustomerOrders():
+            orders = history or CustomerOrders()
+            return orders.after(event, line.order or "", line.recorded_at)
+        case ProductPriced() as event, None | ProductPrices():
+            prices = history or ProductPrices()
+            return prices.after(event, line.order or "", line.recorded_at)
+        case _:
+            raise TrailHasGap(f"{line.type} is not an event of this history ({line.stream})")
+
+
 def _must_follow(version: int, line: Recorded) -> None:
     if line.version != version + 1:
         raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
@@ -76,3 +97,7 @@ def people(log: EventLog) -> Repository[Person]:
 
 def recoveries(log: EventLog) -> Repository[Recovery]:
     return Repository(log, recovery_after)
+
+
+def histories(log: EventLog) -> Repository[History]:
+    return Repository(log, history_after)

@@ -15,10 +15,10 @@ from eventsourcing.persistence import InterfaceError, OperationalError
 from msgspec import structs
 
 from application.event_log import EventLog, Write
-from application.intake import timer_of, with_next_due, writes_of
 from application.log_recorder import DueStream, VersionTaken
 from application.repository import Repository
 from application.streams import CASE, ORDER
+from application.writes import timer_of, with_next_due, writes_of
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.passing_time import look_at_clock

@@ -46,6 +46,15 @@ class SignalIdReused(CasetrailError):
     )
 
 
+class SourceReserved(CasetrailError):
+    """This source name is the service's own."""
+
+    explanation = (
+        "What the service finds out by look-ups has the source `casetrail`. Send the signal under "
+        "the name of the system that says it."
+    )
+
+
 class OrderNotFound(CasetrailError):
     """There is no order with this id."""
 

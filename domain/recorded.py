@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from domain.backlog.events import RecoveryEvent
 from domain.cases.events import CaseEvent
+from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
 
-Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent | RecoveryEvent
+Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent | RecoveryEvent | LookUpEvent
 
 
 class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -18,16 +18,27 @@ from domain.orders.signal_body import (
 )
 from domain.texts import END, Text, one_line
 
+CustomerId = Annotated[str, one_line(120, least=1)]
+Sku = Annotated[str, one_line(120, least=1)]
+AddressText = Annotated[str, one_line(200)]
+CountryCode = Annotated[
+    str,
+    Meta(
+        pattern="^([A-Za-z]{2})?" + END,
+        description="ISO 3166-1 alpha-2, e.g. BR; empty if not told.",
+    ),
+]
+
 
 class Customer(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    id: Annotated[str, one_line(120, least=1)]
+    id: CustomerId
     tier: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}" + END)] = "standard"
 
 
 class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """One line of an order; `price` is of one piece, `freight` of the whole line."""
 
-    sku: Annotated[str, one_line(120, least=1)]
+    sku: Sku
     quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
     price: PositiveMoney
     freight: PositiveMoney | None = None
@@ -59,6 +70,17 @@ class Promise(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields
         check_day(self.delivery_date)
 
 
+class Address(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """Where to, as it was typed in: what is missing or wrong is for the check to find."""
+
+    country_code: CountryCode = ""
+    country_area: AddressText = ""
+    city: AddressText = ""
+    postal_code: AddressText = ""
+    street_address: AddressText = ""
+    name: AddressText = ""
+
+
 class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
     """The storefront took an order."""
 
@@ -73,6 +95,7 @@ class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
     """The customer wants everything in one parcel."""
     max_parcels: Annotated[int, Meta(ge=1, le=1000)] | None = None
     """In how many parcels it may ship at most; None if it does not matter."""
+    ship_to: Address | None = None
 
     def __post_init__(self) -> None:
         SignalBody.__post_init__(self)
@@ -93,7 +116,7 @@ class DuplicateSuspected(SignalBody, frozen=True, kw_only=True, tag="order.dupli
 class PriceFlagged(SignalBody, frozen=True, kw_only=True, tag="order.price_flagged"):
     """A system that knows the product's own history finds its price out of line with it."""
 
-    sku: Annotated[str, one_line(120, least=1)]
+    sku: Sku
     price: PositiveMoney
     usual_price: PositiveMoney
 

@@ -7,7 +7,7 @@ it reached us stands in the envelope of the event that records it (two clocks, a
 
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct, structs
@@ -24,6 +24,8 @@ SourceName = Annotated[
         description="The system that speaks, e.g. psp.",
     ),
 ]
+OWN_SOURCE: Final = "casetrail"
+"""The source of what is derived here, from look-ups. No outside system may speak as it."""
 SourceId = Annotated[str, one_line(200, least=1)]
 """The source's own id of a statement, a payment or a shipment."""
 OrderId = Annotated[

@@ -16,6 +16,7 @@ from domain.orders.payment_signals import (
     RefundRequested,
 )
 from domain.orders.purchase_signals import (
+    Address,
     AddressChecked,
     AddressVerdict,
     Customer,
@@ -52,6 +53,7 @@ from domain.orders.shipment_signals import (
 from domain.orders.signal_body import (
     EARLIEST,
     LATEST,
+    OWN_SOURCE,
     Moment,
     OrderId,
     SignalBody,
@@ -124,6 +126,8 @@ def in_time_order(signal: Signal) -> tuple[datetime, str]:
 __all__ = [
     "EARLIEST",
     "LATEST",
+    "OWN_SOURCE",
+    "Address",
     "AddressChecked",
     "AddressVerdict",
     "AllocationFailed",

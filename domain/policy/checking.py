@@ -19,6 +19,7 @@ from domain.policy.document import (
     PolicyDocument,
 )
 from domain.policy.expectations import LONGEST
+from domain.policy.look_ups import faults_of_look_ups
 from domain.policy.rulebook import Rulebook
 
 DEEPEST = 30
@@ -98,6 +99,8 @@ def _loose_ends(document: PolicyDocument) -> list[Fault]:
         if not timedelta() <= kind.reopen_within <= LONGEST:
             place = f"/kinds/{escape(name)}/reopen_within"
             found.append(Fault(place, f"must be from nothing to {LONGEST.days} days"))
+    if document.look_ups is not None:
+        found += faults_of_look_ups(document.look_ups)
     names = {"case.kind": set(document.kinds), "case.rule": opening}
     for n, route in enumerate(document.route):
         if route.when is not None:

@@ -212,6 +212,29 @@ class Priorities(Part, frozen=True, kw_only=True):
     tier: dict[Name, Weight] = field(default_factory=dict)
 
 
+class DuplicateLookUp(Part, frozen=True, kw_only=True):
+    """The same customer, the same basket, placed no further apart than this."""
+
+    within: timedelta
+
+
+class PriceLookUp(Part, frozen=True, kw_only=True):
+    """A product's usual price: the one that lies in the middle of the time looked back over."""
+
+    over: timedelta
+    least_history: timedelta
+    """A product that was on sale for less has no usual price yet; and one order alone shows its
+    price for no longer than this."""
+
+
+class LookUps(Part, frozen=True, kw_only=True):
+    """What an arriving order is held against beyond its own statements. What is absent is off."""
+
+    duplicates: DuplicateLookUp | None = None
+    prices: PriceLookUp | None = None
+    addresses: bool = False
+
+
 class PolicyDocument(Part, frozen=True, kw_only=True):
     policy: Name
     version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}" + END)]
@@ -230,6 +253,7 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
     """What must be attached, and named, to resolve a case for a reason."""
     automation_pauses_when: Condition | None = None
     """While this holds of an order, none of its cases resolves itself: a person decides."""
+    look_ups: LookUps | None = None
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 

@@ -106,8 +106,9 @@ def _faults_of_backlogs(document: PolicyDocument) -> Iterator[Fault]:
                 yield Fault(f"{place}/recovered_age", "must be longer than nothing, at most `age`")
 
 
-def without_clocks(document: PolicyDocument) -> PolicyDocument:
-    """The same detection and routing with no clock running: for a replay in which nobody works."""
+def as_recorded(document: PolicyDocument) -> PolicyDocument:
+    """The same detection and routing, with no clock running and nothing looked up: for a replay in
+    which nobody works, and which tells of nothing beyond the record."""
     queues = {
         name: structs.replace(queue, claim_lease=None, ladder=None, backlog=None)
         for name, queue in document.queues.items()
@@ -116,4 +117,6 @@ def without_clocks(document: PolicyDocument) -> PolicyDocument:
         name: structs.replace(kind, holds=(), next_steps=())
         for name, kind in document.kinds.items()
     }
-    return structs.replace(document, queues=queues, kinds=kinds, services=(), ladders={})
+    return structs.replace(
+        document, queues=queues, kinds=kinds, services=(), ladders={}, look_ups=None
+    )

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.api.running import House, house
-from tests.api.told import RESOLUTION, opened, order_id, placed, send, unavailable
+from tests.api.told import RESOLUTION, captured, opened, order_id, placed, send, unavailable
 from tests.conftest import Databases
 
 LISTS = ["/v1/cases", "/v1/orders", "/v1/queues", "/v1/queues/allocation_failure_review"]
@@ -67,7 +67,7 @@ def test_every_step_of_a_case_is_in_the_lists_that_follow_it(ana: httpx2.Client)
 def test_every_write_tells_its_position(ana: httpx2.Client) -> None:
     head = int(ana.get("/v1/events").json()["head"])
     order = order_id()
-    told = placed(order)
+    told = captured(order)
     one = ana.post("/v1/signals", json=told)
     assert int(one.headers["Casetrail-Position"]) == head + 1
     batch = send(ana, told, unavailable(order))  # a duplicate, and one that opens a case

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from tests.api.running import House
-from tests.api.told import Told, opened, order_id, placed, send, unavailable
+from tests.api.told import Told, captured, opened, order_id, placed, send, unavailable
 
 WRITERS = 8
 BATCHES = 25
@@ -86,7 +86,7 @@ def test_the_link_leads_on_and_stays_good_at_the_end(ana: httpx2.Client) -> None
     answer = ana.get("/v1/events?after=0&limit=2")
     while answer.json()["items"]:
         answer = ana.get(answer.links["next"]["url"])
-    told = placed(order_id())
+    told = captured(order_id())
     ana.post("/v1/signals", json=told)
     (line,) = ana.get(answer.links["next"]["url"]).json()["items"]
     assert line["event"]["signal"]["id"] == told["id"]
@@ -116,7 +116,7 @@ def test_an_acknowledged_write_is_in_the_feed_at_the_position_that_it_was_told(
     ana: httpx2.Client,
 ) -> None:
     for _ in range(10):
-        told = placed(order_id())
+        told = captured(order_id())
         position = int(ana.post("/v1/signals", json=told).headers["Casetrail-Position"])
         (line,) = ana.get(f"/v1/events?after={position - 1}&limit=1").json()["items"]
         assert line["position"] == position

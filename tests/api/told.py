@@ -51,7 +51,7 @@ def placed(order: str, price: str = "10.00", **facts: object) -> Told:
         "order.placed",
         order,
         **{
-            "customer": {"id": "c-1"},
+            "customer": {"id": f"c-{order}"},
             "lines": [{"sku": "tea", "price": money(price)}],
             "tenders": ["card"],
             **facts,

@@ -12,6 +12,7 @@ from application.case_desk import Caller, CaseDesk
 from application.event_codec import to_stored
 from application.event_log import EventLog
 from application.intake import Arrival, Intake, Receipt
+from application.look_up import LookUp
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
 from domain.backlog.events import Measured
@@ -23,15 +24,16 @@ from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
-from domain.policy.services import without_clocks
+from domain.policy.services import as_recorded
 from domain.recorded import Event, Recorded
+from infrastructure.address_check import check_address
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policy_files import load_policy
 from projections.queue import QUEUE, QueueRow
 from tests.domain.telling import ORDER, after
 
 CLOCKED = load_policy()
-DEFAULT = Rulebook(without_clocks(CLOCKED.document))
+DEFAULT = Rulebook(as_recorded(CLOCKED.document))
 """The policy that ships, with no clock running: most tests are about what is detected."""
 SENDER = Actor("key:test")
 
@@ -60,7 +62,10 @@ class House:
         self.log = EventLog(self.recorder)
         self.orders = streams.orders(self.log)
         self.cases = streams.cases(self.log)
-        self.intake = Intake(self.log, self.orders, self.cases, lambda: self.rulebook, staff)
+        look_up = LookUp(streams.histories(self.log), check_address)
+        self.intake = Intake(
+            self.log, self.orders, self.cases, lambda: self.rulebook, staff, look_up
+        )
         self.timekeeper = Timekeeper(
             self.log, self.orders, self.cases, lambda: self.rulebook, staff
         )

@@ -11,6 +11,7 @@ from application import streams
 from application.event_codec import to_stored
 from application.event_log import EventLog, Write
 from application.intake import Arrival, Intake
+from application.look_up import LookUp
 from domain.cases.events import CaseEvent, Resolution, Resolved
 from domain.cases.exception_case import case_stream
 from domain.cases.reasons import ResolutionReason, RootCause
@@ -19,6 +20,7 @@ from domain.orders.events import SignalRecorded
 from domain.orders.signals import StockAllocated
 from domain.people import POLICY, Actor
 from domain.recorded import Recorded
+from infrastructure.address_check import check_address
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policy_files import load_policy
 from infrastructure.sources.demonstration.shop import Shop
@@ -72,7 +74,8 @@ def opened() -> list[CaseEvent]:
     log = EventLog(InMemoryLogRecorder())
     orders, cases = streams.orders(log), streams.cases(log)
     rulebook = load_policy()
-    intake = Intake(log, orders, cases, lambda: rulebook, lambda role: ())
+    look_up = LookUp(streams.histories(log), check_address)
+    intake = Intake(log, orders, cases, lambda: rulebook, lambda role: (), look_up)
     plan = overcharged(Shop(1, "A"), NOW)
     intake.take([Arrival(signal, NOW) for _, signal in plan], SHOP)
     return [line.event for line in log.read(0, 100) if line.type.startswith("case.")][:3]

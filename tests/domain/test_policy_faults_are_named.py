@@ -127,6 +127,18 @@ def test_the_shipped_policy_has_no_fault() -> None:
         ("automation_pauses_when", {"any": []}, "/automation_pauses_when/any", "empty"),
         ("automation_pauses_when/any/0/at_least", 500, "/automation_pauses_when/any/0/at_least", "amount"),
         ("automation_pauses_when", [], "/automation_pauses_when", ""),
+        # look-ups
+        ("look_ups/addresses", "yes", "/look_ups/addresses", "bool"),
+        ("look_ups/customers", {}, "/look_ups/customers", "unknown field"),
+        ("look_ups/duplicates", {}, "/look_ups/duplicates/within", "missing"),
+        ("look_ups/duplicates/within", "24h", "/look_ups/duplicates/within", "duration"),
+        ("look_ups/duplicates/within", "PT0S", "/look_ups/duplicates/within", "longer than nothing"),
+        ("look_ups/duplicates/within", "P32D", "/look_ups/duplicates/within", "at most 31 days"),
+        ("look_ups/prices/least_history", GONE, "/look_ups/prices/least_history", "missing"),
+        ("look_ups/prices/least_history", "PT0S", "/look_ups/prices/least_history", "longer than"),
+        ("look_ups/prices/least_history", "P91D", "/look_ups/prices/least_history", "`over`"),
+        ("look_ups/prices/over", "PT23H", "/look_ups/prices/over", "from a day"),
+        ("look_ups/prices/over", "P367D", "/look_ups/prices/over", "to 366 days"),
         # names that lead nowhere
         ("detect/0/kind", "nothing", "/detect/0/kind", "no kind nothing"),
         ("expect/0/kind", "nothing", "/expect/0/kind", "no kind nothing"),
@@ -190,6 +202,22 @@ def test_the_shipped_policy_has_no_fault() -> None:
 def test_a_fault_is_named_with_its_path(path, value, pointer, says) -> None:
     found = faults_with({path: value})
     assert [f for f in found if f.pointer == pointer and says in f.detail], found
+
+
+@pytest.mark.parametrize(
+    "look_ups",
+    [
+        GONE,
+        None,
+        {},
+        {"addresses": False},
+        {"duplicates": {"within": "P31D"}},
+        {"prices": {"over": "P366D", "least_history": "P366D"}},
+        {"prices": {"over": "P1D", "least_history": "PT1S"}, "addresses": True},
+    ],
+)
+def test_each_look_up_may_be_left_out_and_reach_to_its_limits(look_ups) -> None:
+    assert faults_with({"look_ups": look_ups}) == []
 
 
 @pytest.mark.parametrize("path", sorted(p for p, f in ORDER_FACTS.items() if f.moves == ""))

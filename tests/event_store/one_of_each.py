@@ -61,9 +61,11 @@ from domain.cases.work_events import (
 )
 from domain.clock.calendars import BusinessCalendar, Period, Weekday
 from domain.clock.terms import Dependency, Measure, ServiceTerms
+from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.money import PositiveMoney
 from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
 from domain.orders.signals import (
+    Address,
     AddressChecked,
     AddressVerdict,
     AllocationFailed,
@@ -184,6 +186,18 @@ SIGNALS: tuple[Signal, ...] = (
     ReturnReceived(**next(_bodies), rma="R"),
     RefundIssued(**next(_bodies), amount=TEN, payment="1"),
     OrderPlaced(**next(_bodies), customer=Customer(id="C-1"), ship_complete=True, max_parcels=2),
+    OrderPlaced(
+        **next(_bodies),
+        customer=Customer(id="C-1"),
+        ship_to=Address(
+            country_code="BR",
+            country_area="SP",
+            city=ODD,
+            postal_code="01310-100",
+            street_address=ODD,
+            name=ODD,
+        ),
+    ),
     PaymentAuthorized(**next(_bodies), payment="1", amount=TEN, expires_at=NOON),
     PaymentFailed(**next(_bodies), payment="1", stage=PaymentStage.CAPTURE),
     Scanned(
@@ -445,6 +459,8 @@ EVENTS: tuple[Event, ...] = (
     PersonAdded(name="ana", roles=(Role.HANDLER, Role.AUDITOR)),
     TokenIssued(name="ana", key="abc", digest="ef" * 32),
     TokenIssued(name="ana", key="abc", digest="ef" * 32, expires_at=NOON),
+    CustomerOrdered(customer=ODD, basket="ab" * 16, placed_at=NOON),
+    ProductPriced(sku=ODD, price=TEN, at=NOON),
 )
 
 LINES: tuple[Recorded, ...] = tuple(

@@ -10,7 +10,7 @@ from infrastructure.policy_files import load_policy
 from infrastructure.sources.demonstration import DemonstrationStream
 from infrastructure.sources.demonstration.shop import Plan, Shop
 from infrastructure.sources.demonstration.troubles import TROUBLES
-from tests.application.house import House
+from tests.application.looking_up import looking_up
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 KINDS = set(load_policy().document.kinds)
@@ -19,7 +19,7 @@ LONG_AFTER = timedelta(days=40)
 
 def lived(plan: Plan, until: datetime) -> list[str]:
     """The kinds of the cases that are found when each signal is told at its time."""
-    house = House()
+    house = looking_up()
     for at, signal in sorted(plan, key=lambda told: told[0]):
         house.tick(at, punctual=True)
         house.take(signal, at=at)

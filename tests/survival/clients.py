@@ -183,7 +183,7 @@ class Client:
             id=f"{order}-placed",
             order=order,
             event_time=BEGUN,
-            customer=Customer(id="C1"),
+            customer=Customer(id=f"C-{order}"),
             lines=LINES,
             tenders=tenders,
         )

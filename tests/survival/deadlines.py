@@ -37,7 +37,7 @@ class Neglected(Struct, frozen=True):
             id=f"{self.order}-placed",
             order=self.order,
             event_time=self.pay_by - PAYMENT_WITHIN,
-            customer=Customer(id="C1"),
+            customer=Customer(id=f"C-{self.order}"),
             lines=(Line(sku="kettle-17", price=price, ship_by=self.ship_by),),
             tenders=("card",),
         )

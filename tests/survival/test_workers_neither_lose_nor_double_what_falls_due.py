@@ -199,7 +199,7 @@ def freeze_while_it_reads(dsn: str, worker: Program, owner: int) -> None:
                         id="placed",
                         order=f"long-{number}-{n}",
                         event_time=seconds_from_now(0),
-                        customer=Customer(id="C1"),
+                        customer=Customer(id=f"C-{number}-{n}"),
                         lines=lines,
                         tenders=("card",),
                     )

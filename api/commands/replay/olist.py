@@ -25,7 +25,7 @@ from application.intake import Arrival
 from application.replay import replay as live_through
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
-from domain.policy.services import without_clocks
+from domain.policy.services import as_recorded
 from infrastructure.databases import open_database, scratch_database
 from infrastructure.policy_files import load_policy
 from infrastructure.projection_runner import ProjectionRunner
@@ -78,7 +78,7 @@ def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, k
         _load(tables, progress)
         with desks(scratch) as working:
             # Nobody works in a replay: clocks would tell of nothing but that, for years.
-            working.decide_by(Rulebook(without_clocks(load_policy().document)))
+            working.decide_by(Rulebook(as_recorded(load_policy().document)))
             collect_seldom()
             _run(tables, working, scratch, progress)
             outcome = _outcome(tables, Reports(working.datastore), time.monotonic() - started)

@@ -10,6 +10,7 @@ from typing import Final
 
 from domain.money import ZERO, PositiveMoney
 from domain.orders.signals import (
+    Address,
     Customer,
     Delivered,
     HandedOver,
@@ -40,10 +41,10 @@ CATALOGUE: Final = (
 )
 DEAR: Final = ("sofa-3", "899.00")
 PLACES: Final = (
-    ("Europe/Berlin", "EUR"),
-    ("Europe/Lisbon", "EUR"),
-    ("America/New_York", "USD"),
-    ("America/Sao_Paulo", "BRL"),
+    ("Europe/Berlin", "EUR", ("DE", "", "Berlin", "10115", "Chausseestr. 12")),
+    ("Europe/Lisbon", "EUR", ("PT", "", "Lisboa", "1100-148", "Rua Augusta 24")),
+    ("America/New_York", "USD", ("US", "NY", "New York", "10001", "350 W 31st St")),
+    ("America/Sao_Paulo", "BRL", ("BR", "SP", "São Paulo", "01310-100", "Av. Paulista 900")),
 )
 SHIP_WITHIN: Final = timedelta(hours=48)
 PROMISED_WITHIN: Final = timedelta(days=6)
@@ -83,7 +84,7 @@ class Shop:
         """An order bought at this time; each time span is counted from then. `until` is the last
         type of signal that is told, `without` are types that are not."""
         order = f"{self._prefix}-{next(self._numbers):05}"
-        zone, currency = self.chance.choice(PLACES)
+        zone, currency, (country, area, city, postal_code, street) = self.chance.choice(PLACES)
         chance = self.chance.uniform
         approval = approved or timedelta(minutes=chance(0.2, 4))
         lines = self._lines(currency, at + SHIP_WITHIN, is_dear)
@@ -106,7 +107,15 @@ class Shop:
 
         promise = Promise(delivery_date=(at + PROMISED_WITHIN).date(), time_zone=zone)
         tier = tier or self.chance.choice(TIERS)
-        customer = Customer(id=f"C{self.chance.randrange(900):03}", tier=tier)
+        # Each is a customer's only one: what is bought twice here is meant to be.
+        customer = Customer(id=f"C-{order}", tier=tier)
+        ship_to = Address(
+            country_code=country,
+            country_area=area,
+            city=city,
+            postal_code=postal_code,
+            street_address=street,
+        )
         plan = [
             told(
                 OrderPlaced,
@@ -117,6 +126,7 @@ class Shop:
                 tenders=tenders,
                 promise=promise,
                 ship_complete=ship_complete,
+                ship_to=ship_to,
             ),
             told(
                 PaymentAuthorized,

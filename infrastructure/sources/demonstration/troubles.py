@@ -7,16 +7,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from msgspec import structs
+
 from domain.money import PositiveMoney
 from domain.orders.carriers import AFTERSHIP, KARRIO, read_code
 from domain.orders.signals import (
-    AddressChecked,
-    AddressVerdict,
     AllocationFailed,
     Backordered,
     DamageReported,
     DeliveryFailed,
-    DuplicateSuspected,
     FraudDecided,
     FraudDecision,
     FraudScreened,
@@ -137,14 +136,31 @@ def looks_like_fraud(shop: Shop, at: datetime) -> Plan:
 
 
 def bought_twice(shop: Shop, at: datetime) -> Plan:
-    plan = shop.life(at)
-    other = f"{plan[0][1].order}-twin"
-    return also(plan, DuplicateSuspected, "oms", timedelta(minutes=2), other=other)
+    """The customer pressed the button again: the second order is like the first, and goes its way."""
+    plan, later = shop.life(at), timedelta(minutes=2)
+    twin = [
+        (
+            told + later,
+            structs.replace(
+                signal,
+                order=f"{signal.order}-again",
+                id=f"{signal.id}-again",
+                event_time=signal.event_time + later,
+            ),
+        )
+        for told, signal in plan
+    ]
+    return [*plan, *twin]
 
 
 def bad_address(shop: Shop, at: datetime) -> Plan:
-    verdict = shop.chance.choice((AddressVerdict.INCOMPLETE, AddressVerdict.UNDELIVERABLE))
-    return also(shop.life(at), AddressChecked, "addresses", timedelta(minutes=1), verdict=verdict)
+    plan = shop.life(at)
+    told, placed = plan[0]
+    assert isinstance(placed, OrderPlaced)
+    assert placed.ship_to is not None
+    wrong = shop.chance.choice(({"postal_code": ""}, {"postal_code": "1"}, {"city": ""}))
+    ship_to = structs.replace(placed.ship_to, **wrong)
+    return [(told, structs.replace(placed, ship_to=ship_to)), *plan[1:]]
 
 
 def not_allocated(shop: Shop, at: datetime) -> Plan:
@@ -259,7 +275,7 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble(price_glitch, timedelta(minutes=1)),
     Trouble(looks_like_fraud, hours(0.01)),
     Trouble(bought_twice, timedelta(minutes=2)),
-    Trouble(bad_address, timedelta(minutes=1)),
+    Trouble(bad_address, timedelta()),
     Trouble(not_allocated, timedelta(minutes=10)),
     Trouble(oversold, timedelta(minutes=20)),
     Trouble(backordered, timedelta(minutes=30)),

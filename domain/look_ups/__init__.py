@@ -1,0 +1,1 @@
+"""Look-ups: what an arriving order is held against beyond its own statements."""

@@ -1,0 +1,27 @@
+"""Addresses: whether anything can get there, by the rules of its country."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from domain.look_ups.own_signals import said_of
+from domain.orders.purchase_signals import Address, AddressChecked, AddressVerdict, OrderPlaced
+
+
+class AddressFinding(Struct, frozen=True, gc=False):
+    """What a check found. `detail` names fields and the rules' version, and tells no address."""
+
+    verdict: AddressVerdict
+    detail: str
+
+
+CheckAddress: TypeAlias = Callable[[Address], AddressFinding]
+
+
+def checked(placed: OrderPlaced, finding: AddressFinding) -> AddressChecked:
+    return AddressChecked(
+        **said_of(placed, "address"), verdict=finding.verdict, detail=finding.detail
+    )
