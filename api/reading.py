@@ -24,6 +24,8 @@ MOST_ROWS = 200
 DEFAULT_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 30.0
 
+KEY_PATTERN = re.compile(r"^[!-~]{1,200}(?!\n)$")
+
 T = TypeVar("T")
 
 Limit = Annotated[
@@ -54,7 +56,7 @@ IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
-        pattern=r"^[!-~]{1,200}(?!\n)$",
+        pattern=KEY_PATTERN.pattern,
         description="Your own key for this request: a retry with it gets the first answer.",
     ),
 ]

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from api.app import create_app
+from api.one_write import OneWrite
 from api.service import service
 
 RESTART_SECONDS = 1.0
@@ -43,18 +44,46 @@ def collect_seldom() -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises PortTaken, before anything else has been started."""
+    listener = _bound(host, port)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def listen_several(host: str, port: int, many: int) -> list[socket.socket]:
+    """Sockets that share one address, among which the system spreads what connects: each for a
+    process of its own. Raises PortTaken."""
+    if many == 1:
+        return [listen(host, port)]
+    # Without sharing first: whoever listens there already would else share it with us unasked.
+    with _bound(host, port) as found:
+        port = found.getsockname()[1]
+    listeners = [_bound(host, port, shared=True) for _ in range(many)]
+    for listener in listeners:
+        listener.listen(BACKLOG)
+        listener.set_inheritable(True)
+    return listeners
+
+
+def most_processes() -> int:
+    """How many processes serve, unless somebody says otherwise: one for each core, up to four,
+    where the system spreads connections among them."""
+    return min(os.cpu_count() or 1, 4) if sys.platform == "linux" else 1
+
+
+def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listener.bind((host, port))
+        bound.bind((host, port))
     except OSError as error:
-        listener.close()
+        bound.close()
         raise PortTaken(
             f"{host}:{port}: {error.strerror}. Name another with --port, or stop what runs there."
         ) from None
-    listener.listen(BACKLOG)
-    return listener
+    return bound
 
 
 def serve_http(dsn: str, evidence: str, listener: socket.socket) -> None:
@@ -63,7 +92,14 @@ def serve_http(dsn: str, evidence: str, listener: socket.socket) -> None:
         ours.desks.decide_by()
         collect_seldom()
         config = uvicorn.Config(
-            create_app(ours), log_level="warning", access_log=False, lifespan="on", backlog=BACKLOG
+            create_app(ours),
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            backlog=BACKLOG,
+            # Nothing here asks where a request came from.
+            proxy_headers=False,
+            http=OneWrite,
         )
         with _told_to_end():
             uvicorn.Server(config).run(sockets=[listener])
@@ -81,21 +117,36 @@ def _told_to_end() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def wait_for_parent_to_end() -> None:
+    """A parent that is killed cannot say so, but its end of the pipe to our standard input closes.
+
+    Not through sys.stdin, whose lock the thread that waits would hold when the process ends.
+    """
+    while os.read(0, 1024):
+        pass
+
+
 @contextmanager
-def kept_alive(words: Sequence[str], dsn: str) -> Iterator[None]:
-    """Run `casetrail WORDS` on this database for as long as the context lasts.
+def kept_alive(
+    words: Sequence[str], dsn: str, inherits: Sequence[socket.socket] = (), **more: str
+) -> Iterator[None]:
+    """Run `casetrail WORDS` on this database for as long as the context lasts, with `more` in its
+    environment.
 
     A process that dies is started again. It ends by itself when this process is killed: its
     standard input ends.
     """
     command = [sys.executable, "-m", "api", *words]
-    environment = {**os.environ, "DATABASE_URL": dsn}
+    environment = {**os.environ, "DATABASE_URL": dsn, **more}
+    descriptors = [one.fileno() for one in inherits]
     ending = threading.Event()
     current: list[subprocess.Popen[bytes]] = []
 
     def watch() -> None:
         while not ending.is_set():
-            process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+            process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, pass_fds=descriptors
+            )
             current[:] = [process]
             code = process.wait()
             if not ending.is_set():

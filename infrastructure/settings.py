@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 DATABASE = "casetrail"
+EVIDENCE = "CASETRAIL_EVIDENCE"
 
 
 class Settings(Struct, frozen=True):
@@ -27,5 +28,5 @@ class Settings(Struct, frozen=True):
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
     chosen = home or Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
     url = environment.get("DATABASE_URL") or None
-    place = environment.get("CASETRAIL_EVIDENCE") or None
+    place = environment.get(EVIDENCE) or None
     return Settings(home=chosen.expanduser().absolute(), database_url=url, evidence=place)

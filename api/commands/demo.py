@@ -21,7 +21,7 @@ from rich.progress import track
 
 from api.commands.serve import DEFAULT_PORT, HOST
 from api.composition import Desks, desks, make_ready, utc_now
-from api.serving import PortTaken, kept_alive, listen, serve_http
+from api.serving import PortTaken, kept_alive, listen, serve_http, wait_for_parent_to_end
 from application.intake import Arrival
 from application.replay import AT_ONCE, replay
 from domain.people import Actor, Role
@@ -200,8 +200,7 @@ def _batches(stream: DemonstrationStream) -> Iterator[bytes]:
 
 
 def _wait_for_eof(ending: threading.Event) -> None:
-    """A parent that is killed cannot say so, but its end of the pipe closes."""
-    sys.stdin.buffer.read()
+    wait_for_parent_to_end()
     ending.set()
     time.sleep(5)
     os._exit(0)  # whatever it is waiting for, there is nobody to tell it to

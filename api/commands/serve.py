@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import socket
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from api.composition import desks, make_ready
-from api.serving import PortTaken, kept_alive, listen, serve_http
+from api.serving import (
+    PortTaken,
+    kept_alive,
+    listen_several,
+    most_processes,
+    serve_http,
+    wait_for_parent_to_end,
+)
 from infrastructure.databases import open_database
 from infrastructure.policy_files import load_policy
-from infrastructure.settings import Settings
+from infrastructure.settings import EVIDENCE, Settings
 
 DEFAULT_PORT = 8321
 
@@ -30,6 +42,12 @@ PORT = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Decide by this document from now on [the active one, else the one that ships].",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="How many processes answer requests [one for each core, at most 4].",
+)
+@click.option("--beside", "descriptor", type=int, hidden=True, help="Serve this socket too.")
 @click.option("--worker/--no-worker", "with_worker", default=True, help="Run a worker beside it.")
 @click.option("--demo", "as_demo", is_flag=True, help="As `casetrail demo`.")
 @click.pass_context
@@ -38,6 +56,8 @@ def serve(
     host: str,
     port: int,
     policy_file: Path | None,
+    processes: int | None,
+    descriptor: int | None,
     with_worker: bool,
     as_demo: bool,
 ) -> None:
@@ -49,19 +69,40 @@ def serve(
         return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     settings: Settings = context.obj
+    if descriptor is not None:
+        serve_beside(descriptor, settings)
+        return
     try:
-        listener = listen(host, port)
+        listeners = listen_several(host, port, processes or most_processes())
     except PortTaken as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     rulebook = load_policy(policy_file) if policy_file else None
-    with listener, open_database(settings) as dsn:
+    with ExitStack() as stack:
+        for listener in listeners:
+            stack.enter_context(listener)
+        dsn = stack.enter_context(open_database(settings))
         make_ready(dsn)
         with desks(dsn) as working:
             working.decide_by(rulebook)
-        host, port = listener.getsockname()[:2]
+        host, port = listeners[0].getsockname()[:2]
         click.echo(f"http://{host}:{port}/docs")
         if with_worker:
-            with kept_alive(["worker", "--until-eof"], dsn):
-                serve_http(dsn, settings.evidence_place, listener)
-        else:
-            serve_http(dsn, settings.evidence_place, listener)
+            stack.enter_context(kept_alive(["worker", "--until-eof"], dsn))
+        evidence = settings.evidence_place
+        for listener in listeners[1:]:
+            words = ["serve", "--beside", str(listener.fileno())]
+            more = {EVIDENCE: evidence}
+            stack.enter_context(kept_alive(words, dsn, [listener], **more))
+        serve_http(dsn, evidence, listeners[0])
+
+
+def serve_beside(descriptor: int, settings: Settings) -> None:
+    """Serve what the process that started this one listens to, for as long as that lives."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with socket.socket(fileno=descriptor) as listener, open_database(settings) as dsn:
+        serve_http(dsn, settings.evidence_place, listener)
+
+
+def _end_with_parent() -> None:
+    wait_for_parent_to_end()
+    os.kill(os.getpid(), signal.SIGTERM)

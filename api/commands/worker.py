@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
 from api.composition import Desks, desks, make_ready
-from api.serving import collect_seldom
+from api.serving import collect_seldom, wait_for_parent_to_end
 from infrastructure.databases import open_database
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
@@ -40,7 +39,6 @@ def worker(settings: Settings, until_eof: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if until_eof:
-        # A parent that is killed cannot say so, but its end of the pipe closes.
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
     with open_database(settings) as dsn:
         make_ready(dsn)
@@ -102,5 +100,5 @@ def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: thread
 
 
 def _stop_at_eof(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    wait_for_parent_to_end()
     stop.set()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_args
 from uuid import UUID
 
-from litestar import Response, post
+import litestar
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
@@ -14,9 +15,11 @@ from msgspec import Struct, structs
 
 from api.answers import Answer, Ask, ask_of
 from api.json_names import refuse_repeated_names
+from api.quick import Quick
 from api.reading import IdempotencyKey, IfMatch, expected_version
 from api.routes.cases import Asking, CaseView, case_answer
 from api.service import Service
+from api.threads import in_loop, post
 from application.case_desk import Caller, CaseDesk, Done
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
@@ -50,7 +53,7 @@ def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer] = case
     return Caller(ask.who.actor, ask.who.person, now, cause, row if ask.key else None)
 
 
-@post("/cases", status_code=200, summary="Open a case by hand", sync_to_thread=True)
+@post("/cases", status_code=200, summary="Open a case by hand")
 def open_case(
     request: Asking,
     service: NamedDependency[Service],
@@ -106,7 +109,7 @@ def _bare(
             request, service, body, key, if_match, lambda v, by: act(desk, case_id, v, by)
         )
 
-    return _route(name, doc, handler)
+    return _route(name, doc, handler, None)
 
 
 def _command(
@@ -135,7 +138,7 @@ def _command(
         return _carry_out(request, service, body, key, if_match, carry_out)
 
     handler.__annotations__["data"] = _json_body(kind)
-    return _route(name, doc, handler)
+    return _route(name, doc, handler, kind)
 
 
 def _must_be_stored(service: Service, evidence: Evidence) -> Evidence:
@@ -155,17 +158,27 @@ def _must_be_known(service: Service, ask: HandOff) -> HandOff:
     return ask
 
 
+WAITS_FOR_MORE = frozenset(["evidence"])
+"""Commands that wait for more than the log: for a file, say."""
+
+
 def _json_body(kind: Any) -> Any:
     """What `JSONBody[kind]` is, for a type that is only known now."""
     return Annotated[kind, *get_args(JSONBody)[1:]]
 
 
-def _route(name: str, doc: str, handler: Callable[..., Response[CaseView]]) -> HTTPRouteHandler:
+def _route(
+    name: str, doc: str, handler: Callable[..., Response[CaseView]], kind: Any | None
+) -> HTTPRouteHandler:
     handler.__name__ = handler.__qualname__ = name.replace("-", "_")
     handler.__doc__ = doc
     words = name.replace("-", " ").capitalize()
     path = f"/cases/{{case_id:uuid}}/{name}"
-    return post(path, status_code=200, summary=words, sync_to_thread=True)(handler)
+    if name in WAITS_FOR_MORE:
+        return post(path, status_code=200, summary=words)(handler)
+    quick = [Quick(handler, kind)]
+    route = litestar.post(path, status_code=200, summary=words, middleware=quick)
+    return route(in_loop(handler))
 
 
 CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from litestar import Request, Response, get
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
 from api.reading import Limit, only_known
 from api.service import Service
+from api.threads import get
 from domain.recorded import Recorded
 
 FEED_LIMIT = 100
@@ -25,7 +26,7 @@ class Feed(Struct, frozen=True):
     head: int
 
 
-@get("/events", summary="The event feed", sync_to_thread=True)
+@get("/events", summary="The event feed")
 def get_events(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],

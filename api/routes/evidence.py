@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, PathParameter, RawBody
 
@@ -12,6 +12,7 @@ from api.answers import JSON
 from api.authentication import Who
 from api.errors import MalformedBody
 from api.service import Service
+from api.threads import get, post
 from domain.errors import EvidenceNotFound
 from infrastructure.evidence_store import PREFIX, StoredFile
 
@@ -34,7 +35,6 @@ Digest = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA
     "/evidence",
     status_code=200,
     summary="Upload a file",
-    sync_to_thread=True,
     request_max_body_size=LARGEST_FILE_BYTES,
 )
 def upload_evidence(
@@ -52,7 +52,7 @@ def upload_evidence(
     return Response(stored, media_type=JSON, headers={"Location": address})
 
 
-@get("/evidence/{digest:str}", summary="Download a file", sync_to_thread=True)
+@get("/evidence/{digest:str}", summary="Download a file")
 def download_evidence(
     digest: FromPath[Digest], service: NamedDependency[Service]
 ) -> Response[bytes]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import litestar
 import psycopg
 from eventsourcing.persistence import PersistenceError
-from litestar import Response, get
+from litestar import Response
 from litestar.di import NamedDependency
 from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
 from api.service import Service
+from api.threads import get
 from infrastructure.health import ReportHealth, TimerHealth
 
 
@@ -30,12 +32,12 @@ class Ready(Struct, frozen=True):
     problems: Sequence[str] = ()
 
 
-@get("/livez", summary="Is the process alive?", sync_to_thread=False, opt={"public": True})
+@litestar.get("/livez", summary="Is the process alive?", sync_to_thread=False, opt={"public": True})
 def livez() -> Alive:
     return Alive("alive")
 
 
-@get("/readyz", summary="Can it do its work?", sync_to_thread=True, opt={"public": True})
+@get("/readyz", summary="Can it do its work?", opt={"public": True})
 def readyz(service: NamedDependency[Service]) -> Response[Ready]:
     """503 when the database cannot be written; 200 with `degraded` and the reasons when reports or
     timers are behind."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, get
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
@@ -27,6 +27,7 @@ from api.reading import (
     wait_for,
 )
 from api.service import Service
+from api.threads import get
 from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
@@ -51,7 +52,7 @@ class Timeline(Struct, frozen=True):
     lines: Sequence[Recorded]
 
 
-@get("/orders", summary="Orders, the latest heard of first", sync_to_thread=True)
+@get("/orders", summary="Orders, the latest heard of first")
 def list_orders(
     request: Request[Who, str, Any],
     service: NamedDependency[Service],
@@ -69,7 +70,7 @@ def list_orders(
     return page_of(request, rows, limit, ("last_signal_at", "order_id"))
 
 
-@get("/orders/{order_id:str}", summary="The order packet", sync_to_thread=True)
+@get("/orders/{order_id:str}", summary="The order packet")
 def get_order(order_id: FromPath[str], service: NamedDependency[Service]) -> OrderView:
     order = _order(service, order_id)
     return OrderView(
@@ -81,7 +82,7 @@ def get_order(order_id: FromPath[str], service: NamedDependency[Service]) -> Ord
     )
 
 
-@get("/orders/{order_id:str}/timeline", summary="All that happened", sync_to_thread=True)
+@get("/orders/{order_id:str}/timeline", summary="All that happened")
 def get_timeline(order_id: FromPath[str], service: NamedDependency[Service]) -> Timeline:
     """Every line of the log about the order and its cases, in the order of their positions."""
     order = _order(service, order_id)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from litestar import Response, get
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
@@ -14,6 +14,7 @@ from msgspec import Struct
 from api.answers import JSON
 from api.reading import MOST_ROWS
 from api.service import Service
+from api.threads import get
 from domain.cases.events import Enriched
 from domain.cases.packet import PacketFact, packet_of
 from domain.orders.conflicts import Conflict, conflicts_of
@@ -70,7 +71,7 @@ class PacketView(Struct, frozen=True):
     cases: Sequence[EarlierCase]
 
 
-@get("/cases/{case_id:uuid}/packet", summary="What is known of the order", sync_to_thread=True)
+@get("/cases/{case_id:uuid}/packet", summary="What is known of the order")
 def get_packet(case_id: FromPath[UUID], service: NamedDependency[Service]) -> PacketView:
     """Each fact with the signals that it rests on: as it was decided on last, and as it is now."""
     trail = service.desks.cases.trail(case_id)
@@ -123,7 +124,6 @@ def _said(order: Order, told: Mapping[str, datetime]) -> list[Said]:
 @get(
     "/cases/{case_id:uuid}/packets/{digest:str}",
     summary="A packet, byte for byte",
-    sync_to_thread=True,
 )
 def get_decided_packet(
     case_id: FromPath[UUID], digest: FromPath[str], service: NamedDependency[Service]

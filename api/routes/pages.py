@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request, Response, get
+from litestar import MediaType, Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
 
 from api.contract import contract
 from api.errors import RouteNotFound
 from api.problems import respond
+from api.threads import get
 
 CONSOLE = Path(__file__).parent.parent / "console"
 _PUBLIC = {"public": True}
@@ -32,17 +33,17 @@ def _page(name: str) -> Response[bytes]:
     return Response((CONSOLE / name).read_bytes(), media_type=MediaType.HTML, headers=_HEADERS)
 
 
-@get("/", include_in_schema=False, sync_to_thread=True, opt=_PUBLIC)
+@get("/", include_in_schema=False, opt=_PUBLIC)
 def console() -> Response[bytes]:
     return _page("queues.html")
 
 
-@get("/docs", include_in_schema=False, sync_to_thread=True, opt=_PUBLIC)
+@get("/docs", include_in_schema=False, opt=_PUBLIC)
 def docs() -> Response[bytes]:
     return _page("docs.html")
 
 
-@get("/openapi.json", include_in_schema=False, sync_to_thread=True, opt=_PUBLIC)
+@get("/openapi.json", include_in_schema=False, opt=_PUBLIC)
 def openapi() -> Response[bytes]:
     return Response(msgspec.json.encode(contract()), media_type=MediaType.JSON)
 

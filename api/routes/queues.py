@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from msgspec import Struct
@@ -31,6 +31,7 @@ from api.reading import (
 from api.routes.case_commands import caller_of
 from api.routes.cases import CaseView, case_answer
 from api.service import Service
+from api.threads import get, post
 from domain.errors import QueueNotFound
 from infrastructure.reports import QueueCounts, QueueLine
 
@@ -60,7 +61,7 @@ class QueueList(Struct, frozen=True):
     items: Sequence[QueueView]
 
 
-@get("/queues", summary="All queues", sync_to_thread=True)
+@get("/queues", summary="All queues")
 def list_queues(
     request: Asking,
     service: NamedDependency[Service],
@@ -94,7 +95,7 @@ def list_queues(
     )
 
 
-@get("/queues/{queue:str}", summary="One queue, most urgent first", sync_to_thread=True)
+@get("/queues/{queue:str}", summary="One queue, most urgent first")
 def get_queue(
     request: Asking,
     queue: FromPath[str],
@@ -117,7 +118,6 @@ def get_queue(
     "/queues/{queue:str}/claim-next",
     status_code=200,
     summary="Claim the next case",
-    sync_to_thread=True,
 )
 def claim_next(
     request: Asking,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, RawBody
 from msgspec import Struct
@@ -27,6 +27,7 @@ from api.reading import (
 from api.routes.case_commands import caller_of
 from api.routes.queues import must_exist
 from api.service import Service
+from api.threads import get, post
 from application.case_desk import Caller
 from application.recovery_desk import Planned
 from domain.backlog.events import BacklogCause, Measured
@@ -72,7 +73,7 @@ class PlanView(Struct, frozen=True):
     closed_at: datetime | None
 
 
-@get("/recovery-plans", summary="Queues that fell behind", sync_to_thread=True)
+@get("/recovery-plans", summary="Queues that fell behind")
 def list_recoveries(
     request: Asking,
     service: NamedDependency[Service],
@@ -101,7 +102,7 @@ def list_recoveries(
     )
 
 
-@get("/queues/{queue:str}/recovery", summary="The plan to recover a queue", sync_to_thread=True)
+@get("/queues/{queue:str}/recovery", summary="The plan to recover a queue")
 def get_recovery(queue: FromPath[str], service: NamedDependency[Service]) -> Response[PlanView]:
     """The newest one, read from its own stream: never behind. Its ETag goes into If-Match."""
     must_exist(service, queue)
@@ -113,7 +114,6 @@ def get_recovery(queue: FromPath[str], service: NamedDependency[Service]) -> Res
     "/queues/{queue:str}/recovery/actions",
     status_code=200,
     summary="Add an action to the plan",
-    sync_to_thread=True,
 )
 def add_action(
     request: Asking,
@@ -141,7 +141,6 @@ def add_action(
     "/queues/{queue:str}/recovery/complete-action",
     status_code=200,
     summary="Complete an action of the plan",
-    sync_to_thread=True,
 )
 def complete_action(
     request: Asking,
@@ -169,7 +168,6 @@ def complete_action(
     "/queues/{queue:str}/recovery/owner",
     status_code=200,
     summary="Give the plan to another owner",
-    sync_to_thread=True,
 )
 def own_plan(
     request: Asking,

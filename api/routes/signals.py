@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response, post
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import RawBody
 from msgspec import UNSET, Struct, UnsetType
@@ -18,6 +18,7 @@ from api.problems import STATUS, problem_of
 from api.reading import IdempotencyKey
 from api.service import Service
 from api.signal_bodies import Item, items_of
+from api.threads import post
 from application.intake import Arrival, Outcome, Receipt
 from application.log_recorder import CommandRow
 from domain.errors import CasetrailError
@@ -50,7 +51,7 @@ class SignalResults(Struct, frozen=True):
     items: Sequence[SignalResult]
 
 
-@post("/signals", status_code=200, summary="Send signals", sync_to_thread=True)
+@post("/signals", status_code=200, summary="Send signals")
 def send_signals(
     request: Request[Who, str, Any],
     service: NamedDependency[Service],

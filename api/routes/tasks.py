@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, get
+from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
@@ -27,6 +27,7 @@ from api.reading import (
     wait_for,
 )
 from api.service import Service
+from api.threads import get
 from projections.tasks import NEVER, TaskRow
 
 DUE_TYPES = (datetime, str)
@@ -44,7 +45,7 @@ class TaskView(Struct, frozen=True):
     overdue: bool
 
 
-@get("/views/tasks", summary="What is to be done, due first first", sync_to_thread=True)
+@get("/views/tasks", summary="What is to be done, due first first")
 def get_tasks(
     request: Request[Who, str, Any],
     service: NamedDependency[Service],

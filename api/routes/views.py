@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import litestar
 import msgspec
-from litestar import Response, get
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
@@ -31,6 +32,7 @@ from api.reading import (
 )
 from api.routes.cases import Asking
 from api.service import Service
+from api.threads import get
 from domain.clock.runs import Attribution, Miss
 from domain.clock.terms import Measure, ServiceTerms
 from projections import PROJECTIONS
@@ -89,7 +91,7 @@ class ClockView(Struct, frozen=True):
     misses: Sequence[Miss]
 
 
-@get("/views/sla", summary="Clocks, what is due next first", sync_to_thread=True)
+@get("/views/sla", summary="Clocks, what is due next first")
 def get_sla(
     request: Asking,
     service: NamedDependency[Service],
@@ -113,7 +115,7 @@ def get_sla(
     )
 
 
-@get("/cases/{case_id:uuid}/clock", summary="The clock of a case", sync_to_thread=True)
+@get("/cases/{case_id:uuid}/clock", summary="The clock of a case")
 def get_clock(case_id: FromPath[UUID], service: NamedDependency[Service]) -> ClockView:
     """Folded from the case's own stream: never behind."""
     clock = service.desks.cases.case(case_id).timing.clock
@@ -143,7 +145,9 @@ def get_clock(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Clo
     )
 
 
-@get("/views/{view:str}/stream", summary="Told when a report has moved", sync_to_thread=False)
+@litestar.get(
+    "/views/{view:str}/stream", summary="Told when a report has moved", sync_to_thread=False
+)
 def stream_view(view: FromPath[str], service: NamedDependency[Service]) -> ServerSentEvent:
     """Server-sent events: `position` with the report's new position, as soon as it has moved. Ask
     the report again with it as Casetrail-Min-Position."""

@@ -75,6 +75,8 @@ class Steps(Struct, frozen=True, kw_only=True):
 
     def overdue(self, now: datetime) -> list[TaskOverdue]:
         """What was not done by its time, and is not told."""
+        if not self.tasks:
+            return []
         return [
             TaskOverdue(task=task.task, owner=task.owner, due_at=task.due_at)
             for task in sorted(self._untold(), key=lambda task: (task.due_at, task.task))

@@ -49,9 +49,18 @@ class Timing(Struct, frozen=True, kw_only=True):
     """Since when nobody has done anything, nor been told; None while there is nothing to do."""
     patient: bool = False
     """It waits for something that is expected by a time: until then, nobody needs to be told."""
+    next_due: datetime | None = None
+    """When something comes to pass with nobody doing anything."""
 
     def after(self, event: CaseEvent, at: datetime) -> Timing:
-        now = structs.replace(self, clock=clock_after(self.clock, event, at))
+        now = self._after(event, at)
+        # Asked for several times of each state, and worked out once.
+        due = now._next_due()
+        return now if due == now.next_due else structs.replace(now, next_due=due)
+
+    def _after(self, event: CaseEvent, at: datetime) -> Timing:
+        clock = clock_after(self.clock, event, at)
+        now = self if clock is self.clock else structs.replace(self, clock=clock)
         match event:
             case Routed(ladder=ladder):
                 return structs.replace(now, ladder=ladder)._quiet(at)
@@ -83,9 +92,7 @@ class Timing(Struct, frozen=True, kw_only=True):
     def _quiet(self, at: datetime) -> Timing:
         return structs.replace(self, rung=0, quiet_since=at)
 
-    @property
-    def next_due(self) -> datetime | None:
-        """When something comes to pass with nobody doing anything."""
+    def _next_due(self) -> datetime | None:
         times = [at for _, _, at, _ in self._untold()]
         if (at := self._escalates_at) is not None:
             times.append(at)
@@ -93,6 +100,8 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     def came_to_pass(self, now: datetime, staff: Staff) -> list[CaseEvent]:
         """What is at risk, breached and to be escalated by now, and was not told."""
+        if self.next_due is None or self.next_due > now:
+            return []
         passed = sorted((one for one in self._untold() if one[2] <= now), key=lambda one: one[2])
         found: list[CaseEvent] = []
         for measure, what, since, run in passed:

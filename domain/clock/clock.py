@@ -111,6 +111,8 @@ class Clock(Struct, frozen=True, kw_only=True):
     def as_of(self, now: datetime) -> Clock:
         """The same clock at a later time: tallied, and breached where a due time has passed."""
         now = in_utc(now) if self.at is None else max(in_utc(now), self.at)
+        if now == self.at:
+            return self
         if self.terms is None or self.at is None or self.stopped:
             return replace(self, at=now)
         business = business_time(self.terms.calendar, self.at, now)

@@ -14,6 +14,8 @@ from eventsourcing.postgres import PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
+from infrastructure.event_loops import elsewhere
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -67,9 +69,15 @@ def address(dsn: str) -> str:
 
 
 def patiently(read: Callable[P, R]) -> Callable[P, R]:
-    """Repeat a read that a lost connection cut off. What it raises in the end is the library's."""
+    """Repeat a read that a lost connection cut off. What it raises in the end is the library's.
+
+    For a guest of an event loop, it is done in a thread.
+    """
 
     @functools.wraps(read)
+    def patient(*args: P.args, **kwargs: P.kwargs) -> R:
+        return elsewhere(functools.partial(again, *args, **kwargs))
+
     def again(*args: P.args, **kwargs: P.kwargs) -> R:
         ends_at = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -80,7 +88,7 @@ def patiently(read: Callable[P, R]) -> Callable[P, R]:
                     raise
                 time.sleep(PAUSE_SECONDS)
 
-    return again
+    return patient
 
 
 def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:

@@ -73,7 +73,7 @@ class GroupCommit:
                 self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
                 self._thread.start()
             self._queue.put(pending)
-        pending.answered.acquire()
+        pending.wait()
         if pending.error is not None:
             raise pending.error
         return pending.first

@@ -9,12 +9,23 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 
 from application.log_recorder import Append, CommandRepeated, CommandTaken, VersionTaken
+from infrastructure.event_loops import guest
 
 
 class Pending:
-    """One append on its way. The lock is held until the answer is there."""
+    """One append on its way, and whoever waits for it: a thread, or a guest of an event loop."""
 
-    __slots__ = ("answered", "append", "error", "first", "leaves", "size", "tried")
+    __slots__ = (
+        "_answered",
+        "_future",
+        "_guest",
+        "append",
+        "error",
+        "first",
+        "leaves",
+        "size",
+        "tried",
+    )
 
     def __init__(self, append: Append) -> None:
         self.append = append
@@ -25,17 +36,34 @@ class Pending:
         self.tried = False
         """An earlier try was cut off: it may be stored already."""
         self.error: Exception | None = None
-        # A bare lock costs a third of a Future and is all that one waiter needs.
-        self.answered = threading.Lock()
-        self.answered.acquire()
+        self._guest = guest()
+        if self._guest is not None:
+            self._future = self._guest.waiting.future()
+        else:
+            # A bare lock costs a third of a Future and is all that one waiter needs.
+            self._answered = threading.Lock()
+            self._answered.acquire()
+
+    def wait(self) -> None:
+        """Until it has succeeded or failed."""
+        if self._guest is not None:
+            self._guest.wait_for(self._future)
+        else:
+            self._answered.acquire()
 
     def succeed(self, first: int) -> None:
         self.first = first
-        self.answered.release()
+        self._tell()
 
     def fail(self, error: Exception) -> None:
         self.error = error
-        self.answered.release()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._guest is not None:
+            self._guest.waiting.answer(self._future)
+        else:
+            self._answered.release()
 
 
 def answered(

@@ -18,9 +18,11 @@ from application.log_recorder import (
     LogRecorder,
     newest_of,
 )
+from infrastructure.event_loops import guest
 from infrastructure.event_store.announcements import Announcer
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.event_store.group_commit import GroupCommit
+from infrastructure.event_store.stream_reads import StreamReads
 
 # Arrays, so that the choice is made once: a plan may run a plain subquery for each row.
 _CHOSEN = (
@@ -44,6 +46,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         super().__init__(datastore, events_table_name="stored_events")
         self.announcer = Announcer(datastore.dsn)
         self._group_commit = GroupCommit(datastore.dsn, self.announcer.announce)
+        self._reads = StreamReads(self._select_streams)
 
     def create_table(self) -> None:
         """The migrations own the schema."""
@@ -73,11 +76,17 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         )
         return CommandTaken(*rows[0]) if rows else None
 
-    @patiently
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
+        asking = guest()
+        if asking is not None:
+            return self._reads.rows(streams, asking)
+        return [(position, state) for _, position, state in self._select_streams(streams)]
+
+    @patiently
+    def _select_streams(self, streams: Sequence[UUID]) -> list[tuple[Any, ...]]:
         return self._rows(
-            "SELECT notification_id, state FROM stored_events WHERE originator_id = ANY(%s) "
-            "ORDER BY originator_id, originator_version",
+            "SELECT originator_id, notification_id, state FROM stored_events "
+            "WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version",
             (list(streams),),
         )
 
