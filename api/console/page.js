@@ -35,7 +35,7 @@ async function ask(path, options = {}) {
   if (options.method) written = answer.headers.get("Casetrail-Position");
   if (answer.status === 204) return null;
   const body = await answer.json();
-  if (!answer.ok) throw new Refused(answer.status, `${body.title}. ${body.detail ?? ""}`);
+  if (!answer.ok) throw new Refused(answer.status, [body.title, body.detail].filter(Boolean).join(": "));
   return body;
 }
 

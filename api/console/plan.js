@@ -70,7 +70,7 @@ async function onPlan(command, body) {
   } catch (error) {
     if (error.status !== 412) throw error;
     await showPlan(queue);
-    throw new Error(`${error.message} It is shown now as it is.`);
+    throw new Error(`${error.message}. It is shown now as it is.`);
   }
   by("plan-form").replaceChildren();
   await Promise.all([showPlan(queue, true), refresh()]);

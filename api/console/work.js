@@ -36,7 +36,7 @@ async function carryOut(command, body, heading = "case-title") {
   } catch (error) {
     if (error.status !== 412) throw error;
     await showCase(id);
-    throw new Error(`${error.message} It is shown now as it is.`);
+    throw new Error(`${error.message}. It is shown now as it is.`);
   }
   putFormsAway();
   await Promise.all([showCase(id), refresh()]);
