@@ -31,11 +31,18 @@ def test_a_generated_page_is_fresh(name: str):
 
 def test_the_words_that_the_console_offers_stand_in_the_contract():
     schemas = contract()["components"]["schemas"]
-    script = (ROOT / "api" / "console" / "work.js").read_text()
-    offered = re.findall(r'choice\("\w+", "[^"]+", "(\w+)"\)', script)
-    assert offered
+    scripts = [script.read_text() for script in sorted((ROOT / "api" / "console").glob("*.js"))]
+    offered = re.findall(r'choice\("\w+", "[^"]+", "(\w+)"\)', "\n".join(scripts))
+    assert {"ResolutionReason", "NextAction", "HoldOn"} <= set(offered)
     for name in offered:
         assert schemas[name]["enum"], name
+
+
+def test_every_script_of_the_console_is_on_a_page():
+    console = ROOT / "api" / "console"
+    pages = "".join(page.read_text() for page in console.glob("*.html"))
+    for script in console.glob("*.js"):
+        assert f'src="/console/{script.name}"' in pages
 
 
 def test_every_link_of_the_readme_and_docs_leads_somewhere():

@@ -1,0 +1,68 @@
+"use strict";
+// Forms for commands: their fields stand in tables; what the service refuses, it says itself.
+
+// The schemas of the contract. Choices list their words from there, so that a new word of the domain
+// shows by itself.
+let schemas = null;
+let queueNames = [];
+
+async function learnWords() {
+  schemas ??= (await ask("/openapi.json")).components.schemas;
+}
+
+const text = (name, label, required = true) => ({ name, label, required });
+const choice = (name, label, schema) => ({ name, label, schema, required: true });
+const list = (name, label) => ({ name, label, list: true, required: true });
+const time = (name, label) => ({ name, label, type: "datetime-local", required: false });
+const owner = (label, required = false) => ({ name: "owner", label, owners: true, required });
+
+// A place holds one form; what was typed stays there until it is sent or put away.
+function openForm(place, says, fields, send) {
+  const opener = document.activeElement;
+  const put = () => {
+    place.replaceChildren();
+    opener?.focus();
+  };
+  place.replaceChildren(form(place.id, says, fields, send, put));
+  place.querySelector("input, select").focus();
+}
+
+function form(prefix, says, fields, send, put) {
+  const made = element("form", null, { "aria-label": says });
+  for (const field of fields) {
+    const id = `${prefix}-${field.name}`;
+    const input = inputOf(field, id);
+    const label = field.required ? field.label : `${field.label} (optional)`;
+    made.append(element("label", label, { for: id }), input);
+  }
+  const buttons = element("div", null, { class: "buttons" });
+  buttons.append(element("button", says), button("Cancel", put));
+  made.append(buttons);
+  made.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run(() => send(bodyOf(made, fields)));
+  });
+  return made;
+}
+
+function inputOf(field, id) {
+  const offered = field.queues ? queueNames : field.schema && schemas[field.schema].enum;
+  const input = element(offered ? "select" : "input", null, { id, name: field.name });
+  if (!offered) input.type = field.type ?? "text";
+  // Nothing is chosen that nobody chose.
+  for (const word of offered ? ["", ...offered] : []) input.append(element("option", words(word), { value: word }));
+  if (field.owners) input.setAttribute("list", "teams");
+  input.required = field.required;
+  return input;
+}
+
+function bodyOf(made, fields) {
+  const body = {};
+  for (const field of fields) {
+    const told = made.elements[field.name].value.trim();
+    if (!told) continue;
+    body[field.name] = field.list ? told.split(",").map((one) => one.trim()).filter(Boolean)
+      : field.type === "datetime-local" ? new Date(told).toISOString() : told;
+  }
+  return body;
+}

@@ -1,0 +1,175 @@
+"use strict";
+// What every part of the page stands on: asking the service, making elements, telling. All text is
+// set as text, never as markup: what a source said of an order must not be able to run here.
+
+const by = (id) => document.getElementById(id);
+let token = sessionStorage.getItem("token");
+// The position of the last command: what is read next must have seen it.
+let written = null;
+let sending = false;
+
+// The demonstration's link carries a token in its fragment, which is never sent to a server.
+if (location.hash.startsWith("#ct_")) {
+  token = location.hash.slice(1);
+  sessionStorage.setItem("token", token);
+  history.replaceState(null, "", location.pathname);
+}
+
+class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function ask(path, options = {}) {
+  const headers = { Authorization: `Bearer ${token}`, ...options.headers };
+  if (written && !options.method) headers["Casetrail-Min-Position"] = written;
+  const answer = await fetch(path, { ...options, headers }).catch(() => {
+    throw new Error("The service does not answer.");
+  });
+  if (answer.status === 401) {
+    signOut();
+    throw new Error("This token is not known, or has expired.");
+  }
+  if (options.method) written = answer.headers.get("Casetrail-Position");
+  if (answer.status === 204) return null;
+  const body = await answer.json();
+  if (!answer.ok) throw new Refused(answer.status, [body.title, body.detail].filter(Boolean).join(": "));
+  return body;
+}
+
+// One command at a time: a second press of the same button is not a second command.
+async function post(path, body, version) {
+  if (sending) throw new Error("The command before is still on its way.");
+  sending = true;
+  try {
+    const headers = { "Idempotency-Key": crypto.randomUUID() };
+    if (version !== undefined) headers["If-Match"] = `"${version}"`;
+    if (body) headers["Content-Type"] = "application/json";
+    return await ask(path, { method: "POST", headers, body: body ? JSON.stringify(body) : undefined });
+  } finally {
+    sending = false;
+  }
+}
+
+function element(name, text, attributes = {}) {
+  const made = document.createElement(name);
+  if (text !== undefined && text !== null) made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+// The first cell says what the row is about.
+function row(cells) {
+  const made = element("tr");
+  cells.forEach((cell, index) => {
+    const holder = index === 0 ? element("th", null, { scope: "row" }) : element("td");
+    holder.append(cell instanceof Node ? cell : String(cell ?? ""));
+    if (typeof cell === "number") holder.className = "number";
+    made.append(holder);
+  });
+  return made;
+}
+
+function table(name, headings, rows) {
+  const made = element("table", null, { "aria-label": name });
+  const top = element("tr");
+  for (const heading of headings) top.append(element("th", heading, { scope: "col" }));
+  made.createTHead().append(top);
+  made.createTBody().append(...rows);
+  return made;
+}
+
+function lines(...parts) {
+  const made = element("div");
+  for (const [index, part] of parts.entries()) {
+    if (!part) continue;
+    const holder = element("div", null, index ? { class: "minor" } : {});
+    holder.append(part);
+    made.append(holder);
+  }
+  return made;
+}
+
+function button(text, act, attributes = {}) {
+  const made = element("button", text, { type: "button", ...attributes });
+  made.addEventListener("click", () => run(() => act(made)));
+  return made;
+}
+
+const link = (text, act, attributes = {}) => button(text, act, { class: "link", ...attributes });
+
+// Rows that say what they said stay: what is pressed, selected or focused is not taken away.
+function fill(table, rows) {
+  const body = table.tBodies[0];
+  const fresh = element("tbody");
+  fresh.append(...rows);
+  if (fresh.innerHTML === body.innerHTML) return;
+  const focused = body.contains(document.activeElement) && document.activeElement.dataset.key;
+  body.replaceChildren(...fresh.childNodes);
+  if (focused) body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function describe(holder, facts) {
+  holder.replaceChildren(...Object.entries(facts)
+    .filter(([, value]) => value !== undefined && value !== null && value !== "")
+    .map(([name, value]) => {
+      const pair = element("div");
+      const told = element("dd");
+      told.append(value instanceof Node ? value : String(value));
+      pair.append(element("dt", name), told);
+      return pair;
+    }));
+}
+
+// A long name breaks after its points and underscores, rather than anywhere.
+function breakable(name) {
+  const made = element("span");
+  for (const part of name.split(/(?<=[._])/)) made.append(part, element("wbr"));
+  return made;
+}
+
+const words = (name) => String(name ?? "").replaceAll("_", " ");
+
+function span(minutes) {
+  if (minutes < 60) return `${Math.floor(minutes)} min`;
+  if (minutes < 48 * 60) return `${Math.round(minutes / 60)} h`;
+  return `${Math.round(minutes / 1440)} d`;
+}
+
+const minutesTo = (moment) => (new Date(moment) - Date.now()) / 60000;
+const ago = (moment) => (moment ? span(Math.max(0, -minutesTo(moment))) : "");
+const local = (moment) => element("time", new Date(moment).toLocaleString(), { datetime: moment });
+
+// A moment that is to come, or has passed, in words.
+function due(moment) {
+  if (!moment) return "";
+  const minutes = minutesTo(moment);
+  return minutes < 0 ? `${span(-minutes)} late` : `in ${span(minutes)}`;
+}
+
+const soon = (moment) => (minutesTo(moment) < 0 ? due(moment) : `due ${due(moment)}`);
+
+// What is said stays until the next act: a refusal has to be read.
+function tell(message, refused = false) {
+  const status = by("status");
+  if (status.textContent !== message) status.textContent = message;
+  status.classList.toggle("refused", refused);
+}
+
+async function run(act) {
+  tell("");
+  try {
+    await act();
+  } catch (error) {
+    tell(error.message, true);
+  }
+}
+
+function signOut() {
+  token = null;
+  sessionStorage.removeItem("token");
+  for (const section of document.querySelectorAll("main > section")) section.hidden = true;
+  by("sign-in").hidden = false;
+}
