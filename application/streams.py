@@ -14,7 +14,7 @@ from domain.errors import TrailHasGap
 from domain.look_ups.duplicates import CustomerOrders
 from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.look_ups.prices import ProductPrices
-from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
+from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
 from domain.people import Person, PersonAdded
 from domain.recorded import Recorded
@@ -35,7 +35,7 @@ def order_after(order: Order | None, line: Recorded) -> Order:
     order = order or Order(id=line.order or "")
     _must_follow(order.version, line)
     match line.event:
-        case SignalRecorded() | ProblemDetected() | ExpectationMet() as event:
+        case SignalRecorded() | ProblemDetected() | ExpectationMet() | PassedIntake() as event:
             return order.after(event)
         case _:
             raise TrailHasGap(f"{line.type} is not an event of an order ({line.stream})")

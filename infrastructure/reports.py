@@ -32,6 +32,16 @@ BY_TASK: Ordering = (("due_by", False), ("task_id", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
+class Flow(Struct, frozen=True):
+    """How many orders passed intake as standard flow, how many ever had a case, and how many of
+    those had passed before."""
+
+    orders: int
+    passed: int
+    with_cases: int
+    broke_later: int
+
+
 class Source(Struct, frozen=True):
     """What is read from, and the values that its text asks for."""
 
@@ -215,6 +225,23 @@ class Reports:
                 "SELECT kind, count(*) FROM views.cases GROUP BY kind ORDER BY kind"
             )
             return dict(rows.fetchall())
+
+    @patiently
+    def flow(self) -> Flow:
+        """How many orders there are, and what became of them."""
+        with self._datastore.get_connection() as connection:
+            row = (
+                connection.cursor(row_factory=class_row(Flow))
+                .execute(
+                    "SELECT count(*) AS orders, count(passed_at) AS passed, "
+                    "count(*) FILTER (WHERE cases > 0) AS with_cases, "
+                    "count(*) FILTER (WHERE cases > 0 AND passed_at IS NOT NULL) AS broke_later "
+                    "FROM views.orders"
+                )
+                .fetchone()
+            )
+            assert row is not None
+            return row
 
     @patiently
     def standard_flow(self) -> tuple[int, int]:

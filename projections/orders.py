@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.cases.events import Detected
-from domain.orders.events import SignalRecorded
+from domain.orders.events import PassedIntake, SignalRecorded
 from domain.orders.signals import (
     Delivered,
     HandedOver,
@@ -39,10 +39,12 @@ class OrderRow(Struct, frozen=True):
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
     unavailable_at: datetime | None = None
+    passed_at: datetime | None = None
+    """When it had passed intake: standard flow from there on."""
 
 
 def key(line: Recorded) -> str | None:
-    return line.order if isinstance(line.event, SignalRecorded | Detected) else None
+    return line.order if isinstance(line.event, SignalRecorded | Detected | PassedIntake) else None
 
 
 def fold(row: OrderRow | None, line: Recorded) -> OrderRow | None:
@@ -51,6 +53,8 @@ def fold(row: OrderRow | None, line: Recorded) -> OrderRow | None:
     match line.event:
         case Detected():
             return replace(row, cases=row.cases + 1)
+        case PassedIntake():
+            return replace(row, passed_at=at)
         case SignalRecorded(signal=signal):
             return _after(replace(row, signals=row.signals + 1, last_signal_at=at), signal)
         case _:
@@ -94,7 +98,7 @@ def _first(known: datetime | None, told: datetime) -> datetime:
 
 ORDERS = Projection(
     name="orders",
-    version=1,
+    version=2,
     row=OrderRow,
     key=key,
     fold=fold,

@@ -20,7 +20,7 @@ from api.routes.recovery import (
 )
 from api.routes.signals import send_signals
 from api.routes.tasks import get_tasks
-from api.routes.views import get_clock, get_sla, stream_view
+from api.routes.views import get_clock, get_flow, get_sla, stream_view
 
 VERSIONED: tuple[HTTPRouteHandler, ...] = (
     send_signals,
@@ -43,6 +43,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_timeline,
     get_events,
     get_sla,
+    get_flow,
     get_tasks,
     get_clock,
     stream_view,

@@ -35,6 +35,7 @@ from api.service import Service
 from api.threads import get
 from domain.clock.runs import Attribution, Miss
 from domain.clock.terms import Measure, ServiceTerms
+from infrastructure.reports import Flow
 from projections import PROJECTIONS
 from projections.sla import NEVER, SlaRow
 
@@ -143,6 +144,19 @@ def get_clock(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Clo
         attribution=clock.attribution(now) if clock.terms is not None else None,
         misses=clock.misses(now) if clock.terms is not None else (),
     )
+
+
+@get("/views/flow", summary="Standard flow, and what broke")
+def get_flow(
+    request: Asking,
+    service: NamedDependency[Service],
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
+) -> Flow:
+    """How many orders passed intake and needed nobody, and how many had a case."""
+    only_known(request)
+    wait_for(service.positions, "orders", min_position, prefer)
+    return service.reports.flow()
 
 
 @litestar.get(

@@ -29,7 +29,13 @@ from domain.cases.passing_time import look_at_clock
 from domain.cases.reasons import ResolutionReason, RootCause
 from domain.cases.steps import asked_for, ended
 from domain.cases.timing import Staff
-from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
+from domain.orders.events import (
+    ExpectationMet,
+    OrderEvent,
+    PassedIntake,
+    ProblemDetected,
+    SignalRecorded,
+)
 from domain.orders.order import Order
 from domain.orders.signals import Signal, in_time_order
 from domain.policy.decision import Decision
@@ -73,7 +79,16 @@ class Response:
         if fresh:
             self._detect(fresh)
             self.tick()
+            self._pass()
         return fresh
+
+    def _pass(self) -> None:
+        """Released as standard flow, once, if nothing has ever been wrong with it."""
+        if self.order.passed or self.order.cases:
+            return
+        decision = self._rulebook.passes(self.order.facts)
+        if decision is not None:
+            self._of_order(PassedIntake(decision=decision))
 
     def tick(self) -> None:
         """Decide on every expectation that has fallen due by now."""

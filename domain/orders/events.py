@@ -34,4 +34,10 @@ class ExpectationMet(Struct, frozen=True, kw_only=True, gc=False, tag="order.exp
     decision: Decision
 
 
-OrderEvent: TypeAlias = SignalRecorded | ProblemDetected | ExpectationMet
+class PassedIntake(Struct, frozen=True, kw_only=True, gc=False, tag="order.passed_intake"):
+    """All that intake asks for holds, and nothing is wrong: standard flow, which needs nobody."""
+
+    decision: Decision
+
+
+OrderEvent: TypeAlias = SignalRecorded | ProblemDetected | ExpectationMet | PassedIntake

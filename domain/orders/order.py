@@ -11,7 +11,13 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct, structs
 
 from domain.errors import SignalIdReused
-from domain.orders.events import ExpectationMet, OrderEvent, ProblemDetected, SignalRecorded
+from domain.orders.events import (
+    ExpectationMet,
+    OrderEvent,
+    PassedIntake,
+    ProblemDetected,
+    SignalRecorded,
+)
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Signal
 from domain.policy.expectations import Deadline, Watch
@@ -43,6 +49,8 @@ class Order(Struct, frozen=True, kw_only=True):
     cases: Mapping[str, CaseRef] = {}
     concluded: Mapping[str, datetime] = {}
     """Rule of an expectation -> the deadline that was looked at last."""
+    passed: bool = False
+    """It has passed intake, with nothing wrong until then."""
     known_facts: OrderFacts | None = None
     known_watches: tuple[Rulebook, Watches] | None = None
 
@@ -108,6 +116,8 @@ class Order(Struct, frozen=True, kw_only=True):
                     if event.deadline
                     else self.concluded,
                 )
+            case PassedIntake():
+                return structs.replace(now, passed=True)
             case ExpectationMet(decision=decision, deadline=deadline):
                 concluded = {**self.concluded, decision.rule: deadline}
                 return structs.replace(now, concluded=concluded)

@@ -254,6 +254,8 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
     automation_pauses_when: Condition | None = None
     """While this holds of an order, none of its cases resolves itself: a person decides."""
     look_ups: LookUps | None = None
+    standard_flow_when: Condition | None = None
+    """An order of which this holds, and that never had a case, has passed intake: it needs nobody."""
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 

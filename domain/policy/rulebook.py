@@ -74,6 +74,7 @@ class Rulebook:
             for name, kind in document.kinds.items()
             if kind.cleared_when is not None
         }
+        self._passing = order_condition(document.standard_flow_when, "/standard_flow_when", faults)
         self._pausing = order_condition(
             document.automation_pauses_when, "/automation_pauses_when", faults
         )
@@ -90,6 +91,14 @@ class Rulebook:
         self._terms = terms_of(document, faults)
         if faults:
             raise Invalid(faults, f"policy {document.policy} {document.version}")
+
+    def passes(self, facts: OrderFacts) -> Decision | None:
+        """Why an order passes intake, if it does."""
+        condition = self._passing
+        if condition is None or not condition.holds(facts):
+            return None
+        explained = condition.explain(facts)
+        return Decision(policy=self.version, rule="standard_flow_when", verdicts=explained)
 
     def kind(self, name: str) -> Kind:
         return self.document.kinds[name]

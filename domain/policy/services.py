@@ -118,5 +118,11 @@ def as_recorded(document: PolicyDocument) -> PolicyDocument:
         for name, kind in document.kinds.items()
     }
     return structs.replace(
-        document, queues=queues, kinds=kinds, services=(), ladders={}, look_ups=None
+        document,
+        queues=queues,
+        kinds=kinds,
+        services=(),
+        ladders={},
+        look_ups=None,
+        standard_flow_when=None,
     )

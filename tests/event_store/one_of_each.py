@@ -63,7 +63,7 @@ from domain.clock.calendars import BusinessCalendar, Period, Weekday
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.money import PositiveMoney
-from domain.orders.events import ExpectationMet, ProblemDetected, SignalRecorded
+from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
 from domain.orders.signals import (
     Address,
     AddressChecked,
@@ -384,6 +384,7 @@ EVENTS: tuple[Event, ...] = (
     ProblemDetected(kind="refund_due", case=CASE, occurrence=1, rule="refund-due"),
     ProblemDetected(kind="delivery_late", case=CASE, occurrence=2, rule="late", deadline=NOON),
     ExpectationMet(deadline=NOON, decision=DECISION),
+    PassedIntake(decision=DECISION),
     Detected(
         kind="refund_due",
         bucket=Bucket.PAYMENT_MISMATCH,

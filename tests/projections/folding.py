@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from msgspec import structs
+
 from application import streams
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
@@ -23,6 +25,7 @@ from tests.domain.telling import (
     ORDER,
     WEEK_AFTER,
     after,
+    allocated,
     approved,
     cancelled,
     captured,
@@ -127,6 +130,8 @@ def eventful() -> House:
     house.tick(after(600))
     house.take(delivered(268), at=after(601))
     recovered(house)
+    flawless = (placed(600), approved(600.5), allocated(601))
+    house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
     return house
 
 

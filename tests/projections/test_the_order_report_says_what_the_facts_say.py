@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from domain.orders.signals import Customer
 from projections.orders import ORDERS, OrderRow
-from tests.application.house import House
+from tests.application.house import CLOCKED, House
 from tests.domain.telling import (
     LAST_DAY,
     ORDER,
     WEEK_AFTER,
     after,
+    allocated,
     approved,
     bounded,
     cancelled,
@@ -66,6 +67,14 @@ def test_two_statements_of_one_moment_are_told_as_the_facts_rank_them() -> None:
             facts.promise.delivery_date,
         )
     assert rows[0] == rows[1]
+
+
+def test_an_order_that_has_passed_intake_says_when() -> None:
+    house = House(CLOCKED)
+    house.take(placed(), approved(1), captured(1), at=after(2))
+    assert rows_of(ORDERS, house.lines())["o-1"].passed_at is None
+    house.take(allocated(2), at=after(3))
+    assert rows_of(ORDERS, house.lines())["o-1"].passed_at == after(3)
 
 
 def test_an_order_without_a_case_is_standard_flow() -> None:

@@ -29,10 +29,11 @@ GONE = ("", "Z")
 class Serving:
     """A running `casetrail serve` on a home."""
 
-    def __init__(self, programs: Programs, home: Path) -> None:
+    def __init__(self, programs: Programs, home: Path, *more: object) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.program: Program = programs.start("--home", home, "serve", "--port", self.port)
+        words = ("--home", home, "serve", "--port", self.port, *more)
+        self.program: Program = programs.start(*words)
         answering(self.program, self.url)
 
     def worker(self) -> int:
@@ -103,12 +104,53 @@ def test_a_killed_service_leaves_no_worker_and_no_port_and_the_next_one_takes_ov
     serving.opens_and_shows_a_case(token, "order-1")
     serving.program.kill()
     eventually("the worker has ended", lambda: state_of(worker) in GONE, within=8)
-    assert is_free(serving.port)
+    eventually("nobody listens there any more", lambda: is_free(serving.port), within=8)
 
     after = Serving(programs, home)
     after.opens_and_shows_a_case(token, "order-2")
     after.program.terminate()
     assert EmbeddedPostgres(home).postmaster is None
+
+
+def test_several_processes_answer_and_one_that_is_killed_is_missed_by_nobody_for_long(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home, "--processes", 3)
+
+    def beside() -> list[int]:
+        found = children_of(serving.program.pid, " --beside ")
+        return found if len(found) == 2 else []
+
+    first = eventually("two serve beside it", beside, within=20)
+    serving.opens_and_shows_a_case(token, "order-1")
+    os.kill(first[0], signal.SIGKILL)
+    second = eventually(
+        "another has taken its place", lambda: beside() if beside() != first else [], within=10
+    )
+    assert first[1] in second
+
+    # Connections are spread over all of them: what nobody accepts would wait for ever.
+    def all_answer() -> bool:
+        for _ in range(30):
+            with httpx2.Client(base_url=serving.url, timeout=10) as http:
+                assert http.get("/livez").status_code == 200
+        return True
+
+    eventually("all of them answer", all_answer, within=30)
+    serving.opens_and_shows_a_case(token, "order-2")
+    serving.program.kill()
+    eventually("all have ended", lambda: all(state_of(pid) in GONE for pid in second), within=10)
+    eventually("nobody listens there any more", lambda: is_free(serving.port), within=5)
+
+
+def test_an_address_that_somebody_serves_is_not_shared(
+    programs: Programs, home: Path, token: str
+) -> None:
+    serving = Serving(programs, home, "--processes", 2)
+    serving.opens_and_shows_a_case(token, "order-1")
+    other = programs.start("--home", home, "serve", "--port", serving.port, "--processes", 2)
+    assert other.ended(within=20) == 1
+    assert "taken" in other.output
 
 
 def sigterm(serving: Serving) -> None:

@@ -1,0 +1,237 @@
+"""Work that waits for the log in the event loop's own thread, and the loop that goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from uuid import UUID, uuid4
+
+import pytest
+
+from infrastructure.event_loops import THREADS, Guest, Threads, as_guest, elsewhere, guest
+from infrastructure.event_store.stream_reads import MOST_STREAMS, StreamReads
+
+LONG = 5.0
+
+
+def here() -> int:
+    return threading.get_ident()
+
+
+def test_a_guest_runs_in_the_thread_of_its_loop_and_gives_its_result() -> None:
+    async def main() -> None:
+        assert await as_guest(here) == here()
+        assert await as_guest(lambda: None) is None
+
+    asyncio.run(main())
+
+
+def test_what_a_guest_raises_is_raised_where_it_is_awaited() -> None:
+    def work() -> None:
+        elsewhere(lambda: None)
+        raise LookupError("nothing there")
+
+    async def main() -> None:
+        with pytest.raises(LookupError, match="nothing there"):
+            await as_guest(work)
+
+    asyncio.run(main())
+
+
+def test_what_blocks_is_done_in_a_thread_and_the_loop_goes_on() -> None:
+    asked, ended = threading.Event(), threading.Event()
+
+    def blocks() -> int:
+        asked.set()
+        assert ended.wait(LONG)
+        return here()
+
+    async def main() -> None:
+        waiting = asyncio.create_task(as_guest(lambda: elsewhere(blocks)))
+        while not asked.is_set():
+            await asyncio.sleep(0)
+        ended.set()  # by the loop, while its guest waits
+        assert await waiting != here()
+
+    asyncio.run(main())
+
+
+def test_what_fails_in_the_thread_fails_where_the_guest_waits() -> None:
+    def work() -> str:
+        with pytest.raises(ZeroDivisionError):
+            elsewhere(lambda: 1 // 0)
+        return "went on"
+
+    async def main() -> None:
+        assert await as_guest(work) == "went on"
+
+    asyncio.run(main())
+
+
+def test_in_a_thread_of_its_own_nobody_is_a_guest() -> None:
+    assert guest() is None
+    assert elsewhere(here) == here()
+
+    async def main() -> None:
+        assert isinstance(await as_guest(guest), Guest)
+        assert await THREADS.run(guest) is None
+
+    asyncio.run(main())
+
+
+def test_guests_wait_side_by_side() -> None:
+    together = threading.Barrier(8)
+
+    async def main() -> None:
+        found = [as_guest(lambda: elsewhere(lambda: together.wait(LONG))) for _ in range(8)]
+        assert sorted(await asyncio.gather(*found)) == list(range(8))
+
+    asyncio.run(main())
+
+
+def test_a_guest_that_is_cancelled_ends_where_it_waits_and_the_others_go_on() -> None:
+    held, let_go = threading.Event(), threading.Event()
+    ended = []
+
+    def work() -> None:
+        try:
+            elsewhere(lambda: held.set() or let_go.wait(LONG))
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        waiting = asyncio.create_task(as_guest(work))
+        while not held.is_set():
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert ended == [True]
+        let_go.set()
+        assert await as_guest(lambda: elsewhere(lambda: 7)) == 7
+
+    asyncio.run(main())
+
+
+def test_no_more_threads_are_made_than_allowed_and_all_work_is_done() -> None:
+    threads = Threads(most=3)
+    at_work: list[int] = []
+    lock = threading.Lock()
+    most = 0
+
+    def work() -> None:
+        nonlocal most
+        with lock:
+            at_work.append(1)
+            most = max(most, len(at_work))
+        time.sleep(0.002)
+        with lock:
+            at_work.pop()
+
+    async def main() -> None:
+        await asyncio.gather(*(threads.run(work) for _ in range(60)))
+
+    asyncio.run(main())
+    assert 1 <= most <= 3
+
+
+class Log:
+    """Streams whose events say which they are; `asked` holds what was read together."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[UUID]] = []
+        self.error: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def read(self, streams: Sequence[UUID]) -> Iterator[tuple[UUID, int, bytes]]:
+        self.asked.append(list(streams))
+        assert self.gate.wait(LONG)
+        if self.error is not None:
+            raise self.error
+        for stream in streams:
+            yield stream, stream.int % 1000, stream.bytes
+            yield stream, stream.int % 1000 + 1, stream.bytes
+
+
+def rows(stream: UUID) -> list[tuple[int, bytes]]:
+    return [(stream.int % 1000, stream.bytes), (stream.int % 1000 + 1, stream.bytes)]
+
+
+async def ask(reads: StreamReads, *streams: UUID) -> list[tuple[int, bytes]]:
+    def work() -> list[tuple[int, bytes]]:
+        asking = guest()
+        assert asking is not None
+        return reads.rows(streams, asking)
+
+    return await as_guest(work)
+
+
+def test_what_is_asked_for_in_one_turn_is_read_together_and_each_gets_its_own() -> None:
+    log = Log()
+    reads = StreamReads(log.read)
+    streams = [uuid4() for _ in range(6)]
+
+    async def main() -> None:
+        found = await asyncio.gather(
+            *(ask(reads, one) for one in streams), ask(reads, *streams[:2])
+        )
+        assert found == [*map(rows, streams), [*rows(streams[0]), *rows(streams[1])]]
+        assert await ask(reads, streams[0], streams[0]) == rows(streams[0])
+        assert await ask(reads) == []
+
+    asyncio.run(main())
+    assert [len(asked) for asked in log.asked] == [6, 1, 0]
+
+
+def test_what_is_asked_for_during_a_read_is_read_next_and_never_from_the_read_before() -> None:
+    log = Log()
+    reads = StreamReads(log.read)
+    first, second = uuid4(), uuid4()
+
+    async def main() -> None:
+        log.gate.clear()
+        one = asyncio.create_task(ask(reads, first))
+        while not log.asked:
+            await asyncio.sleep(0)
+        others = [asyncio.create_task(ask(reads, first)), asyncio.create_task(ask(reads, second))]
+        await asyncio.sleep(0.01)
+        assert len(log.asked) == 1
+        log.gate.set()
+        assert await one == rows(first)
+        assert await asyncio.gather(*others) == [rows(first), rows(second)]
+
+    asyncio.run(main())
+    assert [set(asked) for asked in log.asked] == [{first}, {first, second}]
+
+
+def test_a_read_that_fails_is_told_to_all_who_asked_and_the_next_one_is_tried() -> None:
+    log = Log()
+    reads = StreamReads(log.read)
+    stream = uuid4()
+
+    async def main() -> None:
+        log.error = ConnectionError("gone")
+        failed = await asyncio.gather(
+            ask(reads, stream), ask(reads, uuid4()), return_exceptions=True
+        )
+        assert [str(one) for one in failed] == ["gone", "gone"]
+        log.error = None
+        assert await ask(reads, stream) == rows(stream)
+
+    asyncio.run(main())
+
+
+def test_a_heap_of_questions_is_read_in_parts() -> None:
+    log = Log()
+    reads = StreamReads(log.read)
+    streams = [uuid4() for _ in range(2 * MOST_STREAMS + 10)]
+
+    async def main() -> None:
+        found = await asyncio.gather(*(ask(reads, one) for one in streams))
+        assert found == [*map(rows, streams)]
+
+    asyncio.run(main())
+    assert [len(asked) for asked in log.asked] == [MOST_STREAMS, MOST_STREAMS, 10]
