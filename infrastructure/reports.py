@@ -1,19 +1,21 @@
-"""Reading the reports: pages by keyset, so that a page costs the same however far it is."""
+"""Reading the reports."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, LiteralString, TypeVar
+from typing import LiteralString
 from uuid import UUID
 
 from msgspec import Struct
 from psycopg.rows import class_row, tuple_row
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL
 
 from domain.backlog.events import Measured
+from domain.policy.document import ClockBands
 from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.report_pages import EVERY, Filter, Ordering, Source, page
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
@@ -21,10 +23,6 @@ from projections.recovery import RecoveryRow
 from projections.sla import SlaRow
 from projections.tasks import TaskRow
 
-R = TypeVar("R")
-
-# Columns of an order; True: descending.
-Ordering = Sequence[tuple[str, bool]]
 BY_URGENCY: Ordering = (("priority", True), ("opened_at", False), ("case_id", False))
 QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", False))
 BY_DUE: Ordering = (("due_next", False), ("case_id", False))
@@ -42,21 +40,6 @@ class Flow(Struct, frozen=True):
     broke_later: int
 
 
-class Source(Struct, frozen=True):
-    """What is read from, and the values that its text asks for."""
-
-    sql: Composable
-    values: Sequence[object] = ()
-
-
-class Filter(Struct, frozen=True):
-    """A condition beyond plain equality, and the values that its text asks for."""
-
-    sql: Composable
-    values: Sequence[object] = ()
-
-
-EVERY = Filter(SQL("true"))
 _IS_DUE = SQL(
     "case_id IN (SELECT case_id FROM views.sla WHERE resolved_at IS NULL AND due_next <= %s)"
 )
@@ -95,6 +78,23 @@ _BAND: LiteralString = (
     "CASE WHEN sla.case_id IS NULL THEN 'no_clock' WHEN paused THEN 'paused' "
     "WHEN due_next < %s THEN 'breached' WHEN risk_next <= %s THEN 'at_risk' ELSE 'on_track' END"
 )
+_FREE: LiteralString = (
+    "queue.queue = %s AND person IS NULL AND queue.waits_for IS NULL AND (%s OR skill = ANY(%s))"
+)
+_WANTED: LiteralString = "SELECT queue.case_id, priority, queued_at, " + _BAND + " AS band "
+_IMPORTANT = SQL(
+    _WANTED
+    + "FROM views.queue LEFT JOIN views.sla USING (case_id) WHERE "
+    + _FREE
+    + " ORDER BY priority DESC, queued_at, case_id LIMIT %s"
+)
+_LATE = SQL(
+    _WANTED
+    + "FROM views.queue JOIN views.sla USING (case_id) WHERE "
+    + _FREE
+    + " AND sla.queue = queue.queue AND resolved_at IS NULL AND risk_next <= %s "
+    "ORDER BY risk_next, case_id LIMIT %s"
+)
 _QUEUE_WITH_CLOCKS = SQL(
     "(SELECT queue.*, nullif(due_next, '9999-12-31Z') AS due_next, "
     + _BAND
@@ -115,12 +115,12 @@ class Reports:
     ) -> list[CaseRow]:
         """With `due_by`, those alone of which something is due by then, or was."""
         test = Filter(_IS_DUE, (due_by,)) if due_by is not None else EVERY
-        return self._page("cases", CaseRow, where, BY_URGENCY, after, limit, test)
+        return page(self._datastore, "cases", CaseRow, where, BY_URGENCY, after, limit, test)
 
     def orders(
         self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
     ) -> list[OrderRow]:
-        return self._page("orders", OrderRow, where, BY_LAST_SIGNAL, after, limit)
+        return page(self._datastore, "orders", OrderRow, where, BY_LAST_SIGNAL, after, limit)
 
     def queue(
         self,
@@ -131,27 +131,37 @@ class Reports:
     ) -> list[QueueLine]:
         """With how each clock stands at `now`."""
         source = Source(_QUEUE_WITH_CLOCKS, (now, now))
-        return self._page(source, QueueLine, where, QUEUE_ORDER, after, limit)
+        return page(self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit)
 
     def sla(
         self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
     ) -> list[SlaRow]:
         """Of the cases that are not resolved."""
         running = Filter(SQL("resolved_at IS NULL"))
-        return self._page("sla", SlaRow, where, BY_DUE, after, limit, running)
+        return page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, running)
 
     def tasks(
         self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
     ) -> list[TaskRow]:
-        return self._page("tasks", TaskRow, where, BY_TASK, after, limit)
+        return page(self._datastore, "tasks", TaskRow, where, BY_TASK, after, limit)
 
     @patiently
-    def next_for(self, person: str, skills: Sequence[str], queue: str, limit: int) -> list[UUID]:
+    def next_for(
+        self,
+        person: str,
+        skills: Sequence[str],
+        queue: str,
+        limit: int,
+        now: datetime,
+        pressing: ClockBands,
+    ) -> list[UUID]:
         """What the person should work on next in this queue: one's own work whose wait has ended,
         then what nobody holds and one has the skill for, most urgent first and then oldest first.
 
-        Somebody for whom no skills are recorded has them all.
+        Urgent is the priority, and what a clock that presses adds to it at `now`. Somebody for whom
+        no skills are recorded has them all.
         """
+        free = (queue, not skills, list(skills))
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
             own = cursor.execute(
@@ -159,13 +169,15 @@ class Reports:
                 "ORDER BY priority DESC, queued_at, case_id LIMIT %s",
                 (person, queue, limit),
             ).fetchall()
-            free = cursor.execute(
-                "SELECT case_id FROM views.queue "
-                "WHERE queue = %s AND person IS NULL AND waits_for IS NULL "
-                "AND (%s OR skill = ANY(%s)) ORDER BY priority DESC, queued_at, case_id LIMIT %s",
-                (queue, not skills, list(skills), limit),
-            ).fetchall()
-            return [case_id for (case_id,) in (*own, *free)]
+            important = cursor.execute(_IMPORTANT, (now, now, *free, limit)).fetchall()
+            # What presses most may stand far down by its priority alone.
+            late = cursor.execute(_LATE, (now, now, *free, now, limit)).fetchall()
+        adds = {Band.AT_RISK.value: pressing.at_risk, Band.BREACHED.value: pressing.breached}
+        found = sorted(
+            {row[0]: row for row in (*important, *late)}.values(),
+            key=lambda row: (-(row[1] + adds.get(row[3], 0)), row[2], row[0]),
+        )
+        return [row[0] for row in (*own, *found)][:limit]
 
     @patiently
     def queue_counts(self, now: datetime) -> dict[str, QueueCounts]:
@@ -252,49 +264,3 @@ class Reports:
             )
             orders, standard = row.fetchone() or (0, 0)
             return orders, standard
-
-    @patiently
-    def _page(
-        self,
-        view: str | Source,
-        row: type[R],
-        where: Mapping[str, object],
-        ordering: Ordering,
-        after: Sequence[object] | None,
-        limit: int,
-        always: Filter = EVERY,
-    ) -> list[R]:
-        source = Source(Identifier("views", view)) if isinstance(view, str) else view
-        tests: list[Composable] = [always.sql]
-        tests += [SQL("{} = %s").format(Identifier(name)) for name in where]
-        values: list[Any] = [*source.values, *always.values, *where.values()]
-        if after is not None:
-            test, more = _beyond(ordering, after)
-            tests.append(test)
-            values += more
-        condition = SQL("WHERE ") + SQL(" AND ").join(tests)
-        order = SQL(", ").join(
-            SQL("{} DESC" if down else "{}").format(Identifier(name)) for name, down in ordering
-        )
-        statement = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %s").format(
-            source.sql, condition, order
-        )
-        with self._datastore.get_connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(row))
-            return cursor.execute(statement, [*values, limit]).fetchall()
-
-
-def _beyond(ordering: Ordering, after: Sequence[object]) -> tuple[Composable, list[object]]:
-    """Rows that come later in the order than the row with these values."""
-    tests: list[Composable] = []
-    values: list[object] = []
-    for n, (name, down) in enumerate(ordering):
-        same = [SQL("{} = %s").format(Identifier(earlier)) for earlier, _ in ordering[:n]]
-        later = SQL("{} < %s" if down else "{} > %s").format(Identifier(name))
-        tests.append(SQL("({})").format(SQL(" AND ").join([*same, later])))
-        values += [*after[:n], after[n]]
-    # The first column's bound follows from the rest; said by itself, an index can begin there.
-    name, down = ordering[0]
-    bound = SQL("{} <= %s" if down else "{} >= %s").format(Identifier(name))
-    beyond = SQL("({} AND ({}))").format(bound, SQL(" OR ").join(tests))
-    return beyond, [after[0], *values]

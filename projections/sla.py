@@ -140,5 +140,6 @@ SLA = Projection(
     indexes=(
         "(due_next, case_id) WHERE resolved_at IS NULL",
         "(queue, due_next, case_id) WHERE resolved_at IS NULL",
+        "(queue, risk_next, case_id) WHERE resolved_at IS NULL",
     ),
 )

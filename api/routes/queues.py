@@ -130,7 +130,8 @@ def claim_next(
 ) -> Response[CaseView]:
     """The right next case of the queue becomes yours; 204 if there is none.
 
-    First your own work whose wait has ended; then what you have the skill for, most urgent first.
+    First your own work whose wait has ended; then what you have the skill for, most urgent first:
+    by its priority, and by how its clock presses now.
     """
     must_exist(service, queue)
     ask = ask_of(request, body, key)
@@ -138,7 +139,11 @@ def claim_next(
     def work() -> Response[Any]:
         wait_for(service.positions, "queue", min_position, prefer)
         who = ask.who
-        candidates = service.reports.next_for(who.person, who.skills, queue, CANDIDATES)
+        pressing = service.desks.policy.current.document.priorities.clock
+        now = service.desks.clock()
+        candidates = service.reports.next_for(
+            who.person, who.skills, queue, CANDIDATES, now, pressing
+        )
         done = service.desks.cases.claim_next(candidates, caller_of(service, ask))
         if done is not None:
             return case_answer(done.case).response(done.position)

@@ -7,6 +7,7 @@ checked in `checking.py`; how it decides stands in `rulebook.py`.
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
@@ -205,11 +206,32 @@ class Route(Part, frozen=True, kw_only=True):
     priority: Weight = 0
 
 
+class ValueBand(Part, frozen=True, kw_only=True):
+    """What an order of at least this charge adds, in whatever currency it is told."""
+
+    at_least: Decimal
+    adds: Weight
+
+
+class ClockBands(Part, frozen=True, kw_only=True):
+    """What a case gains while its clock presses; claim-next counts it, at the moment it is asked.
+
+    What waits for long becomes at risk: so nothing is passed over for ever.
+    """
+
+    at_risk: Weight = 0
+    breached: Weight = 0
+
+
 class Priorities(Part, frozen=True, kw_only=True):
-    """A case's priority is the sum: of its severity, its customer's tier and its route."""
+    """A case's priority is the sum: of its severity, its customer's tier, the order's value and its
+    route. The clock comes on top while it presses."""
 
     severity: dict[Severity, Weight]
     tier: dict[Name, Weight] = field(default_factory=dict)
+    value: Annotated[tuple[ValueBand, ...], Meta(max_length=20)] = ()
+    """The highest band that the order reaches counts."""
+    clock: ClockBands = ClockBands()
 
 
 class DuplicateLookUp(Part, frozen=True, kw_only=True):

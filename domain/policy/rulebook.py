@@ -6,6 +6,7 @@ A rulebook is compiled once from a checked document and is pure: facts and a tim
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from functools import cached_property
 
 from msgspec import Struct
@@ -169,6 +170,13 @@ class Rulebook:
                 return self._routing(route, case, facts, tuple(verdicts))
         raise AssertionError("a checked policy ends with a route that fits every case")
 
+    def _of_value(self, charge: Decimal | None) -> int:
+        """The weight of the highest band that a charge reaches."""
+        bands = [
+            b for b in self.document.priorities.value if charge is not None and b.at_least <= charge
+        ]
+        return max(bands, key=lambda band: band.at_least).adds if bands else 0
+
     def _routing(
         self, route: Route, case: CaseFacts, facts: OrderFacts, verdicts: tuple[Verdict, ...]
     ) -> Routing:
@@ -180,6 +188,7 @@ class Rulebook:
             skill=route.skill,
             priority=route.priority
             + weights.severity.get(case.severity, 0)
-            + weights.tier.get(facts.customer.tier or "", 0),
+            + weights.tier.get(facts.customer.tier or "", 0)
+            + self._of_value(facts.charge.total),
             decision=Decision(policy=self.version, rule=route.rule, verdicts=verdicts),
         )

@@ -46,6 +46,11 @@ def terms_of(document: PolicyDocument, faults: list[Fault]) -> dict[str, Service
     faults += _faults_of_ladders(document)
     faults += _faults_of_next_steps(document)
     faults += _faults_of_backlogs(document)
+    faults += [
+        Fault(f"/priorities/value/{n}/at_least", "must be an amount, nothing or more")
+        for n, band in enumerate(document.priorities.value)
+        if not (band.at_least.is_finite() and band.at_least >= 0)
+    ]
     return found
 
 

@@ -8,11 +8,11 @@ import httpx2
 import pytest
 from msgspec import structs
 
-from domain.policy.document import Backlog
+from domain.policy.document import Backlog, ClockBands
 from domain.policy.rulebook import Rulebook
 from infrastructure.policy_files import load_policy
 from tests.api.running import House
-from tests.api.told import order_id, send, unavailable
+from tests.api.told import order_id, placed, send, signal, unavailable
 
 QUEUE = "allocation_failure_review"
 
@@ -145,3 +145,46 @@ def test_a_queue_that_falls_behind_is_seen_and_planned_for(ours: House, strict: 
         assert queues["refund_validation"]["recovering_since"] is None
         none = ana.get("/v1/queues/return_authorization_support/recovery")
         assert (none.status_code, none.json()["type"]) == (404, "/problems/recovery-not-found")
+
+
+def test_who_asks_for_the_next_case_gets_what_presses_before_what_is_worth_more(
+    ours: House,
+) -> None:
+    with ours.asking_as("ana") as ana:
+        cases = []
+        for tier, broken in (
+            ("vip", ("stock.counted", {"sku": "tea", "counted": 1, "system": 2})),
+            ("gold", ("stock.unavailable", {})),
+        ):
+            order = order_id()
+            first = placed(order, customer={"id": order, "tier": tier})
+            told = send(ana, first, signal(broken[0], order, **broken[1]))
+            (touched,) = told.json()["items"][-1]["cases"]
+            cases.append(touched["case"])
+        seen = {"Casetrail-Min-Position": told.headers["Casetrail-Position"]}
+        rows = [line_of(ana, case, seen) for case in cases]
+    vip, gold = cases
+    assert rows[0]["priority"] < rows[1]["priority"]
+    due = datetime.fromisoformat(str(rows[0]["due_next"]))
+    assert due < datetime.fromisoformat(str(rows[1]["due_next"]))
+
+    def order_at(now: datetime, **pressing: int) -> list[str]:
+        bands = ClockBands(**pressing)
+        found = ours.service.reports.next_for("cy", (), QUEUE, 1000, now, bands)
+        return [str(case) for case in found if str(case) in cases]
+
+    now, late = datetime.now(UTC), due + timedelta(microseconds=1)
+    assert order_at(now, at_risk=150, breached=300) == [gold, vip]
+    assert order_at(late, at_risk=150, breached=300) == [vip, gold]
+    assert order_at(late) == [gold, vip]
+
+
+def test_what_presses_is_found_however_far_down_it_stands(ours: House) -> None:
+    reports = ours.service.reports
+    with ours.asking_as("ana") as ana:
+        case, seen = opened(ana)
+        due = datetime.fromisoformat(str(line_of(ana, case, seen)["due_next"]))
+    (first,) = reports.next_for("cy", (), QUEUE, 1, due + timedelta(days=9), ClockBands())
+    lines = reports.queue({"queue": QUEUE}, None, 1, due)
+    assert first == lines[0].case_id
+    assert reports.next_for("cy", ("no_such_skill",), QUEUE, 9, due, ClockBands()) == []

@@ -62,7 +62,7 @@ def _queue_of(bench: Bench, size: int) -> Iterator[Callable[[], float]]:
         with desks(dsn) as working:
             working.decide_by()
             for first in range(0, size, AT_ONCE):
-                working.log.append([one_case(first + n) for n in range(AT_ONCE)])
+                working.log.append([one_case(first + n, working.clock()) for n in range(AT_ONCE)])
             runner = ProjectionRunner(dsn, PROJECTIONS)
             runner.catch_up()
             with working.datastore.get_connection() as connection:
@@ -81,12 +81,15 @@ def _queue_of(bench: Bench, size: int) -> Iterator[Callable[[], float]]:
 
 def _claims(working: Desks, positions: Positions) -> Callable[[], float]:
     reports = Reports(working.datastore)
+    pressing = working.policy.current.document.priorities.clock
     numbers = count(1)
 
     def claim() -> float:
         by = Caller(ANA, "ana", datetime.now(UTC), f"command:{next(numbers)}")
         started = time.monotonic()
-        candidates = reports.next_for("ana", (), "payment_hold_review", CANDIDATES)
+        candidates = reports.next_for(
+            "ana", (), "payment_hold_review", CANDIDATES, working.clock(), pressing
+        )
         done = working.cases.claim_next(candidates, by)
         took = time.monotonic() - started
         assert done is not None

@@ -24,6 +24,7 @@ from tests.domain.telling import (
     cancelled,
     captured,
     handed_over,
+    line,
     placed,
     promising,
     refunded,
@@ -132,6 +133,21 @@ def test_priority_is_the_sum_of_severity_tier_and_route(kind, tier, priority) ->
     owned = SHIPPED.kind(kind)
     case = CaseFacts(kind=kind, bucket=owned.bucket, severity=owned.severity, rule="r")
     assert SHIPPED.route(case, facts).priority == priority
+
+
+@pytest.mark.parametrize(
+    ("price", "adds"),
+    [("199.99", 0), ("200.00", 20), ("999.99", 20), ("1000.00", 60), ("50000.00", 60)],
+)
+def test_what_an_order_is_worth_adds_its_band_to_the_priority(price: str, adds: int) -> None:
+    case = CaseFacts(
+        "stock_unavailable", "inventory_conflict", Severity.HIGH, "stock-reported-unavailable"
+    )
+    cheap = SHIPPED.route(case, facts_of([placed(lines=(line("1.00"),))]))
+    dear = SHIPPED.route(case, facts_of([placed(lines=(line(price),))]))
+    assert dear.priority - cheap.priority == adds
+    untold = SHIPPED.route(case, facts_of([placed(lines=(line(price),), lines_complete=False)]))
+    assert untold.priority == cheap.priority
 
 
 def of_tier(tier: str) -> OrderFacts:

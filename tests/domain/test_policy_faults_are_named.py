@@ -110,6 +110,9 @@ def test_the_shipped_policy_has_no_fault() -> None:
         ("kinds/fraud_review/next_steps/0/within", "P91D", "/kinds/fraud_review/next_steps/0/within", "hours"),
         ("kinds/fraud_review/next_steps/0/action", "pray", "/kinds/fraud_review/next_steps/0/action", "ask_customer"),
         ("kinds/fraud_review/holds/0/what", "all", "/kinds/fraud_review/holds/0/what", "fulfilment"),
+        ("priorities/value/0/at_least", "-1", "/priorities/value/0/at_least", ""),
+        ("priorities/value/0/at_least", "much", "/priorities/value/0/at_least", ""),
+        ("priorities/clock/late", 1, "/priorities/clock/late", "at_risk, breached"),
         # backlogs
         (BACKLOG, {}, f"/{BACKLOG}", "at least one of volume, age"),
         (BACKLOG, {"volume": 9}, f"/{BACKLOG}", "recovered_volume"),
