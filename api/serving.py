@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -23,6 +25,7 @@ from api.service import service
 RESTART_SECONDS = 1.0
 COLLECT_AFTER = (50_000, 20, 50)
 BACKLOG = 512
+_PR_SET_PDEATHSIG = 1
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 _logger = logging.getLogger("casetrail.serve")
 
@@ -115,6 +118,17 @@ def _told_to_end() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def die_with_parent() -> None:
+    """On Linux: be killed when the process that started this one dies, however it dies.
+
+    At once: whoever starts the service again would else find its address taken by what is left of it.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # It may have died before that: then its end of the pipe is closed already.
+    if select.select([0], [], [], 0)[0] and not os.read(0, 1):
+        os._exit(0)
 
 
 def wait_for_parent_to_end() -> None:

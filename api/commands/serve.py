@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import socket
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,11 +12,11 @@ import click
 from api.composition import desks, make_ready
 from api.serving import (
     PortTaken,
+    die_with_parent,
     kept_alive,
     listen_several,
     most_processes,
     serve_http,
-    wait_for_parent_to_end,
 )
 from infrastructure.databases import open_database
 from infrastructure.policy_files import load_policy
@@ -98,11 +95,6 @@ def serve(
 
 def serve_beside(descriptor: int, settings: Settings) -> None:
     """Serve what the process that started this one listens to, for as long as that lives."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    die_with_parent()
     with socket.socket(fileno=descriptor) as listener, open_database(settings) as dsn:
         serve_http(dsn, settings.evidence_place, listener)
-
-
-def _end_with_parent() -> None:
-    wait_for_parent_to_end()
-    os.kill(os.getpid(), signal.SIGTERM)
