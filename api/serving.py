@@ -89,13 +89,15 @@ def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return bound
 
 
-def serve_http(dsn: str, evidence: str, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM."""
+def serve_http(
+    dsn: str, evidence: str, listeners: Sequence[socket.socket], signals_to: str | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM. `signals_to` is the process that takes signals, if not this."""
     with service(dsn, evidence) as ours:
         ours.desks.decide_by()
         collect_seldom()
         config = uvicorn.Config(
-            create_app(ours),
+            create_app(ours, signals_to),
             log_level="warning",
             access_log=False,
             lifespan="on",
@@ -105,7 +107,7 @@ def serve_http(dsn: str, evidence: str, listener: socket.socket) -> None:
             http=OneWrite,
         )
         with _told_to_end():
-            uvicorn.Server(config).run(sockets=[listener])
+            uvicorn.Server(config).run(sockets=list(listeners))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -73,6 +73,14 @@ class EventLog:
         """Each stream's lines, oldest first; streams with none are left out."""
         found: dict[UUID, list[Recorded]] = {}
         for position, state in self.recorder.select_streams(streams):
+            line = from_state(position, state)
+            found.setdefault(line.stream, []).append(line)
+        return found
+
+    def tails(self, known: Mapping[UUID, int]) -> dict[UUID, list[Recorded]]:
+        """Each stream's lines after the version that is known of it; streams with none are left out."""
+        found: dict[UUID, list[Recorded]] = {}
+        for position, state in self.recorder.select_tails([*known.items()]):
             line = from_state(position, state)
             found.setdefault(line.stream, []).append(line)
         return found

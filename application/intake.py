@@ -28,6 +28,7 @@ from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 50
 UNLUCKY = 3
+WARY_BATCHES = 100
 """After so many lost races with other processes, each waits for a moment of its own choice."""
 LONGEST_PAUSE_SECONDS = 0.05
 
@@ -91,6 +92,8 @@ class Intake:
         self._rulebook = rulebook
         self._look_up = look_up
         self._turns = Turns()
+        self._wary = 0
+        """For how many batches more it is assumed that other processes write to the same orders."""
 
     def take(
         self,
@@ -106,6 +109,7 @@ class Intake:
         Raises TooContended, CommandRepeated.
         """
         units = _by_order(arrivals)
+        self._wary = max(self._wary - 1, 0)
         # Batches about the same order or customer would otherwise take the version from under each
         # other's feet, and all but one of them would have been worked out in vain.
         with self._turns.of([*(unit.order for unit in units), *self._customers(units)]):
@@ -123,8 +127,12 @@ class Intake:
                 try:
                     appended = self._log.append(writes, row)
                 except VersionTaken:
-                    self._forget(units, responses)
-                    self._look_up.forget(looked_up)
+                    # Others write about these orders. For a while, what they have added is looked
+                    # for first: less than to work a batch out twice.
+                    self._wary = WARY_BATCHES
+                    if attempt >= UNLUCKY:
+                        self._forget(units, responses)
+                        self._look_up.forget(looked_up)
                     continue
                 self._keep(responses)
                 self._look_up.keep(looked_up)
@@ -142,10 +150,15 @@ class Intake:
 
     def _look(self, units: Sequence[Unit]) -> tuple[Mapping[UUID, Order], LookedUp]:
         """The orders, and what those that are new to us show against others."""
-        orders = self._orders.at_hand([order_stream(unit.order) for unit in units])
+        look = self._orders.caught_up if self._wary else self._orders.at_hand
+        orders = look([order_stream(unit.order) for unit in units])
         asked = self._rulebook().document.look_ups
         placed = _newly_placed(units, orders) if asked is not None else []
-        found = self._look_up.of(placed, asked) if asked is not None and placed else NOTHING
+        found = (
+            self._look_up.of(placed, asked, wary=self._wary > 0)
+            if asked is not None and placed
+            else NOTHING
+        )
         return orders, found
 
     def _respond(
@@ -157,7 +170,8 @@ class Intake:
         actor: Actor,
     ) -> list[Answer]:
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
-        cases = self._cases.at_hand(refs) if refs else {}
+        look = self._cases.caught_up if self._wary else self._cases.at_hand
+        cases = look(refs) if refs else {}
         rulebook = self._rulebook()
         answers = []
         for unit in units:

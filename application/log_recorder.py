@@ -103,6 +103,11 @@ class LogRecorder(ApplicationRecorder):
         """Position and state of every event of the streams, each stream's in order of version."""
 
     @abstractmethod
+    def select_tails(self, known: Sequence[tuple[UUID, int]]) -> Iterable[tuple[int, bytes]]:
+        """Position and state of every event of these streams after these versions, each stream's in
+        order of version."""
+
+    @abstractmethod
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Position and state of the next events of the log."""
 

@@ -7,7 +7,7 @@ later, or lives through it again, looks nothing up.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
@@ -47,17 +47,27 @@ class LookedUp(Struct, frozen=True):
 
 
 NOTHING = LookedUp()
+FRESH_FOR = timedelta(minutes=1)
+"""A price counts for days: what is a minute old shows what is usual."""
+MOST_LOOKED_AT = 100_000
 
 
 class LookUp:
     def __init__(self, histories: Repository[History], check_address: CheckAddress) -> None:
         self._histories = histories
         self._check_address = check_address
+        self._looked_at: dict[UUID, datetime] = {}
 
-    def of(self, placed: Sequence[Placed], asked: LookUps) -> LookedUp:
-        """Hold these orders, in the order of their arrival, against those before them."""
+    def of(self, placed: Sequence[Placed], asked: LookUps, *, wary: bool = False) -> LookedUp:
+        """Hold these orders, in the order of their arrival, against those before them; `wary` of what
+        other processes have written."""
         told = [(one, event) for one in placed for event in _to_remember(one.signal, asked)]
-        states = self._histories.at_hand([*{_stream(event) for _, event in told}])
+        streams = {_stream(event) for _, event in told}
+        states = (
+            self._histories.caught_up([*streams])
+            if wary or self._is_stale(told)
+            else self._histories.at_hand([*streams])
+        )
         read = dict(states)
         found: dict[tuple[str, str], list[Signal]] = {}
         writes: list[Write] = []
@@ -75,13 +85,32 @@ class LookUp:
                 if (address := one.signal.ship_to) is not None:
                     derived = checked(one.signal, self._check_address(address))
                     found.setdefault((one.signal.order, one.signal.key), []).append(derived)
-        # A history that was looked at and left alone must not have changed meanwhile.
+        # A customer's history that was looked at and left alone must not have changed meanwhile, or
+        # two orders might miss each other.
         writes += [
             _guard(stream, history, placed[0].received_at)
             for stream, history in read.items()
-            if states[stream] is history
+            if states[stream] is history and isinstance(history, CustomerOrders)
         ]
         return LookedUp(found, states, writes)
+
+    def _is_stale(self, told: Sequence[tuple[Placed, LookUpEvent]]) -> bool:
+        """Whether other processes may have told of a price that we have not heard of for a while.
+
+        Prices change under everybody's hands: to guard them would cost more than to look now and then.
+        """
+        looked = self._looked_at
+        stale = False
+        for one, event in told:
+            if isinstance(event, ProductPriced):
+                stream = _stream(event)
+                before = looked.get(stream)
+                if before is None or not timedelta() <= one.received_at - before < FRESH_FOR:
+                    looked[stream] = one.received_at
+                    stale = True
+        if len(looked) > MOST_LOOKED_AT:
+            looked.clear()
+        return stale
 
     def keep(self, found: LookedUp) -> None:
         for stream, history in found.histories.items():
@@ -145,6 +174,5 @@ def _write(line: Recorded) -> Write:
     )
 
 
-def _guard(stream: UUID, history: History, now: datetime) -> Write:
-    kind = CUSTOMER if isinstance(history, CustomerOrders) else PRODUCT
-    return Write(stream=stream, kind=kind, expected=history.version, events=[], recorded_at=now)
+def _guard(stream: UUID, history: CustomerOrders, now: datetime) -> Write:
+    return Write(stream=stream, kind=CUSTOMER, expected=history.version, events=[], recorded_at=now)

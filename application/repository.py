@@ -52,6 +52,20 @@ class Repository(Generic[A]):
             found |= self.current(missing)
         return found
 
+    def caught_up(self, streams: Sequence[UUID]) -> dict[UUID, A]:
+        """The states as the log has them now: from memory, with what others have added since."""
+        if not streams:
+            return {}
+        found = self.at_hand(streams)
+        tails = self._log.tails({stream: state.version for stream, state in found.items()})
+        for stream, lines in tails.items():
+            state = found[stream]
+            for line in lines:
+                state = self._fold(state, line)
+            found[stream] = state
+            self.keep(stream, state)
+        return found
+
     def current(self, streams: Sequence[UUID]) -> dict[UUID, A]:
         """The states as the log has them now."""
         found = {}

@@ -14,6 +14,7 @@ from api.serving import (
     PortTaken,
     die_with_parent,
     kept_alive,
+    listen,
     listen_several,
     most_processes,
     serve_http,
@@ -45,6 +46,7 @@ PORT = click.option(
     help="How many processes answer requests [one for each core, at most 4].",
 )
 @click.option("--beside", "descriptor", type=int, hidden=True, help="Serve this socket too.")
+@click.option("--signals-to", hidden=True, help="Who takes the signals that come there.")
 @click.option("--worker/--no-worker", "with_worker", default=True, help="Run a worker beside it.")
 @click.option("--demo", "as_demo", is_flag=True, help="As `casetrail demo`.")
 @click.pass_context
@@ -55,6 +57,7 @@ def serve(
     policy_file: Path | None,
     processes: int | None,
     descriptor: int | None,
+    signals_to: str | None,
     with_worker: bool,
     as_demo: bool,
 ) -> None:
@@ -67,7 +70,7 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     settings: Settings = context.obj
     if descriptor is not None:
-        serve_beside(descriptor, settings)
+        serve_beside(descriptor, signals_to, settings)
         return
     try:
         listeners = listen_several(host, port, processes or most_processes())
@@ -86,15 +89,20 @@ def serve(
         if with_worker:
             stack.enter_context(kept_alive(["worker", "--until-eof"], dsn))
         evidence = settings.evidence_place
+        ours = [listeners[0]]
+        if len(listeners) > 1:
+            # Where the others bring the signals that they get.
+            ours.append(stack.enter_context(listen("127.0.0.1", 0)))
         for listener in listeners[1:]:
             words = ["serve", "--beside", str(listener.fileno())]
+            words += ["--signals-to", f"http://127.0.0.1:{ours[1].getsockname()[1]}"]
             more = {EVIDENCE: evidence}
             stack.enter_context(kept_alive(words, dsn, [listener], **more))
-        serve_http(dsn, evidence, listeners[0])
+        serve_http(dsn, evidence, ours)
 
 
-def serve_beside(descriptor: int, settings: Settings) -> None:
+def serve_beside(descriptor: int, signals_to: str | None, settings: Settings) -> None:
     """Serve what the process that started this one listens to, for as long as that lives."""
     die_with_parent()
     with socket.socket(fileno=descriptor) as listener, open_database(settings) as dsn:
-        serve_http(dsn, settings.evidence_place, listener)
+        serve_http(dsn, settings.evidence_place, [listener], signals_to)

@@ -88,6 +88,14 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
                 for position in self._positions[stream]
             ]
 
+    def select_tails(self, known: Sequence[tuple[UUID, int]]) -> Iterable[tuple[int, bytes]]:
+        with self._database_lock:
+            return [
+                (position, self._stored_events[position - 1].state)
+                for stream, version in known
+                for position in self._positions[stream][version:]
+            ]
+
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         with self._database_lock:
             events = self._stored_events[after : after + limit]

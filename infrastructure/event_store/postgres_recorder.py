@@ -91,6 +91,19 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         )
 
     @patiently
+    def select_tails(self, known: Sequence[tuple[UUID, int]]) -> Iterable[tuple[int, bytes]]:
+        # One look-up by key after the other, planned anew: a prepared plan made for an empty log
+        # would read all of it later.
+        return self._rows(
+            "SELECT notification_id, state FROM unnest(%s::uuid[], %s::bigint[]) "
+            "AS known (stream, version) CROSS JOIN LATERAL ("
+            "SELECT notification_id, state FROM stored_events WHERE originator_id = stream "
+            "AND originator_version > version ORDER BY originator_version) AS tail",
+            ([stream for stream, _ in known], [version for _, version in known]),
+            prepare=False,
+        )
+
+    @patiently
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         return self._rows(
             "SELECT notification_id, state FROM stored_events WHERE notification_id > %s "
@@ -109,10 +122,12 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         rows = self._rows(_TAKE_DUE, (lease, now, limit - newest, now, newest))
         return sorted((DueStream(*row) for row in rows), key=lambda due: due.due_at)
 
-    def _rows(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, statement: str, parameters: Sequence[object], *, prepare: bool = True
+    ) -> list[tuple[Any, ...]]:
         with (
             self.datastore.get_connection() as connection,
             connection.cursor(row_factory=tuple_row, binary=True) as cursor,
         ):
-            cursor.execute(statement.encode(), parameters, prepare=True)
+            cursor.execute(statement.encode(), parameters, prepare=prepare)
             return cursor.fetchall()

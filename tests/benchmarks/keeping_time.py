@@ -73,7 +73,7 @@ def _order(name: str, ship_by: datetime) -> OrderPlaced:
         id=name,
         order=name,
         event_time=ship_by - timedelta(hours=2),
-        customer=Customer(id="C"),
+        customer=Customer(id=f"C-{name}"),
         lines=(Line(sku="kettle", price=PositiveMoney("10.00", "EUR"), ship_by=ship_by),),
         tenders=("card",),
     )
