@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct
 
+from application.batches import Arrival, Unit, by_order, moments, sound
 from application.event_log import EventLog, Write
 from application.log_recorder import CommandRow, VersionTaken
 from application.look_up import NOTHING, LookedUp, LookUp, Placed
@@ -20,9 +21,9 @@ from application.writes import timer_of, with_next_due, writes_of
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import Staff
-from domain.errors import CasetrailError, SignalIdReused, SourceReserved, TooContended
+from domain.errors import CasetrailError, TooContended
 from domain.orders.order import Order, order_stream
-from domain.orders.signals import OWN_SOURCE, OrderPlaced, Signal
+from domain.orders.signals import OWN_SOURCE, OrderPlaced
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
 
@@ -31,13 +32,6 @@ UNLUCKY = 3
 WARY_BATCHES = 100
 """After so many lost races with other processes, each waits for a moment of its own choice."""
 LONGEST_PAUSE_SECONDS = 0.05
-
-
-class Arrival(Struct, frozen=True):
-    """A signal, and when it reached us."""
-
-    signal: Signal
-    received_at: datetime
 
 
 class Outcome(StrEnum):
@@ -65,14 +59,6 @@ class Receipt(Struct, frozen=True):
 class Taken(Struct, frozen=True):
     position: int
     receipts: Sequence[Receipt]
-
-
-class Unit(Struct, frozen=True):
-    """What a batch says of one order: the arrivals, and their places in the batch."""
-
-    order: str
-    arrivals: list[Arrival]
-    places: list[int]
 
 
 class Intake:
@@ -108,7 +94,7 @@ class Intake:
         them. `command` makes the row that keeps the answer; it is stored in the same transaction.
         Raises TooContended, CommandRepeated.
         """
-        units = _by_order(arrivals)
+        units = by_order(arrivals)
         self._wary = max(self._wary - 1, 0)
         # Batches about the same order or customer would otherwise take the version from under each
         # other's feet, and all but one of them would have been worked out in vain.
@@ -202,15 +188,6 @@ class Answer(Struct, frozen=True):
     writes: Sequence[Write]
 
 
-def _by_order(arrivals: Sequence[Arrival]) -> list[Unit]:
-    units: dict[str, Unit] = {}
-    for place, arrival in enumerate(arrivals):
-        unit = units.setdefault(arrival.signal.order, Unit(arrival.signal.order, [], []))
-        unit.arrivals.append(arrival)
-        unit.places.append(place)
-    return list(units.values())
-
-
 def _answer(
     unit: Unit,
     before: Order,
@@ -227,10 +204,10 @@ def _answer(
     writes: list[Write] = []
     changed: list[UUID] = []
     # Arrivals at one moment are taken together; later ones see what the earlier ones led to.
-    for received_at, places in _moments(unit):
+    for received_at, places in moments(unit):
         response = Response(order, own, rulebook, received_at, staff)
         sent = [unit.arrivals[n].signal for n in places]
-        fresh, refused = _sound(sent, looked_up.about(sent), order)
+        fresh, refused = sound(sent, looked_up.about(sent), order)
         taken = {signal.key for signal in response.take(fresh)}
         for n in places:
             signal = unit.arrivals[n].signal
@@ -254,13 +231,6 @@ def _touched(response: Response) -> tuple[Touched, ...]:
     )
 
 
-def _moments(unit: Unit) -> list[tuple[datetime, list[int]]]:
-    groups: dict[datetime, list[int]] = {}
-    for n, arrival in enumerate(unit.arrivals):
-        groups.setdefault(arrival.received_at, []).append(n)
-    return sorted(groups.items())
-
-
 def _newly_placed(units: Sequence[Unit], orders: Mapping[UUID, Order]) -> list[Placed]:
     """The statements that an order was placed which will be taken, by arrival: of two orders that
     are alike, the one that came later repeats the other, wherever it stands in the batch."""
@@ -270,7 +240,7 @@ def _newly_placed(units: Sequence[Unit], orders: Mapping[UUID, Order]) -> list[P
             continue
         order = orders.get(order_stream(unit.order))
         known = set(order.signals) if order is not None else set()
-        for received_at, places in _moments(unit):
+        for received_at, places in moments(unit):
             for n in places:
                 signal = unit.arrivals[n].signal
                 is_taken = signal.key not in known and signal.source != OWN_SOURCE
@@ -279,24 +249,3 @@ def _newly_placed(units: Sequence[Unit], orders: Mapping[UUID, Order]) -> list[P
                     found.append((received_at, unit.places[n], signal))
     found.sort(key=lambda one: one[:2])
     return [Placed(signal, received_at) for received_at, _, signal in found]
-
-
-def _sound(
-    sent: Sequence[Signal], derived: Iterable[Signal], order: Order
-) -> tuple[list[Signal], dict[int, CasetrailError]]:
-    """The signals that may be taken, and those that may not and why, by `id()`."""
-    sound: dict[str, Signal] = {}
-    refused: dict[int, CasetrailError] = {
-        id(signal): SourceReserved(f"{signal.key} of order {order.id} was sent to us")
-        for signal in sent
-        if signal.source == OWN_SOURCE
-    }
-    for signal in (*(signal for signal in sent if id(signal) not in refused), *derived):
-        known = order.signals.get(signal.key) or sound.get(signal.key)
-        if known is None:
-            sound[signal.key] = signal
-        elif known != signal:
-            refused[id(signal)] = SignalIdReused(
-                f"{signal.key} of order {order.id} was taken with other content"
-            )
-    return list(sound.values()), refused

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
-from application.intake import Arrival, Intake
+from application.batches import Arrival
+from application.intake import Intake
 from application.timekeeper import Timekeeper
 from domain.people import Actor
 

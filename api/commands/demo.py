@@ -22,7 +22,7 @@ from rich.progress import track
 from api.commands.serve import DEFAULT_PORT, HOST
 from api.composition import Desks, desks, make_ready, utc_now
 from api.serving import PortTaken, kept_alive, listen, serve_http, wait_for_parent_to_end
-from application.intake import Arrival
+from application.batches import Arrival
 from application.replay import AT_ONCE, replay
 from domain.people import Actor, Role
 from infrastructure.databases import open_database

@@ -19,7 +19,8 @@ from api.reading import IdempotencyKey
 from api.service import Service
 from api.signal_bodies import Item, items_of
 from api.threads import post
-from application.intake import Arrival, Outcome, Receipt
+from application.batches import Arrival
+from application.intake import Outcome, Receipt
 from application.log_recorder import CommandRow
 from domain.errors import CasetrailError
 

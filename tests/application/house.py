@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from application import streams
+from application.batches import Arrival
 from application.case_desk import Caller, CaseDesk
 from application.event_codec import to_stored
 from application.event_log import EventLog
-from application.intake import Arrival, Intake, Receipt
+from application.intake import Intake, Receipt
 from application.look_up import LookUp
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper

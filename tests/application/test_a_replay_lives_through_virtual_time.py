@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from application.intake import Arrival
+from application.batches import Arrival
 from application.replay import AT_ONCE
 from application.replay import replay as replayed
 from domain.orders.signals import Signal, in_time_order

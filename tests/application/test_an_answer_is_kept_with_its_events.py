@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from application.batches import Arrival
 from application.event_log import Write
-from application.intake import Arrival, Receipt
+from application.intake import Receipt
 from application.log_recorder import CommandRepeated, CommandRow, VersionTaken
 from domain.orders.order import order_stream
 from tests.application.house import SENDER, House

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from application import streams
-from application.intake import Arrival
+from application.batches import Arrival
 from domain.errors import SourceReserved
 from domain.orders.order import order_stream
 from domain.orders.signals import Address, Customer, Line

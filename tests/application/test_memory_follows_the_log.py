@@ -49,6 +49,35 @@ def test_an_older_state_never_takes_the_place_of_a_newer_one() -> None:
     assert memory.at_hand([case.id]) == {case.id: held}
 
 
+def test_what_others_have_added_is_caught_up_with_and_nothing_else_is_read() -> None:
+    house = House()
+    case, memory = case_of(house), cases(house.log)
+    memory.at_hand([case.id])
+    by = caller("ana", after(4))
+    held = house.desk.claim(case.id, case.version, by).case
+    noted = house.desk.note(case.id, held.version, "Asked.", by).case
+    nothing = uuid4()
+    assert memory.caught_up([case.id, nothing]) == {case.id: noted}
+    assert memory.at_hand([case.id]) == {case.id: noted}
+    assert memory.caught_up([]) == {}
+    (line, *_) = house.log.tails({case.id: held.version, nothing: 0})[case.id]
+    assert (line.version, line.type) == (noted.version, "case.note_added")
+
+
+def test_a_process_that_has_lost_a_race_catches_up_before_it_works_a_batch_out() -> None:
+    house = House()
+    other = house.neighbour()
+    house.take(unavailable(), at=after(3))
+    other.take(unavailable(4, id="second"), at=after(4))
+    house.take(unavailable(5, id="third"), at=after(5))  # behind, and told so by the log
+    other.take(unavailable(6, id="fourth"), at=after(6))
+    head = house.log.head()
+    house.take(unavailable(7, id="fifth"), at=after(7))
+    assert house.the("stock_unavailable").signals_joined == 4
+    assert house.log.head() == head + 2
+    assert len(house.order().signals) == 5
+
+
 def test_what_is_forgotten_is_read_anew() -> None:
     house = House()
     case, memory = case_of(house), cases(house.log)

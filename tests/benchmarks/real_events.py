@@ -8,9 +8,10 @@ from itertools import count, islice
 from uuid import uuid4
 
 from application import streams
+from application.batches import Arrival
 from application.event_codec import to_stored
 from application.event_log import EventLog, Write
-from application.intake import Arrival, Intake
+from application.intake import Intake
 from application.look_up import LookUp
 from domain.cases.events import CaseEvent, Resolution, Resolved
 from domain.cases.exception_case import case_stream

@@ -9,7 +9,7 @@ import httpx2
 import msgspec
 import pytest
 
-from domain.orders.signals import Customer, OrderPlaced
+from domain.orders.signals import Customer, OrderCancelled, OrderPlaced
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from tests.survival.clients import BEGUN, headers_of, tokens_of
 from tests.survival.programs import (
@@ -186,3 +186,39 @@ def test_a_service_that_is_told_to_end_takes_everything_with_it(
     eventually("its worker has ended", lambda: state_of(workers[1]) in GONE, within=5)
     assert is_free(second.port)
     assert server.postmaster is None, "the last user has gone and the server still runs"
+
+
+def test_signals_are_taken_whoever_gets_them(programs: Programs, home: Path, token: str) -> None:
+    serving = Serving(programs, home, "--processes", 3)
+    eventually(
+        "two serve beside it",
+        lambda: len(children_of(serving.program.pid, " --beside ")) == 2,
+        within=20,
+    )
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def send(body: bytes, **more: str) -> httpx2.Response:
+        """Over a connection of its own: any of the three may get it."""
+        with httpx2.Client(base_url=serving.url, headers=headers, timeout=20) as http:
+            more = {"Content-Type": "application/json", **more}
+            return http.post("/v1/signals", content=body, headers=more)
+
+    def cancelled(number: int) -> bytes:
+        told = OrderCancelled(source="oms", id=f"c-{number}", order="order-9", event_time=BEGUN)
+        return msgspec.json.encode(told)
+
+    eventually("it takes signals", lambda: send(cancelled(0)).status_code == 200, within=20)
+    told = [send(cancelled(number)) for number in range(1, 25)]
+    assert {answer.status_code for answer in told} == {200}
+    assert all(answer.json()["outcome"] == "recorded" for answer in told)
+    again = [send(cancelled(number)) for number in range(25)]
+    assert all(answer.json()["outcome"] == "duplicate" for answer in again)
+    # The same answers, with what belongs to them, wherever they were made.
+    keyed = [send(cancelled(30), **{"Idempotency-Key": "k-30"}) for _ in range(12)]
+    assert len({answer.content for answer in keyed}) == 1
+    assert sum(answer.headers.get("Idempotent-Replayed") == "true" for answer in keyed) == 11
+    wrong = [send(b'{"type": "nonsense"}') for _ in range(12)]
+    assert len({(answer.status_code, answer.content) for answer in wrong}) == 1
+    large = [send(b'"' + b"x" * (1 << 20) + b'"') for _ in range(12)]
+    assert {answer.status_code for answer in large} == {413}
+    assert {answer.json()["type"] for answer in large} == {"/problems/too-large"}

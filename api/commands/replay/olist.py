@@ -21,7 +21,7 @@ from rich.table import Table
 from api.commands.replay.progress import progress_bar, tell_left_out
 from api.composition import Desks, desks, make_ready
 from api.serving import collect_seldom
-from application.intake import Arrival
+from application.batches import Arrival
 from application.replay import replay as live_through
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
