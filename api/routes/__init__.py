@@ -11,13 +11,7 @@ from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
-from api.routes.recovery import (
-    add_action,
-    complete_action,
-    get_recovery,
-    list_recoveries,
-    own_plan,
-)
+from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
 from api.routes.signals import send_signals
 from api.routes.tasks import get_tasks
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
@@ -35,9 +29,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     claim_next,
     list_recoveries,
     get_recovery,
-    add_action,
-    complete_action,
-    own_plan,
+    *RECOVERY_COMMANDS,
     list_orders,
     get_order,
     get_timeline,

@@ -137,7 +137,7 @@ def _command(
 
         return _carry_out(request, service, body, key, if_match, carry_out)
 
-    handler.__annotations__["data"] = _json_body(kind)
+    handler.__annotations__["data"] = json_body(kind)
     return _route(name, doc, handler, kind)
 
 
@@ -162,7 +162,7 @@ WAITS_FOR_MORE = frozenset(["evidence"])
 """Commands that wait for more than the log: for a file, say."""
 
 
-def _json_body(kind: Any) -> Any:
+def json_body(kind: Any) -> Any:
     """What `JSONBody[kind]` is, for a type that is only known now."""
     return Annotated[kind, *get_args(JSONBody)[1:]]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, RawBody
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, RawBody
 from msgspec import Struct
 
 from api.answers import Answer, answer_of, ask_of
@@ -24,12 +25,12 @@ from api.reading import (
     only_known,
     wait_for,
 )
-from api.routes.case_commands import caller_of
+from api.routes.case_commands import caller_of, json_body
 from api.routes.queues import must_exist
 from api.service import Service
 from api.threads import get, post
 from application.case_desk import Caller
-from application.recovery_desk import Planned
+from application.recovery_desk import Planned, RecoveryDesk
 from domain.backlog.events import BacklogCause, Measured
 from domain.backlog.recovery import Action, AddAction, CompleteAction, OwnPlan, Recovery
 from domain.errors import Fault, Invalid
@@ -110,106 +111,6 @@ def get_recovery(queue: FromPath[str], service: NamedDependency[Service]) -> Res
     return Response(_view(recovery), headers={"ETag": etag(recovery.version)})
 
 
-@post(
-    "/queues/{queue:str}/recovery/actions",
-    status_code=200,
-    summary="Add an action to the plan",
-)
-def add_action(
-    request: Asking,
-    queue: FromPath[str],
-    service: NamedDependency[Service],
-    data: JSONBody[AddAction],
-    body: RawBody,
-    if_match: IfMatch = None,
-    key: IdempotencyKey = None,
-) -> Response[PlanView]:
-    """Something is to be done about the backlog, by an owner and a time."""
-    desk = service.desks.recovery
-    return _carry_out(
-        request,
-        service,
-        queue,
-        body,
-        key,
-        if_match,
-        lambda v, by: desk.add_action(queue, v, data, by),
-    )
-
-
-@post(
-    "/queues/{queue:str}/recovery/complete-action",
-    status_code=200,
-    summary="Complete an action of the plan",
-)
-def complete_action(
-    request: Asking,
-    queue: FromPath[str],
-    service: NamedDependency[Service],
-    data: JSONBody[CompleteAction],
-    body: RawBody,
-    if_match: IfMatch = None,
-    key: IdempotencyKey = None,
-) -> Response[PlanView]:
-    """It is done. The plan itself ends when the queue has recovered."""
-    desk = service.desks.recovery
-    return _carry_out(
-        request,
-        service,
-        queue,
-        body,
-        key,
-        if_match,
-        lambda v, by: desk.complete_action(queue, v, data, by),
-    )
-
-
-@post(
-    "/queues/{queue:str}/recovery/owner",
-    status_code=200,
-    summary="Give the plan to another owner",
-)
-def own_plan(
-    request: Asking,
-    queue: FromPath[str],
-    service: NamedDependency[Service],
-    data: JSONBody[OwnPlan],
-    body: RawBody,
-    if_match: IfMatch = None,
-    key: IdempotencyKey = None,
-) -> Response[PlanView]:
-    """A person, or the team of a queue, answers for it from here on."""
-    teams = {known.owner_team for known in service.desks.policy.current.document.queues.values()}
-    if data.owner not in teams and service.desks.people.known(data.owner) is None:
-        known = ", ".join(sorted(teams))
-        fault = Fault("/owner", f"no person and no team {data.owner}; teams are: {known}")
-        raise Invalid([fault], "the plan's owner")
-    desk = service.desks.recovery
-    return _carry_out(
-        request, service, queue, body, key, if_match, lambda v, by: desk.own(queue, v, data, by)
-    )
-
-
-def _carry_out(
-    request: Asking,
-    service: Service,
-    queue: str,
-    body: bytes,
-    key: str | None,
-    if_match: str | None,
-    act: Callable[[int, Caller], Planned],
-) -> Response[Any]:
-    must_exist(service, queue)
-    ask = ask_of(request, body, key)
-    refuse_repeated_names(body)
-
-    def work() -> Response[Any]:
-        done = act(expected_version(if_match), caller_of(service, ask, _answer))
-        return _answer(done.recovery).response(done.position)
-
-    return service.answers.carry_out(ask, work)
-
-
 def _answer(recovery: Recovery) -> Answer:
     return answer_of(_view(recovery), headers={"ETag": etag(recovery.version)})
 
@@ -230,3 +131,77 @@ def _view(recovery: Recovery) -> PlanView:
         recovered=plan.recovered,
         closed_at=plan.closed_at,
     )
+
+
+def _command(
+    name: str,
+    words: str,
+    doc: str,
+    kind: Any,
+    act: Callable[[RecoveryDesk, str, int, Any, Caller], Planned],
+    look: Callable[[Service, Any], Any] = lambda service, ask: ask,
+) -> HTTPRouteHandler:
+    """A command on a queue's plan, whose body is of this type; `look` may refuse it."""
+
+    def handler(
+        request: Asking,
+        queue: FromPath[str],
+        service: NamedDependency[Service],
+        data: Any,
+        body: RawBody,
+        if_match: IfMatch = None,
+        key: IdempotencyKey = None,
+    ) -> Response[PlanView]:
+        must_exist(service, queue)
+        ask = ask_of(request, body, key)
+        refuse_repeated_names(body)
+
+        def work() -> Response[Any]:
+            by = caller_of(service, ask, _answer)
+            asked = look(service, data)
+            done = act(service.desks.recovery, queue, expected_version(if_match), asked, by)
+            return _answer(done.recovery).response(done.position)
+
+        return service.answers.carry_out(ask, work)
+
+    handler.__annotations__["data"] = json_body(kind)
+    handler.__name__ = handler.__qualname__ = name.replace("-", "_")
+    handler.__doc__ = doc
+    path = f"/queues/{{queue:str}}/recovery/{name}"
+    return post(path, status_code=200, summary=words)(handler)
+
+
+def _must_be_known(service: Service, ask: OwnPlan) -> OwnPlan:
+    """A team of the policy, or a person: nobody else can answer for a plan."""
+    teams = {queue.owner_team for queue in service.desks.policy.current.document.queues.values()}
+    if ask.owner not in teams and service.desks.people.known(ask.owner) is None:
+        known = ", ".join(sorted(teams))
+        fault = Fault("/owner", f"no person and no team {ask.owner}; teams are: {known}")
+        raise Invalid([fault], "the plan's owner")
+    return ask
+
+
+RECOVERY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
+    _command(
+        "actions",
+        "Add an action to the plan",
+        "Something is to be done about the backlog, by an owner and a time.",
+        AddAction,
+        RecoveryDesk.add_action,
+    ),
+    _command(
+        "complete-action",
+        "Complete an action of the plan",
+        "It is done. The plan itself ends when the queue has recovered.",
+        CompleteAction,
+        RecoveryDesk.complete_action,
+    ),
+    _command(
+        "owner",
+        "Give the plan to another owner",
+        "A person, or the team of a queue, answers for it from here on.",
+        OwnPlan,
+        RecoveryDesk.own,
+        _must_be_known,
+    ),
+)

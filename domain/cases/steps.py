@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
@@ -137,9 +137,7 @@ def asked_for(
         for number, hold in enumerate(kind.holds, start=len(steps.holds) + 1)
     ]
     for number, step in enumerate(kind.next_steps, start=len(steps.tasks) + 1):
-        due_at = (
-            after_business_time(terms.calendar, now, step.within) if terms else now + step.within
-        )
+        due_at = _due_at(terms, now, step.within)
         found.append(
             TaskCreated(
                 task=number,
@@ -151,6 +149,17 @@ def asked_for(
             )
         )
     return found
+
+
+def _due_at(terms: ServiceTerms | None, now: datetime, within: timedelta) -> datetime:
+    if terms is None:
+        return now + within
+    try:
+        return after_business_time(terms.calendar, now, within)
+    except ValueError:
+        # The terms are pinned: an older policy's calendar may hardly ever be open. Better early than
+        # never.
+        return now + within
 
 
 def ended(steps: Steps, why: str) -> list[StepEvent]:
