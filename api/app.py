@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.routes import HTTPRoute
 
 from api.authentication import Authentication
+from api.errors import RouteUnguarded
 from api.forwarding import Forwarding
 from api.problems import EXCEPTION_HANDLERS
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.pages import PAGES, STATIC
 from api.service import Service
+from api.threads import NEEDS, PUBLIC
+from domain.authority import Permission
 
 LARGEST_BODY_BYTES = 1 << 20
 
@@ -32,6 +36,19 @@ def create_app(service: Service, signals_to: str | None = None) -> Litestar:
         openapi_config=None,  # `contract.py` writes the document; /openapi.json serves it
         debug=False,
     )
+    must_be_guarded(app)
     app.state.tokens = service.tokens
     app.state.service = service
     return app
+
+
+def must_be_guarded(app: Litestar) -> None:
+    """Raises RouteUnguarded: what nobody thought of must not be open to all."""
+    for route in app.routes:
+        for handler in route.route_handler_map.values() if isinstance(route, HTTPRoute) else ():
+            served = handler[0]
+            is_ours = served.handler_name != "options_handler"
+            if is_ours and not (
+                served.opt.get(PUBLIC) or isinstance(served.opt.get(NEEDS), Permission)
+            ):
+                raise RouteUnguarded(f"{route.path}: {served.handler_name}")

@@ -12,9 +12,10 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from api.errors import NotAuthenticated
-from api.threads import in_thread
+from api.errors import NotAuthenticated, NotPermitted
+from api.threads import NEEDS, PUBLIC, in_thread
 from application.people_desk import TOKEN_PREFIX, PeopleDesk, token_digest
+from domain.authority import Permission, permissions_of, roles_with
 from domain.people import Actor, Role
 
 KEEP_SECONDS = 5.0
@@ -28,6 +29,7 @@ class Who(Struct, frozen=True):
     person: str
     roles: tuple[Role, ...]
     skills: tuple[str, ...] = ()
+    permissions: frozenset[Permission] = frozenset()
 
 
 class Tokens:
@@ -50,7 +52,8 @@ class Tokens:
             return None
         person, expires_at = holder.person, holder.expires_at
         actor = Actor(f"key:{holder.key}", person.name)
-        who = Who(actor, person.name, person.roles, person.skills)
+        may = permissions_of(person.roles)
+        who = Who(actor, person.name, person.roles, person.skills, may)
         with self._lock:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
@@ -63,9 +66,9 @@ def _expired(expires_at: datetime | None) -> bool:
 
 
 class Authentication(ASGIMiddleware):
-    """Every route asks who it is, but those that opt out with `public=True`."""
+    """Every route asks who it is and whether that person may use it, but those for everybody."""
 
-    exclude_opt_key = "public"
+    exclude_opt_key = PUBLIC
     scopes = (ScopeType.HTTP,)
     should_bypass_for_scope = staticmethod(lambda scope: scope.get("method") == "OPTIONS")
 
@@ -77,6 +80,13 @@ class Authentication(ASGIMiddleware):
             who = await in_thread(tokens.look_up)(digest)
         if who is None:
             raise NotAuthenticated("the token is not known, or has expired")
+        needed: Permission = scope["route_handler"].opt[NEEDS]
+        if needed not in who.permissions:
+            raise NotPermitted(
+                f"{who.person} has no role that may {needed}",
+                permission=needed,
+                roles=roles_with(needed),
+            )
         scope["user"], scope["auth"] = who, digest
         await next_app(scope, receive, send)
 

@@ -22,6 +22,7 @@ from api.routes.queues import claim_next
 from api.routes.signals import SignalResult, SignalResults, send_signals
 from api.routes.views import stream_view
 from api.signal_bodies import MOST_SIGNALS
+from api.threads import NEEDS
 from domain.cases.exception_case import State
 from domain.orders.signals import Signal
 
@@ -108,6 +109,8 @@ def _without_type(part: str) -> str:
 
 
 def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str, Any]) -> None:
+    if (needed := handler.opt.get(NEEDS)) is not None:
+        operation["x-permission"] = needed
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
         # The handlers answer for it themselves, with 428 where the framework would say 400.

@@ -24,6 +24,16 @@ class NotAuthenticated(CasetrailError):
     )
 
 
+class NotPermitted(CasetrailError):
+    """None of your roles may do this."""
+
+    explanation = "`permission` is what the route needs, `roles` are those that have it. GET /v1/me lists yours."
+
+
+class RouteUnguarded(RuntimeError):
+    """A route says neither which permission it needs nor that it is for everybody."""
+
+
 class VersionRequired(CasetrailError):
     """A command on a case must name the version that it was decided on."""
 

@@ -30,6 +30,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.MalformedBody: 400,
     e.MalformedParameter: 400,
     e.NotAuthenticated: 401,
+    e.NotPermitted: 403,
     e.RouteNotFound: 404,
     d.OrderNotFound: 404,
     d.CaseNotFound: 404,

@@ -9,8 +9,11 @@ from typing import Any, ParamSpec, TypeVar
 import litestar
 from litestar.handlers import HTTPRouteHandler
 
+from domain.authority import Permission
 from infrastructure.event_loops import THREADS, as_guest
 
+PUBLIC = "public"
+NEEDS = "needs"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -37,13 +40,22 @@ def in_loop(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     return run
 
 
-def get(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """Litestar's, for a handler that runs in a thread."""
-    route = litestar.get(path, **options)
+def needing(permission: Permission | None) -> dict[str, Any]:
+    """What a route says of who may use it: a permission, or that everybody may."""
+    return {PUBLIC: True} if permission is None else {NEEDS: permission}
+
+
+def get(
+    path: str, *, needs: Permission | None, **options: Any
+) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """Litestar's, for a handler that runs in a thread and needs a permission; None: for everybody."""
+    route = litestar.get(path, opt=needing(needs), **options)
     return lambda handler: route(in_thread(handler))
 
 
-def post(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """Litestar's, for a handler that runs in a thread."""
-    route = litestar.post(path, **options)
+def post(
+    path: str, *, needs: Permission | None, **options: Any
+) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """Litestar's, for a handler that runs in a thread and needs a permission; None: for everybody."""
+    route = litestar.post(path, opt=needing(needs), **options)
     return lambda handler: route(in_thread(handler))

@@ -7,6 +7,7 @@ from api.routes.cases import get_case, get_trail, list_cases
 from api.routes.events import get_events
 from api.routes.evidence import download_evidence, upload_evidence
 from api.routes.health import livez, readyz
+from api.routes.me import get_me
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
 from api.routes.problems import explain_problem
@@ -17,6 +18,7 @@ from api.routes.tasks import get_tasks
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
 
 VERSIONED: tuple[HTTPRouteHandler, ...] = (
+    get_me,
     send_signals,
     list_cases,
     get_case,

@@ -19,8 +19,9 @@ from api.quick import Quick
 from api.reading import IdempotencyKey, IfMatch, expected_version
 from api.routes.cases import Asking, CaseView, case_answer
 from api.service import Service
-from api.threads import in_loop, post
+from api.threads import in_loop, needing, post
 from application.case_desk import Caller, CaseDesk, Done
+from domain.authority import Permission
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
@@ -53,7 +54,7 @@ def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer] = case
     return Caller(ask.who.actor, ask.who.person, now, cause, row if ask.key else None)
 
 
-@post("/cases", status_code=200, summary="Open a case by hand")
+@post("/cases", needs=Permission.WORK_CASES, status_code=200, summary="Open a case by hand")
 def open_case(
     request: Asking,
     service: NamedDependency[Service],
@@ -175,9 +176,10 @@ def _route(
     words = name.replace("-", " ").capitalize()
     path = f"/cases/{{case_id:uuid}}/{name}"
     if name in WAITS_FOR_MORE:
-        return post(path, status_code=200, summary=words)(handler)
+        return post(path, needs=Permission.WORK_CASES, status_code=200, summary=words)(handler)
     quick = [Quick(handler, kind)]
-    route = litestar.post(path, status_code=200, summary=words, middleware=quick)
+    opt = needing(Permission.WORK_CASES)
+    route = litestar.post(path, status_code=200, summary=words, middleware=quick, opt=opt)
     return route(in_loop(handler))
 
 

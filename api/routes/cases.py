@@ -32,6 +32,7 @@ from api.reading import (
 )
 from api.service import Service
 from api.threads import get
+from domain.authority import Permission
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State
@@ -144,7 +145,7 @@ def case_answer(case: ExceptionCase) -> Answer:
     return answer_of(view_of(case), headers={"ETag": etag(case.version)})
 
 
-@get("/cases", summary="Find cases, most urgent first")
+@get("/cases", needs=Permission.READ_CASES, summary="Find cases, most urgent first")
 def list_cases(
     request: Asking,
     service: NamedDependency[Service],
@@ -187,14 +188,14 @@ def list_cases(
     return page_of(request, rows, limit, ("priority", "opened_at", "case_id"))
 
 
-@get("/cases/{case_id:uuid}", summary="One case, as it stands")
+@get("/cases/{case_id:uuid}", needs=Permission.READ_CASES, summary="One case, as it stands")
 def get_case(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Response[CaseView]:
     """Read from the case's own stream: never behind. Its ETag goes into If-Match."""
     case = service.desks.cases.case(case_id)
     return Response(view_of(case), headers={"ETag": etag(case.version)})
 
 
-@get("/cases/{case_id:uuid}/trail", summary="The decision trail")
+@get("/cases/{case_id:uuid}/trail", needs=Permission.READ_CASES, summary="The decision trail")
 def get_trail(case_id: FromPath[UUID], service: NamedDependency[Service]) -> TrailView:
     """Every event of the case: who, when, why, with the verdict of each test of policy."""
     lines = service.desks.cases.trail(case_id)

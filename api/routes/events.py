@@ -13,6 +13,7 @@ from msgspec import Struct
 from api.reading import Limit, only_known
 from api.service import Service
 from api.threads import get
+from domain.authority import Permission
 from domain.recorded import Recorded
 
 FEED_LIMIT = 100
@@ -26,7 +27,7 @@ class Feed(Struct, frozen=True):
     head: int
 
 
-@get("/events", summary="The event feed")
+@get("/events", needs=Permission.READ_LOG, summary="The event feed")
 def get_events(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],

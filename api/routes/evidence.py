@@ -13,6 +13,7 @@ from api.authentication import Who
 from api.errors import MalformedBody
 from api.service import Service
 from api.threads import get, post
+from domain.authority import Permission
 from domain.errors import EvidenceNotFound
 from infrastructure.evidence_store import PREFIX, StoredFile
 
@@ -33,6 +34,7 @@ Digest = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA
 
 @post(
     "/evidence",
+    needs=Permission.WORK_CASES,
     status_code=200,
     summary="Upload a file",
     request_max_body_size=LARGEST_FILE_BYTES,
@@ -52,7 +54,7 @@ def upload_evidence(
     return Response(stored, media_type=JSON, headers={"Location": address})
 
 
-@get("/evidence/{digest:str}", summary="Download a file")
+@get("/evidence/{digest:str}", needs=Permission.READ_CASES, summary="Download a file")
 def download_evidence(
     digest: FromPath[Digest], service: NamedDependency[Service]
 ) -> Response[bytes]:

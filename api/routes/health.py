@@ -13,7 +13,7 @@ from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
 from api.service import Service
-from api.threads import get
+from api.threads import get, needing
 from infrastructure.health import ReportHealth, TimerHealth
 
 
@@ -32,12 +32,12 @@ class Ready(Struct, frozen=True):
     problems: Sequence[str] = ()
 
 
-@litestar.get("/livez", summary="Is the process alive?", sync_to_thread=False, opt={"public": True})
+@litestar.get("/livez", summary="Is the process alive?", sync_to_thread=False, opt=needing(None))
 def livez() -> Alive:
     return Alive("alive")
 
 
-@get("/readyz", summary="Can it do its work?", opt={"public": True})
+@get("/readyz", needs=None, summary="Can it do its work?")
 def readyz(service: NamedDependency[Service]) -> Response[Ready]:
     """503 when the database cannot be written; 200 with `degraded` and the reasons when reports or
     timers are behind."""

@@ -28,6 +28,7 @@ from api.reading import (
 )
 from api.service import Service
 from api.threads import get
+from domain.authority import Permission
 from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
@@ -52,7 +53,7 @@ class Timeline(Struct, frozen=True):
     lines: Sequence[Recorded]
 
 
-@get("/orders", summary="Orders, the latest heard of first")
+@get("/orders", needs=Permission.READ_ORDERS, summary="Orders, the latest heard of first")
 def list_orders(
     request: Request[Who, str, Any],
     service: NamedDependency[Service],
@@ -70,7 +71,7 @@ def list_orders(
     return page_of(request, rows, limit, ("last_signal_at", "order_id"))
 
 
-@get("/orders/{order_id:str}", summary="The order packet")
+@get("/orders/{order_id:str}", needs=Permission.READ_ORDERS, summary="The order packet")
 def get_order(order_id: FromPath[str], service: NamedDependency[Service]) -> OrderView:
     order = _order(service, order_id)
     return OrderView(
@@ -82,7 +83,7 @@ def get_order(order_id: FromPath[str], service: NamedDependency[Service]) -> Ord
     )
 
 
-@get("/orders/{order_id:str}/timeline", summary="All that happened")
+@get("/orders/{order_id:str}/timeline", needs=Permission.READ_ORDERS, summary="All that happened")
 def get_timeline(order_id: FromPath[str], service: NamedDependency[Service]) -> Timeline:
     """Every line of the log about the order and its cases, in the order of their positions."""
     order = _order(service, order_id)

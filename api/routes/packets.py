@@ -15,6 +15,7 @@ from api.answers import JSON
 from api.reading import MOST_ROWS
 from api.service import Service
 from api.threads import get
+from domain.authority import Permission
 from domain.cases.events import Enriched
 from domain.cases.packet import PacketFact, packet_of
 from domain.orders.conflicts import Conflict, conflicts_of
@@ -71,7 +72,11 @@ class PacketView(Struct, frozen=True):
     cases: Sequence[EarlierCase]
 
 
-@get("/cases/{case_id:uuid}/packet", summary="What is known of the order")
+@get(
+    "/cases/{case_id:uuid}/packet",
+    needs=Permission.READ_CASES,
+    summary="What is known of the order",
+)
 def get_packet(case_id: FromPath[UUID], service: NamedDependency[Service]) -> PacketView:
     """Each fact with the signals that it rests on: as it was decided on last, and as it is now."""
     trail = service.desks.cases.trail(case_id)
@@ -123,6 +128,7 @@ def _said(order: Order, told: Mapping[str, datetime]) -> list[Said]:
 
 @get(
     "/cases/{case_id:uuid}/packets/{digest:str}",
+    needs=Permission.READ_CASES,
     summary="A packet, byte for byte",
 )
 def get_decided_packet(

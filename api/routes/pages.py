@@ -33,17 +33,17 @@ def _page(name: str) -> Response[bytes]:
     return Response((CONSOLE / name).read_bytes(), media_type=MediaType.HTML, headers=_HEADERS)
 
 
-@get("/", include_in_schema=False, opt=_PUBLIC)
+@get("/", include_in_schema=False, needs=None)
 def console() -> Response[bytes]:
     return _page("queues.html")
 
 
-@get("/docs", include_in_schema=False, opt=_PUBLIC)
+@get("/docs", include_in_schema=False, needs=None)
 def docs() -> Response[bytes]:
     return _page("docs.html")
 
 
-@get("/openapi.json", include_in_schema=False, opt=_PUBLIC)
+@get("/openapi.json", include_in_schema=False, needs=None)
 def openapi() -> Response[bytes]:
     return Response(msgspec.json.encode(contract()), media_type=MediaType.JSON)
 

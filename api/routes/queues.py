@@ -32,6 +32,7 @@ from api.routes.case_commands import caller_of
 from api.routes.cases import CaseView, case_answer
 from api.service import Service
 from api.threads import get, post
+from domain.authority import Permission
 from domain.errors import QueueNotFound
 from infrastructure.reports import QueueCounts, QueueLine
 
@@ -61,7 +62,7 @@ class QueueList(Struct, frozen=True):
     items: Sequence[QueueView]
 
 
-@get("/queues", summary="All queues")
+@get("/queues", needs=Permission.READ_CASES, summary="All queues")
 def list_queues(
     request: Asking,
     service: NamedDependency[Service],
@@ -95,7 +96,7 @@ def list_queues(
     )
 
 
-@get("/queues/{queue:str}", summary="One queue, most urgent first")
+@get("/queues/{queue:str}", needs=Permission.READ_CASES, summary="One queue, most urgent first")
 def get_queue(
     request: Asking,
     queue: FromPath[str],
@@ -116,6 +117,7 @@ def get_queue(
 
 @post(
     "/queues/{queue:str}/claim-next",
+    needs=Permission.WORK_CASES,
     status_code=200,
     summary="Claim the next case",
 )

@@ -31,6 +31,7 @@ from api.service import Service
 from api.threads import get, post
 from application.case_desk import Caller
 from application.recovery_desk import Planned, RecoveryDesk
+from domain.authority import Permission
 from domain.backlog.events import BacklogCause, Measured
 from domain.backlog.recovery import Action, AddAction, CompleteAction, OwnPlan, Recovery
 from domain.errors import Fault, Invalid
@@ -74,7 +75,7 @@ class PlanView(Struct, frozen=True):
     closed_at: datetime | None
 
 
-@get("/recovery-plans", summary="Queues that fell behind")
+@get("/recovery-plans", needs=Permission.READ_CASES, summary="Queues that fell behind")
 def list_recoveries(
     request: Asking,
     service: NamedDependency[Service],
@@ -103,7 +104,11 @@ def list_recoveries(
     )
 
 
-@get("/queues/{queue:str}/recovery", summary="The plan to recover a queue")
+@get(
+    "/queues/{queue:str}/recovery",
+    needs=Permission.READ_CASES,
+    summary="The plan to recover a queue",
+)
 def get_recovery(queue: FromPath[str], service: NamedDependency[Service]) -> Response[PlanView]:
     """The newest one, read from its own stream: never behind. Its ETag goes into If-Match."""
     must_exist(service, queue)
@@ -168,7 +173,7 @@ def _command(
     handler.__name__ = handler.__qualname__ = name.replace("-", "_")
     handler.__doc__ = doc
     path = f"/queues/{{queue:str}}/recovery/{name}"
-    return post(path, status_code=200, summary=words)(handler)
+    return post(path, needs=Permission.MANAGE_BACKLOG, status_code=200, summary=words)(handler)
 
 
 def _must_be_known(service: Service, ask: OwnPlan) -> OwnPlan:

@@ -22,6 +22,7 @@ from api.threads import post
 from application.batches import Arrival
 from application.intake import Outcome, Receipt
 from application.log_recorder import CommandRow
+from domain.authority import Permission
 from domain.errors import CasetrailError
 
 
@@ -52,7 +53,7 @@ class SignalResults(Struct, frozen=True):
     items: Sequence[SignalResult]
 
 
-@post("/signals", status_code=200, summary="Send signals")
+@post("/signals", needs=Permission.SEND_SIGNALS, status_code=200, summary="Send signals")
 def send_signals(
     request: Request[Who, str, Any],
     service: NamedDependency[Service],

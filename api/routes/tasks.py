@@ -28,6 +28,7 @@ from api.reading import (
 )
 from api.service import Service
 from api.threads import get
+from domain.authority import Permission
 from projections.tasks import NEVER, TaskRow
 
 DUE_TYPES = (datetime, str)
@@ -45,7 +46,7 @@ class TaskView(Struct, frozen=True):
     overdue: bool
 
 
-@get("/views/tasks", summary="What is to be done, due first first")
+@get("/views/tasks", needs=Permission.READ_CASES, summary="What is to be done, due soonest first")
 def get_tasks(
     request: Request[Who, str, Any],
     service: NamedDependency[Service],

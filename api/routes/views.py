@@ -32,7 +32,8 @@ from api.reading import (
 )
 from api.routes.cases import Asking
 from api.service import Service
-from api.threads import get
+from api.threads import get, needing
+from domain.authority import Permission
 from domain.clock.runs import Attribution, Miss
 from domain.clock.terms import Measure, ServiceTerms
 from infrastructure.reports import Flow
@@ -92,7 +93,7 @@ class ClockView(Struct, frozen=True):
     misses: Sequence[Miss]
 
 
-@get("/views/sla", summary="Clocks, what is due next first")
+@get("/views/sla", needs=Permission.READ_CASES, summary="Clocks, what is due next first")
 def get_sla(
     request: Asking,
     service: NamedDependency[Service],
@@ -116,7 +117,7 @@ def get_sla(
     )
 
 
-@get("/cases/{case_id:uuid}/clock", summary="The clock of a case")
+@get("/cases/{case_id:uuid}/clock", needs=Permission.READ_CASES, summary="The clock of a case")
 def get_clock(case_id: FromPath[UUID], service: NamedDependency[Service]) -> ClockView:
     """Folded from the case's own stream: never behind."""
     clock = service.desks.cases.case(case_id).timing.clock
@@ -146,7 +147,7 @@ def get_clock(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Clo
     )
 
 
-@get("/views/flow", summary="Standard flow, and what broke")
+@get("/views/flow", needs=Permission.READ_CASES, summary="Standard flow, and what broke")
 def get_flow(
     request: Asking,
     service: NamedDependency[Service],
@@ -160,7 +161,10 @@ def get_flow(
 
 
 @litestar.get(
-    "/views/{view:str}/stream", summary="Told when a report has moved", sync_to_thread=False
+    "/views/{view:str}/stream",
+    summary="Told when a report has moved",
+    sync_to_thread=False,
+    opt=needing(Permission.READ_CASES),
 )
 def stream_view(view: FromPath[str], service: NamedDependency[Service]) -> ServerSentEvent:
     """Server-sent events: `position` with the report's new position, as soon as it has moved. Ask

@@ -245,6 +245,7 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.get("/v1/views/sla?limit=2")
         ana.get("/v1/views/tasks?limit=2")
         ana.get("/v1/views/flow")
+        ana.get("/v1/me")
         ana.get("/v1/recovery-plans")
         fallen_behind(ours)
         plan = "/v1/queues/refund_validation/recovery"

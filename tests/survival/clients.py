@@ -43,7 +43,7 @@ def tokens_of(dsn: str, names: Sequence[str]) -> list[str]:
     with desks(dsn) as working:
         working.decide_by()
         for name in names:
-            working.people.add(name, [Role.HANDLER], working.clock())
+            working.people.add(name, [Role.HANDLER, Role.INTEGRATOR], working.clock())
         tokens = [working.people.issue_token(name, working.clock()) for name in names]
     ProjectionRunner(dsn, PROJECTIONS).catch_up()
     return tokens

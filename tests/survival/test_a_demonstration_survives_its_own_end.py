@@ -60,7 +60,7 @@ class Demonstration:
         return self._note.exists() and self.url.encode() in self._note.read_bytes()
 
     def get(self, path: str) -> Any:
-        token = msgspec.json.decode(self._note.read_bytes())["tokens"]["ana"]
+        token = msgspec.json.decode(self._note.read_bytes())["tokens"]["carla"]
         headers = {"Authorization": f"Bearer {token}"}
         answer = httpx2.get(f"{self.url}{path}", headers=headers, timeout=10)
         assert answer.status_code == 200, answer.text
