@@ -60,7 +60,7 @@ def rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
     """
     try:
         with _open(file) as text:
-            header = _fields(next(text, "").removeprefix("\ufeff"))
+            header = _header(file, next(text, "").removeprefix("\ufeff"))
             missing = [column for column in columns if column not in header]
             if missing:
                 raise TableUnreadable(f"{file.name} has no column {', '.join(missing)}")
@@ -69,6 +69,13 @@ def rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
                     yield _row(number, line, header)
     except (OSError, EOFError, zlib.error) as error:
         raise TableUnreadable(f"{file.name}: {error}") from None
+
+
+def _header(file: Path, line: str) -> list[str]:
+    try:
+        return _fields(line)
+    except csv.Error as error:
+        raise TableUnreadable(f"{file.name}: its first line is no header ({error})") from None
 
 
 def _open(file: Path) -> TextIO:

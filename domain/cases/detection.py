@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import UNSET
-
 from domain.cases.events import (
     CaseEvent,
     Detected,
@@ -20,9 +18,9 @@ from domain.cases.events import (
     Reopened,
     Resolution,
     Resolved,
-    SignalJoined,
 )
 from domain.cases.exception_case import ExceptionCase, case_stream
+from domain.cases.joining import joined
 from domain.cases.opening import routed_by
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.passing_time import look_at_clock
@@ -222,12 +220,12 @@ class Response:
         evidence = self._evidence(case, candidates) if clearing is not None else None
         others = [signal for signal in about if signal is not evidence]
         for n, signal in enumerate(others, start=1):
-            self._of_case(case.id, _joined(signal, None, decision if n == len(others) else None))
+            self._of_case(case.id, joined(signal, None, decision if n == len(others) else None))
         if evidence is None or clearing is None:
             return
         automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
         paused = self._rulebook.paused(self.order.facts) if automatic else None
-        self._of_case(case.id, _joined(evidence, clearing, None if others else decision, paused))
+        self._of_case(case.id, joined(evidence, clearing, None if others else decision, paused))
         if automatic and paused is None:
             resolution = Resolution(
                 reason=ResolutionReason.SOURCE_CLEARED,
@@ -287,19 +285,3 @@ class Response:
             self.case_events[case_id] = passed
         self.case_events[case_id].append(event)
         self.cases[case_id] = self.cases[case_id].after(event, self.order.id, self._now)
-
-
-def _joined(
-    signal: Signal,
-    clearing: Decision | None,
-    decision: Decision | None,
-    paused: Decision | None = None,
-) -> SignalJoined:
-    return SignalJoined(
-        signal=signal.key,
-        signal_type=signal.type,
-        event_time=signal.event_time,
-        clearing=clearing,
-        decision=decision,
-        paused=paused if paused is not None else UNSET,
-    )

@@ -306,6 +306,15 @@ def test_a_column_that_is_missing_is_named(tmp_path: Path, column: str) -> None:
         taken(folder)
 
 
+def test_a_first_line_that_is_no_header_is_told(tmp_path: Path) -> None:
+    folder = two_orders().write(tmp_path)
+    file = folder / "orders.csv"
+    header, _, rest = file.read_text().partition("\n")
+    file.write_text(f'{header},"half a quote"x\n{rest}')
+    with pytest.raises(TablesUnreadable, match=r"orders\.csv.*no header"):
+        taken(folder)
+
+
 def test_a_replay_of_broken_tables_tells_what_it_left_out_and_opens_no_false_case(
     casetrail: Casetrail, tmp_path: Path
 ) -> None:

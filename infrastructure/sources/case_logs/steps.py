@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -129,8 +128,6 @@ def read_updates(
                 progress(row.line)
     except TableUnreadable as error:
         raise LogUnreadable(str(error)) from None
-    except csv.Error as error:
-        raise LogUnreadable(f"{file.name}: its first line is no header ({error})") from None
     return incidents, refused, tuple(refusals)
 
 
