@@ -71,19 +71,11 @@ class EventLog:
 
     def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[Recorded]]:
         """Each stream's lines, oldest first; streams with none are left out."""
-        found: dict[UUID, list[Recorded]] = {}
-        for position, state in self.recorder.select_streams(streams):
-            line = from_state(position, state)
-            found.setdefault(line.stream, []).append(line)
-        return found
+        return _by_stream(self.recorder.select_streams(streams))
 
     def tails(self, known: Mapping[UUID, int]) -> dict[UUID, list[Recorded]]:
         """Each stream's lines after the version that is known of it; streams with none are left out."""
-        found: dict[UUID, list[Recorded]] = {}
-        for position, state in self.recorder.select_tails([*known.items()]):
-            line = from_state(position, state)
-            found.setdefault(line.stream, []).append(line)
-        return found
+        return _by_stream(self.recorder.select_tails([*known.items()]))
 
     def read(self, after: int, limit: int) -> list[Recorded]:
         """The next lines of the whole log, by position."""
@@ -94,6 +86,14 @@ class EventLog:
 
     def head(self) -> int:
         return self.recorder.head()
+
+
+def _by_stream(rows: Iterable[tuple[int, bytes]]) -> dict[UUID, list[Recorded]]:
+    found: dict[UUID, list[Recorded]] = {}
+    for position, state in rows:
+        line = from_state(position, state)
+        found.setdefault(line.stream, []).append(line)
+    return found
 
 
 def _lines(write: Write) -> Iterable[Recorded]:

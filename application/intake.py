@@ -29,8 +29,8 @@ from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 50
 UNLUCKY = 3
-WARY_BATCHES = 100
 """After so many lost races with other processes, each waits for a moment of its own choice."""
+WARY_BATCHES = 100
 LONGEST_PAUSE_SECONDS = 0.05
 
 

@@ -56,7 +56,8 @@ class RecoveryDesk:
         queues = rulebook.document.queues
         limits = {name: queue.backlog for name, queue in queues.items() if queue.backlog}
         streams = {name: recovery_stream(name) for name in queues}
-        known = self._recoveries.at_hand(list(streams.values()))
+        # As the log has them: somebody may have taken a plan over since we last looked.
+        known = self._recoveries.current(list(streams.values()))
         if not limits and not known:
             return 0
         position, measured = self._measure()
@@ -75,8 +76,7 @@ class RecoveryDesk:
             if found:
                 try:
                     self._record(recovery, found, POLICY, now, f"measured:{position}")
-                except VersionTaken:  # another worker was faster; it has measured as well
-                    self._recoveries.forget([stream])
+                except VersionTaken:  # somebody was faster; the next look decides anew
                     continue
                 changed += 1
         return changed
