@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from api.errors import MalformedParameter, ReportBehind, VersionRequired
 from infrastructure.projection_positions import Positions
+from projections.projection import NEVER
 
 DEFAULT_LIMIT = 50
 MOST_ROWS = 200
@@ -26,6 +27,7 @@ LONGEST_WAIT_SECONDS = 30.0
 
 KEY_PATTERN = re.compile(r"^[!-~]{1,200}(?!\n)$")
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 Limit = Annotated[
@@ -110,13 +112,35 @@ def page_of(
     place: Sequence[str],
 ) -> Response[Page[T]]:
     """The first `limit` of the rows (one more was asked for), with a link to what follows."""
+    return page_of_views(request, rows, limit, place, lambda row: row)
+
+
+def page_of_views(
+    request: Request[Any, Any, Any],
+    rows: Sequence[R],
+    limit: int,
+    place: Sequence[str],
+    view: Callable[[R], T],
+) -> Response[Page[T]]:
+    """The same, each row shown as its view."""
     shown = rows[:limit]
+    views = [view(row) for row in shown]
     if len(rows) <= limit:
-        return Response(Page(shown))
+        return Response(Page(views))
     cursor = encode_cursor([getattr(shown[-1], name) for name in place], asked_for(request))
     query = {**filters(request), "limit": limit, "cursor": cursor}
     link = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
-    return Response(Page(shown, cursor), headers={"Link": link})
+    return Response(Page(views, cursor), headers={"Link": link})
+
+
+def asked(**filters: object) -> dict[str, object]:
+    """Those of the filters that were given."""
+    return {name: value for name, value in filters.items() if value is not None}
+
+
+def unless_never(moment: datetime) -> datetime | None:
+    """A time that rows are sorted by, as it is told: none where there is none."""
+    return moment if moment.year < NEVER.year else None
 
 
 def only_known(request: Request[Any, Any, Any], *known: str) -> None:

@@ -17,36 +17,30 @@ Ordering = Sequence[tuple[str, bool]]
 """Columns of an order; True: descending."""
 
 
-class Source(Struct, frozen=True):
-    """What is read from, and the values that its text asks for."""
+class Clause(Struct, frozen=True):
+    """What is read from, or a condition beyond plain equality; with the values that its text asks
+    for."""
 
     sql: Composable
     values: Sequence[object] = ()
 
 
-class Filter(Struct, frozen=True):
-    """A condition beyond plain equality, and the values that its text asks for."""
-
-    sql: Composable
-    values: Sequence[object] = ()
-
-
-EVERY = Filter(SQL("true"))
+EVERY = Clause(SQL("true"))
 
 
 @patiently
 def page(
     datastore: Datastore,
-    view: str | Source,
+    view: str | Clause,
     row: type[R],
     where: Mapping[str, object],
     ordering: Ordering,
     after: Sequence[object] | None,
     limit: int,
-    always: Filter = EVERY,
+    always: Clause = EVERY,
 ) -> list[R]:
     """The next rows after the row that has these values in the columns of the order."""
-    source = Source(Identifier("views", view)) if isinstance(view, str) else view
+    source = Clause(Identifier("views", view)) if isinstance(view, str) else view
     tests: list[Composable] = [always.sql]
     tests += [SQL("{} = %s").format(Identifier(name)) for name in where]
     values: list[Any] = [*source.values, *always.values, *where.values()]

@@ -15,7 +15,7 @@ from psycopg.sql import SQL
 from domain.backlog.events import Measured
 from domain.policy.document import ClockBands
 from infrastructure.event_store.datastore import Datastore, patiently
-from infrastructure.report_pages import EVERY, Filter, Ordering, Source, page
+from infrastructure.report_pages import EVERY, Clause, Ordering, page
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
@@ -39,10 +39,10 @@ class Flow(Struct, frozen=True):
     with_cases: int
     broke_later: int
 
-
-_IS_DUE = SQL(
-    "case_id IN (SELECT case_id FROM views.sla WHERE resolved_at IS NULL AND due_next <= %s)"
-)
+    @property
+    def without_cases(self) -> int:
+        """Those that needed nobody."""
+        return self.orders - self.with_cases
 
 
 class QueueCounts(Struct, frozen=True):
@@ -73,6 +73,9 @@ class QueueLine(QueueRow, frozen=True):
     band: Band = Band.NO_CLOCK
 
 
+_IS_DUE = SQL(
+    "case_id IN (SELECT case_id FROM views.sla WHERE resolved_at IS NULL AND due_next <= %s)"
+)
 # A row and a clock may be of two positions: each report is told as it is.
 _BAND: LiteralString = (
     "CASE WHEN sla.case_id IS NULL THEN 'no_clock' WHEN paused THEN 'paused' "
@@ -114,7 +117,7 @@ class Reports:
         due_by: datetime | None = None,
     ) -> list[CaseRow]:
         """With `due_by`, those alone of which something is due by then, or was."""
-        test = Filter(_IS_DUE, (due_by,)) if due_by is not None else EVERY
+        test = Clause(_IS_DUE, (due_by,)) if due_by is not None else EVERY
         return page(self._datastore, "cases", CaseRow, where, BY_URGENCY, after, limit, test)
 
     def orders(
@@ -130,14 +133,14 @@ class Reports:
         now: datetime,
     ) -> list[QueueLine]:
         """With how each clock stands at `now`."""
-        source = Source(_QUEUE_WITH_CLOCKS, (now, now))
+        source = Clause(_QUEUE_WITH_CLOCKS, (now, now))
         return page(self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit)
 
     def sla(
         self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
     ) -> list[SlaRow]:
         """Of the cases that are not resolved."""
-        running = Filter(SQL("resolved_at IS NULL"))
+        running = Clause(SQL("resolved_at IS NULL"))
         return page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, running)
 
     def tasks(
@@ -254,13 +257,3 @@ class Reports:
             )
             assert row is not None
             return row
-
-    @patiently
-    def standard_flow(self) -> tuple[int, int]:
-        """How many orders there are, and how many of them needed nobody."""
-        with self._datastore.get_connection() as connection:
-            row = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT count(*), count(*) FILTER (WHERE cases = 0) FROM views.orders"
-            )
-            orders, standard = row.fetchone() or (0, 0)
-            return orders, standard

@@ -8,13 +8,16 @@ live table, and holds back a single stream whose event cannot be folded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 
 from domain.recorded import Recorded
 
 Row = TypeVar("Row", bound=Struct)
+NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""In the place of a time that there is not, where rows are sorted by it."""
 
 
 class Projection(Struct, Generic[Row], frozen=True, kw_only=True):

@@ -3,7 +3,7 @@ time went. Behind GET /v1/views/sla."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -23,11 +23,10 @@ from domain.cases.work_events import (
 from domain.clock.clock import Clock
 from domain.clock.terms import Measure
 from domain.recorded import Recorded
-from projections.projection import Projection, case_of
+from projections.projection import NEVER, Projection, case_of
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Clock).decode
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class SlaRow(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,9 +10,7 @@ from msgspec.structs import replace
 
 from domain.cases.step_events import TaskCreated, TaskDone, TaskDropped, TaskOverdue
 from domain.recorded import Recorded
-from projections.projection import Projection
-
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+from projections.projection import NEVER, Projection
 
 
 class TaskRow(Struct, frozen=True):

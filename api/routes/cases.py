@@ -22,6 +22,7 @@ from api.reading import (
     MinPosition,
     Page,
     Prefer,
+    asked,
     asked_for,
     decode_cursor,
     etag,
@@ -173,17 +174,16 @@ def list_cases(
     if due is not None:
         must_have_zone("due", due)
         wait_for(service.positions, "sla", min_position, prefer)
-    wanted: dict[str, object] = {
-        "queue": queue,
-        "state": case_state,
-        "kind": kind,
-        "bucket": bucket,
-        "severity": severity,
-        "owner": owner,
-        "order_id": order,
-    }
+    where = asked(
+        queue=queue,
+        state=case_state,
+        kind=kind,
+        bucket=bucket,
+        severity=severity,
+        owner=owner,
+        order_id=order,
+    )
     after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
-    where = {name: value for name, value in wanted.items() if value is not None}
     rows = service.reports.cases(where, after, limit + 1, due)
     return page_of(request, rows, limit, ("priority", "opened_at", "case_id"))
 

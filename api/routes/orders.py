@@ -20,6 +20,7 @@ from api.reading import (
     MinPosition,
     Page,
     Prefer,
+    asked,
     asked_for,
     decode_cursor,
     only_known,
@@ -66,8 +67,7 @@ def list_orders(
     only_known(request, "tier")
     wait_for(service.positions, "orders", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), LAST_SIGNAL_TYPES)
-    where: dict[str, object] = {"tier": tier} if tier is not None else {}
-    rows = service.reports.orders(where, after, limit + 1)
+    rows = service.reports.orders(asked(tier=tier), after, limit + 1)
     return page_of(request, rows, limit, ("last_signal_at", "order_id"))
 
 

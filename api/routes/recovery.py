@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
@@ -85,23 +86,8 @@ def list_recoveries(
     """Each queue's newest plan to recover; those that go on come first."""
     only_known(request)
     wait_for(service.positions, "recovery", min_position, prefer)
-    return RecoveryList(
-        [
-            RecoveryLine(
-                queue=row.queue,
-                plan=row.plan,
-                owner=row.owner,
-                causes=row.causes,
-                cases=row.cases,
-                oldest_queued_at=row.oldest_queued_at,
-                opened_at=row.opened_at,
-                closed_at=row.closed_at,
-                actions=row.actions,
-                actions_done=row.actions_done,
-            )
-            for row in service.reports.recoveries()
-        ]
-    )
+    rows = service.reports.recoveries()
+    return RecoveryList(msgspec.convert(rows, list[RecoveryLine], from_attributes=True))
 
 
 @get(

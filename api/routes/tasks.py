@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,16 +19,18 @@ from api.reading import (
     MinPosition,
     Page,
     Prefer,
+    asked,
     asked_for,
     decode_cursor,
     only_known,
-    page_of,
+    page_of_views,
+    unless_never,
     wait_for,
 )
 from api.service import Service
 from api.threads import get
 from domain.authority import Permission
-from projections.tasks import NEVER, TaskRow
+from projections.tasks import TaskRow
 
 DUE_TYPES = (datetime, str)
 
@@ -60,13 +61,9 @@ def get_tasks(
     """The tasks of all cases that are neither done nor dropped."""
     only_known(request, "owner", "overdue")
     wait_for(service.positions, "tasks", min_position, prefer)
-    wanted = {"owner": owner, "overdue": overdue}
-    where = {name: value for name, value in wanted.items() if value is not None}
     after = decode_cursor(cursor, asked_for(request), DUE_TYPES)
-    rows = service.reports.tasks(where, after, limit + 1)
-    page = page_of(request, rows, limit, ("due_by", "task_id"))
-    shown: Sequence[TaskView] = [_view(row) for row in page.content.items]
-    return Response(Page(shown, page.content.next), headers=page.headers)
+    rows = service.reports.tasks(asked(owner=owner, overdue=overdue), after, limit + 1)
+    return page_of_views(request, rows, limit, ("due_by", "task_id"), _view)
 
 
 def _view(row: TaskRow) -> TaskView:
@@ -78,6 +75,6 @@ def _view(row: TaskRow) -> TaskView:
         action=row.action,
         owner=row.owner,
         created_at=row.created_at,
-        due_at=row.due_by if row.due_by.year < NEVER.year else None,
+        due_at=unless_never(row.due_by),
         overdue=row.overdue,
     )

@@ -24,10 +24,12 @@ from api.reading import (
     MinPosition,
     Page,
     Prefer,
+    asked,
     asked_for,
     decode_cursor,
     only_known,
-    page_of,
+    page_of_views,
+    unless_never,
     wait_for,
 )
 from api.routes.cases import Asking
@@ -38,7 +40,7 @@ from domain.clock.runs import Attribution, Miss
 from domain.clock.terms import Measure, ServiceTerms
 from infrastructure.reports import Flow
 from projections import PROJECTIONS
-from projections.sla import NEVER, SlaRow
+from projections.sla import SlaRow
 
 DUE_TYPES = (datetime, UUID)
 LOOK_SECONDS = 0.25
@@ -107,14 +109,9 @@ def get_sla(
     """Of every case that is not resolved."""
     only_known(request, "queue", "owner")
     wait_for(service.positions, "sla", min_position, prefer)
-    wanted = {"queue": queue, "owner": owner}
-    where = {name: value for name, value in wanted.items() if value is not None}
     after = decode_cursor(cursor, asked_for(request), DUE_TYPES)
-    rows = service.reports.sla(where, after, limit + 1)
-    page = page_of(request, rows, limit, ("due_next", "case_id"))
-    return Response(
-        Page([_view(row) for row in page.content.items], page.content.next), headers=page.headers
-    )
+    rows = service.reports.sla(asked(queue=queue, owner=owner), after, limit + 1)
+    return page_of_views(request, rows, limit, ("due_next", "case_id"), _view)
 
 
 @get("/cases/{case_id:uuid}/clock", needs=Permission.READ_CASES, summary="The clock of a case")
@@ -199,7 +196,7 @@ def _view(row: SlaRow) -> SlaView:
         work_type=row.work_type,
         service=row.service,
         owner=row.owner,
-        due_next=row.due_next if row.due_next.year < NEVER.year else None,
+        due_next=unless_never(row.due_next),
         first_action_due=row.first_action_due,
         next_update_due=row.next_update_due,
         resolution_due=row.resolution_due,

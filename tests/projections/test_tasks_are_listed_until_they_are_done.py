@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask
-from projections.tasks import NEVER, TASKS
+from projections.projection import NEVER
+from projections.tasks import TASKS
 from tests.application.house import CLOCKED, House, caller
 from tests.domain.telling import after
 from tests.domain.telling_of_exceptions import checked

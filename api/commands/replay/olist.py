@@ -122,14 +122,14 @@ def _run(tables: OlistTables, working: Desks, dsn: str, progress: Progress) -> N
 
 
 def _outcome(tables: OlistTables, reports: Reports, seconds: float) -> Outcome:
-    orders, standard_flow = reports.standard_flow()
+    flow = reports.flow()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Kibibytes on Linux, bytes on macOS.
     mebibytes = peak / 1024 if sys.platform != "darwin" else peak / (1 << 20)
     return Outcome(
-        orders=orders,
+        orders=flow.orders,
         signals=tables.signals,
-        standard_flow=standard_flow,
+        standard_flow=flow.without_cases,
         cases=reports.cases_by_kind(),
         seconds=round(seconds, 2),
         signals_per_second=round(tables.signals / seconds, 1),
