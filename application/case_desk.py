@@ -41,7 +41,7 @@ class Caller(Struct, frozen=True):
     person: str
     now: datetime
     cause: str
-    row: Callable[[Any], CommandRow] | None = None
+    row: Callable[[Any], CommandRow | None] | None = None
 
 
 class Done(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from typing import Any
 from uuid import UUID
 
 import litestar
@@ -13,8 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 from msgspec import Struct, structs
 
-from api.answers import Answer, Ask, ask_of
-from api.json_names import refuse_repeated_names
+from api.carrying_out import carry_out, json_body
 from api.quick import Quick
 from api.reading import IdempotencyKey, IfMatch, expected_version
 from api.routes.cases import Asking, CaseView, case_answer
@@ -24,6 +23,7 @@ from application.case_desk import Caller, CaseDesk, Done
 from domain.authority import Permission
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
+from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
@@ -43,17 +43,6 @@ class SaidNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
     note: SaidNote
 
 
-def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer] = case_answer) -> Caller:
-    """The caller of a command, whose answer is kept under the request's key."""
-
-    def row(after: Any) -> Any:
-        return ask.row(answer(after)) if after is not None else None
-
-    cause = f"command:{ask.key or ask.digest.hex()[:16]}"
-    now = service.desks.clock()
-    return Caller(ask.who.actor, ask.who.person, now, cause, row if ask.key else None)
-
-
 @post("/cases", needs=Permission.WORK_CASES, status_code=200, summary="Open a case by hand")
 def open_case(
     request: Asking,
@@ -63,33 +52,14 @@ def open_case(
     key: IdempotencyKey = None,
 ) -> Response[CaseView]:
     """For a problem of an order that no rule has found; policy routes it unless you name a queue."""
-    ask = ask_of(request, body, key)
-    refuse_repeated_names(body)
-
-    def work() -> Response[Any]:
-        done = service.desks.cases.open(data, caller_of(service, ask))
-        return case_answer(done.case).response(done.position)
-
-    return service.answers.carry_out(ask, work)
+    desk = service.desks.cases
+    return carry_out(
+        request, service, body, key, lambda by: _told(desk.open(data, by)), case_answer
+    )
 
 
-def _carry_out(
-    request: Asking,
-    service: Service,
-    body: bytes,
-    key: str | None,
-    if_match: str | None,
-    act: Callable[[int, Caller], Done],
-) -> Response[Any]:
-    """One command on one case: who, on which version, once."""
-    ask = ask_of(request, body, key)
-    refuse_repeated_names(body)
-
-    def work() -> Response[Any]:
-        done = act(expected_version(if_match), caller_of(service, ask))
-        return case_answer(done.case).response(done.position)
-
-    return service.answers.carry_out(ask, work)
+def _told(done: Done) -> tuple[ExceptionCase, int]:
+    return done.case, done.position
 
 
 def _bare(
@@ -105,10 +75,11 @@ def _bare(
         if_match: IfMatch = None,
         key: IdempotencyKey = None,
     ) -> Response[CaseView]:
-        desk = service.desks.cases
-        return _carry_out(
-            request, service, body, key, if_match, lambda v, by: act(desk, case_id, v, by)
-        )
+        def work(by: Caller) -> tuple[ExceptionCase, int]:
+            version = expected_version(if_match)
+            return _told(act(service.desks.cases, case_id, version, by))
+
+        return carry_out(request, service, body, key, work, case_answer)
 
     return _route(name, doc, handler, None)
 
@@ -131,12 +102,12 @@ def _command(
         if_match: IfMatch = None,
         key: IdempotencyKey = None,
     ) -> Response[CaseView]:
-        desk = service.desks.cases
+        def work(by: Caller) -> tuple[ExceptionCase, int]:
+            version = expected_version(if_match)
+            asked = look(service, data)
+            return _told(act(service.desks.cases, case_id, version, asked, by))
 
-        def carry_out(version: int, by: Caller) -> Done:
-            return act(desk, case_id, version, look(service, data), by)
-
-        return _carry_out(request, service, body, key, if_match, carry_out)
+        return carry_out(request, service, body, key, work, case_answer)
 
     handler.__annotations__["data"] = json_body(kind)
     return _route(name, doc, handler, kind)
@@ -161,11 +132,6 @@ def _must_be_known(service: Service, ask: HandOff) -> HandOff:
 
 WAITS_FOR_MORE = frozenset(["evidence"])
 """Commands that wait for more than the log: for a file, say."""
-
-
-def json_body(kind: Any) -> Any:
-    """What `JSONBody[kind]` is, for a type that is only known now."""
-    return Annotated[kind, *get_args(JSONBody)[1:]]
 
 
 def _route(

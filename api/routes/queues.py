@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from api.answers import Answer, ask_of
 from api.authentication import Who
+from api.carrying_out import caller_of
 from api.reading import (
     DEFAULT_LIMIT,
     URGENCY_TYPES,
@@ -28,7 +29,6 @@ from api.reading import (
     page_of,
     wait_for,
 )
-from api.routes.case_commands import caller_of
 from api.routes.cases import CaseView, case_answer
 from api.service import Service
 from api.threads import get, post
@@ -146,7 +146,7 @@ def claim_next(
         candidates = service.reports.next_for(
             who.person, who.skills, queue, CANDIDATES, now, pressing
         )
-        done = service.desks.cases.claim_next(candidates, caller_of(service, ask))
+        done = service.desks.cases.claim_next(candidates, caller_of(service, ask, case_answer))
         if done is not None:
             return case_answer(done.case).response(done.position)
         nothing = Answer(204, "")

@@ -13,9 +13,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 from msgspec import Struct
 
-from api.answers import Answer, answer_of, ask_of
+from api.answers import Answer, answer_of
 from api.authentication import Who
-from api.json_names import refuse_repeated_names
+from api.carrying_out import carry_out, json_body
 from api.reading import (
     IdempotencyKey,
     IfMatch,
@@ -26,7 +26,6 @@ from api.reading import (
     only_known,
     wait_for,
 )
-from api.routes.case_commands import caller_of, json_body
 from api.routes.queues import must_exist
 from api.service import Service
 from api.threads import get, post
@@ -144,16 +143,13 @@ def _command(
         key: IdempotencyKey = None,
     ) -> Response[PlanView]:
         must_exist(service, queue)
-        ask = ask_of(request, body, key)
-        refuse_repeated_names(body)
 
-        def work() -> Response[Any]:
-            by = caller_of(service, ask, _answer)
+        def work(by: Caller) -> tuple[Recovery, int]:
             asked = look(service, data)
             done = act(service.desks.recovery, queue, expected_version(if_match), asked, by)
-            return _answer(done.recovery).response(done.position)
+            return done.recovery, done.position
 
-        return service.answers.carry_out(ask, work)
+        return carry_out(request, service, body, key, work, _answer)
 
     handler.__annotations__["data"] = json_body(kind)
     handler.__name__ = handler.__qualname__ = name.replace("-", "_")

@@ -1,0 +1,53 @@
+"""Commands of any kind, from a request to its answer: who asks, once for each key, answered alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, get_args
+
+from litestar import Request, Response
+from litestar.params import JSONBody
+
+from api.answers import Answer, Ask, ask_of
+from api.authentication import Who
+from api.json_names import refuse_repeated_names
+from api.service import Service
+from application.case_desk import Caller
+from application.log_recorder import CommandRow
+
+State = TypeVar("State")
+
+
+def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer]) -> Caller:
+    """The caller of a command, whose answer is kept under the request's key."""
+
+    def row(after: Any) -> CommandRow | None:
+        return ask.row(answer(after)) if after is not None else None
+
+    cause = f"command:{ask.key or ask.digest.hex()[:16]}"
+    now = service.desks.clock()
+    return Caller(ask.who.actor, ask.who.person, now, cause, row if ask.key else None)
+
+
+def carry_out(
+    request: Request[Who, str, Any],
+    service: Service,
+    body: bytes,
+    key: str | None,
+    act: Callable[[Caller], tuple[State, int]],
+    answer: Callable[[State], Answer],
+) -> Response[Any]:
+    """The answer to a command; `act` gives the state after it, and the log's position."""
+    ask = ask_of(request, body, key)
+    refuse_repeated_names(body)
+
+    def work() -> Response[Any]:
+        after, position = act(caller_of(service, ask, answer))
+        return answer(after).response(position)
+
+    return service.answers.carry_out(ask, work)
+
+
+def json_body(kind: Any) -> Any:
+    """What `JSONBody[kind]` is, for a type that is only known now."""
+    return Annotated[kind, *get_args(JSONBody)[1:]]
