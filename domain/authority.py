@@ -22,26 +22,47 @@ class Permission(StrEnum):
     READ_LOG = "log.read"
     """The feed of all events."""
     KNOW_ONESELF = "self.read"
+    PROPOSE_ADJUSTMENTS = "adjustments.propose"
+    APPROVE_ADJUSTMENTS = "adjustments.approve"
+    """To approve and to reject; how much, policy says."""
+    EXECUTE_ADJUSTMENTS = "adjustments.execute"
+    RECONCILE_ADJUSTMENTS = "adjustments.reconcile"
+    READ_POLICIES = "policies.read"
+    PROPOSE_POLICIES = "policies.propose"
+    APPROVE_POLICIES = "policies.approve"
+    ACTIVATE_POLICIES = "policies.activate"
+    READ_PEOPLE = "people.read"
+    """Who may what, and who gave it to them."""
+    MANAGE_PEOPLE = "people.manage"
 
 
-_ALL: Final = frozenset({Permission.KNOW_ONESELF})
-_READ: Final = _ALL | {Permission.READ_ORDERS, Permission.READ_CASES}
-_WORK: Final = _READ | {Permission.WORK_CASES}
-_LEAD: Final = _WORK | {Permission.MANAGE_BACKLOG, Permission.READ_LOG}
+_P = Permission
+_ALL: Final = frozenset({_P.KNOW_ONESELF})
+_READ: Final = _ALL | {_P.READ_ORDERS, _P.READ_CASES, _P.READ_POLICIES}
+_WORK: Final = _READ | {_P.WORK_CASES, _P.PROPOSE_ADJUSTMENTS}
+_LEAD: Final = _WORK | {
+    _P.MANAGE_BACKLOG,
+    _P.READ_LOG,
+    _P.READ_PEOPLE,
+    _P.APPROVE_ADJUSTMENTS,
+}
+_OVERSEE: Final = _READ | {_P.READ_LOG, _P.READ_PEOPLE}
 
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
     {
         Role.HANDLER: _WORK,
         Role.EXCEPTION_SPECIALIST: _WORK,
         Role.TEAM_LEAD: _LEAD,
-        Role.OPS_MANAGER: _LEAD,
-        Role.FINANCE_APPROVER: _READ | {Permission.READ_LOG},
-        Role.QA_ANALYST: _READ | {Permission.READ_LOG},
-        Role.GOVERNANCE_OWNER: _READ | {Permission.READ_LOG},
+        Role.OPS_MANAGER: _LEAD | {_P.PROPOSE_POLICIES, _P.ACTIVATE_POLICIES, _P.MANAGE_PEOPLE},
+        Role.FINANCE_APPROVER: _OVERSEE
+        | {_P.APPROVE_ADJUSTMENTS, _P.EXECUTE_ADJUSTMENTS, _P.RECONCILE_ADJUSTMENTS},
+        Role.QA_ANALYST: _OVERSEE,
+        Role.GOVERNANCE_OWNER: _OVERSEE
+        | {_P.PROPOSE_POLICIES, _P.APPROVE_POLICIES, _P.ACTIVATE_POLICIES, _P.MANAGE_PEOPLE},
         # Reads, verifies and exports; changes nothing.
-        Role.AUDITOR: _READ | {Permission.READ_LOG},
+        Role.AUDITOR: _OVERSEE,
         # Sends what happened, and learns what became of it.
-        Role.INTEGRATOR: _READ | {Permission.SEND_SIGNALS, Permission.READ_LOG},
+        Role.INTEGRATOR: _READ | {_P.SEND_SIGNALS, _P.READ_LOG},
     }
 )
 

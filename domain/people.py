@@ -37,6 +37,19 @@ class Actor(Struct, frozen=True, gc=False, omit_defaults=True):
 
     principal: str
     person: str | None = None
+    via: tuple[str, ...] = ()
+    """The agents through which it came, the one that asked first (RFC 8693, `act`)."""
+    delegate: str | None = None
+    """Whose hands it was, where somebody acts for the person."""
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Everybody whose act it counts as: nobody sheds a duty by acting for somebody else."""
+        return tuple(one for one in (self.person, self.delegate) if one is not None)
+
+    @property
+    def is_agent(self) -> bool:
+        return bool(self.via)
 
 
 POLICY = Actor("system:policy")
