@@ -12,7 +12,7 @@ from api.answers import Answer, Ask, ask_of
 from api.authentication import Who
 from api.json_names import refuse_repeated_names
 from api.service import Service
-from application.case_desk import Caller
+from application.case_acts import Caller
 from application.log_recorder import CommandRow
 
 State = TypeVar("State")

@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from msgspec import Struct, structs
-
-from application.event_log import EventLog, Write
-from application.log_recorder import CommandRow, VersionTaken
+from application.case_acts import Caller, CaseActs, Decide, Done
+from application.event_log import EventLog
+from application.log_recorder import VersionTaken
 from application.repository import Repository
-from application.streams import CASE
-from application.writes import timer_after
 from domain.cases import work
-from domain.cases.events import CaseEvent, Detected, Enriched, Resolution
+from domain.cases.events import CaseEvent, Enriched, Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State, case_stream
 from domain.cases.opening import open_by_hand
 from domain.cases.packet import packet_bytes
-from domain.cases.passing_time import look_at_clock
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import Staff
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
-from domain.cases.work_events import Note, Opened, SaidNote
-from domain.errors import CaseChanged, CaseNotFound, CaseNotOpen, PacketNotFound, TrailHasGap
+from domain.cases.work_events import Note, SaidNote
+from domain.errors import CaseChanged, CaseNotOpen, PacketNotFound
 from domain.orders.order import Order, order_stream
-from domain.people import TIMEKEEPER, Actor
 from domain.policy.rulebook import Rulebook
 from domain.recorded import Recorded
 
 MOST_OCCURRENCES = 1_000
-
-
-class Caller(Struct, frozen=True):
-    """Who asks, when, and under which key; `row` makes the row that keeps the answer."""
-
-    actor: Actor
-    person: str
-    now: datetime
-    cause: str
-    row: Callable[[Any], CommandRow | None] | None = None
-
-
-class Done(Struct, frozen=True):
-    """The case after the command, and the log's position."""
-
-    case: ExceptionCase
-    position: int
 
 
 class CaseDesk:
@@ -60,7 +36,7 @@ class CaseDesk:
         rulebook: Callable[[], Rulebook],
         staff: Staff,
     ) -> None:
-        self._log = log
+        self._acts = CaseActs(log, cases, staff)
         self._orders = orders
         self._cases = cases
         self._rulebook = rulebook
@@ -78,7 +54,7 @@ class CaseDesk:
                 continue
             case = ExceptionCase(id=case_id, order=ask.order)
             try:
-                return self._record(case, opening(occurrence), by)
+                return self._acts.record(case, opening(occurrence), by)
             except VersionTaken:
                 self._cases.forget([case_id])
         raise CaseChanged(case_id, 0, 1, ())
@@ -177,17 +153,11 @@ class CaseDesk:
 
     def case(self, case_id: UUID) -> ExceptionCase:
         """The case as the log has it now. Raises CaseNotFound."""
-        case = self._cases.folded(self.trail(case_id))
-        assert case is not None
-        self._cases.keep(case_id, case)
-        return case
+        return self._acts.case(case_id)
 
     def trail(self, case_id: UUID) -> list[Recorded]:
         """Every line of the case, oldest first. Raises CaseNotFound."""
-        lines = self._log.trail(case_id)
-        if not lines or not isinstance(lines[0].event, Detected | Opened):
-            raise CaseNotFound(f"no case {case_id}")
-        return lines
+        return self._acts.trail(case_id)
 
     def _order(self, order_id: str) -> Order | None:
         """The order as the log has it now."""
@@ -198,67 +168,8 @@ class CaseDesk:
         queue = self._rulebook().document.queues.get(case.queue)
         return work.claim(case, by.person, queue.claim_lease if queue else None)
 
-    def _act(
-        self,
-        case_id: UUID,
-        expected: int,
-        by: Caller,
-        decide: Callable[[ExceptionCase], Sequence[CaseEvent]],
-    ) -> Done:
-        try:
-            case = self._cases.at_hand([case_id]).get(case_id)
-        except TrailHasGap:
-            case = None  # not a case's stream, or a broken one: reading it anew says which
-        if case is None or case.version != expected:
-            case = self.case(case_id)
-            if case.version != expected:
-                raise self._changed(case, expected)
-        passed, now = look_at_clock(case, by.now, self._staff)
-        told = [self._passed(case, passed, by)] if passed else []
-        try:
-            return self._record(now, decide(now), by, told)
-        except VersionTaken:
-            raise self._changed(self.case(case_id), expected) from None
-
-    def _record(
-        self,
-        case: ExceptionCase,
-        events: Sequence[CaseEvent],
-        by: Caller,
-        before: Sequence[Write] = (),
-    ) -> Done:
-        """Store what was decided, after what is told `before` it in the same append."""
-        after = case
-        for event in events:
-            after = after.after(event, case.order, by.now)
-        write = self._write(case, [(by.actor, event) for event in events], by)
-        due = after.next_due if before else timer_after(case, after)
-        writes = [*before, structs.replace(write, next_due=due)]
-        appended = self._log.append(writes, by.row(after) if by.row else None)
-        self._cases.keep(case.id, after)
-        return Done(after, appended.position)
-
-    def _passed(self, case: ExceptionCase, events: Sequence[CaseEvent], by: Caller) -> Write:
-        """What the timekeeper would have told by now."""
-        write = self._write(case, [(TIMEKEEPER, event) for event in events], by)
-        assert case.next_due is not None
-        return structs.replace(write, cause=f"due:{case.next_due.isoformat()}")
-
-    @staticmethod
-    def _write(case: ExceptionCase, events: Sequence[tuple[Actor, CaseEvent]], by: Caller) -> Write:
-        return Write(
-            stream=case.id,
-            kind=CASE,
-            expected=case.version,
-            events=events,
-            recorded_at=by.now,
-            cause=by.cause,
-            order=case.order,
-        )
-
-    def _changed(self, case: ExceptionCase, expected: int) -> CaseChanged:
-        since = [line.type for line in self._log.trail(case.id) if line.version > expected]
-        return CaseChanged(case.id, expected, case.version, since)
+    def _act(self, case_id: UUID, expected: int, by: Caller, decide: Decide) -> Done:
+        return self._acts.act(case_id, expected, by, decide)
 
 
 def _can_be_claimed(case: ExceptionCase, person: str) -> bool:

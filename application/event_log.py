@@ -13,6 +13,7 @@ from application.log_recorder import (
     Append,
     CommandRow,
     CommandTaken,
+    DutyRow,
     Guard,
     LogRecorder,
     Timer,
@@ -50,10 +51,16 @@ class EventLog:
     def __init__(self, recorder: LogRecorder) -> None:
         self.recorder = recorder
 
-    def append(self, writes: Sequence[Write], command: CommandRow | None = None) -> Appended:
+    def append(
+        self,
+        writes: Sequence[Write],
+        command: CommandRow | None = None,
+        duties: Sequence[DutyRow] = (),
+    ) -> Appended:
         """Store all of it, or nothing.
 
-        Raises VersionTaken if a stream has moved on, CommandRepeated if the command's key is taken.
+        Raises VersionTaken if a stream has moved on, CommandRepeated if the command's key is taken,
+        DutyTaken if a person has another duty in the case.
         """
         lines = [line for write in writes for line in _lines(write)]
         timers = [
@@ -63,7 +70,7 @@ class EventLog:
         ]
         guards = [Guard(write.stream, write.expected) for write in writes if not write.events]
         stored = [to_stored(line) for line in lines]
-        first = self.recorder.append(Append(stored, timers, guards, command))
+        first = self.recorder.append(Append(stored, timers, guards, command, duties))
         return Appended(first + len(lines) - 1 if lines else first, lines)
 
     def trail(self, stream: UUID) -> list[Recorded]:

@@ -11,6 +11,8 @@ from uuid import UUID
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, StoredEvent
 from msgspec import Struct
 
+from domain.adjustments.kinds import Duty
+
 
 def leaf_digest(state: bytes) -> bytes:
     """The Merkle leaf of one stored envelope: SHA-256(0x00 ‖ bytes) (RFC 9162, 2.1.1)."""
@@ -50,6 +52,14 @@ class CommandTaken(Struct, frozen=True):
     position: int
 
 
+class DutyRow(Struct, frozen=True):
+    """A person takes a duty in a case: the database refuses another of the same person there."""
+
+    case: UUID
+    person: str
+    duty: Duty
+
+
 class Append(Struct, frozen=True):
     """What goes into the log together or not at all."""
 
@@ -57,10 +67,19 @@ class Append(Struct, frozen=True):
     timers: Sequence[Timer] = ()
     guards: Sequence[Guard] = ()
     command: CommandRow | None = None
+    duties: Sequence[DutyRow] = ()
 
 
 class VersionTaken(IntegrityError):
     """Somebody else appended to one of the streams first; nothing of this append was stored."""
+
+
+class DutyTaken(IntegrityError):
+    """The person has another duty in the case; nothing of this append was stored."""
+
+    def __init__(self, row: DutyRow) -> None:
+        super().__init__(f"{row.person} has another duty in case {row.case} than to {row.duty}")
+        self.duty = row.duty
 
 
 class CommandRepeated(Exception):
@@ -90,8 +109,8 @@ class LogRecorder(ApplicationRecorder):
     def append(self, append: Append) -> int:
         """Store it and return the position of its first event (the head's, if it has none).
 
-        Positions are dense and in commit order. Raises VersionTaken or CommandRepeated; after
-        either, and after any error that says so, nothing was stored.
+        Positions are dense and in commit order. Raises VersionTaken, CommandRepeated or DutyTaken; after
+        any of them, and after any error that says so, nothing was stored.
         """
 
     @abstractmethod

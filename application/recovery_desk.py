@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from application.case_desk import Caller
+from application.case_acts import Caller
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.repository import Repository

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from application.event_log import EventLog
 from application.repository import Repository
+from domain.adjustments.ledger import Ledger, LedgerEvent
 from domain.backlog.events import RecoveryEvent
 from domain.backlog.recovery import Recovery
 from domain.cases.events import CaseEvent
@@ -26,6 +27,8 @@ PERSON: Final = "person"
 RECOVERY: Final = "recovery"
 CUSTOMER: Final = "customer"
 PRODUCT: Final = "product"
+LEDGER: Final = "ledger"
+REFUSALS: Final = "refusals"
 
 History: TypeAlias = CustomerOrders | ProductPrices
 """What arriving orders are held against. In one repository, so that a batch reads once."""
@@ -46,7 +49,7 @@ def case_after(case: ExceptionCase | None, line: Recorded) -> ExceptionCase:
     _must_follow(case.version, line)
     if not isinstance(line.event, CaseEvent):
         raise TrailHasGap(f"{line.type} is not an event of a case ({line.stream})")
-    return case.after(line.event, line.order or "", line.recorded_at)
+    return case.after(line.event, line.order or "", line.recorded_at, line.actor)
 
 
 def person_after(person: Person | None, line: Recorded) -> Person:
@@ -78,6 +81,14 @@ def history_after(history: History | None, line: Recorded) -> History:
             raise TrailHasGap(f"{line.type} is not an event of this history ({line.stream})")
 
 
+def ledger_after(ledger: Ledger | None, line: Recorded) -> Ledger:
+    ledger = ledger or Ledger()
+    _must_follow(ledger.version, line)
+    if not isinstance(line.event, LedgerEvent):
+        raise TrailHasGap(f"{line.type} is not an event of a ledger ({line.stream})")
+    return ledger.after(line.event, line.recorded_at)
+
+
 def _must_follow(version: int, line: Recorded) -> None:
     if line.version != version + 1:
         raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
@@ -101,3 +112,7 @@ def recoveries(log: EventLog) -> Repository[Recovery]:
 
 def histories(log: EventLog) -> Repository[History]:
     return Repository(log, history_after)
+
+
+def ledgers(log: EventLog) -> Repository[Ledger]:
+    return Repository(log, ledger_after)

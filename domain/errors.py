@@ -232,3 +232,121 @@ class NoNextOwner(CasetrailError):
     """A hand-off names its next owner."""
 
     explanation = "Name the queue (`to_queue`), the person (`to_person`), or both; not the present owner alone."
+
+
+class AdjustmentNotFound(CasetrailError):
+    """The case has no adjustment with this id."""
+
+    explanation = "The case lists its adjustments, each with its `id`."
+
+
+class NothingMayBeGiven(CasetrailError):
+    """The active policy has no approval matrix."""
+
+    explanation = "Nothing can be given to a customer until the policy's `approvals` say who must approve what."
+
+
+class MoreThanPaid(CasetrailError):
+    """More would be given back than was taken."""
+
+    explanation = (
+        "`captured` is what was taken for the order, `counted` what of it was given back or may yet "
+        "be. A refund, a price adjustment or an appeasement goes back the way the money came, and "
+        "cannot be more than that."
+    )
+
+
+class AdjustmentNotPending(CasetrailError):
+    """The adjustment is not in a state in which this can be done."""
+
+    explanation = (
+        "`state` says how it stands. Only what is proposed can be approved or rejected, only what is "
+        "approved executed, only what is executed reconciled."
+    )
+
+
+class DigestDiffers(CasetrailError):
+    """The digest that you named is not the adjustment's."""
+
+    explanation = (
+        "An approval is bound to what was looked at: amount, lines, packet and policy. Read the "
+        "adjustment again, and decide on its `digest`."
+    )
+
+
+class AdjustmentDrifted(CasetrailError):
+    """What it was decided on has changed: it lapses."""
+
+    explanation = (
+        "`cause` says what changed: what is known of the order, or the policy. Look at the case as it "
+        "is now, and propose it anew."
+    )
+
+
+class AdjustmentsOpen(CasetrailError):
+    """Adjustments of the case are still to be decided on or carried out."""
+
+    explanation = (
+        "`adjustments` lists them. A case ends once what was proposed is paid, rejected, withdrawn "
+        "or lapsed."
+    )
+
+
+class NoPaymentToRefund(CasetrailError):
+    """It is not known which payment the money is to go back to."""
+
+    explanation = (
+        "Name the provider's id of the payment in `payment`; `payments` lists those that the order's "
+        "signals tell of."
+    )
+
+
+class NoProvider(CasetrailError):
+    """No payment provider is connected."""
+
+    explanation = (
+        "Money goes back through a payment provider: set CASETRAIL_PAYMENTS for the service and its "
+        "worker. Nothing was recorded."
+    )
+
+
+class Refusal(CasetrailError):
+    """A rule forbids it to this person: the attempt is recorded beside the case.
+
+    Every refusal names its `rule`.
+    """
+
+
+class DutyConflict(Refusal):
+    """The person has had another duty in this case."""
+
+    explanation = (
+        "One person has one duty in a case: to review, to approve, to execute or to reconcile; over "
+        "its whole history, and through whatever account, agent or delegate. `act`, `version` and "
+        "`at` name what made the other duty theirs. Somebody else has to do it; no setting and no "
+        "role lifts this."
+    )
+
+
+class BeyondAuthority(Refusal):
+    """The person's roles do not reach that far."""
+
+    explanation = (
+        "The approval matrix of the policy gives each role a limit, in its own currency, and may name "
+        "the roles that can approve. `counted` is what is measured: the amount with all else that was "
+        "given for the order, and to the customer. Somebody with a higher limit has to approve it."
+    )
+
+
+class AgentHoldsNoDuty(Refusal):
+    """An agent never decides on money."""
+
+    explanation = (
+        "An agent may look, add and draft. The person it acts for has to decide, in person."
+    )
+
+
+class ApprovedAlready(Refusal):
+    """The person has approved it already."""
+
+    explanation = "Several people must approve it: each counts once, through whatever account."

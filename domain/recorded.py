@@ -9,6 +9,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from domain.adjustments.ledger import LedgerEvent
+from domain.adjustments.refusals import RefusalEvent
 from domain.backlog.events import RecoveryEvent
 from domain.cases.events import CaseEvent
 from domain.look_ups.events import LookUpEvent
@@ -16,7 +18,16 @@ from domain.orders.events import OrderEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
 
-Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent | RecoveryEvent | LookUpEvent
+Event: TypeAlias = (
+    OrderEvent
+    | CaseEvent
+    | PolicyEvent
+    | PersonEvent
+    | RecoveryEvent
+    | LookUpEvent
+    | LedgerEvent
+    | RefusalEvent
+)
 
 
 class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -19,7 +19,8 @@ from api.reading import IdempotencyKey, IfMatch, expected_version
 from api.routes.cases import Asking, CaseView, case_answer
 from api.service import Service
 from api.threads import in_loop, needing, post
-from application.case_desk import Caller, CaseDesk, Done
+from application.case_acts import Caller, Done
+from application.case_desk import CaseDesk
 from domain.authority import Permission
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence

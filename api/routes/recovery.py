@@ -29,7 +29,7 @@ from api.reading import (
 from api.routes.queues import must_exist
 from api.service import Service
 from api.threads import get, post
-from application.case_desk import Caller
+from application.case_acts import Caller
 from application.recovery_desk import Planned, RecoveryDesk
 from domain.authority import Permission
 from domain.backlog.events import BacklogCause, Measured

@@ -89,7 +89,8 @@ class Response:
             self._of_order(PassedIntake(decision=decision))
 
     def tick(self) -> None:
-        """Decide on every expectation that has fallen due by now."""
+        """Decide on every expectation that has fallen due by now; and let lapse what is bound to
+        what is not so any more."""
         for watch, deadline in self.order.overdue(self._rulebook, self._now):
             facts = self.order.facts
             decision = watch.decide(facts, deadline)
@@ -97,6 +98,16 @@ class Response:
                 self._of_order(ExpectationMet(deadline=deadline.at, decision=decision))
                 continue
             self._problem(watch.kind, decision, deadline.at, ())
+        self._let_lapse()
+
+    def _let_lapse(self) -> None:
+        """Proposals and approvals are bound to the packet and to the policy."""
+        bound = [case for case in self.cases.values() if case.adjustments.undecided]
+        if bound:
+            packet = packet_digest(packet_of(self.order))
+            for case in bound:
+                for lapsed in case.adjustments.drifted(packet, self._rulebook.digest):
+                    self._of_case(case.id, lapsed)
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
         types = frozenset(signal.type for signal in fresh)
@@ -224,6 +235,8 @@ class Response:
         if evidence is None or clearing is None:
             return
         automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
+        # What was proposed, or is being paid, is for people to bring to its end.
+        automatic = automatic and not self.cases[case.id].adjustments.live
         paused = self._rulebook.paused(self.order.facts) if automatic else None
         self._of_case(case.id, joined(evidence, clearing, None if others else decision, paused))
         if automatic and paused is None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from domain.adjustments.events import AdjustmentEvent
 from domain.cases.evidence import EvidenceRef
 from domain.cases.packet import PacketFact
 from domain.cases.reasons import ResolutionReason, RootCause
@@ -100,4 +101,6 @@ class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened")
     decision: Decision | None = None
 
 
-CaseEvent: TypeAlias = Detected | Enriched | Routed | SignalJoined | Resolved | Reopened | WorkEvent
+CaseEvent: TypeAlias = (
+    Detected | Enriched | Routed | SignalJoined | Resolved | Reopened | WorkEvent | AdjustmentEvent
+)

@@ -11,6 +11,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct, structs
 
+from domain.adjustments.adjustment import Adjustments
+from domain.adjustments.events import AdjustmentEvent
+from domain.cases.duties import Duties, duties_after
 from domain.cases.events import (
     CaseEvent,
     Detected,
@@ -51,6 +54,7 @@ from domain.cases.work_events import (
     WaitStarted,
     Worked,
 )
+from domain.people import POLICY, Actor
 from domain.policy.decision import Decision, Read
 from domain.policy.document import Automation
 
@@ -66,6 +70,7 @@ class State(StrEnum):
     OPEN = "open"
     CLAIMED = "claimed"
     WAITING = "waiting"
+    PENDING_APPROVAL = "pending_approval"
     RESOLVED = "resolved"
 
 
@@ -112,6 +117,10 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     timing: Timing = Timing()
     readings: tuple[tuple[str, Read | None], ...] = ()
     """What the policy read when it last found the problem."""
+    adjustments: Adjustments = Adjustments()
+    """What is to be given to the customer."""
+    duties: Duties = {}
+    """Who has which duty, over all of its history."""
 
     @property
     def exists(self) -> bool:
@@ -135,13 +144,32 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     def next_due(self) -> datetime | None:
         """When the case needs a look with nobody to ask for it."""
         waits_until = self.waiting.expected_by if self.waiting else None
-        times = (self.lease_until, waits_until, self.timing.next_due, self.steps.next_due)
+        times = (
+            self.lease_until,
+            waits_until,
+            self.timing.next_due,
+            self.steps.next_due,
+            self.adjustments.next_due if self.adjustments else None,
+        )
         return min((at for at in times if at is not None), default=None)
 
-    def after(self, event: CaseEvent, order: str, recorded_at: datetime) -> ExceptionCase:
+    def after(
+        self, event: CaseEvent, order: str, recorded_at: datetime, by: Actor = POLICY
+    ) -> ExceptionCase:
         """The case after one more event of its trail."""
         timing = self.timing.after(event, recorded_at)
-        now = structs.replace(self, version=self.version + 1, timing=timing)
+        version = self.version + 1
+        duties = duties_after(self.duties, event, recorded_at, by, version)
+        now = structs.replace(self, version=version, timing=timing, duties=duties)
+        now = now._after(event, order, recorded_at, by)
+        if self.adjustments.is_pending or now.adjustments.is_pending:
+            return _in_place(now, recorded_at)
+        return now
+
+    def _after(
+        self, event: CaseEvent, order: str, recorded_at: datetime, by: Actor
+    ) -> ExceptionCase:
+        now = self
         match event:
             case Detected() | Opened():
                 return _begun(now, event, order, recorded_at)
@@ -178,6 +206,9 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
                     deadline=event.deadline or self.deadline,
                     readings=_readings(decision, self.readings),
                 )
+            case _ if isinstance(event, AdjustmentEvent):
+                adjustments = self.adjustments.after(event, recorded_at, by, self.version)
+                return structs.replace(now, adjustments=adjustments)
             case _:
                 return _worked(now, event, recorded_at)
 
@@ -282,6 +313,18 @@ def _renewed(case: ExceptionCase, at: datetime) -> ExceptionCase:
     if case.state is not State.CLAIMED or case.lease is None:
         return structs.replace(case, resumed=False)
     return structs.replace(case, lease_until=at + case.lease, resumed=False)
+
+
+def _in_place(case: ExceptionCase, at: datetime) -> ExceptionCase:
+    """While somebody is asked to approve, the case is with whoever decides on that: its claim does
+    not lapse, and its person has it back when that is done."""
+    if case.is_resolved or case.waiting is not None:
+        return case
+    if case.adjustments.is_pending:
+        return structs.replace(case, state=State.PENDING_APPROVAL, lease_until=None)
+    if case.person is not None:
+        return _held(case, case.person, case.lease, at)
+    return structs.replace(case, state=State.OPEN)
 
 
 def _readings(

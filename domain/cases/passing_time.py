@@ -34,4 +34,6 @@ def _came_to_pass(case: ExceptionCase, now: datetime, staff: Staff) -> list[Case
     if case.lease_until is not None and case.lease_until <= now:
         assert case.person is not None
         return [ClaimLapsed(person=case.person, lease_until=case.lease_until)]
+    if case.adjustments and (lapsed := case.adjustments.lapsed(now)):
+        return [*lapsed]
     return [*case.steps.overdue(now), *case.timing.came_to_pass(now, staff)]

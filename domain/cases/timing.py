@@ -8,6 +8,13 @@ from datetime import datetime
 
 from msgspec import Struct, structs
 
+from domain.adjustments.events import (
+    AdjustmentApproved,
+    AdjustmentLapsed,
+    AdjustmentProposed,
+    AdjustmentRejected,
+    AdjustmentWithdrawn,
+)
 from domain.cases.events import CaseEvent, Reopened, Resolved, Routed
 from domain.cases.step_events import TaskDone
 from domain.cases.work_events import (
@@ -28,7 +35,7 @@ from domain.cases.work_events import (
 from domain.clock.clock import Change, Clock, Moment
 from domain.clock.runs import RESOLUTION, Run
 from domain.clock.tally import split
-from domain.clock.terms import Measure
+from domain.clock.terms import Dependency, Measure
 from domain.policy.document import Ladder
 
 Staff = Callable[[str], Sequence[str]]
@@ -71,6 +78,8 @@ class Timing(Struct, frozen=True, kw_only=True):
             case WaitEnded():
                 return structs.replace(now, patient=False)._touched(at)
             case Claimed() | CaseReleased() | NoteAdded() | EvidenceAttached() | TaskDone():
+                return now._touched(at)
+            case AdjustmentProposed() | AdjustmentApproved() | AdjustmentRejected():
                 return now._touched(at)
             case Escalated(rung=rung):
                 return structs.replace(now, rung=rung, quiet_since=at)
@@ -201,6 +210,19 @@ def _moments(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[Moment]:
         case NoteAdded() | EvidenceAttached() | TaskDone():
             yield Moment(at=at, change=Change.ACTED)
             yield Moment(at=at, change=Change.UPDATED)
+        case AdjustmentProposed(requirement=requirement):
+            yield Moment(at=at, change=Change.ACTED)
+            yield Moment(at=at, change=Change.UPDATED)
+            if requirement.approvers and clock.waits_on is None:
+                approver = Dependency.APPROVER
+                yield Moment(at=at, change=Change.WAITING, dependency=approver)
+        case (
+            AdjustmentApproved(complete=True)
+            | AdjustmentRejected()
+            | AdjustmentWithdrawn()
+            | AdjustmentLapsed()
+        ) if clock.waits_on is Dependency.APPROVER:
+            yield Moment(at=at, change=Change.RESUMED)
         case Resolved():
             yield Moment(at=at, change=Change.STOPPED)
         case Reopened():

@@ -36,6 +36,7 @@ from domain.cases.work_events import (
 from domain.clock.clock import Change, Clock, Moment
 from domain.clock.terms import Measure
 from domain.errors import (
+    AdjustmentsOpen,
     CaseAlreadyResolved,
     CaseNotOpen,
     CaseNotResolved,
@@ -99,7 +100,7 @@ def claim(case: ExceptionCase, person: str, lease: timedelta | None = None) -> C
 
 
 def release(case: ExceptionCase, person: str, note: Note) -> CaseReleased:
-    _must_be_held_by(case, person)
+    must_be_held_by(case, person)
     return CaseReleased(note=note)
 
 
@@ -116,7 +117,7 @@ def hand_off(
     """
     if not case.is_resolved or to.person is not None or to.queue == case.queue:
         _must_be_free_or_held_by(case, person)
-    _must_have(case, to.requires, f"to hand case {case.id} to {to.queue}")
+    must_have(case, to.requires, f"to hand case {case.id} to {to.queue}")
     return HandedOff(
         from_queue=case.queue,
         from_person=case.person,
@@ -239,9 +240,14 @@ def resolve(
 ) -> list[CaseEvent]:
     """End it, on what is known of the order now: if that has changed since it was last told, the
     trail tells it first. What policy requires for the reason must be attached, and be named."""
-    _must_be_held_by(case, person)
+    must_be_held_by(case, person)
     steps.must_be_settled(case.steps)
-    _must_have(case, required, f"to resolve case {case.id} as {resolution.reason}", resolution)
+    if live := case.adjustments.live:
+        told = [{"id": str(one.id), "state": one.state.value} for one in live]
+        raise AdjustmentsOpen(f"case {case.id} has {len(live)} of them", adjustments=told)
+    must_have(
+        case, required, f"to resolve case {case.id} as {resolution.reason}", resolution.evidence
+    )
     packet = packet_of(order) if order is not None else ()
     digest = packet_digest(packet)
     known: list[CaseEvent] = [Enriched(packet=packet, digest=digest)] * (digest != case.packet)
@@ -267,7 +273,8 @@ def _must_not_be_resolved(case: ExceptionCase) -> None:
         raise CaseAlreadyResolved(f"case {case.id} is resolved", state=case.state)
 
 
-def _must_be_held_by(case: ExceptionCase, person: str) -> None:
+def must_be_held_by(case: ExceptionCase, person: str) -> None:
+    """Raises CaseAlreadyResolved, CaseNotYours."""
     _must_not_be_resolved(case)
     if case.person != person:
         holder = case.person or "nobody"
@@ -277,15 +284,16 @@ def _must_be_held_by(case: ExceptionCase, person: str) -> None:
 def _must_be_free_or_held_by(case: ExceptionCase, person: str) -> None:
     _must_not_be_resolved(case)
     if case.person is not None:
-        _must_be_held_by(case, person)
+        must_be_held_by(case, person)
 
 
-def _must_have(
+def must_have(
     case: ExceptionCase,
     required: Collection[EvidenceType],
     what: str,
-    named: Resolution | None = None,
+    named: Collection[EvidenceRef] | None = None,
 ) -> None:
-    there = {one.type for one in case.evidence if named is None or one.ref in named.evidence}
+    """Raises EvidenceMissing."""
+    there = {one.type for one in case.evidence if named is None or one.ref in named}
     if missing := [str(kind) for kind in required if kind not in there]:
         raise EvidenceMissing(f"{what}, attach: {', '.join(missing)}", missing=missing)

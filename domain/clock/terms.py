@@ -28,6 +28,8 @@ class Dependency(StrEnum):
     SUPPLIER = "supplier"
     FRAUD_SCREENING = "fraud_screening"
     INTERNAL_TEAM = "internal_team"
+    APPROVER = "approver"
+    """Whoever decides on what is to be given to the customer."""
     OTHER = "other"
 
 

@@ -91,6 +91,9 @@ def _loose_ends(document: PolicyDocument) -> list[Fault]:
     opening = {rule for _, rule in places}
     places += [(f"/route/{n}/rule", r.rule) for n, r in enumerate(document.route)]
     places += [(f"/services/{n}/rule", s.rule) for n, s in enumerate(document.services)]
+    if document.approvals is not None:
+        bands = enumerate(document.approvals.bands)
+        places += [(f"/approvals/bands/{n}/rule", band.rule) for n, band in bands]
     first: dict[str, str] = {}
     for pointer, name in places:
         if first.setdefault(name, pointer) != pointer:

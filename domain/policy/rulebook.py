@@ -14,6 +14,7 @@ from msgspec import Struct
 from domain.clock.terms import ServiceTerms
 from domain.errors import Fault, Invalid
 from domain.orders.facts import OrderFacts
+from domain.policy.approvals import ApprovalMatrix
 from domain.policy.conditions import Compiled, compile_condition, order_condition
 from domain.policy.decision import Decision, Verdict
 from domain.policy.document import (
@@ -90,6 +91,11 @@ class Rulebook:
         ]
         self._fed_detectors: dict[frozenset[str], tuple[Detector, ...]] = {}
         self._terms = terms_of(document, faults)
+        self.approvals = (
+            ApprovalMatrix(document.approvals, document.version, self.digest, faults)
+            if document.approvals is not None
+            else None
+        )
         if faults:
             raise Invalid(faults, f"policy {document.policy} {document.version}")
 

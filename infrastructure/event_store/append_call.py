@@ -24,6 +24,7 @@ def append_call(group: Sequence[Pending]) -> tuple[bytes, list[Any]]:
         if pending.append.command is not None:
             commands.append(pending.append.command)
             offsets.append(place)
+    duties = [duty for pending in group for duty in pending.append.duties]
     told = {
         "streams": [event.originator_id for event in events],
         "versions": [event.originator_version for event in events],
@@ -42,6 +43,9 @@ def append_call(group: Sequence[Pending]) -> tuple[bytes, list[Any]]:
         "digests": [command.digest for command in commands],
         "results": [command.result for command in commands],
         "command_offsets": offsets,
+        "duty_cases": [row.case for row in duties],
+        "duty_persons": [row.person for row in duties],
+        "duties_taken": [row.duty.value for row in duties],
     }
     full = {name: values for name, values in told.items() if values}
     return _call_of(tuple(full)), [*full.values()]

@@ -207,7 +207,21 @@ class GroupCommit:
                 binary=True,
             ).fetchall()
         }
-        left = [pending for pending in group if not answered(pending, taken, answers)]
+        rows = [row for pending in group for row in pending.append.duties]
+        duties: dict[tuple[UUID, str], str] = {
+            (row[0], row[1]): row[2]
+            for row in (
+                connection.execute(
+                    "SELECT case_id, person, duty FROM duties WHERE (case_id, person) IN "
+                    "(SELECT * FROM unnest(%b::uuid[], %b::text[]))",
+                    ([row.case for row in rows], [row.person for row in rows]),
+                    binary=True,
+                ).fetchall()
+                if rows
+                else ()
+            )
+        }
+        left = [pending for pending in group if not answered(pending, taken, answers, duties)]
         heads = [
             pending.first + len(pending.append.events) - 1
             for pending in group

@@ -15,11 +15,14 @@ from application.log_recorder import (
     CommandRepeated,
     CommandTaken,
     DueStream,
+    DutyRow,
+    DutyTaken,
     LogRecorder,
     Timer,
     VersionTaken,
     newest_of,
 )
+from domain.adjustments.kinds import Duty
 
 
 class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
@@ -27,6 +30,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
         super().__init__()
         self._commands: dict[tuple[str, str], CommandTaken] = {}
         self._timers: dict[UUID, Timer] = {}
+        self._duties: dict[tuple[UUID, str], Duty] = {}
         self._positions: defaultdict[UUID, list[int]] = defaultdict(list)
 
     def append(self, append: Append) -> int:
@@ -39,10 +43,12 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
                 if len(self._positions[guard.stream]) > guard.version:
                     raise VersionTaken(f"stream {guard.stream} is not at {guard.version}")
             self._must_have_no_gaps(append.events)
+            taken_now = self._duties_after(append.duties)
             try:
                 self.insert_events(append.events)
             except IntegrityError as error:
                 raise VersionTaken(str(error)) from error
+            self._duties = taken_now
             for timer in append.timers:
                 if timer.due_at is None:
                     self._timers.pop(timer.stream, None)
@@ -53,6 +59,13 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
                     command.digest, command.result, self.head()
                 )
             return before + 1 if append.events else before
+
+    def _duties_after(self, rows: Sequence[DutyRow]) -> dict[tuple[UUID, str], Duty]:
+        duties = {**self._duties} if rows else self._duties
+        for row in rows:
+            if duties.setdefault((row.case, row.person), row.duty) is not row.duty:
+                raise DutyTaken(row)
+        return duties
 
     def _must_have_no_gaps(self, events: Sequence[StoredEvent]) -> None:
         brought = {(event.originator_id, event.originator_version) for event in events}

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append, CommandRepeated, CommandTaken, VersionTaken
+from application.log_recorder import Append, CommandRepeated, CommandTaken, DutyTaken, VersionTaken
 from infrastructure.event_loops import guest
 
 
@@ -70,8 +70,10 @@ def answered(
     pending: Pending,
     taken: dict[tuple[UUID, int], tuple[int, bytes]],
     answers: dict[tuple[str, str], CommandTaken],
+    duties: dict[tuple[UUID, str], str],
 ) -> bool:
-    """Answer this append if it was stored before, repeats a command, or came too late."""
+    """Answer this append if it was stored before, repeats a command, came too late, or takes a
+    second duty."""
     events, command = pending.append.events, pending.append.command
     answer = answers.get((command.principal, command.key)) if command is not None else None
     if pending.tried and _stored_before(pending, taken, answer):
@@ -88,6 +90,10 @@ def answered(
     for guard in pending.append.guards:
         if (guard.stream, guard.version + 1) in taken:
             pending.fail(VersionTaken(f"stream {guard.stream} has left version {guard.version}"))
+            return True
+    for row in pending.append.duties:
+        if duties.get((row.case, row.person), row.duty) != row.duty:
+            pending.fail(DutyTaken(row))
             return True
     return False
 
@@ -121,6 +127,7 @@ def without_rivals(group: list[Pending]) -> tuple[list[Pending], list[Pending]]:
             continue
         if append.command is not None:
             wants.add((append.command.principal, append.command.key))
+        wants |= {("duty", row.case, row.person) for row in append.duties}
         # Guards are looked at before anything is inserted: what they forbid must not be in the group.
         relies_on = {(guard.stream, guard.version + 1) for guard in append.guards}
         if claimed.isdisjoint(wants | relies_on) and relied_on.isdisjoint(wants):

@@ -1,0 +1,249 @@
+"""The adjustments of a case: a fold over what happened to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID, uuid5
+
+from msgspec import Struct, structs
+
+from domain.adjustments.events import (
+    AdjustedLine,
+    AdjustmentApproved,
+    AdjustmentEvent,
+    AdjustmentExecuted,
+    AdjustmentLapsed,
+    AdjustmentProposed,
+    AdjustmentReconciled,
+    AdjustmentRejected,
+    AdjustmentSystemApproved,
+    AdjustmentWithdrawn,
+    ExecutionFailed,
+    ExecutionStarted,
+    OutcomeInDoubt,
+    Requirement,
+)
+from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
+from domain.errors import AdjustmentNotFound
+from domain.money import Money
+from domain.people import Actor
+
+
+class AdjustmentState(StrEnum):
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    SYSTEM_APPROVED = "system_approved"
+    EXECUTING = "executing"
+    EXECUTED = "executed"
+    RECONCILED = "reconciled"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+    FAILED = "failed"
+
+
+APPROVED = (AdjustmentState.APPROVED, AdjustmentState.SYSTEM_APPROVED)
+UNDECIDED = (AdjustmentState.PROPOSED, *APPROVED)
+"""May still lapse or be withdrawn."""
+LIVE = (*UNDECIDED, AdjustmentState.EXECUTING)
+PAID = (AdjustmentState.EXECUTED, AdjustmentState.RECONCILED)
+COUNTED = (*LIVE, *PAID)
+"""What the sums of the approval matrix count: all that was paid, or may yet be."""
+
+
+class Approval(Struct, frozen=True, kw_only=True):
+    persons: tuple[str, ...]
+    role: str
+    limit: str
+    at: datetime
+    version: int
+    """Of the case's trail."""
+
+
+class Adjustment(Struct, frozen=True, kw_only=True):
+    id: UUID
+    kind: AdjustmentKind
+    amount: Money
+    reason: AdjustmentReason
+    lines: tuple[AdjustedLine, ...]
+    evidence: tuple[str, ...]
+    payment: str | None
+    note: str
+    packet: str
+    digest: str
+    requirement: Requirement
+    state: AdjustmentState
+    proposed_by: tuple[str, ...]
+    proposed_at: datetime
+    lapses_at: datetime
+    approvals: tuple[Approval, ...] = ()
+    approved_by_rule: str | None = None
+    executed_by: tuple[str, ...] = ()
+    executing_since: datetime | None = None
+    in_doubt: bool = False
+    provider: str | None = None
+    reference: str | None = None
+    ended: str | None = None
+    """Why it came to nothing: the reason of whoever rejected or withdrew it, what lapsed or failed."""
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state is AdjustmentState.PROPOSED
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def missing_approvals(self) -> int:
+        return max(self.requirement.approvers - len(self.approvals), 0) if self.is_pending else 0
+
+    def after(self, event: AdjustmentEvent, at: datetime, by: Actor, version: int) -> Adjustment:
+        match event:
+            case AdjustmentProposed():
+                return self
+            case AdjustmentApproved():
+                given = Approval(
+                    persons=by.persons, role=event.role, limit=event.limit, at=at, version=version
+                )
+                state = AdjustmentState.APPROVED if event.complete else self.state
+                return structs.replace(
+                    self,
+                    approvals=(*self.approvals, given),
+                    state=state,
+                    lapses_at=event.lapses_at,
+                )
+            case AdjustmentSystemApproved(decision=decision, lapses_at=lapses_at):
+                return structs.replace(
+                    self,
+                    state=AdjustmentState.SYSTEM_APPROVED,
+                    approved_by_rule=decision.rule,
+                    lapses_at=lapses_at,
+                )
+            case AdjustmentRejected(reason=reason):
+                return structs.replace(self, state=AdjustmentState.REJECTED, ended=reason)
+            case AdjustmentWithdrawn(reason=reason):
+                return structs.replace(self, state=AdjustmentState.WITHDRAWN, ended=reason)
+            case AdjustmentLapsed(cause=cause):
+                return structs.replace(self, state=AdjustmentState.LAPSED, ended=cause.value)
+            case ExecutionStarted(provider=provider, payment=payment):
+                return structs.replace(
+                    self,
+                    state=AdjustmentState.EXECUTING,
+                    executed_by=by.persons,
+                    executing_since=at,
+                    provider=provider,
+                    payment=payment or self.payment,
+                )
+            case OutcomeInDoubt():
+                return structs.replace(self, in_doubt=True)
+            case AdjustmentExecuted(reference=reference, provider=provider):
+                return structs.replace(
+                    self,
+                    state=AdjustmentState.EXECUTED,
+                    executed_by=self.executed_by or by.persons,
+                    provider=provider,
+                    reference=reference,
+                    in_doubt=False,
+                )
+            case ExecutionFailed(detail=detail):
+                return structs.replace(
+                    self, state=AdjustmentState.FAILED, ended=detail, in_doubt=False
+                )
+            case AdjustmentReconciled():
+                return structs.replace(self, state=AdjustmentState.RECONCILED)
+            case _:
+                assert_never(event)
+
+
+class Adjustments(Struct, frozen=True):
+    """In the order in which they were proposed."""
+
+    items: tuple[Adjustment, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    @property
+    def is_pending(self) -> bool:
+        """Somebody is asked to approve one of them."""
+        return any(one.is_pending for one in self.items)
+
+    @property
+    def live(self) -> tuple[Adjustment, ...]:
+        return tuple(one for one in self.items if one.is_live)
+
+    @property
+    def undecided(self) -> tuple[Adjustment, ...]:
+        """What may still lapse."""
+        return tuple(one for one in self.items if one.state in UNDECIDED)
+
+    @property
+    def next_due(self) -> datetime | None:
+        return min((one.lapses_at for one in self.undecided), default=None)
+
+    def lapsed(self, now: datetime) -> list[AdjustmentLapsed]:
+        """What nobody decided on, or carried out, in time."""
+        return [
+            AdjustmentLapsed(adjustment=one.id, cause=LapseCause.TIME)
+            for one in self.undecided
+            if one.lapses_at <= now
+        ]
+
+    def drifted(self, packet: str, policy: str) -> list[AdjustmentLapsed]:
+        """What is bound to another packet, or another policy, than there is now."""
+        found = []
+        for one in self.undecided:
+            if one.packet != packet:
+                told = (LapseCause.PACKET, one.packet, packet)
+            elif one.requirement.policy_digest != policy:
+                told = (LapseCause.POLICY, one.requirement.policy_digest, policy)
+            else:
+                continue
+            cause, was, now = told
+            found.append(AdjustmentLapsed(adjustment=one.id, cause=cause, was=was, now=now))
+        return found
+
+    def get(self, adjustment: UUID) -> Adjustment:
+        """Raises AdjustmentNotFound."""
+        for one in self.items:
+            if one.id == adjustment:
+                return one
+        raise AdjustmentNotFound(f"no adjustment {adjustment}")
+
+    def after(self, event: AdjustmentEvent, at: datetime, by: Actor, version: int) -> Adjustments:
+        if isinstance(event, AdjustmentProposed):
+            return Adjustments((*self.items, _proposed(event, at, by)))
+        return Adjustments(
+            tuple(
+                one.after(event, at, by, version) if one.id == event.adjustment else one
+                for one in self.items
+            )
+        )
+
+
+def adjustment_id(case: UUID, number: int) -> UUID:
+    """The key that it is paid under follows from its place in the case."""
+    return uuid5(case, f"adjustment {number}")
+
+
+def _proposed(event: AdjustmentProposed, at: datetime, by: Actor) -> Adjustment:
+    return Adjustment(
+        id=event.adjustment,
+        kind=event.kind,
+        amount=event.amount,
+        reason=event.reason,
+        lines=event.lines,
+        evidence=event.evidence,
+        payment=event.payment,
+        note=event.note,
+        packet=event.packet,
+        digest=event.digest,
+        requirement=event.requirement,
+        state=AdjustmentState.PROPOSED,
+        proposed_by=by.persons,
+        proposed_at=at,
+        lapses_at=event.lapses_at,
+    )

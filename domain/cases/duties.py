@@ -1,0 +1,125 @@
+"""Segregation of duties: one person, one duty, over the whole history of a case.
+
+What counts is the person, not the account: an act through an agent, a key or by a delegate is the
+act of everybody it is done for or by. Source: trust model, "Segregation of duties"; the database
+refuses a second duty as well (`duties`, written with the events).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from domain.adjustments.events import (
+    AdjustmentApproved,
+    AdjustmentExecuted,
+    AdjustmentProposed,
+    AdjustmentReconciled,
+    AdjustmentRejected,
+    AdjustmentWithdrawn,
+    ExecutionStarted,
+)
+from domain.adjustments.kinds import Duty
+from domain.cases.events import CaseEvent, Resolved
+from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDone, TaskDropped
+from domain.cases.work_events import (
+    CaseReleased,
+    Claimed,
+    ErrorDeclared,
+    EvidenceAttached,
+    HandedOff,
+    Linked,
+    NoteAdded,
+    Opened,
+    WaitEnded,
+    WaitStarted,
+)
+from domain.errors import DutyConflict
+from domain.people import Actor
+
+_REVIEW = (
+    Opened,
+    Claimed,
+    CaseReleased,
+    HandedOff,
+    WaitStarted,
+    WaitEnded,
+    NoteAdded,
+    EvidenceAttached,
+    TaskCreated,
+    TaskDone,
+    TaskDropped,
+    Held,
+    HoldReleased,
+    Linked,
+    ErrorDeclared,
+    Resolved,
+    AdjustmentProposed,
+    AdjustmentWithdrawn,
+)
+"""To escalate, to put under other terms or to reopen decides nothing of the matter."""
+
+
+class DutyHeld(Struct, frozen=True, gc=False):
+    """What made it the person's: the first act, by its version in the trail."""
+
+    duty: Duty
+    act: str
+    version: int
+    at: datetime
+
+
+Duties = Mapping[str, DutyHeld]
+"""By person."""
+
+
+def duty_of(event: CaseEvent) -> Duty | None:
+    """The duty that somebody takes who does this."""
+    match event:
+        case AdjustmentApproved() | AdjustmentRejected():
+            return Duty.APPROVE
+        case ExecutionStarted() | AdjustmentExecuted():
+            return Duty.EXECUTE
+        case AdjustmentReconciled():
+            return Duty.RECONCILE
+        case _:
+            return Duty.REVIEW if isinstance(event, _REVIEW) else None
+
+
+def duties_after(duties: Duties, event: CaseEvent, at: datetime, by: Actor, version: int) -> Duties:
+    """The duties after one more event; what policy or time did is nobody's."""
+    if by.person is None or (duty := duty_of(event)) is None:
+        return duties
+    new = [person for person in by.persons if person not in duties]
+    if not new:
+        return duties
+    held = DutyHeld(duty, str(event.__struct_config__.tag), version, at)
+    return {**duties, **dict.fromkeys(new, held)}
+
+
+def conflict(duties: Duties, names: Collection[str], duty: Duty) -> DutyConflict | None:
+    """Why somebody known by these names cannot take this duty; None if nothing stands against it."""
+    for name in names:
+        held = duties.get(name)
+        if held is not None and held.duty is not duty:
+            return DutyConflict(
+                f"{name} has the duty to {held.duty} in this case, since {held.act} "
+                f"(version {held.version}, {held.at.isoformat()}): to {duty} it falls to somebody else",
+                rule="one-duty-per-person",
+                duty=duty.value,
+                person=name,
+                held=held.duty.value,
+                act=held.act,
+                version=held.version,
+                at=held.at.isoformat(),
+            )
+    return None
+
+
+def must_be_free_for(duties: Duties, names: Collection[str], duty: Duty) -> None:
+    """Raises DutyConflict, which names the rule and the earlier act."""
+    found = conflict(duties, names, duty)
+    if found is not None:
+        raise found
