@@ -1,0 +1,200 @@
+"""Adjustments as commands: one method, one command, one append; and who may approve what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from uuid import UUID
+
+from application.case_acts import Caller, CaseActs, Decide, Done
+from application.event_log import EventLog, Write
+from application.log_recorder import VersionTaken
+from application.repository import Repository
+from application.streams import LEDGER
+from domain.adjustments import decisions, ledger
+from domain.adjustments.adjustment import Adjustment
+from domain.adjustments.asks import (
+    ApproveAdjustment,
+    ExecuteAdjustment,
+    ProposeAdjustment,
+    RejectAdjustment,
+    WithdrawAdjustment,
+)
+from domain.adjustments.events import AdjustmentProposed
+from domain.adjustments.ledger import AdjustmentEntered, Ledger
+from domain.cases.events import CaseEvent
+from domain.cases.exception_case import ExceptionCase
+from domain.cases.timing import Staff
+from domain.errors import Refusal, TooContended
+from domain.orders.order import Order, order_stream
+from domain.policy.rulebook import Rulebook
+
+ATTEMPTS = 20
+
+
+class MoneyDesk:
+    """`provider` is the name of the payment provider that is connected, if one is."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        orders: Repository[Order],
+        cases: Repository[ExceptionCase],
+        ledgers: Repository[Ledger],
+        rulebook: Callable[[], Rulebook],
+        staff: Staff,
+        provider: str | None,
+    ) -> None:
+        self._acts = CaseActs(log, cases, staff)
+        self._orders = orders
+        self._cases = cases
+        self._ledgers = ledgers
+        self._rulebook = rulebook
+        self._provider = provider
+
+    def propose(self, case_id: UUID, expected: int, ask: ProposeAdjustment, by: Caller) -> Done:
+        """Recommend it, with what else was given to the order and the customer counted in.
+
+        Two proposals for one customer, in whatever cases, see each other: both ledgers are written
+        with the proposal. Raises what `decisions.propose` does, CaseNotFound, CaseChanged.
+        """
+        for _ in range(ATTEMPTS):
+            order = self._order(self._acts.case(case_id))
+            ledgers = self._ledgers_of(order)
+            known = self._known(ledgers.values())
+            writes: list[Write] = []
+
+            def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+                events = self._proposed(case, ask, by, order, ledgers, known)  # noqa: B023
+                writes.extend(_entries(case, events, ledgers, by))  # noqa: B023
+                return events
+
+            try:
+                return self._acts.act(case_id, expected, by, decide, writes)
+            except VersionTaken:
+                self._ledgers.forget(ledgers)  # somebody proposed for the same customer just now
+        raise TooContended(f"{ATTEMPTS} attempts")
+
+    def approve(
+        self, case_id: UUID, expected: int, adjustment: UUID, ask: ApproveAdjustment, by: Caller
+    ) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            one, order = case.adjustments.get(adjustment), self._order(case)
+            return [decisions.approve(case, one, ask, by.hands, order, self._rulebook(), by.now)]
+
+        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+
+    def reject(
+        self, case_id: UUID, expected: int, adjustment: UUID, ask: RejectAdjustment, by: Caller
+    ) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            return [decisions.reject(case, case.adjustments.get(adjustment), ask, by.hands)]
+
+        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+
+    def withdraw(
+        self, case_id: UUID, expected: int, adjustment: UUID, ask: WithdrawAdjustment, by: Caller
+    ) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            return [decisions.withdraw(case, case.adjustments.get(adjustment), ask, by.hands)]
+
+        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+
+    def execute(
+        self, case_id: UUID, expected: int, adjustment: UUID, ask: ExecuteAdjustment, by: Caller
+    ) -> Done:
+        """Order the payment: it is made, once, by whoever looks after the provider."""
+
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            one, order = case.adjustments.get(adjustment), self._order(case)
+            rulebook = self._rulebook()
+            return decisions.execute(case, one, ask, by.hands, order, rulebook, self._provider)
+
+        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+
+    def reconcile(
+        self, case_id: UUID, expected: int, adjustment: UUID, statement: str, by: Caller
+    ) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            one = case.adjustments.get(adjustment)
+            return [decisions.reconcile(case, one, by.hands, statement)]
+
+        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+
+    def cases(self, ids: Sequence[UUID]) -> Mapping[UUID, ExceptionCase]:
+        """The cases as the log has them now."""
+        return self._cases.caught_up(ids)
+
+    def why_not(self, case: ExceptionCase, adjustment: Adjustment, by: Caller) -> list[Refusal]:
+        """Every rule that stands against this person's approval; empty if none does."""
+        matrix = decisions.matrix_of(self._rulebook())
+        return list(decisions.why_not(case, adjustment, by.hands, matrix))
+
+    def _proposed(
+        self,
+        case: ExceptionCase,
+        ask: ProposeAdjustment,
+        by: Caller,
+        order: Order,
+        ledgers: Mapping[UUID, Ledger],
+        known: Mapping[UUID, Adjustment],
+    ) -> list[CaseEvent]:
+        rulebook = self._rulebook()
+        of_order, *of_customer = ledgers.values()
+        customer = of_customer[0] if of_customer else None
+        matrix = decisions.matrix_of(rulebook)
+        sums = ledger.sums(ask.amount, of_order, customer, known, matrix, by.now)
+        given = [known[e.adjustment] for e in of_order.entries if e.adjustment in known]
+        return decisions.propose(case, ask, by.hands, order, given, sums, rulebook, by.now)
+
+    def _ledgers_of(self, order: Order) -> dict[UUID, Ledger]:
+        """The order's ledger, then the customer's, as the log has them now."""
+        streams = [ledger.ledger_of_order(order.id)]
+        if order.facts.customer.id is not None:
+            streams.append(ledger.ledger_of_customer(order.facts.customer.id))
+        found = self._ledgers.current(streams)
+        return {stream: found.get(stream) or Ledger() for stream in streams}
+
+    def _known(self, ledgers: Iterable[Ledger]) -> dict[UUID, Adjustment]:
+        """The adjustments that are entered, as their cases have them."""
+        cases = {entry.case for one in ledgers for entry in one.entries}
+        found = self._cases.caught_up([*cases]) if cases else {}
+        return {one.id: one for case in found.values() for one in case.adjustments.items}
+
+    def _order(self, case: ExceptionCase) -> Order:
+        """The order as the log has it now."""
+        stream = order_stream(case.order)
+        return self._orders.current([stream]).get(stream) or Order(id=case.order)
+
+
+def _about(adjustment: UUID, decide: Decide) -> Decide:
+    """The same decision; what is refused says which adjustment it was about."""
+
+    def decided(case: ExceptionCase) -> Sequence[CaseEvent]:
+        try:
+            return decide(case)
+        except Refusal as refusal:
+            refusal.facts["adjustment"] = str(adjustment)
+            raise
+
+    return decided
+
+
+def _entries(
+    case: ExceptionCase, events: Sequence[CaseEvent], ledgers: Mapping[UUID, Ledger], by: Caller
+) -> list[Write]:
+    proposed = next(event for event in events if isinstance(event, AdjustmentProposed))
+    entered = AdjustmentEntered(
+        adjustment=proposed.adjustment, case=case.id, amount=proposed.amount
+    )
+    return [
+        Write(
+            stream=stream,
+            kind=LEDGER,
+            expected=known.version,
+            events=[(by.actor, entered)],
+            recorded_at=by.now,
+            cause=by.cause,
+            order=case.order,
+        )
+        for stream, known in ledgers.items()
+    ]
