@@ -350,3 +350,41 @@ class ApprovedAlready(Refusal):
     """The person has approved it already."""
 
     explanation = "Several people must approve it: each counts once, through whatever account."
+
+
+class NoPaymentProvider(CasetrailError):
+    """No payment provider is connected."""
+
+    explanation = (
+        "Nothing can be given back until whoever runs the service says where: CASETRAIL_PAYMENTS is "
+        "`local:URL` for the provider of `casetrail provider`, or `stripe:` with the secret key in "
+        "CASETRAIL_STRIPE_KEY."
+    )
+
+
+class OutcomeUnknown(CasetrailError):
+    """The payment provider gave no answer that could be relied on."""
+
+    explanation = (
+        "It may or may not have done what it was asked. What became of a refund is asked by its key, "
+        "and asked again with the same key it is made at most once."
+    )
+
+
+class RefundRefused(CasetrailError):
+    """The payment provider refused the refund."""
+
+    explanation = "No money went back. `code` and `detail` are the provider's reason."
+
+    def __init__(self, detail: str, code: str) -> None:
+        super().__init__(detail, code=code)
+        self.code = code
+
+
+class RefundKeyReused(CasetrailError):
+    """The payment provider knows this key for another refund."""
+
+    explanation = (
+        "A refund keeps its key and its content for life, so this is a fault of the service. Money "
+        "may have gone back under the key: compare the provider's statement with the trail."
+    )

@@ -1,4 +1,7 @@
-"""Where the database is: given by DATABASE_URL, else an embedded one under CASETRAIL_HOME."""
+"""Where the database is: given by DATABASE_URL, else an embedded one under CASETRAIL_HOME.
+
+And where evidence lies, and by whom money is given back.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,17 @@ from msgspec import Struct
 
 DATABASE = "casetrail"
 EVIDENCE = "CASETRAIL_EVIDENCE"
+PAYMENTS = "CASETRAIL_PAYMENTS"
+STRIPE_KEY = "CASETRAIL_STRIPE_KEY"
+
+
+class Secret(str):
+    """Text that is not shown where what holds it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
 
 
 class Settings(Struct, frozen=True):
@@ -19,6 +33,9 @@ class Settings(Struct, frozen=True):
     """A PostgreSQL 15 or newer to use instead."""
     evidence: str | None = None
     """Where evidence files lie: a directory or a URL. Left out, a directory of the home."""
+    payments: str | None = None
+    """Where money is given back: `local:URL` or `stripe:[URL]`. Left out, nowhere."""
+    stripe_key: Secret | None = None
 
     @property
     def evidence_place(self) -> str:
@@ -29,4 +46,11 @@ def settings(environment: Mapping[str, str] = os.environ, home: Path | None = No
     chosen = home or Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
     url = environment.get("DATABASE_URL") or None
     place = environment.get(EVIDENCE) or None
-    return Settings(home=chosen.expanduser().absolute(), database_url=url, evidence=place)
+    key = environment.get(STRIPE_KEY) or None
+    return Settings(
+        home=chosen.expanduser().absolute(),
+        database_url=url,
+        evidence=place,
+        payments=environment.get(PAYMENTS) or None,
+        stripe_key=Secret(key) if key else None,
+    )

@@ -8,6 +8,7 @@ from api.commands.migrate import migrate
 from api.commands.people import people
 from api.commands.policy import policy
 from api.commands.projections import projections
+from api.commands.provider import provider
 from api.commands.replay import replay
 from api.commands.serve import serve
 from api.commands.signals import signals
@@ -25,4 +26,5 @@ COMMANDS: tuple[click.Command, ...] = (
     people,
     policy,
     projections,
+    provider,
 )

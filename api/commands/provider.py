@@ -1,0 +1,50 @@
+"""casetrail provider"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import click
+
+from api.commands.serve import HOST
+from api.serving import PortTaken, listen, wait_for_parent_to_end
+from infrastructure.payments.provider.server import ProviderServer
+from infrastructure.settings import PAYMENTS, Settings
+
+DEFAULT_PORT = 8331
+
+
+@click.command()
+@HOST
+@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where it keeps what it has given back [provider.sqlite of the home].",
+)
+@click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input ends.")
+@click.pass_obj
+def provider(
+    settings: Settings, host: str, port: int, ledger: Path | None, until_eof: bool
+) -> None:
+    """A payment provider to try refunds with: a ledger of its own, and switches to make it fail."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    file = ledger or settings.home / "provider.sqlite"
+    try:
+        listener = listen(host, port)
+    except PortTaken as error:
+        raise click.ClickException(f"{error.__doc__} {error}") from None
+    with listener, ProviderServer(listener, file) as server:
+        host, port = listener.getsockname()[:2]
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        click.echo(f"Payment provider on {address} ({PAYMENTS}=local:{address}), ledger {file}")
+        if until_eof:
+            threading.Thread(target=_end_at_eof, args=(server,), daemon=True).start()
+        server.serve_forever()
+
+
+def _end_at_eof(server: ProviderServer) -> None:
+    wait_for_parent_to_end()
+    server.shutdown()

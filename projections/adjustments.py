@@ -1,0 +1,157 @@
+"""What is given to customers: each adjustment, as it stands. Behind GET /v1/approvals, and where
+whoever pays looks for what to pay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.adjustments.adjustment import AdjustmentState as State
+from domain.adjustments.events import (
+    AdjustmentApproved,
+    AdjustmentEvent,
+    AdjustmentExecuted,
+    AdjustmentLapsed,
+    AdjustmentProposed,
+    AdjustmentReconciled,
+    AdjustmentRejected,
+    AdjustmentSystemApproved,
+    AdjustmentWithdrawn,
+    ExecutionFailed,
+    ExecutionStarted,
+    OutcomeInDoubt,
+)
+from domain.recorded import Recorded
+from projections.projection import Projection
+
+
+class AdjustmentRow(Struct, frozen=True):
+    adjustment_id: UUID
+    case_id: UUID
+    order_id: str
+    kind: str
+    reason: str
+    amount: Decimal
+    currency: str
+    state: str
+    digest: str
+    rule: str
+    """The band of the matrix that says who must approve."""
+    approvers: int
+    counted: str
+    """What the band was found by, in the matrix's currency."""
+    counted_currency: str
+    proposed_by: str | None
+    proposed_at: datetime
+    lapses_at: datetime
+    approved_by: list[str]
+    approved_at: datetime | None = None
+    payment: str | None = None
+    provider: str | None = None
+    executed_by: str | None = None
+    executing_since: datetime | None = None
+    executed_at: datetime | None = None
+    reference: str | None = None
+    in_doubt: bool = False
+    reconciled_by: str | None = None
+    reconciled_at: datetime | None = None
+    ended: str | None = None
+    ended_at: datetime | None = None
+
+
+def key(line: Recorded) -> UUID | None:
+    return line.event.adjustment if isinstance(line.event, AdjustmentEvent) else None
+
+
+def fold(row: AdjustmentRow | None, line: Recorded) -> AdjustmentRow | None:
+    at, who = line.recorded_at, line.actor.person
+    if isinstance(line.event, AdjustmentProposed):
+        return _proposed(line, line.event)
+    if row is None:
+        return None
+    match line.event:
+        case AdjustmentApproved(complete=complete, lapses_at=lapses_at):
+            now = replace(
+                row, approved_by=[*row.approved_by, who or ""], approved_at=at, lapses_at=lapses_at
+            )
+            return replace(now, state=State.APPROVED.value) if complete else now
+        case AdjustmentSystemApproved(lapses_at=lapses_at):
+            state = State.SYSTEM_APPROVED.value
+            return replace(row, state=state, approved_at=at, lapses_at=lapses_at)
+        case AdjustmentRejected(reason=why):
+            return _ended(row, State.REJECTED, why, at)
+        case AdjustmentWithdrawn(reason=why):
+            return _ended(row, State.WITHDRAWN, why, at)
+        case AdjustmentLapsed(cause=cause):
+            return _ended(row, State.LAPSED, cause.value, at)
+        case ExecutionFailed(detail=detail):
+            return _ended(replace(row, in_doubt=False), State.FAILED, detail, at)
+        case ExecutionStarted(provider=provider, payment=payment):
+            return replace(
+                row,
+                state=State.EXECUTING.value,
+                executed_by=who,
+                executing_since=at,
+                provider=provider,
+                payment=payment or row.payment,
+            )
+        case OutcomeInDoubt():
+            return replace(row, in_doubt=True)
+        case AdjustmentExecuted(provider=provider, reference=reference):
+            return replace(
+                row,
+                state=State.EXECUTED.value,
+                executed_at=at,
+                provider=provider,
+                reference=reference,
+                in_doubt=False,
+            )
+        case AdjustmentReconciled():
+            return replace(row, state=State.RECONCILED.value, reconciled_by=who, reconciled_at=at)
+        case _:
+            return row
+
+
+def _ended(row: AdjustmentRow, state: State, why: str, at: datetime) -> AdjustmentRow:
+    return replace(row, state=state.value, ended=why, ended_at=at)
+
+
+def _proposed(line: Recorded, event: AdjustmentProposed) -> AdjustmentRow:
+    return AdjustmentRow(
+        adjustment_id=event.adjustment,
+        case_id=line.stream,
+        order_id=line.order or "",
+        kind=event.kind.value,
+        reason=event.reason.value,
+        amount=event.amount.value,
+        currency=event.amount.currency,
+        state=State.PROPOSED.value,
+        digest=event.digest,
+        rule=event.requirement.rule,
+        approvers=event.requirement.approvers,
+        counted=event.requirement.counted,
+        counted_currency=event.requirement.currency,
+        proposed_by=line.actor.person,
+        proposed_at=line.recorded_at,
+        lapses_at=event.lapses_at,
+        approved_by=[],
+        payment=event.payment,
+    )
+
+
+ADJUSTMENTS = Projection(
+    name="adjustments",
+    version=1,
+    row=AdjustmentRow,
+    key=key,
+    fold=fold,
+    indexes=(
+        "(state, proposed_at, adjustment_id)",
+        "(order_id)",
+        "(executed_at) WHERE executed_at IS NOT NULL",
+    ),
+)

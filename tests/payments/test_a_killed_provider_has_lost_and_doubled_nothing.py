@@ -1,0 +1,86 @@
+"""kill -9 of the provider while refunds are asked for: its ledger is exact, and so is what we know."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from application.payments import Given, PaymentProvider, Refund
+from domain.errors import OutcomeUnknown
+from tests.payments.conftest import Kind, Running, adapter, eventually, refund
+
+REFUNDS = 60
+KILLS = 3
+
+
+def until_known(provider: PaymentProvider, asked: Refund, doubts: list[str]) -> Given:
+    """As whoever executes refunds does it: unknown is looked up, and asked again with its key."""
+    while True:
+        try:
+            return provider.find(asked) or provider.refund(asked)
+        except OutcomeUnknown:
+            doubts.append(asked.key)
+            time.sleep(0.02)
+
+
+def test_killed_again_and_again_each_refund_is_made_once(kind: Kind, own: Running) -> None:
+    payment = "pi_of_them_all"
+    own.register(payment, "1000.00", "EUR")
+    provider = adapter(kind, own.url)
+    asked = [refund("1.50", payment=payment) for _ in range(REFUNDS)]
+    doubts: list[str] = []
+    with ThreadPoolExecutor(4) as pool:
+        each = [pool.submit(until_known, provider, one, doubts) for one in asked]
+        for round in range(1, KILLS + 1):
+            goal = round * REFUNDS // (KILLS + 1)
+            eventually(lambda goal=goal: sum(one.done() for one in each) >= goal)
+            own.kill()
+            own.start()
+    given = {one.key: future.result() for one, future in zip(asked, each, strict=True)}
+    assert doubts, "no refund was in doubt: the kills hit nothing"
+    assert sorted(own.written(payment)) == sorted((key, "1.50", "succeeded") for key in given)
+    told = {line.key: line.reference for line in provider.statement()}
+    assert told == {key: one.reference for key, one in given.items()}
+
+
+def test_killed_before_the_answer_what_was_done_is_found(kind: Kind, own: Running) -> None:
+    asked = refund()
+    own.register(asked.payment, "50.00", "EUR")
+    provider = adapter(kind, own.url)
+    own.switch(drop_answer=True)
+    with pytest.raises(OutcomeUnknown):
+        provider.refund(asked)
+    own.kill()
+    with pytest.raises(OutcomeUnknown):
+        provider.find(asked)
+    own.start()
+    found = provider.find(asked)
+    assert found is not None
+    assert provider.refund(asked) == found
+    assert len(own.written(asked.payment)) == 1
+
+
+def test_killed_before_it_did_anything_nothing_was_done(kind: Kind, own: Running) -> None:
+    asked = refund()
+    own.register(asked.payment, "50.00", "EUR")
+    patient = adapter(kind, own.url, patience_seconds=20)
+    own.switch(delay_seconds=10)
+    told: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            patient.refund(asked)
+        except OutcomeUnknown as error:
+            told.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(0.5)  # until it has come in, and waits
+    own.kill()
+    asking.join(20)
+    assert len(told) == 1
+    own.start()
+    assert patient.find(asked) is None
+    patient.refund(asked)
+    assert len(own.written(asked.payment)) == 1
