@@ -25,8 +25,9 @@ def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer]) -> Ca
         return ask.row(answer(after)) if after is not None else None
 
     cause = f"command:{ask.key or ask.digest.hex()[:16]}"
+    who = ask.who
     now = service.desks.clock()
-    return Caller(ask.who.actor, ask.who.person, now, cause, row if ask.key else None)
+    return Caller(who.actor, who.person, now, cause, row if ask.key else None, who.roles)
 
 
 def carry_out(

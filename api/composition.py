@@ -11,6 +11,9 @@ from application.case_desk import CaseDesk
 from application.event_log import EventLog
 from application.intake import Intake
 from application.look_up import LookUp
+from application.money_desk import MoneyDesk
+from application.payer import Payer
+from application.payments import PaymentProvider
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.recovery_desk import RecoveryDesk
@@ -40,7 +43,9 @@ def utc_now() -> datetime:
 class Desks:
     """Everything that works on one log."""
 
-    def __init__(self, datastore: Datastore, clock: Clock) -> None:
+    def __init__(
+        self, datastore: Datastore, clock: Clock, provider: PaymentProvider | None = None
+    ) -> None:
         self.datastore = datastore
         self.recorder = recorder = PostgresLogRecorder(datastore)
         self.clock = clock
@@ -58,6 +63,20 @@ class Desks:
             streams.recoveries(self.log),
             lambda: self.policy.current,
             Reports(datastore).backlogs,
+        )
+        self.money = MoneyDesk(
+            self.log,
+            orders,
+            cases,
+            streams.ledgers(self.log),
+            lambda: self.policy.current,
+            staff,
+            provider.name if provider is not None else None,
+        )
+        self.payer = (
+            Payer(self.log, cases, provider, Reports(datastore).ordered_payments)
+            if provider is not None
+            else None
         )
         self.people = PeopleDesk(self.log, streams.people(self.log))
 
@@ -80,13 +99,17 @@ class Desks:
 
 
 @contextmanager
-def desks(dsn: str, clock: Clock = utc_now) -> Iterator[Desks]:
+def desks(
+    dsn: str, clock: Clock = utc_now, provider: PaymentProvider | None = None
+) -> Iterator[Desks]:
     """The desks over a migrated database. Raises UnsafeSwitch."""
     refuse_unsafe_switches()
-    working = Desks(Datastore(dsn), clock)
+    working = Desks(Datastore(dsn), clock, provider)
     try:
         yield working
     finally:
+        if working.payer is not None:
+            working.payer.close()
         working.recorder.close()
 
 

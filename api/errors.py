@@ -40,6 +40,15 @@ class VersionRequired(CasetrailError):
     explanation = 'Read the case and send its ETag back: `If-Match: "7"`.'
 
 
+class KeyRequired(CasetrailError):
+    """This needs an Idempotency-Key."""
+
+    explanation = (
+        "What concerns money must be safe to send again: give each request a key of your own in the "
+        "header Idempotency-Key, and send it again with the same key if no answer came."
+    )
+
+
 class IdempotencyKeyReused(CasetrailError):
     """This idempotency key was used for another request."""
 

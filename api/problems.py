@@ -75,6 +75,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.NoTermsFit: 422,
     d.NoSuchVersion: 422,
     e.IdempotencyKeyReused: 422,
+    e.KeyRequired: 428,
     e.VersionRequired: 428,
     e.Unexpected: 500,
     d.RefundKeyReused: 500,

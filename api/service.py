@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from api.answers import Answers
 from api.authentication import Tokens
 from api.composition import Clock, Desks, desks, utc_now
+from application.payments import PaymentProvider
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.health import HealthDesk
 from infrastructure.projection_positions import Positions
@@ -28,10 +29,15 @@ class Service:
 
 
 @contextmanager
-def service(dsn: str, evidence: str, clock: Clock = utc_now) -> Iterator[Service]:
+def service(
+    dsn: str,
+    evidence: str,
+    clock: Clock = utc_now,
+    provider: PaymentProvider | None = None,
+) -> Iterator[Service]:
     """The service over a migrated database; `evidence` is where files lie."""
     store = EvidenceStore(evidence)
-    with desks(dsn, clock) as working:
+    with desks(dsn, clock, provider) as working:
         positions = Positions(dsn)
         try:
             yield Service(working, Reports(working.datastore), positions, store)

@@ -54,6 +54,8 @@ class Actor(Struct, frozen=True, gc=False, omit_defaults=True):
 
 POLICY = Actor("system:policy")
 TIMEKEEPER = Actor("system:timekeeper")
+PAYER = Actor("system:payer")
+"""Whatever looks after payments that people have ordered."""
 OPERATOR = Actor("system:operator")
 """Whoever runs the command line beside the database."""
 

@@ -16,6 +16,7 @@ from domain.backlog.events import Measured
 from domain.policy.document import ClockBands
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.report_pages import EVERY, Clause, Ordering, page
+from projections.adjustments import AdjustmentRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
@@ -27,6 +28,7 @@ BY_URGENCY: Ordering = (("priority", True), ("opened_at", False), ("case_id", Fa
 QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", False))
 BY_DUE: Ordering = (("due_next", False), ("case_id", False))
 BY_TASK: Ordering = (("due_by", False), ("task_id", False))
+BY_PROPOSAL: Ordering = (("proposed_at", False), ("adjustment_id", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
@@ -50,6 +52,7 @@ class QueueCounts(Struct, frozen=True):
     open: int
     claimed: int
     waiting: int
+    pending_approval: int
     at_risk: int
     breached: int
     oldest_queued_at: datetime | None
@@ -82,8 +85,10 @@ _BAND: LiteralString = (
     "WHEN due_next < %s THEN 'breached' WHEN risk_next <= %s THEN 'at_risk' ELSE 'on_track' END"
 )
 _FREE: LiteralString = (
-    "queue.queue = %s AND person IS NULL AND queue.waits_for IS NULL AND (%s OR skill = ANY(%s))"
+    "queue.queue = %s AND person IS NULL AND queue.waits_for IS NULL "
+    "AND pending_approvals = '[]' AND (%s OR skill = ANY(%s))"
 )
+_AT_HAND: LiteralString = "waits_for IS NULL AND pending_approvals = '[]'"
 _WANTED: LiteralString = "SELECT queue.case_id, priority, queued_at, " + _BAND + " AS band "
 _IMPORTANT = SQL(
     _WANTED
@@ -188,9 +193,11 @@ class Reports:
             rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
                 SQL(
                     "SELECT queue, "
-                    "count(*) FILTER (WHERE person IS NULL AND waits_for IS NULL) AS open, "
-                    "count(*) FILTER (WHERE person IS NOT NULL AND waits_for IS NULL) AS claimed, "
+                    "count(*) FILTER (WHERE person IS NULL AND " + _AT_HAND + ") AS open, "
+                    "count(*) FILTER (WHERE person IS NOT NULL AND " + _AT_HAND + ") AS claimed, "
                     "count(waits_for) AS waiting, "
+                    "count(*) FILTER (WHERE waits_for IS NULL AND pending_approvals <> '[]') "
+                    "AS pending_approval, "
                     "count(*) FILTER (WHERE band = 'at_risk') AS at_risk, "
                     "count(*) FILTER (WHERE band = 'breached') AS breached, "
                     "min(queued_at) AS oldest_queued_at, "
@@ -223,6 +230,42 @@ class Reports:
             for _, queue, cases, oldest in rows
             if queue is not None
         }
+
+    def pending_adjustments(
+        self, after: Sequence[object] | None, limit: int
+    ) -> list[AdjustmentRow]:
+        """What somebody is asked to approve, the oldest first."""
+        where = {"state": "proposed"}
+        ordering = BY_PROPOSAL
+        return page(self._datastore, "adjustments", AdjustmentRow, where, ordering, after, limit)
+
+    def adjustments(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[AdjustmentRow]:
+        return page(self._datastore, "adjustments", AdjustmentRow, where, BY_PROPOSAL, after, limit)
+
+    @patiently
+    def ordered_payments(self) -> list[tuple[UUID, UUID]]:
+        """Case and adjustment of what was ordered and is not known to be paid."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT case_id, adjustment_id FROM views.adjustments WHERE state = 'executing' "
+                "ORDER BY proposed_at, adjustment_id LIMIT 100"
+            )
+            return [(row[0], row[1]) for row in rows]
+
+    @patiently
+    def executed_between(
+        self, provider: str, since: datetime, until: datetime
+    ) -> list[AdjustmentRow]:
+        """What this provider paid, as far as the log knows, by the time at which it was known."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=class_row(AdjustmentRow)).execute(
+                "SELECT * FROM views.adjustments WHERE provider = %s "
+                "AND executed_at BETWEEN %s AND %s ORDER BY executed_at, adjustment_id",
+                (provider, since, until),
+            )
+            return rows.fetchall()
 
     @patiently
     def recoveries(self) -> list[RecoveryRow]:

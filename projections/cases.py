@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.adjustments.pending import pending_after
 from domain.cases.events import Detected, Reopened, Resolved, Routed, SignalJoined
 from domain.cases.work_events import (
     CaseReleased,
@@ -56,6 +57,8 @@ class CaseRow(Struct, frozen=True):
     waits_for: str | None = None
     hand_offs: int = 0
     escalations: int = 0
+    pending_approvals: list[str] = []
+    """Adjustments that somebody is asked to approve."""
 
 
 def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
@@ -63,6 +66,22 @@ def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
         return _opened(line, line.event)
     if row is None:
         return None
+    now, pending = _fold(row, line), pending_after(row.pending_approvals, line.event)
+    if row.pending_approvals or pending:
+        return _in_place(replace(now, pending_approvals=pending))
+    return now
+
+
+def _in_place(row: CaseRow) -> CaseRow:
+    """The state, while adjustments are pending, and when they no longer are."""
+    if row.state in ("waiting", "resolved"):
+        return row
+    if row.pending_approvals:
+        return replace(row, state="pending_approval")
+    return replace(row, state="claimed" if row.person else "open")
+
+
+def _fold(row: CaseRow, line: Recorded) -> CaseRow:
     now, at = replace(row, version=line.version), line.recorded_at
     match line.event:
         case Routed() as routed:
@@ -155,7 +174,7 @@ def _opened(line: Recorded, event: Detected | Opened) -> CaseRow:
 
 CASES = Projection(
     name="cases",
-    version=2,
+    version=3,
     row=CaseRow,
     key=case_of,
     fold=fold,

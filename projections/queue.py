@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.adjustments.pending import pending_after
 from domain.cases.events import Resolved, Routed
 from domain.cases.step_events import TaskDone
 from domain.cases.work_events import (
@@ -50,9 +51,21 @@ class QueueRow(Struct, frozen=True):
     lease_seconds: float | None = None
     lease_until: datetime | None = None
     """When the claim lapses, unless its person does something."""
+    pending_approvals: list[str] = []
+    """Adjustments that somebody is asked to approve: until then nobody can claim it."""
 
 
 def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
+    if row is None:
+        return _fold(row, line)
+    pending = pending_after(row.pending_approvals, line.event)
+    if not (pending or row.pending_approvals):
+        return _fold(row, line)
+    now = _fold(replace(row, pending_approvals=pending), line)
+    return now and _renewed(now, line) if not pending else now and replace(now, lease_until=None)
+
+
+def _fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
     match line.event:
         case Routed() as routed:
             return QueueRow(
@@ -125,7 +138,7 @@ def _renewed(row: QueueRow, line: Recorded) -> QueueRow:
 
 QUEUE = Projection(
     name="queue",
-    version=3,
+    version=4,
     row=QueueRow,
     key=case_of,
     fold=fold,

@@ -98,7 +98,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         try:
             with kept_alive(["worker", "--until-eof"], dsn), kept_alive([_STREAM], dsn):
                 _tell(console, running)
-                serve_http(dsn, settings.evidence_place, [listener])
+                serve_http(dsn, settings, [listener])
         finally:
             note.unlink(missing_ok=True)
 

@@ -15,7 +15,9 @@ from psycopg_pool import PoolTimeout
 
 from api.composition import Desks, desks, make_ready
 from api.serving import collect_seldom, wait_for_parent_to_end
+from application.payments import PaymentProvider
 from infrastructure.databases import open_database
+from infrastructure.payments import provider_of
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
@@ -42,16 +44,16 @@ def worker(settings: Settings, until_eof: bool) -> None:
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
     with open_database(settings) as dsn:
         make_ready(dsn)
-        work(dsn, stop)
+        work(dsn, stop, provider_of(settings))
 
 
-def work(dsn: str, stop: threading.Event) -> None:
-    """Tick what is due and keep the reports up, until told to stop."""
+def work(dsn: str, stop: threading.Event, provider: PaymentProvider | None = None) -> None:
+    """Tick what is due, pay what was ordered and keep the reports up, until told to stop."""
     runner = ProjectionRunner(dsn, PROJECTIONS)
     reports = threading.Thread(target=runner.run, name="reports", daemon=True)
     reports.start()
     try:
-        with desks(dsn) as working:
+        with desks(dsn, provider=provider) as working:
             working.decide_by()
             collect_seldom()
             keepers = [
@@ -60,6 +62,8 @@ def work(dsn: str, stop: threading.Event) -> None:
             ]
             watch = threading.Thread(target=watch_backlogs, args=(working, stop), name="backlogs")
             keepers.append(watch)
+            if working.payer is not None:
+                keepers.append(threading.Thread(target=pay, args=(working, stop), name="payer"))
             for keeper in keepers:
                 keeper.start()
             for keeper in keepers:
@@ -72,6 +76,13 @@ def work(dsn: str, stop: threading.Event) -> None:
 def keep_time(working: Desks, stop: threading.Event) -> None:
     """Tick due streams until told to stop."""
     _again_and_again(lambda: working.timekeeper.tick_due(working.clock()) > 0, IDLE_SECONDS, stop)
+
+
+def pay(working: Desks, stop: threading.Event) -> None:
+    """Make the payments that were ordered until told to stop."""
+    payer = working.payer
+    assert payer is not None
+    _again_and_again(lambda: payer.pay(working.clock) > 0, IDLE_SECONDS, stop)
 
 
 def watch_backlogs(working: Desks, stop: threading.Event) -> None:

@@ -2,6 +2,8 @@
 
 from litestar.handlers import HTTPRouteHandler
 
+from api.routes.adjustments import ADJUSTMENT_COMMANDS
+from api.routes.approvals import approve_several, list_approvals
 from api.routes.case_commands import CASE_COMMANDS
 from api.routes.cases import get_case, get_trail, list_cases
 from api.routes.events import get_events
@@ -26,6 +28,9 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_decided_packet,
     get_trail,
     *CASE_COMMANDS,
+    *ADJUSTMENT_COMMANDS,
+    list_approvals,
+    approve_several,
     list_queues,
     get_queue,
     claim_next,

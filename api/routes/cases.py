@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -33,7 +33,9 @@ from api.reading import (
 )
 from api.service import Service
 from api.threads import get
+from domain.adjustments.adjustment import Adjustment
 from domain.authority import Permission
+from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State
@@ -92,6 +94,10 @@ class CaseView(Struct, frozen=True):
     links: Sequence[LinkView]
     errors: Sequence[int]
     """Versions of the trail that were declared to be wrong."""
+    adjustments: Sequence[Adjustment]
+    """What is to be given to the customer: who recommended it, who must approve, what became of it."""
+    duties: Mapping[str, DutyHeld]
+    """Who has which duty in the case, and since which act: one person, one duty."""
 
 
 class TrailView(Struct, frozen=True):
@@ -139,6 +145,8 @@ def view_of(case: ExceptionCase) -> CaseView:
         holds=case.steps.holds,
         links=[LinkView(link, other) for other, link in case.links.items()],
         errors=case.errors,
+        adjustments=case.adjustments.items,
+        duties=case.duties,
     )
 
 

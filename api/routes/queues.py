@@ -50,6 +50,7 @@ class QueueView(Struct, frozen=True):
     open: int
     claimed: int
     waiting: int
+    pending_approval: int
     at_risk: int
     breached: int
     oldest_queued_at: datetime | None
@@ -73,7 +74,7 @@ def list_queues(
     wait_for(service.positions, "queue", min_position, prefer)
     now = service.desks.clock()
     counts = service.reports.queue_counts(now)
-    none = QueueCounts("", 0, 0, 0, 0, 0, None, None)
+    none = QueueCounts("", 0, 0, 0, 0, 0, 0, None, None)
     plans = {row.queue: row.opened_at for row in service.reports.recoveries() if not row.closed_at}
     queues = service.desks.policy.current.document.queues
     return QueueList(
@@ -85,6 +86,7 @@ def list_queues(
                 open=(found := counts.get(name, none)).open,
                 claimed=found.claimed,
                 waiting=found.waiting,
+                pending_approval=found.pending_approval,
                 oldest_queued_at=found.oldest_queued_at,
                 at_risk=found.at_risk,
                 breached=found.breached,

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct, structs
 
 from domain.adjustments.adjustment import COUNTED, Adjustment
-from domain.money import Money
+from domain.money import PositiveMoney
 from domain.policy.approvals import ApprovalMatrix, Sums
 
 LEDGERS = uuid5(NAMESPACE_URL, "casetrail:ledgers")
@@ -34,7 +34,7 @@ class AdjustmentEntered(Struct, frozen=True, kw_only=True, tag="ledger.adjustmen
 
     adjustment: UUID
     case: UUID
-    amount: Money
+    amount: PositiveMoney
 
 
 LedgerEvent: TypeAlias = AdjustmentEntered
@@ -43,7 +43,7 @@ LedgerEvent: TypeAlias = AdjustmentEntered
 class Entry(Struct, frozen=True):
     adjustment: UUID
     case: UUID
-    amount: Money
+    amount: PositiveMoney
     at: datetime
 
 
@@ -57,7 +57,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
 
 def sums(
-    amount: Money,
+    amount: PositiveMoney,
     of_order: Ledger,
     of_customer: Ledger | None,
     known: Mapping[UUID, Adjustment],

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 
-class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="case.refused"):
+class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="attempt.refused"):
     """Somebody tried, and by this rule may not; nothing of what was asked was recorded."""
 
     case: UUID

@@ -90,8 +90,11 @@ class House:
             pass
 
     def resolve(self, case: ExceptionCase, at: datetime, person: str = "ana") -> ExceptionCase:
+        claimed = self.desk.claim(case.id, case.version, caller(person, at)).case
+        return self.resolve_held(claimed, at, person)
+
+    def resolve_held(self, case: ExceptionCase, at: datetime, person: str = "ana") -> ExceptionCase:
         by = caller(person, at)
-        case = self.desk.claim(case.id, case.version, by).case
         for task in case.steps.open_tasks:
             ask = CompleteTask(task=task.task)
             case = self.desk.complete_task(case.id, case.version, ask, by).case

@@ -123,6 +123,7 @@ from domain.policy.document import Automation, Backlog, Bucket, Ladder, Rung, Se
 from domain.policy.events import PolicyActivated
 from domain.recorded import Event, Recorded
 from infrastructure.policy_files import load_policy
+from tests.event_store.money_events import MONEY
 
 NOON = datetime(2026, 3, 29, 12, 0, 0, 123456, tzinfo=UTC)
 CASE = UUID("6d5f0f4e-9a52-5c0c-8c56-7d7f0f8f3c11")
@@ -462,6 +463,7 @@ EVENTS: tuple[Event, ...] = (
     TokenIssued(name="ana", key="abc", digest="ef" * 32, expires_at=NOON),
     CustomerOrdered(customer=ODD, basket="ab" * 16, placed_at=NOON),
     ProductPriced(sku=ODD, price=TEN, at=NOON),
+    *MONEY,
 )
 
 LINES: tuple[Recorded, ...] = tuple(

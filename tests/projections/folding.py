@@ -21,6 +21,7 @@ from domain.people import Role
 from domain.recorded import Recorded
 from projections.projection import AnyProjection
 from tests.application.house import CLOCKED, House, caller
+from tests.application.money import MoneyHouse
 from tests.domain.telling import (
     ORDER,
     WEEK_AFTER,
@@ -107,7 +108,7 @@ def worked(house: House) -> None:
 
 def eventful() -> House:
     """A house in which everything that can happen has happened."""
-    house = House(CLOCKED)
+    house = MoneyHouse(None, rulebook=CLOCKED)
     PolicyDesk(house.log).activate(CLOCKED, after(0))
     people = PeopleDesk(house.log, streams.people(house.log))
     people.add("ana", [Role.HANDLER], after(0))
@@ -130,6 +131,7 @@ def eventful() -> House:
     house.tick(after(600))
     house.take(delivered(268), at=after(601))
     recovered(house)
+    house.adjusted("o-money", 604)
     flawless = (placed(600), approved(600.5), allocated(601))
     house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
     return house

@@ -1,0 +1,138 @@
+"""Adjustments: what is to be given to a customer, from its proposal to its reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from litestar import Response
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody, RawBody
+
+from api.carrying_out import carry_out, json_body
+from api.errors import KeyRequired
+from api.reading import IdempotencyKey, IfMatch, expected_version
+from api.routes.cases import Asking, CaseView, case_answer
+from api.service import Service
+from api.threads import post
+from application.case_acts import Caller, Done
+from application.money_desk import MoneyDesk
+from domain.adjustments.asks import (
+    ApproveAdjustment,
+    ExecuteAdjustment,
+    ProposeAdjustment,
+    RejectAdjustment,
+    WithdrawAdjustment,
+)
+from domain.authority import Permission
+from domain.cases.exception_case import ExceptionCase
+
+
+@post(
+    "/cases/{case_id:uuid}/adjustments",
+    needs=Permission.PROPOSE_ADJUSTMENTS,
+    status_code=200,
+    summary="Propose to give the customer something",
+)
+def propose_adjustment(
+    request: Asking,
+    case_id: FromPath[UUID],
+    service: NamedDependency[Service],
+    data: JSONBody[ProposeAdjustment],
+    body: RawBody,
+    if_match: IfMatch = None,
+    key: IdempotencyKey = None,
+) -> Response[CaseView]:
+    """By whoever holds the case. The answer says in `adjustments` who must approve it, and carries
+    the digest that an approval is bound to; what policy approves by itself is approved at once."""
+    must_have_key(key)
+
+    def work(by: Caller) -> tuple[ExceptionCase, int]:
+        done = service.desks.money.propose(case_id, expected_version(if_match), data, by)
+        return done.case, done.position
+
+    return carry_out(request, service, body, key, work, case_answer)
+
+
+def must_have_key(key: str | None) -> None:
+    """Raises KeyRequired: what concerns money must be safe to send again."""
+    if key is None:
+        raise KeyRequired("send Idempotency-Key with a name of your own for this request")
+
+
+def _command(
+    name: str,
+    needs: Permission,
+    words: str,
+    doc: str,
+    kind: Any,
+    act: Callable[[MoneyDesk, UUID, int, UUID, Any, Caller], Done],
+) -> HTTPRouteHandler:
+    """A command on an adjustment, whose body is of this type."""
+
+    def handler(
+        request: Asking,
+        case_id: FromPath[UUID],
+        adjustment_id: FromPath[UUID],
+        service: NamedDependency[Service],
+        data: Any,
+        body: RawBody,
+        if_match: IfMatch = None,
+        key: IdempotencyKey = None,
+    ) -> Response[CaseView]:
+        must_have_key(key)
+
+        def work(by: Caller) -> tuple[ExceptionCase, int]:
+            version = expected_version(if_match)
+            done = act(service.desks.money, case_id, version, adjustment_id, data, by)
+            return done.case, done.position
+
+        return carry_out(request, service, body, key, work, case_answer)
+
+    handler.__annotations__["data"] = json_body(kind)
+    handler.__name__ = handler.__qualname__ = f"{name}_adjustment"
+    handler.__doc__ = doc
+    path = f"/cases/{{case_id:uuid}}/adjustments/{{adjustment_id:uuid}}/{name}"
+    return post(path, needs=needs, status_code=200, summary=words)(handler)
+
+
+ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (
+    propose_adjustment,
+    _command(
+        "approve",
+        Permission.APPROVE_ADJUSTMENTS,
+        "Approve an adjustment",
+        "Of what you looked at, by its digest. Whoever worked the case cannot; the matrix of the "
+        "policy says how much each role may, and how many people must.",
+        ApproveAdjustment,
+        MoneyDesk.approve,
+    ),
+    _command(
+        "reject",
+        Permission.APPROVE_ADJUSTMENTS,
+        "Reject an adjustment",
+        "With the reason. It counts as your duty to approve in this case.",
+        RejectAdjustment,
+        MoneyDesk.reject,
+    ),
+    _command(
+        "withdraw",
+        Permission.PROPOSE_ADJUSTMENTS,
+        "Withdraw an adjustment",
+        "By whoever proposed it, or holds the case, as long as nothing was paid.",
+        WithdrawAdjustment,
+        MoneyDesk.withdraw,
+    ),
+    _command(
+        "execute",
+        Permission.EXECUTE_ADJUSTMENTS,
+        "Order an approved adjustment to be carried out",
+        "By a third person. The payment is made once, whatever happens: the adjustment is "
+        "`executing` until the provider has told what became of it. What no payment provider does "
+        "is carried out elsewhere, and told here with its `reference`.",
+        ExecuteAdjustment,
+        MoneyDesk.execute,
+    ),
+)

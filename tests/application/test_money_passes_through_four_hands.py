@@ -1,0 +1,311 @@
+"""An adjustment from its proposal to its reconciliation, and who cannot do what on the way."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from domain.adjustments.adjustment import AdjustmentState as State
+from domain.adjustments.events import AdjustmentExecuted
+from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty
+from domain.cases.evidence import Evidence, EvidenceType
+from domain.cases.exception_case import State as CaseState
+from domain.errors import (
+    AdjustmentDrifted,
+    AdjustmentNotPending,
+    AdjustmentsOpen,
+    AgentHoldsNoDuty,
+    ApprovedAlready,
+    BeyondAuthority,
+    CaseNotYours,
+    DigestDiffers,
+    DutyConflict,
+    EvidenceMissing,
+    Invalid,
+    MoreThanPaid,
+    NoPaymentToRefund,
+)
+from domain.money import PositiveMoney
+from domain.people import Actor, Role
+from domain.policy.rulebook import Rulebook
+from tests.application.house import DEFAULT
+from tests.application.money import MoneyHouse, hands
+from tests.domain.telling import after, captured, refunded, scanned
+
+
+@pytest.fixture
+def house() -> MoneyHouse:
+    return MoneyHouse()
+
+
+def test_a_refund_passes_through_four_hands(house: MoneyHouse) -> None:
+    one = house.propose("300.00")
+    case = house.of()
+    assert (one.state, one.requirement.rule, one.missing_approvals) == (
+        "proposed",
+        "one-approver",
+        1,
+    )
+    assert (case.state, case.owner, case.lease_until) == (CaseState.PENDING_APPROVAL, "ana", None)
+    one = house.approve(one, "omar")
+    assert (one.state, one.approvals[0].role) == (State.APPROVED, Role.OPS_MANAGER)
+    assert house.of().state is CaseState.CLAIMED
+    one = house.execute(one, "fay")
+    assert (one.state, one.provider, one.payment) == (State.EXECUTING, "local", "captured-o-1")
+    amount = PositiveMoney("300.00", "EUR")
+    told = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re_1", amount=amount)
+    house.told(told, "o-1", 8)
+    case = house.of()
+    by = hands("finn", after(9))
+    done = house.money.reconcile(case.id, case.version, one.id, "ab" * 32, by)
+    assert done.case.adjustments.get(one.id).state is State.RECONCILED
+    assert {name: held.duty for name, held in done.case.duties.items()} == {
+        "ana": Duty.REVIEW,
+        "omar": Duty.APPROVE,
+        "fay": Duty.EXECUTE,
+        "finn": Duty.RECONCILE,
+    }
+
+
+def test_whoever_worked_the_case_cannot_approve(house: MoneyHouse) -> None:
+    case = house.of()
+    house.desk.note(case.id, case.version, "Looks right to me.", hands("tia", after(4.5)))
+    one = house.propose()
+    with pytest.raises(DutyConflict) as refused:
+        house.approve(one, "tia")
+    assert (refused.value.facts["rule"], refused.value.facts["act"]) == (
+        "one-duty-per-person",
+        "case.note_added",
+    )
+    assert refused.value.facts["version"] == case.version + 1
+    assert house.refusals() == [("tia", "approve", "one-duty-per-person")]
+    assert house.of().version == case.version + 2
+
+
+def test_whoever_proposed_cannot_approve_even_after_a_promotion(house: MoneyHouse) -> None:
+    one = house.propose()
+    with pytest.raises(DutyConflict):
+        house.approve(one, "ana", roles=(Role.FINANCE_APPROVER,))
+
+
+def test_whoever_approved_can_neither_execute_nor_work_the_case(house: MoneyHouse) -> None:
+    one = house.approve(house.propose(), "fay")
+    with pytest.raises(DutyConflict):
+        house.execute(one, "fay")
+    case = house.of()
+    with pytest.raises(DutyConflict):
+        house.desk.note(case.id, case.version, "By the way", hands("fay", after(8)))
+
+
+def test_a_reopened_case_remembers_who_did_what(house: MoneyHouse) -> None:
+    one = house.reject(house.propose(), "tia")
+    assert one.ended == "Not ours."
+    case = house.of()
+    case = house.resolve_held(case, after(8))
+    case = house.desk.reopen(case.id, case.version, "Again", hands("bo", after(9))).case
+    with pytest.raises(DutyConflict):
+        house.desk.claim(case.id, case.version, hands("tia", after(10)))
+    case = house.desk.claim(case.id, case.version, hands("bo", after(10))).case
+    two = house.propose(by="bo", at=11)
+    with pytest.raises(DutyConflict):
+        house.approve(two, "ana", 12, roles=(Role.OPS_MANAGER,))
+    assert house.approve(two, "tia", 12).state is State.APPROVED
+
+
+def test_an_agent_holds_no_duty_and_is_its_person(house: MoneyHouse) -> None:
+    agent = Actor("agent:tia-helper", "tia", via=("agent:helper",))
+    case = house.of()
+    house.desk.note(case.id, case.version, "A draft.", hands("tia", after(4.5), actor=agent))
+    one = house.propose()
+    with pytest.raises(DutyConflict):
+        house.approve(one, "tia")
+    of_omar = Actor("agent:omar-helper", "omar", via=("agent:helper",))
+    with pytest.raises(AgentHoldsNoDuty):
+        house.approve(one, "omar", actor=of_omar)
+    one = house.approve(one, "omar")
+    with pytest.raises(AgentHoldsNoDuty):
+        house.execute(one, "fay", actor=Actor("agent:x", "fay", via=("agent:x",)))
+
+
+def test_a_delegate_counts_as_both(house: MoneyHouse) -> None:
+    for_tia = Actor("key:bo", "tia", delegate="bo")
+    case = house.of()
+    house.desk.note(case.id, case.version, "For her.", hands("tia", after(4.5), actor=for_tia))
+    one = house.propose()
+    for name in ("tia", "bo"):
+        with pytest.raises(DutyConflict):
+            house.approve(one, name, roles=(Role.OPS_MANAGER,))
+
+
+def test_another_name_of_the_same_human_counts(house: MoneyHouse) -> None:
+    one = house.propose()
+    with pytest.raises(DutyConflict):
+        house.approve(one, "omar", known_as=("ana",))
+
+
+def test_several_approvers_are_different_people(house: MoneyHouse) -> None:
+    one = house.propose("4000.00")
+    assert one.requirement.rule == "two-approvers"
+    with pytest.raises(BeyondAuthority) as refused:
+        house.approve(one, "tia")
+    assert refused.value.facts["rule"] == "role-may-approve"
+    one = house.approve(one, "fay")
+    assert (one.state, one.missing_approvals) == (State.PROPOSED, 1)
+    with pytest.raises(ApprovedAlready):
+        house.approve(one, "fay")
+    with pytest.raises(BeyondAuthority) as beyond:
+        house.approve(one, "omar")
+    assert (beyond.value.facts["rule"], beyond.value.facts["limit"]) == ("within-limit", "2500")
+    assert house.approve(one, "finn").state is State.APPROVED
+    assert [rule for _, _, rule in house.refusals()] == [
+        "role-may-approve",
+        "approvers-are-different-people",
+        "within-limit",
+    ]
+
+
+def test_splitting_a_sum_gains_nothing(house: MoneyHouse) -> None:
+    first = house.propose("240.00")
+    house.approve(first, "tia")
+    house.buy("o-2", "5000.00")
+    second = house.propose("240.00", order="o-2", at=8)
+    assert (second.requirement.of_order, second.requirement.counted) == ("240.00", "480.00")
+    with pytest.raises(BeyondAuthority):
+        house.approve(second, "tia", 9, order="o-2")
+    third = house.propose("600.00", order="o-2", at=10)
+    assert third.requirement.rule == "two-approvers"
+
+
+def test_what_came_to_nothing_does_not_count(house: MoneyHouse) -> None:
+    house.withdraw(house.propose("900.00"), "ana")
+    assert house.propose("100.00", at=8).requirement.counted == "100.00"
+
+
+def test_another_customer_and_an_old_adjustment_do_not_count(house: MoneyHouse) -> None:
+    house.propose("900.00")
+    house.buy("o-2", "5000.00", customer="c-9")
+    assert house.propose("100.00", order="o-2", at=8).requirement.counted == "100.00"
+    house.buy("o-3", "5000.00")
+    late = house.propose("100.00", order="o-3", at=24 * 31)
+    assert late.requirement.of_customer == "100.00"
+
+
+def test_a_simple_purchase_error_is_approved_by_policy_and_says_so(house: MoneyHouse) -> None:
+    one = house.propose("15.00", reason=AdjustmentReason.PURCHASE_ERROR)
+    assert (one.state, one.approved_by_rule) == (State.SYSTEM_APPROVED, "purchase-error-by-policy")
+    assert house.of().state is CaseState.CLAIMED
+    line = house.log.trail(house.of().id)[-1]
+    assert (line.type, line.actor.principal) == (
+        "case.adjustment_system_approved",
+        "system:policy",
+    )
+    with pytest.raises(DutyConflict):
+        house.execute(one, "ana")
+    assert house.execute(one, "fay").state is State.EXECUTING
+    more = house.propose("6.00", reason=AdjustmentReason.PURCHASE_ERROR, at=8)
+    assert more.state is State.PROPOSED
+
+
+def test_an_approval_names_what_it_approved(house: MoneyHouse) -> None:
+    one = house.propose()
+    with pytest.raises(DigestDiffers):
+        house.approve(structs.replace(one, digest="ab" * 32), "tia")
+
+
+def test_what_changes_lets_it_lapse(house: MoneyHouse) -> None:
+    one = house.approve(house.propose(), "tia")
+    house.take(structs.replace(scanned(), order="o-1"), at=after(7))
+    assert house.of().adjustments.get(one.id).state is State.LAPSED
+    (lapsed,) = house.events(house.of().id, "case.adjustment_lapsed")
+    assert (lapsed.cause, lapsed.was == lapsed.now) == ("packet", False)
+    with pytest.raises(AdjustmentNotPending):
+        house.execute(one, "fay", 8)
+
+
+def test_another_policy_lets_it_lapse(house: MoneyHouse) -> None:
+    one = house.propose()
+    house.rulebook = Rulebook(structs.replace(DEFAULT.document, version="next"))
+    with pytest.raises(AdjustmentDrifted) as drifted:
+        house.approve(one, "tia")
+    assert drifted.value.facts["cause"] == "policy"
+    house.take(structs.replace(scanned(), order="o-1"), at=after(7))
+    assert house.of().adjustments.get(one.id).state is State.LAPSED
+
+
+def test_time_lets_it_lapse_and_tells_it(house: MoneyHouse) -> None:
+    one = house.propose()
+    assert house.of().next_due == after(5 + 72)
+    house.tick(after(5 + 72))
+    case = house.of()
+    assert (case.adjustments.get(one.id).state, case.state) == (State.LAPSED, CaseState.CLAIMED)
+
+
+def test_a_case_with_money_on_its_way_does_not_end(house: MoneyHouse) -> None:
+    house.propose()
+    case = house.of()
+    with pytest.raises(AdjustmentsOpen):
+        house.resolve_held(case, after(6))
+
+
+def test_more_than_was_paid_is_not_given_back(house: MoneyHouse) -> None:
+    with pytest.raises(MoreThanPaid):
+        house.propose("50000.01")
+    house.propose("49000.00")
+    with pytest.raises(MoreThanPaid):
+        house.propose("1000.01", at=6)
+    house.propose("1000.01", kind=AdjustmentKind.STORE_CREDIT, at=6)
+
+
+def test_what_others_gave_back_counts(house: MoneyHouse) -> None:
+    gone = structs.replace(refunded(4, "49990.00"), order="o-1")
+    gone = structs.replace(gone, amount=structs.replace(gone.amount, currency="EUR"))
+    house.take(gone, at=after(4.5))
+    with pytest.raises(MoreThanPaid):
+        house.propose("10.01")
+
+
+def test_it_must_be_known_where_the_money_goes(house: MoneyHouse) -> None:
+    second = structs.replace(captured(1, "5.00", "EUR", id="second"), order="o-1")
+    house.take(second, at=after(4))
+    with pytest.raises(NoPaymentToRefund) as unknown:
+        house.propose()
+    assert unknown.value.facts["payments"] == ["captured-o-1", "second"]
+    assert house.propose(payment="second", amount="5.00").payment == "second"
+    with pytest.raises(Invalid):
+        house.propose(payment="other")
+
+
+def test_only_whoever_holds_the_case_proposes(house: MoneyHouse) -> None:
+    with pytest.raises(CaseNotYours):
+        house.propose(by="bo")
+
+
+def test_what_policy_requires_is_attached_and_named(house: MoneyHouse) -> None:
+    kind = AdjustmentKind.RESHIPMENT
+    with pytest.raises(EvidenceMissing):
+        house.propose(kind=kind)
+    case = house.of()
+    told = Evidence(ref="dhl/lost-1", type=EvidenceType.CARRIER_STATEMENT)
+    house.desk.attach(case.id, case.version, told, hands("ana", after(4.5)))
+    one = house.approve(house.propose(kind=kind, evidence=("dhl/lost-1",)), "tia")
+    with pytest.raises(Invalid):
+        house.execute(one, "fay")
+    one = house.execute(one, "fay", reference="parcel-77")
+    assert (one.state, one.reference, one.provider) == (State.EXECUTED, "parcel-77", "elsewhere")
+
+
+@pytest.mark.parametrize("amount", ["0.00", "0"])
+def test_nothing_is_not_given(house: MoneyHouse, amount: str) -> None:
+    with pytest.raises(Invalid) as unsound:
+        house.propose(amount)
+    assert unsound.value.faults[0].pointer == "/amount/amount"
+
+
+def test_two_proposals_for_one_customer_at_once_see_each_other(house: MoneyHouse) -> None:
+    house.buy("o-2", "5000.00")
+    other = house.of("o-2")
+    neighbour = MoneyHouse(recorder=house.recorder)
+    first = house.propose("600.00")
+    second = neighbour.propose("600.00", order="o-2")
+    assert (first.requirement.counted, second.requirement.counted) == ("600.00", "1200.00")
+    assert other.id != house.of().id

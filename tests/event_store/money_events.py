@@ -1,0 +1,122 @@
+"""One of each event of adjustments, bare and with all it can hold."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain.adjustments.events import (
+    AdjustedLine,
+    AdjustmentApproved,
+    AdjustmentExecuted,
+    AdjustmentLapsed,
+    AdjustmentProposed,
+    AdjustmentReconciled,
+    AdjustmentRejected,
+    AdjustmentSystemApproved,
+    AdjustmentWithdrawn,
+    ExecutionFailed,
+    ExecutionStarted,
+    OutcomeInDoubt,
+    Requirement,
+)
+from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
+from domain.adjustments.ledger import AdjustmentEntered
+from domain.adjustments.refusals import Refused
+from domain.money import PositiveMoney
+from domain.people import Role
+from domain.policy.decision import Decision, Verdict
+from domain.recorded import Event
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ODD = "Ünïcode „quotes“ \\ / 😀"
+ONE = UUID(int=1)
+DIGEST = "ab" * 32
+TEN = PositiveMoney("10.00", "EUR")
+REQUIRED = Requirement(
+    policy="4",
+    policy_digest=DIGEST,
+    rule="one-approver",
+    approvers=1,
+    counted="10.00",
+    currency="EUR",
+    of_order="10.00",
+)
+DECISION = Decision(
+    policy="4",
+    rule="small-goodwill-by-policy",
+    verdicts=(Verdict("adjustment.counted", "at_most 10", "10.00", True),),
+)
+MONEY: tuple[Event, ...] = (
+    AdjustmentProposed(
+        adjustment=ONE,
+        kind=AdjustmentKind.STORE_CREDIT,
+        amount=TEN,
+        reason=AdjustmentReason.GOODWILL,
+        packet=DIGEST,
+        digest=DIGEST,
+        requirement=REQUIRED,
+        lapses_at=NOON,
+    ),
+    AdjustmentProposed(
+        adjustment=ONE,
+        kind=AdjustmentKind.PARTIAL_REFUND,
+        amount=TEN,
+        reason=AdjustmentReason.DAMAGED,
+        packet=DIGEST,
+        digest=DIGEST,
+        requirement=Requirement(
+            policy="4",
+            policy_digest=DIGEST,
+            rule="two-approvers",
+            approvers=2,
+            counted="10.00",
+            currency="EUR",
+            of_order="10.00",
+            of_customer="120.00",
+            roles=(Role.FINANCE_APPROVER,),
+        ),
+        lapses_at=NOON,
+        lines=(AdjustedLine(sku=ODD, quantity=2, amount=TEN),),
+        evidence=("psp/1", ODD),
+        payment="pi_1",
+        note=ODD,
+    ),
+    AdjustmentApproved(
+        adjustment=ONE,
+        digest=DIGEST,
+        role=Role.TEAM_LEAD,
+        limit="250",
+        complete=True,
+        lapses_at=NOON,
+    ),
+    AdjustmentApproved(
+        adjustment=ONE,
+        digest=DIGEST,
+        role=Role.OPS_MANAGER,
+        limit="2500",
+        complete=False,
+        lapses_at=NOON,
+        note=ODD,
+    ),
+    AdjustmentSystemApproved(adjustment=ONE, digest=DIGEST, decision=DECISION, lapses_at=NOON),
+    AdjustmentRejected(adjustment=ONE, digest=DIGEST, reason=ODD),
+    AdjustmentWithdrawn(adjustment=ONE, reason=ODD),
+    AdjustmentLapsed(adjustment=ONE, cause=LapseCause.TIME),
+    AdjustmentLapsed(adjustment=ONE, cause=LapseCause.PACKET, was=DIGEST, now="cd" * 32),
+    ExecutionStarted(adjustment=ONE, digest=DIGEST, provider="elsewhere"),
+    ExecutionStarted(adjustment=ONE, digest=DIGEST, provider="local", payment="pi_1"),
+    OutcomeInDoubt(adjustment=ONE, detail=ODD),
+    AdjustmentExecuted(adjustment=ONE, provider="local", reference="re_1", amount=TEN),
+    ExecutionFailed(adjustment=ONE, provider="local", detail=ODD),
+    AdjustmentReconciled(adjustment=ONE, statement=DIGEST, reference="re_1"),
+    AdjustmentEntered(adjustment=ONE, case=ONE, amount=TEN),
+    Refused(case=ONE, attempt="approve", rule="within-limit", detail=ODD, case_version=7),
+    Refused(
+        case=ONE,
+        attempt="execute",
+        rule="one-duty-per-person",
+        detail=ODD,
+        case_version=7,
+        earlier=3,
+        adjustment=ONE,
+    ),
+)
