@@ -61,9 +61,12 @@ class LocalProvider:
         }
         with self._connected() as client:
             answer = ask(client, "POST", "/refunds", json=body)
-        if answer.is_success:
-            return _given(read(answer, _Made))
-        _refused(refund, answer)
+        if not answer.is_success:
+            _refused(refund, answer)
+        made = read(answer, _Made)
+        if made.key != refund.key:
+            raise OutcomeUnknown(f"{told_by(answer)} with another refund: {made.reference}")
+        return _given(made)
 
     def find(self, refund: Refund) -> Given | None:
         with self._connected() as client:
@@ -99,14 +102,14 @@ def _refused(refund: Refund, answer: httpx2.Response) -> NoReturn:
 
 def _lines(text: str) -> list[StatementLine]:
     """The file's lines, if it adds up: a file that is cut or altered is no statement."""
-    rows = list(csv.reader(text.splitlines()))
-    if len(rows) < 2 or rows[-1] != ["end", str(len(rows) - 2)]:
-        raise OutcomeUnknown("the statement is not whole: its last line does not count the others")
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     try:
+        rows = list(csv.reader(text.splitlines()))
+        if len(rows) < 2 or rows[-1] != ["end", str(len(rows) - 2)]:
+            raise ValueError("its last line does not count the others")
         return [_line(number, row, totals) for number, row in enumerate(rows[1:-1], 1)]
-    except (ValueError, InvalidOperation) as error:
-        raise OutcomeUnknown(f"the statement cannot be read: {error}") from None
+    except (csv.Error, ValueError, InvalidOperation) as error:
+        raise OutcomeUnknown(f"the statement is not whole: {error}") from None
 
 
 def _line(number: int, row: Sequence[str], totals: defaultdict[str, Decimal]) -> StatementLine:
@@ -121,6 +124,8 @@ def _line(number: int, row: Sequence[str], totals: defaultdict[str, Decimal]) ->
     )
     if line.status is not GivenStatus.FAILED:
         totals[currency] += line.amount.value
+    if line.created_at.tzinfo is None:
+        raise ValueError(f"line {number} has a time of nowhere")
     if numbered != str(number) or totals[currency] != Decimal(total):
         raise ValueError(f"line {number} does not add up")
     return line

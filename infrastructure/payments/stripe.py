@@ -128,9 +128,12 @@ class StripeProvider:
             } | ({"reason": refund.reason} if refund.reason else {})
             headers = {"Idempotency-Key": refund.key}
             answer = ask(client, "POST", "/v1/refunds", data=form, headers=headers)
-        if answer.is_success:
-            return read(answer, StripeRefund).given
-        _refused(refund, answer)
+        if not answer.is_success:
+            _refused(refund, answer)
+        told = read(answer, StripeRefund)
+        if told.key != refund.key:
+            raise OutcomeUnknown(f"{told_by(answer)} with another refund: {told.id}")
+        return told.given
 
     def find(self, refund: Refund) -> Given | None:
         kind = _kind(refund.payment)

@@ -11,7 +11,7 @@ import api.commands
 import api.routes
 import projections
 from api.routes.pages import PAGES
-from infrastructure import sources
+from infrastructure import payments, sources
 from projections.projection import Projection
 
 
@@ -55,3 +55,22 @@ def test_no_source_imports_another():
         text = inspect.getsource(module)
         others = names - {module.__name__.rpartition(".")[2]}
         assert not [n for n in others if f"infrastructure.sources.{n}" in text], module.__name__
+
+
+def test_every_payment_provider_can_be_set():
+    asked = {"refund", "find", "statement"}
+    adapters = {
+        value: module.__name__.rpartition(".")[2]
+        for module in modules_of(payments)
+        for value in vars(module).values()
+        if inspect.isclass(value) and asked <= set(dir(value))
+    }
+    assert len(adapters) >= 2
+    assert {kind.name for kind in adapters} == set(adapters.values()) == set(payments.PROVIDERS)
+
+
+def test_no_payment_provider_leans_on_another():
+    names = set(payments.PROVIDERS)
+    for name in names:
+        text = inspect.getsource(import_module(f"infrastructure.payments.{name}"))
+        assert not [n for n in names - {name} if f"infrastructure.payments.{n} " in text], name

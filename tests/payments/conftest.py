@@ -19,7 +19,7 @@ from infrastructure.payments.stripe import StripeProvider
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 20
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
 KEY = "sk_test_of_nobody"
 
 Kind = Literal["local", "stripe"]

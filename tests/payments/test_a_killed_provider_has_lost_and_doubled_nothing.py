@@ -1,17 +1,37 @@
 """kill -9 of the provider while refunds are asked for: its ledger is exact, and so is what we know."""
 
+import signal
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from application.payments import Given, PaymentProvider, Refund
 from domain.errors import OutcomeUnknown
-from tests.payments.conftest import Kind, Running, adapter, eventually, refund
+from tests.payments.conftest import ROOT, SECONDS, Kind, Running, adapter, eventually, refund
 
 REFUNDS = 60
 KILLS = 3
+
+# A refund is written down, and its key is about to be.
+KILLED_IN_BETWEEN = """
+import os, signal, sys
+from pathlib import Path
+from infrastructure.payments.provider.ledger import Kept, Ledger
+ledger = Ledger(Path(sys.argv[1]))
+for key in ("kept", "killed"):
+    with ledger.transaction():
+        line = ledger.give(key=key, payment="p", currency="EUR", amount="1", reason="", metadata={},
+                           status="succeeded")
+        if key == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        ledger.keep("own", key, Kept("digest", line.reference, 201, b""))
+"""
 
 
 def until_known(provider: PaymentProvider, asked: Refund, doubts: list[str]) -> Given:
@@ -84,3 +104,32 @@ def test_killed_before_it_did_anything_nothing_was_done(kind: Kind, own: Running
     assert patient.find(asked) is None
     patient.refund(asked)
     assert len(own.written(asked.payment)) == 1
+
+
+def test_a_refund_and_its_key_are_written_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    command = [sys.executable, "-c", KILLED_IN_BETWEEN, str(file)]
+    ran = subprocess.run(command, cwd=ROOT, timeout=SECONDS, check=False)
+    assert ran.returncode == -signal.SIGKILL
+    connection = sqlite3.connect(file)
+    try:
+        assert connection.execute("SELECT key FROM refunds").fetchall() == [("kept",)]
+        assert connection.execute("SELECT key FROM keys").fetchall() == [("kept",)]
+    finally:
+        connection.close()
+
+
+def test_two_processes_on_one_ledger_double_nothing(kind: Kind, own: Running) -> None:
+    payment = "pi_of_both"
+    own.register(payment, "1000.00", "EUR")
+    other = Running(own.ledger)
+    try:
+        asked = [refund("1.50", payment=payment) for _ in range(REFUNDS)]
+        both = [adapter(kind, own.url), adapter(kind, other.url)]
+        with ThreadPoolExecutor(4) as pool:
+            each = [pool.submit(until_known, one, two, []) for two in asked for one in both]
+            references = {future.result().reference for future in each}
+        assert len(references) == REFUNDS
+        assert len(own.written(payment)) == REFUNDS
+    finally:
+        other.end()

@@ -8,7 +8,7 @@ import pytest
 from application.payments import GivenStatus, PaymentProvider, Refund
 from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.money import Money
-from tests.payments.conftest import PATIENCE_SECONDS, Kind, Running, adapter, eventually, refund
+from tests.payments.conftest import Kind, Running, adapter, eventually, refund
 
 PLENTY = "100000"
 
@@ -75,11 +75,11 @@ def test_a_lost_answer_is_found_again_and_nothing_is_doubled(
 
 
 def test_a_provider_that_is_too_slow_leaves_it_unknown_until_it_is_done(
-    provider: PaymentProvider, running: Running, asked: Refund
+    kind: Kind, provider: PaymentProvider, running: Running, asked: Refund
 ) -> None:
-    running.switch(delay_seconds=PATIENCE_SECONDS + 0.5, times=1)
+    running.switch(delay_seconds=3, times=1)
     with pytest.raises(OutcomeUnknown):
-        provider.refund(asked)
+        adapter(kind, running.url, patience_seconds=1).refund(asked)
     assert provider.find(asked) is None  # it is on its way yet
     eventually(lambda: provider.find(asked))
     provider.refund(asked)

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS keys (
     face TEXT NOT NULL, key TEXT NOT NULL, asked TEXT NOT NULL, reference TEXT,
     status INTEGER NOT NULL, answer BLOB NOT NULL, PRIMARY KEY (face, key));
 """
+_BUSY_SECONDS = 10.0
 _REFUND = "reference, key, payment, currency, amount, reason, metadata, status, failure, created_at"
 
 
@@ -71,10 +72,11 @@ class Ledger:
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Autocommit: transactions begin and end where this file says so.
-        self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("PRAGMA busy_timeout = 10000")
         self._connection.executescript(_SCHEMA)
         self._lock = threading.RLock()
 

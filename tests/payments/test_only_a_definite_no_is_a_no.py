@@ -1,0 +1,99 @@
+"""Of all that a provider or what stands before it may answer, little is definite; the rest is unknown."""
+
+import json
+
+import pytest
+
+from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
+from tests.payments.answering import answering
+from tests.payments.conftest import Kind, adapter, refund
+
+NONE_YET = json.dumps({"object": "list", "data": [], "has_more": False})
+PAID = json.dumps({"id": "pi_1", "object": "payment_intent", "currency": "eur"})
+
+
+def error(type: str, code: str | None = None, message: str | None = "no") -> str:
+    return json.dumps({"error": {"type": type, "code": code, "message": message}})
+
+
+def asked_of_stripe(status: int, body: str) -> None:
+    with answering(status, body, refunds=NONE_YET, pi_1=PAID) as url:
+        adapter("stripe", url).refund(refund(payment="pi_1"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, "{}"),
+        (200, ""),
+        (200, "<html>"),
+        (200, "\udcff\udcfe"),
+        (200, '{"reference": "re_1"'),
+        (204, ""),
+        (302, ""),
+        (404, "not here"),
+        (408, ""),
+        (500, "{}"),
+        (502, "<html>Bad Gateway</html>"),
+        (503, ""),
+        (504, ""),
+    ],
+)
+def test_what_is_no_answer_leaves_it_unknown(kind: Kind, status: int, body: str) -> None:
+    with answering(status, body) as url, pytest.raises(OutcomeUnknown, match=str(status)):
+        adapter(kind, url).refund(refund())
+    with answering(status, body) as url, pytest.raises(OutcomeUnknown, match=str(status)):
+        adapter(kind, url).find(refund())
+    with answering(status, body) as url, pytest.raises(OutcomeUnknown):
+        adapter(kind, url).statement()
+
+
+def test_an_answer_about_another_refund_is_none() -> None:
+    other = {"id": "re_1", "amount": 1230, "currency": "eur", "created": 1, "status": "succeeded"}
+    with pytest.raises(OutcomeUnknown, match="re_1"):
+        asked_of_stripe(200, json.dumps({**other, "metadata": {"casetrail_adjustment": "x"}}))
+    made = {"amount": {"amount": "12.30", "currency": "EUR"}, "status": "succeeded", "failure": ""}
+    body = json.dumps({"reference": "re_1", "key": "x", **made})
+    with answering(201, body) as url, pytest.raises(OutcomeUnknown, match="re_1"):
+        adapter("local", url).refund(refund())
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (402, error("card_error", "charge_not_refundable"), "charge_not_refundable"),
+        (400, error("invalid_request_error", "charge_already_refunded"), "charge_already_refunded"),
+        (404, error("invalid_request_error", "resource_missing"), "resource_missing"),
+        (400, error("invalid_request_error"), "invalid_request_error"),
+        (400, error("invalid_request_error", message=None), "invalid_request_error"),
+    ],
+)
+def test_stripes_definite_no_is_told_with_its_code(status: int, body: str, code: str) -> None:
+    with pytest.raises(RefundRefused) as refused:
+        asked_of_stripe(status, body)
+    assert refused.value.code == code
+    assert refused.value.facts == {"code": code}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, error("invalid_request_error")),
+        (403, error("invalid_request_error")),
+        (409, error("idempotency_error", "idempotency_key_in_use")),
+        (424, error("api_error")),
+        (429, error("invalid_request_error", "lock_timeout")),
+        (429, error("rate_limit_error", "rate_limit")),
+        (400, error("api_error")),
+        (400, error("something_new")),
+        (400, "no JSON"),
+    ],
+)
+def test_what_may_differ_later_leaves_it_unknown_at_stripe(status: int, body: str) -> None:
+    with pytest.raises(OutcomeUnknown):
+        asked_of_stripe(status, body)
+
+
+def test_a_key_that_is_reused_is_told_as_a_fault_of_ours() -> None:
+    with pytest.raises(RefundKeyReused, match="no"):
+        asked_of_stripe(400, error("idempotency_error"))

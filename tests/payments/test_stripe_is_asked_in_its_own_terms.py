@@ -1,0 +1,179 @@
+"""What is Stripe's alone: keys that are forgotten, answers that are replayed, units of its own."""
+
+import json
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from application.payments import GivenStatus
+from domain.currencies import EXPONENTS
+from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
+from domain.money import Money
+from infrastructure.payments.provider import stripe_face
+from infrastructure.payments.stripe import PAGE, StripeProvider, StripeRefund
+from infrastructure.payments.stripe_units import money_of, units_of
+from tests.payments.conftest import KEY, ROOT, Running, adapter, refund
+
+PUBLISHED = ROOT.parent / "shared" / "data" / "payloads" / "stripe" / "fixtures3.json"
+published = pytest.mark.skipif(
+    not PUBLISHED.is_file(), reason="../shared/data/payloads/stripe is not here"
+)
+
+
+def listed(running: Running, **query: str) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    answer = httpx2.get(f"{running.url}/v1/refunds", params=query, headers=headers)
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_refund_is_found_and_not_made_again_when_its_key_is_forgotten(running: Running) -> None:
+    asked, stripe = refund(), adapter("stripe", running.url)
+    running.register(asked.payment, "100.00", "EUR")
+    running.switch(drop_answer=True, times=1)
+    with pytest.raises(OutcomeUnknown):
+        stripe.refund(asked)
+    running.switch(forget_keys=True)
+    stripe.refund(refund("1.00", payment=asked.payment))  # and with it goes every key before
+    found = stripe.find(asked)
+    assert found is not None
+    assert stripe.refund(asked) == found
+    assert [key for key, *_ in running.written(asked.payment)].count(asked.key) == 1
+    with pytest.raises(RefundKeyReused):
+        stripe.refund(refund("12.00", payment=asked.payment, key=asked.key))
+
+
+def test_a_500_is_replayed_until_its_key_is_forgotten(running: Running) -> None:
+    asked, stripe = refund(), adapter("stripe", running.url)
+    running.register(asked.payment, "100.00", "EUR")
+    running.switch(fail="error", times=1)
+    with pytest.raises(OutcomeUnknown):
+        stripe.refund(asked)
+    with pytest.raises(OutcomeUnknown, match="says so again"):
+        stripe.refund(asked)
+    assert stripe.find(asked) is None
+    running.switch(forget_keys=True, times=1)
+    assert stripe.refund(asked).status is GivenStatus.SUCCEEDED
+    assert len(running.written(asked.payment)) == 1
+
+
+def test_ours_is_found_among_all_refunds_of_a_payment(running: Running) -> None:
+    asked, stripe = refund("1.00"), adapter("stripe", running.url)
+    running.register(asked.payment, "1000.00", "EUR")
+    made = stripe.refund(asked)
+    for _ in range(PAGE):
+        stripe.refund(refund("1.00", payment=asked.payment))
+    assert listed(running, payment_intent=asked.payment, limit="100")["has_more"] is True
+    assert stripe.find(asked) == made
+    assert len(running.written(asked.payment)) == PAGE + 1
+
+
+def test_stripe_is_told_what_the_refund_is_for(running: Running) -> None:
+    asked = refund(payment="ch_of_a_duplicate", reason="duplicate")
+    running.register(asked.payment, "100.00", "EUR")
+    given = adapter("stripe", running.url).refund(asked)
+    (made,) = listed(running, charge=asked.payment)["data"]
+    ours = {"casetrail_adjustment": asked.key, "casetrail_order": "A-1001"}
+    assert (made["id"], made["metadata"], made["reason"]) == (given.reference, ours, "duplicate")
+    assert (made["charge"], made["payment_intent"]) == ("ch_of_a_duplicate", None)
+    assert (made["amount"], made["currency"]) == (1230, "eur")
+
+
+@pytest.mark.parametrize("payment", ["", "P-1", "pi_", "pi_../refunds", "pi_1?x", "src_1", "pi_é"])
+def test_what_is_no_payment_of_stripes_is_refused_unasked(payment: str) -> None:
+    nowhere = adapter("stripe", "http://127.0.0.1:1")
+    asked = msgspec.structs.replace(refund(), payment=payment)
+    with pytest.raises(RefundRefused):
+        nowhere.refund(asked)
+    assert nowhere.find(asked) is None
+
+
+def test_a_payment_that_stripe_does_not_know_is_refused(running: Running) -> None:
+    asked, stripe = refund(), adapter("stripe", running.url)
+    assert stripe.find(asked) is None
+    with pytest.raises(RefundRefused) as refused:
+        stripe.refund(asked)
+    assert refused.value.code == "resource_missing"
+
+
+def test_a_key_that_does_not_let_us_in_says_which_setting(running: Running) -> None:
+    with pytest.raises(OutcomeUnknown, match="CASETRAIL_STRIPE_KEY"):
+        StripeProvider(running.url, "sk_live_0").refund(refund())
+
+
+def documented() -> list[str]:
+    """Every currency that Stripe takes payments in, and some more of two decimals."""
+    special = f"ISK {stripe_face.WHOLE} {stripe_face.THOUSANDTHS}".split()
+    return sorted({*special, *(name for name, digits in EXPONENTS.items() if digits == 2)})
+
+
+@pytest.mark.parametrize("currency", [name for name in documented() if name != "UGX"])
+def test_units_are_those_that_stripe_documents(currency: str) -> None:
+    """Against the list that the provider's own face has."""
+    for amount in ("1", "12", "99999"):
+        units = units_of(Money(amount, currency))
+        assert units == stripe_face.units(amount, currency)
+        assert money_of(units, currency.lower()).value == Money(amount, currency).value
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [("5", "UGX"), ("5.121", "KWD"), ("0.5", "MGA"), ("0", "EUR"), ("-1", "EUR")],
+)
+def test_amounts_that_stripe_would_misunderstand_are_refused(amount: str, currency: str) -> None:
+    with pytest.raises(RefundRefused):
+        units_of(Money(amount, currency))
+
+
+@pytest.mark.parametrize(("units", "currency"), [(500, "ugx"), (4010, "isk"), (1, "xyz")])
+def test_amounts_that_we_would_misunderstand_are_unknown(units: int, currency: str) -> None:
+    with pytest.raises(OutcomeUnknown):
+        money_of(units, currency)
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "failure"),
+    [
+        ({"status": "succeeded"}, GivenStatus.SUCCEEDED, ""),
+        ({"status": "pending"}, GivenStatus.PENDING, ""),
+        ({"status": "requires_action"}, GivenStatus.PENDING, ""),
+        ({"status": None}, GivenStatus.PENDING, ""),
+        ({"status": "canceled"}, GivenStatus.FAILED, "canceled"),
+        (
+            {"status": "failed", "failure_reason": "lost_or_stolen_card"},
+            GivenStatus.FAILED,
+            "lost_or_stolen_card",
+        ),
+    ],
+)
+def test_stripes_states_are_read(told: dict[str, Any], status: GivenStatus, failure: str) -> None:
+    made = {"id": "re_1", "amount": 1, "currency": "eur", "created": 1, **told}
+    given = msgspec.convert(made, StripeRefund).given
+    assert (given.status, given.failure) == (status, failure)
+
+
+@published
+def test_a_published_refund_is_read() -> None:
+    made = json.loads(PUBLISHED.read_text())["resources"]["refund"]
+    line = msgspec.convert(made, StripeRefund).line
+    assert (line.reference, line.key, line.payment) == (made["id"], None, made["charge"])
+    assert line.amount == Money("1.00", "USD")
+    assert line.created_at.timestamp() == made["created"]
+    assert line.status is GivenStatus.SUCCEEDED
+
+
+@published
+def test_the_providers_face_tells_a_refund_as_published(running: Running) -> None:
+    """Each field that it tells stands in the published one, and is of its type where both are set."""
+    made = json.loads(PUBLISHED.read_text())["resources"]["refund"]
+    asked = refund()
+    running.register(asked.payment, "100.00", "EUR")
+    adapter("stripe", running.url).refund(asked)
+    (told,) = listed(running, payment_intent=asked.payment)["data"]
+    assert set(told) <= set(made)
+    both = [name for name in told if told[name] is not None and made[name] is not None]
+    assert {"id", "amount", "currency", "created", "metadata", "status"} <= set(both)
+    assert [name for name in both if type(told[name]) is not type(made[name])] == []
