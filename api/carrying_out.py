@@ -12,7 +12,7 @@ from api.answers import Answer, Ask, ask_of
 from api.authentication import Who
 from api.json_names import refuse_repeated_names
 from api.service import Service
-from application.case_desk import Caller
+from application.caller import Caller
 from application.log_recorder import CommandRow
 
 State = TypeVar("State")
@@ -26,7 +26,8 @@ def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer]) -> Ca
 
     cause = f"command:{ask.key or ask.digest.hex()[:16]}"
     now = service.desks.clock()
-    return Caller(ask.who.actor, ask.who.person, now, cause, row if ask.key else None)
+    who = ask.who
+    return Caller(who.actor, who.person, now, cause, row if ask.key else None, who.authority)
 
 
 def carry_out(

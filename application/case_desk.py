@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
 
+from application.caller import Caller
 from application.event_log import EventLog, Write
-from application.log_recorder import CommandRow, VersionTaken
+from application.log_recorder import VersionTaken
+from application.reaching import as_reached, may_open, may_see, must_reach
 from application.repository import Repository
 from application.streams import CASE
 from application.writes import timer_after
+from domain.authority import EVERYWHERE, Authority, Permission
 from domain.cases import work
 from domain.cases.events import CaseEvent, Detected, Enriched, Resolution
 from domain.cases.evidence import Evidence
@@ -25,23 +27,24 @@ from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, R
 from domain.cases.timing import Staff
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, Opened, SaidNote
-from domain.errors import CaseChanged, CaseNotFound, CaseNotOpen, PacketNotFound, TrailHasGap
+from domain.errors import (
+    CaseChanged,
+    CaseNotFound,
+    CaseNotOpen,
+    Fault,
+    Invalid,
+    NotInScope,
+    PacketNotFound,
+    TrailHasGap,
+)
 from domain.orders.order import Order, order_stream
 from domain.people import TIMEKEEPER, Actor
 from domain.policy.rulebook import Rulebook
 from domain.recorded import Recorded
 
 MOST_OCCURRENCES = 1_000
-
-
-class Caller(Struct, frozen=True):
-    """Who asks, when, and under which key; `row` makes the row that keeps the answer."""
-
-    actor: Actor
-    person: str
-    now: datetime
-    cause: str
-    row: Callable[[Any], CommandRow | None] | None = None
+AuthorityOf = Callable[[str, datetime], Authority | None]
+"""What a person may do now; None for somebody whom nobody knows."""
 
 
 class Done(Struct, frozen=True):
@@ -59,7 +62,9 @@ class CaseDesk:
         cases: Repository[ExceptionCase],
         rulebook: Callable[[], Rulebook],
         staff: Staff,
+        authority_of: AuthorityOf = lambda person, now: EVERYWHERE,
     ) -> None:
+        self._authority_of = authority_of
         self._log = log
         self._orders = orders
         self._cases = cases
@@ -71,7 +76,11 @@ class CaseDesk:
 
         Raises Invalid for a kind or queue that the policy does not name, OrderNotFound.
         """
-        opening = open_by_hand(ask, self._order(ask.order), self._rulebook(), by.now)
+        order = self._order(ask.order)
+        if order is not None and not may_see(by.authority, order):
+            order = None  # as if there were none
+        opening = open_by_hand(ask, order, self._rulebook(), by.now)
+        by = may_open(ask, opening, order, by)
         for occurrence in range(1, MOST_OCCURRENCES):
             case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
             if self._cases.at_hand([case_id]):
@@ -92,6 +101,8 @@ class CaseDesk:
     def hand_off(self, case_id: UUID, expected: int, ask: HandOff, by: Caller) -> Done:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             to = work.next_owner(case, ask, self._rulebook())
+            if to.person is not None:
+                self._must_reach(to.person, to.queue, case, by.now)
             return [work.hand_off(case, by.person, to, ask.note, ask.evidence)]
 
         return self._act(case_id, expected, by, decide)
@@ -135,7 +146,7 @@ class CaseDesk:
         return self._act(case_id, expected, by, decide)
 
     def link(self, case_id: UUID, expected: int, ask: LinkTo, by: Caller) -> Done:
-        other = self.case(ask.case)
+        other = self.case(ask.case, by.authority)
         return self._act(case_id, expected, by, lambda case: [work.link(case, other, ask)])
 
     def declare_error(self, case_id: UUID, expected: int, ask: DeclareError, by: Caller) -> Done:
@@ -148,9 +159,9 @@ class CaseDesk:
 
         return self._act(case_id, expected, by, decide)
 
-    def packet(self, case_id: UUID, digest: str) -> bytes:
+    def packet(self, case_id: UUID, digest: str, by: Authority = EVERYWHERE) -> bytes:
         """A packet that a decision on the case was made on, byte for byte. Raises PacketNotFound."""
-        for line in self.trail(case_id):
+        for line in self.trail(case_id, by):
             if isinstance(line.event, Enriched) and line.event.digest == digest:
                 return packet_bytes(line.event.packet)
         raise PacketNotFound(f"case {case_id} has no packet {digest}")
@@ -171,23 +182,47 @@ class CaseDesk:
                     continue
                 try:
                     return self.claim(case_id, case.version, by)
-                except (CaseNotOpen, CaseChanged):
+                except (CaseNotOpen, CaseChanged, CaseNotFound, NotInScope):
                     self._cases.forget([case_id])
         return None
 
-    def case(self, case_id: UUID) -> ExceptionCase:
-        """The case as the log has it now. Raises CaseNotFound."""
-        case = self._cases.folded(self.trail(case_id))
-        assert case is not None
-        self._cases.keep(case_id, case)
+    def case(self, case_id: UUID, by: Authority = EVERYWHERE) -> ExceptionCase:
+        """The case as the log has it now. Raises CaseNotFound, also for one out of reach."""
+        case = self._folded(case_id, self._lines(case_id))
+        must_reach(by, case)
         return case
 
-    def trail(self, case_id: UUID) -> list[Recorded]:
-        """Every line of the case, oldest first. Raises CaseNotFound."""
+    def those(self, case_ids: Iterable[UUID]) -> list[ExceptionCase]:
+        """The cases as the log has them now."""
+        return [*self._cases.current([*case_ids]).values()]
+
+    def trail(self, case_id: UUID, by: Authority = EVERYWHERE) -> list[Recorded]:
+        """Every line of the case, oldest first. Raises CaseNotFound, also for one out of reach."""
+        lines = self._lines(case_id)
+        if Permission.READ_CASES not in by.everywhere:
+            must_reach(by, self._folded(case_id, lines))
+        return lines
+
+    def _lines(self, case_id: UUID) -> list[Recorded]:
         lines = self._log.trail(case_id)
         if not lines or not isinstance(lines[0].event, Detected | Opened):
             raise CaseNotFound(f"no case {case_id}")
         return lines
+
+    def _folded(self, case_id: UUID, lines: Sequence[Recorded]) -> ExceptionCase:
+        case = self._cases.folded(lines)
+        assert case is not None
+        self._cases.keep(case_id, case)
+        return case
+
+    def _must_reach(self, person: str, queue: str, case: ExceptionCase, now: datetime) -> None:
+        """Nobody becomes the owner of what they may not work on."""
+        authority = self._authority_of(person, now)
+        if authority is None:
+            raise Invalid([Fault("/to_person", f"no person {person}")], "the hand-off")
+        if not authority.covers(Permission.WORK_CASES, queue, case.region, case.id):
+            told = f"{person} may not work on this case in {queue}"
+            raise Invalid([Fault("/to_person", told)], "the hand-off")
 
     def _order(self, order_id: str) -> Order | None:
         """The order as the log has it now."""
@@ -204,21 +239,29 @@ class CaseDesk:
         expected: int,
         by: Caller,
         decide: Callable[[ExceptionCase], Sequence[CaseEvent]],
+        needs: Permission = Permission.WORK_CASES,
     ) -> Done:
         try:
             case = self._cases.at_hand([case_id]).get(case_id)
         except TrailHasGap:
             case = None  # not a case's stream, or a broken one: reading it anew says which
-        if case is None or case.version != expected:
-            case = self.case(case_id)
-            if case.version != expected:
-                raise self._changed(case, expected)
+        # What is at hand may be behind: of what seems out of reach, the log has the last word.
+        if case is None or case.version != expected or as_reached(case, by, needs) is None:
+            case = self.case(case_id, by.authority)
+        reached = as_reached(case, by, needs)
+        if reached is None:
+            raise NotInScope(
+                f"{by.person} has no grant that reaches case {case_id}", permission=needs
+            )
+        by = reached
+        if case.version != expected:
+            raise self._changed(case, expected)
         passed, now = look_at_clock(case, by.now, self._staff)
         told = [self._passed(case, passed, by)] if passed else []
         try:
             return self._record(now, decide(now), by, told)
         except VersionTaken:
-            raise self._changed(self.case(case_id), expected) from None
+            raise self._changed(self.case(case_id, by.authority), expected) from None
 
     def _record(
         self,

@@ -10,13 +10,22 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.backlog.events import RecoveryEvent
+from domain.break_glass import BreakGlassEvent
 from domain.cases.events import CaseEvent
 from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
 
-Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent | RecoveryEvent | LookUpEvent
+Event: TypeAlias = (
+    OrderEvent
+    | CaseEvent
+    | PolicyEvent
+    | PersonEvent
+    | RecoveryEvent
+    | LookUpEvent
+    | BreakGlassEvent
+)
 
 
 class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

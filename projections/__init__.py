@@ -1,5 +1,6 @@
 """Reports. A new one: one file here, one line below."""
 
+from projections.break_glass import BREAK_GLASS
 from projections.cases import CASES
 from projections.orders import ORDERS
 from projections.people import PEOPLE
@@ -9,4 +10,13 @@ from projections.recovery import RECOVERY
 from projections.sla import SLA
 from projections.tasks import TASKS
 
-PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE, RECOVERY, SLA, TASKS)
+PROJECTIONS: tuple[AnyProjection, ...] = (
+    QUEUE,
+    CASES,
+    ORDERS,
+    PEOPLE,
+    RECOVERY,
+    SLA,
+    TASKS,
+    BREAK_GLASS,
+)

@@ -56,6 +56,8 @@ class CaseRow(Struct, frozen=True):
     waits_for: str | None = None
     hand_offs: int = 0
     escalations: int = 0
+    region: str | None = None
+    """Where the order ships to, as far as was known when it was routed."""
 
 
 def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
@@ -77,6 +79,7 @@ def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
                 owner_team=routed.owner_team,
                 owner=routed.owner_team,
                 owned_since=at,
+                region=routed.region,
             )
         case SignalJoined(clearing=clearing):
             joined = now.signals_joined + 1
@@ -155,7 +158,7 @@ def _opened(line: Recorded, event: Detected | Opened) -> CaseRow:
 
 CASES = Projection(
     name="cases",
-    version=2,
+    version=3,
     row=CaseRow,
     key=case_of,
     fold=fold,

@@ -50,6 +50,7 @@ class QueueRow(Struct, frozen=True):
     lease_seconds: float | None = None
     lease_until: datetime | None = None
     """When the claim lapses, unless its person does something."""
+    region: str | None = None
 
 
 def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
@@ -69,6 +70,7 @@ def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
                 person=None,
                 since=line.recorded_at,
                 queued_at=line.recorded_at,
+                region=routed.region,
             )
         case Claimed(person=person, lease=lease):
             return row and _leased(
@@ -125,7 +127,7 @@ def _renewed(row: QueueRow, line: Recorded) -> QueueRow:
 
 QUEUE = Projection(
     name="queue",
-    version=3,
+    version=4,
     row=QueueRow,
     key=case_of,
     fold=fold,

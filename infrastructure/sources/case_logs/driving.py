@@ -13,7 +13,8 @@ from uuid import UUID
 
 import msgspec
 
-from application.case_desk import Caller, CaseDesk, Done
+from application.caller import Caller
+from application.case_desk import CaseDesk, Done
 from domain.cases import work_asks
 from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase, State
