@@ -83,6 +83,7 @@ _PARAMETERS = {
     "case_state": "state",
     "if_match": "If-Match",
     "key": "Idempotency-Key",
+    "moment": "at",
     "min_position": "Casetrail-Min-Position",
     "prefer": "Prefer",
 }

@@ -17,11 +17,10 @@ from application.streams import CASE
 from application.writes import timer_after
 from domain.authority import EVERYWHERE, Authority, Permission
 from domain.cases import work
-from domain.cases.events import CaseEvent, Detected, Enriched, Resolution
+from domain.cases.events import CaseEvent, Detected, Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State, case_stream
 from domain.cases.opening import open_by_hand
-from domain.cases.packet import packet_bytes
 from domain.cases.passing_time import look_at_clock
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import Staff
@@ -34,7 +33,6 @@ from domain.errors import (
     Fault,
     Invalid,
     NotInScope,
-    PacketNotFound,
     TrailHasGap,
 )
 from domain.orders.order import Order, order_stream
@@ -158,13 +156,6 @@ class CaseDesk:
             return work.resolve(case, by.person, resolution, self._order(case.order), required)
 
         return self._act(case_id, expected, by, decide)
-
-    def packet(self, case_id: UUID, digest: str, by: Authority = EVERYWHERE) -> bytes:
-        """A packet that a decision on the case was made on, byte for byte. Raises PacketNotFound."""
-        for line in self.trail(case_id, by):
-            if isinstance(line.event, Enriched) and line.event.digest == digest:
-                return packet_bytes(line.event.packet)
-        raise PacketNotFound(f"case {case_id} has no packet {digest}")
 
     def reopen(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
         return self._act(case_id, expected, by, lambda case: work.reopen(case, note))

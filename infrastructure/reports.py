@@ -16,6 +16,7 @@ from domain.backlog.events import Measured
 from domain.policy.document import ClockBands
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.report_pages import EVERY, Clause, Ordering, all_of, page
+from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
@@ -27,6 +28,7 @@ BY_URGENCY: Ordering = (("priority", True), ("opened_at", False), ("case_id", Fa
 QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", False))
 BY_DUE: Ordering = (("due_next", False), ("case_id", False))
 BY_TASK: Ordering = (("due_by", False), ("task_id", False))
+BY_ASKED: Ordering = (("asked_at", False), ("break_glass", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
@@ -163,6 +165,21 @@ class Reports:
         reach: Clause = EVERY,
     ) -> list[TaskRow]:
         return page(self._datastore, "tasks", TaskRow, where, BY_TASK, after, limit, reach)
+
+    def break_glass(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[BreakGlassRow]:
+        return page(self._datastore, "break_glass", BreakGlassRow, where, BY_ASKED, after, limit)
+
+    @patiently
+    def is_attached(self, ref: str, reach: Clause) -> bool:
+        """Whether a case within reach has this evidence."""
+        asked = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
+        with self._datastore.get_connection() as connection:
+            found = connection.cursor(row_factory=tuple_row).execute(
+                asked.format(reach.sql), (ref, *reach.values)
+            )
+            return found.rowcount > 0
 
     @patiently
     def next_for(

@@ -1,5 +1,6 @@
 """Reports. A new one: one file here, one line below."""
 
+from projections.attachments import ATTACHMENTS
 from projections.break_glass import BREAK_GLASS
 from projections.cases import CASES
 from projections.orders import ORDERS
@@ -19,4 +20,5 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     SLA,
     TASKS,
     BREAK_GLASS,
+    ATTACHMENTS,
 )

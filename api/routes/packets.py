@@ -18,7 +18,8 @@ from api.service import Service
 from api.threads import get
 from domain.authority import Permission
 from domain.cases.events import Enriched
-from domain.cases.packet import PacketFact, packet_of
+from domain.cases.packet import PacketFact, packet_bytes, packet_of
+from domain.errors import PacketNotFound
 from domain.orders.conflicts import Conflict, conflicts_of
 from domain.orders.order import Order
 from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, in_time_order
@@ -144,5 +145,8 @@ def get_decided_packet(
     service: NamedDependency[Service],
 ) -> Response[Sequence[PacketFact]]:
     """The packet that a decision was made on. Its SHA-256 is the digest that the trail names."""
-    packet = service.desks.cases.packet(case_id, digest, request.user.authority)
-    return Response(packet, media_type=JSON)  # type: ignore[arg-type]
+    for line in service.desks.cases.trail(case_id, request.user.authority):
+        if isinstance(line.event, Enriched) and line.event.digest == digest:
+            packet = packet_bytes(line.event.packet)
+            return Response(packet, media_type=JSON)  # type: ignore[arg-type]
+    raise PacketNotFound(f"case {case_id} has no packet {digest}")
