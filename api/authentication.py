@@ -15,7 +15,7 @@ from msgspec import Struct
 from api.errors import NotAuthenticated, NotPermitted
 from api.threads import NEEDS, PUBLIC, in_thread
 from application.people_desk import TOKEN_PREFIX, PeopleDesk, token_digest
-from domain.authority import Permission, permissions_of, roles_with
+from domain.authority import NOWHERE, Authority, Permission, authority_of, roles_with
 from domain.people import Actor, Role
 
 KEEP_SECONDS = 5.0
@@ -29,7 +29,11 @@ class Who(Struct, frozen=True):
     person: str
     roles: tuple[Role, ...]
     skills: tuple[str, ...] = ()
-    permissions: frozenset[Permission] = frozenset()
+    authority: Authority = NOWHERE
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        return self.authority.permissions
 
 
 class Tokens:
@@ -48,12 +52,14 @@ class Tokens:
 
     def look_up(self, digest: str) -> Who | None:
         holder = self._people.holder(digest)
-        if holder is None or _expired(holder.expires_at):
+        if holder is None or _expired(holder.expires_at) or holder.person.has_left:
             return None
-        person, expires_at = holder.person, holder.expires_at
+        person = holder.person
         actor = Actor(f"key:{holder.key}", person.name)
-        may = permissions_of(person.roles)
-        who = Who(actor, person.name, person.roles, person.skills, may)
+        may = authority_of(person.at(datetime.now(UTC)))
+        who = Who(actor, person.name, may.roles, person.skills, may)
+        # What ends with a grant is worked out anew, as what ends with the token is.
+        expires_at = min((t for t in (holder.expires_at, may.until) if t), default=None)
         with self._lock:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
@@ -81,9 +87,13 @@ class Authentication(ASGIMiddleware):
         if who is None:
             raise NotAuthenticated("the token is not known, or has expired")
         needed: Permission = scope["route_handler"].opt[NEEDS]
-        if needed not in who.permissions:
+        if needed not in who.authority.permissions:
+            partly = needed in who.authority.partial
             raise NotPermitted(
-                f"{who.person} has no role that may {needed}",
+                f"{who.person} has a role that may {needed}, but only within a scope, and this "
+                "concerns everything"
+                if partly
+                else f"{who.person} has no role that may {needed}",
                 permission=needed,
                 roles=roles_with(needed),
             )

@@ -12,7 +12,7 @@ from api.answers import Answer, Ask, ask_of
 from api.authentication import Who
 from api.json_names import refuse_repeated_names
 from api.service import Service
-from application.case_acts import Caller
+from application.caller import Caller
 from application.log_recorder import CommandRow
 
 State = TypeVar("State")
@@ -27,7 +27,7 @@ def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer]) -> Ca
     cause = f"command:{ask.key or ask.digest.hex()[:16]}"
     who = ask.who
     now = service.desks.clock()
-    return Caller(who.actor, who.person, now, cause, row if ask.key else None, who.roles)
+    return Caller(who.actor, who.person, now, cause, row if ask.key else None, who.authority)
 
 
 def carry_out(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from application import streams
+from application.break_glass_desk import BreakGlassDesk
 from application.case_desk import CaseDesk
 from application.event_log import EventLog
 from application.intake import Intake
@@ -54,10 +55,17 @@ class Desks:
         self.orders = orders
         self.policy = PolicyDesk(self.log)
         look_up = LookUp(streams.histories(self.log), check_address)
-        staff = Directory(datastore).with_role
+        directory = Directory(datastore)
+        staff = directory.with_role
+        self.people = PeopleDesk(self.log, streams.people(self.log), directory.everybody)
+        self.break_glass = BreakGlassDesk(
+            self.log, streams.break_glasses(self.log), self.people, lambda: self.policy.current
+        )
         self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
         self.timekeeper = Timekeeper(self.log, orders, cases, lambda: self.policy.current, staff)
-        self.cases = CaseDesk(self.log, orders, cases, lambda: self.policy.current, staff)
+        self.cases = CaseDesk(
+            self.log, orders, cases, lambda: self.policy.current, staff, self.people.authority_of
+        )
         self.recovery = RecoveryDesk(
             self.log,
             streams.recoveries(self.log),
@@ -78,7 +86,6 @@ class Desks:
             if provider is not None
             else None
         )
-        self.people = PeopleDesk(self.log, streams.people(self.log))
 
     def order_with_times(self, order_id: str) -> tuple[Order, dict[str, datetime]]:
         """The order as the log has it, and when each of its signals was recorded."""

@@ -4,54 +4,39 @@ come to pass by then, with the duties that it takes; what a rule forbids is reco
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, structs
 
+from application.caller import Caller
 from application.event_log import EventLog, Write
-from application.log_recorder import CommandRow, DutyRow, DutyTaken, VersionTaken
+from application.log_recorder import DutyRow, DutyTaken, VersionTaken
+from application.reaching import as_reached, must_reach
 from application.refusals import record_refusal
 from application.repository import Repository
 from application.streams import CASE
 from application.writes import timer_after
-from domain.adjustments.decisions import Hands
 from domain.adjustments.events import AdjustmentProposed, ByPolicy
 from domain.adjustments.kinds import Duty
+from domain.authority import EVERYWHERE, Authority, Permission
 from domain.cases.duties import duty_of, must_be_free_for
 from domain.cases.events import CaseEvent, Detected
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.passing_time import look_at_clock
 from domain.cases.timing import Staff
 from domain.cases.work_events import Opened
-from domain.errors import CaseChanged, CaseNotFound, DutyConflict, Refusal, TrailHasGap
-from domain.people import POLICY, TIMEKEEPER, Actor, Role
+from domain.errors import (
+    CaseChanged,
+    CaseNotFound,
+    DutyConflict,
+    NotInScope,
+    Refusal,
+    TrailHasGap,
+)
+from domain.people import POLICY, TIMEKEEPER, Actor
 from domain.recorded import Recorded
 
 Decide = Callable[[ExceptionCase], Sequence[CaseEvent]]
-
-
-class Caller(Struct, frozen=True):
-    """Who asks, when, and under which key; `row` makes the row that keeps the answer."""
-
-    actor: Actor
-    person: str
-    now: datetime
-    cause: str
-    row: Callable[[Any], CommandRow | None] | None = None
-    roles: tuple[Role, ...] = ()
-    known_as: tuple[str, ...] = ()
-    """Other names of everybody whose act it is."""
-
-    @property
-    def hands(self) -> Hands:
-        return Hands(self.person, self.names, self.roles, self.actor.is_agent)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Everybody whose act it counts as, by all of their names."""
-        return tuple(dict.fromkeys((*self.actor.persons, *self.known_as)))
 
 
 class Done(Struct, frozen=True):
@@ -74,13 +59,15 @@ class CaseActs:
         by: Caller,
         decide: Decide,
         also: Sequence[Write] = (),
+        needs: Permission = Permission.WORK_CASES,
     ) -> Done:
-        """Carry out what is decided on the case at this version; `also` is stored with it.
+        """Carry out what is decided on the case at this version, as far as the caller reaches;
+        `also` is stored with it.
 
-        Raises CaseNotFound, CaseChanged, what is raised by the decision, and every Refusal once it
+        Raises CaseNotFound, NotInScope, CaseChanged, what is raised by the decision, and every Refusal once it
         is recorded. VersionTaken is left to the caller where `also` may be the cause.
         """
-        case = self._at(case_id, expected)
+        case, by = self._at(case_id, expected, by, needs)
         passed, now = look_at_clock(case, by.now, self._staff)
         told = [self._passed(case, passed, by)] if passed else []
         try:
@@ -98,7 +85,7 @@ class CaseActs:
             record_refusal(self.log, now, found, by.actor, by.now, by.cause)
             raise found from None
         except VersionTaken:
-            case = self.case(case_id)
+            case = self.case(case_id, by.authority)
             if also and case.version == expected:
                 raise
             raise self.changed(case, expected) from None
@@ -124,34 +111,54 @@ class CaseActs:
         self.cases.keep(case.id, after)
         return Done(after, appended.position)
 
-    def case(self, case_id: UUID) -> ExceptionCase:
-        """The case as the log has it now. Raises CaseNotFound."""
-        case = self.cases.folded(self.trail(case_id))
-        assert case is not None
-        self.cases.keep(case_id, case)
+    def case(self, case_id: UUID, by: Authority = EVERYWHERE) -> ExceptionCase:
+        """The case as the log has it now. Raises CaseNotFound, also for one out of reach."""
+        case = self._folded(case_id, self._lines(case_id))
+        must_reach(by, case)
         return case
 
-    def trail(self, case_id: UUID) -> list[Recorded]:
-        """Every line of the case, oldest first. Raises CaseNotFound."""
+    def trail(self, case_id: UUID, by: Authority = EVERYWHERE) -> list[Recorded]:
+        """Every line of the case, oldest first. Raises CaseNotFound, also for one out of reach."""
+        lines = self._lines(case_id)
+        if Permission.READ_CASES not in by.everywhere:
+            must_reach(by, self._folded(case_id, lines))
+        return lines
+
+    def _lines(self, case_id: UUID) -> list[Recorded]:
         lines = self.log.trail(case_id)
         if not lines or not isinstance(lines[0].event, Detected | Opened):
             raise CaseNotFound(f"no case {case_id}")
         return lines
 
+    def _folded(self, case_id: UUID, lines: Sequence[Recorded]) -> ExceptionCase:
+        case = self.cases.folded(lines)
+        assert case is not None
+        self.cases.keep(case_id, case)
+        return case
+
     def changed(self, case: ExceptionCase, expected: int) -> CaseChanged:
         since = [line.type for line in self.log.trail(case.id) if line.version > expected]
         return CaseChanged(case.id, expected, case.version, since)
 
-    def _at(self, case_id: UUID, expected: int) -> ExceptionCase:
+    def _at(
+        self, case_id: UUID, expected: int, by: Caller, needs: Permission
+    ) -> tuple[ExceptionCase, Caller]:
+        """The case at this version, and the caller as whom the permission reaches it."""
         try:
             case = self.cases.at_hand([case_id]).get(case_id)
         except TrailHasGap:
             case = None  # not a case's stream, or a broken one: reading it anew says which
-        if case is None or case.version != expected:
-            case = self.case(case_id)
-            if case.version != expected:
-                raise self.changed(case, expected)
-        return case
+        # What is at hand may be behind: of what seems out of reach, the log has the last word.
+        if case is None or case.version != expected or as_reached(case, by, needs) is None:
+            case = self.case(case_id, by.authority)
+        reached = as_reached(case, by, needs)
+        if reached is None:
+            raise NotInScope(
+                f"{by.person} has no grant that reaches case {case_id}", permission=needs
+            )
+        if case.version != expected:
+            raise self.changed(case, expected)
+        return case, reached
 
     def _conflict(self, case_id: UUID, taken: DutyTaken, by: Caller) -> DutyConflict:
         try:

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
-from application.case_acts import Caller, CaseActs, Decide, Done
+from application.caller import Caller
+from application.case_acts import CaseActs, Decide, Done
 from application.event_log import EventLog
 from application.log_recorder import VersionTaken
+from application.reaching import may_open, may_see
 from application.repository import Repository
+from domain.authority import EVERYWHERE, Authority, Permission
 from domain.cases import work
-from domain.cases.events import CaseEvent, Enriched, Resolution
+from domain.cases.events import CaseEvent, Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State, case_stream
 from domain.cases.opening import open_by_hand
-from domain.cases.packet import packet_bytes
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import Staff
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
-from domain.errors import CaseChanged, CaseNotOpen, PacketNotFound
+from domain.errors import (
+    CaseChanged,
+    CaseNotFound,
+    CaseNotOpen,
+    Fault,
+    Invalid,
+    NotInScope,
+)
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from domain.recorded import Recorded
 
 MOST_OCCURRENCES = 1_000
+AuthorityOf = Callable[[str, datetime], Authority | None]
+"""What a person may do now; None for somebody whom nobody knows."""
 
 
 class CaseDesk:
@@ -35,7 +47,9 @@ class CaseDesk:
         cases: Repository[ExceptionCase],
         rulebook: Callable[[], Rulebook],
         staff: Staff,
+        authority_of: AuthorityOf = lambda person, now: EVERYWHERE,
     ) -> None:
+        self._authority_of = authority_of
         self._acts = CaseActs(log, cases, staff)
         self._orders = orders
         self._cases = cases
@@ -47,7 +61,11 @@ class CaseDesk:
 
         Raises Invalid for a kind or queue that the policy does not name, OrderNotFound.
         """
-        opening = open_by_hand(ask, self._order(ask.order), self._rulebook(), by.now)
+        order = self._order(ask.order)
+        if order is not None and not may_see(by.authority, order):
+            order = None  # as if there were none
+        opening = open_by_hand(ask, order, self._rulebook(), by.now)
+        by = may_open(ask, opening, order, by)
         for occurrence in range(1, MOST_OCCURRENCES):
             case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
             if self._cases.at_hand([case_id]):
@@ -68,6 +86,8 @@ class CaseDesk:
     def hand_off(self, case_id: UUID, expected: int, ask: HandOff, by: Caller) -> Done:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             to = work.next_owner(case, ask, self._rulebook())
+            if to.person is not None:
+                self._must_reach(to.person, to.queue, case, by.now)
             return [work.hand_off(case, by.person, to, ask.note, ask.evidence)]
 
         return self._act(case_id, expected, by, decide)
@@ -111,7 +131,7 @@ class CaseDesk:
         return self._act(case_id, expected, by, decide)
 
     def link(self, case_id: UUID, expected: int, ask: LinkTo, by: Caller) -> Done:
-        other = self.case(ask.case)
+        other = self.case(ask.case, by.authority)
         return self._act(case_id, expected, by, lambda case: [work.link(case, other, ask)])
 
     def declare_error(self, case_id: UUID, expected: int, ask: DeclareError, by: Caller) -> Done:
@@ -123,13 +143,6 @@ class CaseDesk:
             return work.resolve(case, by.person, resolution, self._order(case.order), required)
 
         return self._act(case_id, expected, by, decide)
-
-    def packet(self, case_id: UUID, digest: str) -> bytes:
-        """A packet that a decision on the case was made on, byte for byte. Raises PacketNotFound."""
-        for line in self.trail(case_id):
-            if isinstance(line.event, Enriched) and line.event.digest == digest:
-                return packet_bytes(line.event.packet)
-        raise PacketNotFound(f"case {case_id} has no packet {digest}")
 
     def reopen(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
         return self._act(case_id, expected, by, lambda case: work.reopen(case, note))
@@ -147,17 +160,30 @@ class CaseDesk:
                     continue
                 try:
                     return self.claim(case_id, case.version, by)
-                except (CaseNotOpen, CaseChanged):
+                except (CaseNotOpen, CaseChanged, CaseNotFound, NotInScope):
                     self._cases.forget([case_id])
         return None
 
-    def case(self, case_id: UUID) -> ExceptionCase:
-        """The case as the log has it now. Raises CaseNotFound."""
-        return self._acts.case(case_id)
+    def case(self, case_id: UUID, by: Authority = EVERYWHERE) -> ExceptionCase:
+        """The case as the log has it now. Raises CaseNotFound, also for one out of reach."""
+        return self._acts.case(case_id, by)
 
-    def trail(self, case_id: UUID) -> list[Recorded]:
-        """Every line of the case, oldest first. Raises CaseNotFound."""
-        return self._acts.trail(case_id)
+    def those(self, case_ids: Iterable[UUID]) -> list[ExceptionCase]:
+        """The cases as the log has them now."""
+        return [*self._cases.current([*case_ids]).values()]
+
+    def trail(self, case_id: UUID, by: Authority = EVERYWHERE) -> list[Recorded]:
+        """Every line of the case, oldest first. Raises CaseNotFound, also for one out of reach."""
+        return self._acts.trail(case_id, by)
+
+    def _must_reach(self, person: str, queue: str, case: ExceptionCase, now: datetime) -> None:
+        """Nobody becomes the owner of what they may not work on."""
+        authority = self._authority_of(person, now)
+        if authority is None:
+            raise Invalid([Fault("/to_person", f"no person {person}")], "the hand-off")
+        if not authority.covers(Permission.WORK_CASES, queue, case.region, case.id):
+            told = f"{person} may not work on this case in {queue}"
+            raise Invalid([Fault("/to_person", told)], "the hand-off")
 
     def _order(self, order_id: str) -> Order | None:
         """The order as the log has it now."""
@@ -168,8 +194,15 @@ class CaseDesk:
         queue = self._rulebook().document.queues.get(case.queue)
         return work.claim(case, by.person, queue.claim_lease if queue else None)
 
-    def _act(self, case_id: UUID, expected: int, by: Caller, decide: Decide) -> Done:
-        return self._acts.act(case_id, expected, by, decide)
+    def _act(
+        self,
+        case_id: UUID,
+        expected: int,
+        by: Caller,
+        decide: Decide,
+        needs: Permission = Permission.WORK_CASES,
+    ) -> Done:
+        return self._acts.act(case_id, expected, by, decide, needs=needs)
 
 
 def _can_be_claimed(case: ExceptionCase, person: str) -> bool:

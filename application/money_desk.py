@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 
-from application.case_acts import Caller, CaseActs, Decide, Done
+from application.caller import Caller
+from application.case_acts import CaseActs, Decide, Done
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.repository import Repository
@@ -21,6 +22,7 @@ from domain.adjustments.asks import (
 )
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, Ledger
+from domain.authority import Permission
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import Staff
@@ -29,6 +31,8 @@ from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 20
+PROPOSE, APPROVE = Permission.PROPOSE_ADJUSTMENTS, Permission.APPROVE_ADJUSTMENTS
+EXECUTE, RECONCILE = Permission.EXECUTE_ADJUSTMENTS, Permission.RECONCILE_ADJUSTMENTS
 
 
 class MoneyDesk:
@@ -69,7 +73,7 @@ class MoneyDesk:
                 return events
 
             try:
-                return self._acts.act(case_id, expected, by, decide, writes)
+                return self._acts.act(case_id, expected, by, decide, writes, PROPOSE)
             except VersionTaken:
                 self._ledgers.forget(ledgers)  # somebody proposed for the same customer just now
         raise TooContended(f"{ATTEMPTS} attempts")
@@ -79,25 +83,29 @@ class MoneyDesk:
     ) -> Done:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             one, order = case.adjustments.get(adjustment), self._order(case)
-            return [decisions.approve(case, one, ask, by.hands, order, self._rulebook(), by.now)]
+            return [
+                decisions.approve(case, one, ask, _hands(case, by), order, self._rulebook(), by.now)
+            ]
 
-        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+        return self._act(case_id, expected, by, adjustment, decide, APPROVE)
 
     def reject(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: RejectAdjustment, by: Caller
     ) -> Done:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            return [decisions.reject(case, case.adjustments.get(adjustment), ask, by.hands)]
+            return [decisions.reject(case, case.adjustments.get(adjustment), ask, _hands(case, by))]
 
-        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+        return self._act(case_id, expected, by, adjustment, decide, APPROVE)
 
     def withdraw(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: WithdrawAdjustment, by: Caller
     ) -> Done:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            return [decisions.withdraw(case, case.adjustments.get(adjustment), ask, by.hands)]
+            return [
+                decisions.withdraw(case, case.adjustments.get(adjustment), ask, _hands(case, by))
+            ]
 
-        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+        return self._act(case_id, expected, by, adjustment, decide, PROPOSE)
 
     def execute(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: ExecuteAdjustment, by: Caller
@@ -107,18 +115,31 @@ class MoneyDesk:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             one, order = case.adjustments.get(adjustment), self._order(case)
             rulebook = self._rulebook()
-            return decisions.execute(case, one, ask, by.hands, order, rulebook, self._provider)
+            return decisions.execute(
+                case, one, ask, _hands(case, by), order, rulebook, self._provider
+            )
 
-        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+        return self._act(case_id, expected, by, adjustment, decide, EXECUTE)
 
     def reconcile(
         self, case_id: UUID, expected: int, adjustment: UUID, statement: str, by: Caller
     ) -> Done:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             one = case.adjustments.get(adjustment)
-            return [decisions.reconcile(case, one, by.hands, statement)]
+            return [decisions.reconcile(case, one, _hands(case, by), statement)]
 
-        return self._acts.act(case_id, expected, by, _about(adjustment, decide))
+        return self._act(case_id, expected, by, adjustment, decide, RECONCILE)
+
+    def _act(
+        self,
+        case_id: UUID,
+        expected: int,
+        by: Caller,
+        adjustment: UUID,
+        decide: Decide,
+        needs: Permission,
+    ) -> Done:
+        return self._acts.act(case_id, expected, by, _about(adjustment, decide), needs=needs)
 
     def cases(self, ids: Sequence[UUID]) -> Mapping[UUID, ExceptionCase]:
         """The cases as the log has them now."""
@@ -127,7 +148,7 @@ class MoneyDesk:
     def why_not(self, case: ExceptionCase, adjustment: Adjustment, by: Caller) -> list[Refusal]:
         """Every rule that stands against this person's approval; empty if none does."""
         matrix = decisions.matrix_of(self._rulebook())
-        return list(decisions.why_not(case, adjustment, by.hands, matrix))
+        return list(decisions.why_not(case, adjustment, _hands(case, by), matrix))
 
     def _proposed(
         self,
@@ -144,7 +165,7 @@ class MoneyDesk:
         matrix = decisions.matrix_of(rulebook)
         sums = ledger.sums(ask.amount, of_order, customer, known, matrix, by.now)
         given = [known[e.adjustment] for e in of_order.entries if e.adjustment in known]
-        return decisions.propose(case, ask, by.hands, order, given, sums, rulebook, by.now)
+        return decisions.propose(case, ask, _hands(case, by), order, given, sums, rulebook, by.now)
 
     def _ledgers_of(self, order: Order) -> dict[UUID, Ledger]:
         """The order's ledger, then the customer's, as the log has them now."""
@@ -164,6 +185,12 @@ class MoneyDesk:
         """The order as the log has it now."""
         stream = order_stream(case.order)
         return self._orders.current([stream]).get(stream) or Order(id=case.order)
+
+
+def _hands(case: ExceptionCase, by: Caller) -> decisions.Hands:
+    """Who asks, with the roles by which approvals reach this case."""
+    roles = by.authority.roles_over(APPROVE, case.queue, case.region, case.id)
+    return decisions.Hands(by.person, by.names, tuple(roles), by.actor.is_agent)
 
 
 def _about(adjustment: UUID, decide: Decide) -> Decide:

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from application.case_acts import Caller
+from application.caller import Caller
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.repository import Repository
 from application.streams import RECOVERY
+from domain.authority import Permission
 from domain.backlog import recovery as plans
 from domain.backlog.events import Measured, RecoveryEvent
 from domain.backlog.recovery import (
@@ -22,7 +23,7 @@ from domain.backlog.recovery import (
     look_at_backlog,
     recovery_stream,
 )
-from domain.errors import RecoveryChanged, RecoveryNotFound
+from domain.errors import NotInScope, RecoveryChanged, RecoveryNotFound
 from domain.people import POLICY, Actor
 from domain.policy.rulebook import Rulebook
 
@@ -107,6 +108,7 @@ class RecoveryDesk:
         by: Caller,
         decide: Callable[[Recovery], RecoveryEvent],
     ) -> Planned:
+        by = _as_reached(queue, by)
         recovery = self.recovery(queue)
         if recovery.version != expected:
             raise self._changed(queue, expected)
@@ -146,3 +148,12 @@ class RecoveryDesk:
         return RecoveryChanged(
             f"you named version {expected}, the plan is at version {version}", version=version
         )
+
+
+def _as_reached(queue: str, by: Caller) -> Caller:
+    """A plan is about all of its queue's cases. Raises NotInScope."""
+    scope = by.authority.whole_queue(Permission.MANAGE_BACKLOG, queue)
+    if scope is None:
+        told = f"{by.person} has no grant that reaches all of queue {queue}"
+        raise NotInScope(told, permission=Permission.MANAGE_BACKLOG)
+    return by.under(scope)

@@ -9,6 +9,7 @@ from application.repository import Repository
 from domain.adjustments.ledger import Ledger, LedgerEvent
 from domain.backlog.events import RecoveryEvent
 from domain.backlog.recovery import Recovery
+from domain.break_glass import BreakGlass, BreakGlassEvent
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import TrailHasGap
@@ -17,13 +18,14 @@ from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.look_ups.prices import ProductPrices
 from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
-from domain.people import Person, PersonAdded
+from domain.people import Person, PersonAdded, Standing
 from domain.recorded import Recorded
 
 ORDER: Final = "order"
 CASE: Final = "case"
 POLICY: Final = "policy"
 PERSON: Final = "person"
+BREAK_GLASS: Final = "break_glass"
 RECOVERY: Final = "recovery"
 CUSTOMER: Final = "customer"
 PRODUCT: Final = "product"
@@ -53,11 +55,20 @@ def case_after(case: ExceptionCase | None, line: Recorded) -> ExceptionCase:
 
 
 def person_after(person: Person | None, line: Recorded) -> Person:
-    match line.event:
-        case PersonAdded(name=name) as event:
-            return (person or Person(name=name)).after(event)
-        case _:
-            raise TrailHasGap(f"{line.type} is not an event of a person ({line.stream})")
+    _must_follow(person.version if person is not None else 0, line)
+    if isinstance(line.event, PersonAdded):
+        person = person or Person(name=line.event.name)
+    if person is None or not isinstance(line.event, Standing):
+        raise TrailHasGap(f"{line.type} is not an event of a person ({line.stream})")
+    return person.after(line.event, line.recorded_at, line.actor)
+
+
+def break_glass_after(glass: BreakGlass | None, line: Recorded) -> BreakGlass:
+    glass = glass or BreakGlass(id=line.stream)
+    _must_follow(glass.version, line)
+    if not isinstance(line.event, BreakGlassEvent):
+        raise TrailHasGap(f"{line.type} is not an event of a break-glass ({line.stream})")
+    return glass.after(line.event, line.recorded_at, line.actor)
 
 
 def recovery_after(recovery: Recovery | None, line: Recorded) -> Recovery:
@@ -104,6 +115,10 @@ def cases(log: EventLog) -> Repository[ExceptionCase]:
 
 def people(log: EventLog) -> Repository[Person]:
     return Repository(log, person_after)
+
+
+def break_glasses(log: EventLog) -> Repository[BreakGlass]:
+    return Repository(log, break_glass_after)
 
 
 def recoveries(log: EventLog) -> Repository[Recovery]:

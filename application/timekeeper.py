@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from eventsourcing.persistence import InterfaceError, OperationalError
@@ -17,8 +18,9 @@ from msgspec import structs
 from application.event_log import EventLog, Write
 from application.log_recorder import DueStream, VersionTaken
 from application.repository import Repository
-from application.streams import CASE, ORDER
+from application.streams import BREAK_GLASS, CASE, ORDER, break_glasses
 from application.writes import timer_of, with_next_due, writes_of
+from domain.break_glass import BreakGlass, passed
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.passing_time import look_at_clock
@@ -46,6 +48,7 @@ class Timekeeper:
         self._log = log
         self._orders = orders
         self._cases = cases
+        self._glasses = break_glasses(log)
         self._rulebook = rulebook
         self._staff = staff
 
@@ -75,7 +78,7 @@ class Timekeeper:
             raise
         except VersionTaken:
             # Whoever moved it on has looked at the clock too; if not, its lease runs out.
-            (self._cases if due.kind == CASE else self._orders).forget([due.stream])
+            self._kept(due.kind).forget([due.stream])
             return False
         except Exception:
             _logger.exception("stream %s (%s), due %s", due.stream, due.kind, due.due_at)
@@ -84,16 +87,19 @@ class Timekeeper:
 
     def _look_again(self, due: DueStream) -> None:
         """Forget what is at hand of it."""
-        if due.kind == CASE:
-            self._cases.forget([due.stream])
+        self._kept(due.kind).forget([due.stream])
+        if due.kind != ORDER:
             return
-        self._orders.forget([due.stream])
         order = self._orders.at_hand([due.stream]).get(due.stream)
         if order is not None:
             self._cases.forget(ref.case for ref in order.cases.values())
 
+    def _kept(self, kind: str) -> Repository[Any]:
+        known: dict[str, Repository[Any]] = {CASE: self._cases, BREAK_GLASS: self._glasses}
+        return known.get(kind, self._orders)
+
     def _tick(self, due: Sequence[DueStream], moments: dict[UUID, datetime]) -> None:
-        unknown = {d.kind for d in due} - {ORDER, CASE}
+        unknown = {d.kind for d in due} - {ORDER, CASE, BREAK_GLASS}
         if unknown:
             raise LookupError(f"nothing ticks streams of kind {', '.join(sorted(unknown))}")
         writes: list[Write] = []
@@ -102,6 +108,7 @@ class Timekeeper:
         touched = {write.stream for write in writes if write.events}
         alone = [d for d in due if d.kind == CASE and d.stream not in touched]
         cases = self._tick_cases(alone, moments, writes)
+        glasses = self._tick_glasses([d for d in due if d.kind == BREAK_GLASS], moments, writes)
         self._log.append(writes)
         for stream, response in responses:
             self._orders.keep(stream, response.order)
@@ -109,6 +116,8 @@ class Timekeeper:
                 self._cases.keep(case_id, response.cases[case_id])
         for case in cases:
             self._cases.keep(case.id, case)
+        for glass in glasses:
+            self._glasses.keep(glass.id, glass)
 
     def _tick_orders(
         self, due: Sequence[DueStream], moments: dict[UUID, datetime], writes: list[Write]
@@ -149,11 +158,27 @@ class Timekeeper:
             ticked.append(after)
         return ticked
 
+    def _tick_glasses(
+        self, due: Sequence[DueStream], moments: dict[UUID, datetime], writes: list[Write]
+    ) -> list[BreakGlass]:
+        glasses = self._glasses.at_hand([d.stream for d in due])
+        ticked = []
+        for one in due:
+            glass, now = glasses[one.stream], moments[one.stream]
+            events = passed(glass, now)
+            after = glass
+            for event in events:
+                after = after.after(event, now, TIMEKEEPER)
+            write = _only_timer(one, glass.version, None, after.next_due, moments)
+            writes.append(structs.replace(write, events=[(TIMEKEEPER, event) for event in events]))
+            ticked.append(after)
+        return ticked
+
 
 def _only_timer(
     due: DueStream,
     version: int,
-    order: str,
+    order: str | None,
     next_due: datetime | None,
     moments: dict[UUID, datetime],
 ) -> Write:

@@ -1,14 +1,19 @@
-"""What a role may do. Every route names the permission that it needs; a person may what any of the
-person's roles may."""
+"""What a role may do, and where. Every route names the permission that it needs; a person may what any
+of the person's grants gives, within the scope of that grant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+from uuid import UUID
 
-from domain.people import Role
+from msgspec import Struct
+
+from domain.people import Grant, Role
+from domain.regions import common, lies_in
 
 
 class Permission(StrEnum):
@@ -34,17 +39,22 @@ class Permission(StrEnum):
     READ_PEOPLE = "people.read"
     """Who may what, and who gave it to them."""
     MANAGE_PEOPLE = "people.manage"
+    USE_BREAK_GLASS = "break_glass.use"
+    """To ask for authority in an emergency, and to open what somebody else asks for."""
+    REVIEW_BREAK_GLASS = "break_glass.review"
+    """To judge afterwards what was done under it."""
 
 
 _P = Permission
 _ALL: Final = frozenset({_P.KNOW_ONESELF})
 _READ: Final = _ALL | {_P.READ_ORDERS, _P.READ_CASES, _P.READ_POLICIES}
-_WORK: Final = _READ | {_P.WORK_CASES, _P.PROPOSE_ADJUSTMENTS}
+_WORK: Final = _READ | {_P.WORK_CASES, _P.PROPOSE_ADJUSTMENTS, _P.USE_BREAK_GLASS}
 _LEAD: Final = _WORK | {
     _P.MANAGE_BACKLOG,
     _P.READ_LOG,
     _P.READ_PEOPLE,
     _P.APPROVE_ADJUSTMENTS,
+    _P.REVIEW_BREAK_GLASS,
 }
 _OVERSEE: Final = _READ | {_P.READ_LOG, _P.READ_PEOPLE}
 
@@ -55,10 +65,22 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
         Role.TEAM_LEAD: _LEAD,
         Role.OPS_MANAGER: _LEAD | {_P.PROPOSE_POLICIES, _P.ACTIVATE_POLICIES, _P.MANAGE_PEOPLE},
         Role.FINANCE_APPROVER: _OVERSEE
-        | {_P.APPROVE_ADJUSTMENTS, _P.EXECUTE_ADJUSTMENTS, _P.RECONCILE_ADJUSTMENTS},
-        Role.QA_ANALYST: _OVERSEE,
+        | {
+            _P.APPROVE_ADJUSTMENTS,
+            _P.EXECUTE_ADJUSTMENTS,
+            _P.RECONCILE_ADJUSTMENTS,
+            _P.USE_BREAK_GLASS,
+        },
+        Role.QA_ANALYST: _OVERSEE | {_P.REVIEW_BREAK_GLASS},
         Role.GOVERNANCE_OWNER: _OVERSEE
-        | {_P.PROPOSE_POLICIES, _P.APPROVE_POLICIES, _P.ACTIVATE_POLICIES, _P.MANAGE_PEOPLE},
+        | {
+            _P.PROPOSE_POLICIES,
+            _P.APPROVE_POLICIES,
+            _P.ACTIVATE_POLICIES,
+            _P.MANAGE_PEOPLE,
+            _P.USE_BREAK_GLASS,
+            _P.REVIEW_BREAK_GLASS,
+        },
         # Reads, verifies and exports; changes nothing.
         Role.AUDITOR: _OVERSEE,
         # Sends what happened, and learns what became of it.
@@ -74,3 +96,203 @@ def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
 def roles_with(permission: Permission) -> tuple[Role, ...]:
     """Who would have been let in."""
     return tuple(role for role, has in ROLE_PERMISSIONS.items() if permission in has)
+
+
+WITHIN_A_SCOPE: Final = frozenset(
+    {
+        _P.KNOW_ONESELF,
+        _P.READ_POLICIES,
+        _P.READ_ORDERS,
+        _P.READ_CASES,
+        _P.WORK_CASES,
+        _P.MANAGE_BACKLOG,
+        _P.PROPOSE_ADJUSTMENTS,
+        _P.APPROVE_ADJUSTMENTS,
+        _P.EXECUTE_ADJUSTMENTS,
+        _P.RECONCILE_ADJUSTMENTS,
+        _P.USE_BREAK_GLASS,
+        _P.REVIEW_BREAK_GLASS,
+    }
+)
+"""What can be told apart by case or queue, or is the same for all. The rest concerns everything at
+once, and comes with a grant without scope alone."""
+NEVER_BY_BREAK_GLASS: Final = frozenset({_P.EXECUTE_ADJUSTMENTS, _P.RECONCILE_ADJUSTMENTS})
+
+
+class Scope(Struct, frozen=True):
+    """Where a grant is good; None: in all of them. `under` names the break-glass that opened it."""
+
+    queues: frozenset[str] | None = None
+    regions: frozenset[str] | None = None
+    case: UUID | None = None
+    under: str | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self.queues is None and self.regions is None and self.case is None
+
+    def has_queue(self, queue: str) -> bool:
+        """Some of the queue's cases, if not all."""
+        return self.case is None and (self.queues is None or queue in self.queues)
+
+    def has_region(self, region: str | None) -> bool:
+        """A region that nobody knows lies in no scope that names regions."""
+        return self.regions is None or (region is not None and lies_in(region, self.regions))
+
+    def covers(self, queue: str, region: str | None, case: UUID | None = None) -> bool:
+        return (
+            (self.queues is None or queue in self.queues)
+            and self.has_region(region)
+            and (self.case is None or self.case == case)
+        )
+
+    def within(self, other: Scope) -> Scope | None:
+        """What lies in both; None if nothing can."""
+        if self.case is not None and other.case is not None and self.case != other.case:
+            return None
+        queues = self.queues if other.queues is None else other.queues
+        if self.queues is not None and other.queues is not None:
+            queues = self.queues & other.queues
+        regions = self.regions if other.regions is None else other.regions
+        if self.regions is not None and other.regions is not None:
+            regions = common(self.regions, other.regions)
+        if queues == frozenset() or regions == frozenset():
+            return None
+        return Scope(queues, regions, self.case or other.case, self.under or other.under)
+
+
+EVERYTHING: Final = Scope()
+
+
+class Authority(Struct, frozen=True):
+    """What somebody may do, and where: worked out once from the grants, asked on every request."""
+
+    everywhere: frozenset[Permission]
+    """Permissions that no scope limits."""
+    scoped: Mapping[Permission, tuple[Scope, ...]] = {}
+    """The scopes of all others, those of a break-glass last."""
+    permissions: frozenset[Permission] = frozenset()
+    """What may be done in any scope at all."""
+    grants: tuple[Grant, ...] = ()
+    partial: frozenset[Permission] = frozenset()
+    """What a role would give, but not to somebody whose grant has a scope."""
+    until: datetime | None = None
+    """When the first of the grants ends: it has to be worked out anew."""
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return tuple(dict.fromkeys(grant.role for grant in self.grants))
+
+    def roles_over(
+        self, permission: Permission, queue: str, region: str | None, case: UUID | None = None
+    ) -> frozenset[Role]:
+        """The roles that give the permission there: of what is bounded by role, theirs count."""
+        if not self.covers(permission, queue, region, case):
+            return frozenset()
+        return frozenset(
+            grant.role
+            for grant in self.grants
+            if permission in permissions_by(grant) and scope_of(grant).covers(queue, region, case)
+        )
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def covers(
+        self, permission: Permission, queue: str, region: str | None, case: UUID | None = None
+    ) -> bool:
+        """Whether it reaches a case of this queue and region."""
+        return permission in self.everywhere or any(
+            scope.covers(queue, region, case) for scope in self.scoped.get(permission, ())
+        )
+
+    def scope_over(
+        self, permission: Permission, queue: str, region: str | None, case: UUID | None = None
+    ) -> Scope | None:
+        """The scope by which it reaches the case, one of a break-glass only where there is no other."""
+        if permission in self.everywhere:
+            return EVERYTHING
+        scopes = self.scoped.get(permission, ())
+        return next((scope for scope in scopes if scope.covers(queue, region, case)), None)
+
+    def scopes(self, permission: Permission) -> tuple[Scope, ...]:
+        """Where it is good; none if nowhere."""
+        return (EVERYTHING,) if permission in self.everywhere else self.scoped.get(permission, ())
+
+    def has_queue(self, permission: Permission, queue: str) -> bool:
+        """Whether it reaches some of the queue's cases."""
+        return any(scope.has_queue(queue) for scope in self.scopes(permission))
+
+    def has_all_of(self, permission: Permission, queue: str) -> bool:
+        """Whether it reaches all of the queue's cases."""
+        return self.whole_queue(permission, queue) is not None
+
+    def whole_queue(self, permission: Permission, queue: str) -> Scope | None:
+        """The scope by which it does."""
+        scopes = self.scopes(permission)
+        return next((s for s in scopes if s.has_queue(queue) and s.regions is None), None)
+
+    def has_region(self, permission: Permission, region: str | None) -> bool:
+        """Whether it reaches orders that ship there, whatever their cases."""
+        return any(
+            scope.has_region(region) for scope in self.scopes(permission) if scope.case is None
+        )
+
+    def within(self, scope: Scope, permissions: Iterable[Permission] | None = None) -> Authority:
+        """As much of it as lies in a narrower scope: what a key may do of what its owner may."""
+        kept = self.permissions if permissions is None else self.permissions & {*permissions}
+        given = {
+            permission: tuple(
+                both for one in self.scopes(permission) if (both := one.within(scope)) is not None
+            )
+            for permission in kept
+        }
+        return _of(given, self.grants, self.until)
+
+
+def _of(
+    given: Mapping[Permission, tuple[Scope, ...]],
+    grants: tuple[Grant, ...],
+    until: datetime | None,
+) -> Authority:
+    everywhere: set[Permission] = set()
+    scoped: dict[Permission, tuple[Scope, ...]] = {}
+    partial: set[Permission] = set()
+    for permission, scopes in given.items():
+        if any(scope.is_everything and scope.under is None for scope in scopes):
+            everywhere.add(permission)
+        elif scopes and permission not in WITHIN_A_SCOPE:
+            partial.add(permission)
+        elif scopes:
+            scoped[permission] = tuple(sorted(scopes, key=lambda one: one.under is not None))
+    may = frozenset(everywhere) | scoped.keys()
+    return Authority(frozenset(everywhere), scoped, may, grants, frozenset(partial), until)
+
+
+def scope_of(grant: Grant) -> Scope:
+    return Scope(
+        frozenset(grant.queues) or None, frozenset(grant.regions) or None, grant.case, grant.under
+    )
+
+
+def permissions_by(grant: Grant) -> frozenset[Permission]:
+    """What a grant gives in its scope: a break-glass never lets anybody pay."""
+    given = ROLE_PERMISSIONS[grant.role]
+    return given if grant.under is None else given - NEVER_BY_BREAK_GLASS
+
+
+def authority_of(grants: Iterable[Grant]) -> Authority:
+    """What these grants give, all of which live."""
+    grants = tuple(grants)
+    given: dict[Permission, tuple[Scope, ...]] = {}
+    for grant in grants:
+        scope = scope_of(grant)
+        for permission in permissions_by(grant):
+            given[permission] = (*given.get(permission, ()), scope)
+    ends = [grant.until for grant in grants if grant.until is not None]
+    return _of(given, grants, min(ends, default=None))
+
+
+NOWHERE: Final = authority_of(())
+EVERYWHERE: Final = Authority(frozenset(Permission), permissions=frozenset(Permission))
+"""Of no person: for replays, and for what the service does by itself."""

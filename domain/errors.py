@@ -301,15 +301,6 @@ class NoPaymentToRefund(CasetrailError):
     )
 
 
-class NoProvider(CasetrailError):
-    """No payment provider is connected."""
-
-    explanation = (
-        "Money goes back through a payment provider: set CASETRAIL_PAYMENTS for the service and its "
-        "worker. Nothing was recorded."
-    )
-
-
 class Refusal(CasetrailError):
     """A rule forbids it to this person: the attempt is recorded beside the case.
 
@@ -387,4 +378,69 @@ class RefundKeyReused(CasetrailError):
     explanation = (
         "A refund keeps its key and its content for life, so this is a fault of the service. Money "
         "may have gone back under the key: compare the provider's statement with the trail."
+    )
+
+
+class NotInScope(CasetrailError):
+    """Your grants do not reach this far."""
+
+    explanation = (
+        "`permission` is what it needs here. You may see it, and your grants give the permission "
+        "elsewhere: GET /v1/me lists them with their scopes."
+    )
+
+
+class AnotherPersonNeeded(CasetrailError):
+    """Somebody else has to do this."""
+
+    explanation = (
+        "Nobody gives authority to themselves, nor opens or reviews their own break-glass: not under "
+        "another name of theirs either, nor through an agent."
+    )
+
+
+class GrantNotFound(CasetrailError):
+    """The person has no such grant."""
+
+    explanation = "GET /v1/people/{name} lists the grants."
+
+
+class GrantOver(CasetrailError):
+    """The grant is over already."""
+
+    explanation = "It was revoked, or its time has run out: there is nothing to take back."
+
+
+class PersonGone(CasetrailError):
+    """The person has left."""
+
+    explanation = "Nothing can be given to somebody who has left: let the person return first."
+
+
+class PersonPresent(CasetrailError):
+    """The person has not left."""
+
+    explanation = "Only somebody who has left can return."
+
+
+class BreakGlassNotFound(CasetrailError):
+    """There is no break-glass with this id."""
+
+    explanation = "GET /v1/break-glass lists them."
+
+
+class BreakGlassMoved(CasetrailError):
+    """The break-glass is not, or no longer, at this point."""
+
+    explanation = (
+        "It is asked for, opened, closed and reviewed, in this order; `state` is where it stands."
+    )
+
+
+class BreakGlassReviewDue(CasetrailError):
+    """A break-glass of yours has not been reviewed yet."""
+
+    explanation = (
+        "`due` lists them. Until somebody else has reviewed each, whoever asked for it or opened it "
+        "can do neither again."
     )

@@ -12,6 +12,7 @@ from msgspec import Struct
 from domain.adjustments.ledger import LedgerEvent
 from domain.adjustments.refusals import RefusalEvent
 from domain.backlog.events import RecoveryEvent
+from domain.break_glass import BreakGlassEvent
 from domain.cases.events import CaseEvent
 from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
@@ -27,6 +28,7 @@ Event: TypeAlias = (
     | LookUpEvent
     | LedgerEvent
     | RefusalEvent
+    | BreakGlassEvent
 )
 
 

@@ -1,4 +1,4 @@
-"""Who has which role, from the report of people."""
+"""Who there is, and who has which role, from the report of people."""
 
 from __future__ import annotations
 
@@ -31,10 +31,20 @@ class Directory:
         return found
 
     @patiently
+    def everybody(self) -> tuple[str, ...]:
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT name FROM views.people ORDER BY name"
+            )
+            return tuple(name for (name,) in rows)
+
+    @patiently
     def _read(self, role: str) -> tuple[str, ...]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT name FROM views.people WHERE roles @> to_jsonb(%s::text) ORDER BY name",
+                "SELECT name FROM views.people WHERE left_at IS NULL AND EXISTS ("
+                "SELECT FROM jsonb_each(grants) AS given(id, told) WHERE told->>0 = %s AND "
+                "coalesce((told->>1)::timestamptz > now(), true)) ORDER BY name",
                 (role,),
             )
             return tuple(name for (name,) in rows)

@@ -26,6 +26,24 @@ class Clause(Struct, frozen=True):
 
 
 EVERY = Clause(SQL("true"))
+NOTHING = Clause(SQL("false"))
+
+
+def any_of(clauses: Sequence[Clause]) -> Clause:
+    if EVERY in clauses:
+        return EVERY
+    if not clauses:
+        return NOTHING
+    joined = SQL("(") + SQL(" OR ").join([clause.sql for clause in clauses]) + SQL(")")
+    return Clause(joined, tuple(value for clause in clauses for value in clause.values))
+
+
+def all_of(*clauses: Clause) -> Clause:
+    told = [clause for clause in clauses if clause != EVERY]
+    if not told:
+        return EVERY
+    joined = SQL(" AND ").join([clause.sql for clause in told])
+    return Clause(joined, tuple(value for clause in told for value in clause.values))
 
 
 @patiently

@@ -15,8 +15,9 @@ from psycopg.sql import SQL
 from domain.backlog.events import Measured
 from domain.policy.document import ClockBands
 from infrastructure.event_store.datastore import Datastore, patiently
-from infrastructure.report_pages import EVERY, Clause, Ordering, page
+from infrastructure.report_pages import EVERY, Clause, Ordering, all_of, page
 from projections.adjustments import AdjustmentRow
+from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
@@ -29,6 +30,7 @@ QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", F
 BY_DUE: Ordering = (("due_next", False), ("case_id", False))
 BY_TASK: Ordering = (("due_by", False), ("task_id", False))
 BY_PROPOSAL: Ordering = (("proposed_at", False), ("adjustment_id", False))
+BY_ASKED: Ordering = (("asked_at", False), ("break_glass", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
@@ -86,7 +88,8 @@ _BAND: LiteralString = (
 )
 _FREE: LiteralString = (
     "queue.queue = %s AND person IS NULL AND queue.waits_for IS NULL "
-    "AND pending_approvals = '[]' AND (%s OR skill = ANY(%s))"
+    "AND pending_approvals = '[]' AND (%s OR skill = ANY(%s)) "
+    "AND {}"
 )
 _AT_HAND: LiteralString = "waits_for IS NULL AND pending_approvals = '[]'"
 _WANTED: LiteralString = "SELECT queue.case_id, priority, queued_at, " + _BAND + " AS band "
@@ -103,6 +106,7 @@ _LATE = SQL(
     + " AND sla.queue = queue.queue AND resolved_at IS NULL AND risk_next <= %s "
     "ORDER BY risk_next, case_id LIMIT %s"
 )
+_REACHED = SQL("queue.case_id IN (SELECT case_id FROM views.queue WHERE {})")
 _QUEUE_WITH_CLOCKS = SQL(
     "(SELECT queue.*, nullif(due_next, '9999-12-31Z') AS due_next, "
     + _BAND
@@ -120,15 +124,20 @@ class Reports:
         after: Sequence[object] | None,
         limit: int,
         due_by: datetime | None = None,
+        reach: Clause = EVERY,
     ) -> list[CaseRow]:
         """With `due_by`, those alone of which something is due by then, or was."""
-        test = Clause(_IS_DUE, (due_by,)) if due_by is not None else EVERY
+        test = all_of(Clause(_IS_DUE, (due_by,)) if due_by is not None else EVERY, reach)
         return page(self._datastore, "cases", CaseRow, where, BY_URGENCY, after, limit, test)
 
     def orders(
-        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        reach: Clause = EVERY,
     ) -> list[OrderRow]:
-        return page(self._datastore, "orders", OrderRow, where, BY_LAST_SIGNAL, after, limit)
+        return page(self._datastore, "orders", OrderRow, where, BY_LAST_SIGNAL, after, limit, reach)
 
     def queue(
         self,
@@ -136,22 +145,46 @@ class Reports:
         after: Sequence[object] | None,
         limit: int,
         now: datetime,
+        reach: Clause = EVERY,
     ) -> list[QueueLine]:
         """With how each clock stands at `now`."""
         source = Clause(_QUEUE_WITH_CLOCKS, (now, now))
-        return page(self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit)
+        return page(self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit, reach)
 
     def sla(
-        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        reach: Clause = EVERY,
     ) -> list[SlaRow]:
         """Of the cases that are not resolved."""
-        running = Clause(SQL("resolved_at IS NULL"))
-        return page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, running)
+        test = all_of(Clause(SQL("resolved_at IS NULL")), reach)
+        return page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, test)
 
     def tasks(
-        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        reach: Clause = EVERY,
     ) -> list[TaskRow]:
-        return page(self._datastore, "tasks", TaskRow, where, BY_TASK, after, limit)
+        return page(self._datastore, "tasks", TaskRow, where, BY_TASK, after, limit, reach)
+
+    def break_glass(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[BreakGlassRow]:
+        return page(self._datastore, "break_glass", BreakGlassRow, where, BY_ASKED, after, limit)
+
+    @patiently
+    def is_attached(self, ref: str, reach: Clause) -> bool:
+        """Whether a case within reach has this evidence."""
+        asked = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
+        with self._datastore.get_connection() as connection:
+            found = connection.cursor(row_factory=tuple_row).execute(
+                asked.format(reach.sql), (ref, *reach.values)
+            )
+            return found.rowcount > 0
 
     @patiently
     def next_for(
@@ -162,6 +195,7 @@ class Reports:
         limit: int,
         now: datetime,
         pressing: ClockBands,
+        reach: Clause = EVERY,
     ) -> list[UUID]:
         """What the person should work on next in this queue: one's own work whose wait has ended,
         then what nobody holds and one has the skill for, most urgent first and then oldest first.
@@ -169,17 +203,22 @@ class Reports:
         Urgent is the priority, and what a clock that presses adds to it at `now`. Somebody for whom
         no skills are recorded has them all.
         """
-        free = (queue, not skills, list(skills))
+        reached = reach.sql if reach == EVERY else _REACHED.format(reach.sql)
+        free = (queue, not skills, list(skills), *reach.values)
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
             own = cursor.execute(
-                "SELECT case_id FROM views.queue WHERE person = %s AND resumed AND queue = %s "
-                "ORDER BY priority DESC, queued_at, case_id LIMIT %s",
-                (person, queue, limit),
+                SQL(
+                    "SELECT case_id FROM views.queue WHERE person = %s AND resumed AND queue = %s "
+                    "AND {} ORDER BY priority DESC, queued_at, case_id LIMIT %s"
+                ).format(reached),
+                (person, queue, *reach.values, limit),
             ).fetchall()
-            important = cursor.execute(_IMPORTANT, (now, now, *free, limit)).fetchall()
+            important = cursor.execute(
+                _IMPORTANT.format(reached), (now, now, *free, limit)
+            ).fetchall()
             # What presses most may stand far down by its priority alone.
-            late = cursor.execute(_LATE, (now, now, *free, now, limit)).fetchall()
+            late = cursor.execute(_LATE.format(reached), (now, now, *free, now, limit)).fetchall()
         adds = {Band.AT_RISK.value: pressing.at_risk, Band.BREACHED.value: pressing.breached}
         found = sorted(
             {row[0]: row for row in (*important, *late)}.values(),
@@ -188,7 +227,7 @@ class Reports:
         return [row[0] for row in (*own, *found)][:limit]
 
     @patiently
-    def queue_counts(self, now: datetime) -> dict[str, QueueCounts]:
+    def queue_counts(self, now: datetime, reach: Clause = EVERY) -> dict[str, QueueCounts]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
                 SQL(
@@ -201,9 +240,9 @@ class Reports:
                     "count(*) FILTER (WHERE band = 'at_risk') AS at_risk, "
                     "count(*) FILTER (WHERE band = 'breached') AS breached, "
                     "min(queued_at) AS oldest_queued_at, "
-                    "max(priority) AS highest_priority FROM {} GROUP BY queue"
-                ).format(_QUEUE_WITH_CLOCKS),
-                (now, now),
+                    "max(priority) AS highest_priority FROM {} WHERE {} GROUP BY queue"
+                ).format(_QUEUE_WITH_CLOCKS, reach.sql),
+                (now, now, *reach.values),
             )
             return {row.queue: row for row in rows}
 
@@ -285,16 +324,19 @@ class Reports:
             return dict(rows.fetchall())
 
     @patiently
-    def flow(self) -> Flow:
+    def flow(self, reach: Clause = EVERY) -> Flow:
         """How many orders there are, and what became of them."""
         with self._datastore.get_connection() as connection:
             row = (
                 connection.cursor(row_factory=class_row(Flow))
                 .execute(
-                    "SELECT count(*) AS orders, count(passed_at) AS passed, "
-                    "count(*) FILTER (WHERE cases > 0) AS with_cases, "
-                    "count(*) FILTER (WHERE cases > 0 AND passed_at IS NOT NULL) AS broke_later "
-                    "FROM views.orders"
+                    SQL(
+                        "SELECT count(*) AS orders, count(passed_at) AS passed, "
+                        "count(*) FILTER (WHERE cases > 0) AS with_cases, count(*) FILTER "
+                        "(WHERE cases > 0 AND passed_at IS NOT NULL) AS broke_later "
+                        "FROM views.orders WHERE {}"
+                    ).format(reach.sql),
+                    reach.values,
                 )
                 .fetchone()
             )

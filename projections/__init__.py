@@ -1,6 +1,8 @@
 """Reports. A new one: one file here, one line below."""
 
 from projections.adjustments import ADJUSTMENTS
+from projections.attachments import ATTACHMENTS
+from projections.break_glass import BREAK_GLASS
 from projections.cases import CASES
 from projections.orders import ORDERS
 from projections.people import PEOPLE
@@ -19,4 +21,6 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     SLA,
     TASKS,
     ADJUSTMENTS,
+    BREAK_GLASS,
+    ATTACHMENTS,
 )

@@ -59,6 +59,8 @@ class CaseRow(Struct, frozen=True):
     escalations: int = 0
     pending_approvals: list[str] = []
     """Adjustments that somebody is asked to approve."""
+    region: str | None = None
+    """Where the order ships to, as far as was known when it was routed."""
 
 
 def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
@@ -96,6 +98,7 @@ def _fold(row: CaseRow, line: Recorded) -> CaseRow:
                 owner_team=routed.owner_team,
                 owner=routed.owner_team,
                 owned_since=at,
+                region=routed.region,
             )
         case SignalJoined(clearing=clearing):
             joined = now.signals_joined + 1

@@ -20,6 +20,7 @@ from domain.orders.signals import (
     StockUnavailable,
 )
 from domain.recorded import Recorded
+from domain.regions import region_of
 from projections.projection import Projection
 
 
@@ -41,6 +42,8 @@ class OrderRow(Struct, frozen=True):
     unavailable_at: datetime | None = None
     passed_at: datetime | None = None
     """When it had passed intake: standard flow from there on."""
+    region: str | None = None
+    """Where it ships to."""
 
 
 def key(line: Recorded) -> str | None:
@@ -64,7 +67,7 @@ def fold(row: OrderRow | None, line: Recorded) -> OrderRow | None:
 def _after(row: OrderRow, signal: Signal) -> OrderRow:
     at = signal.event_time
     match signal:
-        case OrderPlaced(customer=customer, promise=promise):
+        case OrderPlaced(customer=customer, promise=promise, ship_to=to):
             # Ranked as the facts are: by event time, then by identity.
             if row.placed_at is not None and (row.placed_at, row.placed_by or "") <= (
                 at,
@@ -77,6 +80,7 @@ def _after(row: OrderRow, signal: Signal) -> OrderRow:
                 placed_by=signal.key,
                 tier=customer.tier,
                 promised_date=promise.delivery_date if promise else None,
+                region=region_of(to.country_code, to.country_area) if to is not None else None,
             )
         case PaymentAuthorized():
             return replace(row, approved_at=_first(row.approved_at, at))
@@ -98,7 +102,7 @@ def _first(known: datetime | None, told: datetime) -> datetime:
 
 ORDERS = Projection(
     name="orders",
-    version=2,
+    version=3,
     row=OrderRow,
     key=key,
     fold=fold,

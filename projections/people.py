@@ -1,4 +1,4 @@
-"""People, and when their tokens expire: whom to ask, and what to take back."""
+"""People with their grants, and when their tokens expire: whom to ask, and what to take back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.people import PersonAdded, TokenIssued, person_stream
+from domain.people import (
+    GrantRevoked,
+    PersonAdded,
+    PersonGranted,
+    PersonLeft,
+    PersonReturned,
+    TokenIssued,
+    person_stream,
+)
 from domain.recorded import Recorded
 from projections.projection import Projection
 
@@ -16,34 +24,53 @@ from projections.projection import Projection
 class PersonRow(Struct, frozen=True):
     stream: UUID
     name: str
-    roles: list[str]
+    grants: dict[str, list[str | None]]
+    """Of those that nobody has revoked: grant -> its role, and when it ends (RFC 3339), None for
+    never. What a break-glass gives is left out: it is nobody's place on a ladder."""
     tokens: dict[str, str | None]
     """Digest of each token -> when it expires (RFC 3339), None for never."""
     added_at: datetime
+    left_at: datetime | None = None
 
 
 def key(line: Recorded) -> UUID | None:
     match line.event:
-        case PersonAdded(name=name) | TokenIssued(name=name):
+        case TokenIssued(name=name):
             return person_stream(name)
+        case PersonAdded() | PersonGranted() | GrantRevoked() | PersonLeft() | PersonReturned():
+            return line.stream
         case _:
             return None
 
 
 def fold(row: PersonRow | None, line: Recorded) -> PersonRow | None:
+    if isinstance(line.event, PersonAdded):
+        grants: dict[str, list[str | None]] = {
+            f"g{n}": [str(role), None] for n, role in enumerate(line.event.roles, start=1)
+        }
+        return PersonRow(line.stream, line.event.name, grants, {}, line.recorded_at)
+    if row is None:
+        return None
     match line.event:
-        case PersonAdded(name=name, roles=roles):
-            return PersonRow(line.stream, name, [str(r) for r in roles], {}, line.recorded_at)
-        case TokenIssued(digest=digest, expires_at=expires_at) if row is not None:
-            until = expires_at.isoformat() if expires_at else None
-            return replace(row, tokens={**row.tokens, digest: until})
+        case PersonGranted(grant=grant, role=role, until=until, under=None):
+            ends = until.isoformat() if until else None
+            return replace(row, grants={**row.grants, grant: [str(role), ends]})
+        case GrantRevoked(grant=grant):
+            return replace(row, grants={n: g for n, g in row.grants.items() if n != grant})
+        case PersonLeft():
+            return replace(row, left_at=line.recorded_at)
+        case PersonReturned():
+            return replace(row, left_at=None)
+        case TokenIssued(digest=digest, expires_at=expires_at):
+            ends = expires_at.isoformat() if expires_at else None
+            return replace(row, tokens={**row.tokens, digest: ends})
         case _:
             return row
 
 
 PEOPLE = Projection(
     name="people",
-    version=1,
+    version=2,
     row=PersonRow,
     key=key,
     fold=fold,

@@ -53,6 +53,7 @@ class QueueRow(Struct, frozen=True):
     """When the claim lapses, unless its person does something."""
     pending_approvals: list[str] = []
     """Adjustments that somebody is asked to approve: until then nobody can claim it."""
+    region: str | None = None
 
 
 def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
@@ -82,6 +83,7 @@ def _fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
                 person=None,
                 since=line.recorded_at,
                 queued_at=line.recorded_at,
+                region=routed.region,
             )
         case Claimed(person=person, lease=lease):
             return row and _leased(

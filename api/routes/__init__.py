@@ -4,6 +4,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.routes.adjustments import ADJUSTMENT_COMMANDS
 from api.routes.approvals import approve_several, list_approvals
+from api.routes.break_glass import (
+    ask_for_break_glass,
+    close_break_glass,
+    get_break_glass,
+    list_break_glass,
+    open_break_glass,
+    review_break_glass,
+)
 from api.routes.case_commands import CASE_COMMANDS
 from api.routes.cases import get_case, get_trail, list_cases
 from api.routes.events import get_events
@@ -12,6 +20,8 @@ from api.routes.health import livez, readyz
 from api.routes.me import get_me
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
+from api.routes.people import get_person, list_eligible, list_people, review_access
+from api.routes.people_commands import PEOPLE_COMMANDS
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
@@ -48,5 +58,16 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     stream_view,
     upload_evidence,
     download_evidence,
+    list_people,
+    get_person,
+    *PEOPLE_COMMANDS,
+    review_access,
+    list_eligible,
+    list_break_glass,
+    get_break_glass,
+    ask_for_break_glass,
+    open_break_glass,
+    close_break_glass,
+    review_break_glass,
 )
 UNVERSIONED: tuple[HTTPRouteHandler, ...] = (livez, readyz, explain_problem)

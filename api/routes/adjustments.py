@@ -17,7 +17,8 @@ from api.reading import IdempotencyKey, IfMatch, expected_version
 from api.routes.cases import Asking, CaseView, case_answer
 from api.service import Service
 from api.threads import post
-from application.case_acts import Caller, Done
+from application.caller import Caller
+from application.case_acts import Done
 from application.money_desk import MoneyDesk
 from domain.adjustments.asks import (
     ApproveAdjustment,

@@ -35,7 +35,7 @@ from api.routes.adjustments import must_have_key
 from api.routes.cases import Asking
 from api.service import Service
 from api.threads import get, post
-from application.case_acts import Caller
+from application.caller import Caller
 from application.log_recorder import CommandRow
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.asks import ApproveAdjustment

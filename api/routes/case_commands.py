@@ -19,7 +19,8 @@ from api.reading import IdempotencyKey, IfMatch, expected_version
 from api.routes.cases import Asking, CaseView, case_answer
 from api.service import Service
 from api.threads import in_loop, needing, post
-from application.case_acts import Caller, Done
+from application.caller import Caller
+from application.case_acts import Done
 from application.case_desk import CaseDesk
 from domain.authority import Permission
 from domain.cases.events import Resolution
@@ -28,7 +29,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
-from domain.errors import EvidenceNotFound, Fault, Invalid
+from domain.errors import EvidenceNotFound
 from infrastructure.evidence_store import PREFIX
 
 
@@ -124,13 +125,6 @@ def _must_be_stored(service: Service, evidence: Evidence) -> Evidence:
     return structs.replace(evidence, media_type=told.media_type, size=told.size)
 
 
-def _must_be_known(service: Service, ask: HandOff) -> HandOff:
-    """A person who does not exist would own the case for ever."""
-    if ask.to_person is not None and service.desks.people.known(ask.to_person) is None:
-        raise Invalid([Fault("/to_person", f"no person {ask.to_person}")], "the hand-off")
-    return ask
-
-
 WAITS_FOR_MORE = frozenset(["evidence"])
 """Commands that wait for more than the log: for a file, say."""
 
@@ -169,7 +163,6 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "owner's time starts now.",
         HandOff,
         CaseDesk.hand_off,
-        _must_be_known,
     ),
     _command(
         "wait",

@@ -43,6 +43,7 @@ from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
 from domain.policy.document import Bucket, Severity
 from domain.recorded import Recorded
+from infrastructure.reach import cases_within
 from projections.cases import CaseRow
 
 Asking = Request[Who, str, Any]
@@ -68,6 +69,8 @@ class CaseView(Struct, frozen=True):
     owner: str | None
     owned_since: datetime
     queue: str
+    region: str | None
+    """Where the order ships to (ISO 3166), as far as was known when the case was routed."""
     work_type: str
     skill: str
     priority: int
@@ -123,6 +126,7 @@ def view_of(case: ExceptionCase) -> CaseView:
         owner=case.owner,
         owned_since=case.owned_since or case.opened_at,
         queue=case.queue,
+        region=case.region,
         work_type=routed.work_type,
         skill=routed.skill,
         priority=routed.priority,
@@ -192,19 +196,24 @@ def list_cases(
         order_id=order,
     )
     after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
-    rows = service.reports.cases(where, after, limit + 1, due)
+    reach = cases_within(request.user.authority, Permission.READ_CASES)
+    rows = service.reports.cases(where, after, limit + 1, due, reach)
     return page_of(request, rows, limit, ("priority", "opened_at", "case_id"))
 
 
 @get("/cases/{case_id:uuid}", needs=Permission.READ_CASES, summary="One case, as it stands")
-def get_case(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Response[CaseView]:
+def get_case(
+    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
+) -> Response[CaseView]:
     """Read from the case's own stream: never behind. Its ETag goes into If-Match."""
-    case = service.desks.cases.case(case_id)
+    case = service.desks.cases.case(case_id, request.user.authority)
     return Response(view_of(case), headers={"ETag": etag(case.version)})
 
 
 @get("/cases/{case_id:uuid}/trail", needs=Permission.READ_CASES, summary="The decision trail")
-def get_trail(case_id: FromPath[UUID], service: NamedDependency[Service]) -> TrailView:
+def get_trail(
+    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
+) -> TrailView:
     """Every event of the case: who, when, why, with the verdict of each test of policy."""
-    lines = service.desks.cases.trail(case_id)
+    lines = service.desks.cases.trail(case_id, request.user.authority)
     return TrailView(case=case_id, order=lines[0].order or "", lines=lines)

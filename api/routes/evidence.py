@@ -11,11 +11,14 @@ from litestar.params import FromPath, PathParameter, RawBody
 from api.answers import JSON
 from api.authentication import Who
 from api.errors import MalformedBody
+from api.reading import MinPosition, Prefer, wait_for
 from api.service import Service
 from api.threads import get, post
 from domain.authority import Permission
 from domain.errors import EvidenceNotFound
 from infrastructure.evidence_store import PREFIX, StoredFile
+from infrastructure.reach import known_within
+from infrastructure.report_pages import EVERY
 
 LARGEST_FILE_BYTES = 25 << 20
 MEDIA_TYPES = (
@@ -56,9 +59,18 @@ def upload_evidence(
 
 @get("/evidence/{digest:str}", needs=Permission.READ_CASES, summary="Download a file")
 def download_evidence(
-    digest: FromPath[Digest], service: NamedDependency[Service]
+    request: Request[Who, str, Any],
+    digest: FromPath[Digest],
+    service: NamedDependency[Service],
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
 ) -> Response[bytes]:
-    """The bytes as they were uploaded, checked against their digest."""
+    """The bytes as they were uploaded, checked against their digest. Whose grants have a scope reads
+    what is attached to a case within it."""
+    wait_for(service.positions, "attachments", min_position, prefer)
+    reach = known_within(request.user.authority, Permission.READ_CASES)
+    if reach != EVERY and not service.reports.is_attached(PREFIX + digest, reach):
+        raise EvidenceNotFound(f"no file {digest}")
     told = service.evidence.about(digest)
     content = service.evidence.content(digest) if told is not None else None
     if told is None or content is None:

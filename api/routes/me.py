@@ -9,6 +9,7 @@ from litestar import Request
 from msgspec import Struct
 
 from api.authentication import Who
+from api.routes.people import GrantView, grant_view
 from api.threads import get
 from domain.authority import Permission
 from domain.people import Role
@@ -22,6 +23,8 @@ class Me(Struct, frozen=True):
     skills: Sequence[str]
     """Of which claim-next offers work; none means all."""
     permissions: Sequence[Permission]
+    """In any scope at all: `grants` say in which."""
+    grants: Sequence[GrantView]
 
 
 @get("/me", needs=Permission.KNOW_ONESELF, summary="Who I am, and what I may do")
@@ -33,4 +36,5 @@ def get_me(request: Request[Who, str, Any]) -> Me:
         roles=who.roles,
         skills=who.skills,
         permissions=sorted(who.permissions),
+        grants=[grant_view(grant, lives=True) for grant in who.authority.grants],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -29,14 +29,18 @@ from api.reading import (
 )
 from api.service import Service
 from api.threads import get
-from domain.authority import Permission
+from application.reaching import may_see
+from domain.authority import Authority, Permission
 from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal, in_time_order
 from domain.recorded import Recorded
+from infrastructure.reach import orders_within
 from projections.orders import OrderRow
+
+Asking = Request[Who, str, Any]
 
 
 class OrderView(Struct, frozen=True):
@@ -56,7 +60,7 @@ class Timeline(Struct, frozen=True):
 
 @get("/orders", needs=Permission.READ_ORDERS, summary="Orders, the latest heard of first")
 def list_orders(
-    request: Request[Who, str, Any],
+    request: Asking,
     service: NamedDependency[Service],
     tier: Annotated[str | None, QueryParameter()] = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -67,37 +71,57 @@ def list_orders(
     only_known(request, "tier")
     wait_for(service.positions, "orders", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), LAST_SIGNAL_TYPES)
-    rows = service.reports.orders(asked(tier=tier), after, limit + 1)
+    reach = orders_within(request.user.authority, Permission.READ_ORDERS)
+    rows = service.reports.orders(asked(tier=tier), after, limit + 1, reach)
     return page_of(request, rows, limit, ("last_signal_at", "order_id"))
 
 
 @get("/orders/{order_id:str}", needs=Permission.READ_ORDERS, summary="The order packet")
-def get_order(order_id: FromPath[str], service: NamedDependency[Service]) -> OrderView:
-    order = _order(service, order_id)
+def get_order(
+    request: Asking, order_id: FromPath[str], service: NamedDependency[Service]
+) -> OrderView:
+    order = _order(service, order_id, request.user.authority)
+    reached = _reached(service, [ref.case for ref in order.cases.values()], request.user.authority)
     return OrderView(
         id=order.id,
         version=order.version,
         facts=packet_of(order),
         signals=sorted(order.signals.values(), key=in_time_order),
-        cases={kind: ref.case for kind, ref in order.cases.items()},
+        cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in reached},
     )
 
 
 @get("/orders/{order_id:str}/timeline", needs=Permission.READ_ORDERS, summary="All that happened")
-def get_timeline(order_id: FromPath[str], service: NamedDependency[Service]) -> Timeline:
-    """Every line of the log about the order and its cases, in the order of their positions."""
-    order = _order(service, order_id)
+def get_timeline(
+    request: Asking, order_id: FromPath[str], service: NamedDependency[Service]
+) -> Timeline:
+    """Every line of the log about the order and those of its cases that you may read, in the order
+    of their positions."""
+    order = _order(service, order_id, request.user.authority)
     stream = order_stream(order.id)
     told = service.desks.log.trail(stream)
-    cases = {line.event.case for line in told if isinstance(line.event, ProblemDetected)}
+    found = {line.event.case for line in told if isinstance(line.event, ProblemDetected)}
+    cases = _reached(service, found, request.user.authority)
     trails = service.desks.log.trails([stream, *cases])
     lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
     return Timeline(order=order_id, lines=lines)
 
 
-def _order(service: Service, order_id: str) -> Order:
+def _order(service: Service, order_id: str, authority: Authority) -> Order:
     stream = order_stream(order_id)
     order = service.desks.orders.current([stream]).get(stream)
-    if order is None:
+    if order is None or not may_see(authority, order):
         raise OrderNotFound(f"no order {order_id}")
     return order
+
+
+def _reached(service: Service, cases: Collection[UUID], authority: Authority) -> frozenset[UUID]:
+    """Those of the cases that one may read."""
+    if Permission.READ_CASES in authority.everywhere:
+        return frozenset(cases)
+    found = service.desks.cases.those(cases)
+    return frozenset(
+        case.id
+        for case in found
+        if authority.covers(Permission.READ_CASES, case.queue, case.region, case.id)
+    )

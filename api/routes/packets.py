@@ -13,15 +13,18 @@ from msgspec import Struct
 
 from api.answers import JSON
 from api.reading import MOST_ROWS
+from api.routes.cases import Asking
 from api.service import Service
 from api.threads import get
 from domain.authority import Permission
 from domain.cases.events import Enriched
-from domain.cases.packet import PacketFact, packet_of
+from domain.cases.packet import PacketFact, packet_bytes, packet_of
+from domain.errors import PacketNotFound
 from domain.orders.conflicts import Conflict, conflicts_of
 from domain.orders.order import Order
 from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, in_time_order
 from domain.policy.decision import Read
+from infrastructure.reach import cases_within
 
 
 class KnownFact(Struct, frozen=True):
@@ -77,9 +80,12 @@ class PacketView(Struct, frozen=True):
     needs=Permission.READ_CASES,
     summary="What is known of the order",
 )
-def get_packet(case_id: FromPath[UUID], service: NamedDependency[Service]) -> PacketView:
+def get_packet(
+    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
+) -> PacketView:
     """Each fact with the signals that it rests on: as it was decided on last, and as it is now."""
-    trail = service.desks.cases.trail(case_id)
+    authority = request.user.authority
+    trail = service.desks.cases.trail(case_id, authority)
     order_id = trail[0].order or ""
     line, enriched = next((x, x.event) for x in reversed(trail) if isinstance(x.event, Enriched))
     order, told = service.desks.order_with_times(order_id)
@@ -91,7 +97,8 @@ def get_packet(case_id: FromPath[UUID], service: NamedDependency[Service]) -> Pa
         known.append(
             KnownFact(fact.fact, fact.value, fact.sources, fact.event_time, record_time, age)
         )
-    rows = service.reports.cases({"order_id": order_id}, None, MOST_ROWS)
+    reach = cases_within(authority, Permission.READ_CASES)
+    rows = service.reports.cases({"order_id": order_id}, None, MOST_ROWS, reach=reach)
     others = [
         EarlierCase(row.case_id, row.kind, row.state, row.opened_at, row.resolved_at)
         for row in rows
@@ -132,7 +139,14 @@ def _said(order: Order, told: Mapping[str, datetime]) -> list[Said]:
     summary="A packet, byte for byte",
 )
 def get_decided_packet(
-    case_id: FromPath[UUID], digest: FromPath[str], service: NamedDependency[Service]
+    request: Asking,
+    case_id: FromPath[UUID],
+    digest: FromPath[str],
+    service: NamedDependency[Service],
 ) -> Response[Sequence[PacketFact]]:
     """The packet that a decision was made on. Its SHA-256 is the digest that the trail names."""
-    return Response(service.desks.cases.packet(case_id, digest), media_type=JSON)  # type: ignore[arg-type]
+    for line in service.desks.cases.trail(case_id, request.user.authority):
+        if isinstance(line.event, Enriched) and line.event.digest == digest:
+            packet = packet_bytes(line.event.packet)
+            return Response(packet, media_type=JSON)  # type: ignore[arg-type]
+    raise PacketNotFound(f"case {case_id} has no packet {digest}")

@@ -32,8 +32,9 @@ from api.reading import (
 from api.routes.cases import CaseView, case_answer
 from api.service import Service
 from api.threads import get, post
-from domain.authority import Permission
+from domain.authority import Authority, Permission
 from domain.errors import QueueNotFound
+from infrastructure.reach import cases_within
 from infrastructure.reports import QueueCounts, QueueLine
 
 Asking = Request[Who, str, Any]
@@ -73,9 +74,14 @@ def list_queues(
     only_known(request)
     wait_for(service.positions, "queue", min_position, prefer)
     now = service.desks.clock()
-    counts = service.reports.queue_counts(now)
+    authority = request.user.authority
+    counts = service.reports.queue_counts(now, cases_within(authority, Permission.READ_CASES))
     none = QueueCounts("", 0, 0, 0, 0, 0, 0, None, None)
-    plans = {row.queue: row.opened_at for row in service.reports.recoveries() if not row.closed_at}
+    plans = {
+        row.queue: row.opened_at
+        for row in service.reports.recoveries()
+        if not row.closed_at and authority.has_all_of(Permission.READ_CASES, row.queue)
+    }
     queues = service.desks.policy.current.document.queues
     return QueueList(
         [
@@ -94,6 +100,7 @@ def list_queues(
                 recovering_since=plans.get(name),
             )
             for name, queue in queues.items()
+            if authority.has_queue(Permission.READ_CASES, name)
         ]
     )
 
@@ -110,10 +117,11 @@ def get_queue(
 ) -> Response[Page[QueueLine]]:
     """Each case with its owner, its lease, and how its clock stands."""
     only_known(request)
-    must_exist(service, queue)
+    must_exist(service, queue, request.user.authority)
     wait_for(service.positions, "queue", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
-    rows = service.reports.queue({"queue": queue}, after, limit + 1, service.desks.clock())
+    reach = cases_within(request.user.authority, Permission.READ_CASES)
+    rows = service.reports.queue({"queue": queue}, after, limit + 1, service.desks.clock(), reach)
     return page_of(request, rows, limit, ("priority", "queued_at", "case_id"))
 
 
@@ -137,7 +145,7 @@ def claim_next(
     First your own work whose wait has ended; then what you have the skill for, most urgent first:
     by its priority, and by how its clock presses now.
     """
-    must_exist(service, queue)
+    must_exist(service, queue, request.user.authority)
     ask = ask_of(request, body, key)
 
     def work() -> Response[Any]:
@@ -145,8 +153,9 @@ def claim_next(
         who = ask.who
         pressing = service.desks.policy.current.document.priorities.clock
         now = service.desks.clock()
+        reach = cases_within(who.authority, Permission.WORK_CASES)
         candidates = service.reports.next_for(
-            who.person, who.skills, queue, CANDIDATES, now, pressing
+            who.person, who.skills, queue, CANDIDATES, now, pressing, reach
         )
         done = service.desks.cases.claim_next(candidates, caller_of(service, ask, case_answer))
         if done is not None:
@@ -159,6 +168,10 @@ def claim_next(
     return service.answers.carry_out(ask, work)
 
 
-def must_exist(service: Service, queue: str) -> None:
-    if queue not in service.desks.policy.current.document.queues:
+def must_exist(service: Service, queue: str, authority: Authority, *, whole: bool = False) -> None:
+    """A queue out of reach is told like one that nobody has heard of; `whole`: all of its cases must
+    be within reach."""
+    reached = authority.has_all_of if whole else authority.has_queue
+    queues = service.desks.policy.current.document.queues
+    if queue not in queues or not reached(Permission.READ_CASES, queue):
         raise QueueNotFound(f"no queue {queue}")

@@ -29,7 +29,7 @@ from api.reading import (
 from api.routes.queues import must_exist
 from api.service import Service
 from api.threads import get, post
-from application.case_acts import Caller
+from application.caller import Caller
 from application.recovery_desk import Planned, RecoveryDesk
 from domain.authority import Permission
 from domain.backlog.events import BacklogCause, Measured
@@ -85,7 +85,8 @@ def list_recoveries(
     """Each queue's newest plan to recover; those that go on come first."""
     only_known(request)
     wait_for(service.positions, "recovery", min_position, prefer)
-    rows = service.reports.recoveries()
+    reached = request.user.authority.has_all_of
+    rows = [r for r in service.reports.recoveries() if reached(Permission.READ_CASES, r.queue)]
     return RecoveryList(msgspec.convert(rows, list[RecoveryLine], from_attributes=True))
 
 
@@ -94,9 +95,11 @@ def list_recoveries(
     needs=Permission.READ_CASES,
     summary="The plan to recover a queue",
 )
-def get_recovery(queue: FromPath[str], service: NamedDependency[Service]) -> Response[PlanView]:
+def get_recovery(
+    request: Asking, queue: FromPath[str], service: NamedDependency[Service]
+) -> Response[PlanView]:
     """The newest one, read from its own stream: never behind. Its ETag goes into If-Match."""
-    must_exist(service, queue)
+    must_exist(service, queue, request.user.authority, whole=True)
     recovery = service.desks.recovery.recovery(queue)
     return Response(_view(recovery), headers={"ETag": etag(recovery.version)})
 
@@ -142,7 +145,7 @@ def _command(
         if_match: IfMatch = None,
         key: IdempotencyKey = None,
     ) -> Response[PlanView]:
-        must_exist(service, queue)
+        must_exist(service, queue, request.user.authority, whole=True)
 
         def work(by: Caller) -> tuple[Recovery, int]:
             asked = look(service, data)

@@ -30,6 +30,7 @@ from api.reading import (
 from api.service import Service
 from api.threads import get
 from domain.authority import Permission
+from infrastructure.reach import known_within
 from projections.tasks import TaskRow
 
 DUE_TYPES = (datetime, str)
@@ -62,7 +63,8 @@ def get_tasks(
     only_known(request, "owner", "overdue")
     wait_for(service.positions, "tasks", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), DUE_TYPES)
-    rows = service.reports.tasks(asked(owner=owner, overdue=overdue), after, limit + 1)
+    reach = known_within(request.user.authority, Permission.READ_CASES)
+    rows = service.reports.tasks(asked(owner=owner, overdue=overdue), after, limit + 1, reach)
     return page_of_views(request, rows, limit, ("due_by", "task_id"), _view)
 
 

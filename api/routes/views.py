@@ -38,6 +38,7 @@ from api.threads import get, needing
 from domain.authority import Permission
 from domain.clock.runs import Attribution, Miss
 from domain.clock.terms import Measure, ServiceTerms
+from infrastructure.reach import known_within, orders_within
 from infrastructure.reports import Flow
 from projections import PROJECTIONS
 from projections.sla import SlaRow
@@ -110,14 +111,17 @@ def get_sla(
     only_known(request, "queue", "owner")
     wait_for(service.positions, "sla", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), DUE_TYPES)
-    rows = service.reports.sla(asked(queue=queue, owner=owner), after, limit + 1)
+    reach = known_within(request.user.authority, Permission.READ_CASES)
+    rows = service.reports.sla(asked(queue=queue, owner=owner), after, limit + 1, reach)
     return page_of_views(request, rows, limit, ("due_next", "case_id"), _view)
 
 
 @get("/cases/{case_id:uuid}/clock", needs=Permission.READ_CASES, summary="The clock of a case")
-def get_clock(case_id: FromPath[UUID], service: NamedDependency[Service]) -> ClockView:
+def get_clock(
+    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
+) -> ClockView:
     """Folded from the case's own stream: never behind."""
-    clock = service.desks.cases.case(case_id).timing.clock
+    clock = service.desks.cases.case(case_id, request.user.authority).timing.clock
     now = service.desks.clock()
     standings = [clock.standing(measure, now) for measure in Measure]
     return ClockView(
@@ -154,7 +158,7 @@ def get_flow(
     """How many orders passed intake and needed nobody, and how many had a case."""
     only_known(request)
     wait_for(service.positions, "orders", min_position, prefer)
-    return service.reports.flow()
+    return service.reports.flow(orders_within(request.user.authority, Permission.READ_ORDERS))
 
 
 @litestar.get(

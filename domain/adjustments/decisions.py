@@ -51,8 +51,8 @@ from domain.errors import (
     Fault,
     Invalid,
     MoreThanPaid,
+    NoPaymentProvider,
     NoPaymentToRefund,
-    NoProvider,
     NothingMayBeGiven,
     Refusal,
 )
@@ -242,7 +242,7 @@ def execute(
 ) -> list[CaseEvent]:
     """The order to pay; or, of what no payment provider does, that it was carried out.
 
-    Raises a Refusal, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted, Invalid, NoProvider.
+    Raises a Refusal, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted, Invalid, NoPaymentProvider.
     """
     must_be_in_person(by, Duty.EXECUTE)
     must_be_free_for(case.duties, by.names, Duty.EXECUTE)
@@ -253,7 +253,7 @@ def execute(
             detail = f"the payment provider says how it calls a {adjustment.kind}"
             raise Invalid([Fault("/reference", detail)], "the execution")
         if provider is None:
-            raise NoProvider(f"a {adjustment.kind} of case {case.id} cannot be paid")
+            raise NoPaymentProvider(f"a {adjustment.kind} of case {case.id} cannot be paid")
         return [_started(adjustment, provider)]
     if ask.reference is None:
         detail = f"say what the system that carried out the {adjustment.kind} calls it"

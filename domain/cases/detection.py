@@ -201,8 +201,7 @@ class Response:
             kind=case.kind, bucket=kind.bucket, severity=kind.severity, rule=case.rule
         )
         routing = self._rulebook.route(facts, self.order.facts)
-        tier = self.order.facts.customer.tier
-        routed = routed_by(routing, case.kind, kind, self._rulebook, tier)
+        routed = routed_by(routing, case.kind, kind, self._rulebook, self.order)
         self._of_case(case_id, routed)
         terms = self.cases[case_id].timing.clock.terms
         for step in asked_for(

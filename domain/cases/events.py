@@ -66,6 +66,8 @@ class Routed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, ta
     """The rule of the policy that set the terms, pinned here for as long as the case lives."""
     terms: ServiceTerms | None = None
     ladder: Ladder | None = None
+    region: str | None = None
+    """Where the order ships to; None where that was not known, nor asked in older logs."""
 
 
 class SignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="case.signal_joined"):

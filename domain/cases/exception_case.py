@@ -136,6 +136,11 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
         return self.routed.tier if self.routed is not None else None
 
     @property
+    def region(self) -> str | None:
+        """Where the order ships to, as far as was known when the case was routed."""
+        return self.routed.region if self.routed is not None else None
+
+    @property
     def owner(self) -> str | None:
         """The person who holds it, else the team of its queue; nobody once it is resolved."""
         return None if self.is_resolved else self.person or self.owner_team

@@ -52,8 +52,7 @@ def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook, now: da
             decision=Decision(policy=rulebook.version, rule=BY_HAND, verdicts=()),
         )
     packet = packet_of(order) if order is not None else ()
-    tier = order.facts.customer.tier if order else None
-    routed = routed_by(routing, ask.kind, kind, rulebook, tier)
+    routed = routed_by(routing, ask.kind, kind, rulebook, order)
     rest: tuple[CaseEvent, ...] = (
         Enriched(packet=packet, digest=packet_digest(packet)),
         routed,
@@ -73,9 +72,10 @@ def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook, now: da
 
 
 def routed_by(
-    routing: Routing, name: str, kind: Kind, rulebook: Rulebook, tier: str | None
+    routing: Routing, name: str, kind: Kind, rulebook: Rulebook, order: Order | None
 ) -> Routed:
     """The event of a routing, with the terms that hold from here on."""
+    tier = order.facts.customer.tier if order is not None else None
     service = rulebook.service(routing.work_type, tier)
     return Routed(
         kind=name,
@@ -91,4 +91,5 @@ def routed_by(
         service=service[0] if service else None,
         terms=service[1] if service else None,
         ladder=rulebook.ladder(routing.queue),
+        region=order.facts.address.region if order is not None else None,
     )

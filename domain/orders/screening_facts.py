@@ -15,7 +15,9 @@ from domain.orders.signals import (
     FraudDecision,
     FraudScreened,
     FraudVerdict,
+    OrderPlaced,
 )
+from domain.regions import region_of
 
 
 class FraudFacts(Struct, frozen=True, gc=False):
@@ -40,6 +42,8 @@ class AddressFacts(Struct, frozen=True, gc=False):
     """The last check found it wanting."""
     verdict: Annotated[str | None, rests_on(AddressChecked)] = None
     """Of the last check."""
+    region: Annotated[str | None, rests_on(OrderPlaced)] = None
+    """Where it ships to (ISO 3166): the country, with its part where a code names that."""
 
 
 NOT_SCREENED: Final = FraudFacts()
@@ -65,10 +69,18 @@ def fraud_facts(told: Told) -> FraudFacts:
 
 def address_facts(told: Told) -> AddressFacts:
     checks: list[AddressChecked] = told.get(AddressChecked, [])
+    region = _region(told)
     if not checks:
-        return NOT_CHECKED
+        return NOT_CHECKED if region is None else AddressFacts(region=region)
     return AddressFacts(
+        region=region,
         bad=any(check.verdict not in _GOOD for check in checks),
         open=checks[-1].verdict not in _GOOD,
         verdict=checks[-1].verdict.value,
     )
+
+
+def _region(told: Told) -> str | None:
+    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+    to = placed[0].ship_to if placed else None
+    return region_of(to.country_code, to.country_area) if to is not None else None

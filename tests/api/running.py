@@ -26,6 +26,7 @@ ROLES = {
     "ana": (Role.EXCEPTION_SPECIALIST, Role.TEAM_LEAD, Role.INTEGRATOR),
     "bo": (Role.HANDLER, Role.INTEGRATOR),
     "carla": (Role.TEAM_LEAD, Role.INTEGRATOR),
+    "olga": (Role.OPS_MANAGER,),
     "shop": (Role.INTEGRATOR,),
 }
 TIMEOUT_SECONDS = 30

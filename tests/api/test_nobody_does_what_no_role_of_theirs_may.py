@@ -52,6 +52,9 @@ def asked(client: httpx2.Client, handler: HTTPRouteHandler) -> httpx2.Response:
         "{order_id:str}": "no-such-order",
         "{digest:str}": "sha256:" + "0" * 64,
         "{view:str}": "no_such_view",
+        "{name:str}": "no-such-person",
+        "{grant:str}": "g1",
+        "{break_glass:uuid}": str(uuid4()),
     }.items():
         path = path.replace(parameter, value)
     method = "GET" if "GET" in handler.http_methods else "POST"
@@ -101,6 +104,7 @@ def test_whoever_asks_learns_who_they_are_and_what_they_may(
         assert me["person"] == f"only-{role.value.replace('_', '-')}"
         assert me["principal"].startswith("key:")
         assert set(me["permissions"]) == set(ROLE_PERMISSIONS[role])
+        assert [(grant["role"], grant["lives"]) for grant in me["grants"]] == [(role, True)]
 
 
 def test_only_what_is_for_everybody_is_open_without_a_token(ours: House) -> None:

@@ -135,6 +135,8 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
     }
     assert told == {
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
+        *(("path", name) for name in ("grant", "break_glass")),
+        *(("query", name) for name in ("at", "permission", "region", "case", "stage")),
         *(("query", name) for name in ("queue", "state", "kind", "bucket", "severity", "owner")),
         *(
             ("query", name)
@@ -246,6 +248,7 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.get("/v1/views/tasks?limit=2")
         ana.get("/v1/views/flow")
         ana.get("/v1/me")
+        who_may_what(ours, ana)
         ana.get("/v1/recovery-plans")
         fallen_behind(ours)
         plan = "/v1/queues/refund_validation/recovery"
@@ -266,6 +269,37 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
             ana.get(address)
     met = {(path, method.upper()) for path, method, _ in operations() if path != ENDLESS}
     assert check.met == met
+
+
+def who_may_what(ours: House, ana: httpx2.Client) -> None:
+    """People come, are given roles, and go; and the glass is broken."""
+    name = f"mia-{order_id()}"
+    with ours.asking_as("olga") as olga:
+        olga.event_hooks = ana.event_hooks
+        for path, body in (
+            ("people", {"name": name}),
+            ("people", {"name": f"{name}-2", "roles": ["handler"], "skills": ["refunds"]}),
+            (f"people/{name}/grants", {"role": "handler", "regions": ["BR"], "reason": "New."}),
+            (f"people/{name}/skills", {"skills": ["refunds"]}),
+            (f"people/{name}/grants/g1/revoke", {"reason": "Not any more."}),
+            (f"people/{name}/same-as", {"other": f"{name}-2", "reason": "She said so."}),
+            (f"people/{name}/leave", {"reason": "Her last day."}),
+            (f"people/{name}/return", {"reason": "She is back."}),
+        ):
+            answer = olga.post(f"/v1/{path}", json=body)
+            assert answer.is_success, answer.text
+        for path in ("people", f"people/{name}", "access-review", "break-glass"):
+            assert olga.get(f"/v1/{path}").is_success
+        assert olga.get("/v1/eligible?permission=cases.work&queue=refund_validation").is_success
+        ask = {"role": "team_lead", "queue": "refund_validation", "reason": "All are out."}
+        asked = f"/v1/break-glass/{olga.post('/v1/break-glass', json=ask).json()['id']}"
+        ana.get(asked)
+        for one, step in ((ana, "open"), (ana, "close")):
+            assert one.post(f"{asked}/{step}").is_success
+    with ours.asking_as("carla") as carla:
+        carla.event_hooks = ana.event_hooks
+        judge = {"justified": True, "findings": "They were."}
+        assert carla.post(f"{asked}/review", json=judge).is_success
 
 
 def fallen_behind(ours: House) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from application import streams
 from application.batches import Arrival
-from application.case_acts import Caller
+from application.caller import Caller
 from application.case_desk import CaseDesk
 from application.event_codec import to_stored
 from application.event_log import EventLog

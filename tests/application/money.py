@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import structs
 
 from application import streams
-from application.case_acts import Caller
+from application.caller import Caller
 from application.event_log import Write
 from application.money_desk import MoneyDesk
 from application.streams import CASE
@@ -28,10 +28,11 @@ from domain.adjustments.events import (
     PaymentTold,
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
+from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import DutyConflict
 from domain.money import PositiveMoney
-from domain.people import PAYER, Actor, Role
+from domain.people import OPERATOR, PAYER, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from tests.application.house import DEFAULT, House, staff
@@ -51,8 +52,13 @@ ROLES = {
 
 def hands(person: str, at: datetime, **more: object) -> Caller:
     """A person of the house, with the person's roles."""
-    actor = Actor(f"key:{person}", person)
-    by = Caller(actor, person, at, "command:test", None, ROLES.get(person, ()))
+    roles = more.pop("roles", ROLES.get(person, ()))
+    grants = tuple(
+        Grant(grant=f"g-{role}", role=role, granted_at=at, granted_by=OPERATOR) for role in roles
+    )
+    by = Caller(
+        Actor(f"key:{person}", person), person, at, "command:test", None, authority_of(grants)
+    )
     return structs.replace(by, **more)
 
 

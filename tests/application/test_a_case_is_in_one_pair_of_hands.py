@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from application.case_acts import Caller
+from application.caller import Caller
 from application.log_recorder import CommandRepeated, CommandRow
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import (

@@ -94,7 +94,9 @@ def test_whoever_approved_can_neither_execute_nor_work_the_case(house: MoneyHous
         house.execute(one, "fay")
     case = house.of()
     with pytest.raises(DutyConflict):
-        house.desk.note(case.id, case.version, "By the way", hands("fay", after(8)))
+        house.desk.note(
+            case.id, case.version, "By the way", hands("fay", after(8), roles=(Role.TEAM_LEAD,))
+        )
 
 
 def test_a_reopened_case_remembers_who_did_what(house: MoneyHouse) -> None:
@@ -200,7 +202,7 @@ def test_a_simple_purchase_error_is_approved_by_policy_and_says_so(house: MoneyH
         "system:policy",
     )
     with pytest.raises(DutyConflict):
-        house.execute(one, "ana")
+        house.execute(one, "ana", roles=(Role.FINANCE_APPROVER,))
     assert house.execute(one, "fay").state is State.EXECUTING
     more = house.propose("6.00", reason=AdjustmentReason.PURCHASE_ERROR, at=8)
     assert more.state is State.PROPOSED

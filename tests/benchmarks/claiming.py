@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from api.composition import Desks, desks, make_ready
-from application.case_acts import Caller
+from application.caller import Caller
 from infrastructure.projection_positions import Positions
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.reports import Reports

@@ -17,6 +17,13 @@ from domain.backlog.events import (
     RecoveryOpened,
     RecoveryOwned,
 )
+from domain.break_glass import (
+    BreakGlassAsked,
+    BreakGlassEnded,
+    BreakGlassOpened,
+    BreakGlassReviewed,
+    Ending,
+)
 from domain.cases.events import (
     Detected,
     Enriched,
@@ -117,7 +124,20 @@ from domain.orders.signals import (
     SystemStated,
     WarehouseNoted,
 )
-from domain.people import Actor, PersonAdded, Role, TokenIssued
+from domain.people import (
+    Actor,
+    GrantRevoked,
+    PersonAdded,
+    PersonGranted,
+    PersonLeft,
+    PersonReturned,
+    ReviewDone,
+    ReviewDue,
+    Role,
+    SameAs,
+    SkillsSet,
+    TokenIssued,
+)
 from domain.policy.decision import Decision, Verdict
 from domain.policy.document import Automation, Backlog, Bucket, Ladder, Rung, Severity
 from domain.policy.events import PolicyActivated
@@ -459,6 +479,29 @@ EVENTS: tuple[Event, ...] = (
     *WORK,
     PersonAdded(name="bo", roles=(Role.HANDLER,), skills=("refunds",)),
     PersonAdded(name="ana", roles=(Role.HANDLER, Role.AUDITOR)),
+    PersonGranted(grant="g3", role=Role.TEAM_LEAD, reason=ODD),
+    PersonGranted(
+        grant="g4",
+        role=Role.TEAM_LEAD,
+        queues=("finance",),
+        regions=("BR", "PT-11"),
+        case=CASE,
+        until=NOON,
+        reason=ODD,
+        under=f"break-glass:{CASE}",
+    ),
+    GrantRevoked(grant="g3", reason=ODD),
+    PersonLeft(reason=ODD),
+    PersonReturned(reason=ODD),
+    SkillsSet(skills=("refunds",)),
+    SameAs(other="ana2", reason=ODD),
+    ReviewDue(break_glass=CASE),
+    ReviewDone(break_glass=CASE),
+    BreakGlassAsked(role=Role.TEAM_LEAD, queue="finance", minutes=5, lapses_at=NOON, reason=ODD),
+    BreakGlassAsked(role=Role.TEAM_LEAD, case=CASE, minutes=60, lapses_at=NOON, reason=ODD),
+    BreakGlassOpened(grant="g1", until=NOON),
+    BreakGlassEnded(how=Ending.EXPIRED),
+    BreakGlassReviewed(justified=False, findings=ODD_LINES),
     TokenIssued(name="ana", key="abc", digest="ef" * 32),
     TokenIssued(name="ana", key="abc", digest="ef" * 32, expires_at=NOON),
     CustomerOrdered(customer=ODD, basket="ab" * 16, placed_at=NOON),

@@ -8,15 +8,18 @@ from typing import Any
 from msgspec import structs
 
 from application import streams
+from application.break_glass_desk import BreakGlassDesk
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from domain.backlog.recovery import AddAction, CompleteAction, OwnPlan
+from domain.break_glass import AskForBreakGlass, Judge
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
+from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
 from domain.people import Role
 from domain.recorded import Recorded
 from projections.projection import AnyProjection
@@ -112,6 +115,8 @@ def eventful() -> House:
     PolicyDesk(house.log).activate(CLOCKED, after(0))
     people = PeopleDesk(house.log, streams.people(house.log))
     people.add("ana", [Role.HANDLER], after(0))
+    came_and_went(people)
+    broke_the_glass(house, people)
     people.issue_token("ana", after(0))
     people.issue_token("ana", after(0), expires_at=after(24))
     house.take(promising(), approved(), captured(), handed_over(), scanned(), at=after(22))
@@ -135,6 +140,36 @@ def eventful() -> House:
     flawless = (placed(600), approved(600.5), allocated(601))
     house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
     return house
+
+
+def came_and_went(people: PeopleDesk) -> None:
+    """People are given roles, which end; and two of them turn out to be one."""
+    now = after(0)
+    by = caller("head", now)
+    for name in ("head", "mia", "mia2"):
+        people.add(name, [], now)
+    lent = GiveRole(role=Role.TEAM_LEAD, queues=("a",), until=after(24), reason="For a day.")
+    for ask in (lent, GiveRole(role=Role.HANDLER, reason="For good.")):
+        people.give("mia", ask, ["a"], by)
+    people.revoke("mia", "g1", SayWhy(reason="Not any more."), by)
+    people.set_skills("mia", SetSkills(skills=("refunds",)), by)
+    people.same_as("mia", NameOther(other="mia2", reason="She said so."), by)
+    people.leave("mia", SayWhy(reason="Her last day."), by)
+    people.come_back("mia", SayWhy(reason="She is back."), by)
+
+
+def broke_the_glass(house: House, people: PeopleDesk) -> None:
+    """One that is opened, closed and reviewed; and one that nobody opens."""
+    glasses = BreakGlassDesk(
+        house.log, streams.break_glasses(house.log), people, lambda: house.rulebook
+    )
+    ask = AskForBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="All are out.")
+    asked = glasses.ask(ask, caller("mia", after(0))).glass.id
+    glasses.open(asked, caller("head", after(0.1)))
+    glasses.close(asked, caller("head", after(0.2)))
+    judge = Judge(justified=True, findings="They were.")
+    glasses.review(asked, judge, caller("ana", after(0.3)))
+    glasses.ask(ask, caller("mia", after(0.4)))
 
 
 def recovered(house: House) -> None:

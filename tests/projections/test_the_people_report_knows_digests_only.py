@@ -24,7 +24,11 @@ def test_a_person_has_roles_and_digests() -> None:
 
     assert rows.keys() == {person_stream("ana"), person_stream("bo")}
     ana = rows[person_stream("ana")]
-    assert (ana.name, ana.roles, ana.added_at) == ("ana", ["handler", "auditor"], after(0))
+    assert (ana.name, ana.grants, ana.added_at) == (
+        "ana",
+        {"g1": ["handler", None], "g2": ["auditor", None]},
+        after(0),
+    )
     assert ana.tokens == {
         token_digest(lasting): None,
         token_digest(ending): after(24).isoformat(),

@@ -13,7 +13,8 @@ from uuid import UUID
 
 import msgspec
 
-from application.case_acts import Caller, Done
+from application.caller import Caller
+from application.case_acts import Done
 from application.case_desk import CaseDesk
 from domain.cases import work_asks
 from domain.cases.events import Resolution

@@ -1,0 +1,36 @@
+"""Regions of the world, as ISO 3166 names them: a country (`BR`), or a part of one (`BR-SP`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta
+
+from domain.texts import END
+
+Region = Annotated[str, Meta(pattern="^[A-Z]{2}(-[A-Z0-9]{1,3})?" + END)]
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_PART = re.compile(r"[A-Z0-9]{1,3}")
+
+
+def region_of(country_code: str, country_area: str) -> str | None:
+    """The region of an address; None where its country is not told. An area that is no short code
+    (a name, say) is not taken for one."""
+    country, area = country_code.strip().upper(), country_area.strip().upper()
+    if _COUNTRY.fullmatch(country) is None:
+        return None
+    return f"{country}-{area}" if _PART.fullmatch(area) else country
+
+
+def lies_in(region: str, regions: Iterable[str]) -> bool:
+    """Whether a region is one of these, or a part of one."""
+    return any(region == one or region.partition("-")[0] == one for one in regions)
+
+
+def common(some: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    """What lies in both."""
+    return frozenset(one for one in some if lies_in(one, others)) | frozenset(
+        one for one in others if lies_in(one, some)
+    )

@@ -1,0 +1,46 @@
+"""Which case has which evidence: who may read the case may read its files."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.cases.work_events import EvidenceAttached
+from domain.recorded import Recorded
+from projections.projection import Projection
+
+
+class AttachmentRow(Struct, frozen=True):
+    attachment: str
+    """The case and what is attached to it."""
+    case_id: UUID
+    ref: str
+    attached_at: datetime
+
+
+def key(line: Recorded) -> object | None:
+    event = line.event
+    return _key(line, event.evidence.ref) if isinstance(event, EvidenceAttached) else None
+
+
+def fold(row: AttachmentRow | None, line: Recorded) -> AttachmentRow | None:
+    if row is not None or not isinstance(line.event, EvidenceAttached):
+        return row
+    ref = line.event.evidence.ref
+    return AttachmentRow(_key(line, ref), line.stream, ref, line.recorded_at)
+
+
+def _key(line: Recorded, ref: str) -> str:
+    return f"{line.stream}/{ref}"
+
+
+ATTACHMENTS = Projection(
+    name="attachments",
+    version=1,
+    row=AttachmentRow,
+    key=key,
+    fold=fold,
+    indexes=("(ref)",),
+)

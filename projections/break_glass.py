@@ -1,0 +1,91 @@
+"""Every break-glass: who asked for which role where, who opened it, what became of it, and whether it
+is due for review. Behind GET /v1/break-glass."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.break_glass import (
+    BreakGlassAsked,
+    BreakGlassEnded,
+    BreakGlassOpened,
+    BreakGlassReviewed,
+    Stage,
+)
+from domain.recorded import Recorded
+from projections.projection import Projection
+
+
+class BreakGlassRow(Struct, frozen=True):
+    break_glass: UUID
+    stage: str
+    role: str
+    queue: str | None
+    case_id: UUID | None
+    reason: str
+    minutes: int
+    asked_by: str
+    asked_at: datetime
+    opened_by: str | None = None
+    opened_at: datetime | None = None
+    until: datetime | None = None
+    ended_at: datetime | None = None
+    ended: str | None = None
+    reviewed_by: str | None = None
+    reviewed_at: datetime | None = None
+    justified: bool | None = None
+    findings: str | None = None
+
+
+def key(line: Recorded) -> object | None:
+    return line.stream if line.type.startswith("break_glass.") else None
+
+
+def fold(row: BreakGlassRow | None, line: Recorded) -> BreakGlassRow | None:
+    who, at = line.actor.person or line.actor.principal, line.recorded_at
+    if isinstance(line.event, BreakGlassAsked):
+        asked = line.event
+        return BreakGlassRow(
+            break_glass=line.stream,
+            stage=Stage.ASKED,
+            role=asked.role,
+            queue=asked.queue,
+            case_id=asked.case,
+            reason=asked.reason,
+            minutes=asked.minutes,
+            asked_by=who,
+            asked_at=at,
+        )
+    if row is None:
+        return None
+    match line.event:
+        case BreakGlassOpened(until=until):
+            return replace(row, stage=Stage.OPEN, opened_by=who, opened_at=at, until=until)
+        case BreakGlassEnded(how=how):
+            stage = Stage.REVIEW_DUE if row.opened_at else Stage.LAPSED
+            return replace(row, stage=stage, ended_at=at, ended=how)
+        case BreakGlassReviewed(justified=justified, findings=findings):
+            return replace(
+                row,
+                stage=Stage.REVIEWED,
+                reviewed_by=who,
+                reviewed_at=at,
+                justified=justified,
+                findings=findings,
+            )
+        case _:
+            return row
+
+
+BREAK_GLASS = Projection(
+    name="break_glass",
+    version=1,
+    row=BreakGlassRow,
+    key=key,
+    fold=fold,
+    indexes=("(asked_at, break_glass)", "(stage, asked_at, break_glass)"),
+)

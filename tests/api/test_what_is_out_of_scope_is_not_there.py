@@ -1,0 +1,380 @@
+"""A case, an order or a queue outside one's scope is answered like one that does not exist, on every
+route and for every role; and no list shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+from litestar.handlers import HTTPRouteHandler
+
+from api.routes import VERSIONED
+from api.threads import NEEDS
+from application.people_desk import operator
+from domain.authority import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
+from domain.cases.exception_case import case_stream
+from domain.granting import GiveRole
+from domain.people import Role
+from tests.api.running import House
+from tests.api.told import (
+    RESOLUTION,
+    Told,
+    cancelled,
+    captured,
+    order_id,
+    placed,
+    send,
+    unavailable,
+)
+
+OWN_QUEUE, OTHER_QUEUE = "allocation_failure_review", "refund_validation"
+BRAZIL = {
+    "country_code": "BR",
+    "country_area": "SP",
+    "city": "São Paulo",
+    "postal_code": "01310-100",
+    "street_address": "Av. Paulista 1",
+    "name": "Ana",
+}
+PORTUGAL = {
+    "country_code": "PT",
+    "city": "Lisboa",
+    "postal_code": "1100-148",
+    "street_address": "Rua Augusta 1",
+    "name": "Ana",
+}
+NOTE = {"note": "Mine."}
+BODIES: dict[str, Told | None] = {
+    "claim": None,
+    "release": {},
+    "hand-off": {"note": "Yours.", "to_queue": OTHER_QUEUE},
+    "wait": {"dependency": "carrier", "party": "dhl"} | NOTE,
+    "resume": {},
+    "notes": NOTE,
+    "evidence": {"ref": "dhl/pod-1", "type": "carrier_statement"},
+    "tasks": {"title": "Tell her"},
+    "complete-task": {"task": 1},
+    "drop-task": {"task": 1} | NOTE,
+    "holds": {"what": "refund", "reason": "other"},
+    "release-hold": {"hold": 1} | NOTE,
+    "escalate": NOTE,
+    "reterm": NOTE,
+    "links": {"link": "duplicate_of", "case": str(uuid4())},
+    "declare-error": {"about": 1, "reason": "incorrect_data"} | NOTE,
+    "resolve": RESOLUTION,
+    "reopen": NOTE,
+}
+"""What each command on a case is sent: a new one stands here too."""
+
+
+def path_of(handler: HTTPRouteHandler) -> str:
+    return "/v1" + next(iter(handler.paths))
+
+
+def is_read(handler: HTTPRouteHandler) -> bool:
+    return "GET" in handler.http_methods
+
+
+OF_CASES = [handler for handler in VERSIONED if "{case_id:uuid}" in path_of(handler)]
+
+
+@pytest.fixture(scope="module")
+def cases(ours: House) -> dict[str, Told]:
+    """A case within the scope of everybody below; and some that differ by queue or region."""
+    found: dict[str, Told] = {}
+    with ours.asking_as("ana") as ana:
+        for name, ship_to in {"own": BRAZIL, "other region": PORTUGAL, "no region": None}.items():
+            order = order_id()
+            where = {"ship_to": ship_to} if ship_to else {}
+            told = send(ana, placed(order, **where), unavailable(order))
+            found[name] = case_of(ana, told, "stock_unavailable")
+        order = order_id()
+        told = send(ana, placed(order, ship_to=BRAZIL), captured(order), cancelled(order))
+        found["other queue"] = case_of(ana, told, "refund_due")
+        for one in found.values():
+            etag = {"If-Match": f'"{one["version"]}"'}
+            task = {"title": f"Look at {one['order']}"}
+            assert ana.post(f"/v1/cases/{one['id']}/tasks", json=task, headers=etag).is_success
+            one["version"] += 1
+        head = {"Casetrail-Min-Position": str(ana.get("/v1/events?limit=1").json()["head"])}
+        for report in ("cases", "queues", "orders", "views/sla", "views/tasks"):
+            assert ana.get(f"/v1/{report}", headers=head).is_success
+    assert (found["own"]["queue"], found["own"]["region"]) == (OWN_QUEUE, "BR-SP")
+    assert (found["other region"]["queue"], found["other region"]["region"]) == (OWN_QUEUE, "PT")
+    assert (found["no region"]["queue"], found["no region"]["region"]) == (OWN_QUEUE, None)
+    assert (found["other queue"]["queue"], found["other queue"]["region"]) == (OTHER_QUEUE, "BR-SP")
+    return found
+
+
+def case_of(client: httpx2.Client, told: httpx2.Response, kind: str) -> Told:
+    cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
+    found = next(case["case"] for case in cases if case["kind"] == kind)
+    view: Told = client.get(f"/v1/cases/{found}").json()
+    return view
+
+
+@pytest.fixture(scope="module")
+def scoped(ours: House) -> Iterator[dict[Role, httpx2.Client]]:
+    """A person of each role, for one queue and for Brazil."""
+    desk, now = ours.service.desks.people, datetime.now(UTC)
+    clients = {}
+    for role in Role:
+        name = f"scoped-{role.value.replace('_', '-')}"
+        desk.add(name, [], now)
+        ask = GiveRole(role=role, queues=(OWN_QUEUE,), regions=("BR",), reason="Theirs.")
+        desk.give(name, ask, [OWN_QUEUE], operator(now))
+        token = desk.issue_token(name, now)
+        clients[role] = httpx2.Client(
+            base_url=ours.url, headers={"Authorization": f"Bearer {token}"}, timeout=20
+        )
+    yield clients
+    for client in clients.values():
+        client.close()
+
+
+def asked(
+    client: httpx2.Client, handler: HTTPRouteHandler, case: str, version: int
+) -> httpx2.Response:
+    path = path_of(handler).replace("{case_id:uuid}", case).replace("{digest:str}", "0" * 64)
+    if is_read(handler):
+        return client.get(path)
+    body = BODIES[path.rpartition("/")[2]]
+    content = b"" if body is None else json.dumps(body).encode()
+    headers = {"If-Match": f'"{version}"', "Content-Type": "application/json"}
+    return client.post(path, content=content, headers=headers)
+
+
+def told_by(answer: httpx2.Response, case: str) -> tuple[int, str, dict[str, str]]:
+    headers = {k: v for k, v in answer.headers.items() if k not in ("date", "content-length")}
+    return answer.status_code, answer.text.replace(case, "CASE"), headers
+
+
+def test_every_command_on_a_case_is_tried_here() -> None:
+    commands = {path_of(h).rpartition("/")[2] for h in OF_CASES if not is_read(h)}
+    assert commands == BODIES.keys()
+
+
+@pytest.mark.parametrize("where", ["other queue", "other region", "no region"])
+@pytest.mark.parametrize("role", list(Role))
+def test_a_case_out_of_scope_is_answered_like_one_that_is_not_there(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role, where: str
+) -> None:
+    client, case = scoped[role], cases[where]
+    for handler in OF_CASES:
+        unknown = str(uuid4())
+        there = told_by(asked(client, handler, case["id"], case["version"]), case["id"])
+        nowhere = told_by(asked(client, handler, unknown, case["version"]), unknown)
+        assert there == nowhere, path_of(handler)
+        may = handler.opt[NEEDS] in ROLE_PERMISSIONS[role]
+        assert there[0] == (404 if may else 403), path_of(handler)
+        assert "etag" not in there[2]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_case_in_scope_is_there(
+    ours: House, scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role
+) -> None:
+    """Commands name a version that is gone, so that all of them are refused alike: for that."""
+    client, case = scoped[role], cases["own"]
+    for handler in OF_CASES:
+        answer = asked(client, handler, case["id"], case["version"] - 1)
+        may = handler.opt[NEEDS] in ROLE_PERMISSIONS[role]
+        expected = (200 if is_read(handler) else 412) if may else 403
+        if "{digest:str}" in path_of(handler) and may:
+            assert answer.json()["type"] == "/problems/packet-not-found"
+        elif path_of(handler).endswith("/links") and may:
+            assert answer.status_code == 404  # the other case, which nobody knows
+        else:
+            assert answer.status_code == expected, (path_of(handler), answer.text)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_no_list_shows_what_is_out_of_scope(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role
+) -> None:
+    hidden = [cases[where]["id"] for where in ("other queue", "other region", "no region")]
+    hidden += [cases[where]["order"] for where in ("other region", "no region")]
+    lists = [h for h in VERSIONED if is_read(h) and "{" not in path_of(h)]
+    for handler in lists:
+        answer = scoped[role].get(path_of(handler), params={"limit": 200})
+        if answer.status_code == 400:  # it takes no limit, or needs more
+            answer = scoped[role].get(path_of(handler))
+        may = handler.opt[NEEDS] in ROLE_PERMISSIONS[role] & WITHIN_A_SCOPE
+        assert (answer.status_code != 403) == may, path_of(handler)
+        for one in hidden:
+            assert one not in answer.text, path_of(handler)
+    if Permission.READ_CASES in ROLE_PERMISSIONS[role]:
+        for address in ("cases", f"queues/{OWN_QUEUE}", "views/sla", "views/tasks", "orders"):
+            shown = scoped[role].get(f"/v1/{address}", params={"limit": 200})
+            assert cases["own"]["order"] in shown.text, address
+
+
+def test_pages_are_full_and_counts_are_right(
+    ours: House, scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+) -> None:
+    client = scoped[Role.HANDLER]
+    (queue,) = client.get("/v1/queues").json()["items"]
+    shown = client.get(f"/v1/queues/{OWN_QUEUE}", params={"limit": 200}).json()["items"]
+    assert queue["queue"] == OWN_QUEUE
+    assert queue["open"] == len([line for line in shown if line["person"] is None])
+    page = client.get("/v1/cases", params={"limit": 1}).json()
+    assert [case["region"] for case in page["items"]] == ["BR-SP"]
+    flow = client.get("/v1/views/flow").json()
+    orders = client.get("/v1/orders", params={"limit": 200}).json()["items"]
+    assert flow["orders"] == len(orders) > 0
+
+
+@pytest.mark.parametrize("role", [r for r in Role if r is not Role.INTEGRATOR])
+def test_a_queue_out_of_scope_is_answered_like_one_that_is_not_there(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role
+) -> None:
+    client = scoped[role]
+    for handler in VERSIONED:
+        if "{queue:str}" not in path_of(handler):
+            continue
+        answers = []
+        for queue in (OTHER_QUEUE, "nowhere"):
+            path = path_of(handler).replace("{queue:str}", queue)
+            body = {"title": "x", "owner": "ana", "action": 1, "note": "x"}
+            headers = {"If-Match": '"1"'}
+            answer = (
+                client.get(path)
+                if is_read(handler)
+                else client.post(path)
+                if path.endswith("claim-next")
+                else client.post(path, json=body_of(path, body), headers=headers)
+            )
+            answers.append((answer.status_code, answer.text.replace(queue, "QUEUE")))
+        assert answers[0] == answers[1], path_of(handler)
+        may = handler.opt[NEEDS] in ROLE_PERMISSIONS[role]
+        assert answers[0][0] == (404 if may else 403), path_of(handler)
+
+
+def body_of(path: str, values: Told) -> Told:
+    fields = {"actions": ["title"], "complete-action": ["action"], "owner": ["owner"]}
+    return {name: values[name] for name in fields[path.rpartition("/")[2]]}
+
+
+def test_the_plan_of_a_queue_needs_all_of_the_queue(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+) -> None:
+    """It tells how many cases the queue holds, wherever they ship to."""
+    answer = scoped[Role.TEAM_LEAD].get(f"/v1/queues/{OWN_QUEUE}/recovery")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/queue-not-found")
+
+
+def test_an_order_of_another_region_is_not_there(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+) -> None:
+    client = scoped[Role.HANDLER]
+    for of in ("", "/timeline"):
+        unknown = client.get(f"/v1/orders/nowhere{of}")
+        for where in ("other region", "no region"):
+            order = cases[where]["order"]
+            answer = client.get(f"/v1/orders/{order}{of}")
+            assert answer.status_code == 404
+            assert answer.text.replace(order, "nowhere") == unknown.text
+        assert client.get(f"/v1/orders/{cases['own']['order']}{of}").status_code == 200
+
+
+def test_an_order_is_told_without_the_cases_of_other_queues(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+) -> None:
+    other = cases["other queue"]
+    for of in ("", "/timeline"):
+        answer = scoped[Role.HANDLER].get(f"/v1/orders/{other['order']}{of}")
+        assert answer.status_code == 200
+        shown = answer.json()
+        assert other["id"] not in (shown["cases"].values() if not of else streams_in(shown))
+
+
+def streams_in(timeline: dict[str, Any]) -> set[str]:
+    return {line["stream"] for line in timeline["lines"]}
+
+
+def test_the_feed_is_for_whoever_may_read_all_of_it(scoped: dict[Role, httpx2.Client]) -> None:
+    refused = scoped[Role.AUDITOR].get("/v1/events")
+    assert (refused.status_code, refused.json()["permission"]) == (403, "log.read")
+    assert "only within a scope" in refused.json()["detail"]
+
+
+def test_claim_next_offers_what_is_in_scope(ours: House, cases: dict[str, Told]) -> None:
+    desk, now = ours.service.desks.people, datetime.now(UTC)
+    desk.add("porto", [], now)
+    ask = GiveRole(role=Role.HANDLER, regions=("PT",), reason="Portugal.")
+    desk.give("porto", ask, (), operator(now))
+    headers = {"Authorization": f"Bearer {desk.issue_token('porto', now)}"}
+    with httpx2.Client(base_url=ours.url, headers=headers, timeout=20) as porto:
+        first = porto.post(f"/v1/queues/{OWN_QUEUE}/claim-next")
+        assert (first.status_code, first.json()["region"]) == (200, "PT")
+        assert porto.post(f"/v1/queues/{OWN_QUEUE}/claim-next").status_code == 204
+
+
+def test_nothing_is_handed_to_somebody_who_may_not_work_on_it(
+    ours: House, cases: dict[str, Told]
+) -> None:
+    other = cases["other queue"]
+    with ours.asking_as("ana") as ana:
+        version = ana.get(f"/v1/cases/{other['id']}").json()["version"]
+        for person in ("scoped-handler", "nobody-at-all", "shop"):
+            answer = ana.post(
+                f"/v1/cases/{other['id']}/hand-off",
+                json={"note": "Yours.", "to_person": person},
+                headers={"If-Match": f'"{version}"'},
+            )
+            assert answer.status_code == 422
+            assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/to_person"]
+
+
+def test_nobody_opens_a_case_that_they_could_not_read(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+) -> None:
+    client = scoped[Role.HANDLER]
+    ask = {"order": cases["own"]["order"], "kind": "refund_due", "note": "She called."}
+    refused = client.post("/v1/cases", json=ask)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/queue")
+    opened = client.post("/v1/cases", json={**ask, "queue": OWN_QUEUE})
+    assert (opened.status_code, opened.json()["queue"]) == (200, OWN_QUEUE)
+    for order in (cases["other region"]["order"], "nowhere"):
+        unseen = client.post("/v1/cases", json={**ask, "order": order, "queue": OWN_QUEUE})
+        assert unseen.status_code == 404
+        assert unseen.json()["detail"].replace(order, "O") == "no order O"
+
+
+def test_a_file_is_read_with_the_case_that_it_is_attached_to(
+    ours: House, scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+) -> None:
+    client = scoped[Role.HANDLER]
+    with ours.asking_as("ana") as ana:
+        for where, expected in (("own", 200), ("other region", 404)):
+            stored = ana.post(
+                "/v1/evidence",
+                content=where.encode(),
+                headers={"Content-Type": "text/plain"},
+            )
+            address = stored.headers["Location"]
+            case = cases[where]["id"]
+            ana_sees = ana.get(f"/v1/cases/{case}")
+            assert client.get(address).status_code == 404  # attached to nothing yet
+            done = ana.post(
+                f"/v1/cases/{case}/evidence",
+                json={"ref": stored.json()["ref"], "type": "carrier_statement"},
+                headers={"If-Match": ana_sees.headers["ETag"]},
+            )
+            seen = {"Casetrail-Min-Position": done.headers["Casetrail-Position"]}
+            assert client.get(address, headers=seen).status_code == expected
+
+
+def test_an_id_that_a_problem_would_have_is_no_way_in(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+) -> None:
+    """A case's id follows from its order and kind: whoever works it out learns nothing."""
+    order = cases["other region"]["order"]
+    case = str(case_stream(order, "stock_unavailable", 1))
+    assert case == cases["other region"]["id"]
+    assert scoped[Role.AUDITOR].get(f"/v1/cases/{case}").status_code == 404

@@ -1,0 +1,298 @@
+"""Authority in an emergency: asked for by one, opened by another, over within the hour, and judged by a
+third before either has a part in another."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from application import streams
+from application.break_glass_desk import BreakGlassDesk
+from application.caller import Caller
+from application.people_desk import PeopleDesk
+from domain.authority import Permission
+from domain.break_glass import AskForBreakGlass, BreakGlass, Ending, Judge, Stage, name_of
+from domain.errors import (
+    AnotherPersonNeeded,
+    BreakGlassMoved,
+    BreakGlassNotFound,
+    BreakGlassReviewDue,
+    CaseNotFound,
+    Invalid,
+    NotInScope,
+)
+from domain.granting import GiveRole, NameOther, SayWhy
+from domain.people import Actor, Role
+from tests.application.house import DEFAULT, House, caller
+from tests.application.test_nobody_gives_authority_to_themselves import desk_of
+from tests.domain.telling import after, placed, unavailable
+
+QUEUE = "allocation_failure_review"
+OTHER = "refund_validation"
+ASK = AskForBreakGlass(role=Role.TEAM_LEAD, queue=QUEUE, minutes=30, reason="All leads are out.")
+RIGHT = Judge(justified=True, findings="They were.")
+PEOPLE = ("ana", "bo", "cy", "dee", "eve")
+
+
+class Ward:
+    """A house with people, of whom each handles one queue only."""
+
+    def __init__(self) -> None:
+        self.house = House()
+        self.people: PeopleDesk = desk_of(self.house)
+        known = streams.break_glasses(self.house.log)
+        self.glasses = BreakGlassDesk(self.house.log, known, self.people, lambda: DEFAULT)
+        for name in PEOPLE:
+            self.people.add(name, [], after(0))
+            ask = GiveRole(role=Role.HANDLER, queues=(OTHER,), reason="Theirs.")
+            self.people.give(name, ask, [OTHER], caller("olga", after(0)))
+
+    def ask(self, person: str = "ana", at: float = 1, ask: AskForBreakGlass = ASK) -> UUID:
+        return self.glasses.ask(ask, caller(person, after(at))).glass.id
+
+    def opened(self, person: str = "ana", by: str = "bo", at: float = 1) -> UUID:
+        glass = self.ask(person, at)
+        self.glasses.open(glass, caller(by, after(at)))
+        return glass
+
+    def one(self, person: str, other: str) -> None:
+        by = caller("olga", after(0.5))
+        self.people.same_as(person, NameOther(other=other, reason="One."), by)
+
+    def may(self, person: str, permission: Permission, at: float, queue: str = QUEUE) -> bool:
+        authority = self.people.authority_of(person, after(at))
+        assert authority is not None
+        return authority.covers(permission, queue, None)
+
+    def stage(self, glass: UUID) -> Stage:
+        return self.glasses.glass(glass).stage
+
+
+@pytest.fixture
+def ward() -> Ward:
+    return Ward()
+
+
+def test_it_gives_a_role_in_one_scope_for_its_time_and_ends_by_itself(ward: Ward) -> None:
+    glass = ward.ask()
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1)
+    opened = ward.glasses.open(glass, caller("bo", after(1))).glass
+    assert (opened.stage, opened.opened_by, opened.until) == (
+        Stage.OPEN,
+        "bo",
+        after(1) + timedelta(minutes=30),
+    )
+    assert ward.may("ana", Permission.MANAGE_BACKLOG, 1.49)
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.49, OTHER)
+    assert not ward.may("bo", Permission.MANAGE_BACKLOG, 1.49)
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.5)
+    assert ward.house.due() == {glass: after(1.5)}
+    ward.house.tick(after(1.5), punctual=True)
+    ended = ward.glasses.glass(glass)
+    assert (ended.stage, ended.ended, ended.ended_at) == (
+        Stage.REVIEW_DUE,
+        Ending.EXPIRED,
+        after(1.5),
+    )
+    assert ward.house.log.trail(glass)[-1].actor.principal == "system:timekeeper"
+    assert ward.house.due() == {}
+
+
+@pytest.mark.parametrize("role", [Role.FINANCE_APPROVER, Role.GOVERNANCE_OWNER, Role.OPS_MANAGER])
+def test_it_lets_nobody_pay_nor_give_authority(ward: Ward, role: Role) -> None:
+    glass = ward.ask(ask=AskForBreakGlass(role=role, queue=QUEUE, reason="Now."))
+    ward.glasses.open(glass, caller("bo", after(1)))
+    authority = ward.people.authority_of("ana", after(1.1))
+    assert authority is not None
+    for permission in (
+        Permission.EXECUTE_ADJUSTMENTS,
+        Permission.RECONCILE_ADJUSTMENTS,
+        Permission.MANAGE_PEOPLE,
+        Permission.ACTIVATE_POLICIES,
+        Permission.READ_LOG,
+    ):
+        assert not authority.may(permission)
+
+
+def test_what_is_done_under_it_says_so_and_what_needs_it_not_does_not(ward: Ward) -> None:
+    ward.house.take(placed(), unavailable(2), at=after(3))
+    case = ward.house.the("stock_unavailable")
+
+    def acting(at: float) -> Caller:
+        authority = ward.people.authority_of("ana", after(at))
+        assert authority is not None
+        return Caller(Actor("key:ana", "ana"), "ana", after(at), "command:x", None, authority)
+
+    with pytest.raises(CaseNotFound):
+        ward.house.desk.note(case.id, case.version, "Mine?", acting(3))
+    ask = AskForBreakGlass(role=Role.HANDLER, case=case.id, reason="Now.")
+    glass = ward.ask(at=3, ask=ask)
+    ward.glasses.open(glass, caller("bo", after(3)))
+    case = ward.house.desk.note(case.id, case.version, "Mine.", acting(3.5)).case
+    assert ward.house.log.trail(case.id)[-1].actor == Actor("key:ana", "ana", under=name_of(glass))
+    with pytest.raises(CaseNotFound):
+        ward.house.desk.note(case.id, case.version, "Still?", acting(4))
+    ward.people.give(
+        "ana", GiveRole(role=Role.HANDLER, reason="For good."), [], caller("olga", after(3.6))
+    )
+    case = ward.house.desk.note(case.id, case.version, "Mine too.", acting(3.7)).case
+    assert ward.house.log.trail(case.id)[-1].actor == Actor("key:ana", "ana")
+
+
+def test_what_one_may_see_but_not_work_on_is_told_as_that(ward: Ward) -> None:
+    ward.house.take(placed(), unavailable(2), at=after(3))
+    case = ward.house.the("stock_unavailable")
+    audits = GiveRole(role=Role.AUDITOR, reason="To look.")
+    ward.people.give("ana", audits, [], caller("olga", after(3)))
+    authority = ward.people.authority_of("ana", after(3))
+    assert authority is not None
+    by = Caller(Actor("key:ana", "ana"), "ana", after(3), "command:x", None, authority)
+    with pytest.raises(NotInScope):
+        ward.house.desk.note(case.id, case.version, "Mine?", by)
+
+
+def acting(person: str, **facts: object) -> Caller:
+    return Caller(Actor(f"key:{person}", person, **facts), person, after(1.1), "command:x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        acting("ana"),
+        acting("dee"),  # who is ana too
+        acting("bo", via=("agent:helper",)),
+        acting("bo", delegate="ana"),
+        acting("ana", delegate="bo"),
+        acting("bo", delegate="cy"),
+    ],
+)
+def test_nobody_opens_their_own_nor_by_other_hands(ward: Ward, by: Caller) -> None:
+    ward.one("ana", "dee")
+    glass = ward.ask()
+    with pytest.raises(AnotherPersonNeeded):
+        ward.glasses.open(glass, by)
+    assert ward.stage(glass) is Stage.ASKED
+
+
+def test_nobody_asks_by_other_hands(ward: Ward) -> None:
+    for by in (acting("ana", via=("agent:helper",)), acting("ana", delegate="bo")):
+        with pytest.raises(AnotherPersonNeeded):
+            ward.glasses.ask(ASK, by)
+
+
+@pytest.mark.parametrize(
+    ("ask", "pointer"),
+    [
+        (AskForBreakGlass(role=Role.TEAM_LEAD, reason="x"), "/queue"),
+        (AskForBreakGlass(role=Role.TEAM_LEAD, queue=QUEUE, case=uuid4(), reason="x"), "/queue"),
+        (AskForBreakGlass(role=Role.TEAM_LEAD, queue="nowhere", reason="x"), "/queue"),
+    ],
+)
+def test_it_has_one_scope(ward: Ward, ask: AskForBreakGlass, pointer: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        ward.ask(ask=ask)
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+@pytest.mark.parametrize("party", ["ana", "bo", "eve"])
+def test_until_it_is_reviewed_neither_has_a_part_in_another(
+    ward: Ward, party: str, ended: bool
+) -> None:
+    ward.one("bo", "eve")  # who opened it has another name
+    waiting = ward.ask("cy", at=1)
+    glass = ward.opened(at=1)
+    if ended:
+        ward.glasses.close(glass, caller("dee", after(1.2)))
+    with pytest.raises(BreakGlassReviewDue) as refused:
+        ward.ask(party, at=1.3)
+    assert refused.value.facts == {"due": [str(glass)]}
+    with pytest.raises(BreakGlassReviewDue):
+        ward.glasses.open(waiting, caller(party, after(1.3)))
+
+
+def test_of_two_asks_of_one_person_only_one_is_opened(ward: Ward) -> None:
+    first, second = ward.ask(at=1), ward.ask(at=1.1)
+    ward.glasses.open(first, caller("bo", after(1.2)))
+    with pytest.raises(BreakGlassReviewDue):
+        ward.glasses.open(second, caller("cy", after(1.2)))
+
+
+@pytest.mark.parametrize("by", ["ana", "bo", "eve"])
+def test_neither_of_the_two_reviews_it(ward: Ward, by: str) -> None:
+    ward.one("bo", "eve")
+    glass = ward.opened()
+    ward.glasses.close(glass, caller("ana", after(1.2)))
+    with pytest.raises(AnotherPersonNeeded):
+        ward.glasses.review(glass, RIGHT, caller(by, after(2)))
+    with pytest.raises(AnotherPersonNeeded):
+        ward.glasses.review(glass, RIGHT, acting("cy", via=("agent:helper",)))
+
+
+def test_a_review_sets_both_free(ward: Ward) -> None:
+    glass = ward.opened()
+    with pytest.raises(BreakGlassMoved):
+        ward.glasses.review(glass, RIGHT, caller("cy", after(1.2)))
+    # Its time is over, though nobody has told so yet.
+    done = ward.glasses.review(glass, RIGHT, caller("cy", after(3))).glass
+    assert (done.stage, done.reviewed_by, done.review) == (
+        Stage.REVIEWED,
+        "cy",
+        ward.house.log.trail(glass)[-1].event,
+    )
+    told = [(line.type, line.actor.principal) for line in ward.house.log.trail(glass)]
+    assert told == [
+        ("break_glass.asked", "key:ana"),
+        ("break_glass.opened", "key:bo"),
+        ("break_glass.ended", "system:timekeeper"),
+        ("break_glass.reviewed", "key:cy"),
+    ]
+    assert ward.opened("bo", "ana", at=4)
+    with pytest.raises(BreakGlassMoved):
+        ward.glasses.review(glass, RIGHT, caller("cy", after(5)))
+
+
+def test_it_is_closed_before_its_time_and_what_it_gave_is_taken_back(ward: Ward) -> None:
+    glass = ward.opened()
+    ward.glasses.close(glass, caller("bo", after(1.2)))
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
+    assert ward.glasses.glass(glass).ended is Ending.CLOSED
+    assert ward.house.due() == {}
+    for step in (ward.glasses.close, ward.glasses.open):
+        with pytest.raises(BreakGlassMoved):
+            step(glass, caller("cy", after(1.3)))
+
+
+def test_what_nobody_opens_lapses_and_owes_no_review(ward: Ward) -> None:
+    glass, withdrawn = ward.ask(at=1), ward.ask("cy", at=1)
+    ward.glasses.close(withdrawn, caller("cy", after(1.1)))
+    with pytest.raises(BreakGlassMoved):
+        ward.glasses.open(glass, caller("bo", after(2)))
+    ward.house.tick(after(2))
+    assert [ward.stage(one) for one in (glass, withdrawn)] == [Stage.LAPSED, Stage.LAPSED]
+    assert ward.opened(at=3)
+
+
+def test_whoever_left_is_given_nothing(ward: Ward) -> None:
+    glass = ward.opened()
+    ward.people.leave("ana", SayWhy(reason="Her last day."), caller("olga", after(1.1)))
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
+    assert isinstance(ward.glasses.glass(glass), BreakGlass)
+
+
+def test_who_could_have_counts_it(ward: Ward) -> None:
+    glass = ward.opened()
+    found = ward.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.2))
+    assert [(e.person.name, [g.under for g in e.grants]) for e in found] == [
+        ("ana", [name_of(glass)])
+    ]
+    assert ward.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.6)) == []
+
+
+def test_an_id_of_something_else_is_none_of_a_break_glass(ward: Ward) -> None:
+    ward.house.take(placed(), unavailable(2), at=after(3))
+    for other in (uuid4(), ward.house.the("stock_unavailable").id):
+        with pytest.raises(BreakGlassNotFound):
+            ward.glasses.open(other, caller("bo", after(1)))
