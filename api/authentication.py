@@ -1,10 +1,11 @@
-"""Who is asking: a bearer token, looked up by its digest. The actor comes from it alone."""
+"""Who is asking: a bearer token is a key of ours or an issuer's access token; either stands for a
+principal, and that for one person. The actor comes from it alone."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from litestar.enums import ScopeType
@@ -12,57 +13,117 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from api.errors import NotAuthenticated, NotPermitted
+from api.errors import (
+    IssuerUnavailable,
+    NotAuthenticated,
+    NotPermitted,
+    PrincipalNotPermitted,
+)
 from api.threads import NEEDS, PUBLIC, in_thread
-from application.people_desk import TOKEN_PREFIX, PeopleDesk, token_digest
+from application.people_desk import TOKEN_PREFIX, token_digest
+from application.principals import Principals, Standing
 from domain.authority import Permission, permissions_of, roles_with
+from domain.errors import ActorNotAllowed
 from domain.people import Actor, Role
+from domain.principals import WHOLE, KeyScope
+from infrastructure.identity.access_tokens import (
+    LARGEST_BYTES,
+    AccessTokens,
+    TokenRefused,
+    TooManyActors,
+)
+from infrastructure.identity.key_sets import KeysUnavailable
 
 KEEP_SECONDS = 5.0
 MOST_KEPT = 10_000
 
 
 class Who(Struct, frozen=True):
-    """The person behind a request, and the key that the request came with."""
+    """The person behind a request, and the principal that the request came from."""
 
     actor: Actor
     person: str
     roles: tuple[Role, ...]
     skills: tuple[str, ...] = ()
     permissions: frozenset[Permission] = frozenset()
+    key_scope: KeyScope = WHOLE
+    """How far the key reaches, of what the person may."""
+    expires_at: datetime | None = None
 
 
 class Tokens:
     """Tokens by digest; what was found is remembered for a few seconds."""
 
-    def __init__(self, people: PeopleDesk) -> None:
-        self._people = people
-        self._kept: dict[str, tuple[float, Who, datetime | None]] = {}
+    def __init__(
+        self, principals: Principals, access_tokens: AccessTokens, clock: Callable[[], datetime]
+    ) -> None:
+        self._principals = principals
+        self._access_tokens = access_tokens
+        self._clock = clock
+        self._kept: dict[str, tuple[float, Who]] = {}
+        self._changes = 0
         self._lock = threading.Lock()
 
     def remembered(self, digest: str) -> Who | None:
         kept = self._kept.get(digest)
-        if kept is None or kept[0] < time.monotonic() or _expired(kept[2]):
-            return None
-        return kept[1]
+        return kept[1] if kept is not None and kept[0] > time.monotonic() else None
 
-    def look_up(self, digest: str) -> Who | None:
-        holder = self._people.holder(digest)
-        if holder is None or _expired(holder.expires_at):
-            return None
-        person, expires_at = holder.person, holder.expires_at
-        actor = Actor(f"key:{holder.key}", person.name)
-        may = permissions_of(person.roles)
-        who = Who(actor, person.name, person.roles, person.skills, may)
+    def forget(self) -> None:
+        """Something has changed here about who may come as whom: at once, everybody is looked up anew."""
+        with self._lock:
+            self._changes += 1
+            self._kept.clear()
+
+    def look_up(self, token: str, digest: str) -> Who:
+        """Raises NotAuthenticated, IssuerUnavailable, PrincipalNotLinked, ActorNotAllowed."""
+        changes = self._changes
+        now = self._clock()
+        is_key = token.startswith(TOKEN_PREFIX)
+        standing = self._of_key(digest, now) if is_key else self._of_access_token(token, now)
+        person, is_agent = standing.person, standing.actor.is_agent
+        who = Who(
+            standing.actor,
+            person.name,
+            person.roles,
+            person.skills,
+            standing.scope.of(permissions_of(person.roles), is_agent=is_agent),
+            standing.scope,
+            standing.expires_at,
+        )
+        seconds = KEEP_SECONDS
+        if who.expires_at is not None:
+            seconds = min(seconds, (who.expires_at - now).total_seconds())
         with self._lock:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            self._kept[digest] = (time.monotonic() + KEEP_SECONDS, who, expires_at)
+            if self._changes == changes:
+                self._kept[digest] = (time.monotonic() + seconds, who)
         return who
 
+    def _of_key(self, digest: str, now: datetime) -> Standing:
+        key = self._principals.key(digest)
+        if key is None:
+            raise NotAuthenticated("the key is not known")
+        if key.is_revoked:
+            raise NotAuthenticated("the key was revoked")
+        if key.expires_at is not None and key.expires_at <= now:
+            told = key.expires_at.astimezone(UTC).isoformat(timespec="seconds")
+            raise NotAuthenticated(f"the key expired at {told}")
+        standing = self._principals.with_key(key)
+        if standing is None:
+            raise NotAuthenticated("the key is not known")
+        return standing
 
-def _expired(expires_at: datetime | None) -> bool:
-    return expires_at is not None and expires_at <= datetime.now(UTC)
+    def _of_access_token(self, token: str, now: datetime) -> Standing:
+        try:
+            verified = self._access_tokens.verify(token, now)
+        except TokenRefused as refused:
+            raise NotAuthenticated(str(refused)) from None
+        except TooManyActors as refused:
+            raise ActorNotAllowed(str(refused)) from None
+        except KeysUnavailable as unavailable:
+            raise IssuerUnavailable(str(unavailable)) from None
+        return self._principals.with_token(verified, now)
 
 
 class Authentication(ASGIMiddleware):
@@ -74,29 +135,44 @@ class Authentication(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         tokens: Tokens = scope["litestar_app"].state.tokens
-        digest = token_digest(_token(scope["headers"]))
+        token = _token(scope["headers"])
+        digest = token_digest(token)
         who = tokens.remembered(digest)
         if who is None:
-            who = await in_thread(tokens.look_up)(digest)
-        if who is None:
-            raise NotAuthenticated("the token is not known, or has expired")
+            who = await in_thread(tokens.look_up)(token, digest)
         needed: Permission = scope["route_handler"].opt[NEEDS]
         if needed not in who.permissions:
-            raise NotPermitted(
-                f"{who.person} has no role that may {needed}",
-                permission=needed,
-                roles=roles_with(needed),
-            )
+            raise _not_permitted(who, needed)
         scope["user"], scope["auth"] = who, digest
         await next_app(scope, receive, send)
 
 
+def _not_permitted(who: Who, needed: Permission) -> NotPermitted | PrincipalNotPermitted:
+    if needed in permissions_of(who.roles):
+        what = "an agent" if who.actor.is_agent else "this key"
+        return PrincipalNotPermitted(f"{what} may not {needed}", permission=needed)
+    return NotPermitted(
+        f"{who.person} has no role that may {needed}",
+        permission=needed,
+        roles=roles_with(needed),
+    )
+
+
 def _token(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The bearer token, read from the raw headers: all of them parsed cost more than all the rest."""
+    told: bytes | None = None
     for name, value in headers:
         if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            if scheme.lower() == "bearer" and token.startswith(TOKEN_PREFIX):
-                return token.strip()
-            break
-    raise NotAuthenticated("no bearer token of ours came with the request")
+            if told is not None:
+                # Whoever stands before us may have looked at the other.
+                raise NotAuthenticated("two Authorization headers came with the request")
+            told = value
+    if told is None:
+        raise NotAuthenticated("no Authorization header came with the request", is_token=False)
+    scheme, _, token = told.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated("the Authorization header is not `Bearer TOKEN`", is_token=False)
+    token = token.strip()
+    if len(token) > LARGEST_BYTES:
+        raise NotAuthenticated(f"the token is larger than {LARGEST_BYTES} bytes")
+    return token

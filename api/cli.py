@@ -17,12 +17,14 @@ from infrastructure.databases import DatabaseUnusable
 from infrastructure.embedded_postgres import PostgresNotStarted
 from infrastructure.event_store.datastore import UnsafeSwitch
 from infrastructure.event_store.migrations import SchemaChanged
+from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.settings import settings
 
 EXPECTED = (
     CasetrailError,
     CommandRepeated,
     DatabaseUnusable,
+    IssuerUnusable,
     PostgresNotStarted,
     SchemaChanged,
     UnsafeSwitch,

@@ -13,6 +13,8 @@ from application.intake import Intake
 from application.look_up import LookUp
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
+from application.principals import Principals
+from application.principals_desk import PrincipalsDesk
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
 from domain.orders.events import SignalRecorded
@@ -60,6 +62,8 @@ class Desks:
             Reports(datastore).backlogs,
         )
         self.people = PeopleDesk(self.log, streams.people(self.log))
+        self.principals = Principals(self.log, self.people)
+        self.principals_desk = PrincipalsDesk(self.log, self.people, self.principals)
 
     def order_with_times(self, order_id: str) -> tuple[Order, dict[str, datetime]]:
         """The order as the log has it, and when each of its signals was recorded."""

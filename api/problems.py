@@ -31,6 +31,9 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.MalformedParameter: 400,
     e.NotAuthenticated: 401,
     e.NotPermitted: 403,
+    e.PrincipalNotPermitted: 403,
+    d.PrincipalNotLinked: 403,
+    d.ActorNotAllowed: 403,
     e.RouteNotFound: 404,
     d.OrderNotFound: 404,
     d.CaseNotFound: 404,
@@ -38,6 +41,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.EvidenceNotFound: 404,
     d.PacketNotFound: 404,
     d.RecoveryNotFound: 404,
+    d.PrincipalNotFound: 404,
     e.MethodNotAllowed: 405,
     d.CaseNotOpen: 409,
     d.CaseNotYours: 409,
@@ -49,6 +53,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.ActionNotOpen: 409,
     d.HoldNotOurs: 409,
     d.StepsOpen: 409,
+    d.PrincipalTaken: 409,
     e.IdempotencyKeyInFlight: 409,
     d.CaseChanged: 412,
     d.RecoveryChanged: 412,
@@ -64,6 +69,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.Unexpected: 500,
     e.ReportBehind: 503,
     e.Unavailable: 503,
+    e.IssuerUnavailable: 503,
     d.TooContended: 503,
 }
 """Every error that a client may see. What is missing here is a fault of ours, and a 500."""
@@ -110,8 +116,8 @@ def problem_of(error: CasetrailError) -> dict[str, Any]:
 def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> Response[bytes]:
     document = problem_of(error)
     extra = dict(headers or {})
-    if document["status"] == 401:
-        extra["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, e.NotAuthenticated):
+        extra["WWW-Authenticate"] = error.challenge
     if document["status"] == 503 or isinstance(error, e.IdempotencyKeyInFlight):
         extra["Retry-After"] = "1"
     if isinstance(error, d.CaseChanged | d.RecoveryChanged):

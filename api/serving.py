@@ -21,6 +21,7 @@ import uvicorn
 from api.app import create_app
 from api.one_write import OneWrite
 from api.service import service
+from infrastructure.identity.issuers import Issuer
 
 RESTART_SECONDS = 1.0
 COLLECT_AFTER = (50_000, 20, 50)
@@ -90,10 +91,14 @@ def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
 
 def serve_http(
-    dsn: str, evidence: str, listeners: Sequence[socket.socket], signals_to: str | None = None
+    dsn: str,
+    evidence: str,
+    listeners: Sequence[socket.socket],
+    signals_to: str | None = None,
+    issuers: Sequence[Issuer] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM. `signals_to` is the process that takes signals, if not this."""
-    with service(dsn, evidence) as ours:
+    with service(dsn, evidence, issuers=issuers) as ours:
         ours.desks.decide_by()
         collect_seldom()
         config = uvicorn.Config(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET
 
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
@@ -18,6 +18,7 @@ from domain.errors import Invalid, PersonExists, PersonNotFound
 from domain.faults import faults_of
 from domain.people import (
     OPERATOR,
+    Actor,
     Person,
     PersonAdded,
     PersonName,
@@ -27,6 +28,7 @@ from domain.people import (
     token_stream,
 )
 from domain.policy.parts import Name
+from domain.principals import WHOLE, KeyScope
 from domain.recorded import Event
 
 TOKEN_PREFIX = "ct_"
@@ -37,14 +39,6 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-class Holder(Struct, frozen=True):
-    """Who holds a token, and until when."""
-
-    person: Person
-    key: str
-    expires_at: datetime | None
-
-
 class PeopleDesk:
     def __init__(self, log: EventLog, people: Repository[Person]) -> None:
         self._log = log
@@ -53,15 +47,6 @@ class PeopleDesk:
     def known(self, name: str) -> Person | None:
         stream = person_stream(name)
         return self._people.current([stream]).get(stream)
-
-    def holder(self, digest: str) -> Holder | None:
-        """Who holds the token with this digest, from the log itself; None if nobody does."""
-        for line in self._log.trail(token_stream(digest)):
-            if isinstance(line.event, TokenIssued) and line.event.digest == digest:
-                person = self.known(line.event.name)
-                if person is not None:
-                    return Holder(person, line.event.key, line.event.expires_at)
-        return None
 
     def add(
         self, name: str, roles: Sequence[Role], now: datetime, skills: Sequence[str] = ()
@@ -79,24 +64,42 @@ class PeopleDesk:
         except VersionTaken:
             raise PersonExists(f"{name} was added just now") from None
 
-    def issue_token(self, name: str, now: datetime, expires_at: datetime | None = None) -> str:
+    def issue_token(
+        self,
+        name: str,
+        now: datetime,
+        expires_at: datetime | None = None,
+        *,
+        agent: str | None = None,
+        scope: KeyScope = WHOLE,
+        by: Actor = OPERATOR,
+    ) -> str:
         """A new token, shown this once. Raises PersonNotFound."""
         if self.known(name) is None:
             raise PersonNotFound(f"no person {name}")
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         digest = token_digest(token)
-        issued = TokenIssued(name=name, key=digest[:12], digest=digest, expires_at=expires_at)
-        self._append(token_stream(digest), issued, now)
+        issued = TokenIssued(
+            name=name,
+            key=digest[:12],
+            digest=digest,
+            expires_at=expires_at,
+            agent=UNSET if agent is None else agent,
+            permissions=UNSET if scope.permissions is None else tuple(sorted(scope.permissions)),
+            queues=UNSET if scope.queues is None else scope.queues,
+            regions=UNSET if scope.regions is None else scope.regions,
+        )
+        self._append(token_stream(digest), issued, now, by)
         return token
 
-    def _append(self, stream: UUID, event: Event, now: datetime) -> None:
+    def _append(self, stream: UUID, event: Event, now: datetime, by: Actor = OPERATOR) -> None:
         self._log.append(
             [
                 Write(
                     stream=stream,
                     kind=PERSON,
                     expected=0,
-                    events=[(OPERATOR, event)],
+                    events=[(by, event)],
                     recorded_at=now,
                     cause="command:people",
                 )

@@ -15,8 +15,17 @@ from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
+from domain.principals import PrincipalEvent
 
-Event: TypeAlias = OrderEvent | CaseEvent | PolicyEvent | PersonEvent | RecoveryEvent | LookUpEvent
+Event: TypeAlias = (
+    OrderEvent
+    | CaseEvent
+    | PolicyEvent
+    | PersonEvent
+    | PrincipalEvent
+    | RecoveryEvent
+    | LookUpEvent
+)
 
 
 class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from infrastructure.identity.issuers import Issuer, issuers
+
 DATABASE = "casetrail"
 EVIDENCE = "CASETRAIL_EVIDENCE"
 
@@ -19,6 +21,8 @@ class Settings(Struct, frozen=True):
     """A PostgreSQL 15 or newer to use instead."""
     evidence: str | None = None
     """Where evidence files lie: a directory or a URL. Left out, a directory of the home."""
+    issuers: tuple[Issuer, ...] = ()
+    """Whose access tokens are taken, beside the keys that are issued here."""
 
     @property
     def evidence_place(self) -> str:
@@ -26,7 +30,13 @@ class Settings(Struct, frozen=True):
 
 
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
+    """Raises IssuerUnusable."""
     chosen = home or Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
     url = environment.get("DATABASE_URL") or None
     place = environment.get(EVIDENCE) or None
-    return Settings(home=chosen.expanduser().absolute(), database_url=url, evidence=place)
+    return Settings(
+        home=chosen.expanduser().absolute(),
+        database_url=url,
+        evidence=place,
+        issuers=issuers(environment),
+    )

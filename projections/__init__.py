@@ -3,10 +3,20 @@
 from projections.cases import CASES
 from projections.orders import ORDERS
 from projections.people import PEOPLE
+from projections.principals import PRINCIPALS
 from projections.projection import AnyProjection
 from projections.queue import QUEUE
 from projections.recovery import RECOVERY
 from projections.sla import SLA
 from projections.tasks import TASKS
 
-PROJECTIONS: tuple[AnyProjection, ...] = (QUEUE, CASES, ORDERS, PEOPLE, RECOVERY, SLA, TASKS)
+PROJECTIONS: tuple[AnyProjection, ...] = (
+    QUEUE,
+    CASES,
+    ORDERS,
+    PEOPLE,
+    PRINCIPALS,
+    RECOVERY,
+    SLA,
+    TASKS,
+)

@@ -98,11 +98,11 @@ def serve(
             words += ["--signals-to", f"http://127.0.0.1:{ours[1].getsockname()[1]}"]
             more = {EVIDENCE: evidence}
             stack.enter_context(kept_alive(words, dsn, [listener], **more))
-        serve_http(dsn, evidence, ours)
+        serve_http(dsn, evidence, ours, issuers=settings.issuers)
 
 
 def serve_beside(descriptor: int, signals_to: str | None, settings: Settings) -> None:
     """Serve what the process that started this one listens to, for as long as that lives."""
     die_with_parent()
     with socket.socket(fileno=descriptor) as listener, open_database(settings) as dsn:
-        serve_http(dsn, settings.evidence_place, [listener], signals_to)
+        serve_http(dsn, settings.evidence_place, [listener], signals_to, settings.issuers)
