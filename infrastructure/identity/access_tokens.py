@@ -18,7 +18,7 @@ from joserfc.util import urlsafe_b64decode
 
 from domain.principals import VerifiedToken
 from infrastructure.identity.issuers import Issuer
-from infrastructure.identity.key_sets import PATIENCE, KeySet, Patience
+from infrastructure.identity.key_sets import KeySet
 
 LARGEST_BYTES: Final = 8 << 10
 ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA", "Ed25519")
@@ -56,8 +56,8 @@ _REGISTRY: Final = _Algorithms(algorithms=ALGORITHMS, strict_check_header=False)
 class AccessTokens:
     """Verifies the access tokens of these issuers. Blocks where keys have to be fetched."""
 
-    def __init__(self, issuers: Iterable[Issuer], patience: Patience = PATIENCE) -> None:
-        self._issuers = {one.name: (one, KeySet(one, patience)) for one in issuers}
+    def __init__(self, issuers: Iterable[Issuer]) -> None:
+        self._issuers = {one.name: (one, KeySet(one)) for one in issuers}
 
     def verify(self, token: str, now: datetime) -> VerifiedToken:
         """Raises TokenRefused, TooManyActors, KeysUnavailable."""

@@ -18,6 +18,19 @@ class IssuerUnusable(Exception):
     """The issuer of access tokens cannot be used as it is set up."""
 
 
+class Patience(Struct, frozen=True, kw_only=True):
+    """How long its keys are kept, in seconds."""
+
+    fresh: float = 300.0
+    """What was fetched is taken as it is; no key that has left the set lives longer."""
+    stale: float = 3_600.0
+    """What was fetched is taken while the issuer is down."""
+    between: float = 5.0
+    """Between one fetch and the next."""
+    fetch: float = 5.0
+    """What a fetch may take."""
+
+
 class Issuer(Struct, frozen=True):
     name: str
     """Its address, exactly as its tokens say it in `iss`."""
@@ -25,6 +38,7 @@ class Issuer(Struct, frozen=True):
     """How its tokens name this service in `aud`."""
     jwks: str | None = None
     """Where its keys are; left out, it is asked at /.well-known/openid-configuration."""
+    patience: Patience = Patience()
 
 
 def issuers(environment: Mapping[str, str]) -> tuple[Issuer, ...]:

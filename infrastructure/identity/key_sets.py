@@ -35,22 +35,6 @@ class KeysUnavailable(Exception):
     """The keys of the issuer cannot be fetched now."""
 
 
-class Patience(Struct, frozen=True, kw_only=True):
-    """For how long what, in seconds."""
-
-    fresh: float = 300.0
-    """What was fetched is taken as it is; no key that has left the set lives longer."""
-    stale: float = 3_600.0
-    """What was fetched is taken while the issuer is down."""
-    between: float = 5.0
-    """Between one fetch and the next."""
-    fetch: float = 5.0
-    """What a fetch may take."""
-
-
-PATIENCE: Final = Patience()
-
-
 class PublicKey(Struct, frozen=True):
     algorithms: tuple[str, ...]
     """What it may have signed with."""
@@ -66,9 +50,9 @@ class _Fetched(Struct, frozen=True):
 class KeySet:
     """The keys of one issuer. Asked from threads only: a fetch takes its time."""
 
-    def __init__(self, issuer: Issuer, patience: Patience = PATIENCE) -> None:
+    def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
-        self._patience = patience
+        self._patience = issuer.patience
         self._fetched: _Fetched | None = None
         self._tried_at = float("-inf")
         self._is_failing = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from api.composition import Clock, desks, make_ready, utc_now
 from api.service import Service, service
 from api.serving import listen
 from domain.people import Role
+from infrastructure.identity.issuers import Issuer
 from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
 
@@ -46,11 +47,13 @@ class House:
 
 
 @contextmanager
-def served(dsn: str, clock: Clock = utc_now) -> Iterator[tuple[str, Service]]:
+def served(
+    dsn: str, clock: Clock = utc_now, issuers: Sequence[Issuer] = ()
+) -> Iterator[tuple[str, Service]]:
     """The service over a database that is ready, on a port of its own."""
     with (
         TemporaryDirectory(prefix="casetrail-evidence-") as evidence,
-        service(dsn, evidence, clock) as ours,
+        service(dsn, evidence, clock, issuers) as ours,
         listen("127.0.0.1", 0) as listener,
     ):
         ours.desks.decide_by()
@@ -109,11 +112,13 @@ def people_of(dsn: str) -> dict[str, str]:
 
 
 @contextmanager
-def house(dsn: str, *, reports: bool = True, time: bool = False) -> Iterator[House]:
+def house(
+    dsn: str, *, reports: bool = True, time: bool = False, issuers: Sequence[Issuer] = ()
+) -> Iterator[House]:
     """Everything over one fresh database."""
     make_ready(dsn)
     with ExitStack() as stack:
-        url, ours = stack.enter_context(served(dsn))
+        url, ours = stack.enter_context(served(dsn, issuers=issuers))
         tokens = people_of(dsn)
         if reports:
             stack.enter_context(reported(dsn))
