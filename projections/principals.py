@@ -33,7 +33,7 @@ class PrincipalKind(StrEnum):
     DELEGATE = "delegate"
 
 
-class PrincipalRow(Struct, frozen=True, kw_only=True):
+class PrincipalRow(Struct, frozen=True):
     stream: UUID
     person: str
     """Whose act it is."""
