@@ -21,6 +21,7 @@ import uvicorn
 from api.app import create_app
 from api.one_write import OneWrite
 from api.service import service
+from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
 
 RESTART_SECONDS = 1.0
@@ -96,13 +97,17 @@ def serve_http(
     listeners: Sequence[socket.socket],
     signals_to: str | None = None,
     issuers: Sequence[Issuer] = (),
+    local_issuer: LocalIssuer | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `signals_to` is the process that takes signals, if not this."""
+    """Serve until SIGINT or SIGTERM. `signals_to` is the process that takes signals, if not this;
+    `local_issuer` is served too."""
     with service(dsn, evidence, issuers=issuers) as ours:
         ours.desks.decide_by()
         collect_seldom()
+        # What is fetched, or passed on, is nothing that an operator has to read of.
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
         config = uvicorn.Config(
-            create_app(ours, signals_to),
+            create_app(ours, signals_to, local_issuer),
             log_level="warning",
             access_log=False,
             lifespan="on",

@@ -31,12 +31,18 @@ class Settings(Struct, frozen=True):
 
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
     """Raises IssuerUnusable."""
-    chosen = home or Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
+    chosen = home.expanduser().absolute() if home else default_home(environment)
     url = environment.get("DATABASE_URL") or None
     place = environment.get(EVIDENCE) or None
     return Settings(
-        home=chosen.expanduser().absolute(),
+        home=chosen,
         database_url=url,
         evidence=place,
         issuers=issuers(environment),
     )
+
+
+def default_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where it is unless the command line says otherwise."""
+    chosen = Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
+    return chosen.expanduser().absolute()

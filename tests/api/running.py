@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx2
@@ -18,7 +19,8 @@ from api.composition import Clock, desks, make_ready, utc_now
 from api.service import Service, service
 from api.serving import listen
 from domain.people import Role
-from infrastructure.identity.issuers import Issuer
+from infrastructure.identity.issuer import LocalIssuer
+from infrastructure.identity.issuers import Issuer, Patience
 from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
 
@@ -30,6 +32,7 @@ ROLES = {
     "shop": (Role.INTEGRATOR,),
 }
 TIMEOUT_SECONDS = 30
+DEMO = "casetrail-demo"
 
 
 @dataclass
@@ -48,17 +51,27 @@ class House:
 
 @contextmanager
 def served(
-    dsn: str, clock: Clock = utc_now, issuers: Sequence[Issuer] = ()
+    dsn: str,
+    clock: Clock = utc_now,
+    issuers: Sequence[Issuer] = (),
+    demo_home: Path | None = None,
 ) -> Iterator[tuple[str, Service]]:
-    """The service over a database that is ready, on a port of its own."""
+    """The service over a database that is ready, on a port of its own; with a demonstration's own
+    issuer, if that is given a home."""
     with (
         TemporaryDirectory(prefix="casetrail-evidence-") as evidence,
-        service(dsn, evidence, clock, issuers) as ours,
         listen("127.0.0.1", 0) as listener,
+        ExitStack() as stack,
     ):
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        local = None
+        if demo_home is not None:
+            local = LocalIssuer(demo_home, f"{url}/demo-issuer", DEMO, ["ana", "copilot"])
+            issuers = (*issuers, Issuer(local.name, DEMO, patience=Patience(between=0.1)))
+        ours = stack.enter_context(service(dsn, evidence, clock, issuers))
         ours.desks.decide_by()
         config = uvicorn.Config(
-            create_app(ours), log_level="critical", access_log=False, lifespan="on"
+            create_app(ours, issuer=local), log_level="critical", access_log=False, lifespan="on"
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(
@@ -66,7 +79,7 @@ def served(
         )
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", ours
+            yield url, ours
         finally:
             server.should_exit = True
             thread.join(timeout=TIMEOUT_SECONDS)

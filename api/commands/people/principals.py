@@ -22,7 +22,7 @@ from infrastructure.projection_positions import Positions
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
-from projections.principals import PRINCIPALS, PrincipalRow
+from projections.principals import PRINCIPALS, PrincipalKind, PrincipalRow
 
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _LONGEST = timedelta(days=3_660)
@@ -108,7 +108,7 @@ def tokens(settings: Settings, name: str, as_json: bool) -> None:
             row.principal,
             row.agent or "",
             _reach(row),
-            *(one.isoformat(timespec="seconds") if one else "" for one in ends),
+            *(f"{one:%Y-%m-%d %H:%M} UTC" if one else "" for one in ends),
             row.reason or "",
         )
     Console().print(table)
@@ -117,6 +117,8 @@ def tokens(settings: Settings, name: str, as_json: bool) -> None:
 def _reach(row: PrincipalRow) -> str:
     if row.issuer is not None:
         return f"{row.subject} at {row.issuer}"
+    if row.kind != PrincipalKind.KEY:
+        return ""
     told = (("", row.permissions), ("queues ", row.queues), ("regions ", row.regions))
     narrowed = [f"{what}{', '.join(names)}" for what, names in told if names is not None]
     return "; ".join(narrowed) or "all that the person may"
