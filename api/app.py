@@ -7,6 +7,7 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from api.authentication import Authentication
+from api.demo_issuer import demo_issuer_routes
 from api.errors import RouteUnguarded
 from api.forwarding import Forwarding
 from api.problems import EXCEPTION_HANDLERS
@@ -15,12 +16,16 @@ from api.routes.pages import PAGES, STATIC
 from api.service import Service
 from api.threads import NEEDS, PUBLIC
 from domain.authority import Permission
+from infrastructure.identity.issuer import LocalIssuer
 
 LARGEST_BODY_BYTES = 1 << 20
 
 
-def create_app(service: Service, signals_to: str | None = None) -> Litestar:
-    """`signals_to`: the address of the process that takes signals, if this one does not."""
+def create_app(
+    service: Service, signals_to: str | None = None, issuer: LocalIssuer | None = None
+) -> Litestar:
+    """`signals_to`: the address of the process that takes signals, if this one does not. `issuer`:
+    a demonstration's own, to be served beside the API."""
     forwarding = [Forwarding(signals_to, LARGEST_BODY_BYTES)] if signals_to is not None else []
     app = Litestar(
         route_handlers=[
@@ -28,6 +33,7 @@ def create_app(service: Service, signals_to: str | None = None) -> Litestar:
             *UNVERSIONED,
             *PAGES,
             STATIC,
+            *(demo_issuer_routes(issuer) if issuer is not None else ()),
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False, use_cache=True)},
         exception_handlers=EXCEPTION_HANDLERS,

@@ -27,7 +27,9 @@ def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer]) -> Ca
     cause = f"command:{ask.key or ask.digest.hex()[:16]}"
     who = ask.who
     now = service.desks.clock()
-    return Caller(who.actor, who.person, now, cause, row if ask.key else None, who.authority)
+    return Caller(
+        who.actor, who.person, now, cause, row if ask.key else None, who.authority, who.known_as
+    )
 
 
 def carry_out(

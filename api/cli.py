@@ -17,6 +17,7 @@ from infrastructure.databases import DatabaseUnusable
 from infrastructure.embedded_postgres import PostgresNotStarted
 from infrastructure.event_store.datastore import UnsafeSwitch
 from infrastructure.event_store.migrations import SchemaChanged
+from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
 from infrastructure.settings import settings
 
@@ -25,6 +26,7 @@ EXPECTED = (
     CommandRepeated,
     DatabaseUnusable,
     PaymentsUnusable,
+    IssuerUnusable,
     PostgresNotStarted,
     SchemaChanged,
     UnsafeSwitch,

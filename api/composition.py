@@ -17,6 +17,8 @@ from application.payer import Payer
 from application.payments import PaymentProvider
 from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
+from application.principals import Principals
+from application.principals_desk import PrincipalsDesk
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
 from domain.orders.events import SignalRecorded
@@ -86,6 +88,8 @@ class Desks:
             if provider is not None
             else None
         )
+        self.principals = Principals(self.log, self.people)
+        self.principals_desk = PrincipalsDesk(self.log, self.people, self.principals)
 
     def order_with_times(self, order_id: str) -> tuple[Order, dict[str, datetime]]:
         """The order as the log has it, and when each of its signals was recorded."""

@@ -19,15 +19,35 @@ class NotAuthenticated(CasetrailError):
     """The request names nobody whom we know."""
 
     explanation = (
-        "Send `Authorization: Bearer ct_…` with a token that was issued here and has not expired: "
-        "`casetrail people token NAME` issues one."
+        "Send `Authorization: Bearer` with a key (`ct_…`) that was issued here (`casetrail people "
+        "token NAME`), or with an OIDC access token (RFC 9068) of an issuer that is trusted here. "
+        "`detail` says what is wrong with what came."
     )
+
+    def __init__(self, detail: str, *, is_token: bool = True) -> None:
+        super().__init__(detail)
+        self.challenge = 'Bearer error="invalid_token"' if is_token else "Bearer"
 
 
 class NotPermitted(CasetrailError):
     """None of your roles may do this."""
 
     explanation = "`permission` is what the route needs, `roles` are those that have it. GET /v1/me lists yours."
+
+
+class PrincipalNotPermitted(CasetrailError):
+    """Your roles may do this, but not through this key or agent."""
+
+    explanation = (
+        "A key may be good for less than its person, and an agent never approves, executes, "
+        "reconciles, activates or manages people. GET /v1/me says how far this one reaches."
+    )
+
+
+class IssuerUnavailable(CasetrailError):
+    """Whether the token is genuine cannot be told now."""
+
+    explanation = "The keys of its issuer cannot be fetched. Keys (`ct_…`) go on being taken."
 
 
 class RouteUnguarded(RuntimeError):

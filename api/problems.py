@@ -33,6 +33,9 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.NotPermitted: 403,
     d.NotInScope: 403,
     d.AnotherPersonNeeded: 403,
+    e.PrincipalNotPermitted: 403,
+    d.PrincipalNotLinked: 403,
+    d.ActorNotAllowed: 403,
     e.RouteNotFound: 404,
     d.OrderNotFound: 404,
     d.CaseNotFound: 404,
@@ -43,6 +46,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.PersonNotFound: 404,
     d.GrantNotFound: 404,
     d.BreakGlassNotFound: 404,
+    d.PrincipalNotFound: 404,
     e.MethodNotAllowed: 405,
     d.DutyConflict: 403,
     d.BeyondAuthority: 403,
@@ -74,6 +78,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.GrantOver: 409,
     d.BreakGlassMoved: 409,
     d.BreakGlassReviewDue: 409,
+    d.PrincipalTaken: 409,
     e.IdempotencyKeyInFlight: 409,
     d.CaseChanged: 412,
     d.RecoveryChanged: 412,
@@ -92,6 +97,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.OutcomeUnknown: 502,
     e.ReportBehind: 503,
     e.Unavailable: 503,
+    e.IssuerUnavailable: 503,
     d.TooContended: 503,
 }
 """Every error that a client may see. What is missing here is a fault of ours, and a 500."""
@@ -139,8 +145,8 @@ def problem_of(error: CasetrailError) -> dict[str, Any]:
 def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> Response[bytes]:
     document = problem_of(error)
     extra = dict(headers or {})
-    if document["status"] == 401:
-        extra["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, e.NotAuthenticated):
+        extra["WWW-Authenticate"] = error.challenge
     if document["status"] == 503 or isinstance(error, e.IdempotencyKeyInFlight):
         extra["Retry-After"] = "1"
     if isinstance(error, d.CaseChanged | d.RecoveryChanged):

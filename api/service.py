@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from api.answers import Answers
@@ -11,19 +11,27 @@ from api.composition import Clock, Desks, desks, utc_now
 from application.payments import PaymentProvider
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.health import HealthDesk
+from infrastructure.identity.access_tokens import AccessTokens
+from infrastructure.identity.issuers import Issuer
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
 
 
 class Service:
     def __init__(
-        self, working: Desks, reports: Reports, positions: Positions, evidence: EvidenceStore
+        self,
+        working: Desks,
+        reports: Reports,
+        positions: Positions,
+        evidence: EvidenceStore,
+        issuers: Sequence[Issuer],
     ) -> None:
         self.desks = working
         self.reports = reports
         self.positions = positions
         self.answers = Answers(working.log)
-        self.tokens = Tokens(working.people)
+        self.tokens = Tokens(working.principals, AccessTokens(issuers), working.clock)
+        working.principals_desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
         self.health = HealthDesk(working.datastore)
 
@@ -34,12 +42,14 @@ def service(
     evidence: str,
     clock: Clock = utc_now,
     provider: PaymentProvider | None = None,
+    issuers: Sequence[Issuer] = (),
 ) -> Iterator[Service]:
-    """The service over a migrated database; `evidence` is where files lie."""
+    """The service over a migrated database; `evidence` is where files lie, and `issuers` are those
+    whose access tokens are taken."""
     store = EvidenceStore(evidence)
     with desks(dsn, clock, provider) as working:
         positions = Positions(dsn)
         try:
-            yield Service(working, Reports(working.datastore), positions, store)
+            yield Service(working, Reports(working.datastore), positions, store, issuers)
         finally:
             positions.close()

@@ -21,6 +21,8 @@ import uvicorn
 from api.app import create_app
 from api.one_write import OneWrite
 from api.service import service
+from infrastructure.identity.issuer import LocalIssuer
+from infrastructure.identity.issuers import Issuer
 from infrastructure.payments import provider_of
 from infrastructure.settings import Settings
 
@@ -96,13 +98,23 @@ def serve_http(
     settings: Settings,
     listeners: Sequence[socket.socket],
     signals_to: str | None = None,
+    issuers: Sequence[Issuer] | None = None,
+    local_issuer: LocalIssuer | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `signals_to` is the process that takes signals, if not this."""
-    with service(dsn, settings.evidence_place, provider=provider_of(settings)) as ours:
+    """Serve until SIGINT or SIGTERM. `signals_to` is the process that takes signals, if not this;
+    `issuers` are trusted instead of those that are set, and `local_issuer` is served too."""
+    with service(
+        dsn,
+        settings.evidence_place,
+        provider=provider_of(settings),
+        issuers=settings.issuers if issuers is None else issuers,
+    ) as ours:
         ours.desks.decide_by()
         collect_seldom()
+        # What is fetched, or passed on, is nothing that an operator has to read of.
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
         config = uvicorn.Config(
-            create_app(ours, signals_to),
+            create_app(ours, signals_to, local_issuer),
             log_level="warning",
             access_log=False,
             lifespan="on",

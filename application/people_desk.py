@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import takewhile
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from application.caller import Caller
 from application.event_log import EventLog, Write
@@ -35,6 +35,7 @@ from domain.people import (
     token_stream,
 )
 from domain.policy.parts import Name
+from domain.principals import WHOLE, KeyScope
 from domain.recorded import Event
 
 TOKEN_PREFIX = "ct_"
@@ -44,14 +45,6 @@ ATTEMPTS = 20
 def token_digest(token: str) -> str:
     """What is kept of a token: 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-class Holder(Struct, frozen=True):
-    """Who holds a token, and until when."""
-
-    person: Person
-    key: str
-    expires_at: datetime | None
 
 
 class Changed(Struct, frozen=True):
@@ -156,15 +149,6 @@ class PeopleDesk:
                 found[name] = person
         return found
 
-    def holder(self, digest: str) -> Holder | None:
-        """Who holds the token with this digest, from the log itself; None if nobody does."""
-        for line in self._log.trail(token_stream(digest)):
-            if isinstance(line.event, TokenIssued) and line.event.digest == digest:
-                person = self.known(line.event.name)
-                if person is not None:
-                    return Holder(person, line.event.key, line.event.expires_at)
-        return None
-
     def add(
         self,
         name: str,
@@ -241,14 +225,32 @@ class PeopleDesk:
 
         return self._act(name, by, decide)
 
-    def issue_token(self, name: str, now: datetime, expires_at: datetime | None = None) -> str:
+    def issue_token(
+        self,
+        name: str,
+        now: datetime,
+        expires_at: datetime | None = None,
+        *,
+        agent: str | None = None,
+        scope: KeyScope = WHOLE,
+        by: Actor = OPERATOR,
+    ) -> str:
         """A new token, shown this once. Raises PersonNotFound."""
         if self.known(name) is None:
             raise PersonNotFound(f"no person {name}")
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         digest = token_digest(token)
-        issued = TokenIssued(name=name, key=digest[:12], digest=digest, expires_at=expires_at)
-        self._append(token_stream(digest), issued, now)
+        issued = TokenIssued(
+            name=name,
+            key=digest[:12],
+            digest=digest,
+            expires_at=expires_at,
+            agent=UNSET if agent is None else agent,
+            permissions=UNSET if scope.permissions is None else tuple(sorted(scope.permissions)),
+            queues=UNSET if scope.queues is None else scope.queues,
+            regions=UNSET if scope.regions is None else scope.regions,
+        )
+        self._append(token_stream(digest), issued, now, by)
         return token
 
     def _others(self, person: Person) -> list[Person]:
@@ -277,14 +279,14 @@ class PeopleDesk:
         appended = self._log.append(writes, by.row(after) if by.row is not None else None)
         return Changed(after, appended.position)
 
-    def _append(self, stream: UUID, event: Event, now: datetime) -> None:
+    def _append(self, stream: UUID, event: Event, now: datetime, by: Actor = OPERATOR) -> None:
         self._log.append(
             [
                 Write(
                     stream=stream,
                     kind=PERSON,
                     expected=0,
-                    events=[(OPERATOR, event)],
+                    events=[(by, event)],
                     recorded_at=now,
                     cause="command:people",
                 )

@@ -45,6 +45,18 @@ class Permission(StrEnum):
     """To judge afterwards what was done under it."""
 
 
+NEVER_FOR_AGENTS: Final = frozenset(
+    {
+        Permission.APPROVE_ADJUSTMENTS,
+        Permission.EXECUTE_ADJUSTMENTS,
+        Permission.RECONCILE_ADJUSTMENTS,
+        Permission.APPROVE_POLICIES,
+        Permission.ACTIVATE_POLICIES,
+        Permission.MANAGE_PEOPLE,
+    }
+)
+"""What takes a person's own hand, whatever the roles of the person whose agent it is."""
+
 _P = Permission
 _ALL: Final = frozenset({_P.KNOW_ONESELF})
 _READ: Final = _ALL | {_P.READ_ORDERS, _P.READ_CASES, _P.READ_POLICIES}

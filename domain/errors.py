@@ -444,3 +444,37 @@ class BreakGlassReviewDue(CasetrailError):
         "`due` lists them. Until somebody else has reviewed each, whoever asked for it or opened it "
         "can do neither again."
     )
+
+
+class PrincipalNotLinked(CasetrailError):
+    """The token is genuine, and whom it names is nobody here."""
+
+    explanation = (
+        "Whoever keeps the service links a subject to a person: "
+        "`casetrail people link NAME --issuer … --subject …`."
+    )
+
+
+class ActorNotAllowed(CasetrailError):
+    """Whoever acts here may not act for this person."""
+
+    explanation = (
+        "A person is acted for by an agent of their own (`casetrail people agent`), or by somebody "
+        "to whom they have delegated, for as long as that lasts (`casetrail people delegate`)."
+    )
+
+
+class PrincipalTaken(CasetrailError):
+    """This principal is somebody's already."""
+
+    explanation = (
+        "A subject stands for one person, an agent has one owner. Unlink or retire it there first."
+    )
+
+
+class PrincipalNotFound(CasetrailError):
+    """There is no such principal."""
+
+    explanation = (
+        "`casetrail people tokens NAME` lists the keys, logins, agents and delegates of a person."
+    )

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Annotated, TypeAlias, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import Meta, Struct, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from domain.policy.parts import Name
 from domain.regions import Region
@@ -144,12 +144,19 @@ class ReviewDone(Struct, frozen=True, kw_only=True, tag="person.review_done"):
 
 
 class TokenIssued(Struct, frozen=True, kw_only=True, tag="person.token_issued"):
-    """A token was handed out, once. Only its SHA-256 is kept; `key` names it in the trail."""
+    """A token was handed out, once. Only its SHA-256 is kept; `key` names it in the trail.
+
+    It may be an agent's, and may be good for less than the person: what is left out narrows nothing.
+    """
 
     name: PersonName
     key: str
     digest: str
     expires_at: datetime | None = None
+    agent: PersonName | UnsetType = UNSET
+    permissions: tuple[str, ...] | UnsetType = UNSET
+    queues: tuple[Name, ...] | UnsetType = UNSET
+    regions: tuple[str, ...] | UnsetType = UNSET
 
 
 Standing: TypeAlias = (

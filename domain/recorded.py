@@ -18,6 +18,7 @@ from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
+from domain.principals import PrincipalEvent
 
 Event: TypeAlias = (
     OrderEvent
@@ -29,6 +30,9 @@ Event: TypeAlias = (
     | LedgerEvent
     | RefusalEvent
     | BreakGlassEvent
+    | PrincipalEvent
+    | RecoveryEvent
+    | LookUpEvent
 )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from infrastructure.identity.issuers import Issuer, issuers
+
 DATABASE = "casetrail"
 EVIDENCE = "CASETRAIL_EVIDENCE"
 PAYMENTS = "CASETRAIL_PAYMENTS"
@@ -36,6 +38,8 @@ class Settings(Struct, frozen=True):
     payments: str | None = None
     """Where money is given back: `local:URL` or `stripe:[URL]`. Left out, nowhere."""
     stripe_key: Secret | None = None
+    issuers: tuple[Issuer, ...] = ()
+    """Whose access tokens are taken, beside the keys that are issued here."""
 
     @property
     def evidence_place(self) -> str:
@@ -43,14 +47,22 @@ class Settings(Struct, frozen=True):
 
 
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
-    chosen = home or Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
+    """Raises IssuerUnusable."""
+    chosen = home.expanduser().absolute() if home else default_home(environment)
     url = environment.get("DATABASE_URL") or None
     place = environment.get(EVIDENCE) or None
     key = environment.get(STRIPE_KEY) or None
     return Settings(
-        home=chosen.expanduser().absolute(),
+        home=chosen,
         database_url=url,
         evidence=place,
         payments=environment.get(PAYMENTS) or None,
         stripe_key=Secret(key) if key else None,
+        issuers=issuers(environment),
     )
+
+
+def default_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where it is unless the command line says otherwise."""
+    chosen = Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
+    return chosen.expanduser().absolute()

@@ -6,6 +6,7 @@ from projections.break_glass import BREAK_GLASS
 from projections.cases import CASES
 from projections.orders import ORDERS
 from projections.people import PEOPLE
+from projections.principals import PRINCIPALS
 from projections.projection import AnyProjection
 from projections.queue import QUEUE
 from projections.recovery import RECOVERY
@@ -17,6 +18,7 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     CASES,
     ORDERS,
     PEOPLE,
+    PRINCIPALS,
     RECOVERY,
     SLA,
     TASKS,

@@ -4,6 +4,7 @@ import click
 
 from api.commands.case import case
 from api.commands.demo import demo, demo_stream
+from api.commands.demo_issuer import demo_issuer
 from api.commands.migrate import migrate
 from api.commands.people import people
 from api.commands.policy import policy
@@ -17,6 +18,7 @@ from api.commands.worker import worker
 COMMANDS: tuple[click.Command, ...] = (
     demo,
     demo_stream,
+    demo_issuer,
     serve,
     worker,
     migrate,

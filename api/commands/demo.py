@@ -21,14 +21,17 @@ from rich.progress import track
 
 from api.commands.serve import DEFAULT_PORT, HOST
 from api.composition import Desks, desks, make_ready, utc_now
+from api.demo_issuer import PATH
 from api.serving import PortTaken, kept_alive, listen, serve_http, wait_for_parent_to_end
 from application.batches import Arrival
 from application.replay import AT_ONCE, replay
 from domain.people import Actor, Role
 from infrastructure.databases import open_database
 from infrastructure.file_locks import only_one
+from infrastructure.identity.issuer import LocalIssuer
+from infrastructure.identity.issuers import Issuer
 from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.settings import Settings
+from infrastructure.settings import Settings, default_home
 from infrastructure.sources.demonstration import DemonstrationStream
 from projections import PROJECTIONS
 
@@ -39,6 +42,11 @@ PEOPLE: tuple[tuple[str, Role], ...] = (
     ("dev", Role.AUDITOR),
     ("shop", Role.INTEGRATOR),
 )
+AGENT = "copilot"
+"""Ana's, for those who want to see what an agent may."""
+AUDIENCE = "casetrail-demo"
+_EVERYWHERE = "0.0.0.0"
+_HERE = ("127.0.0.1", "localhost")
 SEED = 20261
 SECONDS_BETWEEN_ORDERS = 1.0
 EVERY_NTH_IN_TROUBLE = 3
@@ -65,12 +73,12 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
     """A living service: demonstration people, and an order stream that keeps running."""
     console = Console(highlight=False, soft_wrap=True)
     settings.home.mkdir(parents=True, exist_ok=True)
-    note = settings.home / "demo.json"
+    note = note_in(settings.home)
     with only_one(settings.home / "demo.lock") as is_mine:
         while not is_mine():
             if (running := _running(note)) is not None:
                 console.print("The demonstration is running already.")
-                _tell(console, running)
+                _tell(console, running, settings.home)
                 return
             time.sleep(LOOK_SECONDS)  # it is starting, or ending
         try:
@@ -78,6 +86,10 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
         except PortTaken as error:
             raise click.ClickException(f"{error.__doc__} {error}") from None
         _run(settings, note, listener, console)
+
+
+def note_in(home: Path) -> Path:
+    return home / "demo.json"
 
 
 def _run(settings: Settings, note: Path, listener: socket.socket, console: Console) -> None:
@@ -93,12 +105,18 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
                 _live_through_two_weeks(working)
         host, port = listener.getsockname()[:2]
         running = Running(f"http://{host}:{port}", tokens)
+        local = _issuer(settings.home, host, port)
+        issuers = settings.issuers
+        if local is not None:
+            issuers = (*issuers, Issuer(local.name, AUDIENCE))
+            with desks(dsn) as working:
+                _link(working, local.name)
         _write_privately(note, msgspec.json.encode(running))
         os.environ |= {"CASETRAIL_URL": running.url, "CASETRAIL_TOKEN": tokens["shop"]}
         try:
             with kept_alive(["worker", "--until-eof"], dsn), kept_alive([_STREAM], dsn):
-                _tell(console, running)
-                serve_http(dsn, settings, [listener])
+                _tell(console, running, settings.home)
+                serve_http(dsn, settings, [listener], issuers=issuers, local_issuer=local)
         finally:
             note.unlink(missing_ok=True)
 
@@ -132,6 +150,26 @@ def _people(working: Desks) -> dict[str, str]:
     return tokens
 
 
+def _issuer(home: Path, host: str, port: int) -> LocalIssuer | None:
+    """At an address of this machine: what is not https is trusted nowhere else."""
+    if host not in (_EVERYWHERE, *_HERE):
+        return None
+    name = f"http://{_HERE[0] if host == _EVERYWHERE else host}:{port}{PATH}"
+    return LocalIssuer(home, name, AUDIENCE, [AGENT, *(person for person, _ in PEOPLE)])
+
+
+def _link(working: Desks, issuer: str) -> None:
+    """The issuer calls people by their names; its own changes with the port."""
+    desk, now, owner = working.principals_desk, working.clock(), PEOPLE[0][0]
+    if working.principals.agent(AGENT).person is None:
+        desk.register_agent(owner, AGENT, now)
+    for name, _ in PEOPLE:
+        if working.principals.login(issuer, name).person is None:
+            desk.link(name, issuer, name, now)
+    if working.principals.login(issuer, AGENT).person is None:
+        desk.link(owner, issuer, AGENT, now, agent=AGENT)
+
+
 def _live_through_two_weeks(working: Desks) -> None:
     """Give the queues a past: two weeks of orders, lived through in virtual time."""
     now = working.clock()
@@ -150,8 +188,10 @@ def _write_privately(file: Path, content: bytes) -> None:
         out.write(content)
 
 
-def _tell(console: Console, running: Running) -> None:
+def _tell(console: Console, running: Running, home: Path) -> None:
     me = running.tokens["ana"]
+    where = "" if home == default_home() else f"--home {home} "
+    sign_in = f"python3 run.py {where}demo-issuer token ana"
     console.print(
         f"""
 casetrail is running. Orders arrive every second; every third one is in trouble.
@@ -167,6 +207,11 @@ You are ana, an exception specialist. Try:
   curl -s -H "Authorization: Bearer $TOKEN" -X POST {running.url}/v1/queues/payment_hold_review/claim-next
   curl -s -H "Authorization: Bearer $TOKEN" "{running.url}/v1/cases?owner=ana"
   curl -s -H "Authorization: Bearer $TOKEN" {running.url}/v1/cases/CASE_ID/trail
+
+The same with an access token (OIDC) that the demonstration's own issuer signs, as ana and as her agent:
+
+  curl -s -H "Authorization: Bearer $({sign_in})" {running.url}/v1/me
+  curl -s -H "Authorization: Bearer $({sign_in} --actor {AGENT})" {running.url}/v1/me
 
 Tokens of the others: {", ".join(f"{name} {token}" for name, token in running.tokens.items() if name != "ana")}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx2
@@ -18,6 +19,8 @@ from api.composition import Clock, desks, make_ready, utc_now
 from api.service import Service, service
 from api.serving import listen
 from domain.people import Role
+from infrastructure.identity.issuer import LocalIssuer
+from infrastructure.identity.issuers import Issuer, Patience
 from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
 
@@ -30,6 +33,7 @@ ROLES = {
     "shop": (Role.INTEGRATOR,),
 }
 TIMEOUT_SECONDS = 30
+DEMO = "casetrail-demo"
 
 
 @dataclass
@@ -47,16 +51,28 @@ class House:
 
 
 @contextmanager
-def served(dsn: str, clock: Clock = utc_now) -> Iterator[tuple[str, Service]]:
-    """The service over a database that is ready, on a port of its own."""
+def served(
+    dsn: str,
+    clock: Clock = utc_now,
+    issuers: Sequence[Issuer] = (),
+    demo_home: Path | None = None,
+) -> Iterator[tuple[str, Service]]:
+    """The service over a database that is ready, on a port of its own; with a demonstration's own
+    issuer, if that is given a home."""
     with (
         TemporaryDirectory(prefix="casetrail-evidence-") as evidence,
-        service(dsn, evidence, clock) as ours,
         listen("127.0.0.1", 0) as listener,
+        ExitStack() as stack,
     ):
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        local = None
+        if demo_home is not None:
+            local = LocalIssuer(demo_home, f"{url}/demo-issuer", DEMO, ["ana", "copilot"])
+            issuers = (*issuers, Issuer(local.name, DEMO, patience=Patience(between=0.1)))
+        ours = stack.enter_context(service(dsn, evidence, clock, issuers))
         ours.desks.decide_by()
         config = uvicorn.Config(
-            create_app(ours), log_level="critical", access_log=False, lifespan="on"
+            create_app(ours, issuer=local), log_level="critical", access_log=False, lifespan="on"
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(
@@ -64,7 +80,7 @@ def served(dsn: str, clock: Clock = utc_now) -> Iterator[tuple[str, Service]]:
         )
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", ours
+            yield url, ours
         finally:
             server.should_exit = True
             thread.join(timeout=TIMEOUT_SECONDS)
@@ -110,11 +126,13 @@ def people_of(dsn: str) -> dict[str, str]:
 
 
 @contextmanager
-def house(dsn: str, *, reports: bool = True, time: bool = False) -> Iterator[House]:
+def house(
+    dsn: str, *, reports: bool = True, time: bool = False, issuers: Sequence[Issuer] = ()
+) -> Iterator[House]:
     """Everything over one fresh database."""
     make_ready(dsn)
     with ExitStack() as stack:
-        url, ours = stack.enter_context(served(dsn))
+        url, ours = stack.enter_context(served(dsn, issuers=issuers))
         tokens = people_of(dsn)
         if reports:
             stack.enter_context(reported(dsn))

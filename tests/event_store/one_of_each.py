@@ -141,6 +141,15 @@ from domain.people import (
 from domain.policy.decision import Decision, Verdict
 from domain.policy.document import Automation, Backlog, Bucket, Ladder, Rung, Severity
 from domain.policy.events import PolicyActivated
+from domain.principals import (
+    AgentRegistered,
+    AgentRetired,
+    DelegationEnded,
+    DelegationGranted,
+    PrincipalLinked,
+    PrincipalUnlinked,
+    TokenRevoked,
+)
 from domain.recorded import Event, Recorded
 from infrastructure.policy_files import load_policy
 from tests.event_store.money_events import MONEY
@@ -504,6 +513,23 @@ EVENTS: tuple[Event, ...] = (
     BreakGlassReviewed(justified=False, findings=ODD_LINES),
     TokenIssued(name="ana", key="abc", digest="ef" * 32),
     TokenIssued(name="ana", key="abc", digest="ef" * 32, expires_at=NOON),
+    TokenIssued(
+        name="ana",
+        key="abc",
+        digest="ef" * 32,
+        agent="triage",
+        permissions=("cases.read",),
+        queues=(),
+        regions=(ODD,),
+    ),
+    TokenRevoked(name="ana", key="abc", reason=ODD),
+    PrincipalLinked(issuer="https://id.example", subject=ODD, person="ana"),
+    PrincipalLinked(issuer="https://id.example", subject=ODD, person="ana", agent="triage"),
+    PrincipalUnlinked(issuer="https://id.example", subject=ODD, person="ana", reason=ODD),
+    AgentRegistered(name="triage", person="ana"),
+    AgentRetired(name="triage", person="ana", reason=ODD),
+    DelegationGranted(person="ana", delegate="bo", until=NOON, reason=ODD),
+    DelegationEnded(person="ana", delegate="bo", reason=ODD),
     CustomerOrdered(customer=ODD, basket="ab" * 16, placed_at=NOON),
     ProductPriced(sku=ODD, price=TEN, at=NOON),
     *MONEY,

@@ -100,7 +100,9 @@ def test_what_older_lines_do_not_say_is_not_said_when_they_are_written_again() -
         '"pauses_on":[],"resets_on_reopen":false}'
     )
     old = '{"stream":"6d5f0f4e-9a52-5c0c-8c56-7d7f0f8f3c11","version":3,"recorded_at":"2026-03-29T12:00:00Z","actor":{"principal":"system:policy"},'
-    assert _written_again(old + joined + "}") == old + joined + "}"
+    issued = '"event":{"type":"person.token_issued","name":"ana","key":"abc","digest":"ef","expires_at":null}'
+    for event in (joined, issued):
+        assert _written_again(old + event + "}") == old + event + "}"
     stored = f'{{"calendar":{{"time_zone":"UTC","always_open":true}},{terms}'
     assert msgspec.json.encode(msgspec.json.decode(stored, type=ServiceTerms)).decode() == stored
 

@@ -17,6 +17,7 @@ BREACHES = {
     "layers": ("application/breach.py", "import infrastructure.settings"),
     "reads-and-writes-apart": ("projections/breach.py", "import application.event_log"),
     "http": ("infrastructure/breach.py", "import litestar"),
+    "http-clients": ("application/breach.py", "import httpx2"),
     "sql": ("application/breach.py", "import psycopg"),
     "library": ("projections/breach.py", "import eventsourcing.persistence"),
     "domain-is-plain": ("domain/breach.py", "import yaml"),

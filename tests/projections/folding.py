@@ -9,8 +9,10 @@ from msgspec import structs
 
 from application import streams
 from application.break_glass_desk import BreakGlassDesk
-from application.people_desk import PeopleDesk
+from application.people_desk import PeopleDesk, token_digest
 from application.policy_desk import PolicyDesk
+from application.principals import Principals
+from application.principals_desk import PrincipalsDesk
 from domain.backlog.recovery import AddAction, CompleteAction, OwnPlan
 from domain.break_glass import AskForBreakGlass, Judge
 from domain.cases.evidence import Evidence, EvidenceType
@@ -20,7 +22,8 @@ from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, Star
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
 from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
-from domain.people import Role
+from domain.people import Role, token_stream
+from domain.principals import KeyScope
 from domain.recorded import Recorded
 from projections.projection import AnyProjection
 from tests.application.house import CLOCKED, House, caller
@@ -109,6 +112,23 @@ def worked(house: House) -> None:
     desk.release_hold(case.id, case.version, ReleaseHold(hold=1, note="Let it go."), by)
 
 
+def acted_for(house: House) -> None:
+    """Ana gets an agent, logins, a delegate and narrower keys, and all of it ends."""
+    people = PeopleDesk(house.log, streams.people(house.log))
+    desk = PrincipalsDesk(house.log, people, Principals(house.log, people))
+    people.add("bo", [Role.HANDLER], after(0))
+    desk.register_agent("ana", "triage", after(1))
+    desk.link("ana", "https://id.example", "a-1", after(1))
+    desk.link("ana", "https://id.example", "t-1", after(1), agent="triage")
+    desk.delegate("ana", "bo", after(48), "On holiday.", after(1))
+    scope = KeyScope(frozenset({"cases.read"}), ("payment_hold_review",), ("BR",))
+    key = desk.issue_key("ana", after(1), agent="triage", scope=scope, expires_at=after(24))
+    desk.revoke_key(token_stream(token_digest(key)), "Found in a chat.", after(2))
+    desk.end_delegation("ana", "bo", "Back early.", after(2))
+    desk.unlink("https://id.example", "t-1", "Replaced.", after(2))
+    desk.retire_agent("triage", "Replaced.", after(2))
+
+
 def eventful() -> House:
     """A house in which everything that can happen has happened."""
     house = MoneyHouse(None, rulebook=CLOCKED)
@@ -119,6 +139,7 @@ def eventful() -> House:
     broke_the_glass(house, people)
     people.issue_token("ana", after(0))
     people.issue_token("ana", after(0), expires_at=after(24))
+    acted_for(house)
     house.take(promising(), approved(), captured(), handed_over(), scanned(), at=after(22))
     house.take(unavailable(23), cancelled(24), at=after(25))
     house.take(placed(tenders=None, id="again"), at=after(26))

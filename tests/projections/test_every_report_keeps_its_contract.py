@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from copy import deepcopy
 from importlib import import_module
@@ -55,6 +56,13 @@ def test_a_row_is_immutable_and_its_indexes_are_over_its_columns(name) -> None:
     for index in report.indexes:
         words = set(re.findall(r"[a-z_]+", index)) - {"gin"}
         assert words <= columns, index
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_row_is_made_of_its_columns_in_their_order(name) -> None:
+    """The runner makes it of what the database has, place by place."""
+    for parameter in inspect.signature(REPORTS[name].row).parameters.values():
+        assert parameter.kind is not parameter.KEYWORD_ONLY
 
 
 def test_the_story_has_every_event_there_is(lines) -> None:

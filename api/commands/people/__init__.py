@@ -1,7 +1,8 @@
-"""casetrail people add | token"""
+"""casetrail people: who works here, and who may come as whom."""
 
 import click
 
+from api.commands.people.principals import PRINCIPAL_COMMANDS
 from api.composition import migrated_desks
 from domain.people import Role
 from infrastructure.settings import Settings
@@ -11,7 +12,11 @@ ROLES = click.Choice([str(role) for role in Role])
 
 @click.group()
 def people() -> None:
-    """People who work here, and the tokens that they or their programs come with."""
+    """People who work here, and the keys, logins, agents and delegates that act for them."""
+
+
+for _command in PRINCIPAL_COMMANDS:
+    people.add_command(_command)
 
 
 @people.command()
@@ -24,12 +29,3 @@ def add(settings: Settings, name: str, roles: tuple[str, ...], skills: tuple[str
     with migrated_desks(settings) as desks:
         desks.people.add(name, [Role(role) for role in roles], desks.clock(), skills)
     click.echo(f"{name} was added. Next: casetrail people token {name}")
-
-
-@people.command()
-@click.argument("name")
-@click.pass_obj
-def token(settings: Settings, name: str) -> None:
-    """Issue a token for a person. It is shown this once: only its digest is kept."""
-    with migrated_desks(settings) as desks:
-        click.echo(desks.people.issue_token(name, desks.clock()))

@@ -1,0 +1,209 @@
+"""The keys of an issuer, fetched over HTTP and kept for a while.
+
+A key that is not known asks for the set anew, but seldom: whoever invents key ids does not make us
+flood the issuer. A key that has left the set is good until what was fetched is old. While the issuer
+is down, what was fetched last is good for longer, but not for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import httpx2
+import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, import_key
+from joserfc.util import urlsafe_b64decode
+from msgspec import Struct
+
+from infrastructure.identity.issuers import Issuer, IssuerUnusable, must_be_safe
+
+DISCOVERY: Final = "/.well-known/openid-configuration"
+LEAST_RSA_BITS: Final = 2048
+_LARGEST_BYTES: Final = 256 << 10
+_MOST_KEYS: Final = 100
+_MOST_WAITING: Final = 64
+"""Who waits for an issuer that does not answer keeps a thread: there must be some left for others."""
+_logger = logging.getLogger("casetrail.identity")
+
+
+class KeysUnavailable(Exception):
+    """The keys of the issuer cannot be fetched now."""
+
+
+class PublicKey(Struct, frozen=True):
+    algorithms: tuple[str, ...]
+    """What it may have signed with."""
+    key: Key
+
+
+class _Fetched(Struct, frozen=True):
+    at: float
+    by_kid: Mapping[str | None, PublicKey]
+    many: int
+
+
+class KeySet:
+    """The keys of one issuer. Asked from threads only: a fetch takes its time."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
+        self._patience = issuer.patience
+        self._fetched: _Fetched | None = None
+        self._tried_at = float("-inf")
+        self._is_failing = False
+        self._fetching = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self.fetches = 0
+
+    def key(self, kid: str | None) -> PublicKey | None:
+        """The key with this id; without one, the only key that there is.
+
+        Raises KeysUnavailable.
+        """
+        known = self._fetched
+        if known is None or not self._is_fresh(known):
+            known = self._fetch(None)
+        found = _of(known, kid)
+        if found is None:
+            found = _of(self._fetch(known), kid)
+            if found is None and self._is_failing:
+                raise KeysUnavailable(f"the keys of {self._issuer.name} cannot be fetched now")
+        return found
+
+    def _is_fresh(self, fetched: _Fetched) -> bool:
+        return time.monotonic() - fetched.at < self._patience.fresh
+
+    def _fetch(self, seen: _Fetched | None) -> _Fetched:
+        """Newer than what was seen, if it may be asked for now; else the best that there is.
+
+        Raises KeysUnavailable.
+        """
+        if self._is_failing and self._fetching.locked():
+            return self._best()  # somebody tries again; there is no need to wait for that
+        if not self._waiting.acquire(blocking=False):
+            raise KeysUnavailable("too many ask for the issuer's keys at once")
+        try:
+            with self._fetching:
+                known = self._fetched
+                if known is not None and known is not seen and self._is_fresh(known):
+                    return known
+                if time.monotonic() - self._tried_at >= self._patience.between:
+                    self._try()
+                return self._best()
+        finally:
+            self._waiting.release()
+
+    def _try(self) -> None:
+        self._tried_at = time.monotonic()
+        self.fetches += 1
+        try:
+            keys = self._ask()
+        except (httpx2.HTTPError, httpx2.InvalidURL, IssuerUnusable, ValueError) as error:
+            self._is_failing = True
+            _logger.warning("the keys of %s were not fetched: %s", self._issuer.name, error)
+        else:
+            self._fetched, self._is_failing = keys, False
+
+    def _best(self) -> _Fetched:
+        known = self._fetched
+        if known is None or time.monotonic() - known.at >= self._patience.stale:
+            raise KeysUnavailable(f"the keys of {self._issuer.name} cannot be fetched now")
+        return known
+
+    def _ask(self) -> _Fetched:
+        at = time.monotonic()
+        place = self._issuer.jwks or self._discovered()
+        told = _document(place, self._patience.fetch)
+        return _Fetched(at, *_keys_of(told.get("keys")))
+
+    def _discovered(self) -> str:
+        told = _document(self._issuer.name.rstrip("/") + DISCOVERY, self._patience.fetch)
+        if told.get("issuer") != self._issuer.name:
+            raise IssuerUnusable(f"{self._issuer.name} calls itself {told.get('issuer')!r}")
+        place = told.get("jwks_uri")
+        if not isinstance(place, str):
+            raise IssuerUnusable(f"{self._issuer.name} has no jwks_uri")
+        must_be_safe(place)
+        return place
+
+
+def _of(fetched: _Fetched, kid: str | None) -> PublicKey | None:
+    if kid is None:
+        return next(iter(fetched.by_kid.values())) if fetched.many == 1 else None
+    return fetched.by_kid.get(kid)
+
+
+def _document(address: str, seconds: float) -> dict[str, Any]:
+    """A JSON object. Redirects are not followed: the address is the one that was set up."""
+    ends_at = time.monotonic() + seconds
+    body = b""
+    with (
+        httpx2.Client(timeout=seconds, follow_redirects=False) as client,
+        client.stream("GET", address, headers={"Accept": "application/json"}) as answer,
+    ):
+        if answer.status_code != 200:
+            raise IssuerUnusable(f"{address} answered {answer.status_code}")
+        for part in answer.iter_bytes():
+            body += part
+            if len(body) > _LARGEST_BYTES:
+                raise IssuerUnusable(f"{address} answered with more than {_LARGEST_BYTES} bytes")
+            if time.monotonic() > ends_at:
+                raise IssuerUnusable(f"{address} took longer than {seconds} s")
+    return msgspec.json.decode(body, type=dict[str, Any])
+
+
+def _keys_of(told: object) -> tuple[dict[str | None, PublicKey], int]:
+    """By their ids, those that verify what is taken here; and how many there are."""
+    if not isinstance(told, list) or len(told) > _MOST_KEYS:
+        raise IssuerUnusable("the key set has no list of keys, or too many")
+    found: dict[str | None, PublicKey] = {}
+    many = 0
+    for jwk in told:
+        public = _public_key(jwk)
+        if public is not None:
+            many += 1
+            kid = jwk.get("kid")
+            # Of two with one id, neither: there is no saying which was meant.
+            found[kid] = PublicKey((), public.key) if kid in found else public
+    return found, many
+
+
+def _public_key(jwk: object) -> PublicKey | None:
+    """None for what verifies no signature, or none that is taken here."""
+    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig":
+        return None
+    if not isinstance(jwk.get("kid"), str | None) or "verify" not in jwk.get("key_ops", ["verify"]):
+        return None
+    algorithms = [*_algorithms_of(jwk)]
+    said = jwk.get("alg")
+    if said is not None:
+        algorithms = [one for one in algorithms if one == said]
+    public = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
+    try:
+        if not algorithms or (
+            jwk["kty"] == "RSA" and len(urlsafe_b64decode(jwk["n"].encode())) * 8 < LEAST_RSA_BITS
+        ):
+            return None
+        key = import_key(public)
+        key.get_op_key("verify")
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        _logger.warning("a key that cannot be read was left out: %s", error)
+        return None
+    return PublicKey(tuple(algorithms), key)
+
+
+def _algorithms_of(jwk: Mapping[str, Any]) -> Iterable[str]:
+    match jwk.get("kty"), jwk.get("crv"):
+        case "EC", "P-256":
+            return ("ES256",)
+        case "RSA", None:
+            return ("RS256", "PS256")
+        case "OKP", "Ed25519":
+            return ("EdDSA", "Ed25519")
+        case _:
+            return ()
