@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from application import streams
 from application.break_glass_desk import BreakGlassDesk
 from application.case_desk import CaseDesk
+from application.conflict_scan import ConflictScan
 from application.event_log import EventLog
 from application.intake import Intake
 from application.look_up import LookUp
@@ -83,6 +84,7 @@ class Desks:
             staff,
             provider.name if provider is not None else None,
         )
+        self.conflicts = ConflictScan(self.log, cases, Reports(datastore).split_duties)
         self.payer = (
             Payer(self.log, cases, provider, Reports(datastore).ordered_payments)
             if provider is not None

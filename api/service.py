@@ -41,8 +41,8 @@ def service(
     dsn: str,
     evidence: str,
     clock: Clock = utc_now,
-    provider: PaymentProvider | None = None,
     issuers: Sequence[Issuer] = (),
+    provider: PaymentProvider | None = None,
 ) -> Iterator[Service]:
     """The service over a migrated database; `evidence` is where files lie, and `issuers` are those
     whose access tokens are taken."""

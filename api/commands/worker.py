@@ -86,10 +86,11 @@ def pay(working: Desks, stop: threading.Event) -> None:
 
 
 def watch_backlogs(working: Desks, stop: threading.Event) -> None:
-    """Measure the queues until told to stop."""
+    """Measure the queues, and look for duties that turn out to have conflicted, until told to stop."""
 
     def look() -> bool:
         working.recovery.look(working.clock())
+        working.conflicts.look(working.clock())
         return False
 
     _again_and_again(look, BACKLOG_SECONDS, stop)

@@ -30,6 +30,8 @@ ROLES = {
     "bo": (Role.HANDLER, Role.INTEGRATOR),
     "carla": (Role.TEAM_LEAD, Role.INTEGRATOR),
     "olga": (Role.OPS_MANAGER,),
+    "fay": (Role.FINANCE_APPROVER,),
+    "finn": (Role.FINANCE_APPROVER,),
     "shop": (Role.INTEGRATOR,),
 }
 TIMEOUT_SECONDS = 30
