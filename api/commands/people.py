@@ -15,7 +15,7 @@ from rich.table import Table
 
 from api.composition import Desks, desks, make_ready, migrated_desks
 from api.routes.people import person_view, review_lines
-from application.people_desk import operator
+from application.caller import operator
 from domain.errors import Invalid
 from domain.faults import faults_of
 from domain.granting import GiveRole, NameOther, SayWhy
