@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.routes import VERSIONED
 from api.threads import NEEDS
-from application.people_desk import operator
+from application.caller import operator
 from domain.authority import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
 from domain.cases.exception_case import case_stream
 from domain.granting import GiveRole
