@@ -15,6 +15,7 @@ from rich.console import Console
 from api.serving import collect_seldom
 from tests.benchmarks import (
     appending,
+    authorizing,
     becoming_visible,
     catching_up,
     claiming,
@@ -37,6 +38,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "claim-next": claiming,
     "work": working,
     "replay": replaying,
+    "authorize": authorizing,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""
 NARROWEST = 120
