@@ -22,6 +22,7 @@ from tests.benchmarks import (
     keeping_time,
     replaying,
     signals_over_http,
+    simulating,
     vacuuming,
     working,
 )
@@ -37,6 +38,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "timekeeper": keeping_time,
     "claim-next": claiming,
     "work": working,
+    "simulate": simulating,
     "replay": replaying,
     "authorize": authorizing,
 }
