@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 import jsonschema_rs
@@ -43,6 +44,7 @@ from tests.api.told import (
     captured,
     in_future,
     lines_of,
+    money,
     opened,
     order_id,
     placed,
@@ -136,7 +138,7 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
     }
     assert told == {
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
-        *(("path", name) for name in ("grant", "break_glass")),
+        *(("path", name) for name in ("grant", "break_glass", "adjustment_id")),
         *(("query", name) for name in ("at", "permission", "region", "case", "stage")),
         *(
             ("path", name)
@@ -292,6 +294,7 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.get("/v1/views/flow")
         ana.get("/v1/me")
         who_may_what(ours, ana)
+        money_given(ours, check)
         ana.get("/v1/recovery-plans")
         fallen_behind(ours)
         plan = "/v1/queues/refund_validation/recovery"
@@ -313,6 +316,41 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
             ana.get(address)
     met = {(path, method.upper()) for path, method, _ in operations() if path != ENDLESS}
     assert check.met == met
+
+
+def money_given(ours: House, check: Conforming) -> None:
+    """Adjustments are proposed, and approved, rejected, withdrawn and carried out."""
+    with ours.asking_as("ana") as ana, ours.asking_as("olga") as olga, ours.asking_as("fay") as fay:
+        for client in (ana, olga, fay):
+            client.event_hooks = {"response": [check]}
+
+        def post(client: httpx2.Client, case: Told, command: str, body: object = None) -> Told:
+            headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": str(uuid4())}
+            answer = client.post(f"/v1/cases/{case['id']}/{command}", json=body, headers=headers)
+            assert answer.is_success, answer.text
+            return answer.json()  # type: ignore[no-any-return]
+
+        case = post(ana, ana.get(f"/v1/cases/{opened(ana)}").json(), "claim")
+        credit = {"kind": "store_credit", "amount": money("300.00"), "reason": "damaged"}
+        for acts in (("withdraw",), ("reject",), ("approve", "execute")):
+            case = post(ana, case, "adjustments", credit)
+            one = case["adjustments"][-1]
+            ways: dict[str, tuple[httpx2.Client, Told]] = {
+                "withdraw": (ana, {"reason": "No."}),
+                "reject": (olga, {"digest": one["digest"], "reason": "No."}),
+                "approve": (olga, {"digest": one["digest"]}),
+                "execute": (fay, {"digest": one["digest"], "reference": "credit-1"}),
+            }
+            for act in acts:
+                client, body = ways[act]
+                case = post(client, case, f"adjustments/{one['id']}/{act}", body)
+        case = post(ana, case, "adjustments", credit)
+        one = case["adjustments"][-1]
+        items = [{"case": case["id"], "adjustment": one["id"], "digest": one["digest"]}]
+        position = str(ana.get("/v1/events?limit=1").json()["head"])
+        olga.get("/v1/approvals", headers={"Casetrail-Min-Position": position})
+        headers = {"Idempotency-Key": str(uuid4())}
+        olga.post("/v1/approvals", json={"items": items}, headers=headers)
 
 
 def who_may_what(ours: House, ana: httpx2.Client) -> None:
