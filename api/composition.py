@@ -98,6 +98,7 @@ class Desks:
             lambda: self.policy.current,
             staff,
             provider.name if provider is not None else None,
+            self.people,
         )
         self.conflicts = ConflictScan(self.log, cases, Reports(datastore).split_duties)
         self.payer = (

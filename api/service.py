@@ -32,7 +32,8 @@ class Service:
         self.positions = positions
         self.answers = Answers(working.log)
         self.tokens = Tokens(working.principals, AccessTokens(issuers), working.clock)
-        working.principals_desk.watchers.append(self.tokens.forget)
+        for desk in (working.principals_desk, working.people):
+            desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
         self.health = HealthDesk(working.datastore)
         self.simulating = threading.Lock()

@@ -69,6 +69,8 @@ class PeopleDesk:
         self._log = log
         self._people = people
         self._roster = roster
+        self.watchers: list[Callable[[], None]] = []
+        """Told when something has changed here about what people may do."""
 
     def known(self, name: str) -> Person | None:
         stream = person_stream(name)
@@ -262,6 +264,8 @@ class PeopleDesk:
         for event in told[1]:
             after = after.after(event, by.now, by.actor)
         appended = self._log.append(writes, by.row(after) if by.row is not None else None)
+        for watcher in self.watchers:
+            watcher()
         return Changed(after, appended.position)
 
     def _append(self, stream: UUID, event: Event, now: datetime, by: Actor = OPERATOR) -> None:

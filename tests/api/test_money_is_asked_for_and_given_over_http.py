@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,11 @@ import httpx2
 import psycopg
 import pytest
 
+from application.caller import operator
+from domain.granting import NameOther, SayWhy
+from domain.people import Role
+from infrastructure.projection_runner import ProjectionRunner
+from projections import PROJECTIONS
 from tests.api.running import House
 from tests.api.told import Told, cancelled, captured, money, order_id, placed, send
 
@@ -212,3 +218,53 @@ def test_two_cases_of_one_customer_are_added_up(ours: House, by: As) -> None:
             "250",
             "400.00",
         )
+
+
+def person(ours: House, role: Role) -> str:
+    """Somebody new, whose token is with the others."""
+    name, now = f"p-{uuid4().hex[:8]}", datetime.now(UTC)
+    ours.service.desks.people.add(name, [role], now)
+    ours.tokens[name] = ours.service.desks.people.issue_token(name, now)
+    return name
+
+
+def test_two_names_that_turn_out_to_be_one_human_are_told(ours: House, by: As) -> None:
+    approver = person(ours, Role.OPS_MANAGER)
+    case = paid_and_cancelled(ours)
+    with by("ana") as ana, by(approver) as other:
+        case = post(ana, case, "adjustments", proposing(kind="store_credit")).json()
+        case = act(other, case, "approve").json()
+    worker = person(ours, Role.HANDLER)
+    desks, now = ours.service.desks, datetime.now(UTC)
+    with by(worker) as another:
+        case = post(another, case, "notes", {"note": "As I said."}).json()
+    ask = NameOther(other=worker, reason="The same payroll number.")
+    desks.people.same_as(approver, ask, operator(now))
+    ProjectionRunner(ours.dsn, PROJECTIONS).catch_up(wait=False)
+    head = str(desks.log.head())
+    with by("ana") as ana:
+        ana.get("/v1/views/people", headers={"Casetrail-Min-Position": head})
+        for _ in range(100):
+            if desks.conflicts.look(datetime.now(UTC)):
+                break
+        told = ana.get(f"/v1/cases/{case['id']}").json()
+        assert sorted([approver, worker]) in told["conflicts"]
+    assert desks.conflicts.look(datetime.now(UTC)) == 0
+    # From here on they are one: neither name may do what the other's duty forbids.
+    with by(worker) as another:
+        refused = post(another, told, "notes", {"note": "And again."})
+    assert refused.json()["type"] == "/problems/duty-conflict"
+
+
+def test_a_grant_that_ended_a_moment_ago_moves_no_money(ours: House, by: As) -> None:
+    approver = person(ours, Role.OPS_MANAGER)
+    case = paid_and_cancelled(ours)
+    with by("ana") as ana, by(approver) as other:
+        assert other.get("/v1/me").is_success  # and is remembered
+        case = post(ana, case, "adjustments", proposing(kind="store_credit")).json()
+        people, by_hand = ours.service.desks.people, operator(datetime.now(UTC))
+        people.revoke(approver, "g1", SayWhy(reason="Moved on."), by_hand)
+        refused = act(other, case, "approve")
+        assert refused.status_code in (401, 403), refused.text
+        case = ana.get(f"/v1/cases/{case['id']}").json()
+        assert case["adjustments"][0]["state"] == "proposed"
