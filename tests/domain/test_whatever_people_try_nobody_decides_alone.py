@@ -33,9 +33,9 @@ from tests.domain.governed_policies import (
 from tests.domain.telling import after, bounded
 
 FIRST = saying("v0", 100)
-NAMES = [f"v{n}" for n in range(4)]
+NAMES = [f"v{n}" for n in range(3)]
 DOCUMENTS = {name: saying(name, 100 + n) for n, name in enumerate(NAMES)}
-ACTORS = [ANA, BO, CY, ANAS_AGENT, BOS_AGENT, BO_FOR_ANA, ANA_FOR_BO]
+ACTORS = [*[ANA, BO, CY] * 3, ANAS_AGENT, BOS_AGENT, BO_FOR_ANA, ANA_FOR_BO]
 OFTEN = ["propose", "approve", "approve", "activate", "activate", "schedule", "roll_back"] * 2
 RARELY = ["revise", "reject", "withdraw", "emergency", "ratify", "ratify"]
 ACTS = st.tuples(
@@ -109,7 +109,7 @@ class Watched(Office):
 
 
 @settings(bounded, max_examples=400)
-@given(st.lists(ACTS, min_size=5, max_size=40))
+@given(st.lists(ACTS, min_size=20, max_size=60))
 def test_nobody_decides_alone_and_the_past_stays_as_it_was(acts) -> None:
     office, hour = Watched(), 1.0
     for act, name, by, pause in acts:
