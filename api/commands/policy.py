@@ -67,9 +67,9 @@ def table_of(rulebook: Rulebook) -> Table:
 @policy.command()
 @FILE
 @click.pass_obj
-def activate(settings: Settings, file: Path) -> None:
-    """Decide by this document from now on; services take it up when they start."""
+def bootstrap(settings: Settings, file: Path) -> None:
+    """Decide by this document, where none has decided yet. After that, propose one."""
     rulebook = load_policy(file)
     with migrated_desks(settings) as desks:
-        desks.policy.activate(rulebook, desks.clock())
+        desks.policy.bootstrap(rulebook, desks.clock())
     click.echo(f"active: version {rulebook.version}, digest {rulebook.digest[:12]}…")

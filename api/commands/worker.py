@@ -13,7 +13,7 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api.composition import Desks, desks, make_ready
+from api.composition import Desks, desks, following, make_ready
 from api.serving import collect_seldom, wait_for_parent_to_end
 from infrastructure.databases import open_database
 from infrastructure.projection_runner import ProjectionRunner
@@ -60,10 +60,11 @@ def work(dsn: str, stop: threading.Event) -> None:
             ]
             watch = threading.Thread(target=watch_backlogs, args=(working, stop), name="backlogs")
             keepers.append(watch)
-            for keeper in keepers:
-                keeper.start()
-            for keeper in keepers:
-                keeper.join()
+            with following(working):
+                for keeper in keepers:
+                    keeper.start()
+                for keeper in keepers:
+                    keeper.join()
     finally:
         runner.close()
         reports.join()

@@ -10,6 +10,8 @@ from api.routes.health import livez, readyz
 from api.routes.me import get_me
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
+from api.routes.policies import get_policy, list_policies
+from api.routes.policy_commands import POLICY_COMMANDS
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
@@ -32,6 +34,9 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_recoveries,
     get_recovery,
     *RECOVERY_COMMANDS,
+    list_policies,
+    get_policy,
+    *POLICY_COMMANDS,
     list_orders,
     get_order,
     get_timeline,

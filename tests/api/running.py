@@ -14,7 +14,7 @@ import uvicorn
 
 from api.app import create_app
 from api.commands.worker import keep_time
-from api.composition import Clock, desks, make_ready, utc_now
+from api.composition import Clock, desks, following, make_ready, utc_now
 from api.service import Service, service
 from api.serving import listen
 from domain.people import Role
@@ -63,7 +63,8 @@ def served(dsn: str, clock: Clock = utc_now) -> Iterator[tuple[str, Service]]:
         )
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", ours
+            with following(ours.desks):
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}", ours
         finally:
             server.should_exit = True
             thread.join(timeout=TIMEOUT_SECONDS)
@@ -91,7 +92,8 @@ def kept_time(dsn: str) -> Iterator[None]:
         thread = threading.Thread(target=keep_time, args=(working, stop), name="time", daemon=True)
         thread.start()
         try:
-            yield
+            with following(working):
+                yield
         finally:
             stop.set()
             thread.join(timeout=TIMEOUT_SECONDS)

@@ -134,11 +134,14 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
         for parameter in operation.get("parameters", ())
     }
     assert told == {
-        *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
+        *(
+            ("path", name)
+            for name in ("case_id", "queue", "order_id", "name", "view", "digest", "version")
+        ),
         *(("query", name) for name in ("queue", "state", "kind", "bucket", "severity", "owner")),
         *(
             ("query", name)
-            for name in ("order", "tier", "limit", "cursor", "after", "overdue", "due")
+            for name in ("order", "tier", "limit", "cursor", "after", "overdue", "due", "against")
         ),
         *(("header", name) for name in ("If-Match", "Idempotency-Key", "Prefer")),
         ("header", "Casetrail-Min-Position"),

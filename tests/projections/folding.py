@@ -20,6 +20,7 @@ from domain.clock.terms import Dependency
 from domain.people import Role
 from domain.recorded import Recorded
 from projections.projection import AnyProjection
+from tests.application.governing import governed
 from tests.application.house import CLOCKED, House, caller
 from tests.domain.telling import (
     ORDER,
@@ -108,7 +109,7 @@ def worked(house: House) -> None:
 def eventful() -> House:
     """A house in which everything that can happen has happened."""
     house = House(CLOCKED)
-    PolicyDesk(house.log).activate(CLOCKED, after(0))
+    PolicyDesk(house.log, lambda: after(0)).bootstrap(CLOCKED, after(0))
     people = PeopleDesk(house.log, streams.people(house.log))
     people.add("ana", [Role.HANDLER], after(0))
     people.issue_token("ana", after(0))
@@ -132,6 +133,7 @@ def eventful() -> House:
     recovered(house)
     flawless = (placed(600), approved(600.5), allocated(601))
     house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
+    governed(house, CLOCKED, 604)
     return house
 
 
