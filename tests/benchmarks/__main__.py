@@ -21,6 +21,7 @@ from tests.benchmarks import (
     keeping_time,
     replaying,
     signals_over_http,
+    simulating,
     vacuuming,
     working,
 )
@@ -36,6 +37,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "timekeeper": keeping_time,
     "claim-next": claiming,
     "work": working,
+    "simulate": simulating,
     "replay": replaying,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""
