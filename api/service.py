@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ class Service:
         self.tokens = Tokens(working.people)
         self.evidence = evidence
         self.health = HealthDesk(working.datastore)
+        self.simulating = threading.Lock()
 
 
 @contextmanager

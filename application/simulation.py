@@ -197,9 +197,11 @@ class _Life:
     def _of_case(self, case_id: UUID, event: CaseEvent, now: datetime) -> None:
         known = sum(1 for case, _ in self._openings if case == case_id)
         match event:
-            case Detected() | Reopened():
+            case Detected(kind=kind, detected_at=opened_at):
+                self._openings[case_id, known + 1] = Opening(kind=kind, opened_at=opened_at)
+            case Reopened(deadline=deadline):
                 kind = self._cases[case_id].kind
-                self._openings[case_id, known + 1] = Opening(kind=kind, opened_at=now)
+                self._openings[case_id, known + 1] = Opening(kind=kind, opened_at=deadline or now)
             case Routed(queue=queue, severity=severity):
                 key = (case_id, known)
                 routed = structs.replace(self._openings[key], queue=queue, severity=severity)

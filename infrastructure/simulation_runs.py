@@ -67,6 +67,7 @@ def run_simulation(
         found += simulate(recorder, streams, asked)
         yield Progress(position, found)
     if len(first) < FEW // AT_ONCE:
+        yield Progress(asked.position, found)
         return
     many = processes or min(os.cpu_count() or 1, 4)
     with ProcessPoolExecutor(
@@ -80,6 +81,7 @@ def run_simulation(
             raise SimulationStopped(str(broken)) from broken
         finally:
             pool.shutdown(cancel_futures=True)
+    yield Progress(asked.position, found)
 
 
 def _batches(recorder: LogRecorder, until: int) -> Iterator[Batch]:

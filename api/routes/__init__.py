@@ -16,6 +16,7 @@ from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
 from api.routes.signals import send_signals
+from api.routes.simulations import simulate_policy
 from api.routes.tasks import get_tasks
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
 
@@ -37,6 +38,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_policies,
     get_policy,
     *POLICY_COMMANDS,
+    simulate_policy,
     list_orders,
     get_order,
     get_timeline,

@@ -21,6 +21,7 @@ class Opening(Struct, frozen=True, kw_only=True):
 
     kind: str
     opened_at: datetime
+    """When the problem stood: whoever decides late does not move it."""
     queue: str = ""
     severity: str = ""
     due_at: datetime | None = None
