@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -160,6 +161,45 @@ def test_a_retry_gets_the_first_answer(governing: Governing) -> None:
     assert answers[0].content == answers[1].content
     assert answers[1].headers["Idempotent-Replayed"] == "true"
     governing.done("olga", "/p6/withdraw", reason="Only a try.")
+
+
+def test_a_simulation_is_told_kept_and_had_again(governing: Governing) -> None:
+    with governing.ours.asking_as("ana") as ana:
+        opened(ana)
+    document = saying("p8", 50)
+    del document["kinds"]["stock_unavailable"]
+    for part in ("detect", "expect"):
+        document[part] = [one for one in document[part] if one["kind"] != "stock_unavailable"]
+    document["route"] = [
+        one for one in document["route"] if "stock_unavailable" not in str(one.get("when"))
+    ]
+    governing.done("olga", "", document=document, why="Nobody needs them.")
+    told = governing.done("gus", "/p8/simulate")
+    assert told["against"] == "p2"
+    figures = told["figures"]
+    assert figures["kinds"]["stock_unavailable"]["active"] >= 1
+    assert figures["kinds"]["stock_unavailable"]["proposed"] == 0
+    assert figures["signals"] >= 2
+    kept = governing.get("/p8")["simulations"]
+    assert kept == [told]
+    assert governing.get("/p8")["acts"][-1]["what"] == "policy.simulated"
+
+    ask = {"since": told["since"], "until": told["until"]}
+    lines = governing.people["gus"].post(
+        "/v1/policies/p8/simulate", json=ask, headers={"Accept": "application/x-ndjson"}
+    )
+    assert lines.headers["Content-Type"] == "application/x-ndjson"
+    *progress, last = map(json.loads, lines.text.splitlines())
+    assert progress[-1]["done_percent"] == 100
+    assert last["figures"] == figures
+
+    wrong = governing.post("gus", "/p8/simulate", since=told["until"], until=told["since"])
+    assert wrong.json()["errors"][0]["pointer"] == "/since"
+    unknown = governing.people["gus"].post(
+        "/v1/policies/none/simulate", json={}, headers={"Accept": "application/x-ndjson"}
+    )
+    assert unknown.status_code == 404
+    governing.done("olga", "/p8/withdraw", reason="Only a try.")
 
 
 def test_what_waits_for_its_moment_decides_then_with_nobody_doing_anything(
