@@ -7,7 +7,7 @@ what is due otherwise has its turn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -37,6 +37,8 @@ from domain.policy.rechecks import Recheck
 from domain.policy.rulebook import Rulebook
 
 AT_ONCE = 100
+MOST_PAGES = 5
+"""Orders that have come to their end are passed over, so many batches of them in one tick."""
 PAUSE = timedelta(milliseconds=50)
 ATTEMPTS = 20
 BEGINS_WITH = "order.signal_recorded"
@@ -66,14 +68,14 @@ class RecheckDesk:
 
     def tick(self, stream: UUID, now: datetime) -> None:
         """Look at the next batch, and ask for the one after it."""
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
-                return self._tick(stream, now)
-            except VersionTaken:  # somebody works on one of these orders: they have changed
-                continue
+                return self._tick(stream, now, max(AT_ONCE >> attempt, 1))
+            except VersionTaken:
+                continue  # somebody works on one of these orders: fewer of them, as they are now
         raise TooContended(f"{ATTEMPTS} attempts at a batch of {AT_ONCE} orders")
 
-    def _tick(self, stream: UUID, now: datetime) -> None:
+    def _tick(self, stream: UUID, now: datetime, most: int) -> None:
         governance = self._policy.refresh()
         recheck = self._recheck(stream)
         turns = governance.turns()
@@ -89,7 +91,9 @@ class RecheckDesk:
             return self._keep(stream, recheck, [], None, now)
         if turn is None or self._is_over(turn, turns, now):
             return self._keep(stream, recheck, [recheck.finished(overtaken=True)], None, now)
-        looked = self._look(recheck, self._policy.rulebook(governance.policies[turn.digest]), now)
+        rulebook = self._policy.rulebook(governance.policies[turn.digest])
+        before = self._policy.rulebook(governance.policies[recheck.before])
+        looked = self._look(recheck, rulebook, before, now, most)
         if looked is None:
             return self._keep(stream, recheck, [recheck.finished()], None, now)
         self._keep(stream, recheck, [looked.advanced], now + PAUSE, now, looked.writes)
@@ -98,39 +102,52 @@ class RecheckDesk:
     def _is_over(turn: Turn, turns: Sequence[Turn], now: datetime) -> bool:
         return any(turn.at < other.at <= now for other in turns)
 
-    def _look(self, recheck: Recheck, rulebook: Rulebook, now: datetime) -> Looked | None:
+    def _look(
+        self, recheck: Recheck, rulebook: Rulebook, before: Rulebook, now: datetime, most: int
+    ) -> Looked | None:
         """None if there are no orders left."""
-        begun = self._log.recorder.select_beginnings(BEGINS_WITH, recheck.position, AT_ONCE)
-        begun = [(position, stream) for position, stream in begun if position <= recheck.until]
-        if not begun:
-            return None
-        # As the log has them, and kept by nobody: what others have at hand is what is worked on.
-        orders = streams.orders(self._log).current([stream for _, stream in begun])
-        refs = [ref.case for order in orders.values() for ref in order.cases.values()]
-        cases = streams.cases(self._log).current(refs) if refs else {}
-        before = self._policy.rulebook(self._policy.governance.policies[recheck.before])
         writes: list[Write] = []
-        seen = opened = cleared = changed = 0
+        position, seen, opened, cleared, changed = recheck.position, 0, 0, 0, 0
         cause = f"policy:{rulebook.digest[:16]}"
-        for order in orders.values():
-            own = {ref.case: cases[ref.case] for ref in order.cases.values()}
-            if not is_open(order, own, before):
-                continue
-            seen += 1
-            response = Response(order, own, rulebook, now, self._staff)
-            response.look_again()
-            told = writes_of(response, order, own, cause, now, POLICY)
-            due = response.order.next_due(rulebook)
-            changed += bool(told) or due != order.next_due(before)
-            first, *others = told or [_nothing(order, now, cause)]
-            writes += [structs.replace(first, next_due=due), *others]
-            for event in (e for events in response.case_events.values() for e in events):
-                opened += isinstance(event, Detected | Reopened)
-                cleared += isinstance(event, SignalJoined) and event.clearing is not None
+        for _ in range(MOST_PAGES):
+            page = self._page(position, recheck.until, most)
+            if not page or seen:
+                break
+            position = page[-1][0]
+            for order, own in self._open_of([stream for _, stream in page], before):
+                seen += 1
+                response = Response(order, own, rulebook, now, self._staff)
+                response.look_again()
+                told = writes_of(response, order, own, cause, now, POLICY)
+                due = response.order.next_due(rulebook)
+                changed += bool(told) or due != order.next_due(before)
+                first, *others = told or [_nothing(order, now, cause)]
+                writes += [structs.replace(first, next_due=due), *others]
+                for event in (e for events in response.case_events.values() for e in events):
+                    opened += isinstance(event, Detected | Reopened)
+                    cleared += isinstance(event, SignalJoined) and event.clearing is not None
+        if position == recheck.position:
+            return None
         advanced = PolicyRecheckAdvanced(
-            position=begun[-1][0], orders=seen, opened=opened, cleared=cleared, changed=changed
+            position=position, orders=seen, opened=opened, cleared=cleared, changed=changed
         )
         return Looked(writes, advanced)
+
+    def _page(self, after: int, until: int, most: int) -> Sequence[tuple[int, UUID]]:
+        begun = self._log.recorder.select_beginnings(BEGINS_WITH, after, most)
+        return [(position, stream) for position, stream in begun if position <= until]
+
+    def _open_of(
+        self, wanted: Sequence[UUID], before: Rulebook
+    ) -> Iterator[tuple[Order, dict[UUID, ExceptionCase]]]:
+        """As the log has them, and kept by nobody: what others have at hand is what is worked on."""
+        orders = streams.orders(self._log).current(wanted)
+        refs = [ref.case for order in orders.values() for ref in order.cases.values()]
+        cases = streams.cases(self._log).current(refs) if refs else {}
+        for order in orders.values():
+            own = {ref.case: cases[ref.case] for ref in order.cases.values()}
+            if is_open(order, own, before):
+                yield order, own
 
     def _recheck(self, stream: UUID) -> Recheck | None:
         recheck = None
