@@ -295,6 +295,15 @@ class Reports:
             return [(row[0], row[1]) for row in rows]
 
     @patiently
+    def cases_with_money(self) -> list[UUID]:
+        """Every case in which something was ever proposed to be given."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT DISTINCT case_id FROM views.adjustments ORDER BY case_id"
+            )
+            return [row[0] for row in rows]
+
+    @patiently
     def ordered_payments(self) -> list[tuple[UUID, UUID]]:
         """Case and adjustment of what was ordered and is not known to be paid."""
         with self._datastore.get_connection() as connection:
