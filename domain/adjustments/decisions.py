@@ -45,6 +45,7 @@ from domain.errors import (
     AdjustmentDrifted,
     AdjustmentNotPending,
     AgentHoldsNoDuty,
+    AmountNotAsOrdered,
     ApprovedAlready,
     BeyondAuthority,
     DigestDiffers,
@@ -270,10 +271,16 @@ def execute(
 def reconcile(
     case: ExceptionCase, adjustment: Adjustment, by: Hands, statement: str
 ) -> AdjustmentReconciled:
-    """Raises a Refusal, AdjustmentNotPending."""
+    """Raises a Refusal, AdjustmentNotPending, AmountNotAsOrdered."""
     must_be_in_person(by, Duty.RECONCILE)
     must_be_free_for(case.duties, by.names, Duty.RECONCILE)
     _must_be(adjustment, (AdjustmentState.EXECUTED,), "reconciled")
+    if adjustment.given is not None:
+        given, ordered = adjustment.given, adjustment.amount
+        raise AmountNotAsOrdered(
+            f"adjustment {adjustment.id}: {given.amount} {given.currency} were given, "
+            f"{ordered.amount} {ordered.currency} ordered"
+        )
     assert adjustment.reference is not None
     return AdjustmentReconciled(
         adjustment=adjustment.id, statement=statement, reference=adjustment.reference
