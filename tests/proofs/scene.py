@@ -81,15 +81,20 @@ class Standing(Repository[A]):
         return known if len(known) == len(streams) else super().current(streams)
 
 
+def settle(people: PeopleDesk) -> None:
+    for name in ("ana", "bo", "bob", "cy", "dee"):
+        people.add(name, ROLES, after(3))
+    people.same_as("bo", NameOther(other="bob", reason="She married."), operator(after(3)))
+
+
 class Scene(MoneyHouse):
     """An order that was paid and cannot be delivered, its case, and those who may work on it."""
 
     def __init__(self, recorder: LogRecorder) -> None:
         super().__init__(None, recorder)  # type: ignore[arg-type]
         people = PeopleDesk(self.log, streams.people(self.log))
-        for name in ("ana", "bo", "bob", "cy", "dee"):
-            people.add(name, ROLES, after(3))
-        people.same_as("bo", NameOther(other="bob", reason="She married."), operator(after(3)))
+        if people.known("ana") is None:
+            settle(people)
         # Nothing more happens to the order of a case that is explored: it is read once.
         self.money._orders = self.desk._orders = Standing(self.log, streams.order_after)
         grants = [
@@ -116,8 +121,7 @@ class Scene(MoneyHouse):
             captured(1, "50000.00", "EUR"),
             unavailable(2),
         )
-        told = [structs.replace(one, order=order, id=f"{one.id}-{order}") for one in signals]
-        self.take(*told, at=after(3))
+        self.take(*(structs.replace(one, order=order) for one in signals), at=after(3))
         found = self.cases.current([case_stream(order, "stock_unavailable", 1)])
         return next(iter(found.values()))
 
