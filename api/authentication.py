@@ -171,7 +171,7 @@ class Authentication(ASGIMiddleware):
 def _reaching(whole: Authority, standing: Standing) -> Authority:
     """What is left of a person's authority for a key or an agent of theirs."""
     scope, is_agent = standing.scope, standing.actor.is_agent
-    if scope is WHOLE and not is_agent:
+    if scope == WHOLE and not is_agent:
         return whole
     queues = frozenset(scope.queues) if scope.queues is not None else None
     regions = frozenset(scope.regions) if scope.regions is not None else None

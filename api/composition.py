@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from eventsourcing.persistence import PersistenceError
+
 from application import streams
 from application.break_glass_desk import BreakGlassDesk
 from application.case_desk import CaseDesk
+from application.conflict_scan import ConflictScan
 from application.event_log import EventLog
 from application.intake import Intake
 from application.look_up import LookUp
@@ -19,6 +24,7 @@ from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
+from application.recheck import RecheckDesk
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
 from domain.orders.events import SignalRecorded
@@ -37,6 +43,8 @@ from infrastructure.settings import Settings
 from projections import PROJECTIONS
 
 Clock = Callable[[], datetime]
+FOLLOW_SECONDS = 0.5
+_logger = logging.getLogger("casetrail.policy")
 
 
 def utc_now() -> datetime:
@@ -55,7 +63,7 @@ class Desks:
         self.log = EventLog(recorder)
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders
-        self.policy = PolicyDesk(self.log)
+        self.policy = PolicyDesk(self.log, clock)
         look_up = LookUp(streams.histories(self.log), check_address)
         directory = Directory(datastore)
         staff = directory.with_role
@@ -64,7 +72,15 @@ class Desks:
             self.log, streams.break_glasses(self.log), self.people, lambda: self.policy.current
         )
         self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
-        self.timekeeper = Timekeeper(self.log, orders, cases, lambda: self.policy.current, staff)
+        self.rechecks = RecheckDesk(self.log, self.policy, staff)
+        self.timekeeper = Timekeeper(
+            self.log,
+            orders,
+            cases,
+            lambda: self.policy.current,
+            staff,
+            {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick},
+        )
         self.cases = CaseDesk(
             self.log, orders, cases, lambda: self.policy.current, staff, self.people.authority_of
         )
@@ -82,7 +98,9 @@ class Desks:
             lambda: self.policy.current,
             staff,
             provider.name if provider is not None else None,
+            self.people,
         )
+        self.conflicts = ConflictScan(self.log, cases, Reports(datastore).split_duties)
         self.payer = (
             Payer(self.log, cases, provider, Reports(datastore).ordered_payments)
             if provider is not None
@@ -102,9 +120,12 @@ class Desks:
         return self.orders.folded(lines) or Order(id=order_id), told
 
     def decide_by(self, rulebook: Rulebook | None = None) -> None:
-        """Decide by this policy, else by the log's, else by the one that ships."""
+        """Decide by the log's policy; where it has none, by this one, else by the one that ships.
+
+        Raises PolicyInForce if the log's is another than this one.
+        """
         if rulebook is not None:
-            self.policy.activate(rulebook, self.clock())
+            self.policy.bootstrap(rulebook, self.clock())
         elif self.policy.load() is None:
             self.policy.ensure(load_policy(), self.clock())
 
@@ -122,6 +143,28 @@ def desks(
         if working.payer is not None:
             working.payer.close()
         working.recorder.close()
+
+
+@contextmanager
+def following(working: Desks) -> Iterator[None]:
+    """For as long as this lasts, what others do about the policy is taken up within a second."""
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.wait(FOLLOW_SECONDS):
+            try:
+                working.policy.refresh()
+            except PersistenceError as error:
+                # What decides goes on deciding; without the database nothing is decided anyhow.
+                _logger.warning("the policy could not be looked for: %s", error)
+
+    follower = threading.Thread(target=follow, name="policy", daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        follower.join(timeout=2 * FOLLOW_SECONDS)
 
 
 def make_ready(dsn: str) -> None:

@@ -20,6 +20,7 @@ from api.routes import UNVERSIONED, VERSIONED
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.queues import claim_next
 from api.routes.signals import SignalResult, SignalResults, send_signals
+from api.routes.simulations import NDJSON, simulate_policy
 from api.routes.views import stream_view
 from api.signal_bodies import MOST_SIGNALS
 from api.threads import NEEDS
@@ -129,7 +130,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str
             },
         }
         answer = {"anyOf": [of[repr(SignalResult)], of[repr(SignalResults)]]}
-    responses = {
+    responses: dict[str, Any] = {
         "200": {"description": "Done", "content": {"application/json": {"schema": answer}}}
     }
     if handler is upload_evidence:
@@ -143,6 +144,8 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str
             "description": "Events",
             "content": {"text/event-stream": {"schema": answer}},
         }
+    if handler is simulate_policy:
+        responses["200"]["content"][NDJSON] = {"schema": {"type": "string"}}
     if handler is claim_next:
         responses["204"] = {"description": "No open case is left in the queue"}
     if handler.handler_name == "readyz":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -31,9 +32,11 @@ class Service:
         self.positions = positions
         self.answers = Answers(working.log)
         self.tokens = Tokens(working.principals, AccessTokens(issuers), working.clock)
-        working.principals_desk.watchers.append(self.tokens.forget)
+        for desk in (working.principals_desk, working.people):
+            desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
         self.health = HealthDesk(working.datastore)
+        self.simulating = threading.Lock()
 
 
 @contextmanager
@@ -41,8 +44,8 @@ def service(
     dsn: str,
     evidence: str,
     clock: Clock = utc_now,
-    provider: PaymentProvider | None = None,
     issuers: Sequence[Issuer] = (),
+    provider: PaymentProvider | None = None,
 ) -> Iterator[Service]:
     """The service over a migrated database; `evidence` is where files lie, and `issuers` are those
     whose access tokens are taken."""

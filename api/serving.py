@@ -19,6 +19,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from api.app import create_app
+from api.composition import following
 from api.one_write import OneWrite
 from api.service import service
 from infrastructure.identity.issuer import LocalIssuer
@@ -123,7 +124,7 @@ def serve_http(
             proxy_headers=False,
             http=OneWrite,
         )
-        with _told_to_end():
+        with _told_to_end(), following(ours.desks):
             uvicorn.Server(config).run(sockets=list(listeners))
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from application.log_recorder import CommandRow
 from domain.authority import EVERYWHERE, Authority, Permission, Scope
-from domain.people import Actor
+from domain.people import OPERATOR, Actor
 
 
 class Caller(Struct, frozen=True):
@@ -44,3 +44,8 @@ class Caller(Struct, frozen=True):
         if scope.under is None:
             return self
         return structs.replace(self, actor=structs.replace(self.actor, under=scope.under))
+
+
+def operator(now: datetime) -> Caller:
+    """Whoever runs the command line beside the database."""
+    return Caller(OPERATOR, "", now, "command:people")

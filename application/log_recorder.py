@@ -131,6 +131,10 @@ class LogRecorder(ApplicationRecorder):
         """Position and state of the next events of the log."""
 
     @abstractmethod
+    def select_beginnings(self, topic: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        """Position and stream of the next streams of the log that begin with such an event."""
+
+    @abstractmethod
     def head(self) -> int:
         """The position of the newest event; 0 for an empty log."""
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 
+from msgspec import structs
+
 from application.caller import Caller
 from application.case_acts import CaseActs, Decide, Done
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
+from application.people_desk import PeopleDesk
 from application.repository import Repository
 from application.streams import LEDGER
 from domain.adjustments import decisions, ledger
@@ -26,7 +29,7 @@ from domain.authority import Permission
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import Staff
-from domain.errors import Refusal, TooContended
+from domain.errors import NotInScope, Refusal, TooContended
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 
@@ -47,6 +50,7 @@ class MoneyDesk:
         rulebook: Callable[[], Rulebook],
         staff: Staff,
         provider: str | None,
+        people: PeopleDesk | None = None,
     ) -> None:
         self._acts = CaseActs(log, cases, staff)
         self._orders = orders
@@ -54,6 +58,7 @@ class MoneyDesk:
         self._ledgers = ledgers
         self._rulebook = rulebook
         self._provider = provider
+        self._people = people
 
     def propose(self, case_id: UUID, expected: int, ask: ProposeAdjustment, by: Caller) -> Done:
         """Recommend it, with what else was given to the order and the customer counted in.
@@ -139,7 +144,34 @@ class MoneyDesk:
         decide: Decide,
         needs: Permission,
     ) -> Done:
-        return self._acts.act(case_id, expected, by, _about(adjustment, decide), needs=needs)
+        by = self._as_of_now(by)
+
+        def still_reached(case: ExceptionCase) -> Sequence[CaseEvent]:
+            self._must_reach_now(case, by, needs)
+            return decide(case)
+
+        return self._acts.act(case_id, expected, by, _about(adjustment, still_reached), needs=needs)
+
+    def _as_of_now(self, by: Caller) -> Caller:
+        """Whoever it was a moment ago may have turned out to be somebody else, too."""
+        if self._people is None:
+            return by
+        return structs.replace(by, known_as=tuple(self._people.names_behind(by.actor)))
+
+    def _must_reach_now(self, case: ExceptionCase, by: Caller, needs: Permission) -> None:
+        """What is remembered of a grant for seconds is not enough where money is decided on.
+
+        Raises NotInScope.
+        """
+        for person in by.actor.persons if self._people is not None else ():
+            assert self._people is not None
+            now = self._people.authority_of(person, by.now)
+            # A delegate needs to be there, and acts with what the other may.
+            whole = person != by.person or (
+                now is not None and now.covers(needs, case.queue, case.region, case.id)
+            )
+            if now is None or not whole or self._people.person(person).has_left:
+                raise NotInScope(f"{person} may not {needs} here any more", permission=needs)
 
     def cases(self, ids: Sequence[UUID]) -> Mapping[UUID, ExceptionCase]:
         """The cases as the log has them now."""

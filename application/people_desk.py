@@ -11,20 +11,20 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct
 
-from application.caller import Caller
+from application.caller import Caller, operator
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.repository import Repository
 from application.streams import PERSON
 from domain import granting
-from domain.authority import Authority, Permission, authority_of, scope_of
+from domain.authority import Authority, Permission, authority_of
+from domain.eligibility import Eligible, eligible
 from domain.errors import Fault, Invalid, PersonExists, PersonNotFound, TooContended
 from domain.faults import faults_of
 from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
 from domain.people import (
     OPERATOR,
     Actor,
-    Grant,
     Person,
     PersonAdded,
     PersonName,
@@ -54,13 +54,6 @@ class Changed(Struct, frozen=True):
     position: int
 
 
-class Eligible(Struct, frozen=True):
-    """Somebody who could have done it, and each grant by which."""
-
-    person: Person
-    grants: Sequence[Grant]
-
-
 Decided = Iterable[tuple[Person, Sequence[Standing]]]
 
 
@@ -76,6 +69,8 @@ class PeopleDesk:
         self._log = log
         self._people = people
         self._roster = roster
+        self.watchers: list[Callable[[], None]] = []
+        """Told when something has changed here about what people may do."""
 
     def known(self, name: str) -> Person | None:
         stream = person_stream(name)
@@ -126,17 +121,7 @@ class PeopleDesk:
         case: UUID | None = None,
     ) -> list[Eligible]:
         """Who could have done it there at that time, by what was recorded of people until then."""
-        found = []
-        for person in self.everybody(at):
-            grants = [
-                grant
-                for grant in person.at(at)
-                if permission in authority_of([grant]).permissions
-                and scope_of(grant).covers(queue, region, case)
-            ]
-            if grants:
-                found.append(Eligible(person, grants))
-        return found
+        return eligible(self.everybody(at), permission, queue, region, at, case)
 
     def _as_of(self, names: Sequence[str], at: datetime) -> dict[str, Person]:
         """Those of them that there were, by what was recorded until then."""
@@ -203,11 +188,13 @@ class PeopleDesk:
     def come_back(self, name: str, ask: SayWhy, by: Caller) -> Changed:
         """Under this name alone. Raises PersonNotFound, PersonPresent, AnotherPersonNeeded."""
 
-        def decide(person: Person) -> Decided:
-            names = self.names_behind(by.actor)
-            return [(person, [granting.come_back(person, ask.reason, names)])]
-
-        return self._act(name, by, decide)
+        return self._act(
+            name,
+            by,
+            lambda person: [
+                (person, [granting.come_back(person, ask.reason, self.names_behind(by.actor))])
+            ],
+        )
 
     def set_skills(self, name: str, ask: SetSkills, by: Caller) -> Changed:
         return self._act(name, by, lambda person: [(person, [granting.set_skills(person, ask)])])
@@ -277,6 +264,8 @@ class PeopleDesk:
         for event in told[1]:
             after = after.after(event, by.now, by.actor)
         appended = self._log.append(writes, by.row(after) if by.row is not None else None)
+        for watcher in self.watchers:
+            watcher()
         return Changed(after, appended.position)
 
     def _append(self, stream: UUID, event: Event, now: datetime, by: Actor = OPERATOR) -> None:
@@ -303,8 +292,3 @@ def write_of(person: Person, events: Sequence[Standing], by: Caller) -> Write:
         recorded_at=by.now,
         cause=by.cause,
     )
-
-
-def operator(now: datetime) -> Caller:
-    """Whoever runs the command line beside the database."""
-    return Caller(OPERATOR, "", now, "command:people")

@@ -19,11 +19,15 @@ from domain.look_ups.prices import ProductPrices
 from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
 from domain.orders.order import Order
 from domain.people import Person, PersonAdded, Standing
+from domain.policy.events import GovernanceEvent, RecheckEvent
+from domain.policy.governance import Governance
+from domain.policy.rechecks import Recheck
 from domain.recorded import Recorded
 
 ORDER: Final = "order"
 CASE: Final = "case"
 POLICY: Final = "policy"
+RECHECK: Final = "recheck"
 PERSON: Final = "person"
 BREAK_GLASS: Final = "break_glass"
 PRINCIPAL: Final = "principal"
@@ -99,6 +103,21 @@ def ledger_after(ledger: Ledger | None, line: Recorded) -> Ledger:
     if not isinstance(line.event, LedgerEvent):
         raise TrailHasGap(f"{line.type} is not an event of a ledger ({line.stream})")
     return ledger.after(line.event, line.recorded_at)
+
+
+def governance_after(governance: Governance, line: Recorded) -> Governance:
+    _must_follow(governance.version, line)
+    if not isinstance(line.event, GovernanceEvent):
+        raise TrailHasGap(f"{line.type} is not an event of the policy ({line.stream})")
+    return governance.after(line.event, line.actor, line.recorded_at)
+
+
+def recheck_after(recheck: Recheck | None, line: Recorded) -> Recheck:
+    recheck = recheck or Recheck()
+    _must_follow(recheck.version, line)
+    if not isinstance(line.event, RecheckEvent):
+        raise TrailHasGap(f"{line.type} is not an event of a recheck ({line.stream})")
+    return recheck.after(line.event, line.recorded_at)
 
 
 def _must_follow(version: int, line: Recorded) -> None:

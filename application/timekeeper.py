@@ -7,7 +7,7 @@ concurrency makes a second tick of the same moment impossible even when a lease 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -44,7 +44,10 @@ class Timekeeper:
         cases: Repository[ExceptionCase],
         rulebook: Callable[[], Rulebook],
         staff: Staff,
+        also: Mapping[str, Callable[[UUID, datetime], None]] | None = None,
     ) -> None:
+        """`also`: what ticks streams of other kinds, one by one."""
+        self._also = also or {}
         self._log = log
         self._orders = orders
         self._cases = cases
@@ -59,15 +62,28 @@ class Timekeeper:
         a virtual time in which nobody is ever late. A stream that cannot be ticked is logged and
         left until its lease runs out: the others do not wait for it.
         """
-        due = self._log.recorder.take_due(now, most, LEASE)
-        moments = {d.stream: d.due_at if punctual else now for d in due}
+        taken = self._log.recorder.take_due(now, most, LEASE)
+        moments = {d.stream: d.due_at if punctual else now for d in taken}
+        due = [d for d in taken if d.kind not in self._also]
         try:
             self._tick(due, moments)
+            ticked = len(due)
         except STORE_FAULTS:
             raise
         except Exception:  # noqa: BLE001 - found out and told one by one
-            return sum(self._tick_alone(one, moments) for one in due)
-        return len(due)
+            ticked = sum(self._tick_alone(one, moments) for one in due)
+        others = [d for d in taken if d.kind in self._also]
+        return ticked + sum(self._tick_other(one, moments[one.stream]) for one in others)
+
+    def _tick_other(self, due: DueStream, now: datetime) -> bool:
+        try:
+            self._also[due.kind](due.stream, now)
+        except STORE_FAULTS:
+            raise
+        except Exception:
+            _logger.exception("stream %s (%s), due %s", due.stream, due.kind, due.due_at)
+            return False
+        return True
 
     def _tick_alone(self, due: DueStream, moments: dict[UUID, datetime]) -> bool:
         """Tick one stream by what the log says now; False if that cannot be done."""

@@ -29,9 +29,9 @@ def writes_of(
     recorded_at: datetime,
     sender: Actor,
 ) -> list[Write]:
-    """A response as writes, the order's first."""
+    """A response as writes, the order's first: as a guard if nothing is to be said of it."""
     streams: list[tuple[UUID, str, int, Sequence[Event], datetime | UnsetType | None]] = []
-    if response.order_events:
+    if response.order_events or response.case_events:
         order = order_stream(response.order.id)
         streams.append((order, ORDER, order_before.version, response.order_events, UNSET))
     for case_id in {**response.case_events, **cases_before} if streams else {}:

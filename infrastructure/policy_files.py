@@ -55,6 +55,14 @@ def load_policy(file: Path = DEFAULT) -> Rulebook:
         raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_Strict)
     except (yaml.YAMLError, *_ALSO_RAISED) as error:
         raise Invalid([Fault("", f"not readable as YAML: {error}")], str(file)) from None
+    return rulebook_of(raw)
+
+
+def rulebook_of(raw: object) -> Rulebook:
+    """The rulebook of a policy as it is written, holidays by region and all.
+
+    Raises Invalid with every fault.
+    """
     # What is beyond all reason is refused before anything is looked up for it.
     plain, faults = written_out(raw) if excess(raw) is None else (raw, [])
     try:

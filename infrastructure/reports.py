@@ -270,18 +270,29 @@ class Reports:
             if queue is not None
         }
 
-    def pending_adjustments(
-        self, after: Sequence[object] | None, limit: int
-    ) -> list[AdjustmentRow]:
-        """What somebody is asked to approve, the oldest first."""
-        where = {"state": "proposed"}
-        ordering = BY_PROPOSAL
-        return page(self._datastore, "adjustments", AdjustmentRow, where, ordering, after, limit)
-
     def adjustments(
-        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        reach: Clause = EVERY,
     ) -> list[AdjustmentRow]:
-        return page(self._datastore, "adjustments", AdjustmentRow, where, BY_PROPOSAL, after, limit)
+        """Those that were proposed first, first."""
+        return page(
+            self._datastore, "adjustments", AdjustmentRow, where, BY_PROPOSAL, after, limit, reach
+        )
+
+    @patiently
+    def split_duties(self) -> list[tuple[UUID, list[str]]]:
+        """Cases in which names that are one human's have different duties, with those names."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT case_id, array_agg(DISTINCT d.person ORDER BY d.person) "
+                "FROM (SELECT name, others FROM views.people WHERE others <> '[]') AS human "
+                "JOIN duties AS d ON d.person = human.name OR human.others ? d.person "
+                "GROUP BY human.name, case_id HAVING count(DISTINCT duty) > 1"
+            )
+            return [(row[0], row[1]) for row in rows]
 
     @patiently
     def ordered_payments(self) -> list[tuple[UUID, UUID]]:

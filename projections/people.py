@@ -14,6 +14,7 @@ from domain.people import (
     PersonGranted,
     PersonLeft,
     PersonReturned,
+    SameAs,
     TokenIssued,
     person_stream,
 )
@@ -31,13 +32,22 @@ class PersonRow(Struct, frozen=True):
     """Digest of each token -> when it expires (RFC 3339), None for never."""
     added_at: datetime
     left_at: datetime | None = None
+    others: list[str] = []
+    """Other names of the same human."""
 
 
 def key(line: Recorded) -> UUID | None:
     match line.event:
         case TokenIssued(name=name):
             return person_stream(name)
-        case PersonAdded() | PersonGranted() | GrantRevoked() | PersonLeft() | PersonReturned():
+        case (
+            PersonAdded()
+            | PersonGranted()
+            | GrantRevoked()
+            | PersonLeft()
+            | PersonReturned()
+            | SameAs()
+        ):
             return line.stream
         case _:
             return None
@@ -61,6 +71,8 @@ def fold(row: PersonRow | None, line: Recorded) -> PersonRow | None:
             return replace(row, left_at=line.recorded_at)
         case PersonReturned():
             return replace(row, left_at=None)
+        case SameAs(other=other):
+            return replace(row, others=sorted({*row.others, other}))
         case TokenIssued(digest=digest, expires_at=expires_at):
             ends = expires_at.isoformat() if expires_at else None
             return replace(row, tokens={**row.tokens, digest: ends})
@@ -70,7 +82,7 @@ def fold(row: PersonRow | None, line: Recorded) -> PersonRow | None:
 
 PEOPLE = Projection(
     name="people",
-    version=2,
+    version=3,
     row=PersonRow,
     key=key,
     fold=fold,

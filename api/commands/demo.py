@@ -40,6 +40,8 @@ PEOPLE: tuple[tuple[str, Role], ...] = (
     ("bo", Role.HANDLER),
     ("carla", Role.TEAM_LEAD),
     ("dev", Role.AUDITOR),
+    ("olga", Role.OPS_MANAGER),
+    ("gus", Role.GOVERNANCE_OWNER),
     ("shop", Role.INTEGRATOR),
 )
 AGENT = "copilot"

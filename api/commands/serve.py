@@ -38,7 +38,7 @@ PORT = click.option(
     "--policy",
     "policy_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Decide by this document from now on [the active one, else the one that ships].",
+    help="Decide by this document, if none has decided yet [the one that ships].",
 )
 @click.option(
     "--processes",

@@ -13,7 +13,7 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api.composition import Desks, desks, make_ready
+from api.composition import Desks, desks, following, make_ready
 from api.serving import collect_seldom, wait_for_parent_to_end
 from application.payments import PaymentProvider
 from infrastructure.databases import open_database
@@ -64,10 +64,11 @@ def work(dsn: str, stop: threading.Event, provider: PaymentProvider | None = Non
             keepers.append(watch)
             if working.payer is not None:
                 keepers.append(threading.Thread(target=pay, args=(working, stop), name="payer"))
-            for keeper in keepers:
-                keeper.start()
-            for keeper in keepers:
-                keeper.join()
+            with following(working):
+                for keeper in keepers:
+                    keeper.start()
+                for keeper in keepers:
+                    keeper.join()
     finally:
         runner.close()
         reports.join()
@@ -86,10 +87,11 @@ def pay(working: Desks, stop: threading.Event) -> None:
 
 
 def watch_backlogs(working: Desks, stop: threading.Event) -> None:
-    """Measure the queues until told to stop."""
+    """Measure the queues, and look for duties that turn out to have conflicted, until told to stop."""
 
     def look() -> bool:
         working.recovery.look(working.clock())
+        working.conflicts.look(working.clock())
         return False
 
     _again_and_again(look, BACKLOG_SECONDS, stop)

@@ -22,10 +22,13 @@ from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
 from api.routes.people import get_person, list_eligible, list_people, review_access
 from api.routes.people_commands import PEOPLE_COMMANDS
+from api.routes.policies import get_policy, list_policies
+from api.routes.policy_commands import POLICY_COMMANDS
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
 from api.routes.signals import send_signals
+from api.routes.simulations import simulate_policy
 from api.routes.tasks import get_tasks
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
 
@@ -47,6 +50,10 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_recoveries,
     get_recovery,
     *RECOVERY_COMMANDS,
+    list_policies,
+    get_policy,
+    *POLICY_COMMANDS,
+    simulate_policy,
     list_orders,
     get_order,
     get_timeline,

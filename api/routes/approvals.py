@@ -43,6 +43,7 @@ from domain.adjustments.events import AdjustmentNote, Digest
 from domain.authority import Permission
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
+from infrastructure.reach import known_within
 from projections.adjustments import AdjustmentRow
 
 PROPOSAL_TYPES = (datetime, UUID)
@@ -87,7 +88,8 @@ def list_approvals(
     only_known(request)
     wait_for(service.positions, "adjustments", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), PROPOSAL_TYPES)
-    rows = service.reports.pending_adjustments(after, limit + 1)
+    reach = known_within(request.user.authority, Permission.APPROVE_ADJUSTMENTS)
+    rows = service.reports.adjustments({"state": "proposed"}, after, limit + 1, reach)
     cases = service.desks.money.cases([*dict.fromkeys(row.case_id for row in rows)])
     by = caller_of(service, ask_of(request, b"", None), _no_answer)
     columns = ("proposed_at", "adjustment_id")
@@ -192,7 +194,7 @@ def _once(service: Service, item: ToApprove, number: int, by: Caller, ask: Ask) 
         return CommandRow(by.person, key, ask.digest, told)
 
     try:
-        case = service.desks.cases.case(item.case)
+        case = service.desks.cases.case(item.case, by.authority)
         asked = ApproveAdjustment(digest=item.digest, note=item.note)
         caller = structs.replace(by, row=row)
         done = service.desks.money.approve(item.case, case.version, item.adjustment, asked, caller)

@@ -101,6 +101,8 @@ class CaseView(Struct, frozen=True):
     """What is to be given to the customer: who recommended it, who must approve, what became of it."""
     duties: Mapping[str, DutyHeld]
     """Who has which duty in the case, and since which act: one person, one duty."""
+    conflicts: Sequence[Sequence[str]]
+    """Names that turned out later to be one human's, with different duties in the case."""
 
 
 class TrailView(Struct, frozen=True):
@@ -151,6 +153,7 @@ def view_of(case: ExceptionCase) -> CaseView:
         errors=case.errors,
         adjustments=case.adjustments.items,
         duties=case.duties,
+        conflicts=[sorted(names) for names in case.conflicts],
     )
 
 

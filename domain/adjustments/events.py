@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
+from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
 from domain.cases.evidence import EvidenceRef
 from domain.money import PositiveMoney
 from domain.people import Role
@@ -169,7 +169,17 @@ class AdjustmentReconciled(Struct, frozen=True, kw_only=True, tag="case.adjustme
 
 PaymentTold: TypeAlias = OutcomeInDoubt | AdjustmentExecuted | ExecutionFailed
 """What becomes known of a payment, with nobody deciding anything."""
-ByPolicy: TypeAlias = AdjustmentSystemApproved | AdjustmentLapsed
+
+
+class DutiesConflicted(Struct, frozen=True, kw_only=True, tag="case.duties_conflicted"):
+    """Names that had different duties in the case turned out to be one human's. What was done stays
+    done; somebody has to look at it."""
+
+    duties: dict[str, Duty]
+    """By name."""
+
+
+ByPolicy: TypeAlias = AdjustmentSystemApproved | AdjustmentLapsed | DutiesConflicted
 AdjustmentEvent: TypeAlias = (
     AdjustmentProposed
     | AdjustmentApproved
@@ -178,5 +188,7 @@ AdjustmentEvent: TypeAlias = (
     | ExecutionStarted
     | AdjustmentReconciled
     | PaymentTold
-    | ByPolicy
+    | AdjustmentSystemApproved
+    | AdjustmentLapsed
 )
+"""What happens to one of them; that duties conflicted is of the case."""

@@ -20,7 +20,7 @@ from domain.cases.events import (
     Resolved,
 )
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.cases.joining import joined
+from domain.cases.joining import clearing_evidence, joined
 from domain.cases.opening import routed_by
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.passing_time import look_at_clock
@@ -32,7 +32,6 @@ from domain.orders.events import (
     OrderEvent,
     PassedIntake,
     ProblemDetected,
-    SignalRecorded,
 )
 from domain.orders.order import Order
 from domain.orders.signals import Signal, in_time_order
@@ -79,6 +78,29 @@ class Response:
             self.tick()
             self._pass()
         return fresh
+
+    def look_again(self) -> None:
+        """What this rulebook makes of an order that came under another one: problems that it sees
+        and that one did not, and open cases that it takes for over.
+
+        What was resolved stays resolved: it was decided on.
+        """
+        self.tick()
+        told = [*self.order.signals.values()]
+        known = {*self.order.cases}
+        for detector in self._rulebook.detectors:
+            if detector.kind not in self.order.cases and detector.holds(self.order.facts):
+                shown_by = [signal for signal in told if signal.type in detector.feeds]
+                shown_by.sort(key=in_time_order)
+                decision = detector.decide(self.order.facts)
+                self._problem(detector.kind, decision, None, shown_by)
+        for kind in known & self._rulebook.document.kinds.keys():
+            case = self._newest(kind)
+            automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
+            # That it is over was said already, and a person decides.
+            if case is not None and (automatic or not case.cleared):
+                self._join(kind, [], None, also=self._about(told, kind))
+        self._pass()
 
     def _pass(self) -> None:
         """Released as standard flow, once, if nothing has ever been wrong with it."""
@@ -227,7 +249,10 @@ class Response:
             return
         clearing = self._cleared(case)
         candidates = sorted([*about, *also], key=in_time_order)
-        evidence = self._evidence(case, candidates) if clearing is not None else None
+        evidence = None
+        if clearing is not None:
+            every = self._about([*self._before.signals.values()], case.kind)
+            evidence = clearing_evidence(case, candidates, every, self._before, self._rulebook)
         others = [signal for signal in about if signal is not evidence]
         for n, signal in enumerate(others, start=1):
             self._of_case(case.id, joined(signal, None, decision if n == len(others) else None))
@@ -247,19 +272,6 @@ class Response:
             for step in ended(case.steps, "The problem is gone."):
                 self._of_case(case.id, step)
             self._of_case(case.id, Resolved(resolution=resolution, clearing=clearing))
-
-    def _evidence(self, case: ExceptionCase, candidates: Sequence[Signal]) -> Signal:
-        """The first signal with which the problem was gone: of those that came together, or of
-        those before them if it was gone by then."""
-        order = self._before
-        if self._rulebook.cleared(case.kind, case.rule, order.facts) is not None:
-            candidates = self._about([*order.signals.values()], case.kind) or candidates
-            order = Order(id=order.id)
-        for signal in candidates[:-1]:
-            order = order.after(SignalRecorded(signal=signal))
-            if self._rulebook.cleared(case.kind, case.rule, order.facts) is not None:
-                return signal
-        return candidates[-1]
 
     def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
         """Those that say something about this kind of problem, in time order."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from domain.adjustments.events import AdjustmentEvent
+from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
 from domain.cases.evidence import EvidenceRef
 from domain.cases.packet import PacketFact
 from domain.cases.reasons import ResolutionReason, RootCause
@@ -104,5 +104,13 @@ class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened")
 
 
 CaseEvent: TypeAlias = (
-    Detected | Enriched | Routed | SignalJoined | Resolved | Reopened | WorkEvent | AdjustmentEvent
+    Detected
+    | Enriched
+    | Routed
+    | SignalJoined
+    | Resolved
+    | Reopened
+    | WorkEvent
+    | AdjustmentEvent
+    | DutiesConflicted
 )

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct, structs
 
 from domain.adjustments.adjustment import Adjustments
-from domain.adjustments.events import AdjustmentEvent
+from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
 from domain.cases.duties import Duties, duties_after
 from domain.cases.events import (
     CaseEvent,
@@ -121,6 +121,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
     """What is to be given to the customer."""
     duties: Duties = {}
     """Who has which duty, over all of its history."""
+    conflicts: tuple[frozenset[str], ...] = ()
+    """Names that were told to be one human's, and to have had different duties."""
 
     @property
     def exists(self) -> bool:
@@ -211,6 +213,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
                     deadline=event.deadline or self.deadline,
                     readings=_readings(decision, self.readings),
                 )
+            case DutiesConflicted(duties=duties):
+                return structs.replace(now, conflicts=(*self.conflicts, frozenset(duties)))
             case _ if isinstance(event, AdjustmentEvent):
                 adjustments = self.adjustments.after(event, recorded_at, by, self.version)
                 return structs.replace(now, adjustments=adjustments)

@@ -13,14 +13,15 @@ last word. Cases open by the first, and clear by the second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
-from domain.orders.fact_marks import LASTING, moves, rests_on
+from domain.orders.fact_marks import LASTING, Told, moves, rests_on
 from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_facts import (
     ChargeFacts,
@@ -86,38 +87,85 @@ class OrderFacts(Struct, frozen=True, gc=False):
     contact: ContactFacts
 
 
-def facts_of(signals: Iterable[Signal]) -> OrderFacts:
-    """The facts that follow from a set of signals."""
+def _flags(told: Told, _: ChargeFacts) -> OrderFlags:
+    suspicions: list[DuplicateSuspected] = told.get(DuplicateSuspected, [])
+    return OrderFlags(
+        placed=OrderPlaced in told,
+        cancelled=OrderCancelled in told,
+        unavailable=StockUnavailable in told,
+        handed_over=HandedOver in told,
+        duplicate_suspected=bool(suspicions),
+        duplicate_of=suspicions[-1].other if suspicions else None,
+    )
+
+
+def _customer(told: Told, _: ChargeFacts) -> CustomerFacts:
+    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+    customer = placed[0].customer if placed else None
+    return CustomerFacts(
+        id=customer.id if customer else None, tier=customer.tier if customer else None
+    )
+
+
+_GROUPS: Mapping[str, Callable[[Told, ChargeFacts], Any]] = {
+    "order": _flags,
+    "customer": _customer,
+    "promise": lambda told, _: promise_facts(told),
+    "milestones": lambda told, _: milestones(told),
+    "charge": lambda _, charge: charge,
+    "payment": payment_facts,
+    "refund": refund_facts,
+    "stock": lambda told, _: stock_facts(told),
+    "fraud": lambda told, _: fraud_facts(told),
+    "address": lambda told, _: address_facts(told),
+    "parcel": lambda told, _: parcel_facts(told),
+    "incident": lambda told, _: incident_facts(told),
+    "returns": lambda told, _: return_facts(told),
+    "disagreement": lambda told, _: disagreement_facts(told),
+    "contact": lambda told, _: contact_facts(told),
+}
+"""Each group follows from the statements; what is paid and refunded is held against the charge."""
+
+
+@cache
+def _fed_by(fresh: frozenset[type]) -> tuple[str, ...]:
+    """The groups that statements of these types say something to."""
+    return tuple(name for name, feeds in _FEEDS.items() if fresh & feeds)
+
+
+def _feeds_of_groups() -> Mapping[str, frozenset[type]]:
+    found = {
+        name: frozenset(
+            signal
+            for hint in get_type_hints(kind, include_extras=True).values()
+            for meta in (get_args(hint)[1:] if get_origin(hint) is Annotated else ())
+            for signal in (meta.extra or {}).get("feeds", ())
+        )
+        for name, kind in get_type_hints(OrderFacts).items()
+    }
+    held_against = found["charge"]
+    return {
+        name: feeds | held_against if name in ("payment", "refund") else feeds
+        for name, feeds in found.items()
+    }
+
+
+_FEEDS: Final = _feeds_of_groups()
+
+
+def facts_of(
+    signals: Iterable[Signal],
+    earlier: OrderFacts | None = None,
+    fresh: frozenset[type] = frozenset(),
+) -> OrderFacts:
+    """The facts that follow from a set of signals. Where those of all but the newest are known,
+    only what the types of the `fresh` ones feed is worked out."""
     told: dict[type[Any], list[Any]] = {}
     for signal in sorted(signals, key=in_time_order):
         told.setdefault(type(signal), []).append(signal)
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
-    suspicions: list[DuplicateSuspected] = told.get(DuplicateSuspected, [])
-    order = placed[0] if placed else None
-    charge = charge_facts(told)
-    return OrderFacts(
-        order=OrderFlags(
-            placed=bool(placed),
-            cancelled=OrderCancelled in told,
-            unavailable=StockUnavailable in told,
-            handed_over=HandedOver in told,
-            duplicate_suspected=bool(suspicions),
-            duplicate_of=suspicions[-1].other if suspicions else None,
-        ),
-        customer=CustomerFacts(
-            id=order.customer.id if order else None, tier=order.customer.tier if order else None
-        ),
-        promise=promise_facts(told),
-        milestones=milestones(told),
-        charge=charge,
-        payment=payment_facts(told, charge),
-        refund=refund_facts(told, charge),
-        stock=stock_facts(told),
-        fraud=fraud_facts(told),
-        address=address_facts(told),
-        parcel=parcel_facts(told),
-        incident=incident_facts(told),
-        returns=return_facts(told),
-        disagreement=disagreement_facts(told),
-        contact=contact_facts(told),
-    )
+    if earlier is None:
+        charge = charge_facts(told)
+        return OrderFacts(**{name: group(told, charge) for name, group in _GROUPS.items()})
+    names = _fed_by(fresh)
+    charge = charge_facts(told) if "charge" in names else earlier.charge
+    return structs.replace(earlier, **{name: _GROUPS[name](told, charge) for name in names})

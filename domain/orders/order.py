@@ -53,12 +53,19 @@ class Order(Struct, frozen=True, kw_only=True):
     """It has passed intake, with nothing wrong until then."""
     known_facts: OrderFacts | None = None
     known_watches: tuple[Rulebook, Watches] | None = None
+    earlier_facts: tuple[OrderFacts, frozenset[type]] | None = None
+    """Of a state before, and the types of the signals since: most facts are still what they were."""
+    earlier_deadlines: tuple[Rulebook, Sequence[Deadline | None], frozenset[str]] | None = None
+    """The same of what was expected then: by each watch of the rulebook, in their order."""
 
     @property
     def facts(self) -> OrderFacts:
         """What follows from the signals; worked out once per state."""
         if self.known_facts is None:
-            structs.force_setattr(self, "known_facts", facts_of(self.signals.values()))
+            earlier, fresh = self.earlier_facts or (None, frozenset())
+            facts = facts_of(self.signals.values(), earlier, fresh)
+            structs.force_setattr(self, "known_facts", facts)
+            structs.force_setattr(self, "earlier_facts", None)
         assert self.known_facts is not None
         return self.known_facts
 
@@ -90,24 +97,38 @@ class Order(Struct, frozen=True, kw_only=True):
     def _open_watches(self, rulebook: Rulebook) -> Watches:
         """What is still expected of this order; worked out once per state and rulebook."""
         if self.known_watches is None or self.known_watches[0] is not rulebook:
-            facts = self.facts
             found = [
                 (watch, deadline)
-                for watch in rulebook.watches
-                if (deadline := watch.deadline(facts)) is not None
-                and self.concluded.get(watch.rule) != deadline.at
-                and not watch.settled(facts, deadline)
+                for watch, deadline in zip(rulebook.watches, self._deadlines(rulebook), strict=True)
+                if deadline is not None and self.concluded.get(watch.rule) != deadline.at
             ]
             structs.force_setattr(self, "known_watches", (rulebook, found))
         assert self.known_watches is not None
         return self.known_watches[1]
 
+    def _deadlines(self, rulebook: Rulebook) -> Sequence[Deadline | None]:
+        """Of each watch, unless it is met or void by what is known."""
+        facts, earlier = self.facts, self.earlier_deadlines
+        if earlier is None or earlier[0] is not rulebook:
+            found = [watch.open_deadline(facts) for watch in rulebook.watches]
+        else:
+            found = [*earlier[1]]
+            for place in rulebook.watches_fed_by(earlier[2]) if earlier[2] else ():
+                found[place] = rulebook.watches[place].open_deadline(facts)
+        structs.force_setattr(self, "earlier_deadlines", (rulebook, found, frozenset()))
+        return found
+
     def after(self, event: OrderEvent) -> Order:
         now = structs.replace(self, version=self.version + 1, known_watches=None)
         match event:
             case SignalRecorded(signal=signal):
-                signals = {**self.signals, signal.key: signal}
-                return structs.replace(now, signals=signals, known_facts=None)
+                return structs.replace(
+                    now,
+                    signals={**self.signals, signal.key: signal},
+                    known_facts=None,
+                    earlier_facts=self._facts_before(type(signal)),
+                    earlier_deadlines=self._deadlines_before(signal.type),
+                )
             case ProblemDetected(kind=kind, case=case, occurrence=occurrence):
                 return structs.replace(
                     now,
@@ -123,3 +144,15 @@ class Order(Struct, frozen=True, kw_only=True):
                 return structs.replace(now, concluded=concluded)
             case _:
                 assert_never(event)
+
+    def _facts_before(self, kind: type) -> tuple[OrderFacts, frozenset[type]] | None:
+        if self.known_facts is not None:
+            return self.known_facts, frozenset((kind,))
+        earlier = self.earlier_facts
+        return (earlier[0], earlier[1] | {kind}) if earlier is not None else None
+
+    def _deadlines_before(
+        self, kind: str
+    ) -> tuple[Rulebook, Sequence[Deadline | None], frozenset[str]] | None:
+        earlier = self.earlier_deadlines
+        return (earlier[0], earlier[1], earlier[2] | {kind}) if earlier is not None else None

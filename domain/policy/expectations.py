@@ -61,6 +61,11 @@ class Watch:
         # What happens at the deadline itself is still in time.
         return Deadline(at, at + RESOLUTION)
 
+    def open_deadline(self, facts: OrderFacts) -> Deadline | None:
+        """When it falls due, unless it is met or void by what is known."""
+        deadline = self.deadline(facts)
+        return None if deadline is None or self.settled(facts, deadline) else deadline
+
     def settled(self, facts: OrderFacts, deadline: Deadline) -> bool:
         """Met or void in time, by what is known. A `met_when` is only decided when it is due."""
         met_by = self._met_by

@@ -90,6 +90,7 @@ class Rulebook:
             for n, route in enumerate(document.route)
         ]
         self._fed_detectors: dict[frozenset[str], tuple[Detector, ...]] = {}
+        self._fed_watches: dict[frozenset[str], tuple[int, ...]] = {}
         self._terms = terms_of(document, faults)
         self.approvals = (
             ApprovalMatrix(document.approvals, document.version, self.digest, faults)
@@ -128,6 +129,14 @@ class Rulebook:
         if found is None:
             found = tuple(detector for detector in self.detectors if types & detector.feeds)
             self._fed_detectors[types] = found
+        return found
+
+    def watches_fed_by(self, types: frozenset[str]) -> tuple[int, ...]:
+        """The places of those that signals of one of these types say something to."""
+        found = self._fed_watches.get(types)
+        if found is None:
+            found = tuple(n for n, watch in enumerate(self.watches) if types & watch.feeds)
+            self._fed_watches[types] = found
         return found
 
     def watch(self, rule: str) -> Watch | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
@@ -113,6 +114,15 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
         with self._database_lock:
             events = self._stored_events[after : after + limit]
             return [(after + n, event.state) for n, event in enumerate(events, start=1)]
+
+    def select_beginnings(self, topic: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        with self._database_lock:
+            begun = (
+                (position, event.originator_id)
+                for position, event in enumerate(self._stored_events[after:], start=after + 1)
+                if event.originator_version == 1 and event.topic == topic
+            )
+            return [(p, s) for p, s in islice(begun, limit) if isinstance(s, UUID)]
 
     def head(self) -> int:
         return self.max_notification_id() or 0

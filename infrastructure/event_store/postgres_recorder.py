@@ -112,6 +112,15 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         )
 
     @patiently
+    def select_beginnings(self, topic: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        # By position, whatever the planner thinks of how rare they are.
+        return self._rows(
+            "SELECT notification_id, originator_id FROM stored_events WHERE notification_id > %s "
+            "AND originator_version = 1 AND topic = %s ORDER BY notification_id LIMIT %s",
+            (after, topic, limit),
+        )
+
+    @patiently
     def head(self) -> int:
         position: int = self._rows("SELECT position FROM log_head", ())[0][0]
         return position

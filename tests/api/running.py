@@ -15,7 +15,7 @@ import uvicorn
 
 from api.app import create_app
 from api.commands.worker import keep_time
-from api.composition import Clock, desks, make_ready, utc_now
+from api.composition import Clock, desks, following, make_ready, utc_now
 from api.service import Service, service
 from api.serving import listen
 from domain.people import Role
@@ -30,6 +30,8 @@ ROLES = {
     "bo": (Role.HANDLER, Role.INTEGRATOR),
     "carla": (Role.TEAM_LEAD, Role.INTEGRATOR),
     "olga": (Role.OPS_MANAGER,),
+    "fay": (Role.FINANCE_APPROVER,),
+    "finn": (Role.FINANCE_APPROVER,),
     "shop": (Role.INTEGRATOR,),
 }
 TIMEOUT_SECONDS = 30
@@ -80,7 +82,8 @@ def served(
         )
         thread.start()
         try:
-            yield url, ours
+            with following(ours.desks):
+                yield url, ours
         finally:
             server.should_exit = True
             thread.join(timeout=TIMEOUT_SECONDS)
@@ -108,7 +111,8 @@ def kept_time(dsn: str) -> Iterator[None]:
         thread = threading.Thread(target=keep_time, args=(working, stop), name="time", daemon=True)
         thread.start()
         try:
-            yield
+            with following(working):
+                yield
         finally:
             stop.set()
             thread.join(timeout=TIMEOUT_SECONDS)

@@ -123,7 +123,7 @@ def test_the_trail_tells_the_policy_and_the_verdict_of_each_test_with_what_it_re
     lines = shop.get(f"/v1/cases/{touched['case']}/trail").json()["lines"]
     events = {line["event"]["type"]: line["event"] for line in lines}
     decision = events["case.detected"]["decision"]
-    assert (decision["policy"], decision["rule"]) == ("3", "payments-differ-from-charge")
+    assert (decision["policy"], decision["rule"]) == ("4", "payments-differ-from-charge")
     verdicts = {(v["fact"], v["test"]): (v["read"], v["passed"]) for v in decision["verdicts"]}
     assert verdicts == {
         ("payment.complete", "is true"): (True, True),
@@ -132,7 +132,7 @@ def test_the_trail_tells_the_policy_and_the_verdict_of_each_test_with_what_it_re
         ("payment.currency_conflict", "is true"): (False, False),
     }
     routing = events["case.routed"]["decision"]
-    assert (routing["policy"], routing["rule"]) == ("3", "payments")
+    assert (routing["policy"], routing["rule"]) == ("4", "payments")
     assert routing["verdicts"][-1] == {
         "fact": "case.bucket",
         "test": "is payment_mismatch",

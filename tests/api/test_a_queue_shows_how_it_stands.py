@@ -13,6 +13,7 @@ from domain.policy.rulebook import Rulebook
 from infrastructure.policy_files import load_policy
 from tests.api.running import House
 from tests.api.told import order_id, placed, send, signal, unavailable
+from tests.application.governing import changed
 
 QUEUE = "allocation_failure_review"
 
@@ -102,7 +103,7 @@ def strict(ours: House) -> Rulebook:
 
 
 def test_a_queue_that_falls_behind_is_seen_and_planned_for(ours: House, strict: Rulebook) -> None:
-    ours.service.desks.policy.activate(strict, datetime.now(UTC))
+    changed(ours.service.desks.policy, strict, datetime.now(UTC))
     with ours.asking_as("ana") as ana:
         _, seen = opened(ana)
         _, seen = opened(ana)

@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.routes import VERSIONED
 from api.threads import NEEDS
-from application.people_desk import operator
+from application.caller import operator
 from domain.authority import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
 from domain.cases.exception_case import case_stream
 from domain.granting import GiveRole
@@ -68,6 +68,15 @@ BODIES: dict[str, Told | None] = {
     "declare-error": {"about": 1, "reason": "incorrect_data"} | NOTE,
     "resolve": RESOLUTION,
     "reopen": NOTE,
+    "adjustments": {
+        "kind": "refund",
+        "amount": {"amount": "1.00", "currency": "EUR"},
+        "reason": "damaged",
+    },
+    "approve": {"digest": "ab" * 32},
+    "reject": {"digest": "ab" * 32, "reason": "No."},
+    "withdraw": {"reason": "No."},
+    "execute": {"digest": "ab" * 32},
 }
 """What each command on a case is sent: a new one stands here too."""
 
@@ -141,11 +150,13 @@ def asked(
     client: httpx2.Client, handler: HTTPRouteHandler, case: str, version: int
 ) -> httpx2.Response:
     path = path_of(handler).replace("{case_id:uuid}", case).replace("{digest:str}", "0" * 64)
+    path = path.replace("{adjustment_id:uuid}", str(uuid4()))
     if is_read(handler):
         return client.get(path)
     body = BODIES[path.rpartition("/")[2]]
     content = b"" if body is None else json.dumps(body).encode()
     headers = {"If-Match": f'"{version}"', "Content-Type": "application/json"}
+    headers["Idempotency-Key"] = str(uuid4())
     return client.post(path, content=content, headers=headers)
 
 

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from application import streams
 from application.caller import Caller
+from application.conflict_scan import ConflictScan
 from application.event_log import Write
 from application.money_desk import MoneyDesk
 from application.streams import CASE
@@ -225,3 +226,5 @@ class MoneyHouse(House):
         by = hands("finn", after(at + 9))
         self.money.reconcile(case.id, case.version, case.adjustments.items[-1].id, "ab" * 32, by)
         self.take(structs.replace(scanned(at), order=order), at=after(at + 9))
+        scan = ConflictScan(self.log, self.cases, lambda: [(case.id, ("ana", "tia"))])
+        assert (scan.look(after(at + 10)), scan.look(after(at + 10))) == (1, 0)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application import streams
-from application.caller import Caller
-from application.people_desk import PeopleDesk, operator
+from application.caller import Caller, operator
+from application.people_desk import PeopleDesk
 from domain.authority import Permission, authority_of
 from domain.errors import (
     AnotherPersonNeeded,

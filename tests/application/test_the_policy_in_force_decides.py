@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 
 from application.policy_desk import PolicyDesk
-from domain.errors import PolicyVersionReused
+from domain.errors import PolicyInForce, PolicyVersionReused
 from domain.orders.order import order_stream
-from domain.policy.events import POLICY_STREAM
+from domain.policy.events import POLICY_STREAM, PolicyActivated
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT, House, kinds
+from tests.application.governing import changed
+from tests.application.house import DEFAULT, House, caller, kinds
 from tests.domain.policies import shipped, small, with_version
 from tests.domain.telling import (
     ORDER,
@@ -29,7 +30,14 @@ from tests.domain.telling import (
 
 
 def desk_of(house: House) -> PolicyDesk:
-    return PolicyDesk(house.log)
+    return PolicyDesk(house.log, lambda: after(100))
+
+
+def other(version: str) -> Rulebook:
+    """A policy that says something else."""
+    document = shipped()
+    document["priorities"]["severity"]["low"] += len(version)
+    return with_version(version, priorities=document["priorities"])
 
 
 def test_without_a_policy_nothing_is_decided() -> None:
@@ -41,7 +49,7 @@ def test_without_a_policy_nothing_is_decided() -> None:
 
 def test_an_active_policy_stands_in_the_log_whole() -> None:
     house = House()
-    desk_of(house).activate(DEFAULT, after(0))
+    desk_of(house).bootstrap(DEFAULT, after(0))
     (line,) = house.log.trail(POLICY_STREAM)
     assert line.event.document == DEFAULT.document
     assert line.event.digest == DEFAULT.digest
@@ -50,7 +58,7 @@ def test_an_active_policy_stands_in_the_log_whole() -> None:
 
 def test_the_digest_can_be_taken_again_from_the_log_alone() -> None:
     house = House()
-    desk_of(house).activate(DEFAULT, after(0))
+    desk_of(house).bootstrap(DEFAULT, after(0))
     ((_, state),) = house.recorder.select_positions(0, 1)
     event = json.loads(state)["event"]
     # As `jsonb` and other readers give the fields back in any order, the bytes must not depend on it.
@@ -62,7 +70,7 @@ def test_the_digest_can_be_taken_again_from_the_log_alone() -> None:
 
 def test_a_policy_that_is_loaded_is_the_one_that_was_activated() -> None:
     house = House()
-    desk_of(house).activate(DEFAULT, after(0))
+    desk_of(house).bootstrap(DEFAULT, after(0))
     loaded = desk_of(house).load()
     assert loaded is not None
     assert (loaded.digest, loaded.document) == (DEFAULT.digest, DEFAULT.document)
@@ -70,31 +78,40 @@ def test_a_policy_that_is_loaded_is_the_one_that_was_activated() -> None:
 
 def test_activating_the_active_policy_again_records_nothing() -> None:
     house = House()
-    desk_of(house).activate(DEFAULT, after(0))
-    desk_of(house).activate(DEFAULT, after(1))
+    desk_of(house).bootstrap(DEFAULT, after(0))
+    desk_of(house).bootstrap(DEFAULT, after(1))
     assert len(house.log.trail(POLICY_STREAM)) == 1
 
 
 def test_a_version_names_one_document_for_ever() -> None:
     house = House()
     desk = desk_of(house)
-    desk.activate(with_version("a"), after(0))
-    desk.activate(with_version("b"), after(1))
+    desk.bootstrap(with_version("a"), after(0))
+    changed(desk, other("b"), after(1))
+    lines = len(house.log.trail(POLICY_STREAM))
     with pytest.raises(PolicyVersionReused, match="version a"):
-        desk.activate(with_version("a", summary="another"), after(2))
+        desk.propose(with_version("a", summary="another"), "Better.", None, caller("cy", after(2)))
     assert desk.current.version == "b"
-    assert len(house.log.trail(POLICY_STREAM)) == 2
+    assert len(house.log.trail(POLICY_STREAM)) == lines
 
 
-def test_an_earlier_version_may_be_activated_again() -> None:
+def test_nothing_is_activated_past_the_people_once_a_policy_decides() -> None:
     house = House()
-    desk = desk_of(house)
-    for hour, version in enumerate("aba"):
-        desk.activate(with_version(version), after(hour))
+    desk_of(house).bootstrap(DEFAULT, after(0))
+    with pytest.raises(PolicyInForce, match="version 3 decides"):
+        desk_of(house).bootstrap(other("b"), after(1))
+    assert len(house.log.trail(POLICY_STREAM)) == 1
+
+
+def test_an_old_log_in_which_versions_came_again_is_still_read() -> None:
+    house = House()
+    for number, version in enumerate("aba"):
+        rulebook = with_version(version)
+        event = PolicyActivated(document=rulebook.document, digest=rulebook.digest)
+        house.slip_in(POLICY_STREAM, number + 1, event)
     loaded = desk_of(house).load()
     assert loaded is not None
     assert loaded.version == "a"
-    assert len(house.log.trail(POLICY_STREAM)) == 3
 
 
 def test_decisions_cite_the_version_that_was_in_force() -> None:

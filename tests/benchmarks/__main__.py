@@ -15,12 +15,14 @@ from rich.console import Console
 from api.serving import collect_seldom
 from tests.benchmarks import (
     appending,
+    authorizing,
     becoming_visible,
     catching_up,
     claiming,
     keeping_time,
     replaying,
     signals_over_http,
+    simulating,
     vacuuming,
     working,
 )
@@ -36,7 +38,9 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "timekeeper": keeping_time,
     "claim-next": claiming,
     "work": working,
+    "simulate": simulating,
     "replay": replaying,
+    "authorize": authorizing,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""
 NARROWEST = 120

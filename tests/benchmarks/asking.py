@@ -20,13 +20,20 @@ def ask(connection: socket.socket, request: bytes) -> None:
     connection.sendall(request)
     answer = b""
     while b"\r\n\r\n" not in answer:
-        answer += connection.recv(65_536)
+        answer += _received(connection)
     head, _, body = answer.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
     while len(body) < length:
-        body += connection.recv(65_536)
+        body += _received(connection)
     if not head.startswith(b"HTTP/1.1 200"):
         raise RuntimeError(f"{head.decode()}\n{body[:500].decode()}")
+
+
+def _received(connection: socket.socket) -> bytes:
+    received = connection.recv(65_536)
+    if not received:
+        raise RuntimeError("the server has hung up")
+    return received
 
 
 class Lines:

@@ -122,32 +122,43 @@ def asked(
     """A server on this database and a client, each a Python process of its own.
 
     `serve` are the server's words; `client` makes those of the client out of the server's address.
-    The client reads numbers of seconds, and tells in a line of JSON what it did in each.
     """
+    with serving(dsn, serve) as address, asking(client(address)) as ask:
+        yield ask
+
+
+@contextmanager
+def serving(dsn: str, words: Sequence[str]) -> Iterator[str]:
+    """The address of a server on this database, a Python process that prints it."""
     environment = {**os.environ, "DATABASE_URL": dsn}
     with subprocess.Popen(
-        [sys.executable, *serve], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, text=True
     ) as server:
         try:
             assert server.stdout is not None
             # The address is printed before the server answers; connections wait in its backlog.
-            address = server.stdout.readline().split("/")[2]
-            words = [sys.executable, *client(address)]
-            with subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            ) as asker:
-                seconds_to, told_by = asker.stdin, asker.stdout
-                assert seconds_to is not None
-                assert told_by is not None
-
-                def ask(seconds: float) -> dict[str, float]:
-                    print(seconds, file=seconds_to, flush=True)
-                    told: dict[str, float] = json.loads(told_by.readline())
-                    return told
-
-                yield ask
+            yield server.stdout.readline().split("/")[2]
         finally:
             server.terminate()
+
+
+@contextmanager
+def asking(words: Sequence[str]) -> Iterator[Callable[[float], dict[str, float]]]:
+    """A client, a Python process that reads numbers of seconds, and tells in a line of JSON what
+    it did in each."""
+    with subprocess.Popen(
+        [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as client:
+        seconds_to, told_by = client.stdin, client.stdout
+        assert seconds_to is not None
+        assert told_by is not None
+
+        def ask(seconds: float) -> dict[str, float]:
+            print(seconds, file=seconds_to, flush=True)
+            told: dict[str, float] = json.loads(told_by.readline())
+            return told
+
+        yield ask
 
 
 def _pgbench() -> Path:

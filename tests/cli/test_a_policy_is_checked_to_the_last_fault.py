@@ -49,7 +49,7 @@ def test_the_shipped_policy_is_sound(casetrail: Casetrail) -> None:
     ran = casetrail("policy", "check", DEFAULT)
     assert ran.returncode == 0, ran.stderr
     assert "sound" in ran.stdout
-    for told in ("version 3", "39 kinds", "29 detections", "20 expectations", "17 routes"):
+    for told in ("version 4", "39 kinds", "29 detections", "20 expectations", "17 routes"):
         assert told in ran.stdout
     # Whoever named a region sees the days that it stands for.
     assert "desk is closed in 2026 on 01-01, 03-08, 04-03" in ran.stdout
@@ -212,20 +212,23 @@ def test_a_file_that_is_not_there_is_told_as_such(casetrail: Casetrail, tmp_path
         assert str(file) in ran.stderr.replace("\n", "")
 
 
-def test_a_version_that_was_activated_is_not_used_for_another_document(
+def test_beside_the_database_only_the_first_policy_is_given(
     casetrail: Casetrail, shipped: Policy, tmp_path: Path
 ) -> None:
     file, copy = tmp_path / "mine.yaml", tmp_path / "copy.yaml"
     shipped["version"] = "mine"
     file.write_text(yaml.safe_dump(shipped))
-    ran = casetrail("policy", "activate", file)
+    ran = casetrail("policy", "bootstrap", file)
     assert ran.returncode == 0, ran.stderr
     assert "version mine" in ran.stdout
     digest = load_policy(file).digest
-    shipped["priorities"]["severity"]["low"] = 101
-    file.write_text(yaml.safe_dump(shipped))
-    refused = casetrail("policy", "activate", file)
-    assert refused.returncode == 2
-    assert "Traceback" not in refused.stderr
+    for version in ("mine", "another"):
+        shipped |= {"version": version}
+        shipped["priorities"]["severity"]["low"] = 101
+        file.write_text(yaml.safe_dump(shipped))
+        refused = casetrail("policy", "bootstrap", file)
+        assert refused.returncode == 2
+        assert "version mine decides here" in refused.stderr
+        assert "Traceback" not in refused.stderr
     copy.write_text(casetrail("policy", "show", "--yaml").stdout)
     assert load_policy(copy).digest == digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from domain.orders.facts import facts_of
 from domain.orders.order import Order
 from domain.orders.signals import Signal
 from domain.policy.facts import ORDER_FACTS
+from tests.domain.policies import SHIPPED
 from tests.domain.telling import (
     ORDER,
     TYPES,
@@ -32,6 +34,7 @@ from tests.domain.telling import (
     stories,
 )
 
+END = datetime(2300, 1, 1, tzinfo=UTC)
 MARKED = {path: fact for path, fact in ORDER_FACTS.items() if fact.moves}
 
 
@@ -49,6 +52,21 @@ def test_arrival_in_any_order_gives_the_same_facts(story, chance) -> None:
     first, second = told_to(Order(id=ORDER), story), told_to(Order(id=ORDER), shuffled)
     assert first.facts == second.facts
     assert packet_of(first) == packet_of(second)
+
+
+@bounded
+@given(story=stories(), chance=st.randoms(use_true_random=False))
+def test_facts_and_deadlines_known_before_are_worked_out_anew_where_they_must(
+    story, chance
+) -> None:
+    order = Order(id=ORDER)
+    for number, signal in enumerate(story, start=1):
+        order = order.after(SignalRecorded(signal=signal))
+        if chance.random() < 0.5:  # not asked for in every state
+            assert order.facts == facts_of(story[:number])
+            anew = Order(id=ORDER, signals=order.signals)
+            assert order.next_due(SHIPPED) == anew.next_due(SHIPPED)
+            assert order.overdue(SHIPPED, END) == anew.overdue(SHIPPED, END)
 
 
 def test_every_mark_is_one_that_the_policy_knows() -> None:

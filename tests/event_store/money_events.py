@@ -13,12 +13,13 @@ from domain.adjustments.events import (
     AdjustmentRejected,
     AdjustmentSystemApproved,
     AdjustmentWithdrawn,
+    DutiesConflicted,
     ExecutionFailed,
     ExecutionStarted,
     OutcomeInDoubt,
     Requirement,
 )
-from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
+from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
 from domain.adjustments.ledger import AdjustmentEntered
 from domain.adjustments.refusals import Refused
 from domain.money import PositiveMoney
@@ -108,6 +109,7 @@ MONEY: tuple[Event, ...] = (
     AdjustmentExecuted(adjustment=ONE, provider="local", reference="re_1", amount=TEN),
     ExecutionFailed(adjustment=ONE, provider="local", detail=ODD),
     AdjustmentReconciled(adjustment=ONE, statement=DIGEST, reference="re_1"),
+    DutiesConflicted(duties={"ana": Duty.REVIEW, "tia": Duty.APPROVE}),
     AdjustmentEntered(adjustment=ONE, case=ONE, amount=TEN),
     Refused(case=ONE, attempt="approve", rule="within-limit", detail=ODD, case_version=7),
     Refused(

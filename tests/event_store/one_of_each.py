@@ -140,7 +140,24 @@ from domain.people import (
 )
 from domain.policy.decision import Decision, Verdict
 from domain.policy.document import Automation, Backlog, Bucket, Ladder, Rung, Severity
-from domain.policy.events import PolicyActivated
+from domain.policy.events import (
+    PolicyActivated,
+    PolicyApproved,
+    PolicyEmergencyActivated,
+    PolicyEmergencyExpired,
+    PolicyEvent,
+    PolicyProposed,
+    PolicyRatified,
+    PolicyRecheckAdvanced,
+    PolicyRecheckBegan,
+    PolicyRecheckFinished,
+    PolicyRejected,
+    PolicyRolledBack,
+    PolicySimulated,
+    PolicyTookEffect,
+    PolicyWithdrawn,
+)
+from domain.policy.figures import Figures, Moved, Pair
 from domain.principals import (
     AgentRegistered,
     AgentRetired,
@@ -408,6 +425,57 @@ RECOVERY: tuple[RecoveryEvent, ...] = (
     RecoveryClosed(plan=1, measured=Measured(position=9, cases=0)),
 )
 
+TWO = Pair(active=1, proposed=2)
+POLICIES: tuple[PolicyEvent, ...] = (
+    PolicyProposed(
+        document=load_policy().document,
+        digest="cd" * 32,
+        base="ab" * 32,
+        why=ODD_LINES,
+        revises="ef" * 32,
+    ),
+    PolicySimulated(
+        digest="cd" * 32,
+        against="ab" * 32,
+        since=NOON,
+        until=NOON,
+        position=7,
+        figures=Figures(
+            orders=1,
+            signals=2,
+            cases=TWO,
+            only=TWO,
+            kinds={"refund_due": TWO},
+            queues={"finance": TWO},
+            severities={"high": TWO},
+            moved=(Moved(from_queue="a", to_queue="b", cases=1),),
+            cleared=TWO,
+            breached=TWO,
+            passed=TWO,
+        ),
+    ),
+    PolicyApproved(digest="cd" * 32, base="ab" * 32, note=ODD_LINES),
+    PolicyRejected(digest="cd" * 32, reason=ODD_LINES),
+    PolicyWithdrawn(digest="cd" * 32, reason=ODD_LINES),
+    PolicyActivated(
+        document=load_policy().document, digest="cd" * 32, effective_from=NOON, note=ODD_LINES
+    ),
+    PolicyTookEffect(digest="cd" * 32, effective_from=NOON),
+    PolicyRolledBack(document=load_policy().document, digest="cd" * 32, to="2", reason=ODD_LINES),
+    PolicyEmergencyActivated(
+        document=load_policy().document,
+        digest="cd" * 32,
+        base="ab" * 32,
+        reason=ODD_LINES,
+        expires_at=NOON,
+    ),
+    PolicyRatified(digest="cd" * 32, note=ODD_LINES),
+    PolicyEmergencyExpired(digest="cd" * 32, expires_at=NOON, again="ab" * 32),
+    PolicyRecheckBegan(digest="cd" * 32, before="ab" * 32, until=9),
+    PolicyRecheckAdvanced(position=9, orders=4, opened=3, cleared=2, changed=1),
+    PolicyRecheckFinished(digest="cd" * 32, orders=4, opened=3, cleared=2, changed=1),
+)
+
 EVENTS: tuple[Event, ...] = (
     *RECOVERY,
     *(SignalRecorded(signal=signal) for signal in SIGNALS),
@@ -485,6 +553,7 @@ EVENTS: tuple[Event, ...] = (
     Reopened(),
     Reopened(note=ODD_LINES, signals=("psp/1",), deadline=NOON, decision=DECISION),
     PolicyActivated(document=load_policy().document, digest="cd" * 32),
+    *POLICIES,
     *WORK,
     PersonAdded(name="bo", roles=(Role.HANDLER,), skills=("refunds",)),
     PersonAdded(name="ana", roles=(Role.HANDLER, Role.AUDITOR)),

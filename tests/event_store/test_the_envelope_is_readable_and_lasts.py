@@ -163,6 +163,13 @@ OUTSIDE = {
     "case.released": "note",
     "case.reopened": "note",
     "policy.activated": "document",
+    "policy.proposed": "document",
+    "policy.approved": "note",
+    "policy.rejected": "reason",
+    "policy.withdrawn": "reason",
+    "policy.rolled_back": "reason",
+    "policy.emergency_activated": "reason",
+    "policy.ratified": "note",
 }
 
 

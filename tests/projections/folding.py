@@ -26,6 +26,7 @@ from domain.people import Role, token_stream
 from domain.principals import KeyScope
 from domain.recorded import Recorded
 from projections.projection import AnyProjection
+from tests.application.governing import governed
 from tests.application.house import CLOCKED, House, caller
 from tests.application.money import MoneyHouse
 from tests.domain.telling import (
@@ -132,7 +133,7 @@ def acted_for(house: House) -> None:
 def eventful() -> House:
     """A house in which everything that can happen has happened."""
     house = MoneyHouse(None, rulebook=CLOCKED)
-    PolicyDesk(house.log).activate(CLOCKED, after(0))
+    PolicyDesk(house.log, lambda: after(0)).bootstrap(CLOCKED, after(0))
     people = PeopleDesk(house.log, streams.people(house.log))
     people.add("ana", [Role.HANDLER], after(0))
     came_and_went(people)
@@ -160,6 +161,7 @@ def eventful() -> House:
     house.adjusted("o-money", 604)
     flawless = (placed(600), approved(600.5), allocated(601))
     house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
+    governed(house, CLOCKED, 604)
     return house
 
 

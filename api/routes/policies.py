@@ -1,0 +1,190 @@
+"""Policies: every version that there ever was, how each stands, and how it differs from another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from msgspec import Struct
+
+from api.answers import Answer, answer_of
+from api.reading import only_known
+from api.routes.cases import Asking
+from api.service import Service
+from api.threads import get
+from application.policy_desk import Governed
+from domain.authority import Permission
+from domain.policy.differences import differences
+from domain.policy.document import PolicyDocument
+from domain.policy.events import PolicySimulated
+from domain.policy.figures import Figures
+from domain.policy.governance import Governance, Policy, PolicyState
+from domain.policy.governing import policy_named
+from domain.policy.rechecks import Recheck
+
+
+class ActView(Struct, frozen=True):
+    """Who did what about a policy: `person` is nobody where the system did it."""
+
+    what: str
+    person: str | None
+    principal: str
+    at: datetime
+    note: str
+
+
+class PolicyLine(Struct, frozen=True):
+    """A policy in short. `base` is the version that it is, or was, to take the place of."""
+
+    version: str
+    digest: str
+    policy: str
+    summary: str
+    state: PolicyState
+    base: str | None
+    authors: Sequence[str]
+    effective_from: datetime | None
+    """From when it decides, or has last decided."""
+    expires_at: datetime | None
+    """Of an emergency change that is not ratified."""
+    acts: Sequence[ActView]
+
+
+class PolicyList(Struct, frozen=True):
+    """The newest first."""
+
+    items: Sequence[PolicyLine]
+
+
+class DifferenceView(Struct, frozen=True):
+    where: str
+    how: str
+
+
+class SimulationView(Struct, frozen=True):
+    """What recorded history would have led to: `against` is the version that it is held against."""
+
+    against: str
+    since: datetime
+    until: datetime
+    position: int
+    figures: Figures
+
+
+class RecheckView(Struct, frozen=True):
+    """How far the look at everything open has come, after this policy began to decide."""
+
+    done_percent: int
+    orders: int
+    opened: int
+    cleared: int
+    changed: int
+    began_at: datetime | None
+    finished_at: datetime | None
+    overtaken: bool
+
+
+class PolicyView(PolicyLine, frozen=True):
+    """A policy with its whole document, and in words how it differs from the version `against`."""
+
+    document: PolicyDocument
+    against: str | None
+    differences: Sequence[DifferenceView]
+    simulations: Sequence[SimulationView]
+    recheck: RecheckView | None
+
+
+Against = Annotated[
+    str | None,
+    QueryParameter(description="The version or digest to compare it with [what it is based on]."),
+]
+
+
+@get("/policies", needs=Permission.READ_POLICIES, summary="Every version of the policy")
+def list_policies(request: Asking, service: NamedDependency[Service]) -> PolicyList:
+    """How each stands now, and who did what about it."""
+    only_known(request)
+    governance, now = service.desks.policy.refresh(), service.desks.clock()
+    policies = reversed([*governance.policies.values()])
+    return PolicyList([PolicyLine(**_line(governance, one, now)) for one in policies])
+
+
+@get("/policies/{version:str}", needs=Permission.READ_POLICIES, summary="One policy")
+def get_policy(
+    request: Asking,
+    version: FromPath[str],
+    service: NamedDependency[Service],
+    against: Against = None,
+) -> PolicyView:
+    """By its version or digest: nothing is ever removed."""
+    only_known(request, "against")
+    governance = service.desks.policy.refresh()
+    policy = policy_named(governance, version)
+    other = policy_named(governance, against) if against is not None else None
+    recheck = service.desks.rechecks.progress(policy.digest)
+    return view_of(governance, policy, service.desks.clock(), other, recheck)
+
+
+def policy_answer(governed: Governed) -> Answer:
+    return answer_of(view_of(governed.governance, governed.policy, governed.now))
+
+
+def view_of(
+    governance: Governance,
+    policy: Policy,
+    now: datetime,
+    against: Policy | None = None,
+    recheck: Recheck | None = None,
+) -> PolicyView:
+    base = governance.policies.get(policy.base or "")
+    other = against or base
+    found = differences(other.document, policy.document) if other is not None else ()
+    return PolicyView(
+        **_line(governance, policy, now),
+        document=policy.document,
+        against=other.version if other is not None else None,
+        differences=[DifferenceView(one.where, one.how) for one in found],
+        simulations=[simulation_view(governance, one) for one in policy.simulations],
+        recheck=_recheck(recheck) if recheck is not None else None,
+    )
+
+
+def simulation_view(governance: Governance, event: PolicySimulated) -> SimulationView:
+    against = governance.policies[event.against].version
+    return SimulationView(against, event.since, event.until, event.position, event.figures)
+
+
+def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, Any]:
+    base = governance.policies.get(policy.base or "")
+    reign = next((r for r in reversed(governance.reigns) if r.digest == policy.digest), None)
+    return {
+        "version": policy.version,
+        "digest": policy.digest,
+        "policy": policy.document.policy,
+        "summary": policy.document.summary,
+        "state": governance.state(policy, now),
+        "base": base.version if base is not None else None,
+        "authors": sorted(policy.authors),
+        "effective_from": reign.starts_at if reign is not None else None,
+        "expires_at": reign.expires_at if reign is not None else None,
+        "acts": [
+            ActView(act.what, act.by.person, act.by.principal, act.at, act.note)
+            for act in policy.acts
+        ],
+    }
+
+
+def _recheck(recheck: Recheck) -> RecheckView:
+    return RecheckView(
+        done_percent=recheck.done_percent,
+        orders=recheck.orders,
+        opened=recheck.opened,
+        cleared=recheck.cleared,
+        changed=recheck.changed,
+        began_at=recheck.began_at,
+        finished_at=recheck.finished_at,
+        overtaken=recheck.overtaken,
+    )

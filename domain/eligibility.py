@@ -1,0 +1,40 @@
+"""Who could have done something, from people as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.authority import Permission, authority_of
+from domain.people import Grant, Person
+
+
+class Eligible(Struct, frozen=True):
+    """Somebody who could have done it, and each grant by which."""
+
+    person: Person
+    grants: Sequence[Grant]
+
+
+def eligible(
+    people: Iterable[Person],
+    permission: Permission,
+    queue: str,
+    region: str | None,
+    at: datetime,
+    case: UUID | None = None,
+) -> list[Eligible]:
+    """Whoever has a grant that lives at that time and gives the permission there."""
+    found = []
+    for person in people:
+        grants = [
+            grant
+            for grant in person.at(at)
+            if authority_of([grant]).covers(permission, queue, region, case)
+        ]
+        if grants:
+            found.append(Eligible(person, grants))
+    return found

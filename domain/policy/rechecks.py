@@ -1,0 +1,67 @@
+"""One look at everything open under a policy that has begun to decide: how far it has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from msgspec import Struct, structs
+
+from domain.policy.events import (
+    PolicyRecheckAdvanced,
+    PolicyRecheckBegan,
+    PolicyRecheckFinished,
+    RecheckEvent,
+)
+
+
+class Recheck(Struct, frozen=True, kw_only=True):
+    version: int = 0
+    digest: str = ""
+    before: str = ""
+    until: int = 0
+    """The last position at which an order may begin that is looked at."""
+    position: int = 0
+    """The orders that begin up to here have been looked at."""
+    orders: int = 0
+    opened: int = 0
+    cleared: int = 0
+    changed: int = 0
+    began_at: datetime | None = None
+    finished_at: datetime | None = None
+    overtaken: bool = False
+
+    @property
+    def done_percent(self) -> int:
+        if self.finished_at is not None:
+            return 100
+        return self.position * 100 // self.until if self.until else 0
+
+    def finished(self, *, overtaken: bool = False) -> PolicyRecheckFinished:
+        return PolicyRecheckFinished(
+            digest=self.digest,
+            orders=self.orders,
+            opened=self.opened,
+            cleared=self.cleared,
+            changed=self.changed,
+            overtaken=overtaken,
+        )
+
+    def after(self, event: RecheckEvent, at: datetime) -> Recheck:
+        now = structs.replace(self, version=self.version + 1)
+        match event:
+            case PolicyRecheckBegan(digest=digest, before=before, until=until):
+                return structs.replace(now, digest=digest, before=before, until=until, began_at=at)
+            case PolicyRecheckAdvanced():
+                return structs.replace(
+                    now,
+                    position=event.position,
+                    orders=self.orders + event.orders,
+                    opened=self.opened + event.opened,
+                    cleared=self.cleared + event.cleared,
+                    changed=self.changed + event.changed,
+                )
+            case PolicyRecheckFinished(overtaken=overtaken):
+                return structs.replace(now, finished_at=at, overtaken=overtaken)
+            case _:
+                assert_never(event)

@@ -1,0 +1,129 @@
+"""A policy's governed life as it is told in tests: acts of people, hour by hour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from domain.people import Actor
+from domain.policy import governing
+from domain.policy.document import PolicyDocument
+from domain.policy.events import GovernanceEvent, PolicyActivated
+from domain.policy.governance import Governance, Policy, PolicyState
+from domain.policy.governing import digest_of
+from tests.domain.policies import shipped, with_version
+from tests.domain.telling import after
+
+ANA = Actor("key:ana", "ana")
+BO = Actor("key:bo", "bo")
+CY = Actor("key:cy", "cy")
+SYSTEM = Actor("system:operator")
+ANAS_AGENT = Actor("key:helper", "ana", via=("helper",))
+BOS_AGENT = Actor("key:helper", "bo", via=("helper",))
+BO_FOR_ANA = Actor("key:bo", "ana", delegate="bo")
+ANA_FOR_BO = Actor("key:ana", "bo", delegate="ana")
+
+_LOW = shipped()["priorities"]
+
+
+def saying(version: str, low: int = 1) -> PolicyDocument:
+    """A policy of this name, in which the least severity weighs so much."""
+    severity = {**_LOW["severity"], "low": low}
+    return with_version(version, priorities={**_LOW, "severity": severity}).document
+
+
+class Office:
+    """The governed policies, on which people act."""
+
+    def __init__(self, first: PolicyDocument | None = None) -> None:
+        self.governed = Governance()
+        self.events: list[GovernanceEvent] = []
+        self.first = first or saying("1")
+        activated = PolicyActivated(document=self.first, digest=digest_of(self.first))
+        self.tell(activated, SYSTEM, 0)
+
+    def tell(self, event: GovernanceEvent, by: Actor, hour: float) -> None:
+        self.governed = self.governed.after(event, by, after(hour))
+        self.events.append(event)
+
+    def propose(
+        self, document: PolicyDocument, by: Actor, hour: float, revises: str | None = None
+    ) -> None:
+        event = governing.propose(self.governed, document, "Better.", revises, after(hour))
+        self.tell(event, by, hour)
+
+    def approve(self, version: str, by: Actor, hour: float, base: str | None = None) -> None:
+        self._do(
+            version,
+            by,
+            hour,
+            lambda p: governing.approve(self.governed, p, "", base, by, after(hour)),
+        )
+
+    def reject(self, version: str, by: Actor, hour: float) -> None:
+        self._do(
+            version, by, hour, lambda p: governing.reject(self.governed, p, "No.", by, after(hour))
+        )
+
+    def withdraw(self, version: str, by: Actor, hour: float) -> None:
+        self._do(
+            version,
+            by,
+            hour,
+            lambda p: governing.withdraw(self.governed, p, "No.", by, after(hour)),
+        )
+
+    def activate(
+        self, version: str, by: Actor, hour: float, effective_from: datetime | None = None
+    ) -> None:
+        self._do(
+            version,
+            by,
+            hour,
+            lambda p: governing.activate(self.governed, p, effective_from, "", by, after(hour)),
+        )
+
+    def roll_back(self, to: str, by: Actor, hour: float, version: str | None = None) -> None:
+        self._do(
+            to,
+            by,
+            hour,
+            lambda p: governing.roll_back(self.governed, p, version, "Broken.", by, after(hour)),
+        )
+
+    def emergency(
+        self, document: PolicyDocument, by: Actor, hour: float, until: float | None = None
+    ) -> None:
+        expires_at = after(until) if until is not None else None
+        event = governing.emergency(
+            self.governed, document, "It burns.", expires_at, by, after(hour)
+        )
+        self.tell(event, by, hour)
+
+    def ratify(self, version: str, by: Actor, hour: float) -> None:
+        self._do(
+            version, by, hour, lambda p: governing.ratify(self.governed, p, "", by, after(hour))
+        )
+
+    def change(self, document: PolicyDocument, hour: float) -> None:
+        """Proposed, approved and activated within the hour."""
+        self.propose(document, ANA, hour)
+        self.approve(document.version, BO, hour)
+        self.activate(document.version, BO, hour)
+
+    def in_force(self, hour: float) -> str:
+        found = self.governed.in_force(after(hour))
+        assert found is not None
+        return found.version
+
+    def state(self, version: str, hour: float) -> PolicyState:
+        return self.governed.state(governing.policy_named(self.governed, version), after(hour))
+
+    def _do(
+        self,
+        version: str,
+        by: Actor,
+        hour: float,
+        decide: Callable[[Policy], GovernanceEvent],
+    ) -> None:
+        self.tell(decide(governing.policy_named(self.governed, version)), by, hour)
