@@ -92,9 +92,7 @@ class Page:
             "box && ({x: box.x + box.width / 2, y: box.y + box.height / 2}) }"
         )
         for kind in ("mousePressed", "mouseReleased"):
-            self._ask(
-                "Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place
-            )
+            self._ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
 
     def fill(self, label: str, words: str) -> None:
         """Types into the field, or chooses from the list, with this label."""
@@ -185,7 +183,8 @@ def _tab(home: Path, process: subprocess.Popen[bytes]) -> str:
     end = time.monotonic() + PATIENCE_SECONDS
     port = home / "DevToolsActivePort"
     while not port.exists() or not port.read_text().strip():
-        assert process.poll() is None and time.monotonic() < end, (home / "told").read_text()
+        assert process.poll() is None, (home / "told").read_text()
+        assert time.monotonic() < end, (home / "told").read_text()
         time.sleep(LOOK_SECONDS)
     number = port.read_text().split()[0]
     while True:
