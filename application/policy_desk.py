@@ -154,7 +154,7 @@ class PolicyDesk:
 
     def approve(self, name: str, note: str, base: str | None, by: Caller) -> Governed:
         return self._about(
-            name, by, lambda g, p: governing.approve(g, p, note, base, by.actor, by.now)
+            name, by, lambda g, p: governing.approve(g, p, note, base, by.actor, by.now, by.names)
         )
 
     def reject(self, name: str, reason: str, by: Caller) -> Governed:
@@ -186,7 +186,9 @@ class PolicyDesk:
         )
 
     def ratify(self, name: str, note: str, by: Caller) -> Governed:
-        return self._about(name, by, lambda g, p: governing.ratify(g, p, note, by.actor, by.now))
+        return self._about(
+            name, by, lambda g, p: governing.ratify(g, p, note, by.actor, by.now, by.names)
+        )
 
     def simulated(self, event: PolicySimulated, by: Caller) -> Governed:
         """Keep what a simulation has found."""

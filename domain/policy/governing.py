@@ -4,7 +4,7 @@ which earlier act it is held against."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from msgspec import UNSET, structs
@@ -70,11 +70,20 @@ def propose(
 
 
 def approve(
-    governed: Governance, policy: Policy, note: str, base: str | None, by: Actor, now: datetime
+    governed: Governance,
+    policy: Policy,
+    note: str,
+    base: str | None,
+    by: Actor,
+    now: datetime,
+    known_as: Collection[str] = (),
 ) -> PolicyApproved:
+    """`known_as` are other names of whoever it is: nobody sheds having written it with a name."""
     _must_be_a_person(by, "approves a policy")
     _must_be(governed, policy, now, (_P.PROPOSED,), "cannot be approved")
-    _must_not_have_written(policy, by, "approve", policy.last("policy.proposed"))
+    _must_not_have_written(
+        policy, {*by.persons, *known_as}, "approve", policy.last("policy.proposed")
+    )
     in_force = _must_be_based_on_what_decides(governed, policy, now)
     if base is not None and base != in_force.digest:
         raise PolicyOutOfDate(
@@ -184,13 +193,20 @@ def emergency(
 
 
 def ratify(
-    governed: Governance, policy: Policy, note: str, by: Actor, now: datetime
+    governed: Governance,
+    policy: Policy,
+    note: str,
+    by: Actor,
+    now: datetime,
+    known_as: Collection[str] = (),
 ) -> PolicyRatified:
     _must_be_a_person(by, "ratifies an emergency change")
     reign = governed.reign(now)
     if reign is None or reign.digest != policy.digest or reign.expires_at is None:
         raise _wrong(governed, policy, now, "is no emergency change that decides now")
-    _must_not_have_written(policy, by, "ratify", policy.last("policy.emergency_activated"))
+    _must_not_have_written(
+        policy, {*by.persons, *known_as}, "ratify", policy.last("policy.emergency_activated")
+    )
     return PolicyRatified(digest=policy.digest, note=note)
 
 
@@ -237,8 +253,10 @@ def _must_be_a_person(by: Actor, what: str) -> None:
         raise OnlyPersonsDecide(f"a person {what}, and {who} is none")
 
 
-def _must_not_have_written(policy: Policy, by: Actor, what: str, act: Act | None) -> None:
-    own = sorted(policy.authors & {*by.persons})
+def _must_not_have_written(
+    policy: Policy, names: Collection[str], what: str, act: Act | None
+) -> None:
+    own = sorted(policy.authors & {*names})
     if own:
         told = f", and {told_of(act)}" if act is not None else ""
         raise AuthorMayNotDecide(

@@ -91,8 +91,10 @@ def answered(
         if (guard.stream, guard.version + 1) in taken:
             pending.fail(VersionTaken(f"stream {guard.stream} has left version {guard.version}"))
             return True
+    own: dict[tuple[UUID, str], str] = {}  # an append may bring two duties of one person by itself
     for row in pending.append.duties:
-        if duties.get((row.case, row.person), row.duty) != row.duty:
+        place = (row.case, row.person)
+        if duties.get(place, own.setdefault(place, row.duty)) != row.duty:
             pending.fail(DutyTaken(row))
             return True
     return False

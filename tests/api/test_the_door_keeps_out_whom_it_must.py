@@ -1,0 +1,167 @@
+"""Who is let in, and as whom, asked of the door itself: no service runs, and each check stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api.authentication import Tokens, Who
+from api.errors import NotAuthenticated
+from application import streams
+from application.caller import Caller
+from application.people_desk import PeopleDesk, token_digest
+from application.principals import Principals
+from application.principals_desk import PrincipalsDesk
+from domain.authority import NEVER_FOR_AGENTS, Permission
+from domain.errors import ActorNotAllowed
+from domain.granting import GiveRole, SayWhy
+from domain.people import OPERATOR, Role, token_stream
+from infrastructure.identity.access_tokens import AccessTokens
+from tests.api.issuing import NONE, IssuerServer, SigningKey, b64, chain, issuing
+from tests.application.house import House
+
+ES, OTHER = SigningKey("ES256", "es-1"), SigningKey("ES256", "es-2")
+NOW = datetime.now(UTC)
+
+
+def ago(**past: float) -> datetime:
+    return NOW - timedelta(**past)
+
+
+class Door:
+    def __init__(self, issuer: IssuerServer) -> None:
+        self.issuer = issuer
+        house = House()
+        self.people = PeopleDesk(house.log, streams.people(house.log))
+        principals = Principals(house.log, self.people)
+        self.desk = PrincipalsDesk(house.log, self.people, principals)
+        self.tokens = Tokens(principals, AccessTokens([issuer.issuer()]), lambda: NOW)
+        for name in ("ana", "bo", "omar"):
+            self.people.add(name, [Role.OPS_MANAGER] * (name == "omar"), ago(days=2))
+            self.desk.link(name, issuer.name, f"{name}-1", ago(days=2))
+            self.desk.register_agent(name, f"{name}-helper", ago(days=2))
+            subject, agent = f"{name}-helper-1", f"{name}-helper"
+            self.desk.link(name, issuer.name, subject, ago(days=2), agent=agent)
+
+    def let_in(self, token: str) -> Who:
+        return self.tokens.look_up(token, token_digest(token))
+
+    def give(self, until: datetime | None = None) -> None:
+        """Nobody waits here for a grant to run out: it is one of the past."""
+        ask = GiveRole(role=Role.HANDLER, until=until, reason="Help.")
+        by = Caller(OPERATOR, "", ago(days=1), "command:test")
+        self.people.give("ana", ask, (), by)
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[IssuerServer]:
+    with issuing(ES) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def door(issuer: IssuerServer) -> Door:
+    return Door(issuer)
+
+
+def test_a_good_token_and_a_good_key_stand_for_their_person(door: Door) -> None:
+    assert door.let_in(door.issuer.token("ana-1")).person == "ana"
+    assert door.let_in(door.desk.issue_key("ana", ago(days=1))).person == "ana"
+    late = int(NOW.timestamp()) - 50
+    assert door.let_in(door.issuer.token("ana-1", exp=late)).person == "ana"
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        (lambda i: i.token("ana-1", aud="another-service"), "aud"),
+        (lambda i: i.token("ana-1", aud=["others", "again"]), "aud"),
+        (lambda i: i.token("ana-1", aud=NONE), "aud"),
+        (lambda i: i.token("ana-1", header={"typ": "JWT"}), "typ"),
+        (lambda i: i.token("ana-1", header={"typ": NONE}), "typ"),
+        (lambda i: i.token("ana-1", header={"typ": "logout+jwt"}), "typ"),
+        (lambda i: i.token("ana-1", header={"alg": "none"}), "alg"),
+        (lambda i: i.token("ana-1", header={"alg": "HS256"}), "`alg`"),
+        (lambda i: i.token("ana-1", header={"alg": "PS256"}), "signed with a key"),
+        (lambda i: i.token("ana-1", exp=int(NOW.timestamp()) - 61), "expired"),
+        (lambda i: i.token("ana-1", exp=int(NOW.timestamp()) - 600), "expired"),
+        (lambda i: i.token("ana-1", nbf=int(NOW.timestamp()) + 300), "not good before"),
+        (lambda i: i.token("ana-1", iat=int(NOW.timestamp()) + 300), "not good before"),
+        (lambda i: i.token("ana-1", iss="https://elsewhere.example"), "iss"),
+        (lambda i: i.token("ana-1", key=OTHER), "signed with a key"),
+        (lambda i: i.token("ana-1", key=OTHER, header={"kid": "es-1"}), "signature"),
+        (lambda i: i.token("ana-1", header={"jku": "https://evil.example"}), "jku"),
+        (lambda i: i.token("ana-1").rpartition(".")[0] + "." + b64(b"\0" * 64), "signature"),
+    ],
+)
+def test_a_token_is_refused_for_each_thing_that_is_wrong(
+    door: Door, token: Callable[[IssuerServer], str], says: str
+) -> None:
+    with pytest.raises(NotAuthenticated) as refused:
+        door.let_in(token(door.issuer))
+    assert says in str(refused.value)
+
+
+def test_a_key_that_was_revoked_or_has_expired_lets_nobody_in(door: Door) -> None:
+    revoked = door.desk.issue_key("ana", ago(days=1))
+    door.desk.revoke_key(token_stream(token_digest(revoked)), "Lost.", ago(hours=1))
+    expired = door.desk.issue_key("ana", ago(days=1), expires_at=ago(seconds=1))
+    for key, says in ((revoked, "revoked"), (expired, "expired"), (expired[:-1], "not known")):
+        with pytest.raises(NotAuthenticated) as refused:
+            door.let_in(key)
+        assert says in str(refused.value)
+
+
+def test_who_has_left_is_not_let_in(door: Door) -> None:
+    key = door.desk.issue_key("ana", ago(days=1))
+    by = Caller(OPERATOR, "", ago(hours=1), "command:test")
+    door.people.leave("ana", SayWhy(reason="Gone."), by)
+    for token in (key, door.issuer.token("ana-1")):
+        with pytest.raises(NotAuthenticated):
+            door.let_in(token)
+
+
+def test_an_agent_acts_for_its_own_person_alone(door: Door) -> None:
+    who = door.let_in(door.issuer.token("ana-1", act=chain("ana-helper-1")))
+    assert (who.person, who.actor.via) == ("ana", ("ana-helper",))
+    for acting in (chain("bo-helper-1"), chain("bo-1"), chain("bo-1", "bo-helper-1"), chain("x")):
+        with pytest.raises(ActorNotAllowed):
+            door.let_in(door.issuer.token("ana-1", act=acting))
+
+
+def test_a_chain_of_actors_is_told_whole_and_is_not_too_long(door: Door) -> None:
+    door.desk.delegate("ana", "bo", NOW + timedelta(days=1), "Away.", ago(hours=1))
+    who = door.let_in(door.issuer.token("ana-1", act=chain("ana-helper-1", "bo-1")))
+    assert (who.actor.via, who.actor.delegate) == (("ana-helper",), "bo")
+    with pytest.raises(ActorNotAllowed):
+        door.let_in(door.issuer.token("ana-1", act=chain("bo-1", "ana-helper-1", "bo-1")))
+
+
+@pytest.mark.parametrize("way", ["key", "login"])
+def test_an_agent_gets_nothing_that_takes_a_person(door: Door, way: str) -> None:
+    whole = door.let_in(door.desk.issue_key("omar", ago(days=1))).permissions
+    token = (
+        door.desk.issue_key("omar", ago(days=1), agent="omar-helper")
+        if way == "key"
+        else door.issuer.token("omar-helper-1")
+    )
+    permissions = door.let_in(token).permissions
+    assert {Permission.APPROVE_ADJUSTMENTS, Permission.MANAGE_PEOPLE} <= whole & NEVER_FOR_AGENTS
+    assert permissions == whole - NEVER_FOR_AGENTS
+
+
+def test_a_grant_is_good_until_its_end(door: Door) -> None:
+    def may() -> Any:
+        return door.let_in(door.desk.issue_key("ana", ago(hours=1))).permissions
+
+    assert Permission.WORK_CASES not in may()
+    door.give(until=ago(seconds=1))
+    assert Permission.WORK_CASES not in may()
+    door.give(until=NOW + timedelta(hours=1))
+    assert Permission.WORK_CASES in may()
+    by = Caller(OPERATOR, "", ago(minutes=1), "command:test")
+    door.people.revoke("ana", "g2", SayWhy(reason="Enough."), by)
+    assert Permission.WORK_CASES not in may()

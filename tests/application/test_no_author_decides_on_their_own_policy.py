@@ -1,0 +1,56 @@
+"""Who wrote a policy lets it decide under none of their names, nor by other hands."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from msgspec import structs
+
+from application.caller import Caller
+from application.policy_desk import PolicyDesk
+from domain.errors import AuthorMayNotDecide, OnlyPersonsDecide
+from domain.people import Actor
+from tests.application.governing import variant
+from tests.application.house import DEFAULT, House, caller
+from tests.domain.telling import after
+
+NEXT = variant(DEFAULT.document, "next", 900)
+AUTHOR = (
+    caller("ana", after(2)),
+    structs.replace(caller("nina", after(2)), known_as=("ana",)),
+    structs.replace(caller("bo", after(2)), actor=Actor("user:ana", "ana", delegate="bo")),
+    structs.replace(caller("bo", after(2)), actor=Actor("user:bo", "bo", delegate="ana")),
+)
+TOLD = ("herself", "by another name", "by a delegate", "as a delegate")
+
+
+@pytest.fixture
+def desk() -> PolicyDesk:
+    desk = PolicyDesk(House().log, lambda: after(1))
+    desk.bootstrap(DEFAULT, after(0))
+    return desk
+
+
+@pytest.mark.parametrize("author", AUTHOR, ids=TOLD)
+def test_an_author_does_not_approve(desk: PolicyDesk, author: Caller) -> None:
+    desk.propose(NEXT, "Better.", None, caller("ana", after(1)))
+    with pytest.raises(AuthorMayNotDecide):
+        desk.approve("next", "", None, author)
+    desk.approve("next", "", None, caller("bo", after(2)))
+
+
+@pytest.mark.parametrize("author", AUTHOR, ids=TOLD)
+def test_an_author_does_not_ratify(desk: PolicyDesk, author: Caller) -> None:
+    until = after(1) + timedelta(hours=9)
+    desk.emergency(NEXT, "Now.", until, caller("ana", after(1)))
+    with pytest.raises(AuthorMayNotDecide):
+        desk.ratify("next", "", author)
+    desk.ratify("next", "", caller("bo", after(2)))
+
+
+def test_an_agent_does_not_approve(desk: PolicyDesk) -> None:
+    desk.propose(NEXT, "Better.", None, caller("ana", after(1)))
+    agent = Actor("key:helper", "bo", via=("helper",))
+    with pytest.raises(OnlyPersonsDecide):
+        desk.approve("next", "", None, structs.replace(caller("bo", after(2)), actor=agent))
