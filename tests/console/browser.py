@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -35,8 +36,18 @@ class Page:
 
     def open(self, url: str, width: int = 1400, height: int = 900) -> None:
         self.resize(width, height)
-        self._ask("Page.navigate", url="about:blank")
+        self.leave()
         self._ask("Page.navigate", url=url)
+
+    def leave(self) -> None:
+        """Lets go of the service, which may end now."""
+        self._ask("Page.navigate", url="about:blank")
+
+    def is_within(self, width: int) -> bool:
+        """Nothing has to be scrolled sideways."""
+        self.resize(width)
+        places = "[document.documentElement, ...document.querySelectorAll('section')]"
+        return bool(self.value(f"{places}.every((one) => one.scrollWidth <= one.clientWidth)"))
 
     def resize(self, width: int, height: int = 900) -> None:
         self._ask(
@@ -92,9 +103,7 @@ class Page:
             "box && ({x: box.x + box.width / 2, y: box.y + box.height / 2}) }"
         )
         for kind in ("mousePressed", "mouseReleased"):
-            self._ask(
-                "Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place
-            )
+            self._ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
 
     def fill(self, label: str, words: str) -> None:
         """Types into the field, or chooses from the list, with this label."""
@@ -180,12 +189,11 @@ def browsing(program: str) -> Iterator[Page]:
 
 def _tab(home: Path, process: subprocess.Popen[bytes]) -> str:
     """The address of the one tab."""
-    from urllib.request import urlopen
-
     end = time.monotonic() + PATIENCE_SECONDS
     port = home / "DevToolsActivePort"
     while not port.exists() or not port.read_text().strip():
-        assert process.poll() is None and time.monotonic() < end, (home / "told").read_text()
+        ended = process.poll() is not None or time.monotonic() > end
+        assert not ended, (home / "told").read_text()
         time.sleep(LOOK_SECONDS)
     number = port.read_text().split()[0]
     while True:
