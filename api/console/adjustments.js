@@ -12,6 +12,8 @@ const STATE_BANDS = { proposed: "at_risk", approved: "on_track", system_approved
 const limitsOf = new Map();
 
 const sumOf = ({ amount, currency }) => `${amount} ${currency}`;
+// Rates leave more decimals than anybody reads.
+const readable = (amount) => amount.replace(/(\.\d\d\d*?)0+$/, "$1");
 const named = (one) => `${words(one.kind)} of ${sumOf(one.amount)}`;
 
 async function learnLimits(adjustments) {
@@ -93,13 +95,13 @@ function byAt(persons, at) {
 function askedFor({ requirement, approvals, state }) {
   const { approvers, rule, policy } = requirement;
   const many = approvers === 0 ? "no approval" : approvers === 1 ? "1 approval" : `${approvers} approvals`;
-  const missing = state === "proposed" && approvals.length > 0 ? `, ${approvers - approvals.length} more` : "";
+  const missing = state === "proposed" && approvals.length > 0 ? `, ${approvers - approvals.length} missing` : "";
   return `${many}${missing}: band ${rule} of policy ${policy}`;
 }
 
 function countedOf({ counted, currency, of_order, of_customer }) {
-  const parts = [`of the order ${of_order}`, of_customer && `of the customer ${of_customer}`].filter(Boolean);
-  return `${counted} ${currency} (${parts.join(", ")})`;
+  const parts = [`of the order ${readable(of_order)}`, of_customer && `of the customer ${readable(of_customer)}`];
+  return `${readable(counted)} ${currency} (${parts.filter(Boolean).join(", ")})`;
 }
 
 // By the limits of the policy that it was measured by.
@@ -146,6 +148,15 @@ function openAct(act, one) {
     (body) => carryOut(`adjustments/${one.id}/${command}`, { ...digest, ...body }, "adjustments-title"));
 }
 
+// What the provider tells comes later, and by itself; nobody's focus is taken away for it.
+async function followPayments() {
+  if (!openCase?.adjustments.some((one) => one.state === "executing")) return;
+  if (by("case").querySelector(":is(button, input, select, a, summary):focus")) return;
+  const { id, version } = openCase;
+  const found = await ask(`/v1/cases/${id}`);
+  if (wantedCase === id && found.version !== version) await showCase(id);
+}
+
 async function propose(found) {
   const { signals, facts } = await ask(`/v1/orders/${encodeURIComponent(found.order)}`);
   const captured = signals.filter((signal) => signal.type === "payment.captured");
@@ -156,7 +167,7 @@ async function propose(found) {
     ...(currency ? [] : [text("currency", "Currency (three letters)")]),
     choice("reason", "Reason", "AdjustmentReason"), text("note", "Note", false),
     ...(found.evidence.length > 0 ? [several("evidence", "Evidence", found.evidence.map(evidenceOffered))] : []),
-    ...(payments.length > 1 ? [oneOf("payment", "To which payment the money goes back", payments, false)] : [])];
+    ...(payments.length > 1 ? [oneOf("payment", "Back to payment", payments, false)] : [])];
   openForm(by("adjustments-form"), "Propose it", fields, ({ amount, currency: told, ...body }) => {
     const asked = { amount: amount.replace(",", "."), currency: currency ?? told.toUpperCase() };
     return carryOut("adjustments", { ...body, amount: asked }, "adjustments-title");

@@ -63,28 +63,25 @@ function mineRow(item) {
   });
   const holder = element("div", null, { class: "ticking" });
   holder.append(tick, whatOf(item));
-  const made = row([holder, amountOf(item), lines(words(adjustment.reason), adjustment.note),
-    lines(askedFor(adjustment), `by ${adjustment.proposed_by.join(" for ")}, ${ago(adjustment.proposed_at)} ago`), due(adjustment.lapses_at)]);
-  made.cells[1].className = "number";
-  return made;
+  return row([holder, askedOf(adjustment), due(adjustment.lapses_at)]);
 }
 
 function whatOf(item) {
-  const open = link(words(item.adjustment.kind), () => showCase(item.case, true),
+  const open = link(named(item.adjustment), () => showCase(item.case, true),
     { "data-key": `case ${item.adjustment.id}`, "aria-label": `${about(item)}: the case` });
   return lines(open, `order ${item.order}`, words(item.queue));
 }
 
 // What is measured by the matrix may be more than this amount.
-function amountOf({ adjustment: { amount, requirement } }) {
-  const more = Number(requirement.counted) !== Number(amount.amount) || requirement.currency !== amount.currency;
-  return lines(sumOf(amount), more && `counts ${requirement.counted} ${requirement.currency}`);
+function askedOf(adjustment) {
+  const { amount, requirement, reason, note, proposed_by, proposed_at } = adjustment;
+  const isMore = Number(requirement.counted) !== Number(amount.amount) || requirement.currency !== amount.currency;
+  return lines([words(reason), note].filter(Boolean).join(": "), `by ${proposed_by.join(" for ")}, ${ago(proposed_at)} ago`,
+    askedFor(adjustment), isMore && `counted: ${countedOf(requirement)}`);
 }
 
 function othersRow(item) {
-  const made = row([whatOf(item), amountOf(item), whyNot(item), due(item.adjustment.lapses_at)]);
-  made.cells[1].className = "number";
-  return made;
+  return row([whatOf(item), whyNot(item), due(item.adjustment.lapses_at)]);
 }
 
 function whyNot(item) {

@@ -85,7 +85,7 @@ async function claimNext() {
 // After a command at once, and else every two seconds. What fails here refused nobody anything.
 async function refresh() {
   try {
-    await Promise.all([showQueues(), showWork(), showMine(), showInbox()]);
+    await Promise.all([showQueues(), showWork(), showMine(), showInbox(), followPayments()]);
     if (isBehind) tell("");
     isBehind = false;
   } catch (error) {

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -35,8 +36,18 @@ class Page:
 
     def open(self, url: str, width: int = 1400, height: int = 900) -> None:
         self.resize(width, height)
-        self._ask("Page.navigate", url="about:blank")
+        self.leave()
         self._ask("Page.navigate", url=url)
+
+    def leave(self) -> None:
+        """Lets go of the service, which may end now."""
+        self._ask("Page.navigate", url="about:blank")
+
+    def is_within(self, width: int) -> bool:
+        """Nothing has to be scrolled sideways."""
+        self.resize(width)
+        places = "[document.documentElement, ...document.querySelectorAll('section')]"
+        return bool(self.value(f"{places}.every((one) => one.scrollWidth <= one.clientWidth)"))
 
     def resize(self, width: int, height: int = 900) -> None:
         self._ask(
@@ -178,13 +189,11 @@ def browsing(program: str) -> Iterator[Page]:
 
 def _tab(home: Path, process: subprocess.Popen[bytes]) -> str:
     """The address of the one tab."""
-    from urllib.request import urlopen
-
     end = time.monotonic() + PATIENCE_SECONDS
     port = home / "DevToolsActivePort"
     while not port.exists() or not port.read_text().strip():
-        assert process.poll() is None, (home / "told").read_text()
-        assert time.monotonic() < end, (home / "told").read_text()
+        ended = process.poll() is not None or time.monotonic() > end
+        assert not ended, (home / "told").read_text()
         time.sleep(LOOK_SECONDS)
     number = port.read_text().split()[0]
     while True:
