@@ -19,6 +19,7 @@ from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
+from application.reconciliation import ReconciliationDesk
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
 from domain.orders.events import SignalRecorded
@@ -83,8 +84,13 @@ class Desks:
             staff,
             provider.name if provider is not None else None,
         )
+        reports = Reports(datastore)
+        self.reconciliation = ReconciliationDesk(
+            self.log, self.money, provider, reports.executed_between, reports.cases_of_adjustments
+        )
+        self.provider = provider.name if provider is not None else None
         self.payer = (
-            Payer(self.log, cases, provider, Reports(datastore).ordered_payments)
+            Payer(self.log, cases, provider, reports.ordered_payments)
             if provider is not None
             else None
         )

@@ -33,7 +33,7 @@ class Service:
         self.tokens = Tokens(working.principals, AccessTokens(issuers), working.clock)
         working.principals_desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
-        self.health = HealthDesk(working.datastore)
+        self.health = HealthDesk(working.datastore, working.provider)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from api.routes.adjustments import ADJUSTMENT_COMMANDS
+from api.routes.adjustments import ADJUSTMENT_COMMANDS, list_adjustments
 from api.routes.approvals import approve_several, list_approvals
 from api.routes.break_glass import (
     ask_for_break_glass,
@@ -24,6 +24,7 @@ from api.routes.people import get_person, list_eligible, list_people, review_acc
 from api.routes.people_commands import PEOPLE_COMMANDS
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
+from api.routes.reconciliations import list_reconciliations, reconcile
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
 from api.routes.signals import send_signals
 from api.routes.tasks import get_tasks
@@ -41,6 +42,9 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     *ADJUSTMENT_COMMANDS,
     list_approvals,
     approve_several,
+    list_adjustments,
+    reconcile,
+    list_reconciliations,
     list_queues,
     get_queue,
     claim_next,
