@@ -135,7 +135,7 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
     }
     assert told == {
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
-        *(("path", name) for name in ("grant", "break_glass")),
+        *(("path", name) for name in ("grant", "break_glass", "adjustment_id")),
         *(("query", name) for name in ("at", "permission", "region", "case", "stage")),
         *(("query", name) for name in ("queue", "state", "kind", "bucket", "severity", "owner")),
         *(
@@ -247,6 +247,8 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.get("/v1/views/sla?limit=2")
         ana.get("/v1/views/tasks?limit=2")
         ana.get("/v1/views/flow")
+        ana.get("/v1/adjustments")
+        ana.get("/v1/reconciliations")
         ana.get("/v1/me")
         who_may_what(ours, ana)
         ana.get("/v1/recovery-plans")

@@ -15,11 +15,13 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import jsonschema_rs
 import pytest
 from click.testing import CliRunner
 
 from api.cli import casetrail
 from api.composition import desks
+from api.contract import contract
 from application.caller import Caller
 from domain.granting import GiveRole
 from domain.people import OPERATOR, Role
@@ -29,6 +31,7 @@ from tests.api.running import House, house
 from tests.api.told import ago, captured, in_future, money, order_id, placed, send, unavailable
 from tests.payments.conftest import Running
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 CSV = {"Content-Type": "text/csv"}
 PEOPLE = {
     "tia": Role.TEAM_LEAD,
@@ -159,6 +162,10 @@ def test_what_agrees_is_reconciled_once_and_the_whole_is_recorded(ours: Shop) ->
         headers = {"Casetrail-Min-Position": head}
         listed = auditor.get("/v1/reconciliations", headers=headers).json()["items"]
     assert listed == [later, first]
+    operation = contract()["paths"]["/v1/reconciliations"]["post"]
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    components = contract()["components"]
+    jsonschema_rs.validate({**schema, "$schema": DIALECT, "components": components}, first)
 
 
 def test_planted_discrepancies_of_each_kind_are_found_and_named(ours: Shop) -> None:
