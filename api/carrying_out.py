@@ -39,10 +39,13 @@ def carry_out(
     key: str | None,
     act: Callable[[Caller], tuple[State, int]],
     answer: Callable[[State], Answer],
+    *,
+    is_json: bool = True,
 ) -> Response[Any]:
     """The answer to a command; `act` gives the state after it, and the log's position."""
     ask = ask_of(request, body, key)
-    refuse_repeated_names(body)
+    if is_json:
+        refuse_repeated_names(body)
 
     def work() -> Response[Any]:
         after, position = act(caller_of(service, ask, answer))

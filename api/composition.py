@@ -25,6 +25,7 @@ from application.policy_desk import PolicyDesk
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
 from application.recheck import RecheckDesk
+from application.reconciliation import ReconciliationDesk
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
 from application.who_could import WhoCould
@@ -102,9 +103,14 @@ class Desks:
             self.people,
         )
         self.who_could = WhoCould(self.people, self.policy.matrix)
-        self.conflicts = ConflictScan(self.log, cases, Reports(datastore).split_duties)
+        reports = Reports(datastore)
+        self.conflicts = ConflictScan(self.log, cases, reports.split_duties)
+        self.reconciliation = ReconciliationDesk(
+            self.log, self.money, provider, reports.executed_between, reports.cases_of_adjustments
+        )
+        self.provider = provider.name if provider is not None else None
         self.payer = (
-            Payer(self.log, cases, provider, Reports(datastore).ordered_payments)
+            Payer(self.log, cases, provider, reports.ordered_payments)
             if provider is not None
             else None
         )

@@ -19,6 +19,7 @@ from api.problems import MEDIA_TYPE
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.queues import claim_next
+from api.routes.reconciliations import CSV, Period, reconcile
 from api.routes.signals import SignalResult, SignalResults, send_signals
 from api.routes.simulations import NDJSON, simulate_policy
 from api.routes.views import stream_view
@@ -62,7 +63,7 @@ def contract() -> dict[str, Any]:
     """The document, worked out once."""
     document = _addresses()
     served = _served()
-    types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, State]
+    types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, State, Period]
     for _, _, handler in served:
         types += [t for t in (_body_type(handler), _answer_type(handler)) if t is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
@@ -137,6 +138,12 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str
         file = {"schema": {"type": "string", "minLength": 1}}
         kinds = dict.fromkeys(MEDIA_TYPES, file)
         operation["requestBody"] = {"required": True, "content": kinds}
+    if handler is reconcile:
+        asked = {
+            "application/json": {"schema": of[repr(Period)]},
+            CSV: {"schema": {"type": "string"}},
+        }
+        operation["requestBody"] = {"required": True, "content": asked}
     if handler is download_evidence:
         responses["200"] = {"description": "The file", "content": {"*/*": {"schema": {}}}}
     if handler is stream_view:

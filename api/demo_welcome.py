@@ -37,6 +37,7 @@ the DIGEST of the adjustment:
   act $TOKEN VERSION "" '{{"kind": "partial_refund", "amount": {{"amount": "25.00", "currency": "EUR"}}, "reason": "damaged"}}'
   act {tokens["omar"]} VERSION /ID/approve '{{"digest": "DIGEST"}}'
   act {tokens["fay"]} VERSION /ID/execute '{{"digest": "DIGEST"}}'
+  CASETRAIL_URL={url} CASETRAIL_TOKEN={tokens["finn"]} python3 run.py adjustments reconcile
 
 The same with an access token (OIDC) that the demonstration's own issuer signs, as ana and as her agent:
 

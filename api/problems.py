@@ -74,6 +74,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.HoldNotOurs: 409,
     d.StepsOpen: 409,
     d.AmountNotAsOrdered: 409,
+    d.StatementNotWhole: 422,
     d.NoPaymentProvider: 409,
     d.RefundRefused: 409,
     d.PersonExists: 409,

@@ -35,7 +35,7 @@ class Service:
         for desk in (working.principals_desk, working.people):
             desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
-        self.health = HealthDesk(working.datastore)
+        self.health = HealthDesk(working.datastore, working.provider)
         self.simulating = threading.Lock()
 
 

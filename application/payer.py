@@ -18,7 +18,7 @@ from uuid import UUID
 
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
-from application.payments import Given, GivenStatus, PaymentProvider, Refund
+from application.payments import Given, PaymentProvider, Refund
 from application.repository import Repository
 from application.streams import CASE
 from application.timekeeper import STORE_FAULTS
@@ -32,6 +32,7 @@ from domain.adjustments.events import (
     PaymentTold,
 )
 from domain.adjustments.kinds import AdjustmentReason
+from domain.adjustments.statement import GivenStatus
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.money import PositiveMoney

@@ -8,22 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from enum import StrEnum
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from domain.adjustments.statement import GivenStatus, StatementLine
 from domain.money import Money
 
 RefundReason = Literal["", "requested_by_customer", "duplicate", "fraudulent"]
-
-
-class GivenStatus(StrEnum):
-    """How far a refund has come. A provider may still let fail what it has called succeeded."""
-
-    PENDING = "pending"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
 
 
 class Refund(Struct, frozen=True, kw_only=True):
@@ -45,17 +37,6 @@ class Given(Struct, frozen=True, kw_only=True):
     amount: Money
     status: GivenStatus
     failure: str = ""
-
-
-class StatementLine(Struct, frozen=True, kw_only=True):
-    """One refund on the provider's own list. One that nobody here asked for may have no key."""
-
-    reference: str
-    key: str | None
-    payment: str
-    amount: Money
-    status: GivenStatus
-    created_at: datetime
 
 
 class PaymentProvider(Protocol):

@@ -36,6 +36,7 @@ CUSTOMER: Final = "customer"
 PRODUCT: Final = "product"
 LEDGER: Final = "ledger"
 REFUSALS: Final = "refusals"
+RECONCILIATION: Final = "reconciliation"
 
 History: TypeAlias = CustomerOrders | ProductPrices
 """What arriving orders are held against. In one repository, so that a batch reads once."""

@@ -352,6 +352,16 @@ class AmountNotAsOrdered(CasetrailError):
     )
 
 
+class StatementNotWhole(CasetrailError):
+    """The statement is not whole."""
+
+    explanation = (
+        "It is read in the format of `GET /statement` of the local provider (docs/payments.md): numbered "
+        "lines with running totals, and a last line that counts them. What does not add up is not "
+        "compared."
+    )
+
+
 class NoPaymentProvider(CasetrailError):
     """No payment provider is connected."""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.adjustments.ledger import LedgerEvent
+from domain.adjustments.reconciling import ReconciliationEvent
 from domain.adjustments.refusals import RefusalEvent
 from domain.backlog.events import RecoveryEvent
 from domain.break_glass import BreakGlassEvent
@@ -29,6 +30,7 @@ Event: TypeAlias = (
     | LookUpEvent
     | LedgerEvent
     | RefusalEvent
+    | ReconciliationEvent
     | BreakGlassEvent
     | PrincipalEvent
     | RecoveryEvent

@@ -15,6 +15,10 @@ FAR_BEHIND_EVENTS = 10_000
 STANDSTILL_SECONDS = 2.0
 LOOK_SECONDS = 0.1
 OVERDUE = timedelta(seconds=30)
+UNPAID_TOO_LONG = timedelta(minutes=1)
+"""Where the answer is lost."""
+PENDING_TOO_LONG = timedelta(hours=1)
+"""Most providers answer within seconds; longer, and perhaps no worker asks."""
 
 
 class ReportHealth(Struct, frozen=True):
@@ -39,9 +43,18 @@ class Health(Struct, frozen=True):
     problems: Sequence[str]
 
 
+_UNPAID = """
+    SELECT provider, in_doubt, count(*), min(executing_since) FROM views.adjustments
+    WHERE state = 'executing' GROUP BY provider, in_doubt ORDER BY provider, in_doubt
+"""
+
+
 class HealthDesk:
-    def __init__(self, datastore: Datastore) -> None:
+    """`provider`: the name of the payment provider that is connected here, if one is."""
+
+    def __init__(self, datastore: Datastore, provider: str | None = None) -> None:
         self._datastore = datastore
+        self._provider = provider
 
     def look(self, now: datetime) -> Health:
         """Raises the library's and psycopg's errors if the database cannot be reached.
@@ -90,6 +103,7 @@ class HealthDesk:
                 )
                 .fetchone()
             )
+            unpaid = connection.cursor(row_factory=tuple_row).execute(_UNPAID).fetchall()
         assert timers is not None
         problems = [
             f"report {r.name} is {r.behind} events behind"
@@ -105,11 +119,25 @@ class HealthDesk:
             problems.append(
                 f"{timers.due} streams are due since {timers.oldest_due_at.isoformat()}"
             )
+        problems += [told for row in unpaid if (told := self._unpaid(*row, now=now)) is not None]
         if not reports:
             problems.append("no report has been made: is a worker running?")
         if read_only:
             problems.append("the database is read-only")
         return Health(not read_only, head, reports, timers, problems)
+
+    def _unpaid(
+        self, provider: str, in_doubt: bool, many: int, since: datetime, *, now: datetime
+    ) -> str | None:
+        """Why payments that were ordered there are not made, where that needs somebody."""
+        patience = UNPAID_TOO_LONG if in_doubt else PENDING_TOO_LONG
+        told = f"{many} payments were ordered at {provider} since {since.isoformat()}"
+        if provider != self._provider:
+            connected = self._provider or "no provider"
+            return f"{told}, and {connected} is connected here: nobody else may pay them"
+        if now - since > patience:
+            return f"{told}, and what became of them is not known: does it answer, and does a worker ask?"
+        return None
 
 
 def _standing_still(first: Health, now: Health) -> list[str]:

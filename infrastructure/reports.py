@@ -21,6 +21,7 @@ from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow
 from projections.queue import QueueRow
+from projections.reconciliations import ReconciliationRow
 from projections.recovery import RecoveryRow
 from projections.sla import SlaRow
 from projections.tasks import TaskRow
@@ -31,6 +32,7 @@ BY_DUE: Ordering = (("due_next", False), ("case_id", False))
 BY_TASK: Ordering = (("due_by", False), ("task_id", False))
 BY_PROPOSAL: Ordering = (("proposed_at", False), ("adjustment_id", False))
 BY_ASKED: Ordering = (("asked_at", False), ("break_glass", False))
+BY_RECORDED: Ordering = (("recorded_at", True), ("reconciliation", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
@@ -318,15 +320,34 @@ class Reports:
     @patiently
     def executed_between(
         self, provider: str, since: datetime, until: datetime
-    ) -> list[AdjustmentRow]:
-        """What this provider paid, as far as the log knows, by the time at which it was known."""
+    ) -> dict[UUID, tuple[UUID, datetime]]:
+        """What this provider paid, as far as the log knows, by the time at which it was known: the
+        adjustment, its case and when the payment was ordered."""
         with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=class_row(AdjustmentRow)).execute(
-                "SELECT * FROM views.adjustments WHERE provider = %s "
-                "AND executed_at BETWEEN %s AND %s ORDER BY executed_at, adjustment_id",
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT adjustment_id, case_id, executing_since FROM views.adjustments "
+                "WHERE provider = %s AND executed_at BETWEEN %s AND %s",
                 (provider, since, until),
             )
-            return rows.fetchall()
+            return {row[0]: (row[1], row[2]) for row in rows}
+
+    @patiently
+    def cases_of_adjustments(self, adjustments: Collection[UUID]) -> dict[UUID, UUID]:
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT adjustment_id, case_id FROM views.adjustments WHERE adjustment_id = ANY(%s)",
+                ([*adjustments],),
+            )
+            return {row[0]: row[1] for row in rows}
+
+    def reconciliations(
+        self, after: Sequence[object] | None, limit: int
+    ) -> list[ReconciliationRow]:
+        """The newest first."""
+        ordering = BY_RECORDED
+        return page(
+            self._datastore, "reconciliations", ReconciliationRow, {}, ordering, after, limit
+        )
 
     @patiently
     def recoveries(self) -> list[RecoveryRow]:

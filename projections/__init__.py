@@ -9,6 +9,7 @@ from projections.people import PEOPLE
 from projections.principals import PRINCIPALS
 from projections.projection import AnyProjection
 from projections.queue import QUEUE
+from projections.reconciliations import RECONCILIATIONS
 from projections.recovery import RECOVERY
 from projections.sla import SLA
 from projections.tasks import TASKS
@@ -23,6 +24,7 @@ PROJECTIONS: tuple[AnyProjection, ...] = (
     SLA,
     TASKS,
     ADJUSTMENTS,
+    RECONCILIATIONS,
     BREAK_GLASS,
     ATTACHMENTS,
 )

@@ -19,7 +19,7 @@ from application.payments import PaymentProvider
 from infrastructure.databases import open_database
 from infrastructure.payments import provider_of
 from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.settings import Settings
+from infrastructure.settings import PAYMENTS, Settings
 from projections import PROJECTIONS
 
 IDLE_SECONDS = 0.2
@@ -62,7 +62,9 @@ def work(dsn: str, stop: threading.Event, provider: PaymentProvider | None = Non
             ]
             watch = threading.Thread(target=watch_backlogs, args=(working, stop), name="backlogs")
             keepers.append(watch)
-            if working.payer is not None:
+            if working.payer is None:
+                _logger.warning("%s is not set: this worker pays nothing", PAYMENTS)
+            else:
                 keepers.append(threading.Thread(target=pay, args=(working, stop), name="payer"))
             with following(working):
                 for keeper in keepers:

@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from api.routes.adjustments import ADJUSTMENT_COMMANDS
+from api.routes.adjustments import ADJUSTMENT_COMMANDS, list_adjustments
 from api.routes.approvals import approve_several, list_approvals
 from api.routes.break_glass import (
     ask_for_break_glass,
@@ -26,6 +26,7 @@ from api.routes.policies import get_policy, list_policies
 from api.routes.policy_commands import POLICY_COMMANDS
 from api.routes.problems import explain_problem
 from api.routes.queues import claim_next, get_queue, list_queues
+from api.routes.reconciliations import list_reconciliations, reconcile
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
 from api.routes.signals import send_signals
 from api.routes.simulations import simulate_policy
@@ -46,6 +47,9 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     who_could,
     list_approvals,
     approve_several,
+    list_adjustments,
+    reconcile,
+    list_reconciliations,
     list_queues,
     get_queue,
     claim_next,

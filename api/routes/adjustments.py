@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Response
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, RawBody
+from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
+from msgspec import Struct
 
 from api.carrying_out import carry_out, json_body
 from api.errors import KeyRequired
-from api.reading import IdempotencyKey, IfMatch, expected_version
+from api.reading import (
+    DEFAULT_LIMIT,
+    Cursor,
+    IdempotencyKey,
+    IfMatch,
+    Limit,
+    MinPosition,
+    Page,
+    Prefer,
+    asked,
+    asked_for,
+    decode_cursor,
+    expected_version,
+    only_known,
+    page_of_views,
+    wait_for,
+)
 from api.routes.cases import Asking, CaseView, case_answer
 from api.service import Service
-from api.threads import post
+from api.threads import get, post
 from application.caller import Caller
 from application.case_acts import Done
 from application.money_desk import MoneyDesk
+from domain.adjustments.adjustment import AdjustmentState
 from domain.adjustments.asks import (
     ApproveAdjustment,
     ExecuteAdjustment,
@@ -29,6 +48,64 @@ from domain.adjustments.asks import (
 )
 from domain.authority import Permission
 from domain.cases.exception_case import ExceptionCase
+from domain.money import Money
+from projections.adjustments import AdjustmentRow
+
+PROPOSAL_TYPES = (datetime, UUID)
+
+
+class AdjustmentLine(Struct, frozen=True):
+    """An adjustment in short, with everybody through whose hands it has passed."""
+
+    id: UUID
+    case: UUID
+    order: str
+    kind: str
+    reason: str
+    amount: Money
+    state: str
+    in_doubt: bool
+    """The provider's answer was lost: it is asked what became of it."""
+    amount_differs: bool
+    """The provider says that it gave another amount."""
+    proposed_by: str | None
+    proposed_at: datetime
+    approved_by: Sequence[str]
+    executed_by: str | None
+    executing_since: datetime | None
+    executed_at: datetime | None
+    provider: str | None
+    reference: str | None
+    reconciled_by: str | None
+    reconciled_at: datetime | None
+    ended: str | None
+
+
+@get("/adjustments", needs=Permission.READ_LOG, summary="Adjustments, the first proposed first")
+def list_adjustments(
+    request: Asking,
+    service: NamedDependency[Service],
+    stands: Annotated[AdjustmentState | None, QueryParameter(name="state")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+    prefer: Prefer = None,
+) -> Response[Page[AdjustmentLine]]:
+    """Of all cases: what is given to customers, and how far each has come."""
+    only_known(request, "state")
+    wait_for(service.positions, "adjustments", min_position, prefer)
+    after = decode_cursor(cursor, asked_for(request), PROPOSAL_TYPES)
+    rows = service.reports.adjustments(asked(state=stands), after, limit + 1)
+    return page_of_views(request, rows, limit, ("proposed_at", "adjustment_id"), _line)
+
+
+def _line(row: AdjustmentRow) -> AdjustmentLine:
+    told: dict[str, Any] = {
+        name: getattr(row, name, None) for name in AdjustmentLine.__struct_fields__
+    }
+    amount = Money(f"{row.amount:f}", row.currency)
+    own = {"id": row.adjustment_id, "case": row.case_id, "order": row.order_id, "amount": amount}
+    return AdjustmentLine(**{**told, **own})
 
 
 @post(

@@ -13,8 +13,9 @@ from typing import NoReturn
 import httpx2
 from msgspec import Struct
 
-from application.payments import Given, GivenStatus, Refund, StatementLine
-from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
+from application.payments import Given, Refund
+from domain.adjustments.statement import GivenStatus, StatementLine
+from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused, StatementNotWhole
 from domain.money import Money
 from infrastructure.payments.asking import PATIENCE_SECONDS, ask, connected, read, told_by
 
@@ -81,7 +82,10 @@ class LocalProvider:
             answer = ask(client, "GET", "/statement")
         if not answer.is_success:
             raise OutcomeUnknown(told_by(answer))
-        lines = _lines(answer.text)
+        try:
+            lines = read_statement(answer.text)
+        except StatementNotWhole as error:
+            raise OutcomeUnknown(f"the statement is not whole: {error.detail}") from None
         return iter([line for line in lines if since is None or line.created_at >= since])
 
 
@@ -100,8 +104,9 @@ def _refused(refund: Refund, answer: httpx2.Response) -> NoReturn:
     raise RefundRefused(said.message, said.code)
 
 
-def _lines(text: str) -> list[StatementLine]:
-    """The file's lines, if it adds up: a file that is cut or altered is no statement."""
+def read_statement(text: str) -> list[StatementLine]:
+    """The file's lines, if it adds up: a file that is cut or altered is no statement. Raises
+    StatementNotWhole."""
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     try:
         rows = list(csv.reader(text.splitlines()))
@@ -109,7 +114,7 @@ def _lines(text: str) -> list[StatementLine]:
             raise ValueError("its last line does not count the others")
         return [_line(number, row, totals) for number, row in enumerate(rows[1:-1], 1)]
     except (csv.Error, ValueError, InvalidOperation) as error:
-        raise OutcomeUnknown(f"the statement is not whole: {error}") from None
+        raise StatementNotWhole(str(error)) from None
 
 
 def _line(number: int, row: Sequence[str], totals: defaultdict[str, Decimal]) -> StatementLine:

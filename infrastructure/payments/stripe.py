@@ -17,7 +17,8 @@ from typing import Final, NoReturn
 import httpx2
 from msgspec import Struct
 
-from application.payments import Given, GivenStatus, Refund, StatementLine
+from application.payments import Given, Refund
+from domain.adjustments.statement import GivenStatus, StatementLine
 from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.money import Money
 from infrastructure.payments.asking import PATIENCE_SECONDS, ask, connected, read, told_by

@@ -18,6 +18,7 @@ from api.commands.worker import keep_time
 from api.composition import Clock, desks, following, make_ready, utc_now
 from api.service import Service, service
 from api.serving import listen
+from application.payments import PaymentProvider
 from domain.people import Role
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer, Patience
@@ -58,6 +59,7 @@ def served(
     clock: Clock = utc_now,
     issuers: Sequence[Issuer] = (),
     demo_home: Path | None = None,
+    provider: PaymentProvider | None = None,
 ) -> Iterator[tuple[str, Service]]:
     """The service over a database that is ready, on a port of its own; with a demonstration's own
     issuer, if that is given a home."""
@@ -71,7 +73,7 @@ def served(
         if demo_home is not None:
             local = LocalIssuer(demo_home, f"{url}/demo-issuer", DEMO, ["ana", "copilot"])
             issuers = (*issuers, Issuer(local.name, DEMO, patience=Patience(between=0.1)))
-        ours = stack.enter_context(service(dsn, evidence, clock, issuers))
+        ours = stack.enter_context(service(dsn, evidence, clock, provider, issuers))
         ours.desks.decide_by()
         config = uvicorn.Config(
             create_app(ours, issuer=local), log_level="critical", access_log=False, lifespan="on"
@@ -131,12 +133,17 @@ def people_of(dsn: str) -> dict[str, str]:
 
 @contextmanager
 def house(
-    dsn: str, *, reports: bool = True, time: bool = False, issuers: Sequence[Issuer] = ()
+    dsn: str,
+    *,
+    reports: bool = True,
+    time: bool = False,
+    issuers: Sequence[Issuer] = (),
+    provider: PaymentProvider | None = None,
 ) -> Iterator[House]:
     """Everything over one fresh database."""
     make_ready(dsn)
     with ExitStack() as stack:
-        url, ours = stack.enter_context(served(dsn, issuers=issuers))
+        url, ours = stack.enter_context(served(dsn, issuers=issuers, provider=provider))
         tokens = people_of(dsn)
         if reports:
             stack.enter_context(reported(dsn))

@@ -292,6 +292,8 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.get("/v1/views/sla?limit=2")
         ana.get("/v1/views/tasks?limit=2")
         ana.get("/v1/views/flow")
+        ana.get("/v1/adjustments")
+        ana.get("/v1/reconciliations")
         ana.get("/v1/me")
         who_may_what(ours, ana)
         money_given(ours, check)

@@ -13,6 +13,7 @@ from application.caller import Caller
 from application.conflict_scan import ConflictScan
 from application.event_log import Write
 from application.money_desk import MoneyDesk
+from application.reconciliation import ReconciliationDesk, Statement
 from application.streams import CASE
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.asks import (
@@ -30,10 +31,11 @@ from domain.adjustments.events import (
     PaymentTold,
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
+from domain.adjustments.statement import GivenStatus, StatementLine
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import DutyConflict
-from domain.money import PositiveMoney
+from domain.money import Money, PositiveMoney
 from domain.people import OPERATOR, PAYER, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
@@ -230,6 +232,21 @@ class MoneyHouse(House):
         case = self.of(order)
         by = hands("finn", after(at + 9))
         self.money.reconcile(case.id, case.version, case.adjustments.items[-1].id, "ab" * 32, by)
+        self.reconciled(at + 9)
         self.take(structs.replace(scanned(at), order=order), at=after(at + 9))
         scan = ConflictScan(self.log, self.cases, lambda: [(case.id, ("ana", "tia"))])
         assert (scan.look(after(at + 10)), scan.look(after(at + 10))) == (1, 0)
+
+    def reconciled(self, at: float) -> None:
+        """The provider's list has something that nobody here ordered."""
+        line = StatementLine(
+            reference="re_9",
+            key=None,
+            payment="p",
+            amount=Money("1.00", "EUR"),
+            status=GivenStatus.SUCCEEDED,
+            created_at=after(at),
+        )
+        desk = ReconciliationDesk(self.log, self.money, None, lambda *_: {}, lambda _: {})
+        told = Statement("local", after(at), after(at), [line], "ab" * 32, True)
+        desk.reconcile(told, hands("finn", after(at)))

@@ -22,8 +22,14 @@ from domain.adjustments.events import (
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
 from domain.adjustments.ledger import AdjustmentEntered
+from domain.adjustments.reconciling import (
+    CurrencySums,
+    Discrepancy,
+    DiscrepancyKind,
+    ReconciliationRecorded,
+)
 from domain.adjustments.refusals import Refused
-from domain.money import PositiveMoney
+from domain.money import Money, PositiveMoney
 from domain.people import Role
 from domain.policy.decision import Decision, Verdict
 from domain.recorded import Event
@@ -113,6 +119,43 @@ MONEY: tuple[Event, ...] = (
     AdjustmentReconciled(adjustment=ONE, statement=DIGEST, reference="re_1"),
     DutiesConflicted(duties={"ana": Duty.REVIEW, "tia": Duty.APPROVE}),
     AdjustmentEntered(adjustment=ONE, case=ONE, amount=TEN),
+    ReconciliationRecorded(
+        provider="local",
+        since=NOON,
+        until=NOON,
+        statement=DIGEST,
+        from_file=False,
+        position=7,
+        lines=0,
+        matched=0,
+        reconciled=0,
+        counts={},
+        sums=(),
+    ),
+    ReconciliationRecorded(
+        provider="local",
+        since=NOON,
+        until=NOON,
+        statement=DIGEST,
+        from_file=True,
+        position=7,
+        lines=2,
+        matched=1,
+        reconciled=1,
+        counts={"unknown_here": 1},
+        sums=(CurrencySums("EUR", "10.00", "20.00", "10.00"),),
+        discrepancies=(
+            Discrepancy(
+                kind=DiscrepancyKind.UNKNOWN_HERE,
+                detail=ODD,
+                key=ODD,
+                case=ONE,
+                references=("re_1",),
+                here=Money("10.00", "EUR"),
+                there=Money("-1.00", "EUR"),
+            ),
+        ),
+    ),
     Refused(case=ONE, attempt="approve", rule="within-limit", detail=ODD, case_version=7),
     Refused(
         case=ONE,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from application.payments import GivenStatus
+from domain.adjustments.statement import GivenStatus
 from infrastructure.payments import PaymentsUnusable, provider_of
 from infrastructure.settings import Settings, settings
 from tests.payments.conftest import KEY, Running, refund

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from application.payments import GivenStatus, PaymentProvider, Refund
+from application.payments import PaymentProvider, Refund
+from domain.adjustments.statement import GivenStatus
 from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.money import Money
 from tests.payments.conftest import Kind, Running, adapter, eventually, refund

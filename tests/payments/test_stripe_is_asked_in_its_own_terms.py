@@ -7,7 +7,7 @@ import httpx2
 import msgspec
 import pytest
 
-from application.payments import GivenStatus
+from domain.adjustments.statement import GivenStatus
 from domain.currencies import EXPONENTS
 from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.money import Money

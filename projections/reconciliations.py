@@ -1,0 +1,76 @@
+"""Every list of a payment provider that was held against the log, and what did not agree. Behind GET
+/v1/reconciliations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from domain.adjustments.reconciling import ReconciliationRecorded
+from domain.recorded import Recorded
+from projections.projection import Projection
+
+
+class ReconciliationRow(Struct, frozen=True):
+    reconciliation: UUID
+    provider: str
+    since: datetime
+    until: datetime
+    statement: str
+    from_file: bool
+    position: int
+    lines: int
+    matched: int
+    reconciled: int
+    counts: dict[str, int]
+    sums: list[dict[str, Any]]
+    discrepancies: list[dict[str, Any]]
+    recorded_by: str | None
+    recorded_at: datetime
+
+
+def key(line: Recorded) -> UUID | None:
+    return line.stream if isinstance(line.event, ReconciliationRecorded) else None
+
+
+def fold(row: ReconciliationRow | None, line: Recorded) -> ReconciliationRow | None:
+    if not isinstance(line.event, ReconciliationRecorded):
+        return row
+    event = line.event
+    return ReconciliationRow(
+        reconciliation=line.stream,
+        provider=event.provider,
+        since=event.since,
+        until=event.until,
+        statement=event.statement,
+        from_file=event.from_file,
+        position=event.position,
+        lines=event.lines,
+        matched=event.matched,
+        reconciled=event.reconciled,
+        counts=dict(event.counts),
+        sums=_plain(event.sums),
+        discrepancies=_plain(event.discrepancies),
+        recorded_by=line.actor.person,
+        recorded_at=line.recorded_at,
+    )
+
+
+def _plain(told: Sequence[Struct]) -> list[dict[str, Any]]:
+    """As the database gives it back."""
+    return msgspec.json.decode(msgspec.json.encode(told), type=list[dict[str, Any]])
+
+
+RECONCILIATIONS = Projection(
+    name="reconciliations",
+    version=1,
+    row=ReconciliationRow,
+    key=key,
+    fold=fold,
+    indexes=("(recorded_at DESC, reconciliation)",),
+)
