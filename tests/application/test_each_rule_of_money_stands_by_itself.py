@@ -7,7 +7,10 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
+from application import streams
 from application.case_acts import duties_taken
+from application.money_desk import MoneyDesk
+from application.people_desk import PeopleDesk, operator
 from application.reaching import must_reach
 from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment
@@ -33,10 +36,11 @@ from domain.errors import (
     DutyConflict,
     NotInScope,
 )
+from domain.granting import NameOther, SayWhy
 from domain.money import PositiveMoney
 from domain.people import OPERATOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT
+from tests.application.house import DEFAULT, staff
 from tests.application.money import FINANCE, MoneyHouse, hands
 from tests.domain.telling import after, scanned
 
@@ -233,6 +237,55 @@ def test_duties_go_into_the_log_with_the_acts_that_take_them(house: MoneyHouse) 
         "ana": Duty.REVIEW,
         "fay": Duty.APPROVE,
     }
+
+
+@pytest.fixture
+def known(house: MoneyHouse) -> PeopleDesk:
+    """Whom the log knows: where money is decided on, it is asked each time."""
+    people = PeopleDesk(house.log, streams.people(house.log))
+    for name in ("ana", "fay", "finn"):
+        people.add(name, FINANCE, after(0))
+    house.money = MoneyDesk(
+        house.log,
+        house.orders,
+        house.cases,
+        streams.ledgers(house.log),
+        lambda: house.rulebook,
+        staff,
+        "local",
+        people,
+    )
+    return people
+
+
+def test_what_was_taken_back_a_moment_ago_lets_nobody_decide(
+    house: MoneyHouse, known: PeopleDesk
+) -> None:
+    one = house.propose()
+    remembered = hands("fay", after(6))
+    known.revoke("fay", "g1", SayWhy(reason="Moved."), operator(after(5.5)))
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", authority=remembered.authority)
+    for_fay = Actor("key:finn", "fay", delegate="finn")
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", actor=for_fay)
+    assert house.approve(one, "finn").state is State.APPROVED
+
+
+def test_a_delegate_who_has_left_decides_nothing(house: MoneyHouse, known: PeopleDesk) -> None:
+    one = house.propose()
+    known.leave("finn", SayWhy(reason="Gone."), operator(after(5.5)))
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", actor=Actor("key:finn", "fay", delegate="finn"))
+
+
+def test_names_that_turned_out_to_be_one_a_moment_ago_are(
+    house: MoneyHouse, known: PeopleDesk
+) -> None:
+    one = house.propose()
+    known.same_as("fay", NameOther(other="ana", reason="One."), operator(after(5.5)))
+    with pytest.raises(DutyConflict):
+        house.approve(one, "fay")
 
 
 def test_a_case_out_of_scope_is_told_like_none(house: MoneyHouse) -> None:
