@@ -40,9 +40,10 @@ from domain.granting import NameOther, SayWhy
 from domain.money import PositiveMoney
 from domain.people import OPERATOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT, staff
+from tests.application.house import DEFAULT, caller, staff
 from tests.application.money import FINANCE, MoneyHouse, hands
 from tests.domain.telling import after, scanned
+from tests.proofs.branching import WithoutDuties
 
 NEXT_POLICY = Rulebook(structs.replace(DEFAULT.document, version="next"))
 OTHER_DIGEST = "ab" * 32
@@ -286,6 +287,18 @@ def test_names_that_turned_out_to_be_one_a_moment_ago_are(
     known.same_as("fay", NameOther(other="ana", reason="One."), operator(after(5.5)))
     with pytest.raises(DutyConflict):
         house.approve(one, "fay")
+
+
+@pytest.mark.parametrize("state", [State.APPROVED, State.EXECUTED])
+def test_the_service_does_not_wait_for_the_database_to_refuse(state: State) -> None:
+    """Whoever approved, executed or rejected works the case no more, in a log without that rule."""
+    house = MoneyHouse(recorder=WithoutDuties())
+    house.buy("o-1", "900.00")
+    at(house, state)
+    case = house.of()
+    for person in ("fay", "finn")[: 1 if state is State.APPROVED else 2]:
+        with pytest.raises(DutyConflict):
+            house.desk.note(case.id, case.version, "By the way", caller(person, after(9)))
 
 
 def test_a_case_out_of_scope_is_told_like_none(house: MoneyHouse) -> None:

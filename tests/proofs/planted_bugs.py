@@ -80,7 +80,7 @@ BUGS = (
         ACTS,
         "                    must_be_free_for(now.duties, by.names, duty)\n",
         "                    pass\n",
-        HANDS,
+        RULES,
     ),
     Bug(
         "an earlier duty counts under the name that was asked first alone",
