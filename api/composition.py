@@ -27,6 +27,7 @@ from application.principals_desk import PrincipalsDesk
 from application.recheck import RecheckDesk
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
+from application.who_could import WhoCould
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
@@ -100,6 +101,7 @@ class Desks:
             provider.name if provider is not None else None,
             self.people,
         )
+        self.who_could = WhoCould(self.people, self.policy.matrix)
         self.conflicts = ConflictScan(self.log, cases, Reports(datastore).split_duties)
         self.payer = (
             Payer(self.log, cases, provider, Reports(datastore).ordered_payments)

@@ -73,6 +73,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.ActionNotOpen: 409,
     d.HoldNotOurs: 409,
     d.StepsOpen: 409,
+    d.AmountNotAsOrdered: 409,
     d.NoPaymentProvider: 409,
     d.RefundRefused: 409,
     d.PersonExists: 409,

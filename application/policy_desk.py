@@ -17,9 +17,11 @@ from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.streams import POLICY as POLICY_KIND
 from application.streams import RECHECK, governance_after
+from domain.adjustments.decisions import matrix_of
 from domain.errors import PolicyInForce, TooContended
 from domain.people import OPERATOR, TIMEKEEPER, Actor
 from domain.policy import governing
+from domain.policy.approvals import ApprovalMatrix
 from domain.policy.events import (
     POLICY_STREAM,
     GovernanceEvent,
@@ -103,6 +105,10 @@ class PolicyDesk:
         if found is None:
             found = self._rulebooks[policy.digest] = Rulebook(policy.document)
         return found
+
+    def matrix(self, digest: str) -> ApprovalMatrix:
+        """The approval matrix of the policy with this digest. Raises NothingMayBeGiven."""
+        return matrix_of(self.rulebook(self.refresh().policies[digest]))
 
     def _take_up(self, governance: Governance) -> None:
         now = self._clock()

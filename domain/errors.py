@@ -343,6 +343,15 @@ class ApprovedAlready(Refusal):
     explanation = "Several people must approve it: each counts once, through whatever account."
 
 
+class AmountNotAsOrdered(CasetrailError):
+    """The provider gave another amount than was ordered."""
+
+    explanation = (
+        "It is not reconciled until people have settled the difference with the provider: see "
+        "case.adjustment_amount_differs in the trail."
+    )
+
+
 class NoPaymentProvider(CasetrailError):
     """No payment provider is connected."""
 

@@ -42,6 +42,10 @@ class Money(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     def value(self) -> Decimal:
         return Decimal(self.amount)
 
+    def is_same_as(self, other: "Money") -> bool:
+        """As much of the same currency, however it is written."""
+        return (self.value, self.currency) == (other.value, other.currency)
+
 
 class PositiveMoney(Money, frozen=True, gc=False, forbid_unknown_fields=True):
     """Money that is not negative."""

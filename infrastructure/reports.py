@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import LiteralString
@@ -295,12 +295,23 @@ class Reports:
             return [(row[0], row[1]) for row in rows]
 
     @patiently
-    def ordered_payments(self) -> list[tuple[UUID, UUID]]:
-        """Case and adjustment of what was ordered and is not known to be paid."""
+    def cases_with_money(self) -> list[UUID]:
+        """Every case in which something was ever proposed to be given."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT DISTINCT case_id FROM views.adjustments ORDER BY case_id"
+            )
+            return [row[0] for row in rows]
+
+    @patiently
+    def ordered_payments(self, provider: str, besides: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+        """Case and adjustment of what was ordered there and is not known to be paid, besides some."""
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT case_id, adjustment_id FROM views.adjustments WHERE state = 'executing' "
-                "ORDER BY proposed_at, adjustment_id LIMIT 100"
+                "AND provider = %s AND adjustment_id <> ALL(%s) "
+                "ORDER BY proposed_at, adjustment_id LIMIT 100",
+                (provider, [*besides]),
             )
             return [(row[0], row[1]) for row in rows]
 

@@ -21,6 +21,7 @@ from domain.adjustments.events import (
     AdjustmentRejected,
     AdjustmentSystemApproved,
     AdjustmentWithdrawn,
+    AmountDiffers,
     ExecutionFailed,
     ExecutionStarted,
     OutcomeInDoubt,
@@ -57,6 +58,8 @@ class AdjustmentRow(Struct, frozen=True):
     executed_at: datetime | None = None
     reference: str | None = None
     in_doubt: bool = False
+    amount_differs: bool = False
+    """The provider gave another amount than was ordered."""
     reconciled_by: str | None = None
     reconciled_at: datetime | None = None
     ended: str | None = None
@@ -110,6 +113,8 @@ def fold(row: AdjustmentRow | None, line: Recorded) -> AdjustmentRow | None:
                 reference=reference,
                 in_doubt=False,
             )
+        case AmountDiffers():
+            return replace(row, amount_differs=True)
         case AdjustmentReconciled():
             return replace(row, state=State.RECONCILED.value, reconciled_by=who, reconciled_at=at)
         case _:
@@ -145,7 +150,7 @@ def _proposed(line: Recorded, event: AdjustmentProposed) -> AdjustmentRow:
 
 ADJUSTMENTS = Projection(
     name="adjustments",
-    version=1,
+    version=2,
     row=AdjustmentRow,
     key=key,
     fold=fold,

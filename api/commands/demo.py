@@ -15,13 +15,15 @@ from pathlib import Path
 import click
 import httpx2
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from rich.console import Console
 from rich.progress import track
 
+from api.commands.provider import address_of, ledger_in
 from api.commands.serve import DEFAULT_PORT, HOST
 from api.composition import Desks, desks, make_ready, utc_now
 from api.demo_issuer import PATH
+from api.demo_welcome import welcome
 from api.serving import PortTaken, kept_alive, listen, serve_http, wait_for_parent_to_end
 from application.batches import Arrival
 from application.replay import AT_ONCE, replay
@@ -31,7 +33,7 @@ from infrastructure.file_locks import only_one
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
 from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.settings import Settings, default_home
+from infrastructure.settings import PAYMENTS, Settings, default_home
 from infrastructure.sources.demonstration import DemonstrationStream
 from projections import PROJECTIONS
 
@@ -43,6 +45,11 @@ PEOPLE: tuple[tuple[str, Role], ...] = (
     ("olga", Role.OPS_MANAGER),
     ("gus", Role.GOVERNANCE_OWNER),
     ("shop", Role.INTEGRATOR),
+    ("omar", Role.OPS_MANAGER),
+    ("fay", Role.FINANCE_APPROVER),
+    ("finn", Role.FINANCE_APPROVER),
+    ("fred", Role.FINANCE_APPROVER),
+    ("gil", Role.GOVERNANCE_OWNER),
 )
 AGENT = "copilot"
 """Ana's, for those who want to see what an agent may."""
@@ -61,6 +68,8 @@ class Running(Struct, frozen=True):
 
     url: str
     tokens: dict[str, str]
+    payments: str
+    """Where its payment provider answers."""
 
 
 @click.command()
@@ -96,7 +105,7 @@ def note_in(home: Path) -> Path:
 
 def _run(settings: Settings, note: Path, listener: socket.socket, console: Console) -> None:
     """Until told to end."""
-    with listener, open_database(settings) as dsn:
+    with listener, listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
         make_ready(dsn)
         with desks(dsn) as working:
             working.decide_by()
@@ -106,7 +115,9 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
             if working.log.head() < AT_ONCE:
                 _live_through_two_weeks(working)
         host, port = listener.getsockname()[:2]
-        running = Running(f"http://{host}:{port}", tokens)
+        running = Running(f"http://{host}:{port}", tokens, address_of(paying))
+        # Its own provider, whatever is set: nothing that is tried here may move somebody's money.
+        settings = structs.replace(settings, payments=f"local:{running.payments}")
         local = _issuer(settings.home, host, port)
         issuers = settings.issuers
         if local is not None:
@@ -115,8 +126,15 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
                 _link(working, local.name)
         _write_privately(note, msgspec.json.encode(running))
         os.environ |= {"CASETRAIL_URL": running.url, "CASETRAIL_TOKEN": tokens["shop"]}
+        os.environ[PAYMENTS] = f"local:{running.payments}"
+        provider = ["provider", "--until-eof", "--ledger", str(ledger_in(settings.home))]
+        provider += ["--beside", str(paying.fileno())]
         try:
-            with kept_alive(["worker", "--until-eof"], dsn), kept_alive([_STREAM], dsn):
+            with (
+                kept_alive(provider, dsn, [paying]),
+                kept_alive(["worker", "--until-eof"], dsn),
+                kept_alive([_STREAM], dsn),
+            ):
                 _tell(console, running, settings.home)
                 serve_http(dsn, settings, [listener], issuers=issuers, local_issuer=local)
         finally:
@@ -191,36 +209,9 @@ def _write_privately(file: Path, content: bytes) -> None:
 
 
 def _tell(console: Console, running: Running, home: Path) -> None:
-    me = running.tokens["ana"]
     where = "" if home == default_home() else f"--home {home} "
-    sign_in = f"python3 run.py {where}demo-issuer token ana"
-    console.print(
-        f"""
-casetrail is running. Orders arrive every second; every third one is in trouble.
-
-  Console          {running.url}/#{me}
-  API              {running.url}/docs
-  Health           {running.url}/readyz
-
-You are ana, an exception specialist. Try:
-
-  export TOKEN={me}
-  curl -s -H "Authorization: Bearer $TOKEN" {running.url}/v1/queues
-  curl -s -H "Authorization: Bearer $TOKEN" -X POST {running.url}/v1/queues/payment_hold_review/claim-next
-  curl -s -H "Authorization: Bearer $TOKEN" "{running.url}/v1/cases?owner=ana"
-  curl -s -H "Authorization: Bearer $TOKEN" {running.url}/v1/cases/CASE_ID/trail
-
-The same with an access token (OIDC) that the demonstration's own issuer signs, as ana and as her agent:
-
-  curl -s -H "Authorization: Bearer $({sign_in})" {running.url}/v1/me
-  curl -s -H "Authorization: Bearer $({sign_in} --actor {AGENT})" {running.url}/v1/me
-
-Tokens of the others: {", ".join(f"{name} {token}" for name, token in running.tokens.items() if name != "ana")}
-
-Stop with Ctrl-C; `python3 run.py demo` goes on where it stopped.
-""",
-        markup=False,
-    )
+    told = welcome(running.url, running.payments, running.tokens, where, AGENT)
+    console.print(told, markup=False)
 
 
 @click.command(name=_STREAM, hidden=True)

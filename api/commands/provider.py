@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from pathlib import Path
 
@@ -25,24 +26,41 @@ DEFAULT_PORT = 8331
     help="Where it keeps what it has given back [provider.sqlite of the home].",
 )
 @click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input ends.")
+@click.option("--beside", "descriptor", type=int, hidden=True, help="Answer on this socket.")
 @click.pass_obj
 def provider(
-    settings: Settings, host: str, port: int, ledger: Path | None, until_eof: bool
+    settings: Settings,
+    host: str,
+    port: int,
+    ledger: Path | None,
+    until_eof: bool,
+    descriptor: int | None,
 ) -> None:
     """A payment provider to try refunds with: a ledger of its own, and switches to make it fail."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    file = ledger or settings.home / "provider.sqlite"
+    file = ledger or ledger_in(settings.home)
     try:
-        listener = listen(host, port)
+        # Somebody else's, it lives on when this process is killed: who connects meanwhile waits.
+        given = socket.socket(fileno=descriptor) if descriptor is not None else None
+        listener = given or listen(host, port)
     except PortTaken as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     with listener, ProviderServer(listener, file) as server:
-        host, port = listener.getsockname()[:2]
-        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        click.echo(f"Payment provider on {address} ({PAYMENTS}=local:{address}), ledger {file}")
+        address = address_of(listener)
+        if given is None:
+            click.echo(f"Payment provider on {address} ({PAYMENTS}=local:{address}), ledger {file}")
         if until_eof:
             threading.Thread(target=_end_at_eof, args=(server,), daemon=True).start()
         server.serve_forever()
+
+
+def ledger_in(home: Path) -> Path:
+    return home / "provider.sqlite"
+
+
+def address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _end_at_eof(server: ProviderServer) -> None:

@@ -8,6 +8,7 @@ async function showCase(id, focus = false) {
   wantedCase = id;
   const [found, trail, clock, packet] = await Promise.all([
     ...["", "/trail", "/clock", "/packet"].map((part) => ask(`/v1/cases/${id}${part}`)), learnWords()]);
+  await learnLimits(found.adjustments);
   if (wantedCase !== id) return;  // another was opened meanwhile
   if (openCase?.id !== id) putFormsAway();
   openCase = found;
@@ -15,6 +16,7 @@ async function showCase(id, focus = false) {
   by("case-title").textContent = `${words(found.kind)} of order ${found.order}`;
   describe(by("case-facts"), { ...standing(found), ...timing(found, clock) });
   workOn(found);
+  showAdjustments(found);
   showSteps(found);
   showPacket(packet);
   by("trail").replaceChildren(...trail.lines.map(entryOf));
@@ -24,7 +26,7 @@ async function showCase(id, focus = false) {
 function standing(found) {
   const { resolution, waiting } = found;
   return {
-    state: found.state,
+    state: words(found.state),
     owner: found.owner,
     lease: found.lease_until && lapse(found.lease_until),
     severity: found.severity,
@@ -64,16 +66,17 @@ function bandOf(measure) {
 const mark = (band, says) => element("span", says, { class: `band ${band}` });
 const lapse = (until) => `lapses ${minutesTo(until) > 0 ? due(until) : "now"}`;
 
-const TOLD = ["signal_type", "signal", "measure", "dependency", "party", "to_queue", "to_person", "person", "to",
+const TOLD = ["kind", "rule", "role", "provider", "reference", "cause", "detail", "signal_type", "signal", "measure", "dependency", "party", "to_queue", "to_person", "person", "to",
   "how", "title", "action", "owner", "what", "reason"];
 
 function entryOf(entry) {
   const { event } = entry;
-  const made = element("li");
+  const made = element("li", null, { id: `trail-${entry.version}`, value: entry.version, tabindex: "-1" });
   made.append(element("strong", event.type), ` by ${entry.actor.person ?? entry.actor.principal} `, local(entry.recorded_at));
   const told = TOLD.map((name) => event[name]).filter((word) => typeof word === "string");
   if (event.task) told.unshift(`task ${event.task}`);
   if (event.hold) told.unshift(`hold ${event.hold}`);
+  if (event.amount) told.unshift(sumOf(event.amount));
   if (event.skipped?.length) told.push(`nobody is ${event.skipped.join(", ")}`);
   if (event.resolution) told.push(words(event.resolution.reason), event.resolution.note);
   told.push(event.note);

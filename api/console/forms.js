@@ -12,6 +12,8 @@ async function learnWords() {
 
 const text = (name, label, required = true) => ({ name, label, required });
 const choice = (name, label, schema) => ({ name, label, schema, required: true });
+const oneOf = (name, label, among, required = true) => ({ name, label, among, required });
+const several = (name, label, among) => ({ name, label, several: among });
 const list = (name, label) => ({ name, label, list: true, required: true });
 const time = (name, label) => ({ name, label, type: "datetime-local", required: false });
 const owner = (label, required = false) => ({ name: "owner", label, owners: true, required });
@@ -24,13 +26,17 @@ function openForm(place, says, fields, send) {
     opener?.focus();
   };
   place.replaceChildren(form(place.id, says, fields, send, put));
-  place.querySelector("input, select").focus();
+  place.querySelector("input, select, button").focus();
 }
 
 function form(prefix, says, fields, send, put) {
   const made = element("form", null, { "aria-label": says });
   for (const field of fields) {
     const id = `${prefix}-${field.name}`;
+    if (field.several) {
+      made.append(ticksOf(field, id));
+      continue;
+    }
     const input = inputOf(field, id);
     const label = field.required ? field.label : `${field.label} (optional)`;
     made.append(element("label", label, { for: id }), input);
@@ -45,12 +51,24 @@ function form(prefix, says, fields, send, put) {
   return made;
 }
 
+function ticksOf(field, id) {
+  const made = element("fieldset");
+  made.append(element("legend", `${field.label} (optional)`));
+  field.several.forEach(({ value, says }, index) => {
+    const label = element("label", null, { class: "tick" });
+    label.append(element("input", null, { type: "checkbox", name: field.name, value, id: `${id}-${index}` }), says);
+    made.append(label);
+  });
+  return made;
+}
+
 function inputOf(field, id) {
-  const offered = field.queues ? queueNames : field.schema && schemas[field.schema].enum;
+  const offered = field.queues ? queueNames : field.among ?? (field.schema && schemas[field.schema].enum);
   const input = element(offered ? "select" : "input", null, { id, name: field.name });
   if (!offered) input.type = field.type ?? "text";
+  for (const [key, value] of Object.entries(field.more ?? {})) input.setAttribute(key, value);
   // Nothing is chosen that nobody chose.
-  for (const word of offered ? ["", ...offered] : []) input.append(element("option", words(word), { value: word }));
+  for (const word of offered ? ["", ...offered] : []) input.append(element("option", field.among ? word : words(word), { value: word }));
   if (field.owners) input.setAttribute("list", "teams");
   input.required = field.required;
   return input;
@@ -59,6 +77,11 @@ function inputOf(field, id) {
 function bodyOf(made, fields) {
   const body = {};
   for (const field of fields) {
+    if (field.several) {
+      const ticked = [...made.querySelectorAll(`[name="${field.name}"]:checked`)].map((input) => input.value);
+      if (ticked.length > 0) body[field.name] = ticked;
+      continue;
+    }
     const told = made.elements[field.name].value.trim();
     if (!told) continue;
     body[field.name] = field.list ? told.split(",").map((one) => one.trim()).filter(Boolean)

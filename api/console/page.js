@@ -7,6 +7,10 @@ let token = sessionStorage.getItem("token");
 // The position of the last command: what is read next must have seen it.
 let written = null;
 let sending = false;
+// What was sent and not answered: sent again it is the same request, and carried out once.
+const unanswered = new Map();
+// Whom the token stands for, and what that person may.
+let me = null;
 
 // The demonstration's link carries a token in its fragment, which is never sent to a server.
 if (location.hash.startsWith("#ct_")) {
@@ -16,11 +20,29 @@ if (location.hash.startsWith("#ct_")) {
 }
 
 class Refused extends Error {
-  constructor(status, message) {
-    super(message);
+  constructor(status, problem) {
+    super(saidOfProblem(problem));
     this.status = status;
+    this.problem = problem;
+  }
+
+  // Whatever it was, it was not carried out, and never will be.
+  get isDefinite() {
+    return this.status < 500 && this.problem.type !== "/problems/idempotency-key-in-flight";
   }
 }
+
+// The service's own words, with the rule that it went by.
+function saidOfProblem({ title, detail, rule }) {
+  const said = [title, detail].filter(Boolean).join(": ");
+  return rule ? `${said} (rule ${rule})` : said;
+}
+
+async function learnMe() {
+  me = await ask("/v1/me");
+}
+
+const may = (permission) => Boolean(me?.permissions.includes(permission));
 
 async function ask(path, options = {}) {
   const headers = { Authorization: `Bearer ${token}`, ...options.headers };
@@ -30,12 +52,12 @@ async function ask(path, options = {}) {
   });
   if (answer.status === 401) {
     signOut();
-    throw new Error("This token is not known, or has expired.");
+    throw new Refused(401, { title: "This token is not known, or has expired." });
   }
   if (options.method) written = answer.headers.get("Casetrail-Position");
   if (answer.status === 204) return null;
   const body = await answer.json();
-  if (!answer.ok) throw new Refused(answer.status, [body.title, body.detail].filter(Boolean).join(": "));
+  if (!answer.ok) throw new Refused(answer.status, body);
   return body;
 }
 
@@ -43,11 +65,21 @@ async function ask(path, options = {}) {
 async function post(path, body, version) {
   if (sending) throw new Error("The command before is still on its way.");
   sending = true;
+  const said = body ? JSON.stringify(body) : undefined;
+  const what = `${path} ${said}`;
+  const request = unanswered.get(what) ?? { key: crypto.randomUUID(), version };
+  unanswered.set(what, request);
   try {
-    const headers = { "Idempotency-Key": crypto.randomUUID() };
-    if (version !== undefined) headers["If-Match"] = `"${version}"`;
+    const headers = { "Idempotency-Key": request.key };
+    if (request.version !== undefined) headers["If-Match"] = `"${request.version}"`;
     if (body) headers["Content-Type"] = "application/json";
-    return await ask(path, { method: "POST", headers, body: body ? JSON.stringify(body) : undefined });
+    const answer = await ask(path, { method: "POST", headers, body: said });
+    unanswered.delete(what);
+    return answer;
+  } catch (error) {
+    if (!error.isDefinite) throw new Error(`${error.message} Send it again: it is done once.`);
+    unanswered.delete(what);
+    throw error;
   } finally {
     sending = false;
   }
@@ -168,7 +200,8 @@ async function run(act) {
 }
 
 function signOut() {
-  token = null;
+  token = me = null;
+  unanswered.clear();
   sessionStorage.removeItem("token");
   for (const section of document.querySelectorAll("main > section")) section.hidden = true;
   by("sign-in").hidden = false;

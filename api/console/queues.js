@@ -22,7 +22,7 @@ function queueRow(queue) {
   const since = queue.recovering_since;
   const plan = since && link(`recovering for ${ago(since)}`, () => showPlan(queue.queue, true),
     { class: "link at_risk", "data-key": `plan ${queue.queue}`, "aria-label": `recovering for ${ago(since)}: plan of ${queue.title}` });
-  const made = row([lines(name, plan), queue.open, queue.claimed, queue.waiting, many(queue.at_risk, "at_risk"),
+  const made = row([lines(name, plan), queue.open, queue.claimed, queue.waiting, queue.pending_approval, many(queue.at_risk, "at_risk"),
     many(queue.breached, "breached"), ago(queue.oldest_queued_at)]);
   if (queue.queue === openQueue?.queue) made.setAttribute("aria-current", "true");
   for (const cell of [...made.cells].slice(1)) cell.className = "number";
@@ -38,7 +38,12 @@ function nameTeams(queues) {
 }
 
 async function start() {
-  const [items] = await Promise.all([showQueues(), showMine(), learnWords()]);
+  await learnMe();
+  by("claim-next").hidden = !may("cases.work");
+  by("to-approvals").hidden = !may("adjustments.approve");
+  by("whose").value = ownerOfTasks();
+  showRoom();
+  const [items] = await Promise.all([showQueues(), showMine(), learnWords(), showInbox()]);
   const busiest = items.reduce((most, queue) => (queue.open > most.open ? queue : most), items[0]);
   if (busiest) await show(busiest);
 }
@@ -64,7 +69,8 @@ function workRow(item) {
   const kind = link(words(item.kind), () => showCase(item.case_id, true),
     { "data-key": item.case_id, "aria-label": `${words(item.kind)} of order ${item.order_id}` });
   const held = breakable(item.person ?? item.owner_team);
-  const until = item.waits_for ? `waits for ${words(item.waits_for)}` : item.lease_until && lapse(item.lease_until);
+  const until = item.waits_for ? `waits for ${words(item.waits_for)}`
+    : item.pending_approvals.length > 0 ? "pending approval" : item.lease_until && lapse(item.lease_until);
   return row([lines(kind, `order ${item.order_id}, ${item.severity}`), item.priority, lines(held, until),
     ago(item.queued_at), lines(mark(item.band, words(item.band)), item.due_next && soon(item.due_next))]);
 }
@@ -79,7 +85,7 @@ async function claimNext() {
 // After a command at once, and else every two seconds. What fails here refused nobody anything.
 async function refresh() {
   try {
-    await Promise.all([showQueues(), showWork(), showMine()]);
+    await Promise.all([showQueues(), showWork(), showMine(), showInbox(), followPayments()]);
     if (isBehind) tell("");
     isBehind = false;
   } catch (error) {

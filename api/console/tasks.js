@@ -8,7 +8,7 @@ const HOLD_FIELDS = [choice("what", "What", "HoldOn"), choice("reason", "Reason"
 const OPEN_TASK = ["open", "overdue"];
 
 function showSteps(found) {
-  const over = found.state === "resolved";
+  const over = found.state === "resolved" || !may("cases.work");
   by("tasks").replaceChildren(found.tasks.length === 0 ? element("p", "Nothing is to be done.")
     : table("Tasks", ["Task", "Owner", "State", "Do"], found.tasks.map((task) => taskRow(task, over))));
   by("holds").replaceChildren(found.holds.length === 0 ? element("p", "Nothing is held up.")
@@ -53,12 +53,14 @@ function holdRow(hold, over) {
   return row([lines(words(hold.what), words(hold.reason)), state, does]);
 }
 
-// There is nothing yet that says who a token belongs to: whoever asks says whose tasks.
+// One's own, unless those of somebody else, or of a team, were asked for.
+const ownerOfTasks = () => sessionStorage.getItem("owner") ?? me?.person ?? "";
+
 async function showMine() {
-  const whose = sessionStorage.getItem("owner") ?? "";
+  const whose = ownerOfTasks();
   by("mine").hidden = false;
   const page = whose ? await ask(`/v1/views/tasks?owner=${encodeURIComponent(whose)}&limit=20`) : { items: [] };
-  if (whose !== (sessionStorage.getItem("owner") ?? "")) return;
+  if (whose !== ownerOfTasks()) return;
   fill(by("mine").querySelector("table"), page.items.map((task) => {
     const title = link(task.title, () => showCase(task.case, true),
       { "data-key": `${task.case} ${task.task}`, "aria-label": `${task.title}, order ${task.order}` });
@@ -70,7 +72,6 @@ async function showMine() {
   if (by("mine-says").textContent !== says) by("mine-says").textContent = says;
 }
 
-by("whose").value = sessionStorage.getItem("owner") ?? "";
 by("mine-of").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("owner", by("whose").value.trim());

@@ -1,18 +1,18 @@
 "use strict";
 // The commands on a case. What each needs stands in one table.
 
-const NOT_OVER = ["open", "claimed", "waiting"];
+const NOT_OVER = ["open", "claimed", "waiting", "pending_approval"];
 const COMMANDS = {
   claim: { when: ["open"], says: "Claim", fields: [] },
   notes: { when: NOT_OVER, says: "Note", fields: [text("note", "Note")] },
-  wait: { when: ["open", "claimed"], says: "Wait", fields: [choice("dependency", "For", "Dependency"),
+  wait: { when: ["open", "claimed", "pending_approval"], says: "Wait", fields: [choice("dependency", "For", "Dependency"),
     text("party", "Who, by name"), time("expected_by", "Expected by"), text("note", "Note", false)] },
   resume: { when: ["waiting"], says: "Resume", fields: [text("note", "What has come", false)] },
   "hand-off": { when: NOT_OVER, says: "Hand off", fields: [
     { name: "to_queue", label: "To queue", queues: true, required: false },
     text("to_person", "To person", false), text("note", "What is to be done")] },
   escalate: { when: NOT_OVER, says: "Escalate", fields: [text("note", "Why")] },
-  release: { when: ["claimed"], says: "Release", fields: [text("note", "Note", false)] },
+  release: { when: ["claimed", "pending_approval"], says: "Release", fields: [text("note", "Note", false)] },
   resolve: { when: ["claimed"], says: "Resolve", fields: [choice("reason", "Reason", "ResolutionReason"),
     choice("root_cause", "Root cause", "RootCause"), list("evidence", "Evidence (source/id, with commas)"),
     text("note", "Note", false)] },
@@ -21,7 +21,7 @@ const COMMANDS = {
 
 // The buttons for what can be done with the case; one that needs words opens its form.
 function workOn(found) {
-  const able = Object.entries(COMMANDS).filter(([, { when }]) => when.includes(found.state));
+  const able = Object.entries(COMMANDS).filter(([, { when }]) => may("cases.work") && when.includes(found.state));
   by("case-actions").replaceChildren(...able.map(([command, { says, fields }]) => button(says, () => {
     if (fields.length === 0) return carryOut(command, null);
     openForm(by("case-form"), says, fields, (body) => carryOut(command, body));

@@ -31,6 +31,7 @@ from api.routes.signals import send_signals
 from api.routes.simulations import simulate_policy
 from api.routes.tasks import get_tasks
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
+from api.routes.who_could import who_could
 
 VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_me,
@@ -42,6 +43,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_trail,
     *CASE_COMMANDS,
     *ADJUSTMENT_COMMANDS,
+    who_could,
     list_approvals,
     approve_several,
     list_queues,

@@ -34,6 +34,7 @@ from api.reading import (
 from api.service import Service
 from api.threads import get
 from domain.adjustments.adjustment import Adjustment
+from domain.adjustments.refusals import refusals_stream
 from domain.authority import Permission
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
@@ -109,6 +110,8 @@ class TrailView(Struct, frozen=True):
     case: UUID
     order: str
     lines: Sequence[Recorded]
+    refused: Sequence[Recorded]
+    """What somebody tried and may not: by which rule, and because of which line."""
 
 
 def view_of(case: ExceptionCase) -> CaseView:
@@ -219,4 +222,5 @@ def get_trail(
 ) -> TrailView:
     """Every event of the case: who, when, why, with the verdict of each test of policy."""
     lines = service.desks.cases.trail(case_id, request.user.authority)
-    return TrailView(case=case_id, order=lines[0].order or "", lines=lines)
+    refused = service.desks.log.trail(refusals_stream(case_id))
+    return TrailView(case_id, lines[0].order or "", lines, refused)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from api.answers import Answer, answer_of
 from api.reading import only_known
@@ -23,6 +23,7 @@ from domain.policy.events import PolicySimulated
 from domain.policy.figures import Figures
 from domain.policy.governance import Governance, Policy, PolicyState
 from domain.policy.governing import policy_named
+from domain.policy.money_figures import MoneyFigures
 from domain.policy.rechecks import Recheck
 
 
@@ -72,6 +73,8 @@ class SimulationView(Struct, frozen=True):
     until: datetime
     position: int
     figures: Figures
+    money: MoneyFigures | None
+    """What was proposed to be given to customers, held against both approval matrices."""
 
 
 class RecheckView(Struct, frozen=True):
@@ -154,7 +157,8 @@ def view_of(
 
 def simulation_view(governance: Governance, event: PolicySimulated) -> SimulationView:
     against = governance.policies[event.against].version
-    return SimulationView(against, event.since, event.until, event.position, event.figures)
+    money = None if event.money is UNSET else event.money
+    return SimulationView(against, event.since, event.until, event.position, event.figures, money)
 
 
 def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, Any]:

@@ -14,24 +14,26 @@ from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, RawBody
 from litestar.response import Stream
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from api.answers import Answer, answer_of
 from api.carrying_out import carry_out
 from api.errors import Unavailable, Unexpected
 from api.problems import problem_of
-from api.reading import IdempotencyKey
+from api.reading import IdempotencyKey, wait_for
 from api.routes.cases import Asking
 from api.routes.policies import SimulationView, simulation_view
 from api.service import Service
 from api.threads import post
 from application.caller import Caller
+from application.past_proposals import past_proposals
 from application.policy_desk import Governed
 from application.simulation import Asked
 from domain.authority import Permission
 from domain.errors import CasetrailError, Fault, Invalid
 from domain.policy.events import PolicySimulated
 from domain.policy.governing import policy_named
+from domain.policy.money_figures import MoneyFigures, money_figures
 from domain.policy.policy_asks import SimulatePolicy
 from infrastructure.simulation_runs import Progress, SimulationStopped, run_simulation
 
@@ -109,8 +111,18 @@ def _simulated(
         until=asked.until,
         position=asked.position,
         figures=progress.tally.figures(),
+        money=_money(service, asked),
     )
     return desks.policy.simulated(event, by)
+
+
+def _money(service: Service, asked: Asked) -> MoneyFigures | UnsetType:
+    """What was proposed to be given, held against both matrices. Raises ReportBehind."""
+    wait_for(service.positions, "adjustments", asked.position, None)
+    cases = service.reports.cases_with_money()
+    past = past_proposals(service.desks.log, cases, asked)
+    found = money_figures(past, asked.active, asked.proposed, asked.since)
+    return UNSET if found is None else found
 
 
 def asked_of(service: Service, version: str, ask: SimulatePolicy, now: datetime) -> Asked:

@@ -20,6 +20,7 @@ from domain.adjustments.events import (
     AdjustmentRejected,
     AdjustmentSystemApproved,
     AdjustmentWithdrawn,
+    AmountDiffers,
     ExecutionFailed,
     ExecutionStarted,
     OutcomeInDoubt,
@@ -85,6 +86,8 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     in_doubt: bool = False
     provider: str | None = None
     reference: str | None = None
+    given: Money | None = None
+    """What the provider says it gave, where that is not the amount."""
     ended: str | None = None
     """Why it came to nothing: the reason of whoever rejected or withdrew it, what lapsed or failed."""
 
@@ -148,6 +151,8 @@ class Adjustment(Struct, frozen=True, kw_only=True):
                     reference=reference,
                     in_doubt=False,
                 )
+            case AmountDiffers(given=given):
+                return structs.replace(self, given=given)
             case ExecutionFailed(detail=detail):
                 return structs.replace(
                     self, state=AdjustmentState.FAILED, ended=detail, in_doubt=False

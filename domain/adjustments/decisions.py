@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -45,6 +45,7 @@ from domain.errors import (
     AdjustmentDrifted,
     AdjustmentNotPending,
     AgentHoldsNoDuty,
+    AmountNotAsOrdered,
     ApprovedAlready,
     BeyondAuthority,
     DigestDiffers,
@@ -106,9 +107,10 @@ def propose(
     _must_be_sound(ask, order)
     required_evidence = matrix.approvals.requires.get(ask.kind, ())
     must_have(case, required_evidence, f"to propose a {ask.kind}", ask.evidence)
-    payment = _payment_of(ask, order) if ask.kind in BY_PROVIDER else None
+    payment = None
     if ask.kind in BY_PROVIDER:
-        _must_be_paid(ask, order, given)
+        payment = _payment_of(ask, order)
+        _must_be_paid(ask, payment, order, given)
     tier = order.facts.customer.tier
     required, decision = matrix.requirement(Asked(ask.kind, ask.reason, tier), sums, order.facts)
     packet = packet_of(order)
@@ -270,10 +272,16 @@ def execute(
 def reconcile(
     case: ExceptionCase, adjustment: Adjustment, by: Hands, statement: str
 ) -> AdjustmentReconciled:
-    """Raises a Refusal, AdjustmentNotPending."""
+    """Raises a Refusal, AdjustmentNotPending, AmountNotAsOrdered."""
     must_be_in_person(by, Duty.RECONCILE)
     must_be_free_for(case.duties, by.names, Duty.RECONCILE)
     _must_be(adjustment, (AdjustmentState.EXECUTED,), "reconciled")
+    if adjustment.given is not None:
+        given, ordered = adjustment.given, adjustment.amount
+        raise AmountNotAsOrdered(
+            f"adjustment {adjustment.id}: {given.amount} {given.currency} were given, "
+            f"{ordered.amount} {ordered.currency} ordered"
+        )
     assert adjustment.reference is not None
     return AdjustmentReconciled(
         adjustment=adjustment.id, statement=statement, reference=adjustment.reference
@@ -362,28 +370,35 @@ def _must_be_sound(ask: ProposeAdjustment, order: Order) -> None:
         raise Invalid(faults, "the adjustment")
 
 
-def _must_be_paid(ask: ProposeAdjustment, order: Order, given: Sequence[Adjustment]) -> None:
-    captured = sum(
-        (
-            signal.amount.value
-            for signal in order.signals.values()
-            if isinstance(signal, PaymentCaptured) and signal.amount.currency == ask.amount.currency
-        ),
-        Decimal(0),
-    )
-    ours = sum(
-        (one.amount.value for one in given if one.kind in BY_PROVIDER and one.state in COUNTED),
-        Decimal(0),
+def _must_be_paid(
+    ask: ProposeAdjustment, payment: str, order: Order, given: Sequence[Adjustment]
+) -> None:
+    """No more goes back than came, to the payment and for the order. Raises MoreThanPaid."""
+    captures = [
+        signal
+        for signal in order.signals.values()
+        if isinstance(signal, PaymentCaptured) and signal.amount.currency == ask.amount.currency
+    ]
+    ours = [one for one in given if one.kind in BY_PROVIDER and one.state in COUNTED]
+    whole = _total(captures), _total(ours)
+    of_payment = (
+        _total(one for one in captures if (one.payment or one.id) == payment),
+        _total(one for one in ours if one.payment == payment),
     )
     # What others gave back is told by signals, and what we gave, too, once the provider tells it.
-    counted = max(ours, order.facts.refund.issued)
-    if counted + ask.amount.value > captured:
-        raise MoreThanPaid(
-            f"{captured:f} {ask.amount.currency} were captured, {counted:f} count as given back: "
-            f"{ask.amount.amount} more cannot be",
-            captured=f"{captured:f}",
-            counted=f"{counted:f}",
-        )
+    whole = whole[0], max(whole[1], order.facts.refund.issued)
+    for what, (captured, counted) in (("", whole), (f" by payment {payment}", of_payment)):
+        if counted + ask.amount.value > captured:
+            raise MoreThanPaid(
+                f"{captured:f} {ask.amount.currency} were captured{what}, {counted:f} count as given "
+                f"back: {ask.amount.amount} more cannot be",
+                captured=f"{captured:f}",
+                counted=f"{counted:f}",
+            )
+
+
+def _total(those: Iterable[PaymentCaptured | Adjustment]) -> Decimal:
+    return sum((one.amount.value for one in those), Decimal(0))
 
 
 def _payment_of(ask: ProposeAdjustment, order: Order) -> str:

@@ -150,6 +150,15 @@ class AdjustmentExecuted(Struct, frozen=True, kw_only=True, tag="case.adjustment
     amount: PositiveMoney
 
 
+class AmountDiffers(Struct, frozen=True, kw_only=True, tag="case.adjustment_amount_differs"):
+    """The provider says that it gave another amount than was ordered: people have to look, and it is
+    never reconciled as if it were right."""
+
+    adjustment: UUID
+    ordered: PositiveMoney
+    given: PositiveMoney
+
+
 class ExecutionFailed(Struct, frozen=True, kw_only=True, tag="case.adjustment_execution_failed"):
     """The provider said a definite no: nothing was paid, and nothing will be under this approval."""
 
@@ -167,7 +176,7 @@ class AdjustmentReconciled(Struct, frozen=True, kw_only=True, tag="case.adjustme
     reference: Reference
 
 
-PaymentTold: TypeAlias = OutcomeInDoubt | AdjustmentExecuted | ExecutionFailed
+PaymentTold: TypeAlias = OutcomeInDoubt | AdjustmentExecuted | AmountDiffers | ExecutionFailed
 """What becomes known of a payment, with nobody deciding anything."""
 
 

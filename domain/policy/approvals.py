@@ -16,9 +16,9 @@ from domain.errors import Fault, Invalid
 from domain.money import Money
 from domain.orders.facts import OrderFacts
 from domain.people import Role
+from domain.policy.approval_parts import ApprovalBand, Approvals
 from domain.policy.conditions import Compiled, order_condition
 from domain.policy.decision import Decision, Verdict
-from domain.policy.document import ApprovalBand, Approvals
 
 LONGEST = timedelta(days=366)
 

@@ -10,16 +10,10 @@ import msgspec
 
 from domain.errors import Fault, Invalid
 from domain.faults import escape, faults_of
-from domain.policy.document import (
-    Automation,
-    Bucket,
-    Condition,
-    Detection,
-    Expectation,
-    PolicyDocument,
-)
+from domain.policy.document import Automation, Bucket, Detection, Expectation, PolicyDocument
 from domain.policy.expectations import LONGEST
 from domain.policy.look_ups import faults_of_look_ups
+from domain.policy.parts import Condition
 from domain.policy.rulebook import Rulebook
 
 DEEPEST = 30

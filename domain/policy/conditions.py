@@ -15,8 +15,8 @@ from msgspec import Struct
 from domain.errors import Fault
 from domain.orders.fact_marks import GROWING, LASTING, ONCE_KNOWN
 from domain.policy.decision import Verdict, as_value
-from domain.policy.document import Condition
 from domain.policy.facts import ORDER_FACTS, Fact
+from domain.policy.parts import Condition
 from domain.policy.values import said, typed
 
 Test = Callable[[Any], bool]

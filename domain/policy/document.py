@@ -14,15 +14,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, field
 
-from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.cases.evidence import EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
-from domain.money import Currency
-from domain.people import Role
-from domain.policy.parts import FactPath, Name, Part, RuleName, Title, Value, Weight
+from domain.policy.approval_parts import Approvals
+from domain.policy.parts import Condition, FactPath, Name, Part, RuleName, Title, Weight
 from domain.texts import END, lines
 
 
@@ -51,25 +49,6 @@ class Automation(StrEnum):
     """A person decides."""
     BLOCKED = "blocked"
     """A person decides, and only once the evidence has improved."""
-
-
-class Condition(Part, frozen=True, kw_only=True, rename={"not_": "not", "is_": "is"}):
-    """`all` / `any` / `not` over conditions, or one test of one fact.
-
-    A fact that is not known passes no test but `known: false`.
-    """
-
-    all: tuple[Condition, ...] | None = None
-    any: tuple[Condition, ...] | None = None
-    not_: Condition | None = None
-    fact: FactPath | None = None
-    is_: Value | None = None
-    one_of: tuple[Value, ...] | None = None
-    above: Value | None = None
-    at_least: Value | None = None
-    below: Value | None = None
-    at_most: Value | None = None
-    known: bool | None = None
 
 
 class HoldRule(Part, frozen=True, kw_only=True):
@@ -258,41 +237,6 @@ class LookUps(Part, frozen=True, kw_only=True):
     duplicates: DuplicateLookUp | None = None
     prices: PriceLookUp | None = None
     addresses: bool = False
-
-
-class ApprovalBand(Part, frozen=True, kw_only=True):
-    """Who must approve an adjustment; the first band that fits counts. What is left out fits all."""
-
-    rule: RuleName
-    up_to: Decimal | None = None
-    """In the matrix's currency, with all else that was given for the order, and to the customer
-    within the window: whoever splits a sum gains nothing."""
-    kinds: tuple[AdjustmentKind, ...] = ()
-    reasons: tuple[AdjustmentReason, ...] = ()
-    tiers: tuple[Name, ...] = ()
-    when: Condition | None = None
-    approvers: Annotated[int, Meta(ge=1, le=5)] = 1
-    roles: tuple[Role, ...] = ()
-    """Who may; left out, every role with a limit that is high enough."""
-    by_policy: bool = False
-    """No person needs to approve."""
-
-
-class Approvals(Part, frozen=True, kw_only=True):
-    """The delegation of authority: without it, nothing can be given to a customer."""
-
-    currency: Currency
-    rates: dict[Currency, Decimal] = field(default_factory=dict)
-    """What one unit of another currency counts; one that is not told cannot be approved."""
-    window: timedelta
-    """Over how long what a customer was given is added up."""
-    lapses_after: timedelta
-    """How long a proposal waits to be approved, and an approval to be carried out."""
-    limits: dict[Role, Decimal]
-    """The most that each role may approve."""
-    bands: Annotated[tuple[ApprovalBand, ...], Meta(min_length=1)]
-    requires: dict[AdjustmentKind, tuple[EvidenceType, ...]] = field(default_factory=dict)
-    """What must be attached to the case, and named, to propose one."""
 
 
 class PolicyDocument(Part, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.policy.document import PolicyDocument
 from domain.policy.figures import Figures
+from domain.policy.money_figures import MoneyFigures
 from domain.texts import END, lines
 
 POLICY_STREAM = uuid5(NAMESPACE_URL, "casetrail:policy")
@@ -48,6 +49,8 @@ class PolicySimulated(Struct, frozen=True, kw_only=True, tag="policy.simulated")
     until: datetime
     position: int
     figures: Figures
+    money: MoneyFigures | UnsetType = UNSET
+    """Left out where nothing was proposed to be given in the period."""
 
 
 class PolicyApproved(Struct, frozen=True, kw_only=True, tag="policy.approved"):

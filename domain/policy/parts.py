@@ -18,3 +18,22 @@ Weight = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What every part of a policy document shares: strict, immutable, and short when written."""
+
+
+class Condition(Part, frozen=True, kw_only=True, rename={"not_": "not", "is_": "is"}):
+    """`all` / `any` / `not` over conditions, or one test of one fact.
+
+    A fact that is not known passes no test but `known: false`.
+    """
+
+    all: tuple[Condition, ...] | None = None
+    any: tuple[Condition, ...] | None = None
+    not_: Condition | None = None
+    fact: FactPath | None = None
+    is_: Value | None = None
+    one_of: tuple[Value, ...] | None = None
+    above: Value | None = None
+    at_least: Value | None = None
+    below: Value | None = None
+    at_most: Value | None = None
+    known: bool | None = None

@@ -98,13 +98,12 @@ def test_a_refusal_names_the_rule_and_the_act_and_is_on_record(ours: House, by: 
         assert told["version"] == case["version"] - 1
         again = carla.get(f"/v1/cases/{case['id']}").json()
         assert (again["version"], again["state"]) == (case["version"], "pending_approval")
-        feed = carla.get(f"/v1/events?after={refused_after(carla)}&limit=200").json()["items"]
-        tried = [line for line in feed if line["event"]["type"] == "attempt.refused"]
-        assert (tried[-1]["actor"]["person"], tried[-1]["event"]["case"]) == ("carla", case["id"])
-
-
-def refused_after(client: httpx2.Client) -> int:
-    return max(int(client.get("/v1/events?limit=1").json()["head"]) - 20, 0)
+        (tried,) = carla.get(f"/v1/cases/{case['id']}/trail").json()["refused"]
+        assert (tried["actor"]["person"], tried["event"]["rule"], tried["event"]["earlier"]) == (
+            "carla",
+            "one-duty-per-person",
+            told["version"],
+        )
 
 
 def test_the_database_refuses_a_second_duty_by_itself(ours: House, by: As) -> None:
@@ -268,3 +267,36 @@ def test_a_grant_that_ended_a_moment_ago_moves_no_money(ours: House, by: As) -> 
         assert refused.status_code in (401, 403), refused.text
         case = ana.get(f"/v1/cases/{case['id']}").json()
         assert case["adjustments"][0]["state"] == "proposed"
+
+
+def test_who_could_have_is_told_as_of_then(ours: House, by: As) -> None:
+    case = paid_and_cancelled(ours)
+    with by("ana") as ana, by("olga") as olga, by("carla") as carla:
+        case = post(ana, case, "adjustments", proposing(kind="store_credit")).json()
+        one = case["adjustments"][0]
+        before = datetime.now(UTC).isoformat()
+        case = act(olga, case, "approve").json()
+        late = person(ours, Role.FINANCE_APPROVER)
+
+        def told(at: str | None, duty: str) -> dict[str, list[str]]:
+            """Who could not, and by which rules."""
+            address = f"/v1/cases/{case['id']}/adjustments/{one['id']}/who-could"
+            asked = {"duty": duty} | ({"at": at} if at else {})
+            answer = carla.get(address, params=asked)
+            assert answer.status_code == 200, answer.text
+            people = answer.json()["people"]
+            assert all(p["could"] is (not p["why_not"]) for p in people)
+            return {p["person"]: [why["rule"] for why in p["why_not"]] for p in people}
+
+        then = told(before, "approve")
+        assert (then["olga"], then["fay"], then["carla"]) == ([], [], ["within-limit"])
+        assert then["ana"] == ["one-duty-per-person", "within-limit"]
+        assert then["bo"][0] == "permission"
+        assert late not in then
+        assert told(None, "approve")["olga"] == ["approvers-are-different-people"]
+        now = told(None, "execute")
+        assert (now["olga"], now["fay"], now[late]) == (
+            ["permission", "one-duty-per-person"],
+            [],
+            [],
+        )

@@ -139,7 +139,7 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
     assert told == {
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
         *(("path", name) for name in ("grant", "break_glass", "adjustment_id")),
-        *(("query", name) for name in ("at", "permission", "region", "case", "stage")),
+        *(("query", name) for name in ("at", "permission", "region", "case", "stage", "duty")),
         *(
             ("path", name)
             for name in ("case_id", "queue", "order_id", "name", "view", "digest", "version")
@@ -347,6 +347,7 @@ def money_given(ours: House, check: Conforming) -> None:
         case = post(ana, case, "adjustments", credit)
         one = case["adjustments"][-1]
         items = [{"case": case["id"], "adjustment": one["id"], "digest": one["digest"]}]
+        ana.get(f"/v1/cases/{case['id']}/adjustments/{one['id']}/who-could?duty=execute")
         position = str(ana.get("/v1/events?limit=1").json()["head"])
         olga.get("/v1/approvals", headers={"Casetrail-Min-Position": position})
         headers = {"Idempotency-Key": str(uuid4())}

@@ -198,6 +198,8 @@ def test_a_case_in_scope_is_there(
         expected = (200 if is_read(handler) else 412) if may else 403
         if "{digest:str}" in path_of(handler) and may:
             assert answer.json()["type"] == "/problems/packet-not-found"
+        elif "{adjustment_id:uuid}" in path_of(handler) and is_read(handler) and may:
+            assert answer.json()["type"] == "/problems/adjustment-not-found"
         elif path_of(handler).endswith("/links") and may:
             assert answer.status_code == 404  # the other case, which nobody knows
         else:

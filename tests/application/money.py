@@ -24,6 +24,7 @@ from domain.adjustments.asks import (
 )
 from domain.adjustments.events import (
     AdjustmentExecuted,
+    AmountDiffers,
     ExecutionFailed,
     OutcomeInDoubt,
     PaymentTold,
@@ -222,6 +223,10 @@ class MoneyHouse(House):
                 )
             )
             self.told(told, order, at + 8)
+        differs = AmountDiffers(
+            adjustment=self.of(order).adjustments.items[-2].id, ordered=amount, given=amount
+        )
+        self.told(differs, order, at + 8)
         case = self.of(order)
         by = hands("finn", after(at + 9))
         self.money.reconcile(case.id, case.version, case.adjustments.items[-1].id, "ab" * 32, by)

@@ -275,6 +275,8 @@ def test_it_must_be_known_where_the_money_goes(house: MoneyHouse) -> None:
     assert house.propose(payment="second", amount="5.00").payment == "second"
     with pytest.raises(Invalid):
         house.propose(payment="other")
+    with pytest.raises(MoreThanPaid, match="by payment second"):
+        house.propose(payment="second", amount="0.01", at=6)
 
 
 def test_only_whoever_holds_the_case_proposes(house: MoneyHouse) -> None:

@@ -15,8 +15,9 @@ from domain.orders.signals import Customer
 from domain.policy.checking import read_policy
 from domain.policy.conditions import compile_condition
 from domain.policy.decision import Verdict, as_value
-from domain.policy.document import Condition, Severity
+from domain.policy.document import Severity
 from domain.policy.facts import ORDER_FACTS, CaseFacts
+from domain.policy.parts import Condition
 from tests.domain.policies import SHIPPED, shipped, small
 from tests.domain.telling import (
     after,

@@ -108,7 +108,7 @@ class Watched(Office):
                 getattr(self, act)(name, by, hour)
 
 
-@settings(bounded, max_examples=400)
+@settings(bounded, max_examples=120)
 @given(st.lists(ACTS, min_size=20, max_size=60))
 def test_nobody_decides_alone_and_the_past_stays_as_it_was(acts) -> None:
     office, hour = Watched(), 1.0

@@ -100,7 +100,12 @@ class CuttingProxy:
                     continue
                 # Messages are small and many: without this each would wait for an acknowledgement.
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                passage = Passage(self, client, self._connect())
+                try:
+                    server = self._connect()
+                except OSError:  # it is down, and will be back
+                    client.close()
+                    continue
+                passage = Passage(self, client, server)
                 self._passages.append(passage)
                 for work in (passage.to_server, passage.to_client):
                     thread = threading.Thread(target=work, daemon=True)
@@ -113,7 +118,11 @@ class CuttingProxy:
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return server
         server = socket.socket(socket.AF_UNIX)
-        server.connect(f"{self._host}/.s.PGSQL.{self._port}")
+        try:
+            server.connect(f"{self._host}/.s.PGSQL.{self._port}")
+        except OSError:
+            server.close()
+            raise
         return server
 
 

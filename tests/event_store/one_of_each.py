@@ -158,6 +158,7 @@ from domain.policy.events import (
     PolicyWithdrawn,
 )
 from domain.policy.figures import Figures, Moved, Pair
+from domain.policy.money_figures import MoneyFigures, Sum
 from domain.principals import (
     AgentRegistered,
     AgentRetired,
@@ -452,6 +453,36 @@ POLICIES: tuple[PolicyEvent, ...] = (
             cleared=TWO,
             breached=TWO,
             passed=TWO,
+        ),
+    ),
+    PolicySimulated(
+        digest="cd" * 32,
+        against="ab" * 32,
+        since=NOON,
+        until=NOON,
+        position=7,
+        figures=Figures(
+            orders=1,
+            signals=2,
+            cases=TWO,
+            only=TWO,
+            kinds={"refund_due": TWO},
+            queues={"finance": TWO},
+            severities={"high": TWO},
+            moved=(Moved(from_queue="a", to_queue="b", cases=1),),
+            cleared=TWO,
+            breached=TWO,
+            passed=TWO,
+        ),
+        money=MoneyFigures(
+            proposals=2,
+            concerned=Sum(active="12.00 EUR", proposed="12.00 EUR"),
+            impossible=TWO,
+            by_policy=TWO,
+            given_by_policy=Sum(active="", proposed="12.00 EUR"),
+            approvals=TWO,
+            fewer=1,
+            more=0,
         ),
     ),
     PolicyApproved(digest="cd" * 32, base="ab" * 32, note=ODD_LINES),

@@ -61,8 +61,11 @@ class Running:
             assert pipe is not None
             pipe.close()
 
+    def ask(self, path: str, **body: object) -> httpx2.Response:
+        return httpx2.post(f"{self.url}{path}", json=body, timeout=SECONDS)
+
     def post(self, path: str, **body: object) -> httpx2.Response:
-        answer = httpx2.post(f"{self.url}{path}", json=body, timeout=SECONDS)
+        answer = self.ask(path, **body)
         assert answer.is_success, answer.text
         return answer
 

@@ -25,8 +25,11 @@ from infrastructure.file_locks import flocked
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
-# What would lead a process to another database than the one that the test gives it.
-LEADING_ASTRAY = ("DATABASE_URL", "CASETRAIL_HOME", "CASETRAIL_URL", "CASETRAIL_TOKEN")
+# What would lead a process to another database, or provider, than those that the test gives it.
+LEADING_ASTRAY = (
+    *("DATABASE_URL", "CASETRAIL_HOME", "CASETRAIL_URL", "CASETRAIL_TOKEN"),
+    *("CASETRAIL_PAYMENTS", "CASETRAIL_STRIPE_KEY"),
+)
 
 # `python -m api`, but it is killed when the process that has started it dies, however that dies.
 API_THAT_DIES_WITH_US = """

@@ -66,6 +66,10 @@ class Demonstration:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    @property
+    def payments(self) -> str:
+        return str(msgspec.json.decode(self._note.read_bytes())["payments"])
+
     def kinds_without_a_case(self) -> set[str]:
         kinds = load_policy().document.kinds
         return {kind for kind in kinds if not self.get(f"/v1/cases?kind={kind}&limit=1")["items"]}
@@ -111,10 +115,13 @@ def test_a_demonstration_is_found_by_a_second_start_and_goes_on_after_kill_9_of_
     eventually("orders go on coming", lambda: again.head() > head + 5, within=15)
     eventually("it is ready", lambda: again.get("/readyz")["status"] == "ready", within=10)
 
+    payments = again.payments
+    assert httpx2.get(f"{payments}/statement").text.endswith("end,0\r\n")
     again.program.control_c()
     again.program.ended(within=15)
     assert "Traceback" not in again.program.output
     assert is_free(again.port)
+    assert is_free(int(payments.rpartition(":")[2]))
     assert EmbeddedPostgres(home).postmaster is None
     assert not (home / "demo.json").exists()
 
@@ -134,15 +141,16 @@ def test_nothing_of_a_killed_demonstration_lives_on(programs: Programs, home: Pa
             assert reaper.stdout is not None
             demonstration = int(reaper.stdout.readline())
 
-            def worker_and_stream() -> list[int]:
+            def children() -> list[int]:
                 found = children_of(demonstration, " -m api ")
-                return found if len(found) == 2 else []
+                return found if len(found) == 3 else []
 
-            started = eventually("worker and stream run", worker_and_stream, START_SECONDS)
+            what = "worker, stream and payment provider run"
+            started = eventually(what, children, START_SECONDS)
             time.sleep(3)  # for them to have begun
             os.kill(demonstration, signal.SIGKILL)
             eventually(
-                "its worker and its stream have ended",
+                "all of them have ended",
                 lambda: all(state_of(pid) in GONE for pid in started),
                 within=8,
             )

@@ -237,5 +237,23 @@ def _tell_figures(version: str, told: Any) -> None:
     for name, pair in rows:
         table.add_row(name, str(pair["active"]), str(pair["proposed"]))
     Console().print(table)
+    if told["money"] is not None:
+        _tell_money(told["money"], told["against"], version)
     for one in figures["moved"]:
         click.echo(f"{one['cases']} cases go to {one['to_queue']} and not to {one['from_queue']}")
+
+
+def _tell_money(money: Any, against: str, version: str) -> None:
+    table = Table(title=f"{money['proposals']} adjustments proposed")
+    for column in ("", against, version):
+        table.add_column(column, justify="right" if column else "left")
+    for name, pair in (
+        ("amounts", money["concerned"]),
+        ("approved by policy", money["by_policy"]),
+        ("  amounts", money["given_by_policy"]),
+        ("approvals asked of people", money["approvals"]),
+        ("could not be proposed", money["impossible"]),
+    ):
+        table.add_row(name, str(pair["active"]), str(pair["proposed"]))
+    Console().print(table)
+    click.echo(f"{money['fewer']} would need fewer people to approve them, {money['more']} more")

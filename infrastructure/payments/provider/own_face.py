@@ -98,25 +98,34 @@ class OwnFace:
             if kept := self._ledger.kept(_FACE, new.key):
                 if kept.asked != digest:
                     return _refusal(409, "key_reused", f"{new.key} came with another body before")
-                line = self._ledger.refund(str(kept.reference))
+                if kept.reference is None:
+                    return Answer(kept.status, kept.answer)
+                line = self._ledger.refund(kept.reference)
                 assert line is not None, "a key is kept with its refund"
                 return told(200, _shown(line))
             if switches.fail == "refuse":
-                return _refusal(422, "refused", "the bank does not take the money back")
+                said = "the bank does not take the money back"
+                return self._refused(new.key, digest, "refused", said)
             try:
                 line = self._ledger.give(
                     key=new.key,
                     payment=new.payment,
                     currency=new.amount.currency,
-                    amount=new.amount.amount,
+                    amount=switches.gives or new.amount.amount,
                     reason=new.reason,
                     metadata={"order": new.order},
                     status=switches.status,
                 )
             except TooMuch as error:
-                return _refusal(422, "more_than_captured", str(error))
+                return self._refused(new.key, digest, "more_than_captured", str(error))
             self._ledger.keep(_FACE, new.key, Kept(digest, line.reference, 201, b""))
         return told(201, _shown(line))
+
+    def _refused(self, key: str, digest: str, code: str, message: str) -> Answer:
+        """A no is for good: another request with the key may be on its way still."""
+        answer = _refusal(422, code, message)
+        self._ledger.keep(_FACE, key, Kept(digest, None, answer.status, answer.body))
+        return answer
 
     def _refunds(self, asked: Asked) -> Answer:
         try:

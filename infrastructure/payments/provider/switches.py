@@ -19,6 +19,8 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Write the refund down, and cut the connection instead of answering."""
     status: Literal["succeeded", "pending", "failed"] = "succeeded"
     """What becomes of a refund."""
+    gives: Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?\Z")] | None = None
+    """Give this amount, whatever is asked for; with the provider's own shapes alone."""
     forget_keys: bool = False
     """Forget each key that came with Stripe's shapes, as Stripe does after a day."""
     times: Annotated[int, Meta(ge=1)] | None = None

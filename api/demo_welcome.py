@@ -1,0 +1,49 @@
+"""What a demonstration tells when it has started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def welcome(url: str, payments: str, tokens: Mapping[str, str], where: str, agent: str) -> str:
+    """`where` are the words that name its home on the command line, `agent` is ana's."""
+    me = tokens["ana"]
+    sign_in = f"python3 run.py {where}demo-issuer token ana"
+    others = ", ".join(f"{name} {token}" for name, token in tokens.items() if name != "ana")
+    return f"""
+casetrail is running. Orders arrive every second; every third one is in trouble.
+
+  Console          {url}/#{me}
+  API              {url}/docs
+  Health           {url}/readyz
+  Refunds given    {payments}/statement
+
+You are ana, an exception specialist. Try:
+
+  export TOKEN={me}
+  curl -s -H "Authorization: Bearer $TOKEN" {url}/v1/queues
+  curl -s -H "Authorization: Bearer $TOKEN" -X POST {url}/v1/queues/payment_hold_review/claim-next
+  curl -s -H "Authorization: Bearer $TOKEN" "{url}/v1/cases?owner=ana"
+  curl -s -H "Authorization: Bearer $TOKEN" {url}/v1/cases/CASE_ID/trail
+
+Money goes back through four pairs of hands: ana proposes, omar approves, fay pays, finn finds it in the
+provider's own list. Each answer tells the VERSION that the next step names, and the first one the ID and
+the DIGEST of the adjustment:
+
+  curl -s -H "Authorization: Bearer $TOKEN" -X POST {url}/v1/queues/refund_validation/claim-next
+  CASE=CASE_ID
+  act() {{ curl -s -H "Authorization: Bearer $1" -H "If-Match: \\"$2\\"" -H "Idempotency-Key: $RANDOM" \
+    -H "Content-Type: application/json" -d "$4" {url}/v1/cases/$CASE/adjustments$3; }}
+  act $TOKEN VERSION "" '{{"kind": "partial_refund", "amount": {{"amount": "25.00", "currency": "EUR"}}, "reason": "damaged"}}'
+  act {tokens["omar"]} VERSION /ID/approve '{{"digest": "DIGEST"}}'
+  act {tokens["fay"]} VERSION /ID/execute '{{"digest": "DIGEST"}}'
+
+The same with an access token (OIDC) that the demonstration's own issuer signs, as ana and as her agent:
+
+  curl -s -H "Authorization: Bearer $({sign_in})" {url}/v1/me
+  curl -s -H "Authorization: Bearer $({sign_in} --actor {agent})" {url}/v1/me
+
+Tokens of the others: {others}
+
+Stop with Ctrl-C; `python3 run.py demo` goes on where it stopped.
+"""

@@ -1,0 +1,40 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.api.running import House, house
+from tests.conftest import Databases
+from tests.console.browser import Page, browsing, executable
+
+SignedIn = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def page() -> Iterator[Page]:
+    program = executable()
+    if program is None:
+        pytest.skip("no browser here: install chromium")
+    with browsing(program) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def ours(databases: Databases, template_database: str) -> Iterator[House]:
+    """A service with people and reports, over a database that the tests of a file share."""
+    with databases.new(template_database) as name, house(databases.dsn(name)) as running:
+        yield running
+
+
+@pytest.fixture
+def as_person(ours: House, page: Page) -> Iterator[SignedIn]:
+    """Opens the console as one person after another."""
+
+    def sign_in(name: str, width: int = 1400) -> Page:
+        page.open(f"{ours.url}/#{ours.tokens[name]}", width)
+        page.until(f"me?.person === {name!r} && openQueue !== null")
+        return page
+
+    page.faults.clear()
+    yield sign_in
+    assert page.faults == []
+    page.leave()

@@ -1,0 +1,95 @@
+"""The approvals inbox in a real browser, without a mouse."""
+
+from __future__ import annotations
+
+from tests.api.running import House
+from tests.console.browser import Page
+from tests.console.cases import act, paid_and_cancelled, post, proposed, proposing
+from tests.console.conftest import SignedIn
+
+MINE, OTHERS = "#may-approve", "#may-not-approve"
+
+
+def show(page: Page, order: str, place: str = MINE) -> None:
+    page.value("location.hash = '#approvals-title'")
+    page.reads(order, place)
+
+
+def stand_on(page: Page, order: str) -> None:
+    """Goes down until the focus is on it."""
+    page.value("document.getElementById('approvals-title').focus()")
+    for _ in range(page.value("document.querySelectorAll('#approvals tbody tr').length")):
+        page.key("j")
+        if order in page.focused():
+            return
+    raise AssertionError(f"{order} is not reached")
+
+
+def test_several_are_chosen_and_approved_and_a_refusal_is_told(
+    ours: House, as_person: SignedIn
+) -> None:
+    first, second, third = (proposed(ours, amount) for amount in ("300.10", "120.05", "80.00"))
+    page = as_person("olga")
+    show(page, third["order"])
+    for case in (first, second):
+        stand_on(page, case["order"])
+        page.key("x")
+    page.reads("2 of 3 chosen: 420.15 EUR", "#approvals-says")
+    page.key("a")
+    page.reads("Approve 2 adjustments: 420.15 EUR in all?", "#confirm")
+    page.key("Escape")
+    page.until("!document.getElementById('confirm').open")
+    assert second["order"] in page.focused()
+    page.key("a")
+    page.reads("420.15 EUR", "#confirm[open]")
+    with ours.asking_as("finn") as finn:
+        assert act(finn, second, "approve").status_code == 200  # he is faster
+    page.key("Enter")
+    page.reads("1 approved, 1 refused.", "#status")
+    told = page.text("#approvals-told").splitlines()
+    assert told[0] == f"refund of 300.10 EUR, order {first['order']}: approved."
+    assert told[1].startswith(f"refund of 120.05 EUR, order {second['order']}: refused. ")
+    assert "is approved: it cannot be approved" in told[1]
+    assert page.text(MINE).count("order ") == 1
+    with ours.asking_as("olga") as olga:
+        states = [
+            olga.get(f"/v1/cases/{case['id']}").json()["adjustments"][0]["approvals"]
+            for case in (first, second, third)
+        ]
+    assert [[one["persons"] for one in given] for given in states] == [[["olga"]], [["finn"]], []]
+    assert [page.is_within(width) for width in (1400, 400)] == [True, True]
+
+
+def test_what_others_have_to_approve_says_why_and_shows_the_act(
+    ours: House, as_person: SignedIn
+) -> None:
+    case = paid_and_cancelled(ours)
+    with ours.asking_as("carla") as carla, ours.asking_as("ana") as ana:
+        case = post(carla, case, "notes", {"note": "Pay it."}).json()
+        case = post(ana, case, "adjustments", proposing("200.00")).json()
+    page = as_person("carla")
+    show(page, case["order"], OTHERS)
+    assert "carla has the duty to review in this case" in page.text(OTHERS)
+    assert "(rule one-duty-per-person)" in page.text(OTHERS)
+    version = case["version"] - 1
+    page.press(f"Show the act: entry {version} of the trail, order {case['order']}")
+    page.until(f"document.activeElement.id === 'trail-{version}'")
+    assert "case.note_added by carla" in page.focused()
+
+
+def test_who_approves_but_works_no_cases_begins_in_the_inbox(
+    ours: House, as_person: SignedIn
+) -> None:
+    case = proposed(ours, "4500.00", kind="write_off")
+    page = as_person("fay", 400)
+    page.reads(case["order"], MINE)
+    assert page.is_within(400)
+    stand_on(page, case["order"])
+    page.key("a")  # nothing is ticked: what one stands on
+    page.reads("Approve 1 adjustment: 4500.00 EUR in all?", "#confirm")
+    page.key("Enter")
+    page.reads(f"write off of 4500.00 EUR, order {case['order']}: approved.", "#approvals-told")
+    stand = "document.querySelector('#to-approvals').checkVisibility()"
+    assert page.value(stand)
+    page = as_person("shop")
+    assert not page.value(stand)  # which approves nothing
