@@ -107,10 +107,11 @@ def shown(told: dict[str, dict[str, float]], outputs: dict[str, str]) -> None:
     table = Table("bug", "file", "caught by", "seconds")
     for bug in BUGS:
         seconds = f"{told[bug.name]['seconds']:.1f}"
-        table.add_row(bug.name, bug.file, caught_by(outputs[bug.name]) or "NOTHING", seconds)
-    caught = sum(told[bug.name]["code"] == FAILED for bug in BUGS)
-    table.caption = f"{caught} of {len(BUGS)} are caught"
-    Console(width=200).print(table)
+        caught = caught_by(outputs[bug.name]) or "NOTHING"
+        table.add_row(bug.name, bug.file, caught.partition("::")[2] or caught, seconds)
+    count = sum(told[bug.name]["code"] == FAILED for bug in BUGS)
+    table.caption = f"{count} of {len(BUGS)} are caught"
+    Console(width=220).print(table)
 
 
 def test_a_copy_shares_no_change_with_the_house(tmp_path: Path) -> None:
