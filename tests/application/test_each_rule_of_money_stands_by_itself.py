@@ -7,7 +7,10 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
+from application import streams
 from application.case_acts import duties_taken
+from application.money_desk import MoneyDesk
+from application.people_desk import PeopleDesk, operator
 from application.reaching import must_reach
 from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment
@@ -33,12 +36,14 @@ from domain.errors import (
     DutyConflict,
     NotInScope,
 )
+from domain.granting import NameOther, SayWhy
 from domain.money import PositiveMoney
 from domain.people import OPERATOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT
+from tests.application.house import DEFAULT, caller, staff
 from tests.application.money import FINANCE, MoneyHouse, hands
 from tests.domain.telling import after, scanned
+from tests.proofs.branching import WithoutDuties
 
 NEXT_POLICY = Rulebook(structs.replace(DEFAULT.document, version="next"))
 OTHER_DIGEST = "ab" * 32
@@ -233,6 +238,67 @@ def test_duties_go_into_the_log_with_the_acts_that_take_them(house: MoneyHouse) 
         "ana": Duty.REVIEW,
         "fay": Duty.APPROVE,
     }
+
+
+@pytest.fixture
+def known(house: MoneyHouse) -> PeopleDesk:
+    """Whom the log knows: where money is decided on, it is asked each time."""
+    people = PeopleDesk(house.log, streams.people(house.log))
+    for name in ("ana", "fay", "finn"):
+        people.add(name, FINANCE, after(0))
+    house.money = MoneyDesk(
+        house.log,
+        house.orders,
+        house.cases,
+        streams.ledgers(house.log),
+        lambda: house.rulebook,
+        staff,
+        "local",
+        people,
+    )
+    return people
+
+
+def test_what_was_taken_back_a_moment_ago_lets_nobody_decide(
+    house: MoneyHouse, known: PeopleDesk
+) -> None:
+    one = house.propose()
+    remembered = hands("fay", after(6))
+    known.revoke("fay", "g1", SayWhy(reason="Moved."), operator(after(5.5)))
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", authority=remembered.authority)
+    for_fay = Actor("key:finn", "fay", delegate="finn")
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", actor=for_fay)
+    assert house.approve(one, "finn").state is State.APPROVED
+
+
+def test_a_delegate_who_has_left_decides_nothing(house: MoneyHouse, known: PeopleDesk) -> None:
+    one = house.propose()
+    known.leave("finn", SayWhy(reason="Gone."), operator(after(5.5)))
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", actor=Actor("key:finn", "fay", delegate="finn"))
+
+
+def test_names_that_turned_out_to_be_one_a_moment_ago_are(
+    house: MoneyHouse, known: PeopleDesk
+) -> None:
+    one = house.propose()
+    known.same_as("fay", NameOther(other="ana", reason="One."), operator(after(5.5)))
+    with pytest.raises(DutyConflict):
+        house.approve(one, "fay")
+
+
+@pytest.mark.parametrize("state", [State.APPROVED, State.EXECUTED])
+def test_the_service_does_not_wait_for_the_database_to_refuse(state: State) -> None:
+    """Whoever approved, executed or rejected works the case no more, in a log without that rule."""
+    house = MoneyHouse(recorder=WithoutDuties())
+    house.buy("o-1", "900.00")
+    at(house, state)
+    case = house.of()
+    for person in ("fay", "finn")[: 1 if state is State.APPROVED else 2]:
+        with pytest.raises(DutyConflict):
+            house.desk.note(case.id, case.version, "By the way", caller(person, after(9)))
 
 
 def test_a_case_out_of_scope_is_told_like_none(house: MoneyHouse) -> None:

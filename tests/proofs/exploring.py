@@ -21,6 +21,8 @@ from tests.proofs.book import Book, Given, Page
 from tests.proofs.branching import BranchingRecorder, Place
 from tests.proofs.scene import ALIKE, IN_PLAY, ONE_HUMAN, Move, Scene
 
+Alike = Sequence[Mapping[str, str]]
+
 
 class Node(NamedTuple):
     """A state of the case, and one way that leads to it."""
@@ -36,6 +38,8 @@ class Node(NamedTuple):
 class Explored:
     seen: dict[Hashable, int] = field(default_factory=dict)
     """By how few acts each state is reached."""
+    merged: set[Hashable] = field(default_factory=set)
+    """What they come to with those taken for one that are alike, where it was not done on the way."""
     transitions: int = 0
     """Acts that were carried out."""
     attempts: int = 0
@@ -61,7 +65,9 @@ class Explored:
         )
 
 
-def explore(recorder: BranchingRecorder, depth: int | None, at_once: int = 1) -> Explored:
+def explore(
+    recorder: BranchingRecorder, depth: int | None, at_once: int = 1, alike: Alike = ALIKE
+) -> Explored:
     """Breadth first, each state once, as deep as that or until there is nothing new; with so many
     adjustments in play at once. What has a finding is not gone on from."""
     scene = Scene(recorder)
@@ -73,7 +79,7 @@ def explore(recorder: BranchingRecorder, depth: int | None, at_once: int = 1) ->
     found = Explored()
     first = Node(case, Page(), (), base, ())
     seen = found.seen
-    seen[_key(first)] = 0
+    seen[_key(first, alike)] = 0
     level = [first]
     while level and (depth is None or found.depth < depth):
         found.depth += 1
@@ -107,7 +113,9 @@ def explore(recorder: BranchingRecorder, depth: int | None, at_once: int = 1) ->
                     for told in page.findings:
                         found.findings.setdefault(told, after_it.path)
                     continue
-                key = _key(after_it)
+                key = _key(after_it, alike)
+                if alike is not ALIKE:
+                    found.merged.add(_key(after_it, ALIKE))
                 if key not in seen:
                     seen[key] = found.depth
                     following.append(after_it)
@@ -122,8 +130,8 @@ def _must_be_told(error: CasetrailError, new: Sequence[StoredEvent]) -> None:
     assert [event.topic for event in new] == told, (error, new)
 
 
-def _key(node: Node) -> Hashable:
-    return repr(min(_renamed(node, names) for names in ALIKE))
+def _key(node: Node, alike: Alike) -> Hashable:
+    return repr(min(_renamed(node, names) for names in alike))
 
 
 def _renamed(node: Node, names: Mapping[str, str]) -> tuple[Any, ...]:

