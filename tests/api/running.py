@@ -73,7 +73,9 @@ def served(
         if demo_home is not None:
             local = LocalIssuer(demo_home, f"{url}/demo-issuer", DEMO, ["ana", "copilot"])
             issuers = (*issuers, Issuer(local.name, DEMO, patience=Patience(between=0.1)))
-        ours = stack.enter_context(service(dsn, evidence, clock, provider, issuers))
+        ours = stack.enter_context(
+            service(dsn, evidence, clock, issuers=issuers, provider=provider)
+        )
         ours.desks.decide_by()
         config = uvicorn.Config(
             create_app(ours, issuer=local), log_level="critical", access_log=False, lifespan="on"

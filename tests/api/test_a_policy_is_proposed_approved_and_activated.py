@@ -20,7 +20,7 @@ from tests.domain.policies import shipped
 
 PATIENCE_SECONDS = 20.0
 PEOPLE = {
-    "olga": Role.OPS_MANAGER,
+    "opal": Role.OPS_MANAGER,
     "gus": Role.GOVERNANCE_OWNER,
     "gil": Role.GOVERNANCE_OWNER,
     "ada": Role.AUDITOR,
@@ -83,19 +83,19 @@ def saying(version: str, low: int) -> dict[str, Any]:
 
 def test_a_change_goes_its_way_and_both_processes_take_it_up(governing: Governing) -> None:
     (first,) = governing.get("")["items"]
-    told = governing.done("olga", "", document=saying("p2", 50), why="Low is too low.")
+    told = governing.done("opal", "", document=saying("p2", 50), why="Low is too low.")
     assert told["state"] == "proposed"
     low = shipped()["priorities"]["severity"]["low"]
     assert {"where": "priorities, severity, low", "how": f"{low} → 50"} in told["differences"]
     assert told["against"] == first["version"]
 
-    refused = governing.post("olga", "/p2/approve")
+    refused = governing.post("opal", "/p2/approve")
     assert refused.status_code == 403  # no role of hers may
     approved = governing.done(
         "gus", f"/{told['digest']}/approve", note="Yes.", base=first["digest"]
     )
     assert approved["state"] == "approved"
-    active = governing.done("olga", "/p2/activate")
+    active = governing.done("opal", "/p2/activate")
     assert active["state"] == "in_force"
     assert deciding(governing.ours.url) == "p2"
     until(lambda: deciding(governing.other_url) == "p2")
@@ -103,9 +103,9 @@ def test_a_change_goes_its_way_and_both_processes_take_it_up(governing: Governin
     lines = {line["version"]: line for line in governing.get("")["items"]}
     assert lines[first["version"]]["state"] == "retired"
     assert [(act["what"], act["person"]) for act in lines["p2"]["acts"]] == [
-        ("policy.proposed", "olga"),
+        ("policy.proposed", "opal"),
         ("policy.approved", "gus"),
-        ("policy.activated", "olga"),
+        ("policy.activated", "opal"),
     ]
     with governing.ours.asking_as("ana") as ana:
         trail = ana.get(f"/v1/cases/{opened(ana)}/trail").json()
@@ -142,25 +142,25 @@ def test_what_is_no_policy_is_refused_with_every_place(governing: Governing) -> 
     document = saying("p4", 70)
     document["kinds"]["refund_due"]["bucket"] = "money"
     document["nonsense"] = 1
-    refused = governing.post("olga", "", document=document, why="Better.")
+    refused = governing.post("opal", "", document=document, why="Better.")
     assert refused.status_code == 422
     places = {fault["pointer"] for fault in refused.json()["errors"]}
     assert places == {"/document/kinds/refund_due/bucket", "/document/nonsense"}
-    reused = governing.post("olga", "", document=saying("p2", 71), why="Better.")
+    reused = governing.post("opal", "", document=saying("p2", 71), why="Better.")
     assert (reused.status_code, reused.json()["type"]) == (409, "/problems/policy-version-reused")
-    unchanged = governing.post("olga", "", document=saying("p5", 50), why="Same.")
+    unchanged = governing.post("opal", "", document=saying("p5", 50), why="Same.")
     assert unchanged.json()["type"] == "/problems/policy-unchanged"
 
 
 def test_a_retry_gets_the_first_answer(governing: Governing) -> None:
-    olga = governing.people["olga"]
+    olga = governing.people["opal"]
     ask = {"document": saying("p6", 80), "why": "Again."}
     answers = [
         olga.post("/v1/policies", json=ask, headers={"Idempotency-Key": "p6"}) for _ in range(2)
     ]
     assert answers[0].content == answers[1].content
     assert answers[1].headers["Idempotent-Replayed"] == "true"
-    governing.done("olga", "/p6/withdraw", reason="Only a try.")
+    governing.done("opal", "/p6/withdraw", reason="Only a try.")
 
 
 def test_a_simulation_is_told_kept_and_had_again(governing: Governing) -> None:
@@ -173,7 +173,7 @@ def test_a_simulation_is_told_kept_and_had_again(governing: Governing) -> None:
     document["route"] = [
         one for one in document["route"] if "stock_unavailable" not in str(one.get("when"))
     ]
-    governing.done("olga", "", document=document, why="Nobody needs them.")
+    governing.done("opal", "", document=document, why="Nobody needs them.")
     told = governing.done("gus", "/p8/simulate")
     assert told["against"] == "p2"
     figures = told["figures"]
@@ -199,13 +199,13 @@ def test_a_simulation_is_told_kept_and_had_again(governing: Governing) -> None:
         "/v1/policies/none/simulate", json={}, headers={"Accept": "application/x-ndjson"}
     )
     assert unknown.status_code == 404
-    governing.done("olga", "/p8/withdraw", reason="Only a try.")
+    governing.done("opal", "/p8/withdraw", reason="Only a try.")
 
 
 def test_what_waits_for_its_moment_decides_then_with_nobody_doing_anything(
     governing: Governing,
 ) -> None:
-    governing.done("olga", "", document=saying("p7", 90), why="From then on.")
+    governing.done("opal", "", document=saying("p7", 90), why="From then on.")
     governing.done("gus", "/p7/approve")
     starts_at = datetime.now(UTC) + timedelta(seconds=2)
     told = governing.done("gus", "/p7/activate", effective_from=starts_at.isoformat())
@@ -223,7 +223,7 @@ def test_what_waits_for_its_moment_decides_then_with_nobody_doing_anything(
 def test_an_emergency_ends_by_itself_or_is_ratified(governing: Governing) -> None:
     expires_at = datetime.now(UTC) + timedelta(seconds=3)
     told = governing.done(
-        "olga",
+        "opal",
         "/emergency",
         document=saying("fire", 95),
         reason="It burns.",
@@ -242,7 +242,7 @@ def test_an_emergency_ends_by_itself_or_is_ratified(governing: Governing) -> Non
 
 
 def test_a_rollback_tells_its_new_version(governing: Governing) -> None:
-    told = governing.done("olga", "/p2/rollback", reason="It was better.")
+    told = governing.done("opal", "/p2/rollback", reason="It was better.")
     assert (told["version"], told["state"]) == ("p2-r1", "in_force")
     compared = governing.get("/p2-r1", against="p2")
     assert compared["differences"] == [{"where": "version", "how": "p2 → p2-r1"}]

@@ -24,11 +24,14 @@ from tests.api.issuing import NONE, IssuerServer, SigningKey, b64, chain, issuin
 from tests.application.house import House
 
 ES, OTHER = SigningKey("ES256", "es-1"), SigningKey("ES256", "es-2")
-NOW = datetime.now(UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def ago(**past: float) -> datetime:
-    return NOW - timedelta(**past)
+    return now() - timedelta(**past)
 
 
 class Door:
@@ -38,7 +41,7 @@ class Door:
         self.people = PeopleDesk(house.log, streams.people(house.log))
         principals = Principals(house.log, self.people)
         self.desk = PrincipalsDesk(house.log, self.people, principals)
-        self.tokens = Tokens(principals, AccessTokens([issuer.issuer()]), lambda: NOW)
+        self.tokens = Tokens(principals, AccessTokens([issuer.issuer()]), now)
         for name in ("ana", "bo", "omar"):
             self.people.add(name, [Role.OPS_MANAGER] * (name == "omar"), ago(days=2))
             self.desk.link(name, issuer.name, f"{name}-1", ago(days=2))
@@ -70,7 +73,7 @@ def door(issuer: IssuerServer) -> Door:
 def test_a_good_token_and_a_good_key_stand_for_their_person(door: Door) -> None:
     assert door.let_in(door.issuer.token("ana-1")).person == "ana"
     assert door.let_in(door.desk.issue_key("ana", ago(days=1))).person == "ana"
-    late = int(NOW.timestamp()) - 50
+    late = int(now().timestamp()) - 50
     assert door.let_in(door.issuer.token("ana-1", exp=late)).person == "ana"
 
 
@@ -86,10 +89,10 @@ def test_a_good_token_and_a_good_key_stand_for_their_person(door: Door) -> None:
         (lambda i: i.token("ana-1", header={"alg": "none"}), "alg"),
         (lambda i: i.token("ana-1", header={"alg": "HS256"}), "`alg`"),
         (lambda i: i.token("ana-1", header={"alg": "PS256"}), "signed with a key"),
-        (lambda i: i.token("ana-1", exp=int(NOW.timestamp()) - 61), "expired"),
-        (lambda i: i.token("ana-1", exp=int(NOW.timestamp()) - 600), "expired"),
-        (lambda i: i.token("ana-1", nbf=int(NOW.timestamp()) + 300), "not good before"),
-        (lambda i: i.token("ana-1", iat=int(NOW.timestamp()) + 300), "not good before"),
+        (lambda i: i.token("ana-1", exp=int(now().timestamp()) - 61), "expired"),
+        (lambda i: i.token("ana-1", exp=int(now().timestamp()) - 600), "expired"),
+        (lambda i: i.token("ana-1", nbf=int(now().timestamp()) + 300), "not good before"),
+        (lambda i: i.token("ana-1", iat=int(now().timestamp()) + 300), "not good before"),
         (lambda i: i.token("ana-1", iss="https://elsewhere.example"), "iss"),
         (lambda i: i.token("ana-1", key=OTHER), "signed with a key"),
         (lambda i: i.token("ana-1", key=OTHER, header={"kid": "es-1"}), "signature"),
@@ -133,7 +136,7 @@ def test_an_agent_acts_for_its_own_person_alone(door: Door) -> None:
 
 
 def test_a_chain_of_actors_is_told_whole_and_is_not_too_long(door: Door) -> None:
-    door.desk.delegate("ana", "bo", NOW + timedelta(days=1), "Away.", ago(hours=1))
+    door.desk.delegate("ana", "bo", now() + timedelta(days=1), "Away.", ago(hours=1))
     who = door.let_in(door.issuer.token("ana-1", act=chain("ana-helper-1", "bo-1")))
     assert (who.actor.via, who.actor.delegate) == (("ana-helper",), "bo")
     with pytest.raises(ActorNotAllowed):
@@ -160,7 +163,7 @@ def test_a_grant_is_good_until_its_end(door: Door) -> None:
     assert Permission.WORK_CASES not in may()
     door.give(until=ago(seconds=1))
     assert Permission.WORK_CASES not in may()
-    door.give(until=NOW + timedelta(hours=1))
+    door.give(until=now() + timedelta(hours=1))
     assert Permission.WORK_CASES in may()
     by = Caller(OPERATOR, "", ago(minutes=1), "command:test")
     door.people.revoke("ana", "g2", SayWhy(reason="Enough."), by)
