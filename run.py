@@ -23,12 +23,14 @@ ENVIRONMENT = Path(os.environ.get("CASETRAIL_VENV") or ROOT / ".venv")
 PYTHON = ENVIRONMENT / "bin" / "python"
 STAMP = ENVIRONMENT / ".made-from"
 
+# A file of tests at a time goes to each of a few processes, the long ones first.
+SPREAD = ("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder")
 CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("mypy",),
     ("lint-imports",),
-    ("pytest",),
+    ("pytest", *SPREAD),
 )
 
 
@@ -87,7 +89,7 @@ def main(words: list[str]) -> int:
             return check(CHECKS[:-1])
         case ["test", *rest]:
             os.chdir(ROOT)
-            arguments = ["-m", "pytest", *rest]
+            arguments = ["-m", "pytest", *(rest or SPREAD)]
         case ["bench", *rest]:
             arguments = [str(ROOT / "tests" / "benchmarks"), *rest]
         case _:

@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import psycopg
@@ -93,8 +93,8 @@ def test_nothing_at_an_address_is_a_problem(ana: httpx2.Client, address: str) ->
         ("DELETE", "/v1/cases", {"GET"}),
         ("PUT", "/v1/signals", {"POST"}),
         ("GET", "/v1/signals", {"POST"}),
-        ("PATCH", f"/v1/cases/{uuid4()}", {"GET"}),
-        ("GET", f"/v1/cases/{uuid4()}/claim", {"POST"}),
+        ("PATCH", f"/v1/cases/{UUID(int=7)}", {"GET"}),
+        ("GET", f"/v1/cases/{UUID(int=7)}/claim", {"POST"}),
         ("POST", "/livez", {"GET"}),
         ("TRACE", "/v1/cases", {"GET"}),
     ],
