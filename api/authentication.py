@@ -22,6 +22,7 @@ from api.errors import (
 from api.threads import NEEDS, PUBLIC, in_thread
 from application.people_desk import TOKEN_PREFIX, token_digest
 from application.principals import Principals, Standing
+from domain.access_errors import ActorNotAllowed
 from domain.authority import (
     NOWHERE,
     Authority,
@@ -31,7 +32,6 @@ from domain.authority import (
     roles_with,
 )
 from domain.authority import Scope as Reach
-from domain.errors import ActorNotAllowed
 from domain.people import Actor, Role
 from domain.principals import WHOLE, KeyScope
 from infrastructure.identity.access_tokens import (

@@ -14,6 +14,7 @@ from application.people_desk import PeopleDesk, write_of
 from application.repository import Repository
 from application.streams import BREAK_GLASS
 from domain import break_glass as glasses
+from domain.access_errors import BreakGlassNotFound
 from domain.break_glass import (
     AskForBreakGlass,
     BreakGlass,
@@ -22,7 +23,7 @@ from domain.break_glass import (
     break_glass_stream,
     name_of,
 )
-from domain.errors import BreakGlassNotFound, TooContended
+from domain.errors import TooContended
 from domain.people import (
     TIMEKEEPER,
     GrantRevoked,

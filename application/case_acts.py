@@ -16,23 +16,19 @@ from application.refusals import record_refusal
 from application.repository import Repository
 from application.streams import CASE
 from application.writes import timer_after
+from domain.access_errors import NotInScope
+from domain.adjustments.errors import DutyConflict, Refusal
 from domain.adjustments.events import AdjustmentProposed, ByPolicy
 from domain.adjustments.kinds import Duty
 from domain.authority import EVERYWHERE, Authority, Permission
 from domain.cases.duties import duty_of, must_be_free_for
+from domain.cases.errors import CaseChanged, CaseNotFound
 from domain.cases.events import CaseEvent, Detected
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.passing_time import look_at_clock
 from domain.cases.timing import Staff
 from domain.cases.work_events import Opened
-from domain.errors import (
-    CaseChanged,
-    CaseNotFound,
-    DutyConflict,
-    NotInScope,
-    Refusal,
-    TrailHasGap,
-)
+from domain.errors import TrailHasGap
 from domain.people import POLICY, TIMEKEEPER, Actor
 from domain.recorded import Recorded
 

@@ -12,8 +12,10 @@ from application.event_log import EventLog
 from application.log_recorder import VersionTaken
 from application.reaching import may_open, may_see
 from application.repository import Repository
+from domain.access_errors import NotInScope
 from domain.authority import EVERYWHERE, Authority, Permission
 from domain.cases import work
+from domain.cases.errors import CaseChanged, CaseNotFound, CaseNotOpen
 from domain.cases.events import CaseEvent, Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State, case_stream
@@ -22,14 +24,7 @@ from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, R
 from domain.cases.timing import Staff
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
-from domain.errors import (
-    CaseChanged,
-    CaseNotFound,
-    CaseNotOpen,
-    Fault,
-    Invalid,
-    NotInScope,
-)
+from domain.errors import Fault, Invalid
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from domain.recorded import Recorded

@@ -14,6 +14,7 @@ from application.log_recorder import VersionTaken
 from application.people_desk import PeopleDesk
 from application.repository import Repository
 from application.streams import LEDGER
+from domain.access_errors import NotInScope
 from domain.adjustments import decisions, ledger
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.asks import (
@@ -23,13 +24,14 @@ from domain.adjustments.asks import (
     RejectAdjustment,
     WithdrawAdjustment,
 )
+from domain.adjustments.errors import Refusal
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, Ledger
 from domain.authority import Permission
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import Staff
-from domain.errors import NotInScope, Refusal, TooContended
+from domain.errors import TooContended
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 

@@ -24,6 +24,7 @@ from application.streams import CASE
 from application.timekeeper import STORE_FAULTS
 from application.writes import timer_after
 from domain.adjustments.adjustment import Adjustment, AdjustmentState
+from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.adjustments.events import (
     AdjustmentExecuted,
     AmountDiffers,
@@ -34,7 +35,6 @@ from domain.adjustments.events import (
 from domain.adjustments.kinds import AdjustmentReason
 from domain.adjustments.statement import GivenStatus
 from domain.cases.exception_case import ExceptionCase
-from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.money import PositiveMoney
 from domain.people import PAYER
 

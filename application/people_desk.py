@@ -17,9 +17,10 @@ from application.log_recorder import VersionTaken
 from application.repository import Repository
 from application.streams import PERSON
 from domain import granting
+from domain.access_errors import PersonExists, PersonNotFound
 from domain.authority import Authority, Permission, authority_of
 from domain.eligibility import Eligible, eligible
-from domain.errors import Fault, Invalid, PersonExists, PersonNotFound, TooContended
+from domain.errors import Fault, Invalid, TooContended
 from domain.faults import faults_of
 from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
 from domain.people import (

@@ -18,10 +18,11 @@ from application.log_recorder import VersionTaken
 from application.streams import POLICY as POLICY_KIND
 from application.streams import RECHECK, governance_after
 from domain.adjustments.decisions import matrix_of
-from domain.errors import PolicyInForce, TooContended
+from domain.errors import TooContended
 from domain.people import OPERATOR, TIMEKEEPER, Actor
 from domain.policy import governing
 from domain.policy.approvals import ApprovalMatrix
+from domain.policy.errors import PolicyInForce
 from domain.policy.events import (
     POLICY_STREAM,
     GovernanceEvent,

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from application.event_log import EventLog
 from application.people_desk import PeopleDesk
-from domain.errors import ActorNotAllowed, PrincipalNotLinked
+from domain.access_errors import ActorNotAllowed, PrincipalNotLinked
 from domain.people import Actor, Person, token_stream
 from domain.principals import (
     WHOLE,

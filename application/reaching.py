@@ -10,11 +10,12 @@ from uuid import UUID
 from application.caller import Caller
 from application.streams import case_after
 from domain.authority import Authority, Permission
+from domain.cases.errors import CaseNotFound
 from domain.cases.events import Routed
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.cases.opening import Opening
 from domain.cases.work_asks import OpenCase
-from domain.errors import CaseNotFound, Fault, Invalid, OrderNotFound
+from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
 from domain.recorded import Recorded
 

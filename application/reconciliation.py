@@ -14,8 +14,10 @@ from application.event_log import EventLog, Write
 from application.money_desk import MoneyDesk
 from application.payments import PaymentProvider
 from application.streams import RECONCILIATION
+from domain.access_errors import NotInScope
 from domain.adjustments import reconciling
 from domain.adjustments.adjustment import PAID, AdjustmentState
+from domain.adjustments.errors import NoPaymentProvider, Refusal, StatementNotWhole
 from domain.adjustments.reconciling import (
     MOST_TOLD,
     Comparison,
@@ -25,7 +27,7 @@ from domain.adjustments.reconciling import (
 )
 from domain.adjustments.statement import StatementLine, statement_digest
 from domain.authority import Permission
-from domain.errors import CaseChanged, NoPaymentProvider, NotInScope, Refusal, StatementNotWhole
+from domain.cases.errors import CaseChanged
 
 ATTEMPTS = 20
 SKEW = timedelta(minutes=5)

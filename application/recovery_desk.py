@@ -12,8 +12,10 @@ from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.repository import Repository
 from application.streams import RECOVERY
+from domain.access_errors import NotInScope
 from domain.authority import Permission
 from domain.backlog import recovery as plans
+from domain.backlog.errors import RecoveryChanged, RecoveryNotFound
 from domain.backlog.events import Measured, RecoveryEvent
 from domain.backlog.recovery import (
     AddAction,
@@ -23,7 +25,6 @@ from domain.backlog.recovery import (
     look_at_backlog,
     recovery_stream,
 )
-from domain.errors import NotInScope, RecoveryChanged, RecoveryNotFound
 from domain.people import POLICY, Actor
 from domain.policy.rulebook import Rulebook
 

@@ -12,9 +12,9 @@ from uuid import UUID
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.streams import REFUSALS
+from domain.adjustments.errors import Refusal
 from domain.adjustments.refusals import Refused, refusals_stream
 from domain.cases.exception_case import ExceptionCase
-from domain.errors import Refusal
 from domain.people import Actor
 
 ATTEMPTS = 10

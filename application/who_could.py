@@ -17,8 +17,8 @@ from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.kinds import Duty
 from domain.authority import Permission, authority_of
 from domain.cases.duties import conflict
+from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
-from domain.errors import CaseNotFound
 from domain.people import Person, Role
 from domain.policy.approvals import ApprovalMatrix
 from domain.recorded import Recorded

@@ -15,13 +15,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Meta, Struct, structs
 
-from domain.errors import (
-    AnotherPersonNeeded,
-    BreakGlassMoved,
-    BreakGlassReviewDue,
-    Fault,
-    Invalid,
-)
+from domain.access_errors import AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue
+from domain.errors import Fault, Invalid
 from domain.people import Actor, Person, Reason, Role
 from domain.policy.parts import Name
 from domain.texts import lines

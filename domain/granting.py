@@ -9,15 +9,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from domain.errors import (
+from domain.access_errors import (
     AnotherPersonNeeded,
-    Fault,
     GrantNotFound,
     GrantOver,
-    Invalid,
     PersonGone,
     PersonPresent,
 )
+from domain.errors import Fault, Invalid
 from domain.people import (
     Grant,
     GrantRevoked,

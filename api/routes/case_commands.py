@@ -23,13 +23,13 @@ from application.caller import Caller
 from application.case_acts import Done
 from application.case_desk import CaseDesk
 from domain.authority import Permission
+from domain.cases.errors import EvidenceNotFound
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
-from domain.errors import EvidenceNotFound
 from infrastructure.evidence_store import PREFIX
 
 

@@ -15,7 +15,7 @@ from api.reading import MinPosition, Prefer, wait_for
 from api.service import Service
 from api.threads import get, post
 from domain.authority import Permission
-from domain.errors import EvidenceNotFound
+from domain.cases.errors import EvidenceNotFound
 from infrastructure.evidence_store import PREFIX, StoredFile
 from infrastructure.reach import known_within
 from infrastructure.report_pages import EVERY

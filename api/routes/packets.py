@@ -17,9 +17,9 @@ from api.routes.cases import Asking
 from api.service import Service
 from api.threads import get
 from domain.authority import Permission
+from domain.cases.errors import PacketNotFound
 from domain.cases.events import Enriched
 from domain.cases.packet import PacketFact, packet_bytes, packet_of
-from domain.errors import PacketNotFound
 from domain.orders.conflicts import Conflict, conflicts_of
 from domain.orders.order import Order
 from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, in_time_order

@@ -33,7 +33,7 @@ from api.routes.cases import CaseView, case_answer
 from api.service import Service
 from api.threads import get, post
 from domain.authority import Authority, Permission
-from domain.errors import QueueNotFound
+from domain.cases.errors import QueueNotFound
 from infrastructure.reach import cases_within
 from infrastructure.reports import QueueCounts, QueueLine
 

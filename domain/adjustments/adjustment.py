@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct, structs
 
+from domain.adjustments.errors import AdjustmentNotFound
 from domain.adjustments.events import (
     AdjustedLine,
     AdjustmentApproved,
@@ -27,7 +28,6 @@ from domain.adjustments.events import (
     Requirement,
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
-from domain.errors import AdjustmentNotFound
 from domain.money import Money
 from domain.people import Actor
 

@@ -25,6 +25,20 @@ from domain.adjustments.asks import (
     RejectAdjustment,
     WithdrawAdjustment,
 )
+from domain.adjustments.errors import (
+    AdjustmentDrifted,
+    AdjustmentNotPending,
+    AgentHoldsNoDuty,
+    AmountNotAsOrdered,
+    ApprovedAlready,
+    BeyondAuthority,
+    DigestDiffers,
+    MoreThanPaid,
+    NoPaymentProvider,
+    NoPaymentToRefund,
+    NothingMayBeGiven,
+    Refusal,
+)
 from domain.adjustments.events import (
     AdjustmentApproved,
     AdjustmentExecuted,
@@ -41,22 +55,7 @@ from domain.cases.events import CaseEvent, Enriched
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.work import must_be_held_by, must_have
-from domain.errors import (
-    AdjustmentDrifted,
-    AdjustmentNotPending,
-    AgentHoldsNoDuty,
-    AmountNotAsOrdered,
-    ApprovedAlready,
-    BeyondAuthority,
-    DigestDiffers,
-    Fault,
-    Invalid,
-    MoreThanPaid,
-    NoPaymentProvider,
-    NoPaymentToRefund,
-    NothingMayBeGiven,
-    Refusal,
-)
+from domain.errors import Fault, Invalid
 from domain.money import Money, PositiveMoney
 from domain.orders.order import Order
 from domain.orders.signals import PaymentCaptured

@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Meta, Struct, structs
 
+from domain.backlog.errors import ActionNotOpen, RecoveryNotFound
 from domain.backlog.events import (
     BacklogCause,
     Measured,
@@ -25,7 +26,6 @@ from domain.backlog.events import (
     RecoveryOwned,
 )
 from domain.cases.work_asks import Ask
-from domain.errors import ActionNotOpen, RecoveryNotFound
 from domain.people import PersonName
 from domain.policy.document import Backlog
 from domain.policy.parts import Name, Title

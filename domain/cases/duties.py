@@ -12,6 +12,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from domain.adjustments.errors import DutyConflict
 from domain.adjustments.events import (
     AdjustmentApproved,
     AdjustmentExecuted,
@@ -36,7 +37,6 @@ from domain.cases.work_events import (
     WaitEnded,
     WaitStarted,
 )
-from domain.errors import DutyConflict
 from domain.people import Actor
 
 _REVIEW = (

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from msgspec import Struct, structs
 
+from domain.cases.errors import HoldNotOurs, StepsOpen, TaskNotOpen
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.step_asks import AddTask, PlaceHold
 from domain.cases.step_events import (
@@ -22,7 +23,6 @@ from domain.cases.step_events import (
 )
 from domain.clock.calendars import after_business_time
 from domain.clock.terms import ServiceTerms
-from domain.errors import HoldNotOurs, StepsOpen, TaskNotOpen
 from domain.policy.document import Kind
 
 

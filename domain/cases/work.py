@@ -7,7 +7,20 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
+from domain.adjustments.errors import AdjustmentsOpen
 from domain.cases import steps
+from domain.cases.errors import (
+    CaseAlreadyResolved,
+    CaseNotOpen,
+    CaseNotResolved,
+    CaseNotWaiting,
+    CaseNotYours,
+    EvidenceMissing,
+    NoNextOwner,
+    NoSuchVersion,
+    NoTermsFit,
+    QueueNotFound,
+)
 from domain.cases.events import CaseEvent, Enriched, Reopened, Resolution, Resolved
 from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType
 from domain.cases.exception_case import ExceptionCase, State
@@ -35,21 +48,7 @@ from domain.cases.work_events import (
 )
 from domain.clock.clock import Change, Clock, Moment
 from domain.clock.terms import Measure
-from domain.errors import (
-    AdjustmentsOpen,
-    CaseAlreadyResolved,
-    CaseNotOpen,
-    CaseNotResolved,
-    CaseNotWaiting,
-    CaseNotYours,
-    EvidenceMissing,
-    Fault,
-    Invalid,
-    NoNextOwner,
-    NoSuchVersion,
-    NoTermsFit,
-    QueueNotFound,
-)
+from domain.errors import Fault, Invalid
 from domain.orders.order import Order
 from domain.policy.decision import Decision
 from domain.policy.document import Ladder

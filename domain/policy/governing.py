@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from msgspec import UNSET, structs
 
-from domain.errors import (
+from domain.errors import Fault, Invalid
+from domain.people import Actor
+from domain.policy.document import PolicyDocument, canonical
+from domain.policy.errors import (
     AuthorMayNotDecide,
-    Fault,
-    Invalid,
     OnlyPersonsDecide,
     PolicyNotFound,
     PolicyOutOfDate,
@@ -20,8 +21,6 @@ from domain.errors import (
     PolicyUnchanged,
     PolicyVersionReused,
 )
-from domain.people import Actor
-from domain.policy.document import PolicyDocument, canonical
 from domain.policy.events import (
     PolicyActivated,
     PolicyApproved,

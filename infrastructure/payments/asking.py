@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx2
 import msgspec
 
-from domain.errors import OutcomeUnknown
+from domain.adjustments.errors import OutcomeUnknown
 
 PATIENCE_SECONDS = 10.0
 _T = TypeVar("_T")

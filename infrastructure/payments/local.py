@@ -14,8 +14,13 @@ import httpx2
 from msgspec import Struct
 
 from application.payments import Given, Refund
+from domain.adjustments.errors import (
+    OutcomeUnknown,
+    RefundKeyReused,
+    RefundRefused,
+    StatementNotWhole,
+)
 from domain.adjustments.statement import GivenStatus, StatementLine
-from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused, StatementNotWhole
 from domain.money import Money
 from infrastructure.payments.asking import PATIENCE_SECONDS, ask, connected, read, told_by
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+from domain.adjustments.errors import OutcomeUnknown, RefundRefused
 from domain.currencies import EXPONENTS
-from domain.errors import OutcomeUnknown, RefundRefused
 from domain.money import Money
 
 _OTHERWISE: Final[Mapping[str, int]] = {"ISK": 2, "MGA": 0}

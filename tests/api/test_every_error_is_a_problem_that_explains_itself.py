@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import api.errors
-import domain.errors
+import domain.cases.errors
 from api.problems import STATUS, slug, title
 from domain.errors import CasetrailError
 from tests.api.running import House
@@ -56,7 +56,7 @@ def test_every_error_of_the_api_has_a_status() -> None:
         if issubclass(kind, CasetrailError) and kind is not CasetrailError
     ]
     assert [kind for kind in kinds if kind not in STATUS] == []
-    assert domain.errors.CaseNotFound in STATUS
+    assert domain.cases.errors.CaseNotFound in STATUS
 
 
 def test_a_type_of_problem_that_there_is_not_is_itself_a_problem(ours: House) -> None:

@@ -30,9 +30,9 @@ from api.routes import UNVERSIONED, VERSIONED
 from api.routes.views import stream_view
 from application.event_log import Write
 from application.streams import RECOVERY
+from domain.backlog.errors import RecoveryNotFound
 from domain.backlog.events import BacklogCause, Measured, RecoveryOpened
 from domain.backlog.recovery import recovery_stream
-from domain.errors import RecoveryNotFound
 from domain.people import POLICY, Role
 from domain.policy.document import Backlog
 from tests.api.running import House

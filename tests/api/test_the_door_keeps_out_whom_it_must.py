@@ -15,8 +15,8 @@ from application.caller import Caller
 from application.people_desk import PeopleDesk, token_digest
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
+from domain.access_errors import ActorNotAllowed
 from domain.authority import NEVER_FOR_AGENTS, Permission
-from domain.errors import ActorNotAllowed
 from domain.granting import GiveRole, SayWhy
 from domain.people import OPERATOR, Role, token_stream
 from infrastructure.identity.access_tokens import AccessTokens

@@ -23,6 +23,7 @@ from domain.adjustments.asks import (
     RejectAdjustment,
     WithdrawAdjustment,
 )
+from domain.adjustments.errors import DutyConflict
 from domain.adjustments.events import (
     AdjustmentExecuted,
     AmountDiffers,
@@ -34,7 +35,6 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.adjustments.statement import GivenStatus, StatementLine
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase
-from domain.errors import DutyConflict
 from domain.money import Money, PositiveMoney
 from domain.people import OPERATOR, PAYER, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook

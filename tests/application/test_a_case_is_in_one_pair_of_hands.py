@@ -13,8 +13,7 @@ from msgspec.structs import replace
 
 from application.caller import Caller
 from application.log_recorder import CommandRepeated, CommandRow
-from domain.cases.exception_case import ExceptionCase
-from domain.errors import (
+from domain.cases.errors import (
     CaseAlreadyResolved,
     CaseChanged,
     CaseNotFound,
@@ -22,6 +21,7 @@ from domain.errors import (
     CaseNotResolved,
     CaseNotYours,
 )
+from domain.cases.exception_case import ExceptionCase
 from domain.orders.order import order_stream
 from domain.people import Actor
 from tests.application.house import DONE, House, caller

@@ -12,16 +12,15 @@ from application import streams
 from application.people_desk import PeopleDesk, token_digest
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
-from domain.authority import NEVER_FOR_AGENTS, Permission
-from domain.errors import (
+from domain.access_errors import (
     ActorNotAllowed,
-    CasetrailError,
-    Invalid,
     PersonNotFound,
     PrincipalNotFound,
     PrincipalNotLinked,
     PrincipalTaken,
 )
+from domain.authority import NEVER_FOR_AGENTS, Permission
+from domain.errors import CasetrailError, Invalid
 from domain.people import Actor, Role, token_stream
 from domain.principals import WHOLE, KeyScope, VerifiedToken, login_stream
 from tests.application.house import House

@@ -12,17 +12,17 @@ from application import streams
 from application.break_glass_desk import BreakGlassDesk
 from application.caller import Caller
 from application.people_desk import PeopleDesk
-from domain.authority import Permission
-from domain.break_glass import AskForBreakGlass, BreakGlass, Ending, Judge, Stage, name_of
-from domain.errors import (
+from domain.access_errors import (
     AnotherPersonNeeded,
     BreakGlassMoved,
     BreakGlassNotFound,
     BreakGlassReviewDue,
-    CaseNotFound,
-    Invalid,
     NotInScope,
 )
+from domain.authority import Permission
+from domain.break_glass import AskForBreakGlass, BreakGlass, Ending, Judge, Stage, name_of
+from domain.cases.errors import CaseNotFound
+from domain.errors import Invalid
 from domain.granting import GiveRole, NameOther, SayWhy
 from domain.people import Actor, Role
 from tests.application.house import DEFAULT, House, caller

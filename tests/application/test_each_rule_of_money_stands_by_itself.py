@@ -12,11 +12,21 @@ from application.case_acts import duties_taken
 from application.money_desk import MoneyDesk
 from application.people_desk import PeopleDesk, operator
 from application.reaching import must_reach
+from domain.access_errors import NotInScope
 from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
 from domain.adjustments.asks import ApproveAdjustment, ExecuteAdjustment, RejectAdjustment
 from domain.adjustments.decisions import Hands
+from domain.adjustments.errors import (
+    AdjustmentDrifted,
+    AdjustmentNotPending,
+    AgentHoldsNoDuty,
+    ApprovedAlready,
+    BeyondAuthority,
+    DigestDiffers,
+    DutyConflict,
+)
 from domain.adjustments.events import (
     AdjustmentApproved,
     AdjustmentExecuted,
@@ -24,18 +34,8 @@ from domain.adjustments.events import (
 )
 from domain.adjustments.kinds import Duty
 from domain.authority import authority_of
+from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
-from domain.errors import (
-    AdjustmentDrifted,
-    AdjustmentNotPending,
-    AgentHoldsNoDuty,
-    ApprovedAlready,
-    BeyondAuthority,
-    CaseNotFound,
-    DigestDiffers,
-    DutyConflict,
-    NotInScope,
-)
 from domain.granting import NameOther, SayWhy
 from domain.money import PositiveMoney
 from domain.people import OPERATOR, Actor, Grant, Role

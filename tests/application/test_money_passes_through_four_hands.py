@@ -6,25 +6,24 @@ import pytest
 from msgspec import structs
 
 from domain.adjustments.adjustment import AdjustmentState as State
-from domain.adjustments.events import AdjustmentExecuted
-from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty
-from domain.cases.evidence import Evidence, EvidenceType
-from domain.cases.exception_case import State as CaseState
-from domain.errors import (
+from domain.adjustments.errors import (
     AdjustmentDrifted,
     AdjustmentNotPending,
     AdjustmentsOpen,
     AgentHoldsNoDuty,
     ApprovedAlready,
     BeyondAuthority,
-    CaseNotYours,
     DigestDiffers,
     DutyConflict,
-    EvidenceMissing,
-    Invalid,
     MoreThanPaid,
     NoPaymentToRefund,
 )
+from domain.adjustments.events import AdjustmentExecuted
+from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty
+from domain.cases.errors import CaseNotYours, EvidenceMissing
+from domain.cases.evidence import Evidence, EvidenceType
+from domain.cases.exception_case import State as CaseState
+from domain.errors import Invalid
 from domain.money import PositiveMoney
 from domain.people import Actor, Role
 from domain.policy.rulebook import Rulebook

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
+from domain.cases.errors import CaseAlreadyResolved, HoldNotOurs, StepsOpen, TaskNotOpen
 from domain.cases.exception_case import ExceptionCase, State
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.steps import TaskState
 from domain.cases.work_asks import OpenCase
 from domain.clock.calendars import after_business_time
-from domain.errors import CaseAlreadyResolved, HoldNotOurs, StepsOpen, TaskNotOpen
 from domain.people import POLICY, TIMEKEEPER
 from domain.policy.document import Automation, HoldRule, NextStep
 from domain.policy.rulebook import Rulebook

@@ -9,8 +9,8 @@ from msgspec import structs
 
 from application.caller import Caller
 from application.policy_desk import PolicyDesk
-from domain.errors import AuthorMayNotDecide, OnlyPersonsDecide
 from domain.people import Actor
+from domain.policy.errors import AuthorMayNotDecide, OnlyPersonsDecide
 from tests.application.governing import variant
 from tests.application.house import DEFAULT, House, caller
 from tests.domain.telling import after

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from application import streams
 from application.caller import Caller, operator
 from application.people_desk import PeopleDesk
-from domain.authority import Permission, authority_of
-from domain.errors import (
+from domain.access_errors import (
     AnotherPersonNeeded,
     GrantNotFound,
     GrantOver,
-    Invalid,
     PersonGone,
     PersonNotFound,
     PersonPresent,
 )
+from domain.authority import Permission, authority_of
+from domain.errors import Invalid
 from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
 from domain.people import Actor, Role, person_stream
 from tests.application.house import House, caller

@@ -10,7 +10,8 @@ import pytest
 from application import streams
 from application.people_desk import PeopleDesk, token_digest
 from application.principals import Principals
-from domain.errors import CasetrailError, PersonExists, PersonNotFound
+from domain.access_errors import PersonExists, PersonNotFound
+from domain.errors import CasetrailError
 from domain.people import Role
 from tests.application.house import House
 from tests.domain.telling import after

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from application.policy_desk import PolicyDesk
-from domain.errors import PolicyInForce, PolicyVersionReused
 from domain.orders.order import order_stream
+from domain.policy.errors import PolicyInForce, PolicyVersionReused
 from domain.policy.events import POLICY_STREAM, PolicyActivated
 from domain.policy.rulebook import Rulebook
 from tests.application.governing import changed

@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 
 from application.people_desk import PeopleDesk
+from domain.access_errors import PersonNotFound
 from domain.authority import Permission
-from domain.errors import PersonNotFound
 from domain.granting import GiveRole, NameOther, SayWhy
 from domain.people import Role
 from tests.application.house import House, caller

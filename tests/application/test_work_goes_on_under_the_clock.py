@@ -7,6 +7,16 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
+from domain.cases.errors import (
+    CaseAlreadyResolved,
+    CaseNotOpen,
+    CaseNotWaiting,
+    CaseNotYours,
+    EvidenceMissing,
+    NoNextOwner,
+    NoSuchVersion,
+    QueueNotFound,
+)
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import ExceptionCase, State
@@ -14,18 +24,7 @@ from domain.cases.reasons import ResolutionReason, RootCause
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason, EscalationCause, Link
 from domain.clock.terms import Dependency, Measure
-from domain.errors import (
-    CaseAlreadyResolved,
-    CaseNotOpen,
-    CaseNotWaiting,
-    CaseNotYours,
-    EvidenceMissing,
-    Invalid,
-    NoNextOwner,
-    NoSuchVersion,
-    OrderNotFound,
-    QueueNotFound,
-)
+from domain.errors import Invalid, OrderNotFound
 from domain.people import POLICY, TIMEKEEPER
 from domain.policy.rulebook import Rulebook
 from tests.application.house import CLOCKED, DONE, House, caller

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from domain.errors import (
+from domain.errors import CasetrailError, Invalid
+from domain.policy.errors import (
     AuthorMayNotDecide,
-    CasetrailError,
-    Invalid,
     OnlyPersonsDecide,
     PolicyNotFound,
     PolicyOutOfDate,

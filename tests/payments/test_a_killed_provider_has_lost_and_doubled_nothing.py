@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from application.payments import Given, PaymentProvider, Refund
-from domain.errors import OutcomeUnknown
+from domain.adjustments.errors import OutcomeUnknown
 from tests.payments.conftest import ROOT, SECONDS, Kind, Running, adapter, eventually, refund
 
 REFUNDS = 60

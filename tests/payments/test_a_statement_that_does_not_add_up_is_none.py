@@ -7,7 +7,7 @@ from decimal import Decimal
 import httpx2
 import pytest
 
-from domain.errors import OutcomeUnknown
+from domain.adjustments.errors import OutcomeUnknown
 from tests.payments.answering import answering
 from tests.payments.conftest import Running, adapter, refund
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from application.payments import PaymentProvider, Refund
+from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.adjustments.statement import GivenStatus
-from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.money import Money
 from tests.payments.conftest import Kind, Running, adapter, eventually, refund
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
+from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from tests.payments.answering import answering
 from tests.payments.conftest import Kind, adapter, refund
 

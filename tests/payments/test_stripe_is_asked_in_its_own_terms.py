@@ -7,9 +7,9 @@ import httpx2
 import msgspec
 import pytest
 
+from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.adjustments.statement import GivenStatus
 from domain.currencies import EXPONENTS
-from domain.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.money import Money
 from infrastructure.payments.provider import stripe_face
 from infrastructure.payments.stripe import PAGE, StripeProvider, StripeRefund

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from application.payments import PaymentProvider
-from domain.errors import OutcomeUnknown
+from domain.adjustments.errors import OutcomeUnknown
 from tests.payments.conftest import ROOT, SECONDS, Running, adapter, refund
 
 

@@ -9,7 +9,7 @@ from application.payer import Payer
 from application.payments import PaymentProvider
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
-from domain.errors import AmountNotAsOrdered
+from domain.adjustments.errors import AmountNotAsOrdered
 from domain.money import PositiveMoney
 from infrastructure.payments.local import LocalProvider
 from tests.application.money import MoneyHouse, hands

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 from eventsourcing.persistence import StoredEvent
 
+from domain.adjustments.errors import Refusal
 from domain.cases.exception_case import ExceptionCase
-from domain.errors import CasetrailError, Refusal
+from domain.errors import CasetrailError
 from tests.proofs.book import Book, Given, Page
 from tests.proofs.branching import BranchingRecorder, Place
 from tests.proofs.scene import ALIKE, IN_PLAY, ONE_HUMAN, Move, Scene

@@ -29,8 +29,9 @@ from application.log_recorder import Append, DutyRow, DutyTaken, LogRecorder
 from domain.adjustments.adjustment import adjustment_id
 from domain.adjustments.kinds import Duty
 from domain.adjustments.ledger import ledger_of_customer, ledger_of_order
+from domain.cases.errors import CaseChanged
 from domain.cases.exception_case import case_stream
-from domain.errors import CaseChanged, CasetrailError
+from domain.errors import CasetrailError
 from domain.orders.order import order_stream
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from application.log_recorder import LogRecorder
-from domain.errors import AgentHoldsNoDuty, DutyConflict
+from domain.adjustments.errors import AgentHoldsNoDuty, DutyConflict
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from tests.proofs import book

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from api.composition import Desks, desks, make_ready, migrated_desks
+from domain.access_errors import PrincipalNotFound
 from domain.authority import Permission
-from domain.errors import PrincipalNotFound
 from domain.principals import KeyScope
 from infrastructure.databases import open_database
 from infrastructure.principal_list import PrincipalList
