@@ -38,6 +38,7 @@ from infrastructure.directory import Directory
 from infrastructure.event_store.datastore import Datastore, connect, refuse_unsafe_switches
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.money_reports import MoneyReports
 from infrastructure.policy_files import load_policy
 from infrastructure.projection_generations import prepare
 from infrastructure.reports import Reports
@@ -103,7 +104,7 @@ class Desks:
             self.people,
         )
         self.who_could = WhoCould(self.people, self.policy.matrix)
-        reports = Reports(datastore)
+        reports = MoneyReports(datastore)
         self.conflicts = ConflictScan(self.log, cases, reports.split_duties)
         self.reconciliation = ReconciliationDesk(
             self.log, self.money, provider, reports.executed_between, reports.cases_of_adjustments

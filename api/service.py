@@ -14,6 +14,7 @@ from infrastructure.evidence_store import EvidenceStore
 from infrastructure.health import HealthDesk
 from infrastructure.identity.access_tokens import AccessTokens
 from infrastructure.identity.issuers import Issuer
+from infrastructure.money_reports import MoneyReports
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
 
@@ -29,6 +30,7 @@ class Service:
     ) -> None:
         self.desks = working
         self.reports = reports
+        self.money_reports = MoneyReports(working.datastore)
         self.positions = positions
         self.answers = Answers(working.log)
         self.tokens = Tokens(working.principals, AccessTokens(issuers), working.clock)

@@ -95,7 +95,7 @@ def list_adjustments(
     only_known(request, "state")
     wait_for(service.positions, "adjustments", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), PROPOSAL_TYPES)
-    rows = service.reports.adjustments(asked(state=stands), after, limit + 1)
+    rows = service.money_reports.adjustments(asked(state=stands), after, limit + 1)
     return page_of_views(request, rows, limit, ("proposed_at", "adjustment_id"), _line)
 
 

@@ -89,7 +89,7 @@ def list_approvals(
     wait_for(service.positions, "adjustments", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), PROPOSAL_TYPES)
     reach = known_within(request.user.authority, Permission.APPROVE_ADJUSTMENTS)
-    rows = service.reports.adjustments({"state": "proposed"}, after, limit + 1, reach)
+    rows = service.money_reports.adjustments({"state": "proposed"}, after, limit + 1, reach)
     cases = service.desks.money.cases([*dict.fromkeys(row.case_id for row in rows)])
     by = caller_of(service, ask_of(request, b"", None), _no_answer)
     columns = ("proposed_at", "adjustment_id")

@@ -155,7 +155,7 @@ def list_reconciliations(
     only_known(request)
     wait_for(service.positions, "reconciliations", min_position, prefer)
     after = decode_cursor(cursor, asked_for(request), NEWEST_TYPES)
-    rows = service.reports.reconciliations(after, limit + 1)
+    rows = service.money_reports.reconciliations(after, limit + 1)
     return page_of_views(request, rows, limit, ("recorded_at", "reconciliation"), _view)
 
 

@@ -119,7 +119,7 @@ def _simulated(
 def _money(service: Service, asked: Asked) -> MoneyFigures | UnsetType:
     """What was proposed to be given, held against both matrices. Raises ReportBehind."""
     wait_for(service.positions, "adjustments", asked.position, None)
-    cases = service.reports.cases_with_money()
+    cases = service.money_reports.cases_with_money()
     past = past_proposals(service.desks.log, cases, asked)
     found = money_figures(past, asked.active, asked.proposed, asked.since)
     return UNSET if found is None else found

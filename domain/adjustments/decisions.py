@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from domain.adjustments.adjustment import (
     APPROVED,
-    COUNTED,
     UNDECIDED,
     Adjustment,
     AdjustmentState,
@@ -33,9 +32,7 @@ from domain.adjustments.errors import (
     ApprovedAlready,
     BeyondAuthority,
     DigestDiffers,
-    MoreThanPaid,
     NoPaymentProvider,
-    NoPaymentToRefund,
     NothingMayBeGiven,
     Refusal,
 )
@@ -50,6 +47,7 @@ from domain.adjustments.events import (
     ExecutionStarted,
 )
 from domain.adjustments.kinds import BY_PROVIDER, Duty
+from domain.adjustments.repaying import must_be_paid, payment_of
 from domain.cases.duties import conflict, must_be_free_for
 from domain.cases.events import CaseEvent, Enriched
 from domain.cases.exception_case import ExceptionCase
@@ -58,7 +56,6 @@ from domain.cases.work import must_be_held_by, must_have
 from domain.errors import Fault, Invalid
 from domain.money import Money, PositiveMoney
 from domain.orders.order import Order
-from domain.orders.signals import PaymentCaptured
 from domain.people import Role
 from domain.policy.approvals import ApprovalMatrix, Asked, Sums
 from domain.policy.rulebook import Rulebook
@@ -108,8 +105,8 @@ def propose(
     must_have(case, required_evidence, f"to propose a {ask.kind}", ask.evidence)
     payment = None
     if ask.kind in BY_PROVIDER:
-        payment = _payment_of(ask, order)
-        _must_be_paid(ask, payment, order, given)
+        payment = payment_of(ask, order)
+        must_be_paid(ask, payment, order, given)
     tier = order.facts.customer.tier
     required, decision = matrix.requirement(Asked(ask.kind, ask.reason, tier), sums, order.facts)
     packet = packet_of(order)
@@ -367,59 +364,6 @@ def _must_be_sound(ask: ProposeAdjustment, order: Order) -> None:
         faults.append(Fault("/lines", f"come to {told:f}, the whole is {ask.amount.amount}"))
     if faults:
         raise Invalid(faults, "the adjustment")
-
-
-def _must_be_paid(
-    ask: ProposeAdjustment, payment: str, order: Order, given: Sequence[Adjustment]
-) -> None:
-    """No more goes back than came, to the payment and for the order. Raises MoreThanPaid."""
-    captures = [
-        signal
-        for signal in order.signals.values()
-        if isinstance(signal, PaymentCaptured) and signal.amount.currency == ask.amount.currency
-    ]
-    ours = [one for one in given if one.kind in BY_PROVIDER and one.state in COUNTED]
-    whole = _total(captures), _total(ours)
-    of_payment = (
-        _total(one for one in captures if (one.payment or one.id) == payment),
-        _total(one for one in ours if one.payment == payment),
-    )
-    # What others gave back is told by signals, and what we gave, too, once the provider tells it.
-    whole = whole[0], max(whole[1], order.facts.refund.issued)
-    for what, (captured, counted) in (("", whole), (f" by payment {payment}", of_payment)):
-        if counted + ask.amount.value > captured:
-            raise MoreThanPaid(
-                f"{captured:f} {ask.amount.currency} were captured{what}, {counted:f} count as given "
-                f"back: {ask.amount.amount} more cannot be",
-                captured=f"{captured:f}",
-                counted=f"{counted:f}",
-            )
-
-
-def _total(those: Iterable[PaymentCaptured | Adjustment]) -> Decimal:
-    return sum((one.amount.value for one in those), Decimal(0))
-
-
-def _payment_of(ask: ProposeAdjustment, order: Order) -> str:
-    """The payment that the money goes back to."""
-    known = list(
-        dict.fromkeys(
-            signal.payment or signal.id
-            for signal in order.signals.values()
-            if isinstance(signal, PaymentCaptured)
-        )
-    )
-    if ask.payment is not None:
-        if ask.payment not in known:
-            told = ", ".join(known) or "none"
-            detail = f"no payment {ask.payment} was captured for the order; known are: {told}"
-            raise Invalid([Fault("/payment", detail)], "the adjustment")
-        return ask.payment
-    if len(known) != 1:
-        raise NoPaymentToRefund(
-            f"order {order.id} has {len(known)} captured payments", payments=known
-        )
-    return known[0]
 
 
 def _started(adjustment: Adjustment, provider: str) -> ExecutionStarted:

@@ -310,9 +310,9 @@ BUGS = (
     ),
     Bug(
         "more is given back than was paid",
-        DECISIONS,
-        "    if counted + ask.amount.value > captured:\n",
-        "    if ask.amount.value > captured:\n",
+        "domain/adjustments/repaying.py",
+        "        if counted + ask.amount.value > captured:\n",
+        "        if ask.amount.value > captured:\n",
         HANDS,
     ),
     # Who may, and where.
