@@ -139,6 +139,7 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
     assert told == {
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
         *(("path", name) for name in ("grant", "break_glass", "adjustment_id")),
+        *(("query", name) for name in ("version", "as_of", "known_at", "from", "to")),
         *(("query", name) for name in ("at", "permission", "region", "case", "stage", "duty")),
         *(
             ("path", name)
@@ -256,7 +257,7 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         for address in ("/v1/cases", "/v1/orders", "/v1/queues", "/v1/queues/refund_validation"):
             ana.get(address, headers=head)
         for case in ana.get(f"/v1/orders/{order}").json()["cases"].values():
-            for of in ("", "/trail", "/packet"):
+            for of in ("", "/trail", "/diff?from=1", "/packet"):
                 got = ana.get(f"/v1/cases/{case}{of}")
             ana.get(f"/v1/cases/{case}/packets/{got.json()['digest']}")
         case = opened(ana)

@@ -152,7 +152,7 @@ def asked(
     path = path_of(handler).replace("{case_id:uuid}", case).replace("{digest:str}", "0" * 64)
     path = path.replace("{adjustment_id:uuid}", str(uuid4()))
     if is_read(handler):
-        return client.get(path)
+        return client.get(path, params={"from": "1"} if path.endswith("/diff") else {})
     body = BODIES[path.rpartition("/")[2]]
     content = b"" if body is None else json.dumps(body).encode()
     headers = {"If-Match": f'"{version}"', "Content-Type": "application/json"}
