@@ -2,6 +2,7 @@
 
 import click
 
+from api.commands.audit import audit
 from api.commands.case import case
 from api.commands.demo import demo, demo_stream
 from api.commands.demo_issuer import demo_issuer
@@ -25,6 +26,7 @@ COMMANDS: tuple[click.Command, ...] = (
     replay,
     signals,
     case,
+    audit,
     people,
     policy,
     projections,

@@ -18,7 +18,7 @@ from api.routes.events import get_events
 from api.routes.evidence import download_evidence, upload_evidence
 from api.routes.health import livez, readyz
 from api.routes.me import get_me
-from api.routes.one_case import get_case, get_diff
+from api.routes.one_case import get_case, get_diff, reperform_case
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
 from api.routes.people import get_person, list_eligible, list_people, review_access
@@ -41,6 +41,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_cases,
     get_case,
     get_diff,
+    reperform_case,
     get_packet,
     get_decided_packet,
     get_trail,

@@ -19,6 +19,7 @@ from api.routes.cases import Asking, CaseView, view_of
 from api.service import Service
 from api.threads import get
 from application.past import Change, Point, case_of, changes, lines_until
+from application.reperformance import Redone, Reperformance
 from domain.authority import Permission
 from domain.cases.events import Enriched
 from domain.recorded import Recorded
@@ -49,6 +50,11 @@ class CaseDiff(Struct, frozen=True):
     after: Stood
     case: Sequence[Change]
     packet: Sequence[Change]
+
+
+class CaseReperformance(Struct, frozen=True):
+    id: UUID
+    decisions: Sequence[Redone]
 
 
 @get(
@@ -117,6 +123,21 @@ def get_diff(
         case=[*changes(_view(before), _view(after))],
         packet=[*changes(_packet(before), _packet(after))],
     )
+
+
+@get(
+    "/cases/{case_id:uuid}/reperformance",
+    needs=Permission.READ_CASES,
+    summary="Every decision of policy on a case, made again",
+)
+def reperform_case(
+    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
+) -> CaseReperformance:
+    """On what was known at its position, under the policy that it cites: `differs` is empty where it
+    came out as it was recorded."""
+    service.desks.cases.trail(case_id, request.user.authority)
+    desk = Reperformance(service.desks.log, service.desks.policy.cited)
+    return CaseReperformance(case_id, desk.of_case(case_id))
 
 
 def past_of(

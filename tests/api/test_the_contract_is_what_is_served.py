@@ -257,7 +257,7 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         for address in ("/v1/cases", "/v1/orders", "/v1/queues", "/v1/queues/refund_validation"):
             ana.get(address, headers=head)
         for case in ana.get(f"/v1/orders/{order}").json()["cases"].values():
-            for of in ("", "/trail", "/diff?from=1", "/packet"):
+            for of in ("", "/trail", "/diff?from=1", "/reperformance", "/packet"):
                 got = ana.get(f"/v1/cases/{case}{of}")
             ana.get(f"/v1/cases/{case}/packets/{got.json()['digest']}")
         case = opened(ana)
