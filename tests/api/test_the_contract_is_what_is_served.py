@@ -309,7 +309,8 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         govern(ours, check)
         ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"1"'})
         ana.post(f"/v1/cases/{case}/claim")
-        ana.get(f"/v1/cases/{case}/trail")
+        for media_type in ("*/*", "text/csv", "text/html"):
+            ana.get(f"/v1/cases/{case}/trail", headers={"Accept": media_type})
         ana.post("/v1/queues/allocation_failure_review/claim-next")
         ana.post("/v1/queues/return_authorization_support/claim-next")
         ana.get("/v1/events?after=0&limit=200")
