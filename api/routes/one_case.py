@@ -114,10 +114,14 @@ def get_diff(
     two points stand."""
     only_known(request, "from", "to")
     lines = service.desks.cases.trail(case_id, request.user.authority)
-    before = lines_until(lines, _point("from", since))
-    after = lines_until(lines, _point("to", until) if until is not None else len(lines))
+    after: Point = _point("to", until) if until is not None else len(lines)
+    return diff_of(lines_until(lines, _point("from", since)), lines_until(lines, after))
+
+
+def diff_of(before: Sequence[Recorded], after: Sequence[Recorded]) -> CaseDiff:
+    """Of the case after these lines, and after those."""
     return CaseDiff(
-        id=case_id,
+        id=before[0].stream,
         before=Stood(len(before), before[-1].recorded_at),
         after=Stood(len(after), after[-1].recorded_at),
         case=[*changes(_view(before), _view(after))],

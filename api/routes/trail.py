@@ -75,4 +75,4 @@ def get_trail(
 
 def _text(text: str, media_type: str) -> Response[TrailView]:
     content = text.encode()
-    return Response(content, media_type=f"{media_type}; charset=utf-8", headers=_HEADERS)  # type: ignore[arg-type]
+    return Response(content, media_type=media_type, headers=_HEADERS)  # type: ignore[arg-type]
