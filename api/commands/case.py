@@ -1,4 +1,4 @@
-"""casetrail case show | trail"""
+"""casetrail case show | diff | trail"""
 
 from uuid import UUID
 
@@ -10,8 +10,10 @@ from rich.table import Table
 
 from api.composition import migrated_desks
 from api.routes.cases import view_of
+from api.routes.one_case import diff_of, point_of
 from api.routes.trail import TrailView, trail_of
 from api.trail_pages import as_csv, notes
+from application.past import case_of, lines_until
 from application.told_trail import ToldLine
 from infrastructure.settings import Settings
 
@@ -25,19 +27,48 @@ def case() -> None:
 
 @case.command()
 @click.argument("case_id", type=click.UUID)
+@click.option("--at", metavar="POINT", help="As it was at a version, or recorded until a time.")
 @AS_JSON
 @click.pass_obj
-def show(settings: Settings, case_id: UUID, as_json: bool) -> None:
-    """The case as it stands."""
+def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> None:
+    """The case as it stands, or as it stood."""
+    point = point_of("--at", at) if at is not None else None
     with migrated_desks(settings) as desks:
-        view = view_of(desks.cases.case(case_id))
+        if point is None:
+            view = view_of(desks.cases.case(case_id))
+        else:
+            view = view_of(case_of(lines_until(desks.cases.trail(case_id), point)))
     if as_json:
         click.echo(msgspec.json.encode(view))
         return
     table = Table(show_header=False)
     for name, value in msgspec.to_builtins(view).items():
-        table.add_row(name, "" if value is None else str(value))
+        table.add_row(name, "" if value is None else escape(str(value)))
     Console().print(table)
+
+
+@case.command()
+@click.argument("case_id", type=click.UUID)
+@click.argument("since", metavar="FROM")
+@click.argument("until", metavar="[TO]", required=False)
+@AS_JSON
+@click.pass_obj
+def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_json: bool) -> None:
+    """What changed in the case and in its packet, between two versions or times."""
+    before = point_of("FROM", since)
+    after = point_of("TO", until) if until is not None else None
+    with migrated_desks(settings) as desks:
+        lines = desks.cases.trail(case_id)
+        at_last = lines_until(lines, after) if after is not None else lines
+        found = diff_of(lines_until(lines, before), at_last)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    click.echo(f"case {case_id}, version {found.before.version} → {found.after.version}")
+    for title, changes in (("case", found.case), ("packet", found.packet)):
+        click.echo(f"\n{title}: {'' if changes else 'nothing changed'}")
+        for change in changes:
+            click.echo(f"  {change.how}")
 
 
 @case.command()

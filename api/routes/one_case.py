@@ -114,8 +114,8 @@ def get_diff(
     two points stand."""
     only_known(request, "from", "to")
     lines = service.desks.cases.trail(case_id, request.user.authority)
-    after: Point = _point("to", until) if until is not None else len(lines)
-    return diff_of(lines_until(lines, _point("from", since)), lines_until(lines, after))
+    after: Point = point_of("to", until) if until is not None else len(lines)
+    return diff_of(lines_until(lines, point_of("from", since)), lines_until(lines, after))
 
 
 def diff_of(before: Sequence[Recorded], after: Sequence[Recorded]) -> CaseDiff:
@@ -154,12 +154,12 @@ def past_of(
     return as_of, known_at
 
 
-def _point(name: str, told: str) -> Point:
-    """Raises MalformedParameter."""
+def point_of(name: str, told: str) -> Point:
+    """A version or a time as it was written. Raises MalformedParameter."""
     if told.isascii() and told.isdigit() and len(told) < 10:
         return int(told)
     try:
-        moment = msgspec.convert(told, datetime, strict=False)
+        moment = msgspec.convert(told, datetime)
     except msgspec.ValidationError:
         raise MalformedParameter(f"{name}={told} is neither a version nor a time") from None
     must_have_zone(name, moment)

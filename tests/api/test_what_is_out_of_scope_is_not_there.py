@@ -186,6 +186,34 @@ def test_a_case_out_of_scope_is_answered_like_one_that_is_not_there(
         assert "etag" not in there[2]
 
 
+PAST = (
+    *("?version=1", "?version=99", "?as_of=2101-01-01T00:00:00Z", "?as_of=2001-01-01T00:00:00Z"),
+    *("/diff?from=1&to=2", "/diff?from=99", "/packet?known_at=2001-01-01T00:00:00Z"),
+    *("/packet?as_of=2101-01-01T00:00:00Z", "/reperformance"),
+)
+
+
+@pytest.mark.parametrize("where", ["other queue", "other region", "no region"])
+def test_what_is_out_of_scope_has_no_past_either(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], where: str
+) -> None:
+    client, case, order = scoped[Role.AUDITOR], cases[where]["id"], cases[where]["order"]
+    for asked_for in PAST:
+        unknown = str(uuid4())
+        there = told_by(client.get(f"/v1/cases/{case}{asked_for}"), case)
+        nowhere = told_by(client.get(f"/v1/cases/{unknown}{asked_for}"), unknown)
+        assert there == nowhere, asked_for
+        assert there[0] == 404, asked_for
+        assert "casetrail-past" not in there[2]
+    if where == "other queue":
+        return  # orders are told apart by region alone
+    for asked_for in ("as_of", "known_at"):
+        moment = f"?{asked_for}=2101-01-01T00:00:00Z"
+        there = told_by(client.get(f"/v1/orders/{order}{moment}"), order)
+        assert there == told_by(client.get(f"/v1/orders/o-unknown{moment}"), "o-unknown")
+        assert there[0] == 404
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_a_case_in_scope_is_there(
     ours: House, scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role

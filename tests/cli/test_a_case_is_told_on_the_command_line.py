@@ -40,6 +40,21 @@ def test_a_case_is_told_as_the_api_tells_it(casetrail: Casetrail, ours: House, c
     assert casetrail("case", "trail", case, "--csv", "--json").returncode == 2
 
 
+def test_a_past_is_told_as_the_api_tells_it(casetrail: Casetrail, ours: House, case: str) -> None:
+    with ours.asking_as("ana") as ana:
+        shown = casetrail("case", "show", case, "--at", "2", "--json")
+        assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}?version=2").json()
+        changed = casetrail("case", "diff", case, "2", "3", "--json")
+        assert json.loads(changed.stdout) == ana.get(f"/v1/cases/{case}/diff?from=2&to=3").json()
+    words = casetrail("case", "diff", case, "2").stdout
+    assert "queue: nothing → payment_hold_review" in words
+    assert "packet: nothing changed" in words
+    for wrong in (("show", case, "--at", "99"), ("diff", case, "yesterday")):
+        ran = casetrail("case", *wrong)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "Traceback" not in ran.stderr
+
+
 def test_a_case_is_told_in_words_with_the_verdicts_that_it_rests_on(
     casetrail: Casetrail, case: str
 ) -> None:
