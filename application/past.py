@@ -6,6 +6,7 @@ first that was recorded later: positions order them, times only say how far to r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
@@ -87,32 +88,51 @@ def order_of(
 
 def changes(before: Any, after: Any, place: str = "") -> Iterator[Change]:
     """Every place at which two JSON values differ, in words: none if and only if they are alike."""
-    before, after = _keyed(before), _keyed(after)
-    if isinstance(before, dict) and isinstance(after, dict):
-        for name in [*before, *(name for name in after if name not in before)]:
-            escaped = str(name).replace("~", "~0").replace("/", "~1")
-            one, other = before.get(name, _ABSENT), after.get(name, _ABSENT)
-            yield from changes(one, other, f"{place}/{escaped}")
-    elif before is _ABSENT:
+    if before is _ABSENT:
         yield Change(place, f"{_spoken(place)}: new, {in_words(after)}", None, after)
     elif after is _ABSENT:
         yield Change(place, f"{_spoken(place)}: gone, was {in_words(before)}", before, None)
-    elif type(before) is not type(after) or before != after:
+    elif _written(before) == _written(after):
+        return
+    elif (parts := _parts(before, after)) is None:
         how = f"{_spoken(place)}: {in_words(before)} → {in_words(after)}"
         yield Change(place, how, before, after)
+    else:
+        old, new = parts
+        for name in [*old, *(name for name in new if name not in old)]:
+            escaped = name.replace("~", "~0").replace("/", "~1")
+            one, other = old.get(name, _ABSENT), new.get(name, _ABSENT)
+            yield from changes(one, other, f"{place}/{escaped}")
+        orders = [name for name in old if name in new], [name for name in new if name in old]
+        if isinstance(before, list) and orders[0] != orders[1]:
+            told = " → ".join(", ".join(order) for order in orders)
+            yield Change(place, f"{_spoken(place)}: in the order {told}", *orders)
 
 
-def _keyed(told: Any) -> Any:
-    """A list whose parts have names, by their names."""
-    if isinstance(told, list) and told and all(isinstance(part, dict) for part in told):
-        for field in _NAMED_BY:
-            names = [str(part[field]) for part in told if field in part]
-            if len({*names}) == len(told):
-                return dict(zip(names, told, strict=True))
-    return {} if told == [] else told
+def _parts(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """What both are made of, by name; None for what has no names."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before, after
+    if not (isinstance(before, list) and isinstance(after, list)):
+        return None
+    if not all(isinstance(part, dict) for part in (*before, *after)):
+        return None
+    for field in _NAMED_BY:
+        old, new = (
+            {str(part[field]): part for part in parts if field in part} for parts in (before, after)
+        )
+        if (len(old), len(new)) == (len(before), len(after)):
+            return old, new
+    return None
+
+
+def _written(told: Any) -> str:
+    """`1`, `true` and `"1"` are three things."""
+    return json.dumps(told, sort_keys=True)
 
 
 def _spoken(place: str) -> str:
     """`/adjustments/a1/state` as `adjustments, a1, state`."""
     parts = place.removeprefix("/").split("/")
-    return ", ".join(p.replace("~1", "/").replace("~0", "~").replace("_", " ") for p in parts)
+    said = ", ".join(p.replace("~1", "/").replace("~0", "~").replace("_", " ") for p in parts)
+    return said or "it"

@@ -108,7 +108,9 @@ class PolicyDesk:
 
     def cited(self, version: str, at: datetime) -> list[Rulebook]:
         """The policies of this version, the one that decided at that time first."""
-        governance = self.refresh()
+        governance = self._governance
+        if governance.named(version) is None:
+            governance = self.refresh()
         deciding = governance.in_force(at)
         named = [one for one in governance.policies.values() if one.version == version]
         named.sort(key=lambda one: deciding is None or one.digest != deciding.digest)

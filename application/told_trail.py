@@ -28,6 +28,7 @@ from domain.cases.work_events import (
     ErrorDeclared,
     EvidenceAttached,
     HandedOff,
+    Retermed,
 )
 from domain.orders.events import SignalRecorded
 from domain.people import Actor
@@ -165,6 +166,8 @@ def _why(event: CaseEvent | Refused) -> Iterable[Why]:
     if isinstance(event, AdjustmentProposed):
         asked = event.requirement
         yield Why("requirement", asked.policy, asked.rule, ())
+    if isinstance(event, Retermed):
+        yield Why("terms", event.policy, event.service, ())
 
 
 def _evidence(event: CaseEvent | Refused) -> Sequence[str]:

@@ -178,6 +178,7 @@ def test_a_verdict_that_was_altered_is_found_and_named() -> None:
                 "passed",
                 "did not pass",
             }
+    print(tried)
     assert tried >= {
         ("case.detected", "decision"),
         ("case.routed", "decision"),
