@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from application.event_log import EventLog
 from application.intake import Intake
 from application.look_up import LookUp
 from application.money_desk import MoneyDesk
+from application.past import order_of
 from application.payer import Payer
 from application.payments import PaymentProvider
 from application.people_desk import PeopleDesk
@@ -29,7 +30,7 @@ from application.reconciliation import ReconciliationDesk
 from application.recovery_desk import RecoveryDesk
 from application.timekeeper import Timekeeper
 from application.who_could import WhoCould
-from domain.orders.events import SignalRecorded
+from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
@@ -118,15 +119,19 @@ class Desks:
         self.principals = Principals(self.log, self.people)
         self.principals_desk = PrincipalsDesk(self.log, self.people, self.principals)
 
-    def order_with_times(self, order_id: str) -> tuple[Order, dict[str, datetime]]:
+    def order_at(
+        self, order_id: str, as_of: datetime | None, known_at: datetime | None
+    ) -> tuple[Order, Mapping[str, datetime]]:
+        """The order by what had happened and was recorded by then (None: by now), and when each of
+        its signals was recorded. Raises OrderNotFound."""
+        return order_of(self.log.trail(order_stream(order_id)), as_of, known_at)
+
+    def order_with_times(self, order_id: str) -> tuple[Order, Mapping[str, datetime]]:
         """The order as the log has it, and when each of its signals was recorded."""
-        lines = self.log.trail(order_stream(order_id))
-        told = {
-            line.event.signal.key: line.recorded_at
-            for line in lines
-            if isinstance(line.event, SignalRecorded)
-        }
-        return self.orders.folded(lines) or Order(id=order_id), told
+        try:
+            return self.order_at(order_id, None, None)
+        except OrderNotFound:
+            return Order(id=order_id), {}
 
     def decide_by(self, rulebook: Rulebook | None = None) -> None:
         """Decide by the log's policy; where it has none, by this one, else by the one that ships.

@@ -19,12 +19,14 @@ from api.problems import MEDIA_TYPE
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.queues import claim_next
-from api.routes.reconciliations import CSV, Period, reconcile
+from api.routes.reconciliations import Period, reconcile
 from api.routes.signals import SignalResult, SignalResults, send_signals
 from api.routes.simulations import NDJSON, simulate_policy
+from api.routes.trail import get_trail
 from api.routes.views import stream_view
 from api.signal_bodies import MOST_SIGNALS
 from api.threads import NEEDS
+from api.trail_pages import CSV, HTML
 from domain.cases.exception_case import State
 from domain.orders.signals import Signal
 
@@ -153,6 +155,10 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str
         }
     if handler is simulate_policy:
         responses["200"]["content"][NDJSON] = {"schema": {"type": "string"}}
+    if handler is get_trail:
+        for media_type in (CSV, HTML):
+            told = {"schema": {"type": "string"}}
+            responses["200"]["content"][f"{media_type}; charset=utf-8"] = told
     if handler is claim_next:
         responses["204"] = {"description": "No open case is left in the queue"}
     if handler.handler_name == "readyz":

@@ -107,6 +107,16 @@ class PolicyDesk:
             found = self._rulebooks[policy.digest] = Rulebook(policy.document)
         return found
 
+    def cited(self, version: str, at: datetime) -> list[Rulebook]:
+        """The policies of this version, the one that decided at that time first."""
+        governance = self._governance
+        if governance.named(version) is None:
+            governance = self.refresh()
+        deciding = governance.in_force(at)
+        named = [one for one in governance.policies.values() if one.version == version]
+        named.sort(key=lambda one: deciding is None or one.digest != deciding.digest)
+        return [self.rulebook(one) for one in named]
+
     def matrix(self, digest: str) -> ApprovalMatrix:
         """The approval matrix of the policy with this digest. Raises NothingMayBeGiven."""
         return matrix_of(self.rulebook(self.refresh().policies[digest]))

@@ -3,6 +3,7 @@
 import click
 
 from api.commands.adjustments import adjustments
+from api.commands.audit import audit
 from api.commands.case import case
 from api.commands.demo import demo, demo_stream
 from api.commands.demo_issuer import demo_issuer
@@ -27,6 +28,7 @@ COMMANDS: tuple[click.Command, ...] = (
     signals,
     case,
     adjustments,
+    audit,
     people,
     policy,
     projections,

@@ -1,4 +1,4 @@
-"""casetrail case show | trail"""
+"""casetrail case show | diff | trail"""
 
 from uuid import UUID
 
@@ -10,7 +10,11 @@ from rich.table import Table
 
 from api.composition import migrated_desks
 from api.routes.cases import view_of
-from domain.recorded import Recorded
+from api.routes.one_case import diff_of, point_of
+from api.routes.trail import TrailView, trail_of
+from api.trail_pages import as_csv, notes
+from application.past import case_of, lines_until
+from application.told_trail import ToldLine
 from infrastructure.settings import Settings
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
@@ -23,62 +27,86 @@ def case() -> None:
 
 @case.command()
 @click.argument("case_id", type=click.UUID)
+@click.option("--at", metavar="POINT", help="As it was at a version, or recorded until a time.")
 @AS_JSON
 @click.pass_obj
-def show(settings: Settings, case_id: UUID, as_json: bool) -> None:
-    """The case as it stands."""
+def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> None:
+    """The case as it stands, or as it stood."""
+    point = point_of("--at", at) if at is not None else None
     with migrated_desks(settings) as desks:
-        view = view_of(desks.cases.case(case_id))
+        if point is None:
+            view = view_of(desks.cases.case(case_id))
+        else:
+            view = view_of(case_of(lines_until(desks.cases.trail(case_id), point)))
     if as_json:
         click.echo(msgspec.json.encode(view))
         return
     table = Table(show_header=False)
     for name, value in msgspec.to_builtins(view).items():
-        table.add_row(name, "" if value is None else str(value))
+        table.add_row(name, "" if value is None else escape(str(value)))
     Console().print(table)
 
 
 @case.command()
 @click.argument("case_id", type=click.UUID)
+@click.argument("since", metavar="FROM")
+@click.argument("until", metavar="[TO]", required=False)
 @AS_JSON
 @click.pass_obj
-def trail(settings: Settings, case_id: UUID, as_json: bool) -> None:
-    """Every event of the case: when, who, what, why."""
+def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_json: bool) -> None:
+    """What changed in the case and in its packet, between two versions or times."""
+    before = point_of("FROM", since)
+    after = point_of("TO", until) if until is not None else None
     with migrated_desks(settings) as desks:
         lines = desks.cases.trail(case_id)
+        at_last = lines_until(lines, after) if after is not None else lines
+        found = diff_of(lines_until(lines, before), at_last)
     if as_json:
-        click.echo(msgspec.json.encode(lines))
+        click.echo(msgspec.json.encode(found))
         return
+    click.echo(f"case {case_id}, version {found.before.version} → {found.after.version}")
+    for title, changes in (("case", found.case), ("packet", found.packet)):
+        click.echo(f"\n{title}: {'' if changes else 'nothing changed'}")
+        for change in changes:
+            click.echo(f"  {change.how}")
+
+
+@case.command()
+@click.argument("case_id", type=click.UUID)
+@AS_JSON
+@click.option("--csv", "as_table", is_flag=True, help="A table for spreadsheets.")
+@click.pass_obj
+def trail(settings: Settings, case_id: UUID, as_json: bool, as_table: bool) -> None:
+    """Every event of the case: who, when, what, why, and on what evidence."""
+    if as_json and as_table:
+        raise click.UsageError("say one of --json, --csv")
+    with migrated_desks(settings) as desks:
+        found = trail_of(desks, case_id)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    elif as_table:
+        click.echo(as_csv(found.told), nl=False)
+    else:
+        _tell(found)
+
+
+def _tell(found: TrailView) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"case {case_id} of order {lines[0].order}")
-    for line in lines:
-        _tell(console, line)
+    console.print(f"case {found.case} of order {found.order}")
+    for line in found.told:
+        _tell_line(console, line)
+    if found.refusals:
+        console.print("\nWhat was refused:")
+    for line in found.refusals:
+        _tell_line(console, line)
 
 
-def _tell(console: Console, line: Recorded) -> None:
-    """One line of the trail: what, by whom, because of what; then its facts, decisions last."""
-    who = line.actor.person or line.actor.principal
+def _tell_line(console: Console, line: ToldLine) -> None:
+    """What, by whom and when; then what stands beside it."""
     at = f"{line.recorded_at:%Y-%m-%d %H:%M:%S}Z"
-    console.print(f"\n[bold]{line.type}[/bold]  by {escape(who)}, {at}, position {line.position}")
-    if line.cause:
-        console.print(f"  because of {line.cause}", markup=False)
-    for name, value in msgspec.to_builtins(line.event).items():
-        if name == "type" or value in (None, "", [], ()):
-            continue
-        if name == "packet":
-            console.print(f"  packet: {len(value)} facts")
-        elif isinstance(value, dict) and "verdicts" in value:
-            console.print(f"  {name}: policy {value['policy']}, rule {value['rule']}", markup=False)
-            for v in value["verdicts"]:
-                read = "nothing" if v["read"] is None else v["read"]
-                mark = "✓" if v["passed"] else "–"
-                console.print(f"    {mark} {v['fact']} {v['test']}: read {read}", markup=False)
-        elif isinstance(value, dict):
-            told = ", ".join(f"{key} {_plain(one)}" for key, one in value.items() if one)
-            console.print(f"  {name}: {told}", markup=False)
-        else:
-            console.print(f"  {name}: {_plain(value)}", markup=False)
-
-
-def _plain(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if line.happened_at != line.recorded_at:
+        at += f", happened {line.happened_at:%Y-%m-%d %H:%M:%S}Z"
+    console.print(f"\n[bold]{line.version}  {escape(line.said)}[/bold]")
+    console.print(f"  {line.type} by {line.who}, {at}, position {line.position}", markup=False)
+    for note in notes(line):
+        console.print(f"  {note}", markup=False)

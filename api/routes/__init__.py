@@ -13,11 +13,12 @@ from api.routes.break_glass import (
     review_break_glass,
 )
 from api.routes.case_commands import CASE_COMMANDS
-from api.routes.cases import get_case, get_trail, list_cases
+from api.routes.cases import list_cases
 from api.routes.events import get_events
 from api.routes.evidence import download_evidence, upload_evidence
 from api.routes.health import livez, readyz
 from api.routes.me import get_me
+from api.routes.one_case import get_case, get_diff, reperform_case
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
 from api.routes.people import get_person, list_eligible, list_people, review_access
@@ -31,6 +32,7 @@ from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
 from api.routes.signals import send_signals
 from api.routes.simulations import simulate_policy
 from api.routes.tasks import get_tasks
+from api.routes.trail import get_trail
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
 from api.routes.who_could import who_could
 
@@ -39,6 +41,8 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     send_signals,
     list_cases,
     get_case,
+    get_diff,
+    reperform_case,
     get_packet,
     get_decided_packet,
     get_trail,

@@ -1,4 +1,4 @@
-"""Cases: finding them, reading them with their trail, and the commands on them."""
+"""Cases: what is shown of them, and finding them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import QueryParameter
 from msgspec import Struct
 
 from api.answers import Answer, answer_of
@@ -34,7 +34,6 @@ from api.reading import (
 from api.service import Service
 from api.threads import get
 from domain.adjustments.adjustment import Adjustment
-from domain.adjustments.refusals import refusals_stream
 from domain.authority import Permission
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
@@ -43,7 +42,6 @@ from domain.cases.exception_case import ExceptionCase, State
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
 from domain.policy.document import Bucket, Severity
-from domain.recorded import Recorded
 from infrastructure.reach import cases_within
 from projections.cases import CaseRow
 
@@ -63,18 +61,19 @@ class CaseView(Struct, frozen=True):
     version: int
     order: str
     kind: str
-    bucket: str
-    severity: str
+    bucket: str | None
+    """This, the queue and what else comes with a routing are not there in a past before it."""
+    severity: str | None
     automation: str
     state: str
     owner: str | None
     owned_since: datetime
-    queue: str
+    queue: str | None
     region: str | None
     """Where the order ships to (ISO 3166), as far as was known when the case was routed."""
-    work_type: str
-    skill: str
-    priority: int
+    work_type: str | None
+    skill: str | None
+    priority: int | None
     detected_at: datetime
     opened_at: datetime
     deadline: datetime | None
@@ -106,17 +105,8 @@ class CaseView(Struct, frozen=True):
     """Names that turned out later to be one human's, with different duties in the case."""
 
 
-class TrailView(Struct, frozen=True):
-    case: UUID
-    order: str
-    lines: Sequence[Recorded]
-    refused: Sequence[Recorded]
-    """What somebody tried and may not: by which rule, and because of which line."""
-
-
 def view_of(case: ExceptionCase) -> CaseView:
     routed = case.routed
-    assert routed is not None
     assert case.detected_at is not None
     assert case.opened_at is not None
     return CaseView(
@@ -124,17 +114,17 @@ def view_of(case: ExceptionCase) -> CaseView:
         version=case.version,
         order=case.order,
         kind=case.kind,
-        bucket=routed.bucket,
-        severity=routed.severity,
+        bucket=routed.bucket if routed else None,
+        severity=routed.severity if routed else None,
         automation=case.automation,
         state=case.state,
         owner=case.owner,
         owned_since=case.owned_since or case.opened_at,
-        queue=case.queue,
+        queue=case.queue or None,
         region=case.region,
-        work_type=routed.work_type,
-        skill=routed.skill,
-        priority=routed.priority,
+        work_type=routed.work_type if routed else None,
+        skill=routed.skill if routed else None,
+        priority=routed.priority if routed else None,
         detected_at=case.detected_at,
         opened_at=case.opened_at,
         deadline=case.deadline,
@@ -205,22 +195,3 @@ def list_cases(
     reach = cases_within(request.user.authority, Permission.READ_CASES)
     rows = service.reports.cases(where, after, limit + 1, due, reach)
     return page_of(request, rows, limit, ("priority", "opened_at", "case_id"))
-
-
-@get("/cases/{case_id:uuid}", needs=Permission.READ_CASES, summary="One case, as it stands")
-def get_case(
-    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
-) -> Response[CaseView]:
-    """Read from the case's own stream: never behind. Its ETag goes into If-Match."""
-    case = service.desks.cases.case(case_id, request.user.authority)
-    return Response(view_of(case), headers={"ETag": etag(case.version)})
-
-
-@get("/cases/{case_id:uuid}/trail", needs=Permission.READ_CASES, summary="The decision trail")
-def get_trail(
-    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
-) -> TrailView:
-    """Every event of the case: who, when, why, with the verdict of each test of policy."""
-    lines = service.desks.cases.trail(case_id, request.user.authority)
-    refused = service.desks.log.trail(refusals_stream(case_id))
-    return TrailView(case_id, lines[0].order or "", lines, refused)

@@ -27,6 +27,7 @@ from api.reading import (
     page_of,
     wait_for,
 )
+from api.routes.one_case import AsOf, KnownAt, past_of
 from api.service import Service
 from api.threads import get
 from application.reaching import may_see
@@ -78,9 +79,18 @@ def list_orders(
 
 @get("/orders/{order_id:str}", needs=Permission.READ_ORDERS, summary="The order packet")
 def get_order(
-    request: Asking, order_id: FromPath[str], service: NamedDependency[Service]
+    request: Asking,
+    order_id: FromPath[str],
+    service: NamedDependency[Service],
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
 ) -> OrderView:
+    """As it is known now; or by what had happened until `as_of`, of what was recorded until
+    `known_at`: both may be said, and they are two different questions."""
+    only_known(request, "as_of", "known_at")
     order = _order(service, order_id, request.user.authority)
+    if as_of is not None or known_at is not None:
+        order, _ = service.desks.order_at(order_id, *past_of(as_of, known_at))
     reached = _reached(service, [ref.case for ref in order.cases.values()], request.user.authority)
     return OrderView(
         id=order.id,

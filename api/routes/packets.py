@@ -12,18 +12,23 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from api.answers import JSON
-from api.reading import MOST_ROWS
+from api.reading import MOST_ROWS, only_known
 from api.routes.cases import Asking
+from api.routes.one_case import AsOf, KnownAt, past_of
 from api.service import Service
 from api.threads import get
+from application.past import case_of, known_by, lines_until
 from domain.authority import Permission
 from domain.cases.errors import PacketNotFound
 from domain.cases.events import Enriched
+from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import PacketFact, packet_bytes, packet_of
+from domain.errors import OrderNotFound
 from domain.orders.conflicts import Conflict, conflicts_of
 from domain.orders.order import Order
 from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, in_time_order
 from domain.policy.decision import Read
+from domain.recorded import Recorded
 from infrastructure.reach import cases_within
 
 
@@ -81,15 +86,27 @@ class PacketView(Struct, frozen=True):
     summary="What is known of the order",
 )
 def get_packet(
-    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
+    request: Asking,
+    case_id: FromPath[UUID],
+    service: NamedDependency[Service],
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
 ) -> PacketView:
-    """Each fact with the signals that it rests on: as it was decided on last, and as it is now."""
+    """Each fact with the signals that it rests on: as it was decided on last, and as it is now. Or
+    as both were at `known_at`, by what had happened until `as_of`."""
+    only_known(request, "as_of", "known_at")
+    past_of(as_of, known_at)
     authority = request.user.authority
-    trail = service.desks.cases.trail(case_id, authority)
+    trail: Sequence[Recorded] = service.desks.cases.trail(case_id, authority)
+    if known_at is not None:
+        trail = lines_until(trail, known_at)
     order_id = trail[0].order or ""
     line, enriched = next((x, x.event) for x in reversed(trail) if isinstance(x.event, Enriched))
-    order, told = service.desks.order_with_times(order_id)
-    now = service.desks.clock()
+    try:
+        order, told = service.desks.order_at(order_id, as_of, known_at)
+    except OrderNotFound:
+        order, told = Order(id=order_id), {}
+    now = known_at or service.desks.clock()
     known = []
     for fact in packet_of(order):
         record_time = max(told[source] for source in fact.sources)
@@ -104,6 +121,10 @@ def get_packet(
         for row in rows
         if row.case_id != case_id
     ]
+    if known_at is not None:
+        trails = service.desks.log.trails([one.case for one in others])
+        stood = [case_of(so) for x in trails.values() if (so := [*known_by(x, known_at)])]
+        others = [EarlierCase(x.id, x.kind, x.state, _begun(x), x.resolved_at) for x in stood]
     return PacketView(
         order=order_id,
         decided_on=enriched.packet,
@@ -114,6 +135,11 @@ def get_packet(
         said=_said(order, told),
         cases=others,
     )
+
+
+def _begun(case: ExceptionCase) -> datetime:
+    assert case.opened_at is not None
+    return case.opened_at
 
 
 def _said(order: Order, told: Mapping[str, datetime]) -> list[Said]:

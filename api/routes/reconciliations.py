@@ -36,6 +36,7 @@ from api.routes.adjustments import must_have_key
 from api.routes.cases import Asking
 from api.service import Service
 from api.threads import get, post
+from api.trail_pages import CSV
 from application.caller import Caller
 from application.reconciliation import Reconciled, Statement
 from domain.adjustments.reconciling import CurrencySums, Discrepancy
@@ -44,7 +45,6 @@ from domain.errors import Fault, Invalid
 from infrastructure.payments.local import read_statement
 from projections.reconciliations import ReconciliationRow
 
-CSV = "text/csv"
 REPORT = "adjustments"
 NEWEST_TYPES = (datetime, UUID)
 

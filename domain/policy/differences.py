@@ -70,6 +70,11 @@ def differences(before: PolicyDocument, after: PolicyDocument) -> tuple[Differen
     return tuple(found)
 
 
+def in_words(told: Any) -> str:
+    """What was decoded from JSON, as it is read aloud."""
+    return _words(told)
+
+
 def _of_section(section: str, before: Any, after: Any) -> Iterator[Difference]:
     one = _ONE.get(section)
     parts = [told for told in (before, after) if told is not _ABSENT]

@@ -152,7 +152,7 @@ def asked(
     path = path_of(handler).replace("{case_id:uuid}", case).replace("{digest:str}", "0" * 64)
     path = path.replace("{adjustment_id:uuid}", str(uuid4()))
     if is_read(handler):
-        return client.get(path)
+        return client.get(path, params={"from": "1"} if path.endswith("/diff") else {})
     body = BODIES[path.rpartition("/")[2]]
     content = b"" if body is None else json.dumps(body).encode()
     headers = {"If-Match": f'"{version}"', "Content-Type": "application/json"}
@@ -184,6 +184,34 @@ def test_a_case_out_of_scope_is_answered_like_one_that_is_not_there(
         may = handler.opt[NEEDS] in ROLE_PERMISSIONS[role]
         assert there[0] == (404 if may else 403), path_of(handler)
         assert "etag" not in there[2]
+
+
+PAST = (
+    *("?version=1", "?version=99", "?as_of=2101-01-01T00:00:00Z", "?as_of=2001-01-01T00:00:00Z"),
+    *("/diff?from=1&to=2", "/diff?from=99", "/packet?known_at=2001-01-01T00:00:00Z"),
+    *("/packet?as_of=2101-01-01T00:00:00Z", "/reperformance"),
+)
+
+
+@pytest.mark.parametrize("where", ["other queue", "other region", "no region"])
+def test_what_is_out_of_scope_has_no_past_either(
+    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], where: str
+) -> None:
+    client, case, order = scoped[Role.AUDITOR], cases[where]["id"], cases[where]["order"]
+    for asked_for in PAST:
+        unknown = str(uuid4())
+        there = told_by(client.get(f"/v1/cases/{case}{asked_for}"), case)
+        nowhere = told_by(client.get(f"/v1/cases/{unknown}{asked_for}"), unknown)
+        assert there == nowhere, asked_for
+        assert there[0] == 404, asked_for
+        assert "casetrail-past" not in there[2]
+    if where == "other queue":
+        return  # orders are told apart by region alone
+    for asked_for in ("as_of", "known_at"):
+        moment = f"?{asked_for}=2101-01-01T00:00:00Z"
+        there = told_by(client.get(f"/v1/orders/{order}{moment}"), order)
+        assert there == told_by(client.get(f"/v1/orders/o-unknown{moment}"), "o-unknown")
+        assert there[0] == 404
 
 
 @pytest.mark.parametrize("role", list(Role))

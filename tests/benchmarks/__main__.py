@@ -20,6 +20,7 @@ from tests.benchmarks import (
     catching_up,
     claiming,
     keeping_time,
+    looking_back,
     replaying,
     signals_over_http,
     simulating,
@@ -41,6 +42,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "simulate": simulating,
     "replay": replaying,
     "authorize": authorizing,
+    "looking-back": looking_back,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""
 NARROWEST = 120

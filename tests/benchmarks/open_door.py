@@ -22,8 +22,9 @@ from api.routes.me import Me, get_me
 from api.service import service
 from api.serving import collect_seldom, listen
 from api.threads import get
-from domain.authority import permissions_of
-from domain.people import Actor, Role
+from domain.authority import authority_of
+from domain.orders.signals import EARLIEST
+from domain.people import OPERATOR, Actor, Grant, Role
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
 
@@ -32,7 +33,9 @@ ANYBODY = Who(
     Actor("key:000000000000", "ana"),
     "ana",
     (Role.HANDLER,),
-    permissions=permissions_of([Role.HANDLER]),
+    authority=authority_of(
+        [Grant(grant="g1", role=Role.HANDLER, granted_at=EARLIEST, granted_by=OPERATOR)]
+    ),
 )
 
 

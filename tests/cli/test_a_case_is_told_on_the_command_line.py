@@ -32,7 +32,27 @@ def test_a_case_is_told_as_the_api_tells_it(casetrail: Casetrail, ours: House, c
     assert (shown.returncode, trail.returncode) == (0, 0)
     with ours.asking_as("ana") as ana:
         assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}").json()
-        assert json.loads(trail.stdout) == ana.get(f"/v1/cases/{case}/trail").json()["lines"]
+        address = f"/v1/cases/{case}/trail"
+        assert json.loads(trail.stdout) == ana.get(address).json()
+        table = ana.get(address, headers={"Accept": "text/csv"}).text
+    told = casetrail("case", "trail", case, "--csv")
+    assert told.stdout.splitlines() == table.splitlines()
+    assert casetrail("case", "trail", case, "--csv", "--json").returncode == 2
+
+
+def test_a_past_is_told_as_the_api_tells_it(casetrail: Casetrail, ours: House, case: str) -> None:
+    with ours.asking_as("ana") as ana:
+        shown = casetrail("case", "show", case, "--at", "2", "--json")
+        assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}?version=2").json()
+        changed = casetrail("case", "diff", case, "2", "3", "--json")
+        assert json.loads(changed.stdout) == ana.get(f"/v1/cases/{case}/diff?from=2&to=3").json()
+    words = casetrail("case", "diff", case, "2").stdout
+    assert "queue: nothing → payment_hold_review" in words
+    assert "packet: nothing changed" in words
+    for wrong in (("show", case, "--at", "99"), ("diff", case, "yesterday")):
+        ran = casetrail("case", *wrong)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "Traceback" not in ran.stderr
 
 
 def test_a_case_is_told_in_words_with_the_verdicts_that_it_rests_on(
@@ -42,7 +62,7 @@ def test_a_case_is_told_in_words_with_the_verdicts_that_it_rests_on(
     for told in (case, "payment_mismatch", "payment_hold_review", "open", "payments_desk"):
         assert told in shown
     trail = " ".join(casetrail("case", "trail", case).stdout.split())
-    for told in ("case.detected", "case.enriched", "case.routed", "system:policy"):
+    for told in ("case.detected", "case.enriched", "case.routed by policy"):
         assert told in trail
     for told in ("payments-differ-from-charge", "payment.overpaid", "2.50"):
         assert told in trail

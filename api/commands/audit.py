@@ -1,0 +1,107 @@
+"""casetrail audit reperform"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import click
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+
+from api.composition import migrated_desks
+from application.reperformance import Period, Redone, Reperformance
+from infrastructure.settings import Settings
+
+TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"])
+
+
+class Reperformed(Struct, frozen=True):
+    """How many orders were looked at, how many decisions were made again, and those of them that
+    came out differently."""
+
+    orders: int
+    decisions: int
+    position: int
+    differing: Sequence[Redone]
+
+
+@click.group()
+def audit() -> None:
+    """Proof that what was decided was decided so."""
+
+
+@audit.command()
+@click.option("--case", "case_id", type=click.UUID, help="This case alone.")
+@click.option("--from", "since", type=TIME, help="Recorded from then on (UTC, if it says no zone).")
+@click.option("--to", "until", type=TIME, help="Recorded before then.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def reperform(
+    settings: Settings,
+    case_id: UUID | None,
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> None:
+    """Make every recorded decision of policy again, on the same facts and under the same policy.
+
+    A decision that comes out differently is named, and the exit status is 1.
+    """
+    if case_id is not None and (since is not None or until is not None):
+        raise click.UsageError("say --case, or --from and --to")
+    progress = Console(stderr=True, highlight=False)
+    with migrated_desks(settings) as desks:
+        desk = Reperformance(desks.log, desks.policy.cited)
+        position = desks.log.head()
+        period = Period(_in_utc(since), _in_utc(until))
+        all_of_it = [desk.of_case(case_id)] if case_id is not None else desk.of_all(period)
+        found = _summed(_told(all_of_it, progress), position)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        _say(found)
+    sys.exit(1 if found.differing else 0)
+
+
+def _told(orders: Iterable[Sequence[Redone]], progress: Console) -> Iterator[Sequence[Redone]]:
+    """The same, saying how far it has come."""
+    with progress.status("making decisions again") as status:
+        for n, redone in enumerate(orders, start=1):
+            if n % 100 == 0:
+                status.update(f"making decisions again: {n} orders")
+            yield redone
+
+
+def _summed(orders: Iterable[Sequence[Redone]], position: int) -> Reperformed:
+    count, decisions, differing = 0, 0, []
+    for redone in orders:
+        count += bool(redone)
+        decisions += len(redone)
+        differing += [one for one in redone if one.differs]
+    return Reperformed(count, decisions, position, differing)
+
+
+def _say(found: Reperformed) -> None:
+    click.echo(
+        f"{found.decisions} decisions of {found.orders} orders made again, up to position "
+        f"{found.position}: {len(found.differing)} came out differently"
+    )
+    for one in found.differing:
+        where = f"case {one.case}" if one.case is not None else f"order {one.order}"
+        click.echo(f"\n{where}, version {one.version} (position {one.position}), {one.type}")
+        if one.policy:
+            click.echo(f"  policy {one.policy}, rule {one.rule}")
+        for differs in one.differs:
+            click.echo(f"  {differs.what}")
+            click.echo(f"    recorded: {differs.recorded}")
+            click.echo(f"    came out: {differs.came_out}")
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)

@@ -1,0 +1,65 @@
+"""casetrail audit reperform: what comes out the same, and a verdict that somebody altered."""
+
+import json
+from collections.abc import Iterator
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.api.running import House, house
+from tests.api.told import opened
+from tests.cli.conftest import Casetrail
+
+
+@pytest.fixture(scope="module")
+def ours(database: str) -> Iterator[House]:
+    with house(database, reports=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ana(ours: House) -> Iterator[httpx2.Client]:
+    with ours.asking_as("ana") as client:
+        yield client
+
+
+def test_what_was_decided_comes_out_the_same_until_somebody_alters_it(
+    casetrail: Casetrail, ana: httpx2.Client, database: str
+) -> None:
+    case, other = opened(ana), opened(ana)
+    ran = casetrail("audit", "reperform", "--json")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["orders"], told["differing"]) == (2, [])
+    assert told["decisions"] >= 6
+    assert json.loads(casetrail("audit", "reperform", "--to", "2001-01-01", "--json").stdout) == {
+        **told,
+        "orders": 0,
+        "decisions": 0,
+    }
+
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "UPDATE stored_events SET state = convert_to(regexp_replace(convert_from(state, 'UTF8'), "
+            "'\"passed\":true', '\"passed\":false'), 'UTF8') "
+            "WHERE originator_id = %s AND topic = 'case.detected'",
+            (case,),
+        )
+    ran = casetrail("audit", "reperform")
+    assert ran.returncode == 1, ran.stderr
+    words = " ".join(ran.stdout.split())
+    assert f"case {case}, version 1" in words
+    assert "1 came out differently" in words
+    assert "did not pass came out:" in words
+    assert casetrail("audit", "reperform", "--case", case).returncode == 1
+    assert casetrail("audit", "reperform", "--case", other).returncode == 0
+    by_api = ana.get(f"/v1/cases/{case}/reperformance").json()["decisions"]
+    assert [one["version"] for one in by_api if one["differs"]] == [1]
+
+
+def test_one_case_and_a_period_are_not_asked_for_together(
+    casetrail: Casetrail, ana: httpx2.Client
+) -> None:
+    ran = casetrail("audit", "reperform", "--case", opened(ana), "--to", "2001-01-01")
+    assert (ran.returncode, ran.stdout) == (2, "")

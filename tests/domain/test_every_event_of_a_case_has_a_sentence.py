@@ -1,0 +1,57 @@
+"""The trail for people: each event of a case, whichever it is and whatever it holds, is one sentence."""
+
+from __future__ import annotations
+
+import typing
+
+import pytest
+from msgspec import structs
+
+from domain.adjustments.refusals import Refused
+from domain.cases.events import CaseEvent, SignalJoined
+from domain.cases.sentences import sentence
+from domain.cases.work_events import Breached, Claimed, ErrorDeclared, Escalated
+from domain.recorded import Event
+from tests.event_store.one_of_each import EVENTS
+
+KINDS = (*typing.get_args(CaseEvent), Refused)
+OF_CASES: list[Event] = [event for event in EVENTS if isinstance(event, KINDS)]
+
+
+def test_no_event_of_a_case_is_left_out() -> None:
+    assert {type(event) for event in OF_CASES} == {*KINDS}
+
+
+@pytest.mark.parametrize("event", OF_CASES, ids=lambda event: str(event.__struct_config__.tag))
+def test_it_is_told_in_a_sentence(event: CaseEvent) -> None:
+    said = sentence(event)
+    first, *_ = said.split()
+    assert first
+    assert "_" not in first
+    for code in ("None", "datetime", "UUID(", type(event).__name__ + "("):
+        assert code not in said, said
+    assert not said.endswith((" ", ",", ".."))
+
+
+def test_no_two_events_are_told_alike() -> None:
+    told: dict[str, set[type]] = {}
+    for event in OF_CASES:
+        told.setdefault(sentence(event), set()).add(type(event))  # type: ignore[arg-type]
+    assert [kinds for kinds in told.values() if len(kinds) > 1] == []
+
+
+def first(kind: type) -> typing.Any:
+    return next(event for event in OF_CASES if isinstance(event, kind))
+
+
+def test_sentences_are_made_from_the_facts() -> None:
+    assert sentence(structs.replace(first(Claimed), person="ana", lease=None)) == "Claimed by ana."
+    joined = [sentence(event) for event in OF_CASES if isinstance(event, SignalJoined)]
+    assert any(said.endswith("the problem is gone.") for said in joined)
+    assert any("leaves it to a person" in said for said in joined)
+    breached = structs.replace(first(Breached), spent={"queue": 93_784, "wait:carrier/dhl": 60})
+    assert "queue 1 d 2 h 3 min 4 s, wait:carrier/dhl 1 min" in sentence(breached)
+    wrong = structs.replace(first(ErrorDeclared), about=7, note="Another order.")
+    assert sentence(wrong).startswith("Version 7 was declared wrong (")
+    nobody = structs.replace(first(Escalated), to=None, people=(), note="")
+    assert sentence(nobody).endswith("to nobody to notify.")
