@@ -32,10 +32,12 @@ def is_consistent(
 ) -> bool:
     """The tree with the first root is the beginning of that with the second. An empty tree, of which
     every tree is a continuation, proves nothing and is refused."""
-    if not 0 < before <= size or not _are_hashes(root_before, root, *proof):
+    if not 0 < before <= size:
         return False
     if before == size:
         return not proof and root_before == root
+    if not _are_hashes(root_before, root, *proof):
+        return False
     steps = list(proof)
     if not before & (before - 1):
         steps.insert(0, root_before)
