@@ -50,6 +50,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     d.BreakGlassNotFound: 404,
     d.PrincipalNotFound: 404,
     d.PolicyNotFound: 404,
+    d.NotWitnessedYet: 404,
     e.MethodNotAllowed: 405,
     d.DutyConflict: 403,
     d.BeyondAuthority: 403,

@@ -16,6 +16,7 @@ from infrastructure.identity.access_tokens import AccessTokens
 from infrastructure.identity.issuers import Issuer
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
+from infrastructure.transparency.proofs import Proofs
 
 
 class Service:
@@ -36,6 +37,7 @@ class Service:
             desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
         self.health = HealthDesk(working.datastore)
+        self.proofs = Proofs(working.datastore)
         self.simulating = threading.Lock()
 
 

@@ -541,3 +541,12 @@ class OnlyPersonsDecide(CasetrailError):
     """Only a person decides on policies."""
 
     explanation = "An agent may propose and simulate. Approving and activating is for people."
+
+
+class NotWitnessedYet(CasetrailError):
+    """The log has not been witnessed as far as that."""
+
+    explanation = (
+        "Proofs are about the log as a checkpoint signed it. A worker makes one every few seconds "
+        "while the log grows; GET /v1/audit/checkpoint tells how far the last one reaches."
+    )
