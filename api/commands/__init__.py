@@ -2,6 +2,7 @@
 
 import click
 
+from api.commands.audit import audit
 from api.commands.case import case
 from api.commands.demo import demo, demo_stream
 from api.commands.demo_issuer import demo_issuer
@@ -13,6 +14,7 @@ from api.commands.provider import provider
 from api.commands.replay import replay
 from api.commands.serve import serve
 from api.commands.signals import signals
+from api.commands.verify import verify
 from api.commands.worker import worker
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -25,6 +27,8 @@ COMMANDS: tuple[click.Command, ...] = (
     replay,
     signals,
     case,
+    audit,
+    verify,
     people,
     policy,
     projections,
