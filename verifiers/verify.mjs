@@ -3,34 +3,21 @@
 import { createHash, createPublicKey, verify as holds } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-
-const FORMAT = "casetrail-bundle/1";
 const ASKS = ["everything", "case", "period", "population"];
 const ALWAYS = ["key", "checkpoint", "events.ndjson", "leaves.txt", "nodes.txt"];
 const PROPOSED = "case.adjustment_proposed";
-const MOST_FAULTS = 100;
 const SPKI = Buffer.from("302a300506032b6570032100", "hex");
-
-class Differs extends Error {}
 const fault = (code, file, detail, line = null, position = null) => ({ code, file, detail, line, position });
-const broken = (...told) => {
-  throw { fault: fault(...told) };
-};
-const refuse = (why) => {
-  throw new Error(why);
-};
+function broken(...told) { throw { fault: fault(...told) }; }
+function must(isSo) { if (!isSo) throw new Error("it is not so"); }
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
 const leafHash = (envelope) => sha256(Buffer.from([0]), envelope);
 const nodeHash = (left, right) => sha256(Buffer.from([1]), left, right);
-
-function read(bundle, name) {
-  try {
-    return readFileSync(join(bundle, name));
-  } catch {
-    broken("file_missing", name, "the file is not there");
-  }
+function attempt(work, ...otherwise) {
+  try { return work(); } catch { return broken(...otherwise); }
 }
-
+const read = (bundle, name) =>
+  attempt(() => readFileSync(join(bundle, name)), "file_missing", name, "the file is not there");
 function linesOf(content) {
   const lines = [];
   for (let at = 0, end = 0; at < content.length; at = end) {
@@ -39,63 +26,50 @@ function linesOf(content) {
   }
   return lines;
 }
-
 const textOf = (bytes) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-
 function base64(text) {
   const found = Buffer.from(text, "base64");
-  return found.length && found.toString("base64") === text ? found : refuse("what should be base64 is none");
+  must(found.length && found.toString("base64") === text); // its one canonical spelling
+  return found;
 }
 
+// Keys and signed notes (c2sp.org/signed-note)
 function keyOf(told) {
   const text = told.trim();
   const [name, id] = text.split("+");
-  if (!name || id === undefined) refuse("a key reads NAME+ID+BASE64");
   const material = base64(text.slice(name.length + id.length + 2));
-  if (material.length !== 33 || material[0] !== 1) refuse("the key is none of Ed25519");
-  const own = sha256(`${name}\n`, material).subarray(0, 4).toString("hex");
-  if (own !== id) refuse("the key is not the one that its ID names");
-  const spki = Buffer.concat([SPKI, material.subarray(1)]);
-  return { name, id, text, public: createPublicKey({ key: spki, format: "der", type: "spki" }) };
+  must(name && material.length === 33 && material[0] === 1);
+  must(sha256(`${name}\n`, material).subarray(0, 4).toString("hex") === id);
+  const der = { key: Buffer.concat([SPKI, material.subarray(1)]), format: "der", type: "spki" };
+  return { name, id, text, public: createPublicKey(der) };
 }
-
 function opened(note, key) {
   const whole = textOf(note);
   const gap = whole.lastIndexOf("\n\n");
-  if (gap < 0 || !whole.endsWith("\n")) refuse("it has no signature");
+  must(gap >= 0 && whole.endsWith("\n"));
   const text = whole.slice(0, gap + 1);
   for (const line of whole.slice(gap + 2, -1).split("\n")) {
-    const parts = line.split(" ");
-    if (parts[0] !== "\u2014" || !parts[1] || parts.length < 3) refuse("a line of its signatures is none");
-    if (parts[1] !== key.name) continue;
-    const signature = base64(parts.slice(2).join(" "));
+    const [dash, name, ...told] = line.split(" ");
+    must(dash === "\u2014" && name && told.length);
+    if (name !== key.name) continue;
+    const signature = base64(told.join(" "));
     if (signature.subarray(0, 4).toString("hex") !== key.id) continue;
-    const isHis = holds(null, Buffer.from(text), key.public, signature.subarray(4));
-    return isHis ? text : refuse("the signature is not that of its text");
+    must(holds(null, Buffer.from(text), key.public, signature.subarray(4)));
+    return text;
   }
-  refuse("its key has not signed it");
+  return must(false);
 }
-
-function attempt(work, code, file, what) {
-  try {
-    return work();
-  } catch (error) {
-    return broken(code, file, `${what}: ${error.message}`);
-  }
-}
-
 function manifestOf(note, key) {
   const found = attempt(() => JSON.parse(opened(note, key)), "manifest", "manifest.note", "the manifest is not as signed");
   const isCount = (one) => Number.isInteger(one) && one >= 0;
   const files = Object.keys(found?.files ?? {});
   const isWhole =
-    found?.format === FORMAT && isCount(found.size) && isCount(found.since) && ASKS.includes(found.question?.ask) &&
+    found?.format === "casetrail-bundle/1" && isCount(found.size) && isCount(found.since) && ASKS.includes(found.question?.ask) &&
     ALWAYS.every((name) => files.includes(name)) && files.every((name) => name === "since" || ALWAYS.includes(name)) &&
     (found.question.ask !== "population" || typeof found.question.type === "string");
   if (!isWhole) broken("manifest", "manifest.note", "the manifest lacks what it must say");
   return found;
 }
-
 function checkpointOf(bundle, name, size, key) {
   const note = read(bundle, name);
   const [, told, base] = attempt(() => opened(note, key).split("\n"), "checkpoint", name, "the checkpoint is not as signed");
@@ -103,23 +77,19 @@ function checkpointOf(bundle, name, size, key) {
   return found.size === size ? found : broken("checkpoint", name, `it is of ${found.size} positions, not of ${size}`);
 }
 
-function faultsOfFiles(bundle, digests) {
-  const faults = [];
-  for (const name of [...new Set([...ALWAYS, ...Object.keys(digests)])].sort()) {
-    if (sha256(read(bundle, name)).toString("hex") === digests[name]) continue;
-    faults.push(fault("file_changed", name, "the file is not the one that the manifest names"));
-  }
-  for (const name of readdirSync(bundle).sort()) {
-    if (name === "manifest.note" || name in digests) continue;
-    faults.push(fault("file_added", name, "the manifest does not name the file"));
-  }
-  return faults;
-}
+const faultsOfFiles = (bundle, digests) => [
+  ...Object.keys(digests).sort()
+    .filter((name) => sha256(read(bundle, name)).toString("hex") !== digests[name])
+    .map((name) => fault("file_changed", name, "the file is not the one that the manifest names")),
+  ...readdirSync(bundle).sort()
+    .filter((name) => name !== "manifest.note" && !(name in digests))
+    .map((name) => fault("file_added", name, "the manifest does not name the file")),
+];
 
+// The tree (RFC 9162): its full subtrees so far
 class Frontier {
   size = 0;
   peaks = [];
-
   push(level, hash) {
     this.size += 2 ** level;
     while (this.peaks.length && this.peaks.at(-1).level === level) {
@@ -128,12 +98,10 @@ class Frontier {
     }
     this.peaks.push({ level, hash });
   }
-
   root() {
     return this.peaks.map((peak) => peak.hash).reduceRight((right, left) => nodeHash(left, right));
   }
 }
-
 function runsOf(content, size, since) {
   const runs = [];
   let at = 0;
@@ -160,35 +128,29 @@ function runsOf(content, size, since) {
   if (before.length) runs.push({ nodes: before, first: size + 1, end: size + 1 });
   return runs;
 }
-
 function rootOf(lines, leaves, runs, since, count, faults) {
   const frontier = new Frontier();
   let next = 0;
   const hold = () => {
     const isLost = since && frontier.size === since.size && !frontier.root().equals(since.root);
-    if (!isLost || faults.some((one) => one.file === "since" && one.code === "root")) return;
-    faults.push(fault("root", "since", `the first ${since.size} positions have another root`));
+    if (isLost && !faults.some((one) => one.file === "since" && one.code === "root")) faults.push(fault("root", "since", `the first ${since.size} positions have another root`));
   };
   for (const run of runs) {
-    for (const node of run.nodes) {
-      hold();
-      frontier.push(node.level, node.hash);
-    }
+    for (const node of run.nodes) hold() || frontier.push(node.level, node.hash);
     hold();
     for (let position = run.first; position < run.end; position++, next++) {
       const found = next < lines.length ? eventOf(lines[next]) : null;
-      if (found?.position !== position) throw new Differs();
+      if (found?.position !== position) return null;
       const leaf = leafHash(found.envelope);
-      if (leaves[next]?.toString("latin1") !== `${leaf.toString("hex")}\n`) throw new Differs();
+      if (leaves[next]?.toString("latin1") !== `${leaf.toString("hex")}\n`) return null;
       frontier.push(0, leaf);
       count?.look(position, found.envelope);
     }
   }
   hold();
-  if (next !== lines.length || next !== leaves.length) throw new Differs();
+  if (next !== lines.length || next !== leaves.length) return null;
   return frontier.root();
 }
-
 function eventOf(line) {
   const head = /^\{"position":([1-9][0-9]{0,14}),"envelope":/.exec(line.subarray(0, 48).toString("latin1"));
   const end = line.length - 2;
@@ -196,6 +158,7 @@ function eventOf(line) {
   return { position: Number(head[1]), envelope: line.subarray(head[0].length, end) };
 }
 
+// Where events differ from what was exported
 function located(lines, leaves, runs, inEvents) {
   const positions = runs.flatMap((run) => Array.from({ length: run.end - run.first }, (_, n) => run.first + n));
   const order = new Map(positions.map((position, n) => [position, n]));
@@ -207,25 +170,19 @@ function located(lines, leaves, runs, inEvents) {
   lines.forEach((line, n) => {
     const found = eventOf(line);
     if (!found) {
-      const position = positions[due] ?? null;
-      suspected.add(position);
-      return tell("malformed", "the line is none of an event", n + 1, position);
+      suspected.add(positions[due]);
+      return tell("malformed", "the line is none of an event", n + 1, positions[due] ?? null);
     }
     const { position, envelope } = found;
     const place = order.get(position);
     if (place === undefined) return tell("added", "no event of this position was exported", n + 1, position);
-    if (place >= due) {
-      for (const skipped of positions.slice(due, place)) late.add(skipped);
-      due = place + 1;
-    } else if (late.delete(position)) {
-      tell("moved", "the event stands after later ones", n + 1, position);
-    } else {
-      return tell("duplicated", "the position stands here again", n + 1, position);
-    }
+    if (place < due && !late.delete(position)) return tell("duplicated", "the position stands here again", n + 1, position);
+    if (place < due) tell("moved", "the event stands after later ones", n + 1, position);
+    else for (const skipped of positions.slice(due, place)) late.add(skipped);
+    due = Math.max(due, place + 1);
     const leaf = `${leafHash(envelope).toString("hex")}\n`;
-    if (place < leaves.length && leaves[place].toString("latin1") !== leaf) {
-      tell("changed", "the event is not what its leaf says", n + 1, position);
-    }
+    if (place >= leaves.length || leaves[place].toString("latin1") === leaf) return;
+    tell("changed", "the event is not what its leaf says", n + 1, position);
   });
   for (const position of [...late, ...positions.slice(due)]) {
     if (!suspected.has(position)) tell("missing", "the event is not there", null, position);
@@ -237,33 +194,31 @@ function located(lines, leaves, runs, inEvents) {
   return changed.map((one) => fault("leaf", "leaves.txt", "the leaf is not that of its event", placeOf(one) + 1, one));
 }
 
+// What a population's question comes to
 const scaled = (text, scale) => BigInt(text.replace(".", "")) * 10n ** BigInt(scale - scaleOf(text));
 const scaleOf = (text) => (text.includes(".") ? text.length - text.indexOf(".") - 1 : 0);
-const comparable = (moment) => {
-  const [seconds, fraction = ""] = moment.replace(/Z$/, "").split(".");
-  return `${seconds}.${fraction.padEnd(9, "0")}`;
-};
-const isMore = (one, other) => {
+const comparable = (moment) =>
+  moment.replace(/^([^.Z]*)\.?(\d*)Z?$/, (_, seconds, fraction) => `${seconds}.${fraction.padEnd(9, "0")}`);
+function aligned(one, other) {
   const scale = Math.max(scaleOf(one), scaleOf(other));
-  return scaled(one, scale) > scaled(other, scale);
-};
-const plus = (one, other) => {
-  const scale = Math.max(scaleOf(one), scaleOf(other));
-  const digits = String(scaled(one, scale) + scaled(other, scale)).padStart(scale + 1, "0");
+  return [scaled(one, scale), scaled(other, scale), scale];
+}
+function plus(one, other) {
+  const [left, right, scale] = aligned(one, other);
+  const digits = String(left + right).padStart(scale + 1, "0");
   return scale ? `${digits.slice(0, -scale)}.${digits.slice(-scale)}` : digits;
-};
+}
+const isMore = (...both) => ((pair) => pair[0] > pair[1])(aligned(...both));
 
 class Count {
   many = 0;
   sums = {};
   unknown = [];
   kinds = new Map();
-
   constructor(question) {
     this.question = question;
     this.marks = (question.kind === undefined ? [question.type] : [question.type, PROPOSED]).map((one) => `"${one}"`);
   }
-
   look(position, envelope) {
     if (!this.marks.some((mark) => envelope.includes(mark))) return;
     const { stream, recorded_at, event } = JSON.parse(textOf(envelope));
@@ -286,25 +241,21 @@ class Count {
     } else if (asked.over !== undefined || asked.currency !== undefined) return;
     this.many += 1;
   }
-
   get answer() {
-    const sums = Object.fromEntries(Object.keys(this.sums).sort().map((name) => [name, this.sums[name]]));
-    return { count: this.many, sums };
+    return { count: this.many, sums: Object.fromEntries(Object.entries(this.sums).sort()) };
   }
 }
-
 function faultsOfAnswer(manifest, runs, count) {
   const faults = count.unknown.map((position) =>
     fault("answer", "events.ndjson", "what it proposed, and so its kind, is not there", null, position));
-  if (runs.some((run) => run.nodes.some((node) => node.end > manifest.since))) {
-    faults.push(fault("answer", "nodes.txt", `events after position ${manifest.since} are left out`));
-  }
-  if (JSON.stringify(count.answer) !== JSON.stringify(manifest.answer)) {
-    faults.push(fault("answer", "manifest.note", `the manifest states ${JSON.stringify(manifest.answer)}`));
-  }
+  const isComplete = runs.every((run) => run.nodes.every((node) => node.end <= manifest.since));
+  if (!isComplete) faults.push(fault("answer", "nodes.txt", `events after position ${manifest.since} are left out`));
+  const stated = JSON.stringify(manifest.answer);
+  if (JSON.stringify(count.answer) !== stated) faults.push(fault("answer", "manifest.note", `the manifest states ${stated}`));
   return faults;
 }
 
+// The verdict
 function verified(bundle, key, told) {
   const manifest = manifestOf(read(bundle, "manifest.note"), key);
   const faults = faultsOfFiles(bundle, manifest.files);
@@ -315,26 +266,20 @@ function verified(bundle, key, told) {
   const [lines, leaves] = ["events.ndjson", "leaves.txt"].map((name) => linesOf(read(bundle, name)));
   const lost = fault("root", "checkpoint", "the events and subtrees do not have the root that was signed");
   Object.assign(told, { question: manifest.question, size: signed.size });
-  let root;
-  try {
-    root = rootOf(lines, leaves, runs, since, count, faults);
-  } catch (error) {
-    if (!(error instanceof Differs)) throw error;
+  const root = rootOf(lines, leaves, runs, since, count, faults);
+  if (root === null) {
     const isChanged = faults.some((one) => one.code === "file_changed" && one.file === "events.ndjson");
-    let found = located(lines, leaves, runs, isChanged);
-    if (!found.length) found = [lost];
-    const finer = new Set(found.map((one) => one.file));
-    const rest = faults.filter((one) => one.code !== "file_changed" || !finer.has(one.file));
-    told.faults = [...rest, ...found];
+    const found = located(lines, leaves, runs, isChanged);
+    if (!found.length) found.push(lost);
+    const isCoarse = (one) => one.code === "file_changed" && found.some((other) => other.file === one.file);
+    told.faults = [...faults.filter((one) => !isCoarse(one)), ...found];
     return;
   }
   if (!root.equals(signed.root)) faults.push(lost);
   if (count) faults.push(...faultsOfAnswer(manifest, runs, count));
-  const events = runs.reduce((sum, run) => sum + run.end - run.first, 0);
-  const answer = count ? count.answer : null;
-  Object.assign(told, { verified: !faults.length, faults, root: root.toString("hex"), events, answer });
+  Object.assign(told, { verified: !faults.length, faults, root: root.toString("hex"), events: lines.length });
+  told.answer = count ? count.answer : null;
 }
-
 function main([bundle, given]) {
   const told = { verified: false, faults: [], key: null, question: null, size: null, root: null, events: 0, answer: null };
   try {
@@ -346,9 +291,8 @@ function main([bundle, given]) {
     if (!error.fault) throw error;
     Object.assign(told, { faults: [error.fault], question: null, size: null });
   }
-  told.faults = told.faults.slice(0, MOST_FAULTS);
+  told.faults = told.faults.slice(0, 100);
   console.log(JSON.stringify(told));
   return told.verified ? 0 : 1;
 }
-
 process.exitCode = main(process.argv.slice(2));

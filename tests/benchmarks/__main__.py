@@ -24,6 +24,7 @@ from tests.benchmarks import (
     signals_over_http,
     simulating,
     vacuuming,
+    verifying,
     working,
 )
 from tests.benchmarks.figures import Bench, Figure, as_json, as_table
@@ -41,6 +42,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "simulate": simulating,
     "replay": replaying,
     "authorize": authorizing,
+    "verify": verifying,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""
 NARROWEST = 120
