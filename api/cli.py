@@ -20,6 +20,9 @@ from infrastructure.event_store.migrations import SchemaChanged
 from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
 from infrastructure.settings import settings
+from infrastructure.transparency.checkpoints import LogNotAsWitnessed
+from infrastructure.transparency.nodes import PositionsMissing
+from infrastructure.transparency.signing import KeyUnusable
 
 EXPECTED = (
     CasetrailError,
@@ -27,6 +30,9 @@ EXPECTED = (
     DatabaseUnusable,
     PaymentsUnusable,
     IssuerUnusable,
+    KeyUnusable,
+    LogNotAsWitnessed,
+    PositionsMissing,
     PostgresNotStarted,
     SchemaChanged,
     UnsafeSwitch,

@@ -44,6 +44,9 @@ from infrastructure.policy_files import load_policy
 from infrastructure.projection_generations import prepare
 from infrastructure.reports import Reports
 from infrastructure.settings import Settings
+from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import signer
 from projections import PROJECTIONS
 
 Clock = Callable[[], datetime]
@@ -186,6 +189,15 @@ def make_ready(dsn: str) -> None:
     migrate(dsn)
     with connect(dsn) as connection:
         prepare(connection, PROJECTIONS)
+
+
+def witnessed(settings: Settings, dsn: str) -> Checkpoints:
+    """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
+    written. Raises KeyUnusable or LogNotAsWitnessed."""
+    checkpoints = Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+    with connect(dsn) as connection:
+        checkpoints.must_go_on(connection)
+    return checkpoints
 
 
 @contextmanager

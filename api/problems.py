@@ -55,6 +55,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     a.BreakGlassNotFound: 404,
     a.PrincipalNotFound: 404,
     p.PolicyNotFound: 404,
+    d.NotWitnessedYet: 404,
     e.MethodNotAllowed: 405,
     m.DutyConflict: 403,
     m.BeyondAuthority: 403,

@@ -17,6 +17,7 @@ from infrastructure.identity.issuers import Issuer
 from infrastructure.money_reports import MoneyReports
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
+from infrastructure.transparency.proofs import Proofs
 
 
 class Service:
@@ -38,6 +39,7 @@ class Service:
             desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
         self.health = HealthDesk(working.datastore, working.provider)
+        self.proofs = Proofs(working.datastore)
         self.simulating = threading.Lock()
 
 

@@ -68,3 +68,12 @@ class TooContended(CasetrailError):
     """Others kept changing the same streams; nothing was stored."""
 
     explanation = "Send it again, with the same idempotency key or signal ids, after a moment."
+
+
+class NotWitnessedYet(CasetrailError):
+    """The log has not been witnessed as far as that."""
+
+    explanation = (
+        "Proofs are about the log as a checkpoint signed it. A worker makes one every few seconds "
+        "while the log grows; GET /v1/audit/checkpoint tells how far the last one reaches."
+    )

@@ -1,15 +1,17 @@
 """Where the database is: given by DATABASE_URL, else an embedded one under CASETRAIL_HOME.
 
-And where evidence lies, and by whom money is given back.
+And where evidence lies, by whom money is given back, and where the log is witnessed.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from psycopg.conninfo import conninfo_to_dict
 
 from infrastructure.identity.issuers import Issuer, issuers
 
@@ -17,6 +19,8 @@ DATABASE = "casetrail"
 EVIDENCE = "CASETRAIL_EVIDENCE"
 PAYMENTS = "CASETRAIL_PAYMENTS"
 STRIPE_KEY = "CASETRAIL_STRIPE_KEY"
+CHECKPOINTS = "CASETRAIL_CHECKPOINTS"
+CHECKPOINT_KEY = "CASETRAIL_CHECKPOINT_KEY"
 
 
 class Secret(str):
@@ -38,12 +42,33 @@ class Settings(Struct, frozen=True):
     payments: str | None = None
     """Where money is given back: `local:URL` or `stripe:[URL]`. Left out, nowhere."""
     stripe_key: Secret | None = None
+    checkpoints: str | None = None
+    """The directory outside the database where checkpoints of the log lie."""
+    checkpoint_key: Secret | None = None
+    """The key that signs them, or the file that it lies in."""
     issuers: tuple[Issuer, ...] = ()
     """Whose access tokens are taken, beside the keys that are issued here."""
 
     @property
     def evidence_place(self) -> str:
         return self.evidence or str(self.home / "evidence")
+
+    @property
+    def checkpoint_place(self) -> Path:
+        """Left out, a directory of the home: one for each database that is named by its address."""
+        if self.checkpoints is not None:
+            return Path(self.checkpoints).expanduser().absolute()
+        place = self.home / "checkpoints"
+        return place / _told_apart(self.database_url) if self.database_url else place
+
+    @property
+    def signing_key(self) -> str:
+        return self.checkpoint_key or str(self.home / "checkpoint.key")
+
+    @property
+    def witnessing(self) -> dict[str, str]:
+        """The environment of a process that is to witness the same log in the same place."""
+        return {CHECKPOINTS: str(self.checkpoint_place), CHECKPOINT_KEY: str(self.signing_key)}
 
 
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
@@ -52,14 +77,23 @@ def settings(environment: Mapping[str, str] = os.environ, home: Path | None = No
     url = environment.get("DATABASE_URL") or None
     place = environment.get(EVIDENCE) or None
     key = environment.get(STRIPE_KEY) or None
+    signing = environment.get(CHECKPOINT_KEY) or None
     return Settings(
         home=chosen,
         database_url=url,
         evidence=place,
         payments=environment.get(PAYMENTS) or None,
         stripe_key=Secret(key) if key else None,
+        checkpoints=environment.get(CHECKPOINTS) or None,
+        checkpoint_key=Secret(signing) if signing else None,
         issuers=issuers(environment),
     )
+
+
+def _told_apart(address: str) -> str:
+    told = conninfo_to_dict(address)
+    parts = (told.get(name) for name in ("host", "port", "dbname"))
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", "-".join(str(part) for part in parts if part)) or "_"
 
 
 def default_home(environment: Mapping[str, str] = os.environ) -> Path:

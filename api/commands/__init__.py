@@ -15,6 +15,7 @@ from api.commands.provider import provider
 from api.commands.replay import replay
 from api.commands.serve import serve
 from api.commands.signals import signals
+from api.commands.verify import verify
 from api.commands.worker import worker
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -29,6 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
     case,
     adjustments,
     audit,
+    verify,
     people,
     policy,
     projections,

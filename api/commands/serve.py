@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from api.composition import desks, make_ready
+from api.composition import desks, make_ready, witnessed
 from api.serving import (
     PortTaken,
     die_with_parent,
@@ -82,12 +82,15 @@ def serve(
             stack.enter_context(listener)
         dsn = stack.enter_context(open_database(settings))
         make_ready(dsn)
+        witnessed(settings, dsn)
         with desks(dsn) as working:
             working.decide_by(rulebook)
         host, port = listeners[0].getsockname()[:2]
         click.echo(f"http://{host}:{port}/docs")
         if with_worker:
-            stack.enter_context(kept_alive(["worker", "--until-eof"], dsn))
+            stack.enter_context(
+                kept_alive(["worker", "--until-eof"], dsn, (), **settings.witnessing)
+            )
         evidence = settings.evidence_place
         ours = [listeners[0]]
         if len(listeners) > 1:

@@ -13,18 +13,22 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api.composition import Desks, desks, following, make_ready
+from api.composition import Desks, desks, following, make_ready, witnessed
 from api.serving import collect_seldom, wait_for_parent_to_end
 from application.payments import PaymentProvider
 from infrastructure.databases import open_database
+from infrastructure.event_store.datastore import connect
 from infrastructure.payments import provider_of
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
+from infrastructure.transparency.nodes import PositionsMissing
 from projections import PROJECTIONS
 
 IDLE_SECONDS = 0.2
 BACKLOG_SECONDS = 5.0
 """How often the queues are measured."""
+CHECKPOINT_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 5.0
 KEEPERS = 2
 """While one waits for the database, the other decides."""
@@ -44,14 +48,22 @@ def worker(settings: Settings, until_eof: bool) -> None:
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
     with open_database(settings) as dsn:
         make_ready(dsn)
-        work(dsn, stop, provider_of(settings))
+        checkpoints = witnessed(settings, dsn)
+        work(dsn, stop, provider_of(settings), checkpoints)
 
 
-def work(dsn: str, stop: threading.Event, provider: PaymentProvider | None = None) -> None:
-    """Tick what is due, pay what was ordered and keep the reports up, until told to stop."""
+def work(
+    dsn: str,
+    stop: threading.Event,
+    provider: PaymentProvider | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> None:
+    """Tick what is due, pay what was ordered, keep the reports up and the log witnessed, until told
+    to stop. Raises LogNotAsWitnessed."""
     runner = ProjectionRunner(dsn, PROJECTIONS)
     reports = threading.Thread(target=runner.run, name="reports", daemon=True)
     reports.start()
+    told: list[LogNotAsWitnessed | PositionsMissing] = []
     try:
         with desks(dsn, provider=provider) as working:
             working.decide_by()
@@ -66,6 +78,9 @@ def work(dsn: str, stop: threading.Event, provider: PaymentProvider | None = Non
                 _logger.warning("%s is not set: this worker pays nothing", PAYMENTS)
             else:
                 keepers.append(threading.Thread(target=pay, args=(working, stop), name="payer"))
+            if checkpoints is not None:
+                witnessing = (checkpoints, dsn, stop, told)
+                keepers.append(threading.Thread(target=witness, args=witnessing, name="witness"))
             with following(working):
                 for keeper in keepers:
                     keeper.start()
@@ -74,6 +89,8 @@ def work(dsn: str, stop: threading.Event, provider: PaymentProvider | None = Non
     finally:
         runner.close()
         reports.join()
+    for error in told:
+        raise error
 
 
 def keep_time(working: Desks, stop: threading.Event) -> None:
@@ -97,6 +114,27 @@ def watch_backlogs(working: Desks, stop: threading.Event) -> None:
         return False
 
     _again_and_again(look, BACKLOG_SECONDS, stop)
+
+
+def witness(
+    checkpoints: Checkpoints,
+    dsn: str,
+    stop: threading.Event,
+    told: list[LogNotAsWitnessed | PositionsMissing],
+) -> None:
+    """Sign what the log has become until told to stop, or until it is not what was signed before:
+    then this worker ends, and says so."""
+
+    def look() -> bool:
+        try:
+            with connect(dsn) as connection:
+                checkpoints.make(connection)
+        except (LogNotAsWitnessed, PositionsMissing) as error:
+            told.append(error)
+            stop.set()
+        return False
+
+    _again_and_again(look, CHECKPOINT_SECONDS, stop)
 
 
 def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: threading.Event) -> None:

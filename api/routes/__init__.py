@@ -4,6 +4,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.routes.adjustments import ADJUSTMENT_COMMANDS, list_adjustments
 from api.routes.approvals import approve_several, list_approvals
+from api.routes.audit import get_checkpoint, prove_consistency, prove_inclusion
 from api.routes.break_glass import (
     ask_for_break_glass,
     close_break_glass,
@@ -68,6 +69,9 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_order,
     get_timeline,
     get_events,
+    get_checkpoint,
+    prove_inclusion,
+    prove_consistency,
     get_sla,
     get_flow,
     get_tasks,

@@ -25,6 +25,7 @@ from tests.benchmarks import (
     signals_over_http,
     simulating,
     vacuuming,
+    verifying,
     working,
 )
 from tests.benchmarks.figures import Bench, Figure, as_json, as_table
@@ -43,6 +44,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "replay": replaying,
     "authorize": authorizing,
     "looking-back": looking_back,
+    "verify": verifying,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""
 NARROWEST = 120

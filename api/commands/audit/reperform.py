@@ -29,12 +29,7 @@ class Reperformed(Struct, frozen=True):
     differing: Sequence[Redone]
 
 
-@click.group()
-def audit() -> None:
-    """Proof that what was decided was decided so."""
-
-
-@audit.command()
+@click.command()
 @click.option("--case", "case_id", type=click.UUID, help="This case alone.")
 @click.option("--from", "since", type=TIME, help="Recorded from then on (UTC, if it says no zone).")
 @click.option("--to", "until", type=TIME, help="Recorded before then.")

@@ -1,0 +1,15 @@
+"""casetrail audit: proof that what was decided was decided so, and that nothing is missing."""
+
+import click
+
+from api.commands.audit.bundles import export, key, population
+from api.commands.audit.reperform import reperform
+
+
+@click.group()
+def audit() -> None:
+    """Proof that what was decided was decided so, and that nothing was altered or left out."""
+
+
+for _command in (reperform, export, population, key):
+    audit.add_command(_command)

@@ -1,0 +1,51 @@
+"""casetrail verify BUNDLE"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from api.commands.case import AS_JSON
+from infrastructure.verifier.bundle import MOST_FAULTS, Verdict
+from infrastructure.verifier.bundle import verify as verdict_on
+from infrastructure.verifier.files import Fault
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--key", help="The public key that its owner gave you (`casetrail audit key`).")
+@AS_JSON
+def verify(bundle: Path, key: str | None, as_json: bool) -> None:
+    """Check a bundle, without a database and without a network. Ends with 1 if it is broken."""
+    found = verdict_on(bundle, key)
+    if as_json:
+        click.echo(json.dumps(found.told, ensure_ascii=False, separators=(",", ":")))
+    else:
+        _tell(Console(highlight=False, soft_wrap=True, markup=False), found, key is not None)
+    sys.exit(0 if found.verified else 1)
+
+
+def _tell(console: Console, found: Verdict, is_trusted: bool) -> None:
+    for fault in found.faults[:MOST_FAULTS]:
+        console.print(f"{_place(fault)}: {fault.detail} ({fault.code})")
+    if len(found.faults) > MOST_FAULTS:
+        console.print(f"and {len(found.faults) - MOST_FAULTS} more")
+    if not found.verified:
+        console.print("BROKEN")
+        return
+    console.print(f"verified: {found.events} events of a log of {found.size}, root {found.root}")
+    if found.answer is not None:
+        sums = ", ".join(f"{total} {name}" for name, total in found.answer["sums"].items())
+        console.print(f"complete: {found.answer['count']} events asked for; {sums or 'no amounts'}")
+    if not is_trusted:
+        console.print(f"by the key that came with it, to be compared: {found.key}")
+
+
+def _place(fault: Fault) -> str:
+    line = f" line {fault.line}" if fault.line is not None else ""
+    position = f" position {fault.position}" if fault.position is not None else ""
+    return f"{fault.file}{line}{position}"

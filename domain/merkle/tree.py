@@ -1,0 +1,144 @@
+"""Which subtrees a root or a proof is made of, and the root as the log grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from domain.merkle.hashing import EMPTY_ROOT, leaf_hash, node_hash, parents
+
+CHUNK_LEVEL = 10
+
+
+class Node(NamedTuple):
+    """A full subtree: 2^level leaves, of which `place` such subtrees lie to the left."""
+
+    level: int
+    place: int
+
+    @property
+    def first(self) -> int:
+        return self.place << self.level
+
+    @property
+    def end(self) -> int:
+        return (self.place + 1) << self.level
+
+
+Read = Callable[[Sequence[Node]], Sequence[bytes]]
+"""The hashes of full subtrees, in the order in which they are asked for."""
+
+
+class OutsideTree(ValueError):
+    """No such leaf or size in this tree."""
+
+
+def cover(start: int, end: int) -> list[Node]:
+    """The fewest full subtrees that make up the leaves from `start` up to, not with, `end`."""
+    found = []
+    while start < end:
+        level = (end - start).bit_length() - 1
+        if start:
+            level = min(level, (start & -start).bit_length() - 1)
+        found.append(Node(level, start >> level))
+        start += 1 << level
+    return found
+
+
+def joined(hashes: Sequence[bytes]) -> bytes:
+    """The root over neighbours as `cover` names them, where `start` is aligned to all of them."""
+    root = EMPTY_ROOT
+    for n, one in enumerate(reversed(hashes)):
+        root = node_hash(one, root) if n else one
+    return root
+
+
+def root_at(size: int, read: Read) -> bytes:
+    return joined(read(cover(0, size)))
+
+
+def inclusion_proof(leaf: int, size: int, read: Read) -> list[bytes]:
+    """PATH(leaf, D[size]), lowest first (RFC 9162, 2.1.3.1). Raises OutsideTree."""
+    if not 0 <= leaf < size:
+        raise OutsideTree(f"leaf {leaf} is not in a tree of {size}")
+    spans: list[tuple[int, int]] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if leaf < middle:
+            spans.append((middle, end))
+            end = middle
+        else:
+            spans.append((start, middle))
+            start = middle
+    return _hashes_of(spans[::-1], read)
+
+
+def consistency_proof(before: int, size: int, read: Read) -> list[bytes]:
+    """PROOF(before, D[size]) (RFC 9162, 2.1.4.1). Raises OutsideTree."""
+    if not 0 < before <= size:
+        raise OutsideTree(f"a tree of {before} is not the beginning of one of {size}")
+    spans: list[tuple[int, int]] = []
+    start, end, begins_old_tree = 0, size, True
+    while before != end:
+        middle = start + _split(end - start)
+        if before <= middle:
+            spans.append((middle, end))
+            end = middle
+        else:
+            spans.append((start, middle))
+            start, begins_old_tree = middle, False
+    if not begins_old_tree:
+        spans.append((start, end))
+    return _hashes_of(spans[::-1], read)
+
+
+def _hashes_of(spans: Sequence[tuple[int, int]], read: Read) -> list[bytes]:
+    """All in one read. Only the right edge of the tree is made of more than one full subtree."""
+    covers = [cover(start, end) for start, end in spans]
+    hashes = iter(read([node for one in covers for node in one]))
+    return [joined([next(hashes) for _ in one]) for one in covers]
+
+
+def _split(size: int) -> int:
+    """The largest power of two below it."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+class Frontier:
+    """The full subtrees that make up a tree so far: as much as is needed to go on, and its root."""
+
+    def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
+        """Empty, or where `cover(0, size)` stands with its hashes."""
+        self.size = size
+        self._peaks = [(node.level, one) for node, one in zip(cover(0, size), hashes, strict=True)]
+
+    def add(self, entry: bytes) -> None:
+        self.push(0, leaf_hash(entry))
+
+    def push(self, level: int, subtree: bytes) -> None:
+        """A full subtree comes next. Raises OutsideTree where none of that height can stand."""
+        if self.size & ((1 << level) - 1):
+            raise OutsideTree(f"no subtree of level {level} begins at leaf {self.size}")
+        self.size += 1 << level
+        while self._peaks and self._peaks[-1][0] == level:
+            subtree = node_hash(self._peaks.pop()[1], subtree)
+            level += 1
+        self._peaks.append((level, subtree))
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Leaf hashes come next; whole chunks are hashed level by level, which is faster."""
+        at, chunk = 0, 1 << CHUNK_LEVEL
+        while at < len(leaves):
+            if self.size % chunk or len(leaves) - at < chunk:
+                self.push(0, leaves[at])
+                at += 1
+                continue
+            hashes = leaves[at : at + chunk]
+            for _ in range(CHUNK_LEVEL):
+                hashes = parents(hashes)
+            self.push(CHUNK_LEVEL, hashes[0])
+            at += chunk
+
+    def root(self) -> bytes:
+        return joined([one for _, one in self._peaks])

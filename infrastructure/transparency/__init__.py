@@ -1,0 +1,1 @@
+"""The log as others can check it: nodes of the tree, signed checkpoints, proofs and exports."""

@@ -1,0 +1,129 @@
+"""Full subtrees of the log's tree, kept so that proofs read a few rows; filled in behind the head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from domain.merkle.hashing import parents
+from domain.merkle.tree import Node
+
+LOWEST: Final = 3
+"""The leaves below it stand with their events: a row for each eight of them is enough."""
+BATCH: Final = 1 << 13
+_BLOCK = 1 << LOWEST
+_LOCK = 0x0CA5E7A3
+
+Connection = psycopg.Connection[Any]
+
+
+class PositionsMissing(Exception):
+    """The log has gaps."""
+
+
+def head(connection: Connection) -> int:
+    return int(_rows(connection, "SELECT position FROM log_head")[0][0])
+
+
+def is_first(connection: Connection, lock: int) -> bool:
+    """Nobody else holds the lock; it is held until the transaction ends."""
+    return bool(_rows(connection, "SELECT pg_try_advisory_xact_lock(%s)", lock)[0][0])
+
+
+def fill(connection: Connection, batch: int = BATCH) -> bool:
+    """Fill in the next nodes; False if there are none to fill in, or somebody else is at it.
+    Raises PositionsMissing."""
+    with connection.transaction():
+        if not is_first(connection, _LOCK):
+            return False
+        filled = _rows(connection, "SELECT max(place) FROM log_nodes WHERE level = %s", LOWEST)
+        done = 0 if filled[0][0] is None else (filled[0][0] + 1) << LOWEST
+        leaves = _leaves(connection, done, done + batch)
+        whole = len(leaves) - len(leaves) % _BLOCK
+        if not whole:
+            return False
+        rows = _nodes_over(connection, done, leaves[:whole])
+        with connection.cursor().copy("COPY log_nodes (level, place, hash) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    return True
+
+
+def fill_all(connection: Connection) -> None:
+    while fill(connection):
+        pass
+
+
+def _nodes_over(
+    connection: Connection, done: int, leaves: Sequence[bytes]
+) -> list[tuple[int, int, bytes]]:
+    """What these leaves, which come after so many, make full."""
+    found, place, hashes, level = [], done, list(leaves), 0
+    while True:
+        if level >= LOWEST:
+            found += [(level, place + n, one) for n, one in enumerate(hashes)]
+        if place & 1:  # the left sibling was filled in before
+            place -= 1
+            hashes[:0] = read(connection, [Node(level, place)])
+        del hashes[len(hashes) & ~1 :]
+        if not hashes:
+            return found
+        level, place, hashes = level + 1, place >> 1, parents(hashes)
+
+
+def read(connection: Connection, nodes: Sequence[Node]) -> list[bytes]:
+    """Hashes of full subtrees, in the order in which they are asked for. Raises PositionsMissing."""
+    high = [node for node in nodes if node.level >= LOWEST]
+    low = {leaf for node in nodes if node.level < LOWEST for leaf in range(node.first, node.end)}
+    found: dict[Node, bytes] = {}
+    if high:
+        rows = _rows(
+            connection,
+            "SELECT level, place, hash FROM log_nodes JOIN "
+            "unnest(%s::smallint[], %s::bigint[]) AS asked (level, place) USING (level, place)",
+            [node.level for node in high],
+            [node.place for node in high],
+        )
+        found |= {Node(level, place): one for level, place, one in rows}
+    if low:
+        rows = _rows(
+            connection,
+            "SELECT notification_id, leaf FROM stored_events WHERE notification_id = ANY(%s::bigint[])",
+            [leaf + 1 for leaf in low],
+        )
+        found |= {Node(0, position - 1): one for position, one in rows}
+    return [_made(node, found) for node in nodes]
+
+
+def _made(node: Node, found: dict[Node, bytes]) -> bytes:
+    if node.level >= LOWEST or node.level == 0:
+        try:
+            return found[node]
+        except KeyError:
+            raise PositionsMissing(f"{node.first + 1} to {node.end} are not there") from None
+    hashes = [_made(Node(0, leaf), found) for leaf in range(node.first, node.end)]
+    while len(hashes) > 1:
+        hashes = parents(hashes)
+    return hashes[0]
+
+
+def _leaves(connection: Connection, start: int, end: int) -> list[bytes]:
+    rows = _rows(
+        connection,
+        "SELECT notification_id, leaf FROM stored_events "
+        "WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id",
+        start,
+        end,
+    )
+    for expected, (position, _) in enumerate(rows, start + 1):
+        if position != expected:
+            raise PositionsMissing(f"{expected} to {position - 1} are not there")
+    return [leaf for _, leaf in rows]
+
+
+def _rows(connection: Connection, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        return cursor.execute(statement.encode(), parameters).fetchall()

@@ -1,0 +1,116 @@
+"""Signed notes and checkpoints as C2SP specifies them (c2sp.org/signed-note, c2sp.org/tlog-checkpoint)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import Final, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+ED25519: Final = b"\x01"
+SIGNED_BY: Final = "\u2014 "
+_ID_BYTES = 4
+
+
+class NoteBroken(ValueError):
+    """A note that is not what its key has signed."""
+
+
+class Key(NamedTuple):
+    """Whose signature is looked for."""
+
+    name: str
+    public: bytes
+
+    @property
+    def id(self) -> bytes:
+        """Tells keys of one name apart."""
+        told = self.name.encode() + b"\n" + ED25519 + self.public
+        return hashlib.sha256(told).digest()[:_ID_BYTES]
+
+    @property
+    def text(self) -> str:
+        """As keys are written down and handed around."""
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+
+
+class Checkpoint(NamedTuple):
+    """How large the log was, and what it was."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    @property
+    def text(self) -> str:
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+def key_of(text: str) -> Key:
+    """Raises NoteBroken."""
+    parts = text.strip().split("+", 2)
+    if len(parts) != 3 or not parts[0]:
+        raise NoteBroken("a key reads NAME+ID+BASE64")
+    material = decoded(parts[2])
+    if material[:1] != ED25519 or len(material) != 33:
+        raise NoteBroken("the key is none of Ed25519")
+    key = Key(parts[0], material[1:])
+    if key.id.hex() != parts[1]:
+        raise NoteBroken("the key is not the one that its ID names")
+    return key
+
+
+def opened(note: bytes, key: Key) -> str:
+    """The text that the key has signed; what others signed as well is theirs to check.
+    Raises NoteBroken."""
+    try:
+        whole = note.decode()
+    except UnicodeDecodeError:
+        raise NoteBroken("it is not UTF-8") from None
+    text, gap, signatures = whole.rpartition("\n\n")
+    if not gap or not signatures.endswith("\n"):
+        raise NoteBroken("it has no signature")
+    text += "\n"
+    for line in signatures.removesuffix("\n").split("\n"):
+        name, _, told = line.removeprefix(SIGNED_BY).partition(" ")
+        if not line.startswith(SIGNED_BY) or not name or not told:
+            raise NoteBroken("a line of its signatures is none")
+        if name != key.name:
+            continue
+        signature = decoded(told)
+        if signature[:_ID_BYTES] != key.id:
+            continue
+        try:
+            public = Ed25519PublicKey.from_public_bytes(key.public)
+            public.verify(signature[_ID_BYTES:], text.encode())
+        except InvalidSignature:
+            raise NoteBroken("the signature is not that of its text") from None
+        return text
+    raise NoteBroken(f"{key.name}+{key.id.hex()} has not signed it")
+
+
+def checkpoint_of(note: bytes, key: Key) -> Checkpoint:
+    """Raises NoteBroken."""
+    lines = opened(note, key).split("\n")
+    if len(lines) < 4 or not lines[1].isascii() or not lines[1].isdigit():
+        raise NoteBroken("it is no checkpoint")
+    if lines[1] != str(int(lines[1])):
+        raise NoteBroken("its size is not written as sizes are")
+    root = decoded(lines[2])
+    if len(root) != 32:
+        raise NoteBroken("its root is no hash")
+    return Checkpoint(lines[0], int(lines[1]), root)
+
+
+def decoded(text: str) -> bytes:
+    """Base64, in its one canonical spelling. Raises NoteBroken."""
+    try:
+        found = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        found = b""
+    if not found or base64.b64encode(found).decode() != text:
+        raise NoteBroken("what should be base64 is none")
+    return found

@@ -1,0 +1,109 @@
+"""Bundles of a small log to verify, to alter and to ask both verifiers about."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from eventsourcing.persistence import StoredEvent
+
+from application.log_recorder import Append
+from infrastructure.event_store.datastore import Datastore, connect
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.exporting import Export
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import signer
+
+ROOT = Path(__file__).parents[2]
+NODE = shutil.which("node")
+CASE = UUID(int=7)
+MANY = 40
+
+
+def envelope(stream, version, at, **event):
+    told = {
+        "stream": str(stream),
+        "version": version,
+        "recorded_at": f"2026-10-{at:02d}T10:00:00.5Z",
+        "actor": {"person": "ana"},
+        "event": event,
+    }
+    state = json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()
+    return StoredEvent(stream, version, event["type"], state)
+
+
+def money(amount):
+    return {"amount": amount, "currency": "BRL"}
+
+
+def proposed_and_executed(n, kind, amount, at):
+    stream, adjustment = uuid4(), str(UUID(int=n))
+    wanted = {"adjustment": adjustment, "kind": kind, "amount": money(amount)}
+    done = {"adjustment": adjustment, "amount": money(amount)}
+    return (
+        envelope(stream, 1, at, type="case.adjustment_proposed", **wanted),
+        envelope(stream, 2, at, type="case.adjustment_executed", **done),
+    )
+
+
+class Desk:
+    """A log with a witness, and what is exported of it."""
+
+    def __init__(self, dsn, home):
+        self.dsn = dsn
+        self.checkpoints = Checkpoints(signer(str(home / "key")), Outside(home / "outside"))
+        self.home = home
+
+    def append(self, *events):
+        recorder = PostgresLogRecorder(Datastore(self.dsn))
+        try:
+            recorder.append(Append(events))
+        finally:
+            recorder.close()
+        with connect(self.dsn) as connection:
+            return self.checkpoints.make(connection)
+
+    def export(self, name, write):
+        with connect(self.dsn) as connection:
+            write(Export(connection, self.checkpoints.signer, self.home / name))
+        return self.home / name
+
+    def live(self):
+        """Forty events of one case and others, then a few adjustments."""
+        other, told = uuid4(), []
+        for n in range(MANY):
+            stream = CASE if n % 3 == 0 else other
+            version = 1 + sum(event.originator_id == stream for event in told)
+            told.append(
+                envelope(stream, version, 1 + n // 2, type="case.note_added", note=f"«{n}»")
+            )
+        self.append(*told)
+        first, second = proposed_and_executed(1, "refund", "700.50", 22)
+        self.append(first)
+        since = self.append(*proposed_and_executed(2, "refund", "900.00", 22)).size
+        self.append(
+            second,
+            *proposed_and_executed(3, "refund", "500.00", 23),
+            *proposed_and_executed(4, "refund", "500.01", 24),
+            *proposed_and_executed(5, "reship", "800", 25),
+        )
+        return since
+
+
+def by_python(bundle, *key):
+    return asked([sys.executable, "-m", "infrastructure.verifier", str(bundle), *key])
+
+
+def by_node(bundle, *key):
+    return asked([NODE, str(ROOT / "verifiers" / "verify.mjs"), str(bundle), *key])
+
+
+def asked(command):
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout, ran.stderr
+    told = json.loads(ran.stdout)
+    assert ran.returncode == (0 if told["verified"] else 1)
+    return told

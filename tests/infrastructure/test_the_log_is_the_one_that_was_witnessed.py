@@ -1,0 +1,161 @@
+"""Checkpoints are made as the log grows, kept outside the database, and hold it to what it was."""
+
+import os
+import stat
+from functools import partial
+from uuid import uuid4
+
+import psycopg
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from application.log_recorder import Append
+from domain.merkle.hashing import leaf_hash
+from domain.merkle.tree import Frontier, consistency_proof, inclusion_proof
+from domain.merkle.verification import is_consistent, is_included
+from infrastructure.event_store.datastore import Datastore, connect
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.transparency import nodes
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import KeyUnusable, signer
+from infrastructure.verifier.notes import NoteBroken, checkpoint_of, key_of
+
+
+def append(dsn, many, text="event"):
+    recorder = PostgresLogRecorder(Datastore(dsn))
+    try:
+        stream = uuid4()
+        recorder.append(
+            Append([StoredEvent(stream, n + 1, "t", f"{text} {n}".encode()) for n in range(many)])
+        )
+    finally:
+        recorder.close()
+
+
+def states(connection):
+    rows = connection.execute("SELECT state FROM stored_events ORDER BY notification_id")
+    return [bytes(state) for (state,) in rows.fetchall()]
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    return Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+
+
+@pytest.fixture
+def connection(dsn):
+    with connect(dsn) as connection:
+        yield connection
+
+
+def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path):
+    file = tmp_path / "home" / "key"
+    made = signer(str(file))
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert os.listdir(file.parent) == ["key"]
+    assert signer(str(file)).key == made.key == signer(made.secret).key == key_of(made.key.text)
+    for broken in ("PRIVATE+KEY+a", made.secret[:-4] + "AAA=", made.secret.replace("/", "-")):
+        with pytest.raises(KeyUnusable):
+            signer(broken)
+
+
+def test_a_checkpoint_is_opened_by_its_key_alone_and_byte_by_byte(tmp_path):
+    ours, theirs = signer(str(tmp_path / "a")), signer(str(tmp_path / "b"))
+    note = ours.signed(f"{ours.key.name}\n7\n{'A' * 43}=\n")
+    assert checkpoint_of(note, ours.key).size == 7
+    with pytest.raises(NoteBroken):
+        checkpoint_of(note, theirs.key)
+    for n in range(len(note)):
+        with pytest.raises(NoteBroken):
+            checkpoint_of(note[:n] + bytes([note[n] ^ 1]) + note[n + 1 :], ours.key)
+    cosigned = note + theirs.signed("x\n").split(b"\n\n")[1]
+    assert checkpoint_of(cosigned, ours.key).size == 7
+
+
+@pytest.mark.parametrize("sizes", [(1,), (8,), (5, 6, 9), (100, 3, 900)])
+def test_roots_and_proofs_from_the_tables_are_those_of_the_log(dsn, connection, checkpoints, sizes):
+    roots = {}
+    for many in sizes:
+        append(dsn, many)
+        while nodes.fill(connection, batch=64):
+            pass
+        made = checkpoints.make(connection)
+        roots[made.size] = made.root
+    assert checkpoints.make(connection) is None
+    frontier, entries = Frontier(), states(connection)
+    for size, entry in enumerate(entries, 1):
+        frontier.add(entry)
+        if size in roots:
+            assert roots[size] == frontier.root()
+    read, size = partial(nodes.read, connection), len(entries)
+    for leaf in {0, size // 2, size - 1}:
+        proof = inclusion_proof(leaf, size, read)
+        assert is_included(leaf, size, leaf_hash(entries[leaf]), proof, roots[size])
+    for before, root in roots.items():
+        proof = consistency_proof(before, size, read)
+        assert is_consistent(before, size, root, roots[size], proof)
+
+
+def test_what_is_kept_in_the_database_lies_outside_too(dsn, connection, checkpoints):
+    append(dsn, 3)
+    made = checkpoints.make(connection)
+    note = latest(connection)[1].encode()
+    assert note == checkpoints.outside.latest() == checkpoints.outside.note(3)
+    assert checkpoint_of(note, checkpoints.signer.key) == made
+    checkpoints.outside.note(3)
+    (checkpoints.outside.directory / f"{3:020d}").unlink()
+    assert checkpoints.make(connection) is None  # and what a crash left out is made up for
+    assert checkpoints.outside.note(3) == note
+
+
+def test_a_lost_tail_stops_writes_and_is_told_by_number(dsn, connection, checkpoints):
+    append(dsn, 10)
+    checkpoints.make(connection)
+    append(dsn, 7)
+    checkpoints.make(connection)
+    connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
+    connection.execute("UPDATE log_head SET position = 12")
+    connection.execute("DELETE FROM checkpoints WHERE size > 12")
+    connection.execute("DELETE FROM log_nodes WHERE (place + 1) << level > 12")
+    with pytest.raises(LogNotAsWitnessed, match=r"5 are missing \(13 to 17\); the first 10 are as"):
+        checkpoints.must_go_on(connection)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("SELECT append_events()")
+
+
+def test_a_restored_log_that_went_on_elsewhere_is_no_continuation(dsn, connection, checkpoints):
+    append(dsn, 10)
+    checkpoints.make(connection)
+    append(dsn, 7)
+    checkpoints.make(connection)
+    connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
+    connection.execute("UPDATE log_head SET position = 12")
+    connection.execute("DELETE FROM log_nodes WHERE (place + 1) << level > 12")
+    append(dsn, 9, "something else")
+    with pytest.raises(LogNotAsWitnessed, match="of positions 11 to 17 at least one differs"):
+        checkpoints.make(connection)
+
+
+def test_an_altered_event_is_found_by_its_position(dsn, connection, checkpoints):
+    append(dsn, 20)
+    checkpoints.make(connection)
+    connection.execute("UPDATE stored_events SET state = 'other' WHERE notification_id = 13")
+    connection.execute("UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 1")
+    connection.execute("UPDATE log_nodes SET hash = sha256(hash) WHERE level = 4")
+    with pytest.raises(LogNotAsWitnessed, match="position 13 is the first that differs"):
+        checkpoints.must_go_on(connection)
+
+
+def test_the_log_goes_on_once_it_is_the_one_that_was_witnessed(dsn, connection, checkpoints):
+    append(dsn, 4)
+    checkpoints.make(connection)
+    connection.execute("UPDATE log_head SET position = 3")
+    with pytest.raises(LogNotAsWitnessed):
+        checkpoints.must_go_on(connection)
+    connection.execute("ALTER TABLE log_head DISABLE TRIGGER USER")
+    connection.execute("UPDATE log_head SET position = 4")
+    connection.execute("ALTER TABLE log_head ENABLE TRIGGER USER")
+    checkpoints.must_go_on(connection)
+    append(dsn, 1)
+    assert checkpoints.make(connection).size == 5
