@@ -46,6 +46,8 @@ def test_what_is_exported_is_verified_and_a_lost_tail_stops_everything(
         refused = casetrail(*words)
         assert refused.returncode == 2
         assert f"1 are missing ({head} to {head})" in refused.stderr
-    with psycopg.connect(database, autocommit=True) as connection:
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="not as it was witnessed"):
-            connection.execute("SELECT append_events()")
+    with (
+        psycopg.connect(database, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="not as it was witnessed"),
+    ):
+        connection.execute("SELECT append_events()")
