@@ -105,6 +105,15 @@ class MethodNotAllowed(CasetrailError):
     explanation = "`Allow` lists the methods that it takes."
 
 
+class LogUnwritable(CasetrailError):
+    """The log cannot be written to."""
+
+    explanation = (
+        "Nothing was stored. The log is not the one that was witnessed outside its database, or the "
+        "database is a copy that is read only: its operator has to look into it. Reading goes on."
+    )
+
+
 class Unavailable(CasetrailError):
     """The service cannot answer now."""
 

@@ -30,6 +30,7 @@ from domain.cases import errors as c
 from domain.errors import CasetrailError
 from domain.faults import faults_of
 from domain.policy import errors as p
+from infrastructure.event_store.datastore import LogHalted
 
 STATUS: Mapping[type[CasetrailError], int] = {
     e.MalformedBody: 400,
@@ -112,6 +113,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     m.OutcomeUnknown: 502,
     e.ReportBehind: 503,
     e.Unavailable: 503,
+    e.LogUnwritable: 503,
     e.IssuerUnavailable: 503,
     d.TooContended: 503,
 }
@@ -234,6 +236,11 @@ def from_database(request: Request[Any, Any, Any], error: Exception) -> Response
     return respond(e.Unavailable("the database did not answer"))
 
 
+def from_halt(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _logger.error("nothing is written, %s: %s", request.url.path, error)
+    return respond(e.LogUnwritable(str(error)))
+
+
 def from_unreadable(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What the decoder lets out for bytes that are no text, and for nesting beyond reason."""
     return respond(e.MalformedBody(str(error)))
@@ -249,6 +256,7 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: from_framework,
     UnicodeDecodeError: from_unreadable,
     RecursionError: from_unreadable,
+    LogHalted: from_halt,
     OperationalError: from_database,
     InterfaceError: from_database,
     psycopg.OperationalError: from_database,

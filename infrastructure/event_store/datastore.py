@@ -98,6 +98,10 @@ def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
     return connection
 
 
+class LogHalted(persistence.InternalError):
+    """The database refuses all appends: the log is not as it was witnessed, or this is a copy."""
+
+
 class Datastore(PostgresDatastore):
     """The library's pool, opened with a whole connection string (sockets, TLS and all)."""
 
@@ -129,6 +133,7 @@ class Datastore(PostgresDatastore):
 
 
 _WORDS = (
+    (psycopg.errors.ReadOnlySqlTransaction, LogHalted),
     (psycopg.InterfaceError, persistence.InterfaceError),
     (psycopg.OperationalError, persistence.OperationalError),
     (psycopg.DataError, persistence.DataError),

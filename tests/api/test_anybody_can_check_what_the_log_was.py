@@ -5,7 +5,7 @@ import pytest
 from application.log_recorder import leaf_digest
 from domain.merkle.verification import is_consistent, is_included
 from infrastructure.event_store.datastore import connect
-from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.checkpoints import Checkpoints, go_on, halt
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import signer
 from infrastructure.verifier.notes import checkpoint_of
@@ -73,3 +73,17 @@ def test_what_was_not_witnessed_is_not_proven(shop, witness):
         assert answer.status_code == 404, address
         assert answer.json()["type"].endswith("not-witnessed-yet")
     assert shop.get("/v1/audit/proofs/inclusion?position=0").status_code == 400
+
+
+def test_while_the_log_is_halted_nothing_is_stored_and_everything_read(ours, shop, witness):
+    head = shop.get("/v1/events?limit=1").json()["head"]
+    with connect(ours.dsn) as connection:
+        halt(connection)
+        try:
+            refused = send(shop, placed(order_id()))
+            assert refused.status_code == 503
+            assert refused.json()["type"].endswith("log-unwritable")
+            assert shop.get("/v1/events?limit=1").json()["head"] == head
+        finally:
+            go_on(connection)
+    assert send(shop, placed(order_id())).status_code == 200

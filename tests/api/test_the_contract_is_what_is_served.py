@@ -5,6 +5,8 @@ import contextlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -35,6 +37,10 @@ from domain.backlog.events import BacklogCause, Measured, RecoveryOpened
 from domain.backlog.recovery import recovery_stream
 from domain.people import POLICY, Role
 from domain.policy.document import Backlog
+from infrastructure.event_store.datastore import connect
+from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import signer
 from tests.api.running import House
 from tests.api.told import (
     NDJSON,
@@ -150,6 +156,7 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
             ("query", name)
             for name in ("order", "tier", "limit", "cursor", "after", "overdue", "due", "against")
         ),
+        *(("query", name) for name in ("position", "size", "from", "to")),
         *(("header", name) for name in ("If-Match", "Idempotency-Key", "Prefer")),
         ("header", "Casetrail-Min-Position"),
     }
@@ -244,6 +251,14 @@ def govern(ours: House, check: Conforming) -> None:
     assert [answer.status_code for answer in told] == [200] * len(told)
 
 
+def ask_for_proofs(ours: House, client: httpx2.Client) -> None:
+    with TemporaryDirectory() as home, connect(ours.dsn) as connection:
+        Checkpoints(signer(f"{home}/key"), Outside(Path(home))).make(connection)
+    client.get("/v1/audit/checkpoint")
+    client.get("/v1/audit/proofs/inclusion?position=1")
+    client.get("/v1/audit/proofs/consistency?from=1")
+
+
 def test_what_real_calls_are_answered_is_what_the_document_says(
     ours: House, document: Told
 ) -> None:
@@ -321,6 +336,7 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
         ana.post("/v1/queues/allocation_failure_review/claim-next")
         ana.post("/v1/queues/return_authorization_support/claim-next")
         ana.get("/v1/events?after=0&limit=200")
+        ask_for_proofs(ours, ana)
         for address in ("/livez", "/readyz", "/problems/invalid", "/problems/nonsense"):
             ana.get(address)
     met = {(path, method.upper()) for path, method, _ in operations() if path != ENDLESS}

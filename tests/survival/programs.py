@@ -77,11 +77,19 @@ class Program:
         name, _, value = self._mark.partition("=")
         environment = {**environment, name: value}
         kept = {name: value for name, value in os.environ.items() if name not in LEADING_ASTRAY}
+        # Keys and checkpoints of a test are its own.
+        home = {"CASETRAIL_HOME": str(log.parent / "home")}
         with log.open("wb") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", API_THAT_DIES_WITH_US, *self.words],
                 cwd=ROOT,
-                env={**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment},
+                env={
+                    **kept,
+                    **home,
+                    "PYTHONPATH": str(ROOT),
+                    "PYTHONUNBUFFERED": "1",
+                    **environment,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
