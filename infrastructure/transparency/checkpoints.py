@@ -44,14 +44,16 @@ class Checkpoints:
             raise
 
     def _made(self, connection: Connection) -> Checkpoint | None:
+        # The size comes first: what is appended from here on is not filled in, and not signed yet.
+        size = head(connection)
         fill_all(connection)
         with connection.transaction():
             if not is_first(connection, _LOCK):
                 return None
             self._must_go_on(connection)
-            size, last = head(connection), latest(connection)
+            last = latest(connection)
             if last is not None and last[0] >= size:
-                made, note = None, last[1].encode()
+                made, size, note = None, last[0], last[1].encode()
             elif not size:
                 return None
             else:

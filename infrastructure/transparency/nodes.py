@@ -34,11 +34,10 @@ def is_first(connection: Connection, lock: int) -> bool:
 
 
 def fill(connection: Connection, batch: int = BATCH) -> bool:
-    """Fill in the next nodes; False if there are none to fill in, or somebody else is at it.
+    """Fill in the next nodes, after whoever else is at it; False if there are none to fill in.
     Raises PositionsMissing."""
     with connection.transaction():
-        if not is_first(connection, _LOCK):
-            return False
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         filled = _rows(connection, "SELECT max(place) FROM log_nodes WHERE level = %s", LOWEST)
         done = 0 if filled[0][0] is None else (filled[0][0] + 1) << LOWEST
         leaves = _leaves(connection, done, done + batch)
@@ -53,6 +52,7 @@ def fill(connection: Connection, batch: int = BATCH) -> bool:
 
 
 def fill_all(connection: Connection) -> None:
+    """All that the log has full by now: whoever asks for more must fill in again."""
     while fill(connection):
         pass
 

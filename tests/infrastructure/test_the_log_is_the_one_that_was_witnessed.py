@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+import time
 from functools import partial
 from uuid import uuid4
 
@@ -159,3 +161,40 @@ def test_the_log_goes_on_once_it_is_the_one_that_was_witnessed(dsn, connection, 
     checkpoints.must_go_on(connection)
     append(dsn, 1)
     assert checkpoints.make(connection).size == 5
+
+
+def test_a_log_that_grows_under_several_witnesses_is_never_taken_for_another(dsn, checkpoints):
+    """Checkpoints and starts, while others append: what is not filled in yet is not missing."""
+    ending = threading.Event()
+    failed = []
+
+    def again(look):
+        try:
+            with connect(dsn) as connection:
+                while not ending.is_set():
+                    look(connection)
+        except Exception as error:  # noqa: BLE001 - it is for the test to tell
+            failed.append(error)
+
+    def grow():
+        recorder = PostgresLogRecorder(Datastore(dsn))
+        try:
+            while not ending.is_set():
+                events = [StoredEvent(uuid4(), 1, "t", b"event") for _ in range(5)]
+                recorder.append(Append(events))
+        except Exception as error:  # noqa: BLE001 - it is for the test to tell
+            failed.append(error)
+        finally:
+            recorder.close()
+
+    work = [grow, grow]
+    work += [partial(again, checkpoints.make)] * 2 + [partial(again, checkpoints.must_go_on)] * 2
+    threads = [threading.Thread(target=one) for one in work]
+    for thread in threads:
+        thread.start()
+    time.sleep(3)
+    ending.set()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert checkpoints.outside.sizes()
