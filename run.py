@@ -23,7 +23,8 @@ ENVIRONMENT = Path(os.environ.get("CASETRAIL_VENV") or ROOT / ".venv")
 PYTHON = ENVIRONMENT / "bin" / "python"
 STAMP = ENVIRONMENT / ".made-from"
 
-# A file of tests at a time goes to each of a few processes, the long ones first.
+# A file of tests at a time goes to each of a few processes: what runs no service first, then the long
+# ones.
 SPREAD = ("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder")
 CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "format", "--check", "."),
