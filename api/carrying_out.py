@@ -16,6 +16,7 @@ from application.caller import Caller
 from application.log_recorder import CommandRow
 
 State = TypeVar("State")
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer]) -> Caller:
@@ -54,6 +55,12 @@ def carry_out(
     return service.answers.carry_out(ask, work)
 
 
-def json_body(kind: Any) -> Any:
-    """What `JSONBody[kind]` is, for a type that is only known now."""
-    return Annotated[kind, *get_args(JSONBody)[1:]]
+def as_command(handler: Handler, name: str, doc: str, kind: Any | None = None) -> Handler:
+    """The handler of one of many commands that are alike: under a name and in words of its own, as
+    the contract tells them; its `data` is of this type, or there is none."""
+    if kind is not None:
+        # What `JSONBody[kind]` is, for a type that is only known now.
+        handler.__annotations__["data"] = Annotated[kind, *get_args(JSONBody)[1:]]
+    handler.__name__ = handler.__qualname__ = name.replace("-", "_")
+    handler.__doc__ = doc
+    return handler

@@ -5,14 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from api.routes.adjustments import ADJUSTMENT_COMMANDS, list_adjustments
 from api.routes.approvals import approve_several, list_approvals
 from api.routes.audit import get_checkpoint, prove_consistency, prove_inclusion
-from api.routes.break_glass import (
-    ask_for_break_glass,
-    close_break_glass,
-    get_break_glass,
-    list_break_glass,
-    open_break_glass,
-    review_break_glass,
-)
+from api.routes.break_glass import BREAK_GLASS_COMMANDS, get_break_glass, list_break_glass
 from api.routes.case_commands import CASE_COMMANDS
 from api.routes.cases import list_cases
 from api.routes.events import get_events
@@ -86,9 +79,6 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_eligible,
     list_break_glass,
     get_break_glass,
-    ask_for_break_glass,
-    open_break_glass,
-    close_break_glass,
-    review_break_glass,
+    *BREAK_GLASS_COMMANDS,
 )
 UNVERSIONED: tuple[HTTPRouteHandler, ...] = (livez, readyz, explain_problem)

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from msgspec import Struct
 
-from api.carrying_out import carry_out, json_body
+from api.carrying_out import as_command, carry_out
 from api.errors import KeyRequired
 from api.reading import (
     DEFAULT_LIMIT,
@@ -169,11 +169,10 @@ def _command(
 
         return carry_out(request, service, body, key, work, case_answer)
 
-    handler.__annotations__["data"] = json_body(kind)
-    handler.__name__ = handler.__qualname__ = f"{name}_adjustment"
-    handler.__doc__ = doc
     path = f"/cases/{{case_id:uuid}}/adjustments/{{adjustment_id:uuid}}/{name}"
-    return post(path, needs=needs, status_code=200, summary=words)(handler)
+    return post(path, needs=needs, status_code=200, summary=words)(
+        as_command(handler, f"{name}_adjustment", doc, kind)
+    )
 
 
 ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from litestar import Response
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from msgspec import Struct
 
 from api.answers import Answer, answer_of
-from api.carrying_out import carry_out
+from api.carrying_out import as_command, carry_out
 from api.reading import (
     DEFAULT_LIMIT,
     Cursor,
@@ -159,38 +160,24 @@ def ask_for_break_glass(
     return _done(request, service, body, key, lambda desk, by: desk.ask(data, by))
 
 
-@post(
-    "/break-glass/{break_glass:uuid}/open",
-    needs=Permission.USE_BREAK_GLASS,
-    status_code=200,
-    summary="Open what somebody else asks for",
-)
-def open_break_glass(
-    request: Asking,
-    break_glass: FromPath[UUID],
-    service: NamedDependency[Service],
-    body: RawBody,
-    key: IdempotencyKey = None,
-) -> Response[BreakGlassView]:
-    """The time begins. Until somebody else has reviewed it, neither of you has a part in another."""
-    return _done(request, service, body, key, lambda desk, by: desk.open(break_glass, by))
+def _bare(
+    name: str, words: str, doc: str, act: Callable[[BreakGlassDesk, UUID, Caller], Broken]
+) -> HTTPRouteHandler:
+    """A command with nothing to say."""
 
+    def handler(
+        request: Asking,
+        break_glass: FromPath[UUID],
+        service: NamedDependency[Service],
+        body: RawBody,
+        key: IdempotencyKey = None,
+    ) -> Response[BreakGlassView]:
+        return _done(request, service, body, key, lambda desk, by: act(desk, break_glass, by))
 
-@post(
-    "/break-glass/{break_glass:uuid}/close",
-    needs=Permission.USE_BREAK_GLASS,
-    status_code=200,
-    summary="End it before its time",
-)
-def close_break_glass(
-    request: Asking,
-    break_glass: FromPath[UUID],
-    service: NamedDependency[Service],
-    body: RawBody,
-    key: IdempotencyKey = None,
-) -> Response[BreakGlassView]:
-    """What it gave is taken back; what nobody has opened lapses."""
-    return _done(request, service, body, key, lambda desk, by: desk.close(break_glass, by))
+    path = f"/break-glass/{{break_glass:uuid}}/{name}"
+    return post(path, needs=Permission.USE_BREAK_GLASS, status_code=200, summary=words)(
+        as_command(handler, f"{name}_break_glass", doc)
+    )
 
 
 @post(
@@ -223,3 +210,21 @@ def _done(
         return done.glass, done.position
 
     return carry_out(request, service, body, key, work, _answer)
+
+
+BREAK_GLASS_COMMANDS: tuple[HTTPRouteHandler, ...] = (
+    ask_for_break_glass,
+    _bare(
+        "open",
+        "Open what somebody else asks for",
+        "The time begins. Until somebody else has reviewed it, neither of you has a part in another.",
+        BreakGlassDesk.open,
+    ),
+    _bare(
+        "close",
+        "End it before its time",
+        "What it gave is taken back; what nobody has opened lapses.",
+        BreakGlassDesk.close,
+    ),
+    review_break_glass,
+)

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 from msgspec import Struct, structs
 
-from api.carrying_out import carry_out, json_body
+from api.carrying_out import as_command, carry_out
 from api.quick import Quick
 from api.reading import IdempotencyKey, IfMatch, expected_version
 from api.routes.cases import Asking, CaseView, case_answer
@@ -111,7 +111,6 @@ def _command(
 
         return carry_out(request, service, body, key, work, case_answer)
 
-    handler.__annotations__["data"] = json_body(kind)
     return _route(name, doc, handler, kind)
 
 
@@ -132,8 +131,7 @@ WAITS_FOR_MORE = frozenset(["evidence"])
 def _route(
     name: str, doc: str, handler: Callable[..., Response[CaseView]], kind: Any | None
 ) -> HTTPRouteHandler:
-    handler.__name__ = handler.__qualname__ = name.replace("-", "_")
-    handler.__doc__ = doc
+    handler = as_command(handler, name, doc, kind)
     words = name.replace("-", " ").capitalize()
     path = f"/cases/{{case_id:uuid}}/{name}"
     if name in WAITS_FOR_MORE:

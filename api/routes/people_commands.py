@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 
 from api.answers import answer_of
-from api.carrying_out import carry_out, json_body
+from api.carrying_out import as_command, carry_out
 from api.reading import IdempotencyKey
 from api.routes.people import Asking, PersonView, person_view
 from api.service import Service
@@ -95,11 +95,10 @@ def _command(
     ) -> Response[PersonView]:
         return _done(request, service, body, key, lambda _, by: act(service, name, data, by))
 
-    handler.__annotations__["data"] = json_body(kind)
-    handler.__name__ = handler.__qualname__ = f"person_{name.replace('-', '_')}"
-    handler.__doc__ = doc
     path = f"/people/{{name:str}}/{name}"
-    return post(path, needs=Permission.MANAGE_PEOPLE, status_code=200, summary=words)(handler)
+    return post(path, needs=Permission.MANAGE_PEOPLE, status_code=200, summary=words)(
+        as_command(handler, f"person_{name}", doc, kind)
+    )
 
 
 def _give(service: Service, name: str, ask: GiveRole, by: Caller) -> Changed:

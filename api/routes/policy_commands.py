@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 
-from api.carrying_out import carry_out, json_body
+from api.carrying_out import as_command, carry_out
 from api.reading import IdempotencyKey
 from api.routes.cases import Asking
 from api.routes.policies import PolicyView, policy_answer
@@ -118,11 +118,10 @@ def _command(
 
         return carry_out(request, service, body, key, work, policy_answer)
 
-    handler.__annotations__["data"] = json_body(kind)
-    handler.__name__ = handler.__qualname__ = f"{name}_policy"
-    handler.__doc__ = doc
     path = f"/policies/{{version:str}}/{name}"
-    return post(path, needs=needs, status_code=200, summary=words)(handler)
+    return post(path, needs=needs, status_code=200, summary=words)(
+        as_command(handler, f"{name}_policy", doc, kind)
+    )
 
 
 POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (

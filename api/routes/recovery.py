@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from api.answers import Answer, answer_of
 from api.authentication import Who
-from api.carrying_out import carry_out, json_body
+from api.carrying_out import as_command, carry_out
 from api.reading import (
     IdempotencyKey,
     IfMatch,
@@ -154,11 +154,10 @@ def _command(
 
         return carry_out(request, service, body, key, work, _answer)
 
-    handler.__annotations__["data"] = json_body(kind)
-    handler.__name__ = handler.__qualname__ = name.replace("-", "_")
-    handler.__doc__ = doc
     path = f"/queues/{{queue:str}}/recovery/{name}"
-    return post(path, needs=Permission.MANAGE_BACKLOG, status_code=200, summary=words)(handler)
+    return post(path, needs=Permission.MANAGE_BACKLOG, status_code=200, summary=words)(
+        as_command(handler, name, doc, kind)
+    )
 
 
 def _must_be_known(service: Service, ask: OwnPlan) -> OwnPlan:
