@@ -27,7 +27,7 @@ from domain.adjustments.asks import (
 from domain.adjustments.errors import Refusal
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, Ledger
-from domain.authority import Permission
+from domain.authority import Permission, authority_of
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import Staff
@@ -165,15 +165,17 @@ class MoneyDesk:
 
         Raises NotInScope.
         """
-        for person in by.actor.persons if self._people is not None else ():
-            assert self._people is not None
-            now = self._people.authority_of(person, by.now)
+        if self._people is None:
+            return
+        for name in by.actor.persons:
+            person = self._people.known(name)
             # A delegate needs to be there, and acts with what the other may.
-            whole = person != by.person or (
-                now is not None and now.covers(needs, case.queue, case.region, case.id)
-            )
-            if now is None or not whole or self._people.person(person).has_left:
-                raise NotInScope(f"{person} may not {needs} here any more", permission=needs)
+            may = person is not None and not person.has_left
+            if person is not None and name == by.person:
+                now = authority_of(person.at(by.now))
+                may = may and now.covers(needs, case.queue, case.region, case.id)
+            if not may:
+                raise NotInScope(f"{name} may not {needs} here any more", permission=needs)
 
     def cases(self, ids: Sequence[UUID]) -> Mapping[UUID, ExceptionCase]:
         """The cases as the log has them now."""

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from itertools import takewhile
-from uuid import UUID
-
 from application.caller import Caller
-from application.streams import case_after
 from domain.authority import Authority, Permission
 from domain.cases.errors import CaseNotFound
 from domain.cases.events import Routed
@@ -17,7 +11,6 @@ from domain.cases.opening import Opening
 from domain.cases.work_asks import OpenCase
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
-from domain.recorded import Recorded
 
 
 def as_reached(case: ExceptionCase, by: Caller, needs: Permission) -> Caller | None:
@@ -35,16 +28,6 @@ def may_see(authority: Authority, order: Order) -> bool:
     if Permission.READ_ORDERS in authority.everywhere:
         return True
     return authority.has_region(Permission.READ_ORDERS, order.facts.address.region)
-
-
-def place_at(case_id: UUID, lines: Iterable[Recorded], at: datetime) -> tuple[str, str | None]:
-    """The queue and the region of a case as they were told by then. Raises CaseNotFound."""
-    case = ExceptionCase(id=case_id)
-    for line in takewhile(lambda line: line.recorded_at <= at, lines):
-        case = case_after(case, line)
-    if not case.exists:
-        raise CaseNotFound(f"no case {case_id} at {at.isoformat()}")
-    return case.queue, case.region
 
 
 def may_open(ask: OpenCase, opening: Opening, order: Order | None, by: Caller) -> Caller:

@@ -3,21 +3,20 @@ by what was recorded of people, of the case and of the policy until then."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import takewhile
 from uuid import UUID
 
 from msgspec import Struct
 
+from application.past import case_of, lines_until
 from application.people_desk import PeopleDesk
-from application.streams import case_after
 from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment
+from domain.adjustments.errors import Refusal
 from domain.adjustments.kinds import Duty
 from domain.authority import Permission, authority_of
 from domain.cases.duties import conflict
-from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
 from domain.people import Person, Role
 from domain.policy.approvals import ApprovalMatrix
@@ -31,11 +30,18 @@ NEEDS = {
 
 
 class Against(Struct, frozen=True):
-    """A rule that stood against it, and the act in the case's trail that it followed from."""
+    """A rule that stands against it, and the act in the case's trail that it follows from."""
 
     rule: str
     detail: str
     version: int | None = None
+    """Of the case's trail."""
+
+    @staticmethod
+    def by(refusal: Refusal) -> Against:
+        version = refusal.facts.get("version")
+        known = version if isinstance(version, int) else None
+        return Against(str(refusal.facts["rule"]), refusal.detail, known)
 
 
 class Candidate(Struct, frozen=True):
@@ -56,7 +62,7 @@ class WhoCould(Struct, frozen=True):
         self, lines: Sequence[Recorded], adjustment: UUID, duty: Duty, at: datetime
     ) -> list[Candidate]:
         """Everybody who was here then. Raises CaseNotFound, AdjustmentNotFound."""
-        case = case_at(lines, at)
+        case = case_of(lines_until(lines, at))
         one = case.adjustments.get(adjustment)
         return [
             self._candidate(case, one, duty, person, at) for person in self.people.everybody(at)
@@ -69,7 +75,7 @@ class WhoCould(Struct, frozen=True):
         roles = sorted(
             authority_of(grants).roles_over(NEEDS[duty], case.queue, case.region, case.id)
         )
-        against = [*self._against(case, one, duty, person, roles)]
+        against = self._against(case, one, duty, person, roles)
         return Candidate(person.name, roles, not against, against)
 
     def _against(
@@ -88,22 +94,8 @@ class WhoCould(Struct, frozen=True):
         if duty is Duty.APPROVE:
             hands = decisions.Hands(person.name, tuple(names), tuple(roles))
             matrix = self.matrix(one.requirement.policy_digest)
-            refusals = [*decisions.why_not(case, one, hands, matrix)]
+            refusals: Iterable[Refusal] = decisions.why_not(case, one, hands, matrix)
         else:
             refused = conflict(case.duties, names, duty)
-            refusals = [refused] if refused is not None else []
-        for refusal in refusals:
-            version = refusal.facts.get("version")
-            known = version if isinstance(version, int) else None
-            found.append(Against(str(refusal.facts["rule"]), refusal.detail, known))
-        return found
-
-
-def case_at(lines: Sequence[Recorded], at: datetime) -> ExceptionCase:
-    """The case as it was recorded until then. Raises CaseNotFound."""
-    case: ExceptionCase | None = None
-    for line in takewhile(lambda line: line.recorded_at <= at, lines):
-        case = case_after(case, line)
-    if case is None:
-        raise CaseNotFound(f"no case {lines[0].stream} at {at.isoformat()}")
-    return case
+            refusals = () if refused is None else (refused,)
+        return [*found, *map(Against.by, refusals)]

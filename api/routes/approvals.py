@@ -36,7 +36,8 @@ from api.routes.cases import Asking
 from api.service import Service
 from api.threads import get, post
 from application.caller import Caller
-from application.log_recorder import CommandRow
+from application.log_recorder import CommandRepeated, CommandRow
+from application.who_could import Against
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.asks import ApproveAdjustment
 from domain.adjustments.events import AdjustmentNote, Digest
@@ -50,15 +51,6 @@ PROPOSAL_TYPES = (datetime, UUID)
 MOST_AT_ONCE = 100
 
 
-class Reason(Struct, frozen=True):
-    """A rule that stands against my approval, and the earlier act, if it was one."""
-
-    rule: str
-    detail: str
-    version: int | None = None
-    """Of the case's trail."""
-
-
 class ApprovalView(Struct, frozen=True):
     case: UUID
     case_version: int
@@ -67,7 +59,7 @@ class ApprovalView(Struct, frozen=True):
     adjustment: Adjustment
     missing_approvals: int
     may_approve: bool
-    why_not: Sequence[Reason]
+    why_not: Sequence[Against]
 
 
 @get(
@@ -113,15 +105,8 @@ def _view(service: Service, row: AdjustmentRow, case: ExceptionCase, by: Caller)
         adjustment=adjustment,
         missing_approvals=adjustment.missing_approvals,
         may_approve=adjustment.is_pending and not against,
-        why_not=[
-            Reason(str(one.facts["rule"]), one.detail, _version(one.facts.get("version")))
-            for one in against
-        ],
+        why_not=[Against.by(one) for one in against],
     )
-
-
-def _version(told: object) -> int | None:
-    return told if isinstance(told, int) else None
 
 
 class ToApprove(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,6 +183,9 @@ def _once(service: Service, item: ToApprove, number: int, by: Caller, ask: Ask) 
         asked = ApproveAdjustment(digest=item.digest, note=item.note)
         caller = structs.replace(by, row=row)
         done = service.desks.money.approve(item.case, case.version, item.adjustment, asked, caller)
+    except CommandRepeated as repeated:
+        # Another process carries out the same request, and was quicker.
+        return msgspec.json.decode(repeated.taken.result, type=ItemAnswer)
     except CasetrailError as refused:
         return ItemAnswer(
             case=item.case,

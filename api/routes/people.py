@@ -30,7 +30,7 @@ from api.reading import (
 )
 from api.service import Service
 from api.threads import get
-from application.reaching import place_at
+from application.past import case_of, lines_until
 from domain.authority import Permission, authority_of
 from domain.people import Actor, Grant, Person, Role
 
@@ -243,7 +243,8 @@ def list_eligible(
     where = queue or ""
     if case is not None:
         lines = service.desks.cases.trail(case, request.user.authority)
-        where, region = place_at(case, lines, now)
+        stood = case_of(lines_until(lines, now))
+        where, region = stood.queue, stood.region
     found = desk.eligible(permission, where, region, now, case)
     return EligibleList(
         permission=permission,

@@ -319,8 +319,8 @@ BUGS = (
     Bug(
         "a grant that was taken back a moment ago is good for a payment",
         MONEY,
-        "            if now is None or not whole or",
-        "            if now is None or",
+        "                may = may and now.covers(needs, case.queue, case.region, case.id)\n",
+        "                may = may and now is not None\n",
         RULES,
     ),
     Bug(
