@@ -27,6 +27,7 @@ from domain.adjustments.asks import (
 from domain.adjustments.errors import Refusal
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, Ledger
+from domain.adjustments.proposing import propose
 from domain.authority import Permission, authority_of
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
@@ -66,7 +67,7 @@ class MoneyDesk:
         """Recommend it, with what else was given to the order and the customer counted in.
 
         Two proposals for one customer, in whatever cases, see each other: both ledgers are written
-        with the proposal. Raises what `decisions.propose` does, CaseNotFound, CaseChanged.
+        with the proposal. Raises what `propose` of the domain does, CaseNotFound, CaseChanged.
         """
         for _ in range(ATTEMPTS):
             order = self._order(self._acts.case(case_id))
@@ -201,7 +202,7 @@ class MoneyDesk:
         matrix = decisions.matrix_of(rulebook)
         sums = ledger.sums(ask.amount, of_order, customer, known, matrix, by.now)
         given = [known[e.adjustment] for e in of_order.entries if e.adjustment in known]
-        return decisions.propose(case, ask, _hands(case, by), order, given, sums, rulebook, by.now)
+        return propose(case, ask, _hands(case, by), order, given, sums, rulebook, by.now)
 
     def _ledgers_of(self, order: Order) -> dict[UUID, Ledger]:
         """The order's ledger, then the customer's, as the log has them now."""

@@ -10,8 +10,8 @@ from decimal import Decimal
 from msgspec import UNSET, Struct
 
 from domain.adjustments.adjustment import Adjustment
-from domain.adjustments.decisions import bound_to
 from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApproved, Requirement
+from domain.adjustments.proposing import bound_to
 from domain.cases.events import (
     CaseEvent,
     Detected,
