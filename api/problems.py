@@ -45,6 +45,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     p.AuthorMayNotDecide: 403,
     p.OnlyPersonsDecide: 403,
     e.RouteNotFound: 404,
+    e.NothingRecorded: 404,
     d.OrderNotFound: 404,
     c.CaseNotFound: 404,
     c.QueueNotFound: 404,
@@ -114,6 +115,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.ReportBehind: 503,
     e.Unavailable: 503,
     e.LogUnwritable: 503,
+    e.LogNotAsSigned: 503,
     e.IssuerUnavailable: 503,
     d.TooContended: 503,
 }
