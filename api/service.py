@@ -18,6 +18,7 @@ from infrastructure.money_reports import MoneyReports
 from infrastructure.personal.vault import Vault
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
+from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.proofs import Proofs
 
 
@@ -29,6 +30,7 @@ class Service:
         positions: Positions,
         evidence: EvidenceStore,
         issuers: Sequence[Issuer],
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.desks = working
         self.reports = reports
@@ -41,6 +43,7 @@ class Service:
         self.evidence = evidence
         self.health = HealthDesk(working.datastore, working.provider)
         self.proofs = Proofs(working.datastore)
+        self.checkpoints = checkpoints
         self.simulating = threading.Lock()
 
 
@@ -51,12 +54,14 @@ def service(
     clock: Clock = utc_now,
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Iterator[Service]:
     """The service over a migrated database, and what lies outside it; `issuers` are those whose access
-    tokens are taken."""
+    tokens are taken, `checkpoints` those of the log outside the database."""
     with desks(dsn, clock, provider, vault) as working:
         positions = Positions(dsn)
         try:
-            yield Service(working, Reports(working.datastore), positions, vault.evidence, issuers)
+            reports = Reports(working.datastore)
+            yield Service(working, reports, positions, vault.evidence, issuers, checkpoints)
         finally:
             positions.close()

@@ -74,6 +74,17 @@ class EvidenceStore:
             raise EvidenceDamaged(f"{ref} is not what was uploaded")
         return content
 
+    def rehashed(self, ref: str) -> str | None:
+        """The SHA-256 of the file's bytes as they are now, whatever its name says; None if there are
+        none."""
+        found = hashlib.sha256()
+        try:
+            for part in obstore.get(self._store, _path(ref.removeprefix(PREFIX))).stream():
+                found.update(part)
+        except FileNotFoundError:
+            return None
+        return found.hexdigest()
+
     def _create(self, path: str, content: bytes) -> None:
         with suppress(AlreadyExistsError):
             obstore.put(self._store, path, content, mode="create")

@@ -21,6 +21,7 @@ from api.routes.personal_data import PERSONAL_DATA
 from api.routes.policies import get_policy, list_policies
 from api.routes.policy_commands import POLICY_COMMANDS
 from api.routes.problems import explain_problem
+from api.routes.questions import QUESTION_ROUTES
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.reconciliations import list_reconciliations, reconcile
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
@@ -66,6 +67,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_checkpoint,
     prove_inclusion,
     prove_consistency,
+    *QUESTION_ROUTES,
     get_sla,
     get_flow,
     get_tasks,

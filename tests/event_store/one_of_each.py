@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import structs
 
+from domain.audit import AuditAsked
 from domain.backlog.events import (
     BacklogCause,
     Measured,
@@ -665,6 +666,14 @@ EVENTS: tuple[Event, ...] = (
     DelegationEnded(person="ana", delegate="bo", reason=ODD),
     CustomerOrdered(customer=ODD, basket="ab" * 16, placed_at=NOON),
     ProductPriced(sku=ODD, price=TEN, at=NOON),
+    AuditAsked(asked="export", position=7, answer="ab" * 32),
+    AuditAsked(
+        asked="question 5",
+        parameters={"case": str(CASE), ODD: ODD},
+        position=7,
+        answer="ab" * 32,
+        account=ODD,
+    ),
     *MONEY,
 )
 
