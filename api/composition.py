@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from eventsourcing.persistence import PersistenceError
 
@@ -45,6 +46,7 @@ from infrastructure.projection_generations import prepare
 from infrastructure.reports import Reports
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.cosigning import cosigning
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import signer
 from projections import PROJECTIONS
@@ -191,11 +193,20 @@ def make_ready(dsn: str) -> None:
         prepare(connection, PROJECTIONS)
 
 
+def checkpoints_of(settings: Settings) -> Checkpoints:
+    """Raises KeyUnusable."""
+    key = partial(signer, settings.signing_key)
+    return Checkpoints(key(), Outside(settings.checkpoint_place), key)
+
+
 def witnessed(settings: Settings, dsn: str) -> Checkpoints:
     """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
-    written. Raises KeyUnusable or LogNotAsWitnessed."""
-    checkpoints = Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+    written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed."""
+    checkpoints = checkpoints_of(settings)
+    witness = cosigning(settings.witness, checkpoints)
     with connect(dsn) as connection:
+        if witness is not None and checkpoints.outside.disputed() is not None:
+            witness.look(connection)
         checkpoints.must_go_on(connection)
     return checkpoints
 

@@ -21,6 +21,7 @@ PAYMENTS = "CASETRAIL_PAYMENTS"
 STRIPE_KEY = "CASETRAIL_STRIPE_KEY"
 CHECKPOINTS = "CASETRAIL_CHECKPOINTS"
 CHECKPOINT_KEY = "CASETRAIL_CHECKPOINT_KEY"
+WITNESS = "CASETRAIL_WITNESS"
 
 
 class Secret(str):
@@ -46,6 +47,8 @@ class Settings(Struct, frozen=True):
     """The directory outside the database where checkpoints of the log lie."""
     checkpoint_key: Secret | None = None
     """The key that signs them, or the file that it lies in."""
+    witness: str | None = None
+    """Who cosigns them: a URL and a public key. Left out, nobody."""
     issuers: tuple[Issuer, ...] = ()
     """Whose access tokens are taken, beside the keys that are issued here."""
 
@@ -86,6 +89,7 @@ def settings(environment: Mapping[str, str] = os.environ, home: Path | None = No
         stripe_key=Secret(key) if key else None,
         checkpoints=environment.get(CHECKPOINTS) or None,
         checkpoint_key=Secret(signing) if signing else None,
+        witness=environment.get(WITNESS) or None,
         issuers=issuers(environment),
     )
 

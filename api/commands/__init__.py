@@ -16,6 +16,7 @@ from api.commands.replay import replay
 from api.commands.serve import serve
 from api.commands.signals import signals
 from api.commands.verify import verify
+from api.commands.witness import witness
 from api.commands.worker import worker
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -31,6 +32,7 @@ COMMANDS: tuple[click.Command, ...] = (
     adjustments,
     audit,
     verify,
+    witness,
     people,
     policy,
     projections,
