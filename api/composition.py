@@ -46,7 +46,9 @@ from infrastructure.projection_generations import prepare
 from infrastructure.reports import Reports
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.cosigning import cosigning
+from infrastructure.transparency.heads import Heads
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import signer
 from projections import PROJECTIONS
@@ -64,10 +66,14 @@ class Desks:
     """Everything that works on one log."""
 
     def __init__(
-        self, datastore: Datastore, clock: Clock, provider: PaymentProvider | None = None
+        self,
+        datastore: Datastore,
+        clock: Clock,
+        provider: PaymentProvider | None = None,
+        continuity: Continuity | None = None,
     ) -> None:
         self.datastore = datastore
-        self.recorder = recorder = PostgresLogRecorder(datastore)
+        self.recorder = recorder = PostgresLogRecorder(datastore, continuity)
         self.clock = clock
         self.log = EventLog(recorder)
         orders, cases = streams.orders(self.log), streams.cases(self.log)
@@ -151,11 +157,15 @@ class Desks:
 
 @contextmanager
 def desks(
-    dsn: str, clock: Clock = utc_now, provider: PaymentProvider | None = None
+    dsn: str,
+    clock: Clock = utc_now,
+    provider: PaymentProvider | None = None,
+    continuity: Continuity | None = None,
 ) -> Iterator[Desks]:
-    """The desks over a migrated database. Raises UnsafeSwitch."""
+    """The desks over a migrated database; `continuity` is what others know of its log. Raises
+    UnsafeSwitch."""
     refuse_unsafe_switches()
-    working = Desks(Datastore(dsn), clock, provider)
+    working = Desks(Datastore(dsn), clock, provider, continuity)
     try:
         yield working
     finally:
@@ -196,7 +206,18 @@ def make_ready(dsn: str) -> None:
 def checkpoints_of(settings: Settings) -> Checkpoints:
     """Raises KeyUnusable."""
     key = partial(signer, settings.signing_key)
-    return Checkpoints(key(), Outside(settings.checkpoint_place), key)
+    outside, heads = Outside(settings.checkpoint_place), Heads(settings.heads_place)
+    return Checkpoints(key(), outside, key, heads)
+
+
+def continuity(settings: Settings) -> Continuity:
+    """What is looked at before anything is appended on a new connection."""
+
+    def checkpoints() -> Checkpoints | None:
+        is_witnessed = Outside(settings.checkpoint_place).latest() is not None
+        return checkpoints_of(settings) if is_witnessed else None
+
+    return Continuity(Heads(settings.heads_place), checkpoints)
 
 
 def witnessed(settings: Settings, dsn: str) -> Checkpoints:
@@ -216,5 +237,5 @@ def migrated_desks(settings: Settings) -> Iterator[Desks]:
     """The desks over the database that the settings name, for commands that end."""
     with open_database(settings) as dsn:
         make_ready(dsn)
-        with desks(dsn) as working:
+        with desks(dsn, continuity=continuity(settings)) as working:
             yield working

@@ -17,6 +17,7 @@ from infrastructure.identity.issuers import Issuer
 from infrastructure.money_reports import MoneyReports
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
+from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.proofs import Proofs
 
 
@@ -50,11 +51,12 @@ def service(
     clock: Clock = utc_now,
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
+    continuity: Continuity | None = None,
 ) -> Iterator[Service]:
-    """The service over a migrated database; `evidence` is where files lie, and `issuers` are those
-    whose access tokens are taken."""
+    """The service over a migrated database; `evidence` is where files lie, `issuers` are those whose
+    access tokens are taken, and `continuity` is what others know of the log."""
     store = EvidenceStore(evidence)
-    with desks(dsn, clock, provider) as working:
+    with desks(dsn, clock, provider, continuity) as working:
         positions = Positions(dsn)
         try:
             yield Service(working, Reports(working.datastore), positions, store, issuers)

@@ -22,6 +22,7 @@ STRIPE_KEY = "CASETRAIL_STRIPE_KEY"
 CHECKPOINTS = "CASETRAIL_CHECKPOINTS"
 CHECKPOINT_KEY = "CASETRAIL_CHECKPOINT_KEY"
 WITNESS = "CASETRAIL_WITNESS"
+HEADS = "CASETRAIL_HEADS"
 
 
 class Secret(str):
@@ -49,6 +50,8 @@ class Settings(Struct, frozen=True):
     """The key that signs them, or the file that it lies in."""
     witness: str | None = None
     """Who cosigns them: a URL and a public key. Left out, nobody."""
+    heads: str | None = None
+    """Where the processes of this machine tell each other what they have acknowledged."""
     issuers: tuple[Issuer, ...] = ()
     """Whose access tokens are taken, beside the keys that are issued here."""
 
@@ -61,7 +64,15 @@ class Settings(Struct, frozen=True):
         """Left out, a directory of the home: one for each database that is named by its address."""
         if self.checkpoints is not None:
             return Path(self.checkpoints).expanduser().absolute()
-        place = self.home / "checkpoints"
+        return self._of_the_home("checkpoints")
+
+    @property
+    def heads_place(self) -> Path:
+        """On a disk of this machine: each group of appends is noted there."""
+        return Path(self.heads) if self.heads is not None else self._of_the_home("heads")
+
+    def _of_the_home(self, name: str) -> Path:
+        place = self.home / name
         return place / _told_apart(self.database_url) if self.database_url else place
 
     @property
@@ -71,7 +82,11 @@ class Settings(Struct, frozen=True):
     @property
     def witnessing(self) -> dict[str, str]:
         """The environment of a process that is to witness the same log in the same place."""
-        return {CHECKPOINTS: str(self.checkpoint_place), CHECKPOINT_KEY: str(self.signing_key)}
+        return {
+            CHECKPOINTS: str(self.checkpoint_place),
+            CHECKPOINT_KEY: str(self.signing_key),
+            HEADS: str(self.heads_place),
+        }
 
 
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
@@ -90,6 +105,7 @@ def settings(environment: Mapping[str, str] = os.environ, home: Path | None = No
         checkpoints=environment.get(CHECKPOINTS) or None,
         checkpoint_key=Secret(signing) if signing else None,
         witness=environment.get(WITNESS) or None,
+        heads=environment.get(HEADS) or None,
         issuers=issuers(environment),
     )
 

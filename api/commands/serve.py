@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from api.composition import desks, make_ready, witnessed
+from api.composition import continuity, desks, make_ready, witnessed
 from api.serving import (
     PortTaken,
     die_with_parent,
@@ -83,7 +83,7 @@ def serve(
         dsn = stack.enter_context(open_database(settings))
         make_ready(dsn)
         witnessed(settings, dsn)
-        with desks(dsn) as working:
+        with desks(dsn, continuity=continuity(settings)) as working:
             working.decide_by(rulebook)
         host, port = listeners[0].getsockname()[:2]
         click.echo(f"http://{host}:{port}/docs")
@@ -99,7 +99,7 @@ def serve(
         for listener in listeners[1:]:
             words = ["serve", "--beside", str(listener.fileno())]
             words += ["--signals-to", f"http://127.0.0.1:{ours[1].getsockname()[1]}"]
-            more = {EVIDENCE: evidence}
+            more = {EVIDENCE: evidence, **settings.witnessing}
             stack.enter_context(kept_alive(words, dsn, [listener], **more))
         serve_http(dsn, settings, ours)
 

@@ -13,7 +13,7 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api.composition import Desks, desks, following, make_ready, witnessed
+from api.composition import Desks, continuity, desks, following, make_ready, witnessed
 from api.serving import collect_seldom, wait_for_parent_to_end
 from application.payments import PaymentProvider
 from infrastructure.databases import open_database
@@ -22,6 +22,7 @@ from infrastructure.payments import provider_of
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
+from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.cosigning import Cosigning, cosigning
 from infrastructure.transparency.nodes import Connection, PositionsMissing
 from infrastructure.transparency.signing import KeyUnusable
@@ -52,7 +53,8 @@ def worker(settings: Settings, until_eof: bool) -> None:
         make_ready(dsn)
         checkpoints = witnessed(settings, dsn)
         cosigner = cosigning(settings.witness, checkpoints)
-        work(dsn, stop, provider_of(settings), checkpoints, cosigner)
+        ours = continuity(settings)
+        work(dsn, stop, provider_of(settings), checkpoints, cosigner, ours)
 
 
 def work(
@@ -61,6 +63,7 @@ def work(
     provider: PaymentProvider | None = None,
     checkpoints: Checkpoints | None = None,
     cosigner: Cosigning | None = None,
+    ours: Continuity | None = None,
 ) -> None:
     """Tick what is due, pay what was ordered, keep the reports up and the log witnessed, until told
     to stop. Raises LogNotAsWitnessed or KeyUnusable."""
@@ -69,7 +72,7 @@ def work(
     reports.start()
     told: list[Exception] = []
     try:
-        with desks(dsn, provider=provider) as working:
+        with desks(dsn, provider=provider, continuity=ours) as working:
             working.decide_by()
             collect_seldom()
             keepers = [

@@ -10,6 +10,7 @@ from psycopg.rows import tuple_row
 from application.log_recorder import leaf_digest
 from domain.merkle.tree import root_at
 from infrastructure.transparency.former_keys import former_keys
+from infrastructure.transparency.heads import AcknowledgedMissing, Heads
 from infrastructure.transparency.nodes import (
     Connection,
     PositionsMissing,
@@ -39,11 +40,17 @@ class Checkpoints:
     """Of one database, signed by one key, witnessed in one directory."""
 
     def __init__(
-        self, signer: Signer, outside: Outside, again: Callable[[], Signer] | None = None
+        self,
+        signer: Signer,
+        outside: Outside,
+        again: Callable[[], Signer] | None = None,
+        heads: Heads | None = None,
     ) -> None:
-        """`again` reads the key anew, which may have been rotated meanwhile."""
+        """`again` reads the key anew, which may have been rotated meanwhile; `heads` are what was
+        acknowledged since the last one."""
         self.signer = signer
         self.outside = outside
+        self._heads = heads
         self._again = again
 
     def make(self, connection: Connection) -> Checkpoint | None:
@@ -101,7 +108,7 @@ class Checkpoints:
                 )
             if self.outside.latest() is not None:
                 fill_all(connection)
-                self.must_be_as_witnessed(connection)
+            self.must_be_as_witnessed(connection)
         except (LogNotAsWitnessed, PositionsMissing):
             halt(connection)
             raise
@@ -118,10 +125,17 @@ class Checkpoints:
             raise
 
     def must_be_as_witnessed(self, connection: Connection) -> None:
-        """As far as it is filled in. Raises LogNotAsWitnessed."""
+        """As far as it is filled in, and with what was acknowledged since. Raises LogNotAsWitnessed."""
         note = self.outside.latest()
-        if note is None:
-            return
+        if note is not None:
+            self._must_go_on(connection, note)
+        if self._heads is not None:
+            try:
+                self._heads.must_be_there(connection)
+            except AcknowledgedMissing as error:
+                raise LogNotAsWitnessed(str(error)) from None
+
+    def _must_go_on(self, connection: Connection, note: bytes) -> None:
         try:
             witnessed = self.opened(note)
         except NoteBroken as error:
@@ -132,10 +146,13 @@ class Checkpoints:
         stored = head(connection)
         if stored >= witnessed.size and _is(connection, witnessed):
             return
-        missing = max(0, witnessed.size - stored)
-        told = f"{witnessed.size} positions were witnessed, {stored} are there"
-        if missing:
-            told += f": {missing} are missing ({stored + 1} to {witnessed.size})"
+        heads = self._heads.known() if self._heads is not None else []
+        known = max([witnessed.size, *(head.position for head in heads)])
+        told = f"{witnessed.size} positions were witnessed"
+        told += f" and {known} acknowledged" if known > witnessed.size else ""
+        told += f", {stored} are there"
+        if known > stored:
+            told += f": {known - stored} are missing ({stored + 1} to {known})"
         differ = self._what_differs(connection, min(stored, witnessed.size), witnessed)
         raise LogNotAsWitnessed(
             f"{told}{differ}. Restore a later backup. What was witnessed lies in "

@@ -51,6 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > LARGEST_BYTES:
             self.close_connection = True
+            if length.isdecimal():  # who still sends when we close learns only that it was cut off
+                self.rfile.read(min(int(length), 16 * LARGEST_BYTES))
             self._send(Answer(413, f"a body of at most {LARGEST_BYTES} bytes\n"))
             return
         body = self.rfile.read(int(length))
