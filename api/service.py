@@ -29,6 +29,7 @@ class Service:
         positions: Positions,
         evidence: EvidenceStore,
         issuers: Sequence[Issuer],
+        witness: str | None = None,
     ) -> None:
         self.desks = working
         self.reports = reports
@@ -39,7 +40,7 @@ class Service:
         for desk in (working.principals_desk, working.people):
             desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
-        self.health = HealthDesk(working.datastore, working.provider)
+        self.health = HealthDesk(working.datastore, working.provider, witness)
         self.proofs = Proofs(working.datastore)
         self.simulating = threading.Lock()
 
@@ -52,13 +53,15 @@ def service(
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
     continuity: Continuity | None = None,
+    witness: str | None = None,
 ) -> Iterator[Service]:
     """The service over a migrated database; `evidence` is where files lie, `issuers` are those whose
-    access tokens are taken, and `continuity` is what others know of the log."""
+    access tokens are taken, `continuity` is what others know of the log, and `witness` the key of
+    who is to cosign it."""
     store = EvidenceStore(evidence)
     with desks(dsn, clock, provider, continuity) as working:
         positions = Positions(dsn)
         try:
-            yield Service(working, Reports(working.datastore), positions, store, issuers)
+            yield Service(working, Reports(working.datastore), positions, store, issuers, witness)
         finally:
             positions.close()

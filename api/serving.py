@@ -110,6 +110,7 @@ def serve_http(
         provider=provider_of(settings),
         issuers=settings.issuers if issuers is None else issuers,
         continuity=continuity(settings),
+        witness=settings.witness_key,
     ) as ours:
         ours.desks.decide_by()
         collect_seldom()

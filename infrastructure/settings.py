@@ -67,6 +67,10 @@ class Settings(Struct, frozen=True):
         return self._of_the_home("checkpoints")
 
     @property
+    def witness_key(self) -> str | None:
+        return self.witness.strip().partition(" ")[2] if self.witness is not None else None
+
+    @property
     def heads_place(self) -> Path:
         """On a disk of this machine: each group of appends is noted there."""
         return Path(self.heads) if self.heads is not None else self._of_the_home("heads")
