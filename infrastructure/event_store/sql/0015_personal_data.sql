@@ -14,6 +14,7 @@ CREATE TABLE order_subjects (
     order_id text NOT NULL,
     PRIMARY KEY (subject, order_id)
 );
+CREATE INDEX order_subjects_of_order ON order_subjects (order_id);
 
 -- Who was shown the personal data of which order.
 CREATE TABLE personal_reads (
