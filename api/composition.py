@@ -34,6 +34,7 @@ from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
+from infrastructure.database_roles import PROJECTOR, WRITER, acting_as
 from infrastructure.databases import open_database
 from infrastructure.directory import Directory
 from infrastructure.event_store.datastore import Datastore, connect, refuse_unsafe_switches
@@ -153,7 +154,7 @@ def desks(
 ) -> Iterator[Desks]:
     """The desks over a migrated database. Raises UnsafeSwitch."""
     refuse_unsafe_switches()
-    working = Desks(Datastore(dsn), clock, provider)
+    working = Desks(Datastore(acting_as(dsn, WRITER)), clock, provider)
     try:
         yield working
     finally:
@@ -187,13 +188,15 @@ def following(working: Desks) -> Iterator[None]:
 def make_ready(dsn: str) -> None:
     """Bring the schema up to date, and make the tables of new reports."""
     migrate(dsn)
-    with connect(dsn) as connection:
+    with connect(acting_as(dsn, PROJECTOR)) as connection:
         prepare(connection, PROJECTIONS)
 
 
 def witnessed(settings: Settings, dsn: str) -> Checkpoints:
     """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
-    written. Raises KeyUnusable or LogNotAsWitnessed."""
+    written. Raises KeyUnusable or LogNotAsWitnessed.
+
+    With the rights of the address itself: only where that may migrate does a start lift a halt."""
     checkpoints = Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
     with connect(dsn) as connection:
         checkpoints.must_go_on(connection)

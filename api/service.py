@@ -10,6 +10,7 @@ from api.answers import Answers
 from api.authentication import Tokens
 from api.composition import Clock, Desks, desks, utc_now
 from application.payments import PaymentProvider
+from infrastructure.database_roles import READER, acting_as
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.health import HealthDesk
 from infrastructure.identity.access_tokens import AccessTokens
@@ -55,7 +56,7 @@ def service(
     whose access tokens are taken."""
     store = EvidenceStore(evidence)
     with desks(dsn, clock, provider) as working:
-        positions = Positions(dsn)
+        positions = Positions(acting_as(dsn, READER))
         try:
             yield Service(working, Reports(working.datastore), positions, store, issuers)
         finally:

@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 from api.composition import Desks, desks, following, make_ready, witnessed
 from api.serving import collect_seldom, wait_for_parent_to_end
 from application.payments import PaymentProvider
+from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
 from infrastructure.payments import provider_of
@@ -127,7 +128,7 @@ def witness(
 
     def look() -> bool:
         try:
-            with connect(dsn) as connection:
+            with connect(acting_as(dsn, PROJECTOR)) as connection:
                 checkpoints.make(connection)
         except (LogNotAsWitnessed, PositionsMissing) as error:
             told.append(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import tuple_row
 
 from application.log_recorder import leaf_digest
@@ -132,16 +133,22 @@ class Checkpoints:
 
 def halt(connection: Connection) -> None:
     """Nothing is appended any more, by whomever. It takes the lock that an append takes."""
-    connection.execute(
-        "CREATE OR REPLACE TRIGGER log_is_halted BEFORE UPDATE ON log_head "
-        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_appends()"
-    )
+    connection.execute("SELECT halt_log()")
 
 
 def go_on(connection: Connection) -> None:
-    found = connection.execute("SELECT FROM pg_trigger WHERE tgname = 'log_is_halted'").fetchone()
-    if found is not None:
-        connection.execute("DROP TRIGGER IF EXISTS log_is_halted ON log_head")
+    """Lift a halt. None of the roles that run may: a service that was taken over could. Raises
+    LogNotAsWitnessed where this connection may not either."""
+    halted = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
+    if halted is None:
+        return
+    try:
+        connection.execute("SELECT lift_halt()")
+    except InsufficientPrivilege:
+        raise LogNotAsWitnessed(
+            "It was not, and is again; writes are still halted, and this address may not lift that: "
+            "run `casetrail migrate` with the one that migrates."
+        ) from None
 
 
 def latest(connection: Connection) -> tuple[int, str] | None:

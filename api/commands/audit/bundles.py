@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 
 from api.composition import make_ready, witnessed
+from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
 from infrastructure.settings import Settings
@@ -107,7 +108,7 @@ def _exporting(settings: Settings, out: Path) -> Iterator[Export]:
     with open_database(settings) as dsn:
         make_ready(dsn)
         checkpoints = witnessed(settings, dsn)
-        with connect(dsn) as connection:
+        with connect(acting_as(dsn, PROJECTOR)) as connection:
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
             checkpoints.make(connection)
             try:
