@@ -15,6 +15,7 @@ from application.log_recorder import CommandRepeated
 from domain.errors import CasetrailError, Invalid
 from infrastructure.database_roles import RolesMissing
 from infrastructure.databases import DatabaseUnusable
+from infrastructure.doctor import Unsafe
 from infrastructure.embedded_postgres import PostgresNotStarted
 from infrastructure.event_store.datastore import UnsafeSwitch
 from infrastructure.event_store.migrations import MayNotMigrate, SchemaChanged
@@ -38,6 +39,7 @@ EXPECTED = (
     PositionsMissing,
     PostgresNotStarted,
     SchemaChanged,
+    Unsafe,
     UnsafeSwitch,
 )
 """What can go wrong without being a fault of this program: told in words, never as a traceback."""

@@ -131,3 +131,16 @@ def _missing(connection: Connection) -> list[SQL | Any]:
             if (role,) not in ours
         ]
     return wanted
+
+
+def script(dsn: str | None) -> str:
+    """What an administrator runs, once for each server, where the address may create no roles."""
+    user = str(conninfo_to_dict(dsn or "").get("user") or "LOGIN_THAT_MIGRATES")
+    lines = ["-- Once for each server. Leave out what is there already."]
+    lines += [f"CREATE ROLE {role} NOLOGIN;" for role in ROLES]
+    lines.append(f"GRANT {READER} TO {', '.join(READING)};")
+    lines.append(f'GRANT {", ".join(ROLES)} TO "{user}";')
+    lines.append("-- For `serve` and `worker`, a login that can neither migrate nor lift a halt:")
+    lines.append("-- CREATE ROLE casetrail_service LOGIN PASSWORD '…';")
+    lines.append(f"-- GRANT {', '.join(ROLES[1:])} TO casetrail_service;")
+    return "\n".join(lines)

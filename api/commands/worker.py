@@ -18,6 +18,7 @@ from api.serving import collect_seldom, wait_for_parent_to_end
 from application.payments import PaymentProvider
 from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
+from infrastructure.doctor import must_be_safe
 from infrastructure.event_store.datastore import connect
 from infrastructure.payments import provider_of
 from infrastructure.projection_runner import ProjectionRunner
@@ -49,6 +50,7 @@ def worker(settings: Settings, until_eof: bool) -> None:
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
     with open_database(settings) as dsn:
         make_ready(dsn)
+        must_be_safe(dsn)
         checkpoints = witnessed(settings, dsn)
         work(dsn, stop, provider_of(settings), checkpoints)
 

@@ -31,7 +31,7 @@ def migrate(dsn: str, *, again: bool = False) -> list[str]:
     Raises SchemaChanged if an applied file was edited or is missing: add a new one instead. Raises
     RolesMissing, or MayNotMigrate if the address may not do it.
     """
-    files = {file.name: file.read_text(encoding="utf-8") for file in sorted(FILES.glob("*.sql"))}
+    files = shipped()
     with psycopg.connect(dsn, autocommit=True) as connection:
         # Most starts find all as it should be, and some of them with an address that may only look.
         if not again and not missing(connection, files) and roles_exist(connection):
@@ -44,6 +44,10 @@ def migrate(dsn: str, *, again: bool = False) -> list[str]:
                 f"{error.diag.message_primary}. Run `casetrail migrate` with the address of the "
                 "database's owner, or have an administrator run what `migrate --print-roles` prints."
             ) from None
+
+
+def shipped() -> dict[str, str]:
+    return {file.name: file.read_text(encoding="utf-8") for file in sorted(FILES.glob("*.sql"))}
 
 
 def missing(connection: psycopg.Connection[Any], files: Mapping[str, str]) -> list[str]:

@@ -191,3 +191,20 @@ def _refuse_ddl(connection: Connection) -> None:
             )
         connection.execute(SQL("ALTER EVENT TRIGGER {} ENABLE ALWAYS").format(trigger))
     connection.execute(SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(schema))
+
+
+def script() -> str:
+    """What a superuser runs in the database where a lesser one has migrated."""
+    lines = [
+        "-- Once in the database, after `casetrail migrate`, as a superuser; from then on only a superuser",
+        "-- migrates what changes the log's own tables. Say its schema where that is not public.",
+        f"ALTER FUNCTION public.{REFUSES_DDL} OWNER TO CURRENT_USER;",
+        f"ALTER FUNCTION public.{REFUSES_DDL} SET search_path = public, pg_temp;",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+    ]
+    for name, event in EVENT_TRIGGERS.items():
+        lines.append(
+            f"CREATE EVENT TRIGGER {name} ON {event} EXECUTE FUNCTION public.{REFUSES_DDL}();"
+        )
+        lines.append(f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS;")
+    return "\n".join(lines) + "\n"

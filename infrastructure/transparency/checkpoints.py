@@ -83,6 +83,10 @@ class Checkpoints:
             raise
         go_on(connection)
 
+    def compare(self, connection: Connection) -> None:
+        """As `must_go_on`, but only by looking. Raises LogNotAsWitnessed."""
+        self._must_go_on(connection)
+
     def _must_go_on(self, connection: Connection) -> None:
         note = self.outside.latest()
         if note is None:
