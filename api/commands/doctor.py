@@ -20,15 +20,16 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.UNSAFE: "bol
 
 
 @click.command()
+@click.option("--whole", is_flag=True, help="Read the whole log against all that is said about it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
-def doctor(settings: Settings, as_json: bool) -> None:
+def doctor(settings: Settings, whole: bool, as_json: bool) -> None:
     """Whether the database and the log are as they must be; nothing is changed.
 
     The exit status is 1 if something is unsafe: neither `serve` nor `worker` starts on it.
     """
     with open_database(settings) as dsn, connect(dsn) as connection:
-        found = examine(connection, settings)
+        found = examine(connection, settings, whole=whole)
     verdict = most_serious(found)
     if as_json:
         click.echo(msgspec.json.encode({"verdict": verdict, "findings": found}))

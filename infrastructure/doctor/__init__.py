@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from infrastructure.doctor.findings import Finding, Verdict
-from infrastructure.doctor.log import last_event, migrations, switches, witnessed
+from infrastructure.doctor.log import last_event, migrations, switches, whole_log, witnessed
 from infrastructure.doctor.rights import rights
 from infrastructure.doctor.server import server
 from infrastructure.event_store.datastore import connect
@@ -18,11 +18,13 @@ class Unsafe(Exception):
     """It would be unsafe to start."""
 
 
-def examine(connection: Connection, settings: Settings) -> list[Finding]:
-    """All of it."""
+def examine(connection: Connection, settings: Settings, *, whole: bool = False) -> list[Finding]:
+    """All of it; with the whole log, event by event, if asked for."""
     found = _quickly(connection)
     if found[1].verdict is Verdict.OK:
         found += [last_event(connection), *witnessed(connection, settings)]
+        if whole:
+            found.append(whole_log(connection, settings))
     return found
 
 

@@ -18,6 +18,7 @@ from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import KeyUnusable, signer
+from infrastructure.transparency.whole_log import RECORDED_EARLIER, faults
 
 AHEAD: Final = timedelta(minutes=5)
 
@@ -64,6 +65,19 @@ def last_event(connection: Connection) -> Finding:
             "last event", f"{told}: that is yet to come", "look at this machine's clock."
         )
     return ok("last event", told)
+
+
+def whole_log(connection: Connection, settings: Settings) -> Finding:
+    """Every event and everything that is said about it. Makes the key, where there is none."""
+    what, many, first = "whole log", 0, ""
+    checkpoints = Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+    for fault in faults(connection, checkpoints):
+        if not fault.endswith(RECORDED_EARLIER):
+            many, first = many + 1, first or fault
+    if not many:
+        return ok(what, "its events, leaves, nodes, checkpoints, duties and answers fit together")
+    told = first if many == 1 else f"{first}; and {many - 1} more"
+    return unsafe(what, told, "see docs/proof.md, and restore a backup from before it.")
 
 
 def witnessed(connection: Connection, settings: Settings) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from infrastructure.event_store.rights import (
 )
 
 MIGRATE: Final = "run `casetrail migrate` with the address that migrates, and ask who changed it."
+MOST_TOLD: Final = 5
 RUNNING: Final = (WRITER, PROJECTOR, READER)
 _BEFORE_ROW, _DELETE, _UPDATE, _BEFORE_TRUNCATE = 3, 8, 16, 34  # bits of pg_trigger.tgtype
 INDEXES: Final = (
@@ -35,8 +36,8 @@ _LOG = "(SELECT relnamespace FROM pg_class WHERE oid = to_regclass('stored_event
 
 def rights(connection: Connection) -> Iterator[Finding]:
     yield from _owners(connection)
-    yield from _privileges(connection)
     yield from _members(connection)
+    yield from _privileges(connection)
     yield from _routines(connection)
     yield from _triggers(connection)
     yield from _shape(connection)
@@ -137,7 +138,7 @@ def _members(connection: Connection) -> Iterator[Finding]:
     yield _told("roles", strange, ", ".join((OWNER, *RUNNING)))
     owners = _rows(
         connection,
-        "SELECT rolname FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member "
+        "SELECT DISTINCT rolname FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member "
         "WHERE roleid = to_regrole(%s) AND NOT rolsuper ORDER BY rolname",
         OWNER,
     )
@@ -265,7 +266,12 @@ def _event_triggers(connection: Connection) -> Iterator[Finding]:
 
 
 def _told(what: str, strange: Sequence[str], fine: str) -> Finding:
-    return unsafe(what, "; ".join(strange), MIGRATE) if strange else ok(what, fine)
+    if not strange:
+        return ok(what, fine)
+    told = [*strange[:MOST_TOLD]]
+    if len(strange) > MOST_TOLD:
+        told.append(f"and {len(strange) - MOST_TOLD} more")
+    return unsafe(what, "; ".join(told), MIGRATE)
 
 
 def _said(one: tuple[Any, ...]) -> str:

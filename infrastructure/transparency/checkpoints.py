@@ -67,9 +67,22 @@ class Checkpoints:
                 )
         # Only what is stored is witnessed; a crash between the two is made up for the next time.
         if self.outside.note(size) is None:
+            if made is None:
+                self._must_be_signed(connection, note)
             self.outside.keep(size, note)
             self.outside.thin_out()
         return made
+
+    def _must_be_signed(self, connection: Connection, note: bytes) -> None:
+        """Whoever may add rows beside the log cannot sign. Raises LogNotAsWitnessed."""
+        try:
+            told = checkpoint_of(note, self.signer.key)
+        except NoteBroken as error:
+            raise LogNotAsWitnessed(
+                f"The last checkpoint in the database is not ours: {error}"
+            ) from None
+        if not _is(connection, told):
+            raise LogNotAsWitnessed(f"The checkpoint of {told.size} positions is not of this log.")
 
     def must_go_on(self, connection: Connection) -> None:
         """The last checkpoint outside is of a beginning of this log: what kept others from writing is
