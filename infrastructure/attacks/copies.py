@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -114,9 +114,15 @@ def logins(
     made: dict[str, dict[str, str]] = {}
     try:
         for role in roles:
+            # Should this process be killed, nobody can use what it leaves behind.
+            expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
             name, password = f"{role}_attack_{secrets.token_hex(3)}", secrets.token_urlsafe(24)
-            create = SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE {}")
-            server.execute(create.format(Identifier(name), Literal(password), Identifier(role)))
+            create = SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE {} VALID UNTIL {}")
+            server.execute(
+                create.format(
+                    Identifier(name), Literal(password), Identifier(role), Literal(expires)
+                )
+            )
             made[role] = {"user": name, "password": password, "options": f"-c role={role}"}
         yield made
     finally:

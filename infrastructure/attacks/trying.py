@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from infrastructure.attacks.attack import GUARDED, UNGUARDED, Attack
 from infrastructure.attacks.copies import Target
 from infrastructure.doctor.findings import Verdict
-from infrastructure.doctor.rights import rights
+from infrastructure.doctor.rights import rights_found
 from infrastructure.event_store.datastore import connect
 from infrastructure.event_store.rights import Connection
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
@@ -174,7 +174,7 @@ def what_is_wrong(connection: Connection, target: Target) -> str | None:
 
 
 def _of_rights(connection: Connection) -> str | None:
-    for finding in rights(connection):
+    for finding in rights_found(connection):
         if finding.verdict is not Verdict.OK:
             return f"doctor: {finding.found}"
     return None

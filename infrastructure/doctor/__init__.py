@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from infrastructure.doctor.findings import Finding, Verdict
 from infrastructure.doctor.log import last_event, migrations, switches, whole_log, witnessed
-from infrastructure.doctor.rights import rights
-from infrastructure.doctor.server import server
+from infrastructure.doctor.rights import rights_found
+from infrastructure.doctor.server import server_found
 from infrastructure.event_store.datastore import connect
 from infrastructure.event_store.rights import Connection
 from infrastructure.settings import Settings
@@ -40,8 +40,8 @@ def must_be_safe(dsn: str) -> None:
 def _quickly(connection: Connection) -> list[Finding]:
     found = [switches(os.environ), migrations(connection)]
     if found[1].verdict is Verdict.OK:
-        found += rights(connection)
-    return [*found, *server(connection)]
+        found += rights_found(connection)
+    return [*found, *server_found(connection)]
 
 
 def most_serious(found: Sequence[Finding]) -> Verdict:

@@ -11,7 +11,7 @@ from infrastructure.database_roles import OWNER, PROJECTOR, READER, READING, WRI
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
 from infrastructure.event_store.migrations import FILES
 from infrastructure.event_store.rights import (
-    ALL_OF_A_TABLE,
+    CHANGES,
     EVENT_TRIGGERS,
     REFUSES_DDL,
     ROUTINES,
@@ -34,7 +34,7 @@ INDEXES: Final = (
 _LOG = "(SELECT relnamespace FROM pg_class WHERE oid = to_regclass('stored_events'))"
 
 
-def rights(connection: Connection) -> Iterator[Finding]:
+def rights_found(connection: Connection) -> Iterator[Finding]:
     yield from _owners(connection)
     yield from _members(connection)
     yield from _privileges(connection)
@@ -93,11 +93,11 @@ def _privileges(connection: Connection) -> Iterator[Finding]:
         "SELECT relname, role, privilege FROM pg_class, unnest(%s::text[]) AS role, "
         "unnest(%s::text[]) AS privilege "
         f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND to_regrole(role) IS NOT NULL AND CASE "
-        "WHEN privilege IN ('DELETE', 'TRUNCATE', 'TRIGGER') "
+        "WHEN privilege IN ('DELETE', 'TRUNCATE') "
         "THEN has_table_privilege(role, pg_class.oid, privilege) "
         "ELSE has_any_column_privilege(role, pg_class.oid, privilege) END",
         list(RUNNING),
-        list(ALL_OF_A_TABLE),
+        list(CHANGES),
         list(TABLES),
     )
     allowed = {

@@ -25,7 +25,7 @@ _LOST: Final = {
 }
 
 
-def server(connection: Connection) -> Iterator[Finding]:
+def server_found(connection: Connection) -> Iterator[Finding]:
     before = datetime.now(UTC)
     told = _asked(connection)
     after = datetime.now(UTC)

@@ -39,11 +39,7 @@ TABLES: Final[Mapping[str, Sequence[Right]]] = {
     "projections": (_READ, *(Right(PROJECTOR, one) for one in ("INSERT", "UPDATE", "DELETE"))),
     "projections_held": (_READ, *(Right(PROJECTOR, one) for one in ("INSERT", "UPDATE", "DELETE"))),
 }
-ALL_OF_A_TABLE: Final = (
-    *("SELECT", "INSERT", "UPDATE", "DELETE"),
-    *("TRUNCATE", "REFERENCES", "TRIGGER"),
-)
-BY_COLUMN: Final = ("SELECT", "INSERT", "UPDATE", "REFERENCES")
+CHANGES: Final = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
 class Routine(Struct, frozen=True):

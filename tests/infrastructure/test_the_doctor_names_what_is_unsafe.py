@@ -73,13 +73,18 @@ def test_what_was_taken_away_is_put_back_by_migrating(dsn: str, ours: Settings) 
 
 
 def test_a_start_is_not_held_up(dsn: str, ours: Settings) -> None:
-    must_be_safe(dsn)
-    took = []
-    for _ in range(10):
+    """50 ms, and where the machine is busy with other things, some times what connecting takes."""
+
+    def took(work: Any) -> float:
         started = time.perf_counter()
-        must_be_safe(dsn)
-        took.append(time.perf_counter() - started)
-    assert min(took) < 0.05
+        work()
+        return time.perf_counter() - started
+
+    def connecting() -> None:
+        connect(dsn).close()
+
+    looking = min(took(lambda: must_be_safe(dsn)) for _ in range(20))
+    assert looking < max(0.05, 12 * min(took(connecting) for _ in range(20)))
 
 
 def test_a_server_that_forgets_is_refused_unless_it_is_there_to_be_thrown_away() -> None:
