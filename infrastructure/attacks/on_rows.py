@@ -18,6 +18,7 @@ _TAIL = "DELETE FROM stored_events WHERE notification_id > {head} - 5"
 _BACK = "UPDATE log_head SET position = position - 5"
 _COLUMNS = "(originator_id, originator_version, topic, state, notification_id, leaf)"
 _INSERT = f"INSERT INTO stored_events {_COLUMNS} SELECT"
+_FILE = "current_setting('data_directory') || '/' || pg_relation_filepath('public.stored_events')"
 _SAME = "topic, state"
 _HALTED = (_TAIL, _BACK, "UPDATE log_head SET halted = true")
 
@@ -96,6 +97,15 @@ EVENTS: Final[tuple[Attack, ...]] = (
         "alter by a prepared statement",
         "PREPARE altering AS DELETE FROM stored_events WHERE notification_id = 7",
         "EXECUTE altering",
+    ),
+    attack(
+        "write over the log's file",
+        f"DO $$ BEGIN EXECUTE format('COPY (SELECT WHERE false) TO %L', {_FILE}); END $$",
+    ),
+    attack(
+        "export a large object over the log's file",
+        "DO $$ DECLARE made oid := lo_from_bytea(0, 'nothing'); "
+        f"BEGIN PERFORM lo_export(made, {_FILE}); END $$",
     ),
     attack(
         "alter as a replica",

@@ -110,8 +110,11 @@ class Trial:
 
     def _verified(self) -> str | None:
         assert self._copy is not None
-        with connect(self._copy) as connection:
-            return what_is_wrong(connection, self._target)
+        try:
+            with connect(self._copy) as connection:
+                return what_is_wrong(connection, self._target)
+        except psycopg.Error as error:
+            return f"database: {error}".strip()
 
     def _prepare(self, statements: Sequence[str]) -> None:
         self._throw_away()
