@@ -3,6 +3,7 @@
 import click
 
 from api.commands.audit.ask import ask
+from api.commands.audit.attack import attack
 from api.commands.audit.bundles import export, key, population, rotate_key
 from api.commands.audit.reads import reads
 from api.commands.audit.reperform import reperform
@@ -14,5 +15,5 @@ def audit() -> None:
     """Proof that what was decided was decided so, and that nothing was altered or left out."""
 
 
-for _command in (ask, reperform, reads, export, population, sample, key, rotate_key):
+for _command in (ask, reperform, reads, export, population, sample, key, rotate_key, attack):
     audit.add_command(_command)
