@@ -21,12 +21,9 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import casetrail
-from api.composition import checkpoints_of, desks
 from api.contract import contract
-from domain.people import Role
-from infrastructure.evidence_store import EvidenceStore
-from tests.api.running import House, served
-from tests.audit.world import World, told
+from tests.api.running import House
+from tests.audit.world import World, audited
 from tests.conftest import Databases
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -110,18 +107,10 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def asked(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    home = tmp_path_factory.mktemp("home")
     with databases.new() as name:
-        world = World(databases.dsn(name), home)
-        told(world)
-        with served(world.dsn) as (url, ours):
-            ours.checkpoints = checkpoints_of(world.settings)
-            ours.evidence = EvidenceStore(world.settings.evidence_place)
-            with desks(world.dsn) as working:
-                now = working.clock()
-                working.people.add("aud", [Role.AUDITOR], now)
-                token = working.people.issue_token("aud", now)
-            yield Asked(world, House(world.dsn, url, ours, {"aud": token}))
+        world = World(databases.dsn(name), tmp_path_factory.mktemp("home"))
+        with audited(world) as house:
+            yield Asked(world, house)
 
 
 def named_away(number: int, answer: Any) -> Any:

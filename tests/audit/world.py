@@ -9,6 +9,8 @@ Meanwhile another policy came to decide. o-2 to o-5 are for lists and samples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +34,7 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.audit import AuditAsked
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import ExceptionCase, case_stream
+from domain.granting import GiveRole
 from domain.money import PositiveMoney
 from domain.orders.signals import Customer, Signal, WarehouseNoted
 from domain.people import OPERATOR, PAYER, Actor, Role
@@ -41,6 +44,7 @@ from infrastructure.payments.local import LocalProvider
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
+from tests.api.running import House, served
 from tests.application.governing import variant
 from tests.domain.telling import cancelled, captured, line, placed, unavailable
 
@@ -289,6 +293,25 @@ def told(world: World) -> None:
         checkpoints_of(world.settings).make(connection)
     lost = world.refs["lost"].removeprefix("sha256:")
     (Path(world.settings.evidence_place) / "sha256" / lost[:2] / lost).unlink()
+
+
+@contextmanager
+def audited(world: World) -> Iterator[House]:
+    """The world, told and served; `aud` may read all of it, `bob` and `sam` may not."""
+    told(world)
+    with served(world.dsn) as (url, ours):
+        ours.checkpoints = checkpoints_of(world.settings)
+        ours.evidence = EvidenceStore(world.settings.evidence_place)
+        tokens = {}
+        with desks(world.dsn) as working:
+            now = working.clock()
+            for name, roles in (("aud", [Role.AUDITOR]), ("bob", [Role.HANDLER]), ("sam", [])):
+                working.people.add(name, roles, now)
+                tokens[name] = working.people.issue_token(name, now)
+            lead = GiveRole(role=Role.TEAM_LEAD, regions=("BR",), reason="For Brazil.")
+            by = Caller(OPERATOR, "", now, "command:told")
+            working.people.give("sam", lead, (), by)
+        yield House(world.dsn, url, ours, tokens)
 
 
 def _told(id: str) -> dict[str, Any]:
