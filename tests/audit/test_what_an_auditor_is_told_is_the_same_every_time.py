@@ -36,6 +36,8 @@ NAMED_AWAY = {
 }
 """What grows with every question that is asked, or rests on the bytes of all that came before."""
 
+NOT_ALL_IS_WELL = ("07_one_file_is_unchanged_and_one_is_gone",)
+"""What the command says with its exit status."""
 ABOUT = {"case": "{case}", "adjustment": "{adjustment}"}
 LIST = {"type": "adjustment.executed", "kind": "refund", "over": "500"}
 ASKS: dict[str, tuple[int, dict[str, str]]] = {
@@ -101,7 +103,7 @@ class Asked:
         ran = CliRunner().invoke(
             casetrail, [*words, "--json"], env={"DATABASE_URL": self.world.dsn}
         )
-        assert ran.exit_code == 0, ran.output
+        assert ran.exit_code == (name in NOT_ALL_IS_WELL), ran.output
         return ran.stdout_bytes
 
 
