@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from click.testing import CliRunner, Result
 from api.cli import casetrail
 from infrastructure.event_store.datastore import connect
 from infrastructure.transparency.checkpoints import halt
+from infrastructure.verifier.archives import archived
 from tests.api.running import House
 from tests.audit.world import World, audited
 from tests.conftest import Databases
@@ -111,6 +113,29 @@ def test_that_it_was_taken_is_recorded_with_the_digest_of_its_manifest(
     assert (told["asked"], told["parameters"]) == ("export", {"case": world.refs["case"]})
     assert told["answer"] == hashlib.sha256(manifest).hexdigest()
     assert told["actor"]["person"] == "aud"
+
+
+def test_no_cache_answers_what_is_not_recorded(
+    world: World, house: House, aud: httpx2.Client
+) -> None:
+    for path in ("questions/24", "export"):
+        answer = aud.get(f"/v1/audit/{path}")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert last_asked(aud)["position"] == int(answer.headers["Casetrail-Position"])
+
+
+def test_of_a_large_bundle_a_part_at_a_time_is_in_memory(tmp_path: Path) -> None:
+    directory = tmp_path / "large"
+    directory.mkdir()
+    with open(directory / "events.ndjson", "wb") as large:
+        large.truncate(40_000_000)
+    (directory / "manifest.note").write_bytes(b"first")
+    tracemalloc.start()
+    whole = sum(map(len, archived(directory)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert whole > 40_000_000
+    assert peak < 1_000_000
 
 
 def test_a_broken_archive_is_no_bundle(
