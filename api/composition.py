@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from eventsourcing.persistence import PersistenceError
 
@@ -25,9 +26,11 @@ from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
+from application.privacy_desk import PrivacyDesk
 from application.recheck import RecheckDesk
 from application.reconciliation import ReconciliationDesk
 from application.recovery_desk import RecoveryDesk
+from application.sealing import Seals
 from application.timekeeper import Timekeeper
 from application.who_could import WhoCould
 from domain.errors import OrderNotFound
@@ -40,11 +43,18 @@ from infrastructure.event_store.datastore import Datastore, connect, refuse_unsa
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.money_reports import MoneyReports
+from infrastructure.personal.evidence_of_cases import EvidenceOfCases
+from infrastructure.personal.key_ring import KeyRing
+from infrastructure.personal.reads import PersonalReads
+from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.policy_files import load_policy
 from infrastructure.projection_generations import prepare
 from infrastructure.reports import Reports
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.continuity import Continuity
+from infrastructure.transparency.cosigning import cosigning
+from infrastructure.transparency.heads import Heads
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import signer
 from projections import PROJECTIONS
@@ -62,12 +72,20 @@ class Desks:
     """Everything that works on one log."""
 
     def __init__(
-        self, datastore: Datastore, clock: Clock, provider: PaymentProvider | None = None
+        self,
+        datastore: Datastore,
+        clock: Clock,
+        provider: PaymentProvider | None = None,
+        vault: Vault | None = None,
+        continuity: Continuity | None = None,
     ) -> None:
         self.datastore = datastore
-        self.recorder = recorder = PostgresLogRecorder(datastore)
+        self.recorder = recorder = PostgresLogRecorder(datastore, continuity)
         self.clock = clock
-        self.log = EventLog(recorder)
+        self.vault = vault
+        self.reads = PersonalReads(datastore)
+        self.key_ring = KeyRing(datastore, vault.keys) if vault is not None else None
+        self.log = EventLog(recorder, Seals(self.key_ring) if self.key_ring is not None else None)
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders
         self.policy = PolicyDesk(self.log, clock)
@@ -80,13 +98,19 @@ class Desks:
         )
         self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
         self.rechecks = RecheckDesk(self.log, self.policy, staff)
+        ticks = {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick}
+        self.privacy: PrivacyDesk | None = None
+        if self.key_ring is not None and vault is not None:
+            files = EvidenceOfCases(datastore, vault.evidence)
+            self.privacy = PrivacyDesk(self.log, orders, cases, self.key_ring, files)
+            ticks[streams.PRIVACY] = self.privacy.tick
         self.timekeeper = Timekeeper(
             self.log,
             orders,
             cases,
             lambda: self.policy.current,
             staff,
-            {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick},
+            ticks,
         )
         self.cases = CaseDesk(
             self.log, orders, cases, lambda: self.policy.current, staff, self.people.authority_of
@@ -149,11 +173,17 @@ class Desks:
 
 @contextmanager
 def desks(
-    dsn: str, clock: Clock = utc_now, provider: PaymentProvider | None = None
+    dsn: str,
+    clock: Clock = utc_now,
+    provider: PaymentProvider | None = None,
+    vault: Vault | None = None,
+    continuity: Continuity | None = None,
 ) -> Iterator[Desks]:
-    """The desks over a migrated database. Raises UnsafeSwitch."""
+    """The desks over a migrated database; `continuity` is what others know of its log. Without a vault,
+    what is personal is stored as it is, and what is sealed stays so: for scratch databases. Raises
+    UnsafeSwitch."""
     refuse_unsafe_switches()
-    working = Desks(Datastore(dsn), clock, provider)
+    working = Desks(Datastore(dsn), clock, provider, vault, continuity)
     try:
         yield working
     finally:
@@ -193,14 +223,37 @@ def make_ready(dsn: str) -> None:
 
 def checkpoints_of(settings: Settings) -> Checkpoints:
     """What keeps checkpoints where the settings say. Raises KeyUnusable."""
-    return Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+    key = partial(signer, settings.signing_key)
+    outside, heads = Outside(settings.checkpoint_place), Heads(settings.heads_place)
+    return Checkpoints(key(), outside, key, heads)
+
+
+def continuity(settings: Settings) -> Continuity:
+    """What is looked at before anything is appended on a new connection."""
+
+    def checkpoints() -> Checkpoints | None:
+        is_witnessed = Outside(settings.checkpoint_place).latest() is not None
+        return checkpoints_of(settings) if is_witnessed else None
+
+    return Continuity(Heads(settings.heads_place), checkpoints)
+
+
+@contextmanager
+def settled_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
+    """The desks over a database that is ready, with all that the settings say."""
+    outside = vault_of(settings)
+    with desks(dsn, vault=outside, continuity=continuity(settings)) as working:
+        yield working
 
 
 def witnessed(settings: Settings, dsn: str) -> Checkpoints:
     """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
-    written. Raises KeyUnusable or LogNotAsWitnessed."""
+    written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed."""
     checkpoints = checkpoints_of(settings)
+    witness = cosigning(settings.witness, checkpoints)
     with connect(dsn) as connection:
+        if witness is not None and checkpoints.outside.disputed() is not None:
+            witness.look(connection)
         checkpoints.must_go_on(connection)
     return checkpoints
 
@@ -210,5 +263,5 @@ def migrated_desks(settings: Settings) -> Iterator[Desks]:
     """The desks over the database that the settings name, for commands that end."""
     with open_database(settings) as dsn:
         make_ready(dsn)
-        with desks(dsn) as working:
+        with settled_desks(settings, dsn) as working:
             yield working

@@ -19,12 +19,13 @@ from contextlib import contextmanager
 import uvicorn
 
 from api.app import create_app
-from api.composition import checkpoints_of, following
+from api.composition import checkpoints_of, continuity, following
 from api.one_write import OneWrite
 from api.service import service
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
 from infrastructure.payments import provider_of
+from infrastructure.personal.vault import vault_of
 from infrastructure.settings import Settings
 
 RESTART_SECONDS = 1.0
@@ -106,10 +107,12 @@ def serve_http(
     `issuers` are trusted instead of those that are set, and `local_issuer` is served too."""
     with service(
         dsn,
-        settings.evidence_place,
+        vault_of(settings),
         provider=provider_of(settings),
         issuers=settings.issuers if issuers is None else issuers,
         checkpoints=checkpoints_of(settings),
+        continuity=continuity(settings),
+        witness=settings.witness_key,
     ) as ours:
         ours.desks.decide_by()
         collect_seldom()

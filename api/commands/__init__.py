@@ -9,6 +9,7 @@ from api.commands.demo import demo, demo_stream
 from api.commands.demo_issuer import demo_issuer
 from api.commands.migrate import migrate
 from api.commands.people import people
+from api.commands.personal_data import personal_data
 from api.commands.policy import policy
 from api.commands.projections import projections
 from api.commands.provider import provider
@@ -16,6 +17,7 @@ from api.commands.replay import replay
 from api.commands.serve import serve
 from api.commands.signals import signals
 from api.commands.verify import verify
+from api.commands.witness import witness
 from api.commands.worker import worker
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -31,7 +33,9 @@ COMMANDS: tuple[click.Command, ...] = (
     adjustments,
     audit,
     verify,
+    witness,
     people,
+    personal_data,
     policy,
     projections,
     provider,

@@ -21,7 +21,7 @@ from rich.progress import track
 
 from api.commands.provider import address_of, ledger_in
 from api.commands.serve import DEFAULT_PORT, HOST
-from api.composition import Desks, desks, make_ready, utc_now, witnessed
+from api.composition import Desks, make_ready, settled_desks, utc_now, witnessed
 from api.demo_issuer import PATH
 from api.demo_welcome import welcome
 from api.serving import PortTaken, kept_alive, listen, serve_http, wait_for_parent_to_end
@@ -108,7 +108,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
     with listener, listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
         make_ready(dsn)
         witnessed(settings, dsn)
-        with desks(dsn) as working:
+        with settled_desks(settings, dsn) as working:
             working.decide_by()
             tokens = _people(working)
             # Whom an escalation goes to is looked for in the report of people.
@@ -123,7 +123,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         issuers = settings.issuers
         if local is not None:
             issuers = (*issuers, Issuer(local.name, AUDIENCE))
-            with desks(dsn) as working:
+            with settled_desks(settings, dsn) as working:
                 _link(working, local.name)
         _write_privately(note, msgspec.json.encode(running))
         os.environ |= {"CASETRAIL_URL": running.url, "CASETRAIL_TOKEN": tokens["shop"]}
@@ -133,7 +133,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         try:
             with (
                 kept_alive(provider, dsn, [paying]),
-                kept_alive(["worker", "--until-eof"], dsn, (), **settings.witnessing),
+                kept_alive(["worker", "--until-eof"], dsn, (), **settings.beside),
                 kept_alive([_STREAM], dsn),
             ):
                 _tell(console, running, settings.home)

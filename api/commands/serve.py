@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from api.composition import desks, make_ready, witnessed
+from api.composition import make_ready, settled_desks, witnessed
 from api.serving import (
     PortTaken,
     die_with_parent,
@@ -21,7 +21,7 @@ from api.serving import (
 )
 from infrastructure.databases import open_database
 from infrastructure.policy_files import load_policy
-from infrastructure.settings import EVIDENCE, Settings
+from infrastructure.settings import Settings
 
 DEFAULT_PORT = 8321
 
@@ -83,15 +83,12 @@ def serve(
         dsn = stack.enter_context(open_database(settings))
         make_ready(dsn)
         witnessed(settings, dsn)
-        with desks(dsn) as working:
+        with settled_desks(settings, dsn) as working:
             working.decide_by(rulebook)
         host, port = listeners[0].getsockname()[:2]
         click.echo(f"http://{host}:{port}/docs")
         if with_worker:
-            stack.enter_context(
-                kept_alive(["worker", "--until-eof"], dsn, (), **settings.witnessing)
-            )
-        evidence = settings.evidence_place
+            stack.enter_context(kept_alive(["worker", "--until-eof"], dsn, (), **settings.beside))
         ours = [listeners[0]]
         if len(listeners) > 1:
             # Where the others bring the signals that they get.
@@ -99,8 +96,7 @@ def serve(
         for listener in listeners[1:]:
             words = ["serve", "--beside", str(listener.fileno())]
             words += ["--signals-to", f"http://127.0.0.1:{ours[1].getsockname()[1]}"]
-            more = {EVIDENCE: evidence}
-            stack.enter_context(kept_alive(words, dsn, [listener], **more))
+            stack.enter_context(kept_alive(words, dsn, [listener], **settings.beside))
         serve_http(dsn, settings, ours)
 
 

@@ -17,6 +17,7 @@ from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
 from api.routes.people import get_person, list_eligible, list_people, review_access
 from api.routes.people_commands import PEOPLE_COMMANDS
+from api.routes.personal_data import PERSONAL_DATA
 from api.routes.policies import get_policy, list_policies
 from api.routes.policy_commands import POLICY_COMMANDS
 from api.routes.problems import explain_problem
@@ -82,5 +83,6 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_break_glass,
     get_break_glass,
     *BREAK_GLASS_COMMANDS,
+    *PERSONAL_DATA,
 )
 UNVERSIONED: tuple[HTTPRouteHandler, ...] = (livez, readyz, explain_problem)

@@ -146,7 +146,10 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
         *(("path", name) for name in ("case_id", "queue", "order_id", "name", "view", "digest")),
         *(("path", name) for name in ("grant", "break_glass", "adjustment_id")),
         *(("query", name) for name in ("version", "as_of", "known_at", "from", "to")),
-        *(("query", name) for name in ("at", "permission", "region", "case", "stage", "duty")),
+        *(
+            ("query", name)
+            for name in ("at", "permission", "region", "case", "stage", "duty", "person")
+        ),
         *(
             ("path", name)
             for name in ("case_id", "queue", "order_id", "name", "view", "digest", "version")
@@ -258,6 +261,30 @@ def govern(ours: House, check: Conforming) -> None:
     assert [answer.status_code for answer in told] == [200] * len(told)
 
 
+def be_forgotten(ours: House, check: Conforming) -> None:
+    """A customer asks what is held, and that it goes."""
+    people = ours.service.desks.people
+    people.add("petra", [Role.PRIVACY_OFFICER], datetime.now(UTC))
+    ours.tokens["petra"] = people.issue_token("petra", datetime.now(UTC))
+    with ours.asking_as("shop") as shop, ours.asking_as("petra") as petra:
+        order = order_id()
+        send(shop, placed(order))
+        petra.event_hooks = {"response": [check]}
+        who = {"customer": f"c-{order}"}
+        told = [
+            petra.post("/v1/personal-data/holds", json={**who, "reason": "A claim."}),
+            petra.post("/v1/personal-data/erasures", json={**who, "basis": "objection"}),
+            petra.post(
+                "/v1/personal-data/holds/release", json={**who, "hold": 1, "reason": "Settled."}
+            ),
+            petra.post("/v1/personal-data/find", json=who),
+            petra.post("/v1/personal-data/reads", json=who),
+            petra.get("/v1/audit/reads", params={"order": order}),
+            petra.post("/v1/personal-data/erasures", json={**who, "basis": "objection"}),
+        ]
+    assert [answer.status_code for answer in told] == [200, 409, 200, 200, 200, 200, 200]
+
+
 def ask_for_proofs(ours: House, client: httpx2.Client) -> None:
     with TemporaryDirectory() as home, connect(ours.dsn) as connection:
         kept = Checkpoints(signer(f"{home}/key"), Outside(Path(home) / "outside"))
@@ -341,6 +368,7 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
             etag = {"If-Match": ana.get(plan).headers["ETag"]}
             assert ana.post(f"{plan}/{command}", json=body, headers=etag).is_success
         govern(ours, check)
+        be_forgotten(ours, check)
         ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"1"'})
         ana.post(f"/v1/cases/{case}/claim")
         for media_type in ("*/*", "text/csv", "text/html"):

@@ -3,7 +3,8 @@
 import click
 
 from api.commands.audit.ask import ask
-from api.commands.audit.bundles import export, key, population
+from api.commands.audit.bundles import export, key, population, rotate_key
+from api.commands.audit.reads import reads
 from api.commands.audit.reperform import reperform
 from api.commands.audit.sample import sample
 
@@ -13,5 +14,5 @@ def audit() -> None:
     """Proof that what was decided was decided so, and that nothing was altered or left out."""
 
 
-for _command in (ask, reperform, export, population, sample, key):
+for _command in (ask, reperform, reads, export, population, sample, key, rotate_key):
     audit.add_command(_command)
