@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Identifier
 OWNER: Final = "casetrail_owner"
 """Owns the log. Nobody connects as it."""
 WRITER: Final = "casetrail_writer"
-"""Appends by the one function, and takes what is due."""
+"""Appends by the one function, takes what is due, and may halt the log."""
 PROJECTOR: Final = "casetrail_projector"
 """Keeps the reports and the tree over the log, and may halt the log."""
 READER: Final = "casetrail_reader"

@@ -67,7 +67,7 @@ class Routine(Struct, frozen=True):
 
 ROUTINES: Final = (
     Routine("append_events", (WRITER,)),
-    Routine("halt_log", (PROJECTOR,)),
+    Routine("halt_log", (WRITER, PROJECTOR)),
     Routine("lift_halt"),
     Routine("refuse_change", as_owner=False),
 )
