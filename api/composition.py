@@ -12,6 +12,7 @@ from eventsourcing.persistence import PersistenceError
 
 from application import streams
 from application.break_glass_desk import BreakGlassDesk
+from application.builds import tell_build
 from application.case_desk import CaseDesk
 from application.conflict_scan import ConflictScan
 from application.event_log import EventLog
@@ -34,6 +35,7 @@ from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
+from infrastructure.build import this_build
 from infrastructure.databases import open_database
 from infrastructure.directory import Directory
 from infrastructure.event_store.datastore import Datastore, connect, refuse_unsafe_switches
@@ -136,6 +138,10 @@ class Desks:
         except OrderNotFound:
             return Order(id=order_id), {}
 
+    def tell_build(self) -> None:
+        """Say with which build this process is about to write, if the log has not seen that one."""
+        tell_build(self.log, this_build(self.datastore), self.clock())
+
     def decide_by(self, rulebook: Rulebook | None = None) -> None:
         """Decide by the log's policy; where it has none, by this one, else by the one that ships.
 
@@ -201,9 +207,11 @@ def witnessed(settings: Settings, dsn: str) -> Checkpoints:
 
 
 @contextmanager
-def migrated_desks(settings: Settings) -> Iterator[Desks]:
+def migrated_desks(settings: Settings, *, to_write: bool = True) -> Iterator[Desks]:
     """The desks over the database that the settings name, for commands that end."""
     with open_database(settings) as dsn:
         make_ready(dsn)
         with desks(dsn) as working:
+            if to_write:
+                working.tell_build()
             yield working

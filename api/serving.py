@@ -110,6 +110,7 @@ def serve_http(
         provider=provider_of(settings),
         issuers=settings.issuers if issuers is None else issuers,
     ) as ours:
+        ours.desks.tell_build()
         ours.desks.decide_by()
         collect_seldom()
         # What is fetched, or passed on, is nothing that an operator has to read of.

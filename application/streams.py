@@ -37,6 +37,7 @@ PRODUCT: Final = "product"
 LEDGER: Final = "ledger"
 REFUSALS: Final = "refusals"
 RECONCILIATION: Final = "reconciliation"
+BUILD: Final = "build"
 
 History: TypeAlias = CustomerOrders | ProductPrices
 """What arriving orders are held against. In one repository, so that a batch reads once."""

@@ -14,6 +14,7 @@ from domain.adjustments.reconciling import ReconciliationEvent
 from domain.adjustments.refusals import RefusalEvent
 from domain.backlog.events import RecoveryEvent
 from domain.break_glass import BreakGlassEvent
+from domain.builds import BuildEvent
 from domain.cases.events import CaseEvent
 from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
@@ -32,6 +33,7 @@ Event: TypeAlias = (
     | RefusalEvent
     | ReconciliationEvent
     | BreakGlassEvent
+    | BuildEvent
     | PrincipalEvent
     | RecoveryEvent
     | LookUpEvent

@@ -33,7 +33,7 @@ def case() -> None:
 def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> None:
     """The case as it stands, or as it stood."""
     point = point_of("--at", at) if at is not None else None
-    with migrated_desks(settings) as desks:
+    with migrated_desks(settings, to_write=False) as desks:
         if point is None:
             view = view_of(desks.cases.case(case_id))
         else:
@@ -57,7 +57,7 @@ def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_js
     """What changed in the case and in its packet, between two versions or times."""
     before = point_of("FROM", since)
     after = point_of("TO", until) if until is not None else None
-    with migrated_desks(settings) as desks:
+    with migrated_desks(settings, to_write=False) as desks:
         lines = desks.cases.trail(case_id)
         at_last = lines_until(lines, after) if after is not None else lines
         found = diff_of(lines_until(lines, before), at_last)
@@ -80,7 +80,7 @@ def trail(settings: Settings, case_id: UUID, as_json: bool, as_table: bool) -> N
     """Every event of the case: who, when, what, why, and on what evidence."""
     if as_json and as_table:
         raise click.UsageError("say one of --json, --csv")
-    with migrated_desks(settings) as desks:
+    with migrated_desks(settings, to_write=False) as desks:
         found = trail_of(desks, case_id)
     if as_json:
         click.echo(msgspec.json.encode(found))

@@ -109,6 +109,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         make_ready(dsn)
         witnessed(settings, dsn)
         with desks(dsn) as working:
+            working.tell_build()
             working.decide_by()
             tokens = _people(working)
             # Whom an escalation goes to is looked for in the report of people.

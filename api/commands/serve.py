@@ -84,6 +84,7 @@ def serve(
         make_ready(dsn)
         witnessed(settings, dsn)
         with desks(dsn) as working:
+            working.tell_build()
             working.decide_by(rulebook)
         host, port = listeners[0].getsockname()[:2]
         click.echo(f"http://{host}:{port}/docs")

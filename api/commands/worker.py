@@ -66,6 +66,7 @@ def work(
     told: list[LogNotAsWitnessed | PositionsMissing] = []
     try:
         with desks(dsn, provider=provider) as working:
+            working.tell_build()
             working.decide_by()
             collect_seldom()
             keepers = [

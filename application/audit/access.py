@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.humans import Humans
+from application.audit.humans import everybody
 from application.audit.reading_through import Reading
 from application.told_trail import who
 from domain.authority import Permission, authority_of
@@ -105,15 +105,16 @@ class AccessReview(Struct, frozen=True, kw_only=True):
 
 def access(reading: Reading, as_of: datetime) -> AccessReview:
     """By what was recorded until then."""
-    humans, means, acts = Humans(as_of), Known(as_of), _Acts(as_of)
-    reading.through(humans, means, acts)
+    means, acts = Known(as_of), _Acts(as_of)
+    reading.through(means, acts)
     by_person: dict[str, list[_Begun]] = {}
     for one in means.all_of_them:
         by_person.setdefault(one.person, []).append(one)
     return AccessReview(
         as_of=as_of,
         people=[
-            _access(person, by_person.get(person.name, ()), acts, as_of) for person in humans.people
+            _access(person, by_person.get(person.name, ()), acts, as_of)
+            for person in everybody(reading, as_of).people
         ],
     )
 

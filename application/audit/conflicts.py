@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.audit.could_conflict import CouldConflict, Delegations, could_conflict
-from application.audit.humans import Humans, names_of, one_name_each
+from application.audit.humans import everybody, names_of, one_name_each
 from application.audit.reading_through import Reading
 from application.reperformance import Period
 from application.told_trail import who
@@ -88,19 +88,16 @@ class Conflicts(Struct, frozen=True, kw_only=True):
 def conflicts(reading: Reading, as_of: datetime, period: Period) -> Conflicts:
     """What grants would allow is told as of a date; what was tried, turned out, or was done, of the
     period."""
-    then, now, delegations = Humans(as_of), Humans(), Delegations(as_of)
-    told = _Told(period)
-    reading.through(then, now, delegations, told)
-    human = now.human()
+    told, delegations, human = _Told(period), Delegations(as_of), everybody(reading).human()
     untold = [
         one
-        for lines in reading.money_trails()
-        for one in _untold(lines, human)
+        for lines in reading.money_trails(told, delegations)
+        for one in untold_in(lines, human)
         if period.holds(max(act.at for act in one.acts))
     ]
     return Conflicts(
         as_of=as_of,
-        could=[*could_conflict(then, delegations.living(), as_of)],
+        could=[*could_conflict(everybody(reading, as_of), delegations.living(), as_of)],
         refused=told.refused,
         other_refusals=dict(sorted(told.others.items())),
         turned_out=told.turned_out,
@@ -154,7 +151,7 @@ class _Told:
                 pass
 
 
-def _untold(lines: Sequence[Recorded], human: dict[str, str]) -> Iterator[Untold]:
+def untold_in(lines: Sequence[Recorded], human: dict[str, str]) -> Iterator[Untold]:
     """By what was done in the case, not by what the case believes of duties."""
     acts: dict[str, dict[Duty, Act]] = {}
     told: set[str] = set()

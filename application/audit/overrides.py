@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from application.audit.humans import Humans, one_name_each
+from application.audit.humans import everybody, one_name_each
 from application.audit.policy_edits import PolicyEdit, PolicyEdits
 from application.audit.reading_through import Reading
 from application.audit.set_aside import SetAside, candidate, set_aside
@@ -90,20 +90,19 @@ class Overrides(Struct, frozen=True, kw_only=True):
 
 
 def overrides(reading: Reading, period: Period) -> Overrides:
-    humans, glasses, policies = Humans(), Glasses(period), PolicyEdits()
+    glasses, policies, human = Glasses(period), PolicyEdits(), everybody(reading).human()
     errors: list[DeclaredError] = []
     aside: list[SetAside] = []
     for batch in reading.batches():
         for line in batch:
-            for one in (humans, glasses, policies):
-                one.take(line)
+            glasses.take(line)
+            policies.take(line)
         told = [line for line in batch if period.holds(line.recorded_at)]
         wrong = [line for line in told if isinstance(line.event, ErrorDeclared)]
         asked = [line for line in told if candidate(line)]
         trails = reading.trails([*{line.stream for line in (*wrong, *asked)}])
         errors += [_error(line, trails[line.stream]) for line in wrong]
         aside += [one for line in asked for one in set_aside(line, trails[line.stream])]
-    human = humans.human()
     return Overrides(
         emergencies=glasses.told(human),
         policy_edits=policies.told(period, human),

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.humans import Humans, names_of
+from application.audit.humans import everybody, names_of
 from application.audit.reading_through import Reading
 from application.past import case_of
 from application.reperformance import Period
@@ -104,9 +104,7 @@ class Payments(Struct, frozen=True, kw_only=True):
 
 def payments(reading: Reading, period: Period) -> Payments:
     """Of what was approved, ordered or paid in the period, as it stands at the end of the log."""
-    humans, lists = Humans(), _Lists(period)
-    reading.through(humans)
-    human = humans.human()
+    lists, human = _Lists(period), everybody(reading).human()
     approved = paid = 0
     waiting: list[NotPaid] = []
     wrong: list[NotApproved] = []
