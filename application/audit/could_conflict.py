@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
 from typing import Final
@@ -28,9 +28,9 @@ DUTY_BY: Final[Mapping[Permission, Duty]] = {
 
 
 class ByGrant(Struct, frozen=True, kw_only=True):
-    """A grant that gives a duty."""
+    """A grant that gives at least one of the two duties."""
 
-    duty: Duty
+    duties: Sequence[Duty]
     person: str
     grant: str
     role: Role
@@ -107,7 +107,7 @@ def could_conflict(
                     known_as=sorted(names[0].known_as),
                     duties=duties,
                     by_one_role=sorted({a[2].role for (a, _), (b, _) in pairs if a[2] is b[2]}),
-                    grants=[_by_grant(*one) for one in _once(part for p in pairs for part in p)],
+                    grants=[*_once(part for pair in pairs for part in pair)],
                 )
 
 
@@ -130,19 +130,20 @@ def _meet(one: _Given, other: _Given) -> bool:
     return scope_of(one[0][2]).within(scope_of(other[0][2])) is not None
 
 
-def _once(parts: Iterator[_Given]) -> Iterator[_Given]:
-    seen: set[tuple[Duty, str, str, str | None]] = set()
-    for part in parts:
-        (duty, person, grant), delegated_by = part
-        if (key := (duty, person, grant.grant, delegated_by)) not in seen:
-            seen.add(key)
-            yield part
+def _once(parts: Iterable[_Given]) -> Iterator[ByGrant]:
+    """Each grant once, with the duties that it gives of those in question."""
+    found: dict[tuple[str, str, str | None], tuple[Grant, set[Duty]]] = {}
+    for (duty, person, grant), delegated_by in parts:
+        found.setdefault((person, grant.grant, delegated_by), (grant, set()))[1].add(duty)
+    for (person, _, delegated_by), (grant, duties) in found.items():
+        yield _by_grant(person, grant, [duty for duty in Duty if duty in duties], delegated_by)
 
 
-def _by_grant(given: tuple[Duty, str, Grant], delegated_by: str | None) -> ByGrant:
-    duty, person, grant = given
+def _by_grant(
+    person: str, grant: Grant, duties: Sequence[Duty], delegated_by: str | None
+) -> ByGrant:
     return ByGrant(
-        duty=duty,
+        duties=duties,
         person=person,
         grant=grant.grant,
         role=grant.role,

@@ -16,7 +16,6 @@ from application.past import case_of
 from application.reperformance import Period
 from domain.recorded import Recorded
 
-
 FAR_BEHIND: Final = 10_000
 
 
