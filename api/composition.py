@@ -197,10 +197,15 @@ def make_ready(dsn: str) -> None:
         prepare(connection, PROJECTIONS)
 
 
+def checkpoints_of(settings: Settings) -> Checkpoints:
+    """What keeps checkpoints where the settings say. Raises KeyUnusable."""
+    return Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+
+
 def witnessed(settings: Settings, dsn: str) -> Checkpoints:
     """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
     written. Raises KeyUnusable or LogNotAsWitnessed."""
-    checkpoints = Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+    checkpoints = checkpoints_of(settings)
     with connect(dsn) as connection:
         checkpoints.must_go_on(connection)
     return checkpoints

@@ -17,6 +17,7 @@ from infrastructure.identity.issuers import Issuer
 from infrastructure.money_reports import MoneyReports
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
+from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.proofs import Proofs
 
 
@@ -28,6 +29,7 @@ class Service:
         positions: Positions,
         evidence: EvidenceStore,
         issuers: Sequence[Issuer],
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.desks = working
         self.reports = reports
@@ -40,6 +42,7 @@ class Service:
         self.evidence = evidence
         self.health = HealthDesk(working.datastore, working.provider)
         self.proofs = Proofs(working.datastore)
+        self.checkpoints = checkpoints
         self.simulating = threading.Lock()
 
 
@@ -50,13 +53,15 @@ def service(
     clock: Clock = utc_now,
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Iterator[Service]:
     """The service over a migrated database; `evidence` is where files lie, and `issuers` are those
-    whose access tokens are taken."""
+    whose access tokens are taken; `checkpoints` those of the log outside the database."""
     store = EvidenceStore(evidence)
     with desks(dsn, clock, provider) as working:
         positions = Positions(dsn)
         try:
-            yield Service(working, Reports(working.datastore), positions, store, issuers)
+            reports = Reports(working.datastore)
+            yield Service(working, reports, positions, store, issuers, checkpoints)
         finally:
             positions.close()

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from api.app import create_app
-from api.composition import following
+from api.composition import checkpoints_of, following
 from api.one_write import OneWrite
 from api.service import service
 from infrastructure.identity.issuer import LocalIssuer
@@ -109,6 +109,7 @@ def serve_http(
         settings.evidence_place,
         provider=provider_of(settings),
         issuers=settings.issuers if issuers is None else issuers,
+        checkpoints=checkpoints_of(settings),
     ) as ours:
         ours.desks.tell_build()
         ours.desks.decide_by()

@@ -38,6 +38,7 @@ LEDGER: Final = "ledger"
 REFUSALS: Final = "refusals"
 RECONCILIATION: Final = "reconciliation"
 BUILD: Final = "build"
+AUDIT: Final = "audit"
 
 History: TypeAlias = CustomerOrders | ProductPrices
 """What arriving orders are held against. In one repository, so that a batch reads once."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 from domain.adjustments.ledger import LedgerEvent
 from domain.adjustments.reconciling import ReconciliationEvent
 from domain.adjustments.refusals import RefusalEvent
+from domain.audit import AuditEvent
 from domain.backlog.events import RecoveryEvent
 from domain.break_glass import BreakGlassEvent
 from domain.builds import BuildEvent
@@ -37,6 +38,7 @@ Event: TypeAlias = (
     | PrincipalEvent
     | RecoveryEvent
     | LookUpEvent
+    | AuditEvent
 )
 
 

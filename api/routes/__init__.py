@@ -20,6 +20,7 @@ from api.routes.people_commands import PEOPLE_COMMANDS
 from api.routes.policies import get_policy, list_policies
 from api.routes.policy_commands import POLICY_COMMANDS
 from api.routes.problems import explain_problem
+from api.routes.questions import QUESTION_ROUTES, list_questions
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.reconciliations import list_reconciliations, reconcile
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
@@ -65,6 +66,8 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_checkpoint,
     prove_inclusion,
     prove_consistency,
+    list_questions,
+    *QUESTION_ROUTES,
     get_sla,
     get_flow,
     get_tasks,

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
+from api.composition import Desks
 from api.errors import MalformedParameter
 from api.reading import must_have_zone, only_known
 from api.routes.cases import Asking
@@ -19,6 +20,7 @@ from api.threads import get
 from application.who_could import NEEDS, Candidate
 from domain.adjustments.kinds import Duty
 from domain.authority import Permission
+from domain.recorded import Recorded
 
 
 class WhoCouldView(Struct, frozen=True):
@@ -51,11 +53,22 @@ def who_could(
     against the person, with the act in the trail that it followed from. By the grants, the duties
     and the policy of that time, not of today."""
     only_known(request, "duty", "at")
-    if duty not in NEEDS:
-        raise MalformedParameter(f"duty={duty} is everybody's who works the case")
     if moment is not None:
         must_have_zone("at", moment)
-    now = moment or service.desks.clock()
     lines = service.desks.cases.trail(case_id, request.user.authority)
-    people = service.desks.who_could.look(lines, adjustment_id, duty, now)
-    return WhoCouldView(case_id, adjustment_id, duty, now, people)
+    return who_could_view(service.desks, lines, adjustment_id, duty, moment)
+
+
+def who_could_view(
+    desks: Desks,
+    lines: Sequence[Recorded],
+    adjustment_id: UUID,
+    duty: Duty,
+    moment: datetime | None,
+) -> WhoCouldView:
+    """Of an adjustment in the case with these lines. Raises MalformedParameter, AdjustmentNotFound."""
+    if duty not in NEEDS:
+        raise MalformedParameter(f"duty={duty} is everybody's who works the case")
+    now = moment or desks.clock()
+    people = desks.who_could.look(lines, adjustment_id, duty, now)
+    return WhoCouldView(lines[0].stream, adjustment_id, duty, now, people)

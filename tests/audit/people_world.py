@@ -21,8 +21,8 @@ from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
-from application.reconciliation import ReconciliationDesk, Statement
 from application.recheck import RecheckDesk
+from application.reconciliation import ReconciliationDesk, Statement
 from application.reperformance import Period
 from application.streams import PERSON
 from application.timekeeper import Timekeeper

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import structs
 
+from domain.audit import AuditAsked
 from domain.backlog.events import (
     BacklogCause,
     Measured,
@@ -635,6 +636,14 @@ EVENTS: tuple[Event, ...] = (
     ProductPriced(sku=ODD, price=TEN, at=NOON),
     build_of("1.0", "ab" * 32, "CPython 3.11.2", {}, {}),
     build_of("1.0", "ab" * 32, ODD, {"msgspec": ODD}, {"0001.sql": "cd" * 32}, "ef" * 20),
+    AuditAsked(asked="export", position=7, answer="ab" * 32),
+    AuditAsked(
+        asked="question 5",
+        parameters={"case": str(CASE), ODD: ODD},
+        position=7,
+        answer="ab" * 32,
+        account=ODD,
+    ),
     *MONEY,
 )
 

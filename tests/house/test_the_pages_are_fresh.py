@@ -23,7 +23,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("name", ["events.md", "problems.md", "facts.md"])
+@pytest.mark.parametrize("name", ["events.md", "problems.md", "facts.md", "questions.md"])
 def test_a_generated_page_is_fresh(name: str):
     written = (ROOT / "docs" / name).read_text()
     assert written == generator().pages()[name], "run .venv/bin/python docs/generate.py"

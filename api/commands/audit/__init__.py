@@ -2,6 +2,7 @@
 
 import click
 
+from api.commands.audit.ask import ask
 from api.commands.audit.bundles import export, key, population
 from api.commands.audit.reperform import reperform
 
@@ -11,5 +12,5 @@ def audit() -> None:
     """Proof that what was decided was decided so, and that nothing was altered or left out."""
 
 
-for _command in (reperform, export, population, key):
+for _command in (ask, reperform, export, population, key):
     audit.add_command(_command)

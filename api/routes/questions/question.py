@@ -1,0 +1,157 @@
+"""A question of the auditor's: what it takes, what it answers, and how that is told to people.
+
+Whoever answers gets `Sources` and the question's own `Asking` struct, and gives a struct: the route and
+`casetrail audit ask` are made from that, and say the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct, structs
+from rich.console import Console
+
+from api.composition import Desks
+from api.errors import MalformedParameter
+from api.reading import must_have_zone
+from application.audit.asked import record_asked
+from application.audit.in_words import IN_WORDS
+from domain.audit import AuditAsked
+from domain.authority import Permission
+from domain.people import Actor
+from infrastructure.event_store.datastore import LogHalted
+from infrastructure.evidence_store import EvidenceStore
+from infrastructure.money_reports import MoneyReports
+from infrastructure.reports import Reports
+from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.proofs import Proofs
+
+A = TypeVar("A", bound=Struct)
+
+
+class Asking(Struct, frozen=True, kw_only=True):
+    """What a question takes: each field a parameter of its route and an option of its command, whose
+    meaning is said with `Meta(description=…)`. What may be left out has a default."""
+
+
+class Sources(Struct, frozen=True):
+    """What answers are made from: all of the log, for whoever reads all of it."""
+
+    desks: Desks
+    evidence: EvidenceStore
+    checkpoints: Checkpoints | None = None
+    """Those outside of the database; None where this process does not know them."""
+
+    @property
+    def proofs(self) -> Proofs:
+        return Proofs(self.desks.datastore)
+
+    @property
+    def reports(self) -> Reports:
+        return Reports(self.desks.datastore)
+
+    @property
+    def money_reports(self) -> MoneyReports:
+        return MoneyReports(self.desks.datastore)
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    number: int
+    name: str
+    """Of the handler: `who_could_have`."""
+    asking: type[Asking]
+    gives: type[Struct]
+    answer: Callable[[Sources, Any], Any]
+    tell: Callable[[Console, Any], None] | None = None
+    """For people, where a plain table of the answer is not good enough."""
+    needs: Permission = Permission.READ_LOG
+    routes: Sequence[str] = ()
+    """Other routes that answer it as well, or more of it: `GET /v1/…`."""
+    commands: Sequence[str] = ()
+    """Other commands: `casetrail …`."""
+    even_if_halted: bool = False
+    """Answered on a log that takes no more appends, too: then nobody can record that it was asked."""
+
+    @property
+    def asks(self) -> str:
+        return IN_WORDS[self.number]
+
+
+class Answered(Struct, Generic[A], frozen=True, kw_only=True):
+    """An answer, with what was asked and where in the log that stands."""
+
+    question: int
+    asks: str
+    parameters: Mapping[str, str]
+    position: int
+    """How far the log reached."""
+    recorded: int | None
+    """The position of the event that says that it was asked; null only on a log that takes no more."""
+    digest: str
+    """SHA-256 of `answer` as JSON, as that event has it."""
+    answer: A
+
+
+def answered(
+    question: Question, sources: Sources, asking: Asking, by: Actor, account: str | None = None
+) -> Answered[Any]:
+    """The answer, after it was recorded that it was asked. Raises LogHalted where that cannot be, but
+    for what is to be known just then."""
+    position = sources.desks.log.head()
+    answer = question.answer(sources, asking)
+    digest = hashlib.sha256(msgspec.json.encode(answer)).hexdigest()
+    parameters = in_text(asking)
+    asked = AuditAsked(
+        asked=f"question {question.number}",
+        parameters=parameters,
+        position=position,
+        answer=digest,
+        account=account,
+    )
+    try:
+        recorded = record_asked(sources.desks.log, asked, by, sources.desks.clock())
+    except LogHalted:
+        if not question.even_if_halted:
+            raise
+        recorded = None
+    return Answered(
+        question=question.number,
+        asks=question.asks,
+        parameters=parameters,
+        position=position,
+        recorded=recorded,
+        digest=digest,
+        answer=answer,
+    )
+
+
+def in_text(asking: Asking) -> Mapping[str, str]:
+    """What was asked for, as it would be written in an address; what was left out is left out."""
+    told = msgspec.to_builtins(asking)
+    return {
+        name: said if isinstance(said, str) else msgspec.json.encode(said).decode()
+        for name, said in told.items()
+        if said is not None
+    }
+
+
+def asking_of(question: Question, told: Mapping[str, str]) -> Asking:
+    """From text. Raises MalformedParameter."""
+    try:
+        found = msgspec.convert(dict(told), question.asking, strict=False)
+    except msgspec.ValidationError as error:
+        raise MalformedParameter(str(error)) from None
+    must_say_zones(found)
+    return found
+
+
+def must_say_zones(asking: Asking) -> None:
+    """Raises MalformedParameter."""
+    for field in structs.fields(asking):
+        moment = getattr(asking, field.name)
+        if isinstance(moment, datetime):
+            must_have_zone(field.encode_name, moment)

@@ -1,0 +1,3 @@
+from tests.cli.conftest import casetrail, database
+
+__all__ = ["casetrail", "database"]

@@ -1,0 +1,102 @@
+"""Each of the 25 questions has a route that is served and a command that exists, both from one list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import click
+import pytest
+from litestar.routes import HTTPRoute
+
+from api.app import create_app
+from api.cli import casetrail as commands
+from api.contract import contract
+from api.routes.questions import QUESTIONS, listed
+from application.audit.in_words import IN_WORDS
+from tests.api.running import House, house
+from tests.cli.conftest import Casetrail
+
+NOT_YET = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 25}
+"""What nobody answers yet."""
+
+
+@pytest.fixture(scope="module")
+def ours(database: str) -> Iterator[House]:
+    with house(database, reports=False) as running:
+        yield running
+
+
+def test_all_25_are_there_in_the_order_of_their_numbers() -> None:
+    assert [*IN_WORDS] == [*range(1, 26)]
+    numbers = [question.number for question in QUESTIONS]
+    assert numbers == sorted({*IN_WORDS} - NOT_YET)
+
+
+def command_of(words: str) -> click.Command:
+    found: click.Command = commands
+    for word in words.removeprefix("casetrail ").split(" "):
+        assert isinstance(found, click.Group), words
+        found = found.commands[word]
+    return found
+
+
+@pytest.mark.parametrize("question", listed(), ids=lambda one: str(one.number))
+def test_each_route_is_served_and_each_command_takes_the_same(
+    ours: House, question: object
+) -> None:
+    told = next(one for one in listed() if one == question)
+    served = {
+        f"{method} {route.path_format}"
+        for route in create_app(ours.service).routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods
+    }
+    assert {told.route, *told.other_routes} <= served
+    operation = contract()["paths"][told.route.removeprefix("GET ")]["get"]
+    taken = {(p["name"], p["required"], p["description"]) for p in operation.get("parameters", ())}
+    assert taken == {(p.name, p.required, p.says) for p in told.parameters}
+    assert all(p.says for p in told.parameters)
+    options = {p.name for p in command_of(told.command).params} - {"as_json"}
+    assert options == {p.name for p in told.parameters}
+    for words in told.other_commands:
+        command_of(words)
+
+
+def test_the_list_is_the_same_by_route_and_by_command(
+    ours: House,
+    casetrail: Casetrail,
+) -> None:
+    with ours.asking_as("carla") as carla:
+        by_route = carla.get("/v1/audit/questions").json()
+    assert [one["number"] for one in by_route] == [one.number for one in listed()]
+    assert json.loads(casetrail("audit", "ask", "--json").stdout) == by_route
+    with ours.asking_as("bo") as bo, ours.asking_as("ana") as ana:
+        assert ana.get("/v1/audit/questions/24", params={"of": "1"}).status_code == 400
+        assert bo.get("/v1/audit/questions/24").status_code == 200
+
+
+def test_whoever_asks_is_on_record_before_the_answer(
+    ours: House,
+    casetrail: Casetrail,
+) -> None:
+    with ours.asking_as("carla") as carla:
+        first = carla.get("/v1/audit/questions/24").json()
+        events = carla.get(f"/v1/events?after={first['recorded'] - 1}&limit=1").json()["items"]
+    told = events[0]["event"]
+    assert (told["type"], told["asked"], told["answer"]) == (
+        "audit.asked",
+        "question 24",
+        first["digest"],
+    )
+    then = json.loads(casetrail("audit", "ask", "24", "--json").stdout)
+    last = then["answer"]["asked"][-1]
+    assert (last["position"], last["log_position"], last["actor"]["person"]) == (
+        first["recorded"],
+        first["position"],
+        "carla",
+    )
+    again = json.loads(casetrail("audit", "ask", "24", "--json").stdout)
+    assert again["answer"]["asked"][-1]["actor"] == {"principal": "system:operator"}
+    assert again["answer"]["asked"][-1]["account"]
