@@ -101,7 +101,7 @@ def conflicts(reading: Reading, as_of: datetime, period: Period) -> Conflicts:
         refused=told.refused,
         other_refusals=dict(sorted(told.others.items())),
         turned_out=told.turned_out,
-        untold=untold,
+        untold=sorted(untold, key=lambda one: max(act.position for act in one.acts)),
     )
 
 

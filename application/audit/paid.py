@@ -122,11 +122,13 @@ def payments(reading: Reading, period: Period) -> Payments:
                 paid += 1
                 if one.state is AdjustmentState.EXECUTED and one.executing_since is not None:
                     unseen.append(_not_reconciled(one, lines[0], paid_at))
+    waiting.sort(key=lambda one: (one.approved_at, one.adjustment))
+    unseen.sort(key=lambda one: (one.paid_at, one.adjustment))
     return Payments(
         approved=approved,
         paid=paid,
         approved_not_paid=waiting,
-        paid_not_approved=wrong,
+        paid_not_approved=sorted(wrong, key=lambda one: one.position),
         not_reconciled=unseen,
         by_providers=lists.told,
     )

@@ -52,8 +52,10 @@ def set_aside(line: Recorded, trail: Sequence[Recorded]) -> Iterator[SetAside]:
             yield _told(line, "queue", decision.policy, "what policy would route to", queue, "")
         case Retermed(policy=policy, service=service, note=note):
             routed = _last(before, Routed)
-            was = (routed.service if routed is not None else None) or "none"
-            yield _told(line, "terms", policy, was, service, note)
+            if routed is not None:
+                decided = routed.decision.policy
+                told = f"{routed.service or 'none'} of policy {decided}"
+                yield _told(line, "terms", decided, told, f"{service} of policy {policy}", note)
         case Reopened(decision=None, note=note):
             resolved = _last(before, Resolved)
             if resolved is not None and resolved.clearing is not None:

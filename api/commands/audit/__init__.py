@@ -4,6 +4,7 @@ import click
 
 from api.commands.audit.ask import ask
 from api.commands.audit.bundles import export, key, population
+from api.commands.audit.lists import access, statement
 from api.commands.audit.reperform import reperform
 
 
@@ -12,5 +13,5 @@ def audit() -> None:
     """Proof that what was decided was decided so, and that nothing was altered or left out."""
 
 
-for _command in (ask, reperform, export, population, key):
+for _command in (ask, reperform, export, population, access, statement, key):
     audit.add_command(_command)

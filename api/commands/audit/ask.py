@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 import msgspec
 from rich.console import Console
+from rich.progress import Progress
 
 from api.composition import checkpoints_of, migrated_desks
 from api.routes.questions import QUESTIONS, listed, parameters_of
@@ -40,14 +43,23 @@ def account() -> str:
         return "unknown"
 
 
+@contextmanager
+def told_how_far(head: int) -> Iterator[Callable[[int], None]]:
+    """On standard error, where somebody looks at it."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading the log", total=head)
+        yield lambda position: progress.update(task, completed=position)
+
+
 def _command(question: Question) -> click.Command:
     def run(settings: Settings, as_json: bool, **told: str | None) -> None:
         said = {name: value for name, value in told.items() if value is not None}
         asking = asking_of(question, said)
         with migrated_desks(settings) as desks:
             evidence = EvidenceStore(settings.evidence_place)
-            sources = Sources(desks, evidence, checkpoints_of(settings))
-            found = answered(question, sources, asking, OPERATOR, account())
+            with told_how_far(desks.log.head()) as far:
+                sources = Sources(desks, evidence, checkpoints_of(settings), far)
+                found = answered(question, sources, asking, OPERATOR, account())
         if as_json:
             click.echo(msgspec.json.encode(found))
         else:

@@ -20,6 +20,7 @@ from api.errors import MalformedParameter
 from api.reading import must_have_zone
 from application.audit.asked import record_asked
 from application.audit.in_words import IN_WORDS
+from application.audit.reading_through import Reading, nobody
 from domain.audit import AuditAsked
 from domain.authority import Permission
 from domain.people import Actor
@@ -45,6 +46,13 @@ class Sources(Struct, frozen=True):
     evidence: EvidenceStore
     checkpoints: Checkpoints | None = None
     """Those outside of the database; None where this process does not know them."""
+    far: Callable[[int], None] = nobody
+    """Told how far the log has been read, by what reads all of it."""
+
+    @property
+    def reading(self) -> Reading:
+        """Of the log as it stands."""
+        return Reading(self.desks.log, self.desks.log.head(), self.far)
 
     @property
     def proofs(self) -> Proofs:

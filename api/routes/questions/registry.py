@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, inspect
 
+from api.routes.questions.control import CONTROL
 from api.routes.questions.decisions import DECISIONS
+from api.routes.questions.money import MONEY
+from api.routes.questions.people import PEOPLE
 from api.routes.questions.question import Question
 from api.routes.questions.the_log import THE_LOG
 
 QUESTIONS: tuple[Question, ...] = tuple(
-    sorted((*DECISIONS, *THE_LOG), key=lambda question: question.number)
+    sorted((*DECISIONS, *PEOPLE, *MONEY, *CONTROL, *THE_LOG), key=lambda question: question.number)
 )
 
 
