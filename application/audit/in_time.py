@@ -102,7 +102,7 @@ class Reconciled:
         for paid in due:
             days.setdefault(paid[1].date().isoformat(), []).append(paid)
         for day, missing in sorted(days.items()):
-            told = f"{day}: {len(missing)} payments, and no list of {missing[0][0]} was held against them"
+            told = f"{day}: {len(missing)} paid by {missing[0][0]}, and no list of it was held against them"
             found.wrong(told, missing[0][1], missing[0][2])
         return found.control()
 
