@@ -17,18 +17,26 @@ from api.errors import IdempotencyKeyInFlight, IdempotencyKeyReused
 from application.event_log import EventLog
 from application.log_recorder import CommandRepeated, CommandRow, CommandTaken
 from domain.errors import CasetrailError
+from domain.personal import erased
 
 POSITION = "Casetrail-Position"
 REPLAYED = "Idempotent-Replayed"
 JSON = "application/json"
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, omit_defaults=True):
     """A response as it is kept: its body is text, so that it comes back byte for byte."""
 
     status: int
     body: str
     headers: Mapping[str, str] = {}
+    order: str | None = None
+    """Whose customer it tells of."""
+    without: str | None = None
+    """The body with nothing personal in it; None where there is nothing."""
+
+    def kept(self, body: str) -> bytes:
+        return msgspec.json.encode(Answer(self.status, body, self.headers))
 
     def response(self, position: int, *, replayed: bool = False) -> Response[bytes]:
         headers = {**self.headers, POSITION: str(position)}
@@ -40,7 +48,12 @@ class Answer(Struct, frozen=True):
 
 
 def answer_of(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, msgspec.json.encode(body).decode(), headers or {})
+    told = msgspec.json.encode(body).decode()
+    bare = erased(body)
+    if bare is body:
+        return Answer(status, told, headers or {})
+    without = msgspec.json.encode(bare).decode()
+    return Answer(status, told, headers or {}, getattr(body, "order", None), without)
 
 
 class Ask(Struct, frozen=True):
@@ -54,8 +67,15 @@ class Ask(Struct, frozen=True):
         """The row that keeps the answer; None for a request without a key."""
         if self.key is None:
             return None
-        result = msgspec.json.encode(answer)
-        return CommandRow(self.who.person, self.key, self.digest, result)
+        bare = answer.without
+        return CommandRow(
+            self.who.person,
+            self.key,
+            self.digest,
+            answer.kept(answer.body),
+            answer.order,
+            answer.kept(bare) if bare is not None else None,
+        )
 
 
 def ask_of(request: Request[Who, str, Any], body: bytes, key: str | None) -> Ask:
@@ -86,7 +106,7 @@ class Answers:
                 try:
                     return work()
                 except CommandRepeated as repeated:
-                    taken = repeated.taken
+                    taken = self._log.opened_answer(repeated.taken)
                 except CasetrailError:
                     # An earlier try, thought lost, may have come through since we looked, and
                     # what is refused now is only its own result.

@@ -26,9 +26,11 @@ from application.people_desk import PeopleDesk
 from application.policy_desk import PolicyDesk
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
+from application.privacy_desk import PrivacyDesk
 from application.recheck import RecheckDesk
 from application.reconciliation import ReconciliationDesk
 from application.recovery_desk import RecoveryDesk
+from application.sealing import Seals
 from application.timekeeper import Timekeeper
 from application.who_could import WhoCould
 from domain.errors import OrderNotFound
@@ -47,6 +49,10 @@ from infrastructure.event_store.datastore import (
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.money_reports import MoneyReports
+from infrastructure.personal.evidence_of_cases import EvidenceOfCases
+from infrastructure.personal.key_ring import KeyRing
+from infrastructure.personal.reads import PersonalReads
+from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.policy_files import load_policy
 from infrastructure.projection_generations import prepare
 from infrastructure.reports import Reports
@@ -69,12 +75,19 @@ class Desks:
     """Everything that works on one log."""
 
     def __init__(
-        self, datastore: Datastore, clock: Clock, provider: PaymentProvider | None = None
+        self,
+        datastore: Datastore,
+        clock: Clock,
+        provider: PaymentProvider | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.datastore = datastore
         self.recorder = recorder = PostgresLogRecorder(datastore)
         self.clock = clock
-        self.log = EventLog(recorder)
+        self.vault = vault
+        self.reads = PersonalReads(datastore)
+        self.key_ring = KeyRing(datastore, vault.keys) if vault is not None else None
+        self.log = EventLog(recorder, Seals(self.key_ring) if self.key_ring is not None else None)
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders
         self.policy = PolicyDesk(self.log, clock)
@@ -87,13 +100,19 @@ class Desks:
         )
         self.intake = Intake(self.log, orders, cases, lambda: self.policy.current, staff, look_up)
         self.rechecks = RecheckDesk(self.log, self.policy, staff)
+        ticks = {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick}
+        self.privacy: PrivacyDesk | None = None
+        if self.key_ring is not None and vault is not None:
+            files = EvidenceOfCases(datastore, vault.evidence)
+            self.privacy = PrivacyDesk(self.log, orders, cases, self.key_ring, files)
+            ticks[streams.PRIVACY] = self.privacy.tick
         self.timekeeper = Timekeeper(
             self.log,
             orders,
             cases,
             lambda: self.policy.current,
             staff,
-            {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick},
+            ticks,
         )
         self.cases = CaseDesk(
             self.log, orders, cases, lambda: self.policy.current, staff, self.people.authority_of
@@ -160,11 +179,15 @@ class Desks:
 
 @contextmanager
 def desks(
-    dsn: str, clock: Clock = utc_now, provider: PaymentProvider | None = None
+    dsn: str,
+    clock: Clock = utc_now,
+    provider: PaymentProvider | None = None,
+    vault: Vault | None = None,
 ) -> Iterator[Desks]:
-    """The desks over a migrated database. Raises UnsafeSwitch."""
+    """The desks over a migrated database. Without a vault, what is personal is stored as it is, and
+    what is sealed stays so: for scratch databases. Raises UnsafeSwitch."""
     refuse_unsafe_switches()
-    working = Desks(Datastore(dsn), clock, provider)
+    working = Desks(Datastore(dsn), clock, provider, vault)
     try:
         yield working
     finally:
@@ -217,12 +240,11 @@ def witnessed(settings: Settings, dsn: str) -> Checkpoints:
 
 
 @contextmanager
-def migrated_desks(settings: Settings, *, to_write: bool = True) -> Iterator[Desks]:
+def migrated_desks(settings: Settings) -> Iterator[Desks]:
     """The desks over the database that the settings name, for commands that end."""
     with open_database(settings) as dsn:
         make_ready(dsn)
-        with desks(dsn) as working:
-            if to_write:
-                with suppress(LogHalted):  # whatever is written says so
-                    working.tell_build()
+        with desks(dsn, vault=vault_of(settings)) as working:
+            with suppress(LogHalted):  # whatever is written says so
+                working.tell_build()
             yield working

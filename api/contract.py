@@ -12,12 +12,13 @@ from litestar import Litestar, Response, Router
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.response import ServerSentEvent
+from litestar.response import ServerSentEvent, Stream
 from msgspec import Meta, Struct
 
 from api.problems import MEDIA_TYPE
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
+from api.routes.questions import give_export, give_population
 from api.routes.queues import claim_next
 from api.routes.reconciliations import Period, reconcile
 from api.routes.signals import SignalResult, SignalResults, send_signals
@@ -148,6 +149,9 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str
         operation["requestBody"] = {"required": True, "content": asked}
     if handler is download_evidence:
         responses["200"] = {"description": "The file", "content": {"*/*": {"schema": {}}}}
+    if handler in (give_export, give_population):
+        bundle = {"application/x-tar": {"schema": {"type": "string"}}}
+        responses["200"] = {"description": "A bundle", "content": bundle}
     if handler is stream_view:
         responses["200"] = {
             "description": "Events",
@@ -185,7 +189,7 @@ def _body_type(handler: HTTPRouteHandler) -> Any:
 
 def _answer_type(handler: HTTPRouteHandler) -> Any:
     annotation = handler.parsed_return_field.annotation
-    if annotation is ServerSentEvent or get_args(annotation) == (bytes,):
+    if annotation in (ServerSentEvent, Stream) or get_args(annotation) == (bytes,):
         return str
     arguments = get_args(annotation)
     return arguments[0] if getattr(annotation, "__origin__", None) is Response else annotation

@@ -114,6 +114,24 @@ class LogUnwritable(CasetrailError):
     )
 
 
+class NothingRecorded(CasetrailError):
+    """There is nothing that could be exported."""
+
+    explanation = (
+        "Nothing of what was asked for stands in the log as the last checkpoint signed it. A worker "
+        "makes one every few seconds while the log grows."
+    )
+
+
+class LogNotAsSigned(CasetrailError):
+    """The log is not what was signed."""
+
+    explanation = (
+        "An envelope, or the tree over them, is not that of the last checkpoint: `detail` says which. "
+        "`GET /v1/audit/questions/10` tells more, and its operator has to look into it."
+    )
+
+
 class Unavailable(CasetrailError):
     """The service cannot answer now."""
 

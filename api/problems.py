@@ -24,6 +24,7 @@ from litestar.utils.scope.state import ScopeState
 from api import errors as e
 from domain import access_errors as a
 from domain import errors as d
+from domain import personal_errors as y
 from domain.adjustments import errors as m
 from domain.backlog import errors as b
 from domain.cases import errors as c
@@ -45,6 +46,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     p.AuthorMayNotDecide: 403,
     p.OnlyPersonsDecide: 403,
     e.RouteNotFound: 404,
+    e.NothingRecorded: 404,
     d.OrderNotFound: 404,
     c.CaseNotFound: 404,
     c.QueueNotFound: 404,
@@ -63,6 +65,8 @@ STATUS: Mapping[type[CasetrailError], int] = {
     m.AgentHoldsNoDuty: 403,
     m.ApprovedAlready: 403,
     m.AdjustmentNotFound: 404,
+    y.CustomerUnknown: 404,
+    y.NoSuchHold: 404,
     m.AdjustmentNotPending: 409,
     m.AdjustmentDrifted: 409,
     m.AdjustmentsOpen: 409,
@@ -95,7 +99,11 @@ STATUS: Mapping[type[CasetrailError], int] = {
     p.PolicyOutOfDate: 409,
     p.PolicyUnchanged: 409,
     p.PolicyVersionReused: 409,
+    y.UnderLegalHold: 409,
+    y.CustomerStillServed: 409,
+    y.StoredInTheClear: 409,
     e.IdempotencyKeyInFlight: 409,
+    c.EvidenceErased: 410,
     c.CaseChanged: 412,
     b.RecoveryChanged: 412,
     e.TooLarge: 413,
@@ -114,7 +122,9 @@ STATUS: Mapping[type[CasetrailError], int] = {
     e.ReportBehind: 503,
     e.Unavailable: 503,
     e.LogUnwritable: 503,
+    e.LogNotAsSigned: 503,
     e.IssuerUnavailable: 503,
+    y.KeyStoreUnavailable: 503,
     d.TooContended: 503,
 }
 """Every error that a client may see. What is missing here is a fault of ours, and a 500."""

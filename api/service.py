@@ -15,6 +15,7 @@ from infrastructure.health import HealthDesk
 from infrastructure.identity.access_tokens import AccessTokens
 from infrastructure.identity.issuers import Issuer
 from infrastructure.money_reports import MoneyReports
+from infrastructure.personal.vault import Vault
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
@@ -49,19 +50,18 @@ class Service:
 @contextmanager
 def service(
     dsn: str,
-    evidence: str,
+    vault: Vault,
     clock: Clock = utc_now,
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[Service]:
-    """The service over a migrated database; `evidence` is where files lie, and `issuers` are those
-    whose access tokens are taken; `checkpoints` those of the log outside the database."""
-    store = EvidenceStore(evidence)
-    with desks(dsn, clock, provider) as working:
+    """The service over a migrated database, and what lies outside it; `issuers` are those whose access
+    tokens are taken, `checkpoints` those of the log outside the database."""
+    with desks(dsn, clock, provider, vault) as working:
         positions = Positions(dsn)
         try:
             reports = Reports(working.datastore)
-            yield Service(working, reports, positions, store, issuers, checkpoints)
+            yield Service(working, reports, positions, vault.evidence, issuers, checkpoints)
         finally:
             positions.close()

@@ -25,6 +25,7 @@ from api.service import service
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
 from infrastructure.payments import provider_of
+from infrastructure.personal.vault import vault_of
 from infrastructure.settings import Settings
 
 RESTART_SECONDS = 1.0
@@ -106,7 +107,7 @@ def serve_http(
     `issuers` are trusted instead of those that are set, and `local_issuer` is served too."""
     with service(
         dsn,
-        settings.evidence_place,
+        vault_of(settings),
         provider=provider_of(settings),
         issuers=settings.issuers if issuers is None else issuers,
         checkpoints=checkpoints_of(settings),

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import litestar
 from litestar.handlers import HTTPRouteHandler
 
+from application.sealing import noting_what_is_read
 from domain.authority import Permission
 from infrastructure.event_loops import THREADS, as_guest
 
@@ -40,6 +41,30 @@ def in_loop(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     return run
 
 
+def noting(work: Callable[[], R], request: Any, service: Any) -> R:
+    """What the work gives, once it is noted whose personal data it opened for whoever asks."""
+    with noting_what_is_read() as orders:
+        found = work()
+    if orders:
+        who = request.user
+        what = f"{request.method} {request.scope['path']}"
+        now = service.desks.clock()
+        service.desks.reads.note(now, who.actor.principal, who.person, what, orders)
+    return found
+
+
+def _noted(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, for a route that reads."""
+
+    @functools.wraps(handler)
+    def read(*args: Any, **kwargs: Any) -> Any:
+        if "service" not in kwargs or "request" not in kwargs:
+            return handler(*args, **kwargs)
+        return noting(lambda: handler(*args, **kwargs), kwargs["request"], kwargs["service"])
+
+    return read
+
+
 def needing(permission: Permission | None) -> dict[str, Any]:
     """What a route says of who may use it: a permission, or that everybody may."""
     return {PUBLIC: True} if permission is None else {NEEDS: permission}
@@ -50,7 +75,7 @@ def get(
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Litestar's, for a handler that runs in a thread and needs a permission; None: for everybody."""
     route = litestar.get(path, opt=needing(needs), **options)
-    return lambda handler: route(in_thread(handler))
+    return lambda handler: route(in_thread(_noted(handler)))
 
 
 def post(

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.errors import CasetrailError, SignalIdReused, SourceReserved
-from domain.orders.order import Order
+from domain.orders.order import Order, is_the_same
 from domain.orders.signals import OWN_SOURCE, Signal
 
 
@@ -57,7 +57,7 @@ def sound(
         known = order.signals.get(signal.key) or sound.get(signal.key)
         if known is None:
             sound[signal.key] = signal
-        elif known != signal:
+        elif not is_the_same(known, signal):
             refused[id(signal)] = SignalIdReused(
                 f"{signal.key} of order {order.id} was taken with other content"
             )

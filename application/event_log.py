@@ -18,6 +18,7 @@ from application.log_recorder import (
     LogRecorder,
     Timer,
 )
+from application.sealing import Seals
 from domain.people import Actor
 from domain.recorded import Event, Recorded
 
@@ -48,8 +49,11 @@ class Appended(Struct, frozen=True):
 
 
 class EventLog:
-    def __init__(self, recorder: LogRecorder) -> None:
+    def __init__(self, recorder: LogRecorder, seals: Seals | None = None) -> None:
+        """`seals` keep personal data unreadable for whoever has the log alone; without, it is stored
+        as it is."""
         self.recorder = recorder
+        self._seals = seals
 
     def append(
         self,
@@ -69,7 +73,10 @@ class EventLog:
             if write.next_due is not UNSET
         ]
         guards = [Guard(write.stream, write.expected) for write in writes if not write.events]
-        stored = [to_stored(line) for line in lines]
+        if self._seals is not None:
+            stored, command = self._seals.sealed(lines, command)
+        else:
+            stored = [to_stored(line) for line in lines]
         first = self.recorder.append(Append(stored, timers, guards, command, duties))
         return Appended(first + len(lines) - 1 if lines else first, lines)
 
@@ -78,29 +85,38 @@ class EventLog:
 
     def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[Recorded]]:
         """Each stream's lines, oldest first; streams with none are left out."""
-        return _by_stream(self.recorder.select_streams(streams))
+        return self._by_stream(self.recorder.select_streams(streams))
 
     def tails(self, known: Mapping[UUID, int]) -> dict[UUID, list[Recorded]]:
         """Each stream's lines after the version that is known of it; streams with none are left out."""
-        return _by_stream(self.recorder.select_tails([*known.items()]))
+        return self._by_stream(self.recorder.select_tails([*known.items()]))
 
     def read(self, after: int, limit: int) -> list[Recorded]:
-        """The next lines of the whole log, by position."""
+        """The next lines of the whole log, by position; what is sealed in them stays so."""
         return [from_state(p, state) for p, state in self.recorder.select_positions(after, limit)]
 
     def answer(self, principal: str, key: str) -> CommandTaken | None:
-        return self.recorder.command(principal, key)
+        taken = self.recorder.command(principal, key)
+        return self.opened_answer(taken) if taken is not None else None
+
+    def opened_answer(self, taken: CommandTaken) -> CommandTaken:
+        """With the answer as it was given; without what was erased since."""
+        return self._seals.opened_answer(taken) if self._seals is not None else taken
+
+    def opened(self, rows: Iterable[tuple[int, bytes]]) -> Sequence[Recorded]:
+        """Lines as they were recorded, from positions and states."""
+        if self._seals is not None:
+            return self._seals.opened(rows)
+        return [from_state(position, state) for position, state in rows]
 
     def head(self) -> int:
         return self.recorder.head()
 
-
-def _by_stream(rows: Iterable[tuple[int, bytes]]) -> dict[UUID, list[Recorded]]:
-    found: dict[UUID, list[Recorded]] = {}
-    for position, state in rows:
-        line = from_state(position, state)
-        found.setdefault(line.stream, []).append(line)
-    return found
+    def _by_stream(self, rows: Iterable[tuple[int, bytes]]) -> dict[UUID, list[Recorded]]:
+        found: dict[UUID, list[Recorded]] = {}
+        for line in self.opened(rows):
+            found.setdefault(line.stream, []).append(line)
+        return found
 
 
 def _lines(write: Write) -> Iterable[Recorded]:

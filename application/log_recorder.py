@@ -42,6 +42,10 @@ class CommandRow(Struct, frozen=True):
     digest: bytes
     """SHA-256 of the request."""
     result: bytes
+    order: str | None = None
+    """Whose customer the answer tells of."""
+    without: bytes | None = None
+    """The answer with nothing personal in it; None where there is nothing."""
 
 
 class CommandTaken(Struct, frozen=True):

@@ -58,6 +58,15 @@ def known_by(lines: Iterable[Recorded], at: datetime | None) -> Iterator[Recorde
     return takewhile(lambda line: at is None or line.recorded_at <= at, iter(lines))
 
 
+def until_both(
+    lines: Sequence[Recorded], as_of: datetime | None, known_at: datetime | None
+) -> Sequence[Recorded]:
+    """The case's lines by two clocks. What is done to a case happens when it is recorded: it is there
+    if that was by both times. Raises CaseNotFound."""
+    moments = [moment for moment in (as_of, known_at) if moment is not None]
+    return lines_until(lines, min(moments)) if moments else lines
+
+
 def case_of(lines: Iterable[Recorded]) -> ExceptionCase:
     """The case after these lines, of which there is at least one."""
     case: ExceptionCase | None = None

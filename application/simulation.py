@@ -15,7 +15,7 @@ from uuid import UUID
 from msgspec import Struct, field, structs
 
 from application.event_codec import from_state
-from application.log_recorder import LogRecorder
+from application.event_log import EventLog
 from domain.cases.detection import Response
 from domain.cases.events import CaseEvent, Detected, Reopened, Resolved, Routed
 from domain.cases.exception_case import ExceptionCase
@@ -65,10 +65,10 @@ class Lived(Struct, frozen=True):
     passed_at: datetime | None
 
 
-def simulate(recorder: LogRecorder, streams: Sequence[UUID], asked: Asked) -> Tally:
+def simulate(log: EventLog, streams: Sequence[UUID], asked: Asked) -> Tally:
     """Live through these orders under both policies."""
     tally = Tally()
-    for past in pasts(recorder, streams, asked):
+    for past in pasts(log, streams, asked):
         counted = sum(
             len(one.signals) for one in past.arrivals if asked.since <= one.at < asked.until
         )
@@ -87,15 +87,15 @@ def figures_of(tallies: Iterable[Tally]) -> Figures:
     return sum(tallies, start=Tally()).figures()
 
 
-def pasts(recorder: LogRecorder, streams: Sequence[UUID], asked: Asked) -> Iterator[Past]:
+def pasts(log: EventLog, streams: Sequence[UUID], asked: Asked) -> Iterator[Past]:
     """The orders of these streams, as far as they were recorded before the period's end."""
     found: dict[UUID, list[Recorded]] = {}
     cases: dict[UUID, UUID] = {}
-    for position, state in recorder.select_streams(streams):
+    for position, state in log.recorder.select_streams(streams):
         if position > asked.position:
             continue
         if _SIGNAL in state:
-            line = from_state(position, state)
+            (line,) = log.opened([(position, state)])
             if line.recorded_at < asked.until:
                 found.setdefault(line.stream, []).append(line)
         elif b'"type":"order.problem_detected"' in state:
@@ -103,7 +103,7 @@ def pasts(recorder: LogRecorder, streams: Sequence[UUID], asked: Asked) -> Itera
             if isinstance(line.event, ProblemDetected):
                 cases[line.event.case] = line.stream
     resolved: dict[UUID, dict[UUID, datetime]] = {}
-    for position, state in recorder.select_streams([*cases]) if cases else ():
+    for position, state in log.recorder.select_streams([*cases]) if cases else ():
         if position <= asked.position and _RESOLVED in state:
             line = from_state(position, state)
             resolved.setdefault(cases[line.stream], {})[line.stream] = line.recorded_at

@@ -16,12 +16,13 @@ from domain.errors import TrailHasGap
 from domain.look_ups.duplicates import CustomerOrders
 from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.look_ups.prices import ProductPrices
-from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
+from domain.orders.events import OrderEvent
 from domain.orders.order import Order
 from domain.people import Person, PersonAdded, Standing
 from domain.policy.events import GovernanceEvent, RecheckEvent
 from domain.policy.governance import Governance
 from domain.policy.rechecks import Recheck
+from domain.privacy import PrivacyEvent, PrivacyRecord
 from domain.recorded import Recorded
 
 ORDER: Final = "order"
@@ -38,6 +39,7 @@ LEDGER: Final = "ledger"
 REFUSALS: Final = "refusals"
 RECONCILIATION: Final = "reconciliation"
 BUILD: Final = "build"
+PRIVACY: Final = "privacy"
 AUDIT: Final = "audit"
 
 History: TypeAlias = CustomerOrders | ProductPrices
@@ -47,11 +49,9 @@ History: TypeAlias = CustomerOrders | ProductPrices
 def order_after(order: Order | None, line: Recorded) -> Order:
     order = order or Order(id=line.order or "")
     _must_follow(order.version, line)
-    match line.event:
-        case SignalRecorded() | ProblemDetected() | ExpectationMet() | PassedIntake() as event:
-            return order.after(event)
-        case _:
-            raise TrailHasGap(f"{line.type} is not an event of an order ({line.stream})")
+    if not isinstance(line.event, OrderEvent):
+        raise TrailHasGap(f"{line.type} is not an event of an order ({line.stream})")
+    return order.after(line.event)
 
 
 def case_after(case: ExceptionCase | None, line: Recorded) -> ExceptionCase:
@@ -123,6 +123,14 @@ def recheck_after(recheck: Recheck | None, line: Recorded) -> Recheck:
     return recheck.after(line.event, line.recorded_at)
 
 
+def privacy_after(record: PrivacyRecord | None, line: Recorded) -> PrivacyRecord:
+    record = record or PrivacyRecord(id=line.stream)
+    _must_follow(record.version, line)
+    if not isinstance(line.event, PrivacyEvent):
+        raise TrailHasGap(f"{line.type} is not an event of a customer's record ({line.stream})")
+    return record.after(line.event, line.recorded_at, line.actor)
+
+
 def _must_follow(version: int, line: Recorded) -> None:
     if line.version != version + 1:
         raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
@@ -154,3 +162,7 @@ def histories(log: EventLog) -> Repository[History]:
 
 def ledgers(log: EventLog) -> Repository[Ledger]:
     return Repository(log, ledger_after)
+
+
+def privacy_records(log: EventLog) -> Repository[PrivacyRecord]:
+    return Repository(log, privacy_after)

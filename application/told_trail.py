@@ -115,7 +115,7 @@ def told_line(
         recorded_at=line.recorded_at,
         cause=line.cause,
         why=[*_why(event)],
-        evidence=_evidence(event),
+        evidence=evidence_of(event),
         packet=packet,
         not_shown=not_shown,
         declared_wrong_by=declared_wrong_by,
@@ -170,7 +170,7 @@ def _why(event: CaseEvent | Refused) -> Iterable[Why]:
         yield Why("terms", event.policy, event.service, ())
 
 
-def _evidence(event: CaseEvent | Refused) -> Sequence[str]:
+def evidence_of(event: CaseEvent | Refused) -> Sequence[str]:
     match event:
         case Resolved(resolution=resolution):
             return resolution.evidence

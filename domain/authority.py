@@ -43,6 +43,10 @@ class Permission(StrEnum):
     """To ask for authority in an emergency, and to open what somebody else asks for."""
     REVIEW_BREAK_GLASS = "break_glass.review"
     """To judge afterwards what was done under it."""
+    MANAGE_PERSONAL_DATA = "personal_data.manage"
+    """To see all that is held of a customer, to place legal holds, and to erase."""
+    READ_PERSONAL_READS = "personal_data.reads"
+    """Who was shown what of whom."""
 
 
 NEVER_FOR_AGENTS: Final = frozenset(
@@ -53,6 +57,7 @@ NEVER_FOR_AGENTS: Final = frozenset(
         Permission.APPROVE_POLICIES,
         Permission.ACTIVATE_POLICIES,
         Permission.MANAGE_PEOPLE,
+        Permission.MANAGE_PERSONAL_DATA,
     }
 )
 """What takes a person's own hand, whatever the roles of the person whose agent it is."""
@@ -94,7 +99,9 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
             _P.REVIEW_BREAK_GLASS,
         },
         # Reads, verifies and exports; changes nothing.
-        Role.AUDITOR: _OVERSEE,
+        Role.AUDITOR: _OVERSEE | {_P.READ_PERSONAL_READS},
+        # Answers customers who ask what is held of them, or that it goes.
+        Role.PRIVACY_OFFICER: _ALL | {_P.MANAGE_PERSONAL_DATA, _P.READ_PERSONAL_READS},
         # Sends what happened, and learns what became of it.
         Role.INTEGRATOR: _READ | {_P.SEND_SIGNALS, _P.READ_LOG},
     }

@@ -36,6 +36,7 @@ class Role(StrEnum):
     GOVERNANCE_OWNER = "governance_owner"
     AUDITOR = "auditor"
     INTEGRATOR = "integrator"
+    PRIVACY_OFFICER = "privacy_officer"
 
 
 class Actor(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -62,6 +63,8 @@ class Actor(Struct, frozen=True, gc=False, omit_defaults=True):
 
 POLICY = Actor("system:policy")
 TIMEKEEPER = Actor("system:timekeeper")
+ERASER = Actor("system:eraser")
+"""Whatever destroys keys once people have ordered it."""
 PAYER = Actor("system:payer")
 """Whatever looks after payments that people have ordered."""
 OPERATOR = Actor("system:operator")

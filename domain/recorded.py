@@ -22,6 +22,7 @@ from domain.orders.events import OrderEvent
 from domain.people import Actor, PersonEvent
 from domain.policy.events import PolicyEvent
 from domain.principals import PrincipalEvent
+from domain.privacy import PrivacyEvent
 
 Event: TypeAlias = (
     OrderEvent
@@ -36,10 +37,18 @@ Event: TypeAlias = (
     | BreakGlassEvent
     | BuildEvent
     | PrincipalEvent
-    | RecoveryEvent
-    | LookUpEvent
+    | PrivacyEvent
     | AuditEvent
 )
+
+
+class Sealed(Struct, frozen=True, gc=False):
+    """The personal texts of a line, encrypted: AES-GCM over a JSON array of them, with all else of the
+    envelope as associated data. `text` is base64 of a nonce of 12 bytes and what it was used for."""
+
+    key: str
+    """Of which key, in the key store."""
+    text: str
 
 
 class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -58,6 +67,8 @@ class Recorded(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     order: str | None = None
     cause: str | None = None
     position: int = 0
+    sealed: Sealed | None = None
+    """What stands as `[sealed]` in the event. Last, so that all before it are the associated data."""
 
     @property
     def type(self) -> str:

@@ -15,6 +15,8 @@ from msgspec import Struct
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from domain.cases.errors import EvidenceErased
+
 PREFIX = "sha256:"
 
 
@@ -36,8 +38,10 @@ class EvidenceStore:
             self._store = LocalStore(prefix=Path(place), mkdir=True)
 
     def put(self, content: bytes, media_type: str) -> StoredFile:
-        """Keep the file; one that is there stays as it is, media type and all."""
+        """Keep the file; one that is there stays as it is, media type and all. Raises EvidenceErased."""
         digest = hashlib.sha256(content).hexdigest()
+        if self.is_erased(digest):
+            raise EvidenceErased(f"file {digest}")
         told = StoredFile(PREFIX + digest, media_type, len(content))
         # The bytes first: a description without them would promise too much.
         self._create(_path(digest), content)
@@ -49,6 +53,19 @@ class EvidenceStore:
         told = self._read(_path(ref.removeprefix(PREFIX)) + ".json")
         return msgspec.json.decode(told, type=StoredFile) if told is not None else None
 
+    def erase(self, ref: str) -> bool:
+        """The bytes are gone when this returns; whether there were any. That there was such a file stays
+        known, and it is not taken again."""
+        path = _path(ref.removeprefix(PREFIX))
+        if self._read(path) is None and self._read(path + ".json") is None:
+            return False
+        self._create(path + ".erased", b"")
+        obstore.delete(self._store, path)
+        return True
+
+    def is_erased(self, ref: str) -> bool:
+        return self._read(_path(ref.removeprefix(PREFIX)) + ".erased") is not None
+
     def content(self, ref: str) -> bytes | None:
         """The bytes of a file, checked against its name. Raises EvidenceDamaged."""
         digest = ref.removeprefix(PREFIX)
@@ -56,6 +73,17 @@ class EvidenceStore:
         if content is not None and hashlib.sha256(content).hexdigest() != digest:
             raise EvidenceDamaged(f"{ref} is not what was uploaded")
         return content
+
+    def rehashed(self, ref: str) -> str | None:
+        """The SHA-256 of the file's bytes as they are now, whatever its name says; None if there are
+        none."""
+        found = hashlib.sha256()
+        try:
+            for part in obstore.get(self._store, _path(ref.removeprefix(PREFIX))).stream():
+                found.update(part)
+        except FileNotFoundError:
+            return None
+        return found.hexdigest()
 
     def _create(self, path: str, content: bytes) -> None:
         with suppress(AlreadyExistsError):

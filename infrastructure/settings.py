@@ -20,6 +20,7 @@ EVIDENCE = "CASETRAIL_EVIDENCE"
 PAYMENTS = "CASETRAIL_PAYMENTS"
 STRIPE_KEY = "CASETRAIL_STRIPE_KEY"
 CHECKPOINTS = "CASETRAIL_CHECKPOINTS"
+KEYS = "CASETRAIL_KEYS"
 CHECKPOINT_KEY = "CASETRAIL_CHECKPOINT_KEY"
 
 
@@ -46,6 +47,8 @@ class Settings(Struct, frozen=True):
     """The directory outside the database where checkpoints of the log lie."""
     checkpoint_key: Secret | None = None
     """The key that signs them, or the file that it lies in."""
+    keys: str | None = None
+    """Where the keys of personal data lie: a directory or a URL, never in PostgreSQL."""
     issuers: tuple[Issuer, ...] = ()
     """Whose access tokens are taken, beside the keys that are issued here."""
 
@@ -58,17 +61,30 @@ class Settings(Struct, frozen=True):
         """Left out, a directory of the home: one for each database that is named by its address."""
         if self.checkpoints is not None:
             return Path(self.checkpoints).expanduser().absolute()
-        place = self.home / "checkpoints"
-        return place / _told_apart(self.database_url) if self.database_url else place
+        return self._of_database("checkpoints")
+
+    @property
+    def key_place(self) -> str:
+        """Left out, a directory of the home: one for each database that is named by its address."""
+        return self.keys or str(self._of_database("keys"))
 
     @property
     def signing_key(self) -> str:
         return self.checkpoint_key or str(self.home / "checkpoint.key")
 
     @property
-    def witnessing(self) -> dict[str, str]:
-        """The environment of a process that is to witness the same log in the same place."""
-        return {CHECKPOINTS: str(self.checkpoint_place), CHECKPOINT_KEY: str(self.signing_key)}
+    def beside(self) -> dict[str, str]:
+        """The environment of a process that is to work on the same log, with what lies outside it."""
+        return {
+            CHECKPOINTS: str(self.checkpoint_place),
+            CHECKPOINT_KEY: str(self.signing_key),
+            EVIDENCE: self.evidence_place,
+            KEYS: self.key_place,
+        }
+
+    def _of_database(self, name: str) -> Path:
+        place = self.home / name
+        return place / _told_apart(self.database_url) if self.database_url else place
 
 
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
@@ -86,6 +102,7 @@ def settings(environment: Mapping[str, str] = os.environ, home: Path | None = No
         stripe_key=Secret(key) if key else None,
         checkpoints=environment.get(CHECKPOINTS) or None,
         checkpoint_key=Secret(signing) if signing else None,
+        keys=environment.get(KEYS) or None,
         issuers=issuers(environment),
     )
 

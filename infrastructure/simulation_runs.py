@@ -20,14 +20,18 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from application.event_log import EventLog
 from application.log_recorder import LogRecorder
 from application.recheck import BEGINS_WITH
+from application.sealing import Seals
 from application.simulation import Asked, simulate
 from domain.policy.document import PolicyDocument, canonical
 from domain.policy.rulebook import Rulebook
 from domain.policy.tallies import Tally
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.personal.key_ring import KeyRing
+from infrastructure.personal.key_store import key_store
 
 AT_ONCE = 200
 FEW = 400
@@ -54,24 +58,28 @@ class Progress(Struct, frozen=True):
 
 
 def run_simulation(
-    dsn: str, recorder: LogRecorder, asked: Asked, processes: int | None = None
+    dsn: str, log: EventLog, asked: Asked, processes: int | None = None, keys: str | None = None
 ) -> Iterator[Progress]:
-    """Live through every order that began by `asked.position`; the last tells of all of them.
+    """Live through every order that began by `asked.position`; the last tells of all of them. `keys`:
+    where those of personal data lie.
 
     Raises SimulationStopped.
     """
-    batches = _batches(recorder, asked.position)
+    batches = _batches(log.recorder, asked.position)
     first = list(islice(batches, FEW // AT_ONCE))
     found = Tally()
     for position, streams in first:
-        found += simulate(recorder, streams, asked)
+        found += simulate(log, streams, asked)
         yield Progress(position, found)
     if len(first) < FEW // AT_ONCE:
         yield Progress(asked.position, found)
         return
     many = processes or min(os.cpu_count() or 1, 4)
     with ProcessPoolExecutor(
-        many, multiprocessing.get_context("spawn"), _begin, (dsn, _Packed.of(asked), os.getpid())
+        many,
+        multiprocessing.get_context("spawn"),
+        _begin,
+        (dsn, keys, _Packed.of(asked), os.getpid()),
     ) as pool:
         try:
             for position, tally in _in_order(pool.submit, batches, many * AHEAD):
@@ -141,10 +149,10 @@ class _Packed(Struct, frozen=True):
         )
 
 
-_HERE: list[tuple[LogRecorder, Asked]] = []
+_HERE: list[tuple[EventLog, Asked]] = []
 
 
-def _begin(dsn: str, packed: _Packed, parent: int) -> None:
+def _begin(dsn: str, keys: str | None, packed: _Packed, parent: int) -> None:
     """In a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     os.nice(_BEHIND)
@@ -154,9 +162,11 @@ def _begin(dsn: str, packed: _Packed, parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(0)
-    _HERE.append((PostgresLogRecorder(Datastore(dsn)), packed.unpacked()))
+    datastore = Datastore(dsn)
+    seals = Seals(KeyRing(datastore, key_store(keys))) if keys is not None else None
+    _HERE.append((EventLog(PostgresLogRecorder(datastore), seals), packed.unpacked()))
 
 
 def _simulate(streams: Sequence[UUID]) -> Tally:
-    ((recorder, asked),) = _HERE
-    return simulate(recorder, streams, asked)
+    ((log, asked),) = _HERE
+    return simulate(log, streams, asked)

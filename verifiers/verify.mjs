@@ -214,27 +214,28 @@ class Count {
   many = 0;
   sums = {};
   unknown = [];
-  kinds = new Map();
+  proposals = new Map();
   constructor(question) {
     this.question = question;
-    this.marks = (question.kind === undefined ? [question.type] : [question.type, PROPOSED]).map((one) => `"${one}"`);
+    this.joins = question.type.startsWith("case.adjustment_");
+    this.marks = (this.joins ? [question.type, PROPOSED] : [question.type]).map((one) => `"${one}"`);
   }
   look(position, envelope) {
     if (!this.marks.some((mark) => envelope.includes(mark))) return;
     const { stream, recorded_at, event } = JSON.parse(textOf(envelope));
     const asked = this.question;
     const named = `${stream} ${event.adjustment ?? ""}`;
-    if (event.type === PROPOSED) this.kinds.set(named, event.kind);
+    if (event.type === PROPOSED) this.proposals.set(named, event);
     if (event.type !== asked.type) return;
     const at = comparable(recorded_at);
     if ((asked.from && at < comparable(asked.from)) || (asked.to && at >= comparable(asked.to))) return;
-    if (asked.kind !== undefined) {
-      const kind = event.kind ?? this.kinds.get(named);
-      if (kind === undefined) this.unknown.push(position);
-      if (kind !== asked.kind) return;
-    }
-    if (typeof event.amount === "object" && event.amount !== null) {
-      const { amount, currency } = event.amount;
+    const proposal = this.proposals.get(named);
+    const kind = event.kind ?? proposal?.kind;
+    const money = event.amount ?? proposal?.amount;
+    if ((asked.kind !== undefined && kind === undefined) || (this.joins && money === undefined)) this.unknown.push(position);
+    if (asked.kind !== undefined && kind !== asked.kind) return;
+    if (typeof money === "object" && money !== null) {
+      const { amount, currency } = money;
       if (asked.currency !== undefined && currency !== asked.currency) return;
       if (asked.over !== undefined && !isMore(amount, asked.over)) return;
       this.sums[currency] = plus(this.sums[currency] ?? "0", amount);
@@ -247,7 +248,7 @@ class Count {
 }
 function faultsOfAnswer(manifest, runs, count) {
   const faults = count.unknown.map((position) =>
-    fault("answer", "events.ndjson", "what it proposed, and so its kind, is not there", null, position));
+    fault("answer", "events.ndjson", "what was proposed, and so its kind and amount, is not there", null, position));
   const isComplete = runs.every((run) => run.nodes.every((node) => node.end <= manifest.since));
   if (!isComplete) faults.push(fault("answer", "nodes.txt", `events after position ${manifest.since} are left out`));
   const stated = JSON.stringify(manifest.answer);

@@ -9,6 +9,7 @@ from api.commands.demo import demo, demo_stream
 from api.commands.demo_issuer import demo_issuer
 from api.commands.migrate import migrate
 from api.commands.people import people
+from api.commands.personal_data import personal_data
 from api.commands.policy import policy
 from api.commands.projections import projections
 from api.commands.provider import provider
@@ -32,6 +33,7 @@ COMMANDS: tuple[click.Command, ...] = (
     audit,
     verify,
     people,
+    personal_data,
     policy,
     projections,
     provider,

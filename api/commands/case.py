@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.commands.personal_data import noted
 from api.composition import migrated_desks
 from api.routes.cases import view_of
 from api.routes.one_case import diff_of, point_of
@@ -33,7 +34,7 @@ def case() -> None:
 def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> None:
     """The case as it stands, or as it stood."""
     point = point_of("--at", at) if at is not None else None
-    with migrated_desks(settings, to_write=False) as desks:
+    with migrated_desks(settings) as desks, noted(desks, "casetrail case"):
         if point is None:
             view = view_of(desks.cases.case(case_id))
         else:
@@ -57,7 +58,7 @@ def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_js
     """What changed in the case and in its packet, between two versions or times."""
     before = point_of("FROM", since)
     after = point_of("TO", until) if until is not None else None
-    with migrated_desks(settings, to_write=False) as desks:
+    with migrated_desks(settings) as desks, noted(desks, "casetrail case"):
         lines = desks.cases.trail(case_id)
         at_last = lines_until(lines, after) if after is not None else lines
         found = diff_of(lines_until(lines, before), at_last)
@@ -80,7 +81,7 @@ def trail(settings: Settings, case_id: UUID, as_json: bool, as_table: bool) -> N
     """Every event of the case: who, when, what, why, and on what evidence."""
     if as_json and as_table:
         raise click.UsageError("say one of --json, --csv")
-    with migrated_desks(settings, to_write=False) as desks:
+    with migrated_desks(settings) as desks, noted(desks, "casetrail case"):
         found = trail_of(desks, case_id)
     if as_json:
         click.echo(msgspec.json.encode(found))

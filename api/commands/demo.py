@@ -32,6 +32,7 @@ from infrastructure.databases import open_database
 from infrastructure.file_locks import only_one
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
+from infrastructure.personal.vault import vault_of
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings, default_home
 from infrastructure.sources.demonstration import DemonstrationStream
@@ -108,7 +109,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
     with listener, listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
         make_ready(dsn)
         witnessed(settings, dsn)
-        with desks(dsn) as working:
+        with desks(dsn, vault=vault_of(settings)) as working:
             working.tell_build()
             working.decide_by()
             tokens = _people(working)
@@ -134,7 +135,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         try:
             with (
                 kept_alive(provider, dsn, [paying]),
-                kept_alive(["worker", "--until-eof"], dsn, (), **settings.witnessing),
+                kept_alive(["worker", "--until-eof"], dsn, (), **settings.beside),
                 kept_alive([_STREAM], dsn),
             ):
                 _tell(console, running, settings.home)

@@ -20,8 +20,9 @@ from api.serving import (
     serve_http,
 )
 from infrastructure.databases import open_database
+from infrastructure.personal.vault import vault_of
 from infrastructure.policy_files import load_policy
-from infrastructure.settings import EVIDENCE, Settings
+from infrastructure.settings import Settings
 
 DEFAULT_PORT = 8321
 
@@ -83,16 +84,13 @@ def serve(
         dsn = stack.enter_context(open_database(settings))
         make_ready(dsn)
         witnessed(settings, dsn)
-        with desks(dsn) as working:
+        with desks(dsn, vault=vault_of(settings)) as working:
             working.tell_build()
             working.decide_by(rulebook)
         host, port = listeners[0].getsockname()[:2]
         click.echo(f"http://{host}:{port}/docs")
         if with_worker:
-            stack.enter_context(
-                kept_alive(["worker", "--until-eof"], dsn, (), **settings.witnessing)
-            )
-        evidence = settings.evidence_place
+            stack.enter_context(kept_alive(["worker", "--until-eof"], dsn, (), **settings.beside))
         ours = [listeners[0]]
         if len(listeners) > 1:
             # Where the others bring the signals that they get.
@@ -100,8 +98,7 @@ def serve(
         for listener in listeners[1:]:
             words = ["serve", "--beside", str(listener.fileno())]
             words += ["--signals-to", f"http://127.0.0.1:{ours[1].getsockname()[1]}"]
-            more = {EVIDENCE: evidence}
-            stack.enter_context(kept_alive(words, dsn, [listener], **more))
+            stack.enter_context(kept_alive(words, dsn, [listener], **settings.beside))
         serve_http(dsn, settings, ours)
 
 

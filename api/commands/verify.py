@@ -10,18 +10,24 @@ import click
 from rich.console import Console
 
 from api.commands.case import AS_JSON
+from infrastructure.verifier.archives import opened_bundle
 from infrastructure.verifier.bundle import MOST_FAULTS, Verdict
 from infrastructure.verifier.bundle import verify as verdict_on
-from infrastructure.verifier.files import Fault
+from infrastructure.verifier.files import Broken, Fault
 
 
 @click.command()
-@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("bundle", type=click.Path(exists=True, path_type=Path))
 @click.option("--key", help="The public key that its owner gave you (`casetrail audit key`).")
 @AS_JSON
 def verify(bundle: Path, key: str | None, as_json: bool) -> None:
-    """Check a bundle, without a database and without a network. Ends with 1 if it is broken."""
-    found = verdict_on(bundle, key)
+    """Check a bundle, a directory or its archive, without a database and without a network. Ends with
+    1 if it is broken."""
+    try:
+        with opened_bundle(bundle) as directory:
+            found = verdict_on(directory, key)
+    except Broken as broken:
+        found = Verdict(False, [broken.fault])
     if as_json:
         click.echo(json.dumps(found.told, ensure_ascii=False, separators=(",", ":")))
     else:

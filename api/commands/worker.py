@@ -19,6 +19,7 @@ from application.payments import PaymentProvider
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
 from infrastructure.payments import provider_of
+from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
@@ -49,7 +50,7 @@ def worker(settings: Settings, until_eof: bool) -> None:
     with open_database(settings) as dsn:
         make_ready(dsn)
         checkpoints = witnessed(settings, dsn)
-        work(dsn, stop, provider_of(settings), checkpoints)
+        work(dsn, stop, provider_of(settings), checkpoints, vault_of(settings))
 
 
 def work(
@@ -57,6 +58,7 @@ def work(
     stop: threading.Event,
     provider: PaymentProvider | None = None,
     checkpoints: Checkpoints | None = None,
+    vault: Vault | None = None,
 ) -> None:
     """Tick what is due, pay what was ordered, keep the reports up and the log witnessed, until told
     to stop. Raises LogNotAsWitnessed."""
@@ -65,7 +67,7 @@ def work(
     reports.start()
     told: list[LogNotAsWitnessed | PositionsMissing] = []
     try:
-        with desks(dsn, provider=provider) as working:
+        with desks(dsn, provider=provider, vault=vault) as working:
             working.tell_build()
             working.decide_by()
             collect_seldom()

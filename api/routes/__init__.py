@@ -18,10 +18,11 @@ from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
 from api.routes.people import get_person, list_eligible, list_people, review_access
 from api.routes.people_commands import PEOPLE_COMMANDS
+from api.routes.personal_data import PERSONAL_DATA
 from api.routes.policies import get_policy, list_policies
 from api.routes.policy_commands import POLICY_COMMANDS
 from api.routes.problems import explain_problem
-from api.routes.questions import QUESTION_ROUTES, list_questions
+from api.routes.questions import QUESTION_ROUTES
 from api.routes.queues import claim_next, get_queue, list_queues
 from api.routes.reconciliations import list_reconciliations, reconcile
 from api.routes.recovery import RECOVERY_COMMANDS, get_recovery, list_recoveries
@@ -67,7 +68,6 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_checkpoint,
     prove_inclusion,
     prove_consistency,
-    list_questions,
     *QUESTION_ROUTES,
     *AUDIT_LISTS,
     get_sla,
@@ -85,5 +85,6 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     list_break_glass,
     get_break_glass,
     *BREAK_GLASS_COMMANDS,
+    *PERSONAL_DATA,
 )
 UNVERSIONED: tuple[HTTPRouteHandler, ...] = (livez, readyz, explain_problem)

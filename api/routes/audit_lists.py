@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter, RawBody
 
@@ -46,8 +47,7 @@ def as_csv(review: AccessReview) -> str:
 @get(
     "/audit/access-review",
     needs=Permission.READ_PEOPLE,
-    summary="Who might do what, as a table",
-    media_type=CSV,
+    summary="Who might do what, to take along",
 )
 def get_access_review(
     request: Request,
@@ -58,14 +58,18 @@ def get_access_review(
             name="at", description="As it was recorded until then: an RFC 3339 time; left out: now."
         ),
     ] = None,
-) -> str:
-    """A row for each grant, key, login, agent and delegate of everybody, as `text/csv`. That it was asked
-    is recorded, as question 21."""
+) -> Response[AccessReview]:
+    """With `Accept: text/csv` as a table, with a row for each grant, key, login, agent and delegate of
+    everybody. That it was asked is recorded, as question 21."""
     only_known(request, "at")
     if moment is not None:
         must_have_zone("at", moment)
     found = answered(ACCESS, sources_of(service), AsOf(at=moment), request.user.actor)
-    return as_csv(found.answer)
+    headers = {"Vary": "Accept"}
+    if CSV not in request.headers.get("accept", ""):
+        return Response(found.answer, headers=headers)
+    text = as_csv(found.answer).encode()
+    return Response(text, media_type=CSV, headers=headers)  # type: ignore[arg-type]
 
 
 class AboutStatement(Asking, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from application.caller import Caller
 from application.case_acts import Done
 from application.case_desk import CaseDesk
 from domain.authority import Permission
-from domain.cases.errors import EvidenceNotFound
+from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase
@@ -118,6 +118,8 @@ def _must_be_stored(service: Service, evidence: Evidence) -> Evidence:
     """A file that is named must be there; what is known of it goes into the trail."""
     if not evidence.ref.startswith(PREFIX):
         return evidence
+    if service.evidence.is_erased(evidence.ref):
+        raise EvidenceErased(f"file {evidence.ref}")
     told = service.evidence.about(evidence.ref)
     if told is None:
         raise EvidenceNotFound(f"no file {evidence.ref}")

@@ -15,7 +15,7 @@ from api.reading import MinPosition, Prefer, wait_for
 from api.service import Service
 from api.threads import get, post
 from domain.authority import Permission
-from domain.cases.errors import EvidenceNotFound
+from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from infrastructure.evidence_store import PREFIX, StoredFile
 from infrastructure.reach import known_within
 from infrastructure.report_pages import EVERY
@@ -71,10 +71,20 @@ def download_evidence(
     reach = known_within(request.user.authority, Permission.READ_CASES)
     if reach != EVERY and not service.reports.is_attached(PREFIX + digest, reach):
         raise EvidenceNotFound(f"no file {digest}")
+    if service.evidence.is_erased(digest):
+        raise EvidenceErased(f"file {digest}")
     told = service.evidence.about(digest)
     content = service.evidence.content(digest) if told is not None else None
     if told is None or content is None:
         raise EvidenceNotFound(f"no file {digest}")
+    who = request.user
+    service.desks.reads.note_file(
+        service.desks.clock(),
+        who.actor.principal,
+        who.person,
+        f"GET {request.scope['path']}",
+        PREFIX + digest,
+    )
     headers = {
         # Whatever it is, no browser is to run it here.
         "Content-Disposition": "attachment",

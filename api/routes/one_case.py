@@ -18,7 +18,7 @@ from api.reading import etag, must_have_zone, only_known
 from api.routes.cases import Asking, CaseView, view_of
 from api.service import Service
 from api.threads import get
-from application.past import Change, Point, case_of, changes, lines_until
+from application.past import Change, Point, case_of, changes, lines_until, until_both
 from application.reperformance import Redone, Reperformance
 from domain.authority import Permission
 from domain.cases.events import Enriched
@@ -71,21 +71,25 @@ def get_case(
         datetime | None,
         QueryParameter(description="As it was recorded until then: an RFC 3339 time."),
     ] = None,
+    known_at: KnownAt = None,
 ) -> Response[CaseView]:
     """Read from the case's own stream: never behind. Its ETag goes into If-Match; what is past has
-    none, and says in `Casetrail-Past` which version of how many it is."""
-    only_known(request, "version", "as_of")
+    none, and says in `Casetrail-Past` which version of how many it is. What is done to a case happens
+    when it is recorded: with `as_of` and `known_at` it is as it was at the earlier of the two; the
+    facts behind it (`/packet`) have both limits."""
+    only_known(request, "version", "as_of", "known_at")
+    past_of(as_of, known_at)
     authority = request.user.authority
-    point = version if version is not None else as_of
-    if point is None:
+    if version is None and as_of is None and known_at is None:
         case = service.desks.cases.case(case_id, authority)
         return Response(view_of(case), headers={"ETag": etag(case.version)})
-    if version is not None and as_of is not None:
-        raise MalformedParameter("say one of version, as_of")
-    if as_of is not None:
-        must_have_zone("as_of", as_of)
     lines = service.desks.cases.trail(case_id, authority)
-    then = case_of(lines_until(lines, point))
+    if version is None:
+        then = case_of(until_both(lines, as_of, known_at))
+    elif as_of is None and known_at is None:
+        then = case_of(lines_until(lines, version))
+    else:
+        raise MalformedParameter("say version, or one or both of as_of, known_at")
     told = f"version={then.version}, of={len(lines)}"
     return Response(view_of(then), headers={PAST: told})
 

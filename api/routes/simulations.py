@@ -100,7 +100,8 @@ def _simulated(
     try:
         # One at a time: each takes all the cores that nobody else wants.
         with service.simulating:
-            for progress in run_simulation(desks.datastore.dsn, desks.recorder, asked):
+            keys = desks.vault.place if desks.vault is not None else None
+            for progress in run_simulation(desks.datastore.dsn, desks.log, asked, keys=keys):
                 tell(progress, asked.position)
     except SimulationStopped as stopped:
         raise Unavailable(f"the simulation was stopped: {stopped}") from None

@@ -67,8 +67,13 @@ def who_could_view(
     moment: datetime | None,
 ) -> WhoCouldView:
     """Of an adjustment in the case with these lines. Raises MalformedParameter, AdjustmentNotFound."""
-    if duty not in NEEDS:
-        raise MalformedParameter(f"duty={duty} is everybody's who works the case")
+    must_be_decided(duty)
     now = moment or desks.clock()
     people = desks.who_could.look(lines, adjustment_id, duty, now)
     return WhoCouldView(lines[0].stream, adjustment_id, duty, now, people)
+
+
+def must_be_decided(duty: Duty) -> None:
+    """Raises MalformedParameter."""
+    if duty not in NEEDS:
+        raise MalformedParameter(f"duty={duty} is everybody's who works the case")

@@ -16,6 +16,7 @@ from domain.adjustments.events import (
     AdjustmentEvent,
     AdjustmentExecuted,
     AdjustmentLapsed,
+    AdjustmentNote,
     AdjustmentProposed,
     AdjustmentReconciled,
     AdjustmentRejected,
@@ -71,7 +72,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     lines: tuple[AdjustedLine, ...]
     evidence: tuple[str, ...]
     payment: str | None
-    note: str
+    note: AdjustmentNote
     packet: str
     digest: str
     requirement: Requirement

@@ -12,10 +12,11 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, Lap
 from domain.cases.evidence import EvidenceRef
 from domain.money import PositiveMoney
 from domain.people import Role
+from domain.personal import PERSONAL
 from domain.policy.decision import Decision
 from domain.texts import END, lines, one_line
 
-AdjustmentNote = Annotated[str, lines(4000)]
+AdjustmentNote = Annotated[str, lines(4000), PERSONAL]
 SaidReason = Annotated[str, lines(4000, least=1)]
 Reference = Annotated[str, one_line(200, least=1)]
 """What the provider, or the system that carried it out, calls it."""

@@ -90,6 +90,12 @@ class EvidenceNotFound(CasetrailError):
     explanation = "Upload it first: POST /v1/evidence answers with the `ref` to name it by."
 
 
+class EvidenceErased(CasetrailError):
+    """The file was erased with its customer's data."""
+
+    explanation = "Its digest stays in the trail of the case; its content is gone."
+
+
 class NoSuchVersion(CasetrailError):
     """The case's trail has no such version."""
 

@@ -103,6 +103,14 @@ class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened")
     decision: Decision | None = None
 
 
+class CaseDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="case.data_erased"):
+    """What was personal in what is recorded of the case so far reads `[erased]`. The customer's record
+    says who ordered it, and on what basis."""
+
+    record: UUID
+    erasure: int
+
+
 CaseEvent: TypeAlias = (
     Detected
     | Enriched
@@ -113,4 +121,5 @@ CaseEvent: TypeAlias = (
     | WorkEvent
     | AdjustmentEvent
     | DutiesConflicted
+    | CaseDataErased
 )

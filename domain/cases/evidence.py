@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from domain.personal import PERSONAL
 from domain.texts import END, one_line
 
 EvidenceRef = Annotated[str, one_line(300, least=1)]
@@ -34,6 +35,6 @@ class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
 
     ref: EvidenceRef
     type: EvidenceType
-    title: Annotated[str, one_line(200)] = ""
+    title: Annotated[str, one_line(200), PERSONAL] = ""
     media_type: Annotated[str, one_line(100)] = ""
     size: Annotated[int, Meta(ge=0)] = 0

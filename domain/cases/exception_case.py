@@ -15,6 +15,7 @@ from domain.adjustments.adjustment import Adjustments
 from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
 from domain.cases.duties import Duties, duties_after
 from domain.cases.events import (
+    CaseDataErased,
     CaseEvent,
     Detected,
     Enriched,
@@ -55,6 +56,7 @@ from domain.cases.work_events import (
     Worked,
 )
 from domain.people import POLICY, Actor
+from domain.personal import ERASED, PERSONAL_FACTS, erased
 from domain.policy.decision import Decision, Read
 from domain.policy.document import Automation
 
@@ -213,6 +215,8 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
                     deadline=event.deadline or self.deadline,
                     readings=_readings(decision, self.readings),
                 )
+            case CaseDataErased():
+                return _without_personal_data(now)
             case DutiesConflicted(duties=duties):
                 return structs.replace(now, conflicts=(*self.conflicts, frozenset(duties)))
             case _ if isinstance(event, AdjustmentEvent):
@@ -220,6 +224,21 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
                 return structs.replace(now, adjustments=adjustments)
             case _:
                 return _worked(now, event, recorded_at)
+
+
+def _without_personal_data(case: ExceptionCase) -> ExceptionCase:
+    """As it would be if it were folded anew, with the keys gone."""
+    return structs.replace(
+        case,
+        evidence=erased(case.evidence),
+        resolution=erased(case.resolution),
+        waiting=erased(case.waiting),
+        adjustments=erased(case.adjustments),
+        readings=tuple(
+            (fact, ERASED if read and fact in PERSONAL_FACTS else read)
+            for fact, read in case.readings
+        ),
+    )
 
 
 def _begun(

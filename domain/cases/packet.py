@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 from msgspec import Struct
 
 from domain.orders.order import Order
 from domain.orders.signals import in_time_order
+from domain.personal import OF_THE_FACT
 from domain.policy.decision import Read, as_value
 from domain.policy.facts import ORDER_FACTS
 
@@ -19,7 +21,7 @@ class PacketFact(Struct, frozen=True, gc=False):
     event times."""
 
     fact: str
-    value: Read
+    value: Annotated[Read, OF_THE_FACT]
     sources: tuple[str, ...]
     event_time: datetime
 

@@ -23,6 +23,7 @@ from domain.adjustments.events import (
 )
 from domain.adjustments.refusals import Refused
 from domain.cases.events import (
+    CaseDataErased,
     CaseEvent,
     Detected,
     Enriched,
@@ -66,6 +67,8 @@ from domain.policy.decision import Decision
 def sentence(event: CaseEvent | Refused) -> str:
     """What happened; who, when and by which rule stand beside it."""
     match event:
+        case CaseDataErased():
+            return "What is personal in the trail so far was erased."
         case Opened(kind=kind, note=note):
             return f"Opened by hand as {_words(kind)}: {note}"
         case Detected(kind=kind, deadline=deadline, signals=signals):

@@ -8,13 +8,14 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
+from domain.personal import PERSONAL
 from domain.policy.parts import Title
 from domain.texts import lines, one_line
 
 Number = Annotated[int, Meta(ge=1)]
 """Of a task or a hold within its case."""
 Owner = Annotated[str, one_line(64, least=1)]
-StepNote = Annotated[str, lines(4000)]
+StepNote = Annotated[str, lines(4000), PERSONAL]
 
 
 class TaskCreated(

@@ -40,4 +40,14 @@ class PassedIntake(Struct, frozen=True, kw_only=True, gc=False, tag="order.passe
     decision: Decision
 
 
-OrderEvent: TypeAlias = SignalRecorded | ProblemDetected | ExpectationMet | PassedIntake
+class OrderDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="order.data_erased"):
+    """What was personal in what is recorded of the order so far reads `[erased]`. The customer's record
+    says who ordered it, and on what basis."""
+
+    record: UUID
+    erasure: int
+
+
+OrderEvent: TypeAlias = (
+    SignalRecorded | ProblemDetected | ExpectationMet | PassedIntake | OrderDataErased
+)

@@ -45,6 +45,7 @@ from domain.orders.signals import (
     in_time_order,
 )
 from domain.orders.stock_facts import StockFacts, stock_facts
+from domain.personal import ERASED
 
 
 class OrderFlags(Struct, frozen=True, gc=False):
@@ -101,10 +102,11 @@ def _flags(told: Told, _: ChargeFacts) -> OrderFlags:
 
 def _customer(told: Told, _: ChargeFacts) -> CustomerFacts:
     placed: list[OrderPlaced] = told.get(OrderPlaced, [])
-    customer = placed[0].customer if placed else None
-    return CustomerFacts(
-        id=customer.id if customer else None, tier=customer.tier if customer else None
-    )
+    if not placed:
+        return CustomerFacts(id=None, tier=None)
+    customer = placed[0].customer
+    # Customers who were erased are nobody, and not all the same one.
+    return CustomerFacts(id=customer.id if customer.id != ERASED else None, tier=customer.tier)
 
 
 _GROUPS: Mapping[str, Callable[[Told, ChargeFacts], Any]] = {

@@ -4,9 +4,10 @@ from enum import StrEnum
 from typing import Annotated
 
 from domain.orders.signal_body import SignalBody
+from domain.personal import PERSONAL
 from domain.texts import Text, one_line
 
-Summary = Annotated[str, one_line(1000, least=1)]
+Summary = Annotated[str, one_line(1000, least=1), PERSONAL]
 """What was said, in short: not the letter itself."""
 
 

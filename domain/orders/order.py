@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from domain.errors import SignalIdReused
 from domain.orders.events import (
     ExpectationMet,
+    OrderDataErased,
     OrderEvent,
     PassedIntake,
     ProblemDetected,
@@ -20,6 +21,7 @@ from domain.orders.events import (
 )
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Signal
+from domain.personal import erased
 from domain.policy.expectations import Deadline, Watch
 from domain.policy.rulebook import Rulebook
 
@@ -33,6 +35,11 @@ Watches: TypeAlias = Sequence[tuple[Watch, Deadline]]
 def order_stream(order_id: str) -> UUID:
     """The stream of an order follows from the shop's id of it."""
     return uuid5(ORDERS, order_id)
+
+
+def is_the_same(taken: Signal, sent: Signal) -> bool:
+    """Whether what is sent was taken before, perhaps with what is personal in it erased since."""
+    return taken == sent or taken == erased(sent)
 
 
 class CaseRef(Struct, frozen=True, gc=False):
@@ -77,7 +84,7 @@ class Order(Struct, frozen=True, kw_only=True):
         taken = self.signals.get(signal.key)
         if taken is None:
             return SignalRecorded(signal=signal)
-        if taken != signal:
+        if not is_the_same(taken, signal):
             raise SignalIdReused(f"{signal.key} of order {self.id} was taken with other content")
         return None
 
@@ -139,6 +146,15 @@ class Order(Struct, frozen=True, kw_only=True):
                 )
             case PassedIntake():
                 return structs.replace(now, passed=True)
+            case OrderDataErased():
+                signals = {key: erased(signal) for key, signal in self.signals.items()}
+                return structs.replace(
+                    now,
+                    signals=signals,
+                    known_facts=None,
+                    earlier_facts=None,
+                    earlier_deadlines=None,
+                )
             case ExpectationMet(decision=decision, deadline=deadline):
                 concluded = {**self.concluded, decision.rule: deadline}
                 return structs.replace(now, concluded=concluded)

@@ -10,17 +10,20 @@ from domain.money import PositiveMoney
 from domain.orders.signal_body import (
     Moment,
     OrderId,
+    SaidText,
     SignalBody,
     ZoneName,
     check_day,
     check_moment,
     time_zone,
 )
+from domain.personal import PERSONAL
 from domain.texts import END, Text, one_line
 
-CustomerId = Annotated[str, one_line(120, least=1)]
+CustomerId = Annotated[str, one_line(120, least=1), PERSONAL]
 Sku = Annotated[str, one_line(120, least=1)]
 AddressText = Annotated[str, one_line(200)]
+PersonalText = Annotated[str, one_line(200), PERSONAL]
 CountryCode = Annotated[
     str,
     Meta(
@@ -75,10 +78,10 @@ class Address(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields
 
     country_code: CountryCode = ""
     country_area: AddressText = ""
-    city: AddressText = ""
-    postal_code: AddressText = ""
-    street_address: AddressText = ""
-    name: AddressText = ""
+    city: PersonalText = ""
+    postal_code: PersonalText = ""
+    street_address: PersonalText = ""
+    name: PersonalText = ""
 
 
 class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
@@ -103,7 +106,7 @@ class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
 
 
 class OrderCancelled(SignalBody, frozen=True, kw_only=True, tag="order.cancelled"):
-    reason: Text = ""
+    reason: SaidText = ""
 
 
 class DuplicateSuspected(SignalBody, frozen=True, kw_only=True, tag="order.duplicate_suspected"):
@@ -141,7 +144,7 @@ class FraudDecided(SignalBody, frozen=True, kw_only=True, tag="fraud.decided"):
     """Whoever reviews fraud has decided on the order."""
 
     decision: FraudDecision
-    reason: Text = ""
+    reason: SaidText = ""
 
 
 class AddressVerdict(StrEnum):

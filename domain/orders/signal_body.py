@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct, structs
 
+from domain.personal import PERSONAL
 from domain.texts import END, Text, one_line
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -26,6 +27,8 @@ SourceName = Annotated[
 ]
 OWN_SOURCE: Final = "casetrail"
 """The source of what is derived here, from look-ups. No outside system may speak as it."""
+SaidText = Annotated[str, one_line(500), PERSONAL]
+"""What the customer wrote, or somebody about the customer."""
 SourceId = Annotated[str, one_line(200, least=1)]
 """The source's own id of a statement, a payment or a shipment."""
 OrderId = Annotated[

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Annotated
 
 from msgspec import Struct
+
+from domain.personal import OF_THE_FACT
 
 Read = str | int | bool
 """A fact as it was read: times and amounts as text."""
@@ -16,7 +19,7 @@ class Verdict(Struct, frozen=True, gc=False):
 
     fact: str
     test: str
-    read: Read | None
+    read: Annotated[Read | None, OF_THE_FACT]
     passed: bool
 
 

@@ -82,17 +82,27 @@ class Checkpoints:
             raise
         go_on(connection)
 
-    def _must_go_on(self, connection: Connection) -> None:
+    def compare(self, connection: Connection) -> None:
+        """The same, and nothing is done about it. Raises LogNotAsWitnessed or PositionsMissing."""
+        self._must_go_on(connection)
+
+    def last_outside(self) -> Checkpoint | None:
+        """Raises LogNotAsWitnessed for one that this key has not signed."""
         note = self.outside.latest()
         if note is None:
-            return
+            return None
         try:
-            witnessed = checkpoint_of(note, self.signer.key)
+            return checkpoint_of(note, self.signer.key)
         except NoteBroken as error:
             raise LogNotAsWitnessed(
                 f"{self.outside.directory}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
                 "that signed it."
             ) from None
+
+    def _must_go_on(self, connection: Connection) -> None:
+        witnessed = self.last_outside()
+        if witnessed is None:
+            return
         stored = head(connection)
         if stored >= witnessed.size and _is(connection, witnessed):
             return

@@ -28,7 +28,7 @@ from infrastructure.verifier.files import (
     event_line,
 )
 from infrastructure.verifier.notes import checkpoint_of
-from infrastructure.verifier.population import PROPOSED, Count
+from infrastructure.verifier.population import PROPOSED, Count, joins_proposals
 
 NODES_AT_ONCE = 1_000
 Span = tuple[int, int]
@@ -55,6 +55,10 @@ class Export:
         self._size, self._note = found
         self._root = checkpoint_of(self._note.encode(), signer.key).root
         self._digests: dict[str, str] = {}
+        self.listed: list[int] = []
+        """Of a population: the positions of what was asked for."""
+        self.manifest_digest = ""
+        """SHA-256 of the manifest, which names every file of the bundle."""
 
     def everything(self) -> int:
         return self._write({"ask": "everything"}, [(1, self._size)])
@@ -85,14 +89,14 @@ class Export:
 
     def population(self, asked: Mapping[str, str], since: int = 0) -> int:
         """All events after the checkpoint of that size, and of those before only the proposals that
-        say of which kind an adjustment is. Raises NothingToExport."""
+        say of which kind an adjustment is, and of which amount. Raises NothingToExport."""
         rows = self._rows(
             "SELECT notification_id FROM stored_events AS proposal WHERE topic = %s "
             "AND notification_id <= %s AND EXISTS (SELECT FROM stored_events AS later WHERE "
             "later.originator_id = proposal.originator_id AND later.topic = %s "
             "AND later.notification_id > %s) ORDER BY notification_id",
             PROPOSED,
-            since if "kind" in asked else 0,
+            since if joins_proposals(asked["type"]) else 0,
             asked["type"],
             since,
         )
@@ -121,7 +125,10 @@ class Export:
             "files": self._digests,
         }
         text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))
-        (self._directory / MANIFEST).write_bytes(self._signer.signed(f"{text}\n"))
+        note = self._signer.signed(f"{text}\n")
+        (self._directory / MANIFEST).write_bytes(note)
+        self.manifest_digest = hashlib.sha256(note).hexdigest()
+        self.listed = count.positions if count is not None else []
         return events
 
     def _put_events(self, spans: Sequence[Span], since: int, count: Count | None) -> int:

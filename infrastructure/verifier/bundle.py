@@ -194,7 +194,13 @@ def _checkpoint(bundle: Path, name: str, size: int, key: Key) -> Checkpoint:
 def _faults_of_answer(manifest: dict[str, Any], parts: Sequence[Run], count: Count) -> list[Fault]:
     """The list is complete: every event after `since` was there to be asked."""
     faults = [
-        Fault("answer", EVENTS, "what it proposed, and so its kind, is not there", None, position)
+        Fault(
+            "answer",
+            EVENTS,
+            "what was proposed, and so its kind and amount, is not there",
+            None,
+            position,
+        )
         for position in count.unknown
     ]
     since = manifest["since"]

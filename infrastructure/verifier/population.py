@@ -21,9 +21,10 @@ class Count:
         self.positions: list[int] = []
         self.sums: dict[str, Decimal] = {}
         self.unknown: list[int] = []
-        """Positions of events whose kind stands in a proposal that is not there."""
-        self._kinds: dict[tuple[str, str], str] = {}
-        wanted = (question["type"], PROPOSED) if "kind" in question else (question["type"],)
+        """Positions of events whose kind or amount stands in a proposal that is not there."""
+        self._proposals: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._joins = joins_proposals(question["type"])
+        wanted = (question["type"], PROPOSED) if self._joins else (question["type"],)
         self._marks = tuple(f'"{one}"'.encode() for one in wanted)
 
     def look(self, position: int, envelope: bytes) -> None:
@@ -34,19 +35,17 @@ class Count:
         event = line["event"]
         named = (line["stream"], event.get("adjustment", ""))
         if event["type"] == PROPOSED:
-            self._kinds[named] = event["kind"]
+            self._proposals[named] = {one: event.get(one) for one in ("kind", "amount")}
         if event["type"] == self.question["type"] and self._is_within(line["recorded_at"]):
             self._count(position, event, named)
 
     def _count(self, position: int, event: dict[str, Any], named: tuple[str, str]) -> None:
-        wanted = self.question.get("kind")
-        if wanted is not None:
-            kind = event.get("kind") or self._kinds.get(named)
-            if kind is None:
-                self.unknown.append(position)
-            if kind != wanted:
-                return
-        money = event.get("amount")
+        wanted, proposal = self.question.get("kind"), self._proposals.get(named, {})
+        kind, money = (event.get(one) or proposal.get(one) for one in ("kind", "amount"))
+        if (wanted is not None and kind is None) or (self._joins and money is None):
+            self.unknown.append(position)
+        if wanted is not None and kind != wanted:
+            return
         if isinstance(money, dict):
             if not self._is_asked_for(money):
                 return
@@ -72,6 +71,11 @@ class Count:
     def answer(self) -> dict[str, Any]:
         sums = {currency: f"{total:f}" for currency, total in sorted(self.sums.items())}
         return {"count": len(self.positions), "sums": sums}
+
+
+def joins_proposals(tag: str) -> bool:
+    """Kind and amount of what happens to an adjustment stand in its proposal, where not in the event."""
+    return tag.startswith("case.adjustment_")
 
 
 def comparable(moment: str) -> str:

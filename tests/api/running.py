@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import httpx2
 import uvicorn
+from psycopg.conninfo import conninfo_to_dict
 
 from api.app import create_app
 from api.commands.worker import keep_time
@@ -22,6 +23,7 @@ from application.payments import PaymentProvider
 from domain.people import Role
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer, Patience
+from infrastructure.personal.vault import Vault, vault
 from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
 
@@ -37,6 +39,15 @@ ROLES = {
 }
 TIMEOUT_SECONDS = 30
 DEMO = "casetrail-demo"
+
+
+_FOLDER = TemporaryDirectory(prefix="casetrail-outside-")
+
+
+def outside(dsn: str) -> Vault:
+    """What lies outside the database: the same for all that serve it."""
+    folder = f"{_FOLDER.name}/{conninfo_to_dict(dsn)['dbname']}"
+    return vault(f"{folder}/keys", f"{folder}/evidence")
 
 
 @dataclass
@@ -64,7 +75,6 @@ def served(
     """The service over a database that is ready, on a port of its own; with a demonstration's own
     issuer, if that is given a home."""
     with (
-        TemporaryDirectory(prefix="casetrail-evidence-") as evidence,
         listen("127.0.0.1", 0) as listener,
         ExitStack() as stack,
     ):
@@ -74,7 +84,13 @@ def served(
             local = LocalIssuer(demo_home, f"{url}/demo-issuer", DEMO, ["ana", "copilot"])
             issuers = (*issuers, Issuer(local.name, DEMO, patience=Patience(between=0.1)))
         ours = stack.enter_context(
-            service(dsn, evidence, clock, issuers=issuers, provider=provider)
+            service(
+                dsn,
+                outside(dsn),
+                clock,
+                issuers=issuers,
+                provider=provider,
+            )
         )
         ours.desks.decide_by()
         config = uvicorn.Config(
@@ -110,7 +126,7 @@ def reported(dsn: str) -> Iterator[ProjectionRunner]:
 def kept_time(dsn: str) -> Iterator[None]:
     """What falls due is decided for as long as this lasts."""
     stop = threading.Event()
-    with desks(dsn) as working:
+    with desks(dsn, vault=outside(dsn)) as working:
         working.decide_by()
         thread = threading.Thread(target=keep_time, args=(working, stop), name="time", daemon=True)
         thread.start()

@@ -16,6 +16,7 @@ from application.event_log import EventLog
 from application.intake import Intake, Receipt
 from application.look_up import LookUp
 from application.recovery_desk import RecoveryDesk
+from application.sealing import Seals
 from application.timekeeper import Timekeeper
 from domain.backlog.events import Measured
 from domain.cases.events import Resolution
@@ -57,11 +58,14 @@ class House:
     """What one process holds; `recorder` is shared where several work side by side."""
 
     def __init__(
-        self, rulebook: Rulebook = DEFAULT, recorder: InMemoryLogRecorder | None = None
+        self,
+        rulebook: Rulebook = DEFAULT,
+        recorder: InMemoryLogRecorder | None = None,
+        seals: Seals | None = None,
     ) -> None:
         self.recorder = recorder or InMemoryLogRecorder()
         self.rulebook = rulebook
-        self.log = EventLog(self.recorder)
+        self.log = EventLog(self.recorder, seals)
         self.orders = streams.orders(self.log)
         self.cases = streams.cases(self.log)
         look_up = LookUp(streams.histories(self.log), check_address)

@@ -56,7 +56,7 @@ def orders_of(recorder: LogRecorder) -> list:
 
 
 def simulated(house: House, ask: Asked) -> Tally:
-    return simulate(house.recorder, orders_of(house.recorder), ask)
+    return simulate(house.log, orders_of(house.recorder), ask)
 
 
 def test_under_the_policy_that_decided_what_happened_happens_again() -> None:
@@ -69,7 +69,7 @@ def test_under_the_policy_that_decided_what_happened_happens_again() -> None:
     cleared = {line.stream for line in house.lines() if isinstance(line.event, Resolved)}
     ask = asked(house, house.rulebook)
     found = {}
-    for past in pasts(house.recorder, orders_of(house.recorder), ask):
+    for past in pasts(house.log, orders_of(house.recorder), ask):
         for lived in lives(past, (ask.active, ask.proposed), ask.until):
             found |= {case: opening for (case, _), opening in lived.openings.items()}
     assert len(recorded) > 50
@@ -100,10 +100,10 @@ def test_the_same_inputs_give_the_same_figures_however_they_are_divided() -> Non
     house = demonstration()
     ask = asked(house, other())
     streams = orders_of(house.recorder)
-    whole = simulate(house.recorder, streams, ask)
-    parts = (simulate(house.recorder, streams[n::3], ask) for n in range(3))
+    whole = simulate(house.log, streams, ask)
+    parts = (simulate(house.log, streams[n::3], ask) for n in range(3))
     assert sum(parts, start=Tally()).figures() == whole.figures()
-    assert simulate(house.recorder, streams[::-1], ask).figures() == whole.figures()
+    assert simulate(house.log, streams[::-1], ask).figures() == whole.figures()
 
 
 def test_what_was_recorded_later_changes_nothing() -> None:

@@ -110,7 +110,9 @@ def test_each_is_told_to_people_as_well(ours: House, casetrail: Casetrail) -> No
 def test_the_access_review_is_a_table_too(ours: House, casetrail: Casetrail) -> None:
     at = ASKED["21"]["at"]
     with ours.asking_as("audra") as audra:
-        answer = audra.get("/v1/audit/access-review", params={"at": at})
+        answer = audra.get(
+            "/v1/audit/access-review", params={"at": at}, headers={"Accept": "text/csv"}
+        )
     assert answer.headers["content-type"].startswith("text/csv")
     rows = [*csv.DictReader(io.StringIO(answer.text, newline=""))]
     ran = casetrail("audit", "access", "--at", at)

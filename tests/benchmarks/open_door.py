@@ -27,6 +27,7 @@ from domain.orders.signals import EARLIEST
 from domain.people import OPERATOR, Actor, Grant, Role
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
+from infrastructure.personal.vault import vault
 
 AUDIENCE = "casetrail-bench"
 ANYBODY = Who(
@@ -50,7 +51,9 @@ def main(home: Path) -> None:
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     local = LocalIssuer(home, f"{address}/demo-issuer", AUDIENCE, ["ana"])
     with service(
-        os.environ["DATABASE_URL"], str(home / "evidence"), issuers=[Issuer(local.name, AUDIENCE)]
+        os.environ["DATABASE_URL"],
+        vault(str(home / "keys"), str(home / "evidence")),
+        issuers=[Issuer(local.name, AUDIENCE)],
     ) as ours:
         ours.desks.decide_by()
         app = create_app(ours, issuer=local)

@@ -50,7 +50,7 @@ def run(bench: Bench) -> list[Figure]:
 
         def simulated() -> float:
             started = time.monotonic()
-            *_, last = run_simulation(dsn, working.recorder, _asked(working))
+            *_, last = run_simulation(dsn, working.log, _asked(working))
             # What was looked up for these orders was recorded as signals too.
             assert last.tally.signals >= signals, (last.tally.signals, signals)
             return last.tally.signals / (time.monotonic() - started)

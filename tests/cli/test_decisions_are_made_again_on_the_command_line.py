@@ -37,6 +37,7 @@ def test_what_was_decided_comes_out_the_same_until_somebody_alters_it(
         **told,
         "orders": 0,
         "decisions": 0,
+        "position": told["position"] + 1,  # that it was asked before stands in the log
     }
 
     with psycopg.connect(database) as connection:

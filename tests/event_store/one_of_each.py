@@ -27,6 +27,7 @@ from domain.break_glass import (
 )
 from domain.builds import build_of
 from domain.cases.events import (
+    CaseDataErased,
     Detected,
     Enriched,
     Reopened,
@@ -72,7 +73,13 @@ from domain.clock.calendars import BusinessCalendar, Period, Weekday
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.money import PositiveMoney
-from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
+from domain.orders.events import (
+    ExpectationMet,
+    OrderDataErased,
+    PassedIntake,
+    ProblemDetected,
+    SignalRecorded,
+)
 from domain.orders.signals import (
     Address,
     AddressChecked,
@@ -169,6 +176,13 @@ from domain.principals import (
     PrincipalLinked,
     PrincipalUnlinked,
     TokenRevoked,
+)
+from domain.privacy import (
+    ErasureBasis,
+    ErasureCompleted,
+    ErasureOrdered,
+    LegalHoldPlaced,
+    LegalHoldReleased,
 )
 from domain.recorded import Event, Recorded
 from infrastructure.policy_files import load_policy
@@ -509,7 +523,26 @@ POLICIES: tuple[PolicyEvent, ...] = (
     PolicyRecheckFinished(digest="cd" * 32, orders=4, opened=3, cleared=2, changed=1),
 )
 
+PRIVACY: tuple[Event, ...] = (
+    LegalHoldPlaced(hold=1, reason=ODD_LINES),
+    LegalHoldPlaced(hold=2, reason=ODD, reference=ODD),
+    LegalHoldReleased(hold=1, reason=ODD_LINES),
+    ErasureOrdered(
+        erasure=1,
+        basis=ErasureBasis.CONSENT_WITHDRAWN,
+        orders=("O-1", "O-2"),
+        cases=(CASE,),
+        files=("sha256:" + "0" * 64,),
+        reference=ODD,
+    ),
+    ErasureOrdered(erasure=2, basis=ErasureBasis.OBJECTION, orders=(), cases=()),
+    ErasureCompleted(erasure=1, keys=2, files=1),
+    OrderDataErased(record=CASE, erasure=1),
+    CaseDataErased(record=CASE, erasure=1),
+)
+
 EVENTS: tuple[Event, ...] = (
+    *PRIVACY,
     *RECOVERY,
     *(SignalRecorded(signal=signal) for signal in SIGNALS),
     ProblemDetected(kind="refund_due", case=CASE, occurrence=1, rule="refund-due"),

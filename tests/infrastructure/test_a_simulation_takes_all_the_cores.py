@@ -50,7 +50,7 @@ def test_however_many_work_on_it_the_figures_are_the_same(
         asked = asked_of(working)
 
         def figures() -> Figures:
-            *_, last = run_simulation(dsn, working.recorder, asked, 2)
+            *_, last = run_simulation(dsn, working.log, asked, 2)
             assert last.position == asked.position
             return last.tally.figures()
 
@@ -60,7 +60,7 @@ def test_however_many_work_on_it_the_figures_are_the_same(
         assert alone.severities["critical"].proposed == alone.cases.proposed
         monkeypatch.setattr(simulation_runs, "AT_ONCE", 7)
         monkeypatch.setattr(simulation_runs, "FEW", 14)
-        positions = [one.position for one in run_simulation(dsn, working.recorder, asked, 2)]
+        positions = [one.position for one in run_simulation(dsn, working.log, asked, 2)]
         assert positions == sorted(positions)
         assert len(positions) > ORDERS // 7
         assert figures() == alone
@@ -70,5 +70,5 @@ def test_an_empty_log_has_nothing_to_tell(dsn: str) -> None:
     make_ready(dsn)
     with desks(dsn, lambda: NOW) as working:
         working.decide_by()
-        *_, last = run_simulation(dsn, working.recorder, asked_of(working))
+        *_, last = run_simulation(dsn, working.log, asked_of(working))
     assert last.tally.figures().orders == 0

@@ -22,12 +22,15 @@ from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, Star
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
 from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
+from domain.orders.signals import Customer
 from domain.people import Role, token_stream
 from domain.principals import KeyScope
+from domain.privacy import ErasureBasis
 from domain.recorded import Recorded
 from projections.projection import AnyProjection
 from tests.application.governing import governed
 from tests.application.house import CLOCKED, House, caller
+from tests.application.keys import SealedHouse
 from tests.application.money import MoneyHouse
 from tests.domain.telling import (
     ORDER,
@@ -162,7 +165,21 @@ def eventful() -> House:
     flawless = (placed(600), approved(600.5), allocated(601))
     house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
     governed(house, CLOCKED, 604)
+    forgotten(house)
     return house
+
+
+def forgotten(house: House) -> None:
+    """A customer whose data must be kept for a while, and goes then."""
+    sealed = SealedHouse(CLOCKED, house.recorder)
+    mine = (placed(600, customer=Customer(id="c-gone")), unavailable(601))
+    sealed.take(*(structs.replace(signal, order="o-gone") for signal in mine), at=after(604))
+    for case in [one for one in sealed.found() if one.order == "o-gone"]:
+        sealed.resolve(case, after(605))
+    by = caller("petra", after(606))
+    sealed.privacy.hold("c-gone", "A claim is pending.", "", by)
+    sealed.privacy.release("c-gone", 1, "It was settled.", by)
+    sealed.privacy.erase("c-gone", ErasureBasis.CONSENT_WITHDRAWN, "", by)
 
 
 def came_and_went(people: PeopleDesk) -> None:

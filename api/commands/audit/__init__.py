@@ -5,7 +5,9 @@ import click
 from api.commands.audit.ask import ask
 from api.commands.audit.bundles import export, key, population
 from api.commands.audit.lists import access, statement
+from api.commands.audit.reads import reads
 from api.commands.audit.reperform import reperform
+from api.commands.audit.sample import sample
 
 
 @click.group()
@@ -13,5 +15,15 @@ def audit() -> None:
     """Proof that what was decided was decided so, and that nothing was altered or left out."""
 
 
-for _command in (ask, reperform, export, population, access, statement, key):
+for _command in (
+    ask,
+    reperform,
+    reads,
+    export,
+    population,
+    sample,
+    access,
+    statement,
+    key,
+):
     audit.add_command(_command)

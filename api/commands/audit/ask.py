@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,9 +10,11 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from api.commands.audit.recording import account
 from api.composition import checkpoints_of, migrated_desks
-from api.routes.questions import QUESTIONS, listed, parameters_of
+from api.routes.questions import QUESTIONS, listed
 from api.routes.questions.in_tables import tell_answered, tell_list
+from api.routes.questions.parameters import parameters_of
 from api.routes.questions.question import Question, Sources, answered, asking_of
 from domain.people import OPERATOR
 from infrastructure.evidence_store import EvidenceStore
@@ -35,20 +36,12 @@ def ask(context: click.Context, as_json: bool) -> None:
         tell_list(Console(highlight=False), listed())
 
 
-def account() -> str:
-    """Of the machine: whoever sits beside the database."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
 @contextmanager
-def told_how_far(head: int) -> Iterator[Callable[[int], None]]:
-    """On standard error, where somebody looks at it."""
+def telling_progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal, as soon as there is something to tell."""
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading the log", total=head)
-        yield lambda position: progress.update(task, completed=position)
+        bar = progress.add_task("reading the log", visible=False)
+        yield lambda done, of: progress.update(bar, completed=done, total=of, visible=True)
 
 
 def _command(question: Question) -> click.Command:
@@ -57,8 +50,8 @@ def _command(question: Question) -> click.Command:
         asking = asking_of(question, said)
         with migrated_desks(settings) as desks:
             evidence = EvidenceStore(settings.evidence_place)
-            with told_how_far(desks.log.head()) as far:
-                sources = Sources(desks, evidence, checkpoints_of(settings), far)
+            with telling_progress() as progress:
+                sources = Sources(desks, evidence, checkpoints_of(settings), None, progress)
                 found = answered(question, sources, asking, OPERATOR, account())
         if as_json:
             click.echo(msgspec.json.encode(found))
@@ -72,7 +65,7 @@ def _command(question: Question) -> click.Command:
             required=one.required,
             metavar=one.name.upper(),
         )
-        for one in parameters_of(question)
+        for one in parameters_of(question.asking)
     ]
     parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="One JSON document."))
     return click.Command(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import click
 
-from api.composition import make_ready, witnessed
+from api.commands.audit.recording import record_here
+from api.composition import desks, make_ready, witnessed
+from api.routes.questions.bundles import tag as as_stored
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
 from infrastructure.settings import Settings
@@ -56,14 +57,16 @@ def export(
     """Events with the proof that they are the log's: a case's, a period's, or all of them."""
     if (start is None) is not (end is None) or (case is not None and start is not None):
         raise click.UsageError("Either --case, or --from and --to, or none of them for everything.")
-    with _exporting(settings, out) as bundle:
+    told = {"case": str(case) if case is not None else None, "from": start, "to": end}
+
+    def write(bundle: Export) -> int:
         if case is not None:
-            many = bundle.case(case)
-        elif start is not None and end is not None:
-            many = bundle.period(start, end)
-        else:
-            many = bundle.everything()
-    click.echo(f"{many} events in {out}")
+            return bundle.case(case)
+        if start is not None and end is not None:
+            return bundle.period(start, end)
+        return bundle.everything()
+
+    _export(settings, out, "export", told, write)
 
 
 @click.command()
@@ -87,10 +90,10 @@ def population(
     **asked: str | None,
 ) -> None:
     """A list with the proof that it is complete: whoever verifies filters, counts and sums anew."""
-    question = {"type": _tag(tag), **asked, "from": start, "to": end}
-    with _exporting(settings, out) as bundle:
-        many = bundle.population({name: said for name, said in question.items() if said}, since)
-    click.echo(f"{many} events in {out}")
+    question = {"type": as_stored(tag), **asked, "from": start, "to": end}
+    told = {**question, "after": str(since) if since else None}
+    stated = {name: said for name, said in question.items() if said}
+    _export(settings, out, "population", told, lambda bundle: bundle.population(stated, since))
 
 
 @click.command()
@@ -100,8 +103,14 @@ def key(settings: Settings) -> None:
     click.echo(signer(settings.signing_key).key.text)
 
 
-@contextmanager
-def _exporting(settings: Settings, out: Path) -> Iterator[Export]:
+def _export(
+    settings: Settings,
+    out: Path,
+    name: str,
+    told: Mapping[str, str | None],
+    write: Callable[[Export], int],
+) -> None:
+    """Make the bundle, and record that it was made."""
     if out.exists():
         raise click.UsageError(f"{out} exists already.")
     with open_database(settings) as dsn:
@@ -111,12 +120,13 @@ def _exporting(settings: Settings, out: Path) -> Iterator[Export]:
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
             checkpoints.make(connection)
             try:
-                yield Export(connection, checkpoints.signer, out)
+                bundle = Export(connection, checkpoints.signer, out)
+                many = write(bundle)
             except (NothingToExport, LogAltered) as error:
                 raise click.ClickException(f"{error.__doc__} {error}") from None
-
-
-def _tag(told: str) -> str:
-    """As it is stored: adjustments are part of their case."""
-    noun, _, act = told.partition(".")
-    return f"case.adjustment_{act}" if noun == "adjustment" else told
+            asked = {parameter: said for parameter, said in told.items() if said}
+            with desks(dsn) as working:
+                record_here(working, name, asked, working.log.head(), bundle.manifest_digest)
+            # That somebody took it along is witnessed as well.
+            checkpoints.make(connection)
+    click.echo(f"{many} events in {out}")

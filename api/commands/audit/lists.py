@@ -9,7 +9,8 @@ import click
 import msgspec
 from rich.console import Console
 
-from api.commands.audit.ask import AS_JSON, account, told_how_far
+from api.commands.audit.ask import AS_JSON, telling_progress
+from api.commands.audit.recording import account
 from api.composition import migrated_desks
 from api.routes.audit_lists import ACCESS, as_csv, statement_question
 from api.routes.questions.in_tables import tell_answered
@@ -54,6 +55,6 @@ def statement(settings: Settings, file: Path, provider: str, as_json: bool) -> N
 
 
 def _answered(settings: Settings, question: Question, asking: Asking) -> Answered[Any]:
-    with migrated_desks(settings) as desks, told_how_far(desks.log.head()) as far:
-        sources = Sources(desks, EvidenceStore(settings.evidence_place), far=far)
+    with migrated_desks(settings) as desks, telling_progress() as progress:
+        sources = Sources(desks, EvidenceStore(settings.evidence_place), progress=progress)
         return answered(question, sources, asking, OPERATOR, account())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -9,24 +10,15 @@ from uuid import UUID
 
 import click
 import msgspec
-from msgspec import Struct
 from rich.console import Console
 
+from api.commands.audit.recording import record_here
 from api.composition import migrated_desks
+from application.audit.reperformed import Reperformed, summed
 from application.reperformance import Period, Redone, Reperformance
 from infrastructure.settings import Settings
 
 TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"])
-
-
-class Reperformed(Struct, frozen=True):
-    """How many orders were looked at, how many decisions were made again, and those of them that
-    came out differently."""
-
-    orders: int
-    decisions: int
-    position: int
-    differing: Sequence[Redone]
 
 
 @click.command()
@@ -54,7 +46,11 @@ def reperform(
         position = desks.log.head()
         period = Period(_in_utc(since), _in_utc(until))
         all_of_it = [desk.of_case(case_id)] if case_id is not None else desk.of_all(period)
-        found = _summed(_told(all_of_it, progress), position)
+        found = summed(_told(all_of_it, progress), position)
+        told = {"case": case_id, "from": period.since, "to": period.until}
+        asked = {name: str(said) for name, said in told.items() if said is not None}
+        digest = hashlib.sha256(msgspec.json.encode(found)).hexdigest()
+        record_here(desks, "reperform", asked, position, digest)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -69,15 +65,6 @@ def _told(orders: Iterable[Sequence[Redone]], progress: Console) -> Iterator[Seq
             if n % 100 == 0:
                 status.update(f"making decisions again: {n} orders")
             yield redone
-
-
-def _summed(orders: Iterable[Sequence[Redone]], position: int) -> Reperformed:
-    count, decisions, differing = 0, 0, []
-    for redone in orders:
-        count += bool(redone)
-        decisions += len(redone)
-        differing += [one for one in redone if one.differs]
-    return Reperformed(count, decisions, position, differing)
 
 
 def _say(found: Reperformed) -> None:

@@ -1,29 +1,88 @@
-"""Questions about one decision on an adjustment: who could have, and who did."""
+"""Questions about decisions: who could have made one, who did, under what, and on what."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from api.routes.questions.question import Asking, Question, Sources
-from api.routes.who_could import WhoCouldView, who_could_view
+from api.routes.who_could import WhoCouldView, must_be_decided, who_could_view
+from application.audit.could_not import CouldNot, why_not
+from application.audit.decided import Act, Seen, Under, acts_on, seen, under
+from application.told_trail import NotShown, told_lines
 from domain.adjustments.kinds import Duty
+from domain.adjustments.refusals import refusals_stream
+from domain.cases.errors import NoSuchVersion
+from domain.orders.order import order_stream
 
 Case = Annotated[UUID, Meta(description="The case.")]
 Adjustment = Annotated[UUID, Meta(description="The adjustment.")]
+OfDuty = Annotated[Duty, Meta(description="approve (if left out), execute or reconcile")]
+At = Annotated[
+    datetime | None,
+    Meta(description="As it was recorded until then: an RFC 3339 time; left out: now."),
+]
+Version = Annotated[
+    int | None,
+    Meta(description="The decision's version in the case's trail; left out: every decision."),
+]
 
 
 class AboutDecision(Asking, frozen=True, kw_only=True):
     case: Case
     adjustment: Adjustment
-    duty: Annotated[Duty, Meta(description="approve, execute or reconcile")] = Duty.APPROVE
-    at: Annotated[
-        datetime | None,
-        Meta(description="As it was recorded until then: an RFC 3339 time; left out: now."),
-    ] = None
+    duty: OfDuty = Duty.APPROVE
+    at: At = None
+
+
+class AboutPerson(Asking, frozen=True, kw_only=True):
+    case: Case
+    adjustment: Adjustment
+    person: Annotated[str, Meta(description="The person, by any name.")]
+    duty: OfDuty = Duty.APPROVE
+    at: At = None
+
+
+class AboutAdjustment(Asking, frozen=True, kw_only=True):
+    case: Case
+    adjustment: Adjustment
+
+
+class AboutLine(Asking, frozen=True, kw_only=True):
+    case: Case
+    version: Version = None
+
+
+class Acts(Struct, frozen=True):
+    acts: Sequence[Act]
+
+
+class AllSeen(Struct, frozen=True):
+    """`unchanged` if every packet, and all that a decision is bound to, has the digest that it had."""
+
+    unchanged: bool
+    decisions: Sequence[Seen]
+
+
+class Hidden(Struct, frozen=True, kw_only=True):
+    """A decision of a person on a packet, and the signals that were recorded by then and on which
+    nothing in that packet rests."""
+
+    version: int
+    type: str
+    said: str
+    who: str
+    recorded_at: datetime
+    packet: str
+    not_shown: Sequence[NotShown]
+
+
+class AllHidden(Struct, frozen=True):
+    decisions: Sequence[Hidden]
 
 
 def who_could_have(sources: Sources, asked: AboutDecision) -> WhoCouldView:
@@ -33,6 +92,78 @@ def who_could_have(sources: Sources, asked: AboutDecision) -> WhoCouldView:
     return who_could_view(sources.desks, lines, asked.adjustment, asked.duty, asked.at)
 
 
+def who_did(sources: Sources, asked: AboutAdjustment) -> Acts:
+    """Everything that was done about the adjustment: by whom, for whom, with which key or login,
+    through which agents, and whose duty it became."""
+    return Acts(acts_on(sources.desks.cases.trail(asked.case), asked.adjustment))
+
+
+def why_could_not(sources: Sources, asked: AboutPerson) -> CouldNot:
+    """Each rule that stood against the person at that time, with the act that it followed from; and
+    what the person tried in this case until then and was refused."""
+    must_be_decided(asked.duty)
+    desks = sources.desks
+    return why_not(
+        desks.who_could,
+        desks.cases.trail(asked.case),
+        desks.log.trail(refusals_stream(asked.case)),
+        asked.adjustment,
+        asked.duty,
+        asked.person,
+        asked.at or desks.clock(),
+    )
+
+
+def under_which(sources: Sources, asked: AboutAdjustment) -> Under:
+    """What the policy required, by which version and digest, whether that is the document in the log
+    and decided then, and each approval's limit, looked up again."""
+    desks = sources.desks
+    lines = desks.cases.trail(asked.case)
+    governance = desks.policy.refresh()
+    matrix = desks.policy.matrix
+    return under(lines, asked.adjustment, governance, matrix)
+
+
+def what_was_seen(sources: Sources, asked: AboutLine) -> AllSeen:
+    """The packet of each decision, as its bytes and as facts, with its digest worked out anew; and
+    whether what the decision is bound to is still what was proposed."""
+    lines = sources.desks.cases.trail(asked.case)
+    found = seen(lines, _known(asked.version, len(lines)))
+    return AllSeen(all(one.unchanged for one in found), found)
+
+
+def what_was_not_shown(sources: Sources, asked: AboutLine) -> AllHidden:
+    """Beside each decision of a person on a packet: what the log had of the order by then, and the
+    packet did not rest on."""
+    lines = sources.desks.cases.trail(asked.case)
+    version = _known(asked.version, len(lines))
+    told = told_lines(lines, sources.desks.log.trail(order_stream(lines[0].order or "")))
+    return AllHidden(
+        [
+            Hidden(
+                version=line.version,
+                type=line.type,
+                said=line.said,
+                who=line.who,
+                recorded_at=line.recorded_at,
+                packet=line.packet or "",
+                not_shown=line.not_shown,
+            )
+            for line in told
+            if line.not_shown is not None and version in (None, line.version)
+        ]
+    )
+
+
+def _known(version: int | None, of: int) -> int | None:
+    """Raises NoSuchVersion."""
+    if version is not None and not 1 <= version <= of:
+        raise NoSuchVersion(f"the case has versions 1 to {of}, not {version}")
+    return version
+
+
+_TRAIL = ("GET /v1/cases/{case_id}/trail",)
+_TRAIL_COMMAND = ("casetrail case trail",)
 DECISIONS = (
     Question(
         number=1,
@@ -41,5 +172,40 @@ DECISIONS = (
         gives=WhoCouldView,
         answer=who_could_have,
         routes=("GET /v1/cases/{case_id}/adjustments/{adjustment_id}/who-could",),
+    ),
+    Question(
+        number=2,
+        name="who_did",
+        asking=AboutAdjustment,
+        gives=Acts,
+        answer=who_did,
+        routes=_TRAIL,
+        commands=_TRAIL_COMMAND,
+    ),
+    Question(
+        number=3,
+        name="why_could_not",
+        asking=AboutPerson,
+        gives=CouldNot,
+        answer=why_could_not,
+        routes=("GET /v1/cases/{case_id}/adjustments/{adjustment_id}/who-could",),
+    ),
+    Question(number=4, name="under_which", asking=AboutAdjustment, gives=Under, answer=under_which),
+    Question(
+        number=5,
+        name="what_was_seen",
+        asking=AboutLine,
+        gives=AllSeen,
+        answer=what_was_seen,
+        routes=("GET /v1/cases/{case_id}/packets/{digest}",),
+    ),
+    Question(
+        number=6,
+        name="what_was_not_shown",
+        asking=AboutLine,
+        gives=AllHidden,
+        answer=what_was_not_shown,
+        routes=_TRAIL,
+        commands=_TRAIL_COMMAND,
     ),
 )

@@ -20,7 +20,7 @@ from api.errors import MalformedParameter
 from api.reading import must_have_zone
 from application.audit.asked import record_asked
 from application.audit.in_words import IN_WORDS
-from application.audit.reading_through import Reading, nobody
+from application.audit.reading_through import Reading
 from domain.audit import AuditAsked
 from domain.authority import Permission
 from domain.people import Actor
@@ -32,6 +32,7 @@ from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.proofs import Proofs
 
 A = TypeVar("A", bound=Struct)
+MOST_LEAVES = 100_000
 
 
 class Asking(Struct, frozen=True, kw_only=True):
@@ -46,13 +47,17 @@ class Sources(Struct, frozen=True):
     evidence: EvidenceStore
     checkpoints: Checkpoints | None = None
     """Those outside of the database; None where this process does not know them."""
-    far: Callable[[int], None] = nobody
-    """Told how far the log has been read, by what reads all of it."""
+    most_leaves: int | None = MOST_LEAVES
+    """How many envelopes are hashed anew for one answer; None: as many as there are."""
+    progress: Callable[[int, int], None] | None = None
 
     @property
     def reading(self) -> Reading:
-        """Of the log as it stands."""
-        return Reading(self.desks.log, self.desks.log.head(), self.far)
+        """Of the log as it stands, for what reads all of it."""
+        head, progress = self.desks.log.head(), self.progress
+        if progress is None:
+            return Reading(self.desks.log, head)
+        return Reading(self.desks.log, head, lambda position: progress(position, head))
 
     @property
     def proofs(self) -> Proofs:
@@ -81,8 +86,11 @@ class Question(Struct, frozen=True, kw_only=True):
     """Other routes that answer it as well, or more of it: `GET /v1/…`."""
     commands: Sequence[str] = ()
     """Other commands: `casetrail …`."""
+    recorded_as: str | None = None
+    """Left out: `question 5`."""
     even_if_halted: bool = False
-    """Answered on a log that takes no more appends, too: then nobody can record that it was asked."""
+    """Answered by API on a log that takes no more appends, too: then nobody can record that it was
+    asked. Beside the database, all of them are."""
 
     @property
     def asks(self) -> str:
@@ -113,17 +121,11 @@ def answered(
     answer = question.answer(sources, asking)
     digest = hashlib.sha256(msgspec.json.encode(answer)).hexdigest()
     parameters = in_text(asking)
-    asked = AuditAsked(
-        asked=f"question {question.number}",
-        parameters=parameters,
-        position=position,
-        answer=digest,
-        account=account,
-    )
+    name = question.recorded_as or f"question {question.number}"
     try:
-        recorded = record_asked(sources.desks.log, asked, by, sources.desks.clock())
+        recorded = must_be_recorded(sources, name, parameters, position, digest, by, account)
     except LogHalted:
-        if not question.even_if_halted:
+        if not question.even_if_halted and account is None:
             raise
         recorded = None
     return Answered(
@@ -137,6 +139,22 @@ def answered(
     )
 
 
+def must_be_recorded(
+    sources: Sources,
+    name: str,
+    parameters: Mapping[str, str],
+    position: int,
+    digest: str,
+    by: Actor,
+    account: str | None = None,
+) -> int:
+    """Where it stands that this was asked and answered. Raises LogHalted, TooContended."""
+    asked = AuditAsked(
+        asked=name, parameters=parameters, position=position, answer=digest, account=account
+    )
+    return record_asked(sources.desks.log, asked, by, sources.desks.clock())
+
+
 def in_text(asking: Asking) -> Mapping[str, str]:
     """What was asked for, as it would be written in an address; what was left out is left out."""
     told = msgspec.to_builtins(asking)
@@ -145,6 +163,18 @@ def in_text(asking: Asking) -> Mapping[str, str]:
         for name, said in told.items()
         if said is not None
     }
+
+
+def asking_as(kind: type[Asking], fields: Mapping[str, Any]) -> Asking:
+    """From what came as its fields: held against what each may be. Raises MalformedParameter."""
+    asking = kind(**fields)
+    must_say_zones(asking)
+    try:
+        # Bounds and patterns, which a struct does not look at when it is made.
+        msgspec.convert(msgspec.to_builtins(asking), kind)
+    except msgspec.ValidationError as error:
+        raise MalformedParameter(str(error)) from None
+    return asking
 
 
 def asking_of(question: Question, told: Mapping[str, str]) -> Asking:

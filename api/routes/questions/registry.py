@@ -3,26 +3,25 @@ subject: one file here, one line below."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from msgspec import Struct, inspect
+from msgspec import Struct
 
+from api.routes.questions.cases import CASES
 from api.routes.questions.control import CONTROL
 from api.routes.questions.decisions import DECISIONS
 from api.routes.questions.money import MONEY
+from api.routes.questions.parameters import TakenParameter, parameters_of
 from api.routes.questions.people import PEOPLE
 from api.routes.questions.question import Question
 from api.routes.questions.the_log import THE_LOG
 
 QUESTIONS: tuple[Question, ...] = tuple(
-    sorted((*DECISIONS, *PEOPLE, *MONEY, *CONTROL, *THE_LOG), key=lambda question: question.number)
+    sorted(
+        (*DECISIONS, *CASES, *PEOPLE, *MONEY, *CONTROL, *THE_LOG),
+        key=lambda question: question.number,
+    )
 )
-
-
-class TakenParameter(Struct, frozen=True):
-    name: str
-    says: str
-    required: bool
 
 
 class ListedQuestion(Struct, frozen=True, kw_only=True):
@@ -46,19 +45,9 @@ def listed() -> list[ListedQuestion]:
             asks=question.asks,
             route=f"GET /v1/audit/questions/{question.number}",
             command=f"casetrail audit ask {question.number}",
-            parameters=[*parameters_of(question)],
+            parameters=[*parameters_of(question.asking)],
             other_routes=question.routes,
             other_commands=question.commands,
         )
         for question in QUESTIONS
     ]
-
-
-def parameters_of(question: Question) -> Iterator[TakenParameter]:
-    told = inspect.type_info(question.asking)
-    assert isinstance(told, inspect.StructType)
-    for field in told.fields:
-        said = ""
-        if isinstance(field.type, inspect.Metadata):
-            said = str((field.type.extra_json_schema or {}).get("description", ""))
-        yield TakenParameter(field.encode_name, said, field.required)

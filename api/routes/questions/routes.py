@@ -1,23 +1,38 @@
-"""The auditor's questions: a route for each, made from what answers it."""
+"""The auditor's questions: a route for each, made from what answers it; and bundles to take along."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from inspect import Parameter, Signature
-from typing import Annotated, Any, get_type_hints
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import QueryParameter
-from msgspec import NODEFAULT, structs
+from litestar.response import Stream
 
+from api.answers import POSITION
 from api.reading import only_known
 from api.routes.cases import Asking
-from api.routes.questions.question import Answered, Question, Sources, answered, must_say_zones
-from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed, parameters_of
+from api.routes.questions.bundles import FromCheckpoint, OfExport, export, made, population
+from api.routes.questions.parameters import parameters_of, taking
+from api.routes.questions.question import (
+    Answered,
+    Question,
+    Sources,
+    answered,
+    asking_as,
+    in_text,
+    must_be_recorded,
+)
+from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed
 from api.service import Service
 from api.threads import get
 from domain.authority import Permission
+from infrastructure.transparency.exporting import Export
+from infrastructure.verifier.archives import archived
+
+TAR = "application/x-tar"
 
 
 @get(
@@ -36,38 +51,83 @@ def sources_of(service: Service) -> Sources:
 
 
 def _route(question: Question) -> HTTPRouteHandler:
-    """As any other handler would be written: a parameter for each field of what is asked."""
-    told = {one.name: one.says for one in parameters_of(question)}
-    fields = structs.fields(question.asking)
-    hints = get_type_hints(question.asking)
-    parameters = [
-        Parameter("request", Parameter.KEYWORD_ONLY, annotation=Asking),
-        Parameter("service", Parameter.KEYWORD_ONLY, annotation=NamedDependency[Service]),
-    ]
-    for field in fields:
-        said = QueryParameter(name=field.encode_name, description=told[field.encode_name])
-        parameters.append(
-            Parameter(
-                field.name,
-                Parameter.KEYWORD_ONLY,
-                default=Parameter.empty if field.default is NODEFAULT else field.default,
-                annotation=Annotated[hints[field.name], said],
-            )
-        )
+    names = [one.name for one in parameters_of(question.asking)]
 
     def handler(request: Asking, service: Service, **asked: Any) -> Answered[Any]:
-        only_known(request, *told)
-        asking = question.asking(**asked)
-        must_say_zones(asking)
+        only_known(request, *names)
+        asking = asking_as(question.asking, asked)
         return answered(question, sources_of(service), asking, request.user.actor)
 
-    gives = Answered[question.gives]  # type: ignore[name-defined]
     handler.__name__ = handler.__qualname__ = f"answer_{question.name}"
     handler.__doc__ = question.answer.__doc__
-    handler.__signature__ = Signature(parameters, return_annotation=gives)  # type: ignore[attr-defined]
-    handler.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": gives}
+    gives = Answered[question.gives]  # type: ignore[name-defined]
     path = f"/audit/questions/{question.number}"
-    return get(path, needs=question.needs, summary=question.asks)(handler)
+    return get(path, needs=question.needs, summary=question.asks)(
+        taking(handler, question.asking, gives)
+    )
 
 
-QUESTION_ROUTES: tuple[HTTPRouteHandler, ...] = tuple(map(_route, QUESTIONS))
+def _bundle_route(
+    name: str,
+    summary: str,
+    doc: str,
+    kind: type[Any],
+    write: Callable[[Any], Callable[[Export], int]],
+) -> HTTPRouteHandler:
+    names = [one.name for one in parameters_of(kind)]
+
+    def handler(request: Asking, service: Service, **asked: Any) -> Stream:
+        only_known(request, *names)
+        asking = asking_as(kind, asked)
+        sources = sources_of(service)
+        position = sources.desks.log.head()
+        stack = ExitStack()
+        try:
+            bundle = stack.enter_context(made(sources, write(asking)))
+            recorded = must_be_recorded(
+                sources, name, in_text(asking), position, bundle.digest, request.user.actor
+            )
+        except BaseException:
+            stack.close()
+            raise
+        headers = {
+            POSITION: str(recorded),
+            "Content-Disposition": f'attachment; filename="casetrail-{name}.tar"',
+        }
+        return Stream(_parts(stack, bundle.directory), media_type=TAR, headers=headers)
+
+    handler.__name__ = handler.__qualname__ = f"give_{name}"
+    handler.__doc__ = doc
+    return get(f"/audit/{name}", needs=Permission.READ_LOG, summary=summary)(
+        taking(handler, kind, Stream)
+    )
+
+
+def _parts(stack: ExitStack, directory: Path) -> Iterator[bytes]:
+    with stack:
+        yield from archived(directory)
+
+
+give_export = _bundle_route(
+    "export",
+    "Events with the proof that they are the log's",
+    "A case's, a period's, or all of them: the bundle of `casetrail audit export` as a tar, which "
+    "`casetrail verify` takes as it is. That it was given out is recorded first; "
+    "`Casetrail-Position` says where.",
+    OfExport,
+    export,
+)
+give_population = _bundle_route(
+    "population",
+    "A list with the proof that it is complete",
+    "All events, or all after a checkpoint, so that none can have been left out: the bundle of "
+    "`casetrail audit population` as a tar. Whoever verifies it filters, counts and sums anew.",
+    FromCheckpoint,
+    population,
+)
+QUESTION_ROUTES: tuple[HTTPRouteHandler, ...] = (
+    list_questions,
+    *map(_route, QUESTIONS),
+    give_export,
+    give_population,
+)

@@ -1,18 +1,36 @@
-"""Questions about the log as a whole: what it was asked."""
+"""Questions about the log as a whole: is it whole, is a list complete, what a sample has, whether
+policy still decides the same, and who asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Annotated
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from api.errors import MalformedParameter
+from api.routes.questions.bundles import (
+    From,
+    OfPopulation,
+    PopulationProven,
+    Size,
+    Text,
+    To,
+    connected,
+    prove,
+    question_of,
+)
 from api.routes.questions.question import Asking, Question, Sources
 from application.audit.asked import AskedBefore, asked_before
+from application.audit.reperformed import Reperformed, summed
+from application.reperformance import Period, Reperformance
+from domain.errors import NotWitnessedYet
+from infrastructure.transparency.checking import Checked, check
+from infrastructure.transparency.drawing import population_of
+from infrastructure.verifier.sampling import STRATA, Member, drawn
 
-From = Annotated[datetime | None, Meta(description="Recorded then or later: an RFC 3339 time.")]
-To = Annotated[datetime | None, Meta(description="Recorded before: an RFC 3339 time.")]
+MOST_DRAWN = 10_000
 
 
 class InPeriod(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
@@ -20,10 +38,153 @@ class InPeriod(Asking, frozen=True, kw_only=True, rename={"since": "from", "unti
     until: To = None
 
 
+class OfLeaves(Asking, frozen=True, kw_only=True):
+    first: Annotated[
+        Size, Meta(description="The first position whose envelope is hashed anew [1].")
+    ] = 1
+    last: Annotated[
+        Size | None, Meta(description="The last; by API, the newest 100,000 of them are.")
+    ] = None
+
+
+class OfSample(OfPopulation, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    strata: Annotated[
+        Text, Meta(description="Parted by, with commas: kind, queue, currency, person, month.")
+    ] = ""
+    size: Annotated[int, Meta(ge=1, le=MOST_DRAWN, description="How many are drawn.")]
+    seed: Annotated[
+        Text, Meta(description="Any text; named after the log was signed, nobody can choose.")
+    ]
+    upto: Annotated[
+        Size | None, Meta(description="Of the first so many positions; the last checkpoint's.")
+    ] = None
+
+
+class ToReperform(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    case: Annotated[UUID | None, Meta(description="One case; else a period.")] = None
+    since: From = None
+    until: To = None
+
+
+class DrawnMember(Struct, frozen=True, kw_only=True):
+    position: int
+    leaf: str
+    stratum: Mapping[str, str]
+    stream: str
+    version: int
+    type: str
+    recorded_at: str
+
+
+class Stratum(Struct, frozen=True, kw_only=True):
+    stratum: Mapping[str, str]
+    population: int
+    drawn: int
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """Whoever has the same population and seed draws the same, from the log or from a bundle."""
+
+    upto: int
+    """The population is of the first so many positions."""
+    seed: str
+    population: int
+    strata: Sequence[Stratum]
+    members: Sequence[DrawnMember]
+
+
 class WhoAsked(Struct, frozen=True):
-    """Every answer of the auditor's that was given out, oldest first."""
+    """Every answer that was given out to an auditor, oldest first."""
 
     asked: Sequence[AskedBefore]
+
+
+def was_it_altered(sources: Sources, asked: OfLeaves) -> Checked:
+    """The log against the last checkpoint outside of its database, and each envelope of the range
+    against its leaf. Where the range is all of it, the root is worked out anew from the envelopes."""
+    if sources.checkpoints is None:
+        raise NotWitnessedYet("this process does not know the checkpoints outside of the database")
+    if asked.last is not None and asked.last < asked.first:
+        raise MalformedParameter("last is before first")
+    with connected(sources) as connection:
+        return check(
+            connection,
+            sources.checkpoints,
+            asked.first,
+            asked.last,
+            sources.most_leaves,
+            sources.progress,
+        )
+
+
+def is_it_complete(sources: Sources, asked: OfPopulation) -> PopulationProven:
+    """How many there are, and what they come to: from a bundle of all events that is made for it, and
+    verified as whoever gets it would. `/v1/audit/population` gives it out."""
+    return prove(sources, asked)
+
+
+def which_are_drawn(sources: Sources, asked: OfSample) -> Sample:
+    """Within each stratum by SHA-256(seed ‖ 0x00 ‖ leaf), each in proportion to its size. A queue is
+    that of the case when it was recorded."""
+    strata = strata_of(asked.strata)
+    with connected(sources) as connection:
+        upto, members = population_of(connection, question_of(asked), strata, asked.upto)
+    return sample_of(upto, members, strata, asked.size, asked.seed)
+
+
+def sample_of(
+    upto: int, members: Sequence[Member], strata: Sequence[str], size: int, seed: str
+) -> Sample:
+    found = drawn(members, size, seed)
+
+    def named(stratum: tuple[str, ...]) -> Mapping[str, str]:
+        return dict(zip(strata, stratum, strict=True))
+
+    return Sample(
+        upto=upto,
+        seed=seed,
+        population=found.population,
+        strata=[
+            Stratum(stratum=named(one.stratum), population=one.population, drawn=one.drawn)
+            for one in found.parts
+        ],
+        members=[
+            DrawnMember(
+                position=one.position,
+                leaf=one.leaf.hex(),
+                stratum=named(one.stratum),
+                stream=one.stream,
+                version=one.version,
+                type=one.type,
+                recorded_at=one.recorded_at,
+            )
+            for one in found.members
+        ],
+    )
+
+
+def strata_of(told: str) -> list[str]:
+    """Raises MalformedParameter."""
+    names = [name.strip() for name in told.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in STRATA]:
+        raise MalformedParameter(f"{', '.join(unknown)}: known are {', '.join(STRATA)}")
+    return [*dict.fromkeys(names)]
+
+
+def does_it_come_out_the_same(sources: Sources, asked: ToReperform) -> Reperformed:
+    """Every decision of policy of the case, or that was recorded in the period, made again on the facts
+    of then, under the policy that it cites."""
+    if (asked.case is None) is (asked.since is None and asked.until is None):
+        raise MalformedParameter("say case, or from and to")
+    if asked.case is None and (asked.since is None or asked.until is None):
+        raise MalformedParameter("say both from and to")
+    log = sources.desks.log
+    desk = Reperformance(log, sources.desks.policy.cited)
+    position = log.head()
+    if asked.case is not None:
+        sources.desks.cases.case(asked.case)
+        return summed([desk.of_case(asked.case)], position)
+    return summed(desk.of_all(Period(asked.since, asked.until)), position)
 
 
 def who_asked(sources: Sources, asked: InPeriod) -> WhoAsked:
@@ -33,5 +194,48 @@ def who_asked(sources: Sources, asked: InPeriod) -> WhoAsked:
 
 
 THE_LOG = (
+    Question(
+        number=10,
+        name="was_it_altered",
+        asking=OfLeaves,
+        gives=Checked,
+        answer=was_it_altered,
+        routes=(
+            "GET /v1/audit/checkpoint",
+            "GET /v1/audit/proofs/inclusion",
+            "GET /v1/audit/proofs/consistency",
+        ),
+        commands=("casetrail verify",),
+        even_if_halted=True,
+    ),
+    Question(
+        number=11,
+        name="is_it_complete",
+        asking=OfPopulation,
+        gives=PopulationProven,
+        answer=is_it_complete,
+        recorded_as="population",
+        routes=("GET /v1/audit/population", "GET /v1/audit/export"),
+        commands=("casetrail audit population", "casetrail audit export", "casetrail verify"),
+    ),
+    Question(
+        number=12,
+        name="which_are_drawn",
+        asking=OfSample,
+        gives=Sample,
+        answer=which_are_drawn,
+        recorded_as="sample",
+        commands=("casetrail audit sample",),
+    ),
+    Question(
+        number=13,
+        name="does_it_come_out_the_same",
+        asking=ToReperform,
+        gives=Reperformed,
+        answer=does_it_come_out_the_same,
+        recorded_as="reperform",
+        routes=("GET /v1/cases/{case_id}/reperformance",),
+        commands=("casetrail audit reperform",),
+    ),
     Question(number=24, name="who_asked", asking=InPeriod, gives=WhoAsked, answer=who_asked),
 )

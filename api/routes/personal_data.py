@@ -1,0 +1,232 @@
+"""Personal data of customers: what is held of one, who read it, legal holds, and erasure.
+
+A customer is named in the body, never in an address: addresses are written down wherever they pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, QueryParameter, RawBody
+from msgspec import Meta, Struct
+
+from api.answers import answer_of
+from api.authentication import Who
+from api.carrying_out import carry_out
+from api.reading import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
+from api.service import Service
+from api.threads import get, noting, post
+from application.caller import Caller
+from application.privacy_desk import Held, Noted, PrivacyDesk
+from domain.authority import Permission
+from domain.orders.purchase_signals import CustomerId
+from domain.privacy import Erasure, ErasureBasis, LegalHold, PrivacyRecord, Reason, Reference
+from infrastructure.personal.reads import PersonalRead
+
+Asking = Request[Who, str, Any]
+
+
+class WhichCustomer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    customer: CustomerId
+    """The shop's id."""
+
+
+class PlaceLegalHold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    customer: CustomerId
+    reason: Reason
+    """Why the data must be kept. It is kept for ever, in the clear: name nobody."""
+    reference: Reference = ""
+
+
+class ReleaseLegalHold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    customer: CustomerId
+    hold: Annotated[int, Meta(ge=1)]
+    reason: Reason
+
+
+class OrderErasure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    customer: CustomerId
+    basis: ErasureBasis
+    reference: Reference = ""
+    """The number of the request. It is kept for ever, in the clear."""
+
+
+class PrivacyView(Struct, frozen=True):
+    """What is recorded of a customer as such; `record` is the name of the stream, and says nothing of
+    who it is."""
+
+    record: UUID
+    version: int
+    holds: Sequence[LegalHold]
+    erasures: Sequence[Erasure]
+
+
+class Reads(Struct, frozen=True):
+    items: Sequence[PersonalRead]
+    next_after: int
+
+
+def _view(record: PrivacyRecord) -> PrivacyView:
+    return PrivacyView(record.id, record.version, record.holds, record.erasures)
+
+
+@post(
+    "/personal-data/find",
+    needs=Permission.MANAGE_PERSONAL_DATA,
+    status_code=200,
+    summary="What is held of a customer",
+)
+def find_personal_data(
+    request: Asking, service: NamedDependency[Service], data: JSONBody[WhichCustomer]
+) -> Held:
+    """Every line of the log with personal texts, and the texts; files; holds and erasures. That you
+    were shown it is recorded."""
+    return noting(lambda: _desk(service).held(data.customer), request, service)
+
+
+@post(
+    "/personal-data/holds",
+    needs=Permission.MANAGE_PERSONAL_DATA,
+    status_code=200,
+    summary="Place a legal hold",
+)
+def place_legal_hold(
+    request: Asking,
+    service: NamedDependency[Service],
+    data: JSONBody[PlaceLegalHold],
+    body: RawBody,
+    key: IdempotencyKey = None,
+) -> Response[PrivacyView]:
+    """Nothing of the customer is erased while it lasts."""
+    return _done(
+        request,
+        service,
+        body,
+        key,
+        lambda desk, by: desk.hold(data.customer, data.reason, data.reference, by),
+    )
+
+
+@post(
+    "/personal-data/holds/release",
+    needs=Permission.MANAGE_PERSONAL_DATA,
+    status_code=200,
+    summary="Release a legal hold",
+)
+def release_legal_hold(
+    request: Asking,
+    service: NamedDependency[Service],
+    data: JSONBody[ReleaseLegalHold],
+    body: RawBody,
+    key: IdempotencyKey = None,
+) -> Response[PrivacyView]:
+    return _done(
+        request,
+        service,
+        body,
+        key,
+        lambda desk, by: desk.release(data.customer, data.hold, data.reason, by),
+    )
+
+
+@post(
+    "/personal-data/erasures",
+    needs=Permission.MANAGE_PERSONAL_DATA,
+    status_code=200,
+    summary="Erase a customer's personal data",
+)
+def erase_personal_data(
+    request: Asking,
+    service: NamedDependency[Service],
+    data: JSONBody[OrderErasure],
+    body: RawBody,
+    key: IdempotencyKey = None,
+) -> Response[PrivacyView]:
+    """The keys of the customer's orders are destroyed, and the files of their cases; decisions, amounts
+    and proofs stay. Ordered when this answers; carried out at once, or as soon as the key store answers
+    (`completed_at`)."""
+    return _done(
+        request,
+        service,
+        body,
+        key,
+        lambda desk, by: desk.erase(data.customer, data.basis, data.reference, by),
+    )
+
+
+@post(
+    "/personal-data/reads",
+    needs=Permission.READ_PERSONAL_READS,
+    status_code=200,
+    summary="Who read a customer's data",
+)
+def find_reads(
+    request: Asking,
+    service: NamedDependency[Service],
+    data: JSONBody[WhichCustomer],
+    after: Annotated[int, QueryParameter(ge=0)] = 0,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Reads:
+    """Of the orders that are known to be the customer's; an erasure ends that."""
+    only_known(request, "after")
+    orders = _desk(service).orders_of(data.customer)
+    return _reads(service, orders, None, after, limit)
+
+
+@get(
+    "/audit/reads",
+    needs=Permission.READ_PERSONAL_READS,
+    summary="Who was shown personal data",
+)
+def list_reads(
+    request: Asking,
+    service: NamedDependency[Service],
+    order: Annotated[str | None, QueryParameter(max_length=120)] = None,
+    person: Annotated[str | None, QueryParameter(max_length=64)] = None,
+    after: Annotated[int, QueryParameter(ge=0)] = 0,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Reads:
+    """Of an order, by a person, or all; oldest first. Keep `next_after` and come back with it."""
+    only_known(request, "order", "person", "after")
+    return _reads(service, None if order is None else [order], person, after, limit)
+
+
+def _reads(
+    service: Service, orders: Sequence[str] | None, person: str | None, after: int, limit: int
+) -> Reads:
+    items = service.desks.reads.of(orders, person, after, limit)
+    return Reads(items, items[-1].id if items else after)
+
+
+def _desk(service: Service) -> PrivacyDesk:
+    desk = service.desks.privacy
+    assert desk is not None  # a service has a vault
+    return desk
+
+
+def _done(
+    request: Asking,
+    service: Service,
+    body: bytes,
+    key: str | None,
+    act: Callable[[PrivacyDesk, Caller], Noted],
+) -> Response[Any]:
+    def work(by: Caller) -> tuple[PrivacyRecord, int]:
+        done = act(_desk(service), by)
+        return done.record, done.position
+
+    return carry_out(request, service, body, key, work, lambda record: answer_of(_view(record)))
+
+
+PERSONAL_DATA = (
+    find_personal_data,
+    place_legal_hold,
+    release_legal_hold,
+    erase_personal_data,
+    find_reads,
+    list_reads,
+)

@@ -1,0 +1,172 @@
+"""Bundles by API and by command: what is asked for, and the files that answer it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+from uuid import UUID
+
+import psycopg
+from msgspec import Meta, Struct
+
+from api.errors import LogNotAsSigned, MalformedParameter, NothingRecorded
+from api.routes.questions.question import Asking, Sources
+from domain.errors import NotWitnessedYet
+from infrastructure.event_store.datastore import connect
+from infrastructure.transparency.checkpoints import LogNotAsWitnessed
+from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
+from infrastructure.transparency.nodes import PositionsMissing
+from infrastructure.verifier.bundle import verify
+
+MOST_LISTED = 10_000
+_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_ONE = threading.Lock()
+"""One bundle is made at a time: each reads all of the log."""
+
+Text = Annotated[str, Meta(max_length=100)]
+Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?(?!\n)$")]
+Size = Annotated[int, Meta(ge=1, le=2**62)]
+From = Annotated[datetime | None, Meta(description="Recorded then or later: an RFC 3339 time.")]
+To = Annotated[datetime | None, Meta(description="Recorded before: an RFC 3339 time.")]
+
+
+class OfPopulation(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    type: Annotated[Text, Meta(description="Of which events: adjustment.executed, case.breached.")]
+    kind: Annotated[
+        Text | None,
+        Meta(description="Of which kind: refund. An adjustment's is its proposal's."),
+    ] = None
+    over: Annotated[Amount | None, Meta(description="Of more than this amount.")] = None
+    currency: Annotated[Text | None, Meta(description="In this currency.")] = None
+    since: From = None
+    until: To = None
+
+
+class FromCheckpoint(
+    OfPopulation, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
+):
+    after: Annotated[
+        int,
+        Meta(ge=0, le=2**62, description="Of the events after the checkpoint of this size [0]."),
+    ] = 0
+
+
+class OfExport(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    case: Annotated[
+        UUID | None, Meta(description="One case's trail; else a period, or everything.")
+    ] = None
+    since: From = None
+    until: To = None
+
+
+class PopulationProven(Struct, frozen=True, kw_only=True):
+    """`verified` says that a bundle of all events was made and verified; `size` and `root` are of the
+    checkpoint that signed them."""
+
+    verified: bool
+    size: int
+    root: str | None
+    events: int
+    """How many events were looked at: all that there are."""
+    count: int
+    sums: Mapping[str, str]
+    positions: Sequence[int]
+    """Where they stand in the log; of very many, the first ten thousand."""
+
+
+class Made(Struct, frozen=True):
+    """A bundle that lies in a directory."""
+
+    directory: Path
+    events: int
+    digest: str
+    """SHA-256 of its manifest."""
+    listed: Sequence[int]
+
+
+def question_of(asked: OfPopulation) -> dict[str, str]:
+    """As it stands in a manifest."""
+    told = {
+        "type": tag(asked.type),
+        "kind": asked.kind,
+        "over": asked.over,
+        "currency": asked.currency,
+        "from": _in_utc(asked.since),
+        "to": _in_utc(asked.until),
+    }
+    return {name: said for name, said in told.items() if said is not None}
+
+
+def tag(told: str) -> str:
+    """As it is stored: adjustments are part of their case."""
+    noun, _, act = told.partition(".")
+    return f"case.adjustment_{act}" if noun == "adjustment" else told
+
+
+def export(asked: OfExport) -> Callable[[Export], int]:
+    """Raises MalformedParameter."""
+    start, end = _in_utc(asked.since), _in_utc(asked.until)
+    if (start is None) is not (end is None) or (asked.case is not None and start is not None):
+        raise MalformedParameter("say case, or from and to, or none of them for everything")
+    case = asked.case
+    if case is not None:
+        return lambda bundle: bundle.case(case)
+    if start is not None and end is not None:
+        return lambda bundle: bundle.period(start, end)
+    return lambda bundle: bundle.everything()
+
+
+def population(asked: FromCheckpoint) -> Callable[[Export], int]:
+    return lambda bundle: bundle.population(question_of(asked), asked.after)
+
+
+@contextmanager
+def made(sources: Sources, write: Callable[[Export], int]) -> Iterator[Made]:
+    """The bundle, for as long as this lasts. Raises NothingRecorded, LogNotAsSigned, NotWitnessedYet."""
+    if sources.checkpoints is None:
+        raise NotWitnessedYet("this process does not know the key that signs")
+    with TemporaryDirectory(prefix="casetrail-bundle-") as place:
+        directory = Path(place) / "bundle"
+        with _ONE, connected(sources) as connection:
+            try:
+                sources.checkpoints.compare(connection)
+                bundle = Export(connection, sources.checkpoints.signer, directory)
+                events = write(bundle)
+            except NothingToExport as error:
+                raise NothingRecorded(str(error)) from None
+            except (LogAltered, LogNotAsWitnessed, PositionsMissing) as error:
+                raise LogNotAsSigned(str(error)) from None
+        yield Made(directory, events, bundle.manifest_digest, bundle.listed)
+
+
+def prove(sources: Sources, asked: OfPopulation) -> PopulationProven:
+    with made(sources, lambda bundle: bundle.population(question_of(asked))) as bundle:
+        found = verify(bundle.directory)
+    answer = found.answer or {"count": 0, "sums": {}}
+    return PopulationProven(
+        verified=found.verified,
+        size=found.size or 0,
+        root=found.root,
+        events=found.events,
+        count=answer["count"],
+        sums=answer["sums"],
+        positions=bundle.listed[:MOST_LISTED],
+    )
+
+
+@contextmanager
+def connected(sources: Sources) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection of its own, for what takes long."""
+    with connect(sources.desks.datastore.dsn) as connection:
+        connection.execute("SET idle_in_transaction_session_timeout = '60s'")
+        yield connection
+
+
+def _in_utc(moment: datetime | None) -> str | None:
+    """As envelopes have it."""
+    return moment.astimezone(UTC).strftime(_MOMENT) if moment is not None else None

@@ -1,0 +1,167 @@
+"""What is recorded of a person as a customer: legal holds, and erasures.
+
+The record's stream is named by a digest of the customer's id under a secret that is not in the database,
+and nothing in it says who it is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, TypeAlias, assert_never
+from uuid import UUID
+
+from msgspec import Meta, Struct, structs
+
+from domain.people import Actor
+from domain.personal_errors import NoSuchHold, UnderLegalHold
+from domain.texts import END, lines, one_line
+
+Reason = Annotated[str, lines(2000, least=1)]
+"""Kept for ever: it names nobody."""
+Reference = Annotated[str, one_line(120)]
+"""The number of a request, a proceeding, a ticket."""
+FileRef = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + END)]
+
+
+class ErasureBasis(StrEnum):
+    """Why data must go (GDPR, article 17, 1)."""
+
+    NO_LONGER_NECESSARY = "no_longer_necessary"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    OBJECTION = "objection"
+    UNLAWFUL = "unlawful"
+    LEGAL_OBLIGATION = "legal_obligation"
+
+
+class LegalHoldPlaced(Struct, frozen=True, kw_only=True, tag="privacy.legal_hold_placed"):
+    """The person's data must be kept: a claim, a proceeding, a duty to keep it (GDPR, article 17, 3)."""
+
+    hold: int
+    reason: Reason
+    reference: Reference = ""
+
+
+class LegalHoldReleased(Struct, frozen=True, kw_only=True, tag="privacy.legal_hold_released"):
+    hold: int
+    reason: Reason
+
+
+class ErasureOrdered(Struct, frozen=True, kw_only=True, tag="privacy.erasure_ordered"):
+    """From here on the personal data of these orders and cases is no longer shown; the keys that it is
+    sealed with, and the files, are destroyed next."""
+
+    erasure: int
+    basis: ErasureBasis
+    orders: tuple[str, ...]
+    cases: tuple[UUID, ...]
+    files: tuple[FileRef, ...] = ()
+    """Evidence that no case of anybody else rests on."""
+    reference: Reference = ""
+
+
+class ErasureCompleted(Struct, frozen=True, kw_only=True, tag="privacy.erasure_completed"):
+    """The keys and the files are gone, so many of each."""
+
+    erasure: int
+    keys: int
+    files: int
+
+
+PrivacyEvent: TypeAlias = LegalHoldPlaced | LegalHoldReleased | ErasureOrdered | ErasureCompleted
+
+
+class LegalHold(Struct, frozen=True, kw_only=True):
+    hold: int
+    reason: str
+    reference: str
+    placed_by: str
+    placed_at: datetime
+    released_at: datetime | None = None
+
+
+class Erasure(Struct, frozen=True, kw_only=True):
+    erasure: int
+    basis: ErasureBasis
+    reference: str
+    orders: tuple[str, ...]
+    cases: tuple[UUID, ...]
+    files: tuple[str, ...]
+    ordered_by: str
+    ordered_at: datetime
+    completed_at: datetime | None = None
+    keys: int = 0
+
+
+class PrivacyRecord(Struct, frozen=True, kw_only=True):
+    id: UUID
+    version: int = 0
+    holds: tuple[LegalHold, ...] = ()
+    erasures: tuple[Erasure, ...] = ()
+
+    @property
+    def unfinished(self) -> Erasure | None:
+        """Ordered, and the keys may still be there."""
+        return next((one for one in self.erasures if one.completed_at is None), None)
+
+    @property
+    def next_due(self) -> datetime | None:
+        return self.unfinished.ordered_at if self.unfinished is not None else None
+
+    def hold(self, reason: str, reference: str) -> LegalHoldPlaced:
+        return LegalHoldPlaced(hold=len(self.holds) + 1, reason=reason, reference=reference)
+
+    def release(self, hold: int, reason: str) -> LegalHoldReleased:
+        """Raises NoSuchHold."""
+        for one in self.holds:
+            if one.hold == hold and one.released_at is None:
+                return LegalHoldReleased(hold=hold, reason=reason)
+        raise NoSuchHold(f"there is no hold {hold} that lasts")
+
+    def must_not_be_held(self) -> None:
+        """Raises UnderLegalHold."""
+        lasting = [one for one in self.holds if one.released_at is None]
+        if lasting:
+            told = "; ".join(
+                f"hold {one.hold} since {one.placed_at.date()} by {one.placed_by}: {one.reason}"
+                for one in lasting
+            )
+            raise UnderLegalHold(told, holds=[one.hold for one in lasting])
+
+    def after(self, event: PrivacyEvent, at: datetime, by: Actor) -> PrivacyRecord:
+        now = structs.replace(self, version=self.version + 1)
+        who = by.person or by.principal
+        match event:
+            case LegalHoldPlaced(hold=hold, reason=reason, reference=reference):
+                placed = LegalHold(
+                    hold=hold, reason=reason, reference=reference, placed_by=who, placed_at=at
+                )
+                return structs.replace(now, holds=(*self.holds, placed))
+            case LegalHoldReleased(hold=hold):
+                holds = tuple(
+                    structs.replace(one, released_at=at) if one.hold == hold else one
+                    for one in self.holds
+                )
+                return structs.replace(now, holds=holds)
+            case ErasureOrdered():
+                ordered = Erasure(
+                    erasure=event.erasure,
+                    basis=event.basis,
+                    reference=event.reference,
+                    orders=event.orders,
+                    cases=event.cases,
+                    files=event.files,
+                    ordered_by=who,
+                    ordered_at=at,
+                )
+                return structs.replace(now, erasures=(*self.erasures, ordered))
+            case ErasureCompleted(erasure=erasure, keys=keys):
+                erasures = tuple(
+                    structs.replace(one, completed_at=at, keys=keys)
+                    if one.erasure == erasure
+                    else one
+                    for one in self.erasures
+                )
+                return structs.replace(now, erasures=erasures)
+            case _:
+                assert_never(event)

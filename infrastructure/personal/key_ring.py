@@ -1,0 +1,188 @@
+"""The keys of orders, as processes use them: taken from the key store in bundles, remembered for a while."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, TypeVar
+from uuid import UUID
+
+from psycopg.rows import tuple_row
+
+from infrastructure.event_loops import elsewhere
+from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.personal.aes import AesKey
+from infrastructure.personal.key_store import KeyStore, destroy, keys_in, make_bundle, pepper
+
+BUNDLE: Final = 256
+KEEP_SECONDS: Final = 5.0
+"""For how long a process may still open what was sealed with a key that another has destroyed."""
+MOST_ORDERS: Final = 50_000
+MOST_BUNDLES: Final = 2_000
+_LOCK: Final = 0x0CA5E7A5
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class KeyRing:
+    """The application's `DataKeys` over a key store and the database's list of which key is whose."""
+
+    def __init__(self, datastore: Datastore, store: KeyStore) -> None:
+        self._datastore = datastore
+        self._store = store
+        self._lock = threading.Lock()
+        self._unused: list[AesKey] = []
+        self._of_order: OrderedDict[str, tuple[float, AesKey]] = OrderedDict()
+        self._bundles: OrderedDict[str, tuple[float, Mapping[str, AesKey]]] = OrderedDict()
+        self._told: OrderedDict[tuple[UUID, str], None] = OrderedDict()
+        self._pepper: bytes | None = None
+
+    # what is stored and read
+
+    def of_orders(
+        self, orders: Collection[str], placed: Collection[tuple[str, str]]
+    ) -> Mapping[str, AesKey]:
+        now = time.monotonic()
+        told = {(self.subject_of(customer), order) for customer, order in placed}
+        with self._lock:
+            known = {
+                order: kept[1]
+                for order in orders
+                if (kept := self._of_order.get(order)) is not None and kept[0] > now
+            }
+            whose = {one for one in told if one not in self._told}
+        missing = [order for order in orders if order not in known]
+        if missing or whose:
+            known |= self._assigned(missing, whose)
+        return known
+
+    def find(self, refs: Iterable[str]) -> Mapping[str, AesKey]:
+        found: dict[str, AesKey] = {}
+        for ref in refs:
+            key = self._bundle(ref.partition(".")[0]).get(ref)
+            if key is not None:
+                found[ref] = key
+        return found
+
+    # whose it is
+
+    def subject_of(self, customer: str) -> UUID:
+        """The name of a customer's records here: an HMAC of the shop's id."""
+        if self._pepper is None:
+            self._pepper = elsewhere(lambda: pepper(self._store))
+        return UUID(bytes=hmac.digest(self._pepper, customer.encode(), "sha256")[:16], version=5)
+
+    @patiently
+    def orders_of(self, subject: UUID) -> list[str]:
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT order_id FROM order_subjects WHERE subject = %s ORDER BY order_id",
+                (subject,),
+            )
+            return [order for (order,) in rows]
+
+    @patiently
+    def keys_of(self, orders: Collection[str]) -> list[str]:
+        """The names of all keys that these orders ever had and that were not destroyed."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT key FROM order_keys WHERE order_id = ANY(%s) AND destroyed_at IS NULL "
+                "ORDER BY key",
+                ([*orders],),
+            )
+            return [key for (key,) in rows]
+
+    def destroy(self, subject: UUID, orders: Collection[str]) -> int:
+        """Every key of these orders, and that they are the subject's. Again, if it was cut off.
+
+        Nobody else uses them when this returns, here; elsewhere after `KEEP_SECONDS`.
+        """
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            try:
+                rows = cursor.execute(
+                    "SELECT key FROM order_keys WHERE order_id = ANY(%s)", ([*orders],)
+                ).fetchall()
+                refs = {key for (key,) in rows}
+                gone = destroy(self._store, refs)
+                cursor.execute(
+                    "UPDATE order_keys SET destroyed_at = clock_timestamp() "
+                    "WHERE order_id = ANY(%s) AND destroyed_at IS NULL",
+                    ([*orders],),
+                )
+                cursor.execute("DELETE FROM order_subjects WHERE subject = %s", (subject,))
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+        with self._lock:
+            for order in orders:
+                self._of_order.pop(order, None)
+            for ref in refs:
+                self._bundles.pop(ref.partition(".")[0], None)
+            for one in [one for one in self._told if one[0] == subject]:
+                del self._told[one]
+        return gone
+
+    @patiently
+    def _assigned(
+        self, orders: Collection[str], whose: Collection[tuple[UUID, str]]
+    ) -> Mapping[str, AesKey]:
+        """A key for each of these orders: the one that it has, else a new one."""
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            known: dict[str, AesKey] = {}
+            if orders:
+                cursor.execute(
+                    "SELECT order_id, key FROM order_keys WHERE order_id = ANY(%s) "
+                    "AND destroyed_at IS NULL",
+                    ([*orders],),
+                )
+                refs = {ref: order for order, ref in cursor}
+                known = {refs[ref]: key for ref, key in self.find(refs).items()}
+            fresh = {order: self._new() for order in orders if order not in known}
+            if fresh:
+                cursor.execute(
+                    "INSERT INTO order_keys (order_id, key) SELECT * FROM unnest(%s::text[], %s::text[])",
+                    ([*fresh], [key.ref for key in fresh.values()]),
+                )
+            if whose:
+                subjects, theirs = zip(*whose, strict=True)
+                cursor.execute(
+                    "INSERT INTO order_subjects (subject, order_id) "
+                    "SELECT * FROM unnest(%s::uuid[], %s::text[]) ON CONFLICT DO NOTHING",
+                    ([*subjects], [*theirs]),
+                )
+        with self._lock:
+            ends_at = time.monotonic() + KEEP_SECONDS
+            for order, key in (known | fresh).items():
+                _keep(self._of_order, order, (ends_at, key), MOST_ORDERS)
+            for one in whose:
+                _keep(self._told, one, None, MOST_ORDERS)
+        return known | fresh
+
+    def _new(self) -> AesKey:
+        with self._lock:
+            if not self._unused:
+                self._unused = [AesKey(*made) for made in make_bundle(self._store, BUNDLE)]
+            return self._unused.pop()
+
+    def _bundle(self, name: str) -> Mapping[str, AesKey]:
+        with self._lock:
+            kept = self._bundles.get(name)
+        if kept is not None and kept[0] > time.monotonic():
+            return kept[1]
+        found = elsewhere(lambda: keys_in(self._store, name))
+        keys = {ref: AesKey(ref, secret) for ref, secret in found.items()}
+        with self._lock:
+            _keep(self._bundles, name, (time.monotonic() + KEEP_SECONDS, keys), MOST_BUNDLES)
+        return keys
+
+
+def _keep(kept: OrderedDict[K, V], name: K, value: V, most: int) -> None:
+    kept[name] = value
+    kept.move_to_end(name)
+    if len(kept) > most:
+        kept.popitem(last=False)

@@ -1,0 +1,79 @@
+"""Who was shown the personal data of which order: written before it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from psycopg.rows import class_row
+
+from infrastructure.event_loops import elsewhere
+from infrastructure.event_store.datastore import Datastore, patiently
+
+
+class PersonalRead(Struct, frozen=True):
+    id: int
+    at: datetime
+    principal: str
+    person: str | None
+    what: str
+    """The address that was asked for, or the command."""
+    order_id: str
+
+
+class PersonalReads:
+    def __init__(self, datastore: Datastore) -> None:
+        self._datastore = datastore
+
+    def note(
+        self, at: datetime, principal: str, person: str | None, what: str, orders: Collection[str]
+    ) -> None:
+        elsewhere(
+            lambda: self._run(
+                "INSERT INTO personal_reads (at, principal, person, what, order_id) "
+                "SELECT %s, %s, %s, %s, unnest(%s::text[])",
+                (at, principal, person, what, sorted(orders)),
+            )
+        )
+
+    def note_file(
+        self, at: datetime, principal: str, person: str | None, what: str, ref: str
+    ) -> None:
+        """A file is read of every order that has a case that rests on it."""
+        elsewhere(
+            lambda: self._run(
+                "INSERT INTO personal_reads (at, principal, person, what, order_id) "
+                "SELECT DISTINCT %s::timestamptz, %s, %s, %s, order_id FROM views.attachments "
+                "JOIN views.cases USING (case_id) WHERE ref = %s",
+                (at, principal, person, what, ref),
+            )
+        )
+
+    @patiently
+    def of(
+        self, orders: Collection[str] | None, person: str | None, after: int, limit: int
+    ) -> Sequence[PersonalRead]:
+        """Of these orders (None: of all), by this person (None: by whomever), oldest first."""
+        with self._datastore.get_connection() as connection:
+            return (
+                connection.cursor(row_factory=class_row(PersonalRead))
+                .execute(
+                    "SELECT id, at, principal, person, what, order_id FROM personal_reads "
+                    "WHERE id > %s AND (%s::text[] IS NULL OR order_id = ANY(%s)) "
+                    "AND (%s::text IS NULL OR person = %s) ORDER BY id LIMIT %s",
+                    (
+                        after,
+                        [*orders] if orders is not None else None,
+                        [*orders] if orders is not None else None,
+                        person,
+                        person,
+                        limit,
+                    ),
+                )
+                .fetchall()
+            )
+
+    def _run(self, statement: str, values: Sequence[object]) -> None:
+        with self._datastore.get_connection() as connection:
+            connection.execute(statement, values)

@@ -1,0 +1,25 @@
+"""What lies outside PostgreSQL beside a log: the keys of personal data, and evidence files."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from infrastructure.evidence_store import EvidenceStore
+from infrastructure.personal.key_store import KeyStore, key_store
+from infrastructure.settings import Settings
+
+
+class Vault(Struct, frozen=True):
+    keys: KeyStore
+    place: str
+    """Where the keys lie, for other processes."""
+    evidence: EvidenceStore
+
+
+def vault(keys: str, evidence: str) -> Vault:
+    """Directories, or URLs."""
+    return Vault(key_store(keys), keys, EvidenceStore(evidence))
+
+
+def vault_of(settings: Settings) -> Vault:
+    return vault(settings.key_place, settings.evidence_place)

@@ -1,0 +1,59 @@
+"""A bundle in one file: a tar (ustar) of its files, always the same bytes for the same bundle."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from infrastructure.verifier.files import MANIFEST, Broken, Fault
+
+PART_BYTES: Final = 1 << 16
+_END: Final = b"\0" * (2 * tarfile.BLOCKSIZE)
+
+
+def archived(bundle: Path) -> Iterator[bytes]:
+    """The archive, part by part; however large the bundle, a part at a time is in memory."""
+    for file in sorted(bundle.iterdir(), key=lambda one: (one.name != MANIFEST, one.name)):
+        told = tarfile.TarInfo(file.name)
+        told.size = size = file.stat().st_size
+        told.mode = 0o644
+        yield told.tobuf(tarfile.USTAR_FORMAT)
+        with open(file, "rb") as content:
+            while part := content.read(PART_BYTES):
+                yield part
+        yield b"\0" * (-size % tarfile.BLOCKSIZE)
+    yield _END
+
+
+@contextmanager
+def opened_bundle(place: Path) -> Iterator[Path]:
+    """The directory of a bundle that is one, or that an archive holds. Raises Broken."""
+    if place.is_dir():
+        yield place
+        return
+    with TemporaryDirectory(prefix="casetrail-bundle-") as directory:
+        try:
+            _unpack(place, Path(directory))
+        except (tarfile.TarError, EOFError) as error:
+            told = f"it is neither a directory nor a tar: {error}"
+            raise Broken(Fault("manifest", place.name, told)) from None
+        yield Path(directory)
+
+
+def _unpack(archive: Path, directory: Path) -> None:
+    """Plain files without a folder, each once: nothing else is in a bundle. Raises Broken."""
+    with tarfile.open(archive, "r:") as opened:
+        for told in opened:
+            name = told.name
+            bad = not told.isreg() or Path(name).name != name or name in (".", "..")
+            if bad or (directory / name).exists():
+                raise Broken(Fault("file_added", name, "no bundle has such a file"))
+            content = opened.extractfile(told)
+            assert content is not None
+            with open(directory / name, "xb") as file:
+                while part := content.read(PART_BYTES):
+                    file.write(part)

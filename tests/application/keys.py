@@ -1,0 +1,80 @@
+"""The keys of orders in memory, and a house whose personal data is sealed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from application.privacy_desk import PrivacyDesk
+from application.sealing import Seals
+from domain.policy.rulebook import Rulebook
+from infrastructure.event_store.in_memory import InMemoryLogRecorder
+from infrastructure.personal.aes import AesKey, new_secret
+from tests.application.house import DEFAULT, House
+
+
+class MemoryKeys:
+    """`DataKeys` and `Whose`."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, AesKey] = {}
+        self.of: dict[str, str] = {}
+        self.subjects: dict[UUID, set[str]] = {}
+
+    def of_orders(
+        self, orders: Collection[str], placed: Collection[tuple[str, str]]
+    ) -> Mapping[str, AesKey]:
+        for order in orders:
+            if self.of.get(order) not in self.keys:
+                ref = f"{len(self.of):016x}.{len(self.keys)}"
+                self.of[order] = ref
+                self.keys[ref] = AesKey(ref, new_secret())
+        for customer, order in placed:
+            self.subjects.setdefault(self.subject_of(customer), set()).add(order)
+        return {order: self.keys[self.of[order]] for order in orders}
+
+    def find(self, refs: Iterable[str]) -> Mapping[str, AesKey]:
+        return {ref: self.keys[ref] for ref in refs if ref in self.keys}
+
+    def subject_of(self, customer: str) -> UUID:
+        return uuid5(NAMESPACE_URL, customer)
+
+    def orders_of(self, subject: UUID) -> list[str]:
+        return sorted(self.subjects.get(subject, ()))
+
+    def destroy(self, subject: UUID, orders: Collection[str]) -> int:
+        self.subjects.pop(subject, None)
+        gone = {self.of[order] for order in orders if order in self.of} & {*self.keys}
+        for ref in gone:
+            del self.keys[ref]
+        return len(gone)
+
+
+class NoFiles:
+    def __init__(self, shared: Collection[str] | None = ()) -> None:
+        self.shared = shared
+        self.erased: list[str] = []
+
+    def of_others(self, refs: Collection[str], cases: Collection[UUID]) -> Collection[str] | None:
+        return self.shared
+
+    def erase(self, refs: Collection[str]) -> int:
+        self.erased += refs
+        return len(refs)
+
+
+class SealedHouse(House):
+    def __init__(
+        self,
+        rulebook: Rulebook = DEFAULT,
+        recorder: InMemoryLogRecorder | None = None,
+        keys: MemoryKeys | None = None,
+        files: NoFiles | None = None,
+    ) -> None:
+        self.keys = keys or MemoryKeys()
+        self.files = files or NoFiles()
+        super().__init__(rulebook, recorder, Seals(self.keys))
+        self.privacy = PrivacyDesk(self.log, self.orders, self.cases, self.keys, self.files)
+
+    def neighbour(self) -> SealedHouse:
+        return SealedHouse(self.rulebook, self.recorder, self.keys, self.files)
