@@ -21,6 +21,7 @@ from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
 from infrastructure.settings import settings
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
+from infrastructure.transparency.cosigning import WitnessUnusable
 from infrastructure.transparency.nodes import PositionsMissing
 from infrastructure.transparency.signing import KeyUnusable
 
@@ -36,6 +37,7 @@ EXPECTED = (
     PostgresNotStarted,
     SchemaChanged,
     UnsafeSwitch,
+    WitnessUnusable,
 )
 """What can go wrong without being a fault of this program: told in words, never as a traceback."""
 

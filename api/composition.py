@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from eventsourcing.persistence import PersistenceError
 
@@ -58,6 +59,9 @@ from infrastructure.projection_generations import prepare
 from infrastructure.reports import Reports
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.continuity import Continuity
+from infrastructure.transparency.cosigning import cosigning
+from infrastructure.transparency.heads import Heads
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import signer
 from projections import PROJECTIONS
@@ -80,9 +84,10 @@ class Desks:
         clock: Clock,
         provider: PaymentProvider | None = None,
         vault: Vault | None = None,
+        continuity: Continuity | None = None,
     ) -> None:
         self.datastore = datastore
-        self.recorder = recorder = PostgresLogRecorder(datastore)
+        self.recorder = recorder = PostgresLogRecorder(datastore, continuity)
         self.clock = clock
         self.vault = vault
         self.reads = PersonalReads(datastore)
@@ -183,11 +188,13 @@ def desks(
     clock: Clock = utc_now,
     provider: PaymentProvider | None = None,
     vault: Vault | None = None,
+    continuity: Continuity | None = None,
 ) -> Iterator[Desks]:
-    """The desks over a migrated database. Without a vault, what is personal is stored as it is, and
-    what is sealed stays so: for scratch databases. Raises UnsafeSwitch."""
+    """The desks over a migrated database; `continuity` is what others know of its log. Without a vault,
+    what is personal is stored as it is, and what is sealed stays so: for scratch databases. Raises
+    UnsafeSwitch."""
     refuse_unsafe_switches()
-    working = Desks(Datastore(dsn), clock, provider, vault)
+    working = Desks(Datastore(dsn), clock, provider, vault, continuity)
     try:
         yield working
     finally:
@@ -227,14 +234,37 @@ def make_ready(dsn: str) -> None:
 
 def checkpoints_of(settings: Settings) -> Checkpoints:
     """What keeps checkpoints where the settings say. Raises KeyUnusable."""
-    return Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+    key = partial(signer, settings.signing_key)
+    outside, heads = Outside(settings.checkpoint_place), Heads(settings.heads_place)
+    return Checkpoints(key(), outside, key, heads)
+
+
+def continuity(settings: Settings) -> Continuity:
+    """What is looked at before anything is appended on a new connection."""
+
+    def checkpoints() -> Checkpoints | None:
+        is_witnessed = Outside(settings.checkpoint_place).latest() is not None
+        return checkpoints_of(settings) if is_witnessed else None
+
+    return Continuity(Heads(settings.heads_place), checkpoints)
+
+
+@contextmanager
+def settled_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
+    """The desks over a database that is ready, with all that the settings say."""
+    outside = vault_of(settings)
+    with desks(dsn, vault=outside, continuity=continuity(settings)) as working:
+        yield working
 
 
 def witnessed(settings: Settings, dsn: str) -> Checkpoints:
     """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
-    written. Raises KeyUnusable or LogNotAsWitnessed."""
+    written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed."""
     checkpoints = checkpoints_of(settings)
+    witness = cosigning(settings.witness, checkpoints)
     with connect(dsn) as connection:
+        if witness is not None and checkpoints.outside.disputed() is not None:
+            witness.look(connection)
         checkpoints.must_go_on(connection)
     return checkpoints
 
@@ -244,7 +274,7 @@ def migrated_desks(settings: Settings) -> Iterator[Desks]:
     """The desks over the database that the settings name, for commands that end."""
     with open_database(settings) as dsn:
         make_ready(dsn)
-        with desks(dsn, vault=vault_of(settings)) as working:
+        with settled_desks(settings, dsn) as working:
             with suppress(LogHalted):  # whatever is written says so
                 working.tell_build()
             yield working

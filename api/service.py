@@ -19,6 +19,7 @@ from infrastructure.personal.vault import Vault
 from infrastructure.projection_positions import Positions
 from infrastructure.reports import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.proofs import Proofs
 
 
@@ -31,6 +32,7 @@ class Service:
         evidence: EvidenceStore,
         issuers: Sequence[Issuer],
         checkpoints: Checkpoints | None = None,
+        witness: str | None = None,
     ) -> None:
         self.desks = working
         self.reports = reports
@@ -41,7 +43,7 @@ class Service:
         for desk in (working.principals_desk, working.people):
             desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
-        self.health = HealthDesk(working.datastore, working.provider)
+        self.health = HealthDesk(working.datastore, working.provider, witness)
         self.proofs = Proofs(working.datastore)
         self.checkpoints = checkpoints
         self.simulating = threading.Lock()
@@ -55,13 +57,17 @@ def service(
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
     checkpoints: Checkpoints | None = None,
+    continuity: Continuity | None = None,
+    witness: str | None = None,
 ) -> Iterator[Service]:
     """The service over a migrated database, and what lies outside it; `issuers` are those whose access
-    tokens are taken, `checkpoints` those of the log outside the database."""
-    with desks(dsn, clock, provider, vault) as working:
+    tokens are taken, `checkpoints` those of the log outside the database, `continuity` is what others
+    know of the log, and `witness` the key of who is to cosign it."""
+    with desks(dsn, clock, provider, vault, continuity) as working:
         positions = Positions(dsn)
         try:
             reports = Reports(working.datastore)
-            yield Service(working, reports, positions, vault.evidence, issuers, checkpoints)
+            evidence = vault.evidence
+            yield Service(working, reports, positions, evidence, issuers, checkpoints, witness)
         finally:
             positions.close()

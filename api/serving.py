@@ -19,7 +19,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from api.app import create_app
-from api.composition import checkpoints_of, following
+from api.composition import checkpoints_of, continuity, following
 from api.one_write import OneWrite
 from api.service import service
 from infrastructure.identity.issuer import LocalIssuer
@@ -111,6 +111,8 @@ def serve_http(
         provider=provider_of(settings),
         issuers=settings.issuers if issuers is None else issuers,
         checkpoints=checkpoints_of(settings),
+        continuity=continuity(settings),
+        witness=settings.witness_key,
     ) as ours:
         ours.desks.tell_build()
         ours.desks.decide_by()

@@ -17,6 +17,7 @@ LOOK_SECONDS = 0.1
 OVERDUE = timedelta(seconds=30)
 UNPAID_TOO_LONG = timedelta(minutes=1)
 """Where the answer is lost."""
+NOT_COSIGNED_TOO_LONG = timedelta(seconds=30)
 PENDING_TOO_LONG = timedelta(hours=1)
 """Most providers answer within seconds; longer, and perhaps no worker asks."""
 
@@ -49,12 +50,23 @@ _UNPAID = """
 """
 
 
-class HealthDesk:
-    """`provider`: the name of the payment provider that is connected here, if one is."""
+_NOT_COSIGNED = """
+    SELECT made_at FROM checkpoints WHERE size > (
+        SELECT coalesce(max(size), 0) FROM checkpoint_signatures WHERE signed_by = %s)
+    ORDER BY size LIMIT 1
+"""
 
-    def __init__(self, datastore: Datastore, provider: str | None = None) -> None:
+
+class HealthDesk:
+    """`provider`: the name of the payment provider that is connected here, if one is; `witness`: the
+    key of the one that is to cosign checkpoints."""
+
+    def __init__(
+        self, datastore: Datastore, provider: str | None = None, witness: str | None = None
+    ) -> None:
         self._datastore = datastore
         self._provider = provider
+        self._witness = witness
 
     def look(self, now: datetime) -> Health:
         """Raises the library's and psycopg's errors if the database cannot be reached.
@@ -103,6 +115,9 @@ class HealthDesk:
                 )
                 .fetchone()
             )
+            waiting = (
+                connection.cursor(row_factory=tuple_row).execute(_NOT_COSIGNED, (self._witness,))
+            ).fetchone()
             unpaid = connection.cursor(row_factory=tuple_row).execute(_UNPAID).fetchall()
         assert timers is not None
         problems = [
@@ -120,6 +135,8 @@ class HealthDesk:
                 f"{timers.due} streams are due since {timers.oldest_due_at.isoformat()}"
             )
         problems += [told for row in unpaid if (told := self._unpaid(*row, now=now)) is not None]
+        if self._witness is not None and waiting and now - waiting[0] > NOT_COSIGNED_TOO_LONG:
+            problems.append(f"the witness has not cosigned the log since {waiting[0].isoformat()}")
         if not reports:
             problems.append("no report has been made: is a worker running?")
         if read_only:

@@ -22,6 +22,8 @@ STRIPE_KEY = "CASETRAIL_STRIPE_KEY"
 CHECKPOINTS = "CASETRAIL_CHECKPOINTS"
 KEYS = "CASETRAIL_KEYS"
 CHECKPOINT_KEY = "CASETRAIL_CHECKPOINT_KEY"
+WITNESS = "CASETRAIL_WITNESS"
+HEADS = "CASETRAIL_HEADS"
 
 
 class Secret(str):
@@ -49,6 +51,10 @@ class Settings(Struct, frozen=True):
     """The key that signs them, or the file that it lies in."""
     keys: str | None = None
     """Where the keys of personal data lie: a directory or a URL, never in PostgreSQL."""
+    witness: str | None = None
+    """Who cosigns them: a URL and a public key. Left out, nobody."""
+    heads: str | None = None
+    """Where the processes of this machine tell each other what they have acknowledged."""
     issuers: tuple[Issuer, ...] = ()
     """Whose access tokens are taken, beside the keys that are issued here."""
 
@@ -61,12 +67,25 @@ class Settings(Struct, frozen=True):
         """Left out, a directory of the home: one for each database that is named by its address."""
         if self.checkpoints is not None:
             return Path(self.checkpoints).expanduser().absolute()
-        return self._of_database("checkpoints")
+        return self._of_the_home("checkpoints")
 
     @property
     def key_place(self) -> str:
         """Left out, a directory of the home: one for each database that is named by its address."""
-        return self.keys or str(self._of_database("keys"))
+        return self.keys or str(self._of_the_home("keys"))
+
+    @property
+    def witness_key(self) -> str | None:
+        return self.witness.strip().partition(" ")[2] if self.witness is not None else None
+
+    @property
+    def heads_place(self) -> Path:
+        """On a disk of this machine: each group of appends is noted there."""
+        return Path(self.heads) if self.heads is not None else self._of_the_home("heads")
+
+    def _of_the_home(self, name: str) -> Path:
+        place = self.home / name
+        return place / _told_apart(self.database_url) if self.database_url else place
 
     @property
     def signing_key(self) -> str:
@@ -78,13 +97,10 @@ class Settings(Struct, frozen=True):
         return {
             CHECKPOINTS: str(self.checkpoint_place),
             CHECKPOINT_KEY: str(self.signing_key),
+            HEADS: str(self.heads_place),
             EVIDENCE: self.evidence_place,
             KEYS: self.key_place,
         }
-
-    def _of_database(self, name: str) -> Path:
-        place = self.home / name
-        return place / _told_apart(self.database_url) if self.database_url else place
 
 
 def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
@@ -103,6 +119,8 @@ def settings(environment: Mapping[str, str] = os.environ, home: Path | None = No
         checkpoints=environment.get(CHECKPOINTS) or None,
         checkpoint_key=Secret(signing) if signing else None,
         keys=environment.get(KEYS) or None,
+        witness=environment.get(WITNESS) or None,
+        heads=environment.get(HEADS) or None,
         issuers=issuers(environment),
     )
 

@@ -1,4 +1,4 @@
-// Verifies a bundle of casetrail: node verify.mjs BUNDLE [KEY]. Written from docs/bundle.md, with
+// Verifies a bundle of casetrail: node verify.mjs BUNDLE [KEY [WITNESS]]. Written from docs/bundle.md, with
 // nothing but Node. Prints the verdict as JSON and ends with 0 if the bundle is verified, else with 1.
 import { createHash, createPublicKey, verify as holds } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
@@ -16,8 +16,7 @@ const nodeHash = (left, right) => sha256(Buffer.from([1]), left, right);
 function attempt(work, ...otherwise) {
   try { return work(); } catch { return broken(...otherwise); }
 }
-const read = (bundle, name) =>
-  attempt(() => readFileSync(join(bundle, name)), "file_missing", name, "the file is not there");
+const read = (bundle, name) => attempt(() => readFileSync(join(bundle, name)), "file_missing", name, "the file is not there");
 function linesOf(content) {
   const lines = [];
   for (let at = 0, end = 0; at < content.length; at = end) {
@@ -34,16 +33,16 @@ function base64(text) {
 }
 
 // Keys and signed notes (c2sp.org/signed-note)
-function keyOf(told) {
+function keyOf(told, kind = 1) {
   const text = told.trim();
   const [name, id] = text.split("+");
   const material = base64(text.slice(name.length + id.length + 2));
-  must(name && material.length === 33 && material[0] === 1);
+  must(name && material.length === 33 && material[0] === kind);
   must(sha256(`${name}\n`, material).subarray(0, 4).toString("hex") === id);
   const der = { key: Buffer.concat([SPKI, material.subarray(1)]), format: "der", type: "spki" };
   return { name, id, text, public: createPublicKey(der) };
 }
-function opened(note, key) {
+function opened(note, key, when = null) {
   const whole = textOf(note);
   const gap = whole.lastIndexOf("\n\n");
   must(gap >= 0 && whole.endsWith("\n"));
@@ -54,8 +53,9 @@ function opened(note, key) {
     if (name !== key.name) continue;
     const signature = base64(told.join(" "));
     if (signature.subarray(0, 4).toString("hex") !== key.id) continue;
-    must(holds(null, Buffer.from(text), key.public, signature.subarray(4)));
-    return text;
+    const at = when && signature.readBigUInt64BE(4); // a witness signs the time, too
+    must(holds(null, Buffer.from(when ? `cosignature/v1\ntime ${at}\n${text}` : text), key.public, signature.subarray(when ? 12 : 4)));
+    return when ? Number(at) : text;
   }
   return must(false);
 }
@@ -76,7 +76,6 @@ function checkpointOf(bundle, name, size, key) {
   const found = { size: Number(told), root: Buffer.from(base, "base64") };
   return found.size === size ? found : broken("checkpoint", name, `it is of ${found.size} positions, not of ${size}`);
 }
-
 const faultsOfFiles = (bundle, digests) => [
   ...Object.keys(digests).sort()
     .filter((name) => sha256(read(bundle, name)).toString("hex") !== digests[name])
@@ -85,7 +84,6 @@ const faultsOfFiles = (bundle, digests) => [
     .filter((name) => name !== "manifest.note" && !(name in digests))
     .map((name) => fault("file_added", name, "the manifest does not name the file")),
 ];
-
 // The tree (RFC 9162): its full subtrees so far
 class Frontier {
   size = 0;
@@ -257,10 +255,12 @@ function faultsOfAnswer(manifest, runs, count) {
 }
 
 // The verdict
-function verified(bundle, key, told) {
+function verified(bundle, key, witness, told) {
   const manifest = manifestOf(read(bundle, "manifest.note"), key);
   const faults = faultsOfFiles(bundle, manifest.files);
   const signed = checkpointOf(bundle, "checkpoint", manifest.size, key);
+  try { told.cosigned = witness && opened(read(bundle, "checkpoint"), witness, true); }
+  catch { faults.push(fault("witness", "checkpoint", "the witness has not cosigned it")); }
   const since = manifest.since ? checkpointOf(bundle, "since", manifest.since, key) : null;
   const runs = runsOf(read(bundle, "nodes.txt"), signed.size, since?.size ?? 0);
   const count = manifest.question.ask === "population" ? new Count(manifest.question) : null;
@@ -281,19 +281,19 @@ function verified(bundle, key, told) {
   Object.assign(told, { verified: !faults.length, faults, root: root.toString("hex"), events: lines.length });
   told.answer = count ? count.answer : null;
 }
-function main([bundle, given]) {
-  const told = { verified: false, faults: [], key: null, question: null, size: null, root: null, events: 0, answer: null };
+function main([bundle, given, cosigner]) {
+  const told = { verified: false, faults: [], key: null, question: null, size: null, root: null, events: 0, answer: null, cosigned: null };
   try {
     const text = given ?? read(bundle, "key");
     const key = attempt(() => keyOf(typeof text === "string" ? text : textOf(text)), "key", "key", "the key cannot be used");
+    const witness = cosigner ? attempt(() => keyOf(cosigner, 4), "key", "key", "the key cannot be used") : null;
     told.key = key.text;
-    verified(bundle, key, told);
+    verified(bundle, key, witness, told);
   } catch (error) {
     if (!error.fault) throw error;
-    Object.assign(told, { faults: [error.fault], question: null, size: null });
+    Object.assign(told, { faults: [error.fault], question: null, size: null, cosigned: null });
   }
-  told.faults = told.faults.slice(0, 100);
-  console.log(JSON.stringify(told));
+  console.log(JSON.stringify({ ...told, faults: told.faults.slice(0, 100) }));
   return told.verified ? 0 : 1;
 }
 process.exitCode = main(process.argv.slice(2));

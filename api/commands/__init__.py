@@ -17,6 +17,7 @@ from api.commands.replay import replay
 from api.commands.serve import serve
 from api.commands.signals import signals
 from api.commands.verify import verify
+from api.commands.witness import witness
 from api.commands.worker import worker
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -32,6 +33,7 @@ COMMANDS: tuple[click.Command, ...] = (
     adjustments,
     audit,
     verify,
+    witness,
     people,
     personal_data,
     policy,

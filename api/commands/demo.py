@@ -21,7 +21,7 @@ from rich.progress import track
 
 from api.commands.provider import address_of, ledger_in
 from api.commands.serve import DEFAULT_PORT, HOST
-from api.composition import Desks, desks, make_ready, utc_now, witnessed
+from api.composition import Desks, make_ready, settled_desks, utc_now, witnessed
 from api.demo_issuer import PATH
 from api.demo_welcome import welcome
 from api.serving import PortTaken, kept_alive, listen, serve_http, wait_for_parent_to_end
@@ -32,7 +32,6 @@ from infrastructure.databases import open_database
 from infrastructure.file_locks import only_one
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
-from infrastructure.personal.vault import vault_of
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings, default_home
 from infrastructure.sources.demonstration import DemonstrationStream
@@ -109,7 +108,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
     with listener, listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
         make_ready(dsn)
         witnessed(settings, dsn)
-        with desks(dsn, vault=vault_of(settings)) as working:
+        with settled_desks(settings, dsn) as working:
             working.tell_build()
             working.decide_by()
             tokens = _people(working)
@@ -125,7 +124,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         issuers = settings.issuers
         if local is not None:
             issuers = (*issuers, Issuer(local.name, AUDIENCE))
-            with desks(dsn) as working:
+            with settled_desks(settings, dsn) as working:
                 _link(working, local.name)
         _write_privately(note, msgspec.json.encode(running))
         os.environ |= {"CASETRAIL_URL": running.url, "CASETRAIL_TOKEN": tokens["shop"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from api.composition import desks, make_ready, witnessed
+from api.composition import make_ready, settled_desks, witnessed
 from api.serving import (
     PortTaken,
     die_with_parent,
@@ -20,7 +20,6 @@ from api.serving import (
     serve_http,
 )
 from infrastructure.databases import open_database
-from infrastructure.personal.vault import vault_of
 from infrastructure.policy_files import load_policy
 from infrastructure.settings import Settings
 
@@ -84,7 +83,7 @@ def serve(
         dsn = stack.enter_context(open_database(settings))
         make_ready(dsn)
         witnessed(settings, dsn)
-        with desks(dsn, vault=vault_of(settings)) as working:
+        with settled_desks(settings, dsn) as working:
             working.tell_build()
             working.decide_by(rulebook)
         host, port = listeners[0].getsockname()[:2]

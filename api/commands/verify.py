@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -18,20 +19,26 @@ from infrastructure.verifier.files import Broken, Fault
 
 @click.command()
 @click.argument("bundle", type=click.Path(exists=True, path_type=Path))
-@click.option("--key", help="The public key that its owner gave you (`casetrail audit key`).")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    help="The public key that its owner gave you (`casetrail audit key`); any of several will do.",
+)
+@click.option("--witness", metavar="KEY", help="This witness must have cosigned it.")
 @AS_JSON
-def verify(bundle: Path, key: str | None, as_json: bool) -> None:
+def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bool) -> None:
     """Check a bundle, a directory or its archive, without a database and without a network. Ends with
     1 if it is broken."""
     try:
         with opened_bundle(bundle) as directory:
-            found = verdict_on(directory, key)
+            found = verdict_on(directory, *keys, witness=witness)
     except Broken as broken:
         found = Verdict(False, [broken.fault])
     if as_json:
         click.echo(json.dumps(found.told, ensure_ascii=False, separators=(",", ":")))
     else:
-        _tell(Console(highlight=False, soft_wrap=True, markup=False), found, key is not None)
+        _tell(Console(highlight=False, soft_wrap=True, markup=False), found, bool(keys))
     sys.exit(0 if found.verified else 1)
 
 
@@ -47,7 +54,12 @@ def _tell(console: Console, found: Verdict, is_trusted: bool) -> None:
     if found.answer is not None:
         sums = ", ".join(f"{total} {name}" for name, total in found.answer["sums"].items())
         console.print(f"complete: {found.answer['count']} events asked for; {sums or 'no amounts'}")
-    if not is_trusted:
+    if found.cosigned is not None:
+        at = datetime.fromtimestamp(found.cosigned, UTC)
+        console.print(f"cosigned by the witness at {at:%Y-%m-%dT%H:%M:%SZ}")
+    if is_trusted:
+        console.print(f"by the key {found.key}")
+    else:
         console.print(f"by the key that came with it, to be compared: {found.key}")
 
 

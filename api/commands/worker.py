@@ -13,7 +13,7 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api.composition import Desks, desks, following, make_ready, witnessed
+from api.composition import Desks, continuity, desks, following, make_ready, witnessed
 from api.serving import collect_seldom, wait_for_parent_to_end
 from application.payments import PaymentProvider
 from infrastructure.databases import open_database
@@ -23,7 +23,10 @@ from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
-from infrastructure.transparency.nodes import PositionsMissing
+from infrastructure.transparency.continuity import Continuity
+from infrastructure.transparency.cosigning import Cosigning, cosigning
+from infrastructure.transparency.nodes import Connection, PositionsMissing
+from infrastructure.transparency.signing import KeyUnusable
 from projections import PROJECTIONS
 
 IDLE_SECONDS = 0.2
@@ -50,7 +53,9 @@ def worker(settings: Settings, until_eof: bool) -> None:
     with open_database(settings) as dsn:
         make_ready(dsn)
         checkpoints = witnessed(settings, dsn)
-        work(dsn, stop, provider_of(settings), checkpoints, vault_of(settings))
+        cosigner = cosigning(settings.witness, checkpoints)
+        outside = (vault_of(settings), continuity(settings))
+        work(dsn, stop, provider_of(settings), checkpoints, cosigner, *outside)
 
 
 def work(
@@ -58,16 +63,18 @@ def work(
     stop: threading.Event,
     provider: PaymentProvider | None = None,
     checkpoints: Checkpoints | None = None,
+    cosigner: Cosigning | None = None,
     vault: Vault | None = None,
+    ours: Continuity | None = None,
 ) -> None:
     """Tick what is due, pay what was ordered, keep the reports up and the log witnessed, until told
-    to stop. Raises LogNotAsWitnessed."""
+    to stop. Raises LogNotAsWitnessed or KeyUnusable."""
     runner = ProjectionRunner(dsn, PROJECTIONS)
     reports = threading.Thread(target=runner.run, name="reports", daemon=True)
     reports.start()
-    told: list[LogNotAsWitnessed | PositionsMissing] = []
+    told: list[Exception] = []
     try:
-        with desks(dsn, provider=provider, vault=vault) as working:
+        with desks(dsn, provider=provider, vault=vault, continuity=ours) as working:
             working.tell_build()
             working.decide_by()
             collect_seldom()
@@ -82,8 +89,10 @@ def work(
             else:
                 keepers.append(threading.Thread(target=pay, args=(working, stop), name="payer"))
             if checkpoints is not None:
-                witnessing = (checkpoints, dsn, stop, told)
-                keepers.append(threading.Thread(target=witness, args=witnessing, name="witness"))
+                keepers.append(witness(checkpoints.make, "checkpoints", dsn, stop, told))
+            if cosigner is not None:
+                # Apart from those: what waits for somebody else's answer holds up nothing.
+                keepers.append(witness(cosigner.look, "cosigner", dsn, stop, told))
             with following(working):
                 for keeper in keepers:
                     keeper.start()
@@ -120,24 +129,27 @@ def watch_backlogs(working: Desks, stop: threading.Event) -> None:
 
 
 def witness(
-    checkpoints: Checkpoints,
+    look: Callable[[Connection], object],
+    name: str,
     dsn: str,
     stop: threading.Event,
-    told: list[LogNotAsWitnessed | PositionsMissing],
-) -> None:
-    """Sign what the log has become until told to stop, or until it is not what was signed before:
-    then this worker ends, and says so."""
+    told: list[Exception],
+) -> threading.Thread:
+    """Sign what the log has become, or have it signed, until told to stop, or until it is not what was
+    signed before: then this worker ends, and says so."""
 
-    def look() -> bool:
+    def again() -> bool:
         try:
             with connect(dsn) as connection:
-                checkpoints.make(connection)
-        except (LogNotAsWitnessed, PositionsMissing) as error:
+                look(connection)
+        except (LogNotAsWitnessed, PositionsMissing, KeyUnusable) as error:
             told.append(error)
             stop.set()
         return False
 
-    _again_and_again(look, CHECKPOINT_SECONDS, stop)
+    return threading.Thread(
+        target=_again_and_again, args=(again, CHECKPOINT_SECONDS, stop), name=name
+    )
 
 
 def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: threading.Event) -> None:

@@ -33,6 +33,7 @@ from infrastructure.event_store.append_call import append_call
 from infrastructure.event_store.datastore import (
     PATIENCE_SECONDS,
     PAUSE_SECONDS,
+    LogHalted,
     connect,
     in_library_words,
 )
@@ -41,6 +42,7 @@ from infrastructure.event_store.pending import (
     answered,
     without_rivals,
 )
+from infrastructure.transparency.continuity import Continuity
 
 MOST_EVENTS = 2_000
 MOST_APPENDS = 512
@@ -48,8 +50,11 @@ MOST_BYTES = 16 << 20
 
 
 class GroupCommit:
-    def __init__(self, dsn: str, after_commit: Callable[[int], None]) -> None:
+    def __init__(
+        self, dsn: str, after_commit: Callable[[int], None], continuity: Continuity
+    ) -> None:
         self._dsn = dsn
+        self._continuity = continuity
         self._after_commit = after_commit
         self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
@@ -86,6 +91,7 @@ class GroupCommit:
         if self._thread is not None:
             self._thread.join()
         self._disconnect()
+        self._continuity.close()
 
     def _run(self) -> None:
         waiting: list[Pending] = []
@@ -132,8 +138,11 @@ class GroupCommit:
                         return
                     group = left
                     continue
-                except psycopg.Error as trouble:
+                except (psycopg.Error, LogHalted) as trouble:
                     lost: Exception = trouble
+            except LogHalted as error:
+                _fail(group, error)
+                return
             except Exception as error:  # noqa: BLE001 - the callers must hear of it, not this thread
                 if _is_passing(error):
                     lost = error
@@ -160,6 +169,9 @@ class GroupCommit:
 
     def _answer_stored(self, group: Sequence[Pending], base: int) -> None:
         place = base
+        events = [leaf for pending in group for leaf in pending.leaves]
+        if events:
+            self._continuity.acknowledged(base + len(events), events[-1])
         for pending in group:
             count = len(pending.append.events)
             pending.succeed(place + 1 if count else place)
@@ -245,8 +257,15 @@ class GroupCommit:
             )
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Looked at once: a database that is restored breaks what was connected to it."""
         if self._connection is None:
-            self._connection = connect(self._dsn)
+            connection = connect(self._dsn)
+            try:
+                self._continuity.must_hold(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
         return self._connection
 
     def _disconnect(self) -> None:

@@ -23,6 +23,7 @@ from infrastructure.event_store.announcements import Announcer
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.event_store.group_commit import GroupCommit
 from infrastructure.event_store.stream_reads import StreamReads
+from infrastructure.transparency.continuity import Continuity
 
 # Arrays, so that the choice is made once: a plan may run a plain subquery for each row.
 _CHOSEN = (
@@ -42,10 +43,12 @@ _TAKE_DUE = (
 class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
     """Over the tables that the migrations made; a subclass, so that the library's readers work."""
 
-    def __init__(self, datastore: Datastore) -> None:
+    def __init__(self, datastore: Datastore, continuity: Continuity | None = None) -> None:
         super().__init__(datastore, events_table_name="stored_events")
         self.announcer = Announcer(datastore.dsn)
-        self._group_commit = GroupCommit(datastore.dsn, self.announcer.announce)
+        self._group_commit = GroupCommit(
+            datastore.dsn, self.announcer.announce, continuity or Continuity()
+        )
         self._reads = StreamReads(self._select_streams)
 
     def create_table(self) -> None:

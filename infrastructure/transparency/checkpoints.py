@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from psycopg.rows import tuple_row
 
 from application.log_recorder import leaf_digest
 from domain.merkle.tree import root_at
+from infrastructure.transparency.former_keys import former_keys
+from infrastructure.transparency.heads import AcknowledgedMissing, Heads
 from infrastructure.transparency.nodes import (
     Connection,
     PositionsMissing,
@@ -16,11 +19,17 @@ from infrastructure.transparency.nodes import (
     is_first,
     read,
 )
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import Signer
-from infrastructure.verifier.notes import Checkpoint, NoteBroken, checkpoint_of
+from infrastructure.transparency.outside import DISPUTED, Outside
+from infrastructure.transparency.signing import KeyUnusable, Signer
+from infrastructure.verifier.notes import Checkpoint, Key, NoteBroken, checkpoint_of
 
-_LOCK = 0x0CA5E7A4
+LOCK = 0x0CA5E7A4
+"""Held by whoever makes a checkpoint, or another key the one that makes them."""
+_NOTES = """
+    SELECT size, note || coalesce((SELECT string_agg(line, '' ORDER BY made_at, signed_by)
+        FROM checkpoint_signatures WHERE checkpoint_signatures.size = checkpoints.size), '')
+    FROM checkpoints
+"""
 
 
 class LogNotAsWitnessed(Exception):
@@ -30,13 +39,23 @@ class LogNotAsWitnessed(Exception):
 class Checkpoints:
     """Of one database, signed by one key, witnessed in one directory."""
 
-    def __init__(self, signer: Signer, outside: Outside) -> None:
+    def __init__(
+        self,
+        signer: Signer,
+        outside: Outside,
+        again: Callable[[], Signer] | None = None,
+        heads: Heads | None = None,
+    ) -> None:
+        """`again` reads the key anew, which may have been rotated meanwhile; `heads` are what was
+        acknowledged since the last one."""
         self.signer = signer
         self.outside = outside
+        self._heads = heads
+        self._again = again
 
     def make(self, connection: Connection) -> Checkpoint | None:
-        """One of the log as it stands, if it has grown. Raises LogNotAsWitnessed or PositionsMissing,
-        and then nobody writes."""
+        """One of the log as it stands, if it has grown. Raises KeyUnusable, or LogNotAsWitnessed or
+        PositionsMissing, and then nobody writes."""
         try:
             return self._made(connection)
         except (LogNotAsWitnessed, PositionsMissing):
@@ -48,9 +67,10 @@ class Checkpoints:
         size = head(connection)
         fill_all(connection)
         with connection.transaction():
-            if not is_first(connection, _LOCK):
+            if not is_first(connection, LOCK):
                 return None
-            self._must_go_on(connection)
+            self._must_be_in_force()
+            self.must_be_as_witnessed(connection)
             last = latest(connection)
             if last is not None and last[0] >= size:
                 made, size, note = None, last[0], last[1].encode()
@@ -70,13 +90,25 @@ class Checkpoints:
             self.outside.thin_out()
         return made
 
+    def _must_be_in_force(self) -> None:
+        if self._again is not None:
+            self.signer = self._again()
+        if any(former.key == self.signer.key for former in former_keys(self.outside)):
+            raise KeyUnusable(
+                f"{self.signer.key.text} was rotated: give this process the key that came after it"
+            )
+
     def must_go_on(self, connection: Connection) -> None:
         """The last checkpoint outside is of a beginning of this log: what kept others from writing is
         lifted. Raises LogNotAsWitnessed, and then nobody writes."""
         try:
+            if (why := self.outside.disputed()) is not None:
+                raise LogNotAsWitnessed(
+                    f"{why} Whoever decides otherwise removes {self.outside.directory / DISPUTED}."
+                )
             if self.outside.latest() is not None:
                 fill_all(connection)
-                self._must_go_on(connection)
+            self.must_be_as_witnessed(connection)
         except (LogNotAsWitnessed, PositionsMissing):
             halt(connection)
             raise
@@ -84,32 +116,54 @@ class Checkpoints:
 
     def compare(self, connection: Connection) -> None:
         """The same, and nothing is done about it. Raises LogNotAsWitnessed or PositionsMissing."""
-        self._must_go_on(connection)
+        self.must_be_as_witnessed(connection)
 
     def last_outside(self) -> Checkpoint | None:
-        """Raises LogNotAsWitnessed for one that this key has not signed."""
+        """Raises LogNotAsWitnessed for one that no key of this log has signed."""
         note = self.outside.latest()
-        if note is None:
-            return None
+        return self._witnessed(note) if note is not None else None
+
+    def opened(self, note: bytes) -> Checkpoint:
+        """By the key in force, or by the one that was when it was signed. Raises NoteBroken."""
         try:
             return checkpoint_of(note, self.signer.key)
+        except NoteBroken:
+            for former in former_keys(self.outside):
+                if former.has_signed(note):
+                    return checkpoint_of(note, former.key)
+            raise
+
+    def must_be_as_witnessed(self, connection: Connection) -> None:
+        """As far as it is filled in, and with what was acknowledged since. Raises LogNotAsWitnessed."""
+        witnessed = self.last_outside()
+        if witnessed is not None:
+            self._must_go_on(connection, witnessed)
+        if self._heads is not None:
+            try:
+                self._heads.must_be_there(connection)
+            except AcknowledgedMissing as error:
+                raise LogNotAsWitnessed(str(error)) from None
+
+    def _witnessed(self, note: bytes) -> Checkpoint:
+        try:
+            return self.opened(note)
         except NoteBroken as error:
             raise LogNotAsWitnessed(
                 f"{self.outside.directory}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
                 "that signed it."
             ) from None
 
-    def _must_go_on(self, connection: Connection) -> None:
-        witnessed = self.last_outside()
-        if witnessed is None:
-            return
+    def _must_go_on(self, connection: Connection, witnessed: Checkpoint) -> None:
         stored = head(connection)
         if stored >= witnessed.size and _is(connection, witnessed):
             return
-        missing = max(0, witnessed.size - stored)
-        told = f"{witnessed.size} positions were witnessed, {stored} are there"
-        if missing:
-            told += f": {missing} are missing ({stored + 1} to {witnessed.size})"
+        heads = self._heads.known() if self._heads is not None else []
+        known = max([witnessed.size, *(head.position for head in heads)])
+        told = f"{witnessed.size} positions were witnessed"
+        told += f" and {known} acknowledged" if known > witnessed.size else ""
+        told += f", {stored} are there"
+        if known > stored:
+            told += f": {known - stored} are missing ({stored + 1} to {known})"
         differ = self._what_differs(connection, min(stored, witnessed.size), witnessed)
         raise LogNotAsWitnessed(
             f"{told}{differ}. Restore a later backup. What was witnessed lies in "
@@ -125,7 +179,7 @@ class Checkpoints:
             middle = (low + high) // 2
             note = self.outside.note(sizes[middle])
             try:
-                holds = note is not None and _is(connection, checkpoint_of(note, self.signer.key))
+                holds = note is not None and _is(connection, self.opened(note))
             except NoteBroken:
                 holds = False
             if holds:
@@ -155,11 +209,28 @@ def go_on(connection: Connection) -> None:
 
 
 def latest(connection: Connection) -> tuple[int, str] | None:
-    """Size and note of the last one in the database."""
+    """Size and note of the last one in the database, with all that have signed it."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(
-            "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"
-        ).fetchone()
+        return cursor.execute(f"{_NOTES} ORDER BY size DESC LIMIT 1".encode()).fetchone()
+
+
+def note_of(connection: Connection, size: int) -> str | None:
+    """The same of that size."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(f"{_NOTES} WHERE size = %s".encode(), (size,)).fetchone()
+    return str(row[1]) if row is not None else None
+
+
+def keep_signature(connection: Connection, size: int, key: Key, line: str) -> str:
+    """Beside those that the checkpoint has; the note with all of them."""
+    connection.execute(
+        "INSERT INTO checkpoint_signatures (size, signed_by, line) VALUES (%s, %s, %s) "
+        "ON CONFLICT DO NOTHING",
+        (size, key.text, line),
+    )
+    note = note_of(connection, size)
+    assert note is not None
+    return note
 
 
 def first_altered(connection: Connection, after: int, upto: int) -> int | None:

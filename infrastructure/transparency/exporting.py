@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,8 +13,8 @@ from uuid import UUID
 
 from psycopg.rows import tuple_row
 
-from domain.merkle.tree import Frontier, cover
-from infrastructure.transparency.checkpoints import first_altered, latest
+from domain.merkle.tree import Frontier, cover, root_at
+from infrastructure.transparency.checkpoints import first_altered, latest, note_of
 from infrastructure.transparency.nodes import Connection, read
 from infrastructure.transparency.signing import Signer
 from infrastructure.verifier.files import (
@@ -27,7 +28,13 @@ from infrastructure.verifier.files import (
     SINCE,
     event_line,
 )
-from infrastructure.verifier.notes import checkpoint_of
+from infrastructure.verifier.notes import (
+    NoteBroken,
+    checkpoint_in,
+    checkpoint_of,
+    opened,
+    parted,
+)
 from infrastructure.verifier.population import PROPOSED, Count, joins_proposals
 
 NODES_AT_ONCE = 1_000
@@ -183,10 +190,22 @@ class Export:
             )
             yield from cursor
 
-    def _note_at(self, size: int) -> bytes:
-        for (note,) in self._rows("SELECT note FROM checkpoints WHERE size = %s", size):
-            return str(note).encode()
-        raise NothingToExport(f"there is no checkpoint of size {size}.")
+    def _note_at(self, since: int) -> bytes:
+        """Signed by the key that signs the rest, whichever signed it then."""
+        found = note_of(self._connection, since)
+        if found is None:
+            raise NothingToExport(f"there is no checkpoint of size {since}.")
+        note = found.encode()
+        try:
+            opened(note, self._signer.key)
+        except NoteBroken:
+            text, _ = parted(note)
+            if checkpoint_in(text).root != root_at(since, partial(read, self._connection)):
+                raise LogAltered(
+                    f"the checkpoint of size {since} is not of its beginning."
+                ) from None
+            return note + self._signer.signature(text).encode()
+        return note
 
     def _put(self, name: str, content: bytes) -> None:
         (self._directory / name).write_bytes(content)

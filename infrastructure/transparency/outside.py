@@ -7,7 +7,10 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from infrastructure.file_locks import flocked
+
 LATEST: Final = "latest"
+DISPUTED: Final = "disputed"
 KEPT: Final = 1_000
 """The newest so many stay; those before are thinned out."""
 
@@ -36,10 +39,37 @@ class Outside:
         return sorted(int(file.name) for file in self.directory.iterdir() if file.name.isdigit())
 
     def keep(self, size: int, note: bytes) -> None:
-        """On disk when this returns; whoever reads sees the one before or this one, whole."""
+        """On disk when this returns; whoever reads sees the one before or this one, whole. The last one
+        never becomes an earlier one, whoever is slow."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        for name in (f"{size:020d}", LATEST):
-            self._write(name, note)
+        with flocked(self.directory / ".lock"):
+            self.write(f"{size:020d}", note)
+            last = self.latest()
+            if last is None or _size(last) <= size:
+                self.write(LATEST, note)
+
+    def disputed(self) -> str | None:
+        """What a witness holds against the log."""
+        try:
+            return (self.directory / DISPUTED).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def dispute(self, why: str) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.write(DISPUTED, why.encode())
+
+    def settle(self) -> None:
+        (self.directory / DISPUTED).unlink(missing_ok=True)
+
+    def write(self, name: str, content: bytes) -> None:
+        """On disk when this returns, whole."""
+        beside = self.directory / f".{name}.{secrets.token_hex(4)}"
+        with open(beside, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self.directory / name)
         folder = os.open(self.directory, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -54,10 +84,8 @@ class Outside:
             for size in sizes[1:-KEPT:2]:
                 (self.directory / f"{size:020d}").unlink(missing_ok=True)
 
-    def _write(self, name: str, note: bytes) -> None:
-        beside = self.directory / f".{name}.{secrets.token_hex(4)}"
-        with open(beside, "xb") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.directory / name)
+
+def _size(note: bytes) -> int:
+    """As it says itself: whether that was signed is asked before anything is made of it."""
+    lines = note.split(b"\n", 2)
+    return int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else 0

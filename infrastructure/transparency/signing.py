@@ -1,4 +1,5 @@
-"""The key that signs checkpoints. It lies outside the database: who can write there cannot sign."""
+"""The key that signs checkpoints, and that of a witness. They lie outside the database: who can write
+there cannot sign."""
 
 from __future__ import annotations
 
@@ -10,30 +11,49 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from infrastructure.verifier.notes import ED25519, SIGNED_BY, Key, NoteBroken, decoded
+from infrastructure.verifier.notes import (
+    COSIGNATURE,
+    ED25519,
+    SIGNED_BY,
+    Key,
+    NoteBroken,
+    cosigned_text,
+    decoded,
+)
 
 _PREFIX = "PRIVATE+KEY+"
 
 
 class KeyUnusable(Exception):
-    """The key for checkpoints cannot be used."""
+    """The key for checkpoints, or that of a witness, cannot be used."""
 
 
 class Signer:
-    def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
+    def __init__(self, name: str, private: Ed25519PrivateKey, kind: bytes = ED25519) -> None:
         self._private = private
         public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.key = Key(name, public)
+        self.key = Key(name, public, kind)
 
     def signed(self, text: str) -> bytes:
         """The text, which ends with a line, as a note."""
-        signature = self.key.id + self._private.sign(text.encode())
-        line = f"{SIGNED_BY}{self.key.name} {base64.b64encode(signature).decode()}\n"
-        return f"{text}\n{line}".encode()
+        return f"{text}\n{self.signature(text)}".encode()
+
+    def signature(self, text: str) -> str:
+        """The line that it signs a text with."""
+        return self._line(self._private.sign(text.encode()))
+
+    def cosignature(self, text: str, at: int) -> str:
+        """The line that a witness signs a checkpoint with."""
+        assert self.key.kind == COSIGNATURE
+        return self._line(at.to_bytes(8) + self._private.sign(cosigned_text(text, at)))
+
+    def _line(self, signature: bytes) -> str:
+        told = base64.b64encode(self.key.id + signature).decode()
+        return f"{SIGNED_BY}{self.key.name} {told}\n"
 
     @property
     def secret(self) -> str:
-        seed = base64.b64encode(ED25519 + self._private.private_bytes_raw()).decode()
+        seed = base64.b64encode(self.key.kind + self._private.private_bytes_raw()).decode()
         return f"{_PREFIX}{self.key.name}+{self.key.id.hex()}+{seed}"
 
 
@@ -41,31 +61,43 @@ def signer(text_or_file: str) -> Signer:
     """The key itself (`PRIVATE+KEY+…`), or the file that it lies in, where one is made if there is
     none. Raises KeyUnusable."""
     if text_or_file.startswith(_PREFIX):
-        return _signer_of(text_or_file)
-    file = Path(text_or_file)
+        return _signer_of(text_or_file, ED25519)
+    return _signer_in(Path(text_or_file), f"casetrail/{secrets.token_hex(4)}", ED25519)
+
+
+def cosigner(file: Path) -> Signer:
+    """A witness's, made if there is none. Raises KeyUnusable."""
+    return _signer_in(file, f"witness/{secrets.token_hex(4)}", COSIGNATURE)
+
+
+def successor(file: Path, name: str) -> Signer:
+    """A key of the same name, made if there is none. Raises KeyUnusable."""
+    return _signer_in(file, name, ED25519)
+
+
+def _signer_in(file: Path, name: str, kind: bytes) -> Signer:
     try:
         if not file.exists():
-            _make(file)
-        return _signer_of(file.read_text(encoding="ascii"))
+            _make(file, Signer(name, Ed25519PrivateKey.generate(), kind))
+        return _signer_of(file.read_text(encoding="ascii"), kind)
     except (OSError, UnicodeDecodeError) as error:
         raise KeyUnusable(f"{file}: {error}") from None
 
 
-def _signer_of(text: str) -> Signer:
+def _signer_of(text: str, kind: bytes) -> Signer:
     parts = text.strip().removeprefix(_PREFIX).split("+", 2)
     try:
         name, number, seed = parts[0], parts[1], decoded(parts[2])
-        found = Signer(name, Ed25519PrivateKey.from_private_bytes(seed[1:]))
+        found = Signer(name, Ed25519PrivateKey.from_private_bytes(seed[1:]), kind)
     except (IndexError, NoteBroken, ValueError):
         raise KeyUnusable(f"it does not read {_PREFIX}NAME+ID+BASE64") from None
-    if seed[:1] != ED25519 or found.key.id.hex() != number:
+    if seed[:1] != kind or found.key.id.hex() != number:
         raise KeyUnusable("it is not the key that its ID names")
     return found
 
 
-def _make(file: Path) -> None:
+def _make(file: Path, made: Signer) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    made = Signer(f"casetrail/{secrets.token_hex(4)}", Ed25519PrivateKey.generate())
     beside = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
         opened.write(f"{made.secret}\n")

@@ -1,4 +1,4 @@
-"""python -m infrastructure.verifier BUNDLE [KEY]: prints the verdict as JSON; 0 if it is verified."""
+"""python -m infrastructure.verifier BUNDLE [KEY [WITNESS]]: prints the verdict as JSON; 0 if it is verified."""
 
 import json
 import sys
@@ -8,10 +8,11 @@ from infrastructure.verifier.bundle import verify
 
 
 def main() -> int:
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3, 4):
         print(__doc__, file=sys.stderr)
         return 2
-    found = verify(Path(sys.argv[1]), *sys.argv[2:])
+    witness = sys.argv[3] if len(sys.argv) == 4 else None
+    found = verify(Path(sys.argv[1]), *sys.argv[2:3], witness=witness)
     print(json.dumps(found.told, separators=(",", ":")))
     return 0 if found.verified else 1
 

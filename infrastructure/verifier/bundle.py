@@ -29,7 +29,16 @@ from infrastructure.verifier.files import (
     runs,
 )
 from infrastructure.verifier.locating import located
-from infrastructure.verifier.notes import Checkpoint, Key, NoteBroken, checkpoint_of, key_of
+from infrastructure.verifier.notes import (
+    COSIGNATURE,
+    Checkpoint,
+    Key,
+    NoteBroken,
+    checkpoint_of,
+    cosigned_at,
+    key_of,
+    opened,
+)
 from infrastructure.verifier.population import Count
 
 MOST_FAULTS = 100
@@ -47,6 +56,8 @@ class Verdict(NamedTuple):
     root: str | None = None
     events: int = 0
     answer: Any = None
+    cosigned: int | None = None
+    """When the witness did, in seconds of POSIX, if one was asked for."""
 
     @property
     def told(self) -> dict[str, Any]:
@@ -59,30 +70,41 @@ class _Differs(Exception):
     """The files are not what they should be; where, is looked for next."""
 
 
-def verify(bundle: Path, key_text: str | None = None) -> Verdict:
-    """By the key that is given, else by the one that came with it: which then is to be compared with
-    what its owner says."""
+def verify(bundle: Path, *keys: str, witness: str | None = None) -> Verdict:
+    """By the first of the keys that are given that has signed it, else by the one that came with it:
+    which then is to be compared with what its owner says."""
     try:
-        key = key_of(key_text if key_text is not None else _read(bundle / KEY).decode())
+        known = [key_of(text) for text in keys or [_read(bundle / KEY).decode()]]
+        cosigner = key_of(witness, COSIGNATURE) if witness is not None else None
     except (NoteBroken, UnicodeDecodeError) as error:
         return Verdict(False, [Fault("key", KEY, f"the key cannot be used: {error}")])
     except Broken as broken:
         return Verdict(False, [broken.fault])
+    key = next((key for key in known if _opens(bundle / MANIFEST, key)), known[0])
     try:
-        return _verify(bundle, key)
+        return _verify(bundle, key, cosigner)
     except Broken as broken:
         return Verdict(False, [broken.fault], key.text)
 
 
-def _verify(bundle: Path, key: Key) -> Verdict:
+def _opens(note: Path, key: Key) -> bool:
+    try:
+        opened(_read(note), key)
+    except NoteBroken:
+        return False
+    return True
+
+
+def _verify(bundle: Path, key: Key, witness: Key | None) -> Verdict:
     manifest = manifest_of(_read(bundle / MANIFEST), key)
     faults = _faults_of_files(bundle, manifest["files"])
     signed = _checkpoint(bundle, CHECKPOINT, manifest["size"], key)
+    cosigned = _cosigned(bundle, witness, faults)
     since = _checkpoint(bundle, SINCE, manifest["since"], key) if manifest["since"] else None
     parts = list(runs(bundle / NODES, signed.size, since.size if since is not None else 0))
     question = manifest["question"]
     count = Count(question) if question["ask"] == "population" else None
-    told = Verdict(False, faults, key.text, question, signed.size)
+    told = Verdict(False, faults, key.text, question, signed.size, cosigned=cosigned)
     try:
         root = _walk(bundle, parts, since, count, faults)
     except (_Differs, OutsideTree):
@@ -189,6 +211,16 @@ def _checkpoint(bundle: Path, name: str, size: int, key: Key) -> Checkpoint:
     if found.size != size:
         raise Broken(Fault("checkpoint", name, f"it is of {found.size} positions, not of {size}"))
     return found
+
+
+def _cosigned(bundle: Path, witness: Key | None, faults: list[Fault]) -> int | None:
+    if witness is not None:
+        try:
+            return cosigned_at(_read(bundle / CHECKPOINT), witness)
+        except NoteBroken as error:
+            told = f"the witness has not cosigned it: {error}"
+            faults.append(Fault("witness", CHECKPOINT, told))
+    return None
 
 
 def _faults_of_answer(manifest: dict[str, Any], parts: Sequence[Run], count: Count) -> list[Fault]:

@@ -1,18 +1,24 @@
-"""Signed notes and checkpoints as C2SP specifies them (c2sp.org/signed-note, c2sp.org/tlog-checkpoint)."""
+"""Signed notes, checkpoints and cosignatures as C2SP specifies them (c2sp.org/signed-note,
+c2sp.org/tlog-checkpoint, c2sp.org/tlog-cosignature)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ED25519: Final = b"\x01"
+"""Of keys that sign what they wrote themselves."""
+COSIGNATURE: Final = b"\x04"
+"""Of a witness's keys: they sign the time, too."""
 SIGNED_BY: Final = "\u2014 "
 _ID_BYTES = 4
+_TIME_BYTES = 8
 
 
 class NoteBroken(ValueError):
@@ -24,17 +30,18 @@ class Key(NamedTuple):
 
     name: str
     public: bytes
+    kind: bytes = ED25519
 
     @property
     def id(self) -> bytes:
         """Tells keys of one name apart."""
-        told = self.name.encode() + b"\n" + ED25519 + self.public
+        told = self.name.encode() + b"\n" + self.kind + self.public
         return hashlib.sha256(told).digest()[:_ID_BYTES]
 
     @property
     def text(self) -> str:
         """As keys are written down and handed around."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.kind + self.public).decode()}"
 
 
 class Checkpoint(NamedTuple):
@@ -49,15 +56,16 @@ class Checkpoint(NamedTuple):
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
-def key_of(text: str) -> Key:
+def key_of(text: str, kind: bytes = ED25519) -> Key:
     """Raises NoteBroken."""
     parts = text.strip().split("+", 2)
     if len(parts) != 3 or not parts[0]:
         raise NoteBroken("a key reads NAME+ID+BASE64")
     material = decoded(parts[2])
-    if material[:1] != ED25519 or len(material) != 33:
-        raise NoteBroken("the key is none of Ed25519")
-    key = Key(parts[0], material[1:])
+    if material[:1] != kind or len(material) != 33:
+        told = "a witness" if kind == COSIGNATURE else "Ed25519"
+        raise NoteBroken(f"the key is none of {told}")
+    key = Key(parts[0], material[1:], kind)
     if key.id.hex() != parts[1]:
         raise NoteBroken("the key is not the one that its ID names")
     return key
@@ -66,6 +74,26 @@ def key_of(text: str) -> Key:
 def opened(note: bytes, key: Key) -> str:
     """The text that the key has signed; what others signed as well is theirs to check.
     Raises NoteBroken."""
+    text, signature = _signed(note, key)
+    _must_hold(key, signature, text.encode())
+    return text
+
+
+def cosigned_at(note: bytes, witness: Key) -> int:
+    """When the witness has cosigned the note, in seconds of POSIX. Raises NoteBroken."""
+    text, signature = _signed(note, witness)
+    at = int.from_bytes(signature[:_TIME_BYTES])
+    _must_hold(witness, signature[_TIME_BYTES:], cosigned_text(text, at))
+    return at
+
+
+def cosigned_text(text: str, at: int) -> bytes:
+    """What a witness signs of a checkpoint's text."""
+    return f"cosignature/v1\ntime {at}\n{text}".encode()
+
+
+def parted(note: bytes) -> tuple[str, Iterator[tuple[str, str, str]]]:
+    """The text, and the lines of its signatures, each with its name and base64. Raises NoteBroken."""
     try:
         whole = note.decode()
     except UnicodeDecodeError:
@@ -73,28 +101,44 @@ def opened(note: bytes, key: Key) -> str:
     text, gap, signatures = whole.rpartition("\n\n")
     if not gap or not signatures.endswith("\n"):
         raise NoteBroken("it has no signature")
-    text += "\n"
-    for line in signatures.removesuffix("\n").split("\n"):
+    return f"{text}\n", _signatures(signatures)
+
+
+def _signatures(lines: str) -> Iterator[tuple[str, str, str]]:
+    for line in lines.removesuffix("\n").split("\n"):
         name, _, told = line.removeprefix(SIGNED_BY).partition(" ")
         if not line.startswith(SIGNED_BY) or not name or not told:
             raise NoteBroken("a line of its signatures is none")
+        yield f"{line}\n", name, told
+
+
+def _signed(note: bytes, key: Key) -> tuple[str, bytes]:
+    """The text, and what stands behind the key's ID."""
+    text, signatures = parted(note)
+    for _, name, told in signatures:
         if name != key.name:
             continue
         signature = decoded(told)
-        if signature[:_ID_BYTES] != key.id:
-            continue
-        try:
-            public = Ed25519PublicKey.from_public_bytes(key.public)
-            public.verify(signature[_ID_BYTES:], text.encode())
-        except InvalidSignature:
-            raise NoteBroken("the signature is not that of its text") from None
-        return text
+        if signature[:_ID_BYTES] == key.id:
+            return text, signature[_ID_BYTES:]
     raise NoteBroken(f"{key.name}+{key.id.hex()} has not signed it")
+
+
+def _must_hold(key: Key, signature: bytes, told: bytes) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public).verify(signature, told)
+    except InvalidSignature:
+        raise NoteBroken("the signature is not that of its text") from None
 
 
 def checkpoint_of(note: bytes, key: Key) -> Checkpoint:
     """Raises NoteBroken."""
-    lines = opened(note, key).split("\n")
+    return checkpoint_in(opened(note, key))
+
+
+def checkpoint_in(text: str) -> Checkpoint:
+    """What a text says that somebody has signed. Raises NoteBroken."""
+    lines = text.split("\n")
     if len(lines) < 4 or not lines[1].isascii() or not lines[1].isdigit():
         raise NoteBroken("it is no checkpoint")
     if lines[1] != str(int(lines[1])):

@@ -26,6 +26,7 @@ from tests.benchmarks import (
     simulating,
     vacuuming,
     verifying,
+    witnessing,
     working,
 )
 from tests.benchmarks.figures import Bench, Figure, as_json, as_table
@@ -45,6 +46,7 @@ BENCHMARKS: Mapping[str, ModuleType] = {
     "authorize": authorizing,
     "looking-back": looking_back,
     "verify": verifying,
+    "witnessed": witnessing,
 }
 """Each module has `run(bench)`, and says in its docstring what is measured against what."""
 NARROWEST = 120

@@ -3,7 +3,7 @@
 import click
 
 from api.commands.audit.ask import ask
-from api.commands.audit.bundles import export, key, population
+from api.commands.audit.bundles import export, key, population, rotate_key
 from api.commands.audit.lists import access, statement
 from api.commands.audit.reads import reads
 from api.commands.audit.reperform import reperform
@@ -25,5 +25,6 @@ for _command in (
     access,
     statement,
     key,
+    rotate_key,
 ):
     audit.add_command(_command)

@@ -1,4 +1,4 @@
-"""casetrail audit export | population | key"""
+"""casetrail audit export | population | key | rotate-key"""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from uuid import UUID
 import click
 
 from api.commands.audit.recording import record_here
-from api.composition import desks, make_ready, witnessed
+from api.composition import checkpoints_of, desks, make_ready, witnessed
 from api.routes.questions.bundles import tag as as_stored
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
-from infrastructure.settings import Settings
+from infrastructure.settings import CHECKPOINT_KEY, Settings
+from infrastructure.transparency.cosigning import cosigning
 from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.former_keys import former_keys
+from infrastructure.transparency.rotating import rotate
 
 OUT = click.option(
     "--out",
@@ -97,10 +99,30 @@ def population(
 
 
 @click.command()
+@click.option("--all", "as_all", is_flag=True, help="Those before it too: FROM UNTIL KEY.")
 @click.pass_obj
-def key(settings: Settings) -> None:
+def key(settings: Settings, as_all: bool) -> None:
     """The public key that checkpoints are verified by: hand it to auditors by another way."""
-    click.echo(signer(settings.signing_key).key.text)
+    checkpoints = checkpoints_of(settings)
+    former = former_keys(checkpoints.outside) if as_all else []
+    click.echo("".join(one.line for one in former), nl=False)
+    since = f"{former[-1].until if former else 0} - " if as_all else ""
+    click.echo(f"{since}{checkpoints.signer.key.text}")
+
+
+@click.command()
+@click.pass_obj
+def rotate_key(settings: Settings) -> None:
+    """Sign with a new key from now on; the last checkpoint is signed by both. Prints its public key."""
+    file = Path(settings.signing_key)
+    if not file.is_file():
+        raise click.UsageError(f"only a key that lies in a file is rotated: {CHECKPOINT_KEY}")
+    with open_database(settings) as dsn:
+        make_ready(dsn)
+        checkpoints = witnessed(settings, dsn)
+        with connect(dsn) as connection:
+            connection.execute("SET idle_in_transaction_session_timeout = '60s'")
+            click.echo(rotate(connection, checkpoints, file).key.text)
 
 
 def _export(
@@ -119,6 +141,9 @@ def _export(
         with connect(dsn) as connection:
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
             checkpoints.make(connection)
+            witness = cosigning(settings.witness, checkpoints)
+            if witness is not None:
+                witness.look(connection)
             try:
                 bundle = Export(connection, checkpoints.signer, out)
                 many = write(bundle)

@@ -1,0 +1,172 @@
+"""witnessed: what leaves and checkpoints cost an append, and what a proof among a million events reads.
+
+The same append by as many callers, in turn: once with everything (leaves hashed and stored, the mark of
+what was acknowledged, a checkpoint every three seconds by a process of its own, as a worker makes them),
+once with empty leaves, no mark and no checkpoint, into a log of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import median
+from unittest.mock import patch
+
+from application.event_log import EventLog
+from domain.merkle.tree import Node, inclusion_proof
+from domain.merkle.verification import is_included
+from infrastructure.event_store import group_commit
+from infrastructure.event_store.datastore import Datastore, connect
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.continuity import Continuity
+from infrastructure.transparency.heads import Heads
+from infrastructure.transparency.nodes import LOWEST, read
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import signer
+from tests.benchmarks.figures import Bench, Figure, in_turn, per_second
+from tests.benchmarks.real_events import one_signal
+from tests.benchmarks.servers import a_log, asking
+
+CALLERS = 64
+CHECKPOINT_SECONDS = 3.0
+LEAST_SECONDS = 2 * CHECKPOINT_SECONDS
+MANY = 1_000_000
+PROOFS = 300
+_FILL = """
+    INSERT INTO stored_events (originator_id, originator_version, topic, state, notification_id, leaf)
+    SELECT gen_random_uuid(), 1, 't', state, n, sha256('\\x00'::bytea || state)
+    FROM generate_series(1, %s) AS n, LATERAL convert_to('event ' || n, 'UTF8') AS state
+"""
+
+
+def run(bench: Bench) -> list[Figure]:
+    return [_appending(bench), *_proving(bench)]
+
+
+def _appending(bench: Bench) -> Figure:
+    seconds = max(bench.seconds, LEAST_SECONDS)
+    made = 0.0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        a_log(bench.dsn) as witnessed,
+        a_log(bench.dsn) as bare,
+        asking([str(Path(__file__)), witnessed, folder]) as make_checkpoints,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        checkpoints = _checkpoints(Path(folder))
+        heads = Heads(Path(folder) / "heads")
+
+        def with_all() -> float:
+            nonlocal made
+            with _log(witnessed, Continuity(heads, lambda: checkpoints)) as append:
+                told = beside.submit(make_checkpoints, seconds)
+                found = per_second(append, CALLERS, seconds)
+                made += told.result()["made"]
+            return found
+
+        def without() -> float:
+            with (
+                _log(bare, None) as append,
+                patch.object(group_commit, "leaf_digest", lambda state: b""),
+            ):
+                return per_second(append, CALLERS, seconds)
+
+        rounds = in_turn(bench, {"with": with_all, "without": without})
+    return Figure(
+        name="witnessed",
+        value=rounds.value("with"),
+        unit=f"appends/s, {made:.0f} checkpoints made meanwhile",
+        ratio=rounds.ratio("with", "without"),
+        against=rounds.against("empty leaves, no mark, no checkpoints", "without", "appends/s"),
+        target="≥ 0.9",
+    )
+
+
+def _proving(bench: Bench) -> list[Figure]:
+    chance, reads, seconds = random.Random(11), list[int](), list[float]()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        a_log(bench.dsn) as dsn,
+        connect(dsn) as connection,
+    ):
+        bench.say(f"writing a log of {MANY:,} events")
+        connection.execute(_FILL, (MANY,))
+        connection.execute("UPDATE log_head SET position = %s", (MANY,))
+        connection.execute("ANALYZE stored_events")
+        bench.say("filling in its tree")
+        checkpoint = _checkpoints(Path(folder)).make(connection)
+        assert checkpoint is not None
+        bench.say("proving")
+        for leaf in [0, MANY - 1, *(chance.randrange(MANY) for _ in range(PROOFS))]:
+            reads.append(0)
+
+            def counted(nodes: Sequence[Node]) -> Sequence[bytes]:
+                rows = [1 if node.level >= LOWEST else 1 << node.level for node in nodes]
+                reads[-1] += sum(rows)
+                return read(connection, nodes)
+
+            start = time.perf_counter()
+            proof = inclusion_proof(leaf, MANY, counted)
+            seconds.append(time.perf_counter() - start)
+            (digest,) = read(connection, [Node(0, leaf)])
+            assert is_included(leaf, MANY, digest, proof, checkpoint.root)
+    return [
+        Figure(
+            name="witnessed",
+            value=max(reads),
+            unit="rows, most that an inclusion proof reads",
+            ratio=max(reads) / MANY.bit_length(),
+            against=f"the height of a tree of {MANY:,}, {MANY.bit_length()}",
+            target="value < 100",
+        ),
+        Figure(
+            name="witnessed",
+            value=median(seconds) * 1e3,
+            unit="ms for a proof, the median",
+            ratio=median(seconds) / max(seconds),
+            against=f"the slowest of {len(seconds)}: {max(seconds) * 1e3:.3g} ms",
+        ),
+    ]
+
+
+@contextmanager
+def _log(dsn: str, continuity: Continuity | None) -> Iterator[Callable[[], None]]:
+    recorder = PostgresLogRecorder(Datastore(dsn), continuity)
+    log = EventLog(recorder)
+    try:
+        yield partial(_append, log)
+    finally:
+        recorder.close()
+
+
+def _append(log: EventLog) -> None:
+    log.append([one_signal()])
+
+
+def _checkpoints(folder: Path) -> Checkpoints:
+    return Checkpoints(signer(str(folder / "key")), Outside(folder / "outside"))
+
+
+def main(dsn: str, folder: Path) -> None:
+    """Make checkpoints for as many seconds as a line says; tell how many."""
+    checkpoints = _checkpoints(folder)
+    for line in sys.stdin:
+        ends_at, made = time.monotonic() + float(line), 0
+        while time.monotonic() < ends_at:
+            time.sleep(min(CHECKPOINT_SECONDS, max(0.0, ends_at - time.monotonic())))
+            with connect(dsn) as connection:
+                made += checkpoints.make(connection) is not None
+        print(json.dumps({"made": made}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,345 @@
+"""A witness cosigns what goes on from what it has cosigned, and nothing else, whoever asks."""
+
+import base64
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from uuid import uuid4
+
+import httpx2
+import psycopg
+import pytest
+
+from api.serving import listen
+from domain.merkle.tree import Frontier, consistency_proof
+from infrastructure.event_store.datastore import connect
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
+from infrastructure.transparency.cosigning import Cosigning, WitnessUnusable, cosigning
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.rotating import rotate
+from infrastructure.transparency.signing import KeyUnusable, cosigner, signer
+from infrastructure.verifier.notes import (
+    COSIGNATURE,
+    ED25519,
+    Checkpoint,
+    Key,
+    NoteBroken,
+    cosigned_at,
+    key_of,
+    opened,
+)
+from infrastructure.witness.asked import LARGEST_BYTES, written
+from infrastructure.witness.memory import Memory
+from infrastructure.witness.server import WitnessServer
+from tests.infrastructure.bundles import Desk, by_node, by_python, envelope
+
+SIZES = (0, 1, 5, 8, 13)
+
+
+@contextmanager
+def answering(memory, port=0):
+    with listen("127.0.0.1", port) as listener, WitnessServer(listener, memory) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class Tree:
+    """A small log, told apart by what its leaves are made of."""
+
+    def __init__(self, signing, salt=b""):
+        self._signing = signing
+        self._entries = [salt + bytes([n]) for n in range(SIZES[-1])]
+
+    def frontier(self, size, first=0):
+        found = Frontier()
+        for entry in self._entries[first:size]:
+            found.add(entry)
+        return found
+
+    def note(self, size, by=None):
+        text = Checkpoint(self._signing.key.name, size, self.frontier(size).root()).text
+        return (by or self._signing).signed(text)
+
+    def proof(self, old, size):
+        def read(nodes):
+            return [self.frontier(node.end, node.first).root() for node in nodes]
+
+        return consistency_proof(old, size, read) if old else []
+
+
+@pytest.fixture
+def log(tmp_path):
+    return signer(str(tmp_path / "log.key"))
+
+
+@pytest.fixture
+def memory(tmp_path, log):
+    return Memory(tmp_path / "witness", cosigner(tmp_path / "witness" / "witness.key"), [log.key])
+
+
+@pytest.fixture
+def asking(memory):
+    with answering(memory) as url, httpx2.Client(base_url=url) as client:
+
+        def ask(old, proof, note):
+            return client.post("/add-checkpoint", content=written(old, proof, note))
+
+        ask.client = client
+        yield ask
+
+
+def test_a_key_that_cosigns_is_none_that_signs(log, memory):
+    witness = memory.cosigner.key
+    assert key_of(witness.text, COSIGNATURE) == witness
+    for text, kind in ((witness.text, ED25519), (log.key.text, COSIGNATURE)):
+        with pytest.raises(NoteBroken):
+            key_of(text, kind)
+    assert witness.id != Key(witness.name, witness.public).id
+    note = Tree(log).note(5)
+    line = memory.cosigner.cosignature(opened(note, log.key), 1_700_000_000)
+    whole = note + line.encode()
+    assert cosigned_at(whole, witness) == 1_700_000_000
+    for n in range(len(whole) - len(line.encode()), len(whole)):
+        with pytest.raises(NoteBroken):
+            cosigned_at(whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1 :], witness)
+
+
+def test_what_goes_on_is_cosigned_from_the_empty_log_on(log, memory, asking):
+    tree, last = Tree(log), 0
+    for size in SIZES[1:]:
+        answer = asking(last, tree.proof(last, size), tree.note(size))
+        assert answer.status_code == 200, answer.text
+        assert cosigned_at(tree.note(size) + answer.content, memory.cosigner.key) > 1_700_000_000
+        last = size
+    again = asking(last, [], tree.note(last))
+    assert again.status_code == 200
+    # The witness is started again, and knows.
+    with answering(memory) as url:
+        body = written(0, [], tree.note(5))
+        told = httpx2.post(f"{url}/add-checkpoint", content=body)
+    assert (told.status_code, told.text) == (409, f"{last}\n")
+    assert told.headers["Content-Type"] == "text/x.tlog.size"
+
+
+def test_each_refusal_has_its_status(tmp_path, log, asking):
+    tree, other = Tree(log), Tree(log, b"other")
+    stranger = signer(str(tmp_path / "stranger.key"))
+    assert asking(0, [], tree.note(5)).status_code == 200
+    assert asking(5, [], Tree(stranger).note(8)).status_code == 404
+    assert asking(5, tree.proof(5, 8), tree.note(8, by=stranger)).status_code == 403
+    assert asking(8, [], tree.note(5)).status_code == 400
+    behind = asking(1, tree.proof(1, 8), tree.note(8))
+    assert (behind.status_code, behind.text) == (409, "5\n")
+    assert asking(5, tree.proof(5, 8)[:-1], tree.note(8)).status_code == 422
+    assert asking(5, [*tree.proof(5, 8), bytes(32)], tree.note(8)).status_code == 422
+    assert asking(5, other.proof(5, 8), other.note(8)).status_code == 422
+    assert asking(5, [], other.note(5)).status_code == 409
+    assert asking(5, [bytes(32)] * 64, tree.note(8)).status_code == 400
+    for malformed in (
+        b"",
+        b"old 5",
+        b"old 05\n\n" + tree.note(8),
+        b"old -1\n\n" + tree.note(8),
+        b"new 5\n\n" + tree.note(8),
+        b"old 5\nnone\n\n" + tree.note(8),
+        b"old 5\n\n" + tree.note(8)[:-1],
+        b"old 5\n\nabc\n",
+        b"\xff\n\n" + tree.note(8),
+    ):
+        assert asking.client.post("/add-checkpoint", content=malformed).status_code == 400
+    large = asking.client.post("/add-checkpoint", content=b"x" * (LARGEST_BYTES + 1))
+    assert large.status_code == 413
+    assert asking.client.post("/else", content=b"").status_code == 404
+    assert asking(5, tree.proof(5, 8), tree.note(8)).status_code == 200
+
+
+def test_one_of_two_that_fork_at_once_is_cosigned(log, memory, asking):
+    """The same size of two histories, asked for by many at the same moment."""
+    trees = [Tree(log, bytes([n])) for n in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(lambda tree: asking(0, [], tree.note(8)), trees))
+    assert sorted(answer.status_code for answer in told) == [200] + [409] * 7
+
+
+def test_what_others_write_below_a_checkpoint_is_not_kept(log, memory, asking):
+    """Anybody can send on a checkpoint that the log has signed: it must not spoil what is known."""
+    tree, ours = Tree(log), memory.cosigner.key
+    forged = base64.b64encode(ours.id + bytes(72)).decode()
+    spoilt = tree.note(5) + f"\u2014 {ours.name} {forged}\n".encode()
+    assert asking(0, [], spoilt).status_code == 200
+    assert asking(5, tree.proof(5, 8), tree.note(8)).status_code == 200
+
+
+def test_a_memory_that_was_tampered_with_cosigns_nothing(log, memory, asking):
+    tree = Tree(log)
+    assert asking(0, [], tree.note(5)).status_code == 200
+    (file,) = memory.directory.glob("*.note")
+    file.write_bytes(tree.note(1))
+    assert asking(1, tree.proof(1, 8), tree.note(8)).status_code == 500
+
+
+def grow(desk, many=7):
+    desk.append(*(envelope(uuid4(), 1, 1, type="case.note_added") for _ in range(many)))
+
+
+class Witnessed:
+    """A database whose checkpoints a witness cosigns."""
+
+    def __init__(self, dsn, home, url, memory):
+        self.desk = Desk(dsn, home)
+        key_file = str(home / "key")
+        self.checkpoints = Checkpoints(
+            signer(key_file), Outside(home / "outside"), lambda: signer(key_file)
+        )
+        self.desk.checkpoints = self.checkpoints
+        self.cosigning = Cosigning(url, memory.cosigner.key, self.checkpoints)
+        self.key = memory.cosigner.key
+
+
+@pytest.fixture
+def connection(dsn):
+    with connect(dsn) as connection:
+        yield connection
+
+
+@pytest.fixture
+def witnessed(dsn, tmp_path, connection):
+    log = signer(str(tmp_path / "key"))
+    memory = Memory(tmp_path / "witness", cosigner(tmp_path / "witness" / "k"), [log.key])
+    with answering(memory) as url:
+        yield Witnessed(dsn, tmp_path, url, memory)
+
+
+def test_a_cosigned_checkpoint_is_kept_in_both_places_and_verifies_offline(witnessed, connection):
+    desk = witnessed.desk
+    desk.live()
+    witnessed.cosigning.look(connection)
+    note = latest(connection)[1].encode()
+    assert note == witnessed.checkpoints.outside.latest()
+    assert cosigned_at(note, witnessed.key)
+    bundle = desk.export("bundle", lambda export: export.everything())
+    ours, theirs = witnessed.checkpoints.signer.key.text, witnessed.key.text
+    for by in (by_python, by_node):
+        told = by(bundle, ours, theirs)
+        assert told["verified"]
+        assert told["cosigned"] == cosigned_at(note, witnessed.key)
+        assert by(bundle, ours)["cosigned"] is None
+        stranger = Key("witness/x", witnessed.key.public, b"\x04").text
+        refused = by(bundle, ours, stranger)
+        assert [fault["code"] for fault in refused["faults"]] == ["witness"]
+        assert not refused["verified"]
+        assert by(bundle, ours, ours)["faults"][0]["code"] == "key"
+
+
+def test_a_lost_answer_and_a_quicker_worker_are_made_up_for(witnessed, connection):
+    witnessed.desk.live()
+    witnessed.cosigning.look(connection)
+    connection.execute("DELETE FROM checkpoint_signatures")  # the answer was never stored
+    witnessed.cosigning.look(connection)
+    grow(witnessed.desk)
+    with connect(witnessed.desk.dsn) as other:
+        second = Cosigning(witnessed.cosigning.url, witnessed.key, witnessed.checkpoints)
+        second.look(other)
+    witnessed.cosigning.look(connection)
+    assert cosigned_at(latest(connection)[1].encode(), witnessed.key)
+    assert witnessed.checkpoints.outside.disputed() is None
+
+
+def test_a_witness_that_is_away_stops_nothing(witnessed, connection, caplog):
+    witnessed.desk.live()
+    away = Cosigning("http://127.0.0.1:9", witnessed.key, witnessed.checkpoints)
+    for _ in range(3):
+        away.look(connection)
+    assert caplog.text.count("does not cosign") == 1
+    grow(witnessed.desk)
+    witnessed.cosigning.look(connection)
+    assert cosigned_at(latest(connection)[1].encode(), witnessed.key)
+
+
+@pytest.mark.parametrize("lost", ["a tail", "another history"])
+def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
+    witnessed, connection, lost
+):
+    """Whoever took the checkpoints outside back as well has still the witness to meet."""
+    desk, outside = witnessed.desk, witnessed.checkpoints.outside
+    desk.live()
+    witnessed.cosigning.look(connection)
+    size = latest(connection)[0]
+    connection.execute("DELETE FROM checkpoint_signatures")
+    connection.execute("DELETE FROM checkpoints")
+    connection.execute("DELETE FROM log_nodes")
+    connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
+    connection.execute("UPDATE log_head SET position = 12")
+    os.rename(outside.directory, outside.directory.with_name("moved-away"))
+    if lost == "a tail":
+        witnessed.checkpoints.make(connection)
+        told = rf"{size - 12} are missing \(13 to {size}\)"
+    else:
+        connection.execute("DELETE FROM stored_events")
+        connection.execute("UPDATE log_head SET position = 0")
+        grow(desk, 2 * size)
+        told = f"of {size} positions is no beginning of {2 * size}"
+    with pytest.raises(LogNotAsWitnessed, match=told):
+        witnessed.cosigning.look(connection)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("SELECT append_events()")
+    with pytest.raises(LogNotAsWitnessed, match=told):  # a start does not lift it
+        witnessed.checkpoints.must_go_on(connection)
+    outside.settle()  # somebody decides
+    witnessed.checkpoints.must_go_on(connection)
+    connection.execute("SELECT append_events()")
+
+
+def test_a_rotated_key_signs_on_and_what_was_signed_before_still_opens(witnessed, connection):
+    desk, checkpoints = witnessed.desk, witnessed.checkpoints
+    since = desk.live()
+    first = checkpoints.signer.key
+    before = desk.export("before", lambda export: export.everything())
+    key = rotate(connection, checkpoints, desk.home / "key").key
+    assert (key.name == first.name, key.id == first.id) == (True, False)
+    both = checkpoints.outside.latest()
+    assert checkpoints.opened(both).size == latest(connection)[0]
+    size = latest(connection)[0]
+    assert (desk.home / "outside" / "keys").read_text() == f"0 {size} {first.text}\n"
+    # A worker that runs takes the new one up; one that cannot says so and signs nothing.
+    grow(desk)
+    assert checkpoints.signer.key == key
+    checkpoints.must_go_on(connection)
+    assert checkpoints.opened(checkpoints.outside.note(since)).size == since
+    late = Checkpoints(Desk(desk.dsn, desk.home).checkpoints.signer, checkpoints.outside)
+    late.must_go_on(connection)
+    after = desk.export("after", lambda export: export.population({"type": "x"}, since))
+    for by in (by_python, by_node):
+        assert by(before, first.text)["key"] == first.text
+        assert by(before, first.text)["verified"]
+        assert by(after, key.text)["verified"]
+        assert not by(after, first.text)["verified"]
+    second = rotate(connection, checkpoints, desk.home / "key").key
+    assert len((desk.home / "outside" / "keys").read_text().splitlines()) == 2
+    assert second not in (first, key)
+
+
+def test_a_key_that_was_rotated_away_signs_nothing_more(witnessed, connection):
+    desk = witnessed.desk
+    desk.live()
+    stale = Checkpoints(witnessed.checkpoints.signer, witnessed.checkpoints.outside)
+    rotate(connection, witnessed.checkpoints, desk.home / "key")
+    with pytest.raises(KeyUnusable, match="was rotated"):
+        stale.make(connection)
+    stale.must_go_on(connection)
+    connection.execute("SELECT append_events()")
+
+
+def test_a_setting_that_names_no_witness_is_refused(witnessed):
+    for told in ("http://host", "ftp://host key", f"http://host {witnessed.cosigning.url}"):
+        with pytest.raises(WitnessUnusable):
+            cosigning(told, witnessed.checkpoints)
+    text = f"http://host:1 {witnessed.key.text}"
+    assert cosigning(text, witnessed.checkpoints).witness == witnessed.key
+    assert cosigning(None, witnessed.checkpoints) is None

@@ -1,0 +1,185 @@
+"""Each process tells the others of its machine what it has acknowledged; a new connection to a log that
+lacks it appends nothing, and nobody else does."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from application.log_recorder import Append, leaf_digest
+from infrastructure.event_store.datastore import Datastore, LogHalted, connect
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
+from infrastructure.transparency.continuity import Continuity
+from infrastructure.transparency.heads import Head, Heads
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import signer
+
+ROOT = Path(__file__).parents[2]
+APPEND = """
+import sys
+from pathlib import Path
+from uuid import uuid4
+from eventsourcing.persistence import StoredEvent
+from application.log_recorder import Append
+from infrastructure.event_store.datastore import Datastore
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.transparency.continuity import Continuity
+from infrastructure.transparency.heads import Heads
+recorder = PostgresLogRecorder(Datastore(sys.argv[1]), Continuity(Heads(Path(sys.argv[2]))))
+print(recorder.append(Append([StoredEvent(uuid4(), 1, "t", b"theirs")])), flush=True)
+sys.stdin.read()
+"""
+
+
+class Process:
+    """What a process appends with; `own` is known to it alone."""
+
+    def __init__(self, dsn, heads=None, checkpoints=None):
+        self.continuity = Continuity(
+            Heads(heads) if heads else None, (lambda: checkpoints) if checkpoints else None
+        )
+        self._recorder = PostgresLogRecorder(Datastore(dsn), self.continuity)
+        self.close = self._recorder.close
+
+    def append(self, many=1):
+        events = [StoredEvent(uuid4(), 1, "t", f"event {n}".encode()) for n in range(many)]
+        return self._recorder.append(Append(events))
+
+
+@pytest.fixture
+def connection(dsn):
+    with connect(dsn) as connection:
+        yield connection
+
+
+@pytest.fixture
+def process(dsn, tmp_path):
+    started = []
+
+    def start(*args):
+        started.append(Process(dsn, *args))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+def lose(connection, position):
+    """As a restore does: every connection breaks, and the log is what it was."""
+    connection.execute("DELETE FROM stored_events WHERE notification_id > %s", (position,))
+    connection.execute("UPDATE log_head SET position = %s", (position,))
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+def head(connection):
+    return connection.execute("SELECT position, count(*) FROM log_head, stored_events GROUP BY 1")
+
+
+def test_a_process_does_not_append_to_a_log_that_lacks_what_it_has_acknowledged(
+    process, connection, caplog
+):
+    one = process()
+    one.append(5)
+    lose(connection, 3)
+    for _ in range(2):
+        with pytest.raises(LogHalted, match="not as it was acknowledged"):
+            one.append()
+    assert "5 positions were acknowledged, 3 are there: 2 are missing (4 to 5)" in caplog.text
+    assert head(connection).fetchone() == (3, 3)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("SELECT append_events()")
+
+
+def test_nor_does_one_that_has_acknowledged_nothing_that_is_missing(process, connection, tmp_path):
+    """Of two processes, the other one would have noticed: its mark is read by both."""
+    first, second = process(tmp_path / "heads"), process(tmp_path / "heads")
+    first.append(3)
+    second.append(2)
+    lose(connection, 4)
+    with pytest.raises(LogHalted):
+        first.append()
+    assert head(connection).fetchone() == (4, 4)
+
+
+def test_an_event_in_the_place_of_the_acknowledged_one_is_found(process, connection, tmp_path):
+    one = process(tmp_path / "heads")
+    one.append(5)
+    lose(connection, 4)
+    connection.execute("UPDATE log_head SET position = 5")
+    connection.execute(
+        "INSERT INTO stored_events SELECT gen_random_uuid(), 1, 't', 'other', 5, sha256('other')"
+    )
+    with pytest.raises(LogHalted):
+        process(tmp_path / "heads").append()
+
+
+def test_what_was_witnessed_must_be_there_too(process, connection, tmp_path):
+    """For a process that comes from another machine."""
+    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    first = process()
+    first.append(9)
+    checkpoints.make(connection)
+    connection.execute("DELETE FROM log_nodes")
+    lose(connection, 7)
+    with pytest.raises(LogHalted):
+        process(None, checkpoints).append()
+    assert head(connection).fetchone() == (7, 7)
+
+
+def test_a_lost_connection_alone_stops_nothing(process, connection, tmp_path):
+    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    one = process(tmp_path / "heads", checkpoints)
+    for n in range(4):
+        assert one.append(3) == 3 * n + 1
+        checkpoints.make(connection)
+        lose(connection, 3 * n + 3)
+    assert one.append() == 13
+
+
+def test_a_start_is_held_to_what_a_killed_process_has_acknowledged(dsn, connection, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", APPEND, dsn, str(tmp_path / "heads")],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout.readline() == "1\n"
+        other.send_signal(signal.SIGKILL)
+    heads = Heads(tmp_path / "heads")
+    assert heads.known() == [Head(1, leaf_digest(b"theirs"))]
+    checkpoints = Checkpoints(
+        signer(str(tmp_path / "key")), Outside(tmp_path / "outside"), heads=heads
+    )
+    checkpoints.must_go_on(connection)
+    lose(connection, 0)
+    with pytest.raises(LogNotAsWitnessed, match=r"1 are missing \(1 to 1\)"):
+        checkpoints.must_go_on(connection)
+
+
+def test_of_processes_that_have_died_one_mark_is_enough(tmp_path):
+    for n in (3, 9, 6):
+        dead = Heads(tmp_path)
+        dead.acknowledged(Head(n, bytes(32)))
+        dead.close()
+    (tmp_path / "torn").write_bytes(b"half of a mark")
+    living, newest = Heads(tmp_path), Heads(tmp_path)
+    living.acknowledged(Head(7, bytes(32)))
+    newest.acknowledged(Head(8, bytes(32)))
+    assert sorted(head.position for head in living.known()) == [7, 8, 9]
+    living.acknowledged(Head(70, bytes(32)))
+    assert max(newest.known()).position == 70
+    living.close()
+    newest.close()

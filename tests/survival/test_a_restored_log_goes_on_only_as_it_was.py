@@ -1,0 +1,222 @@
+"""Restores for real: what docs/restore.md tells to do is done, under a service that runs."""
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres_account import owner_of
+from infrastructure.postgres_binaries import find_binaries
+from tests.survival.clients import busy, tokens_of, wait_for_success
+from tests.survival.log_reading import whole_log
+from tests.survival.programs import (
+    ROOT,
+    Program,
+    Programs,
+    answering,
+    eventually,
+    free_port,
+    kill_postgres,
+)
+
+FIRST_SUCCESS_SECONDS = 5
+PAGE = (ROOT / "docs" / "restore.md").read_text(encoding="utf-8")
+
+
+class Operator:
+    """Does what the page says, as the server's account."""
+
+    def __init__(self, server: EmbeddedPostgres, directory: Path) -> None:
+        self.server = server
+        self.backups = server.cluster / "backups"
+        self.checkpoints = directory / "checkpoints"
+        self.heads = directory / "heads"
+        self.data = server.cluster / "data"
+        self.version = int((self.data / "PG_VERSION").read_text())
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of the service."""
+        return {
+            "DATABASE_URL": self.server.dsn("casetrail"),
+            "CASETRAIL_CHECKPOINTS": str(self.checkpoints),
+            "CASETRAIL_HEADS": str(self.heads),
+        }
+
+    def does(self, heading: str, **more: str) -> None:
+        found = re.search(rf"^## {heading}\n.*?```sh\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
+        assert found is not None, heading
+        self.runs(found[1], **more)
+
+    def decides_to_go_on_with_less(self) -> None:
+        """The service's account does."""
+        found = re.search(
+            r"^## Go on with less\n.*?```sh\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE
+        )
+        assert found is not None
+        environment = {**os.environ, **self.settings}
+        subprocess.run(["sh", "-euc", found[1]], check=True, env=environment)
+
+    def runs(self, script: str, **more: str) -> None:
+        account = owner_of(self.server.cluster)
+        found = find_binaries(self.version, account)
+        assert found is not None
+        environment = {
+            "PATH": f"{found[1]}:{os.environ['PATH']}",
+            "PGDATA": str(self.data),
+            "PGHOST": str(conninfo_to_dict(self.server.dsn())["host"]),
+            "PGUSER": "postgres",
+            "BACKUPS": str(self.backups),
+            **more,
+        }
+        done = subprocess.run(
+            ["sh", "-euc", script],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd="/",
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        """And wait until it has recovered."""
+        self.server.start()
+        with psycopg.connect(self.server.dsn(), autocommit=True) as connection:
+
+            def has_recovered() -> bool:
+                row = connection.execute("SELECT NOT pg_is_in_recovery()").fetchone()
+                return row is not None and row[0]
+
+            eventually("it has recovered", has_recovered, within=20)
+
+
+@pytest.fixture
+def operator(server: EmbeddedPostgres, tmp_path: Path) -> Operator:
+    return Operator(server, tmp_path)
+
+
+def serving(programs: Programs, operator: Operator) -> tuple[Program, str]:
+    """The API with two processes and no worker, once it answers."""
+    port = free_port()
+    words = ("serve", "--no-worker", "--processes", 2, "--port", port)
+    program = programs.start(*words, **operator.settings)
+    url = f"http://127.0.0.1:{port}"
+    answering(program, url)
+    return program, url
+
+
+def rows_of(dsn: str) -> list[tuple[int, bytes]]:
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(
+            "SELECT notification_id, leaf FROM stored_events ORDER BY notification_id"
+        ).fetchall()
+    return [(position, bytes(leaf)) for position, leaf in rows]
+
+
+def test_nothing_is_appended_to_a_database_that_was_restored_under_the_service(
+    operator: Operator, programs: Programs
+) -> None:
+    """Without a worker, which would notice as well: clients go on asking all the time, and not one event
+    gets in. When the right database is back, the same processes go on."""
+    server, dsn = operator.server, operator.server.dsn("casetrail")
+    tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
+    worker = programs.start("worker", **operator.settings)
+    api, url = serving(programs, operator)
+    with busy(url, tokens, seed=500) as (ledger, _):
+        wait_for_success(ledger, within=5)
+        eventually("it is witnessed", operator.checkpoints.joinpath("latest").exists, within=10)
+        worker.terminate()
+        operator.does("Each night: a base backup")
+        wait_for_success(ledger, within=5)
+        time.sleep(0.5)
+        server.stop()
+        operator.runs('mv "$PGDATA" "$PGDATA.right"; cp -a "$BACKUPS/base" "$PGDATA"')
+        unanswered = ledger.unanswered.total()
+        operator.start()
+        eventually("it is refused", lambda: "nothing is appended" in api.output, within=10)
+        time.sleep(2.5)
+        assert ledger.unanswered.total() > unanswered + 20
+        restored = rows_of(dsn)
+        server.stop()
+        operator.runs('mv "$PGDATA" "$PGDATA.wrong"; mv "$PGDATA.right" "$PGDATA"')
+        server.start()
+        wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
+        time.sleep(0.5)
+    assert api.is_running
+    found = rows_of(dsn)
+    assert restored == found[: len(restored)]
+    assert len(restored) < len(found)
+    told = re.search(r"(\d+) positions were acknowledged, (\d+) are there", api.output)
+    assert told is not None, api.output
+    assert int(told[2]) == len(restored) < int(told[1])
+    ledger.assert_holds(whole_log(dsn))
+
+
+def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
+    operator: Operator, programs: Programs
+) -> None:
+    server, dsn = operator.server, operator.server.dsn("casetrail")
+    tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
+    operator.does("Once: keep the WAL")
+    server.stop()
+    server.start()
+    worker = programs.start("worker", **operator.settings)
+    api, url = serving(programs, operator)
+    with busy(url, tokens, seed=700) as (ledger, _):
+        wait_for_success(ledger, within=5)
+        operator.does("Each night: a base backup")
+        wait_for_success(ledger, within=5)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("SELECT pg_create_restore_point('before')")
+            connection.execute("SELECT pg_switch_wal()")
+        at_point = len(rows_of(dsn))
+        eventually("more is witnessed", lambda: witnessed(operator) > at_point, within=10)
+        wait_for_success(ledger, within=5)
+        kill_postgres(server)  # and its directory is lost
+        operator.does("Restore all of it")
+        operator.start()
+        wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
+        time.sleep(0.5)
+    assert api.is_running
+    assert worker.is_running
+    ledger.assert_holds(whole_log(dsn))  # I1: all that was acknowledged is there
+    worker.terminate()
+    api.terminate()
+
+    last = len(rows_of(dsn))
+    server.stop()
+    operator.does("Restore to an earlier point", POINT="before")
+    operator.start()
+    at_point = len(rows_of(dsn))
+    refused = programs.start("serve", "--port", free_port(), **operator.settings)
+    assert refused.ended(within=20) == 2
+    said = " ".join(refused.output.split())
+    told = re.search(r"(\d+) are there: (\d+) are missing \((\d+) to (\d+)\)", said)
+    assert told is not None, said
+    stored, missing, first, end = map(int, told.groups())
+    assert (stored, first) == (at_point, at_point + 1)
+    assert end == last
+    assert missing == last - at_point
+    with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("SELECT append_events()")
+
+    operator.decides_to_go_on_with_less()
+    api, url = serving(programs, operator)
+    with busy(url, tokens, seed=900) as (ledger, _):
+        wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
+    assert len(whole_log(dsn)) > at_point
+
+
+def witnessed(operator: Operator) -> int:
+    latest = operator.checkpoints / "latest"
+    return int(latest.read_text().splitlines()[1]) if latest.exists() else 0

@@ -1,0 +1,96 @@
+"""A witness, a worker and auditors as processes of their own: away, back, and with a rotated key."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from api.composition import desks, make_ready
+from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.event_store.datastore import Datastore
+from infrastructure.health import HealthDesk
+from infrastructure.verifier.bundle import verify
+from infrastructure.verifier.notes import COSIGNATURE, NoteBroken, cosigned_at, key_of
+from tests.survival.deadlines import Neglected, place, seconds_from_now
+from tests.survival.programs import Program, Programs, eventually, free_port
+
+
+def told_by(program: Program) -> str:
+    """What a command prints."""
+    assert program.ended(within=30) == 0, program.output
+    return program.output.strip()
+
+
+def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
+    server: EmbeddedPostgres, programs: Programs, tmp_path: Path
+) -> None:
+    dsn = server.dsn("casetrail")
+    make_ready(dsn)
+    key = told_by(programs.start("audit", "key", DATABASE_URL=dsn))
+    port, state = free_port(), tmp_path / "witness"
+
+    def witness(*keys: str) -> Program:
+        logs = [word for key in keys for word in ("--log", key)]
+        started = programs.start("witness", "--port", port, "--state", state, *logs)
+        eventually("it answers", lambda: "CASETRAIL_WITNESS=" in started.output, within=20)
+        return started
+
+    first = witness(key)
+    setting = re.search(r'CASETRAIL_WITNESS="(.*)"', first.output)
+    assert setting is not None
+    cosigner = setting[1].split(" ")[1]
+    environment = {"DATABASE_URL": dsn, "CASETRAIL_WITNESS": setting[1]}
+    worker = programs.start("worker", **environment)
+    outside = next(
+        eventually("there are checkpoints", lambda: [*tmp_path.glob("home/checkpoints/*")], 20)
+        for _ in range(1)
+    )[0]
+
+    def is_cosigned() -> bool:
+        try:
+            note = (outside / "latest").read_bytes()
+            return cosigned_at(note, key_of(cosigner, COSIGNATURE)) > 0
+        except (NoteBroken, FileNotFoundError):
+            return False
+
+    def grow(name: str) -> None:
+        soon = seconds_from_now(3600)
+        place(dsn, [Neglected(f"{name}-{n}", soon, soon) for n in range(20)])
+
+    eventually("it is cosigned", is_cosigned, within=20)
+    first.kill()
+    grow("away")
+    eventually("nobody cosigns", lambda: not is_cosigned(), within=10)
+    with desks(dsn) as working:
+        health = HealthDesk(Datastore(dsn), witness=cosigner)
+        assert not _complaints(health, working.clock())
+        assert _complaints(health, working.clock() + timedelta(minutes=1))
+    assert worker.is_running
+    second = witness(key)
+    eventually("it is cosigned again", is_cosigned, within=15)
+    assert "the witness does not cosign" in worker.output
+    assert "the witness cosigns again" in worker.output
+
+    rotated = told_by(programs.start("audit", "rotate-key", **environment))
+    assert told_by(programs.start("audit", "key", **environment)) == rotated != key
+    both = told_by(programs.start("audit", "key", "--all", **environment)).splitlines()
+    assert [line.split(" ")[2] for line in both] == [key, rotated]
+    grow("rotated")
+    eventually("the new key is not known", lambda: "403" in worker.output, within=10)
+    second.terminate()
+    witness(key, rotated)
+    eventually("it is cosigned with the new key", is_cosigned, within=15)
+
+    bundle = tmp_path / "bundle"
+    told_by(programs.start("audit", "export", "--out", bundle, **environment))
+    verified = told_by(
+        programs.start("verify", bundle, "--key", key, "--key", rotated, "--witness", cosigner)
+    )
+    assert f"by the key {rotated}" in verified
+    assert "cosigned by the witness at 20" in verified
+    assert not verify(bundle, key).verified
+    assert worker.is_running
+
+
+def _complaints(health: HealthDesk, now: datetime) -> list[str]:
+    found = health.look(now.astimezone(UTC)).problems
+    return [one for one in found if one.startswith("the witness has not cosigned the log since 20")]
