@@ -42,6 +42,10 @@ ASKED: dict[str, dict[str, str]] = {
 }
 
 
+NOT_WELL = {"22", "25"}
+"""What the story has that must not be: the command ends with 1."""
+
+
 @pytest.fixture(scope="module")
 def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeopleWorld]:
     make_ready(database)
@@ -86,7 +90,7 @@ def test_the_answer_is_the_golden_one_both_ways(
 ) -> None:
     told = by_route(ours, number, ASKED[number])["answer"]
     ran = casetrail("audit", "ask", number, *options(ASKED[number]), "--json")
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == (number in NOT_WELL), ran.stderr
     if number == "23":
         # Who asks writes it down, and so tells its own build.
         told["builds"] = told["builds"][:1]
@@ -103,7 +107,7 @@ def test_the_answer_is_the_golden_one_both_ways(
 def test_each_is_told_to_people_as_well(ours: House, casetrail: Casetrail) -> None:
     for number, asked in ASKED.items():
         ran = casetrail("audit", "ask", number, *options(asked))
-        assert ran.returncode == 0, ran.stderr
+        assert ran.returncode == (number in NOT_WELL), ran.stderr
         assert f"{number}. " in ran.stdout
 
 

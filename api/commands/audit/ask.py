@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -27,7 +28,8 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON documen
 @AS_JSON
 @click.pass_context
 def ask(context: click.Context, as_json: bool) -> None:
-    """Ask one of the auditor's questions, by its number; without a number: which there are."""
+    """Ask one of the auditor's questions, by its number; without a number: which there are. Ends with 1
+    where the answer is that something was altered, is missing or differs."""
     if context.invoked_subcommand is not None:
         return
     if as_json:
@@ -57,6 +59,7 @@ def _command(question: Question) -> click.Command:
             click.echo(msgspec.json.encode(found))
         else:
             tell_answered(Console(highlight=False), question, found)
+        sys.exit(0 if question.holds is None or question.holds(found.answer) else 1)
 
     parameters: list[click.Parameter] = [
         click.Option(

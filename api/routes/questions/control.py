@@ -73,6 +73,7 @@ CONTROL = (
         asking=AboutControls,
         gives=ControlsOperated,
         answer=did_it_operate,
+        holds=lambda told: told.all_operated,
         even_if_halted=True,
     ),
 )

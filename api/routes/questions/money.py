@@ -75,6 +75,7 @@ MONEY = (
         asking=AboutSplits,
         gives=Splits,
         answer=which_splits,
+        holds=lambda told: all(one.is_counted_together for one in told.splits),
     ),
     Question(number=17, name="how_long", asking=InPeriod, gives=Durations, answer=how_long),
     Question(
@@ -83,6 +84,7 @@ MONEY = (
         asking=InPeriod,
         gives=Payments,
         answer=what_was_paid,
+        holds=lambda told: not told.paid_not_approved,
         routes=("GET /v1/adjustments", "GET /v1/reconciliations", "POST /v1/audit/statement"),
         commands=("casetrail audit statement", "casetrail adjustments reconcile"),
     ),

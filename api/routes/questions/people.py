@@ -66,6 +66,7 @@ PEOPLE = (
         asking=AboutDuties,
         gives=Conflicts,
         answer=which_conflicts,
+        holds=lambda told: not told.untold,
         needs=Permission.READ_PEOPLE,
     ),
     Question(
@@ -92,6 +93,7 @@ PEOPLE = (
         asking=InPeriod,
         gives=AfterTheEnd,
         answer=what_after_the_end,
+        holds=lambda told: not told.acts,
         needs=Permission.READ_PEOPLE,
     ),
 )

@@ -81,6 +81,8 @@ class Question(Struct, frozen=True, kw_only=True):
     answer: Callable[[Sources, Any], Any]
     tell: Callable[[Console, Any], None] | None = None
     """For people, where a plain table of the answer is not good enough."""
+    holds: Callable[[Any], bool] | None = None
+    """Whether all is well, by the answer: the command ends with 1 if it is not."""
     needs: Permission = Permission.READ_LOG
     routes: Sequence[str] = ()
     """Other routes that answer it as well, or more of it: `GET /v1/…`."""
