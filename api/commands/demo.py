@@ -111,6 +111,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         must_be_safe(dsn)
         witnessed(settings, dsn)
         with settled_desks(settings, dsn) as working:
+            working.tell_build()
             working.decide_by()
             tokens = _people(working)
             # Whom an escalation goes to is looked for in the report of people.

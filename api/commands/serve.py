@@ -86,6 +86,7 @@ def serve(
         must_be_safe(dsn)
         witnessed(settings, dsn)
         with settled_desks(settings, dsn) as working:
+            working.tell_build()
             working.decide_by(rulebook)
         host, port = listeners[0].getsockname()[:2]
         click.echo(f"http://{host}:{port}/docs")

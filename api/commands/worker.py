@@ -78,6 +78,7 @@ def work(
     told: list[Exception] = []
     try:
         with desks(dsn, provider=provider, vault=vault, continuity=ours) as working:
+            working.tell_build()
             working.decide_by()
             collect_seldom()
             keepers = [

@@ -132,6 +132,7 @@ def _reach(row: PrincipalRow) -> str:
 def revoke(settings: Settings, key: str, reason: str) -> None:
     """End a key, by its name (`key:…`): no service takes it for longer than 5 seconds after."""
     with _caught_up(settings) as working:
+        working.tell_build()
         stream = PrincipalList(working.datastore).key(key)
         if stream is None:
             raise PrincipalNotFound(f"no key {key}")
