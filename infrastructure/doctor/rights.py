@@ -17,6 +17,7 @@ from infrastructure.event_store.rights import (
     ROUTINES,
     TABLES,
     TRIGGERS,
+    UPDATED,
     VIEWS,
     Connection,
     bodies,
@@ -192,7 +193,7 @@ def _triggers(connection: Connection) -> Iterator[Finding]:
     found = {(table, name): (*rest,) for table, name, *rest in rows}
     wanted = {}
     for table, names in TRIGGERS.items():
-        row_level = _BEFORE_ROW | _DELETE | (0 if table == "log_head" else _UPDATE)
+        row_level = _BEFORE_ROW | _DELETE | (0 if table in UPDATED else _UPDATE)
         types = {"only_added_to": row_level, "never_emptied": _BEFORE_TRUNCATE}
         for name in names:
             wanted[table, name] = ("A", types[name], True, "refuse_change")

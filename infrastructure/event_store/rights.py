@@ -90,6 +90,8 @@ TRIGGERS: Final[Mapping[str, Sequence[str]]] = {
         ("never_emptied", "only_added_to"),
     )
 }
+UPDATED: Final = ("log_head", "order_keys")
+"""Rows of these are never removed, but change: the head moves, and a key is noted to be destroyed."""
 EVENT_TRIGGERS: Final[Mapping[str, str]] = {
     "casetrail_defines": "ddl_command_end",
     "casetrail_drops": "sql_drop",
