@@ -291,6 +291,12 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
         connection.execute("SELECT append_events()")
     with pytest.raises(LogNotAsWitnessed, match=told):  # a start does not lift it
         witnessed.checkpoints.must_go_on(connection)
+    # Nor does it help to say that it has cosigned this one: it is asked.
+    own = "INSERT INTO checkpoint_signatures SELECT max(size), %s, '' FROM checkpoints"
+    connection.execute(own, (witnessed.key.text,))
+    with pytest.raises(LogNotAsWitnessed):
+        witnessed.cosigning.look(connection)
+    assert outside.disputed() is not None
     outside.settle()  # somebody decides
     witnessed.checkpoints.must_go_on(connection)
     connection.execute("SELECT append_events()")
