@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import partial
 
 import httpx2
@@ -24,6 +25,7 @@ from infrastructure.witness.server import PATH
 PATIENCE_SECONDS = 5.0
 _TRIES = 3
 """From what size the witness goes on is asked once; others may move it on meanwhile."""
+_SIZE = re.compile("[0-9]{1,18}")
 _logger = logging.getLogger("casetrail.witness")
 
 
@@ -103,7 +105,7 @@ class Cosigning:
         if (
             answer.status_code != 409
             or answer.headers.get("Content-Type") != SIZE
-            or not told.isdigit()
+            or not _SIZE.fullmatch(told)
         ):
             raise WitnessAway(f"{self.url} answered {answer.status_code}: {told[:200]}")
         known = int(told)

@@ -151,6 +151,8 @@ def test_each_refusal_has_its_status(tmp_path, log, asking):
         b"old 5\n\n" + tree.note(8)[:-1],
         b"old 5\n\nabc\n",
         b"\xff\n\n" + tree.note(8),
+        b"old %b\n\n" % (b"9" * 5_000) + tree.note(8),
+        b"old 5\n\nlog\n%b\n\n" % (b"9" * 5_000),
     ):
         assert asking.client.post("/add-checkpoint", content=malformed).status_code == 400
     large = asking.client.post("/add-checkpoint", content=b"x" * (LARGEST_BYTES + 1))
