@@ -267,6 +267,7 @@ def witnessed(settings: Settings, dsn: str) -> Checkpoints:
     witness = cosigning(settings.witness, checkpoints)
     with connect(dsn) as connection:
         if witness is not None and checkpoints.outside.disputed() is not None:
+            checkpoints.make(connection)
             witness.look(connection)
         checkpoints.must_go_on(connection)
     return checkpoints

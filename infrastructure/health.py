@@ -89,12 +89,13 @@ class HealthDesk:
                 connection.cursor(row_factory=tuple_row)
                 .execute(
                     "SELECT position, pg_is_in_recovery() "
-                    "OR current_setting('default_transaction_read_only')::bool FROM log_head"
+                    "OR current_setting('default_transaction_read_only')::bool, "
+                    "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'log_is_halted') FROM log_head"
                 )
                 .fetchone()
             )
             assert row is not None
-            head, read_only = row
+            head, read_only, is_halted = row
             reports = (
                 connection.cursor(row_factory=class_row(ReportHealth))
                 .execute(
@@ -141,7 +142,9 @@ class HealthDesk:
             problems.append("no report has been made: is a worker running?")
         if read_only:
             problems.append("the database is read-only")
-        return Health(not read_only, head, reports, timers, problems)
+        if is_halted:
+            problems.append("the log is not as it was witnessed: nothing is appended")
+        return Health(not (read_only or is_halted), head, reports, timers, problems)
 
     def _unpaid(
         self, provider: str, in_doubt: bool, many: int, since: datetime, *, now: datetime

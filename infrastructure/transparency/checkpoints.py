@@ -22,7 +22,14 @@ from infrastructure.transparency.nodes import (
 )
 from infrastructure.transparency.outside import DISPUTED, Outside
 from infrastructure.transparency.signing import KeyUnusable, Signer
-from infrastructure.verifier.notes import Checkpoint, Key, NoteBroken, checkpoint_of
+from infrastructure.verifier.notes import (
+    Checkpoint,
+    Key,
+    NoteBroken,
+    checkpoint_in,
+    checkpoint_of,
+    parted,
+)
 
 LOCK = 0x0CA5E7A4
 """Held by whoever makes a checkpoint, or another key the one that makes them."""
@@ -74,7 +81,7 @@ class Checkpoints:
             self.must_be_as_witnessed(connection)
             last = latest(connection)
             if last is not None and last[0] >= size:
-                made, size, note = None, last[0], last[1].encode()
+                made, size, note = None, last[0], self._ours(connection, *last)
             elif not size:
                 return None
             else:
@@ -92,6 +99,19 @@ class Checkpoints:
             self.outside.keep(size, note)
             self.outside.thin_out()
         return made
+
+    def _ours(self, connection: Connection, size: int, note: str) -> bytes:
+        """The note of the database, signed by a key of ours: if by none, and it is true, now it is."""
+        try:
+            self.opened(note.encode())
+        except NoteBroken:
+            text, _ = parted(note.encode())
+            if checkpoint_in(text).root != root_at(size, partial(read, connection)):
+                raise LogNotAsWitnessed(
+                    f"a checkpoint of {size} positions is not theirs."
+                ) from None
+            note = keep_signature(connection, size, self.signer.key, self.signer.signature(text))
+        return note.encode()
 
     def _must_be_in_force(self) -> None:
         if self._again is not None:

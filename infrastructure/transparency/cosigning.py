@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import partial
 
 import httpx2
@@ -24,6 +25,7 @@ from infrastructure.witness.server import PATH
 PATIENCE_SECONDS = 5.0
 _TRIES = 3
 """From what size the witness goes on is asked once; others may move it on meanwhile."""
+_SIZE = re.compile("[0-9]{1,18}")
 _logger = logging.getLogger("casetrail.witness")
 
 
@@ -48,7 +50,7 @@ class Cosigning:
         """Have the last checkpoint cosigned, if it is not yet. That the witness is away stops nothing, and
         is told once. Raises LogNotAsWitnessed, and then nobody writes."""
         try:
-            self.submit(connection)
+            is_agreed = self.submit(connection)
         except WitnessAway as error:
             if str(error) != self._why:
                 _logger.warning("the witness does not cosign: %s", error)
@@ -61,25 +63,26 @@ class Cosigning:
             if self._why:
                 _logger.warning("the witness cosigns again")
             self._why = ""
-            self._checkpoints.outside.settle()
+            if is_agreed:
+                self._checkpoints.outside.settle()
 
-    def submit(self, connection: Connection) -> None:
-        """Raises WitnessAway or LogNotAsWitnessed."""
+    def submit(self, connection: Connection) -> bool:
+        """Whether it has cosigned something now. Raises WitnessAway or LogNotAsWitnessed."""
         found = latest(connection)
         if found is None:
-            return
+            return False
         size, note = found[0], found[1].encode()
         old = self._last(connection)
-        if old == size:
-            return
+        if old == size and self._checkpoints.outside.disputed() is None:
+            return False
         for _ in range(_TRIES):
             answer = self._ask(connection, old, size, note)
             if answer.status_code == 200:
                 self._keep(connection, size, note, answer.content)
-                return
+                return True
             known = self._known_size(connection, answer, old, size)
             if known > size:
-                return  # another worker was quicker, and the next one goes on from there
+                return False  # another worker was quicker, and the next one goes on from there
             old = known
         raise WitnessAway(f"{self.url} answers each time that it knows another size")
 
@@ -102,7 +105,7 @@ class Cosigning:
         if (
             answer.status_code != 409
             or answer.headers.get("Content-Type") != SIZE
-            or not told.isdigit()
+            or not _SIZE.fullmatch(told)
         ):
             raise WitnessAway(f"{self.url} answered {answer.status_code}: {told[:200]}")
         known = int(told)

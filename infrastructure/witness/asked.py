@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from domain.merkle.hashing import HASH_BYTES
-from infrastructure.verifier.notes import Checkpoint, NoteBroken, checkpoint_in, decoded, parted
+from infrastructure.verifier.notes import Checkpoint, checkpoint_in, decoded, parted
 
 MOST_HASHES: Final = 63
 LARGEST_BYTES: Final = 65_536
@@ -60,5 +60,5 @@ def asked(body: bytes) -> Asked:
         text, signatures = parted(note)
         deque(signatures, maxlen=0)  # each of them is a signature's, whosesoever
         return Asked(int(told), proof, note, text, checkpoint_in(text))
-    except (NoteBroken, UnicodeDecodeError) as error:
+    except ValueError as error:  # no text, a broken note, a number beyond reason
         raise Malformed(str(error)) from None

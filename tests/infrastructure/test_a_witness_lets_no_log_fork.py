@@ -151,6 +151,8 @@ def test_each_refusal_has_its_status(tmp_path, log, asking):
         b"old 5\n\n" + tree.note(8)[:-1],
         b"old 5\n\nabc\n",
         b"\xff\n\n" + tree.note(8),
+        b"old %b\n\n" % (b"9" * 5_000) + tree.note(8),
+        b"old 5\n\nlog\n%b\n\n" % (b"9" * 5_000),
     ):
         assert asking.client.post("/add-checkpoint", content=malformed).status_code == 400
     large = asking.client.post("/add-checkpoint", content=b"x" * (LARGEST_BYTES + 1))
@@ -291,6 +293,12 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
         connection.execute("SELECT append_events()")
     with pytest.raises(LogNotAsWitnessed, match=told):  # a start does not lift it
         witnessed.checkpoints.must_go_on(connection)
+    # Nor does it help to say that it has cosigned this one: it is asked.
+    own = "INSERT INTO checkpoint_signatures SELECT max(size), %s, '' FROM checkpoints"
+    connection.execute(own, (witnessed.key.text,))
+    with pytest.raises(LogNotAsWitnessed):
+        witnessed.cosigning.look(connection)
+    assert outside.disputed() is not None
     outside.settle()  # somebody decides
     witnessed.checkpoints.must_go_on(connection)
     connection.execute("SELECT append_events()")

@@ -167,6 +167,24 @@ def test_the_log_goes_on_once_it_is_the_one_that_was_witnessed(dsn, connection, 
     assert checkpoints.make(connection).size == 5
 
 
+def test_a_checkpoint_that_only_a_lost_key_has_signed_is_signed_anew(
+    dsn, connection, checkpoints, tmp_path
+):
+    """Who went on with another key has the database's checkpoints of before, and no others."""
+    append(dsn, 4)
+    checkpoints.make(connection)
+    other = Checkpoints(signer(str(tmp_path / "other")), Outside(tmp_path / "elsewhere"))
+    assert other.make(connection) is None
+    assert other.opened(latest(connection)[1].encode()).size == 4
+    other.must_go_on(connection)
+    connection.execute("DELETE FROM checkpoint_signatures")
+    connection.execute("UPDATE log_nodes SET hash = sha256(hash)")
+    connection.execute("UPDATE stored_events SET leaf = sha256(leaf)")
+    third = Checkpoints(signer(str(tmp_path / "third")), Outside(tmp_path / "third-place"))
+    with pytest.raises(LogNotAsWitnessed, match="not theirs"):
+        third.make(connection)
+
+
 def test_a_log_that_grows_under_several_witnesses_is_never_taken_for_another(dsn, checkpoints):
     """Checkpoints and starts, while others append: what is not filled in yet is not missing."""
     ending = threading.Event()
