@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,6 +13,7 @@ from eventsourcing.persistence import PersistenceError
 
 from application import streams
 from application.break_glass_desk import BreakGlassDesk
+from application.builds import tell_build
 from application.case_desk import CaseDesk
 from application.conflict_scan import ConflictScan
 from application.event_log import EventLog
@@ -37,9 +38,16 @@ from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
+from infrastructure.build import this_build
+from infrastructure.database_roles import PROJECTOR, WRITER, acting_as
 from infrastructure.databases import open_database
 from infrastructure.directory import Directory
-from infrastructure.event_store.datastore import Datastore, connect, refuse_unsafe_switches
+from infrastructure.event_store.datastore import (
+    Datastore,
+    LogHalted,
+    connect,
+    refuse_unsafe_switches,
+)
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.money_reports import MoneyReports
@@ -160,6 +168,10 @@ class Desks:
         except OrderNotFound:
             return Order(id=order_id), {}
 
+    def tell_build(self) -> None:
+        """Say with which build this process is about to write, if the log has not seen that one."""
+        tell_build(self.log, this_build(self.datastore), self.clock())
+
     def decide_by(self, rulebook: Rulebook | None = None) -> None:
         """Decide by the log's policy; where it has none, by this one, else by the one that ships.
 
@@ -183,7 +195,7 @@ def desks(
     what is personal is stored as it is, and what is sealed stays so: for scratch databases. Raises
     UnsafeSwitch."""
     refuse_unsafe_switches()
-    working = Desks(Datastore(dsn), clock, provider, vault, continuity)
+    working = Desks(Datastore(acting_as(dsn, WRITER)), clock, provider, vault, continuity)
     try:
         yield working
     finally:
@@ -217,7 +229,7 @@ def following(working: Desks) -> Iterator[None]:
 def make_ready(dsn: str) -> None:
     """Bring the schema up to date, and make the tables of new reports."""
     migrate(dsn)
-    with connect(dsn) as connection:
+    with connect(acting_as(dsn, PROJECTOR)) as connection:
         prepare(connection, PROJECTIONS)
 
 
@@ -248,7 +260,9 @@ def settled_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
 
 def witnessed(settings: Settings, dsn: str) -> Checkpoints:
     """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
-    written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed."""
+    written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
+
+    With the rights of the address itself: only where that may migrate does a start lift a halt."""
     checkpoints = checkpoints_of(settings)
     witness = cosigning(settings.witness, checkpoints)
     with connect(dsn) as connection:
@@ -264,4 +278,6 @@ def migrated_desks(settings: Settings) -> Iterator[Desks]:
     with open_database(settings) as dsn:
         make_ready(dsn)
         with settled_desks(settings, dsn) as working:
+            with suppress(LogHalted):  # whatever is written says so
+                working.tell_build()
             yield working

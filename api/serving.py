@@ -114,6 +114,7 @@ def serve_http(
         continuity=continuity(settings),
         witness=settings.witness_key,
     ) as ours:
+        ours.desks.tell_build()
         ours.desks.decide_by()
         collect_seldom()
         # What is fetched, or passed on, is nothing that an operator has to read of.

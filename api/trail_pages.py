@@ -41,7 +41,7 @@ def as_csv(lines: Sequence[ToldLine]) -> str:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for line in lines:
-        writer.writerow([_cell(value) for value in _row(line)])
+        writer.writerow([cell(value) for value in _row(line)])
     return out.getvalue()
 
 
@@ -97,7 +97,7 @@ def _verdicts(whys: Sequence[Why]) -> Iterator[str]:
     return (spoken(verdict) for why in whys for verdict in why.verdicts)
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value

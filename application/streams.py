@@ -38,6 +38,7 @@ PRODUCT: Final = "product"
 LEDGER: Final = "ledger"
 REFUSALS: Final = "refusals"
 RECONCILIATION: Final = "reconciliation"
+BUILD: Final = "build"
 PRIVACY: Final = "privacy"
 AUDIT: Final = "audit"
 

@@ -15,6 +15,7 @@ from domain.adjustments.refusals import RefusalEvent
 from domain.audit import AuditEvent
 from domain.backlog.events import RecoveryEvent
 from domain.break_glass import BreakGlassEvent
+from domain.builds import BuildEvent
 from domain.cases.events import CaseEvent
 from domain.look_ups.events import LookUpEvent
 from domain.orders.events import OrderEvent
@@ -34,6 +35,7 @@ Event: TypeAlias = (
     | RefusalEvent
     | ReconciliationEvent
     | BreakGlassEvent
+    | BuildEvent
     | PrincipalEvent
     | PrivacyEvent
     | AuditEvent

@@ -5,6 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from api.routes.adjustments import ADJUSTMENT_COMMANDS, list_adjustments
 from api.routes.approvals import approve_several, list_approvals
 from api.routes.audit import get_checkpoint, prove_consistency, prove_inclusion
+from api.routes.audit_lists import AUDIT_LISTS
 from api.routes.break_glass import BREAK_GLASS_COMMANDS, get_break_glass, list_break_glass
 from api.routes.case_commands import CASE_COMMANDS
 from api.routes.cases import list_cases
@@ -68,6 +69,7 @@ VERSIONED: tuple[HTTPRouteHandler, ...] = (
     prove_inclusion,
     prove_consistency,
     *QUESTION_ROUTES,
+    *AUDIT_LISTS,
     get_sla,
     get_flow,
     get_tasks,

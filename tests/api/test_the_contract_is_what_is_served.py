@@ -161,7 +161,8 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
         ),
         *(("query", name) for name in ("position", "size", "from", "to", "adjustment")),
         *(("query", name) for name in ("person", "first", "last", "type", "over", "currency")),
-        *(("query", name) for name in ("strata", "seed", "upto")),
+        *(("query", name) for name in ("strata", "seed", "upto", "threshold", "days")),
+        *(("query", name) for name in ("witnessed_within", "late_after", "provider")),
         *(("header", name) for name in ("If-Match", "Idempotency-Key", "Prefer")),
         ("header", "Casetrail-Min-Position"),
     }
@@ -183,6 +184,11 @@ WITH_A_PROVIDER = {("/v1/reconciliations", "POST")}
 """Held against the document where a payment provider is connected, in the test of reconciliation."""
 
 
+STATEMENT = (
+    "line,reference,key,payment,created_at,status,currency,amount,total\r\n"
+    "1,re-1,,p,2026-11-20T12:00:00+00:00,succeeded,EUR,1.00,1.00\r\nend,1\r\n"
+)
+"""A list of a payment provider."""
 QUESTIONS = "/v1/audit/questions/"
 """Held against the document by tests/audit, each with what it is asked about."""
 
@@ -294,6 +300,8 @@ def ask_for_proofs(ours: House, client: httpx2.Client) -> None:
             client.get(f"/v1/audit/{name}")
     client.get("/v1/audit/checkpoint")
     client.get("/v1/audit/questions")
+    client.get("/v1/audit/access-review")
+    client.post("/v1/audit/statement", content=STATEMENT, headers={"Content-Type": "text/csv"})
     client.get("/v1/audit/proofs/inclusion?position=1")
     client.get("/v1/audit/proofs/consistency?from=1")
 

@@ -25,6 +25,7 @@ from domain.break_glass import (
     BreakGlassReviewed,
     Ending,
 )
+from domain.builds import build_of
 from domain.cases.events import (
     CaseDataErased,
     Detected,
@@ -666,6 +667,8 @@ EVENTS: tuple[Event, ...] = (
     DelegationEnded(person="ana", delegate="bo", reason=ODD),
     CustomerOrdered(customer=ODD, basket="ab" * 16, placed_at=NOON),
     ProductPriced(sku=ODD, price=TEN, at=NOON),
+    build_of("1.0", "ab" * 32, "CPython 3.11.2", {}, {}),
+    build_of("1.0", "ab" * 32, ODD, {"msgspec": ODD}, {"0001.sql": "cd" * 32}, "ef" * 20),
     AuditAsked(asked="export", position=7, answer="ab" * 32),
     AuditAsked(
         asked="question 5",

@@ -3,7 +3,9 @@
 import click
 
 from api.commands.audit.ask import ask
+from api.commands.audit.attack import attack
 from api.commands.audit.bundles import export, key, population, rotate_key
+from api.commands.audit.lists import access, statement
 from api.commands.audit.reads import reads
 from api.commands.audit.reperform import reperform
 from api.commands.audit.sample import sample
@@ -14,5 +16,17 @@ def audit() -> None:
     """Proof that what was decided was decided so, and that nothing was altered or left out."""
 
 
-for _command in (ask, reperform, reads, export, population, sample, key, rotate_key):
+for _command in (
+    ask,
+    reperform,
+    reads,
+    export,
+    population,
+    sample,
+    access,
+    statement,
+    key,
+    rotate_key,
+    attack,
+):
     audit.add_command(_command)

@@ -43,7 +43,7 @@ def ask(context: click.Context, as_json: bool) -> None:
 def telling_progress() -> Iterator[Callable[[int, int], None]]:
     """A bar on the terminal, as soon as there is something to tell."""
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("hashing envelopes", visible=False)
+        bar = progress.add_task("reading the log", visible=False)
         yield lambda done, of: progress.update(bar, completed=done, total=of, visible=True)
 
 

@@ -20,6 +20,7 @@ from api.errors import MalformedParameter
 from api.reading import must_have_zone
 from application.audit.asked import record_asked
 from application.audit.in_words import IN_WORDS
+from application.audit.reading_through import Reading
 from domain.audit import AuditAsked
 from domain.authority import Permission
 from domain.people import Actor
@@ -49,6 +50,14 @@ class Sources(Struct, frozen=True):
     most_leaves: int | None = MOST_LEAVES
     """How many envelopes are hashed anew for one answer; None: as many as there are."""
     progress: Callable[[int, int], None] | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """Of the log as it stands, for what reads all of it."""
+        head, progress = self.desks.log.head(), self.progress
+        if progress is None:
+            return Reading(self.desks.log, head)
+        return Reading(self.desks.log, head, lambda position: progress(position, head))
 
     @property
     def proofs(self) -> Proofs:

@@ -1,0 +1,271 @@
+"""Who might do what as of a date: everybody with grants and who gave them, keys, logins, agents, whoever
+may act for them, and what they did last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from msgspec import Struct
+
+from application.audit.humans import everybody
+from application.audit.reading_through import Reading
+from application.told_trail import who
+from domain.authority import Permission, authority_of
+from domain.people import Grant, Person, Role, TokenIssued, token_stream
+from domain.principals import (
+    AgentRegistered,
+    AgentRetired,
+    DelegationEnded,
+    DelegationGranted,
+    PrincipalLinked,
+    PrincipalUnlinked,
+    TokenRevoked,
+    login_name,
+    scope_of,
+)
+from domain.recorded import Recorded
+
+
+class Means(StrEnum):
+    """By what somebody comes in, or acts."""
+
+    KEY = "key"
+    LOGIN = "login"
+    AGENT = "agent"
+    DELEGATE = "delegate"
+
+
+class LastAct(Struct, frozen=True):
+    position: int
+    at: datetime
+    type: str
+
+
+class HeldGrant(Struct, frozen=True, kw_only=True):
+    grant: str
+    role: Role
+    queues: Sequence[str]
+    """Without any, all of them."""
+    regions: Sequence[str]
+    case: UUID | None
+    since: datetime
+    given_by: str
+    reason: str | None
+    until: datetime | None
+    under: str | None
+    ended_at: datetime | None
+    ended_by: str | None
+    ended_for: str | None
+    lives: bool
+
+
+class HeldMeans(Struct, frozen=True, kw_only=True):
+    """A key, login or agent of the person, or somebody who may act for the person."""
+
+    kind: Means
+    name: str
+    """As the trail names it."""
+    agent: str | None
+    """Whose key or login it is, where an agent's."""
+    permissions: Sequence[str] | None
+    """What a key is good for, of what the person may; null narrows nothing, here and below."""
+    queues: Sequence[str] | None
+    regions: Sequence[str] | None
+    since: datetime
+    given_by: str
+    reason: str | None
+    until: datetime | None
+    ended_at: datetime | None
+    ended_by: str | None
+    ended_for: str | None
+    lives: bool
+    last_act: LastAct | None
+
+
+class HeldAccess(Struct, frozen=True, kw_only=True):
+    person: str
+    known_as: Sequence[str]
+    added_at: datetime | None
+    left_at: datetime | None
+    left_for: str | None
+    roles: Sequence[Role]
+    permissions: Sequence[Permission]
+    grants: Sequence[HeldGrant]
+    means: Sequence[HeldMeans]
+    last_act: LastAct | None
+
+
+class AccessReview(Struct, frozen=True, kw_only=True):
+    as_of: datetime
+    people: Sequence[HeldAccess]
+
+
+def access(reading: Reading, as_of: datetime) -> AccessReview:
+    """By what was recorded until then."""
+    means, acts = Known(as_of), _Acts(as_of)
+    reading.through(means, acts)
+    by_person: dict[str, list[_Begun]] = {}
+    for one in means.all_of_them:
+        by_person.setdefault(one.person, []).append(one)
+    return AccessReview(
+        as_of=as_of,
+        people=[
+            _access(person, by_person.get(person.name, ()), acts, as_of)
+            for person in everybody(reading, as_of).people
+        ],
+    )
+
+
+class _Begun:
+    """Something by which somebody comes in or acts, and what became of it."""
+
+    def __init__(self, kind: Means, person: str, name: str, line: Recorded) -> None:
+        self.kind = kind
+        self.person = person
+        self.name = name
+        self.line = line
+        self.until: datetime | None = None
+        self.ended: Recorded | None = None
+        self.reason: str | None = None
+        self.ended_for: str | None = None
+
+    def lives(self, at: datetime) -> bool:
+        return self.ended is None and (self.until is None or at < self.until)
+
+
+class Known:
+    """By what people come in or act, as it was recorded until a time; None: until now."""
+
+    def __init__(self, at: datetime | None = None) -> None:
+        self._at = at
+        self._living: dict[UUID, _Begun] = {}
+        self.all_of_them: list[_Begun] = []
+
+    def take(self, line: Recorded) -> None:
+        if self._at is not None and line.recorded_at > self._at:
+            return
+        match line.event:
+            case TokenIssued() as event:
+                begun = _Begun(Means.KEY, event.name, f"key:{event.key}", line)
+                begun.until = event.expires_at
+                self._begin(token_stream(event.digest), begun)
+            case PrincipalLinked() as event:
+                name = login_name(event.issuer, event.subject)
+                self._begin(line.stream, _Begun(Means.LOGIN, event.person, name, line))
+            case AgentRegistered() as event:
+                self._begin(line.stream, _Begun(Means.AGENT, event.person, event.name, line))
+            case DelegationGranted() as event:
+                begun = _Begun(Means.DELEGATE, event.person, event.delegate, line)
+                begun.until, begun.reason = event.until, event.reason
+                self._begin(line.stream, begun)
+            case (
+                TokenRevoked(reason=reason)
+                | PrincipalUnlinked(reason=reason)
+                | AgentRetired(reason=reason)
+                | DelegationEnded(reason=reason)
+            ):
+                if (known := self._living.pop(line.stream, None)) is not None:
+                    known.ended, known.ended_for = line, reason
+            case _:
+                pass
+
+    def _begin(self, stream: UUID, begun: _Begun) -> None:
+        if (before := self._living.get(stream)) is not None:
+            before.ended, before.ended_for = begun.line, "It was given anew."
+        self._living[stream] = begun
+        self.all_of_them.append(begun)
+
+
+class _Acts:
+    """What each person, and each principal, agent and delegate, did last."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+        self._last: dict[str, LastAct] = {}
+
+    def take(self, line: Recorded) -> None:
+        if line.recorded_at > self._at:
+            return
+        actor = line.actor
+        act = LastAct(line.position, line.recorded_at, line.type)
+        for name in (actor.principal, *actor.persons):
+            self._last[name] = act
+        for agent in actor.via:
+            self._last[f"{Means.AGENT}:{agent}"] = act
+        if actor.delegate is not None:
+            self._last[f"{Means.DELEGATE}:{actor.person}:{actor.delegate}"] = act
+
+    def of(self, name: str) -> LastAct | None:
+        return self._last.get(name)
+
+    def by(self, begun: _Begun) -> LastAct | None:
+        match begun.kind:
+            case Means.AGENT:
+                return self.of(f"{Means.AGENT}:{begun.name}")
+            case Means.DELEGATE:
+                return self.of(f"{Means.DELEGATE}:{begun.person}:{begun.name}")
+            case _:
+                return self.of(begun.name)
+
+
+def _access(person: Person, means: Sequence[_Begun], acts: _Acts, at: datetime) -> HeldAccess:
+    living = person.at(at)
+    authority = authority_of(living)
+    return HeldAccess(
+        person=person.name,
+        known_as=sorted(person.known_as),
+        added_at=person.added_at,
+        left_at=person.left_at,
+        left_for=person.left_for,
+        roles=authority.roles,
+        permissions=sorted(authority.permissions),
+        grants=[_grant(grant, grant in living) for grant in person.grants],
+        means=[_means(one, acts, at) for one in means],
+        last_act=acts.of(person.name),
+    )
+
+
+def _grant(grant: Grant, lives: bool) -> HeldGrant:
+    return HeldGrant(
+        grant=grant.grant,
+        role=grant.role,
+        queues=grant.queues,
+        regions=grant.regions,
+        case=grant.case,
+        since=grant.granted_at,
+        given_by=who(grant.granted_by),
+        reason=grant.reason,
+        until=grant.until,
+        under=grant.under,
+        ended_at=grant.revoked_at,
+        ended_by=who(grant.revoked_by) if grant.revoked_by is not None else None,
+        ended_for=grant.revoked_for,
+        lives=lives,
+    )
+
+
+def _means(begun: _Begun, acts: _Acts, at: datetime) -> HeldMeans:
+    event = begun.line.event
+    scope = scope_of(event) if isinstance(event, TokenIssued) else None
+    permissions = scope.permissions if scope is not None else None
+    agent = event.agent if isinstance(event, TokenIssued | PrincipalLinked) else None
+    return HeldMeans(
+        kind=begun.kind,
+        name=begun.name,
+        agent=agent or None,
+        permissions=None if permissions is None else sorted(permissions),
+        queues=scope.queues if scope is not None else None,
+        regions=scope.regions if scope is not None else None,
+        since=begun.line.recorded_at,
+        given_by=who(begun.line.actor),
+        reason=begun.reason,
+        until=begun.until,
+        ended_at=begun.ended.recorded_at if begun.ended is not None else None,
+        ended_by=who(begun.ended.actor) if begun.ended is not None else None,
+        ended_for=begun.ended_for,
+        lives=begun.lives(at),
+        last_act=acts.by(begun),
+    )

@@ -1,0 +1,67 @@
+"""A control, and whether it operated: what is looked at, how much of it there was, and every exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+MOST_TOLD: Final = 200
+"""Exceptions that are told of one control; all are counted."""
+
+
+class Operated(StrEnum):
+    YES = "yes"
+    NO = "no"
+    NOTHING_TO_DO = "nothing_to_do"
+    """There was nothing in the period that it could have stopped."""
+
+
+class Exceptional(Struct, frozen=True):
+    detail: str
+    at: datetime | None = None
+    position: int | None = None
+
+
+class Control(Struct, frozen=True, kw_only=True):
+    name: str
+    holds_if: str
+    """What must be so."""
+    operated: Operated
+    looked_at: int
+    """How many of whatever it controls."""
+    evidence: Mapping[str, str]
+    exceptions: tuple[Exceptional, ...]
+    exceptions_in_all: int
+
+
+class Findings:
+    """What is found about one control."""
+
+    def __init__(self, name: str, holds_if: str) -> None:
+        self._name = name
+        self._holds_if = holds_if
+        self.looked_at = 0
+        self.evidence: dict[str, str] = {}
+        self._exceptions: list[Exceptional] = []
+        self._many = 0
+
+    def wrong(self, detail: str, at: datetime | None = None, position: int | None = None) -> None:
+        self._many += 1
+        if len(self._exceptions) < MOST_TOLD:
+            self._exceptions.append(Exceptional(detail, at, position))
+
+    def control(self) -> Control:
+        operated = Operated.YES if self.looked_at else Operated.NOTHING_TO_DO
+        return Control(
+            name=self._name,
+            holds_if=self._holds_if,
+            operated=Operated.NO if self._many else operated,
+            looked_at=self.looked_at,
+            evidence=self.evidence,
+            exceptions=tuple(self._exceptions),
+            exceptions_in_all=self._many,
+        )

@@ -1,0 +1,188 @@
+"""Question 25 on a database in which somebody has been at work: each control tells what was done to it,
+and told nothing before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from api.composition import make_ready
+from application.audit.control import Control, Operated
+from application.audit.operated import ControlsOperated, operated
+from application.audit.reading_through import Reading
+from application.builds import tell_build
+from application.reperformance import Period
+from application.streams import CASE
+from infrastructure.event_store.datastore import Datastore, connect
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.standing import StandingNow
+from infrastructure.transparency.checkpoints import Checkpoints, go_on, halt
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import signer
+from projections import PROJECTIONS
+from tests.application.house import CLOCKED
+from tests.audit.people_world import BUILD, ROLES, PeopleWorld
+from tests.domain.telling import after
+
+CLEAN = {Operated.YES, Operated.NOTHING_TO_DO}
+
+
+class Watched:
+    """A house on a real database, its log signed as it grows, at the times of the story."""
+
+    def __init__(self, dsn: str, place: Path) -> None:
+        self.dsn = dsn
+        self.datastore = Datastore(dsn)
+        self.recorder = PostgresLogRecorder(self.datastore)
+        self.world = PeopleWorld(self.recorder)  # type: ignore[arg-type]
+        self.checkpoints = Checkpoints(signer(str(place / "key")), Outside(place / "checkpoints"))
+
+    def witness(self, at: datetime) -> None:
+        with connect(self.dsn) as connection:
+            made = self.checkpoints.make(connection)
+            assert made is not None
+            connection.execute(
+                "UPDATE checkpoints SET made_at = %s WHERE size = %s", (at, made.size)
+            )
+
+    def sql(self, statement: str, *parameters: object) -> None:
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(statement, parameters)  # type: ignore[call-overload]
+
+    def look(self, at: float = 9) -> ControlsOperated:
+        reading = Reading(self.world.log, self.world.log.head())
+        standing = StandingNow(self.datastore)
+        most = timedelta(hours=60)
+        return operated(reading, standing, Period(None, after(at)), after(at), most)
+
+    def control(self, name: str, at: float = 9) -> Control:
+        return next(one for one in self.look(at).controls if one.name == name)
+
+    def told(self, name: str, at: float = 9) -> list[str]:
+        control = self.control(name, at)
+        assert control.exceptions_in_all == len(control.exceptions)
+        assert (control.operated is Operated.NO) == bool(control.exceptions)
+        return [one.detail for one in control.exceptions]
+
+
+@pytest.fixture
+def watched(dsn: str, tmp_path: Path) -> Iterator[Watched]:
+    make_ready(dsn)
+    watched = Watched(dsn, tmp_path)
+    world = watched.world
+    tell_build(world.log, BUILD, after(-48))
+    world.now = after(-47)
+    world.policy.bootstrap(CLOCKED, world.now)
+    for name, role in ROLES.items():
+        world.people.add(name, [role], after(-46))
+        world.key(name, -46)
+    world.paid("o-1", "40.00", 5, "tia")
+    watched.witness(after(8.5))
+    ProjectionRunner(dsn, PROJECTIONS).catch_up()
+    yield watched
+    watched.recorder.close()
+
+
+def case_of(watched: Watched) -> UUID:
+    return watched.world.of("o-1").id
+
+
+def test_nothing_is_told_of_a_house_in_order(watched: Watched) -> None:
+    told = watched.look()
+    assert told.all_operated, [one for one in told.controls if one.exceptions]
+    assert {one.operated for one in told.controls} == CLEAN
+    counted = {one.name: one.looked_at for one in told.controls}
+    assert (counted["duty_rows"], counted["paid_as_approved"], counted["log_witnessed"]) == (
+        3,
+        2,
+        1,
+    )
+
+
+def test_rows_of_duties_that_were_removed_changed_or_added(watched: Watched) -> None:
+    case = case_of(watched)
+    watched.sql("DELETE FROM duties WHERE person = 'tia'")
+    watched.sql("UPDATE duties SET duty = 'reconcile' WHERE person = 'fay'")
+    watched.sql("INSERT INTO duties VALUES (%s, 'finn', 'review', 1)", case)
+    watched.sql("INSERT INTO duties VALUES (%s, 'finn', 'review', 1)", UUID(int=1))
+    told = watched.told("duty_rows")
+    assert told == [
+        f"case {case}: fay has the duty to execute; the row says reconcile",
+        f"case {case}: no row says that tia has the duty to approve (case.adjustment_approved)",
+        f"case {case}: a row gives finn the duty to review; no act does",
+        "1 rows are of cases in which nothing was proposed",
+    ]
+
+
+def test_a_log_that_was_not_witnessed_in_time_or_is_halted(watched: Watched) -> None:
+    world = watched.world
+    grown = world.log.head()
+    world.desk.note(case_of(watched), world.of("o-1").version, "More.", world.by("ana", 8.9))
+    assert watched.told("log_witnessed", 60) == []
+    told = watched.told("log_witnessed", 70)
+    assert told == [f"position {grown + 1} is not witnessed yet"]
+    watched.witness(after(100))
+    (told,) = watched.told("log_witnessed", 110)
+    waited = timedelta(hours=100 - 8.9)
+    assert told == f"position {grown + 1} was witnessed after {waited.total_seconds():g} seconds"
+    with connect(watched.dsn) as connection:
+        halt(connection)
+        told = watched.told("log_witnessed")[-1]
+        assert told == "the log is halted: it was found not to be the one that was witnessed"
+        go_on(connection)
+    assert len(watched.told("log_witnessed")) == 1
+
+
+def test_a_report_that_holds_a_stream_back(watched: Watched) -> None:
+    watched.sql(
+        "INSERT INTO projections_held (name, generation, stream, position, error) "
+        "SELECT name, generation, %s, 1, 'it could not be read' FROM projections "
+        "WHERE name = 'cases' AND live",
+        case_of(watched),
+    )
+    assert watched.told("reports_kept") == ["report cases holds back 1 streams"]
+
+
+def test_what_fell_due_and_nobody_looked_at_and_what_was_looked_at_late(watched: Watched) -> None:
+    assert watched.told("time_kept") == []
+    watched.sql("UPDATE timers SET due_at = %s WHERE kind = %s", after(8), CASE)
+    assert watched.told("time_kept") == ["2 streams are due, and nobody has looked at them"]
+    watched.world.tick(after(40))
+    late = watched.told("time_kept", 41)
+    assert late
+    assert all(" was due at " in told for told in late)
+
+
+def test_a_day_whose_payments_nobody_found_on_a_list(watched: Watched) -> None:
+    paid = watched.world.of("o-1").adjustments.items[0]
+    assert watched.control("reconciled_each_day", 30).evidence["not_due_yet"] == "1"
+    assert watched.told("reconciled_each_day", 32) == [
+        "2018-01-10: 1 paid by local, and no list of it was held against them"
+    ]
+    line = watched.world.given(paid, "re-o-1", 7.2)
+    watched.world.reconciled_by("finn", 31, 0, 7, line)  # ends before it was paid
+    assert watched.told("reconciled_each_day", 32) != []
+    watched.world.reconciled_by("finn", 31.5, 0, 8, line)
+    assert watched.told("reconciled_each_day", 32) == []
+
+
+def test_positions_that_are_older_than_any_build(dsn: str) -> None:
+    datastore = Datastore(dsn)
+    recorder = PostgresLogRecorder(datastore)
+    world = PeopleWorld(recorder)  # type: ignore[arg-type]
+    world.people.add("ana", [], after(0))
+    tell_build(world.log, BUILD, after(1))
+    now = datetime.now(UTC)
+    standing = StandingNow(datastore)
+    found = operated(Reading(world.log, world.log.head()), standing, Period(), now)
+    recorder.close()
+    (one,) = [one for one in found.controls if one.name == "builds_known"]
+    assert [x.detail for x in one.exceptions] == [
+        "positions 1 to 1 are older than any build that is known"
+    ]
