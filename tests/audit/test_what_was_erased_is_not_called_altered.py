@@ -16,6 +16,7 @@ from domain.cases.events import Enriched
 from domain.orders.order import Order
 from domain.personal import erased
 from domain.recorded import Recorded
+from infrastructure.personal.vault import vault_of
 from tests.audit.world import World, told
 from tests.conftest import Databases
 
@@ -27,7 +28,7 @@ def lines(
     with databases.new() as name:
         world = World(databases.dsn(name), tmp_path_factory.mktemp("home"))
         told(world)
-        with desks(world.dsn) as working:
+        with desks(world.dsn, vault=vault_of(world.settings)) as working:
             yield working.log.trail(UUID(world.refs["case"]))
 
 
