@@ -31,6 +31,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import PacketFact, packet_bytes
 from domain.cases.sentences import sentence
 from domain.people import Actor
+from domain.personal import ERASED, told_in
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.decision import Decision
 from domain.policy.document import canonical
@@ -121,7 +122,9 @@ class Seen(Struct, frozen=True, kw_only=True):
     digest: str
     """Of the packet, as the decision names it."""
     recomputed: str | None
-    unchanged: bool
+    """Null where something personal in it was erased since: that is then proven by the line's leaf."""
+    unchanged: bool | None
+    """Null where nobody can tell from the packet any more, for the same reason."""
     packet_base64: str | None
     packet: Sequence[PacketFact]
     bound_to: str | None
@@ -201,6 +204,7 @@ def _seen(
 ) -> Iterator[Seen]:
     bound: str | None = None
     again: str | None = None
+    named = None if isinstance(event, Resolved) else event.adjustment
     if isinstance(event, Resolved):
         digest = event.packet
     else:
@@ -209,8 +213,9 @@ def _seen(
     if digest is None:
         return  # nobody decided: its source cleared it
     at, packet = packets.get(digest, (None, None))
+    is_erased = ERASED in (*told_in(packet or ()), *(told_in(proposals[named]) if named else ()))
     told = packet_bytes(packet) if packet is not None else None
-    recomputed = hashlib.sha256(told).hexdigest() if told is not None else None
+    recomputed = hashlib.sha256(told).hexdigest() if told is not None and not is_erased else None
     yield Seen(
         version=line.version,
         type=line.type,
@@ -219,7 +224,7 @@ def _seen(
         packet_version=at,
         digest=digest,
         recomputed=recomputed,
-        unchanged=recomputed == digest and bound == again,
+        unchanged=None if is_erased else recomputed == digest and bound == again,
         packet_base64=base64.b64encode(told).decode() if told is not None else None,
         packet=packet or (),
         bound_to=bound,

@@ -27,6 +27,7 @@ from domain.cases.packet import packet_digest, packet_of
 from domain.cases.work_events import Retermed
 from domain.orders.events import ExpectationMet, PassedIntake
 from domain.orders.order import Order
+from domain.personal import ERASED
 from domain.policy.approvals import Asked, Sums
 from domain.policy.decision import Decision, Verdict
 from domain.policy.facts import CaseFacts
@@ -115,14 +116,15 @@ def of_case(event: CaseEvent, case: ExceptionCase, on: Basis) -> Iterator[Differ
 
 
 def of_packet(event: Enriched, order: Order) -> Iterator[Differs]:
-    """No policy has a part in what is known."""
+    """No policy has a part in what is known. What was erased since cannot be worked out any more."""
+    gone = {fact.fact for fact in event.packet if fact.value == ERASED}
     told = {fact.fact: fact for fact in event.packet}
     again = {fact.fact: fact for fact in packet_of(order)}
     for name in [*told, *(name for name in again if name not in told)]:
-        if told.get(name) != again.get(name):
+        if name not in gone and told.get(name) != again.get(name):
             recorded, came_out = (str(facts.get(name, NOTHING)) for facts in (told, again))
             yield Differs(f"packet, {name}", recorded, came_out)
-    if packet_digest(event.packet) != event.digest:
+    if not gone and packet_digest(event.packet) != event.digest:
         yield Differs("packet, digest", event.digest, packet_digest(event.packet))
 
 

@@ -19,12 +19,13 @@ from click.testing import CliRunner, Result
 
 from api.cli import casetrail
 from infrastructure.event_store.datastore import connect
-from infrastructure.transparency.checkpoints import halt
+from infrastructure.transparency.checkpoints import go_on, halt
 from infrastructure.verifier.archives import archived
 from tests.api.running import House
 from tests.audit.world import World, audited
 from tests.conftest import Databases
 from tests.infrastructure.bundles import NODE, by_node, by_python
+from tests.tampering import tampering
 
 REFUNDS = {"type": "adjustment.executed", "kind": "refund", "over": "500"}
 QUESTIONS = "/v1/audit/questions"
@@ -50,7 +51,7 @@ def aud(house: House) -> Iterator[httpx2.Client]:
 
 def run(world: World, *words: object) -> Result:
     told = ["--home", str(world.home), *map(str, words)]
-    return CliRunner().invoke(casetrail, told, env={"DATABASE_URL": world.dsn})
+    return CliRunner().invoke(casetrail, told, env=world.environment)
 
 
 def taken(aud: httpx2.Client, place: Path, name: str, **asked: str) -> Path:
@@ -278,7 +279,7 @@ def test_what_somebody_altered_is_found_and_the_log_that_takes_no_more_says_so(
             here = run(world, "audit", "ask", "10", "--json")
             assert json.loads(here.stdout)["answer"]["wrong"] == told["wrong"]
             with connect(world.dsn) as connection:
-                connection.execute("DROP TRIGGER log_is_halted ON log_head")
+                go_on(connection)
                 (head,) = connection.execute("SELECT position FROM log_head").fetchone() or (0,)
             cut_off(world, world.size - 2)
             lost = aud.get(f"{QUESTIONS}/10").json()["answer"]
@@ -290,7 +291,7 @@ def test_what_somebody_altered_is_found_and_the_log_that_takes_no_more_says_so(
 
 def alter(world: World) -> None:
     """The refund of o-1 becomes one of 1,640 EUR, behind everybody's back."""
-    with psycopg.connect(world.dsn, autocommit=True) as connection:
+    with psycopg.connect(world.dsn, autocommit=True) as found, tampering(found) as connection:
         connection.execute(
             "UPDATE stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), "
             "'640.00', '1640.00'), 'UTF8') WHERE notification_id = 38"
@@ -298,6 +299,6 @@ def alter(world: World) -> None:
 
 
 def cut_off(world: World, size: int) -> None:
-    with psycopg.connect(world.dsn, autocommit=True) as connection:
+    with psycopg.connect(world.dsn, autocommit=True) as found, tampering(found) as connection:
         connection.execute("DELETE FROM stored_events WHERE notification_id > %s", (size,))
         connection.execute("UPDATE log_head SET position = %s", (size,))

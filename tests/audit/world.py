@@ -41,10 +41,11 @@ from domain.people import OPERATOR, PAYER, Actor, Role
 from infrastructure.event_store.datastore import connect
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.payments.local import LocalProvider
+from infrastructure.personal.vault import vault_of
 from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.settings import Settings
+from infrastructure.settings import EVIDENCE, KEYS, Settings
 from projections import PROJECTIONS
-from tests.api.running import House, served
+from tests.api.running import House, outside, served
 from tests.application.governing import variant
 from tests.domain.telling import cancelled, captured, line, placed, unavailable
 
@@ -79,7 +80,19 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return Settings(home=self.home, database_url=self.dsn)
+        keys = outside(self.dsn).place
+        evidence = str(Path(keys).with_name("evidence"))
+        return Settings(home=self.home, database_url=self.dsn, keys=keys, evidence=evidence)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of a command line beside it."""
+        settings = self.settings
+        return {
+            "DATABASE_URL": self.dsn,
+            KEYS: settings.key_place,
+            EVIDENCE: settings.evidence_place,
+        }
 
 
 class Teller:
@@ -278,7 +291,7 @@ def told(world: World) -> None:
     make_ready(world.dsn)
     clock = [MORNING]
     provider = LocalProvider("http://127.0.0.1:9")
-    with desks(world.dsn, lambda: clock[0], provider) as working:
+    with desks(world.dsn, lambda: clock[0], provider, vault_of(world.settings)) as working:
         working.decide_by()
         teller = Teller(world, working, clock)
         teller.people()
@@ -301,9 +314,8 @@ def audited(world: World) -> Iterator[House]:
     told(world)
     with served(world.dsn) as (url, ours):
         ours.checkpoints = checkpoints_of(world.settings)
-        ours.evidence = EvidenceStore(world.settings.evidence_place)
         tokens = {}
-        with desks(world.dsn) as working:
+        with desks(world.dsn, vault=vault_of(world.settings)) as working:
             now = working.clock()
             for name, roles in (("aud", [Role.AUDITOR]), ("bob", [Role.HANDLER]), ("sam", [])):
                 working.people.add(name, roles, now)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from api.commands.audit.ask import AS_JSON
 from api.commands.audit.recording import account
+from api.commands.personal_data import noted
 from api.composition import checkpoints_of, migrated_desks
 from api.routes.questions.in_tables import tell
 from api.routes.questions.question import Sources, answered, asking_of
@@ -71,7 +72,7 @@ def sample(
             raise click.UsageError("Say --type, or --bundle.")
         question = next(one for one in QUESTIONS if one.number == NUMBER)
         more = {"strata": strata, "size": str(size), "seed": seed}
-        with migrated_desks(settings) as desks:
+        with migrated_desks(settings) as desks, noted(desks, "casetrail audit sample"):
             evidence = EvidenceStore(settings.evidence_place)
             sources = Sources(desks, evidence, checkpoints_of(settings))
             asking = asking_of(question, {**asked, **more})

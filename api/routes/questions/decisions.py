@@ -62,7 +62,8 @@ class Acts(Struct, frozen=True):
 
 
 class AllSeen(Struct, frozen=True):
-    """`unchanged` if every packet, and all that a decision is bound to, has the digest that it had."""
+    """`unchanged` unless a packet, or what a decision is bound to, has another digest than it had: as far
+    as nothing personal in it was erased."""
 
     unchanged: bool
     decisions: Sequence[Seen]
@@ -129,7 +130,7 @@ def what_was_seen(sources: Sources, asked: AboutLine) -> AllSeen:
     whether what the decision is bound to is still what was proposed."""
     lines = sources.desks.cases.trail(asked.case)
     found = seen(lines, _known(asked.version, len(lines)))
-    return AllSeen(all(one.unchanged for one in found), found)
+    return AllSeen(all(one.unchanged is not False for one in found), found)
 
 
 def what_was_not_shown(sources: Sources, asked: AboutLine) -> AllHidden:
