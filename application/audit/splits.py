@@ -143,7 +143,7 @@ class _Finding:
     def add(
         self, proposed: Sequence[Recorded], ledgers: Mapping[UUID, set[UUID]], reading: Reading
     ) -> None:
-        orders = reading.trails([*{order_stream(line.order or "") for line in proposed}])
+        orders = reading.opened([*{order_stream(line.order or "") for line in proposed}])
         for line in proposed:
             entry = self._entry(line)
             if entry is None:
