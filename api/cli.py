@@ -13,10 +13,12 @@ from rich.console import Console
 from api.commands import COMMANDS
 from application.log_recorder import CommandRepeated
 from domain.errors import CasetrailError, Invalid
+from infrastructure.database_roles import RolesMissing
 from infrastructure.databases import DatabaseUnusable
+from infrastructure.doctor import Unsafe
 from infrastructure.embedded_postgres import PostgresNotStarted
 from infrastructure.event_store.datastore import UnsafeSwitch
-from infrastructure.event_store.migrations import SchemaChanged
+from infrastructure.event_store.migrations import MayNotMigrate, SchemaChanged
 from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
 from infrastructure.settings import settings
@@ -32,10 +34,13 @@ EXPECTED = (
     PaymentsUnusable,
     IssuerUnusable,
     KeyUnusable,
+    MayNotMigrate,
+    RolesMissing,
     LogNotAsWitnessed,
     PositionsMissing,
     PostgresNotStarted,
     SchemaChanged,
+    Unsafe,
     UnsafeSwitch,
     WitnessUnusable,
 )

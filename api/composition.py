@@ -39,6 +39,7 @@ from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
 from infrastructure.build import this_build
+from infrastructure.database_roles import PROJECTOR, WRITER, acting_as
 from infrastructure.databases import open_database
 from infrastructure.directory import Directory
 from infrastructure.event_store.datastore import (
@@ -194,7 +195,7 @@ def desks(
     what is personal is stored as it is, and what is sealed stays so: for scratch databases. Raises
     UnsafeSwitch."""
     refuse_unsafe_switches()
-    working = Desks(Datastore(dsn), clock, provider, vault, continuity)
+    working = Desks(Datastore(acting_as(dsn, WRITER)), clock, provider, vault, continuity)
     try:
         yield working
     finally:
@@ -228,7 +229,7 @@ def following(working: Desks) -> Iterator[None]:
 def make_ready(dsn: str) -> None:
     """Bring the schema up to date, and make the tables of new reports."""
     migrate(dsn)
-    with connect(dsn) as connection:
+    with connect(acting_as(dsn, PROJECTOR)) as connection:
         prepare(connection, PROJECTIONS)
 
 
@@ -259,7 +260,9 @@ def settled_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
 
 def witnessed(settings: Settings, dsn: str) -> Checkpoints:
     """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
-    written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed."""
+    written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
+
+    With the rights of the address itself: only where that may migrate does a start lift a halt."""
     checkpoints = checkpoints_of(settings)
     witness = cosigning(settings.witness, checkpoints)
     with connect(dsn) as connection:

@@ -10,6 +10,7 @@ from api.answers import Answers
 from api.authentication import Tokens
 from api.composition import Clock, Desks, desks, utc_now
 from application.payments import PaymentProvider
+from infrastructure.database_roles import READER, acting_as
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.health import HealthDesk
 from infrastructure.identity.access_tokens import AccessTokens
@@ -64,7 +65,7 @@ def service(
     tokens are taken, `checkpoints` those of the log outside the database, `continuity` is what others
     know of the log, and `witness` the key of who is to cosign it."""
     with desks(dsn, clock, provider, vault, continuity) as working:
-        positions = Positions(dsn)
+        positions = Positions(acting_as(dsn, READER))
         try:
             reports = Reports(working.datastore)
             evidence = vault.evidence

@@ -22,7 +22,7 @@ from application.repository import Repository
 from application.streams import CASE, ORDER, PRIVACY, privacy_records
 from domain.cases.events import CaseDataErased
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.errors import TooContended
+from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
 from domain.people import ERASER, Actor
@@ -54,6 +54,9 @@ class Whose(Protocol):
 
     def orders_of(self, subject: UUID) -> list[str]:
         """Orders that were recorded as the customer's, and not erased since."""
+
+    def subject_with(self, order: str) -> UUID | None:
+        """Whose order it is, if that was recorded and not erased since."""
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
         """All keys of these orders; how many. Raises KeyStoreUnavailable."""
@@ -88,6 +91,19 @@ class Held(Struct, frozen=True):
     cases: Sequence[UUID]
     texts: Sequence[HeldText]
     files: Sequence[str]
+
+
+class WhoseOrder(Struct, frozen=True):
+    """All that is recorded of the customer of one order; what was erased included."""
+
+    record: PrivacyRecord | None
+    orders: Sequence[str]
+    cases: Sequence[UUID]
+    files: Sequence[str]
+
+    @property
+    def streams(self) -> list[UUID]:
+        return [order_stream(name) for name in self.orders]
 
 
 class Noted(Struct, frozen=True):
@@ -138,6 +154,22 @@ class PrivacyDesk:
         ]
         texts.sort(key=lambda one: one.position)
         return Held(record, names, [*theirs.cases], texts, theirs.files)
+
+    def whose(self, order: str) -> WhoseOrder:
+        """Raises OrderNotFound."""
+        lines = self._log.trail(order_stream(order))
+        if not lines:
+            raise OrderNotFound(f"no order {order}")
+        told = [line.event.record for line in lines if isinstance(line.event, OrderDataErased)]
+        subject = told[-1] if told else self._whose.subject_with(order)
+        if subject is None:
+            record, names = None, [order]
+        else:
+            record = self.record(subject)
+            gone = {name for erasure in record.erasures for name in erasure.orders}
+            names = sorted({order, *gone, *self._whose.orders_of(subject)})
+        theirs = self._theirs(names)
+        return WhoseOrder(record, names, [*theirs.cases], theirs.files)
 
     def orders_of(self, customer: str) -> list[str]:
         """Raises KeyStoreUnavailable."""

@@ -4,7 +4,7 @@ position, under the policy that it cites."""
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -52,6 +52,10 @@ class Period(Struct, frozen=True):
     since: datetime | None = None
     until: datetime | None = None
 
+    def meets(self, trails: Iterable[Sequence[Recorded]]) -> bool:
+        """Something of it was recorded then: else nothing has to be made again."""
+        return any(self.holds(line.recorded_at) for lines in trails for line in lines)
+
     def holds(self, at: datetime) -> bool:
         return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
 
@@ -78,6 +82,9 @@ class Reperformance(Struct, frozen=True):
             cases = self._trails([case for ids in found.values() for case in ids], head)
             for stream, lines in trails.items():
                 own = [cases[case] for case in found[stream] if case in cases]
+                if not period.meets([lines, *own]):
+                    yield []
+                    continue
                 past = _OrderPast(lines)
                 redone = [*self._of_order(past), *(r for x in own for r in self._of_case(past, x))]
                 yield [one for one in redone if period.holds(one.recorded_at)]
@@ -86,6 +93,9 @@ class Reperformance(Struct, frozen=True):
             orders = {case: order_stream(lines[0].order or "") for case, lines in trails.items()}
             told = self._trails([*{*orders.values()}], head)
             for case, lines in trails.items():
+                if not period.meets([lines]):
+                    yield []
+                    continue
                 past = _OrderPast(told.get(orders[case], []))
                 redone = [*self._of_case(past, lines)]
                 yield [one for one in redone if period.holds(one.recorded_at)]

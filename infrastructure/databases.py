@@ -10,6 +10,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
+from infrastructure.database_roles import with_logins
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.settings import DATABASE, Settings
 
@@ -35,7 +36,7 @@ def open_database(settings: Settings) -> Iterator[str]:
     server.start()
     try:
         server.ensure_database(DATABASE)
-        yield server.dsn(DATABASE)
+        yield with_logins(server.dsn(DATABASE))
     finally:
         server.leave()
 

@@ -56,6 +56,8 @@ SETTINGS = {
     "jit": "off",
 }
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
+EXPENDABLE = "casetrail.expendable"
+"""How a server that promises nothing about power cuts says so; the service runs on no other such."""
 
 
 class PostgresNotStarted(Exception):
@@ -234,6 +236,8 @@ class EmbeddedPostgres:
                 self._log.replace(self._log.with_suffix(".log.1"))
         settings = {**SETTINGS, "unix_socket_directories": f'"{self._socket.parent}"'}
         settings |= dict.fromkeys(DURABILITY, "on" if self.durable else "off")
+        if not self.durable:
+            settings[EXPENDABLE] = "on"
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
         where = ["-D", str(self._data), "-l", str(self._log)]
         waiting = ["-w", "-t", str(PATIENCE_SECONDS)]

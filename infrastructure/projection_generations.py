@@ -9,8 +9,10 @@ from uuid import UUID
 
 import psycopg
 from msgspec import Struct
+from psycopg.sql import SQL, Identifier
 
 from domain.recorded import Recorded
+from infrastructure.database_roles import PROJECTOR
 from infrastructure.projection_tables import Table, row_digest
 from projections.projection import AnyProjection
 
@@ -140,6 +142,7 @@ def prepare(
     """
     targets = []
     with connection.transaction():
+        _as_their_keeper(connection)
         # Two processes that start at once must not both make the first tables.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
         for projection in projections:
@@ -165,8 +168,14 @@ def prepare(
 def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection) -> int:
     """Start a new generation beside the live one; the runner takes it up by itself."""
     with connection.transaction():
+        _as_their_keeper(connection)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
         return _begin(connection, projection, live=False)
+
+
+def _as_their_keeper(connection: psycopg.Connection[Any]) -> None:
+    """Whoever makes a report's table: it is the projector's, who is to write to it."""
+    connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(PROJECTOR)))
 
 
 def _begin(connection: psycopg.Connection[Any], projection: AnyProjection, live: bool) -> int:

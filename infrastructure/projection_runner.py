@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from application.event_codec import from_state
+from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
 from infrastructure.event_store.datastore import connect
 from infrastructure.projection_generations import Folded, Line, Target, Unreadable, prepare
@@ -37,7 +38,7 @@ class ProjectionRunner:
     def __init__(
         self, dsn: str, projections: Sequence[AnyProjection], *, batch: int = BATCH
     ) -> None:
-        self._dsn = dsn
+        self._dsn = acting_as(dsn, PROJECTOR)
         self._projections = projections
         self._batch = batch
         self._wake = threading.Event()
@@ -112,13 +113,16 @@ class ProjectionRunner:
 
         It is not idle, for the server still waits to be rid of the rest.
         """
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
-            "WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted "
-            "AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-            "AND wait_event = 'ClientWrite' AND state_change < clock_timestamp() - %s * interval '1 s'",
-            (_OWNER_LOCK, FROZEN_SECONDS),
-        )
+        with connection.transaction():
+            # As who logged in: that is whose the others' sessions are.
+            connection.execute("SET LOCAL ROLE NONE")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
+                "WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted "
+                "AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                "AND wait_event = 'ClientWrite' AND state_change < clock_timestamp() - %s * interval '1 s'",
+                (_OWNER_LOCK, FROZEN_SECONDS),
+            )
 
     def step(self, connection: psycopg.Connection[Any]) -> bool:
         """Fold one batch for some of the reports; False if all are at the head.

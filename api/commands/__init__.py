@@ -7,6 +7,7 @@ from api.commands.audit import audit
 from api.commands.case import case
 from api.commands.demo import demo, demo_stream
 from api.commands.demo_issuer import demo_issuer
+from api.commands.doctor import doctor
 from api.commands.migrate import migrate
 from api.commands.people import people
 from api.commands.personal_data import personal_data
@@ -27,6 +28,7 @@ COMMANDS: tuple[click.Command, ...] = (
     serve,
     worker,
     migrate,
+    doctor,
     replay,
     signals,
     case,

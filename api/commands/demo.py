@@ -29,6 +29,7 @@ from application.batches import Arrival
 from application.replay import AT_ONCE, replay
 from domain.people import Actor, Role
 from infrastructure.databases import open_database
+from infrastructure.doctor import must_be_safe
 from infrastructure.file_locks import only_one
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
@@ -107,6 +108,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
     """Until told to end."""
     with listener, listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
         make_ready(dsn)
+        must_be_safe(dsn)
         witnessed(settings, dsn)
         with settled_desks(settings, dsn) as working:
             working.tell_build()

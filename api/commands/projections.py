@@ -10,6 +10,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from api.composition import make_ready
+from infrastructure.database_roles import PROJECTOR, READER, acting_as
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
 from infrastructure.projection_generations import begin_rebuild
@@ -35,7 +36,7 @@ def show(settings: Settings) -> None:
         table.add_column(column)
     with open_database(settings) as dsn:
         make_ready(dsn)
-        with connect(dsn) as connection:
+        with connect(acting_as(dsn, READER)) as connection:
             rows = connection.execute(
                 "SELECT p.name, generation, version, p.position, head.position - p.position, live, "
                 "(SELECT count(*) FROM projections_held h WHERE h.name = p.name "
@@ -54,7 +55,7 @@ def rebuild(settings: Settings, name: str) -> None:
     """Fold a report anew from the first event, beside the live one, and switch when it is level."""
     with open_database(settings) as dsn:
         make_ready(dsn)
-        with connect(dsn) as connection, Progress() as progress:
+        with connect(acting_as(dsn, PROJECTOR)) as connection, Progress() as progress:
             generation = begin_rebuild(connection, BY_NAME[name])
             task = progress.add_task(f"{name}, generation {generation}", total=None)
             while True:

@@ -20,6 +20,7 @@ from api.serving import (
     serve_http,
 )
 from infrastructure.databases import open_database
+from infrastructure.doctor import must_be_safe
 from infrastructure.policy_files import load_policy
 from infrastructure.settings import Settings
 
@@ -82,6 +83,7 @@ def serve(
             stack.enter_context(listener)
         dsn = stack.enter_context(open_database(settings))
         make_ready(dsn)
+        must_be_safe(dsn)
         witnessed(settings, dsn)
         with settled_desks(settings, dsn) as working:
             working.tell_build()

@@ -16,7 +16,9 @@ from psycopg_pool import PoolTimeout
 from api.composition import Desks, continuity, desks, following, make_ready, witnessed
 from api.serving import collect_seldom, wait_for_parent_to_end
 from application.payments import PaymentProvider
+from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
+from infrastructure.doctor import must_be_safe
 from infrastructure.event_store.datastore import connect
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import Vault, vault_of
@@ -52,6 +54,7 @@ def worker(settings: Settings, until_eof: bool) -> None:
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
     with open_database(settings) as dsn:
         make_ready(dsn)
+        must_be_safe(dsn)
         checkpoints = witnessed(settings, dsn)
         cosigner = cosigning(settings.witness, checkpoints)
         outside = (vault_of(settings), continuity(settings))
@@ -140,7 +143,7 @@ def witness(
 
     def again() -> bool:
         try:
-            with connect(dsn) as connection:
+            with connect(acting_as(dsn, PROJECTOR)) as connection:
                 look(connection)
         except (LogNotAsWitnessed, PositionsMissing, KeyUnusable) as error:
             told.append(error)

@@ -249,8 +249,11 @@ class GroupCommit:
         The append is one statement, but its commit is a message of its own: between the two a
         client can freeze, and no timeout before PostgreSQL 17's `transaction_timeout` sees it.
         """
-        with contextlib.suppress(psycopg.Error):
-            self._connected().execute(
+        connection = self._connected()
+        with contextlib.suppress(psycopg.Error), connection.transaction():
+            # As who logged in: that is whose the others' sessions are.
+            connection.execute("SET LOCAL ROLE NONE")
+            connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
                 "WHERE relation = 'log_head'::regclass AND mode = 'RowExclusiveLock' AND granted "
                 "AND wait_event = 'ClientRead' AND xact_start < clock_timestamp() - interval '1 s'"

@@ -85,15 +85,14 @@ class KeyRing:
             return [order for (order,) in rows]
 
     @patiently
-    def keys_of(self, orders: Collection[str]) -> list[str]:
-        """The names of all keys that these orders ever had and that were not destroyed."""
+    def subject_with(self, order: str) -> UUID | None:
         with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT key FROM order_keys WHERE order_id = ANY(%s) AND destroyed_at IS NULL "
-                "ORDER BY key",
-                ([*orders],),
+            row = (
+                connection.cursor(row_factory=tuple_row)
+                .execute("SELECT subject FROM order_subjects WHERE order_id = %s", (order,))
+                .fetchone()
             )
-            return [key for (key,) in rows]
+            return row[0] if row is not None else None
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
         """Every key of these orders, and that they are the subject's. Again, if it was cut off.

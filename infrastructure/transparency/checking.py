@@ -39,7 +39,7 @@ class Witnessed(Struct, frozen=True, kw_only=True):
 
 class Checked(Struct, frozen=True, kw_only=True):
     """`unaltered` if there is a checkpoint to compare with, and nothing was found as far as was looked;
-    `whole` if that was all of the log."""
+    `whole` if that was all that was ever witnessed."""
 
     unaltered: bool
     whole: bool
@@ -78,7 +78,7 @@ def check(
     goes_on = witnessed is not None and witnessed.goes_on
     return Checked(
         unaltered=goes_on and not wrong and holds is not False,
-        whole=first == 1 and last == end and witnessed is not None,
+        whole=witnessed is not None and first == 1 and last >= witnessed.size,
         size=size,
         witnessed=witnessed,
         first=first,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import tuple_row
 
 from application.log_recorder import leaf_digest
@@ -86,6 +87,8 @@ class Checkpoints:
                 )
         # Only what is stored is witnessed; a crash between the two is made up for the next time.
         if self.outside.note(size) is None:
+            if made is None:
+                self._must_be_signed(connection, note)
             self.outside.keep(size, note)
             self.outside.thin_out()
         return made
@@ -97,6 +100,17 @@ class Checkpoints:
             raise KeyUnusable(
                 f"{self.signer.key.text} was rotated: give this process the key that came after it"
             )
+
+    def _must_be_signed(self, connection: Connection, note: bytes) -> None:
+        """Whoever may add rows beside the log cannot sign. Raises LogNotAsWitnessed."""
+        try:
+            told = self.opened(note)
+        except NoteBroken as error:
+            raise LogNotAsWitnessed(
+                f"The last checkpoint in the database is not ours: {error}"
+            ) from None
+        if not _is(connection, told):
+            raise LogNotAsWitnessed(f"The checkpoint of {told.size} positions is not of this log.")
 
     def must_go_on(self, connection: Connection) -> None:
         """The last checkpoint outside is of a beginning of this log: what kept others from writing is
@@ -196,16 +210,22 @@ class Checkpoints:
 
 def halt(connection: Connection) -> None:
     """Nothing is appended any more, by whomever. It takes the lock that an append takes."""
-    connection.execute(
-        "CREATE OR REPLACE TRIGGER log_is_halted BEFORE UPDATE ON log_head "
-        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_appends()"
-    )
+    connection.execute("SELECT halt_log()")
 
 
 def go_on(connection: Connection) -> None:
-    found = connection.execute("SELECT FROM pg_trigger WHERE tgname = 'log_is_halted'").fetchone()
-    if found is not None:
-        connection.execute("DROP TRIGGER IF EXISTS log_is_halted ON log_head")
+    """Lift a halt. None of the roles that run may: a service that was taken over could. Raises
+    LogNotAsWitnessed where this connection may not either."""
+    halted = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
+    if halted is None:
+        return
+    try:
+        connection.execute("SELECT lift_halt()")
+    except InsufficientPrivilege:
+        raise LogNotAsWitnessed(
+            "It was not, and is again; writes are still halted, and this address may not lift that: "
+            "run `casetrail migrate` with the one that migrates."
+        ) from None
 
 
 def latest(connection: Connection) -> tuple[int, str] | None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg.rows import tuple_row
 
-from domain.merkle.tree import Frontier, cover, root_at
+from domain.merkle.tree import CHUNK_LEVEL, Frontier, cover, root_at
 from infrastructure.transparency.checkpoints import first_altered, latest, note_of
 from infrastructure.transparency.nodes import Connection, read
 from infrastructure.transparency.signing import Signer
@@ -38,6 +38,7 @@ from infrastructure.verifier.notes import (
 from infrastructure.verifier.population import PROPOSED, Count, joins_proposals
 
 NODES_AT_ONCE = 1_000
+_CHUNK = 1 << CHUNK_LEVEL
 Span = tuple[int, int]
 """Positions, the first and the last."""
 
@@ -147,16 +148,19 @@ class Export:
         ):
             for first, last in spans:
                 self._put_nodes(nodes, frontier, first - 1, since)
-                fresh = []
+                fresh = list[bytes]()
                 for position, state in self._states(first, last):
                     leaf = hashlib.sha256(b"\x00" + state).digest()
                     events.write(event_line(position, state))
                     leaves.write(leaf.hex().encode() + b"\n")
                     fresh.append(leaf)
+                    many += 1
                     if count is not None:
                         count.look(position, state)
+                    if not position % _CHUNK:  # where a chunk of the tree ends
+                        frontier.extend(fresh)
+                        fresh = []
                 frontier.extend(fresh)
-                many += len(fresh)
             self._put_nodes(nodes, frontier, self._size, since)
         if frontier.size != self._size or frontier.root() != self._root:
             altered = first_altered(self._connection, 0, self._size)

@@ -48,6 +48,23 @@ def test_a_case_is_told_at_each_version_as_it_was_told_then(ana: httpx2.Client) 
     assert (first["state"], first["queue"], first["priority"]) == ("open", None, None)
 
 
+def test_a_case_by_two_clocks_is_as_it_was_at_the_earlier(ana: httpx2.Client) -> None:
+    case = opened(ana)
+    then = act(ana, case, "claim")
+    later = act(ana, case, "notes", {"note": "Asked them."})
+    lines = ana.get(f"/v1/cases/{case}/trail").json()["lines"]
+    claimed, noted = (lines[view["version"] - 1]["recorded_at"] for view in (then, later))
+    for asked in (
+        {"known_at": claimed},
+        {"as_of": claimed, "known_at": noted},
+        {"as_of": noted, "known_at": claimed},
+    ):
+        told = ana.get(f"/v1/cases/{case}", params=asked)
+        assert told.json() == then, asked
+        assert told.headers["Casetrail-Past"] == f"version={then['version']}, of={len(lines)}"
+    assert ana.get(f"/v1/cases/{case}", params={"known_at": noted}).json() == later
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "problem"),
     [
@@ -56,6 +73,9 @@ def test_a_case_is_told_at_each_version_as_it_was_told_then(ana: httpx2.Client) 
         ({"as_of": "2001-01-01T00:00:00Z"}, 404, "case-not-found"),
         ({"as_of": "2001-01-01T00:00:00"}, 400, "malformed-parameter"),
         ({"version": 1, "as_of": "2101-01-01T00:00:00Z"}, 400, "malformed-parameter"),
+        ({"version": 1, "known_at": "2101-01-01T00:00:00Z"}, 400, "malformed-parameter"),
+        ({"known_at": "2001-01-01T00:00:00Z"}, 404, "case-not-found"),
+        ({"known_at": "2001-01-01T00:00:00"}, 400, "malformed-parameter"),
         ({"asof": "2101-01-01T00:00:00Z"}, 400, "malformed-parameter"),
     ],
 )

@@ -42,6 +42,9 @@ class MemoryKeys:
     def orders_of(self, subject: UUID) -> list[str]:
         return sorted(self.subjects.get(subject, ()))
 
+    def subject_with(self, order: str) -> UUID | None:
+        return next((who for who, theirs in self.subjects.items() if order in theirs), None)
+
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
         self.subjects.pop(subject, None)
         gone = {self.of[order] for order in orders if order in self.of} & {*self.keys}

@@ -100,3 +100,17 @@ def test_whoever_asks_is_on_record_before_the_answer(
     again = json.loads(casetrail("audit", "ask", "24", "--json").stdout)
     assert again["answer"]["asked"][-1]["actor"] == {"principal": "system:operator"}
     assert again["answer"]["asked"][-1]["account"]
+
+
+def test_people_are_told_in_words_and_tables(ours: House, casetrail: Casetrail) -> None:
+    listed_for_people = casetrail("audit", "ask").stdout
+    for number, words in IN_WORDS.items():
+        assert (words[:40] in listed_for_people) is (number not in NOT_YET)
+    ran = casetrail("audit", "ask", "24")
+    assert ran.returncode == 0, ran.stderr
+    assert "24. Who asked this, with which query, at which position?" in ran.stdout
+    assert "recorded at position" in ran.stdout
+    wrong = casetrail("audit", "ask", "8", "--case", "nobody", "--from", "1")
+    assert (wrong.returncode, "Traceback" in wrong.stderr) == (2, False)
+    assert casetrail("audit", "ask", "8").returncode == 2
+    assert casetrail("audit", "ask", "99").returncode == 2

@@ -10,6 +10,7 @@ import pytest
 from tests.api.running import House, house
 from tests.api.told import opened
 from tests.cli.conftest import Casetrail
+from tests.tampering import tampering
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_what_was_decided_comes_out_the_same_until_somebody_alters_it(
         "position": told["position"] + 1,  # that it was asked before stands in the log
     }
 
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(database) as connection, tampering(connection):
         connection.execute(
             "UPDATE stored_events SET state = convert_to(regexp_replace(convert_from(state, 'UTF8'), "
             "'\"passed\":true', '\"passed\":false'), 'UTF8') "

@@ -5,6 +5,8 @@ import json
 import psycopg
 import pytest
 
+from tests.tampering import tampering
+
 
 def test_what_is_exported_is_verified_and_a_lost_tail_stops_everything(
     casetrail, database, tmp_path
@@ -40,7 +42,8 @@ def test_what_is_exported_is_verified_and_a_lost_tail_stops_everything(
 
     with psycopg.connect(database, autocommit=True) as connection:
         (head,) = connection.execute("SELECT position FROM log_head").fetchone()
-        connection.execute("DELETE FROM stored_events WHERE notification_id = %s", (head,))
+        with tampering(connection):
+            connection.execute("DELETE FROM stored_events WHERE notification_id = %s", (head,))
         connection.execute("UPDATE log_head SET position = position - 1")
     for words in (("worker",), ("serve", "--port", "0", "--no-worker")):
         refused = casetrail(*words)

@@ -14,6 +14,7 @@ from infrastructure.transparency.exporting import LogAltered, NothingToExport
 from infrastructure.transparency.signing import signer
 from infrastructure.verifier.bundle import verify
 from tests.infrastructure.bundles import CASE, MANY, NODE, ROOT, Desk, by_node, by_python
+from tests.tampering import tampering
 
 ASKED = {"type": "case.adjustment_executed", "kind": "refund", "over": "500"}
 with_node = pytest.mark.skipif(NODE is None, reason="node is not on this machine")
@@ -237,7 +238,7 @@ def test_an_altered_log_is_not_exported(databases, template_database, tmp_path):
         desk.live()
         from infrastructure.event_store.datastore import connect
 
-        with connect(desk.dsn) as connection:
+        with connect(desk.dsn) as connection, tampering(connection):
             connection.execute(
                 "UPDATE stored_events SET state = convert_to('{}', 'UTF8') WHERE notification_id = 17"
             )

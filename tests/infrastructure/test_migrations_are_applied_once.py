@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from infrastructure.doctor import must_be_safe
 from infrastructure.event_store import migrations
 from infrastructure.event_store.migrations import SchemaChanged, migrate
 
@@ -129,3 +130,33 @@ def test_a_migration_once_written_is_never_edited() -> None:
     files = sorted(migrations.FILES.glob("*.sql"))
     told = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files]
     assert told == WRITTEN.read_text().splitlines()
+
+
+def test_a_database_from_before_there_were_roles_is_taken_over(fresh: str) -> None:
+    """With reports that its user made, and a log that was halted in the way of that time."""
+    before = [name for name in SHIPPED if name < "0010"]
+    with psycopg.connect(fresh, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE migrations (name text PRIMARY KEY, digest text NOT NULL, "
+            "applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        for name in before:
+            text = (migrations.FILES / name).read_bytes()
+            connection.execute(text)
+            connection.execute(
+                "INSERT INTO migrations VALUES (%s, %s)", (name, hashlib.sha256(text).hexdigest())
+            )
+        connection.execute("CREATE TABLE views.old_1 (n int)")
+        connection.execute("CREATE VIEW views.old AS SELECT * FROM views.old_1")
+        connection.execute(
+            "CREATE TRIGGER log_is_halted BEFORE UPDATE ON log_head "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_appends()"
+        )
+    assert migrate(fresh) == [name for name in SHIPPED if name not in before]
+    must_be_safe(fresh)
+    with psycopg.connect(fresh, autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("SELECT append_events()")
+        connection.execute("SET ROLE casetrail_projector")
+        connection.execute("DROP VIEW views.old")
+        connection.execute("DROP TABLE views.old_1")

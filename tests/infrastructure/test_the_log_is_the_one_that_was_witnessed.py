@@ -22,6 +22,7 @@ from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitness
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import KeyUnusable, signer
 from infrastructure.verifier.notes import NoteBroken, checkpoint_of, key_of
+from tests.tampering import tampering
 
 
 def append(dsn, many, text="event"):
@@ -116,10 +117,11 @@ def test_a_lost_tail_stops_writes_and_is_told_by_number(dsn, connection, checkpo
     checkpoints.make(connection)
     append(dsn, 7)
     checkpoints.make(connection)
-    connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
     connection.execute("UPDATE log_head SET position = 12")
-    connection.execute("DELETE FROM checkpoints WHERE size > 12")
-    connection.execute("DELETE FROM log_nodes WHERE (place + 1) << level > 12")
+    with tampering(connection):
+        connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
+        connection.execute("DELETE FROM checkpoints WHERE size > 12")
+        connection.execute("DELETE FROM log_nodes WHERE (place + 1) << level > 12")
     with pytest.raises(LogNotAsWitnessed, match=r"5 are missing \(13 to 17\); the first 10 are as"):
         checkpoints.must_go_on(connection)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
@@ -131,9 +133,10 @@ def test_a_restored_log_that_went_on_elsewhere_is_no_continuation(dsn, connectio
     checkpoints.make(connection)
     append(dsn, 7)
     checkpoints.make(connection)
-    connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
     connection.execute("UPDATE log_head SET position = 12")
-    connection.execute("DELETE FROM log_nodes WHERE (place + 1) << level > 12")
+    with tampering(connection):
+        connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
+        connection.execute("DELETE FROM log_nodes WHERE (place + 1) << level > 12")
     append(dsn, 9, "something else")
     with pytest.raises(LogNotAsWitnessed, match="of positions 11 to 17 at least one differs"):
         checkpoints.make(connection)
@@ -142,9 +145,10 @@ def test_a_restored_log_that_went_on_elsewhere_is_no_continuation(dsn, connectio
 def test_an_altered_event_is_found_by_its_position(dsn, connection, checkpoints):
     append(dsn, 20)
     checkpoints.make(connection)
-    connection.execute("UPDATE stored_events SET state = 'other' WHERE notification_id = 13")
-    connection.execute("UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 1")
-    connection.execute("UPDATE log_nodes SET hash = sha256(hash) WHERE level = 4")
+    with tampering(connection):
+        connection.execute("UPDATE stored_events SET state = 'other' WHERE notification_id = 13")
+        connection.execute("UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 1")
+        connection.execute("UPDATE log_nodes SET hash = sha256(hash) WHERE level = 4")
     with pytest.raises(LogNotAsWitnessed, match="position 13 is the first that differs"):
         checkpoints.must_go_on(connection)
 
@@ -155,9 +159,9 @@ def test_the_log_goes_on_once_it_is_the_one_that_was_witnessed(dsn, connection, 
     connection.execute("UPDATE log_head SET position = 3")
     with pytest.raises(LogNotAsWitnessed):
         checkpoints.must_go_on(connection)
-    connection.execute("ALTER TABLE log_head DISABLE TRIGGER USER")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("SELECT append_events()")
     connection.execute("UPDATE log_head SET position = 4")
-    connection.execute("ALTER TABLE log_head ENABLE TRIGGER USER")
     checkpoints.must_go_on(connection)
     append(dsn, 1)
     assert checkpoints.make(connection).size == 5

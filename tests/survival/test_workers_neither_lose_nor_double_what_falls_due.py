@@ -29,6 +29,7 @@ from tests.survival.log_reading import (
     whole_log,
 )
 from tests.survival.programs import START_SECONDS, Program, Programs, eventually
+from tests.tampering import tampering
 
 FROZEN_SECONDS = 5
 
@@ -101,7 +102,7 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
 def test_workers_side_by_side_share_the_work_and_double_none(
     dsn: str, programs: Programs, count: int
 ) -> None:
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn) as connection, tampering(connection):
         connection.execute(
             "ALTER TABLE stored_events ADD COLUMN appended_by int DEFAULT pg_backend_pid()"
         )

@@ -3,6 +3,7 @@
 import click
 
 from api.commands.audit.ask import ask
+from api.commands.audit.attack import attack
 from api.commands.audit.bundles import export, key, population, rotate_key
 from api.commands.audit.lists import access, statement
 from api.commands.audit.reads import reads
@@ -26,5 +27,6 @@ for _command in (
     statement,
     key,
     rotate_key,
+    attack,
 ):
     audit.add_command(_command)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from api.commands.audit.recording import account
+from api.commands.personal_data import noted
 from api.composition import checkpoints_of, migrated_desks
 from api.routes.questions import QUESTIONS, listed
 from api.routes.questions.in_tables import tell_answered, tell_list
@@ -50,7 +51,8 @@ def _command(question: Question) -> click.Command:
     def run(settings: Settings, as_json: bool, **told: str | None) -> None:
         said = {name: value for name, value in told.items() if value is not None}
         asking = asking_of(question, said)
-        with migrated_desks(settings) as desks:
+        what = f"casetrail audit ask {question.number}"
+        with migrated_desks(settings) as desks, noted(desks, what):
             evidence = EvidenceStore(settings.evidence_place)
             with telling_progress() as progress:
                 sources = Sources(desks, evidence, checkpoints_of(settings), None, progress)

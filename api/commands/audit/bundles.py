@@ -12,6 +12,7 @@ import click
 from api.commands.audit.recording import record_here
 from api.composition import checkpoints_of, desks, make_ready, witnessed
 from api.routes.questions.bundles import tag as as_stored
+from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
 from infrastructure.settings import CHECKPOINT_KEY, Settings
@@ -138,7 +139,7 @@ def _export(
     with open_database(settings) as dsn:
         make_ready(dsn)
         checkpoints = witnessed(settings, dsn)
-        with connect(dsn) as connection:
+        with connect(acting_as(dsn, PROJECTOR)) as connection:
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
             checkpoints.make(connection)
             witness = cosigning(settings.witness, checkpoints)

@@ -16,6 +16,7 @@ from api.composition import Desks, desks, make_ready, migrated_desks
 from domain.access_errors import PrincipalNotFound
 from domain.authority import Permission
 from domain.principals import KeyScope
+from infrastructure.database_roles import READER, acting_as
 from infrastructure.databases import open_database
 from infrastructure.principal_list import PrincipalList
 from infrastructure.projection_positions import Positions
@@ -219,7 +220,7 @@ def _caught_up(settings: Settings) -> Iterator[Desks]:
     with open_database(settings) as dsn:
         make_ready(dsn)
         ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
-        positions = Positions(dsn)
+        positions = Positions(acting_as(dsn, READER))
         try:
             with desks(dsn) as working:
                 if not positions.wait(PRINCIPALS.name, working.log.head(), _PATIENCE_SECONDS):

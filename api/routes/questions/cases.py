@@ -126,6 +126,7 @@ CASES = (
         asking=AboutCase,
         gives=RestsOn,
         answer=on_which_evidence,
+        holds=lambda found: found.unchanged,
         routes=("GET /v1/evidence/{digest}",),
     ),
     Question(

@@ -197,6 +197,7 @@ DECISIONS = (
         asking=AboutLine,
         gives=AllSeen,
         answer=what_was_seen,
+        holds=lambda found: found.unchanged,
         routes=("GET /v1/cases/{case_id}/packets/{digest}",),
     ),
     Question(

@@ -13,12 +13,13 @@ from api.routes.questions.decisions import DECISIONS
 from api.routes.questions.money import MONEY
 from api.routes.questions.parameters import TakenParameter, parameters_of
 from api.routes.questions.people import PEOPLE
+from api.routes.questions.privacy import PRIVACY
 from api.routes.questions.question import Question
 from api.routes.questions.the_log import THE_LOG
 
 QUESTIONS: tuple[Question, ...] = tuple(
     sorted(
-        (*DECISIONS, *CASES, *PEOPLE, *MONEY, *CONTROL, *THE_LOG),
+        (*DECISIONS, *CASES, *PEOPLE, *MONEY, *CONTROL, *THE_LOG, *PRIVACY),
         key=lambda question: question.number,
     )
 )

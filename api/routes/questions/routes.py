@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from litestar import Response
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
@@ -33,6 +34,8 @@ from infrastructure.transparency.exporting import Export
 from infrastructure.verifier.archives import archived
 
 TAR = "application/x-tar"
+NOT_KEPT = {"Cache-Control": "no-store"}
+"""What a cache would answer, nobody would have recorded."""
 
 
 @get(
@@ -53,14 +56,16 @@ def sources_of(service: Service) -> Sources:
 def _route(question: Question) -> HTTPRouteHandler:
     names = [one.name for one in parameters_of(question.asking)]
 
-    def handler(request: Asking, service: Service, **asked: Any) -> Answered[Any]:
+    def handler(request: Asking, service: Service, **asked: Any) -> Response[Answered[Any]]:
         only_known(request, *names)
         asking = asking_as(question.asking, asked)
-        return answered(question, sources_of(service), asking, request.user.actor)
+        found = answered(question, sources_of(service), asking, request.user.actor)
+        headers = {POSITION: str(found.recorded)} if found.recorded is not None else {}
+        return Response(found, headers={**NOT_KEPT, **headers})
 
     handler.__name__ = handler.__qualname__ = f"answer_{question.name}"
     handler.__doc__ = question.answer.__doc__
-    gives = Answered[question.gives]  # type: ignore[name-defined]
+    gives = Response[Answered[question.gives]]  # type: ignore[name-defined]
     path = f"/audit/questions/{question.number}"
     return get(path, needs=question.needs, summary=question.asks)(
         taking(handler, question.asking, gives)
@@ -91,6 +96,7 @@ def _bundle_route(
             stack.close()
             raise
         headers = {
+            **NOT_KEPT,
             POSITION: str(recorded),
             "Content-Disposition": f'attachment; filename="casetrail-{name}.tar"',
         }

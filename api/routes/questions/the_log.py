@@ -200,6 +200,7 @@ THE_LOG = (
         asking=OfLeaves,
         gives=Checked,
         answer=was_it_altered,
+        holds=lambda found: found.unaltered,
         routes=(
             "GET /v1/audit/checkpoint",
             "GET /v1/audit/proofs/inclusion",
@@ -214,6 +215,7 @@ THE_LOG = (
         asking=OfPopulation,
         gives=PopulationProven,
         answer=is_it_complete,
+        holds=lambda found: found.verified,
         recorded_as="population",
         routes=("GET /v1/audit/population", "GET /v1/audit/export"),
         commands=("casetrail audit population", "casetrail audit export", "casetrail verify"),
@@ -233,6 +235,7 @@ THE_LOG = (
         asking=ToReperform,
         gives=Reperformed,
         answer=does_it_come_out_the_same,
+        holds=lambda found: not found.differing,
         recorded_as="reperform",
         routes=("GET /v1/cases/{case_id}/reperformance",),
         commands=("casetrail audit reperform",),

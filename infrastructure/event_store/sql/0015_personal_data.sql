@@ -14,6 +14,7 @@ CREATE TABLE order_subjects (
     order_id text NOT NULL,
     PRIMARY KEY (subject, order_id)
 );
+CREATE INDEX order_subjects_of_order ON order_subjects (order_id);
 
 -- Who was shown the personal data of which order.
 CREATE TABLE personal_reads (
@@ -26,3 +27,19 @@ CREATE TABLE personal_reads (
 );
 CREATE INDEX personal_reads_of_order ON personal_reads (order_id, id);
 CREATE INDEX personal_reads_of_person ON personal_reads (person, id);
+
+-- What only grows; of a key, it is noted once that it was destroyed.
+DO $$
+DECLARE
+    log_table text;
+BEGIN
+    FOREACH log_table IN ARRAY ARRAY['personal_reads', 'checkpoint_signatures', 'order_keys'] LOOP
+        EXECUTE format('CREATE TRIGGER only_added_to BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION '
+            'refuse_change()', CASE log_table WHEN 'order_keys' THEN 'DELETE' ELSE 'UPDATE OR DELETE' END,
+            log_table);
+        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER only_added_to', log_table);
+        EXECUTE format('CREATE TRIGGER never_emptied BEFORE TRUNCATE ON %I '
+            'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', log_table);
+        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER never_emptied', log_table);
+    END LOOP;
+END $$;

@@ -1,0 +1,154 @@
+"""casetrail audit attack"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import takewhile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from api.composition import desks, make_ready
+from application.batches import Arrival
+from application.replay import replay
+from domain.people import Actor
+from infrastructure.attacks import ATTACKS
+from infrastructure.attacks.copies import (
+    ATTACKERS,
+    Target,
+    copy_beginning,
+    logins,
+)
+from infrastructure.attacks.trying import (
+    SUPERUSER,
+    NotSound,
+    Outcome,
+    Result,
+    Trial,
+    must_be_sound,
+)
+from infrastructure.databases import open_database, scratch_database
+from infrastructure.event_store.datastore import connect
+from infrastructure.settings import Settings
+from infrastructure.sources.demonstration import DemonstrationStream
+
+ENOUGH_EVENTS = 100
+MOST_SHOWN = 160
+_SIGNALS = 120
+_SEED = 20262
+_COLOURS = {Result.DENIED: "green", Result.DETECTED: "yellow", Result.UNDETECTED: "bold red"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def attack(settings: Settings, as_json: bool) -> None:
+    """Try to alter a copy of the log: as each role, as its owner, and as a superuser.
+
+    The copy has the first events of the log, or a few orders of the demonstration where it has few.
+    Every attack is really made. The exit status is 1 if one is neither denied nor detected.
+    """
+    errors = Console(stderr=True, highlight=False)
+    try:
+        with open_database(settings) as dsn, prepared(dsn) as target:
+            outcomes = _all(dsn, target, errors)
+    except NotSound as error:
+        raise click.ClickException(f"{error.__doc__} {error}") from None
+    if as_json:
+        click.echo(msgspec.json.encode(outcomes))
+    else:
+        _say(outcomes)
+    sys.exit(1 if any(one.result is Result.UNDETECTED for one in outcomes) else 0)
+
+
+@contextmanager
+def prepared(dsn: str) -> Iterator[Target]:
+    """A copy of the log's beginning, with its roles and rights as this build makes them.
+
+    Raises NotSound, DatabaseUnusable.
+    """
+    with connect(dsn) as connection:
+        row = connection.execute(
+            "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+        known = connection.execute("SELECT to_regclass('stored_events') IS NOT NULL").fetchone()
+    if row is None or not row[0]:
+        raise click.ClickException(
+            "Who attacks as a superuser must be one: give the address of one in DATABASE_URL, or unset "
+            "it to try this on the embedded server."
+        )
+    with scratch_database(dsn, "attack") as scratch, TemporaryDirectory() as place:
+        make_ready(scratch)
+        many = copy_beginning(dsn, scratch) if known is not None and known[0] else 0
+        if many < ENOUGH_EVENTS:
+            _live_on(scratch)
+        target = Target(dsn, scratch, Path(place))
+        must_be_sound(target)
+        yield target
+
+
+def tried(
+    dsn: str, target: Target, attackers: Sequence[str] = (*ATTACKERS, SUPERUSER)
+) -> Iterator[Outcome]:
+    """What becomes of every attack by each of them."""
+    roles = [one for one in attackers if one != SUPERUSER]
+    with connect(dsn) as server, logins(server, roles) as made:
+        addresses: Mapping[str, Mapping[str, str]] = {SUPERUSER: {}, **made}
+        for attacker in attackers:
+            yield from Trial(target, attacker, addresses[attacker]).run(ATTACKS)
+
+
+def _live_on(dsn: str) -> None:
+    now = datetime.now(UTC)
+    past = takewhile(
+        lambda n: n[0] < _SIGNALS, enumerate(DemonstrationStream(_SEED, now).history())
+    )
+    arrivals = [Arrival(signal, at) for _, (at, signal) in past]
+    with desks(dsn) as working:
+        working.decide_by()
+        for _ in replay(arrivals, working.intake, working.timekeeper, Actor("key:demonstration")):
+            pass
+
+
+def _all(dsn: str, target: Target, errors: Console) -> list[Outcome]:
+    outcomes = []
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task("attacking", total=len(ATTACKS) * (len(ATTACKERS) + 1))
+        for outcome in tried(dsn, target):
+            outcomes.append(outcome)
+            progress.update(task, advance=1, description=f"attacking as {outcome.attacker}")
+    return outcomes
+
+
+def _say(outcomes: Sequence[Outcome]) -> None:
+    console = Console(highlight=False)
+    attackers = [*dict.fromkeys(one.attacker for one in outcomes)]
+    table = Table(title=f"{len(outcomes)} attacks on a copy of the log")
+    table.add_column("attack")
+    for attacker in attackers:
+        table.add_column(attacker.removeprefix("casetrail_"))
+    cells = {(one.attack, one.attacker): one for one in outcomes}
+    for name in dict.fromkeys(one.attack for one in outcomes):
+        table.add_row(name, *(_cell(cells[name, attacker]) for attacker in attackers))
+    console.print(table)
+    found = [one for one in outcomes if one.result is not Result.DENIED]
+    for one in found:
+        told = f"[bold]{one.attacker}[/bold], {one.attack}: {one.result}: {escape(one.how[:MOST_SHOWN])}"
+        console.print(told, soft_wrap=True)
+    counts = Counter(one.result for one in outcomes)
+    console.print(", ".join(f"{counts[result]} {result}" for result in Result))
+
+
+def _cell(one: Outcome) -> str:
+    told = one.sqlstate or "" if one.result is Result.DENIED else ""
+    return f"[{_COLOURS[one.result]}]{one.result}[/] {told}".rstrip()

@@ -1,0 +1,108 @@
+"""The log itself: its schema, the time of its last event, and whether it is the one that was witnessed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from psycopg.rows import tuple_row
+
+from infrastructure.doctor.findings import Finding, ok, unsafe, warning
+from infrastructure.event_store.datastore import UNSAFE_SWITCH
+from infrastructure.event_store.migrations import SchemaChanged, missing, shipped
+from infrastructure.event_store.rights import Connection
+from infrastructure.settings import Settings
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import KeyUnusable, signer
+from infrastructure.transparency.whole_log import RECORDED_EARLIER, faults
+
+AHEAD: Final = timedelta(minutes=5)
+
+
+def switches(environment: Mapping[str, str]) -> Finding:
+    found = sorted(name for name in environment if name.endswith(UNSAFE_SWITCH))
+    if not found:
+        return ok("library switches", "none that is unsafe")
+    told = (
+        f"{', '.join(found)}: appends would take no lock, and followers would miss events for ever"
+    )
+    return unsafe("library switches", told, "unset it.")
+
+
+def migrations(connection: Connection) -> Finding:
+    files = shipped()
+    try:
+        left = missing(connection, files)
+    except SchemaChanged as error:
+        return unsafe("migrations", str(error), "run the build that fits the database.")
+    if left:
+        return unsafe("migrations", f"not applied: {', '.join(left)}", "run `casetrail migrate`.")
+    return ok("migrations", f"{len(files)} applied")
+
+
+def last_event(connection: Connection) -> Finding:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(
+            "SELECT notification_id, (convert_from(state, 'UTF8')::jsonb ->> 'recorded_at')::timestamptz "
+            "FROM stored_events ORDER BY notification_id DESC LIMIT 1"
+        ).fetchone()
+        halted = cursor.execute("SELECT FROM log_head WHERE halted").fetchone()
+    if halted is not None:
+        return unsafe(
+            "last event",
+            "writes are halted: the log was not as it was witnessed",
+            "see docs/proof.md.",
+        )
+    if row is None:
+        return ok("last event", "none yet")
+    told = f"position {row[0]}, recorded at {row[1]:%Y-%m-%d %H:%M:%S}Z"
+    if row[1] is not None and row[1] - datetime.now(UTC) > AHEAD:
+        return warning(
+            "last event", f"{told}: that is yet to come", "look at this machine's clock."
+        )
+    return ok("last event", told)
+
+
+def whole_log(connection: Connection, settings: Settings) -> Finding:
+    """Every event and everything that is said about it. Makes the key, where there is none."""
+    what, many, first = "whole log", 0, ""
+    checkpoints = Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+    for fault in faults(connection, checkpoints):
+        if not fault.endswith(RECORDED_EARLIER):
+            many, first = many + 1, first or fault
+    if not many:
+        return ok(what, "its events, leaves, nodes, checkpoints, duties and answers fit together")
+    told = first if many == 1 else f"{first}; and {many - 1} more"
+    return unsafe(what, told, "see docs/proof.md, and restore a backup from before it.")
+
+
+def witnessed(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    place, what = settings.checkpoint_place, "checkpoints outside"
+    around = place
+    while not around.exists() and around != around.parent:
+        around = around.parent
+    if not around.is_dir() or not os.access(around, os.W_OK):
+        to_do = "let this account write there, or set CASETRAIL_CHECKPOINTS to another directory."
+        yield unsafe(what, f"{place} cannot be written to", to_do)
+        return
+    outside = Outside(place)
+    if outside.latest() is None:
+        yield warning(what, f"none yet in {place}", "run a worker: it makes one every few seconds.")
+        return
+    key = settings.signing_key
+    if not key.startswith("PRIVATE+KEY+") and not Path(key).exists():
+        to_do = "set CASETRAIL_CHECKPOINT_KEY to the key that signed them."
+        yield unsafe(what, f"the key {key} is gone", to_do)
+        return
+    try:
+        Checkpoints(signer(key), outside).compare(connection)
+    except (LogNotAsWitnessed, KeyUnusable) as error:
+        yield unsafe(what, str(error), "nothing is written until that is mended.")
+    else:
+        sizes = outside.sizes()
+        told = f"the last, of {sizes[-1] if sizes else '?'} positions, is a beginning of the log"
+        yield ok(what, f"{told} ({place})")

@@ -1,0 +1,285 @@
+"""Who may what, by the catalog, against who should."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from psycopg.rows import tuple_row
+
+from infrastructure.database_roles import OWNER, PROJECTOR, READER, READING, WRITER
+from infrastructure.doctor.findings import Finding, ok, unsafe, warning
+from infrastructure.event_store.migrations import FILES
+from infrastructure.event_store.rights import (
+    CHANGES,
+    EVENT_TRIGGERS,
+    REFUSES_DDL,
+    ROUTINES,
+    TABLES,
+    TRIGGERS,
+    VIEWS,
+    Connection,
+    bodies,
+)
+
+MIGRATE: Final = "run `casetrail migrate` with the address that migrates, and ask who changed it."
+MOST_TOLD: Final = 5
+RUNNING: Final = (WRITER, PROJECTOR, READER)
+_BEFORE_ROW, _DELETE, _UPDATE, _BEFORE_TRUNCATE = 3, 8, 16, 34  # bits of pg_trigger.tgtype
+INDEXES: Final = (
+    *("stored_events_pkey", "stored_events_notification_id_index", "commands_pkey"),
+    *("duties_pkey", "log_nodes_pkey", "checkpoints_pkey", "log_head_pkey"),
+)
+"""What keeps positions, versions, keys and duties single."""
+_LOG = "(SELECT relnamespace FROM pg_class WHERE oid = to_regclass('stored_events'))"
+
+
+def rights_found(connection: Connection) -> Iterator[Finding]:
+    yield from _owners(connection)
+    yield from _members(connection)
+    yield from _privileges(connection)
+    yield from _routines(connection)
+    yield from _triggers(connection)
+    yield from _shape(connection)
+    yield from _event_triggers(connection)
+
+
+def _owners(connection: Connection) -> Iterator[Finding]:
+    rows = _rows(
+        connection,
+        f"SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = {_LOG} "
+        "AND relname = ANY (%s)",
+        list(TABLES),
+    )
+    missing = sorted(set(TABLES) - {name for name, _ in rows})
+    strange = sorted(f"{name} is {owner}'s" for name, owner in rows if owner != OWNER)
+    views = _rows(
+        connection,
+        "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = %s",
+        VIEWS,
+    )
+    strange += [f"schema {VIEWS} is {owner}'s" for (owner,) in views if owner != PROJECTOR]
+    strange += [f"{name} is missing" for name in missing]
+    yield _told("owner of the log", strange, f"{len(rows)} tables and views are {OWNER}'s")
+
+
+def _privileges(connection: Connection) -> Iterator[Finding]:
+    """What was granted, entry by entry, and what comes of it with all that roles inherit."""
+    found = set(
+        _rows(
+            connection,
+            "SELECT relname, NULL, coalesce(rolname, 'PUBLIC'), privilege_type FROM pg_class, "
+            "LATERAL aclexplode(relacl) AS acl LEFT JOIN pg_roles ON pg_roles.oid = acl.grantee "
+            f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND acl.grantee <> relowner "
+            "UNION ALL SELECT relname, attname, coalesce(rolname, 'PUBLIC'), privilege_type "
+            "FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid, "
+            "LATERAL aclexplode(attacl) AS acl LEFT JOIN pg_roles ON pg_roles.oid = acl.grantee "
+            f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND acl.grantee <> relowner",
+            list(TABLES),
+            list(TABLES),
+        )
+    )
+    wanted = {
+        (table, column, right.role, right.privilege)
+        for table, rights in TABLES.items()
+        for right in rights
+        for column in (right.columns or (None,))
+    }
+    strange = [f"{_said(one)} was granted" for one in sorted(found - wanted, key=str)]
+    strange += [f"{_said(one)} was taken away" for one in sorted(wanted - found, key=str)]
+    yield _told("rights on the log", strange, f"{len(wanted)} grants, as they should be")
+    effective = _rows(
+        connection,
+        "SELECT relname, role, privilege FROM pg_class, unnest(%s::text[]) AS role, "
+        "unnest(%s::text[]) AS privilege "
+        f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND to_regrole(role) IS NOT NULL AND CASE "
+        "WHEN privilege IN ('DELETE', 'TRUNCATE') "
+        "THEN has_table_privilege(role, pg_class.oid, privilege) "
+        "ELSE has_any_column_privilege(role, pg_class.oid, privilege) END",
+        list(RUNNING),
+        list(CHANGES),
+        list(TABLES),
+    )
+    allowed = {
+        (table, role, right.privilege)
+        for table, rights in TABLES.items()
+        for right in rights
+        for role in (right.role, *(READING if right.role == READER else ()))
+    }
+    more = [f"{role} may {what} {table}" for table, role, what in effective]
+    more = [
+        told
+        for told, one in zip(more, effective, strict=True)
+        if (one[0], one[1], one[2]) not in allowed
+    ]
+    yield _told("what comes of them", sorted(more), "no running role may more than it needs")
+
+
+def _members(connection: Connection) -> Iterator[Finding]:
+    known = _rows(
+        connection,
+        "SELECT rolname, rolsuper OR rolcreaterole OR rolbypassrls OR rolreplication OR rolcreatedb "
+        "FROM pg_roles WHERE rolname = ANY (%s)",
+        [OWNER, *RUNNING],
+    )
+    strange = [f"{name} may do more than a role should" for name, more in known if more]
+    strange += [
+        f"{name} is missing" for name in (OWNER, *RUNNING) if name not in {one for one, _ in known}
+    ]
+    belongs = _rows(
+        connection,
+        "SELECT member.rolname, role.rolname FROM pg_auth_members "
+        "JOIN pg_roles AS role ON role.oid = roleid JOIN pg_roles AS member ON member.oid = member "
+        "WHERE member.rolname = ANY (%s)",
+        [OWNER, *RUNNING],
+    )
+    fine = {(role, READER) for role in READING}
+    strange += [f"{a} is a member of {b}" for a, b in sorted(set(belongs) - fine)]
+    yield _told("roles", strange, ", ".join((OWNER, *RUNNING)))
+    owners = _rows(
+        connection,
+        "SELECT DISTINCT rolname FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member "
+        "WHERE roleid = to_regrole(%s) AND NOT rolsuper ORDER BY rolname",
+        OWNER,
+    )
+    if owners:
+        yield ok("who may act as the owner", ", ".join(name for (name,) in owners))
+
+
+def _routines(connection: Connection) -> Iterator[Finding]:
+    rows = _rows(
+        connection,
+        "SELECT proname, prosrc, prosecdef, coalesce(proconfig, '{}'), pg_get_userbyid(proowner), "
+        "array(SELECT coalesce(rolname, 'PUBLIC') FROM aclexplode(coalesce(proacl, "
+        "acldefault('f', proowner))) AS acl LEFT JOIN pg_roles ON pg_roles.oid = acl.grantee "
+        "WHERE acl.grantee <> proowner ORDER BY 1), nspname FROM pg_proc "
+        "JOIN pg_namespace ON pg_namespace.oid = pronamespace "
+        f"WHERE pronamespace = {_LOG} AND proname = ANY (%s)",
+        [*(one.name for one in ROUTINES), REFUSES_DDL],
+    )
+    texts, strange = bodies(FILES), []
+    known = {row[0]: row for row in rows}
+    if len(known) < len(rows):
+        strange.append("there are several functions of one name")
+    for routine in ROUTINES:
+        if routine.name not in known:
+            strange.append(f"{routine.name} is missing")
+            continue
+        name, body, as_owner, told, owner, callers, schema = known[routine.name]
+        if body != texts[name]:
+            strange.append(f"{name} is not what the migrations made")
+        if owner != OWNER:
+            strange.append(f"{name} is {owner}'s")
+        if routine.as_owner and not (as_owner and [*told] == [f"search_path={schema}, pg_temp"]):
+            strange.append(f"{name} does not run as the owner on a fixed path")
+        wanted = sorted(routine.callers) if routine.as_owner or routine.callers else []
+        if sorted(callers) != wanted:
+            strange.append(f"{name} may be called by {', '.join(callers) or 'nobody'}")
+    refusing = known.get(REFUSES_DDL)
+    if refusing is not None and refusing[1] != texts[REFUSES_DDL]:
+        strange.append(f"{REFUSES_DDL} is not what the migrations made")
+    yield _told("functions of the log", strange, ", ".join(one.name for one in ROUTINES))
+
+
+def _triggers(connection: Connection) -> Iterator[Finding]:
+    rows = _rows(
+        connection,
+        "SELECT relname, tgname, tgenabled, tgtype, tgqual IS NULL, proname FROM pg_trigger "
+        "JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid "
+        f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND NOT tgisinternal",
+        list(TABLES),
+    )
+    found = {(table, name): (*rest,) for table, name, *rest in rows}
+    wanted = {}
+    for table, names in TRIGGERS.items():
+        row_level = _BEFORE_ROW | _DELETE | (0 if table == "log_head" else _UPDATE)
+        types = {"only_added_to": row_level, "never_emptied": _BEFORE_TRUNCATE}
+        for name in names:
+            wanted[table, name] = ("A", types[name], True, "refuse_change")
+    strange = [f"{name} on {table} is missing" for table, name in wanted.keys() - found.keys()]
+    strange += [
+        f"{name} on {table} is none of ours" for table, name in found.keys() - wanted.keys()
+    ]
+    strange += [
+        f"{name} on {table} does not always fire"
+        if found[table, name][0] != "A"
+        else f"{name} differs"
+        for table, name in wanted.keys() & found.keys()
+        if found[table, name] != wanted[table, name]
+    ]
+    yield _told("triggers", sorted(strange), f"{len(wanted)}, enabled always")
+
+
+def _shape(connection: Connection) -> Iterator[Finding]:
+    """Rules, policies, children, tables that a crash empties, and constraints that are gone."""
+    rows = _rows(
+        connection,
+        f"WITH log AS (SELECT * FROM pg_class WHERE relnamespace = {_LOG} AND relname = ANY (%s)) "
+        "SELECT format('%%s has the rule %%s', relname, rulename) FROM log JOIN pg_rewrite "
+        "ON ev_class = log.oid WHERE rulename <> '_RETURN' "
+        "UNION ALL SELECT format('%%s has row security', relname) FROM log "
+        "WHERE relrowsecurity OR relforcerowsecurity "
+        "UNION ALL SELECT format('%%s is not what is kept on disk', relname) FROM log "
+        "WHERE relkind NOT IN ('r', 'v') OR relpersistence <> 'p' OR relkind = 'v' AND relname <> 'trail' "
+        "UNION ALL SELECT format('%%s has a child', relname) FROM log JOIN pg_inherits ON inhparent = log.oid "
+        "UNION ALL SELECT format('%%s is missing', name) FROM unnest(%s::text[]) AS name "
+        "WHERE NOT EXISTS (SELECT FROM log JOIN pg_index ON indrelid = log.oid JOIN pg_class AS one "
+        "ON one.oid = indexrelid WHERE one.relname = name AND indisunique AND indisvalid AND indpred IS NULL)",
+        list(TABLES),
+        list(INDEXES),
+    )
+    yield _told(
+        "shape of the log", sorted(one for (one,) in rows), "no rules, no children, all keys"
+    )
+    open_to_all = _rows(
+        connection,
+        "SELECT nspname FROM pg_namespace, LATERAL aclexplode(nspacl) AS acl "
+        f"WHERE pg_namespace.oid = {_LOG} AND acl.grantee = 0 AND privilege_type = 'CREATE'",
+    )
+    for (schema,) in open_to_all:
+        to_do = f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"
+        yield warning("schema of the log", f"everybody may create in {schema}", to_do)
+
+
+def _event_triggers(connection: Connection) -> Iterator[Finding]:
+    rows = _rows(
+        connection,
+        "SELECT evtname, evtevent, evtenabled, proname, rolsuper FROM pg_event_trigger "
+        "JOIN pg_proc ON pg_proc.oid = evtfoid JOIN pg_roles ON pg_roles.oid = proowner "
+        "WHERE evtname = ANY (%s)",
+        list(EVENT_TRIGGERS),
+    )
+    fine = {
+        name
+        for name, event, enabled, function, by_superuser in rows
+        if (event, enabled, function, by_superuser)
+        == (EVENT_TRIGGERS[name], "A", REFUSES_DDL, True)
+    }
+    if missing := sorted(EVENT_TRIGGERS.keys() - fine):
+        yield warning(
+            "event triggers",
+            f"{', '.join(missing)} missing or not always on: the log's owner may redefine the log",
+            "have a superuser run `casetrail migrate`, or what `migrate --print-roles` prints.",
+        )
+    else:
+        yield ok("event triggers", ", ".join(EVENT_TRIGGERS))
+
+
+def _told(what: str, strange: Sequence[str], fine: str) -> Finding:
+    if not strange:
+        return ok(what, fine)
+    told = [*strange[:MOST_TOLD]]
+    if len(strange) > MOST_TOLD:
+        told.append(f"and {len(strange) - MOST_TOLD} more")
+    return unsafe(what, "; ".join(told), MIGRATE)
+
+
+def _said(one: tuple[Any, ...]) -> str:
+    table, column, role, privilege = one
+    where = f"{table} ({column})" if column else table
+    return f"{privilege} on {where} to {role}"
+
+
+def _rows(connection: Connection, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(statement.encode(), parameters or None).fetchall()

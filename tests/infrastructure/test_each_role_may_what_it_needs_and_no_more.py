@@ -1,0 +1,219 @@
+"""The service runs as roles: one appends by the one function, one keeps reports, one reads."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from eventsourcing.persistence import StoredEvent
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
+
+from application.log_recorder import Append
+from infrastructure.database_roles import (
+    OWNER,
+    PROJECTOR,
+    READER,
+    ROLES,
+    WRITER,
+    RolesMissing,
+    acting_as,
+    ensure_roles,
+    with_logins,
+)
+from infrastructure.doctor import must_be_safe
+from infrastructure.event_store.datastore import Datastore, LogHalted, connect
+from infrastructure.event_store.migrations import MayNotMigrate, migrate
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, halt
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.signing import signer
+
+
+def append(dsn: str) -> int:
+    recorder = PostgresLogRecorder(Datastore(acting_as(dsn, WRITER)))
+    try:
+        return recorder.append(Append([StoredEvent(uuid4(), 1, "t", b"event")]))
+    finally:
+        recorder.close()
+
+
+@pytest.fixture
+def login(databases: Any, dsn: str) -> Any:
+    """Makes logins of nobody's, with the roles that are given."""
+    made: list[str] = []
+
+    def make(*roles: str, more: str = "") -> str:
+        name = f"casetrail_test_login_{uuid4().hex[:8]}"
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(
+                SQL("CREATE ROLE {} LOGIN PASSWORD 'x' " + more).format(Identifier(name))
+            )
+            made.append(name)
+            for role in roles:
+                connection.execute(SQL("GRANT {} TO {}").format(Identifier(role), Identifier(name)))
+        return make_conninfo(dsn, user=name, password="x")
+
+    yield make
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for name in made:
+            connection.execute(SQL("DROP OWNED BY {} CASCADE").format(Identifier(name)))
+            connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))
+
+
+def test_a_writer_appends_and_touches_no_table(dsn: str) -> None:
+    assert append(dsn) == 1
+    with connect(acting_as(dsn, WRITER)) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == (WRITER,)
+        for statement in (
+            "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 't', '', 2, '')",
+            "UPDATE log_head SET position = 7",
+            "INSERT INTO duties VALUES (gen_random_uuid(), 'ana', 'review', 1)",
+            "SELECT halt_log()",
+            "SELECT lift_halt()",
+            "CREATE TABLE views.mine (n int)",
+            "CREATE TABLE mine (n int)",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+
+
+def test_the_log_is_only_added_to_whoever_asks(dsn: str) -> None:
+    append(dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        for statement in (
+            "UPDATE stored_events SET topic = 'u'",
+            "DELETE FROM stored_events",
+            "TRUNCATE stored_events",
+            "ALTER TABLE stored_events DISABLE TRIGGER USER",
+            "DROP TABLE duties",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only"):
+                connection.execute(statement.encode())
+        connection.execute("REINDEX TABLE stored_events")
+        connection.execute("VACUUM stored_events")
+        connection.execute("CREATE TABLE mine (n int)")
+        connection.execute("DROP TABLE mine")
+
+
+def test_who_witnesses_may_halt_and_only_who_migrates_lifts_it(
+    dsn: str, login: Any, tmp_path: Any
+) -> None:
+    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    append(dsn)
+    with connect(acting_as(dsn, PROJECTOR)) as connection:
+        assert checkpoints.make(connection) is not None
+        halt(connection)
+    with pytest.raises(LogHalted, match="not as it was witnessed"):
+        append(dsn)
+    service = login(WRITER, PROJECTOR, READER)
+    with (
+        connect(service) as connection,
+        pytest.raises(LogNotAsWitnessed, match="casetrail migrate"),
+    ):
+        checkpoints.must_go_on(connection)
+    with pytest.raises(LogHalted):
+        append(dsn)
+    with connect(dsn) as connection:
+        checkpoints.must_go_on(connection)
+    assert append(dsn) == 2
+
+
+def test_a_forged_checkpoint_is_never_carried_outside(dsn: str, tmp_path: Any) -> None:
+    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    append(dsn)
+    with connect(acting_as(dsn, PROJECTOR)) as connection:
+        checkpoints.make(connection)
+        kept = checkpoints.outside.latest()
+        connection.execute(
+            "INSERT INTO checkpoints (size, root, note) SELECT size + 9, root, note || 'x' FROM checkpoints"
+        )
+        with pytest.raises(LogNotAsWitnessed, match="not ours"):
+            checkpoints.make(connection)
+    assert checkpoints.outside.latest() == kept
+
+
+def test_a_login_of_its_own_serves_what_another_has_migrated(dsn: str, login: Any) -> None:
+    service = login(WRITER, PROJECTOR, READER)
+    assert migrate(service) == []
+    must_be_safe(service)
+    assert append(service) == 1
+    with pytest.raises((RolesMissing, MayNotMigrate)):
+        migrate(service, again=True)
+
+
+def test_who_may_create_no_roles_is_told_what_to_run(databases: Any, login: Any, dsn: str) -> None:
+    with databases.new() as name:
+        nobody = make_conninfo(login(), dbname=name)
+        with pytest.raises((RolesMissing, MayNotMigrate), match="--print-roles"):
+            migrate(nobody)
+
+
+def test_no_superuser_is_needed_to_migrate(databases: Any, login: Any, dsn: str) -> None:
+    owner = login(more="CREATEROLE CREATEDB")
+    user = psycopg.conninfo.conninfo_to_dict(owner)["user"]
+    with databases.new() as name:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            # The server has the roles already: so they have to be given, as an administrator would.
+            for role in ROLES:
+                connection.execute(SQL("GRANT {} TO {}").format(Identifier(role), Identifier(user)))
+            connection.execute(
+                SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(name), Identifier(user))
+            )
+        address = make_conninfo(owner, dbname=name)
+        assert "0010_append_only_by_privilege.sql" in migrate(address)
+        assert migrate(address, again=True) == []
+        must_be_safe(address)
+        assert append(address) == 1
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(
+                SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(Identifier(name))
+            )
+        with psycopg.connect(make_conninfo(dsn, dbname=name), autocommit=True) as connection:
+            connection.execute(SQL("DROP OWNED BY {} CASCADE").format(Identifier(user)))
+
+
+def test_many_databases_of_a_server_are_migrated_at_once(databases: Any) -> None:
+    with databases.new() as a, databases.new() as b, databases.new() as c:
+        with ThreadPoolExecutor(6) as pool:
+            applied = [*pool.map(migrate, [databases.dsn(name) for name in (a, b, c)] * 2)]
+        assert sorted(map(bool, applied)) == [False] * 3 + [True] * 3
+
+
+def test_roles_are_made_once_by_however_many(dsn: str) -> None:
+    ready = threading.Barrier(6)
+
+    def make(_: int) -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            ready.wait()
+            ensure_roles(connection)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert [*pool.map(make, range(6))] == [None] * 6
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(
+            "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = ANY (%s)", (list(ROLES),)
+        ).fetchall()
+    assert sorted(rows) == sorted((role, False) for role in ROLES)
+
+
+def test_where_each_role_logs_in_none_can_become_another(dsn: str) -> None:
+    alone = with_logins("host=/tmp dbname=x user=postgres")
+    assert psycopg.conninfo.conninfo_to_dict(acting_as(alone, WRITER))["user"] == WRITER
+    assert OWNER not in acting_as(alone, READER)
+    said = psycopg.conninfo.conninfo_to_dict(acting_as(f"{dsn}", READER))
+    assert said["options"].endswith(f"-c role={READER}")
+
+
+def test_a_writer_that_freezes_is_ended_by_its_like(dsn: str) -> None:
+    """Under roles, too: who logged in is the same, and may end what it began."""
+    with connect(acting_as(dsn, WRITER)) as frozen:
+        frozen.execute("SET idle_in_transaction_session_timeout = 0")
+        frozen.execute("BEGIN")
+        frozen.execute("SELECT append_events()")
+        assert append(dsn) == 1
+        with pytest.raises(psycopg.Error):
+            frozen.execute("COMMIT")

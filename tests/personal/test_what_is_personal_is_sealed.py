@@ -1,0 +1,160 @@
+"""Sealing: everything marked is encrypted before it is stored, bound to its envelope, and read again by
+whoever has the key, and by nobody else."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from application.event_codec import from_state, to_stored
+from application.log_recorder import CommandRow, CommandTaken
+from application.sealing import SealBroken, Seals
+from domain.personal import ERASED, SEALED, erased, joined, marks, parted, told_in
+from domain.policy.facts import ORDER_FACTS
+from domain.recorded import Recorded
+from infrastructure.personal.aes import AesKey, new_secret
+from tests.application.keys import MemoryKeys
+from tests.domain.telling import bounded
+from tests.event_store.one_of_each import LINES
+
+OF_AN_ORDER = [structs.replace(line, order="O-1") for line in LINES]
+
+
+def test_each_field_that_says_who_somebody_is_is_marked() -> None:
+    """A new mark, or one that goes, is a decision: logs are written by it."""
+    named = {struct for struct, _ in marks(Recorded)}
+    assert {"Customer", "Address", "MessageReceived", "NoteAdded", "Evidence"} <= named
+    notes = {struct.__name__ for struct in _with_note(Recorded)}
+    # Of plans about queues, of policies and people: nobody's customer is spoken of there.
+    ours = {
+        "RecoveryOwned",
+        "RecoveryActionDone",
+        "PolicyApproved",
+        "PolicyActivated",
+        "PolicyRatified",
+        "BreakGlassReviewed",
+    }
+    assert notes - ours == {struct for struct, field in marks(Recorded) if field == "note"}
+    assert ("PacketFact", "value (fact)") in set(marks(Recorded))
+    assert "customer.id" in ORDER_FACTS
+
+
+def _with_note(kind: object) -> set[type[msgspec.Struct]]:
+    found: set[type[msgspec.Struct]] = set()
+    seen: set[object] = set()
+
+    def walk(hint: object) -> None:
+        from domain.personal import _hints, _structs_in
+
+        for struct in _structs_in(hint):
+            if struct in seen:
+                continue
+            seen.add(struct)
+            hints = _hints(struct)
+            if "note" in hints:
+                found.add(struct)
+            for one in hints.values():
+                walk(one)
+
+    walk(kind)
+    return found
+
+
+@pytest.mark.parametrize("line", OF_AN_ORDER, ids=lambda line: line.type)
+def test_what_is_sealed_comes_back_as_it_was_and_not_without_its_key(line: Recorded) -> None:
+    keys = MemoryKeys()
+    seals = Seals(keys)
+    (stored,), _ = seals.sealed([line], None)
+    texts = told_in(line.event)
+    bare = to_stored(structs.replace(line, event=parted(line.event)[0])).state
+    for text in texts:
+        said = json.dumps(text, ensure_ascii=False).encode()
+        assert stored.state.count(said) == bare.count(said)
+    (opened,) = seals.opened([(7, stored.state)])
+    assert opened == structs.replace(line, position=7)
+    assert (from_state(7, stored.state).sealed is None) == (not texts)
+    keys.keys.clear()
+    (gone,) = seals.opened([(7, stored.state)])
+    assert gone.event == erased(line.event)
+    assert set(told_in(gone.event)) <= {ERASED}
+    # Whoever has no keys at all sees that there was something.
+    assert set(told_in(from_state(7, stored.state).event)) <= {SEALED}
+
+
+@pytest.mark.parametrize("line", OF_AN_ORDER[::7], ids=lambda line: line.type)
+def test_the_same_is_sealed_alike_and_another_differently(line: Recorded) -> None:
+    seals = Seals(MemoryKeys())
+    (one,), _ = seals.sealed([line], None)
+    (again,), _ = seals.sealed([line], None)
+    (later,), _ = seals.sealed([structs.replace(line, version=line.version + 1)], None)
+    assert one.state == again.state
+    assert one.state != later.state
+
+
+def test_a_text_that_looks_sealed_is_sealed_as_well() -> None:
+    note = next(line for line in OF_AN_ORDER if line.type == "case.note_added")
+    line = structs.replace(note, event=structs.replace(note.event, note=SEALED))
+    seals = Seals(MemoryKeys())
+    (stored,), _ = seals.sealed([line], None)
+    (opened,) = seals.opened([(0, stored.state)])
+    assert opened == line
+
+
+@bounded
+@given(st.data())
+def test_no_byte_of_an_envelope_or_its_seal_can_be_changed(data: st.DataObject) -> None:
+    line = next(one for one in OF_AN_ORDER if one.type == "case.note_added")
+    keys = MemoryKeys()
+    seals = Seals(keys)
+    (stored,), _ = seals.sealed([line], None)
+    state = bytearray(stored.state)
+    place = data.draw(st.integers(0, len(state) - 1))
+    state[place] ^= data.draw(st.sampled_from([1, 2, 4, 16]))
+    try:
+        (opened,) = seals.opened([(0, bytes(state))])
+    except (SealBroken, msgspec.MsgspecError, UnicodeDecodeError):
+        return
+    # Another key is named, which is not there; or nothing says any more that something is sealed: then
+    # it is not read either, and the line's leaf tells.
+    assert told_in(opened.event) in ((ERASED,), (SEALED,), ())
+
+
+def test_a_seal_of_one_line_does_not_open_in_another() -> None:
+    key = AesKey("a.0", new_secret())
+    text = key.seal(b"x", b"about this")
+    assert key.open(text, b"about this") == b"x"
+    for broken, about in ((text, b"about that"), (text[:-4], b"about this"), ("%", b"")):
+        with pytest.raises(SealBroken):
+            key.open(broken, about)
+    assert len(base64.b64decode(text)) == 12 + 1 + 16
+
+
+def test_an_answer_is_kept_sealed_and_told_without_what_is_gone() -> None:
+    keys = MemoryKeys()
+    seals = Seals(keys)
+    row = CommandRow("ana", "k", b"d", b'{"note":"Ana"}', "O-1", b'{"note":"[erased]"}')
+    _, kept = seals.sealed([], row)
+    assert kept is not None
+    assert b"Ana" not in kept.result
+    taken = CommandTaken(b"d", kept.result, 3)
+    assert seals.opened_answer(taken).result == b'{"note":"Ana"}'
+    keys.keys.clear()
+    assert seals.opened_answer(taken).result == b'{"note":"[erased]"}'
+    # Of nobody's order, it is kept without from the start.
+    _, nobodys = seals.sealed([], structs.replace(row, order=None))
+    assert nobodys is not None
+    assert nobodys.result == b'{"note":"[erased]"}'
+
+
+def test_parts_fit_together_whatever_they_are() -> None:
+    for line in OF_AN_ORDER:
+        bare, texts = parted(line.event)
+        assert joined(bare, iter(texts)) == line.event
+        assert (bare is line.event) == (not texts)
+    assert to_stored(OF_AN_ORDER[0]).state  # and nothing of it was changed in place
