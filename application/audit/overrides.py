@@ -100,9 +100,11 @@ def overrides(reading: Reading, period: Period) -> Overrides:
         told = [line for line in batch if period.holds(line.recorded_at)]
         wrong = [line for line in told if isinstance(line.event, ErrorDeclared)]
         asked = [line for line in told if candidate(line)]
-        trails = reading.trails([*{line.stream for line in (*wrong, *asked)}])
-        errors += [_error(line, trails[line.stream]) for line in wrong]
-        aside += [one for line in asked for one in set_aside(line, trails[line.stream])]
+        # What was said about it is told: so it is read.
+        trails = reading.opened([*{line.stream for line in (*wrong, *asked)}])
+        said = {line.position: line for lines in trails.values() for line in lines}
+        errors += [_error(said[x.position], trails[x.stream]) for x in wrong]
+        aside += [one for x in asked for one in set_aside(said[x.position], trails[x.stream])]
     return Overrides(
         emergencies=glasses.told(human),
         policy_edits=policies.told(period, human),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.event_codec import from_state
 from application.event_log import EventLog
 from domain.adjustments.events import AdjustmentEvent
 from domain.recorded import Recorded
@@ -54,8 +55,18 @@ class Reading(Struct, frozen=True):
                 one.take(line)
 
     def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[Recorded]]:
-        """Up to the position."""
-        found = self.log.trails(streams) if streams else {}
+        """Up to the position; what is sealed in them stays so: nobody's personal data is read."""
+        found: dict[UUID, list[Recorded]] = {}
+        for position, state in self.log.recorder.select_streams(streams) if streams else ():
+            line = from_state(position, state)
+            found.setdefault(line.stream, []).append(line)
+        return self._kept(found)
+
+    def opened(self, streams: Sequence[UUID]) -> dict[UUID, list[Recorded]]:
+        """The same with what was said by people and of customers, which counts as reading it."""
+        return self._kept(self.log.trails(streams) if streams else {})
+
+    def _kept(self, found: dict[UUID, list[Recorded]]) -> dict[UUID, list[Recorded]]:
         kept = {s: [x for x in lines if x.position <= self.upto] for s, lines in found.items()}
         return {stream: lines for stream, lines in kept.items() if lines}
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -21,11 +22,16 @@ from domain.errors import Invalid
 from domain.orders.events import SignalRecorded
 from domain.orders.facts import facts_of
 from domain.orders.order import order_stream
+from domain.personal import ERASED, SEALED
 from domain.policy.approvals import ApprovalMatrix
 from domain.recorded import Recorded
 
 Matrix = Callable[[str], ApprovalMatrix]
 """The approval matrix of the policy with a digest."""
+
+
+_NOBODYS: Final = ledger_of_customer(ERASED)
+"""Of whomever: those who were erased are not one customer."""
 
 
 class Of(StrEnum):
@@ -137,14 +143,14 @@ class _Finding:
     def add(
         self, proposed: Sequence[Recorded], ledgers: Mapping[UUID, set[UUID]], reading: Reading
     ) -> None:
-        orders = reading.trails([*{order_stream(line.order or "") for line in proposed}])
+        orders = reading.opened([*{order_stream(line.order or "") for line in proposed}])
         for line in proposed:
             entry = self._entry(line)
             if entry is None:
                 self._without_rate += 1
                 continue
             of_order = ledger_of_order(line.order or "")
-            of_customer = {*ledgers.get(entry.event.adjustment, ())} - {of_order}
+            of_customer = {*ledgers.get(entry.event.adjustment, ())} - {of_order, _NOBODYS}
             told = _customer(line, orders.get(order_stream(line.order or ""), ()))
             if told is not None:
                 of_customer.add(ledger_of_customer(told))
@@ -263,12 +269,14 @@ def _parts(entries: Sequence[_Entry], known: Mapping[UUID, Adjustment]) -> Itera
 
 
 def _customer(line: Recorded, order: Sequence[Recorded]) -> str | None:
-    """Whose order it was known to be when it was proposed."""
-    return facts_of(
+    """Whose order it was known to be when it was proposed; None also for one whose data was erased: then
+    the ledger tells them apart."""
+    customer = facts_of(
         one.event.signal
         for one in order
         if isinstance(one.event, SignalRecorded) and one.position < line.position
     ).customer.id
+    return None if customer in (SEALED, ERASED) else customer
 
 
 def _text(amount: Decimal) -> str:

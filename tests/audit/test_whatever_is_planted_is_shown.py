@@ -32,6 +32,7 @@ from domain.cases.work_events import NoteAdded
 from domain.granting import NameOther, SayWhy
 from domain.money import PositiveMoney
 from domain.people import Actor, PersonGranted, Role, person_stream
+from domain.personal import ERASED
 from domain.policy.events import POLICY_STREAM, PolicyActivated, PolicyApproved
 from domain.recorded import Event, Recorded
 from tests.application.governing import variant
@@ -163,6 +164,12 @@ def test_16_a_sum_that_was_split_past_the_ledgers(world: PeopleWorld) -> None:
     assert (found.of, found.together, found.limit) == (Of.CUSTOMER, "1300.00", "1000")
     assert not found.is_counted_together
     assert [part.order for part in found.parts] == ["o-1", "o-2"]
+
+
+def test_16_customers_whose_data_was_erased_are_not_one(world: PeopleWorld) -> None:
+    for n, customer in enumerate((ERASED, ERASED), start=1):
+        world.proposed(f"o-{n}", "600.00", 10 * n, customer=customer)
+    assert splits(reading(world), world.policy.matrix, EVER).splits == []
 
 
 def test_16_a_threshold_and_a_window_may_be_asked_for(world: PeopleWorld) -> None:
