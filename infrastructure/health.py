@@ -90,7 +90,7 @@ class HealthDesk:
                 .execute(
                     "SELECT position, pg_is_in_recovery() "
                     "OR current_setting('default_transaction_read_only')::bool, "
-                    "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'log_is_halted') FROM log_head"
+                    "halted FROM log_head"
                 )
                 .fetchone()
             )

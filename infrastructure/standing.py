@@ -42,12 +42,12 @@ class StandingNow:
     @patiently
     def is_halted(self) -> bool:
         with self._datastore.get_connection() as connection:
-            return (
-                connection.execute(
-                    "SELECT FROM pg_trigger WHERE tgname = 'log_is_halted' AND tgenabled <> 'D'"
-                ).fetchone()
-                is not None
+            row = (
+                connection.cursor(row_factory=tuple_row)
+                .execute("SELECT halted FROM log_head")
+                .fetchone()
             )
+            return row is not None and bool(row[0])
 
     @patiently
     def duties(self, case: UUID, upto: int) -> Mapping[str, str]:

@@ -94,22 +94,25 @@ class Checkpoints:
                 )
         # Only what is stored is witnessed; a crash between the two is made up for the next time.
         if self.outside.note(size) is None:
-            if made is None:
-                self._must_be_signed(connection, note)
             self.outside.keep(size, note)
             self.outside.thin_out()
         return made
 
     def _ours(self, connection: Connection, size: int, note: str) -> bytes:
-        """The note of the database, signed by a key of ours: if by none, and it is true, now it is."""
+        """The note of the database, which whoever may add rows beside the log can write: true of this log,
+        and signed by a key of ours; if by none, now it is. Raises LogNotAsWitnessed."""
+        try:
+            text, _ = parted(note.encode())
+            told = checkpoint_in(text)
+        except NoteBroken as error:
+            raise LogNotAsWitnessed(
+                f"The last checkpoint in the database is not ours: {error}"
+            ) from None
+        if told.size != size or not _is(connection, told):
+            raise LogNotAsWitnessed(f"The checkpoint of {size} positions is not of this log.")
         try:
             self.opened(note.encode())
         except NoteBroken:
-            text, _ = parted(note.encode())
-            if checkpoint_in(text).root != root_at(size, partial(read, connection)):
-                raise LogNotAsWitnessed(
-                    f"a checkpoint of {size} positions is not theirs."
-                ) from None
             note = keep_signature(connection, size, self.signer.key, self.signer.signature(text))
         return note.encode()
 
@@ -120,17 +123,6 @@ class Checkpoints:
             raise KeyUnusable(
                 f"{self.signer.key.text} was rotated: give this process the key that came after it"
             )
-
-    def _must_be_signed(self, connection: Connection, note: bytes) -> None:
-        """Whoever may add rows beside the log cannot sign. Raises LogNotAsWitnessed."""
-        try:
-            told = self.opened(note)
-        except NoteBroken as error:
-            raise LogNotAsWitnessed(
-                f"The last checkpoint in the database is not ours: {error}"
-            ) from None
-        if not _is(connection, told):
-            raise LogNotAsWitnessed(f"The checkpoint of {told.size} positions is not of this log.")
 
     def must_go_on(self, connection: Connection) -> None:
         """The last checkpoint outside is of a beginning of this log: what kept others from writing is

@@ -29,6 +29,7 @@ from projections import PROJECTIONS
 from tests.application.house import CLOCKED
 from tests.audit.people_world import BUILD, ROLES, PeopleWorld
 from tests.domain.telling import after
+from tests.tampering import tampering
 
 CLEAN = {Operated.YES, Operated.NOTHING_TO_DO}
 
@@ -52,7 +53,7 @@ class Watched:
             )
 
     def sql(self, statement: str, *parameters: object) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
+        with psycopg.connect(self.dsn, autocommit=True) as found, tampering(found) as connection:
             connection.execute(statement, parameters)  # type: ignore[call-overload]
 
     def look(self, at: float = 9) -> ControlsOperated:

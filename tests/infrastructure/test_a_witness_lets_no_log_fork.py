@@ -33,6 +33,7 @@ from infrastructure.witness.asked import LARGEST_BYTES, written
 from infrastructure.witness.memory import Memory
 from infrastructure.witness.server import WitnessServer
 from tests.infrastructure.bundles import Desk, by_node, by_python, envelope
+from tests.tampering import tampering
 
 SIZES = (0, 1, 5, 8, 13)
 
@@ -242,7 +243,8 @@ def test_a_cosigned_checkpoint_is_kept_in_both_places_and_verifies_offline(witne
 def test_a_lost_answer_and_a_quicker_worker_are_made_up_for(witnessed, connection):
     witnessed.desk.live()
     witnessed.cosigning.look(connection)
-    connection.execute("DELETE FROM checkpoint_signatures")  # the answer was never stored
+    with tampering(connection):
+        connection.execute("DELETE FROM checkpoint_signatures")  # the answer was never stored
     witnessed.cosigning.look(connection)
     grow(witnessed.desk)
     with connect(witnessed.desk.dsn) as other:
@@ -273,17 +275,19 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
     desk.live()
     witnessed.cosigning.look(connection)
     size = latest(connection)[0]
-    connection.execute("DELETE FROM checkpoint_signatures")
-    connection.execute("DELETE FROM checkpoints")
-    connection.execute("DELETE FROM log_nodes")
-    connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
+    with tampering(connection):
+        connection.execute("DELETE FROM checkpoint_signatures")
+        connection.execute("DELETE FROM checkpoints")
+        connection.execute("DELETE FROM log_nodes")
+        connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
     connection.execute("UPDATE log_head SET position = 12")
     os.rename(outside.directory, outside.directory.with_name("moved-away"))
     if lost == "a tail":
         witnessed.checkpoints.make(connection)
         told = rf"{size - 12} are missing \(13 to {size}\)"
     else:
-        connection.execute("DELETE FROM stored_events")
+        with tampering(connection):
+            connection.execute("DELETE FROM stored_events")
         connection.execute("UPDATE log_head SET position = 0")
         grow(desk, 2 * size)
         told = f"of {size} positions is no beginning of {2 * size}"

@@ -71,7 +71,6 @@ def test_a_writer_appends_and_touches_no_table(dsn: str) -> None:
             "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 't', '', 2, '')",
             "UPDATE log_head SET position = 7",
             "INSERT INTO duties VALUES (gen_random_uuid(), 'ana', 'review', 1)",
-            "SELECT halt_log()",
             "SELECT lift_halt()",
             "CREATE TABLE views.mine (n int)",
             "CREATE TABLE mine (n int)",

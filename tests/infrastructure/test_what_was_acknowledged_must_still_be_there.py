@@ -20,6 +20,7 @@ from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.heads import Head, Heads
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import signer
+from tests.tampering import tampering
 
 ROOT = Path(__file__).parents[2]
 APPEND = """
@@ -32,6 +33,7 @@ from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.heads import Heads
+
 recorder = PostgresLogRecorder(Datastore(sys.argv[1]), Continuity(Heads(Path(sys.argv[2]))))
 print(recorder.append(Append([StoredEvent(uuid4(), 1, "t", b"theirs")])), flush=True)
 sys.stdin.read()
@@ -74,7 +76,8 @@ def process(dsn, tmp_path):
 
 def lose(connection, position):
     """As a restore does: every connection breaks, and the log is what it was."""
-    connection.execute("DELETE FROM stored_events WHERE notification_id > %s", (position,))
+    with tampering(connection):
+        connection.execute("DELETE FROM stored_events WHERE notification_id > %s", (position,))
     connection.execute("UPDATE log_head SET position = %s", (position,))
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -130,7 +133,8 @@ def test_what_was_witnessed_must_be_there_too(process, connection, tmp_path):
     first = process()
     first.append(9)
     checkpoints.make(connection)
-    connection.execute("DELETE FROM log_nodes")
+    with tampering(connection):
+        connection.execute("DELETE FROM log_nodes")
     lose(connection, 7)
     with pytest.raises(LogHalted):
         process(None, checkpoints).append()
