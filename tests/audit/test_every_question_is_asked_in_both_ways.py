@@ -101,8 +101,8 @@ def test_whoever_asks_is_on_record_before_the_answer(
 
 def test_people_are_told_in_words_and_tables(ours: House, casetrail: Casetrail) -> None:
     listed_for_people = casetrail("audit", "ask").stdout
-    for number, words in IN_WORDS.items():
-        assert words[:40] in listed_for_people, number
+    for words in IN_WORDS.values():
+        assert words[:40] in listed_for_people
     ran = casetrail("audit", "ask", "24")
     assert ran.returncode == 0, ran.stderr
     assert "24. Who asked this, with which query, at which position?" in ran.stdout
