@@ -42,12 +42,8 @@ class StandingNow:
     @patiently
     def is_halted(self) -> bool:
         with self._datastore.get_connection() as connection:
-            return (
-                connection.execute(
-                    "SELECT FROM pg_trigger WHERE tgname = 'log_is_halted' AND tgenabled <> 'D'"
-                ).fetchone()
-                is not None
-            )
+            found = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
+            return found is not None
 
     @patiently
     def duties(self, case: UUID, upto: int) -> Mapping[str, str]:
