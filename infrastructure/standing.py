@@ -42,12 +42,8 @@ class StandingNow:
     @patiently
     def is_halted(self) -> bool:
         with self._datastore.get_connection() as connection:
-            row = (
-                connection.cursor(row_factory=tuple_row)
-                .execute("SELECT halted FROM log_head")
-                .fetchone()
-            )
-            return row is not None and bool(row[0])
+            found = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
+            return found is not None
 
     @patiently
     def duties(self, case: UUID, upto: int) -> Mapping[str, str]:

@@ -48,12 +48,13 @@ class Watched:
         with connect(self.dsn) as connection:
             made = self.checkpoints.make(connection)
             assert made is not None
-            connection.execute(
-                "UPDATE checkpoints SET made_at = %s WHERE size = %s", (at, made.size)
-            )
+            with tampering(connection):
+                connection.execute(
+                    "UPDATE checkpoints SET made_at = %s WHERE size = %s", (at, made.size)
+                )
 
     def sql(self, statement: str, *parameters: object) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as found, tampering(found) as connection:
+        with psycopg.connect(self.dsn, autocommit=True) as connection, tampering(connection):
             connection.execute(statement, parameters)  # type: ignore[call-overload]
 
     def look(self, at: float = 9) -> ControlsOperated:

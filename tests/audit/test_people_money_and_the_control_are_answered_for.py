@@ -26,6 +26,7 @@ from tests.api.running import House, reported, served
 from tests.audit.people_world import BEGIN, END, PeopleWorld, lived
 from tests.cli.conftest import Casetrail
 from tests.domain.telling import after
+from tests.tampering import tampering
 
 GOLDEN = Path(__file__).parent / "golden"
 PERIOD = {"from": BEGIN.isoformat(), "to": END.isoformat()}
@@ -57,9 +58,10 @@ def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         with connect(database) as connection:
             made = checkpoints.make(connection)
             assert made is not None
-            connection.execute(
-                "UPDATE checkpoints SET made_at = %s WHERE size = %s", (at, made.size)
-            )
+            with tampering(connection):
+                connection.execute(
+                    "UPDATE checkpoints SET made_at = %s WHERE size = %s", (at, made.size)
+                )
 
     yield lived(PeopleWorld(recorder, witness))  # type: ignore[arg-type]
     recorder.close()
