@@ -177,11 +177,12 @@ def test_a_checkpoint_that_only_a_lost_key_has_signed_is_signed_anew(
     assert other.make(connection) is None
     assert other.opened(latest(connection)[1].encode()).size == 4
     other.must_go_on(connection)
-    connection.execute("DELETE FROM checkpoint_signatures")
-    connection.execute("UPDATE log_nodes SET hash = sha256(hash)")
-    connection.execute("UPDATE stored_events SET leaf = sha256(leaf)")
+    with tampering(connection):
+        connection.execute("DELETE FROM checkpoint_signatures")
+        connection.execute("UPDATE log_nodes SET hash = sha256(hash)")
+        connection.execute("UPDATE stored_events SET leaf = sha256(leaf)")
     third = Checkpoints(signer(str(tmp_path / "third")), Outside(tmp_path / "third-place"))
-    with pytest.raises(LogNotAsWitnessed, match="not theirs"):
+    with pytest.raises(LogNotAsWitnessed, match="not of this log"):
         third.make(connection)
 
 
