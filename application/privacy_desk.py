@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from eventsourcing.persistence import PersistenceError
 from msgspec import Struct
 
 from application.caller import Caller
@@ -212,7 +213,7 @@ class PrivacyDesk:
             self._cases.forget(theirs.cases)
             try:
                 self.tick(record.id, by.now)
-            except KeyStoreUnavailable as error:
+            except (KeyStoreUnavailable, PersistenceError) as error:
                 _logger.warning("an erasure will be carried out when it can be: %s", error)
             return done
         raise TooContended(f"the record of a customer, {ATTEMPTS} attempts")

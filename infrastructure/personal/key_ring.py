@@ -95,7 +95,8 @@ class KeyRing:
             return row[0] if row is not None else None
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
-        """Every key of these orders, and that they are the subject's. Again, if it was cut off.
+        """Every key of these orders, and that they are the subject's; how many there were. Again, if it was
+        cut off.
 
         Nobody else uses them when this returns, here; elsewhere after `KEEP_SECONDS`.
         """
@@ -107,11 +108,11 @@ class KeyRing:
                     "SELECT key FROM order_keys WHERE order_id = ANY(%s)", ([*orders],)
                 ).fetchall()
                 refs = {key for (key,) in rows}
-                gone = destroy(self._store, refs)
+                destroy(self._store, refs)
                 cursor.execute(
                     "UPDATE order_keys SET destroyed_at = clock_timestamp() "
-                    "WHERE order_id = ANY(%s) AND destroyed_at IS NULL",
-                    ([*orders],),
+                    "WHERE order_id = ANY(%s) AND key = ANY(%s) AND destroyed_at IS NULL",
+                    ([*orders], [*refs]),
                 )
                 cursor.execute("DELETE FROM order_subjects WHERE subject = %s", (subject,))
             finally:
@@ -123,7 +124,7 @@ class KeyRing:
                 self._bundles.pop(ref.partition(".")[0], None)
             for one in [one for one in self._told if one[0] == subject]:
                 del self._told[one]
-        return gone
+        return len(refs)
 
     @patiently
     def _assigned(

@@ -29,6 +29,7 @@ START_SECONDS = 30
 LEADING_ASTRAY = (
     *("DATABASE_URL", "CASETRAIL_HOME", "CASETRAIL_URL", "CASETRAIL_TOKEN"),
     *("CASETRAIL_PAYMENTS", "CASETRAIL_STRIPE_KEY"),
+    *("CASETRAIL_KEYS", "CASETRAIL_EVIDENCE", "CASETRAIL_CHECKPOINTS"),
 )
 
 # `python -m api`, but it is killed when the process that has started it dies, however that dies.

@@ -1,0 +1,187 @@
+"""Where keys lie: in a directory, or in a bucket; made in bundles, given to orders, and gone when they are
+destroyed."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from application.sealing import SealBroken
+from domain.personal_errors import KeyStoreUnavailable
+from infrastructure.event_store.datastore import Datastore
+from infrastructure.personal.aes import AesKey
+from infrastructure.personal.key_ring import BUNDLE, KeyRing
+from infrastructure.personal.key_store import (
+    KeyStore,
+    destroy,
+    key_store,
+    keys_in,
+    make_bundle,
+    pepper,
+)
+from tests.personal.bucket import Bucket, serving_a_bucket
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    with serving_a_bucket() as bucket:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.url)
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        yield bucket
+
+
+@pytest.fixture(params=["a directory", "a bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> KeyStore:
+    if request.param == "a directory":
+        return key_store(str(tmp_path / "keys"))
+    request.getfixturevalue("bucket")
+    return key_store("s3://keys/of/casetrail")
+
+
+def test_a_key_that_is_destroyed_is_gone_and_its_neighbours_stay(store: KeyStore) -> None:
+    made = dict(make_bundle(store, 3))
+    first, second, third = made
+    bundle = first.partition(".")[0]
+    assert keys_in(store, bundle) == made
+    assert destroy(store, [second]) == 1
+    assert keys_in(store, bundle) == {first: made[first], third: made[third]}
+    assert destroy(store, [second]) == 0
+    assert destroy(store, made) == 2
+    assert keys_in(store, bundle) == {}
+
+
+def test_a_store_that_never_had_a_key_is_the_wrong_one_and_nothing_is_taken_for_erased(
+    store: KeyStore,
+) -> None:
+    with pytest.raises(KeyStoreUnavailable, match="is it that of this database"):
+        keys_in(store, "0" * 16)
+    with pytest.raises(KeyStoreUnavailable):
+        keys_in(store, "../../etc/passwd")
+
+
+def test_a_bundle_that_cannot_be_read_is_said_to_be_one(store: KeyStore) -> None:
+    ((ref, _),) = make_bundle(store, 1)
+    bundle = ref.partition(".")[0]
+    store.replace(bundle, b"{")
+    with pytest.raises(KeyStoreUnavailable, match="cannot be read"):
+        keys_in(store, bundle)
+
+
+def test_there_is_one_pepper_whoever_comes_first(store: KeyStore) -> None:
+    found: list[bytes] = []
+    threads = [threading.Thread(target=lambda: found.append(pepper(store))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert len(found) == 8
+
+
+def test_a_bucket_is_asked_with_a_signature_and_is_told_when_it_refuses(bucket: Bucket) -> None:
+    store = key_store("s3://keys/of/casetrail")
+    make_bundle(store, 1)
+    assert bucket.unsigned == 0
+    assert [name for name in bucket.objects if name.startswith("/keys/of/casetrail/")]
+    bucket.is_down = True
+    with pytest.raises(KeyStoreUnavailable, match="the key store"):
+        make_bundle(store, 1)
+
+
+def test_nobody_else_on_the_machine_reads_a_directory_of_keys(tmp_path: Path) -> None:
+    make_bundle(key_store(str(tmp_path / "keys")), 1)
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+    (file,) = (tmp_path / "keys").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_bytes_of_a_destroyed_key_are_overwritten_where_they_lay(tmp_path: Path) -> None:
+    store = key_store(str(tmp_path / "keys"))
+    ((ref, secret),) = make_bundle(store, 1)
+    (file,) = (tmp_path / "keys").iterdir()
+    with file.open("rb") as before:
+        assert b"keys" in before.read()
+        destroy(store, [ref])
+        before.seek(0)
+        assert set(before.read()) == {0}
+    assert secret not in b"".join(one.read_bytes() for one in (tmp_path / "keys").iterdir())
+
+
+def test_a_store_that_is_away_says_so(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("a file")
+    with pytest.raises(KeyStoreUnavailable, match="the key store"):
+        make_bundle(key_store(str(tmp_path / "keys")), 1)
+
+
+class Counting:
+    """How often the store was written to."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+        self.created = 0
+
+    def read(self, name: str) -> bytes | None:
+        return self._store.read(name)
+
+    def create(self, name: str, content: bytes) -> bool:
+        self.created += 1
+        return self._store.create(name, content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        self._store.replace(name, content)
+
+
+def test_orders_have_a_key_each_and_processes_share_it(dsn: str, tmp_path: Path) -> None:
+    store = Counting(key_store(str(tmp_path / "keys")))
+    one, other = KeyRing(Datastore(dsn), store), KeyRing(Datastore(dsn), store)
+    orders = [f"o-{n}" for n in range(BUNDLE)]
+    mine = one.of_orders(orders, {("c-1", order) for order in orders})
+    assert len({key.ref for key in mine.values()}) == BUNDLE
+    assert store.created == 2  # a bundle, and the pepper
+    theirs = other.of_orders(orders, set())
+    assert {order: key.ref for order, key in theirs.items()} == {
+        order: key.ref for order, key in mine.items()
+    }
+    sealed = mine["o-7"].seal(b"text", b"about")
+    assert other.find([mine["o-7"].ref])[mine["o-7"].ref].open(sealed, b"about") == b"text"
+    subject = one.subject_of("c-1")
+    assert other.subject_of("c-1") == subject != other.subject_of("c-2")
+    assert other.orders_of(subject) == sorted(orders)
+    assert other.subject_with("o-7") == subject
+    with psycopg.connect(dsn) as connection:
+        told = repr(connection.execute("SELECT * FROM order_subjects").fetchall())
+    assert "c-1" not in told
+
+
+def test_what_is_destroyed_is_gone_here_at_once_and_a_new_text_gets_a_new_key(
+    dsn: str, tmp_path: Path
+) -> None:
+    ring = KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys")))
+    keys = ring.of_orders(["o-1", "o-2"], {("c-1", "o-1"), ("c-2", "o-2")})
+    subject = ring.subject_of("c-1")
+    for _ in range(2):  # the second time, as after a crash
+        assert ring.destroy(subject, ["o-1"]) == 1
+    assert [*ring.find([key.ref for key in keys.values()])] == [keys["o-2"].ref]
+    assert ring.orders_of(subject) == []
+    assert ring.of_orders(["o-1"], set())["o-1"].ref != keys["o-1"].ref
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(
+            "SELECT key, destroyed_at IS NOT NULL FROM order_keys WHERE order_id = 'o-1'"
+        ).fetchall()
+    assert sorted(gone for _, gone in rows) == [False, True]
+
+
+def test_another_secret_opens_nothing(tmp_path: Path) -> None:
+    store = key_store(str(tmp_path))
+    (ref, secret), (_, other) = make_bundle(store, 2)
+    sealed = AesKey(ref, secret).seal(b"text", b"")
+    with pytest.raises(SealBroken, match=ref):
+        AesKey(ref, other).open(sealed, b"")
