@@ -25,6 +25,7 @@ from infrastructure.settings import settings
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.cosigning import WitnessUnusable
 from infrastructure.transparency.nodes import PositionsMissing
+from infrastructure.transparency.places import OutsideUnavailable
 from infrastructure.transparency.signing import KeyUnusable
 
 EXPECTED = (
@@ -37,6 +38,7 @@ EXPECTED = (
     MayNotMigrate,
     RolesMissing,
     LogNotAsWitnessed,
+    OutsideUnavailable,
     PositionsMissing,
     PostgresNotStarted,
     SchemaChanged,

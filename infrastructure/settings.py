@@ -46,7 +46,7 @@ class Settings(Struct, frozen=True):
     """Where money is given back: `local:URL` or `stripe:[URL]`. Left out, nowhere."""
     stripe_key: Secret | None = None
     checkpoints: str | None = None
-    """The directory outside the database where checkpoints of the log lie."""
+    """The directory or URL outside the database where checkpoints of the log lie."""
     checkpoint_key: Secret | None = None
     """The key that signs them, or the file that it lies in."""
     keys: str | None = None
@@ -63,9 +63,12 @@ class Settings(Struct, frozen=True):
         return self.evidence or str(self.home / "evidence")
 
     @property
-    def checkpoint_place(self) -> Path:
-        """Left out, a directory of the home: one for each database that is named by its address."""
+    def checkpoint_place(self) -> Path | str:
+        """A directory, or a URL. Left out, a directory of the home: one for each database that is named by
+        its address."""
         if self.checkpoints is not None:
+            if "://" in self.checkpoints:
+                return self.checkpoints
             return Path(self.checkpoints).expanduser().absolute()
         return self._of_the_home("checkpoints")
 

@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.file_locks import flocked
+from tests.bucket import Bucket, serving_a_bucket
 
 ROOM_FOR_A_SERVER_BYTES = 1_000_000_000
 
@@ -146,3 +147,15 @@ def remove(server: EmbeddedPostgres) -> None:
     # Root's cluster may lie outside of the home.
     shutil.rmtree(server.cluster, ignore_errors=True)
     shutil.rmtree(server.home)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An S3 of the test's own: `s3://…` leads to it, here and in processes that are started."""
+    with serving_a_bucket() as bucket:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.url)
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        yield bucket

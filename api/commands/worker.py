@@ -28,6 +28,7 @@ from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitness
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.cosigning import Cosigning, cosigning
 from infrastructure.transparency.nodes import Connection, PositionsMissing
+from infrastructure.transparency.places import OutsideUnavailable
 from infrastructure.transparency.signing import KeyUnusable
 from projections import PROJECTIONS
 
@@ -164,8 +165,9 @@ def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: thread
             pause = IDLE_SECONDS
             if not busy:
                 stop.wait(idle_seconds)
-        except (psycopg.Error, PersistenceError, PoolTimeout) as error:
-            _logger.warning("the database did not answer: %s", error)
+        except (psycopg.Error, PersistenceError, PoolTimeout, OutsideUnavailable) as error:
+            where = "checkpoints" if isinstance(error, OutsideUnavailable) else "the database"
+            _logger.warning("%s did not answer: %s", where, error)
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

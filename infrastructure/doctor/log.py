@@ -17,6 +17,7 @@ from infrastructure.event_store.rights import Connection
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.places import OutsideUnavailable
 from infrastructure.transparency.signing import KeyUnusable, signer
 from infrastructure.transparency.whole_log import RECORDED_EARLIER, faults
 
@@ -80,17 +81,26 @@ def whole_log(connection: Connection, settings: Settings) -> Finding:
     return unsafe(what, told, "see docs/proof.md, and restore a backup from before it.")
 
 
-def witnessed(connection: Connection, settings: Settings) -> Iterator[Finding]:
-    place, what = settings.checkpoint_place, "checkpoints outside"
+def _can_be_written_to(place: Path) -> bool:
     around = place
     while not around.exists() and around != around.parent:
         around = around.parent
-    if not around.is_dir() or not os.access(around, os.W_OK):
+    return around.is_dir() and os.access(around, os.W_OK)
+
+
+def witnessed(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    place, what = settings.checkpoint_place, "checkpoints outside"
+    if isinstance(place, Path) and not _can_be_written_to(place):
         to_do = "let this account write there, or set CASETRAIL_CHECKPOINTS to another directory."
         yield unsafe(what, f"{place} cannot be written to", to_do)
         return
     outside = Outside(place)
-    if outside.latest() is None:
+    try:
+        last = outside.latest()
+    except OutsideUnavailable as error:
+        yield unsafe(what, f"{place}: {error}", "mend that: nothing is witnessed meanwhile.")
+        return
+    if last is None:
         yield warning(what, f"none yet in {place}", "run a worker: it makes one every few seconds.")
         return
     key = settings.signing_key

@@ -130,7 +130,7 @@ class Checkpoints:
         try:
             if (why := self.outside.disputed()) is not None:
                 raise LogNotAsWitnessed(
-                    f"{why} Whoever decides otherwise removes {self.outside.directory / DISPUTED}."
+                    f"{why} Whoever decides otherwise removes {self.outside.place}/{DISPUTED}."
                 )
             if self.outside.latest() is not None:
                 fill_all(connection)
@@ -175,7 +175,7 @@ class Checkpoints:
             return self.opened(note)
         except NoteBroken as error:
             raise LogNotAsWitnessed(
-                f"{self.outside.directory}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
+                f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
                 "that signed it."
             ) from None
 
@@ -193,7 +193,7 @@ class Checkpoints:
         differ = self._what_differs(connection, min(stored, witnessed.size), witnessed)
         raise LogNotAsWitnessed(
             f"{told}{differ}. Restore a later backup. What was witnessed lies in "
-            f"{self.outside.directory}; another database needs a CASETRAIL_CHECKPOINTS of its own."
+            f"{self.outside.place}; another database needs a CASETRAIL_CHECKPOINTS of its own."
         )
 
     def _what_differs(self, connection: Connection, stored: int, last: Checkpoint) -> str:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+
+from psycopg.errors import InsufficientPrivilege
 
 from infrastructure.event_store.datastore import LogHalted
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, halt
 from infrastructure.transparency.heads import AcknowledgedMissing, Head, Heads, must_be_there
 from infrastructure.transparency.nodes import Connection, PositionsMissing, fill_all
+from infrastructure.transparency.places import OutsideUnavailable
 
 _logger = logging.getLogger("casetrail.log")
 _HERE = "; this process has acknowledged them. Restore a later backup, and start it again."
@@ -50,6 +54,10 @@ class Continuity:
             checkpoints = self._checkpoints() if self._checkpoints is not None else None
             if checkpoints is not None:
                 _must_be_as_witnessed(connection, checkpoints)
+        except OutsideUnavailable as error:
+            raise LogHalted(
+                f"whether the log is as it was witnessed is not known: {error}"
+            ) from None
         except (AcknowledgedMissing, LogNotAsWitnessed, PositionsMissing) as error:
             halt(connection)
             _logger.error("nothing is appended: %s", error)  # what it names is the operator's
@@ -66,5 +74,6 @@ def _must_be_as_witnessed(connection: Connection, checkpoints: Checkpoints) -> N
     try:
         checkpoints.must_be_as_witnessed(connection)
     except LogNotAsWitnessed:
-        fill_all(connection)
+        with suppress(InsufficientPrivilege):  # whoever only appends cannot fill it in
+            fill_all(connection)
         checkpoints.must_be_as_witnessed(connection)

@@ -31,12 +31,9 @@ class FormerKey(NamedTuple):
 
 def former_keys(outside: Outside) -> list[FormerKey]:
     """The oldest first. Raises NoteBroken."""
-    try:
-        lines = (outside.directory / KEYS).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
+    told = outside.place.read(KEYS)
     found = []
-    for line in lines:
+    for line in told.decode().splitlines() if told is not None else ():
         first, until, key = line.split(" ", 2)
         found.append(FormerKey(key_of(key), int(first), int(until)))
     return found
@@ -47,6 +44,5 @@ def retire(outside: Outside, key: Key, until: int) -> None:
     if any(former.key == key for former in known):
         return
     first = known[-1].until if known else 0
-    outside.directory.mkdir(parents=True, exist_ok=True)
     told = "".join(former.line for former in [*known, FormerKey(key, first, until)])
     outside.write(KEYS, told.encode())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 from typing import Final
 
-from infrastructure.file_locks import flocked
+from infrastructure.transparency.places import place
 
 LATEST: Final = "latest"
 DISPUTED: Final = "disputed"
@@ -16,65 +14,42 @@ KEPT: Final = 1_000
 
 
 class Outside:
-    """A directory with a file for each size, and one more that says which was the last."""
+    """A file for each size, and one more that says which was the last: in a directory, or in a bucket."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, where: Path | str) -> None:
+        self.place = place(where)
 
     def latest(self) -> bytes | None:
-        try:
-            return (self.directory / LATEST).read_bytes()
-        except FileNotFoundError:
-            return None
+        return self.place.read(LATEST)
 
     def note(self, size: int) -> bytes | None:
-        try:
-            return (self.directory / f"{size:020d}").read_bytes()
-        except FileNotFoundError:
-            return None
+        return self.place.read(f"{size:020d}")
 
     def sizes(self) -> list[int]:
-        if not self.directory.is_dir():
-            return []
-        return sorted(int(file.name) for file in self.directory.iterdir() if file.name.isdigit())
+        return sorted(int(name) for name in self.place.names() if name.isdigit())
 
     def keep(self, size: int, note: bytes) -> None:
-        """On disk when this returns; whoever reads sees the one before or this one, whole. The last one
+        """Kept when this returns; whoever reads sees the one before or this one, whole. The last one
         never becomes an earlier one, whoever is slow."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with flocked(self.directory / ".lock"):
-            self.write(f"{size:020d}", note)
-            last = self.latest()
-            if last is None or _size(last) <= size:
-                self.write(LATEST, note)
+        self.write(f"{size:020d}", note)
+        self.place.change(
+            LATEST, lambda last: note if last is None or _size(last) <= size else None
+        )
 
     def disputed(self) -> str | None:
         """What a witness holds against the log."""
-        try:
-            return (self.directory / DISPUTED).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
+        told = self.place.read(DISPUTED)
+        return told.decode() if told is not None else None
 
     def dispute(self, why: str) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
         self.write(DISPUTED, why.encode())
 
     def settle(self) -> None:
-        (self.directory / DISPUTED).unlink(missing_ok=True)
+        self.place.remove(DISPUTED)
 
     def write(self, name: str, content: bytes) -> None:
-        """On disk when this returns, whole."""
-        beside = self.directory / f".{name}.{secrets.token_hex(4)}"
-        with open(beside, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.directory / name)
-        folder = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        """Kept when this returns, whole."""
+        self.place.change(name, lambda _: content)
 
     def thin_out(self) -> None:
         """Of the older ones each second goes, as often as there are too many: what is left still
@@ -82,7 +57,7 @@ class Outside:
         sizes = self.sizes()
         if len(sizes) > 2 * KEPT:
             for size in sizes[1:-KEPT:2]:
-                (self.directory / f"{size:020d}").unlink(missing_ok=True)
+                self.place.remove(f"{size:020d}")
 
 
 def _size(note: bytes) -> int:

@@ -5,6 +5,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import httpx2
@@ -281,7 +282,8 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
         connection.execute("DELETE FROM log_nodes")
         connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
     connection.execute("UPDATE log_head SET position = 12")
-    os.rename(outside.directory, outside.directory.with_name("moved-away"))
+    directory = Path(str(outside.place))
+    os.rename(directory, directory.with_name("moved-away"))
     if lost == "a tail":
         witnessed.checkpoints.make(connection)
         told = rf"{size - 12} are missing \(13 to {size}\)"

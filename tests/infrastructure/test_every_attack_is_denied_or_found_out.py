@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -111,7 +112,7 @@ def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: Targ
     name = "replace all of history, with the guards off and on again"
     ((result, how),) = became(weakened, SUPERUSER, name)
     assert (result, how.split(":")[0]) == (Result.DETECTED, "checkpoint outside")
-    latest = weakened.checkpoints.outside.directory / "latest"
+    latest = Path(str(weakened.checkpoints.outside.place)) / "latest"
     kept = latest.read_bytes()
     latest.unlink()
     try:

@@ -5,6 +5,7 @@ import stat
 import threading
 import time
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -107,7 +108,7 @@ def test_what_is_kept_in_the_database_lies_outside_too(dsn, connection, checkpoi
     assert note == checkpoints.outside.latest() == checkpoints.outside.note(3)
     assert checkpoint_of(note, checkpoints.signer.key) == made
     checkpoints.outside.note(3)
-    (checkpoints.outside.directory / f"{3:020d}").unlink()
+    (Path(str(checkpoints.outside.place)) / f"{3:020d}").unlink()
     assert checkpoints.make(connection) is None  # and what a crash left out is made up for
     assert checkpoints.outside.note(3) == note
 

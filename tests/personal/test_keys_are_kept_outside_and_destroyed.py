@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -24,18 +23,7 @@ from infrastructure.personal.key_store import (
     make_bundle,
     pepper,
 )
-from tests.personal.bucket import Bucket, serving_a_bucket
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    with serving_a_bucket() as bucket:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.url)
-        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-        monkeypatch.setenv("AWS_REGION", "eu-central-1")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        yield bucket
+from tests.bucket import Bucket
 
 
 @pytest.fixture(params=["a directory", "a bucket"])

@@ -1,0 +1,86 @@
+"""Checkpoints outside the database, in a bucket: the same as in a directory."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from application.log_recorder import Append
+from infrastructure.event_store.datastore import Datastore, LogHalted, connect
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
+from infrastructure.transparency.continuity import Continuity
+from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.places import OutsideUnavailable
+from infrastructure.transparency.signing import signer
+from tests.bucket import Bucket
+from tests.tampering import tampering
+
+WHERE = "s3://proof/casetrail"
+
+
+def grow(dsn: str, many: int = 1, continuity: Continuity | None = None) -> None:
+    recorder = PostgresLogRecorder(Datastore(dsn), continuity)
+    try:
+        for _ in range(many):
+            recorder.append(Append([StoredEvent(uuid4(), 1, "t", b"{}")]))
+    finally:
+        recorder.close()
+
+
+def test_a_log_that_is_not_the_one_in_the_bucket_is_halted(
+    dsn: str, bucket: Bucket, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(WHERE))
+    grow(dsn, 4)
+    with connect(dsn) as connection:
+        made = checkpoints.make(connection)
+        assert made is not None
+        assert checkpoints.outside.sizes() == [4]
+        assert {name.rpartition("/")[2] for name in bucket.objects} == {f"{4:020d}", "latest"}
+        assert bucket.unsigned == 0
+        checkpoints.must_go_on(connection)
+        with tampering(connection):
+            connection.execute("DELETE FROM stored_events WHERE notification_id = 4")
+        connection.execute("UPDATE log_head SET position = 3")
+        with pytest.raises(LogNotAsWitnessed, match=r"1 are missing \(4 to 4\).*s3://proof"):
+            checkpoints.must_go_on(connection)
+
+
+def test_the_last_one_never_becomes_an_earlier_one(bucket: Bucket) -> None:
+    outside = Outside(WHERE)
+    notes = {size: f"log\n{size}\nroot\n".encode() for size in range(1, 25)}
+    threads = [threading.Thread(target=outside.keep, args=one) for one in notes.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outside.latest() == notes[24]
+    assert outside.sizes() == [*notes]
+    outside.dispute("It is another.")
+    assert outside.disputed() == "It is another."
+    outside.settle()
+    assert outside.disputed() is None
+
+
+def test_while_the_bucket_is_away_nothing_is_appended_on_a_new_connection(
+    dsn: str, bucket: Bucket, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(WHERE))
+    grow(dsn)
+    with connect(dsn) as connection:
+        checkpoints.make(connection)
+        bucket.is_down = True
+        with pytest.raises(OutsideUnavailable):
+            checkpoints.make(connection)
+        with pytest.raises(LogHalted, match="is not known"):
+            grow(dsn, 1, Continuity(None, lambda: checkpoints))
+        bucket.is_down = False
+        grow(dsn, 1, Continuity(None, lambda: checkpoints))
+        again = checkpoints.make(connection)
+        assert again is not None
+        assert again.size == 2
