@@ -126,6 +126,13 @@ def noting_what_is_read() -> Iterator[set[str]]:
         _READ.reset(token)
 
 
+@contextmanager
+def shown_to_nobody() -> Iterator[None]:
+    """What is opened in here is used, and shown to nobody: it is not noted."""
+    with noting_what_is_read():
+        yield
+
+
 def _placed(line: Recorded) -> Iterator[tuple[str, str]]:
     """The customer's id and the order's, where the line tells who placed it."""
     event = line.event

@@ -139,3 +139,27 @@ def test_24_whoever_asked_is_listed_with_what_and_where() -> None:
         ("export", "aud (key:aud)", None),
         ("question 2", "operator", "ops"),
     ]
+
+
+def test_19_everybody_who_was_shown_it_is_named_and_whoever_asks_that_is_not() -> None:
+    told = golden("19")
+    assert told["orders"] == ["o-7"]
+    assert told["readers"] == {"bo": 1, "fay": 2}
+    assert [(read["who"], read["what"].rpartition("/")[2]) for read in told["reads"]] == [
+        ("fay", "o-7"),
+        ("bo", "timeline"),
+        ("fay", "o-7"),
+    ]
+
+
+def test_20_what_is_gone_and_what_is_held_are_told_apart_and_no_text_is_told() -> None:
+    gone, held = golden("20_all"), golden("20_what")
+    assert gone["orders"] == ["o-8", "o-9"]
+    assert [(one["held"], one["erased"]) for one in gone["texts"]] == [(0, 4)]
+    assert (gone["keys_held"], gone["keys_destroyed"]) == (0, 2)
+    (hold,), (erasure,) = gone["holds"], gone["erasures"]
+    assert hold["released_at"] < erasure["ordered_at"]
+    assert (erasure["ordered_by"], erasure["basis"]) == ("gil", "consent_withdrawn")
+    assert [(one["held"], one["erased"]) for one in held["texts"]] == [(2, 0)]
+    for told in (gone, held):
+        assert not [text for text in ("c-7", "c-gone", "Where is it") if text in json.dumps(told)]

@@ -33,6 +33,7 @@ NAMED_AWAY = {
     10: ("size", "root"),
     11: ("size", "root"),
     13: ("position",),
+    20: ("record",),
 }
 """What grows with every question that is asked, or rests on the bytes of all that came before."""
 
@@ -73,6 +74,12 @@ ASKS: dict[str, tuple[int, dict[str, str]]] = {
     ),
     "13_every_decision_comes_out_the_same": (13, {"case": "{case}"}),
     "13_also_of_a_day": (13, {"from": "2026-02-02T00:00:00Z", "to": "2026-02-03T00:00:00Z"}),
+    "19_two_people_read_it_one_of_them_twice": (
+        19,
+        {"order": "o-7", "from": "2026-02-04T00:00:00Z", "to": "2026-02-05T00:00:00Z"},
+    ),
+    "20_all_of_one_who_left_is_erased_and_who_ordered_it": (20, {"order": "o-8"}),
+    "20_what_is_held_is_counted_and_not_told": (20, {"order": "o-7"}),
     "24_who_asked_before": (24, {"from": "2026-02-03T00:00:00Z", "to": "2026-02-04T00:00:00Z"}),
 }
 
@@ -154,4 +161,4 @@ def test_by_api_and_by_command_it_is_the_golden_answer(asked: Asked, name: str) 
 
 def test_there_is_no_golden_answer_that_nobody_asks_for() -> None:
     assert {file.stem for file in GOLDEN.glob("[0-9]*.json")} == {*ASKS}
-    assert {number for number, _ in ASKS.values()} == {*range(1, 14), 24}
+    assert {number for number, _ in ASKS.values()} == {*range(1, 14), 19, 20, 24}

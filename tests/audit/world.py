@@ -36,8 +36,15 @@ from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.granting import GiveRole
 from domain.money import PositiveMoney
-from domain.orders.signals import Customer, Signal, WarehouseNoted
+from domain.orders.signals import (
+    Channel,
+    Customer,
+    MessageReceived,
+    Signal,
+    WarehouseNoted,
+)
 from domain.people import OPERATOR, PAYER, Actor, Role
+from domain.privacy import ErasureBasis
 from infrastructure.event_store.datastore import connect
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.payments.local import LocalProvider
@@ -281,6 +288,31 @@ class Teller:
             reference = "" if kind is kinds.REFUND else f"credit-{order}"
             self.execute(order, hours + 3, one, reference)
 
+    def privately(self) -> None:
+        """Of o-7, the customer wrote, and two people read it; o-8 and o-9 are of somebody who left."""
+        self.at(50)
+        for order, customer in (("o-7", "c-7"), ("o-8", "c-gone"), ("o-9", "c-gone")):
+            whose = Customer(id=customer)
+            basket = (structs.replace(line("20.00", "EUR"), sku=f"sku-{order}"),)
+            self.take(order, placed(customer=whose, lines=basket))
+            said = MessageReceived(channel=Channel.EMAIL, summary="Where is it?", **_told("asked"))
+            self.take(order, said)
+        for hours, name, what in (
+            (51, "fay", "GET /v1/orders/o-7"),
+            (52, "bo", "GET /v1/orders/o-7/timeline"),
+            (53, "fay", "GET /v1/orders/o-7"),
+        ):
+            self.desks.reads.note(self.at(hours), f"key:{name}", name, what, ["o-7"])
+        desk = self.desks.privacy
+        assert desk is not None
+        self.at(54)
+        desk.hold("c-gone", "A claim is pending.", "17 C 4/26", self.by("gus"))
+        self.at(55)
+        desk.release("c-gone", 1, "It was settled.", self.by("gus"))
+        self.at(56)
+        basis = ErasureBasis.CONSENT_WITHDRAWN
+        desk.erase("c-gone", basis, "DSR-17", self.by("gil"))
+
 
 def case_of(order: str) -> UUID:
     return case_stream(order, KIND, 1)
@@ -300,6 +332,7 @@ def told(world: World) -> None:
         teller.late()
         teller.asked()
         teller.others()
+        teller.privately()
         world.size = working.log.head()
     ProjectionRunner(world.dsn, PROJECTIONS).catch_up()
     with connect(world.dsn) as connection:

@@ -11,6 +11,7 @@ from msgspec import Meta
 from api.routes.questions.question import Asking, Question, Sources
 from api.routes.questions.the_log import InPeriod
 from application.audit.personal import PersonalDataHeld, ReadLine, ReadsOf, personal_data_held
+from application.sealing import shown_to_nobody
 from domain.authority import Permission
 from domain.orders.signals import OrderId
 from domain.personal_errors import KeyStoreUnavailable
@@ -32,7 +33,8 @@ def who_read_it(sources: Sources, asked: OfReads) -> ReadsOf:
     desk = sources.desks.privacy
     if desk is None:
         raise KeyStoreUnavailable("this process knows no key store")
-    orders = desk.whose(asked.order).orders
+    with shown_to_nobody():
+        orders = desk.whose(asked.order).orders
     found: list[ReadLine] = []
     after = 0
     while page := sources.desks.reads.of(orders, None, after, PAGE):
@@ -52,7 +54,8 @@ def what_is_held(sources: Sources, asked: OfCustomer) -> PersonalDataHeld:
     desk, keys = sources.desks.privacy, sources.desks.key_ring
     if desk is None or keys is None:
         raise KeyStoreUnavailable("this process knows no key store")
-    return personal_data_held(sources.desks.log, desk, keys, asked.order)
+    with shown_to_nobody():
+        return personal_data_held(sources.desks.log, desk, keys, asked.order)
 
 
 def _within(at: datetime, asked: InPeriod) -> bool:
