@@ -230,6 +230,8 @@ def make_ready(dsn: str) -> None:
     """Bring the schema up to date, and make the tables of new reports."""
     migrate(dsn)
     with connect(acting_as(dsn, PROJECTOR)) as connection:
+        # Many tables, on a machine that may be busy; nobody waits for what it holds.
+        connection.execute("SET idle_in_transaction_session_timeout = '60s'")
         prepare(connection, PROJECTIONS)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from infrastructure.doctor.findings import Finding, Verdict
-from infrastructure.doctor.log import last_event, migrations, switches, whole_log, witnessed
+from infrastructure.doctor.log import keys, last_event, migrations, switches, whole_log, witnessed
 from infrastructure.doctor.rights import rights_found
 from infrastructure.doctor.server import server_found
 from infrastructure.event_store.datastore import connect
@@ -22,7 +22,11 @@ def examine(connection: Connection, settings: Settings, *, whole: bool = False) 
     """All of it; with the whole log, event by event, if asked for."""
     found = _quickly(connection)
     if found[1].verdict is Verdict.OK:
-        found += [last_event(connection), *witnessed(connection, settings)]
+        found += [
+            last_event(connection),
+            *witnessed(connection, settings),
+            keys(connection, settings),
+        ]
         if whole:
             found.append(whole_log(connection, settings))
     return found

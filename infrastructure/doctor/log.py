@@ -10,10 +10,12 @@ from typing import Final
 
 from psycopg.rows import tuple_row
 
+from domain.personal_errors import KeyStoreUnavailable
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
 from infrastructure.event_store.datastore import UNSAFE_SWITCH
 from infrastructure.event_store.migrations import SchemaChanged, missing, shipped
 from infrastructure.event_store.rights import Connection
+from infrastructure.personal.key_store import PEPPER, key_store, name_of
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.outside import Outside
@@ -86,6 +88,22 @@ def _can_be_written_to(place: Path) -> bool:
     while not around.exists() and around != around.parent:
         around = around.parent
     return around.is_dir() and os.access(around, os.W_OK)
+
+
+def keys(connection: Connection, settings: Settings) -> Finding:
+    what, store = "keys of personal data", key_store(settings.key_place)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute("SELECT id FROM key_store").fetchone()
+    try:
+        secret = store.read(PEPPER)
+    except KeyStoreUnavailable as error:
+        return unsafe(what, str(error), "mend that: nothing personal is read or stored meanwhile.")
+    if row is None:
+        return ok(what, "nothing personal is stored yet")
+    if secret is None or name_of(secret) != row[0]:
+        to_do = "set CASETRAIL_KEYS to where they are."
+        return unsafe(what, f"those of this database are not in {settings.key_place}", to_do)
+    return ok(what, f"they are in {settings.key_place}")
 
 
 def witnessed(connection: Connection, settings: Settings) -> Iterator[Finding]:

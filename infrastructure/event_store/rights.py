@@ -35,6 +35,7 @@ TABLES: Final[Mapping[str, Sequence[Right]]] = {
     "log_nodes": (_READ, Right(PROJECTOR, "INSERT", ("level", "place", "hash"))),
     "checkpoints": (_READ, Right(PROJECTOR, "INSERT", ("size", "root", "note"))),
     "checkpoint_signatures": (_READ, Right(PROJECTOR, "INSERT", ("size", "signed_by", "line"))),
+    "key_store": (_READ, Right(WRITER, "INSERT", ("id",))),
     "order_keys": (
         _READ,
         Right(WRITER, "INSERT", ("order_id", "key")),
@@ -84,6 +85,7 @@ TRIGGERS: Final[Mapping[str, Sequence[str]]] = {
             "checkpoint_signatures",
             "personal_reads",
             "order_keys",
+            "key_store",
             "migrations",
             "log_head",
         ),

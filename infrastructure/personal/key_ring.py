@@ -7,15 +7,24 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from psycopg import Cursor
 from psycopg.rows import tuple_row
 
+from domain.personal_errors import KeyStoreUnavailable
 from infrastructure.event_loops import elsewhere
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.personal.aes import AesKey
-from infrastructure.personal.key_store import KeyStore, destroy, keys_in, make_bundle, pepper
+from infrastructure.personal.key_store import (
+    KeyStore,
+    destroy,
+    keys_in,
+    make_bundle,
+    name_of,
+    pepper,
+)
 
 BUNDLE: Final = 256
 KEEP_SECONDS: Final = 5.0
@@ -39,6 +48,7 @@ class KeyRing:
         self._bundles: OrderedDict[str, tuple[float, Mapping[str, AesKey]]] = OrderedDict()
         self._told: OrderedDict[tuple[UUID, str], None] = OrderedDict()
         self._pepper: bytes | None = None
+        self._is_ours = False
 
     # what is stored and read
 
@@ -71,13 +81,12 @@ class KeyRing:
 
     def subject_of(self, customer: str) -> UUID:
         """The name of a customer's records here: an HMAC of the shop's id."""
-        if self._pepper is None:
-            self._pepper = elsewhere(lambda: pepper(self._store))
-        return UUID(bytes=hmac.digest(self._pepper, customer.encode(), "sha256")[:16], version=5)
+        return UUID(bytes=hmac.digest(self._secret(), customer.encode(), "sha256")[:16], version=5)
 
     @patiently
     def orders_of(self, subject: UUID) -> list[str]:
         with self._datastore.get_connection() as connection:
+            self._must_be_ours(connection.cursor(row_factory=tuple_row))
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT order_id FROM order_subjects WHERE subject = %s ORDER BY order_id",
                 (subject,),
@@ -133,6 +142,7 @@ class KeyRing:
         """A key for each of these orders: the one that it has, else a new one."""
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
+            self._must_be_ours(cursor)
             known: dict[str, AesKey] = {}
             if orders:
                 cursor.execute(
@@ -162,6 +172,24 @@ class KeyRing:
             for one in whose:
                 _keep(self._told, one, None, MOST_ORDERS)
         return known | fresh
+
+    def _secret(self) -> bytes:
+        if self._pepper is None:
+            self._pepper = elsewhere(lambda: pepper(self._store))
+        return self._pepper
+
+    def _must_be_ours(self, cursor: Cursor[Any]) -> None:
+        """The key store is the one that this database began with. Raises KeyStoreUnavailable."""
+        if self._is_ours:
+            return
+        ours = name_of(self._secret())
+        cursor.execute("INSERT INTO key_store (id) VALUES (%s) ON CONFLICT DO NOTHING", (ours,))
+        row = cursor.execute("SELECT id FROM key_store").fetchone()
+        if row is None or row[0] != ours:
+            raise KeyStoreUnavailable(
+                "the key store is not that of this database: set CASETRAIL_KEYS to the one that is"
+            )
+        self._is_ours = True
 
     def _new(self) -> AesKey:
         with self._lock:

@@ -7,6 +7,7 @@ A bundle is a file of JSON, `{"format": "casetrail-keys/1", "keys": {"0": BASE64
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import secrets
@@ -194,6 +195,11 @@ def pepper(store: KeyStore) -> bytes:
     found = store.read(PEPPER)
     assert found is not None
     return found
+
+
+def name_of(secret: bytes) -> str:
+    """What a store is known by, without telling its pepper."""
+    return hashlib.sha256(b"casetrail key store" + secret).hexdigest()[:32]
 
 
 def _decoded(content: bytes) -> Bundle:

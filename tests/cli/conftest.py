@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.running import outside
 from tests.conftest import Databases
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,10 @@ Casetrail = Callable[..., Ran]
 
 def environment(dsn: str) -> dict[str, str]:
     found = {name: value for name, value in os.environ.items() if not name.startswith("CASETRAIL")}
-    return {**found, "DATABASE_URL": dsn, "COLUMNS": "200"}
+    keys = outside(dsn).place  # those of a service over the same database
+    evidence = str(Path(keys).with_name("evidence"))
+    more = {"CASETRAIL_KEYS": keys, "CASETRAIL_EVIDENCE": evidence}
+    return {**found, **more, "DATABASE_URL": dsn, "COLUMNS": "200"}
 
 
 def command(home: Path, *words: object) -> list[str]:

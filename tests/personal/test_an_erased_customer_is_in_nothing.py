@@ -31,6 +31,7 @@ from tests.api.running import House, house
 from tests.api.told import send
 from tests.personal.planting import IN_THE_CLEAR, Canaries, Life
 from tests.survival.programs import eventually, home_on_disk
+from tests.tampering import tampering
 
 ERASE = {"basis": "consent_withdrawn", "reference": "DSR-17"}
 
@@ -111,7 +112,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             server.ensure_database("casetrail")
             dsn = server.dsn("casetrail")
             with house(dsn) as ours:
-                with psycopg.connect(dsn, autocommit=True) as connection:
+                with (
+                    psycopg.connect(dsn, autocommit=True) as connection,
+                    tampering(connection),
+                ):
                     # What is compressed cannot be searched.
                     for table in ("stored_events.state", "commands.result"):
                         name, column = table.split(".")

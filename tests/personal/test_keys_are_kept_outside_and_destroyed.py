@@ -6,6 +6,7 @@ from __future__ import annotations
 import stat
 import threading
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -165,6 +166,16 @@ def test_what_is_destroyed_is_gone_here_at_once_and_a_new_text_gets_a_new_key(
             "SELECT key, destroyed_at IS NOT NULL FROM order_keys WHERE order_id = 'o-1'"
         ).fetchall()
     assert sorted(gone for _, gone in rows) == [False, True]
+
+
+def test_with_another_key_store_nothing_is_stored(dsn: str, tmp_path: Path) -> None:
+    KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys"))).of_orders(["o-1"], set())
+    other = KeyRing(Datastore(dsn), key_store(str(tmp_path / "others")))
+    for asked in (lambda: other.of_orders(["o-2"], set()), lambda: other.orders_of(UUID(int=1))):
+        with pytest.raises(KeyStoreUnavailable, match="not that of this database"):
+            asked()
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM order_keys").fetchone() == (1,)
 
 
 def test_another_secret_opens_nothing(tmp_path: Path) -> None:

@@ -8,13 +8,17 @@ from typing import Any
 from msgspec import structs
 
 from application import streams
+from application.audit.asked import record_asked
 from application.break_glass_desk import BreakGlassDesk
+from application.builds import tell_build
 from application.people_desk import PeopleDesk, token_digest
 from application.policy_desk import PolicyDesk
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
+from domain.audit import AuditAsked
 from domain.backlog.recovery import AddAction, CompleteAction, OwnPlan
 from domain.break_glass import AskForBreakGlass, Judge
+from domain.builds import BuildStarted
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
@@ -23,7 +27,7 @@ from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
 from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
 from domain.orders.signals import Customer
-from domain.people import Role, token_stream
+from domain.people import OPERATOR, Role, token_stream
 from domain.principals import KeyScope
 from domain.privacy import ErasureBasis
 from domain.recorded import Recorded
@@ -166,7 +170,20 @@ def eventful() -> House:
     house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
     governed(house, CLOCKED, 604)
     forgotten(house)
+    tell_build(house.log, BUILD, after(0))
+    asked = AuditAsked(asked="question 24", position=house.log.head(), answer="00" * 32)
+    record_asked(house.log, asked, OPERATOR, after(610))
     return house
+
+
+BUILD = BuildStarted(
+    build="ab" * 32,
+    version="1",
+    files="cd" * 32,
+    python="3.11",
+    libraries={"msgspec": "0.22"},
+    migrations={"0001_the_log.sql": "ef" * 32},
+)
 
 
 def forgotten(house: House) -> None:

@@ -99,6 +99,8 @@ class PayingService:
         self._payments = {"CASETRAIL_PAYMENTS": f"local:{self.provider_url}"}
         self.tokens = _tokens(self.dsn)
         self.to_api, self.to_worker = CuttingProxy(self.dsn), CuttingProxy(self.dsn)
+        # Of one database under two addresses.
+        self._payments |= {"CASETRAIL_KEYS": str(home / "keys")}
         self.workers: list[Program] = []
         self.answers: dict[ToPay, Answered] = {}
         self._known = threading.Lock()

@@ -72,8 +72,8 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
     coming = [
         Neglected(
             f"coming-{n}",
-            seconds_from_now(chance.uniform(1, 6)),
-            seconds_from_now(chance.uniform(1, 6)),
+            seconds_from_now(chance.uniform(1, 9)),
+            seconds_from_now(chance.uniform(1, 9)),
         )
         for n in range(800)
     ]

@@ -140,7 +140,7 @@ CREATE FUNCTION refuse_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
     names text[] := ARRAY['stored_events', 'stored_events_pkey', 'stored_events_notification_id_index',
         'log_head', 'commands', 'timers', 'duties', 'log_nodes', 'checkpoints', 'migrations', 'trail',
-        'checkpoint_signatures', 'order_keys', 'order_subjects', 'personal_reads',
+        'checkpoint_signatures', 'key_store', 'order_keys', 'order_subjects', 'personal_reads',
         'append_events', 'halt_log', 'lift_halt', 'refuse_change', 'refuse_ddl'];
     log_schema oid := quote_ident(current_schema())::regnamespace;
     log_owner oid := to_regrole('casetrail_owner');

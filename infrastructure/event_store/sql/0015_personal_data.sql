@@ -7,6 +7,12 @@ CREATE TABLE order_keys (
     PRIMARY KEY (order_id, key)
 );
 
+-- Which key store is this database's: with another, what is stored could not be read by the others.
+CREATE TABLE key_store (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    id text NOT NULL
+);
+
 -- Whose order it is, by a digest of the customer's id that nobody can make who has the database alone. A
 -- row goes when its customer is erased.
 CREATE TABLE order_subjects (
@@ -33,7 +39,8 @@ DO $$
 DECLARE
     log_table text;
 BEGIN
-    FOREACH log_table IN ARRAY ARRAY['personal_reads', 'checkpoint_signatures', 'order_keys'] LOOP
+    FOREACH log_table IN ARRAY ARRAY['personal_reads', 'checkpoint_signatures', 'order_keys',
+        'key_store'] LOOP
         EXECUTE format('CREATE TRIGGER only_added_to BEFORE %s ON %I FOR EACH ROW EXECUTE FUNCTION '
             'refuse_change()', CASE log_table WHEN 'order_keys' THEN 'DELETE' ELSE 'UPDATE OR DELETE' END,
             log_table);
