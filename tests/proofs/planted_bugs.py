@@ -32,7 +32,7 @@ MONEY = "application/money_desk.py"
 WHO = "application/principals.py"
 TOKENS = "infrastructure/identity/access_tokens.py"
 AUTHENTICATION = "api/authentication.py"
-DOOR = "infrastructure/event_store/sql/0010_append_only_by_privilege.sql"
+APPEND_SQL = "infrastructure/event_store/sql/0010_append_only_by_privilege.sql"
 SQL = "infrastructure/event_store/sql/0004_one_person_one_duty.sql"
 
 
@@ -170,7 +170,7 @@ BUGS = (
     ),
     Bug(
         "the database's function lets a second duty pass",
-        DOOR,
+        APPEND_SQL,
         "            AND duty <> duties_taken[n];\n        IF FOUND THEN",
         "            AND duty <> duties_taken[n];\n        IF FALSE THEN",
         ROWS,
