@@ -18,7 +18,7 @@ from application.log_recorder import (
     LogRecorder,
     Timer,
 )
-from application.sealing import Seals
+from application.sealing import SealedAppend, Seals
 from domain.people import Actor
 from domain.recorded import Event, Recorded
 
@@ -74,10 +74,20 @@ class EventLog:
         ]
         guards = [Guard(write.stream, write.expected) for write in writes if not write.events]
         if self._seals is not None:
-            stored, command = self._seals.sealed(lines, command)
+            sealed = self._seals.sealed(lines, command)
         else:
-            stored = [to_stored(line) for line in lines]
-        first = self.recorder.append(Append(stored, timers, guards, command, duties))
+            sealed = SealedAppend([to_stored(line) for line in lines], command)
+        first = self.recorder.append(
+            Append(
+                sealed.events,
+                timers,
+                guards,
+                sealed.command,
+                duties,
+                sealed.keys,
+                sealed.subjects,
+            )
+        )
         return Appended(first + len(lines) - 1 if lines else first, lines)
 
     def trail(self, stream: UUID) -> list[Recorded]:

@@ -64,6 +64,20 @@ class DutyRow(Struct, frozen=True):
     duty: Duty
 
 
+class KeyRow(Struct, frozen=True):
+    """Personal data of an order is sealed with a key of this name."""
+
+    order: str
+    key: str
+
+
+class SubjectRow(Struct, frozen=True):
+    """Whose order it is: the name of the customer's record."""
+
+    subject: UUID
+    order: str
+
+
 class Append(Struct, frozen=True):
     """What goes into the log together or not at all."""
 
@@ -72,6 +86,8 @@ class Append(Struct, frozen=True):
     guards: Sequence[Guard] = ()
     command: CommandRow | None = None
     duties: Sequence[DutyRow] = ()
+    keys: Sequence[KeyRow] = ()
+    subjects: Sequence[SubjectRow] = ()
 
 
 class VersionTaken(IntegrityError):

@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
+from uuid import UUID
 
 import msgspec
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct, structs
 
 from application.event_codec import from_state, to_stored
-from application.log_recorder import CommandRow, CommandTaken
+from application.log_recorder import CommandRow, CommandTaken, KeyRow, SubjectRow
 from domain.orders.events import SignalRecorded
 from domain.orders.signals import OrderPlaced
 from domain.personal import erased, joined, parted
@@ -46,11 +47,11 @@ class DataKey(Protocol):
 
 
 class DataKeys(Protocol):
-    def of_orders(
-        self, orders: Collection[str], placed: Collection[tuple[str, str]]
-    ) -> Mapping[str, DataKey]:
-        """The key to seal with, for each order. It is remembered whose orders they are that these
-        customers placed. Raises KeyStoreUnavailable."""
+    def of_orders(self, orders: Collection[str]) -> Mapping[str, DataKey]:
+        """A key to seal with, for each order. Raises KeyStoreUnavailable."""
+
+    def subject_of(self, customer: str) -> UUID:
+        """The name of the customer's record. Raises KeyStoreUnavailable."""
 
     def find(self, refs: Iterable[str]) -> Mapping[str, DataKey]:
         """Those that there still are. Raises KeyStoreUnavailable."""
@@ -64,14 +65,20 @@ class SealedAnswer(Struct, frozen=True, tag_field="kept", tag="sealed"):
     """The answer to give once the key is gone."""
 
 
+class SealedAppend(Struct, frozen=True):
+    """What to store for lines and an answer, and what it is sealed with."""
+
+    events: Sequence[StoredEvent]
+    command: CommandRow | None = None
+    keys: Sequence[KeyRow] = ()
+    subjects: Sequence[SubjectRow] = ()
+
+
 class Seals:
     def __init__(self, keys: DataKeys) -> None:
         self._keys = keys
 
-    def sealed(
-        self, lines: Sequence[Recorded], command: CommandRow | None
-    ) -> tuple[list[StoredEvent], CommandRow | None]:
-        """What to store for these lines and this answer."""
+    def sealed(self, lines: Sequence[Recorded], command: CommandRow | None) -> SealedAppend:
         parts = [
             parted(line.event) if line.order is not None else (line.event, ()) for line in lines
         ]
@@ -80,15 +87,23 @@ class Seals:
         if command is not None and command.without is not None and command.order is not None:
             orders.add(command.order)
         if not orders:
-            return [to_stored(line) for line in lines], _kept(command, {})
-        keys = self._keys.of_orders(orders, {one for line in told for one in _placed(line)})
+            return SealedAppend([to_stored(line) for line in lines], _kept(command, {}))
+        keys = self._keys.of_orders(orders)
         stored = [
             _stored(structs.replace(line, event=event), texts, keys[line.order])
             if texts and line.order is not None
             else to_stored(line)
             for line, (event, texts) in zip(lines, parts, strict=True)
         ]
-        return stored, _kept(command, keys)
+        return SealedAppend(
+            stored,
+            _kept(command, keys),
+            [KeyRow(order, key.ref) for order, key in keys.items()],
+            [self._whose(*one) for line in told for one in _placed(line)],
+        )
+
+    def _whose(self, customer: str, order: str) -> SubjectRow:
+        return SubjectRow(self._keys.subject_of(customer), order)
 
     def opened(self, rows: Iterable[tuple[int, bytes]]) -> list[Recorded]:
         """The lines as they were before; `[erased]` where their key is gone."""

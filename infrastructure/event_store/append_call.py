@@ -25,6 +25,9 @@ def append_call(group: Sequence[Pending]) -> tuple[bytes, list[Any]]:
             commands.append(pending.append.command)
             offsets.append(place)
     duties = [duty for pending in group for duty in pending.append.duties]
+    # One order's may be in several appends of a group.
+    keys = {row: None for pending in group for row in pending.append.keys}
+    subjects = {row: None for pending in group for row in pending.append.subjects}
     told = {
         "streams": [event.originator_id for event in events],
         "versions": [event.originator_version for event in events],
@@ -46,6 +49,10 @@ def append_call(group: Sequence[Pending]) -> tuple[bytes, list[Any]]:
         "duty_cases": [row.case for row in duties],
         "duty_persons": [row.person for row in duties],
         "duties_taken": [row.duty.value for row in duties],
+        "key_orders": [row.order for row in keys],
+        "key_names": [row.key for row in keys],
+        "subjects": [row.subject for row in subjects],
+        "subject_orders": [row.order for row in subjects],
     }
     full = {name: values for name, values in told.items() if values}
     return _call_of(tuple(full)), [*full.values()]

@@ -19,6 +19,7 @@ from application.log_recorder import (
     DutyRow,
     DutyTaken,
     LogRecorder,
+    SubjectRow,
     Timer,
     VersionTaken,
     newest_of,
@@ -31,6 +32,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
         super().__init__()
         self._commands: dict[tuple[str, str], CommandTaken] = {}
         self._timers: dict[UUID, Timer] = {}
+        self.subjects: list[SubjectRow] = []
         self._duties: dict[tuple[UUID, str], Duty] = {}
         self._positions: defaultdict[UUID, list[int]] = defaultdict(list)
 
@@ -50,6 +52,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
             except IntegrityError as error:
                 raise VersionTaken(str(error)) from error
             self._duties = taken_now
+            self.subjects += append.subjects
             for timer in append.timers:
                 if timer.due_at is None:
                     self._timers.pop(timer.stream, None)

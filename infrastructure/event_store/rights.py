@@ -38,12 +38,10 @@ TABLES: Final[Mapping[str, Sequence[Right]]] = {
     "key_store": (_READ, Right(WRITER, "INSERT", ("id",))),
     "order_keys": (
         _READ,
-        Right(WRITER, "INSERT", ("order_id", "key")),
         Right(WRITER, "UPDATE", ("destroyed_at",)),
     ),
     "order_subjects": (
         _READ,
-        Right(WRITER, "INSERT", ("subject", "order_id")),
         Right(WRITER, "DELETE"),
     ),
     "personal_reads": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -26,11 +27,17 @@ from infrastructure.personal.key_store import (
     pepper,
 )
 
-BUNDLE: Final = 256
+BUNDLE: Final = 1_024
+FEW: Final = 256
+"""So many are left when the next bundle is made."""
 KEEP_SECONDS: Final = 5.0
 """For how long a process may still open what was sealed with a key that another has destroyed."""
+SEAL_SECONDS: Final = 30.0
+"""For how long a process seals what is new of an order with the same key. If another has destroyed it
+meanwhile, nobody will read that either."""
 MOST_ORDERS: Final = 50_000
-MOST_BUNDLES: Final = 2_000
+MOST_BUNDLES: Final = 500
+_logger = logging.getLogger("casetrail.privacy")
 _LOCK: Final = 0x0CA5E7A5
 K = TypeVar("K")
 V = TypeVar("V")
@@ -45,36 +52,34 @@ class KeyRing:
         self._lock = threading.Lock()
         self._unused: list[AesKey] = []
         self._of_order: OrderedDict[str, tuple[float, AesKey]] = OrderedDict()
-        self._bundles: OrderedDict[str, tuple[float, Mapping[str, AesKey]]] = OrderedDict()
-        self._told: OrderedDict[tuple[UUID, str], None] = OrderedDict()
+        self._bundles: OrderedDict[str, tuple[float, Mapping[str, bytes]]] = OrderedDict()
         self._pepper: bytes | None = None
         self._is_ours = False
 
     # what is stored and read
 
-    def of_orders(
-        self, orders: Collection[str], placed: Collection[tuple[str, str]]
-    ) -> Mapping[str, AesKey]:
+    def of_orders(self, orders: Collection[str]) -> Mapping[str, AesKey]:
+        """One for each order, as long as this process remembers it: that it is the order's is stored with
+        what is sealed, and an order may have many."""
+        if not self._is_ours:
+            self._look()
         now = time.monotonic()
-        told = {(self.subject_of(customer), order) for customer, order in placed}
         with self._lock:
-            known = {
-                order: kept[1]
-                for order in orders
-                if (kept := self._of_order.get(order)) is not None and kept[0] > now
-            }
-            whose = {one for one in told if one not in self._told}
-        missing = [order for order in orders if order not in known]
-        if missing or whose:
-            known |= self._assigned(missing, whose)
+            known: dict[str, AesKey] = {}
+            for order in orders:
+                kept = self._of_order.get(order)
+                if kept is None or kept[0] < now:
+                    kept = (now + SEAL_SECONDS, self._new())
+                    _keep(self._of_order, order, kept, MOST_ORDERS)
+                known[order] = kept[1]
         return known
 
     def find(self, refs: Iterable[str]) -> Mapping[str, AesKey]:
         found: dict[str, AesKey] = {}
         for ref in refs:
-            key = self._bundle(ref.partition(".")[0]).get(ref)
-            if key is not None:
-                found[ref] = key
+            secret = self._bundle(ref.partition(".")[0]).get(ref)
+            if secret is not None:
+                found[ref] = AesKey(ref, secret)
         return found
 
     # whose it is
@@ -131,47 +136,15 @@ class KeyRing:
                 self._of_order.pop(order, None)
             for ref in refs:
                 self._bundles.pop(ref.partition(".")[0], None)
-            for one in [one for one in self._told if one[0] == subject]:
-                del self._told[one]
         return len(refs)
 
     @patiently
-    def _assigned(
-        self, orders: Collection[str], whose: Collection[tuple[UUID, str]]
-    ) -> Mapping[str, AesKey]:
-        """A key for each of these orders: the one that it has, else a new one."""
+    def _look(self) -> None:
         with self._datastore.get_connection() as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
-            self._must_be_ours(cursor)
-            known: dict[str, AesKey] = {}
-            if orders:
-                cursor.execute(
-                    "SELECT order_id, key FROM order_keys WHERE order_id = ANY(%s) "
-                    "AND destroyed_at IS NULL",
-                    ([*orders],),
-                )
-                refs = {ref: order for order, ref in cursor}
-                known = {refs[ref]: key for ref, key in self.find(refs).items()}
-            fresh = {order: self._new() for order in orders if order not in known}
-            if fresh:
-                cursor.execute(
-                    "INSERT INTO order_keys (order_id, key) SELECT * FROM unnest(%s::text[], %s::text[])",
-                    ([*fresh], [key.ref for key in fresh.values()]),
-                )
-            if whose:
-                subjects, theirs = zip(*whose, strict=True)
-                cursor.execute(
-                    "INSERT INTO order_subjects (subject, order_id) "
-                    "SELECT * FROM unnest(%s::uuid[], %s::text[]) ON CONFLICT DO NOTHING",
-                    ([*subjects], [*theirs]),
-                )
+            self._must_be_ours(connection.cursor(row_factory=tuple_row))
         with self._lock:
-            ends_at = time.monotonic() + KEEP_SECONDS
-            for order, key in (known | fresh).items():
-                _keep(self._of_order, order, (ends_at, key), MOST_ORDERS)
-            for one in whose:
-                _keep(self._told, one, None, MOST_ORDERS)
-        return known | fresh
+            if len(self._unused) < FEW:
+                self._refill()
 
     def _secret(self) -> bytes:
         if self._pepper is None:
@@ -192,21 +165,35 @@ class KeyRing:
         self._is_ours = True
 
     def _new(self) -> AesKey:
-        with self._lock:
-            if not self._unused:
-                self._unused = [AesKey(*made) for made in make_bundle(self._store, BUNDLE)]
-            return self._unused.pop()
+        """With the lock. The next bundle is made while there are some left."""
+        if not self._unused:
+            self._refill()
+        if len(self._unused) == FEW:
+            threading.Thread(target=self._refill_ahead, name="keys", daemon=True).start()
+        return self._unused.pop()
 
-    def _bundle(self, name: str) -> Mapping[str, AesKey]:
+    def _refill(self) -> None:
+        made = make_bundle(self._store, BUNDLE)
+        self._unused = [AesKey(*one) for one in made] + self._unused
+
+    def _refill_ahead(self) -> None:
+        try:
+            made = make_bundle(self._store, BUNDLE)
+        except KeyStoreUnavailable as error:
+            _logger.warning("no keys could be made ahead: %s", error)
+            return
+        with self._lock:
+            self._unused = [AesKey(*one) for one in made] + self._unused
+
+    def _bundle(self, name: str) -> Mapping[str, bytes]:
         with self._lock:
             kept = self._bundles.get(name)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
         found = elsewhere(lambda: keys_in(self._store, name))
-        keys = {ref: AesKey(ref, secret) for ref, secret in found.items()}
         with self._lock:
-            _keep(self._bundles, name, (time.monotonic() + KEEP_SECONDS, keys), MOST_BUNDLES)
-        return keys
+            _keep(self._bundles, name, (time.monotonic() + KEEP_SECONDS, found), MOST_BUNDLES)
+        return found
 
 
 def _keep(kept: OrderedDict[K, V], name: K, value: V, most: int) -> None:

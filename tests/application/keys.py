@@ -19,18 +19,15 @@ class MemoryKeys:
     def __init__(self) -> None:
         self.keys: dict[str, AesKey] = {}
         self.of: dict[str, str] = {}
-        self.subjects: dict[UUID, set[str]] = {}
+        self.forgotten: dict[UUID, set[str]] = {}
+        self.recorder: InMemoryLogRecorder | None = None
 
-    def of_orders(
-        self, orders: Collection[str], placed: Collection[tuple[str, str]]
-    ) -> Mapping[str, AesKey]:
+    def of_orders(self, orders: Collection[str]) -> Mapping[str, AesKey]:
         for order in orders:
             if self.of.get(order) not in self.keys:
                 ref = f"{len(self.of):016x}.{len(self.keys)}"
                 self.of[order] = ref
                 self.keys[ref] = AesKey(ref, new_secret())
-        for customer, order in placed:
-            self.subjects.setdefault(self.subject_of(customer), set()).add(order)
         return {order: self.keys[self.of[order]] for order in orders}
 
     def find(self, refs: Iterable[str]) -> Mapping[str, AesKey]:
@@ -40,13 +37,20 @@ class MemoryKeys:
         return uuid5(NAMESPACE_URL, customer)
 
     def orders_of(self, subject: UUID) -> list[str]:
-        return sorted(self.subjects.get(subject, ()))
+        rows = self.recorder.subjects if self.recorder is not None else ()
+        theirs = {row.order for row in rows if row.subject == subject}
+        return sorted(theirs - self.forgotten.get(subject, set()))
 
     def subject_with(self, order: str) -> UUID | None:
-        return next((who for who, theirs in self.subjects.items() if order in theirs), None)
+        rows = self.recorder.subjects if self.recorder is not None else ()
+        gone = self.forgotten
+        found = (
+            r.subject for r in rows if r.order == order and order not in gone.get(r.subject, ())
+        )
+        return next(found, None)
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
-        self.subjects.pop(subject, None)
+        self.forgotten.setdefault(subject, set()).update(orders)
         gone = {self.of[order] for order in orders if order in self.of} & {*self.keys}
         for ref in gone:
             del self.keys[ref]
@@ -77,6 +81,7 @@ class SealedHouse(House):
         self.keys = keys or MemoryKeys()
         self.files = files or NoFiles()
         super().__init__(rulebook, recorder, Seals(self.keys))
+        self.keys.recorder = self.recorder
         self.privacy = PrivacyDesk(self.log, self.orders, self.cases, self.keys, self.files)
 
     def neighbour(self) -> SealedHouse:

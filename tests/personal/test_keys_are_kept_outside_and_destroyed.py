@@ -10,12 +10,20 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from msgspec import structs
 
-from application.sealing import SealBroken
+from application.event_log import EventLog, Write
+from application.log_recorder import VersionTaken
+from application.sealing import SealBroken, Seals
+from domain.orders.events import SignalRecorded
+from domain.orders.order import order_stream
+from domain.orders.signals import Customer, Signal
+from domain.people import Actor
 from domain.personal_errors import KeyStoreUnavailable
 from infrastructure.event_store.datastore import Datastore
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.personal.aes import AesKey
-from infrastructure.personal.key_ring import BUNDLE, KeyRing
+from infrastructure.personal.key_ring import BUNDLE, FEW, KeyRing
 from infrastructure.personal.key_store import (
     KeyStore,
     destroy,
@@ -25,6 +33,8 @@ from infrastructure.personal.key_store import (
     pepper,
 )
 from tests.bucket import Bucket
+from tests.domain.telling import after, placed
+from tests.survival.programs import eventually
 
 
 @pytest.fixture(params=["a directory", "a bucket"])
@@ -121,61 +131,104 @@ class Counting:
         return self._store.read(name)
 
     def create(self, name: str, content: bytes) -> bool:
-        self.created += 1
-        return self._store.create(name, content)
+        made = self._store.create(name, content)
+        self.created += made
+        return made
 
     def replace(self, name: str, content: bytes) -> None:
         self._store.replace(name, content)
 
 
-def test_orders_have_a_key_each_and_processes_share_it(dsn: str, tmp_path: Path) -> None:
+def told(dsn: str, ring: KeyRing, *signals: Signal) -> None:
+    """Stored, sealed with the ring's keys."""
+    recorder = PostgresLogRecorder(Datastore(dsn))
+    try:
+        log = EventLog(recorder, Seals(ring))
+        for signal in signals:
+            events = [(Actor("key:shop", "shop"), SignalRecorded(signal=signal))]
+            write = Write(
+                stream=order_stream(signal.order),
+                kind="order",
+                expected=0,
+                events=events,
+                recorded_at=after(1),
+                order=signal.order,
+            )
+            log.append([write])
+    finally:
+        recorder.close()
+
+
+def bought(order: str, customer: str) -> Signal:
+    return structs.replace(placed(customer=Customer(id=customer)), order=order)
+
+
+def test_orders_have_keys_of_their_own_that_are_stored_with_what_they_seal(
+    dsn: str, tmp_path: Path
+) -> None:
     store = Counting(key_store(str(tmp_path / "keys")))
     one, other = KeyRing(Datastore(dsn), store), KeyRing(Datastore(dsn), store)
-    orders = [f"o-{n}" for n in range(BUNDLE)]
-    mine = one.of_orders(orders, {("c-1", order) for order in orders})
-    assert len({key.ref for key in mine.values()}) == BUNDLE
-    assert store.created == 2  # a bundle, and the pepper
-    theirs = other.of_orders(orders, set())
-    assert {order: key.ref for order, key in theirs.items()} == {
-        order: key.ref for order, key in mine.items()
-    }
-    sealed = mine["o-7"].seal(b"text", b"about")
-    assert other.find([mine["o-7"].ref])[mine["o-7"].ref].open(sealed, b"about") == b"text"
+    told(dsn, one, bought("o-1", "c-1"), bought("o-2", "c-1"))
+    told(dsn, other, bought("o-3", "c-2"))
+    assert store.created == 3  # a bundle for each process, and the pepper
+    with psycopg.connect(dsn) as connection:
+        keys = dict(connection.execute("SELECT order_id, key FROM order_keys").fetchall())
+        stored = repr(connection.execute("SELECT * FROM order_subjects").fetchall())
+    assert keys.keys() == {"o-1", "o-2", "o-3"}
+    assert len({*keys.values()}) == 3
+    assert "c-1" not in stored
+    # Each process reads what another has sealed, and knows whose it is.
+    assert other.find(keys.values()).keys() == {*keys.values()}
     subject = one.subject_of("c-1")
     assert other.subject_of("c-1") == subject != other.subject_of("c-2")
-    assert other.orders_of(subject) == sorted(orders)
-    assert other.subject_with("o-7") == subject
+    assert other.orders_of(subject) == ["o-1", "o-2"]
+    assert other.subject_with("o-2") == subject
+
+
+def test_what_is_refused_leaves_no_key_behind(dsn: str, tmp_path: Path) -> None:
+    ring = KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys")))
+    told(dsn, ring, bought("o-1", "c-1"))
+    with pytest.raises(VersionTaken):
+        told(dsn, KeyRing(Datastore(dsn), ring._store), bought("o-1", "c-2"))
     with psycopg.connect(dsn) as connection:
-        told = repr(connection.execute("SELECT * FROM order_subjects").fetchall())
-    assert "c-1" not in told
+        assert connection.execute("SELECT count(*) FROM order_keys").fetchone() == (1,)
+    assert ring.orders_of(ring.subject_of("c-2")) == []
+
+
+def test_keys_are_made_ahead(tmp_path: Path, dsn: str) -> None:
+    store = Counting(key_store(str(tmp_path / "keys")))
+    ring = KeyRing(Datastore(dsn), store)
+    for n in range(BUNDLE - FEW + 1):
+        ring.of_orders([f"o-{n}"])
+    eventually("the next are there", lambda: store.created == 3 or None, within=5)
+    assert len(ring.of_orders([f"o-{n}" for n in range(2 * BUNDLE)])) == 2 * BUNDLE
 
 
 def test_what_is_destroyed_is_gone_here_at_once_and_a_new_text_gets_a_new_key(
     dsn: str, tmp_path: Path
 ) -> None:
     ring = KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys")))
-    keys = ring.of_orders(["o-1", "o-2"], {("c-1", "o-1"), ("c-2", "o-2")})
+    told(dsn, ring, bought("o-1", "c-1"), bought("o-2", "c-2"))
+    keys = ring.of_orders(["o-1", "o-2"])
     subject = ring.subject_of("c-1")
     for _ in range(2):  # the second time, as after a crash
         assert ring.destroy(subject, ["o-1"]) == 1
     assert [*ring.find([key.ref for key in keys.values()])] == [keys["o-2"].ref]
     assert ring.orders_of(subject) == []
-    assert ring.of_orders(["o-1"], set())["o-1"].ref != keys["o-1"].ref
+    assert ring.of_orders(["o-1"])["o-1"].ref != keys["o-1"].ref
     with psycopg.connect(dsn) as connection:
         rows = connection.execute(
             "SELECT key, destroyed_at IS NOT NULL FROM order_keys WHERE order_id = 'o-1'"
         ).fetchall()
-    assert sorted(gone for _, gone in rows) == [False, True]
+    assert rows == [(keys["o-1"].ref, True)]
 
 
 def test_with_another_key_store_nothing_is_stored(dsn: str, tmp_path: Path) -> None:
-    KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys"))).of_orders(["o-1"], set())
+    KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys"))).of_orders(["o-1"])
     other = KeyRing(Datastore(dsn), key_store(str(tmp_path / "others")))
-    for asked in (lambda: other.of_orders(["o-2"], set()), lambda: other.orders_of(UUID(int=1))):
+    for asked in (lambda: other.of_orders(["o-2"]), lambda: other.orders_of(UUID(int=1))):
         with pytest.raises(KeyStoreUnavailable, match="not that of this database"):
             asked()
-    with psycopg.connect(dsn) as connection:
-        assert connection.execute("SELECT count(*) FROM order_keys").fetchone() == (1,)
 
 
 def test_another_secret_opens_nothing(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _with_note(kind: object) -> set[type[msgspec.Struct]]:
 def test_what_is_sealed_comes_back_as_it_was_and_not_without_its_key(line: Recorded) -> None:
     keys = MemoryKeys()
     seals = Seals(keys)
-    (stored,), _ = seals.sealed([line], None)
+    (stored,) = seals.sealed([line], None).events
     texts = told_in(line.event)
     bare = to_stored(structs.replace(line, event=parted(line.event)[0])).state
     for text in texts:
@@ -90,9 +90,9 @@ def test_what_is_sealed_comes_back_as_it_was_and_not_without_its_key(line: Recor
 @pytest.mark.parametrize("line", OF_AN_ORDER[::7], ids=lambda line: line.type)
 def test_the_same_is_sealed_alike_and_another_differently(line: Recorded) -> None:
     seals = Seals(MemoryKeys())
-    (one,), _ = seals.sealed([line], None)
-    (again,), _ = seals.sealed([line], None)
-    (later,), _ = seals.sealed([structs.replace(line, version=line.version + 1)], None)
+    (one,) = seals.sealed([line], None).events
+    (again,) = seals.sealed([line], None).events
+    (later,) = seals.sealed([structs.replace(line, version=line.version + 1)], None).events
     assert one.state == again.state
     assert one.state != later.state
 
@@ -101,7 +101,7 @@ def test_a_text_that_looks_sealed_is_sealed_as_well() -> None:
     note = next(line for line in OF_AN_ORDER if line.type == "case.note_added")
     line = structs.replace(note, event=structs.replace(note.event, note=SEALED))
     seals = Seals(MemoryKeys())
-    (stored,), _ = seals.sealed([line], None)
+    (stored,) = seals.sealed([line], None).events
     (opened,) = seals.opened([(0, stored.state)])
     assert opened == line
 
@@ -112,7 +112,7 @@ def test_no_byte_of_an_envelope_or_its_seal_can_be_changed(data: st.DataObject) 
     line = next(one for one in OF_AN_ORDER if one.type == "case.note_added")
     keys = MemoryKeys()
     seals = Seals(keys)
-    (stored,), _ = seals.sealed([line], None)
+    (stored,) = seals.sealed([line], None).events
     state = bytearray(stored.state)
     place = data.draw(st.integers(0, len(state) - 1))
     state[place] ^= data.draw(st.sampled_from([1, 2, 4, 16]))
@@ -139,7 +139,7 @@ def test_an_answer_is_kept_sealed_and_told_without_what_is_gone() -> None:
     keys = MemoryKeys()
     seals = Seals(keys)
     row = CommandRow("ana", "k", b"d", b'{"note":"Ana"}', "O-1", b'{"note":"[erased]"}')
-    _, kept = seals.sealed([], row)
+    kept = seals.sealed([], row).command
     assert kept is not None
     assert b"Ana" not in kept.result
     taken = CommandTaken(b"d", kept.result, 3)
@@ -147,7 +147,7 @@ def test_an_answer_is_kept_sealed_and_told_without_what_is_gone() -> None:
     keys.keys.clear()
     assert seals.opened_answer(taken).result == b'{"note":"[erased]"}'
     # Of nobody's order, it is kept without from the start.
-    _, nobodys = seals.sealed([], structs.replace(row, order=None))
+    nobodys = seals.sealed([], structs.replace(row, order=None)).command
     assert nobodys is not None
     assert nobodys.result == b'{"note":"[erased]"}'
 
