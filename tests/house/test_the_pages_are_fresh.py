@@ -65,7 +65,9 @@ def test_the_readme_has_the_two_commands():
 def test_a_command_of_the_readme_exists(words: str):
     """Each is known by its words; what it does is tested where it belongs."""
     names = [
-        word for word in words.split() if word.islower() and "." not in word and "-" not in word
+        word
+        for word in words.split()
+        if word.islower() and "." not in word and not word.startswith("-")
     ]
     command = []
     for name in names[:2]:
