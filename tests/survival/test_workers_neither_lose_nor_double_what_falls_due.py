@@ -3,8 +3,10 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString, TypeVar
 
 import psycopg
 import pytest
@@ -32,6 +34,8 @@ from tests.survival.programs import START_SECONDS, Program, Programs, eventually
 from tests.tampering import tampering
 
 FROZEN_SECONDS = 5
+
+T = TypeVar("T")
 
 
 def wait_until_they_ask(dsn: str, *workers: Program) -> None:
@@ -183,49 +187,62 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
     assert_reports_equal_their_folds(dsn, lines)
 
 
-def freeze_while_it_reads(dsn: str, worker: Program, owner: int) -> None:
-    """Freeze the worker while the log is on its way to it: the server cannot be rid of the rest."""
+def freeze_while_it_reads(dsn: str, worker: Program) -> int:
+    """Freeze the worker while the log is on its way to it: the server cannot be rid of the rest.
+
+    The log is locked until its read waits, and the worker is frozen by the time it is carried out.
+    Returns the server's process for the connection that reads.
+    """
     lines = tuple(
         Line(sku=f"{'x' * 100}{n}", price=PositiveMoney("1.00", "EUR")) for n in range(1000)
     )
-    number = 0
-    deadline = time.monotonic() + 30
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        while time.monotonic() < deadline:
-            if number == 0 or reports_are_level(dsn):
-                number += 1
-                placed = [
-                    OrderPlaced(
-                        source="storefront",
-                        id="placed",
-                        order=f"long-{number}-{n}",
-                        event_time=seconds_from_now(0),
-                        customer=Customer(id=f"C-{number}-{n}"),
-                        lines=lines,
-                        tenders=("card",),
-                    )
-                    for n in range(200)
-                ]
-                take(dsn, *placed)
-            worker.freeze()
-            time.sleep(0.02)
-            stuck = connection.execute(
-                "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'ClientWrite'",
-                (owner,),
-            ).fetchone()
-            if stuck is not None:
-                return
+    for number in range(10):
+        worker.freeze()  # or it had read them before the log is locked
+        placed = [
+            OrderPlaced(
+                source="storefront",
+                id="placed",
+                order=f"long-{number}-{n}",
+                event_time=seconds_from_now(0),
+                customer=Customer(id=f"C-{number}-{n}"),
+                lines=lines,
+                tenders=("card",),
+            )
+            for n in range(50)
+        ]
+        take(dsn, *placed)
+        with psycopg.connect(dsn) as connection:
+            connection.execute("LOCK TABLE stored_events IN ACCESS EXCLUSIVE MODE")
             worker.thaw()
-            time.sleep(random.uniform(0.002, 0.02))
+            reader = within_a_second(lambda: waiting(dsn, "wait_event_type = 'Lock'"))
+            worker.freeze()
+        if reader and within_a_second(
+            lambda reader=reader: waiting(dsn, "wait_event = 'ClientWrite'") == reader
+        ):
+            return reader
+        worker.thaw()  # it was cut off meanwhile, and comes again with another connection
+        eventually("it owns the reports again", lambda: owner_of_reports(dsn), within=10)
     raise AssertionError("the worker was never met while it was reading")
 
 
-def reports_are_level(dsn: str) -> bool:
+def within_a_second(found: Callable[[], T]) -> T:
+    """What is found, as soon as it is true; or what it is after a second."""
+    deadline = time.monotonic() + 1
+    while not (value := found()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return value
+
+
+def waiting(dsn: str, for_what: LiteralString) -> int | None:
+    """The server's process that reads the log for the reports, if it waits for that."""
+    owner = owner_of_reports(dsn)
     with psycopg.connect(dsn) as connection:
-        row = connection.execute(
-            "SELECT bool_and(p.position = head.position) FROM projections p, log_head head"
+        found = connection.execute(
+            "SELECT FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND "
+            "query LIKE 'SELECT notification_id, state%%' AND " + for_what,
+            (owner,),
         ).fetchone()
-    return row is not None and bool(row[0])
+    return owner if found is not None else None
 
 
 def test_a_worker_frozen_while_it_reads_loses_the_reports_to_another(
@@ -233,8 +250,8 @@ def test_a_worker_frozen_while_it_reads_loses_the_reports_to_another(
 ) -> None:
     worker = programs.worker(dsn)
     wait_until_they_ask(dsn, worker)
-    owner = eventually("it owns the reports", lambda: owner_of_reports(dsn), within=5)
-    freeze_while_it_reads(dsn, worker, owner)
+    eventually("it owns the reports", lambda: owner_of_reports(dsn), within=5)
+    owner = freeze_while_it_reads(dsn, worker)
     programs.worker(dsn)
     eventually(
         "another owns the reports",
