@@ -24,36 +24,44 @@ REPLAYED = "Idempotent-Replayed"
 JSON = "application/json"
 
 
-class Answer(Struct, frozen=True, omit_defaults=True):
-    """A response as it is kept: its body is text, so that it comes back byte for byte."""
+class Kept(Struct, frozen=True, omit_defaults=True):
+    """An answer as it is stored: its body is text, so that it comes back byte for byte."""
 
     status: int
     body: str
     headers: Mapping[str, str] = {}
-    order: str | None = None
-    """Whose customer it tells of."""
-    without: str | None = None
-    """The body with nothing personal in it; None where there is nothing."""
 
-    def kept(self, body: str) -> bytes:
-        return msgspec.json.encode(Answer(self.status, body, self.headers))
+    def again(self, position: int) -> Response[bytes]:
+        headers = {**self.headers, POSITION: str(position), REPLAYED: "true"}
+        return _response(self.status, self.body.encode(), headers)
 
-    def response(self, position: int, *, replayed: bool = False) -> Response[bytes]:
+
+class Answer(Struct, frozen=True):
+    """What a command is answered with; without a body, with nothing."""
+
+    body: Struct | None
+    status: int = 200
+    headers: Mapping[str, str] = {}
+
+    def kept(self) -> tuple[bytes, bytes | None]:
+        """To be stored, whole and with nothing personal in it; None for what is the same."""
+        bare = erased(self.body)
+        return self._kept(self.body), self._kept(bare) if bare is not self.body else None
+
+    def _kept(self, body: Struct | None) -> bytes:
+        return msgspec.json.encode(Kept(self.status, _encoded(body).decode(), self.headers))
+
+    def response(self, position: int) -> Response[bytes]:
         headers = {**self.headers, POSITION: str(position)}
-        if replayed:
-            headers[REPLAYED] = "true"
-        return Response(
-            self.body.encode(), status_code=self.status, media_type=JSON, headers=headers
-        )
+        return _response(self.status, _encoded(self.body), headers)
 
 
-def answer_of(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    told = msgspec.json.encode(body).decode()
-    bare = erased(body)
-    if bare is body:
-        return Answer(status, told, headers or {})
-    without = msgspec.json.encode(bare).decode()
-    return Answer(status, told, headers or {}, getattr(body, "order", None), without)
+def _encoded(body: Struct | None) -> bytes:
+    return msgspec.json.encode(body) if body is not None else b""
+
+
+def _response(status: int, body: bytes, headers: Mapping[str, str]) -> Response[bytes]:
+    return Response(body, status_code=status, media_type=JSON, headers=headers)
 
 
 class Ask(Struct, frozen=True):
@@ -67,15 +75,10 @@ class Ask(Struct, frozen=True):
         """The row that keeps the answer; None for a request without a key."""
         if self.key is None:
             return None
-        bare = answer.without
-        return CommandRow(
-            self.who.person,
-            self.key,
-            self.digest,
-            answer.kept(answer.body),
-            answer.order,
-            answer.kept(bare) if bare is not None else None,
-        )
+        whole, without = answer.kept()
+        # Whose customer it tells of.
+        order = getattr(answer.body, "order", None) if without is not None else None
+        return CommandRow(self.who.person, self.key, self.digest, whole, order, without)
 
 
 def ask_of(request: Request[Who, str, Any], body: bytes, key: str | None) -> Ask:
@@ -131,5 +134,4 @@ class Answers:
 def _again(taken: CommandTaken, ask: Ask) -> Response[Any]:
     if taken.digest != ask.digest:
         raise IdempotencyKeyReused(f"key {ask.key} was used for another request")
-    answer = msgspec.json.decode(taken.result, type=Answer)
-    return answer.response(taken.position, replayed=True)
+    return msgspec.json.decode(taken.result, type=Kept).again(taken.position)

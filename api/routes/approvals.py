@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, RawBody
 from msgspec import Meta, Struct, structs
 
-from api.answers import Answer, Ask, answer_of, ask_of
+from api.answers import Answer, Ask, ask_of
 from api.carrying_out import caller_of
 from api.json_names import refuse_repeated_names
 from api.problems import problem_of
@@ -159,7 +159,7 @@ def approve_several(
     by = caller_of(service, ask, _no_answer)
 
     def work() -> Response[Any]:
-        answer = answer_of(
+        answer = Answer(
             BulkAnswer([_once(service, one, n, by, ask) for n, one in enumerate(data.items)])
         )
         return answer.response(service.desks.log.append([], ask.row(answer)).position)

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from msgspec import Struct
 
-from api.answers import Answer, answer_of
+from api.answers import Answer
 from api.carrying_out import as_command, carry_out
 from api.reading import (
     DEFAULT_LIMIT,
@@ -106,7 +106,7 @@ def _view(glass: BreakGlass) -> BreakGlassView:
 
 
 def _answer(glass: BreakGlass) -> Answer:
-    return answer_of(_view(glass))
+    return Answer(_view(glass))
 
 
 @get(

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.answers import Answer, answer_of
+from api.answers import Answer
 from api.authentication import Who
 from api.reading import (
     DEFAULT_LIMIT,
@@ -151,7 +151,7 @@ def view_of(case: ExceptionCase) -> CaseView:
 
 
 def case_answer(case: ExceptionCase) -> Answer:
-    return answer_of(view_of(case), headers={"ETag": etag(case.version)})
+    return Answer(view_of(case), headers={"ETag": etag(case.version)})
 
 
 @get("/cases", needs=Permission.READ_CASES, summary="Find cases, most urgent first")

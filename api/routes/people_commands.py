@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 
-from api.answers import answer_of
+from api.answers import Answer
 from api.carrying_out import as_command, carry_out
 from api.reading import IdempotencyKey
 from api.routes.people import Asking, PersonView, person_view
@@ -72,7 +72,7 @@ def _done(
         return done.person, done.position
 
     return carry_out(
-        request, service, body, key, work, lambda person: answer_of(person_view(person, now))
+        request, service, body, key, work, lambda person: Answer(person_view(person, now))
     )
 
 

@@ -14,7 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter, RawBody
 from msgspec import Meta, Struct
 
-from api.answers import answer_of
+from api.answers import Answer
 from api.authentication import Who
 from api.carrying_out import carry_out
 from api.reading import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
@@ -219,7 +219,7 @@ def _done(
         done = act(_desk(service), by)
         return done.record, done.position
 
-    return carry_out(request, service, body, key, work, lambda record: answer_of(_view(record)))
+    return carry_out(request, service, body, key, work, lambda record: Answer(_view(record)))
 
 
 PERSONAL_DATA = (

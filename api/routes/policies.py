@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import UNSET, Struct
 
-from api.answers import Answer, answer_of
+from api.answers import Answer
 from api.reading import only_known
 from api.routes.cases import Asking
 from api.service import Service
@@ -132,7 +132,7 @@ def get_policy(
 
 
 def policy_answer(governed: Governed) -> Answer:
-    return answer_of(view_of(governed.governance, governed.policy, governed.now))
+    return Answer(view_of(governed.governance, governed.policy, governed.now))
 
 
 def view_of(

@@ -160,7 +160,7 @@ def claim_next(
         done = service.desks.cases.claim_next(candidates, caller_of(service, ask, case_answer))
         if done is not None:
             return case_answer(done.case).response(done.position)
-        nothing = Answer(204, "")
+        nothing = Answer(None, 204)
         row = ask.row(nothing)
         position = service.desks.log.append([], row).position if row else service.desks.log.head()
         return nothing.response(position)

@@ -14,7 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 from msgspec import Struct
 
-from api.answers import Answer, answer_of
+from api.answers import Answer
 from api.carrying_out import carry_out
 from api.errors import MalformedBody
 from api.json_names import refuse_repeated_names
@@ -132,7 +132,7 @@ def _statement(service: Service, body: bytes, kind: str, now: datetime) -> State
 
 def _answer(done: Reconciled) -> Answer:
     recorded = done.recorded
-    return answer_of(
+    return Answer(
         ReconciliationView(
             id=done.id,
             recorded_by=done.by,

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 from msgspec import Struct
 
-from api.answers import Answer, answer_of
+from api.answers import Answer
 from api.authentication import Who
 from api.carrying_out import as_command, carry_out
 from api.reading import (
@@ -105,7 +105,7 @@ def get_recovery(
 
 
 def _answer(recovery: Recovery) -> Answer:
-    return answer_of(_view(recovery), headers={"ETag": etag(recovery.version)})
+    return Answer(_view(recovery), headers={"ETag": etag(recovery.version)})
 
 
 def _view(recovery: Recovery) -> PlanView:

@@ -12,7 +12,6 @@ from litestar.params import RawBody
 from msgspec import UNSET, Struct, UnsetType
 
 from api.answers import Answer, ask_of
-from api.answers import answer_of as answer
 from api.authentication import Who
 from api.problems import STATUS, problem_of
 from api.reading import IdempotencyKey
@@ -99,11 +98,11 @@ def _told(items: Sequence[Item], receipts: Sequence[Receipt], single: bool) -> A
         for item in items
     ]
     if single:
-        return answer(results[0])
+        return Answer(results[0])
     counts = dict.fromkeys(Outcome, 0)
     for result in results:
         counts[result.outcome] += 1
-    return answer(
+    return Answer(
         SignalResults(
             recorded=counts[Outcome.RECORDED],
             duplicate=counts[Outcome.DUPLICATE],

@@ -16,7 +16,7 @@ from litestar.params import FromPath, JSONBody, RawBody
 from litestar.response import Stream
 from msgspec import UNSET, Struct, UnsetType
 
-from api.answers import Answer, answer_of
+from api.answers import Answer
 from api.carrying_out import carry_out
 from api.errors import Unavailable, Unexpected
 from api.problems import problem_of
@@ -85,7 +85,7 @@ def simulate_policy(
 
 
 def _answer(governed: Governed) -> Answer:
-    return answer_of(simulation_view(governed.governance, governed.policy.simulations[-1]))
+    return Answer(simulation_view(governed.governance, governed.policy.simulations[-1]))
 
 
 def _simulated(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -76,7 +77,7 @@ class State(StrEnum):
     RESOLVED = "resolved"
 
 
-class ExceptionCase(Struct, frozen=True, kw_only=True):
+class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     id: UUID
     version: int = 0
     order: str = ""
@@ -149,7 +150,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True):
         """The person who holds it, else the team of its queue; nobody once it is resolved."""
         return None if self.is_resolved else self.person or self.owner_team
 
-    @property
+    @cached_property
     def next_due(self) -> datetime | None:
         """When the case needs a look with nobody to ask for it."""
         waits_until = self.waiting.expected_by if self.waiting else None

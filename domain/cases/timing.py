@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from msgspec import Struct, structs
 
@@ -44,7 +45,7 @@ Told = tuple[Measure, str, datetime]
 """A measure, whether it was at risk or breached, and since when: each is told once."""
 
 
-class Timing(Struct, frozen=True, kw_only=True):
+class Timing(Struct, frozen=True, kw_only=True, dict=True):
     """What a case knows of time, folded from its events."""
 
     clock: Clock = Clock()
@@ -56,16 +57,8 @@ class Timing(Struct, frozen=True, kw_only=True):
     """Since when nobody has done anything, nor been told; None while there is nothing to do."""
     patient: bool = False
     """It waits for something that is expected by a time: until then, nobody needs to be told."""
-    next_due: datetime | None = None
-    """When something comes to pass with nobody doing anything."""
 
     def after(self, event: CaseEvent, at: datetime) -> Timing:
-        now = self._after(event, at)
-        # Asked for several times of each state, and worked out once.
-        due = now._next_due()
-        return now if due == now.next_due else structs.replace(now, next_due=due)
-
-    def _after(self, event: CaseEvent, at: datetime) -> Timing:
         clock = clock_after(self.clock, event, at)
         now = self if clock is self.clock else structs.replace(self, clock=clock)
         match event:
@@ -101,7 +94,9 @@ class Timing(Struct, frozen=True, kw_only=True):
     def _quiet(self, at: datetime) -> Timing:
         return structs.replace(self, rung=0, quiet_since=at)
 
-    def _next_due(self) -> datetime | None:
+    @cached_property
+    def next_due(self) -> datetime | None:
+        """When something comes to pass with nobody doing anything."""
         times = [at for _, _, at, _ in self._untold()]
         if (at := self._escalates_at) is not None:
             times.append(at)
