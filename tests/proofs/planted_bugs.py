@@ -32,7 +32,7 @@ MONEY = "application/money_desk.py"
 WHO = "application/principals.py"
 TOKENS = "infrastructure/identity/access_tokens.py"
 AUTHENTICATION = "api/authentication.py"
-APPEND_SQL = "infrastructure/event_store/sql/0015_personal_data.sql"
+APPEND_SQL = "infrastructure/event_store/sql/0016_the_door.sql"
 SQL = "infrastructure/event_store/sql/0004_one_person_one_duty.sql"
 
 
