@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 from api.composition import Desks, continuity, desks, following, make_ready, witnessed
 from api.serving import collect_seldom, wait_for_parent_to_end
 from application.payments import PaymentProvider
+from domain.personal_errors import KeyStoreUnavailable
 from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
 from infrastructure.doctor import must_be_safe
@@ -36,6 +37,8 @@ IDLE_SECONDS = 0.2
 BACKLOG_SECONDS = 5.0
 """How often the queues are measured."""
 CHECKPOINT_SECONDS = 3.0
+KEYS_SECONDS = 3600.0
+"""How often it is seen to that destroyed keys stay so."""
 LONGEST_PAUSE_SECONDS = 5.0
 KEEPERS = 2
 """While one waits for the database, the other decides."""
@@ -88,6 +91,10 @@ def work(
             ]
             watch = threading.Thread(target=watch_backlogs, args=(working, stop), name="backlogs")
             keepers.append(watch)
+            if working.key_ring is not None:
+                keepers.append(
+                    threading.Thread(target=keep_erased, args=(working, stop), name="keys")
+                )
             if working.payer is None:
                 _logger.warning("%s is not set: this worker pays nothing", PAYMENTS)
             else:
@@ -119,6 +126,27 @@ def pay(working: Desks, stop: threading.Event) -> None:
     payer = working.payer
     assert payer is not None
     _again_and_again(lambda: payer.pay(working.clock) > 0, IDLE_SECONDS, stop)
+
+
+def keep_erased(working: Desks, stop: threading.Event) -> None:
+    """See to it, until told to stop, that keys which were destroyed stay so, whatever backup is brought back."""
+    ring = working.key_ring
+    assert ring is not None
+
+    def look() -> bool:
+        try:
+            found = ring.destroy_again()
+        except KeyStoreUnavailable as error:
+            _logger.warning("whether keys stay destroyed is not known: %s", error)
+        else:
+            if found:
+                _logger.warning(
+                    "%d keys that were destroyed were there again, as from a backup: destroyed",
+                    found,
+                )
+        return False
+
+    _again_and_again(look, KEYS_SECONDS, stop)
 
 
 def watch_backlogs(working: Desks, stop: threading.Event) -> None:

@@ -134,9 +134,31 @@ class KeyRing:
         with self._lock:
             for order in orders:
                 self._of_order.pop(order, None)
+        self._forget_bundles(refs)
+        return len(refs)
+
+    def destroy_again(self) -> int:
+        """Whatever was destroyed and is there again, as from a backup of the keys; how many there were."""
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            self._must_be_ours(cursor)
+            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            try:
+                rows = cursor.execute(
+                    "SELECT key FROM order_keys WHERE destroyed_at IS NOT NULL"
+                ).fetchall()
+                refs = {key for (key,) in rows}
+                found = destroy(self._store, refs)
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+        if found:
+            self._forget_bundles(refs)
+        return found
+
+    def _forget_bundles(self, refs: Collection[str]) -> None:
+        with self._lock:
             for ref in refs:
                 self._bundles.pop(ref.partition(".")[0], None)
-        return len(refs)
 
     @patiently
     def _look(self) -> None:

@@ -3,6 +3,7 @@ destroyed."""
 
 from __future__ import annotations
 
+import shutil
 import stat
 import threading
 from pathlib import Path
@@ -12,6 +13,8 @@ import psycopg
 import pytest
 from msgspec import structs
 
+from api.commands.worker import keep_erased
+from api.composition import desks
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.sealing import SealBroken, Seals
@@ -32,6 +35,7 @@ from infrastructure.personal.key_store import (
     make_bundle,
     pepper,
 )
+from infrastructure.personal.vault import vault
 from tests.bucket import Bucket
 from tests.domain.telling import after, placed
 from tests.survival.programs import eventually
@@ -221,6 +225,30 @@ def test_what_is_destroyed_is_gone_here_at_once_and_a_new_text_gets_a_new_key(
             "SELECT key, destroyed_at IS NOT NULL FROM order_keys WHERE order_id = 'o-1'"
         ).fetchall()
     assert rows == [(keys["o-1"].ref, True)]
+
+
+def test_what_a_backup_of_the_keys_brings_back_is_destroyed_again(dsn: str, tmp_path: Path) -> None:
+    keys, backup = tmp_path / "keys", tmp_path / "backup"
+    ring = KeyRing(Datastore(dsn), key_store(str(keys)))
+    told(dsn, ring, bought("o-1", "c-1"), bought("o-2", "c-2"))
+    made = ring.of_orders(["o-1", "o-2"])
+    refs = [key.ref for key in made.values()]
+    shutil.copytree(keys, backup)
+    ring.destroy(ring.subject_of("c-1"), ["o-1"])
+    assert ring.destroy_again() == 0
+    shutil.copytree(backup, keys, dirs_exist_ok=True)
+
+    with desks(dsn, vault=vault(str(keys), str(tmp_path / "evidence"))) as working:
+        assert working.key_ring is not None
+        assert [*working.key_ring.find(refs)] == refs
+        stop = threading.Event()
+        keeper = threading.Thread(target=keep_erased, args=(working, stop))
+        keeper.start()
+        left = {made["o-2"].ref}
+        eventually("it is gone", lambda: working.key_ring.find(refs).keys() == left, within=5)
+        stop.set()
+        keeper.join()
+    assert {*KeyRing(Datastore(dsn), key_store(str(keys))).find(refs)} == left
 
 
 def test_with_another_key_store_nothing_is_stored(dsn: str, tmp_path: Path) -> None:
