@@ -81,6 +81,10 @@ class LocalKeyStore:
         path = self._path(name)
         try:
             with flocked(self._directory / ".lock"):
+                # Whoever was killed at this has left a copy behind.
+                for copy in self._directory.glob(f".{name}.*"):
+                    copy.write_bytes(bytes(copy.stat().st_size))
+                    copy.unlink()
                 beside = self._written(name, content)
                 # Where a file system writes in place, nothing of the old keys is left on the disk.
                 with open(path, "r+b") as old:

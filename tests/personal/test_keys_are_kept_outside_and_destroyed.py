@@ -6,7 +6,9 @@ from __future__ import annotations
 import shutil
 import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
+from unittest.mock import patch
 from uuid import UUID
 
 import psycopg
@@ -59,6 +61,17 @@ def test_a_key_that_is_destroyed_is_gone_and_its_neighbours_stay(store: KeyStore
     assert destroy(store, [second]) == 0
     assert destroy(store, made) == 2
     assert keys_in(store, bundle) == {}
+
+
+def test_no_copy_of_a_key_outlives_it_where_a_process_was_killed(tmp_path: Path) -> None:
+    store = key_store(str(tmp_path))
+    (first, _), (second, _) = make_bundle(store, 2)
+    bundle = first.partition(".")[0]
+    with patch.object(Path, "replace", side_effect=KeyboardInterrupt), suppress(KeyboardInterrupt):
+        destroy(store, [first])
+    assert len([*tmp_path.glob(f".{bundle}.*")]) == 1  # it holds the second
+    assert destroy(store, [first, second]) == 2
+    assert {*tmp_path.iterdir()} == {tmp_path / bundle, tmp_path / ".lock"}
 
 
 def test_a_store_that_never_had_a_key_is_the_wrong_one_and_nothing_is_taken_for_erased(
