@@ -8,48 +8,15 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from api.commands import COMMANDS
-from application.log_recorder import CommandRepeated
-from domain.errors import CasetrailError, Invalid
-from infrastructure.database_roles import RolesMissing
-from infrastructure.databases import DatabaseUnusable
-from infrastructure.doctor import Unsafe
-from infrastructure.embedded_postgres import PostgresNotStarted
-from infrastructure.event_store.datastore import UnsafeSwitch
-from infrastructure.event_store.migrations import MayNotMigrate, SchemaChanged
-from infrastructure.identity.issuers import IssuerUnusable
-from infrastructure.payments import PaymentsUnusable
+from api.commands import Commands
+from domain.errors import Invalid
 from infrastructure.settings import settings
-from infrastructure.transparency.checkpoints import LogNotAsWitnessed
-from infrastructure.transparency.cosigning import WitnessUnusable
-from infrastructure.transparency.nodes import PositionsMissing
-from infrastructure.transparency.places import OutsideUnavailable
-from infrastructure.transparency.signing import KeyUnusable
 
-EXPECTED = (
-    CasetrailError,
-    CommandRepeated,
-    DatabaseUnusable,
-    PaymentsUnusable,
-    IssuerUnusable,
-    KeyUnusable,
-    MayNotMigrate,
-    RolesMissing,
-    LogNotAsWitnessed,
-    OutsideUnavailable,
-    PositionsMissing,
-    PostgresNotStarted,
-    SchemaChanged,
-    Unsafe,
-    UnsafeSwitch,
-    WitnessUnusable,
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-"""What can go wrong without being a fault of this program: told in words, never as a traceback."""
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
@@ -64,22 +31,32 @@ def casetrail(context: click.Context, home: Path | None) -> None:
     context.obj = settings(os.environ, home)
 
 
-for command in COMMANDS:
-    casetrail.add_command(command)
-
-
 def main() -> None:
     # So that whatever a command has opened is closed, the embedded server with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         casetrail(prog_name="casetrail")
-    except EXPECTED as error:
-        console = Console(stderr=True, highlight=False, markup=False)
-        kind = (type(error).__doc__ or "").partition("\n")[0]
-        if isinstance(error, Invalid):
-            console.print(f"{kind}")
-            for fault in error.faults:
-                console.print(f"  {fault.pointer or '/'}: {fault.detail}")
-        else:
-            console.print(f"{kind} {error}")
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        _tell(error)
         sys.exit(2)
+
+
+def _is_expected(error: Exception) -> bool:
+    from api.expected import EXPECTED  # a lot to import for what seldom happens
+
+    return isinstance(error, EXPECTED)
+
+
+def _tell(error: Exception) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    kind = (type(error).__doc__ or "").partition("\n")[0]
+    if isinstance(error, Invalid):
+        console.print(f"{kind}")
+        for fault in error.faults:
+            console.print(f"  {fault.pointer or '/'}: {fault.detail}")
+    else:
+        console.print(f"{kind} {error}")

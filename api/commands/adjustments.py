@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from api.options import AS_JSON
 from api.reading import MOST_ROWS
 from domain.adjustments.adjustment import AdjustmentState
 
@@ -25,7 +26,6 @@ PATIENCE_SECONDS = 120.0
 ATTEMPTS = 5
 AT_ONCE = timedelta(days=1)
 """A long period is asked for in parts."""
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.group()

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from api.commands.personal_data import noted
 from api.composition import migrated_desks
+from api.options import AS_JSON
 from api.routes.cases import view_of
 from api.routes.one_case import diff_of, point_of
 from api.routes.trail import TrailView, trail_of
@@ -17,8 +18,6 @@ from api.trail_pages import as_csv, notes
 from application.past import case_of, lines_until
 from application.told_trail import ToldLine
 from infrastructure.settings import Settings
-
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.group()

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.composition import Desks, migrated_desks
+from api.options import AS_JSON
 from application.caller import operator
 from application.privacy_desk import PrivacyDesk
 from application.sealing import noting_what_is_read
@@ -23,7 +24,6 @@ from domain.orders.purchase_signals import CustomerId
 from domain.privacy import ErasureBasis, PrivacyRecord
 from infrastructure.settings import Settings
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 CUSTOMER = click.argument("customer")
 HERE = "CUSTOMER is the shop's id of the customer; `-` reads it from standard input, so that it stands in no list of processes."
 

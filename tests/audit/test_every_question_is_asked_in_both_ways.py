@@ -34,7 +34,9 @@ def command_of(words: str) -> click.Command:
     found: click.Command = commands
     for word in words.removeprefix("casetrail ").split(" "):
         assert isinstance(found, click.Group), words
-        found = found.commands[word]
+        told = found.get_command(click.Context(found), word)
+        assert told is not None, words
+        found = told
     return found
 
 

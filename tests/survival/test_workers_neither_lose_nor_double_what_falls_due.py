@@ -82,8 +82,10 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
         for n in range(800)
     ]
     place(dsn, coming)
+    total = 2 * (len(behind) + len(coming))
     deaths_at_work = 0
-    while datetime.now(UTC) < max(order.ship_by for order in coming):
+    last = max(order.ship_by for order in coming)
+    while datetime.now(UTC) < last or (deaths_at_work < 2 and opened(dsn) < total):
         before = opened(dsn)
         worker = programs.worker(dsn)
         wait_until_they_ask(dsn, worker)
@@ -93,7 +95,6 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
     assert deaths_at_work > 1
 
     programs.worker(dsn)
-    total = 2 * (len(behind) + len(coming))
     let_leases_run_out(dsn)
     eventually(f"{total} cases are open", lambda: opened(dsn) == total, within=30)
     wait_for_reports(dsn, within=15)

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from api.commands.audit.recording import account
 from api.commands.personal_data import noted
 from api.composition import checkpoints_of, migrated_desks
+from api.options import AS_JSON
 from api.routes.questions import QUESTIONS, listed
 from api.routes.questions.in_tables import tell_answered, tell_list
 from api.routes.questions.parameters import parameters_of
@@ -21,8 +22,6 @@ from api.routes.questions.question import Question, Sources, answered, asking_of
 from domain.people import OPERATOR
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.settings import Settings
-
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.group(invoke_without_command=True)

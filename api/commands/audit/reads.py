@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.commands.personal_data import AS_JSON
 from api.composition import migrated_desks
+from api.options import AS_JSON
 from infrastructure.settings import Settings
 
 PAGE = 1_000

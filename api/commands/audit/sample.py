@@ -8,10 +8,10 @@ import click
 import msgspec
 from rich.console import Console
 
-from api.commands.audit.ask import AS_JSON
 from api.commands.audit.recording import account
 from api.commands.personal_data import noted
 from api.composition import checkpoints_of, migrated_desks
+from api.options import AS_JSON
 from api.routes.questions.in_tables import tell
 from api.routes.questions.question import Sources, answered, asking_of
 from api.routes.questions.registry import QUESTIONS

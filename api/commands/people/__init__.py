@@ -15,6 +15,7 @@ from rich.table import Table
 
 from api.commands.people.principals import PRINCIPAL_COMMANDS
 from api.composition import Desks, desks, make_ready, migrated_desks
+from api.options import AS_JSON
 from api.routes.people import person_view, review_lines
 from application.caller import operator
 from domain.errors import Invalid
@@ -28,7 +29,6 @@ from projections import PROJECTIONS
 
 ROLES = click.Choice([str(role) for role in Role])
 WHY = click.option("--reason", required=True, help="It stands in the record.")
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 A_TIME = "AT is a time such as 2026-11-21T12:00:00Z; one without an offset is taken for UTC."
 Ask = TypeVar("Ask", bound=msgspec.Struct)
 

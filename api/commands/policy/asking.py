@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from api.options import AS_JSON
 from infrastructure.policy_files import load_policy
 
 DEFAULT_URL = "http://127.0.0.1:8321"
@@ -29,7 +30,6 @@ FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_
 VERSION = click.argument("version")
 REASON = click.option("--reason", required=True, help="Why.")
 NOTE = click.option("--note", default="", help="What there is to say.")
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
 
 
