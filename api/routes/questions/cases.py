@@ -122,27 +122,18 @@ def _policy(sources: Sources, at: datetime) -> PolicyNamed | None:
 CASES = (
     Question(
         number=7,
-        name="on_which_evidence",
-        asking=AboutCase,
-        gives=RestsOn,
         answer=on_which_evidence,
         holds=lambda found: found.unchanged,
         routes=("GET /v1/evidence/{digest}",),
     ),
     Question(
         number=8,
-        name="what_changed",
-        asking=Since,
-        gives=ChangedSince,
         answer=what_changed,
         routes=("GET /v1/cases/{case_id}/diff",),
         commands=("casetrail case diff",),
     ),
     Question(
         number=9,
-        name="how_it_stood",
-        asking=ByTwoClocks,
-        gives=Stood,
         answer=how_it_stood,
         routes=("GET /v1/cases/{case_id}", "GET /v1/cases/{case_id}/packet"),
         commands=("casetrail case show",),

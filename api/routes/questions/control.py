@@ -62,16 +62,10 @@ def _seconds(name: str, told: int) -> timedelta:
 CONTROL = (
     Question(
         number=23,
-        name="which_build",
-        asking=AboutBuilds,
-        gives=HandledBy,
         answer=which_build,
     ),
     Question(
         number=25,
-        name="did_it_operate",
-        asking=AboutControls,
-        gives=ControlsOperated,
         answer=did_it_operate,
         holds=lambda told: told.all_operated,
         even_if_halted=True,

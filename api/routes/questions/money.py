@@ -71,18 +71,12 @@ def what_was_paid(sources: Sources, asked: InPeriod) -> Payments:
 MONEY = (
     Question(
         number=16,
-        name="which_splits",
-        asking=AboutSplits,
-        gives=Splits,
         answer=which_splits,
         holds=lambda told: all(one.is_counted_together for one in told.splits),
     ),
-    Question(number=17, name="how_long", asking=InPeriod, gives=Durations, answer=how_long),
+    Question(number=17, answer=how_long),
     Question(
         number=18,
-        name="what_was_paid",
-        asking=InPeriod,
-        gives=Payments,
         answer=what_was_paid,
         holds=lambda told: not told.paid_not_approved,
         routes=("GET /v1/adjustments", "GET /v1/reconciliations", "POST /v1/audit/statement"),

@@ -62,26 +62,17 @@ def what_after_the_end(sources: Sources, asked: InPeriod) -> AfterTheEnd:
 PEOPLE = (
     Question(
         number=14,
-        name="which_conflicts",
-        asking=AboutDuties,
-        gives=Conflicts,
         answer=which_conflicts,
         holds=lambda told: not told.untold,
         needs=Permission.READ_PEOPLE,
     ),
     Question(
         number=15,
-        name="which_overrides",
-        asking=InPeriod,
-        gives=Overrides,
         answer=which_overrides,
         routes=("GET /v1/break-glass", "GET /v1/policies"),
     ),
     Question(
         number=21,
-        name="who_might",
-        asking=AsOf,
-        gives=AccessReview,
         answer=who_might,
         needs=Permission.READ_PEOPLE,
         routes=("GET /v1/access-review", "GET /v1/audit/access-review"),
@@ -89,9 +80,6 @@ PEOPLE = (
     ),
     Question(
         number=22,
-        name="what_after_the_end",
-        asking=InPeriod,
-        gives=AfterTheEnd,
         answer=what_after_the_end,
         holds=lambda told: not told.acts,
         needs=Permission.READ_PEOPLE,

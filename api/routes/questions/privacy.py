@@ -65,9 +65,6 @@ def _within(at: datetime, asked: InPeriod) -> bool:
 PRIVACY = (
     Question(
         number=19,
-        name="who_read_it",
-        asking=OfReads,
-        gives=ReadsOf,
         answer=who_read_it,
         needs=Permission.READ_PERSONAL_READS,
         routes=("GET /v1/audit/reads", "POST /v1/personal-data/reads"),
@@ -75,9 +72,6 @@ PRIVACY = (
     ),
     Question(
         number=20,
-        name="what_is_held",
-        asking=OfCustomer,
-        gives=PersonalDataHeld,
         answer=what_is_held,
         routes=("POST /v1/personal-data/find", "POST /v1/personal-data/erasures"),
         commands=("casetrail personal-data show", "casetrail personal-data erase"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Struct, structs
@@ -74,11 +74,8 @@ class Sources(Struct, frozen=True):
 
 class Question(Struct, frozen=True, kw_only=True):
     number: int
-    name: str
-    """Of the handler: `who_could_have`."""
-    asking: type[Asking]
-    gives: type[Struct]
     answer: Callable[[Sources, Any], Any]
+    """Its signature says what is `asked` and what it gives; its docstring tells it to people."""
     tell: Callable[[Console, Any], None] | None = None
     """For people, where a plain table of the answer is not good enough."""
     holds: Callable[[Any], bool] | None = None
@@ -93,6 +90,21 @@ class Question(Struct, frozen=True, kw_only=True):
     even_if_halted: bool = False
     """Answered by API on a log that takes no more appends, too: then nobody can record that it was
     asked. Beside the database, all of them are."""
+
+    @property
+    def name(self) -> str:
+        """Of whoever answers: `who_could_have`."""
+        return self.answer.__name__
+
+    @property
+    def asking(self) -> type[Asking]:
+        kind: type[Asking] = get_type_hints(self.answer)["asked"]
+        return kind
+
+    @property
+    def gives(self) -> type[Struct]:
+        kind: type[Struct] = get_type_hints(self.answer)["return"]
+        return kind
 
     @property
     def asks(self) -> str:

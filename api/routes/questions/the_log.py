@@ -196,9 +196,6 @@ def who_asked(sources: Sources, asked: InPeriod) -> WhoAsked:
 THE_LOG = (
     Question(
         number=10,
-        name="was_it_altered",
-        asking=OfLeaves,
-        gives=Checked,
         answer=was_it_altered,
         holds=lambda found: found.unaltered,
         routes=(
@@ -211,9 +208,6 @@ THE_LOG = (
     ),
     Question(
         number=11,
-        name="is_it_complete",
-        asking=OfPopulation,
-        gives=PopulationProven,
         answer=is_it_complete,
         holds=lambda found: found.verified,
         recorded_as="population",
@@ -222,23 +216,17 @@ THE_LOG = (
     ),
     Question(
         number=12,
-        name="which_are_drawn",
-        asking=OfSample,
-        gives=Sample,
         answer=which_are_drawn,
         recorded_as="sample",
         commands=("casetrail audit sample",),
     ),
     Question(
         number=13,
-        name="does_it_come_out_the_same",
-        asking=ToReperform,
-        gives=Reperformed,
         answer=does_it_come_out_the_same,
         holds=lambda found: not found.differing,
         recorded_as="reperform",
         routes=("GET /v1/cases/{case_id}/reperformance",),
         commands=("casetrail audit reperform",),
     ),
-    Question(number=24, name="who_asked", asking=InPeriod, gives=WhoAsked, answer=who_asked),
+    Question(number=24, answer=who_asked),
 )
