@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from api.routes.questions.question import Asking, Question, Sources
+from api.routes.questions.times import At
 from api.routes.who_could import WhoCouldView, must_be_decided, who_could_view
 from application.audit.could_not import CouldNot, why_not
 from application.audit.decided import Act, Seen, Under, acts_on, seen, under
@@ -17,15 +18,10 @@ from application.told_trail import NotShown, told_lines
 from domain.adjustments.kinds import Duty
 from domain.adjustments.refusals import refusals_stream
 from domain.cases.errors import NoSuchVersion
-from domain.orders.order import order_stream
 
 Case = Annotated[UUID, Meta(description="The case.")]
 Adjustment = Annotated[UUID, Meta(description="The adjustment.")]
 OfDuty = Annotated[Duty, Meta(description="approve (if left out), execute or reconcile")]
-At = Annotated[
-    datetime | None,
-    Meta(description="As it was recorded until then: an RFC 3339 time; left out: now."),
-]
 Version = Annotated[
     int | None,
     Meta(description="The decision's version in the case's trail; left out: every decision."),
@@ -138,7 +134,7 @@ def what_was_not_shown(sources: Sources, asked: AboutLine) -> AllHidden:
     packet did not rest on."""
     lines = sources.desks.cases.trail(asked.case)
     version = _known(asked.version, len(lines))
-    told = told_lines(lines, sources.desks.log.trail(order_stream(lines[0].order or "")))
+    told = told_lines(lines, sources.order_trail(lines))
     return AllHidden(
         [
             Hidden(

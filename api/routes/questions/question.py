@@ -23,7 +23,9 @@ from application.audit.in_words import IN_WORDS
 from application.audit.reading_through import Reading
 from domain.audit import AuditAsked
 from domain.authority import Permission
+from domain.orders.order import order_stream
 from domain.people import Actor
+from domain.recorded import Recorded
 from infrastructure.event_store.datastore import LogHalted
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.money_reports import MoneyReports
@@ -58,6 +60,10 @@ class Sources(Struct, frozen=True):
         if progress is None:
             return Reading(self.desks.log, head)
         return Reading(self.desks.log, head, lambda position: progress(position, head))
+
+    def order_trail(self, lines: Sequence[Recorded]) -> list[Recorded]:
+        """The trail of the order that the case with these lines is about."""
+        return self.desks.log.trail(order_stream(lines[0].order or ""))
 
     @property
     def proofs(self) -> Proofs:
