@@ -7,8 +7,9 @@ from uuid import UUID
 
 from psycopg.rows import class_row, tuple_row
 
+from domain.means import Means
 from infrastructure.event_store.datastore import Datastore, patiently
-from projections.principals import PrincipalKind, PrincipalRow
+from projections.principals import PrincipalRow
 
 MOST_ROWS = 1_000
 
@@ -40,7 +41,7 @@ class PrincipalList:
                 connection.cursor(row_factory=tuple_row)
                 .execute(
                     "SELECT stream FROM views.principals WHERE principal = %s AND kind = %s",
-                    (told, PrincipalKind.KEY.value),
+                    (told, Means.KEY.value),
                 )
                 .fetchone()
             )

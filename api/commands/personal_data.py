@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from api.composition import Desks, migrated_desks
 from api.options import AS_JSON
-from application.caller import operator
+from application.caller import Caller, operator
 from application.privacy_desk import PrivacyDesk
 from application.sealing import noting_what_is_read
 from domain.errors import Invalid
@@ -66,10 +66,9 @@ def show(settings: Settings, customer: str, as_json: bool) -> None:
 @click.pass_obj
 def hold(settings: Settings, customer: str, reason: str, reference: str) -> None:
     """Place a legal hold: nothing of the customer is erased while it lasts."""
-    with migrated_desks(settings) as desks:
-        by = operator(desks.clock())
-        done = _desk(desks).hold(_named(customer), reason, reference, by)
-    _tell(Console(highlight=False), done.record)
+    _done(
+        settings, customer, lambda desk, whose, by: desk.hold(whose, reason, reference, by).record
+    )
 
 
 @personal_data.command(epilog=HERE)
@@ -79,10 +78,9 @@ def hold(settings: Settings, customer: str, reason: str, reference: str) -> None
 @click.pass_obj
 def release(settings: Settings, customer: str, number: int, reason: str) -> None:
     """Release a legal hold."""
-    with migrated_desks(settings) as desks:
-        by = operator(desks.clock())
-        done = _desk(desks).release(_named(customer), number, reason, by)
-    _tell(Console(highlight=False), done.record)
+    _done(
+        settings, customer, lambda desk, whose, by: desk.release(whose, number, reason, by).record
+    )
 
 
 @personal_data.command(epilog=HERE)
@@ -98,10 +96,21 @@ def release(settings: Settings, customer: str, number: int, reason: str) -> None
 @click.pass_obj
 def erase(settings: Settings, customer: str, basis: str, reference: str) -> None:
     """Erase all that is personal in what is recorded of the customer. Decisions and proofs stay."""
+
+    def act(desk: PrivacyDesk, whose: str, by: Caller) -> PrivacyRecord:
+        ordered = desk.erase(whose, ErasureBasis(basis), reference, by).record
+        return desk.record(ordered.id)  # for by now it may be carried out
+
+    _done(settings, customer, act)
+
+
+def _done(
+    settings: Settings, customer: str, act: Callable[[PrivacyDesk, str, Caller], PrivacyRecord]
+) -> None:
+    """What was done by whoever runs the machine, and what is then recorded of the customer."""
     with migrated_desks(settings) as desks:
-        by, desk = operator(desks.clock()), _desk(desks)
-        done = desk.erase(_named(customer), ErasureBasis(basis), reference, by)
-        record = desk.record(done.record.id)
+        by = operator(desks.clock())
+        record = act(_desk(desks), _named(customer), by)
     _tell(Console(highlight=False), record)
 
 

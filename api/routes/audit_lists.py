@@ -90,9 +90,7 @@ def statement_question(body: bytes, provider: str) -> tuple[Question, AboutState
     def against(sources: Sources, asked: AboutStatement) -> AgainstList:
         return held_against(sources.reading, asked.provider, lines)
 
-    question = Question(
-        number=18, name="statement", asking=AboutStatement, gives=AgainstList, answer=against
-    )
+    question = Question(number=18, answer=against)
     digest = hashlib.sha256(body).hexdigest()
     return question, AboutStatement(provider=provider, statement=digest)
 

@@ -11,12 +11,13 @@ from uuid import UUID
 
 from litestar import Request, Response
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter, RawBody
 from msgspec import Meta, Struct
 
 from api.answers import Answer
 from api.authentication import Who
-from api.carrying_out import carry_out
+from api.carrying_out import as_command, carry_out
 from api.reading import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
 from api.service import Service
 from api.threads import get, noting, post
@@ -89,76 +90,6 @@ def find_personal_data(
 
 
 @post(
-    "/personal-data/holds",
-    needs=Permission.MANAGE_PERSONAL_DATA,
-    status_code=200,
-    summary="Place a legal hold",
-)
-def place_legal_hold(
-    request: Asking,
-    service: NamedDependency[Service],
-    data: JSONBody[PlaceLegalHold],
-    body: RawBody,
-    key: IdempotencyKey = None,
-) -> Response[PrivacyView]:
-    """Nothing of the customer is erased while it lasts."""
-    return _done(
-        request,
-        service,
-        body,
-        key,
-        lambda desk, by: desk.hold(data.customer, data.reason, data.reference, by),
-    )
-
-
-@post(
-    "/personal-data/holds/release",
-    needs=Permission.MANAGE_PERSONAL_DATA,
-    status_code=200,
-    summary="Release a legal hold",
-)
-def release_legal_hold(
-    request: Asking,
-    service: NamedDependency[Service],
-    data: JSONBody[ReleaseLegalHold],
-    body: RawBody,
-    key: IdempotencyKey = None,
-) -> Response[PrivacyView]:
-    return _done(
-        request,
-        service,
-        body,
-        key,
-        lambda desk, by: desk.release(data.customer, data.hold, data.reason, by),
-    )
-
-
-@post(
-    "/personal-data/erasures",
-    needs=Permission.MANAGE_PERSONAL_DATA,
-    status_code=200,
-    summary="Erase a customer's personal data",
-)
-def erase_personal_data(
-    request: Asking,
-    service: NamedDependency[Service],
-    data: JSONBody[OrderErasure],
-    body: RawBody,
-    key: IdempotencyKey = None,
-) -> Response[PrivacyView]:
-    """The keys of the customer's orders are destroyed, and the files of their cases; decisions, amounts
-    and proofs stay. Ordered when this answers; carried out at once, or as soon as the key store answers
-    (`completed_at`)."""
-    return _done(
-        request,
-        service,
-        body,
-        key,
-        lambda desk, by: desk.erase(data.customer, data.basis, data.reference, by),
-    )
-
-
-@post(
     "/personal-data/reads",
     needs=Permission.READ_PERSONAL_READS,
     status_code=200,
@@ -208,25 +139,63 @@ def _desk(service: Service) -> PrivacyDesk:
     return desk
 
 
-def _done(
-    request: Asking,
-    service: Service,
-    body: bytes,
-    key: str | None,
-    act: Callable[[PrivacyDesk, Caller], Noted],
-) -> Response[Any]:
-    def work(by: Caller) -> tuple[PrivacyRecord, int]:
-        done = act(_desk(service), by)
-        return done.record, done.position
+def _command(
+    name: str,
+    path: str,
+    words: str,
+    doc: str,
+    kind: Any,
+    act: Callable[[PrivacyDesk, Any, Caller], Noted],
+) -> HTTPRouteHandler:
+    """A command on what is recorded of a customer, whose body is of this type."""
 
-    return carry_out(request, service, body, key, work, lambda record: Answer(_view(record)))
+    def handler(
+        request: Asking,
+        service: NamedDependency[Service],
+        data: Any,
+        body: RawBody,
+        key: IdempotencyKey = None,
+    ) -> Response[PrivacyView]:
+        def work(by: Caller) -> tuple[PrivacyRecord, int]:
+            done = act(_desk(service), data, by)
+            return done.record, done.position
+
+        return carry_out(request, service, body, key, work, lambda record: Answer(_view(record)))
+
+    path = f"/personal-data/{path}"
+    return post(path, needs=Permission.MANAGE_PERSONAL_DATA, status_code=200, summary=words)(
+        as_command(handler, name, doc, kind)
+    )
 
 
-PERSONAL_DATA = (
+PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
     find_personal_data,
-    place_legal_hold,
-    release_legal_hold,
-    erase_personal_data,
+    _command(
+        "place-legal-hold",
+        "holds",
+        "Place a legal hold",
+        "Nothing of the customer is erased while it lasts.",
+        PlaceLegalHold,
+        lambda desk, ask, by: desk.hold(ask.customer, ask.reason, ask.reference, by),
+    ),
+    _command(
+        "release-legal-hold",
+        "holds/release",
+        "Release a legal hold",
+        "",
+        ReleaseLegalHold,
+        lambda desk, ask, by: desk.release(ask.customer, ask.hold, ask.reason, by),
+    ),
+    _command(
+        "erase-personal-data",
+        "erasures",
+        "Erase a customer's personal data",
+        "The keys of the customer's orders are destroyed, and the files of their cases; decisions, "
+        "amounts\nand proofs stay. Ordered when this answers; carried out at once, or as soon as the "
+        "key store answers\n(`completed_at`).",
+        OrderErasure,
+        lambda desk, ask, by: desk.erase(ask.customer, ask.basis, ask.reference, by),
+    ),
     find_reads,
     list_reads,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct
@@ -14,28 +13,9 @@ from application.audit.humans import everybody
 from application.audit.reading_through import Reading
 from application.told_trail import who
 from domain.authority import Permission, authority_of
-from domain.people import Grant, Person, Role, TokenIssued, token_stream
-from domain.principals import (
-    AgentRegistered,
-    AgentRetired,
-    DelegationEnded,
-    DelegationGranted,
-    PrincipalLinked,
-    PrincipalUnlinked,
-    TokenRevoked,
-    login_name,
-    scope_of,
-)
+from domain.means import Means, MeansBegun, MeansEnded, begun_by
+from domain.people import Grant, Person, Role
 from domain.recorded import Recorded
-
-
-class Means(StrEnum):
-    """By what somebody comes in, or acts."""
-
-    KEY = "key"
-    LOGIN = "login"
-    AGENT = "agent"
-    DELEGATE = "delegate"
 
 
 class LastAct(Struct, frozen=True):
@@ -107,9 +87,9 @@ def access(reading: Reading, as_of: datetime) -> AccessReview:
     """By what was recorded until then."""
     means, acts = Known(as_of), _Acts(as_of)
     reading.through(means, acts)
-    by_person: dict[str, list[_Begun]] = {}
+    by_person: dict[str, list[_Held]] = {}
     for one in means.all_of_them:
-        by_person.setdefault(one.person, []).append(one)
+        by_person.setdefault(one.begun.person, []).append(one)
     return AccessReview(
         as_of=as_of,
         people=[
@@ -119,21 +99,21 @@ def access(reading: Reading, as_of: datetime) -> AccessReview:
     )
 
 
-class _Begun:
+class _Held:
     """Something by which somebody comes in or acts, and what became of it."""
 
-    def __init__(self, kind: Means, person: str, name: str, line: Recorded) -> None:
-        self.kind = kind
-        self.person = person
-        self.name = name
+    def __init__(self, begun: MeansBegun, line: Recorded) -> None:
+        self.begun = begun
         self.line = line
-        self.until: datetime | None = None
         self.ended: Recorded | None = None
-        self.reason: str | None = None
         self.ended_for: str | None = None
 
+    def end(self, line: Recorded, why: str) -> None:
+        self.ended, self.ended_for = line, why
+
     def lives(self, at: datetime) -> bool:
-        return self.ended is None and (self.until is None or at < self.until)
+        until = self.begun.until
+        return self.ended is None and (until is None or at < until)
 
 
 class Known:
@@ -141,42 +121,22 @@ class Known:
 
     def __init__(self, at: datetime | None = None) -> None:
         self._at = at
-        self._living: dict[UUID, _Begun] = {}
-        self.all_of_them: list[_Begun] = []
+        self._living: dict[UUID, _Held] = {}
+        self.all_of_them: list[_Held] = []
 
     def take(self, line: Recorded) -> None:
         if self._at is not None and line.recorded_at > self._at:
             return
-        match line.event:
-            case TokenIssued() as event:
-                begun = _Begun(Means.KEY, event.name, f"key:{event.key}", line)
-                begun.until = event.expires_at
-                self._begin(token_stream(event.digest), begun)
-            case PrincipalLinked() as event:
-                name = login_name(event.issuer, event.subject)
-                self._begin(line.stream, _Begun(Means.LOGIN, event.person, name, line))
-            case AgentRegistered() as event:
-                self._begin(line.stream, _Begun(Means.AGENT, event.person, event.name, line))
-            case DelegationGranted() as event:
-                begun = _Begun(Means.DELEGATE, event.person, event.delegate, line)
-                begun.until, begun.reason = event.until, event.reason
-                self._begin(line.stream, begun)
-            case (
-                TokenRevoked(reason=reason)
-                | PrincipalUnlinked(reason=reason)
-                | AgentRetired(reason=reason)
-                | DelegationEnded(reason=reason)
-            ):
-                if (known := self._living.pop(line.stream, None)) is not None:
-                    known.ended, known.ended_for = line, reason
-            case _:
-                pass
-
-    def _begin(self, stream: UUID, begun: _Begun) -> None:
-        if (before := self._living.get(stream)) is not None:
-            before.ended, before.ended_for = begun.line, "It was given anew."
-        self._living[stream] = begun
-        self.all_of_them.append(begun)
+        if (begun := begun_by(line)) is not None:
+            if (before := self._living.get(begun.stream)) is not None:
+                before.end(line, "It was given anew.")
+            self._living[begun.stream] = _Held(begun, line)
+            self.all_of_them.append(self._living[begun.stream])
+        elif (
+            isinstance(line.event, MeansEnded)
+            and (held := self._living.pop(line.stream, None)) is not None
+        ):
+            held.end(line, line.event.reason)
 
 
 class _Acts:
@@ -201,7 +161,7 @@ class _Acts:
     def of(self, name: str) -> LastAct | None:
         return self._last.get(name)
 
-    def by(self, begun: _Begun) -> LastAct | None:
+    def by(self, begun: MeansBegun) -> LastAct | None:
         match begun.kind:
             case Means.AGENT:
                 return self.of(f"{Means.AGENT}:{begun.name}")
@@ -211,7 +171,7 @@ class _Acts:
                 return self.of(begun.name)
 
 
-def _access(person: Person, means: Sequence[_Begun], acts: _Acts, at: datetime) -> HeldAccess:
+def _access(person: Person, means: Sequence[_Held], acts: _Acts, at: datetime) -> HeldAccess:
     living = person.at(at)
     authority = authority_of(living)
     return HeldAccess(
@@ -247,25 +207,22 @@ def _grant(grant: Grant, lives: bool) -> HeldGrant:
     )
 
 
-def _means(begun: _Begun, acts: _Acts, at: datetime) -> HeldMeans:
-    event = begun.line.event
-    scope = scope_of(event) if isinstance(event, TokenIssued) else None
-    permissions = scope.permissions if scope is not None else None
-    agent = event.agent if isinstance(event, TokenIssued | PrincipalLinked) else None
+def _means(one: _Held, acts: _Acts, at: datetime) -> HeldMeans:
+    begun, scope = one.begun, one.begun.scope
     return HeldMeans(
         kind=begun.kind,
         name=begun.name,
-        agent=agent or None,
-        permissions=None if permissions is None else sorted(permissions),
-        queues=scope.queues if scope is not None else None,
-        regions=scope.regions if scope is not None else None,
-        since=begun.line.recorded_at,
-        given_by=who(begun.line.actor),
+        agent=begun.agent,
+        permissions=None if scope.permissions is None else sorted(scope.permissions),
+        queues=scope.queues,
+        regions=scope.regions,
+        since=one.line.recorded_at,
+        given_by=who(one.line.actor),
         reason=begun.reason,
         until=begun.until,
-        ended_at=begun.ended.recorded_at if begun.ended is not None else None,
-        ended_by=who(begun.ended.actor) if begun.ended is not None else None,
-        ended_for=begun.ended_for,
-        lives=begun.lives(at),
+        ended_at=one.ended.recorded_at if one.ended is not None else None,
+        ended_by=who(one.ended.actor) if one.ended is not None else None,
+        ended_for=one.ended_for,
+        lives=one.lives(at),
         last_act=acts.by(begun),
     )

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
+from application.reperformance import Period
 from application.streams import AUDIT
 from application.told_trail import who
 from domain.audit import AuditAsked, audit_stream
@@ -58,22 +59,18 @@ def record_asked(log: EventLog, asked: AuditAsked, by: Actor, now: datetime) -> 
     raise TooContended("others asked at the same moment")
 
 
-def asked_before(
-    log: EventLog, since: datetime | None = None, until: datetime | None = None
-) -> list[AskedBefore]:
+def asked_before(log: EventLog, period: Period) -> list[AskedBefore]:
     """Every answer that was recorded in the period, oldest first."""
     found: list[AskedBefore] = []
     after = 0
     while page := log.recorder.select_beginnings("audit.asked", after, AT_ONCE):
         after = page[-1][0]
         trails = log.trails([stream for _, stream in page])
-        found += _told(trails, since, until)
+        found += _told(trails, period)
     return sorted(found, key=lambda one: one.position)
 
 
-def _told(
-    trails: Mapping[UUID, Sequence[Recorded]], since: datetime | None, until: datetime | None
-) -> list[AskedBefore]:
+def _told(trails: Mapping[UUID, Sequence[Recorded]], period: Period) -> list[AskedBefore]:
     return [
         AskedBefore(
             position=line.position,
@@ -88,7 +85,5 @@ def _told(
         )
         for lines in trails.values()
         for line in lines
-        if isinstance(line.event, AuditAsked)
-        and (since is None or since <= line.recorded_at)
-        and (until is None or line.recorded_at < until)
+        if isinstance(line.event, AuditAsked) and period.holds(line.recorded_at)
     ]

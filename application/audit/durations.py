@@ -9,20 +9,12 @@ from math import ceil
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from application.audit.moments import moments
 from application.audit.reading_through import Reading
 from application.past import case_of
 from application.reperformance import Period
-from domain.adjustments.events import (
-    AdjustmentApproved,
-    AdjustmentEvent,
-    AdjustmentExecuted,
-    AdjustmentProposed,
-    AdjustmentReconciled,
-    AdjustmentSystemApproved,
-    ExecutionStarted,
-)
 from domain.adjustments.kinds import Duty
 from domain.cases.duties import duty_of
 from domain.cases.events import CaseEvent, Detected
@@ -125,8 +117,8 @@ def _durations(lines: Sequence[Recorded]) -> Iterator[Duration]:
     reviewed_at = next((line.recorded_at for line in lines if _is_review(line)), None)
     pauses, breaches = [*_pauses(lines)], [*_breaches(lines)]
     for one in case_of(lines).adjustments.items:
-        at = _moments(one.id, lines)
-        moments = {"reported_at": reported_at, "reviewed_at": reviewed_at, **at}
+        at = moments(one.id, lines)
+        known = {"reported_at": reported_at, "reviewed_at": reviewed_at, **structs.asdict(at)}
         yield Duration(
             adjustment=one.id,
             case=first.stream,
@@ -138,14 +130,14 @@ def _durations(lines: Sequence[Recorded]) -> Iterator[Duration]:
             reported_at=reported_at,
             reviewed_at=reviewed_at,
             proposed_at=one.proposed_at,
-            approved_at=at.get("approved_at"),
-            ordered_at=at.get("ordered_at"),
-            executed_at=at.get("executed_at"),
-            reconciled_at=at.get("reconciled_at"),
+            approved_at=at.approved_at,
+            ordered_at=at.ordered_at,
+            executed_at=at.executed_at,
+            reconciled_at=at.reconciled_at,
             seconds={
                 step: _seconds(since, until)
                 for step, began, ended in STEPS
-                if (since := moments.get(began)) and (until := moments.get(ended))
+                if (since := known.get(began)) and (until := known.get(ended))
             },
             pauses=pauses,
             breaches=breaches,
@@ -160,27 +152,6 @@ def _is_review(line: Recorded) -> bool:
         and isinstance(line.event, CaseEvent)
         and duty_of(line.event) is Duty.REVIEW
     )
-
-
-def _moments(adjustment: UUID, lines: Sequence[Recorded]) -> dict[str, datetime]:
-    found: dict[str, datetime] = {}
-    for line in lines:
-        if not isinstance(line.event, AdjustmentEvent) or line.event.adjustment != adjustment:
-            continue
-        match line.event:
-            case AdjustmentProposed():
-                found["proposed_at"] = line.recorded_at
-            case AdjustmentApproved(complete=True) | AdjustmentSystemApproved():
-                found["approved_at"] = line.recorded_at
-            case ExecutionStarted():
-                found["ordered_at"] = line.recorded_at
-            case AdjustmentExecuted():
-                found["executed_at"] = line.recorded_at
-            case AdjustmentReconciled():
-                found["reconciled_at"] = line.recorded_at
-            case _:
-                pass
-    return found
 
 
 def _pauses(lines: Sequence[Recorded]) -> Iterator[Pause]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.audit.humans import everybody, names_of
+from application.audit.moments import moments
 from application.audit.reading_through import Reading
 from application.past import case_of
 from application.reperformance import Period
@@ -113,7 +114,8 @@ def payments(reading: Reading, period: Period) -> Payments:
         case = case_of(lines)
         wrong += [one for one in not_approved(lines, human) if period.holds(one.recorded_at)]
         for one in case.adjustments.items:
-            approved_at, paid_at = moments(one.id, lines)
+            at = moments(one.id, lines)
+            approved_at, paid_at = at.approved_at, at.executed_at
             if approved_at is not None and period.holds(approved_at):
                 approved += 1
                 if one.state not in PAID:
@@ -226,23 +228,6 @@ def _why_not(
     paid = line.event
     if isinstance(paid, AdjustmentExecuted) and not paid.amount.is_same_as(proposed.amount):
         yield f"{paid.amount.amount} {paid.amount.currency} is not what was proposed"
-
-
-def moments(adjustment: UUID, lines: Sequence[Recorded]) -> tuple[datetime | None, datetime | None]:
-    """When it was approved, and when it was said to be paid."""
-    approved_at = paid_at = None
-    for line in lines:
-        match line.event:
-            case (
-                AdjustmentApproved(adjustment=one, complete=True)
-                | AdjustmentSystemApproved(adjustment=one)
-            ) if one == adjustment:
-                approved_at = line.recorded_at
-            case AdjustmentExecuted(adjustment=one) if one == adjustment:
-                paid_at = line.recorded_at
-            case _:
-                pass
-    return approved_at, paid_at
 
 
 def _not_paid(one: Adjustment, first: Recorded, approved_at: datetime) -> NotPaid:

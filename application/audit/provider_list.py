@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from application.audit.paid import moments
+from application.audit.moments import moments
 from application.audit.reading_through import Reading
 from application.past import case_of
 from domain.adjustments import reconciling
@@ -35,7 +35,7 @@ def held_against(reading: Reading, provider: str, lines: Sequence[StatementLine]
     expected: set[str] = set()
     for trail in reading.money_trails():
         for one in case_of(trail).adjustments.items:
-            _, paid_at = moments(one.id, trail)
+            paid_at = moments(one.id, trail).executed_at
             is_expected = (
                 paid_at is not None
                 and one.state in PAID

@@ -5,18 +5,17 @@ import pytest
 from application.log_recorder import leaf_digest
 from domain.merkle.verification import is_consistent, is_included
 from infrastructure.event_store.datastore import connect
-from infrastructure.transparency.checkpoints import Checkpoints, go_on, halt
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.checkpoints import go_on, halt
 from infrastructure.verifier.notes import checkpoint_of
 from tests.api.told import order_id, placed, send
+from tests.witnessing import checkpoints_in
 
 
 @pytest.fixture(scope="module")
 def witness(ours, shop, tmp_path_factory):
     """Makes a checkpoint when it is called; before the first, none is told."""
     home = tmp_path_factory.mktemp("witness")
-    checkpoints = Checkpoints(signer(str(home / "key")), Outside(home / "outside"))
+    checkpoints = checkpoints_in(home)
 
     def make():
         with connect(ours.dsn) as connection:

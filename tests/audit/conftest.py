@@ -1,3 +1,16 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.audit.world import World
 from tests.cli.conftest import casetrail, database
+from tests.conftest import Databases
 
 __all__ = ["casetrail", "database"]
+
+
+@pytest.fixture(scope="module")
+def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """On a database of its own; nothing of it is told yet."""
+    with databases.new() as name:
+        yield World(databases.dsn(name), tmp_path_factory.mktemp("home"))

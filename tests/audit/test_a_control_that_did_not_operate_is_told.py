@@ -22,14 +22,13 @@ from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.standing import StandingNow
-from infrastructure.transparency.checkpoints import Checkpoints, go_on, halt
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.checkpoints import go_on, halt
 from projections import PROJECTIONS
 from tests.application.house import CLOCKED
 from tests.audit.people_world import BUILD, ROLES, PeopleWorld
 from tests.domain.telling import after
 from tests.tampering import tampering
+from tests.witnessing import checkpoints_in, make_at
 
 CLEAN = {Operated.YES, Operated.NOTHING_TO_DO}
 
@@ -42,16 +41,10 @@ class Watched:
         self.datastore = Datastore(dsn)
         self.recorder = PostgresLogRecorder(self.datastore)
         self.world = PeopleWorld(self.recorder)  # type: ignore[arg-type]
-        self.checkpoints = Checkpoints(signer(str(place / "key")), Outside(place / "checkpoints"))
+        self.checkpoints = checkpoints_in(place)
 
     def witness(self, at: datetime) -> None:
-        with connect(self.dsn) as connection:
-            made = self.checkpoints.make(connection)
-            assert made is not None
-            with tampering(connection):
-                connection.execute(
-                    "UPDATE checkpoints SET made_at = %s WHERE size = %s", (at, made.size)
-                )
+        make_at(self.checkpoints, self.dsn, at)
 
     def sql(self, statement: str, *parameters: object) -> None:
         with psycopg.connect(self.dsn, autocommit=True) as connection, tampering(connection):

@@ -8,25 +8,22 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.composition import make_ready
-from infrastructure.event_store.datastore import Datastore, connect
+from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
 from projections import PROJECTIONS
 from tests.api.running import House, reported, served
 from tests.audit.people_world import BEGIN, END, PeopleWorld, lived
 from tests.cli.conftest import Casetrail
 from tests.domain.telling import after
-from tests.tampering import tampering
+from tests.witnessing import checkpoints_in, make_at
 
 GOLDEN = Path(__file__).parent / "golden"
 PERIOD = {"from": BEGIN.isoformat(), "to": END.isoformat()}
@@ -50,20 +47,9 @@ NOT_WELL = {"22", "25"}
 @pytest.fixture(scope="module")
 def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeopleWorld]:
     make_ready(database)
-    place = tmp_path_factory.mktemp("witness")
     recorder = PostgresLogRecorder(Datastore(database))
-    checkpoints = Checkpoints(signer(str(place / "key")), Outside(place / "checkpoints"))
-
-    def witness(at: datetime) -> None:
-        with connect(database) as connection:
-            made = checkpoints.make(connection)
-            assert made is not None
-            with tampering(connection):
-                connection.execute(
-                    "UPDATE checkpoints SET made_at = %s WHERE size = %s", (at, made.size)
-                )
-
-    yield lived(PeopleWorld(recorder, witness))  # type: ignore[arg-type]
+    checkpoints = checkpoints_in(tmp_path_factory.mktemp("witness"))
+    yield lived(PeopleWorld(recorder, partial(make_at, checkpoints, database)))  # type: ignore[arg-type]
     recorder.close()
 
 

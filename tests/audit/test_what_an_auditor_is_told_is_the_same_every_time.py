@@ -24,7 +24,6 @@ from api.cli import casetrail
 from api.contract import contract
 from tests.api.running import House
 from tests.audit.world import World, audited
-from tests.conftest import Databases
 
 GOLDEN = Path(__file__).with_name("golden")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -113,11 +112,9 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    with databases.new() as name:
-        world = World(databases.dsn(name), tmp_path_factory.mktemp("home"))
-        with audited(world) as house:
-            yield Asked(world, house)
+def asked(world: World) -> Iterator[Asked]:
+    with audited(world) as house:
+        yield Asked(world, house)
 
 
 def named_away(number: int, answer: Any) -> Any:

@@ -32,12 +32,6 @@ QUESTIONS = "/v1/audit/questions"
 
 
 @pytest.fixture(scope="module")
-def world(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with databases.new() as name:
-        yield World(databases.dsn(name), tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture(scope="module")
 def house(world: World) -> Iterator[House]:
     with audited(world) as running:
         yield running

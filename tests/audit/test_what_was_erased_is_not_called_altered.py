@@ -18,18 +18,13 @@ from domain.personal import erased
 from domain.recorded import Recorded
 from infrastructure.personal.vault import vault_of
 from tests.audit.world import World, told
-from tests.conftest import Databases
 
 
 @pytest.fixture(scope="module")
-def lines(
-    databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[Recorded]]:
-    with databases.new() as name:
-        world = World(databases.dsn(name), tmp_path_factory.mktemp("home"))
-        told(world)
-        with desks(world.dsn, vault=vault_of(world.settings)) as working:
-            yield working.log.trail(UUID(world.refs["case"]))
+def lines(world: World) -> Iterator[list[Recorded]]:
+    told(world)
+    with desks(world.dsn, vault=vault_of(world.settings)) as working:
+        yield working.log.trail(UUID(world.refs["case"]))
 
 
 def test_what_the_decider_saw_is_told_without_what_was_erased(lines: list[Recorded]) -> None:

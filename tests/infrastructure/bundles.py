@@ -9,13 +9,10 @@ from uuid import UUID, uuid4
 
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append
-from infrastructure.event_store.datastore import Datastore, connect
-from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.event_store.datastore import connect
 from infrastructure.transparency.exporting import Export
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from tests.infrastructure.growing import append_all
+from tests.witnessing import checkpoints_in
 
 ROOT = Path(__file__).parents[2]
 NODE = shutil.which("node")
@@ -54,15 +51,11 @@ class Desk:
 
     def __init__(self, dsn, home):
         self.dsn = dsn
-        self.checkpoints = Checkpoints(signer(str(home / "key")), Outside(home / "outside"))
+        self.checkpoints = checkpoints_in(home)
         self.home = home
 
     def append(self, *events):
-        recorder = PostgresLogRecorder(Datastore(self.dsn))
-        try:
-            recorder.append(Append(events))
-        finally:
-            recorder.close()
+        append_all(self.dsn, events)
         with connect(self.dsn) as connection:
             return self.checkpoints.make(connection)
 

@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append
-from infrastructure.event_store.datastore import Datastore, LogHalted, connect
-from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.event_store.datastore import LogHalted, connect
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.places import OutsideUnavailable
 from infrastructure.transparency.signing import signer
 from tests.bucket import Bucket
+from tests.infrastructure.growing import append
 from tests.tampering import tampering
 
 WHERE = "s3://proof/casetrail"
-
-
-def grow(dsn: str, many: int = 1, continuity: Continuity | None = None) -> None:
-    recorder = PostgresLogRecorder(Datastore(dsn), continuity)
-    try:
-        for _ in range(many):
-            recorder.append(Append([StoredEvent(uuid4(), 1, "t", b"{}")]))
-    finally:
-        recorder.close()
 
 
 def test_a_log_that_is_not_the_one_in_the_bucket_is_halted(
     dsn: str, bucket: Bucket, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(WHERE))
-    grow(dsn, 4)
+    append(dsn, 4)
     with connect(dsn) as connection:
         made = checkpoints.make(connection)
         assert made is not None
@@ -71,16 +59,16 @@ def test_while_the_bucket_is_away_nothing_is_appended_on_a_new_connection(
     dsn: str, bucket: Bucket, tmp_path: Path
 ) -> None:
     checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(WHERE))
-    grow(dsn)
+    append(dsn)
     with connect(dsn) as connection:
         checkpoints.make(connection)
         bucket.is_down = True
         with pytest.raises(OutsideUnavailable):
             checkpoints.make(connection)
         with pytest.raises(LogHalted, match="is not known"):
-            grow(dsn, 1, Continuity(None, lambda: checkpoints))
+            append(dsn, continuity=Continuity(None, lambda: checkpoints))
         bucket.is_down = False
-        grow(dsn, 1, Continuity(None, lambda: checkpoints))
+        append(dsn, continuity=Continuity(None, lambda: checkpoints))
         again = checkpoints.make(connection)
         assert again is not None
         assert again.size == 2

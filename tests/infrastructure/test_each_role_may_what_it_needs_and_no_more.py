@@ -7,11 +7,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from eventsourcing.persistence import StoredEvent
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from application.log_recorder import Append
 from infrastructure.database_roles import (
     OWNER,
     PROJECTOR,
@@ -24,20 +22,15 @@ from infrastructure.database_roles import (
     with_logins,
 )
 from infrastructure.doctor import must_be_safe
-from infrastructure.event_store.datastore import Datastore, LogHalted, connect
+from infrastructure.event_store.datastore import LogHalted, connect
 from infrastructure.event_store.migrations import MayNotMigrate, migrate
-from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, halt
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.checkpoints import LogNotAsWitnessed, halt
+from tests.infrastructure import growing
+from tests.witnessing import checkpoints_in
 
 
 def append(dsn: str) -> int:
-    recorder = PostgresLogRecorder(Datastore(acting_as(dsn, WRITER)))
-    try:
-        return recorder.append(Append([StoredEvent(uuid4(), 1, "t", b"event")]))
-    finally:
-        recorder.close()
+    return growing.append(acting_as(dsn, WRITER))
 
 
 @pytest.fixture
@@ -101,7 +94,7 @@ def test_the_log_is_only_added_to_whoever_asks(dsn: str) -> None:
 def test_who_witnesses_may_halt_and_only_who_migrates_lifts_it(
     dsn: str, login: Any, tmp_path: Any
 ) -> None:
-    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    checkpoints = checkpoints_in(tmp_path)
     append(dsn)
     with connect(acting_as(dsn, PROJECTOR)) as connection:
         assert checkpoints.make(connection) is not None
@@ -122,7 +115,7 @@ def test_who_witnesses_may_halt_and_only_who_migrates_lifts_it(
 
 
 def test_a_forged_checkpoint_is_never_carried_outside(dsn: str, tmp_path: Any) -> None:
-    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    checkpoints = checkpoints_in(tmp_path)
     append(dsn)
     with connect(acting_as(dsn, PROJECTOR)) as connection:
         checkpoints.make(connection)

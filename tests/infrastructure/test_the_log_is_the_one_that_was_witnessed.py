@@ -23,18 +23,9 @@ from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitness
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import KeyUnusable, signer
 from infrastructure.verifier.notes import NoteBroken, checkpoint_of, key_of
+from tests.infrastructure.growing import append
 from tests.tampering import tampering
-
-
-def append(dsn, many, text="event"):
-    recorder = PostgresLogRecorder(Datastore(dsn))
-    try:
-        stream = uuid4()
-        recorder.append(
-            Append([StoredEvent(stream, n + 1, "t", f"{text} {n}".encode()) for n in range(many)])
-        )
-    finally:
-        recorder.close()
+from tests.witnessing import checkpoints_in
 
 
 def states(connection):
@@ -44,7 +35,7 @@ def states(connection):
 
 @pytest.fixture
 def checkpoints(tmp_path):
-    return Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    return checkpoints_in(tmp_path)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from infrastructure.transparency.heads import Head, Heads
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.signing import signer
 from tests.tampering import tampering
+from tests.witnessing import checkpoints_in
 
 ROOT = Path(__file__).parents[2]
 APPEND = """
@@ -129,7 +130,7 @@ def test_an_event_in_the_place_of_the_acknowledged_one_is_found(process, connect
 
 def test_what_was_witnessed_must_be_there_too(process, connection, tmp_path):
     """For a process that comes from another machine."""
-    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    checkpoints = checkpoints_in(tmp_path)
     first = process()
     first.append(9)
     checkpoints.make(connection)
@@ -142,7 +143,7 @@ def test_what_was_witnessed_must_be_there_too(process, connection, tmp_path):
 
 
 def test_a_lost_connection_alone_stops_nothing(process, connection, tmp_path):
-    checkpoints = Checkpoints(signer(str(tmp_path / "key")), Outside(tmp_path / "outside"))
+    checkpoints = checkpoints_in(tmp_path)
     one = process(tmp_path / "heads", checkpoints)
     for n in range(4):
         assert one.append(3) == 3 * n + 1

@@ -21,10 +21,7 @@ from domain.people import Role
 from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.event_store.datastore import connect
 from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.exporting import Export
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
 from infrastructure.verifier.bundle import verify
 from projections import PROJECTIONS
 from tests.api.running import House, house
@@ -32,6 +29,7 @@ from tests.api.told import send
 from tests.personal.planting import IN_THE_CLEAR, Canaries, Life
 from tests.survival.programs import eventually, home_on_disk
 from tests.tampering import tampering
+from tests.witnessing import checkpoints_in
 
 ERASE = {"basis": "consent_withdrawn", "reference": "DSR-17"}
 
@@ -96,8 +94,7 @@ class Scene:
             ).fetchall()
 
     def bundle(self, name: str) -> Path:
-        where = self.folder / "witness"
-        checkpoints = Checkpoints(signer(str(where / "key")), Outside(where / "outside"))
+        checkpoints = checkpoints_in(self.folder / "witness")
         with connect(self.ours.dsn) as connection:
             checkpoints.make(connection)
             Export(connection, checkpoints.signer, self.folder / name).everything()

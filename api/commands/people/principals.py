@@ -15,6 +15,7 @@ from rich.table import Table
 from api.composition import Desks, desks, make_ready, migrated_desks
 from domain.access_errors import PrincipalNotFound
 from domain.authority import Permission
+from domain.means import Means
 from domain.principals import KeyScope
 from infrastructure.database_roles import READER, acting_as
 from infrastructure.databases import open_database
@@ -23,7 +24,7 @@ from infrastructure.projection_positions import Positions
 from infrastructure.projection_runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
-from projections.principals import PRINCIPALS, PrincipalKind, PrincipalRow
+from projections.principals import PRINCIPALS, PrincipalRow
 
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _LONGEST = timedelta(days=3_660)
@@ -118,7 +119,7 @@ def tokens(settings: Settings, name: str, as_json: bool) -> None:
 def _reach(row: PrincipalRow) -> str:
     if row.issuer is not None:
         return f"{row.subject} at {row.issuer}"
-    if row.kind != PrincipalKind.KEY:
+    if row.kind != Means.KEY:
         return ""
     told = (("", row.permissions), ("queues ", row.queues), ("regions ", row.regions))
     narrowed = [f"{what}{', '.join(names)}" for what, names in told if names is not None]

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from api.errors import LogNotAsSigned, MalformedParameter, NothingRecorded
 from api.routes.questions.question import Asking, Sources
+from api.routes.questions.times import From, To
 from domain.errors import NotWitnessedYet
 from infrastructure.event_store.datastore import connect
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
@@ -31,8 +32,6 @@ _ONE = threading.Lock()
 Text = Annotated[str, Meta(max_length=100)]
 Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?(?!\n)$")]
 Size = Annotated[int, Meta(ge=1, le=2**62)]
-From = Annotated[datetime | None, Meta(description="Recorded then or later: an RFC 3339 time.")]
-To = Annotated[datetime | None, Meta(description="Recorded before: an RFC 3339 time.")]
 
 
 class OfPopulation(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
@@ -47,9 +46,7 @@ class OfPopulation(Asking, frozen=True, kw_only=True, rename={"since": "from", "
     until: To = None
 
 
-class FromCheckpoint(
-    OfPopulation, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
-):
+class FromCheckpoint(OfPopulation, frozen=True, kw_only=True):
     after: Annotated[
         int,
         Meta(ge=0, le=2**62, description="Of the events after the checkpoint of this size [0]."),

@@ -16,7 +16,6 @@ from application.audit.evidence import RestsOn, rests_on
 from application.audit.two_clocks import Facts, facts_by, signals_of
 from application.past import case_of, lines_until, until_both
 from application.told_trail import NotShown
-from domain.orders.order import order_stream
 
 
 class AboutCase(Asking, frozen=True, kw_only=True):
@@ -73,8 +72,7 @@ def on_which_evidence(sources: Sources, asked: AboutCase) -> RestsOn:
     """Each file, signal and record that a line of the trail names: files are hashed anew, signals are
     looked for in the log, and of what lies elsewhere that is said."""
     lines = sources.desks.cases.trail(asked.case)
-    order_lines = sources.desks.log.trail(order_stream(lines[0].order or ""))
-    return rests_on(lines, order_lines, sources.evidence.rehashed)
+    return rests_on(lines, sources.order_trail(lines), sources.evidence.rehashed)
 
 
 def what_changed(sources: Sources, asked: Since) -> ChangedSince:
@@ -89,7 +87,7 @@ def what_changed(sources: Sources, asked: Since) -> ChangedSince:
         ended = until
     elif until is None:
         ended = sources.desks.clock()
-    told = signals_of(sources.desks.log.trail(order_stream(lines[0].order or "")))
+    told = signals_of(sources.order_trail(lines))
     return ChangedSince(
         diff=diff_of(before, after),
         signals=[one for one in told if began < one.recorded_at <= ended],
@@ -104,13 +102,13 @@ def how_it_stood(sources: Sources, asked: ByTwoClocks) -> Stood:
     `known_at`, and what came later by either."""
     lines = sources.desks.cases.trail(asked.case)
     then = case_of(until_both(lines, asked.as_of, asked.known_at))
-    order = lines[0].order or ""
-    told = sources.desks.log.trail(order_stream(order))
     return Stood(
         version=then.version,
         of=len(lines),
         case=view_of(then),
-        order=facts_by(told, order, asked.as_of, asked.known_at),
+        order=facts_by(
+            sources.order_trail(lines), lines[0].order or "", asked.as_of, asked.known_at
+        ),
     )
 
 
@@ -122,27 +120,18 @@ def _policy(sources: Sources, at: datetime) -> PolicyNamed | None:
 CASES = (
     Question(
         number=7,
-        name="on_which_evidence",
-        asking=AboutCase,
-        gives=RestsOn,
         answer=on_which_evidence,
         holds=lambda found: found.unchanged,
         routes=("GET /v1/evidence/{digest}",),
     ),
     Question(
         number=8,
-        name="what_changed",
-        asking=Since,
-        gives=ChangedSince,
         answer=what_changed,
         routes=("GET /v1/cases/{case_id}/diff",),
         commands=("casetrail case diff",),
     ),
     Question(
         number=9,
-        name="how_it_stood",
-        asking=ByTwoClocks,
-        gives=Stood,
         answer=how_it_stood,
         routes=("GET /v1/cases/{case_id}", "GET /v1/cases/{case_id}/packet"),
         commands=("casetrail case show",),

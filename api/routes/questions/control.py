@@ -10,9 +10,8 @@ from uuid import UUID
 from msgspec import Meta
 
 from api.errors import MalformedParameter
-from api.routes.questions.people import period_of
 from api.routes.questions.question import Asking, Question, Sources
-from api.routes.questions.the_log import InPeriod
+from api.routes.questions.times import InPeriod
 from application.audit.builds import HandledBy, handled_by
 from application.audit.operated import ControlsOperated, operated
 from infrastructure.standing import StandingNow
@@ -23,7 +22,7 @@ class AboutBuilds(Asking, frozen=True, kw_only=True):
     case: Annotated[UUID | None, Meta(description="Every event of this case.")] = None
 
 
-class AboutControls(InPeriod, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+class AboutControls(InPeriod, frozen=True, kw_only=True):
     witnessed_within: Annotated[
         int, Meta(description="Seconds in which what was recorded must be signed [60].")
     ] = 60
@@ -50,7 +49,7 @@ def did_it_operate(sources: Sources, asked: AboutControls) -> ControlsOperated:
     if asked.until is not None:
         now = min(now, asked.until)
     standing = StandingNow(sources.desks.datastore)
-    return operated(sources.reading, standing, period_of(asked), now, within, late)
+    return operated(sources.reading, standing, asked.period, now, within, late)
 
 
 def _seconds(name: str, told: int) -> timedelta:
@@ -62,16 +61,10 @@ def _seconds(name: str, told: int) -> timedelta:
 CONTROL = (
     Question(
         number=23,
-        name="which_build",
-        asking=AboutBuilds,
-        gives=HandledBy,
         answer=which_build,
     ),
     Question(
         number=25,
-        name="did_it_operate",
-        asking=AboutControls,
-        gives=ControlsOperated,
         answer=did_it_operate,
         holds=lambda told: told.all_operated,
         even_if_halted=True,

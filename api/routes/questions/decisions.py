@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from api.routes.questions.question import Asking, Question, Sources
+from api.routes.questions.times import At
 from api.routes.who_could import WhoCouldView, must_be_decided, who_could_view
 from application.audit.could_not import CouldNot, why_not
 from application.audit.decided import Act, Seen, Under, acts_on, seen, under
@@ -17,15 +18,10 @@ from application.told_trail import NotShown, told_lines
 from domain.adjustments.kinds import Duty
 from domain.adjustments.refusals import refusals_stream
 from domain.cases.errors import NoSuchVersion
-from domain.orders.order import order_stream
 
 Case = Annotated[UUID, Meta(description="The case.")]
 Adjustment = Annotated[UUID, Meta(description="The adjustment.")]
 OfDuty = Annotated[Duty, Meta(description="approve (if left out), execute or reconcile")]
-At = Annotated[
-    datetime | None,
-    Meta(description="As it was recorded until then: an RFC 3339 time; left out: now."),
-]
 Version = Annotated[
     int | None,
     Meta(description="The decision's version in the case's trail; left out: every decision."),
@@ -138,7 +134,7 @@ def what_was_not_shown(sources: Sources, asked: AboutLine) -> AllHidden:
     packet did not rest on."""
     lines = sources.desks.cases.trail(asked.case)
     version = _known(asked.version, len(lines))
-    told = told_lines(lines, sources.desks.log.trail(order_stream(lines[0].order or "")))
+    told = told_lines(lines, sources.order_trail(lines))
     return AllHidden(
         [
             Hidden(
@@ -168,44 +164,29 @@ _TRAIL_COMMAND = ("casetrail case trail",)
 DECISIONS = (
     Question(
         number=1,
-        name="who_could_have",
-        asking=AboutDecision,
-        gives=WhoCouldView,
         answer=who_could_have,
         routes=("GET /v1/cases/{case_id}/adjustments/{adjustment_id}/who-could",),
     ),
     Question(
         number=2,
-        name="who_did",
-        asking=AboutAdjustment,
-        gives=Acts,
         answer=who_did,
         routes=_TRAIL,
         commands=_TRAIL_COMMAND,
     ),
     Question(
         number=3,
-        name="why_could_not",
-        asking=AboutPerson,
-        gives=CouldNot,
         answer=why_could_not,
         routes=("GET /v1/cases/{case_id}/adjustments/{adjustment_id}/who-could",),
     ),
-    Question(number=4, name="under_which", asking=AboutAdjustment, gives=Under, answer=under_which),
+    Question(number=4, answer=under_which),
     Question(
         number=5,
-        name="what_was_seen",
-        asking=AboutLine,
-        gives=AllSeen,
         answer=what_was_seen,
         holds=lambda found: found.unchanged,
         routes=("GET /v1/cases/{case_id}/packets/{digest}",),
     ),
     Question(
         number=6,
-        name="what_was_not_shown",
-        asking=AboutLine,
-        gives=AllHidden,
         answer=what_was_not_shown,
         routes=_TRAIL,
         commands=_TRAIL_COMMAND,

@@ -9,9 +9,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.errors import MalformedParameter
-from api.routes.questions.people import period_of
 from api.routes.questions.question import Question, Sources
-from api.routes.questions.the_log import InPeriod
+from api.routes.questions.times import InPeriod
 from application.audit.durations import Durations, durations
 from application.audit.paid import Payments, payments
 from application.audit.splits import Splits, splits
@@ -19,7 +18,7 @@ from application.audit.splits import Splits, splits
 MOST_DAYS = 3_660
 
 
-class AboutSplits(InPeriod, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+class AboutSplits(InPeriod, frozen=True, kw_only=True):
     threshold: Annotated[
         str | None,
         Meta(
@@ -43,7 +42,7 @@ def which_splits(sources: Sources, asked: AboutSplits) -> Splits:
         window = timedelta(days=asked.days)
     threshold = _amount(asked.threshold) if asked.threshold is not None else None
     matrix = sources.desks.policy.matrix
-    return splits(sources.reading, matrix, period_of(asked), threshold, window)
+    return splits(sources.reading, matrix, asked.period, threshold, window)
 
 
 def _amount(text: str) -> Decimal:
@@ -59,30 +58,24 @@ def _amount(text: str) -> Decimal:
 def how_long(sources: Sources, asked: InPeriod) -> Durations:
     """For each adjustment that was proposed in the period, and as quantiles, in seconds; with the
     pauses and breaches of its case."""
-    return durations(sources.reading, period_of(asked))
+    return durations(sources.reading, asked.period)
 
 
 def what_was_paid(sources: Sources, asked: InPeriod) -> Payments:
     """Approved and not paid; ordered or paid and not approved as it must be, which must be empty; paid
     by a provider and not found on its list; and every list that was held against the log."""
-    return payments(sources.reading, period_of(asked))
+    return payments(sources.reading, asked.period)
 
 
 MONEY = (
     Question(
         number=16,
-        name="which_splits",
-        asking=AboutSplits,
-        gives=Splits,
         answer=which_splits,
         holds=lambda told: all(one.is_counted_together for one in told.splits),
     ),
-    Question(number=17, name="how_long", asking=InPeriod, gives=Durations, answer=how_long),
+    Question(number=17, answer=how_long),
     Question(
         number=18,
-        name="what_was_paid",
-        asking=InPeriod,
-        gives=Payments,
         answer=what_was_paid,
         holds=lambda told: not told.paid_not_approved,
         routes=("GET /v1/adjustments", "GET /v1/reconciliations", "POST /v1/audit/statement"),

@@ -3,27 +3,16 @@ what, and what was done after somebody had left."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
-
-from msgspec import Meta
-
 from api.routes.questions.question import Asking, Question, Sources
-from api.routes.questions.the_log import InPeriod
+from api.routes.questions.times import At, InPeriod
 from application.audit.access import AccessReview, access
 from application.audit.after_the_end import AfterTheEnd, after_the_end
 from application.audit.conflicts import Conflicts, conflicts
 from application.audit.overrides import Overrides, overrides
-from application.reperformance import Period
 from domain.authority import Permission
 
-At = Annotated[
-    datetime | None,
-    Meta(description="As it was recorded until then: an RFC 3339 time; left out: now."),
-]
 
-
-class AboutDuties(InPeriod, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+class AboutDuties(InPeriod, frozen=True, kw_only=True):
     at: At = None
 
 
@@ -31,21 +20,17 @@ class AsOf(Asking, frozen=True, kw_only=True):
     at: At = None
 
 
-def period_of(asked: InPeriod) -> Period:
-    return Period(asked.since, asked.until)
-
-
 def which_conflicts(sources: Sources, asked: AboutDuties) -> Conflicts:
     """Whose grants would allow two duties, as of a date; and of the period: who tried and was refused,
     whose names turned out to be one human's, and, found anew from every act, what nobody has told."""
     at = asked.at or sources.desks.clock()
-    return conflicts(sources.reading, at, period_of(asked))
+    return conflicts(sources.reading, at, asked.period)
 
 
 def which_overrides(sources: Sources, asked: InPeriod) -> Overrides:
     """Break-glass with what was done under it and how it was judged, edits of policy with authors and
     approvers, declared errors, and decisions of policy that people set aside."""
-    return overrides(sources.reading, period_of(asked))
+    return overrides(sources.reading, asked.period)
 
 
 def who_might(sources: Sources, asked: AsOf) -> AccessReview:
@@ -56,32 +41,23 @@ def who_might(sources: Sources, asked: AsOf) -> AccessReview:
 def what_after_the_end(sources: Sources, asked: InPeriod) -> AfterTheEnd:
     """Acts of somebody who had left, and by a key, login, agent or delegate that was no longer good, in
     the order of the log."""
-    return after_the_end(sources.reading, period_of(asked))
+    return after_the_end(sources.reading, asked.period)
 
 
 PEOPLE = (
     Question(
         number=14,
-        name="which_conflicts",
-        asking=AboutDuties,
-        gives=Conflicts,
         answer=which_conflicts,
         holds=lambda told: not told.untold,
         needs=Permission.READ_PEOPLE,
     ),
     Question(
         number=15,
-        name="which_overrides",
-        asking=InPeriod,
-        gives=Overrides,
         answer=which_overrides,
         routes=("GET /v1/break-glass", "GET /v1/policies"),
     ),
     Question(
         number=21,
-        name="who_might",
-        asking=AsOf,
-        gives=AccessReview,
         answer=who_might,
         needs=Permission.READ_PEOPLE,
         routes=("GET /v1/access-review", "GET /v1/audit/access-review"),
@@ -89,9 +65,6 @@ PEOPLE = (
     ),
     Question(
         number=22,
-        name="what_after_the_end",
-        asking=InPeriod,
-        gives=AfterTheEnd,
         answer=what_after_the_end,
         holds=lambda told: not told.acts,
         needs=Permission.READ_PEOPLE,

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
 
 from api.routes.questions.question import Asking, Question, Sources
-from api.routes.questions.the_log import InPeriod
+from api.routes.questions.times import InPeriod
 from application.audit.personal import PersonalDataHeld, ReadLine, ReadsOf, personal_data_held
+from application.privacy_desk import PrivacyDesk
 from application.sealing import shown_to_nobody
 from domain.authority import Permission
 from domain.orders.signals import OrderId
 from domain.personal_errors import KeyStoreUnavailable
+from infrastructure.personal.key_ring import KeyRing
 
 PAGE = 1_000
 
 
-class OfReads(InPeriod, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+class OfReads(InPeriod, frozen=True, kw_only=True):
     order: Annotated[OrderId, Meta(description="Any order of the customer's.")]
 
 
@@ -30,9 +31,7 @@ class OfCustomer(Asking, frozen=True, kw_only=True):
 def who_read_it(sources: Sources, asked: OfReads) -> ReadsOf:
     """Every time that personal data of any order of this order's customer was shown to somebody; who
     acts on a case stands in its trail."""
-    desk = sources.desks.privacy
-    if desk is None:
-        raise KeyStoreUnavailable("this process knows no key store")
+    desk, _ = _desk_and_keys(sources)
     with shown_to_nobody():
         orders = desk.whose(asked.order).orders
     found: list[ReadLine] = []
@@ -42,7 +41,7 @@ def who_read_it(sources: Sources, asked: OfReads) -> ReadsOf:
         found += [
             ReadLine(at=one.at, who=one.person or one.principal, what=one.what, order=one.order_id)
             for one in page
-            if _within(one.at, asked)
+            if asked.period.holds(one.at)
         ]
     readers = Counter(line.who for line in found)
     return ReadsOf(orders=orders, readers=dict(sorted(readers.items())), reads=found)
@@ -51,23 +50,22 @@ def who_read_it(sources: Sources, asked: OfReads) -> ReadsOf:
 def what_is_held(sources: Sources, asked: OfCustomer) -> PersonalDataHeld:
     """Of all orders and cases of this order's customer: how many personal texts can still be read, how
     many nobody can read any more, and who ordered that. No text is told."""
-    desk, keys = sources.desks.privacy, sources.desks.key_ring
-    if desk is None or keys is None:
-        raise KeyStoreUnavailable("this process knows no key store")
+    desk, keys = _desk_and_keys(sources)
     with shown_to_nobody():
         return personal_data_held(sources.desks.log, desk, keys, asked.order)
 
 
-def _within(at: datetime, asked: InPeriod) -> bool:
-    return (asked.since is None or asked.since <= at) and (asked.until is None or at < asked.until)
+def _desk_and_keys(sources: Sources) -> tuple[PrivacyDesk, KeyRing]:
+    """Raises KeyStoreUnavailable."""
+    desk, keys = sources.desks.privacy, sources.desks.key_ring
+    if desk is None or keys is None:
+        raise KeyStoreUnavailable("this process knows no key store")
+    return desk, keys
 
 
 PRIVACY = (
     Question(
         number=19,
-        name="who_read_it",
-        asking=OfReads,
-        gives=ReadsOf,
         answer=who_read_it,
         needs=Permission.READ_PERSONAL_READS,
         routes=("GET /v1/audit/reads", "POST /v1/personal-data/reads"),
@@ -75,9 +73,6 @@ PRIVACY = (
     ),
     Question(
         number=20,
-        name="what_is_held",
-        asking=OfCustomer,
-        gives=PersonalDataHeld,
         answer=what_is_held,
         routes=("POST /v1/personal-data/find", "POST /v1/personal-data/erasures"),
         commands=("casetrail personal-data show", "casetrail personal-data erase"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Struct, structs
@@ -23,7 +23,9 @@ from application.audit.in_words import IN_WORDS
 from application.audit.reading_through import Reading
 from domain.audit import AuditAsked
 from domain.authority import Permission
+from domain.orders.order import order_stream
 from domain.people import Actor
+from domain.recorded import Recorded
 from infrastructure.event_store.datastore import LogHalted
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.money_reports import MoneyReports
@@ -59,6 +61,10 @@ class Sources(Struct, frozen=True):
             return Reading(self.desks.log, head)
         return Reading(self.desks.log, head, lambda position: progress(position, head))
 
+    def order_trail(self, lines: Sequence[Recorded]) -> list[Recorded]:
+        """The trail of the order that the case with these lines is about."""
+        return self.desks.log.trail(order_stream(lines[0].order or ""))
+
     @property
     def proofs(self) -> Proofs:
         return Proofs(self.desks.datastore)
@@ -74,11 +80,8 @@ class Sources(Struct, frozen=True):
 
 class Question(Struct, frozen=True, kw_only=True):
     number: int
-    name: str
-    """Of the handler: `who_could_have`."""
-    asking: type[Asking]
-    gives: type[Struct]
     answer: Callable[[Sources, Any], Any]
+    """Its signature says what is `asked` and what it gives; its docstring tells it to people."""
     tell: Callable[[Console, Any], None] | None = None
     """For people, where a plain table of the answer is not good enough."""
     holds: Callable[[Any], bool] | None = None
@@ -93,6 +96,21 @@ class Question(Struct, frozen=True, kw_only=True):
     even_if_halted: bool = False
     """Answered by API on a log that takes no more appends, too: then nobody can record that it was
     asked. Beside the database, all of them are."""
+
+    @property
+    def name(self) -> str:
+        """Of whoever answers: `who_could_have`."""
+        return self.answer.__name__
+
+    @property
+    def asking(self) -> type[Asking]:
+        kind: type[Asking] = get_type_hints(self.answer)["asked"]
+        return kind
+
+    @property
+    def gives(self) -> type[Struct]:
+        kind: type[Struct] = get_type_hints(self.answer)["return"]
+        return kind
 
     @property
     def asks(self) -> str:

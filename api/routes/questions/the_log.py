@@ -11,17 +11,16 @@ from msgspec import Meta, Struct
 
 from api.errors import MalformedParameter
 from api.routes.questions.bundles import (
-    From,
     OfPopulation,
     PopulationProven,
     Size,
     Text,
-    To,
     connected,
     prove,
     question_of,
 )
 from api.routes.questions.question import Asking, Question, Sources
+from api.routes.questions.times import From, InPeriod, To
 from application.audit.asked import AskedBefore, asked_before
 from application.audit.reperformed import Reperformed, summed
 from application.reperformance import Period, Reperformance
@@ -33,11 +32,6 @@ from infrastructure.verifier.sampling import STRATA, Member, drawn
 MOST_DRAWN = 10_000
 
 
-class InPeriod(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    since: From = None
-    until: To = None
-
-
 class OfLeaves(Asking, frozen=True, kw_only=True):
     first: Annotated[
         Size, Meta(description="The first position whose envelope is hashed anew [1].")
@@ -47,7 +41,7 @@ class OfLeaves(Asking, frozen=True, kw_only=True):
     ] = None
 
 
-class OfSample(OfPopulation, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+class OfSample(OfPopulation, frozen=True, kw_only=True):
     strata: Annotated[
         Text, Meta(description="Parted by, with commas: kind, queue, currency, person, month.")
     ] = ""
@@ -190,15 +184,12 @@ def does_it_come_out_the_same(sources: Sources, asked: ToReperform) -> Reperform
 def who_asked(sources: Sources, asked: InPeriod) -> WhoAsked:
     """Every export, population, sample, re-performance and question that was answered, by whom, with
     which parameters, how far the log reached, and the digest of what was answered."""
-    return WhoAsked(asked_before(sources.desks.log, asked.since, asked.until))
+    return WhoAsked(asked_before(sources.desks.log, asked.period))
 
 
 THE_LOG = (
     Question(
         number=10,
-        name="was_it_altered",
-        asking=OfLeaves,
-        gives=Checked,
         answer=was_it_altered,
         holds=lambda found: found.unaltered,
         routes=(
@@ -211,9 +202,6 @@ THE_LOG = (
     ),
     Question(
         number=11,
-        name="is_it_complete",
-        asking=OfPopulation,
-        gives=PopulationProven,
         answer=is_it_complete,
         holds=lambda found: found.verified,
         recorded_as="population",
@@ -222,23 +210,17 @@ THE_LOG = (
     ),
     Question(
         number=12,
-        name="which_are_drawn",
-        asking=OfSample,
-        gives=Sample,
         answer=which_are_drawn,
         recorded_as="sample",
         commands=("casetrail audit sample",),
     ),
     Question(
         number=13,
-        name="does_it_come_out_the_same",
-        asking=ToReperform,
-        gives=Reperformed,
         answer=does_it_come_out_the_same,
         holds=lambda found: not found.differing,
         recorded_as="reperform",
         routes=("GET /v1/cases/{case_id}/reperformance",),
         commands=("casetrail audit reperform",),
     ),
-    Question(number=24, name="who_asked", asking=InPeriod, gives=WhoAsked, answer=who_asked),
+    Question(number=24, answer=who_asked),
 )
