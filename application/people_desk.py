@@ -18,7 +18,7 @@ from application.repository import Repository
 from application.streams import PERSON
 from domain import granting
 from domain.access_errors import PersonExists, PersonNotFound
-from domain.authority import Authority, Permission, authority_of
+from domain.authority import Authority, authority_of
 from domain.eligibility import Eligible, eligible
 from domain.errors import Fault, Invalid, TooContended
 from domain.faults import faults_of
@@ -35,6 +35,7 @@ from domain.people import (
     person_stream,
     token_stream,
 )
+from domain.permissions import Permission
 from domain.policy.parts import Name
 from domain.principals import WHOLE, KeyScope
 from domain.recorded import Event

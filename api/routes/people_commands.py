@@ -18,9 +18,9 @@ from api.service import Service
 from api.threads import post
 from application.caller import Caller
 from application.people_desk import Changed, PeopleDesk
-from domain.authority import Permission
 from domain.granting import AddPerson, GiveRole, NameOther, SayWhy, SetSkills
 from domain.people import Person
+from domain.permissions import Permission
 
 
 @post("/people", needs=Permission.MANAGE_PEOPLE, status_code=200, summary="Add a person")

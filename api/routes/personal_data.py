@@ -22,8 +22,8 @@ from api.service import Service
 from api.threads import get, noting, post
 from application.caller import Caller
 from application.privacy_desk import Held, Noted, PrivacyDesk
-from domain.authority import Permission
 from domain.orders.purchase_signals import CustomerId
+from domain.permissions import Permission
 from domain.privacy import Erasure, ErasureBasis, LegalHold, PrivacyRecord, Reason, Reference
 from infrastructure.personal.reads import PersonalRead
 

@@ -18,8 +18,8 @@ from api.service import Service
 from api.threads import post
 from application.caller import Caller
 from application.policy_desk import Governed, PolicyDesk
-from domain.authority import Permission
 from domain.errors import Fault, Invalid
+from domain.permissions import Permission
 from domain.policy.policy_asks import (
     ActivatePolicy,
     ApprovePolicy,

@@ -13,8 +13,9 @@ from msgspec import Struct
 from application.audit.humans import everybody
 from application.audit.reading_through import Reading
 from application.told_trail import who
-from domain.authority import Permission, authority_of
+from domain.authority import authority_of
 from domain.people import Grant, Person, Role, TokenIssued, token_stream
+from domain.permissions import Permission
 from domain.principals import (
     AgentRegistered,
     AgentRetired,

@@ -16,9 +16,9 @@ from application.people_desk import PeopleDesk, token_digest
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
 from domain.access_errors import ActorNotAllowed
-from domain.authority import NEVER_FOR_AGENTS, Permission
 from domain.granting import GiveRole, SayWhy
 from domain.people import OPERATOR, Role, token_stream
+from domain.permissions import NEVER_FOR_AGENTS, Permission
 from infrastructure.identity.access_tokens import AccessTokens
 from tests.api.issuing import NONE, IssuerServer, SigningKey, b64, chain, issuing
 from tests.application.house import House

@@ -19,12 +19,12 @@ from domain.access_errors import (
     BreakGlassReviewDue,
     NotInScope,
 )
-from domain.authority import Permission
 from domain.break_glass import AskForBreakGlass, BreakGlass, Ending, Judge, Stage, name_of
 from domain.cases.errors import CaseNotFound
 from domain.errors import Invalid
 from domain.granting import GiveRole, NameOther, SayWhy
 from domain.people import Actor, Role
+from domain.permissions import Permission
 from tests.application.house import DEFAULT, House, caller
 from tests.application.test_nobody_gives_authority_to_themselves import desk_of
 from tests.domain.telling import after, placed, unavailable

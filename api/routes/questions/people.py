@@ -15,7 +15,7 @@ from application.audit.after_the_end import AfterTheEnd, after_the_end
 from application.audit.conflicts import Conflicts, conflicts
 from application.audit.overrides import Overrides, overrides
 from application.reperformance import Period
-from domain.authority import Permission
+from domain.permissions import Permission
 
 At = Annotated[
     datetime | None,

@@ -22,8 +22,8 @@ from application.audit.asked import record_asked
 from application.audit.in_words import IN_WORDS
 from application.audit.reading_through import Reading
 from domain.audit import AuditAsked
-from domain.authority import Permission
 from domain.people import Actor
+from domain.permissions import Permission
 from infrastructure.event_store.datastore import LogHalted
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.money_reports import MoneyReports
