@@ -203,4 +203,4 @@ class CaseDesk:
 
 
 def _can_be_claimed(case: ExceptionCase, person: str) -> bool:
-    return case.state is State.OPEN or (case.resumed and case.person == person)
+    return case.state is State.OPEN or (case.ownership.resumed and case.person == person)
