@@ -15,7 +15,7 @@ from api.routes import UNVERSIONED, VERSIONED
 from api.routes.pages import PAGES, STATIC
 from api.service import Service
 from api.threads import NEEDS, PUBLIC
-from domain.authority import Permission
+from domain.permissions import Permission
 from infrastructure.identity.issuer import LocalIssuer
 
 LARGEST_BODY_BYTES = 1 << 20

@@ -23,16 +23,10 @@ from api.threads import NEEDS, PUBLIC, in_thread
 from application.people_desk import TOKEN_PREFIX, token_digest
 from application.principals import Principals, Standing
 from domain.access_errors import ActorNotAllowed
-from domain.authority import (
-    NOWHERE,
-    Authority,
-    Permission,
-    authority_of,
-    permissions_of,
-    roles_with,
-)
+from domain.authority import NOWHERE, Authority, authority_of
 from domain.authority import Scope as Reach
 from domain.people import Actor, Role
+from domain.permissions import Permission, permissions_of, roles_with
 from domain.principals import WHOLE, KeyScope
 from infrastructure.identity.access_tokens import (
     LARGEST_BYTES,

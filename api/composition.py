@@ -38,6 +38,7 @@ from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
+from infrastructure.backlogs import backlogs
 from infrastructure.build import this_build
 from infrastructure.database_roles import PROJECTOR, WRITER, acting_as
 from infrastructure.databases import open_database
@@ -57,7 +58,6 @@ from infrastructure.personal.reads import PersonalReads
 from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.policy_files import load_policy
 from infrastructure.projection_generations import prepare
-from infrastructure.reports import Reports
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
@@ -127,7 +127,7 @@ class Desks:
             self.log,
             streams.recoveries(self.log),
             lambda: self.policy.current,
-            Reports(datastore).backlogs,
+            lambda: backlogs(datastore),
         )
         self.money = MoneyDesk(
             self.log,

@@ -10,7 +10,7 @@ import litestar
 from litestar.handlers import HTTPRouteHandler
 
 from application.sealing import noting_what_is_read
-from domain.authority import Permission
+from domain.permissions import Permission
 from infrastructure.event_loops import THREADS, as_guest
 
 PUBLIC = "public"

@@ -10,8 +10,9 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from application.log_recorder import CommandRow
-from domain.authority import EVERYWHERE, Authority, Permission, Scope
+from domain.authority import EVERYWHERE, Authority, Scope
 from domain.people import OPERATOR, Actor
+from domain.permissions import Permission
 
 
 class Caller(Struct, frozen=True):

@@ -20,7 +20,7 @@ from domain.access_errors import NotInScope
 from domain.adjustments.errors import DutyConflict, Refusal
 from domain.adjustments.events import AdjustmentProposed, ByPolicy
 from domain.adjustments.kinds import Duty
-from domain.authority import EVERYWHERE, Authority, Permission
+from domain.authority import EVERYWHERE, Authority
 from domain.cases.duties import duty_of, must_be_free_for
 from domain.cases.errors import CaseChanged, CaseNotFound
 from domain.cases.events import CaseEvent, Detected
@@ -30,6 +30,7 @@ from domain.cases.timing import Staff
 from domain.cases.work_events import Opened
 from domain.errors import TrailHasGap
 from domain.people import POLICY, TIMEKEEPER, Actor
+from domain.permissions import Permission
 from domain.recorded import Recorded
 
 Decide = Callable[[ExceptionCase], Sequence[CaseEvent]]

@@ -13,7 +13,7 @@ from application.log_recorder import VersionTaken
 from application.reaching import may_open, may_see
 from application.repository import Repository
 from domain.access_errors import NotInScope
-from domain.authority import EVERYWHERE, Authority, Permission
+from domain.authority import EVERYWHERE, Authority
 from domain.cases import work
 from domain.cases.errors import CaseChanged, CaseNotFound, CaseNotOpen
 from domain.cases.events import CaseEvent, Resolution
@@ -26,6 +26,7 @@ from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, Star
 from domain.cases.work_events import Note, SaidNote
 from domain.errors import Fault, Invalid
 from domain.orders.order import Order, order_stream
+from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 from domain.recorded import Recorded
 
@@ -202,4 +203,4 @@ class CaseDesk:
 
 
 def _can_be_claimed(case: ExceptionCase, person: str) -> bool:
-    return case.state is State.OPEN or (case.resumed and case.person == person)
+    return case.state is State.OPEN or (case.ownership.resumed and case.person == person)

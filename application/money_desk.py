@@ -28,12 +28,13 @@ from domain.adjustments.errors import Refusal
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, Ledger
 from domain.adjustments.proposing import propose
-from domain.authority import Permission, authority_of
+from domain.authority import authority_of
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import Staff
 from domain.errors import TooContended
 from domain.orders.order import Order, order_stream
+from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 20

@@ -18,11 +18,11 @@ from application.repository import Repository
 from application.streams import PERSON
 from domain import granting
 from domain.access_errors import PersonExists, PersonNotFound
-from domain.authority import Authority, Permission, authority_of
+from domain.authority import Authority, authority_of
 from domain.eligibility import Eligible, eligible
 from domain.errors import Fault, Invalid, TooContended
 from domain.faults import faults_of
-from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
+from domain.granting import ChangeStanding, GiveRole, NameOther, SetSkills
 from domain.people import (
     OPERATOR,
     Actor,
@@ -35,6 +35,7 @@ from domain.people import (
     person_stream,
     token_stream,
 )
+from domain.permissions import Permission
 from domain.policy.parts import Name
 from domain.principals import WHOLE, KeyScope
 from domain.recorded import Event
@@ -167,7 +168,7 @@ class PeopleDesk:
             ],
         )
 
-    def revoke(self, name: str, grant: str, ask: SayWhy, by: Caller) -> Changed:
+    def revoke(self, name: str, grant: str, ask: ChangeStanding, by: Caller) -> Changed:
         """Raises PersonNotFound, GrantNotFound, GrantOver."""
         return self._act(
             name,
@@ -175,7 +176,7 @@ class PeopleDesk:
             lambda person: [(person, [granting.revoke(person, grant, ask.reason, by.now)])],
         )
 
-    def leave(self, name: str, ask: SayWhy, by: Caller) -> Changed:
+    def leave(self, name: str, ask: ChangeStanding, by: Caller) -> Changed:
         """Under all names of the human. Raises PersonNotFound, PersonGone."""
 
         def decide(person: Person) -> Decided:
@@ -186,7 +187,7 @@ class PeopleDesk:
 
         return self._act(name, by, decide)
 
-    def come_back(self, name: str, ask: SayWhy, by: Caller) -> Changed:
+    def come_back(self, name: str, ask: ChangeStanding, by: Caller) -> Changed:
         """Under this name alone. Raises PersonNotFound, PersonPresent, AnotherPersonNeeded."""
 
         return self._act(

@@ -13,10 +13,10 @@ from application.people_desk import PeopleDesk
 from application.principals import Principals
 from application.streams import PRINCIPAL
 from domain.access_errors import PersonNotFound, PrincipalNotFound, PrincipalTaken
-from domain.authority import Permission
 from domain.errors import Fault, Invalid
 from domain.faults import faults_of
 from domain.people import OPERATOR, Actor, PersonName
+from domain.permissions import Permission
 from domain.policy.parts import Name
 from domain.principals import (
     WHOLE,

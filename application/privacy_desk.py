@@ -7,7 +7,7 @@ destroyed, and then it is recorded that they are. Whatever cuts it off in betwee
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -16,24 +16,17 @@ from eventsourcing.persistence import PersistenceError
 from msgspec import Struct
 
 from application.caller import Caller
-from application.event_codec import from_state
+from application.customer_data import CustomerData, HeldData, WhoseOrder, customer_data
 from application.event_log import EventLog, Write
 from application.log_recorder import VersionTaken
 from application.repository import Repository
-from application.streams import CASE, ORDER, PRIVACY, privacy_records
-from domain.cases.events import CaseDataErased
-from domain.cases.exception_case import ExceptionCase, case_stream
+from application.streams import PRIVACY, privacy_records
+from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
 from domain.people import ERASER, Actor
-from domain.personal import told_in
-from domain.personal_errors import (
-    CustomerStillServed,
-    CustomerUnknown,
-    KeyStoreUnavailable,
-    StoredInTheClear,
-)
+from domain.personal_errors import CustomerUnknown, KeyStoreUnavailable
 from domain.privacy import (
     Erasure,
     ErasureBasis,
@@ -73,57 +66,11 @@ class Files(Protocol):
         """So that nobody can read them; how many there were."""
 
 
-class HeldText(Struct, frozen=True):
-    """A line of the log that has personal texts, and the texts."""
-
-    stream: UUID
-    version: int
-    position: int
-    type: str
-    recorded_at: datetime
-    texts: Sequence[str]
-
-
-class Held(Struct, frozen=True):
-    """What is held of a customer."""
-
-    record: PrivacyRecord
-    orders: Sequence[str]
-    cases: Sequence[UUID]
-    texts: Sequence[HeldText]
-    files: Sequence[str]
-
-
-class WhoseOrder(Struct, frozen=True):
-    """All that is recorded of the customer of one order; what was erased included."""
-
-    record: PrivacyRecord | None
-    orders: Sequence[str]
-    cases: Sequence[UUID]
-    files: Sequence[str]
-
-    @property
-    def streams(self) -> list[UUID]:
-        return [order_stream(name) for name in self.orders]
-
-
 class Noted(Struct, frozen=True):
     """The customer's record after the command, and the log's position."""
 
     record: PrivacyRecord
     position: int
-
-
-class _Theirs(Struct, frozen=True):
-    """The orders and cases of a customer, as they are now."""
-
-    orders: Mapping[UUID, Order]
-    cases: Mapping[UUID, ExceptionCase]
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        refs = (piece.ref for case in self.cases.values() for piece in case.evidence)
-        return tuple(sorted({ref for ref in refs if ref.startswith("sha256:")}))
 
 
 class PrivacyDesk:
@@ -142,19 +89,11 @@ class PrivacyDesk:
         self._whose = whose
         self._files = files
 
-    def held(self, customer: str) -> Held:
+    def held(self, customer: str) -> HeldData:
         """Raises CustomerUnknown, KeyStoreUnavailable."""
         record, names = self._known(customer)
         theirs = self._theirs(names)
-        trails = self._log.trails([*theirs.orders, *theirs.cases])
-        texts = [
-            HeldText(line.stream, line.version, line.position, line.type, line.recorded_at, told)
-            for lines in trails.values()
-            for line in lines
-            if (told := told_in(line.event))
-        ]
-        texts.sort(key=lambda one: one.position)
-        return Held(record, names, [*theirs.cases], texts, theirs.files)
+        return HeldData(record, names, [*theirs.cases], theirs.texts(self._log), theirs.files)
 
     def whose(self, order: str) -> WhoseOrder:
         """Raises OrderNotFound."""
@@ -194,8 +133,8 @@ class PrivacyDesk:
             record, names = self._known(customer)
             record.must_not_be_held()
             theirs = self._theirs(names)
-            _must_be_done(theirs)
-            self._must_be_sealed(theirs)
+            theirs.must_be_done()
+            theirs.must_be_sealed(self._log)
             number = len(record.erasures) + 1
             ordered = ErasureOrdered(
                 erasure=number,
@@ -206,7 +145,7 @@ class PrivacyDesk:
                 files=theirs.files,
             )
             try:
-                done = self._record(record, ordered, by, [*_erasing(theirs, record.id, number, by)])
+                done = self._record(record, ordered, by, [*theirs.erased(record.id, number, by)])
             except VersionTaken:
                 continue
             self._orders.forget(theirs.orders)
@@ -250,24 +189,8 @@ class PrivacyDesk:
         """What is recorded of a customer as such; nothing, if nobody ever did."""
         return self._records.current([subject]).get(subject) or PrivacyRecord(id=subject)
 
-    def _theirs(self, names: Collection[str]) -> _Theirs:
-        orders = self._orders.current([order_stream(name) for name in names])
-        # Of each kind of problem, the order remembers the newest case.
-        cases = [
-            case_stream(order.id, kind, occurrence)
-            for order in orders.values()
-            for kind, ref in order.cases.items()
-            for occurrence in range(1, ref.occurrence + 1)
-        ]
-        return _Theirs(orders, self._cases.current(cases))
-
-    def _must_be_sealed(self, theirs: _Theirs) -> None:
-        states = self._log.recorder.select_streams([*theirs.orders, *theirs.cases])
-        lines = (from_state(position, state) for position, state in states)
-        clear = [line.position for line in lines if line.sealed is None and told_in(line.event)]
-        if clear:
-            told = ", ".join(map(str, clear[:20])) + (" …" if len(clear) > 20 else "")
-            raise StoredInTheClear(f"positions {told}", positions=clear[:100])
+    def _theirs(self, names: Collection[str]) -> CustomerData:
+        return customer_data(names, self._orders, self._cases)
 
     def _act(
         self, customer: str, by: Caller, decide: Callable[[PrivacyRecord], PrivacyEvent]
@@ -306,44 +229,6 @@ def _write(
         cause=cause,
         next_due=after.next_due,
     )
-
-
-def _erasing(theirs: _Theirs, record: UUID, number: int, by: Caller) -> Iterator[Write]:
-    for stream, order in theirs.orders.items():
-        yield Write(
-            stream=stream,
-            kind=ORDER,
-            expected=order.version,
-            events=[(by.actor, OrderDataErased(record=record, erasure=number))],
-            recorded_at=by.now,
-            cause=by.cause,
-            order=order.id,
-        )
-    for stream, case in theirs.cases.items():
-        yield Write(
-            stream=stream,
-            kind=CASE,
-            expected=case.version,
-            events=[(by.actor, CaseDataErased(record=record, erasure=number))],
-            recorded_at=by.now,
-            cause=by.cause,
-            order=case.order,
-        )
-
-
-def _must_be_done(theirs: _Theirs) -> None:
-    """Raises CustomerStillServed."""
-    open_ = [case for case in theirs.cases.values() if not case.is_resolved]
-    live = [
-        one
-        for case in theirs.cases.values()
-        for one in case.adjustments.items
-        if one.is_live and case.is_resolved
-    ]
-    if open_ or live:
-        told = [f"case {case.id} is {case.state}" for case in open_]
-        told += [f"adjustment {one.id} is {one.state}" for one in live]
-        raise CustomerStillServed("; ".join(told), cases=[str(case.id) for case in open_])
 
 
 def _erased_before(erasures: Sequence[Erasure]) -> str:

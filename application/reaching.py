@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from application.caller import Caller
-from domain.authority import Authority, Permission
+from domain.authority import Authority
 from domain.cases.errors import CaseNotFound
 from domain.cases.events import Routed
 from domain.cases.exception_case import ExceptionCase, case_stream
@@ -11,6 +11,7 @@ from domain.cases.opening import Opening
 from domain.cases.work_asks import OpenCase
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
+from domain.permissions import Permission
 
 
 def as_reached(case: ExceptionCase, by: Caller, needs: Permission) -> Caller | None:

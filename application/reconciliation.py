@@ -26,8 +26,8 @@ from domain.adjustments.reconciling import (
     ReconciliationRecorded,
 )
 from domain.adjustments.statement import StatementLine, statement_digest
-from domain.authority import Permission
 from domain.cases.errors import CaseChanged
+from domain.permissions import Permission
 
 ATTEMPTS = 20
 SKEW = timedelta(minutes=5)

@@ -13,7 +13,6 @@ from application.log_recorder import VersionTaken
 from application.repository import Repository
 from application.streams import RECOVERY
 from domain.access_errors import NotInScope
-from domain.authority import Permission
 from domain.backlog import recovery as plans
 from domain.backlog.errors import RecoveryChanged, RecoveryNotFound
 from domain.backlog.events import Measured, RecoveryEvent
@@ -26,6 +25,7 @@ from domain.backlog.recovery import (
     recovery_stream,
 )
 from domain.people import POLICY, Actor
+from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 
 Measure = Callable[[], tuple[int, Mapping[str, Measured]]]

@@ -15,10 +15,11 @@ from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.errors import Refusal
 from domain.adjustments.kinds import Duty
-from domain.authority import Permission, authority_of
+from domain.authority import authority_of
 from domain.cases.duties import conflict
 from domain.cases.exception_case import ExceptionCase
 from domain.people import Person, Role
+from domain.permissions import Permission
 from domain.policy.approvals import ApprovalMatrix
 from domain.recorded import Recorded
 

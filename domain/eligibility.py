@@ -8,8 +8,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.authority import Permission, authority_of
+from domain.authority import authority_of
 from domain.people import Grant, Person
+from domain.permissions import Permission
 
 
 class Eligible(Struct, frozen=True):

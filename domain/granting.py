@@ -52,7 +52,9 @@ class GiveRole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
 
 
-class SayWhy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChangeStanding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A grant is taken back, or the person leaves or comes back."""
+
     reason: Reason
 
 

@@ -15,8 +15,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from domain.authority import NEVER_FOR_AGENTS, Permission
 from domain.people import PersonName, TokenIssued
+from domain.permissions import NEVER_FOR_AGENTS, Permission
 from domain.texts import one_line
 
 PRINCIPALS: Final = uuid5(NAMESPACE_URL, "casetrail:principals")

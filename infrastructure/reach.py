@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from psycopg.sql import SQL, Composable
 
-from domain.authority import Authority, Permission, Scope
+from domain.authority import Authority, Scope
+from domain.permissions import Permission
 from infrastructure.report_pages import EVERY, NOTHING, Clause, any_of
 
 _QUEUE = SQL("queue = ANY(%s)")

@@ -12,7 +12,6 @@ from msgspec import Struct
 from psycopg.rows import class_row, tuple_row
 from psycopg.sql import SQL
 
-from domain.backlog.events import Measured
 from domain.policy.document import ClockBands
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.report_pages import EVERY, Clause, Ordering, all_of, page
@@ -243,30 +242,6 @@ class Reports:
                 (now, now, *reach.values),
             )
             return {row.queue: row for row in rows}
-
-    @patiently
-    def backlogs(self) -> tuple[int, dict[str, Measured]]:
-        """The position of the queue report, and every queue that holds work as it was there.
-
-        One statement, and so one snapshot: rows and position belong together.
-        """
-        with self._datastore.get_connection() as connection:
-            rows = (
-                connection.cursor(row_factory=tuple_row)
-                .execute(
-                    "SELECT position, queue, cases, oldest FROM projections LEFT JOIN ("
-                    "SELECT queue, count(*) AS cases, min(queued_at) AS oldest FROM views.queue "
-                    "WHERE waits_for IS NULL GROUP BY queue) AS held ON true "
-                    "WHERE name = 'queue' AND live"
-                )
-                .fetchall()
-            )
-        position = rows[0][0] if rows else 0
-        return position, {
-            queue: Measured(position=position, cases=cases, oldest_queued_at=oldest)
-            for _, queue, cases, oldest in rows
-            if queue is not None
-        }
 
     @patiently
     def recoveries(self) -> list[RecoveryRow]:

@@ -46,9 +46,9 @@ from domain.adjustments.asks import (
     RejectAdjustment,
     WithdrawAdjustment,
 )
-from domain.authority import Permission
 from domain.cases.exception_case import ExceptionCase
 from domain.money import Money
+from domain.permissions import Permission
 from projections.adjustments import AdjustmentRow
 
 PROPOSAL_TYPES = (datetime, UUID)

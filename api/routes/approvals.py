@@ -41,9 +41,9 @@ from application.who_could import Against
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.asks import ApproveAdjustment
 from domain.adjustments.events import AdjustmentNote, Digest
-from domain.authority import Permission
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
+from domain.permissions import Permission
 from infrastructure.reach import known_within
 from projections.adjustments import AdjustmentRow
 

@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 from api.reading import only_known
 from api.service import Service
 from api.threads import get
-from domain.authority import Permission
+from domain.permissions import Permission
 from infrastructure.transparency.proofs import ConsistencyProof, InclusionProof, SignedCheckpoint
 
 Size = Annotated[

@@ -28,7 +28,7 @@ from application.audit.access_rows import COLUMNS, review_rows
 from application.audit.provider_list import AgainstList, held_against
 from domain.adjustments.errors import StatementNotWhole
 from domain.adjustments.statement import StatementLine
-from domain.authority import Permission
+from domain.permissions import Permission
 from infrastructure.payments.local import read_statement
 
 ACCESS: Question = next(question for question in QUESTIONS if question.number == 21)

@@ -35,7 +35,6 @@ from api.service import Service
 from api.threads import get, post
 from application.break_glass_desk import BreakGlassDesk, Broken
 from application.caller import Caller
-from domain.authority import Permission
 from domain.break_glass import (
     AskForBreakGlass,
     BreakGlass,
@@ -45,6 +44,7 @@ from domain.break_glass import (
     Stage,
 )
 from domain.people import Role
+from domain.permissions import Permission
 from projections.break_glass import BreakGlassRow
 
 ASKED_TYPES = (datetime, UUID)

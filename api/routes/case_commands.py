@@ -22,7 +22,6 @@ from api.threads import in_loop, needing, post
 from application.caller import Caller
 from application.case_acts import Done
 from application.case_desk import CaseDesk
-from domain.authority import Permission
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
@@ -30,6 +29,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
+from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX
 
 

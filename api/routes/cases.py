@@ -34,13 +34,13 @@ from api.reading import (
 from api.service import Service
 from api.threads import get
 from domain.adjustments.adjustment import Adjustment
-from domain.authority import Permission
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase, State
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
+from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
 from infrastructure.reach import cases_within
 from projections.cases import CaseRow

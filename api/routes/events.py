@@ -13,7 +13,7 @@ from msgspec import Struct
 from api.reading import Limit, only_known
 from api.service import Service
 from api.threads import get
-from domain.authority import Permission
+from domain.permissions import Permission
 from domain.recorded import Recorded
 
 FEED_LIMIT = 100

@@ -14,8 +14,8 @@ from api.errors import MalformedBody
 from api.reading import MinPosition, Prefer, wait_for
 from api.service import Service
 from api.threads import get, post
-from domain.authority import Permission
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
+from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX, StoredFile
 from infrastructure.reach import known_within
 from infrastructure.report_pages import EVERY

@@ -12,8 +12,8 @@ from msgspec import Struct
 from api.authentication import Who
 from api.routes.people import GrantView, grant_view
 from api.threads import get
-from domain.authority import Permission
 from domain.people import Role
+from domain.permissions import Permission
 from domain.principals import WHOLE, KeyScope
 
 

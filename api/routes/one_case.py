@@ -20,8 +20,8 @@ from api.service import Service
 from api.threads import get
 from application.past import Change, Point, case_of, changes, lines_until, until_both
 from application.reperformance import Redone, Reperformance
-from domain.authority import Permission
 from domain.cases.events import Enriched
+from domain.permissions import Permission
 from domain.recorded import Recorded
 
 PAST = "Casetrail-Past"

@@ -31,12 +31,13 @@ from api.routes.one_case import AsOf, KnownAt, past_of
 from api.service import Service
 from api.threads import get
 from application.reaching import may_see
-from domain.authority import Authority, Permission
+from domain.authority import Authority
 from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal, in_time_order
+from domain.permissions import Permission
 from domain.recorded import Recorded
 from infrastructure.reach import orders_within
 from projections.orders import OrderRow

@@ -18,7 +18,6 @@ from api.routes.one_case import AsOf, KnownAt, past_of
 from api.service import Service
 from api.threads import get
 from application.past import case_of, known_by, lines_until
-from domain.authority import Permission
 from domain.cases.errors import PacketNotFound
 from domain.cases.events import Enriched
 from domain.cases.exception_case import ExceptionCase
@@ -27,6 +26,7 @@ from domain.errors import OrderNotFound
 from domain.orders.conflicts import Conflict, conflicts_of
 from domain.orders.order import Order
 from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, in_time_order
+from domain.permissions import Permission
 from domain.policy.decision import Read
 from domain.recorded import Recorded
 from infrastructure.reach import cases_within

@@ -31,8 +31,9 @@ from api.reading import (
 from api.service import Service
 from api.threads import get
 from application.past import case_of, lines_until
-from domain.authority import Permission, authority_of
+from domain.authority import authority_of
 from domain.people import Actor, Grant, Person, Role
+from domain.permissions import Permission
 
 Asking = Request[Who, str, Any]
 At = Annotated[

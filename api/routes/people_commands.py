@@ -18,9 +18,9 @@ from api.service import Service
 from api.threads import post
 from application.caller import Caller
 from application.people_desk import Changed, PeopleDesk
-from domain.authority import Permission
-from domain.granting import AddPerson, GiveRole, NameOther, SayWhy, SetSkills
+from domain.granting import AddPerson, ChangeStanding, GiveRole, NameOther, SetSkills
 from domain.people import Person
+from domain.permissions import Permission
 
 
 @post("/people", needs=Permission.MANAGE_PEOPLE, status_code=200, summary="Add a person")
@@ -50,7 +50,7 @@ def revoke_grant(
     name: FromPath[str],
     grant: FromPath[str],
     service: NamedDependency[Service],
-    data: JSONBody[SayWhy],
+    data: JSONBody[ChangeStanding],
     body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[PersonView]:
@@ -121,14 +121,14 @@ PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "leave",
         "A person has left",
         "Under all names: nothing more may be done with them, within seconds. All stays in the record.",
-        SayWhy,
+        ChangeStanding,
         lambda service, name, ask, by: service.desks.people.leave(name, ask, by),
     ),
     _command(
         "return",
         "A person has come back",
         "Under this name: the grants that have not ended are good again.",
-        SayWhy,
+        ChangeStanding,
         lambda service, name, ask, by: service.desks.people.come_back(name, ask, by),
     ),
     _command(

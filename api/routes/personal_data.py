@@ -22,9 +22,10 @@ from api.reading import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
 from api.service import Service
 from api.threads import get, noting, post
 from application.caller import Caller
-from application.privacy_desk import Held, Noted, PrivacyDesk
-from domain.authority import Permission
+from application.customer_data import HeldData
+from application.privacy_desk import Noted, PrivacyDesk
 from domain.orders.purchase_signals import CustomerId
+from domain.permissions import Permission
 from domain.privacy import Erasure, ErasureBasis, LegalHold, PrivacyRecord, Reason, Reference
 from infrastructure.personal.reads import PersonalRead
 
@@ -83,7 +84,7 @@ def _view(record: PrivacyRecord) -> PrivacyView:
 )
 def find_personal_data(
     request: Asking, service: NamedDependency[Service], data: JSONBody[WhichCustomer]
-) -> Held:
+) -> HeldData:
     """Every line of the log with personal texts, and the texts; files; holds and erasures. That you
     were shown it is recorded."""
     return noting(lambda: _desk(service).held(data.customer), request, service)

@@ -16,7 +16,7 @@ from api.routes.cases import Asking
 from api.service import Service
 from api.threads import get
 from application.policy_desk import Governed
-from domain.authority import Permission
+from domain.permissions import Permission
 from domain.policy.differences import differences
 from domain.policy.document import PolicyDocument
 from domain.policy.events import PolicySimulated

@@ -18,16 +18,16 @@ from api.service import Service
 from api.threads import post
 from application.caller import Caller
 from application.policy_desk import Governed, PolicyDesk
-from domain.authority import Permission
 from domain.errors import Fault, Invalid
+from domain.permissions import Permission
 from domain.policy.policy_asks import (
     ActivatePolicy,
     ApprovePolicy,
+    DropPolicy,
     EmergencyPolicy,
     ProposePolicy,
     RatifyPolicy,
     RollBack,
-    SayWhy,
 )
 from domain.policy.rulebook import Rulebook
 from infrastructure.policy_files import rulebook_of
@@ -140,7 +140,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.APPROVE_POLICIES,
         "Reject a policy that does not decide yet",
         "Proposed, approved or scheduled: it may be proposed anew.",
-        SayWhy,
+        DropPolicy,
         lambda desk, version, ask, by: desk.reject(version, ask.reason, by),
     ),
     _command(
@@ -148,7 +148,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         Permission.PROPOSE_POLICIES,
         "Withdraw a policy of one's own",
         "By one of its authors, as long as it does not decide.",
-        SayWhy,
+        DropPolicy,
         lambda desk, version, ask, by: desk.withdraw(version, ask.reason, by),
     ),
     _command(

@@ -32,8 +32,9 @@ from api.reading import (
 from api.routes.cases import CaseView, case_answer
 from api.service import Service
 from api.threads import get, post
-from domain.authority import Authority, Permission
+from domain.authority import Authority
 from domain.cases.errors import QueueNotFound
+from domain.permissions import Permission
 from infrastructure.reach import cases_within
 from infrastructure.reports import QueueCounts, QueueLine
 

@@ -40,8 +40,8 @@ from api.trail_pages import CSV
 from application.caller import Caller
 from application.reconciliation import Reconciled, Statement
 from domain.adjustments.reconciling import CurrencySums, Discrepancy
-from domain.authority import Permission
 from domain.errors import Fault, Invalid
+from domain.permissions import Permission
 from infrastructure.payments.local import read_statement
 from projections.reconciliations import ReconciliationRow
 

@@ -31,10 +31,10 @@ from api.service import Service
 from api.threads import get, post
 from application.caller import Caller
 from application.recovery_desk import Planned, RecoveryDesk
-from domain.authority import Permission
 from domain.backlog.events import BacklogCause, Measured
 from domain.backlog.recovery import Action, AddAction, CompleteAction, OwnPlan, Recovery
 from domain.errors import Fault, Invalid
+from domain.permissions import Permission
 from domain.policy.document import Backlog
 
 Asking = Request[Who, str, Any]

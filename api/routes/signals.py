@@ -21,8 +21,8 @@ from api.threads import post
 from application.batches import Arrival
 from application.intake import Outcome, Receipt
 from application.log_recorder import CommandRow
-from domain.authority import Permission
 from domain.errors import CasetrailError
+from domain.permissions import Permission
 
 
 class TouchedCase(Struct, frozen=True):

@@ -29,8 +29,8 @@ from application.caller import Caller
 from application.past_proposals import past_proposals
 from application.policy_desk import Governed
 from application.simulation import Asked
-from domain.authority import Permission
 from domain.errors import CasetrailError, Fault, Invalid
+from domain.permissions import Permission
 from domain.policy.events import PolicySimulated
 from domain.policy.governing import policy_named
 from domain.policy.money_figures import MoneyFigures, money_figures

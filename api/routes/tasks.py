@@ -29,7 +29,7 @@ from api.reading import (
 )
 from api.service import Service
 from api.threads import get
-from domain.authority import Permission
+from domain.permissions import Permission
 from infrastructure.reach import known_within
 from projections.tasks import TaskRow
 

@@ -17,8 +17,9 @@ from api.threads import get
 from api.trail_pages import CSV, HTML, as_csv, as_page
 from application.told_trail import ToldLine, told_line, told_lines
 from domain.adjustments.refusals import refusals_stream
-from domain.authority import EVERYWHERE, Authority, Permission
+from domain.authority import EVERYWHERE, Authority
 from domain.orders.order import order_stream
+from domain.permissions import Permission
 from domain.recorded import Recorded
 
 _HEADERS = {

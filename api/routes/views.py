@@ -35,9 +35,9 @@ from api.reading import (
 from api.routes.cases import Asking
 from api.service import Service
 from api.threads import get, needing
-from domain.authority import Permission
 from domain.clock.runs import Attribution, Miss
 from domain.clock.terms import Measure, ServiceTerms
+from domain.permissions import Permission
 from infrastructure.reach import known_within, orders_within
 from infrastructure.reports import Flow
 from projections import PROJECTIONS

@@ -19,7 +19,7 @@ from api.service import Service
 from api.threads import get
 from application.who_could import NEEDS, Candidate
 from domain.adjustments.kinds import Duty
-from domain.authority import Permission
+from domain.permissions import Permission
 from domain.recorded import Recorded
 
 

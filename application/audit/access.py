@@ -12,9 +12,10 @@ from msgspec import Struct
 from application.audit.humans import everybody
 from application.audit.reading_through import Reading
 from application.told_trail import who
-from domain.authority import Permission, authority_of
+from domain.authority import authority_of
 from domain.means import Means, MeansBegun, MeansEnded, begun_by
 from domain.people import Grant, Person, Role
+from domain.permissions import Permission
 from domain.recorded import Recorded
 
 

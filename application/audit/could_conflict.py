@@ -13,8 +13,9 @@ from msgspec import Struct
 from application.audit.humans import Humans
 from application.told_trail import who
 from domain.adjustments.kinds import Duty
-from domain.authority import Permission, permissions_by, scope_of
+from domain.authority import permissions_by, scope_of
 from domain.people import Grant, Person, Role
+from domain.permissions import Permission
 from domain.principals import DelegationEnded, DelegationGranted
 from domain.recorded import Recorded
 

@@ -11,21 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.cases.events import (
-    CaseEvent,
-    Detected,
-    Enriched,
-    Reopened,
-    Resolution,
-    Resolved,
-)
+from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.cases.joining import clearing_evidence, joined
-from domain.cases.opening import routed_by
+from domain.cases.joining import clearing_evidence, joined, source_cleared
+from domain.cases.opening import open_by_rule, routed_by
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.passing_time import look_at_clock
-from domain.cases.reasons import ResolutionReason, RootCause
-from domain.cases.steps import asked_for, ended
+from domain.cases.steps import asked_for
 from domain.cases.timing import Staff
 from domain.orders.events import (
     ExpectationMet,
@@ -174,7 +166,17 @@ class Response:
         else:
             occurrence = case.occurrence + 1 if case else 1
             case_id = case_stream(self.order.id, kind, occurrence)
-            self._open(case_id, occurrence, kind, decision, deadline, shown_by, case)
+            opening = open_by_rule(
+                kind,
+                decision,
+                deadline,
+                shown_by,
+                self.order,
+                self._rulebook,
+                self._now,
+                recurrence_of=case.id if case else None,
+            )
+            self._open(case_id, opening(occurrence))
         self._of_order(
             ProblemDetected(
                 kind=kind,
@@ -185,35 +187,10 @@ class Response:
             )
         )
 
-    def _open(
-        self,
-        case_id: UUID,
-        occurrence: int,
-        kind: str,
-        decision: Decision,
-        deadline: datetime | None,
-        shown_by: Sequence[Signal],
-        before: ExceptionCase | None,
-    ) -> None:
-        owned = self._rulebook.kind(kind)
+    def _open(self, case_id: UUID, events: Sequence[CaseEvent]) -> None:
         self.cases[case_id] = ExceptionCase(id=case_id)
-        self._of_case(
-            case_id,
-            Detected(
-                kind=kind,
-                bucket=owned.bucket,
-                severity=owned.severity,
-                automation=owned.automation,
-                occurrence=occurrence,
-                detected_at=deadline or self._now,
-                decision=decision,
-                deadline=deadline,
-                signals=tuple(signal.key for signal in shown_by),
-                recurrence_of=before.id if before else None,
-            ),
-        )
-        packet = packet_of(self.order)
-        self._of_case(case_id, Enriched(packet=packet, digest=packet_digest(packet)))
+        for event in events:
+            self._of_case(case_id, event)
         self._route(case_id)
 
     def _route(self, case_id: UUID) -> None:
@@ -264,14 +241,8 @@ class Response:
         paused = self._rulebook.paused(self.order.facts) if automatic else None
         self._of_case(case.id, joined(evidence, clearing, None if others else decision, paused))
         if automatic and paused is None:
-            resolution = Resolution(
-                reason=ResolutionReason.SOURCE_CLEARED,
-                root_cause=RootCause.UPSTREAM_DATA,
-                evidence=(evidence.key,),
-            )
-            for step in ended(case.steps, "The problem is gone."):
-                self._of_case(case.id, step)
-            self._of_case(case.id, Resolved(resolution=resolution, clearing=clearing))
+            for event in source_cleared(case, evidence, clearing):
+                self._of_case(case.id, event)
 
     def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
         """Those that say something about this kind of problem, in time order."""

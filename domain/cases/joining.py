@@ -1,4 +1,5 @@
-"""A signal that joins an open case, as the event that says so; and which one is the evidence."""
+"""A signal that joins an open case, as the event that says so; which one is the evidence that the
+problem is gone; and what ends the case on that evidence."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
-from domain.cases.events import SignalJoined
+from domain.cases.events import CaseEvent, Resolution, Resolved, SignalJoined
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.reasons import ResolutionReason, RootCause
+from domain.cases.steps import ended
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order
 from domain.orders.signals import Signal
@@ -49,3 +52,14 @@ def clearing_evidence(
         if rulebook.cleared(case.kind, case.rule, order.facts) is not None:
             return signal
     return candidates[-1]
+
+
+def source_cleared(case: ExceptionCase, evidence: Signal, clearing: Decision) -> list[CaseEvent]:
+    """The case resolves itself, and what was still to be done ends with it."""
+    resolution = Resolution(
+        reason=ResolutionReason.SOURCE_CLEARED,
+        root_cause=RootCause.UPSTREAM_DATA,
+        evidence=(evidence.key,),
+    )
+    steps = ended(case.steps, "The problem is gone.")
+    return [*steps, Resolved(resolution=resolution, clearing=clearing)]

@@ -1,19 +1,21 @@
-"""How a case begins where no rule has found its problem, and how it comes to its queue."""
+"""How a case begins, whether a rule has found its problem or a person, and how it comes to its queue."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import structs
 
-from domain.cases.events import CaseEvent, Enriched, Routed
+from domain.cases.events import CaseEvent, Detected, Enriched, Routed
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.steps import Steps, asked_for
 from domain.cases.work_asks import OpenCase
 from domain.cases.work_events import Opened
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
+from domain.orders.signals import Signal
 from domain.policy.decision import Decision
 from domain.policy.document import Kind
 from domain.policy.facts import CaseFacts
@@ -23,6 +25,37 @@ BY_HAND = "by-hand"
 """A rule of no policy: somebody decided."""
 Opening = Callable[[int], list[CaseEvent]]
 """The events that open a case, given which occurrence it is."""
+
+
+def open_by_rule(
+    kind: str,
+    decision: Decision,
+    deadline: datetime | None,
+    shown_by: Sequence[Signal],
+    order: Order,
+    rulebook: Rulebook,
+    now: datetime,
+    recurrence_of: UUID | None,
+) -> Opening:
+    """What opens a case for a problem that a rule has found; it is routed once that is told."""
+    owned = rulebook.kind(kind)
+    packet = packet_of(order)
+    enriched = Enriched(packet=packet, digest=packet_digest(packet))
+    return lambda occurrence: [
+        Detected(
+            kind=kind,
+            bucket=owned.bucket,
+            severity=owned.severity,
+            automation=owned.automation,
+            occurrence=occurrence,
+            detected_at=deadline or now,
+            decision=decision,
+            deadline=deadline,
+            signals=tuple(signal.key for signal in shown_by),
+            recurrence_of=recurrence_of,
+        ),
+        enriched,
+    ]
 
 
 def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook, now: datetime) -> Opening:

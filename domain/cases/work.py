@@ -92,7 +92,7 @@ def next_owner(case: ExceptionCase, ask: HandOff, rulebook: Rulebook) -> NextOwn
 
 def claim(case: ExceptionCase, person: str, lease: timedelta | None = None) -> Claimed:
     """Take an open case; or take up again one's own whose wait has ended."""
-    if case.state is not State.OPEN and not (case.resumed and case.person == person):
+    if case.state is not State.OPEN and not (case.ownership.resumed and case.person == person):
         holder = f"{case.person} holds it" if case.person else f"it is {case.state}"
         raise CaseNotOpen(f"case {case.id} cannot be claimed: {holder}", state=case.state)
     return Claimed(person=person, lease=lease)
@@ -158,7 +158,7 @@ def attach(case: ExceptionCase, evidence: Evidence) -> EvidenceAttached:
 
 def add_task(case: ExceptionCase, ask: AddTask) -> TaskCreated:
     _must_not_be_resolved(case)
-    return steps.add_task(case.steps, ask, case.owner_team)
+    return steps.add_task(case.steps, ask, case.ownership.team)
 
 
 def complete_task(case: ExceptionCase, ask: CompleteTask) -> TaskDone:
@@ -262,7 +262,7 @@ def reopen(case: ExceptionCase, note: SaidNote) -> tuple[CaseEvent, ...]:
     if routed.queue != case.queue:
         decision = Decision(policy=routed.decision.policy, rule=HANDED_OFF, verdicts=())
         routed = structs.replace(
-            routed, queue=case.queue, owner_team=case.owner_team, decision=decision
+            routed, queue=case.queue, owner_team=case.ownership.team, decision=decision
         )
     return Reopened(note=note), routed
 

@@ -6,13 +6,14 @@ checked in `checking.py`; how it decides stands in `rulebook.py`.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta, field, structs
 
 from domain.cases.evidence import EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
@@ -268,3 +269,12 @@ def canonical(document: PolicyDocument) -> bytes:
     """The document's one way to be written: what its digest is taken over."""
     # Keys that are dates can be sorted once they are text.
     return msgspec.json.encode(msgspec.to_builtins(document, str_keys=True), order="sorted")
+
+
+def digest_of(document: PolicyDocument) -> str:
+    return hashlib.sha256(canonical(document)).hexdigest()
+
+
+def content_of(document: PolicyDocument) -> bytes:
+    """What it says, whatever it is called."""
+    return canonical(structs.replace(document, version="0", summary=""))

@@ -1,23 +1,19 @@
-"""What people may do about policies: decisions that return an event, or say which rule forbids it and
-which earlier act it is held against."""
+"""What people may do about policies: decisions that return an event, or raise what forbids it."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from msgspec import UNSET, structs
 
 from domain.errors import Fault, Invalid
 from domain.people import Actor
-from domain.policy.document import PolicyDocument, canonical
+from domain.policy.document import PolicyDocument, content_of, digest_of
 from domain.policy.errors import (
     AuthorMayNotDecide,
-    OnlyPersonsDecide,
     PolicyNotFound,
     PolicyOutOfDate,
-    PolicyStateWrong,
     PolicyUnchanged,
     PolicyVersionReused,
 )
@@ -31,7 +27,16 @@ from domain.policy.events import (
     PolicyRolledBack,
     PolicyWithdrawn,
 )
-from domain.policy.governance import Act, Governance, Policy, PolicyState
+from domain.policy.governance import Governance, Policy, PolicyState
+from domain.policy.governing_rules import (
+    deciding,
+    must_be,
+    must_be_a_person,
+    must_be_based_on_what_decides,
+    must_keep_its_name,
+    must_not_have_written,
+    wrong,
+)
 
 LONGEST_EMERGENCY = timedelta(days=3)
 USUAL_EMERGENCY = timedelta(days=1)
@@ -44,13 +49,13 @@ _CLOSED = (_P.REJECTED, _P.WITHDRAWN, _P.REVISED, _P.EXPIRED)
 def propose(
     governed: Governance, document: PolicyDocument, why: str, revises: str | None, now: datetime
 ) -> PolicyProposed:
-    base = _deciding(governed, now)
-    known = _must_keep_its_name(governed, document)
+    base = deciding(governed, now)
+    known = must_keep_its_name(governed, document)
     if known is not None:
         state = governed.state(known, now)
         is_stale = known.base != base.digest and state in _ALIVE
         if not is_stale and state not in _CLOSED:
-            raise _wrong(governed, known, now, "is known already")
+            raise wrong(governed, known, now, "is known already")
     if content_of(document) == content_of(base.document):
         raise PolicyUnchanged(
             f"but for its version and summary, {document.version} says what version "
@@ -58,7 +63,7 @@ def propose(
         )
     earlier = policy_named(governed, revises) if revises is not None else None
     if earlier is not None and governed.state(earlier, now) not in _ALIVE:
-        raise _wrong(governed, earlier, now, "cannot be revised")
+        raise wrong(governed, earlier, now, "cannot be revised")
     return PolicyProposed(
         document=document,
         digest=digest_of(document),
@@ -78,12 +83,12 @@ def approve(
     known_as: Collection[str] = (),
 ) -> PolicyApproved:
     """`known_as` are other names of whoever it is: nobody sheds having written it with a name."""
-    _must_be_a_person(by, "approves a policy")
-    _must_be(governed, policy, now, (_P.PROPOSED,), "cannot be approved")
-    _must_not_have_written(
+    must_be_a_person(by, "approves a policy")
+    must_be(governed, policy, now, (_P.PROPOSED,), "cannot be approved")
+    must_not_have_written(
         policy, {*by.persons, *known_as}, "approve", policy.last("policy.proposed")
     )
-    in_force = _must_be_based_on_what_decides(governed, policy, now)
+    in_force = must_be_based_on_what_decides(governed, policy, now)
     if base is not None and base != in_force.digest:
         raise PolicyOutOfDate(
             f"you held version {policy.version} against the policy {base[:12]}…, and by now it is "
@@ -97,15 +102,15 @@ def approve(
 def reject(
     governed: Governance, policy: Policy, reason: str, by: Actor, now: datetime
 ) -> PolicyRejected:
-    _must_be_a_person(by, "rejects a policy")
-    _must_be(governed, policy, now, (*_ALIVE, _P.SCHEDULED), "cannot be rejected")
+    must_be_a_person(by, "rejects a policy")
+    must_be(governed, policy, now, (*_ALIVE, _P.SCHEDULED), "cannot be rejected")
     return PolicyRejected(digest=policy.digest, reason=reason)
 
 
 def withdraw(
     governed: Governance, policy: Policy, reason: str, by: Actor, now: datetime
 ) -> PolicyWithdrawn:
-    _must_be(governed, policy, now, (*_ALIVE, _P.SCHEDULED), "cannot be withdrawn")
+    must_be(governed, policy, now, (*_ALIVE, _P.SCHEDULED), "cannot be withdrawn")
     if not policy.authors & {*by.persons}:
         names = ", ".join(sorted(policy.authors))
         raise AuthorMayNotDecide(
@@ -123,12 +128,12 @@ def activate(
     by: Actor,
     now: datetime,
 ) -> PolicyActivated:
-    _must_be_a_person(by, "activates a policy")
-    _must_be(governed, policy, now, (_P.APPROVED,), "cannot be activated")
-    _must_be_based_on_what_decides(governed, policy, now)
+    must_be_a_person(by, "activates a policy")
+    must_be(governed, policy, now, (_P.APPROVED,), "cannot be activated")
+    must_be_based_on_what_decides(governed, policy, now)
     if (scheduled := governed.scheduled(now)) is not None:
         other = governed.policies[scheduled.digest]
-        raise _wrong(governed, other, now, f"has its turn before {policy.version} can have one")
+        raise wrong(governed, other, now, f"has its turn before {policy.version} can have one")
     if effective_from is not None and not now <= effective_from <= now + FURTHEST:
         detail = f"must be from now ({now.isoformat()}) on, at most {FURTHEST.days} days ahead"
         raise Invalid([Fault("/effective_from", detail)], "the activation")
@@ -144,9 +149,9 @@ def roll_back(
     governed: Governance, to: Policy, version: str | None, reason: str, by: Actor, now: datetime
 ) -> PolicyRolledBack:
     """What once was approved decides again, at once. It needs no second approval."""
-    _must_be_a_person(by, "rolls a policy back")
-    _must_be(governed, to, now, (_P.RETIRED,), "cannot be gone back to")
-    base = _deciding(governed, now)
+    must_be_a_person(by, "rolls a policy back")
+    must_be(governed, to, now, (_P.RETIRED,), "cannot be gone back to")
+    base = deciding(governed, now)
     if content_of(to.document) == content_of(base.document):
         raise PolicyUnchanged(f"what version {to.version} says is what decides now")
     name = version or _next_name(to.version, {one.version for one in governed.policies.values()})
@@ -166,17 +171,17 @@ def emergency(
     by: Actor,
     now: datetime,
 ) -> PolicyEmergencyActivated:
-    _must_be_a_person(by, "changes a policy in an emergency")
-    base = _deciding(governed, now)
-    known = _must_keep_its_name(governed, document)
+    must_be_a_person(by, "changes a policy in an emergency")
+    base = deciding(governed, now)
+    known = must_keep_its_name(governed, document)
     if known is not None and governed.state(known, now) not in (*_ALIVE, *_CLOSED):
-        raise _wrong(governed, known, now, "is known already")
+        raise wrong(governed, known, now, "is known already")
     content = content_of(document)
     if content == content_of(base.document):
         raise PolicyUnchanged(f"version {base.version}, which decides now, says the same")
     for other in governed.policies.values():
         if governed.state(other, now) is _P.EXPIRED and content_of(other.document) == content:
-            raise _wrong(governed, other, now, "is this very change, and must be approved now")
+            raise wrong(governed, other, now, "is this very change, and must be approved now")
     until = expires_at or now + USUAL_EMERGENCY
     if not now < until <= now + LONGEST_EMERGENCY:
         days = LONGEST_EMERGENCY.days
@@ -199,11 +204,11 @@ def ratify(
     now: datetime,
     known_as: Collection[str] = (),
 ) -> PolicyRatified:
-    _must_be_a_person(by, "ratifies an emergency change")
+    must_be_a_person(by, "ratifies an emergency change")
     reign = governed.reign(now)
     if reign is None or reign.digest != policy.digest or reign.expires_at is None:
-        raise _wrong(governed, policy, now, "is no emergency change that decides now")
-    _must_not_have_written(
+        raise wrong(governed, policy, now, "is no emergency change that decides now")
+    must_not_have_written(
         policy, {*by.persons, *known_as}, "ratify", policy.last("policy.emergency_activated")
     )
     return PolicyRatified(digest=policy.digest, note=note)
@@ -216,89 +221,6 @@ def policy_named(governed: Governance, name: str) -> Policy:
         known = ", ".join(one.version for one in governed.policies.values())
         raise PolicyNotFound(f"no policy {name}; versions are: {known}")
     return found
-
-
-def digest_of(document: PolicyDocument) -> str:
-    return hashlib.sha256(canonical(document)).hexdigest()
-
-
-def content_of(document: PolicyDocument) -> bytes:
-    """What it says, whatever it is called."""
-    return canonical(structs.replace(document, version="0", summary=""))
-
-
-def _deciding(governed: Governance, now: datetime) -> Policy:
-    found = governed.in_force(now)
-    if found is None:
-        raise PolicyNotFound("no policy decides yet: `casetrail policy bootstrap` gives the first")
-    return found
-
-
-def _must_keep_its_name(governed: Governance, document: PolicyDocument) -> Policy | None:
-    """The policy with this version, if it is this very document."""
-    digest = digest_of(document)
-    known = governed.named(document.version)
-    if known is not None and known.digest != digest:
-        raise PolicyVersionReused(
-            f"version {known.version} is a document with digest {known.digest[:12]}…, "
-            f"this one has {digest[:12]}…"
-        )
-    return known
-
-
-def _must_be_a_person(by: Actor, what: str) -> None:
-    if by.is_agent or not by.persons:
-        who = f"{by.person}'s agent {by.via[-1]}" if by.is_agent else by.principal
-        raise OnlyPersonsDecide(f"a person {what}, and {who} is none")
-
-
-def _must_not_have_written(
-    policy: Policy, names: Collection[str], what: str, act: Act | None
-) -> None:
-    own = sorted(policy.authors & {*names})
-    if own:
-        told = f", and {told_of(act)}" if act is not None else ""
-        raise AuthorMayNotDecide(
-            f"{own[0]} wrote version {policy.version}, or what it revises{told}: "
-            f"another person must {what} it",
-            authors=sorted(policy.authors),
-        )
-
-
-def _must_be(
-    governed: Governance, policy: Policy, now: datetime, states: Iterable[PolicyState], what: str
-) -> None:
-    if governed.state(policy, now) not in states:
-        raise _wrong(governed, policy, now, what)
-
-
-def _must_be_based_on_what_decides(governed: Governance, policy: Policy, now: datetime) -> Policy:
-    in_force = _deciding(governed, now)
-    if policy.base != in_force.digest:
-        base = governed.policies[policy.base].version if policy.base else "none"
-        raise PolicyOutOfDate(
-            f"version {policy.version} was proposed to take the place of version {base}, and "
-            f"version {in_force.version} decides by now. Propose it anew, held against that one",
-            base=policy.base,
-            in_force=in_force.digest,
-        )
-    return in_force
-
-
-def _wrong(governed: Governance, policy: Policy, now: datetime, what: str) -> PolicyStateWrong:
-    state = governed.state(policy, now)
-    last = policy.acts[-1] if policy.acts else None
-    told = f" ({told_of(last)})" if last is not None else ""
-    words = str(state).replace("_", " ")
-    return PolicyStateWrong(
-        f"version {policy.version} {what}: it is {words}{told}", state=state, version=policy.version
-    )
-
-
-def told_of(act: Act) -> str:
-    """What was done, by whom and when."""
-    who = act.by.person or act.by.principal
-    return f"{act.what} by {who} at {act.at.isoformat()}"
 
 
 def _next_name(version: str, taken: set[str]) -> str:

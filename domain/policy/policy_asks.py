@@ -31,7 +31,9 @@ class ApprovePolicy(Ask, frozen=True, kw_only=True):
     approved."""
 
 
-class SayWhy(Ask, frozen=True, kw_only=True):
+class DropPolicy(Ask, frozen=True, kw_only=True):
+    """It is rejected, or withdrawn by an author."""
+
     reason: Reason
 
 

@@ -5,7 +5,6 @@ A rulebook is compiled once from a checked document and is pure: facts and a tim
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 from functools import cached_property
 
@@ -22,7 +21,7 @@ from domain.policy.document import (
     Ladder,
     PolicyDocument,
     Route,
-    canonical,
+    digest_of,
 )
 from domain.policy.expectations import Watch, watch_of
 from domain.policy.facts import ROUTING_FACTS, CaseFacts, RoutingFacts, feeds_of
@@ -60,7 +59,7 @@ class Rulebook:
         faults: list[Fault] = []
         self.document = document
         self.version = document.version
-        self.digest = hashlib.sha256(canonical(document)).hexdigest()
+        self.digest = digest_of(document)
         self.detectors: tuple[Detector, ...] = tuple(
             Detector(d.rule, d.kind, compiled, document.version)
             for n, d in enumerate(document.detect)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from application.caller import operator
-from domain.granting import NameOther, SayWhy
+from domain.granting import ChangeStanding, NameOther
 from domain.people import Role
 from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
@@ -262,7 +262,7 @@ def test_a_grant_that_ended_a_moment_ago_moves_no_money(ours: House, by: As) -> 
         assert other.get("/v1/me").is_success  # and is remembered
         case = post(ana, case, "adjustments", proposing(kind="store_credit")).json()
         people, by_hand = ours.service.desks.people, operator(datetime.now(UTC))
-        people.revoke(approver, "g1", SayWhy(reason="Moved on."), by_hand)
+        people.revoke(approver, "g1", ChangeStanding(reason="Moved on."), by_hand)
         refused = act(other, case, "approve")
         assert refused.status_code in (401, 403), refused.text
         case = ana.get(f"/v1/cases/{case['id']}").json()

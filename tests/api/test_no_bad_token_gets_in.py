@@ -21,8 +21,8 @@ from api.composition import desks
 from application.event_log import Write
 from application.people_desk import token_digest
 from application.streams import PERSON
-from domain.authority import NEVER_FOR_AGENTS, permissions_of
 from domain.people import OPERATOR, Role, TokenIssued, token_stream
+from domain.permissions import NEVER_FOR_AGENTS, permissions_of
 from domain.principals import KeyScope, login_name
 from tests.api.issuing import (
     AUDIENCE,

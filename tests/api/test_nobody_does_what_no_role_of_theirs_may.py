@@ -17,8 +17,8 @@ from api.app import create_app, must_be_guarded
 from api.errors import RouteUnguarded
 from api.routes import UNVERSIONED, VERSIONED
 from api.threads import NEEDS, PUBLIC
-from domain.authority import ROLE_PERMISSIONS, Permission, permissions_of, roles_with
 from domain.people import Role
+from domain.permissions import ROLE_PERMISSIONS, Permission, permissions_of, roles_with
 from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running import House

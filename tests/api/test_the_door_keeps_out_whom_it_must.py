@@ -16,9 +16,9 @@ from application.people_desk import PeopleDesk, token_digest
 from application.principals import Principals
 from application.principals_desk import PrincipalsDesk
 from domain.access_errors import ActorNotAllowed
-from domain.authority import NEVER_FOR_AGENTS, Permission
-from domain.granting import GiveRole, SayWhy
+from domain.granting import ChangeStanding, GiveRole
 from domain.people import OPERATOR, Role, token_stream
+from domain.permissions import NEVER_FOR_AGENTS, Permission
 from infrastructure.identity.access_tokens import AccessTokens
 from tests.api.issuing import NONE, IssuerServer, SigningKey, b64, chain, issuing
 from tests.application.house import House
@@ -121,7 +121,7 @@ def test_a_key_that_was_revoked_or_has_expired_lets_nobody_in(door: Door) -> Non
 def test_who_has_left_is_not_let_in(door: Door) -> None:
     key = door.desk.issue_key("ana", ago(days=1))
     by = Caller(OPERATOR, "", ago(hours=1), "command:test")
-    door.people.leave("ana", SayWhy(reason="Gone."), by)
+    door.people.leave("ana", ChangeStanding(reason="Gone."), by)
     for token in (key, door.issuer.token("ana-1")):
         with pytest.raises(NotAuthenticated):
             door.let_in(token)
@@ -166,5 +166,5 @@ def test_a_grant_is_good_until_its_end(door: Door) -> None:
     door.give(until=now() + timedelta(hours=1))
     assert Permission.WORK_CASES in may()
     by = Caller(OPERATOR, "", ago(minutes=1), "command:test")
-    door.people.revoke("ana", "g2", SayWhy(reason="Enough."), by)
+    door.people.revoke("ana", "g2", ChangeStanding(reason="Enough."), by)
     assert Permission.WORK_CASES not in may()

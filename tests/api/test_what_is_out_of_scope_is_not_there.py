@@ -16,10 +16,10 @@ from litestar.handlers import HTTPRouteHandler
 from api.routes import VERSIONED
 from api.threads import NEEDS
 from application.caller import operator
-from domain.authority import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
 from domain.cases.exception_case import case_stream
 from domain.granting import GiveRole
 from domain.people import Role
+from domain.permissions import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
 from tests.api.running import House
 from tests.api.told import (
     RESOLUTION,

@@ -19,9 +19,9 @@ from domain.access_errors import (
     PrincipalNotLinked,
     PrincipalTaken,
 )
-from domain.authority import NEVER_FOR_AGENTS, Permission
 from domain.errors import CasetrailError, Invalid
 from domain.people import Actor, Role, token_stream
+from domain.permissions import NEVER_FOR_AGENTS, Permission
 from domain.principals import WHOLE, KeyScope, VerifiedToken, login_stream
 from tests.application.house import House
 from tests.domain.telling import after

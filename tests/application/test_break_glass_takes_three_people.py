@@ -19,12 +19,12 @@ from domain.access_errors import (
     BreakGlassReviewDue,
     NotInScope,
 )
-from domain.authority import Permission
 from domain.break_glass import AskForBreakGlass, BreakGlass, Ending, Judge, Stage, name_of
 from domain.cases.errors import CaseNotFound
 from domain.errors import Invalid
-from domain.granting import GiveRole, NameOther, SayWhy
+from domain.granting import ChangeStanding, GiveRole, NameOther
 from domain.people import Actor, Role
+from domain.permissions import Permission
 from tests.application.house import DEFAULT, House, caller
 from tests.application.test_nobody_gives_authority_to_themselves import desk_of
 from tests.domain.telling import after, placed, unavailable
@@ -277,7 +277,7 @@ def test_what_nobody_opens_lapses_and_owes_no_review(ward: Ward) -> None:
 
 def test_whoever_left_is_given_nothing(ward: Ward) -> None:
     glass = ward.opened()
-    ward.people.leave("ana", SayWhy(reason="Her last day."), caller("olga", after(1.1)))
+    ward.people.leave("ana", ChangeStanding(reason="Her last day."), caller("olga", after(1.1)))
     assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
     assert isinstance(ward.glasses.glass(glass), BreakGlass)
 

@@ -36,7 +36,7 @@ from domain.adjustments.kinds import Duty
 from domain.authority import authority_of
 from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
-from domain.granting import NameOther, SayWhy
+from domain.granting import ChangeStanding, NameOther
 from domain.money import PositiveMoney
 from domain.people import OPERATOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
@@ -264,7 +264,7 @@ def test_what_was_taken_back_a_moment_ago_lets_nobody_decide(
 ) -> None:
     one = house.propose()
     remembered = hands("fay", after(6))
-    known.revoke("fay", "g1", SayWhy(reason="Moved."), operator(after(5.5)))
+    known.revoke("fay", "g1", ChangeStanding(reason="Moved."), operator(after(5.5)))
     with pytest.raises(NotInScope):
         house.approve(one, "fay", authority=remembered.authority)
     for_fay = Actor("key:finn", "fay", delegate="finn")
@@ -275,7 +275,7 @@ def test_what_was_taken_back_a_moment_ago_lets_nobody_decide(
 
 def test_a_delegate_who_has_left_decides_nothing(house: MoneyHouse, known: PeopleDesk) -> None:
     one = house.propose()
-    known.leave("finn", SayWhy(reason="Gone."), operator(after(5.5)))
+    known.leave("finn", ChangeStanding(reason="Gone."), operator(after(5.5)))
     with pytest.raises(NotInScope):
         house.approve(one, "fay", actor=Actor("key:finn", "fay", delegate="finn"))
 

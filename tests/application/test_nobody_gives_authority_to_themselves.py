@@ -19,15 +19,16 @@ from domain.access_errors import (
     PersonNotFound,
     PersonPresent,
 )
-from domain.authority import Permission, authority_of
+from domain.authority import authority_of
 from domain.errors import Invalid
-from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
+from domain.granting import ChangeStanding, GiveRole, NameOther, SetSkills
 from domain.people import Actor, Role, person_stream
+from domain.permissions import Permission
 from tests.application.house import House, caller
 from tests.domain.telling import after
 
 QUEUES = ("refunds", "returns")
-WHY = SayWhy(reason="Because.")
+WHY = ChangeStanding(reason="Because.")
 
 
 def desk_of(house: House) -> PeopleDesk:

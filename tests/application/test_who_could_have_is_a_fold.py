@@ -8,15 +8,15 @@ import pytest
 
 from application.people_desk import PeopleDesk
 from domain.access_errors import PersonNotFound
-from domain.authority import Permission
-from domain.granting import GiveRole, NameOther, SayWhy
+from domain.granting import ChangeStanding, GiveRole, NameOther
 from domain.people import Role
+from domain.permissions import Permission
 from tests.application.house import House, caller
 from tests.application.test_nobody_gives_authority_to_themselves import desk_of
 from tests.domain.telling import after
 
 QUEUES = ("refunds", "returns")
-WHY = SayWhy(reason="Because.")
+WHY = ChangeStanding(reason="Because.")
 
 
 @pytest.fixture(scope="module")

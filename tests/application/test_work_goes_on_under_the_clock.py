@@ -113,7 +113,7 @@ def test_a_wait_keeps_its_person_and_ends_when_it_is_told() -> None:
     with pytest.raises(CaseNotYours):
         house.desk.resume(case.id, waiting.version, "", caller("bo", after(6)))
     case = house.desk.resume(case.id, waiting.version, "They called.", caller("ana", after(7))).case
-    assert (case.state, case.owner, case.resumed) == (State.CLAIMED, "ana", True)
+    assert (case.state, case.owner, case.ownership.resumed) == (State.CLAIMED, "ana", True)
     with pytest.raises(CaseNotWaiting):
         house.desk.resume(case.id, case.version, "", caller("ana", after(7)))
 

@@ -38,7 +38,7 @@ from domain.cases.step_asks import DropTask, ReleaseHold
 from domain.cases.work_asks import DeclareError, HandOff, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason
 from domain.clock.terms import Dependency
-from domain.granting import GiveRole, NameOther, SayWhy
+from domain.granting import ChangeStanding, GiveRole, NameOther
 from domain.money import Money, PositiveMoney
 from domain.people import OPERATOR, Role, TokenIssued, token_stream
 from domain.policy.events import POLICY_STREAM
@@ -235,7 +235,7 @@ def _people_come(world: PeopleWorld) -> None:
     world.people.give("bo", narrow, queues, world.by("omar", -40))
     over = GiveRole(role=Role.QA_ANALYST, reason="For the pilot.")
     world.people.give("audra", over, queues, world.by("gus", -40))
-    world.people.revoke("audra", "g2", SayWhy(reason="It is over."), world.by("gus", -20))
+    world.people.revoke("audra", "g2", ChangeStanding(reason="It is over."), world.by("gus", -20))
     world.principals.register_agent("ana", "triage", after(-40))
     world.principals.link("ana", ISSUER, "t-1", after(-40), agent="triage")
     world.principals.link("omar", ISSUER, "o-1", after(-40))
@@ -353,7 +353,7 @@ def _two_names_are_one(world: PeopleWorld) -> None:
 
 
 def _somebody_leaves(world: PeopleWorld) -> None:
-    world.people.leave("lena", SayWhy(reason="Her last day."), world.by("omar", 120))
+    world.people.leave("lena", ChangeStanding(reason="Her last day."), world.by("omar", 120))
     stream = token_stream(hashlib.sha256(b"lena").hexdigest())
     world.principals.revoke_key(stream, "She has left.", after(120.1))
     case = world.of("o-10")

@@ -29,7 +29,7 @@ from domain.adjustments.events import (
 )
 from domain.break_glass import AskForBreakGlass, BreakGlassOpened
 from domain.cases.work_events import NoteAdded
-from domain.granting import NameOther, SayWhy
+from domain.granting import ChangeStanding, NameOther
 from domain.money import PositiveMoney
 from domain.people import Actor, PersonGranted, Role, person_stream
 from domain.personal import ERASED
@@ -263,7 +263,7 @@ def test_21_a_role_that_somebody_gave_to_oneself_and_a_key_that_outlives_its_per
 ) -> None:
     granted = PersonGranted(grant="g2", role=Role.FINANCE_APPROVER, reason="Why not.")
     plant(world, person_stream("bo"), granted, "bo", 1)
-    world.people.leave("lena", SayWhy(reason="Her last day."), world.by("omar", 2))
+    world.people.leave("lena", ChangeStanding(reason="Her last day."), world.by("omar", 2))
     told = {one.person: one for one in access(reading(world), after(3)).people}
     assert [(g.role, g.given_by, g.lives) for g in told["bo"].grants] == [
         ("handler", "operator", True),
@@ -278,7 +278,7 @@ def test_21_a_role_that_somebody_gave_to_oneself_and_a_key_that_outlives_its_per
 
 def test_22_an_act_that_is_dated_back_is_after_the_end_all_the_same(world: PeopleWorld) -> None:
     world.buy("o-1", "900.00")
-    world.people.leave("lena", SayWhy(reason="Her last day."), world.by("omar", 20))
+    world.people.leave("lena", ChangeStanding(reason="Her last day."), world.by("omar", 20))
     assert after_the_end(reading(world), EVER).acts == []
     note = NoteAdded(note="I was never here.")
     at = plant(world, world.of("o-1").id, note, "lena", 10, "o-1")

@@ -7,10 +7,9 @@ from datetime import datetime
 
 from domain.people import Actor
 from domain.policy import governing
-from domain.policy.document import PolicyDocument
+from domain.policy.document import PolicyDocument, digest_of
 from domain.policy.events import GovernanceEvent, PolicyActivated
 from domain.policy.governance import Governance, Policy, PolicyState
-from domain.policy.governing import digest_of
 from tests.domain.policies import shipped, with_version
 from tests.domain.telling import after
 

@@ -8,16 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.authority import (
-    EVERYWHERE,
-    NOWHERE,
-    ROLE_PERMISSIONS,
-    WITHIN_A_SCOPE,
-    Permission,
-    Scope,
-    authority_of,
-)
+from domain.authority import EVERYWHERE, NOWHERE, Scope, authority_of
 from domain.people import OPERATOR, Grant, Role
+from domain.permissions import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
 from domain.regions import region_of
 from tests.domain.telling import after
 

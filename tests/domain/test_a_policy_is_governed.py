@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from domain.errors import CasetrailError, Invalid
+from domain.policy.document import content_of, digest_of
 from domain.policy.errors import (
     AuthorMayNotDecide,
     OnlyPersonsDecide,
@@ -20,7 +21,6 @@ from domain.policy.events import (
     PolicyRolledBack,
     PolicyTookEffect,
 )
-from domain.policy.governing import content_of, digest_of
 from tests.domain.governed_policies import (
     ANA,
     ANA_FOR_BO,

@@ -25,7 +25,7 @@ from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, R
 from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
-from domain.granting import GiveRole, NameOther, SayWhy, SetSkills
+from domain.granting import ChangeStanding, GiveRole, NameOther, SetSkills
 from domain.orders.signals import Customer
 from domain.people import OPERATOR, Role, token_stream
 from domain.principals import KeyScope
@@ -208,11 +208,11 @@ def came_and_went(people: PeopleDesk) -> None:
     lent = GiveRole(role=Role.TEAM_LEAD, queues=("a",), until=after(24), reason="For a day.")
     for ask in (lent, GiveRole(role=Role.HANDLER, reason="For good.")):
         people.give("mia", ask, ["a"], by)
-    people.revoke("mia", "g1", SayWhy(reason="Not any more."), by)
+    people.revoke("mia", "g1", ChangeStanding(reason="Not any more."), by)
     people.set_skills("mia", SetSkills(skills=("refunds",)), by)
     people.same_as("mia", NameOther(other="mia2", reason="She said so."), by)
-    people.leave("mia", SayWhy(reason="Her last day."), by)
-    people.come_back("mia", SayWhy(reason="She is back."), by)
+    people.leave("mia", ChangeStanding(reason="Her last day."), by)
+    people.come_back("mia", ChangeStanding(reason="She is back."), by)
 
 
 def broke_the_glass(house: House, people: PeopleDesk) -> None:

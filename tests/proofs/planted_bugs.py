@@ -23,6 +23,7 @@ LEDGER = "domain/adjustments/ledger.py"
 APPROVALS = "domain/policy/approvals.py"
 GOVERNING = "domain/policy/governing.py"
 AUTHORITY = "domain/authority.py"
+PERMISSIONS = "domain/permissions.py"
 PEOPLE = "domain/people.py"
 GRANTING = "domain/granting.py"
 BREAK_GLASS = "domain/break_glass.py"
@@ -368,7 +369,7 @@ BUGS = (
     ),
     Bug(
         "break-glass lets people pay",
-        AUTHORITY,
+        PERMISSIONS,
         "frozenset({_P.EXECUTE_ADJUSTMENTS, _P.RECONCILE_ADJUSTMENTS})",
         "frozenset()",
         GRANTS,

@@ -20,7 +20,7 @@ from api.routes.people import person_view, review_lines
 from application.caller import operator
 from domain.errors import Invalid
 from domain.faults import faults_of
-from domain.granting import GiveRole, NameOther, SayWhy
+from domain.granting import ChangeStanding, GiveRole, NameOther
 from domain.people import Role
 from infrastructure.databases import open_database
 from infrastructure.projection_runner import ProjectionRunner
@@ -108,7 +108,7 @@ def grant(
 @click.pass_obj
 def revoke(settings: Settings, name: str, grant: str, reason: str) -> None:
     """Take a grant back."""
-    ask = _asked({"reason": reason}, SayWhy)
+    ask = _asked({"reason": reason}, ChangeStanding)
     with migrated_desks(settings) as desks:
         desks.people.revoke(name, grant, ask, operator(desks.clock()))
     click.echo(f"grant {grant} of {name} was revoked")
@@ -120,7 +120,7 @@ def revoke(settings: Settings, name: str, grant: str, reason: str) -> None:
 @click.pass_obj
 def leave(settings: Settings, name: str, reason: str) -> None:
     """A person has left: nothing more may be done under any of their names."""
-    ask = _asked({"reason": reason}, SayWhy)
+    ask = _asked({"reason": reason}, ChangeStanding)
     with migrated_desks(settings) as desks:
         desks.people.leave(name, ask, operator(desks.clock()))
     click.echo(f"{name} has left")
@@ -132,7 +132,7 @@ def leave(settings: Settings, name: str, reason: str) -> None:
 @click.pass_obj
 def come_back(settings: Settings, name: str, reason: str) -> None:
     """A person has come back: the grants that have not ended are good again."""
-    ask = _asked({"reason": reason}, SayWhy)
+    ask = _asked({"reason": reason}, ChangeStanding)
     with migrated_desks(settings) as desks:
         desks.people.come_back(name, ask, operator(desks.clock()))
     click.echo(f"{name} has come back")

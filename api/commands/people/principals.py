@@ -14,8 +14,8 @@ from rich.table import Table
 
 from api.composition import Desks, desks, make_ready, migrated_desks
 from domain.access_errors import PrincipalNotFound
-from domain.authority import Permission
 from domain.means import Means
+from domain.permissions import Permission
 from domain.principals import KeyScope
 from infrastructure.database_roles import READER, acting_as
 from infrastructure.databases import open_database

@@ -9,7 +9,7 @@ from application.audit.access import AccessReview, access
 from application.audit.after_the_end import AfterTheEnd, after_the_end
 from application.audit.conflicts import Conflicts, conflicts
 from application.audit.overrides import Overrides, overrides
-from domain.authority import Permission
+from domain.permissions import Permission
 
 
 class AboutDuties(InPeriod, frozen=True, kw_only=True):

@@ -12,8 +12,8 @@ from api.routes.questions.times import InPeriod
 from application.audit.personal import PersonalDataHeld, ReadLine, ReadsOf, personal_data_held
 from application.privacy_desk import PrivacyDesk
 from application.sealing import shown_to_nobody
-from domain.authority import Permission
 from domain.orders.signals import OrderId
+from domain.permissions import Permission
 from domain.personal_errors import KeyStoreUnavailable
 from infrastructure.personal.key_ring import KeyRing
 

@@ -22,9 +22,9 @@ from application.audit.asked import record_asked
 from application.audit.in_words import IN_WORDS
 from application.audit.reading_through import Reading
 from domain.audit import AuditAsked
-from domain.authority import Permission
 from domain.orders.order import order_stream
 from domain.people import Actor
+from domain.permissions import Permission
 from domain.recorded import Recorded
 from infrastructure.event_store.datastore import LogHalted
 from infrastructure.evidence_store import EvidenceStore

@@ -29,7 +29,7 @@ from api.routes.questions.question import (
 from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed
 from api.service import Service
 from api.threads import get
-from domain.authority import Permission
+from domain.permissions import Permission
 from infrastructure.transparency.exporting import Export
 from infrastructure.verifier.archives import archived
 

@@ -1,0 +1,113 @@
+"""Who answers for a case, and in whose hands it is: what each event means to that."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from msgspec import Struct, structs
+
+from domain.cases.events import CaseEvent, Detected, Reopened, Resolved, Routed
+from domain.cases.step_events import TaskDone
+from domain.cases.work_events import (
+    CaseReleased,
+    Claimed,
+    ClaimLapsed,
+    EvidenceAttached,
+    HandedOff,
+    NoteAdded,
+    Opened,
+    WaitEnded,
+    WaitStarted,
+)
+
+Owned: TypeAlias = (
+    Claimed | CaseReleased | ClaimLapsed | HandedOff | WaitStarted | WaitEnded | NoteAdded
+)
+"""What bears on whose it is, and changes nothing else of the case."""
+
+
+class Ownership(Struct, frozen=True, kw_only=True):
+    """Folded from the events of its case."""
+
+    queue: str = ""
+    team: str = ""
+    person: str | None = None
+    since: datetime | None = None
+    lease: timedelta | None = None
+    lease_until: datetime | None = None
+    """When the person's claim lapses, unless something is done."""
+    waiting: WaitStarted | None = None
+    resumed: bool = False
+    """The person's wait has ended, and nothing was done since: it is to be worked on first."""
+    hand_offs: int = 0
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When its wait is over, or its person's claim."""
+        waits_until = self.waiting.expected_by if self.waiting else None
+        return min((at for at in (waits_until, self.lease_until) if at is not None), default=None)
+
+    def after(self, event: CaseEvent, at: datetime) -> Ownership:
+        match event:
+            case Detected() | Opened() | Reopened():
+                return structs.replace(self, since=at)
+            case Routed(queue=queue, owner_team=team):
+                return structs.replace(self, queue=queue, team=team, since=at)
+            case Claimed(person=person, lease=lease):
+                return structs.replace(self._free(), since=at)._held(person, lease, at)
+            case CaseReleased() | ClaimLapsed():
+                return structs.replace(self._free(), since=at)
+            case HandedOff():
+                return self._handed_off(event, at)
+            case WaitStarted():
+                # Whoever waits has not forgotten it.
+                return structs.replace(self, waiting=event, lease_until=None, resumed=False)
+            case WaitEnded():
+                now = structs.replace(self, waiting=None, resumed=self.person is not None)
+                return now._held(self.person, self.lease, at) if self.person else now
+            case NoteAdded() | EvidenceAttached() | TaskDone():
+                return self._renewed(at)
+            case Resolved():
+                return self._free()
+            case _:
+                return self
+
+    def put_off(self) -> Ownership:
+        """The claim does not lapse while others decide."""
+        return structs.replace(self, lease_until=None)
+
+    def taken_up(self, at: datetime) -> Ownership:
+        """They have decided: its person has it back."""
+        return self if self.person is None else self._held(self.person, self.lease, at)
+
+    def _handed_off(self, event: HandedOff, at: datetime) -> Ownership:
+        """What is waited for is waited for by the next owner."""
+        moved = structs.replace(
+            self,
+            queue=event.to_queue,
+            team=event.owner_team,
+            person=event.to_person,
+            since=at,
+            hand_offs=self.hand_offs + 1,
+            lease=event.lease,
+            resumed=False,
+        )
+        if self.waiting is not None:
+            return moved
+        if event.to_person is None:
+            return moved._free()
+        return moved._held(event.to_person, event.lease, at)
+
+    def _held(self, person: str, lease: timedelta | None, at: datetime) -> Ownership:
+        until = at + lease if lease is not None else None
+        return structs.replace(self, person=person, lease=lease, lease_until=until)
+
+    def _free(self) -> Ownership:
+        return structs.replace(self, person=None, lease_until=None, waiting=None, resumed=False)
+
+    def _renewed(self, at: datetime) -> Ownership:
+        """Something was done with it."""
+        if self.lease_until is None or self.lease is None:
+            return structs.replace(self, resumed=False)
+        return structs.replace(self, lease_until=at + self.lease, resumed=False)

@@ -1,0 +1,132 @@
+"""What a role may do. Every route names the permission that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from domain.people import Role
+
+
+class Permission(StrEnum):
+    SEND_SIGNALS = "signals.send"
+    READ_ORDERS = "orders.read"
+    READ_CASES = "cases.read"
+    """Cases with their trails, packets, clocks and files; queues and reports."""
+    WORK_CASES = "cases.work"
+    MANAGE_BACKLOG = "backlog.manage"
+    """To own a plan to recover a queue, and to decide on its actions."""
+    READ_LOG = "log.read"
+    """The feed of all events."""
+    KNOW_ONESELF = "self.read"
+    PROPOSE_ADJUSTMENTS = "adjustments.propose"
+    APPROVE_ADJUSTMENTS = "adjustments.approve"
+    """To approve and to reject; how much, policy says."""
+    EXECUTE_ADJUSTMENTS = "adjustments.execute"
+    RECONCILE_ADJUSTMENTS = "adjustments.reconcile"
+    READ_POLICIES = "policies.read"
+    PROPOSE_POLICIES = "policies.propose"
+    APPROVE_POLICIES = "policies.approve"
+    ACTIVATE_POLICIES = "policies.activate"
+    READ_PEOPLE = "people.read"
+    """Who may what, and who gave it to them."""
+    MANAGE_PEOPLE = "people.manage"
+    USE_BREAK_GLASS = "break_glass.use"
+    """To ask for authority in an emergency, and to open what somebody else asks for."""
+    REVIEW_BREAK_GLASS = "break_glass.review"
+    """To judge afterwards what was done under it."""
+    MANAGE_PERSONAL_DATA = "personal_data.manage"
+    """To see all that is held of a customer, to place legal holds, and to erase."""
+    READ_PERSONAL_READS = "personal_data.reads"
+    """Who was shown what of whom."""
+
+
+NEVER_FOR_AGENTS: Final = frozenset(
+    {
+        Permission.APPROVE_ADJUSTMENTS,
+        Permission.EXECUTE_ADJUSTMENTS,
+        Permission.RECONCILE_ADJUSTMENTS,
+        Permission.APPROVE_POLICIES,
+        Permission.ACTIVATE_POLICIES,
+        Permission.MANAGE_PEOPLE,
+        Permission.MANAGE_PERSONAL_DATA,
+    }
+)
+"""What takes a person's own hand, whatever the roles of the person whose agent it is."""
+
+_P = Permission
+_ALL: Final = frozenset({_P.KNOW_ONESELF})
+_READ: Final = _ALL | {_P.READ_ORDERS, _P.READ_CASES, _P.READ_POLICIES}
+_WORK: Final = _READ | {_P.WORK_CASES, _P.PROPOSE_ADJUSTMENTS, _P.USE_BREAK_GLASS}
+_LEAD: Final = _WORK | {
+    _P.MANAGE_BACKLOG,
+    _P.READ_LOG,
+    _P.READ_PEOPLE,
+    _P.APPROVE_ADJUSTMENTS,
+    _P.REVIEW_BREAK_GLASS,
+}
+_OVERSEE: Final = _READ | {_P.READ_LOG, _P.READ_PEOPLE}
+
+ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
+    {
+        Role.HANDLER: _WORK,
+        Role.EXCEPTION_SPECIALIST: _WORK,
+        Role.TEAM_LEAD: _LEAD,
+        Role.OPS_MANAGER: _LEAD | {_P.PROPOSE_POLICIES, _P.ACTIVATE_POLICIES, _P.MANAGE_PEOPLE},
+        Role.FINANCE_APPROVER: _OVERSEE
+        | {
+            _P.APPROVE_ADJUSTMENTS,
+            _P.EXECUTE_ADJUSTMENTS,
+            _P.RECONCILE_ADJUSTMENTS,
+            _P.USE_BREAK_GLASS,
+        },
+        Role.QA_ANALYST: _OVERSEE | {_P.REVIEW_BREAK_GLASS},
+        Role.GOVERNANCE_OWNER: _OVERSEE
+        | {
+            _P.PROPOSE_POLICIES,
+            _P.APPROVE_POLICIES,
+            _P.ACTIVATE_POLICIES,
+            _P.MANAGE_PEOPLE,
+            _P.USE_BREAK_GLASS,
+            _P.REVIEW_BREAK_GLASS,
+        },
+        # Reads, verifies and exports; changes nothing.
+        Role.AUDITOR: _OVERSEE | {_P.READ_PERSONAL_READS},
+        # Answers customers who ask what is held of them, or that it goes.
+        Role.PRIVACY_OFFICER: _ALL | {_P.MANAGE_PERSONAL_DATA, _P.READ_PERSONAL_READS},
+        # Sends what happened, and learns what became of it.
+        Role.INTEGRATOR: _READ | {_P.SEND_SIGNALS, _P.READ_LOG},
+    }
+)
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    return frozenset().union(*(ROLE_PERMISSIONS[role] for role in roles))
+
+
+def roles_with(permission: Permission) -> tuple[Role, ...]:
+    """Who would have been let in."""
+    return tuple(role for role, has in ROLE_PERMISSIONS.items() if permission in has)
+
+
+WITHIN_A_SCOPE: Final = frozenset(
+    {
+        _P.KNOW_ONESELF,
+        _P.READ_POLICIES,
+        _P.READ_ORDERS,
+        _P.READ_CASES,
+        _P.WORK_CASES,
+        _P.MANAGE_BACKLOG,
+        _P.PROPOSE_ADJUSTMENTS,
+        _P.APPROVE_ADJUSTMENTS,
+        _P.EXECUTE_ADJUSTMENTS,
+        _P.RECONCILE_ADJUSTMENTS,
+        _P.USE_BREAK_GLASS,
+        _P.REVIEW_BREAK_GLASS,
+    }
+)
+"""What can be told apart by case or queue, or is the same for all. The rest concerns everything at
+once, and comes with a grant without scope alone."""
+NEVER_BY_BREAK_GLASS: Final = frozenset({_P.EXECUTE_ADJUSTMENTS, _P.RECONCILE_ADJUSTMENTS})
