@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -15,6 +18,10 @@ from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.settings import DATABASE, Settings
 
 OLDEST_SERVER = 15
+RECOVERY_SECONDS = 60.0
+"""How long a recovery that gets no further is waited for."""
+_READ_ONLY: Final = "can only be read"
+_logger = logging.getLogger("casetrail.database")
 
 
 class DatabaseUnusable(Exception):
@@ -22,20 +29,24 @@ class DatabaseUnusable(Exception):
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[str]:
+def open_database(settings: Settings, *, to_write: bool = True) -> Iterator[str]:
     """The connection string of the database; an embedded server is started, and stopped at the end
-    if nobody else uses it.
+    if nobody else uses it. One that recovers is waited for, if it is to be written to.
 
     Raises DatabaseUnusable, PostgresNotStarted.
     """
     if settings.database_url is not None:
         _check(settings.database_url)
+        if to_write:
+            _wait_for_recovery(settings.database_url)
         yield settings.database_url
         return
     server = EmbeddedPostgres(settings.home)
     server.start()
     try:
-        server.ensure_database(DATABASE)
+        if to_write:
+            _wait_for_recovery(server.dsn())
+            server.ensure_database(DATABASE)
         yield with_logins(server.dsn(DATABASE))
     finally:
         server.leave()
@@ -51,6 +62,51 @@ def _check(dsn: str) -> None:
         raise DatabaseUnusable(
             f"DATABASE_URL: PostgreSQL {version // 10_000} is too old, {OLDEST_SERVER} or newer is needed"
         )
+
+
+def _wait_for_recovery(dsn: str) -> None:
+    """For as long as it gets on."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        last, ends_at = None, time.monotonic() + RECOVERY_SECONDS
+        while (now := _recovery(connection)) is not None:
+            if last is None:
+                _logger.warning("the database is being recovered: waiting for that")
+            if now.follows:
+                raise DatabaseUnusable(f"it follows another server and {_READ_ONLY}: use that one")
+            if now.is_paused:
+                raise DatabaseUnusable(
+                    f"its recovery is paused at {now.at} and {_READ_ONLY}: set recovery_target_action = "
+                    "'promote' and start it again, or go on with SELECT pg_wal_replay_resume()"
+                )
+            if now != last:
+                last, ends_at = now, time.monotonic() + RECOVERY_SECONDS
+            elif time.monotonic() > ends_at:
+                raise DatabaseUnusable(
+                    f"its recovery gets no further than {now.at} and {_READ_ONLY}: see the server's log. A "
+                    "server that is to stay a copy is not the one to use here"
+                )
+            time.sleep(0.1)
+
+
+class _Recovery(NamedTuple):
+    at: str
+    is_paused: bool
+    follows: bool
+
+
+def _recovery(connection: psycopg.Connection[Any]) -> _Recovery | None:
+    row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+    if row is None or not row[0]:
+        return None
+    try:
+        told = connection.execute(
+            "SELECT pg_last_wal_replay_lsn()::text, pg_get_wal_replay_pause_state() = 'paused', "
+            "EXISTS (SELECT FROM pg_stat_wal_receiver)"
+        ).fetchone()
+    except psycopg.errors.ObjectNotInPrerequisiteState:
+        return None  # it was promoted in between
+    assert told is not None
+    return _Recovery(*told)
 
 
 @contextmanager

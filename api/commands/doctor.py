@@ -28,7 +28,7 @@ def doctor(settings: Settings, whole: bool, as_json: bool) -> None:
 
     The exit status is 1 if something is unsafe: neither `serve` nor `worker` starts on it.
     """
-    with open_database(settings) as dsn, connect(dsn) as connection:
+    with open_database(settings, to_write=False) as dsn, connect(dsn) as connection:
         found = examine(connection, settings, whole=whole)
     verdict = most_serious(found)
     if as_json:

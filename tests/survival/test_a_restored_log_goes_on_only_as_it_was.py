@@ -196,13 +196,13 @@ def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
     last = len(rows_of(dsn))
     server.stop()
     operator.does("Restore to an earlier point", POINT="before")
-    operator.start()
-    at_point = len(rows_of(dsn))
+    server.start()  # and the service at once: it waits
     refused = programs.start("serve", "--port", free_port(), **operator.settings)
     assert refused.ended(within=20) == 2
     said = " ".join(refused.output.split())
     told = re.search(r"(\d+) are there: (\d+) are missing \((\d+) to (\d+)\)", said)
     assert told is not None, said
+    at_point = len(rows_of(dsn))
     stored, missing, first, end = map(int, told.groups())
     assert (stored, first) == (at_point, at_point + 1)
     assert end == last
