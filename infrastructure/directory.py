@@ -1,4 +1,4 @@
-"""Who there is, and who has which role, from the report of people."""
+"""Who there is, and who has which role, by the report of people."""
 
 from __future__ import annotations
 
@@ -32,11 +32,15 @@ class Directory:
 
     @patiently
     def everybody(self) -> tuple[str, ...]:
+        """Of the whole log: also whom the report has not seen yet."""
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT name FROM views.people ORDER BY name"
+                "SELECT name FROM views.people UNION "
+                "SELECT convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'name' FROM stored_events "
+                "WHERE topic = 'person.added' AND notification_id > coalesce("
+                "(SELECT position FROM projections WHERE name = 'people' AND live), 0)"
             )
-            return tuple(name for (name,) in rows)
+            return tuple(sorted(name for (name,) in rows))
 
     @patiently
     def _read(self, role: str) -> tuple[str, ...]:

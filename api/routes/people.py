@@ -237,7 +237,7 @@ def list_eligible(
     if (queue is None) == (case is None):
         raise MalformedParameter("name either a queue, with a region if you like, or a case")
     desk = service.desks.people
-    _must_be_up(service, min_position, prefer)
+    wait_for(service.positions, "people", min_position, prefer)
     if moment is not None:
         must_have_zone("at", moment)
     now = moment or service.desks.clock()
@@ -269,11 +269,5 @@ def _everybody(
 ) -> tuple[list[Person], datetime]:
     if moment is not None:
         must_have_zone("at", moment)
-    _must_be_up(service, min_position, prefer)
-    return service.desks.people.everybody(moment), moment or service.desks.clock()
-
-
-def _must_be_up(service: Service, min_position: int | None, prefer: str | None) -> None:
-    """Nobody who is in the log may be missing from the list of names."""
     wait_for(service.positions, "people", min_position, prefer)
-    wait_for(service.positions, "people", service.desks.log.head(), None)
+    return service.desks.people.everybody(moment), moment or service.desks.clock()
