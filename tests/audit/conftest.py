@@ -3,10 +3,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.audit.world import World
-from tests.cli.conftest import casetrail, database
+from tests.cli.conftest import casetrail, database, starters
 from tests.conftest import Databases
 
-__all__ = ["casetrail", "database"]
+__all__ = ["casetrail", "database", "starters"]
 
 
 @pytest.fixture(scope="module")

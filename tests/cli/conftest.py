@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.api.running import outside
+from tests.cli.starter import Ran, Starters
 from tests.conftest import Databases
 
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 120
 
-Ran = subprocess.CompletedProcess[str]
 Casetrail = Callable[..., Ran]
 
 
@@ -35,19 +34,19 @@ def database(databases: Databases) -> Iterator[str]:
         yield databases.dsn(name)
 
 
+@pytest.fixture(scope="session")
+def starters() -> Iterator[Starters]:
+    starters = Starters()
+    yield starters
+    starters.end()
+
+
 @pytest.fixture
-def casetrail(database: str, tmp_path: Path) -> Casetrail:
+def casetrail(database: str, tmp_path: Path, starters: Starters) -> Casetrail:
     """Run the command line as its users do, on that database."""
 
     def run(*words: object, seconds: float = LONGEST_SECONDS) -> Ran:
-        return subprocess.run(
-            command(tmp_path / "home", *words),
-            cwd=ROOT,
-            env=environment(database),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        told = ["--home", str(tmp_path / "home"), *map(str, words)]
+        return starters.run(told, environment(database), seconds)
 
     return run

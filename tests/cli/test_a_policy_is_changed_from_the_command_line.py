@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,8 @@ import yaml
 
 from domain.people import Role
 from tests.api.running import House, house
-from tests.cli.conftest import ROOT, Ran, command, environment
+from tests.cli.conftest import LONGEST_SECONDS, environment
+from tests.cli.starter import Ran, Starters
 from tests.conftest import Databases
 from tests.domain.policies import shipped
 
@@ -36,20 +36,13 @@ def ours(databases: Databases, template_database: str) -> Iterator[House]:
 
 
 @pytest.fixture
-def run(ours: House, tmp_path: Path) -> Run:
+def run(ours: House, tmp_path: Path, starters: Starters) -> Run:
     def asking(person: str | None, *words: object, url: str | None = None) -> Ran:
         told = {**environment(ours.dsn), "CASETRAIL_URL": url or ours.url}
         if person is not None:
             told["CASETRAIL_TOKEN"] = ours.tokens[person]
-        return subprocess.run(
-            command(tmp_path / "home", "policy", *words),
-            cwd=ROOT,
-            env=told,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        home = str(tmp_path / "home")
+        return starters.run(["--home", home, "policy", *map(str, words)], told, LONGEST_SECONDS)
 
     return asking
 
