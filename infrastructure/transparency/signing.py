@@ -65,6 +65,13 @@ def signer(text_or_file: str) -> Signer:
     return _signer_in(Path(text_or_file), f"casetrail/{secrets.token_hex(4)}", ED25519)
 
 
+def known_signer(text_or_file: str) -> Signer:
+    """The same, and none is made. Raises KeyUnusable."""
+    if not text_or_file.startswith(_PREFIX) and not Path(text_or_file).exists():
+        raise KeyUnusable(f"there is no key in {text_or_file}")
+    return signer(text_or_file)
+
+
 def cosigner(file: Path) -> Signer:
     """A witness's, made if there is none. Raises KeyUnusable."""
     return _signer_in(file, f"witness/{secrets.token_hex(4)}", COSIGNATURE)

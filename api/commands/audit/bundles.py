@@ -20,6 +20,7 @@ from infrastructure.transparency.cosigning import cosigning
 from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
 from infrastructure.transparency.former_keys import former_keys
 from infrastructure.transparency.rotating import rotate
+from infrastructure.transparency.signing import KeyUnusable, known_signer
 
 OUT = click.option(
     "--out",
@@ -103,8 +104,17 @@ def population(
 @click.option("--all", "as_all", is_flag=True, help="Those before it too: FROM UNTIL KEY.")
 @click.pass_obj
 def key(settings: Settings, as_all: bool) -> None:
-    """The public key that checkpoints are verified by: hand it to auditors by another way."""
+    """The public key that checkpoints are verified by: hand it to auditors by another way. None is
+    made: one that has signed nothing would tell them that everything is forged."""
+    try:
+        known_signer(settings.signing_key)
+    except KeyUnusable as error:
+        raise KeyUnusable(
+            f"{error}. `serve` or `worker` makes one when it first starts. If they run, give this command "
+            f"what they have: --home or CASETRAIL_HOME, or {CHECKPOINT_KEY}."
+        ) from None
     checkpoints = checkpoints_of(settings)
+    checkpoints.last_outside()
     former = former_keys(checkpoints.outside) if as_all else []
     click.echo("".join(one.line for one in former), nl=False)
     since = f"{former[-1].until if former else 0} - " if as_all else ""

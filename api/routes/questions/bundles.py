@@ -22,6 +22,7 @@ from infrastructure.event_store.datastore import connect
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
 from infrastructure.transparency.nodes import PositionsMissing
+from infrastructure.transparency.signing import KeyUnusable
 from infrastructure.verifier.bundle import verify
 
 MOST_LISTED = 10_000
@@ -134,6 +135,8 @@ def made(sources: Sources, write: Callable[[Export], int]) -> Iterator[Made]:
                 sources.checkpoints.compare(connection)
                 bundle = Export(connection, sources.checkpoints.signer, directory)
                 events = write(bundle)
+            except KeyUnusable as error:
+                raise NotWitnessedYet(f"this process cannot sign: {error}") from None
             except NothingToExport as error:
                 raise NothingRecorded(str(error)) from None
             except (LogAltered, LogNotAsWitnessed, PositionsMissing) as error:

@@ -26,7 +26,8 @@ from application.audit.reperformed import Reperformed, summed
 from application.reperformance import Period, Reperformance
 from domain.errors import NotWitnessedYet
 from infrastructure.transparency.checking import Checked, check
-from infrastructure.transparency.drawing import population_of
+from infrastructure.transparency.drawing import NONE_YET, population_of
+from infrastructure.transparency.signing import KeyUnusable
 from infrastructure.verifier.sampling import STRATA, Member, drawn
 
 MOST_DRAWN = 10_000
@@ -101,14 +102,20 @@ def was_it_altered(sources: Sources, asked: OfLeaves) -> Checked:
     if asked.last is not None and asked.last < asked.first:
         raise MalformedParameter("last is before first")
     with connected(sources) as connection:
-        return check(
-            connection,
-            sources.checkpoints,
-            asked.first,
-            asked.last,
-            sources.most_leaves,
-            sources.progress,
-        )
+        try:
+            found = check(
+                connection,
+                sources.checkpoints,
+                asked.first,
+                asked.last,
+                sources.most_leaves,
+                sources.progress,
+            )
+        except KeyUnusable as error:
+            raise NotWitnessedYet(f"this process cannot tell whose they are: {error}") from None
+    if found.witnessed is None and not found.wrong:
+        raise NotWitnessedYet(NONE_YET)
+    return found
 
 
 def is_it_complete(sources: Sources, asked: OfPopulation) -> PopulationProven:
