@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from api.options import AS_JSON
+from api.options import AS_JSON, Moment
 from api.reading import MOST_ROWS
 from domain.adjustments.adjustment import AdjustmentState
 
@@ -66,8 +66,8 @@ def list_them(state: str | None, as_json: bool) -> None:
 @click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--since", type=click.DateTime(), help="In UTC [a day ago].")
-@click.option("--until", type=click.DateTime(), help="In UTC [now].")
+@click.option("--since", type=Moment(), help="A time [a day ago].")
+@click.option("--until", type=Moment(), help="A time [now].")
 @AS_JSON
 def reconcile(
     file: Path | None, since: datetime | None, until: datetime | None, as_json: bool
@@ -80,8 +80,8 @@ def reconcile(
         if file is not None:
             done = [_post(http, file.read_bytes(), "text/csv")]
         else:
-            end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
-            begin = since.replace(tzinfo=UTC) if since else end - AT_ONCE
+            end = until or datetime.now(UTC)
+            begin = since or end - AT_ONCE
             periods = [*_periods(begin, end)]
             if not periods:
                 raise click.UsageError("--since is later than --until")
