@@ -138,7 +138,10 @@ def _connected() -> httpx2.Client:
     names = ("CASETRAIL_URL", "CASETRAIL_TOKEN")
     url, token = (os.environ.get(name, "") for name in names)
     if not url or not token:
-        raise click.ClickException(f"set {' and '.join(names)}")
+        raise click.ClickException(
+            f"set {names[0]} to the address of the service (http://127.0.0.1:8321 of `casetrail serve`), and "
+            f"{names[1]} to a token of yours (`casetrail people token NAME`)"
+        )
     headers = {"Authorization": f"Bearer {token}"}
     return httpx2.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS)
 
