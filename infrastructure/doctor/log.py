@@ -21,7 +21,7 @@ from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitness
 from infrastructure.transparency.former_keys import KEYS
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.places import OutsideUnavailable
-from infrastructure.transparency.signing import KeyUnusable, signer
+from infrastructure.transparency.signing import KeyUnusable, looking_signer, signer
 from infrastructure.transparency.whole_log import RECORDED_EARLIER, SIGNED_BY_ANOTHER, faults
 
 AHEAD: Final = timedelta(minutes=5)
@@ -72,9 +72,9 @@ def last_event(connection: Connection) -> Finding:
 
 
 def whole_log(connection: Connection, settings: Settings) -> Finding:
-    """Every event and everything that is said about it. Makes the key, where there is none."""
+    """Every event and everything that is said about it."""
     what, outside = "whole log", Outside(settings.checkpoint_place)
-    checkpoints = Checkpoints(signer(settings.signing_key), outside)
+    checkpoints = Checkpoints(looking_signer(settings.signing_key), outside)
     bad: list[str] = []
     strange: list[str] = []
     for fault in faults(connection, checkpoints):

@@ -61,7 +61,12 @@ class Export:
             raise NothingToExport("no checkpoint was made yet.")
         self._connection, self._signer, self._directory = connection, signer, directory
         self._size, self._note = found
-        self._root = checkpoint_of(self._note.encode(), signer.key).root
+        try:
+            self._root = checkpoint_of(self._note.encode(), signer.key).root
+        except NoteBroken as error:
+            raise NothingToExport(
+                f"the last checkpoint is not signed by the key that this process has: {error}."
+            ) from None
         self._digests: dict[str, str] = {}
         self.listed: list[int] = []
         """Of a population: the positions of what was asked for."""

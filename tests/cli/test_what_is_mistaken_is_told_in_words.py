@@ -196,6 +196,12 @@ def test_where_nothing_was_read_it_is_said_what_is_known(
     gone = told("--customer", f"C-{order}")
     assert "any more, or none ever was" in gone
     assert "Ask by --order." in gone
+    with desks(ours.dsn) as working:
+        working.people.add("petra", [Role.PRIVACY_OFFICER], datetime.now(UTC))
+        ours.tokens["petra"] = working.people.issue_token("petra", datetime.now(UTC))
+    with ours.asking_as("petra") as petra:
+        by_api = petra.post("/v1/personal-data/reads", json={"customer": f"C-{order}"}).json()
+    assert (by_api["items"], by_api["nothing"]) == ([], gone.replace("--order", "order"))
     assert told("--order", "o-mistyped") == "Nothing is known of an order o-mistyped."
     assert told("--person", "carlo") == "Nobody is known by the name carlo."
 
@@ -229,6 +235,8 @@ def test_every_role_is_legible_on_a_narrow_terminal(ours: House, tmp_path: Path)
 def test_no_key_is_made_for_whoever_asks_which_it_is(
     casetrail: Casetrail, ours: House, tmp_path: Path
 ) -> None:
+    assert casetrail("audit", "ask", "1", "--case", "0" * 32).returncode == 2
+    casetrail("doctor", "--whole")
     ran = casetrail("audit", "key")
     told = " ".join(ran.stderr.split())
     assert (ran.returncode, ran.stdout) == (2, "")

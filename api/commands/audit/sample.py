@@ -10,7 +10,7 @@ from rich.console import Console
 
 from api.commands.audit.recording import account
 from api.commands.personal_data import noted
-from api.composition import checkpoints_of, migrated_desks
+from api.composition import checkpoints_to_look_at, migrated_desks
 from api.options import AS_JSON
 from api.routes.questions.in_tables import tell
 from api.routes.questions.question import Sources, answered, asking_of
@@ -75,7 +75,7 @@ def sample(
         more = {"strata": strata, "size": str(size), "seed": seed}
         with migrated_desks(settings) as desks, noted(desks, "casetrail audit sample"):
             evidence = EvidenceStore(settings.evidence_place)
-            sources = Sources(desks, evidence, checkpoints_of(settings))
+            sources = Sources(desks, evidence, checkpoints_to_look_at(settings))
             asking = asking_of(question, {**asked, **more})
             found = answered(question, sources, asking, OPERATOR, account()).answer
     if as_json:
