@@ -166,7 +166,9 @@ def point_of(name: str, told: str) -> Point:
     try:
         moment = msgspec.convert(told, datetime)
     except msgspec.ValidationError:
-        raise MalformedParameter(f"{name}={told} is neither a version nor a time") from None
+        raise MalformedParameter(
+            f"{name}={told} is neither a version nor a time such as 2026-11-21T12:00:00Z"
+        ) from None
     must_have_zone(name, moment)
     return moment
 

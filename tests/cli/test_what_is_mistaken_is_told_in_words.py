@@ -152,6 +152,15 @@ def test_a_date_is_a_time_of_utc_wherever_one_is_asked_for(
     assert json.loads(ran.stdout)["parameters"]["from"] == "2020-01-01T00:00:00Z"
 
 
+def test_a_point_that_is_none_is_answered_with_one_that_is(said, carla: httpx2.Client) -> None:
+    with_case = carla.post(
+        "/v1/signals", json=[placed(order := order_id()), captured(order, "99.00")]
+    )
+    case = with_case.json()["items"][1]["cases"][0]["case"]
+    words = "is neither a version nor a time such as 2026-11-21T12:00:00Z"
+    assert words in said("audit", "ask", "8", "--case", case, "--from", "2026-11-22")
+
+
 def test_an_amount_is_asked_for_in_words(said, carla: httpx2.Client) -> None:
     words = "over=abc is no amount such as 500 or 99.90"
     assert words in said("audit", "ask", "11", "--type", "adjustment.executed", "--over", "abc")
