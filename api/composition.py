@@ -64,7 +64,7 @@ from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.cosigning import cosigning
 from infrastructure.transparency.heads import Heads
 from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.signing import known_signer, looking_signer, signer
 from projections import PROJECTIONS
 
 Clock = Callable[[], datetime]
@@ -237,9 +237,15 @@ def make_ready(dsn: str) -> None:
 
 def checkpoints_of(settings: Settings) -> Checkpoints:
     """What keeps checkpoints where the settings say. Raises KeyUnusable."""
-    key = partial(signer, settings.signing_key)
+    again = partial(known_signer, settings.signing_key)
     outside, heads = Outside(settings.checkpoint_place), Heads(settings.heads_place)
-    return Checkpoints(key(), outside, key, heads)
+    return Checkpoints(signer(settings.signing_key), outside, again, heads)
+
+
+def checkpoints_to_look_at(settings: Settings) -> Checkpoints:
+    """The same, and no key is made where there is none. Raises KeyUnusable."""
+    outside, heads = Outside(settings.checkpoint_place), Heads(settings.heads_place)
+    return Checkpoints(looking_signer(settings.signing_key), outside, heads=heads)
 
 
 def continuity(settings: Settings) -> Continuity:

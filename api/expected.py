@@ -8,7 +8,7 @@ from infrastructure.database_roles import RolesMissing
 from infrastructure.databases import DatabaseUnusable
 from infrastructure.doctor import Unsafe
 from infrastructure.embedded_postgres import PostgresNotStarted
-from infrastructure.event_store.datastore import UnsafeSwitch
+from infrastructure.event_store.datastore import LogHalted, UnsafeSwitch
 from infrastructure.event_store.migrations import MayNotMigrate, SchemaChanged
 from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
@@ -27,6 +27,7 @@ EXPECTED = (
     KeyUnusable,
     MayNotMigrate,
     RolesMissing,
+    LogHalted,
     LogNotAsWitnessed,
     OutsideUnavailable,
     PositionsMissing,

@@ -129,15 +129,6 @@ STATUS: Mapping[type[CasetrailError], int] = {
 }
 """Every error that a client may see. What is missing here is a fault of ours, and a 500."""
 
-_PARAMETERS = {
-    "case_state": "state",
-    "if_match": "If-Match",
-    "key": "Idempotency-Key",
-    "moment": "at",
-    "min_position": "Casetrail-Min-Position",
-    "prefer": "Prefer",
-}
-"""What a handler's parameter is called outside."""
 _logger = logging.getLogger("casetrail")
 MEDIA_TYPE = "application/problem+json"
 
@@ -232,13 +223,20 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Cas
     extra = error.extra if isinstance(error.extra, list) else []
     faults = [
         {
-            "parameter": _PARAMETERS.get(str(one.get("key", "")), str(one.get("key", ""))),
+            "parameter": _as_sent(request, str(one.get("key", ""))),
             "detail": str(one.get("message", "")),
         }
         for one in extra
         if isinstance(one, dict)
     ]
     return e.MalformedParameter(error.detail, errors=faults)
+
+
+def _as_sent(request: Request[Any, Any, Any], name: str) -> str:
+    """What a handler's parameter is called outside."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(name)
+    told = field.kwarg_definition if field is not None else None
+    return getattr(told, "name", None) or name
 
 
 def from_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

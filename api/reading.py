@@ -81,14 +81,6 @@ def wait_for(positions: Positions, report: str, position: int | None, prefer: st
         raise ReportBehind(f"the report {report} has not seen position {position}", report=report)
 
 
-def must_have_zone(name: str, moment: datetime) -> None:
-    """Raise MalformedParameter for a time that could be any of a day's."""
-    if moment.tzinfo is None:
-        raise MalformedParameter(
-            f"{name}={moment.isoformat()} has no offset; write it as in 2026-11-21T12:00:00Z"
-        )
-
-
 def expected_version(if_match: str | None) -> int:
     """The version that an If-Match names. Raises VersionRequired, MalformedParameter."""
     if if_match is None:

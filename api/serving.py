@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import logging
 import os
@@ -36,7 +37,11 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 _logger = logging.getLogger("casetrail.serve")
 
 
-class PortTaken(Exception):
+class AddressUnusable(Exception):
+    """Nobody can listen there."""
+
+
+class PortTaken(AddressUnusable):
     """The address is taken."""
 
 
@@ -52,7 +57,7 @@ def collect_seldom() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises PortTaken, before anything else has been started."""
+    """A listening socket. Raises AddressUnusable, before anything else has been started."""
     listener = _bound(host, port)
     listener.listen(BACKLOG)
     return listener
@@ -60,7 +65,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def listen_several(host: str, port: int, many: int) -> list[socket.socket]:
     """Sockets that share one address, among which the system spreads what connects: each for a
-    process of its own. Raises PortTaken."""
+    process of its own. Raises AddressUnusable."""
     if many == 1:
         return [listen(host, port)]
     # Without sharing first: whoever listens there already would else share it with us unasked.
@@ -89,6 +94,8 @@ def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
+        if error.errno != errno.EADDRINUSE:
+            raise AddressUnusable(f"{host}:{port}: {error.strerror or error}.") from None
         raise PortTaken(
             f"{host}:{port}: {error.strerror}. Name another with --port, or stop what runs there."
         ) from None

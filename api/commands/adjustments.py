@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from api.options import AS_JSON
+from api.options import AS_JSON, Moment
 from api.reading import MOST_ROWS
 from domain.adjustments.adjustment import AdjustmentState
 
@@ -66,8 +66,8 @@ def list_them(state: str | None, as_json: bool) -> None:
 @click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--since", type=click.DateTime(), help="In UTC [a day ago].")
-@click.option("--until", type=click.DateTime(), help="In UTC [now].")
+@click.option("--since", type=Moment(), help="A time [a day ago].")
+@click.option("--until", type=Moment(), help="A time [now].")
 @AS_JSON
 def reconcile(
     file: Path | None, since: datetime | None, until: datetime | None, as_json: bool
@@ -80,8 +80,8 @@ def reconcile(
         if file is not None:
             done = [_post(http, file.read_bytes(), "text/csv")]
         else:
-            end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
-            begin = since.replace(tzinfo=UTC) if since else end - AT_ONCE
+            end = until or datetime.now(UTC)
+            begin = since or end - AT_ONCE
             periods = [*_periods(begin, end)]
             if not periods:
                 raise click.UsageError("--since is later than --until")
@@ -138,7 +138,10 @@ def _connected() -> httpx2.Client:
     names = ("CASETRAIL_URL", "CASETRAIL_TOKEN")
     url, token = (os.environ.get(name, "") for name in names)
     if not url or not token:
-        raise click.ClickException(f"set {' and '.join(names)}")
+        raise click.ClickException(
+            f"set {names[0]} to the address of the service (http://127.0.0.1:8321 of `casetrail serve`), and "
+            f"{names[1]} to a token of yours (`casetrail people token NAME`)"
+        )
     headers = {"Authorization": f"Bearer {token}"}
     return httpx2.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS)
 

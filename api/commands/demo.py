@@ -24,7 +24,14 @@ from api.commands.serve import DEFAULT_PORT, HOST
 from api.composition import Desks, make_ready, settled_desks, utc_now, witnessed
 from api.demo_issuer import PATH
 from api.demo_welcome import welcome
-from api.serving import PortTaken, kept_alive, listen, serve_http, wait_for_parent_to_end
+from api.serving import (
+    AddressUnusable,
+    PortTaken,
+    kept_alive,
+    listen,
+    serve_http,
+    wait_for_parent_to_end,
+)
 from application.batches import Arrival
 from application.replay import AT_ONCE, replay
 from domain.people import Actor, Role
@@ -95,7 +102,7 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
             time.sleep(LOOK_SECONDS)  # it is starting, or ending
         try:
             listener = _listener(host, port)
-        except PortTaken as error:
+        except AddressUnusable as error:
             raise click.ClickException(f"{error.__doc__} {error}") from None
         _run(settings, note, listener, console)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from api.commands.serve import HOST
-from api.serving import PortTaken, listen, wait_for_parent_to_end
+from api.serving import AddressUnusable, listen, wait_for_parent_to_end
 from infrastructure.payments.provider.server import ProviderServer
 from infrastructure.settings import PAYMENTS, Settings
 
@@ -43,7 +43,7 @@ def provider(
         # Somebody else's, it lives on when this process is killed: who connects meanwhile waits.
         given = socket.socket(fileno=descriptor) if descriptor is not None else None
         listener = given or listen(host, port)
-    except PortTaken as error:
+    except AddressUnusable as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     with listener, ProviderServer(listener, file) as server:
         address = address_of(listener)

@@ -11,7 +11,7 @@ import click
 
 from api.composition import make_ready, settled_desks, witnessed
 from api.serving import (
-    PortTaken,
+    AddressUnusable,
     die_with_parent,
     kept_alive,
     listen,
@@ -75,7 +75,7 @@ def serve(
         return
     try:
         listeners = listen_several(host, port, processes or most_processes())
-    except PortTaken as error:
+    except AddressUnusable as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     rulebook = load_policy(policy_file) if policy_file else None
     with ExitStack() as stack:

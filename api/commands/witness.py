@@ -9,7 +9,7 @@ import click
 
 from api.commands.provider import address_of
 from api.commands.serve import HOST
-from api.serving import PortTaken, listen
+from api.serving import AddressUnusable, listen
 from infrastructure.settings import WITNESS, Settings
 from infrastructure.transparency.signing import cosigner
 from infrastructure.verifier.notes import NoteBroken, key_of
@@ -49,7 +49,7 @@ def witness(
     memory = Memory(directory, cosigner(directory / "witness.key"), keys)
     try:
         listener = listen(host, port)
-    except PortTaken as error:
+    except AddressUnusable as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     with listener, WitnessServer(listener, memory) as server:
         address = address_of(listener)

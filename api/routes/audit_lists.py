@@ -14,7 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter, RawBody
 
 from api.errors import MalformedBody
-from api.reading import must_have_zone, only_known
+from api.reading import only_known
 from api.routes.cases import Asking as Request
 from api.routes.questions import QUESTIONS
 from api.routes.questions.people import AsOf
@@ -22,6 +22,7 @@ from api.routes.questions.question import Answered, Asking, Question, Sources, a
 from api.routes.questions.routes import sources_of
 from api.service import Service
 from api.threads import get, post
+from api.times import must_have_zone
 from api.trail_pages import CSV, cell
 from application.audit.access import AccessReview
 from application.audit.access_rows import COLUMNS, review_rows

@@ -26,13 +26,13 @@ from api.reading import (
     asked_for,
     decode_cursor,
     etag,
-    must_have_zone,
     only_known,
     page_of,
     wait_for,
 )
 from api.service import Service
 from api.threads import get
+from api.times import must_have_zone
 from domain.adjustments.adjustment import Adjustment
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution

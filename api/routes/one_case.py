@@ -14,10 +14,11 @@ from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
 from api.errors import MalformedParameter
-from api.reading import etag, must_have_zone, only_known
+from api.reading import etag, only_known
 from api.routes.cases import Asking, CaseView, view_of
 from api.service import Service
 from api.threads import get
+from api.times import must_have_zone
 from application.past import Change, Point, case_of, changes, lines_until, until_both
 from application.reperformance import Redone, Reperformance
 from domain.cases.events import Enriched
@@ -165,7 +166,9 @@ def point_of(name: str, told: str) -> Point:
     try:
         moment = msgspec.convert(told, datetime)
     except msgspec.ValidationError:
-        raise MalformedParameter(f"{name}={told} is neither a version nor a time") from None
+        raise MalformedParameter(
+            f"{name}={told} is neither a version nor a time such as 2026-11-21T12:00:00Z"
+        ) from None
     must_have_zone(name, moment)
     return moment
 

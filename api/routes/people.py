@@ -23,13 +23,13 @@ from api.reading import (
     Prefer,
     asked_for,
     decode_cursor,
-    must_have_zone,
     only_known,
     page_of,
     wait_for,
 )
 from api.service import Service
 from api.threads import get
+from api.times import must_have_zone
 from application.past import case_of, lines_until
 from domain.authority import authority_of
 from domain.people import Actor, Grant, Person, Role

@@ -18,12 +18,14 @@ from msgspec import Meta, Struct
 from api.answers import Answer
 from api.authentication import Who
 from api.carrying_out import as_command, carry_out
+from api.composition import Desks
 from api.reading import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
 from api.service import Service
 from api.threads import get, noting, post
 from application.caller import Caller
 from application.customer_data import HeldData
 from application.privacy_desk import Noted, PrivacyDesk
+from domain.orders.order import order_stream
 from domain.orders.purchase_signals import CustomerId
 from domain.permissions import Permission
 from domain.privacy import Erasure, ErasureBasis, LegalHold, PrivacyRecord, Reason, Reference
@@ -70,6 +72,8 @@ class PrivacyView(Struct, frozen=True):
 class Reads(Struct, frozen=True):
     items: Sequence[PersonalRead]
     next_after: int
+    nothing: str | None = None
+    """Why there may be none, where none was ever noted."""
 
 
 def _view(record: PrivacyRecord) -> PrivacyView:
@@ -131,7 +135,24 @@ def _reads(
     service: Service, orders: Sequence[str] | None, person: str | None, after: int, limit: int
 ) -> Reads:
     items = service.desks.reads.of(orders, person, after, limit)
-    return Reads(items, items[-1].id if items else after)
+    nothing = None if items or after else why_nothing(service.desks, orders, person)
+    return Reads(items, items[-1].id if items else after, nothing)
+
+
+def why_nothing(desks: Desks, orders: Sequence[str] | None, person: str | None) -> str:
+    """Where nothing was noted, it is said whether what was asked for is known at all: `orders` are all
+    that are asked about, None if that is any."""
+    if orders is not None and not orders:
+        return (
+            "No order is known to be this customer's any more, or none ever was: an erasure ends that. Ask "
+            "by order."
+        )
+    for order in orders or ():
+        if not desks.log.trail(order_stream(order)):
+            return f"Nothing is known of an order {order}."
+    if person is not None and desks.people.known(person) is None:
+        return f"Nobody is known by the name {person}."
+    return "Nobody was shown any of it."
 
 
 def _desk(service: Service) -> PrivacyDesk:

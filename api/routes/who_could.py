@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from api.composition import Desks
 from api.errors import MalformedParameter
-from api.reading import must_have_zone, only_known
+from api.reading import only_known
 from api.routes.cases import Asking
 from api.service import Service
 from api.threads import get
+from api.times import must_have_zone
 from application.who_could import NEEDS, Candidate
 from domain.adjustments.kinds import Duty
 from domain.permissions import Permission

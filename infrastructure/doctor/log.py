@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,10 +18,11 @@ from infrastructure.event_store.rights import Connection
 from infrastructure.personal.key_store import PEPPER, key_store, name_of
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
+from infrastructure.transparency.former_keys import KEYS
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.places import OutsideUnavailable
-from infrastructure.transparency.signing import KeyUnusable, signer
-from infrastructure.transparency.whole_log import RECORDED_EARLIER, faults
+from infrastructure.transparency.signing import KeyUnusable, looking_signer, signer
+from infrastructure.transparency.whole_log import RECORDED_EARLIER, SIGNED_BY_ANOTHER, faults
 
 AHEAD: Final = timedelta(minutes=5)
 
@@ -71,16 +72,31 @@ def last_event(connection: Connection) -> Finding:
 
 
 def whole_log(connection: Connection, settings: Settings) -> Finding:
-    """Every event and everything that is said about it. Makes the key, where there is none."""
-    what, many, first = "whole log", 0, ""
-    checkpoints = Checkpoints(signer(settings.signing_key), Outside(settings.checkpoint_place))
+    """Every event and everything that is said about it."""
+    what, outside = "whole log", Outside(settings.checkpoint_place)
+    checkpoints = Checkpoints(looking_signer(settings.signing_key), outside)
+    bad: list[str] = []
+    strange: list[str] = []
     for fault in faults(connection, checkpoints):
-        if not fault.endswith(RECORDED_EARLIER):
-            many, first = many + 1, first or fault
-    if not many:
-        return ok(what, "its events, leaves, nodes, checkpoints, duties and answers fit together")
-    told = first if many == 1 else f"{first}; and {many - 1} more"
-    return unsafe(what, told, "see docs/proof.md, and restore a backup from before it.")
+        if fault.endswith(SIGNED_BY_ANOTHER):
+            strange.append(fault)
+        elif not fault.endswith(RECORDED_EARLIER):
+            bad.append(fault)
+    if bad:
+        to_do = "see docs/proof.md, and restore a backup from before it."
+        return unsafe(what, _first_of([*bad, *strange]), to_do)
+    fits = "its events, leaves, nodes, checkpoints, duties and answers fit together"
+    if strange:
+        to_do = (
+            f"where a key was given up on purpose, name it in {outside.place}/{KEYS} (docs/restore.md); "
+            "else find out who has signed them."
+        )
+        return warning(what, f"{fits}; but {_first_of(strange)}", to_do)
+    return ok(what, fits)
+
+
+def _first_of(faults: Sequence[str]) -> str:
+    return faults[0] if len(faults) == 1 else f"{faults[0]}; and {len(faults) - 1} more"
 
 
 def _can_be_written_to(place: Path) -> bool:

@@ -28,6 +28,7 @@ from infrastructure.verifier.notes import (
     NoteBroken,
     checkpoint_in,
     checkpoint_of,
+    opened,
     parted,
 )
 
@@ -56,10 +57,17 @@ class Checkpoints:
     ) -> None:
         """`again` reads the key anew, which may have been rotated meanwhile; `heads` are what was
         acknowledged since the last one."""
-        self.signer = signer
+        self._signer = signer
         self.outside = outside
         self._heads = heads
         self._again = again
+
+    @property
+    def signer(self) -> Signer:
+        """The key in force, which others may have rotated since the last look. Raises KeyUnusable."""
+        if self._again is not None:
+            self._signer = self._again()
+        return self._signer
 
     def make(self, connection: Connection) -> Checkpoint | None:
         """One of the log as it stands, if it has grown. Raises KeyUnusable, or LogNotAsWitnessed or
@@ -100,7 +108,7 @@ class Checkpoints:
 
     def _ours(self, connection: Connection, size: int, note: str) -> bytes:
         """The note of the database, which whoever may add rows beside the log can write: true of this log,
-        and signed by a key of ours; if by none, now it is. Raises LogNotAsWitnessed."""
+        and signed by the key in force; if not yet, now it is. Raises LogNotAsWitnessed."""
         try:
             text, _ = parted(note.encode())
             told = checkpoint_in(text)
@@ -111,17 +119,16 @@ class Checkpoints:
         if told.size != size or not _is(connection, told):
             raise LogNotAsWitnessed(f"The checkpoint of {size} positions is not of this log.")
         try:
-            self.opened(note.encode())
+            opened(note.encode(), self.signer.key)
         except NoteBroken:
             note = keep_signature(connection, size, self.signer.key, self.signer.signature(text))
         return note.encode()
 
     def _must_be_in_force(self) -> None:
-        if self._again is not None:
-            self.signer = self._again()
-        if any(former.key == self.signer.key for former in former_keys(self.outside)):
+        key = self.signer.key
+        if any(former.key == key for former in former_keys(self.outside)):
             raise KeyUnusable(
-                f"{self.signer.key.text} was rotated: give this process the key that came after it"
+                f"{key.text} was rotated: give this process the key that came after it"
             )
 
     def must_go_on(self, connection: Connection) -> None:
@@ -141,11 +148,13 @@ class Checkpoints:
         go_on(connection)
 
     def compare(self, connection: Connection) -> None:
-        """The same, and nothing is done about it. Raises LogNotAsWitnessed or PositionsMissing."""
+        """The same, and nothing is done about it. Raises LogNotAsWitnessed, PositionsMissing or
+        KeyUnusable."""
         self.must_be_as_witnessed(connection)
 
     def last_outside(self) -> Checkpoint | None:
-        """Raises LogNotAsWitnessed for one that no key of this log has signed."""
+        """Raises LogNotAsWitnessed for one that no key of this log has signed, and KeyUnusable where
+        ours is not the key that signs any more."""
         note = self.outside.latest()
         return self._witnessed(note) if note is not None else None
 
@@ -160,7 +169,8 @@ class Checkpoints:
             raise
 
     def must_be_as_witnessed(self, connection: Connection) -> None:
-        """As far as it is filled in, and with what was acknowledged since. Raises LogNotAsWitnessed."""
+        """As far as it is filled in, and with what was acknowledged since. Raises LogNotAsWitnessed or
+        KeyUnusable."""
         witnessed = self.last_outside()
         if witnessed is not None:
             self._must_go_on(connection, witnessed)
@@ -174,6 +184,7 @@ class Checkpoints:
         try:
             return self.opened(note)
         except NoteBroken as error:
+            self._must_be_in_force()  # else what was signed since is no fault of the log
             raise LogNotAsWitnessed(
                 f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
                 "that signed it."

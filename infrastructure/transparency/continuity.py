@@ -17,6 +17,7 @@ from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitness
 from infrastructure.transparency.heads import AcknowledgedMissing, Head, Heads, must_be_there
 from infrastructure.transparency.nodes import Connection, PositionsMissing, fill_all
 from infrastructure.transparency.places import OutsideUnavailable
+from infrastructure.transparency.signing import KeyUnusable
 
 _logger = logging.getLogger("casetrail.log")
 _HERE = "; this process has acknowledged them. Restore a later backup, and start it again."
@@ -54,7 +55,7 @@ class Continuity:
             checkpoints = self._checkpoints() if self._checkpoints is not None else None
             if checkpoints is not None:
                 _must_be_as_witnessed(connection, checkpoints)
-        except OutsideUnavailable as error:
+        except (OutsideUnavailable, KeyUnusable) as error:
             raise LogHalted(
                 f"whether the log is as it was witnessed is not known: {error}"
             ) from None

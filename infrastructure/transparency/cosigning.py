@@ -18,7 +18,15 @@ from infrastructure.transparency.checkpoints import (
     latest,
 )
 from infrastructure.transparency.nodes import Connection, head, read
-from infrastructure.verifier.notes import COSIGNATURE, Key, NoteBroken, cosigned_at, key_of, parted
+from infrastructure.verifier.notes import (
+    COSIGNATURE,
+    Key,
+    NoteBroken,
+    checkpoint_in,
+    cosigned_at,
+    key_of,
+    parted,
+)
 from infrastructure.witness.asked import SIZE, written
 from infrastructure.witness.server import PATH
 
@@ -72,6 +80,8 @@ class Cosigning:
         if found is None:
             return False
         size, note = found[0], found[1].encode()
+        if checkpoint_in(parted(note)[0]).origin != self._checkpoints.signer.key.name:
+            return False  # of before the log got another name: the next one is
         old = self._last(connection)
         if old == size and self._checkpoints.outside.disputed() is None:
             return False

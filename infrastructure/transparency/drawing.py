@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from psycopg.rows import tuple_row
 
@@ -12,6 +13,8 @@ from infrastructure.transparency.nodes import Connection
 from infrastructure.verifier.population import Question
 from infrastructure.verifier.sampling import Member, Members, wanted_types
 
+NONE_YET: Final = "no checkpoint was made yet; a worker makes one every few seconds"
+
 
 def population_of(
     connection: Connection, question: Question, strata: Sequence[str], upto: int | None
@@ -19,7 +22,7 @@ def population_of(
     """How far it reaches, and its members. Raises NotWitnessedYet."""
     found = latest(connection)
     if found is None:
-        raise NotWitnessedYet("no checkpoint was made yet; a worker makes one every few seconds")
+        raise NotWitnessedYet(NONE_YET)
     size = found[0] if upto is None else upto
     if size > found[0]:
         raise NotWitnessedYet(f"the last checkpoint is of {found[0]} positions, not of {size}")

@@ -61,10 +61,17 @@ class Export:
             raise NothingToExport("no checkpoint was made yet.")
         self._connection, self._signer, self._directory = connection, signer, directory
         self._size, self._note = found
-        self._root = checkpoint_of(self._note.encode(), signer.key).root
+        try:
+            self._root = checkpoint_of(self._note.encode(), signer.key).root
+        except NoteBroken as error:
+            raise NothingToExport(
+                f"the last checkpoint is not signed by the key that this process has: {error}."
+            ) from None
         self._digests: dict[str, str] = {}
         self.listed: list[int] = []
         """Of a population: the positions of what was asked for."""
+        self.answer: Mapping[str, Any] | None = None
+        """Of a population: how many they are, and what they come to."""
         self.manifest_digest = ""
         """SHA-256 of the manifest, which names every file of the bundle."""
 
@@ -123,13 +130,14 @@ class Export:
             self._put(SINCE, self._note_at(since))
         count = Count(question) if question["ask"] == "population" else None
         events = self._put_events(spans, since, count)
+        self.answer = count.answer if count is not None else None
         manifest = {
             "format": FORMAT,
             "question": question,
             "size": self._size,
             "since": since,
             "events": events,
-            "answer": count.answer if count is not None else None,
+            "answer": self.answer,
             "files": self._digests,
         }
         text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))

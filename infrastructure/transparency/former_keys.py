@@ -29,6 +29,14 @@ class FormerKey(NamedTuple):
             return False
 
 
+def has_signed(key: Key, note: bytes) -> bool:
+    try:
+        checkpoint_of(note, key)
+    except NoteBroken:
+        return False
+    return True
+
+
 def former_keys(outside: Outside) -> list[FormerKey]:
     """The oldest first. Raises NoteBroken."""
     told = outside.place.read(KEYS)

@@ -28,6 +28,10 @@ class KeyUnusable(Exception):
     """The key for checkpoints, or that of a witness, cannot be used."""
 
 
+class KeyMissing(KeyUnusable):
+    """The key for checkpoints is not there."""
+
+
 class Signer:
     def __init__(self, name: str, private: Ed25519PrivateKey, kind: bytes = ED25519) -> None:
         self._private = private
@@ -63,6 +67,22 @@ def signer(text_or_file: str) -> Signer:
     if text_or_file.startswith(_PREFIX):
         return _signer_of(text_or_file, ED25519)
     return _signer_in(Path(text_or_file), f"casetrail/{secrets.token_hex(4)}", ED25519)
+
+
+def known_signer(text_or_file: str) -> Signer:
+    """The same, and none is made. Raises KeyMissing, KeyUnusable."""
+    if not text_or_file.startswith(_PREFIX) and not Path(text_or_file).exists():
+        raise KeyMissing(f"there is no key in {text_or_file}")
+    return signer(text_or_file)
+
+
+def looking_signer(text_or_file: str) -> Signer:
+    """The same for whoever only looks: where there is none, one that has signed nothing, and is kept
+    nowhere. Raises KeyUnusable."""
+    try:
+        return known_signer(text_or_file)
+    except KeyMissing:
+        return Signer("casetrail/none", Ed25519PrivateKey.generate())
 
 
 def cosigner(file: Path) -> Signer:

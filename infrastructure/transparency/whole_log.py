@@ -3,7 +3,7 @@ and nodes, the checkpoints beside it, and the rows of duties and answers that ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -21,14 +21,17 @@ from domain.merkle.tree import Frontier
 from domain.people import SameAs
 from domain.recorded import Recorded
 from infrastructure.transparency.checkpoints import Checkpoints
+from infrastructure.transparency.former_keys import FormerKey, former_keys, has_signed
 from infrastructure.transparency.nodes import LOWEST, Connection
-from infrastructure.verifier.notes import Checkpoint, NoteBroken, checkpoint_of
+from infrastructure.verifier.notes import Checkpoint, Key, NoteBroken, checkpoint_in, parted
 
 LATE: Final = timedelta(hours=1)
 """What runs beside each other is recorded within seconds; an event that says it is so much older than
 those before it was not recorded when it says."""
 RECORDED_EARLIER: Final = "was recorded long before what stands before it"
 """No fault where a past was lived through in virtual time."""
+SIGNED_BY_ANOTHER: Final = "is signed by no key that is known here"
+"""No fault where somebody gave a key up, and what it says is so."""
 _COMMAND: Final = "command:"
 _WITHOUT_KEY: Final = 16
 """Digits of a digest that stand for a key where none was given."""
@@ -38,14 +41,15 @@ class Sources:
     """What is said about the log in other places than the log."""
 
     def __init__(self, connection: Connection, checkpoints: Checkpoints) -> None:
-        key = checkpoints.signer.key
+        key, former = checkpoints.signer.key, former_keys(checkpoints.outside)
+        names = {key.name, *(one.key.name for one in former)}
         self.broken: list[str] = []
         self.roots: dict[int, bytes] = {}
         """By size, as they were signed."""
         self.witnessed = 0
         if (note := checkpoints.outside.latest()) is not None:
             try:
-                last = checkpoint_of(note, key)
+                last = checkpoints.opened(note)
                 self.roots[last.size] = last.root
                 self.witnessed = last.size
             except NoteBroken as error:
@@ -55,11 +59,17 @@ class Sources:
                 "SELECT size, root, note FROM checkpoints ORDER BY size"
             ).fetchall():
                 try:
-                    told = checkpoint_of(note_text.encode(), key)
+                    told, is_ours = _read(note_text.encode(), key, former)
                 except NoteBroken as error:
                     self.broken.append(f"the checkpoint of size {size}: {error}")
                     continue
-                if told != Checkpoint(key.name, size, bytes(root)):
+                if not is_ours:
+                    self.broken.append(
+                        f"the checkpoint of size {size}, of {told.origin}, {SIGNED_BY_ANOTHER}"
+                    )
+                if (told.size, told.root) != (size, bytes(root)) or (
+                    is_ours and told.origin not in names
+                ):
                     self.broken.append(
                         f"the checkpoint of size {size} does not say what was signed"
                     )
@@ -85,6 +95,13 @@ class Sources:
             }
             row = cursor.execute("SELECT position FROM log_head").fetchone()
             self.head = row[0] if row is not None else None
+
+
+def _read(note: bytes, key: Key, former: Sequence[FormerKey]) -> tuple[Checkpoint, bool]:
+    """What it says, and whether a key that is known here has signed it; the log must fit it, whoever
+    has. Raises NoteBroken."""
+    told = checkpoint_in(parted(note)[0])
+    return told, has_signed(key, note) or any(one.has_signed(note) for one in former)
 
 
 def faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[str]:

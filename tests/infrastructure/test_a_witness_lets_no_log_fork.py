@@ -17,6 +17,7 @@ from domain.merkle.tree import Frontier, consistency_proof
 from infrastructure.event_store.datastore import connect
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
 from infrastructure.transparency.cosigning import Cosigning, WitnessUnusable, cosigning
+from infrastructure.transparency.exporting import Export, NothingToExport
 from infrastructure.transparency.outside import Outside
 from infrastructure.transparency.rotating import rotate
 from infrastructure.transparency.signing import KeyUnusable, cosigner, signer
@@ -348,6 +349,38 @@ def test_a_key_that_was_rotated_away_signs_nothing_more(witnessed, connection):
         stale.make(connection)
     stale.must_go_on(connection)
     connection.execute("SELECT append_events()")
+
+
+def test_a_log_that_goes_on_with_less_under_another_name_is_not_taken_for_a_fork(
+    witnessed, connection
+):
+    """Restored to where a checkpoint was made: that one bears the name that the witness knows."""
+    desk, directory = witnessed.desk, witnessed.desk.home / "outside"
+    desk.live()
+    former = witnessed.checkpoints.signer.key.text
+    witnessed.cosigning.look(connection)
+    with tampering(connection):
+        connection.execute("DELETE FROM checkpoint_signatures")
+        connection.execute("DELETE FROM checkpoints")
+        connection.execute("DELETE FROM log_nodes")
+        connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
+    connection.execute("UPDATE log_head SET position = 12")
+    os.rename(directory, directory.with_name("before"))
+    witnessed.checkpoints.make(connection)  # that which was restored with it
+    os.rename(directory, directory.with_name("then"))
+    os.rename(desk.home / "key", desk.home / "key.before")
+    directory.mkdir()
+    (directory / "keys").write_text(f"0 12 {former}\n")
+    with pytest.raises(NothingToExport, match="not signed by the key"):
+        Export(connection, signer(str(desk.home / "key")), desk.home / "early")
+    witnessed.checkpoints.make(connection)
+    witnessed.cosigning.look(connection)
+    connection.execute("SELECT append_events()")
+    key = witnessed.checkpoints.signer.key
+    assert key.name != signer(str(desk.home / "key.before")).key.name
+    bundle = desk.export("bundle", lambda export: export.everything())
+    for by in (by_python, by_node):
+        assert by(bundle, key.text)["verified"]
 
 
 def test_a_setting_that_names_no_witness_is_refused(witnessed):

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from api.composition import desks, make_ready, witnessed
+from api.composition import checkpoints_of, desks, make_ready, witnessed
 from infrastructure.doctor import Unsafe, examine, most_serious, must_be_safe
 from infrastructure.doctor.findings import Verdict
 from infrastructure.doctor.log import switches
@@ -17,6 +17,7 @@ from infrastructure.doctor.server import _clock, _promise
 from infrastructure.event_store.datastore import connect
 from infrastructure.event_store.migrations import migrate
 from infrastructure.settings import Settings, settings
+from infrastructure.transparency.rotating import rotate
 from tests.tampering import tampering
 
 BREACHES = {
@@ -134,3 +135,36 @@ def test_a_log_that_is_not_the_one_that_was_witnessed_is_named(dsn: str, ours: S
         connection.execute("UPDATE log_head SET position = position - 1")
     one = found(dsn, ours)["checkpoints outside"]
     assert (one.verdict, "1 are missing" in one.found) == (Verdict.UNSAFE, True)
+
+
+def test_checkpoints_by_a_key_of_then_are_fine_and_by_a_key_that_was_given_up_are_told(
+    dsn: str, ours: Settings
+) -> None:
+    """Given up without a word, it is a warning that says what to do; what it has signed must still be so."""
+    with desks(dsn) as working, connect(dsn) as connection:
+        for name in ("ana", "bo"):
+            working.people.add(name, [], datetime.now(UTC))
+            witnessed(ours, dsn).make(connection)
+        first = checkpoints_of(ours).signer.key.text
+        rotate(connection, checkpoints_of(ours), Path(ours.signing_key))
+        working.people.add("carla", [], datetime.now(UTC))
+        checkpoints_of(ours).make(connection)
+        assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.OK
+        size = connection.execute("SELECT max(size) FROM checkpoints").fetchone()
+        assert size is not None
+        key = checkpoints_of(ours).signer.key.text
+        given_up = Path(ours.signing_key)
+        given_up.rename(f"{given_up}.before")
+        outside = Path(ours.checkpoint_place)
+        outside.rename(f"{outside}.before")
+        one = found(dsn, ours, whole=True)["whole log"]
+        assert one.verdict is Verdict.WARNING
+        assert "signed by no key that is known here; and 2 more" in one.found
+        assert f"{outside}/keys" in one.to_do
+        outside.mkdir()
+        (outside / "keys").write_text(f"0 2 {first}\n2 {size[0]} {key}\n")
+        assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.OK
+        (outside / "keys").unlink()
+        with tampering(connection):
+            connection.execute("UPDATE checkpoints SET root = sha256(root) WHERE size < 2")
+        assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.UNSAFE

@@ -1,8 +1,10 @@
 """Restores for real: what docs/restore.md tells to do is done, under a service that runs."""
 
+import json
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -54,14 +56,19 @@ class Operator:
         assert found is not None, heading
         self.runs(found[1], **more)
 
-    def decides_to_go_on_with_less(self) -> None:
-        """The service's account does."""
-        found = re.search(
-            r"^## Go on with less\n.*?```sh\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE
-        )
-        assert found is not None
-        environment = {**os.environ, **self.settings}
-        subprocess.run(["sh", "-euc", found[1]], check=True, env=environment)
+    def decides_to_go_on_with_less(self, stored: int) -> None:
+        """The service's account does, and takes another key with it."""
+        section = PAGE.partition("\n## Go on with less\n")[2]
+        script = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
+        home = {"CASETRAIL_HOME": str(self.checkpoints.with_name("home"))}
+        environment = {**os.environ, **self.settings, **home, "STORED": str(stored)}
+        commands = self.checkpoints.with_name("commands")
+        commands.mkdir()
+        casetrail = commands / "casetrail"
+        casetrail.write_text(f'#!/bin/sh\ncd "{ROOT}"\nexec "{sys.executable}" -m api "$@"\n')
+        casetrail.chmod(0o755)
+        environment["PATH"] = f"{commands}:{environment['PATH']}"
+        subprocess.run(["sh", "-euc", script], check=True, env=environment)
 
     def runs(self, script: str, **more: str) -> None:
         account = owner_of(self.server.cluster)
@@ -210,11 +217,36 @@ def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
     with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         connection.execute("SELECT append_events()")
 
-    operator.decides_to_go_on_with_less()
+    operator.decides_to_go_on_with_less(at_point)
+    early = programs.start("audit", "ask", "10", **operator.settings)
+    assert early.ended(within=20) == 2
+    assert "no checkpoint was made yet" in " ".join(early.output.split())
     api, url = serving(programs, operator)
     with busy(url, tokens, seed=900) as (ledger, _):
         wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
     assert len(whole_log(dsn)) > at_point
+    programs.start("worker", **operator.settings)
+    eventually("it is signed anew", lambda: witnessed(operator) > at_point, within=20)
+    for words in (("audit", "ask", "10"), ("doctor", "--whole", "--json")):
+        asked = programs.start(*words, **operator.settings)
+        assert asked.ended(within=30) == 0, asked.output
+    told = json.loads(asked.output[asked.output.index("{") :])["findings"]
+    (whole,) = [one for one in told if one["what"] == "whole log"]
+    assert whole["verdict"] == "ok", whole
+
+
+def test_what_is_moved_away_is_found_where_nothing_is_set(tmp_path: Path) -> None:
+    section = PAGE.partition("\n## Go on with less\n")[2]
+    found = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    home = tmp_path / ".casetrail"
+    for name in ("checkpoints", "heads"):
+        (home / name).mkdir(parents=True)
+        (home / name / "keys").write_text(name)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    subprocess.run(["sh", "-euc", found[1]], check=True, env=environment)
+    kept = {str(one.relative_to(home)) for one in home.rglob("*") if one.is_file()}
+    assert kept == {"checkpoints.before/keys", "heads.before/keys", "checkpoints/keys"}
 
 
 def witnessed(operator: Operator) -> int:

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from api.commands.audit.recording import account
 from api.commands.personal_data import noted
-from api.composition import checkpoints_of, migrated_desks
+from api.composition import checkpoints_to_look_at, migrated_desks
 from api.options import AS_JSON
 from api.routes.questions import QUESTIONS, listed
 from api.routes.questions.in_tables import tell_answered, tell_list
@@ -54,7 +54,7 @@ def _command(question: Question) -> click.Command:
         with migrated_desks(settings) as desks, noted(desks, what):
             evidence = EvidenceStore(settings.evidence_place)
             with telling_progress() as progress:
-                sources = Sources(desks, evidence, checkpoints_of(settings), None, progress)
+                sources = Sources(desks, evidence, checkpoints_to_look_at(settings), None, progress)
                 found = answered(question, sources, asking, OPERATOR, account())
         if as_json:
             click.echo(msgspec.json.encode(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -11,7 +11,10 @@ import click
 
 from api.commands.audit.recording import record_here
 from api.composition import checkpoints_of, desks, make_ready, witnessed
+from api.options import Moment, writing
+from api.routes.questions.bundles import in_utc, must_be_known
 from api.routes.questions.bundles import tag as as_stored
+from api.times import must_be_in_order
 from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
@@ -20,6 +23,7 @@ from infrastructure.transparency.cosigning import cosigning
 from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
 from infrastructure.transparency.former_keys import former_keys
 from infrastructure.transparency.rotating import rotate
+from infrastructure.transparency.signing import KeyUnusable, known_signer
 
 OUT = click.option(
     "--out",
@@ -27,21 +31,6 @@ OUT = click.option(
     type=click.Path(exists=False, path_type=Path),
     help="The directory to make.",
 )
-_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
-
-
-class Moment(click.ParamType[str]):
-    name = "TIME"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """In UTC, as envelopes have it."""
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value} is no time: 2026-10-01 or 2026-10-01T00:00:00Z", param, ctx)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).strftime(_MOMENT)
 
 
 FROM = click.option("--from", "start", type=Moment(), help="Recorded then or later.")
@@ -55,18 +44,24 @@ TO = click.option("--to", "end", type=Moment(), help="Recorded before.")
 @TO
 @click.pass_obj
 def export(
-    settings: Settings, out: Path, case: UUID | None, start: str | None, end: str | None
+    settings: Settings,
+    out: Path,
+    case: UUID | None,
+    start: datetime | None,
+    end: datetime | None,
 ) -> None:
     """Events with the proof that they are the log's: a case's, a period's, or all of them."""
     if (start is None) is not (end is None) or (case is not None and start is not None):
         raise click.UsageError("Either --case, or --from and --to, or none of them for everything.")
-    told = {"case": str(case) if case is not None else None, "from": start, "to": end}
+    must_be_in_order(start, end)
+    since, until = in_utc(start), in_utc(end)
+    told = {"case": str(case) if case is not None else None, "from": since, "to": until}
 
     def write(bundle: Export) -> int:
         if case is not None:
             return bundle.case(case)
-        if start is not None and end is not None:
-            return bundle.period(start, end)
+        if since is not None and until is not None:
+            return bundle.period(since, until)
         return bundle.everything()
 
     _export(settings, out, "export", told, write)
@@ -88,12 +83,14 @@ def population(
     out: Path,
     tag: str,
     since: int,
-    start: str | None,
-    end: str | None,
+    start: datetime | None,
+    end: datetime | None,
     **asked: str | None,
 ) -> None:
     """A list with the proof that it is complete: whoever verifies filters, counts and sums anew."""
-    question = {"type": as_stored(tag), **asked, "from": start, "to": end}
+    must_be_known(tag)
+    must_be_in_order(start, end)
+    question = {"type": as_stored(tag), **asked, "from": in_utc(start), "to": in_utc(end)}
     told = {**question, "after": str(since) if since else None}
     stated = {name: said for name, said in question.items() if said}
     _export(settings, out, "population", told, lambda bundle: bundle.population(stated, since))
@@ -103,8 +100,17 @@ def population(
 @click.option("--all", "as_all", is_flag=True, help="Those before it too: FROM UNTIL KEY.")
 @click.pass_obj
 def key(settings: Settings, as_all: bool) -> None:
-    """The public key that checkpoints are verified by: hand it to auditors by another way."""
+    """The public key that checkpoints are verified by: hand it to auditors by another way. None is
+    made: one that has signed nothing would tell them that everything is forged."""
+    try:
+        known_signer(settings.signing_key)
+    except KeyUnusable as error:
+        raise KeyUnusable(
+            f"{error}. `serve` or `worker` makes one when it first starts. If they run, give this command "
+            f"what they have: --home or CASETRAIL_HOME, or {CHECKPOINT_KEY}."
+        ) from None
     checkpoints = checkpoints_of(settings)
+    checkpoints.last_outside()
     former = former_keys(checkpoints.outside) if as_all else []
     click.echo("".join(one.line for one in former), nl=False)
     since = f"{former[-1].until if former else 0} - " if as_all else ""
@@ -147,7 +153,8 @@ def _export(
                 witness.look(connection)
             try:
                 bundle = Export(connection, checkpoints.signer, out)
-                many = write(bundle)
+                with writing(out):
+                    many = write(bundle)
             except (NothingToExport, LogAltered) as error:
                 raise click.ClickException(f"{error.__doc__} {error}") from None
             asked = {parameter: said for parameter, said in told.items() if said}
@@ -156,3 +163,6 @@ def _export(
             # That somebody took it along is witnessed as well.
             checkpoints.make(connection)
     click.echo(f"{many} events in {out}")
+    if bundle.answer is not None:
+        sums = ", ".join(f"{total} {currency}" for currency, total in bundle.answer["sums"].items())
+        click.echo(f"asked for: {bundle.answer['count']}" + (f", in all {sums}" if sums else ""))

@@ -12,7 +12,7 @@ from rich.console import Console
 from api.commands.audit.ask import telling_progress
 from api.commands.audit.recording import account
 from api.composition import migrated_desks
-from api.options import AS_JSON
+from api.options import AS_JSON, writing
 from api.routes.audit_lists import ACCESS, as_csv, statement_question
 from api.routes.questions.in_tables import tell_answered
 from api.routes.questions.question import Answered, Asking, Question, Sources, answered, asking_of
@@ -34,7 +34,8 @@ def access(settings: Settings, at: str | None, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8", newline="")
+        with writing(out):
+            out.write_text(text, encoding="utf-8", newline="")
 
 
 @click.command()

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from api.composition import migrated_desks
 from api.options import AS_JSON
+from api.routes.personal_data import why_nothing
 from infrastructure.settings import Settings
 
 PAGE = 1_000
@@ -41,5 +42,8 @@ def reads(
                     click.echo(msgspec.json.encode(one))
                 who = one.person or one.principal
                 table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}Z", who, escape(one.what), one.order_id)
-    if not as_json:
+        nothing = why_nothing(desks, orders, person) if not after else None
+    if nothing is not None:
+        click.echo(nothing.replace("by order", "by --order"), err=True)
+    elif not as_json:
         Console().print(table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import click
@@ -14,17 +14,19 @@ from rich.console import Console
 
 from api.commands.audit.recording import record_here
 from api.composition import migrated_desks
+from api.options import Moment
+from api.times import must_be_in_order
 from application.audit.reperformed import Reperformed, summed
 from application.reperformance import Period, Redone, Reperformance
 from infrastructure.settings import Settings
 
-TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"])
-
 
 @click.command()
 @click.option("--case", "case_id", type=click.UUID, help="This case alone.")
-@click.option("--from", "since", type=TIME, help="Recorded from then on (UTC, if it says no zone).")
-@click.option("--to", "until", type=TIME, help="Recorded before then.")
+@click.option(
+    "--from", "since", type=Moment(), help="Recorded from then on (UTC, if it says no zone)."
+)
+@click.option("--to", "until", type=Moment(), help="Recorded before then.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
 def reperform(
@@ -40,11 +42,12 @@ def reperform(
     """
     if case_id is not None and (since is not None or until is not None):
         raise click.UsageError("say --case, or --from and --to")
+    must_be_in_order(since, until)
     progress = Console(stderr=True, highlight=False)
     with migrated_desks(settings) as desks:
         desk = Reperformance(desks.log, desks.policy.cited)
         position = desks.log.head()
-        period = Period(_in_utc(since), _in_utc(until))
+        period = Period(since, until)
         all_of_it = [desk.of_case(case_id)] if case_id is not None else desk.of_all(period)
         found = summed(_told(all_of_it, progress), position)
         told = {"case": case_id, "from": period.since, "to": period.until}
@@ -81,9 +84,3 @@ def _say(found: Reperformed) -> None:
             click.echo(f"  {differs.what}")
             click.echo(f"    recorded: {differs.recorded}")
             click.echo(f"    came out: {differs.came_out}")
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)

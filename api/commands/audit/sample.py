@@ -10,12 +10,12 @@ from rich.console import Console
 
 from api.commands.audit.recording import account
 from api.commands.personal_data import noted
-from api.composition import checkpoints_of, migrated_desks
+from api.composition import checkpoints_to_look_at, migrated_desks
 from api.options import AS_JSON
 from api.routes.questions.in_tables import tell
 from api.routes.questions.question import Sources, answered, asking_of
 from api.routes.questions.registry import QUESTIONS
-from api.routes.questions.the_log import Sample, sample_of, strata_of
+from api.routes.questions.the_log import Sample, must_be_a_seed, sample_of, strata_of
 from domain.people import OPERATOR
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.settings import Settings
@@ -62,6 +62,7 @@ def sample(
 
     Parted into strata, each in proportion to its size; within one by SHA-256(seed, 0x00, leaf).
     """
+    must_be_a_seed(seed)
     asked = {name: said for name, said in told.items() if said is not None}
     if bundle is not None:
         if asked:
@@ -74,7 +75,7 @@ def sample(
         more = {"strata": strata, "size": str(size), "seed": seed}
         with migrated_desks(settings) as desks, noted(desks, "casetrail audit sample"):
             evidence = EvidenceStore(settings.evidence_place)
-            sources = Sources(desks, evidence, checkpoints_of(settings))
+            sources = Sources(desks, evidence, checkpoints_to_look_at(settings))
             asking = asking_of(question, {**asked, **more})
             found = answered(question, sources, asking, OPERATOR, account()).answer
     if as_json:

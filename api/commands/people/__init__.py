@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 import click
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from api.commands.people.principals import PRINCIPAL_COMMANDS
 from api.composition import Desks, desks, make_ready, migrated_desks
-from api.options import AS_JSON
+from api.options import AS_JSON, Moment
 from api.routes.people import person_view, review_lines
 from application.caller import operator
 from domain.errors import Invalid
@@ -67,7 +67,7 @@ def show(settings: Settings, as_json: bool) -> None:
         return
     table = Table()
     for column in ("name", "known as", "roles", "left"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for view in views:
         left = f"{view.left_at:%Y-%m-%d}" if view.left_at else ""
         table.add_row(view.name, ", ".join(view.known_as), ", ".join(view.roles), left)
@@ -152,20 +152,19 @@ def same_as(settings: Settings, name: str, other: str, reason: str) -> None:
 
 
 @people.command(epilog=A_TIME)
-@click.option("--at", help="As it was recorded until then [now].")
+@click.option("--at", type=Moment(), help="As it was recorded until then [now].")
 @AS_JSON
 @click.pass_obj
-def review(settings: Settings, at: str | None, as_json: bool) -> None:
+def review(settings: Settings, at: datetime | None, as_json: bool) -> None:
     """Every grant of everybody: who may what, why, by whom and until when."""
-    moment = _moment(at) if at is not None else None
     with _reported_desks(settings) as desks:
-        lines = review_lines(desks.people.everybody(moment), moment or desks.clock())
+        lines = review_lines(desks.people.everybody(at), at or desks.clock())
     if as_json:
         click.echo(msgspec.json.encode(lines))
         return
     table = Table()
     for column in ("person", "grant", "role", "where", "given", "by", "why", "until", "good"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for line in lines:
         one = line.grant
         where = [*one.queues, *one.regions, *([str(one.case)] if one.case else [])]
@@ -199,11 +198,3 @@ def _asked(told: Mapping[str, object], kind: type[Ask]) -> Ask:
     if faults := faults_of(told, kind):
         raise Invalid(faults, "the command")
     return msgspec.convert(told, kind)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--at") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

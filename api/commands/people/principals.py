@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import click
 import msgspec
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.composition import Desks, desks, make_ready, migrated_desks
+from api.options import Moment
 from domain.access_errors import PrincipalNotFound
 from domain.means import Means
 from domain.permissions import Permission
@@ -42,17 +43,6 @@ def _span(context: click.Context, parameter: click.Parameter, told: str | None) 
     if not timedelta() < span <= _LONGEST:
         raise click.BadParameter(f"{told!r} is no span of up to ten years, such as 90m, 12h or 30d")
     return span
-
-
-def _moment(context: click.Context, parameter: click.Parameter, told: str) -> datetime:
-    """A date, or a date and a time, of UTC unless it says otherwise."""
-    try:
-        moment = datetime.fromisoformat(told)
-    except ValueError:
-        raise click.BadParameter(
-            f"{told!r} is no time such as 2026-12-24 or 2026-12-24T18:00+01:00"
-        ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 @click.command()
@@ -193,7 +183,7 @@ def retire(settings: Settings, agent: str, reason: str) -> None:
 @click.command()
 @click.argument("person")
 @click.argument("delegate")
-@click.option("--until", required=True, callback=_moment, help="Such as 2026-12-24T18:00+01:00.")
+@click.option("--until", required=True, type=Moment(), help="Such as 2026-12-24T18:00+01:00.")
 @REASON
 @click.pass_obj
 def delegate(settings: Settings, person: str, delegate: str, until: datetime, reason: str) -> None:

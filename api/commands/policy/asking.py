@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.options import AS_JSON
+from api.options import AS_JSON, Moment
 from infrastructure.policy_files import load_policy
 
 DEFAULT_URL = "http://127.0.0.1:8321"
@@ -30,7 +30,6 @@ FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_
 VERSION = click.argument("version")
 REASON = click.option("--reason", required=True, help="Why.")
 NOTE = click.option("--note", default="", help="What there is to say.")
-MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"])
 
 
 @click.command()
@@ -46,8 +45,8 @@ def propose(file: Path, why: str, revises: str | None, as_json: bool) -> None:
 
 @click.command()
 @VERSION
-@click.option("--since", type=MOMENT, help="From when on, as 2026-11-01T00:00:00Z [30 days].")
-@click.option("--until", type=MOMENT, help="Until before when [now].")
+@click.option("--since", type=Moment(), help="From when on, as 2026-11-01T00:00:00Z [30 days].")
+@click.option("--until", type=Moment(), help="Until before when [now].")
 @AS_JSON
 def simulate(version: str, since: datetime | None, until: datetime | None, as_json: bool) -> None:
     """What recorded history would have led to under this policy."""
@@ -88,7 +87,7 @@ def withdraw(version: str, reason: str, as_json: bool) -> None:
 
 @click.command()
 @VERSION
-@click.option("--from", "effective_from", type=MOMENT, help="From when it decides [at once].")
+@click.option("--from", "effective_from", type=Moment(), help="From when it decides [at once].")
 @NOTE
 @AS_JSON
 def activate(version: str, effective_from: datetime | None, note: str, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from api.commands.replay.progress import progress_bar, tell_left_out
 from api.composition import Desks, desks, make_ready
+from api.options import writing
 from api.serving import collect_seldom
 from application.batches import Arrival
 from application.replay import replay as live_through
@@ -139,7 +140,7 @@ def _outcome(tables: OlistTables, reports: Reports, seconds: float) -> Outcome:
 
 
 def _write_cases(working: Desks, file: Path) -> None:
-    with file.open("w", newline="") as text:
+    with writing(file), file.open("w", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
         for row in _all_cases(Reports(working.datastore)):

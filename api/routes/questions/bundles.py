@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, get_args
 from uuid import UUID
 
 import psycopg
@@ -17,11 +19,14 @@ from msgspec import Meta, Struct
 from api.errors import LogNotAsSigned, MalformedParameter, NothingRecorded
 from api.routes.questions.question import Asking, Sources
 from api.routes.questions.times import From, To
+from api.times import must_be_in_order
 from domain.errors import NotWitnessedYet
+from domain.recorded import Event
 from infrastructure.event_store.datastore import connect
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
 from infrastructure.transparency.nodes import PositionsMissing
+from infrastructure.transparency.signing import KeyUnusable
 from infrastructure.verifier.bundle import verify
 
 MOST_LISTED = 10_000
@@ -30,7 +35,8 @@ _ONE = threading.Lock()
 """One bundle is made at a time: each reads all of the log."""
 
 Text = Annotated[str, Meta(max_length=100)]
-Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?(?!\n)$")]
+AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Event))
 Size = Annotated[int, Meta(ge=1, le=2**62)]
 
 
@@ -40,10 +46,17 @@ class OfPopulation(Asking, frozen=True, kw_only=True, rename={"since": "from", "
         Text | None,
         Meta(description="Of which kind: refund. An adjustment's is its proposal's."),
     ] = None
-    over: Annotated[Amount | None, Meta(description="Of more than this amount.")] = None
+    over: Annotated[Text | None, Meta(description="Of more than this amount.")] = None
     currency: Annotated[Text | None, Meta(description="In this currency.")] = None
     since: From = None
     until: To = None
+
+    def must_be_sound(self) -> None:
+        super().must_be_sound()
+        must_be_in_order(self.since, self.until)
+        must_be_known(self.type)
+        if self.over is not None and not AMOUNT.fullmatch(self.over):
+            raise MalformedParameter(f"over={self.over} is no amount such as 500 or 99.90")
 
 
 class FromCheckpoint(OfPopulation, frozen=True, kw_only=True):
@@ -59,6 +72,10 @@ class OfExport(Asking, frozen=True, kw_only=True, rename={"since": "from", "unti
     ] = None
     since: From = None
     until: To = None
+
+    def must_be_sound(self) -> None:
+        super().must_be_sound()
+        must_be_in_order(self.since, self.until)
 
 
 class PopulationProven(Struct, frozen=True, kw_only=True):
@@ -93,8 +110,8 @@ def question_of(asked: OfPopulation) -> dict[str, str]:
         "kind": asked.kind,
         "over": asked.over,
         "currency": asked.currency,
-        "from": _in_utc(asked.since),
-        "to": _in_utc(asked.until),
+        "from": in_utc(asked.since),
+        "to": in_utc(asked.until),
     }
     return {name: said for name, said in told.items() if said is not None}
 
@@ -105,9 +122,19 @@ def tag(told: str) -> str:
     return f"case.adjustment_{act}" if noun == "adjustment" else told
 
 
+def must_be_known(told: str) -> None:
+    """A list of what is misspelt would be complete, and empty. Raises MalformedParameter."""
+    if tag(told) in TYPES:
+        return
+    spoken = {one.replace("case.adjustment_", "adjustment."): one for one in TYPES}
+    near = get_close_matches(told, [*spoken], n=3, cutoff=0.5)
+    alike = f"; near it are {', '.join(near)}" if near else ""
+    raise MalformedParameter(f"type={told} is no type of event (docs/events.md){alike}")
+
+
 def export(asked: OfExport) -> Callable[[Export], int]:
     """Raises MalformedParameter."""
-    start, end = _in_utc(asked.since), _in_utc(asked.until)
+    start, end = in_utc(asked.since), in_utc(asked.until)
     if (start is None) is not (end is None) or (asked.case is not None and start is not None):
         raise MalformedParameter("say case, or from and to, or none of them for everything")
     case = asked.case
@@ -134,6 +161,8 @@ def made(sources: Sources, write: Callable[[Export], int]) -> Iterator[Made]:
                 sources.checkpoints.compare(connection)
                 bundle = Export(connection, sources.checkpoints.signer, directory)
                 events = write(bundle)
+            except KeyUnusable as error:
+                raise NotWitnessedYet(f"this process cannot sign: {error}") from None
             except NothingToExport as error:
                 raise NothingRecorded(str(error)) from None
             except (LogAltered, LogNotAsWitnessed, PositionsMissing) as error:
@@ -164,6 +193,6 @@ def connected(sources: Sources) -> Iterator[psycopg.Connection[tuple[object, ...
         yield connection
 
 
-def _in_utc(moment: datetime | None) -> str | None:
+def in_utc(moment: datetime | None) -> str | None:
     """As envelopes have it."""
     return moment.astimezone(UTC).strftime(_MOMENT) if moment is not None else None

@@ -35,9 +35,12 @@ def which_build(sources: Sources, asked: AboutBuilds) -> HandledBy:
     """Every build that has written, with its files, libraries and migrations; and of an event, or of
     each of a case, all by which it may have been written: those that the log had seen by then."""
     positions = () if asked.position is None else (asked.position,)
-    if asked.position is not None and asked.position < 1:
-        raise MalformedParameter(f"position={asked.position} must be from 1 on")
-    return handled_by(sources.reading, positions, asked.case)
+    reading = sources.reading
+    if asked.position is not None and not 1 <= asked.position <= reading.upto:
+        raise MalformedParameter(
+            f"position={asked.position} is none of the log's, which has 1 to {reading.upto}"
+        )
+    return handled_by(reading, positions, asked.case)
 
 
 def did_it_operate(sources: Sources, asked: AboutControls) -> ControlsOperated:

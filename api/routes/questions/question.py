@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct, structs
@@ -17,11 +17,12 @@ from rich.console import Console
 
 from api.composition import Desks
 from api.errors import MalformedParameter
-from api.reading import must_have_zone
+from api.times import moment_of, must_have_zone
 from application.audit.asked import record_asked
 from application.audit.in_words import IN_WORDS
 from application.audit.reading_through import Reading
 from domain.audit import AuditAsked
+from domain.faults import fault_from
 from domain.orders.order import order_stream
 from domain.people import Actor
 from domain.permissions import Permission
@@ -40,6 +41,13 @@ MOST_LEAVES = 100_000
 class Asking(Struct, frozen=True, kw_only=True):
     """What a question takes: each field a parameter of its route and an option of its command, whose
     meaning is said with `Meta(description=…)`. What may be left out has a default."""
+
+    def must_be_sound(self) -> None:
+        """What no type says. Raises MalformedParameter."""
+        for field in structs.fields(self):
+            moment = getattr(self, field.name)
+            if isinstance(moment, datetime):
+                must_have_zone(field.encode_name, moment)
 
 
 class Sources(Struct, frozen=True):
@@ -188,28 +196,31 @@ def in_text(asking: Asking) -> Mapping[str, str]:
 def asking_as(kind: type[Asking], fields: Mapping[str, Any]) -> Asking:
     """From what came as its fields: held against what each may be. Raises MalformedParameter."""
     asking = kind(**fields)
-    must_say_zones(asking)
+    asking.must_be_sound()
     try:
         # Bounds and patterns, which a struct does not look at when it is made.
         msgspec.convert(msgspec.to_builtins(asking), kind)
     except msgspec.ValidationError as error:
-        raise MalformedParameter(str(error)) from None
+        raise MalformedParameter(_in_words(error)) from None
     return asking
 
 
 def asking_of(question: Question, told: Mapping[str, str]) -> Asking:
-    """From text. Raises MalformedParameter."""
+    """From text, as people write it. Raises MalformedParameter."""
+    hints = get_type_hints(question.asking)
+    fields = structs.fields(question.asking)
+    times = {f.encode_name for f in fields if datetime in get_args(hints[f.name])}
     try:
-        found = msgspec.convert(dict(told), question.asking, strict=False)
+        asked = {name: moment_of(said) if name in times else said for name, said in told.items()}
+        found = msgspec.convert(asked, question.asking, strict=False)
     except msgspec.ValidationError as error:
+        raise MalformedParameter(_in_words(error)) from None
+    except ValueError as error:
         raise MalformedParameter(str(error)) from None
-    must_say_zones(found)
+    found.must_be_sound()
     return found
 
 
-def must_say_zones(asking: Asking) -> None:
-    """Raises MalformedParameter."""
-    for field in structs.fields(asking):
-        moment = getattr(asking, field.name)
-        if isinstance(moment, datetime):
-            must_have_zone(field.encode_name, moment)
+def _in_words(error: msgspec.ValidationError) -> str:
+    fault = fault_from(error)
+    return f"{fault.pointer.removeprefix('/')}: {fault.detail}"

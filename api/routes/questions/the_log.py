@@ -21,12 +21,14 @@ from api.routes.questions.bundles import (
 )
 from api.routes.questions.question import Asking, Question, Sources
 from api.routes.questions.times import From, InPeriod, To
+from api.times import must_be_in_order
 from application.audit.asked import AskedBefore, asked_before
 from application.audit.reperformed import Reperformed, summed
 from application.reperformance import Period, Reperformance
 from domain.errors import NotWitnessedYet
 from infrastructure.transparency.checking import Checked, check
-from infrastructure.transparency.drawing import population_of
+from infrastructure.transparency.drawing import NONE_YET, population_of
+from infrastructure.transparency.signing import KeyUnusable
 from infrastructure.verifier.sampling import STRATA, Member, drawn
 
 MOST_DRAWN = 10_000
@@ -53,11 +55,19 @@ class OfSample(OfPopulation, frozen=True, kw_only=True):
         Size | None, Meta(description="Of the first so many positions; the last checkpoint's.")
     ] = None
 
+    def must_be_sound(self) -> None:
+        super().must_be_sound()
+        must_be_a_seed(self.seed)
+
 
 class ToReperform(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
     case: Annotated[UUID | None, Meta(description="One case; else a period.")] = None
     since: From = None
     until: To = None
+
+    def must_be_sound(self) -> None:
+        super().must_be_sound()
+        must_be_in_order(self.since, self.until)
 
 
 class DrawnMember(Struct, frozen=True, kw_only=True):
@@ -101,14 +111,20 @@ def was_it_altered(sources: Sources, asked: OfLeaves) -> Checked:
     if asked.last is not None and asked.last < asked.first:
         raise MalformedParameter("last is before first")
     with connected(sources) as connection:
-        return check(
-            connection,
-            sources.checkpoints,
-            asked.first,
-            asked.last,
-            sources.most_leaves,
-            sources.progress,
-        )
+        try:
+            found = check(
+                connection,
+                sources.checkpoints,
+                asked.first,
+                asked.last,
+                sources.most_leaves,
+                sources.progress,
+            )
+        except KeyUnusable as error:
+            raise NotWitnessedYet(f"this process cannot tell whose they are: {error}") from None
+    if found.witnessed is None and not found.wrong:
+        raise NotWitnessedYet(NONE_YET)
+    return found
 
 
 def is_it_complete(sources: Sources, asked: OfPopulation) -> PopulationProven:
@@ -155,6 +171,12 @@ def sample_of(
             for one in found.members
         ],
     )
+
+
+def must_be_a_seed(told: str) -> None:
+    """Raises MalformedParameter."""
+    if not told.strip():
+        raise MalformedParameter("seed is empty: say any text, so that others can draw the same")
 
 
 def strata_of(told: str) -> list[str]:

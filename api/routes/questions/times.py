@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.routes.questions.question import Asking
+from api.times import must_be_in_order
 from application.reperformance import Period
 
 From = Annotated[datetime | None, Meta(description="Recorded then or later: an RFC 3339 time.")]
@@ -21,6 +22,10 @@ At = Annotated[
 class InPeriod(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
     since: From = None
     until: To = None
+
+    def must_be_sound(self) -> None:
+        super().must_be_sound()
+        must_be_in_order(self.since, self.until)
 
     @property
     def period(self) -> Period:
