@@ -21,7 +21,8 @@ from infrastructure.evidence_store import EvidenceStore
 from infrastructure.settings import Settings
 from infrastructure.verifier.archives import opened_bundle
 from infrastructure.verifier.bundle import verify
-from infrastructure.verifier.files import MANIFEST, Broken, manifest_of
+from infrastructure.verifier.files import MANIFEST, Broken
+from infrastructure.verifier.manifest import manifest_of
 from infrastructure.verifier.notes import key_of
 from infrastructure.verifier.sampling import members_of
 
