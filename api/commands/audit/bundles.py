@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +15,7 @@ import click
 
 from api.commands.audit.recording import record_here
 from api.composition import checkpoints_of, desks, make_ready, witnessed
+from api.routes.questions.bundles import as_in_envelopes
 from api.routes.questions.bundles import tag as as_stored
 from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
@@ -20,6 +25,7 @@ from infrastructure.transparency.cosigning import cosigning
 from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
 from infrastructure.transparency.former_keys import former_keys
 from infrastructure.transparency.rotating import rotate
+from infrastructure.verifier.population import AMOUNT
 
 OUT = click.option(
     "--out",
@@ -27,7 +33,6 @@ OUT = click.option(
     type=click.Path(exists=False, path_type=Path),
     help="The directory to make.",
 )
-_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 class Moment(click.ParamType[str]):
@@ -39,9 +44,21 @@ class Moment(click.ParamType[str]):
         """In UTC, as envelopes have it."""
         try:
             moment = datetime.fromisoformat(str(value))
-        except ValueError:
+            return as_in_envelopes(moment.replace(tzinfo=moment.tzinfo or UTC))
+        except (ValueError, OverflowError):
             self.fail(f"{value} is no time: 2026-10-01 or 2026-10-01T00:00:00Z", param, ctx)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).strftime(_MOMENT)
+
+
+class Amount(click.ParamType[str]):
+    name = "AMOUNT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """As questions have it by every other way."""
+        if re.fullmatch(AMOUNT, str(value)) is None:
+            self.fail(f"{str(value)!a} is no amount: 500 or 500.00", param, ctx)
+        return str(value)
 
 
 FROM = click.option("--from", "start", type=Moment(), help="Recorded then or later.")
@@ -76,7 +93,7 @@ def export(
 @OUT
 @click.option("--type", "tag", required=True, help="Of which events: adjustment.executed.")
 @click.option("--kind", help="Of which kind: refund.")
-@click.option("--over", help="Of more than this amount.")
+@click.option("--over", type=Amount(), help="Of more than this amount.")
 @click.option("--currency", help="In this currency.")
 @FROM
 @TO
@@ -139,14 +156,14 @@ def _export(
     with open_database(settings) as dsn:
         make_ready(dsn)
         checkpoints = witnessed(settings, dsn)
-        with connect(acting_as(dsn, PROJECTOR)) as connection:
+        with connect(acting_as(dsn, PROJECTOR)) as connection, _made_whole(out) as directory:
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
             checkpoints.make(connection)
             witness = cosigning(settings.witness, checkpoints)
             if witness is not None:
                 witness.look(connection)
             try:
-                bundle = Export(connection, checkpoints.signer, out)
+                bundle = Export(connection, checkpoints.signer, directory)
                 many = write(bundle)
             except (NothingToExport, LogAltered) as error:
                 raise click.ClickException(f"{error.__doc__} {error}") from None
@@ -156,3 +173,15 @@ def _export(
             # That somebody took it along is witnessed as well.
             checkpoints.make(connection)
     click.echo(f"{many} events in {out}")
+
+
+@contextmanager
+def _made_whole(out: Path) -> Iterator[Path]:
+    """The directory is there once all of it is, and not before: it is made beside."""
+    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    try:
+        yield beside
+        beside.rename(out)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from api.commands.audit.recording import account
 from api.commands.personal_data import noted
+from api.commands.verify import shown
 from api.composition import checkpoints_of, migrated_desks
 from api.options import AS_JSON
 from api.routes.questions.in_tables import tell
@@ -100,4 +101,4 @@ def _of_bundle(place: Path, strata: str, size: int, seed: str) -> Sample:
             members = members_of(bundle, question, names, since)
             return sample_of(verdict.size or 0, members, names, size, seed)
     except Broken as broken:
-        raise click.ClickException(broken.fault.detail) from None
+        raise click.ClickException(shown(broken.fault.detail)) from None

@@ -23,14 +23,14 @@ from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
 from infrastructure.transparency.nodes import PositionsMissing
 from infrastructure.verifier.bundle import verify
+from infrastructure.verifier.population import AMOUNT
 
 MOST_LISTED = 10_000
-_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _ONE = threading.Lock()
 """One bundle is made at a time: each reads all of the log."""
 
 Text = Annotated[str, Meta(max_length=100)]
-Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?(?!\n)$")]
+Amount = Annotated[str, Meta(pattern=rf"^{AMOUNT}(?!\n)$")]
 Size = Annotated[int, Meta(ge=1, le=2**62)]
 
 
@@ -165,5 +165,10 @@ def connected(sources: Sources) -> Iterator[psycopg.Connection[tuple[object, ...
 
 
 def _in_utc(moment: datetime | None) -> str | None:
-    """As envelopes have it."""
-    return moment.astimezone(UTC).strftime(_MOMENT) if moment is not None else None
+    return as_in_envelopes(moment) if moment is not None else None
+
+
+def as_in_envelopes(moment: datetime) -> str:
+    """Also of a year before 1000, which has four digits as every other."""
+    told = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return f"{told}Z"
