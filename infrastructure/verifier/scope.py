@@ -13,6 +13,7 @@ _HEAD = re.compile(
     rb'\{"stream":"([0-9a-f-]{36})","version":([1-9][0-9]{0,15}),"recorded_at":"(%b)",'
     % MOMENT.encode()
 )
+_SECONDS: Final = len("2026-10-01T00:00:00")
 PROVES: Final = {
     "everything": "these are all events of the log, up to its size",
     "case": "these are the first events of the case; later ones may have been left out",
@@ -63,11 +64,16 @@ class OfCase:
 class OfPeriod:
     def __init__(self, start: str, end: str) -> None:
         self._start, self._end = comparable(start), comparable(end)
+        # Most events are told by their second alone, which is faster.
+        self._first, self._last = start[:_SECONDS].encode(), end[:_SECONDS].encode()
         self._strays: list[int] = []
 
     def look(self, position: int, envelope: bytes) -> None:
         head = _HEAD.match(envelope)
-        if head is None or not self._start <= comparable(head[3].decode()) < self._end:
+        if head is None or not (
+            self._first < head[3][:_SECONDS] < self._last
+            or self._start <= comparable(head[3].decode()) < self._end
+        ):
             self._strays.append(position)
 
     @property
