@@ -1,22 +1,38 @@
 // Verifies a bundle of casetrail: node verify.mjs BUNDLE [KEY [WITNESS]]. Written from docs/bundle.md, with
 // nothing but Node. Prints the verdict as JSON and ends with 0 if the bundle is verified, else with 1.
 import { createHash, createPublicKey, verify as holds } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { lstatSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-const ASKS = ["everything", "case", "period", "population"];
-const ALWAYS = ["key", "checkpoint", "events.ndjson", "leaves.txt", "nodes.txt"];
-const PROPOSED = "case.adjustment_proposed";
+const [FILES, PROPOSED] = [["checkpoint", "events.ndjson", "key", "leaves.txt", "nodes.txt"], "case.adjustment_proposed"];
 const SPKI = Buffer.from("302a300506032b6570032100", "hex");
+const KEY = /^([^+\0-\x20\p{White_Space}\p{Cs}]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)\n?$/u;
+const SIGNATURE = /^\u2014 ([^+\0-\x20\p{White_Space}\p{Cs}]+) ([A-Za-z0-9+/=]+)$/u;
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
+const HEAD = /^\{"stream":"([0-9a-f-]{36})","version":([1-9]\d{0,15}),"recorded_at":"([^"]*)",/;
+const [MONEY, SUM, CURRENCY] = [/^-?\d{1,15}(\.\d{1,6})?$/, /^-?\d{1,30}(\.\d{1,6})?$/, /^[A-Z]{3}$/];
+const [TEXT, OVER, UUID] = [/^[^\ud800-\udfff]*$/u, /^\d{1,15}(\.\d{1,6})?$/, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/];
+const SHAPES = new Map(Object.entries({ ask: TEXT, case: UUID, type: TEXT, kind: TEXT, over: OVER, currency: TEXT, from: MOMENT, to: MOMENT }));
+const ASKS = new Map([
+  ["everything", [/^ask$/, "these are all events of the log, up to its size"]],
+  ["case", [/^ask,case$/, "these are the first events of the case; later ones may have been left out"]],
+  ["period", [/^ask,from,to$/, "these events were recorded in the period; others of it may have been left out"]],
+  ["population", [/^ask(,currency)?(,from)?(,kind)?(,over)?(,to)?,type$/, "of the events after `since`, these are all that were asked for"]],
+]);
 const fault = (code, file, detail, line = null, position = null) => ({ code, file, detail, line, position });
 function broken(...told) { throw { fault: fault(...told) }; }
 function must(isSo) { if (!isSo) throw new Error("it is not so"); }
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
 const leafHash = (envelope) => sha256(Buffer.from([0]), envelope);
 const nodeHash = (left, right) => sha256(Buffer.from([1]), left, right);
-function attempt(work, ...otherwise) {
-  try { return work(); } catch { return broken(...otherwise); }
+function attempt(work, ...otherwise) { try { return work(); } catch { return broken(...otherwise); } }
+function read(bundle, name) {
+  try {
+    if (lstatSync(join(bundle, name)).isFile()) return readFileSync(join(bundle, name));
+  } catch ({ code }) {
+    if (code !== "ENOENT" && code !== "ENOTDIR") broken("file_unreadable", name, "the file cannot be read");
+  }
+  return broken("file_missing", name, "no such plain file is there");
 }
-const read = (bundle, name) => attempt(() => readFileSync(join(bundle, name)), "file_missing", name, "the file is not there");
 function linesOf(content) {
   const lines = [];
   for (let at = 0, end = 0; at < content.length; at = end) {
@@ -26,112 +42,104 @@ function linesOf(content) {
   return lines;
 }
 const textOf = (bytes) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-function base64(text) {
+function base64(text, least = 1) {
   const found = Buffer.from(text, "base64");
-  must(found.length && found.toString("base64") === text); // its one canonical spelling
-  return found;
+  return must(found.length >= least && found.toString("base64") === text), found; // its one canonical spelling
 }
 
 // Keys and signed notes (c2sp.org/signed-note)
 function keyOf(told, kind = 1) {
-  const text = told.trim();
-  const [name, id] = text.split("+");
-  const material = base64(text.slice(name.length + id.length + 2));
-  must(name && material.length === 33 && material[0] === kind);
-  must(sha256(`${name}\n`, material).subarray(0, 4).toString("hex") === id);
-  const der = { key: Buffer.concat([SPKI, material.subarray(1)]), format: "der", type: "spki" };
-  return { name, id, text, public: createPublicKey(der) };
+  const [, name, id, encoded] = KEY.exec(told);
+  const material = base64(encoded);
+  must(material.length === 33 && material[0] === kind && sha256(`${name}\n`, material).toString("hex", 0, 4) === id);
+  const key = Buffer.concat([SPKI, material.subarray(1)]);
+  return { name, id, text: `${name}+${id}+${encoded}`, public: createPublicKey({ key, format: "der", type: "spki" }) };
 }
-function opened(note, key, when = null) {
+function opened(note, key, isWitness = false) {
   const whole = textOf(note);
   const gap = whole.lastIndexOf("\n\n");
-  must(gap >= 0 && whole.endsWith("\n"));
+  must(gap >= 0 && whole.endsWith("\n") && !/[\0-\x09\x0b-\x1f]/.test(whole));
+  const lines = whole.slice(gap + 2, -1).split("\n").map((line) => SIGNATURE.exec(line));
+  const signatures = lines.map(([, name, told]) => ({ name, told: base64(told, 5) }));
+  const { told } = signatures.find((one) => one.name === key.name && one.told.toString("hex", 0, 4) === key.id);
   const text = whole.slice(0, gap + 1);
-  for (const line of whole.slice(gap + 2, -1).split("\n")) {
-    const [dash, name, ...told] = line.split(" ");
-    must(dash === "\u2014" && name && told.length);
-    if (name !== key.name) continue;
-    const signature = base64(told.join(" "));
-    if (signature.subarray(0, 4).toString("hex") !== key.id) continue;
-    const at = when && signature.readBigUInt64BE(4); // a witness signs the time, too
-    must(holds(null, Buffer.from(when ? `cosignature/v1\ntime ${at}\n${text}` : text), key.public, signature.subarray(when ? 12 : 4)));
-    return when ? Number(at) : text;
-  }
-  return must(false);
+  const at = isWitness ? Number(told.readBigUInt64BE(4)) : 0; // a witness signs the time, too
+  const signed = isWitness ? `cosignature/v1\ntime ${at}\n${text}` : text;
+  must(at <= 253402300799 && holds(null, Buffer.from(signed), key.public, told.subarray(isWitness ? 12 : 4)));
+  return isWitness ? at : text;
+}
+const isCount = (one) => Number.isSafeInteger(one) && one >= 0;
+const isText = (one, shape) => typeof one === "string" && shape !== undefined && shape.test(one);
+const namesAre = (one, ...names) => JSON.stringify(Object.keys(one).sort()) === JSON.stringify(names);
+const areAll = (one, isSo) => JSON.stringify(one)[0] === "{" && Object.entries(one).every(isSo);
+function isWhole(told) {
+  const { format, question, size, since, events, answer, files } = told;
+  const isList = question.ask === "population";
+  return namesAre(told, "answer", "events", "files", "format", "question", "since", "size") && format === "casetrail-bundle/1" &&
+    [size, since, events].every(isCount) && since <= size && size > 0 && (isList || since === 0) &&
+    areAll(question, ([name, said]) => isText(said, SHAPES.get(name))) && ASKS.get(question.ask)?.[0].test(Object.keys(question).sort().join()) &&
+    (isList ? namesAre(answer, "count", "sums") && isCount(answer.count) && areAll(answer.sums, ([name, sum]) => CURRENCY.test(name) && isText(sum, SUM)) : answer === null) &&
+    namesAre(files, ...FILES, ...(since ? ["since"] : [])) && areAll(files, ([, digest]) => isText(digest, /^[0-9a-f]{64}$/));
 }
 function manifestOf(note, key) {
-  const found = attempt(() => JSON.parse(opened(note, key)), "manifest", "manifest.note", "the manifest is not as signed");
-  const isCount = (one) => Number.isInteger(one) && one >= 0;
-  const files = Object.keys(found?.files ?? {});
-  const isWhole =
-    found?.format === "casetrail-bundle/1" && isCount(found.size) && isCount(found.since) && ASKS.includes(found.question?.ask) &&
-    ALWAYS.every((name) => files.includes(name)) && files.every((name) => name === "since" || ALWAYS.includes(name)) &&
-    (found.question.ask !== "population" || typeof found.question.type === "string");
-  if (!isWhole) broken("manifest", "manifest.note", "the manifest lacks what it must say");
-  return found;
+  return attempt(() => {
+    const found = JSON.parse(opened(note, key));
+    return must(`${JSON.stringify(found)}\n` === opened(note, key) && isWhole(found)), found;
+  }, "manifest", "manifest.note", "the manifest is not as signed, or not what one must be");
 }
 function checkpointOf(bundle, name, size, key) {
   const note = read(bundle, name);
-  const [, told, base] = attempt(() => opened(note, key).split("\n"), "checkpoint", name, "the checkpoint is not as signed");
-  const found = { size: Number(told), root: Buffer.from(base, "base64") };
-  return found.size === size ? found : broken("checkpoint", name, `it is of ${found.size} positions, not of ${size}`);
+  return attempt(() => {
+    const [origin, told, base, ...rest] = opened(note, key).split("\n");
+    must(origin && rest.length && told === String(size) && base64(base).length === 32);
+    return { size, root: base64(base) };
+  }, "checkpoint", name, `the checkpoint is not as signed, or not of ${size} positions`);
 }
 const faultsOfFiles = (bundle, digests) => [
   ...Object.keys(digests).sort()
     .filter((name) => sha256(read(bundle, name)).toString("hex") !== digests[name])
     .map((name) => fault("file_changed", name, "the file is not the one that the manifest names")),
-  ...readdirSync(bundle).sort()
-    .filter((name) => name !== "manifest.note" && !(name in digests))
+  ...attempt(() => readdirSync(bundle, "buffer"), "file_unreadable", ".", "the directory cannot be read")
+    .sort(Buffer.compare).map(String).filter((name) => name !== "manifest.note" && !Object.hasOwn(digests, name))
     .map((name) => fault("file_added", name, "the manifest does not name the file")),
 ];
 // The tree (RFC 9162): its full subtrees so far
 class Frontier {
-  size = 0;
-  peaks = [];
+  size = 0; peaks = [];
   push(level, hash) {
     this.size += 2 ** level;
-    while (this.peaks.length && this.peaks.at(-1).level === level) {
-      hash = nodeHash(this.peaks.pop().hash, hash);
-      level += 1;
-    }
+    for (; this.peaks.at(-1)?.level === level; level += 1) hash = nodeHash(this.peaks.pop().hash, hash);
     this.peaks.push({ level, hash });
   }
-  root() {
-    return this.peaks.map((peak) => peak.hash).reduceRight((right, left) => nodeHash(left, right));
-  }
+  root() { return this.peaks.map((peak) => peak.hash).reduceRight((right, left) => nodeHash(left, right)); }
 }
 function runsOf(content, size, since) {
-  const runs = [];
+  const [runs, before] = [[], []];
   let at = 0;
-  const before = [];
   const upto = (end) => {
-    for (const last of at < since && since < end ? [since, end] : [end]) {
-      if (at < last) runs.push({ nodes: before.splice(0), first: at + 1, end: last + 1 });
-      at = Math.max(at, last);
-    }
+    if (at < since && since < end) upto(since);
+    if (at < end) runs.push({ nodes: before.splice(0), first: at + 1, end: end + 1 });
+    at = end;
   };
   linesOf(content).forEach((line, n) => {
-    const found = /^(0|[1-9][0-9]*) (0|[1-9][0-9]*) ([0-9a-f]{64})\n$/.exec(line.toString("latin1"));
+    const found = /^(\d|[1-5]\d|6[0-3]) (0|[1-9]\d{0,19}) ([0-9a-f]{64})\n$/.exec(line.toString("latin1"));
     if (!found) broken("nodes", "nodes.txt", "the line is none of LEVEL PLACE HASH", n + 1);
     const level = Number(found[1]);
-    const first = Number(found[2]) * 2 ** level;
-    const end = first + 2 ** level;
-    const stands = first >= at && end <= size && !(first < since && since < end);
-    if (!stands) broken("nodes", "nodes.txt", "the subtree cannot stand here", n + 1);
+    const [first, end] = [Number(found[2]) * 2 ** level, (Number(found[2]) + 1) * 2 ** level];
+    if (first < at || end > size || (first < since && since < end)) broken("nodes", "nodes.txt", "the subtree cannot stand here", n + 1);
     upto(first);
-    before.push({ level, end, hash: Buffer.from(found[3], "hex") });
-    at = end;
+    before.push({ level, end: (at = end), hash: Buffer.from(found[3], "hex") });
   });
   upto(size);
   if (before.length) runs.push({ nodes: before, first: size + 1, end: size + 1 });
   return runs;
 }
-function rootOf(lines, leaves, runs, since, count, faults) {
+function rootOf(lines, leaves, runs, since, scope, faults) {
   const frontier = new Frontier();
   let next = 0;
   const hold = () => {
-    const isLost = since && frontier.size === since.size && !frontier.root().equals(since.root);
-    if (isLost && !faults.some((one) => one.file === "since" && one.code === "root")) faults.push(fault("root", "since", `the first ${since.size} positions have another root`));
+    const isLost = frontier.size === since?.size && !frontier.root().equals(since.root) && !faults.some((one) => one.code === "root");
+    if (isLost) faults.push(fault("root", "since", `the first ${since.size} positions have another root`));
   };
   for (const run of runs) {
     for (const node of run.nodes) hold() || frontier.push(node.level, node.hash);
@@ -142,158 +150,149 @@ function rootOf(lines, leaves, runs, since, count, faults) {
       const leaf = leafHash(found.envelope);
       if (leaves[next]?.toString("latin1") !== `${leaf.toString("hex")}\n`) return null;
       frontier.push(0, leaf);
-      count?.look(position, found.envelope);
+      scope?.look(position, found.envelope);
     }
   }
   hold();
-  if (next !== lines.length || next !== leaves.length) return null;
-  return frontier.root();
+  return next === lines.length && next === leaves.length ? frontier.root() : null;
 }
 function eventOf(line) {
-  const head = /^\{"position":([1-9][0-9]{0,14}),"envelope":/.exec(line.subarray(0, 48).toString("latin1"));
-  const end = line.length - 2;
-  if (!head || end < head[0].length || line[end] !== 0x7d || line[end + 1] !== 10) return null;
-  return { position: Number(head[1]), envelope: line.subarray(head[0].length, end) };
+  const head = /^\{"position":([1-9]\d{0,15}),"envelope":/.exec(line.toString("latin1", 0, 48));
+  const isWhole = head && isCount(Number(head[1])) && line.length - 2 >= head[0].length && line.at(-2) === 0x7d && line.at(-1) === 10;
+  return isWhole ? { position: Number(head[1]), envelope: line.subarray(head[0].length, -2) } : null;
 }
 
 // Where events differ from what was exported
 function located(lines, leaves, runs, inEvents) {
   const positions = runs.flatMap((run) => Array.from({ length: run.end - run.first }, (_, n) => run.first + n));
-  const order = new Map(positions.map((position, n) => [position, n]));
-  const faults = [];
-  const late = new Set();
-  const suspected = new Set();
+  const [order, faults, late, suspected] = [new Map(positions.map((position, n) => [position, n])), [], new Set(), new Set()];
   const tell = (code, detail, line, position) => faults.push(fault(code, "events.ndjson", detail, line, position));
   let due = 0;
   lines.forEach((line, n) => {
-    const found = eventOf(line);
-    if (!found) {
-      suspected.add(positions[due]);
-      return tell("malformed", "the line is none of an event", n + 1, positions[due] ?? null);
-    }
-    const { position, envelope } = found;
+    const { position, envelope } = eventOf(line) ?? {};
+    if (!position) return suspected.add(positions[due]), tell("malformed", "the line is none of an event", n + 1, positions[due] ?? null);
     const place = order.get(position);
     if (place === undefined) return tell("added", "no event of this position was exported", n + 1, position);
     if (place < due && !late.delete(position)) return tell("duplicated", "the position stands here again", n + 1, position);
     if (place < due) tell("moved", "the event stands after later ones", n + 1, position);
     else for (const skipped of positions.slice(due, place)) late.add(skipped);
     due = Math.max(due, place + 1);
-    const leaf = `${leafHash(envelope).toString("hex")}\n`;
-    if (place >= leaves.length || leaves[place].toString("latin1") === leaf) return;
-    tell("changed", "the event is not what its leaf says", n + 1, position);
+    const isChanged = place < leaves.length && leaves[place].toString("latin1") !== `${leafHash(envelope).toString("hex")}\n`;
+    if (isChanged) tell("changed", "the event is not what its leaf says", n + 1, position);
   });
-  for (const position of [...late, ...positions.slice(due)]) {
-    if (!suspected.has(position)) tell("missing", "the event is not there", null, position);
-  }
+  for (const one of [...late, ...positions.slice(due)]) suspected.has(one) || tell("missing", "the event is not there", null, one);
   if (inEvents) return faults;
-  let changed = faults.filter((one) => one.code === "changed").map((one) => one.position);
-  if (leaves.length !== positions.length) changed = changed.length ? changed.slice(0, 1) : [null];
-  const placeOf = (position) => (position === null ? Math.min(leaves.length, positions.length) : order.get(position));
-  return changed.map((one) => fault("leaf", "leaves.txt", "the leaf is not that of its event", placeOf(one) + 1, one));
+  let changed = faults.filter((one) => one.code === "changed").map((one) => [order.get(one.position), one.position]);
+  if (leaves.length !== positions.length) changed = [...changed, [Math.min(leaves.length, positions.length), null]].slice(0, 1);
+  return changed.map(([place, one]) => fault("leaf", "leaves.txt", "the leaf is not that of its event", place + 1, one));
 }
 
-// What a population's question comes to
-const scaled = (text, scale) => BigInt(text.replace(".", "")) * 10n ** BigInt(scale - scaleOf(text));
-const scaleOf = (text) => (text.includes(".") ? text.length - text.indexOf(".") - 1 : 0);
-const comparable = (moment) =>
-  moment.replace(/^([^.Z]*)\.?(\d*)Z?$/, (_, seconds, fraction) => `${seconds}.${fraction.padEnd(9, "0")}`);
-function aligned(one, other) {
-  const scale = Math.max(scaleOf(one), scaleOf(other));
-  return [scaled(one, scale), scaled(other, scale), scale];
+// Whether events are of what was asked for, and what a population's question comes to
+const decimals = (text) => (text.split(".")[1] ?? "").length;
+const units = (text) => BigInt(text.replace(".", "") + "0".repeat(6 - decimals(text)));
+function written(total, scale) {
+  const digits = String(total).replace("-", "").padStart(7, "0");
+  return `${total < 0n ? "-" : ""}${digits.slice(0, -6)}${scale ? `.${digits.slice(-6).slice(0, scale)}` : ""}`;
 }
-function plus(one, other) {
-  const [left, right, scale] = aligned(one, other);
-  const digits = String(left + right).padStart(scale + 1, "0");
-  return scale ? `${digits.slice(0, -scale)}.${digits.slice(-scale)}` : digits;
+const comparable = (moment) => `${moment.slice(0, 19)}.${moment.slice(20, -1).padEnd(9, "0")}`;
+const isWithin = (at, { from, to }) => MOMENT.test(at) && !(from && comparable(at) < comparable(from)) && !(to && comparable(at) >= comparable(to));
+function strayed({ case: asked, ...period }) {
+  const [detail, faults] = [asked ? "it is not the next event of the case" : "it was not recorded in the period", []];
+  let version = 0;
+  const look = (position, envelope, due = (version += 1)) => {
+    const [, stream, told, at] = HEAD.exec(envelope.toString("latin1", 0, 160)) ?? [];
+    const isOf = asked ? stream === asked && told === String(due) && MOMENT.test(at) : isWithin(at, period);
+    if (!isOf) faults.push(fault("question", "events.ndjson", detail, null, position));
+  };
+  return { look, faults };
 }
-const isMore = (...both) => ((pair) => pair[0] > pair[1])(aligned(...both));
-
+const depth = (one) => (one && typeof one === "object" ? Object.values(one).reduce((most, inner) => Math.max(most, 1 + depth(inner)), 1) : 0);
+function lineOf(envelope) {
+  const line = JSON.parse(textOf(envelope));
+  const { type, adjustment, kind, amount } = line.event;
+  must([type, line.stream, adjustment ?? ""].every((one) => typeof one === "string") && isText(line.recorded_at, MOMENT) && depth(line) <= 100);
+  const found = { type, named: JSON.stringify([line.stream, adjustment ?? ""]), at: line.recorded_at };
+  if (typeof kind === "string") found.kind = kind;
+  if (isText(amount?.amount, MONEY) && isText(amount.currency, CURRENCY)) found.money = amount;
+  return found;
+}
 class Count {
-  many = 0;
-  sums = {};
-  unknown = [];
-  proposals = new Map();
-  constructor(question) {
-    this.question = question;
-    this.joins = question.type.startsWith("case.adjustment_");
+  many = 0; sums = new Map(); faults = []; proposals = new Map();
+  constructor(question, since) {
+    Object.assign(this, { question, since, joins: question.type.startsWith("case.adjustment_") });
     this.marks = (this.joins ? [question.type, PROPOSED] : [question.type]).map((one) => `"${one}"`);
   }
   look(position, envelope) {
     if (!this.marks.some((mark) => envelope.includes(mark))) return;
-    const { stream, recorded_at, event } = JSON.parse(textOf(envelope));
-    const asked = this.question;
-    const named = `${stream} ${event.adjustment ?? ""}`;
-    if (event.type === PROPOSED) this.proposals.set(named, event);
-    if (event.type !== asked.type) return;
-    const at = comparable(recorded_at);
-    if ((asked.from && at < comparable(asked.from)) || (asked.to && at >= comparable(asked.to))) return;
-    const proposal = this.proposals.get(named);
-    const kind = event.kind ?? proposal?.kind;
-    const money = event.amount ?? proposal?.amount;
-    if ((asked.kind !== undefined && kind === undefined) || (this.joins && money === undefined)) this.unknown.push(position);
-    if (asked.kind !== undefined && kind !== asked.kind) return;
-    if (typeof money === "object" && money !== null) {
-      const { amount, currency } = money;
-      if (asked.currency !== undefined && currency !== asked.currency) return;
-      if (asked.over !== undefined && !isMore(amount, asked.over)) return;
-      this.sums[currency] = plus(this.sums[currency] ?? "0", amount);
-    } else if (asked.over !== undefined || asked.currency !== undefined) return;
-    this.many += 1;
+    try { must(this.reads(position, lineOf(envelope))); } catch { this.faults.push(fault("answer", "events.ndjson", "what it says, or what was proposed, cannot be read here", null, position)); }
   }
-  get answer() {
-    return { count: this.many, sums: Object.fromEntries(Object.entries(this.sums).sort()) };
+  reads(position, line) {
+    const { type, kind: wanted, currency, over } = this.question;
+    if (line.type === PROPOSED) this.proposals.set(line.named, line);
+    if (line.type !== type || position <= this.since || !isWithin(line.at, this.question)) return true;
+    const { kind, money } = { ...this.proposals.get(line.named), ...line };
+    const isKnown = !(wanted !== undefined && kind === undefined) && !(this.joins && money === undefined);
+    const isMoney = money ? [undefined, money.currency].includes(currency) && !(over && units(money.amount) <= units(over)) : over === undefined && currency === undefined;
+    if (!isMoney || ![undefined, kind].includes(wanted)) return isKnown;
+    const [total, scale] = this.sums.get(money?.currency) ?? [0n, 0];
+    if (money) this.sums.set(money.currency, [total + units(money.amount), Math.max(scale, decimals(money.amount))]);
+    return (this.many += 1) && isKnown;
   }
+  get answer() { return { count: this.many, sums: Object.fromEntries([...this.sums].sort().map(([one, sum]) => [one, written(...sum)])) }; }
 }
-function faultsOfAnswer(manifest, runs, count) {
-  const faults = count.unknown.map((position) =>
-    fault("answer", "events.ndjson", "what was proposed, and so its kind and amount, is not there", null, position));
-  const isComplete = runs.every((run) => run.nodes.every((node) => node.end <= manifest.since));
-  if (!isComplete) faults.push(fault("answer", "nodes.txt", `events after position ${manifest.since} are left out`));
-  const stated = JSON.stringify(manifest.answer);
-  if (JSON.stringify(count.answer) !== stated) faults.push(fault("answer", "manifest.note", `the manifest states ${stated}`));
-  return faults;
+const asValues = ({ count, sums }) => JSON.stringify([count, Object.entries(sums).sort()]);
+function faultsOfAnswer({ question, since, answer }, runs, count) {
+  const isLeftOut = runs.some((run) => run.nodes.some((node) => node.end > since));
+  if (!count) return isLeftOut && question.ask === "everything" ? [fault("question", "nodes.txt", "events are left out")] : [];
+  const faults = isLeftOut ? [fault("answer", "nodes.txt", `events after position ${since} are left out`)] : [];
+  return asValues(count.answer) === asValues(answer) ? faults : [...faults, fault("answer", "manifest.note", `the manifest states ${JSON.stringify(answer)}`)];
 }
 
 // The verdict
 function verified(bundle, key, witness, told) {
   const manifest = manifestOf(read(bundle, "manifest.note"), key);
+  const { question, size, since, events } = manifest;
   const faults = faultsOfFiles(bundle, manifest.files);
-  const signed = checkpointOf(bundle, "checkpoint", manifest.size, key);
-  try { told.cosigned = witness && opened(read(bundle, "checkpoint"), witness, true); }
-  catch { faults.push(fault("witness", "checkpoint", "the witness has not cosigned it")); }
-  const since = manifest.since ? checkpointOf(bundle, "since", manifest.since, key) : null;
-  const runs = runsOf(read(bundle, "nodes.txt"), signed.size, since?.size ?? 0);
-  const count = manifest.question.ask === "population" ? new Count(manifest.question) : null;
-  const [lines, leaves] = ["events.ndjson", "leaves.txt"].map((name) => linesOf(read(bundle, name)));
+  const isChanged = (name) => faults.some((one) => one.code === "file_changed" && one.file === name);
+  const signed = checkpointOf(bundle, "checkpoint", size, key);
+  try { told.cosigned = witness && opened(read(bundle, "checkpoint"), witness, true); } catch { faults.push(fault("witness", "checkpoint", "the witness has not cosigned it")); }
+  const before = since ? checkpointOf(bundle, "since", since, key) : null;
+  const runs = runsOf(read(bundle, "nodes.txt"), size, since);
+  const left = runs.reduce((sum, run) => sum + run.end - run.first, 0);
+  if (left !== events) broken(...(isChanged("nodes.txt") ? ["nodes", "nodes.txt"] : ["manifest", "manifest.note"]), `${left} events are left over by the subtrees, not ${events}`);
+  const count = question.ask === "population" ? new Count(question, since) : null;
+  const scope = question.ask === "everything" ? null : (count ?? strayed(question));
+  const content = read(bundle, "events.ndjson");
+  const [lines, leaves] = [content, read(bundle, "leaves.txt")].map(linesOf);
   const lost = fault("root", "checkpoint", "the events and subtrees do not have the root that was signed");
-  Object.assign(told, { question: manifest.question, size: signed.size });
-  const root = rootOf(lines, leaves, runs, since, count, faults);
+  Object.assign(told, { question, size });
+  const root = rootOf(lines, leaves, runs, before, scope, faults);
   if (root === null) {
-    const isChanged = faults.some((one) => one.code === "file_changed" && one.file === "events.ndjson");
-    const found = located(lines, leaves, runs, isChanged);
+    const short = [fault("missing", "events.ndjson", `it is too short for ${events} events`)];
+    const found = content.length < events ? short : located(lines, leaves, runs, isChanged("events.ndjson"));
     if (!found.length) found.push(lost);
     const isCoarse = (one) => one.code === "file_changed" && found.some((other) => other.file === one.file);
-    told.faults = [...faults.filter((one) => !isCoarse(one)), ...found];
-    return;
+    return (told.faults = [...faults.filter((one) => !isCoarse(one)), ...found]);
   }
   if (!root.equals(signed.root)) faults.push(lost);
-  if (count) faults.push(...faultsOfAnswer(manifest, runs, count));
-  Object.assign(told, { verified: !faults.length, faults, root: root.toString("hex"), events: lines.length });
-  told.answer = count ? count.answer : null;
+  faults.push(...(scope?.faults ?? []), ...faultsOfAnswer(manifest, runs, count));
+  const proves = faults.length ? null : ASKS.get(question.ask)[1];
+  Object.assign(told, { verified: !faults.length, faults, root: root.toString("hex"), events, answer: count?.answer ?? null, proves });
 }
-function main([bundle, given, cosigner]) {
-  const told = { verified: false, faults: [], key: null, question: null, size: null, root: null, events: 0, answer: null, cosigned: null };
+function main([bundle = "", given, cosigner]) {
+  const told = { verified: false, faults: [], key: null, question: null, size: null, root: null, events: 0, answer: null, cosigned: null, proves: null };
+  const known = (work, where, kind) => attempt(() => keyOf(work(), kind), "key", where, "the key cannot be used");
   try {
-    const text = given ?? read(bundle, "key");
-    const key = attempt(() => keyOf(typeof text === "string" ? text : textOf(text)), "key", "key", "the key cannot be used");
-    const witness = cosigner ? attempt(() => keyOf(cosigner, 4), "key", "key", "the key cannot be used") : null;
+    const file = given === undefined ? read(bundle, "key") : null;
+    const key = known(() => given ?? textOf(file), file ? "key" : "KEY");
+    const witness = cosigner === undefined ? null : known(() => cosigner, "WITNESS", 4);
     told.key = key.text;
     verified(bundle, key, witness, told);
   } catch (error) {
     if (!error.fault) throw error;
     Object.assign(told, { faults: [error.fault], question: null, size: null, cosigned: null });
   }
-  console.log(JSON.stringify({ ...told, faults: told.faults.slice(0, 100) }));
+  console.log(JSON.stringify({ ...told, faults: told.faults.slice(0, 100) }).replace(/[^ -~]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`));
   return told.verified ? 0 : 1;
 }
 process.exitCode = main(process.argv.slice(2));

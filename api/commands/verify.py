@@ -15,6 +15,22 @@ from infrastructure.verifier.archives import opened_bundle
 from infrastructure.verifier.bundle import MOST_FAULTS, Verdict
 from infrastructure.verifier.bundle import verify as verdict_on
 from infrastructure.verifier.files import Broken, Fault
+from infrastructure.verifier.notes import COSIGNATURE, ED25519, NoteBroken, key_of
+
+
+class PublicKey(click.ParamType[str]):
+    name = "KEY"
+
+    def __init__(self, kind: bytes) -> None:
+        self._kind = kind
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        try:
+            return key_of(str(value), self._kind).text
+        except NoteBroken as error:
+            self.fail(f"{shown(str(value))} cannot be used: {error}", param, ctx)
 
 
 @click.command()
@@ -23,9 +39,10 @@ from infrastructure.verifier.files import Broken, Fault
     "--key",
     "keys",
     multiple=True,
+    type=PublicKey(ED25519),
     help="The public key that its owner gave you (`casetrail audit key`); any of several will do.",
 )
-@click.option("--witness", metavar="KEY", help="This witness must have cosigned it.")
+@click.option("--witness", type=PublicKey(COSIGNATURE), help="This witness must have cosigned it.")
 @AS_JSON
 def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bool) -> None:
     """Check a bundle, a directory or its archive, without a database and without a network. Ends with
@@ -36,7 +53,7 @@ def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bo
     except Broken as broken:
         found = Verdict(False, [broken.fault])
     if as_json:
-        click.echo(json.dumps(found.told, ensure_ascii=False, separators=(",", ":")))
+        click.echo(json.dumps(found.told, separators=(",", ":")))
     else:
         _tell(Console(highlight=False, soft_wrap=True, markup=False), found, bool(keys))
     sys.exit(0 if found.verified else 1)
@@ -44,7 +61,7 @@ def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bo
 
 def _tell(console: Console, found: Verdict, is_trusted: bool) -> None:
     for fault in found.faults[:MOST_FAULTS]:
-        console.print(f"{_place(fault)}: {fault.detail} ({fault.code})")
+        console.print(shown(f"{_place(fault)}: {fault.detail} ({fault.code})"))
     if len(found.faults) > MOST_FAULTS:
         console.print(f"and {len(found.faults) - MOST_FAULTS} more")
     if not found.verified:
@@ -54,13 +71,22 @@ def _tell(console: Console, found: Verdict, is_trusted: bool) -> None:
     if found.answer is not None:
         sums = ", ".join(f"{total} {name}" for name, total in found.answer["sums"].items())
         console.print(f"complete: {found.answer['count']} events asked for; {sums or 'no amounts'}")
+    console.print(f"proven: {found.proves}")
     if found.cosigned is not None:
         at = datetime.fromtimestamp(found.cosigned, UTC)
         console.print(f"cosigned by the witness at {at:%Y-%m-%dT%H:%M:%SZ}")
     if is_trusted:
-        console.print(f"by the key {found.key}")
+        console.print(f"by the key {shown(found.key or '')}")
     else:
-        console.print(f"by the key that came with it, to be compared: {found.key}")
+        console.print(f"by the key that came with it, to be compared: {shown(found.key or '')}")
+
+
+def shown(text: str) -> str:
+    """Without what moves, hides or turns around other text on a terminal."""
+    return "".join(
+        one if one.isprintable() and one != "\\" else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 def _place(fault: Fault) -> str:

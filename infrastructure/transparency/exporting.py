@@ -89,17 +89,17 @@ class Export:
         return self._write({"ask": "case", "case": str(case)}, _spans([p for (p,) in rows]))
 
     def period(self, start: str, end: str) -> int:
-        """All positions from the first that was recorded in it to the last. Raises NothingToExport."""
+        """What was recorded from then on and before. Raises NothingToExport."""
         rows = self._rows(
-            "SELECT min(notification_id), max(notification_id) FROM stored_events, LATERAL "
+            "SELECT notification_id FROM stored_events, LATERAL "
             "(SELECT convert_from(state, 'UTF8')::jsonb ->> 'recorded_at') AS told (at) "
             "WHERE at::timestamptz >= %s::timestamptz AND at::timestamptz < %s::timestamptz "
-            "AND notification_id <= %s",
+            "AND notification_id <= %s ORDER BY notification_id",
             start,
             end,
             self._size,
         )
-        spans = [(int(first), int(last)) for first, last in rows if first is not None]
+        spans = _spans([position for (position,) in rows])
         return self._write({"ask": "period", "from": start, "to": end}, spans)
 
     def population(self, asked: Mapping[str, str], since: int = 0) -> int:
@@ -128,7 +128,7 @@ class Export:
         self._put(CHECKPOINT, self._note.encode())
         if since:
             self._put(SINCE, self._note_at(since))
-        count = Count(question) if question["ask"] == "population" else None
+        count = Count(question, since) if question["ask"] == "population" else None
         events = self._put_events(spans, since, count)
         self.answer = count.answer if count is not None else None
         manifest = {

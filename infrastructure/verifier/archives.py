@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from infrastructure.verifier.files import MANIFEST, Broken, Fault
+from infrastructure.verifier.files import ALWAYS, MANIFEST, SINCE, Broken, Fault
 
 PART_BYTES: Final = 1 << 16
+_NAMES: Final = {MANIFEST, SINCE, *ALWAYS}
 _END: Final = b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
@@ -35,10 +36,12 @@ def opened_bundle(place: Path) -> Iterator[Path]:
     if place.is_dir():
         yield place
         return
+    if not place.is_file():
+        raise Broken(Fault("manifest", place.name, "it is neither a directory nor a file"))
     with TemporaryDirectory(prefix="casetrail-bundle-") as directory:
         try:
             _unpack(place, Path(directory))
-        except (tarfile.TarError, EOFError) as error:
+        except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
             told = f"it is neither a directory nor a tar: {error}"
             raise Broken(Fault("manifest", place.name, told)) from None
         yield Path(directory)
@@ -49,8 +52,8 @@ def _unpack(archive: Path, directory: Path) -> None:
     with tarfile.open(archive, "r:") as opened:
         for told in opened:
             name = told.name
-            bad = not told.isreg() or Path(name).name != name or name in (".", "..")
-            if bad or (directory / name).exists():
+            is_plain = told.isreg() and not told.issparse()
+            if name not in _NAMES or not is_plain or (directory / name).exists():
                 raise Broken(Fault("file_added", name, "no bundle has such a file"))
             content = opened.extractfile(told)
             assert content is not None

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from infrastructure.verifier.files import EVENTS, LEAVES, Fault, Run
+from infrastructure.verifier.files import EVENTS, LEAVES, MOST, Fault, Run
 
-_LINE = re.compile(rb'\{"position":([1-9][0-9]{0,14}),"envelope":(.*)\}\n', re.DOTALL)
+_LINE = re.compile(rb'\{"position":([1-9][0-9]{0,15}),"envelope":(.*)\}\n', re.DOTALL)
 
 
 class _Trail:
@@ -27,7 +27,7 @@ class _Trail:
 
     def line(self, number: int, line: bytes) -> None:
         found = _LINE.fullmatch(line)
-        if found is None:
+        if found is None or int(found[1]) > MOST:
             due = self._positions[self._next] if self._next < len(self._positions) else None
             self._tell("malformed", "the line is none of an event", number, due)
             self._suspected |= {due} if due is not None else set()
@@ -66,23 +66,25 @@ class _Trail:
         self.faults.append(Fault(code, EVENTS, detail, line, position))
 
 
-def located(bundle: Path, parts: Sequence[Run], in_events: bool) -> list[Fault]:
+def located(bundle: Path, parts: Sequence[Run], events: int, in_events: bool) -> list[Fault]:
     """In the events, unless they are as the manifest names them: then in their leaves."""
+    if (bundle / EVENTS).stat().st_size < events:
+        # However many are said to be missing, they are not counted one by one.
+        return [Fault("missing", EVENTS, f"it is too short for {events} events")]
     with open(bundle / LEAVES, "rb") as file:
         leaves = list(file)
     trail = _Trail(parts, leaves)
-    with open(bundle / EVENTS, "rb") as events:
-        for number, line in enumerate(events, 1):
+    with open(bundle / EVENTS, "rb") as lines:
+        for number, line in enumerate(lines, 1):
             trail.line(number, line)
     trail.end()
     if in_events:
         return trail.faults
     changed = [fault.position for fault in trail.faults if fault.code == "changed"]
-    count = sum(run.end - run.first for run in parts)
-    if len(leaves) != count:
+    if len(leaves) != events:
         # From there on, each is its neighbour's.
         changed = changed[:1] or [None]
-    end = min(len(leaves), count)
+    end = min(len(leaves), events)
     return [_of_leaf(trail.place_of(position, end), position) for position in changed]
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -19,6 +20,14 @@ COSIGNATURE: Final = b"\x04"
 SIGNED_BY: Final = "\u2014 "
 _ID_BYTES = 4
 _TIME_BYTES = 8
+_LAST_TIME = 253_402_300_799
+"""The year 9999: what comes later, not every clock can tell."""
+_NAME = r"[^+\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff]+"
+"""Without a plus, and without what Unicode calls white space."""
+_SIGNATURE = re.compile(f"{SIGNED_BY}({_NAME}) ([A-Za-z0-9+/=]+)")
+_KEY = re.compile(rf"({_NAME})\+([0-9a-f]{{8}})\+([A-Za-z0-9+/=]+)")
+_SIZE = re.compile("0|[1-9][0-9]{0,18}")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 class NoteBroken(ValueError):
@@ -58,15 +67,15 @@ class Checkpoint(NamedTuple):
 
 def key_of(text: str, kind: bytes = ED25519) -> Key:
     """Raises NoteBroken."""
-    parts = text.strip().split("+", 2)
-    if len(parts) != 3 or not parts[0]:
-        raise NoteBroken("a key reads NAME+ID+BASE64")
-    material = decoded(parts[2])
+    found = _KEY.fullmatch(text.removesuffix("\n"))
+    if found is None:
+        raise NoteBroken("a key reads NAME+ID+BASE64, on one line")
+    material = decoded(found[3])
     if material[:1] != kind or len(material) != 33:
         told = "a witness" if kind == COSIGNATURE else "Ed25519"
         raise NoteBroken(f"the key is none of {told}")
-    key = Key(parts[0], material[1:], kind)
-    if key.id.hex() != parts[1]:
+    key = Key(found[1], material[1:], kind)
+    if key.id.hex() != found[2]:
         raise NoteBroken("the key is not the one that its ID names")
     return key
 
@@ -83,6 +92,8 @@ def cosigned_at(note: bytes, witness: Key) -> int:
     """When the witness has cosigned the note, in seconds of POSIX. Raises NoteBroken."""
     text, signature = _signed(note, witness)
     at = int.from_bytes(signature[:_TIME_BYTES])
+    if at > _LAST_TIME:
+        raise NoteBroken("the witness tells no time")
     _must_hold(witness, signature[_TIME_BYTES:], cosigned_text(text, at))
     return at
 
@@ -92,34 +103,33 @@ def cosigned_text(text: str, at: int) -> bytes:
     return f"cosignature/v1\ntime {at}\n{text}".encode()
 
 
-def parted(note: bytes) -> tuple[str, Iterator[tuple[str, str, str]]]:
-    """The text, and the lines of its signatures, each with its name and base64. Raises NoteBroken."""
+def parted(note: bytes) -> tuple[str, Sequence[tuple[str, str, bytes]]]:
+    """The text, and the lines of its signatures, each with its name and what it decodes to: below the
+    text is nothing else. Raises NoteBroken."""
     try:
         whole = note.decode()
     except UnicodeDecodeError:
         raise NoteBroken("it is not UTF-8") from None
+    if _CONTROL.search(whole):
+        raise NoteBroken("it has control characters")
     text, gap, signatures = whole.rpartition("\n\n")
     if not gap or not signatures.endswith("\n"):
         raise NoteBroken("it has no signature")
-    return f"{text}\n", _signatures(signatures)
+    return f"{text}\n", [_signature(line) for line in signatures[:-1].split("\n")]
 
 
-def _signatures(lines: str) -> Iterator[tuple[str, str, str]]:
-    for line in lines.removesuffix("\n").split("\n"):
-        name, _, told = line.removeprefix(SIGNED_BY).partition(" ")
-        if not line.startswith(SIGNED_BY) or not name or not told:
-            raise NoteBroken("a line of its signatures is none")
-        yield f"{line}\n", name, told
+def _signature(line: str) -> tuple[str, str, bytes]:
+    found = _SIGNATURE.fullmatch(line)
+    if found is None or len(signature := decoded(found[2])) <= _ID_BYTES:
+        raise NoteBroken("a line of its signatures is none")
+    return f"{line}\n", found[1], signature
 
 
 def _signed(note: bytes, key: Key) -> tuple[str, bytes]:
     """The text, and what stands behind the key's ID."""
     text, signatures = parted(note)
-    for _, name, told in signatures:
-        if name != key.name:
-            continue
-        signature = decoded(told)
-        if signature[:_ID_BYTES] == key.id:
+    for _, name, signature in signatures:
+        if name == key.name and signature[:_ID_BYTES] == key.id:
             return text, signature[_ID_BYTES:]
     raise NoteBroken(f"{key.name}+{key.id.hex()} has not signed it")
 
@@ -139,9 +149,9 @@ def checkpoint_of(note: bytes, key: Key) -> Checkpoint:
 def checkpoint_in(text: str) -> Checkpoint:
     """What a text says that somebody has signed. Raises NoteBroken."""
     lines = text.split("\n")
-    if len(lines) < 4 or not lines[1].isascii() or not lines[1].isdigit():
+    if len(lines) < 4 or not lines[0]:
         raise NoteBroken("it is no checkpoint")
-    if lines[1] != str(int(lines[1])):
+    if _SIZE.fullmatch(lines[1]) is None:
         raise NoteBroken("its size is not written as sizes are")
     root = decoded(lines[2])
     if len(root) != 32:

@@ -4,62 +4,130 @@ whoever verifies."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from decimal import Context, Decimal
+from typing import Any, Final, NamedTuple, TypeAlias
 
 PROPOSED: Final = "case.adjustment_proposed"
+AMOUNT: Final = r"[0-9]{1,15}(\.[0-9]{1,6})?"
+CURRENCY: Final = "[A-Z]{3}"
+SUM: Final = r"-?[0-9]{1,30}(\.[0-9]{1,6})?"
+MOMENT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z"
+MOST_DEEP: Final = 100
+"""So many objects and arrays may an event be nested in each other: more, not every reader takes."""
+_EXACT: Final = Context(prec=60)
+_MONEY = re.compile(f"-?{AMOUNT}")
+_CURRENCY = re.compile(CURRENCY)
+_MOMENT = re.compile(MOMENT)
 Question: TypeAlias = Mapping[str, Any]
 """`type`, and of `kind`, `over`, `currency`, `from` and `to` those that were asked for."""
+
+
+class _Money(NamedTuple):
+    amount: str
+    currency: str
+
+
+class _Said(NamedTuple):
+    kind: str | None = None
+    money: _Money | None = None
+
+
+class _Line:
+    """What of an envelope a question is about. Raises ValueError, TypeError, KeyError or
+    RecursionError where it is none."""
+
+    def __init__(self, envelope: bytes) -> None:
+        line = json.loads(envelope.decode(), parse_int=float, parse_constant=_refuse)
+        if _depth(line) > MOST_DEEP:
+            raise ValueError
+        self.recorded_at, event = line["recorded_at"], line["event"]
+        self.type = event["type"]
+        adjustment = event.get("adjustment")
+        self.named = (line["stream"], "" if adjustment is None else adjustment)
+        if _MOMENT.fullmatch(self.recorded_at) is None:
+            raise ValueError
+        if not all(isinstance(one, str) for one in (self.type, *self.named)):
+            raise TypeError
+        kind = event.get("kind")
+        self.said = _Said(kind if isinstance(kind, str) else None, _money(event.get("amount")))
+
+
+def _money(told: Any) -> _Money | None:
+    """Nothing, where it is not written as money is."""
+    if not isinstance(told, dict):
+        return None
+    amount, currency = told.get("amount"), told.get("currency")
+    if not isinstance(amount, str) or not isinstance(currency, str):
+        return None
+    is_money = _MONEY.fullmatch(amount) and _CURRENCY.fullmatch(currency)
+    return _Money(amount, currency) if is_money else None
+
+
+def _depth(told: Any) -> int:
+    inner = told.values() if isinstance(told, dict) else told if isinstance(told, list) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 class Count:
     """Of the events that a question asks for."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, since: int = 0) -> None:
         self.question = question
         self.positions: list[int] = []
         self.sums: dict[str, Decimal] = {}
         self.unknown: list[int] = []
-        """Positions of events whose kind or amount stands in a proposal that is not there."""
-        self._proposals: dict[tuple[str, str], Mapping[str, Any]] = {}
+        """Positions of events that cannot be read, or whose kind or amount stands in a proposal that
+        is not there."""
+        self._since = since
+        self._proposals: dict[tuple[str, str], _Said] = {}
         self._joins = joins_proposals(question["type"])
         wanted = (question["type"], PROPOSED) if self._joins else (question["type"],)
         self._marks = tuple(f'"{one}"'.encode() for one in wanted)
 
     def look(self, position: int, envelope: bytes) -> None:
         if any(mark in envelope for mark in self._marks):
-            self._look(position, json.loads(envelope))
+            try:
+                line = _Line(envelope)
+            except (ValueError, TypeError, KeyError, RecursionError):
+                self.unknown.append(position)
+                return
+            self._look(position, line)
 
-    def _look(self, position: int, line: dict[str, Any]) -> None:
-        event = line["event"]
-        named = (line["stream"], event.get("adjustment", ""))
-        if event["type"] == PROPOSED:
-            self._proposals[named] = {one: event.get(one) for one in ("kind", "amount")}
-        if event["type"] == self.question["type"] and self._is_within(line["recorded_at"]):
-            self._count(position, event, named)
+    def _look(self, position: int, line: _Line) -> None:
+        if line.type == PROPOSED:
+            self._proposals[line.named] = line.said
+        is_later = position > self._since
+        if is_later and line.type == self.question["type"] and self._is_within(line.recorded_at):
+            self._count(position, line)
 
-    def _count(self, position: int, event: dict[str, Any], named: tuple[str, str]) -> None:
-        wanted, proposal = self.question.get("kind"), self._proposals.get(named, {})
-        kind, money = (event.get(one) or proposal.get(one) for one in ("kind", "amount"))
+    def _count(self, position: int, line: _Line) -> None:
+        wanted, proposal = self.question.get("kind"), self._proposals.get(line.named, _Said())
+        kind = line.said.kind if line.said.kind is not None else proposal.kind
+        money = line.said.money or proposal.money
         if (wanted is not None and kind is None) or (self._joins and money is None):
             self.unknown.append(position)
         if wanted is not None and kind != wanted:
             return
-        if isinstance(money, dict):
+        if money is not None:
             if not self._is_asked_for(money):
                 return
-            so_far = self.sums.get(money["currency"], Decimal(0))
-            self.sums[money["currency"]] = so_far + Decimal(money["amount"])
+            so_far = self.sums.get(money.currency, Decimal(0))
+            self.sums[money.currency] = _EXACT.add(so_far, Decimal(money.amount))
         elif "over" in self.question or "currency" in self.question:
             return
         self.positions.append(position)
 
-    def _is_asked_for(self, money: Mapping[str, str]) -> bool:
+    def _is_asked_for(self, money: _Money) -> bool:
         asked = self.question
-        if "currency" in asked and money["currency"] != asked["currency"]:
+        if "currency" in asked and money.currency != asked["currency"]:
             return False
-        return "over" not in asked or Decimal(money["amount"]) > Decimal(asked["over"])
+        return "over" not in asked or Decimal(money.amount) > Decimal(asked["over"])
 
     def _is_within(self, recorded_at: str) -> bool:
         at, asked = comparable(recorded_at), self.question

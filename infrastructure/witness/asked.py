@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -57,8 +56,7 @@ def asked(body: bytes) -> Asked:
         proof = [decoded(line) for line in lines]
         if any(len(one) != HASH_BYTES for one in proof):
             raise Malformed("a line of the proof is no hash")
-        text, signatures = parted(note)
-        deque(signatures, maxlen=0)  # each of them is a signature's, whosesoever
+        text, _ = parted(note)  # whose signatures it has, is not asked here
         return Asked(int(told), proof, note, text, checkpoint_in(text))
     except ValueError as error:  # no text, a broken note, a number beyond reason
         raise Malformed(str(error)) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tarfile
 import tracemalloc
 from collections.abc import Iterator
@@ -144,12 +145,54 @@ def test_a_broken_archive_is_no_bundle(
     assert run(world, "verify", file).exit_code == 1
     file.write_bytes(b"nothing of the kind")
     assert "neither a directory nor a tar" in run(world, "verify", file).output
+    os.mkfifo(tmp_path / "pipe")
+    assert "neither a directory nor a file" in run(world, "verify", tmp_path / "pipe").output
     outside = BytesIO()
     with tarfile.open(fileobj=outside, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("../escaped"))
     file.write_bytes(outside.getvalue())
     assert run(world, "verify", file).exit_code == 1
     assert not (tmp_path.parent / "escaped").exists()
+
+
+OVER = ["1e1", "1_0", "-Infinity", "NaN", "\u0665", "abc", "10,00", "", "5\n"]
+
+
+@pytest.mark.parametrize("over", OVER)
+def test_an_amount_of_another_shape_is_refused_before_anything_is_made(
+    world: World, tmp_path: Path, over: str
+) -> None:
+    words = ("--type", "adjustment.executed", "--over", over, "--out", tmp_path / "listed")
+    ran = run(world, "audit", "population", *words)
+    assert (ran.exit_code, [*tmp_path.iterdir()]) == (2, [])
+    assert "Invalid value for '--over'" in ran.output
+    assert "is no amount: 500 or 500.00" in ran.output
+
+
+def test_what_a_bundle_is_called_by_moves_no_text_on_a_terminal(
+    world: World, tmp_path: Path
+) -> None:
+    assert run(world, "audit", "export", "--out", tmp_path / "b").exit_code == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["b"]
+    whole = run(world, "verify", tmp_path / "b")
+    assert "proven: these are all events of the log" in whole.output
+    (tmp_path / "b" / "x\r\x1b[2Kverified: 3 events\x1b[8m\u202e\u2028").touch()
+    for more in ((), ("--json",)):
+        ran = run(world, "verify", tmp_path / "b", *more)
+        assert ran.exit_code == 1
+        assert not set("\r\x1b\u202e\u2028") & set(ran.output)
+    told = run(world, "verify", tmp_path / "b").output
+    assert told.startswith(r"x\r\x1b[2Kverified: 3 events\x1b[8m\u202e\u2028: ")
+
+
+def test_which_key_that_was_given_is_none_is_named(world: World, tmp_path: Path) -> None:
+    good = run(world, "audit", "key").output.strip()
+    two = run(world, "verify", tmp_path, "--key", good, "--key", "bad+key")
+    assert (two.exit_code, "Invalid value for '--key': bad+key" in two.output) == (2, True)
+    none = run(world, "verify", tmp_path, "--key", good, "--witness", good)
+    assert none.exit_code == 2
+    assert "Invalid value for '--witness'" in none.output
+    assert "none of a witness" in none.output
 
 
 @pytest.mark.parametrize(
@@ -265,6 +308,10 @@ def test_what_somebody_altered_is_found_and_the_log_that_takes_no_more_says_so(
             assert (part["whole"], part["wrong"]) == (False, [])
             prove = aud.get(f"{QUESTIONS}/11", params=REFUNDS)
             assert (prove.status_code, prove.json()["type"]) == (503, "/problems/log-not-as-signed")
+            taken_along = tmp_path / "taken along"
+            taken_along.mkdir()
+            assert run(world, "audit", "export", "--out", taken_along / "bundle").exit_code == 1
+            assert [*taken_along.iterdir()] == []
             with connect(world.dsn) as connection:
                 halt(connection)
             halted = aud.get(f"{QUESTIONS}/10")

@@ -18,7 +18,8 @@ from domain.merkle.tree import Frontier, Node, inclusion_proof
 from infrastructure.transparency.nodes import LOWEST
 from infrastructure.transparency.signing import signer
 from infrastructure.verifier.bundle import verify
-from infrastructure.verifier.files import EVENTS, FORMAT, LEAVES, MANIFEST, event_line, file_digest
+from infrastructure.verifier.disk import file_digest
+from infrastructure.verifier.files import EVENTS, FORMAT, LEAVES, MANIFEST, event_line
 from infrastructure.verifier.notes import Checkpoint
 from tests.benchmarks.figures import Bench, Figure, in_turn
 from tests.benchmarks.real_events import as_lines, one_signal

@@ -17,6 +17,7 @@ from tests.infrastructure.bundles import CASE, MANY, NODE, ROOT, Desk, by_node, 
 from tests.tampering import tampering
 
 ASKED = {"type": "case.adjustment_executed", "kind": "refund", "over": "500"}
+PERIOD = ("2026-10-05T00:00:00.000000Z", "2026-10-09T00:00:00.000000Z")
 with_node = pytest.mark.skipif(NODE is None, reason="node is not on this machine")
 
 
@@ -33,7 +34,7 @@ def bundles(desk):
     return {
         "everything": desk.export("everything", lambda export: export.everything()),
         "case": desk.export("case", lambda export: export.case(CASE)),
-        "period": desk.export("period", lambda export: export.period("2026-10-05", "2026-10-09")),
+        "period": desk.export("period", lambda export: export.period(*PERIOD)),
         "population": desk.export("population", lambda export: export.population(ASKED)),
         "later": desk.export("later", lambda export: export.population(ASKED, desk.since)),
     }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +28,7 @@ from infrastructure.transparency.exporting import Export, LogAltered, NothingToE
 from infrastructure.transparency.former_keys import former_keys
 from infrastructure.transparency.rotating import rotate
 from infrastructure.transparency.signing import KeyUnusable, known_signer
+from infrastructure.verifier.population import AMOUNT
 
 OUT = click.option(
     "--out",
@@ -31,6 +36,18 @@ OUT = click.option(
     type=click.Path(exists=False, path_type=Path),
     help="The directory to make.",
 )
+
+
+class Amount(click.ParamType[str]):
+    name = "AMOUNT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """As questions have it by every other way."""
+        if re.fullmatch(AMOUNT, str(value)) is None:
+            self.fail(f"{str(value)!a} is no amount: 500 or 500.00", param, ctx)
+        return str(value)
 
 
 FROM = click.option("--from", "start", type=Moment(), help="Recorded then or later.")
@@ -71,7 +88,7 @@ def export(
 @OUT
 @click.option("--type", "tag", required=True, help="Of which events: adjustment.executed.")
 @click.option("--kind", help="Of which kind: refund.")
-@click.option("--over", help="Of more than this amount.")
+@click.option("--over", type=Amount(), help="Of more than this amount.")
 @click.option("--currency", help="In this currency.")
 @FROM
 @TO
@@ -145,14 +162,14 @@ def _export(
     with open_database(settings) as dsn:
         make_ready(dsn)
         checkpoints = witnessed(settings, dsn)
-        with connect(acting_as(dsn, PROJECTOR)) as connection:
+        with connect(acting_as(dsn, PROJECTOR)) as connection, _made_whole(out) as directory:
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
             checkpoints.make(connection)
             witness = cosigning(settings.witness, checkpoints)
             if witness is not None:
                 witness.look(connection)
             try:
-                bundle = Export(connection, checkpoints.signer, out)
+                bundle = Export(connection, checkpoints.signer, directory)
                 with writing(out):
                     many = write(bundle)
             except (NothingToExport, LogAltered) as error:
@@ -166,3 +183,16 @@ def _export(
     if bundle.answer is not None:
         sums = ", ".join(f"{total} {currency}" for currency, total in bundle.answer["sums"].items())
         click.echo(f"asked for: {bundle.answer['count']}" + (f", in all {sums}" if sums else ""))
+
+
+@contextmanager
+def _made_whole(out: Path) -> Iterator[Path]:
+    """The directory is there once all of it is, and not before: it is made beside."""
+    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    try:
+        yield beside
+        with writing(out):
+            beside.rename(out)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise

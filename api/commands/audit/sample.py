@@ -10,6 +10,7 @@ from rich.console import Console
 
 from api.commands.audit.recording import account
 from api.commands.personal_data import noted
+from api.commands.verify import shown
 from api.composition import checkpoints_to_look_at, migrated_desks
 from api.options import AS_JSON
 from api.routes.questions.in_tables import tell
@@ -21,7 +22,8 @@ from infrastructure.evidence_store import EvidenceStore
 from infrastructure.settings import Settings
 from infrastructure.verifier.archives import opened_bundle
 from infrastructure.verifier.bundle import verify
-from infrastructure.verifier.files import MANIFEST, Broken, manifest_of
+from infrastructure.verifier.files import MANIFEST, Broken
+from infrastructure.verifier.manifest import manifest_of
 from infrastructure.verifier.notes import key_of
 from infrastructure.verifier.sampling import members_of
 
@@ -100,4 +102,4 @@ def _of_bundle(place: Path, strata: str, size: int, seed: str) -> Sample:
             members = members_of(bundle, question, names, since)
             return sample_of(verdict.size or 0, members, names, size, seed)
     except Broken as broken:
-        raise click.ClickException(broken.fault.detail) from None
+        raise click.ClickException(shown(broken.fault.detail)) from None

@@ -28,14 +28,13 @@ from infrastructure.transparency.exporting import Export, LogAltered, NothingToE
 from infrastructure.transparency.nodes import PositionsMissing
 from infrastructure.transparency.signing import KeyUnusable
 from infrastructure.verifier.bundle import verify
+from infrastructure.verifier.population import AMOUNT
 
 MOST_LISTED = 10_000
-_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _ONE = threading.Lock()
 """One bundle is made at a time: each reads all of the log."""
 
 Text = Annotated[str, Meta(max_length=100)]
-AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Event))
 Size = Annotated[int, Meta(ge=1, le=2**62)]
 
@@ -55,7 +54,7 @@ class OfPopulation(Asking, frozen=True, kw_only=True, rename={"since": "from", "
         super().must_be_sound()
         must_be_in_order(self.since, self.until)
         must_be_known(self.type)
-        if self.over is not None and not AMOUNT.fullmatch(self.over):
+        if self.over is not None and re.fullmatch(AMOUNT, self.over) is None:
             raise MalformedParameter(f"over={self.over} is no amount such as 500 or 99.90")
 
 
@@ -194,5 +193,10 @@ def connected(sources: Sources) -> Iterator[psycopg.Connection[tuple[object, ...
 
 
 def in_utc(moment: datetime | None) -> str | None:
-    """As envelopes have it."""
-    return moment.astimezone(UTC).strftime(_MOMENT) if moment is not None else None
+    return as_in_envelopes(moment) if moment is not None else None
+
+
+def as_in_envelopes(moment: datetime) -> str:
+    """Also of a year before 1000, which has four digits as every other."""
+    told = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return f"{told}Z"

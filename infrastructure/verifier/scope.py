@@ -1,0 +1,96 @@
+"""Whether events are of what the manifest's question names, as each envelope says in its first names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from infrastructure.verifier.files import EVENTS, Fault
+from infrastructure.verifier.population import MOMENT, Count, comparable
+
+_HEAD = re.compile(
+    rb'\{"stream":"([0-9a-f-]{36})","version":([1-9][0-9]{0,15}),"recorded_at":"(%b)",'
+    % MOMENT.encode()
+)
+_SECONDS: Final = len("2026-10-01T00:00:00")
+PROVES: Final = {
+    "everything": "these are all events of the log, up to its size",
+    "case": "these are the first events of the case; later ones may have been left out",
+    "period": "these events were recorded in the period; others of it may have been left out",
+    "population": "of the events after `since`, these are all that were asked for",
+}
+"""What a verified bundle proves; only of everything and of a population, that nothing was left out."""
+
+
+class Scope(Protocol):
+    """Is shown each event in turn."""
+
+    def look(self, position: int, envelope: bytes) -> None: ...
+
+    @property
+    def faults(self) -> list[Fault]: ...
+
+
+def scope_of(question: Mapping[str, Any]) -> Scope | None:
+    match question["ask"]:
+        case "case":
+            return OfCase(question["case"])
+        case "period":
+            return OfPeriod(question["from"], question["to"])
+        case _:
+            return None
+
+
+class OfCase:
+    """Its stream counts its events from 1: which of them is left out before the last is seen."""
+
+    def __init__(self, case: str) -> None:
+        self._case = case.encode()
+        self._version = 0
+        self._strays: list[int] = []
+
+    def look(self, position: int, envelope: bytes) -> None:
+        self._version += 1
+        head = _HEAD.match(envelope)
+        if head is None or head[1] != self._case or int(head[2]) != self._version:
+            self._strays.append(position)
+
+    @property
+    def faults(self) -> list[Fault]:
+        return _faults(self._strays, "it is not the next event of the case")
+
+
+class OfPeriod:
+    def __init__(self, start: str, end: str) -> None:
+        self._start, self._end = comparable(start), comparable(end)
+        # Most events are told by their second alone, which is faster.
+        self._first, self._last = start[:_SECONDS].encode(), end[:_SECONDS].encode()
+        self._strays: list[int] = []
+
+    def look(self, position: int, envelope: bytes) -> None:
+        head = _HEAD.match(envelope)
+        if head is None or not (
+            self._first < head[3][:_SECONDS] < self._last
+            or self._start <= comparable(head[3].decode()) < self._end
+        ):
+            self._strays.append(position)
+
+    @property
+    def faults(self) -> list[Fault]:
+        return _faults(self._strays, "it was not recorded in the period")
+
+
+class OfPopulation:
+    def __init__(self, count: Count) -> None:
+        self.count = count
+        self.look = count.look
+
+    @property
+    def faults(self) -> list[Fault]:
+        told = "what it says, or what was proposed, cannot be read here"
+        return [Fault("answer", EVENTS, told, None, position) for position in self.count.unknown]
+
+
+def _faults(positions: list[int], detail: str) -> list[Fault]:
+    return [Fault("question", EVENTS, detail, None, position) for position in positions]

@@ -1,0 +1,495 @@
+"""Even what the owner of a log signs gets one verdict: two programs read a bundle by one strict grammar."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from infrastructure.verifier.bundle import verify
+from tests.audit.forging import (
+    CASE,
+    EXECUTED,
+    LOG,
+    OF_CASE,
+    OTHER,
+    PERIOD,
+    SIGNER,
+    Files,
+    asked_often,
+    bundle,
+    by_both,
+    envelope,
+    laid,
+    resigned,
+    reworded,
+)
+from tests.infrastructure.bundles import NODE, ROOT
+
+Node = Callable[..., Any] | None
+MANIFEST = [("manifest", "manifest.note")]
+CHECKPOINT = [("checkpoint", "checkpoint")]
+ANSWER = {"count": 2, "sums": {"EUR": "19.50"}}
+SOUND = {
+    "everything": bundle({"ask": "everything"}),
+    "case": bundle({"ask": "case", "case": str(CASE)}, OF_CASE),
+    "period": bundle(PERIOD, range(4, 9)),
+    "population": bundle(EXECUTED, answer=ANSWER),
+    "later": bundle(EXECUTED, [15, *range(17, 22)], 16, {"count": 1, "sums": {"EUR": "12.50"}}),
+    "negative": bundle(
+        {"ask": "population", "type": "case.adjustment_executed"},
+        answer={"count": 4, "sums": {"EUR": "20.25"}},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    with asked_often() as asked:
+        yield asked
+
+
+def faults(told: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(fault["code"], fault["file"]) for fault in told["faults"]]
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_what_is_sound_is_verified_and_says_what_it_proves(
+    node: Node, tmp_path: Path, name: str
+) -> None:
+    told = by_both(node, laid(tmp_path / "b", SOUND[name]))
+    assert told["verified"], told["faults"]
+    is_whole = name not in ("case", "period")
+    assert ("left out" in told["proves"]) is not is_whole
+
+
+ADDED = [
+    "constructor",
+    "toString",
+    "__proto__",
+    "hasOwnProperty",
+    "since",
+    "\x1b[2Kx",
+    "ü",
+    "\u202e",
+]
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_an_added_file_is_seen_whatever_its_name(node: Node, tmp_path: Path, name: str) -> None:
+    place = laid(tmp_path / "b", SOUND["everything"])
+    (place / name).mkdir()
+    assert faults(by_both(node, place)) == [("file_added", name)]
+
+
+def test_added_names_that_are_no_text_are_told_in_one_order(node: Node, tmp_path: Path) -> None:
+    place = laid(tmp_path / "b", SOUND["everything"])
+    for name in (b"\xff", "\U0001f600".encode(), "\uffee".encode(), b"a"):
+        Path(os.fsdecode(bytes(place) + b"/" + name)).touch()
+    told = [file for _, file in faults(by_both(node, place))]
+    assert told == ["a", "\uffee", "\U0001f600", "\ufffd"]
+
+
+NOTES = {
+    "an empty signature before": lambda n: n.replace(b"\n\n", "\n\n— other \n".encode(), 1),
+    "a short signature before": lambda n: n.replace(b"\n\n", "\n\n— other AAAA\n".encode(), 1),
+    "a signature twice spaced": lambda n: n.replace(b"\n\n", "\n\n— a  AAAAAAA=\n".encode(), 1),
+    "a name with a space of another kind": lambda n: n + "— a\u00a0b AAAAAAA=\n".encode(),
+    "a name with a plus": lambda n: n + "— a+b AAAAAAA=\n".encode(),
+    "words behind": lambda n: n + b"and so on\n",
+    "words behind an empty line": lambda n: n + b"\nand so on\n",
+    "an empty line behind": lambda n: n + b"\n",
+    "half a line behind": lambda n: n + "— other AAAAAAA=".encode(),
+    "a return": lambda n: n.replace(b"\n", b"\r\n"),
+    "a byte order mark": lambda n: b"\xef\xbb\xbf" + n,
+}
+
+
+@pytest.mark.parametrize("file", ["manifest.note", "checkpoint"])
+@pytest.mark.parametrize("what", NOTES)
+def test_below_a_text_is_nothing_but_signatures(
+    node: Node, tmp_path: Path, what: str, file: str
+) -> None:
+    files = dict(SOUND["everything"])
+    files[file] = NOTES[what](files[file])
+    if file == "checkpoint":
+        files = resigned(files)
+    expected = MANIFEST if file == "manifest.note" else CHECKPOINT
+    assert faults(by_both(node, laid(tmp_path / "b", files))) == expected
+
+
+def test_another_ones_signature_is_passed_over(node: Node, tmp_path: Path) -> None:
+    files = dict(SOUND["everything"])
+    files["manifest.note"] += "— other AAAAAAA=\n".encode()
+    assert by_both(node, laid(tmp_path / "b", files))["verified"]
+
+
+OVER = [
+    "1e1",
+    "1_0",
+    "-Infinity",
+    "NaN",
+    "\u0665",
+    "abc",
+    "10,00",
+    "",
+    " 5",
+    "5\n",
+    "-5",
+    "+5",
+    ".5",
+    "5.",
+]
+
+
+@pytest.mark.parametrize("over", [*OVER, "1" * 16, "0.0000001", None, 5, [], {}])
+def test_an_amount_is_asked_for_in_one_shape(node: Node, tmp_path: Path, over: object) -> None:
+    def ask(manifest: dict[str, Any]) -> None:
+        manifest["question"]["over"] = over
+
+    assert (
+        faults(by_both(node, laid(tmp_path / "b", resigned(SOUND["population"], ask)))) == MANIFEST
+    )
+
+
+def edited(name: str, **said: object) -> Files:
+    return resigned(SOUND[name], lambda manifest: manifest.update(said))
+
+
+def asked(name: str, **said: object) -> Files:
+    return resigned(SOUND[name], lambda manifest: manifest["question"].update(said))
+
+
+def worded(name: str, old: str, new: str) -> Files:
+    def change(text: str) -> str:
+        assert old in text
+        return text.replace(old, new, 1)
+
+    return reworded(SOUND[name], change)
+
+
+def without(name: str, *left_out: str) -> Files:
+    return resigned(SOUND[name], lambda told: [told.pop(one) for one in left_out] and None)
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+BROKEN = {
+    **{
+        f"without {one}": without("population", one)
+        for one in ("events", "answer", "files", "size")
+    },
+    **{
+        f"{name} is {said!r}": edited("everything", **{name: said})
+        for name in ("size", "since", "events")
+        for said in (-1, 1.5, "1", None, True, 2**53, [])
+    },
+    "of none": edited("everything", size=0, events=0),
+    "since after its size": edited("population", since=22),
+    "since without its file": edited("population", since=16),
+    "a number with a point": worded("everything", '"size":21', '"size":21.0'),
+    "a number with an exponent": worded("everything", '"size":21', '"size":21e0'),
+    "a negative nothing": worded("everything", '"since":0', '"since":-0'),
+    "none of a number": worded("everything", '"answer":null', '"answer":NaN'),
+    "a number without end": worded("everything", '"size":21', f'"size":{"9" * 5000}'),
+    "deep": worded("everything", '"answer":null', f'"answer":{DEEP}'),
+    "said twice": worded("everything", '"size":21', '"size":1,"size":21'),
+    "spaced": worded("everything", '"size":21', '"size": 21'),
+    "on two lines": worded("everything", '"size":21', '"size":\n21'),
+    "escaped": worded("everything", '"size"', '"\\u0073ize"'),
+    "half a character": worded("population", '"over":"5"', '"kind":"\\ud800"'),
+    "something more": edited("everything", more=1),
+    "a prototype": worded("everything", '"size":21', '"__proto__":{},"size":21'),
+    "in an array": reworded(SOUND["everything"], lambda text: f"[{text}]"),
+    "with an answer to no question": edited("everything", answer=ANSWER),
+    "without an answer": edited("population", answer=None),
+    **{
+        f"answer {said}": edited("population", answer=said)
+        for said in (
+            {"count": True, "sums": {}},
+            {"count": "2", "sums": {}},
+            {"count": 2},
+            {"count": 2, "sums": []},
+            {"count": 2, "sums": ""},
+            {"count": 2, "sums": {"EUR": 7}},
+            {"count": 2, "sums": {"euro": "7"}},
+            {**ANSWER, "more": 1},
+            [],
+            "",
+        )
+    },
+    **{
+        f"question {said}": edited("everything", question=said)
+        for said in (None, [], "everything", {}, {"ask": "constructor"}, {"ask": ["everything"]})
+    },
+    "a case of none": asked("everything", ask="case"),
+    "a case that is no number": asked("case", case="o-1"),
+    "more than is asked": asked("everything", case=str(CASE)),
+    **{
+        f"from {said!r}": asked("population", **{"from": said})
+        for said in (
+            None,
+            5,
+            "",
+            "2026-10-04",
+            "2026-10-04T00:00:00+01:00",
+            "2026-10-04T00:00:00.Z",
+        )
+    },
+    "a period without its end": resigned(
+        SOUND["period"], lambda m: m["question"].pop("to") and None
+    ),
+    **{
+        f"digest {said!r}": resigned(
+            SOUND["everything"], lambda m, said=said: m["files"].update({"key": said})
+        )
+        for said in (5, None, "", "A" * 64)
+    },
+    "another file": resigned({**SOUND["everything"], "more": b""}),
+    "an unasked since": resigned({**SOUND["everything"], "since": b""}),
+    "fewer events": edited("everything", events=20),
+    "more events": edited("everything", events=22),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_manifest_that_is_not_what_it_must_be_is_broken(
+    node: Node, tmp_path: Path, what: str
+) -> None:
+    assert faults(by_both(node, laid(tmp_path / "b", BROKEN[what]))) == MANIFEST
+
+
+def test_an_answer_is_compared_by_what_it_says(node: Node, tmp_path: Path) -> None:
+    turned = edited("population", answer={"sums": {"EUR": "19.50"}, "count": 2})
+    assert by_both(node, laid(tmp_path / "turned", turned))["verified"]
+    other = edited("population", answer={"count": 2, "sums": {"EUR": "19.5"}})
+    told = by_both(node, laid(tmp_path / "other", other))
+    assert faults(told) == [("answer", "manifest.note")]
+
+
+HEADS = {
+    "led by nothing": lambda text: text.replace("\n21\n", "\n021\n"),
+    "spaced": lambda text: text.replace("\n21\n", "\n 21\n"),
+    "signed": lambda text: text.replace("\n21\n", "\n+21\n"),
+    "in hexadecimal": lambda text: text.replace("\n21\n", "\n0x15\n"),
+    "with a point": lambda text: text.replace("\n21\n", "\n21.0\n"),
+    "endless": lambda text: text.replace("\n21\n", f"\n{'9' * 5000}\n"),
+    "another": lambda text: text.replace("\n21\n", "\n20\n"),
+    "not padded": lambda text: text.replace("=\n", "\n"),
+    "with more behind": lambda text: text.replace("=\n", "=junk\n"),
+    "with a space behind": lambda text: text.replace("=\n", "= \n"),
+    "of 33 bytes": lambda text: text.replace("=\n", "A\n"),
+    "of nobody": lambda text: text.replace("log/1", "", 1),
+    "with returns": lambda text: text.replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("what", HEADS)
+def test_a_checkpoint_is_written_in_one_way(node: Node, tmp_path: Path, what: str) -> None:
+    files = dict(SOUND["everything"])
+    text = HEADS[what](files["checkpoint"].decode().partition("\n\n")[0] + "\n")
+    files["checkpoint"] = SIGNER.signed(text)
+    told = by_both(node, laid(tmp_path / "b", resigned(files)))
+    assert faults(told) == CHECKPOINT
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        (b"\xef\xbb\xbf", b""),
+        (b" ", b""),
+        (b"", b"\x1c"),
+        (b"", b"\xc2\x85"),
+        (b"", b"\n\n"),
+        (b"", b"\r"),
+    ],
+)
+def test_a_key_is_one_line(node: Node, tmp_path: Path, before: bytes, behind: bytes) -> None:
+    files = dict(SOUND["everything"])
+    files["key"] = before + SIGNER.key.text.encode() + behind
+    assert faults(by_both(node, laid(tmp_path / "b", resigned(files)))) == [("key", "key")]
+
+
+def test_a_key_that_was_given_is_named_and_is_no_file(node: Node, tmp_path: Path) -> None:
+    place = laid(tmp_path / "b", SOUND["everything"])
+    good = SIGNER.key.text
+    assert faults(by_both(node, place, "x")) == [("key", "KEY")]
+    assert faults(by_both(node, place, good, "x")) == [("key", "WITNESS")]
+    assert faults(by_both(node, place, good, "")) == [("key", "WITNESS")]
+    assert [fault.file for fault in verify(place, good, "x").faults] == ["KEY 2"]
+
+
+NODES = [
+    "999999999999999999999999 0",
+    "64 0",
+    "63 99999999999999999999",
+    "-1 0",
+    "0 -1",
+    "0 99999999999999999999",
+    "0 999999999999999999999",
+    "00 0",
+    "0 00",
+    "0 \u0665",
+    "0 1_0",
+]
+
+
+@pytest.mark.parametrize("line", NODES)
+def test_a_subtree_that_cannot_be_is_a_line_of_its_file(
+    node: Node, tmp_path: Path, line: str
+) -> None:
+    files = dict(SOUND["case"])
+    files["nodes.txt"] += f"{line} {'a' * 64}\n".encode()
+    told = by_both(node, laid(tmp_path / "b", resigned(files)))
+    assert faults(told) == [("nodes", "nodes.txt")]
+    assert told["faults"][0]["line"] == files["nodes.txt"].count(b"\n")
+
+
+def test_emptied_subtrees_and_emptied_events_are_blamed_by_name(node: Node, tmp_path: Path) -> None:
+    told = by_both(node, laid(tmp_path / "n", {**SOUND["case"], "nodes.txt": b""}))
+    assert faults(told) == [("nodes", "nodes.txt")]
+    told = by_both(node, laid(tmp_path / "e", {**SOUND["case"], "events.ndjson": b""}))
+    assert faults(told) == [("missing", "events.ndjson")]
+
+
+def test_a_log_that_says_it_is_endless_is_not_gone_through(node: Node, tmp_path: Path) -> None:
+    files = edited("everything", size=2**53 - 1, events=2**53 - 1)
+    text = files["checkpoint"].decode().partition("\n\n")[0].replace("\n21\n", f"\n{2**53 - 1}\n")
+    files["checkpoint"] = SIGNER.signed(f"{text}\n")
+    told = by_both(node, laid(tmp_path / "b", resigned(files)))
+    assert faults(told) == [("missing", "events.ndjson")]
+
+
+def rewritten(n: int, state: bytes) -> list[bytes]:
+    return [*LOG[: n - 1], state, *LOG[n:]]
+
+
+UNREAD = {
+    "no JSON": b'"case.adjustment_executed"}{',
+    "no text": b'{"x":"case.adjustment_executed","y":"\xff"}',
+    "twice": b'{"x":"case.adjustment_executed"}' * 2,
+    "a number": b'{"stream":1,"recorded_at":"2026-10-14T00:00:00Z","event":{"type":"case.adjustment_executed"}}',
+    "no time": b'{"stream":"a","recorded_at":"later","event":{"type":"case.adjustment_executed"}}',
+    "deep": b'{"x":%b,"y":"case.adjustment_executed"}' % (b"[" * 200 + b"]" * 200),
+    "very deep": b'{"x":%b,"y":"case.adjustment_executed"}' % (b"[" * 9000 + b"]" * 9000),
+    "none of a number, too": b'{"x":NaN,"y":"case.adjustment_executed"}',
+    "an amount with an exponent": envelope(
+        OTHER, 1, 14, type="case.adjustment_executed", amount={"amount": "1e5", "currency": "EUR"}
+    ),
+}
+QUESTIONS: dict[str, tuple[Files, list[tuple[str, str]]]] = {
+    "everything of a few": (
+        bundle({"ask": "everything"}, OF_CASE),
+        [("question", "nodes.txt")],
+    ),
+    "another case": (
+        bundle({"ask": "case", "case": str(OTHER)}, OF_CASE),
+        [("question", "events.ndjson")] * len(OF_CASE),
+    ),
+    "a case without its first": (
+        bundle({"ask": "case", "case": str(CASE)}, OF_CASE[1:]),
+        [("question", "events.ndjson")] * (len(OF_CASE) - 1),
+    ),
+    "a case with one left out": (
+        bundle({"ask": "case", "case": str(CASE)}, [*OF_CASE[:4], OF_CASE[5]]),
+        [("question", "events.ndjson")],
+    ),
+    "a period and more": (bundle(PERIOD, range(3, 10)), [("question", "events.ndjson")] * 2),
+    "a population with some left out": (
+        bundle(EXECUTED, range(1, 21), answer=ANSWER),
+        [("answer", "nodes.txt")],
+    ),
+    "a population with what came before": (
+        bundle(EXECUTED, range(13, 22), 16, {"count": 2, "sums": {"EUR": "19.50"}}),
+        [("answer", "manifest.note")],
+    ),
+    **{
+        what: (
+            bundle(
+                EXECUTED, answer={"count": 1, "sums": {"EUR": "12.50"}}, log=rewritten(14, state)
+            ),
+            [("answer", "events.ndjson")],
+        )
+        for what, state in UNREAD.items()
+    },
+}
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+def test_events_are_of_what_the_manifest_says_was_asked(
+    node: Node, tmp_path: Path, what: str
+) -> None:
+    files, expected = QUESTIONS[what]
+    told = by_both(node, laid(tmp_path / "b", files))
+    assert (faults(told), told["verified"], told["proves"]) == (expected, False, None)
+
+
+def test_proposals_before_a_population_begins_are_read_and_not_counted(
+    node: Node, tmp_path: Path
+) -> None:
+    question = {"ask": "population", "type": "case.adjustment_proposed"}
+    answer = {"count": 2, "sums": {"EUR": "9.25"}}
+    files = bundle(question, [13, 15, *range(17, 22)], 16, answer)
+    told = by_both(node, laid(tmp_path / "b", files))
+    assert (told["verified"], told["answer"]) == (True, answer), told
+
+
+def test_only_plain_files_are_opened(node: Node, tmp_path: Path) -> None:
+    def altered(name: str, change: Callable[[Path], object]) -> list[tuple[str, str]]:
+        place = laid(tmp_path / name, SOUND["everything"])
+        change(place)
+        return faults(by_both(node, place))
+
+    def replaced(make: Callable[[Path], object]) -> Callable[[Path], object]:
+        def change(place: Path) -> None:
+            (place / "leaves.txt").rename(tmp_path / "leaves")
+            make(place / "leaves.txt")
+
+        return change
+
+    missing, added = [("file_missing", "leaves.txt")], [("file_added", "more")]
+    assert altered("pipe", replaced(os.mkfifo)) == missing
+    assert altered("folder", replaced(Path.mkdir)) == missing
+    assert altered("link", replaced(lambda file: file.symlink_to(tmp_path / "leaves"))) == missing
+    assert altered("more", lambda place: os.mkfifo(place / "more")) == added
+    assert altered("bare", lambda place: (place / "manifest.note").unlink()) == [
+        ("file_missing", "manifest.note")
+    ]
+    place = laid(tmp_path / "many keys", SOUND["everything"])
+    (place / "manifest.note").unlink()
+    assert [one.code for one in verify(place, *[SIGNER.key.text] * 2).faults] == ["file_missing"]
+
+
+def test_a_file_that_cannot_be_read_is_a_fault_of_its_own() -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        place = laid(Path(folder) / "b", SOUND["everything"])
+        (place / "leaves.txt").chmod(0)
+        assert by_nobody(place) == [("file_unreadable", "leaves.txt")]
+        (place / "leaves.txt").chmod(0o644)
+        place.chmod(0o711)
+        assert by_nobody(place) == [("file_unreadable", ".")]
+
+
+def by_nobody(place: Path) -> list[tuple[str, str]]:
+    """As somebody to whom not everything is open, as it is to root."""
+    nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+    before = os.geteuid()
+    os.seteuid(nobody)
+    try:
+        told = verify(place).told
+    finally:
+        os.seteuid(before)
+    if NODE is not None:
+        program = shutil.copy(ROOT / "verifiers" / "verify.mjs", place.parent)
+        ran = subprocess.run(
+            [NODE, program, place], cwd=place.parent, capture_output=True, user=nobody
+        )
+        assert json.loads(ran.stdout) == json.loads(json.dumps(told)), ran.stderr
+    return faults(told)
