@@ -7,7 +7,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -114,23 +115,18 @@ class KeyRing:
 
         Nobody else uses them when this returns, here; elsewhere after `KEEP_SECONDS`.
         """
-        with self._datastore.get_connection() as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
-            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            try:
-                rows = cursor.execute(
-                    "SELECT key FROM order_keys WHERE order_id = ANY(%s)", ([*orders],)
-                ).fetchall()
-                refs = {key for (key,) in rows}
-                destroy(self._store, refs)
-                cursor.execute(
-                    "UPDATE order_keys SET destroyed_at = clock_timestamp() "
-                    "WHERE order_id = ANY(%s) AND key = ANY(%s) AND destroyed_at IS NULL",
-                    ([*orders], [*refs]),
-                )
-                cursor.execute("DELETE FROM order_subjects WHERE subject = %s", (subject,))
-            finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+        with self._destroying() as cursor:
+            rows = cursor.execute(
+                "SELECT key FROM order_keys WHERE order_id = ANY(%s)", ([*orders],)
+            ).fetchall()
+            refs = {key for (key,) in rows}
+            destroy(self._store, refs)
+            cursor.execute(
+                "UPDATE order_keys SET destroyed_at = clock_timestamp() "
+                "WHERE order_id = ANY(%s) AND key = ANY(%s) AND destroyed_at IS NULL",
+                ([*orders], [*refs]),
+            )
+            cursor.execute("DELETE FROM order_subjects WHERE subject = %s", (subject,))
         with self._lock:
             for order in orders:
                 self._of_order.pop(order, None)
@@ -139,21 +135,27 @@ class KeyRing:
 
     def destroy_again(self) -> int:
         """Whatever was destroyed and is there again, as from a backup of the keys; how many there were."""
-        with self._datastore.get_connection() as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
+        with self._destroying() as cursor:
             self._must_be_ours(cursor)
-            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            try:
-                rows = cursor.execute(
-                    "SELECT key FROM order_keys WHERE destroyed_at IS NOT NULL"
-                ).fetchall()
-                refs = {key for (key,) in rows}
-                found = destroy(self._store, refs)
-            finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+            rows = cursor.execute(
+                "SELECT key FROM order_keys WHERE destroyed_at IS NOT NULL"
+            ).fetchall()
+            refs = {key for (key,) in rows}
+            found = destroy(self._store, refs)
         if found:
             self._forget_bundles(refs)
         return found
+
+    @contextmanager
+    def _destroying(self) -> Iterator[Cursor[Any]]:
+        """One at a time, of all processes."""
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            try:
+                yield cursor
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
     def _forget_bundles(self, refs: Collection[str]) -> None:
         with self._lock:
