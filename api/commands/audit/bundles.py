@@ -16,8 +16,7 @@ import click
 from api.commands.audit.recording import record_here
 from api.composition import checkpoints_of, desks, make_ready, witnessed
 from api.options import Moment, writing
-from api.routes.questions.bundles import in_utc, must_be_known
-from api.routes.questions.bundles import tag as as_stored
+from api.routes.questions.bundles import OfPopulation, in_utc, question_of
 from api.times import must_be_in_order
 from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
@@ -105,12 +104,12 @@ def population(
     **asked: str | None,
 ) -> None:
     """A list with the proof that it is complete: whoever verifies filters, counts and sums anew."""
-    must_be_known(tag)
-    must_be_in_order(start, end)
-    question = {"type": as_stored(tag), **asked, "from": in_utc(start), "to": in_utc(end)}
+    said = {name: value or None for name, value in asked.items()}
+    wanted = OfPopulation(type=tag, since=start, until=end, **said)
+    wanted.must_be_sound()
+    question = question_of(wanted)
     told = {**question, "after": str(since) if since else None}
-    stated = {name: said for name, said in question.items() if said}
-    _export(settings, out, "population", told, lambda bundle: bundle.population(stated, since))
+    _export(settings, out, "population", told, lambda bundle: bundle.population(question, since))
 
 
 @click.command()
