@@ -88,9 +88,8 @@ class Heads:
         file = self.directory / f"{os.getpid()}.{secrets.token_hex(4)}"
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # for as long as this process lives
-        os.pwrite(
-            descriptor, bytes(2 * _SIZE), 0
-        )  # a full disk is told now, and not by a signal later
+        # Written, so that a full disk is told now, and not by a signal later.
+        os.pwrite(descriptor, bytes(2 * _SIZE), 0)
         return descriptor, mmap.mmap(descriptor, 2 * _SIZE)
 
     def _thin_out(self) -> None:
@@ -132,10 +131,8 @@ def _read(file: Path) -> Head | None:
     content = file.read_bytes()
     found = []
     for start in (0, _SIZE):
-        mark, checked = (
-            content[start : start + _MARK.size],
-            content[start + _MARK.size :][: _SUM.size],
-        )
+        written = content[start : start + _SIZE]
+        mark, checked = written[: _MARK.size], written[_MARK.size :]
         if len(mark) == _MARK.size and checked == _SUM.pack(zlib.crc32(mark)):
             found.append(Head(*_MARK.unpack(mark)))
     return max(found, default=None)
