@@ -15,7 +15,7 @@ from psycopg.rows import tuple_row
 from application.event_codec import from_state
 from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
-from infrastructure.event_store.datastore import connect
+from infrastructure.event_store.datastore import LONGEST_PAUSE_SECONDS, connect
 from infrastructure.projection_generations import Folded, Line, Target, Unreadable, prepare
 from infrastructure.projection_tables import Table
 from projections.projection import AnyProjection
@@ -23,7 +23,6 @@ from projections.projection import AnyProjection
 BATCH = 2_000
 POLL_SECONDS = 1.0
 FROZEN_SECONDS = 5
-LONGEST_PAUSE_SECONDS = 5.0
 _OWNER_LOCK = 0x0CA5E7A2
 LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 """Errors of the connection or the server, not of what was to be stored."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-import time
 from collections.abc import Callable
 
 import click
@@ -20,7 +19,7 @@ from domain.personal_errors import KeyStoreUnavailable
 from infrastructure.database_roles import PROJECTOR, acting_as
 from infrastructure.databases import open_database
 from infrastructure.doctor import must_be_safe
-from infrastructure.event_store.datastore import connect
+from infrastructure.event_store.datastore import LONGEST_PAUSE_SECONDS, connect
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.projection_runner import ProjectionRunner
@@ -39,7 +38,8 @@ BACKLOG_SECONDS = 5.0
 CHECKPOINT_SECONDS = 3.0
 KEYS_SECONDS = 3600.0
 """How often it is seen to that destroyed keys stay so."""
-LONGEST_PAUSE_SECONDS = 5.0
+OUTSIDE_PAUSE_SECONDS = 5.0
+"""Between two tries to reach where checkpoints lie: nobody's bucket is asked each second."""
 KEEPERS = 2
 """While one waits for the database, the other decides."""
 _logger = logging.getLogger("casetrail.worker")
@@ -193,10 +193,13 @@ def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: thread
             pause = IDLE_SECONDS
             if not busy:
                 stop.wait(idle_seconds)
-        except (psycopg.Error, PersistenceError, PoolTimeout, OutsideUnavailable) as error:
-            where = "checkpoints" if isinstance(error, OutsideUnavailable) else "the database"
-            _logger.warning("%s did not answer: %s", where, error)
-            time.sleep(pause)
+        except OutsideUnavailable as error:
+            _logger.warning("checkpoints did not answer: %s", error)
+            stop.wait(pause)
+            pause = min(pause * 2, OUTSIDE_PAUSE_SECONDS)
+        except (psycopg.Error, PersistenceError, PoolTimeout) as error:
+            _logger.warning("the database did not answer: %s", error)
+            stop.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 

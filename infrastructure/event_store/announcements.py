@@ -14,13 +14,12 @@ from collections.abc import Callable
 
 import psycopg
 
-from infrastructure.event_store.datastore import connect
+from infrastructure.event_store.datastore import LONGEST_PAUSE_SECONDS, connect
 
 _logger = logging.getLogger("casetrail.log")
 GROWN = "stored_events"
 """The channel that the library's own subscriptions listen to."""
 PROJECTED = "projected"
-LONGEST_PAUSE_SECONDS = 5.0
 BUSY_COMMITS = 3
 BUSY_PAUSE_SECONDS = 0.01
 """Followers read batches: telling them of each commit of a busy log only takes the log's time."""

@@ -35,6 +35,9 @@ _NETWORK = {
 PATIENCE_SECONDS = 5.0
 """How long a database that does not answer is asked again, before its callers are told."""
 PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
+"""Between two tries to reach a database that is away. However long it was, all that is missed when
+it is back is one such pause: reports have to be level within 5 s."""
 _POOL_SECONDS = 2.0
 _POOL_RECONNECT_SECONDS = 0.5
 UNSAFE_SWITCH = "POSTGRES_ENABLE_DB_FUNCTIONS"
