@@ -52,12 +52,18 @@ class Continuity:
             must_be_there(connection, [self._last] if self._last is not None else [], _HERE)
             if self._heads is not None:
                 self._heads.must_be_there(connection)
+                self._heads.open()
             checkpoints = self._checkpoints() if self._checkpoints is not None else None
             if checkpoints is not None:
                 _must_be_as_witnessed(connection, checkpoints)
         except (OutsideUnavailable, KeyUnusable) as error:
             raise LogHalted(
                 f"whether the log is as it was witnessed is not known: {error}"
+            ) from None
+        except OSError as error:
+            _logger.error("nothing is appended: what is acknowledged cannot be noted: %s", error)
+            raise LogHalted(
+                "what is acknowledged cannot be noted down: see the service's messages"
             ) from None
         except (AcknowledgedMissing, LogNotAsWitnessed, PositionsMissing) as error:
             halt(connection)

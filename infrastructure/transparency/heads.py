@@ -47,9 +47,14 @@ class Heads:
         self._marks: mmap.mmap | None = None
         self._turn = 0
 
-    def acknowledged(self, head: Head) -> None:
+    def open(self) -> None:
+        """Before anything is appended: once it is stored, nothing may go wrong any more. Raises OSError."""
         if self._marks is None:
             self._file, self._marks = self._made()
+
+    def acknowledged(self, head: Head) -> None:
+        self.open()
+        assert self._marks is not None
         mark = _MARK.pack(*head)
         # In memory that outlives the process: a call to the system would cost a turn at the interpreter
         # for each group. In turns, so that one of the two is whole whenever it is read.

@@ -188,3 +188,15 @@ def test_of_processes_that_have_died_one_mark_is_enough(tmp_path):
     assert max(newest.known()).position == 70
     living.close()
     newest.close()
+
+
+def test_what_cannot_be_noted_down_is_not_appended(process, tmp_path, caplog):
+    heads = tmp_path / "heads"
+    heads.write_bytes(b"a file where the directory should be")
+    one = process(heads)
+    with pytest.raises(LogHalted, match="cannot be noted down"):
+        one.append()
+    assert str(heads) in caplog.text
+    heads.unlink()
+    assert one.append() == 1
+    assert [head.position for head in Heads(heads).known()] == [1]
