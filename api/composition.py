@@ -97,7 +97,7 @@ class Desks:
         orders, cases = streams.orders(self.log), streams.cases(self.log)
         self.orders = orders
         self.policy = PolicyDesk(self.log, clock)
-        look_up = LookUp(streams.histories(self.log), check_address)
+        look_up = LookUp(streams.histories(self.log), check_address, self.log.subject_of)
         directory = Directory(datastore)
         staff = directory.with_role
         self.people = PeopleDesk(self.log, streams.people(self.log), directory.everybody)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -21,6 +22,13 @@ from application.log_recorder import (
 from application.sealing import SealedAppend, Seals
 from domain.people import Actor
 from domain.recorded import Event, Recorded
+
+_IN_THE_CLEAR: Final = uuid5(NAMESPACE_URL, "casetrail:customers-in-the-clear")
+
+
+def subject_in_the_clear(customer: str) -> UUID:
+    """What a log without seals names a customer's streams by: whoever has the id can tell."""
+    return uuid5(_IN_THE_CLEAR, customer)
 
 
 class Write(Struct, frozen=True, kw_only=True):
@@ -54,6 +62,13 @@ class EventLog:
         as it is."""
         self.recorder = recorder
         self._seals = seals
+
+    def subject_of(self, customer: str) -> UUID:
+        """What a customer's streams are named by: keyed, so that the log alone tells nobody whether it
+        knows a customer. Raises KeyStoreUnavailable."""
+        if self._seals is None:
+            return subject_in_the_clear(customer)
+        return self._seals.subject_of(customer)
 
     def append(
         self,

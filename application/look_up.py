@@ -6,7 +6,7 @@ later, or lives through it again, looks nothing up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -53,16 +53,27 @@ MOST_LOOKED_AT = 100_000
 
 
 class LookUp:
-    def __init__(self, histories: Repository[History], check_address: CheckAddress) -> None:
+    def __init__(
+        self,
+        histories: Repository[History],
+        check_address: CheckAddress,
+        subject_of: Callable[[str], UUID],
+    ) -> None:
+        """`subject_of` a customer is the log's name for it."""
         self._histories = histories
+        self._subject_of = subject_of
         self._check_address = check_address
         self._looked_at: dict[UUID, datetime] = {}
 
     def of(self, placed: Sequence[Placed], asked: LookUps, *, wary: bool = False) -> LookedUp:
         """Hold these orders, in the order of their arrival, against those before them; `wary` of what
         other processes have written."""
-        told = [(one, event) for one in placed for event in _to_remember(one.signal, asked)]
-        streams = {_stream(event) for _, event in told}
+        told = [
+            (one, event, self._stream(event))
+            for one in placed
+            for event in _to_remember(one.signal, asked)
+        ]
+        streams = {stream for _, _, stream in told}
         states = (
             self._histories.caught_up([*streams])
             if wary or self._is_stale(told)
@@ -71,9 +82,9 @@ class LookUp:
         read = dict(states)
         found: dict[tuple[str, str], list[Signal]] = {}
         writes: list[Write] = []
-        for one, event in told:
-            stream, signal = _stream(event), one.signal
-            derived, is_news = _held_against(states.get(stream), event, signal, asked)
+        for one, event, stream in told:
+            signal = one.signal
+            derived, is_news = _held_against(stream, states.get(stream), event, signal, asked)
             if derived is not None:
                 found.setdefault((signal.order, signal.key), []).append(derived)
             if is_news:
@@ -94,16 +105,20 @@ class LookUp:
         ]
         return LookedUp(found, states, writes)
 
-    def _is_stale(self, told: Sequence[tuple[Placed, LookUpEvent]]) -> bool:
+    def _stream(self, event: LookUpEvent) -> UUID:
+        if isinstance(event, CustomerOrdered):
+            return customer_stream(self._subject_of(event.customer))
+        return product_stream(event.sku, event.price.currency)
+
+    def _is_stale(self, told: Sequence[tuple[Placed, LookUpEvent, UUID]]) -> bool:
         """Whether other processes may have told of a price that we have not heard of for a while.
 
         Prices change under everybody's hands: to guard them would cost more than to look now and then.
         """
         looked = self._looked_at
         stale = False
-        for one, event in told:
+        for one, event, stream in told:
             if isinstance(event, ProductPriced):
-                stream = _stream(event)
                 before = looked.get(stream)
                 if before is None or not timedelta() <= one.received_at - before < FRESH_FOR:
                     looked[stream] = one.received_at
@@ -127,14 +142,12 @@ def _to_remember(placed: OrderPlaced, asked: LookUps) -> Iterator[LookUpEvent]:
         yield from priced(placed)
 
 
-def _stream(event: LookUpEvent) -> UUID:
-    if isinstance(event, CustomerOrdered):
-        return customer_stream(event.customer)
-    return product_stream(event.sku, event.price.currency)
-
-
 def _held_against(
-    before: History | None, event: LookUpEvent, placed: OrderPlaced, asked: LookUps
+    stream: UUID,
+    before: History | None,
+    event: LookUpEvent,
+    placed: OrderPlaced,
+    asked: LookUps,
 ) -> tuple[Signal | None, bool]:
     """What the order shows against what was before it, and whether it is to be remembered."""
     match before, event:
@@ -147,7 +160,7 @@ def _held_against(
             flagged = prices.flagged(placed, event, over, asked.prices.least_history)
             return flagged, prices.is_news(event)
         case _:
-            raise TrailHasGap(f"{_stream(event)} holds another kind of history")
+            raise TrailHasGap(f"{stream} holds another kind of history")
 
 
 def _line(stream: UUID, before: History | None, event: LookUpEvent, placed: Placed) -> Recorded:

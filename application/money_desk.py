@@ -56,6 +56,7 @@ class MoneyDesk:
         provider: str | None,
         people: PeopleDesk | None = None,
     ) -> None:
+        self._log = log
         self._acts = CaseActs(log, cases, staff)
         self._orders = orders
         self._cases = cases
@@ -209,7 +210,8 @@ class MoneyDesk:
         """The order's ledger, then the customer's, as the log has them now."""
         streams = [ledger.ledger_of_order(order.id)]
         if order.facts.customer.id is not None:
-            streams.append(ledger.ledger_of_customer(order.facts.customer.id))
+            subject = self._log.subject_of(order.facts.customer.id)
+            streams.append(ledger.ledger_of_customer(subject))
         found = self._ledgers.current(streams)
         return {stream: found.get(stream) or Ledger() for stream in streams}
 

@@ -102,8 +102,12 @@ class Seals:
             [self._whose(*one) for line in told for one in _placed(line)],
         )
 
+    def subject_of(self, customer: str) -> UUID:
+        """Raises KeyStoreUnavailable."""
+        return self._keys.subject_of(customer)
+
     def _whose(self, customer: str, order: str) -> SubjectRow:
-        return SubjectRow(self._keys.subject_of(customer), order)
+        return SubjectRow(self.subject_of(customer), order)
 
     def opened(self, rows: Iterable[tuple[int, bytes]]) -> list[Recorded]:
         """The lines as they were before; `[erased]` where their key is gone."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -28,10 +27,6 @@ from domain.recorded import Recorded
 
 Matrix = Callable[[str], ApprovalMatrix]
 """The approval matrix of the policy with a digest."""
-
-
-_NOBODYS: Final = ledger_of_customer(ERASED)
-"""Of whomever: those who were erased are not one customer."""
 
 
 class Of(StrEnum):
@@ -111,6 +106,8 @@ def splits(
     """Those that passed a limit in the period. What is held is what was proposed within one window,
     and what is told."""
     finding = _Finding(matrix, threshold, window, period)
+    # Of whomever: those who were erased are not one customer.
+    nobodys = _ledger(reading, ERASED)
     waiting: list[Recorded] = []
     ledgers: dict[UUID, set[UUID]] = {}
     for batch in reading.batches():
@@ -118,7 +115,9 @@ def splits(
         now = waiting
         for line in batch:
             if isinstance(line.event, AdjustmentEntered):
-                ledgers.setdefault(line.event.adjustment, set()).add(line.stream)
+                ledgers.setdefault(line.event.adjustment, set())
+                if line.stream != nobodys:
+                    ledgers[line.event.adjustment].add(line.stream)
         waiting = [line for line in batch if isinstance(line.event, AdjustmentProposed)]
         finding.add(now, ledgers, reading)
         known = {x.event.adjustment for x in waiting if isinstance(x.event, AdjustmentProposed)}
@@ -150,10 +149,10 @@ class _Finding:
                 self._without_rate += 1
                 continue
             of_order = ledger_of_order(line.order or "")
-            of_customer = {*ledgers.get(entry.event.adjustment, ())} - {of_order, _NOBODYS}
+            of_customer = {*ledgers.get(entry.event.adjustment, ())} - {of_order}
             told = _customer(line, orders.get(order_stream(line.order or ""), ()))
             if told is not None:
-                of_customer.add(ledger_of_customer(told))
+                of_customer.add(_ledger(reading, told))
             self._enter(of_order, Of.ORDER, entry)
             for key in sorted(of_customer):
                 self._enter(key, Of.CUSTOMER, entry)
@@ -277,6 +276,10 @@ def _customer(line: Recorded, order: Sequence[Recorded]) -> str | None:
         if isinstance(one.event, SignalRecorded) and one.position < line.position
     ).customer.id
     return None if customer in (SEALED, ERASED) else customer
+
+
+def _ledger(reading: Reading, customer: str) -> UUID:
+    return ledger_of_customer(reading.log.subject_of(customer))
 
 
 def _text(amount: Decimal) -> str:

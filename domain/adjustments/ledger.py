@@ -25,8 +25,9 @@ def ledger_of_order(order: str) -> UUID:
     return uuid5(LEDGERS, f"order\n{order}")
 
 
-def ledger_of_customer(customer: str) -> UUID:
-    return uuid5(LEDGERS, f"customer\n{customer}")
+def ledger_of_customer(subject: UUID) -> UUID:
+    """Of the customer whom the log names so."""
+    return uuid5(LEDGERS, f"customer\n{subject}")
 
 
 class AdjustmentEntered(Struct, frozen=True, kw_only=True, tag="ledger.adjustment_entered"):

@@ -24,8 +24,9 @@ MOST_ORDERS: Final = 1_000
 
 
 @lru_cache(maxsize=10_000)
-def customer_stream(customer: str) -> UUID:
-    return uuid5(CUSTOMERS, customer)
+def customer_stream(subject: UUID) -> UUID:
+    """Of the customer whom the log names so."""
+    return uuid5(CUSTOMERS, str(subject))
 
 
 def ordered(placed: OrderPlaced) -> CustomerOrdered | None:

@@ -68,7 +68,7 @@ class House:
         self.log = EventLog(self.recorder, seals)
         self.orders = streams.orders(self.log)
         self.cases = streams.cases(self.log)
-        look_up = LookUp(streams.histories(self.log), check_address)
+        look_up = LookUp(streams.histories(self.log), check_address, self.log.subject_of)
         self.intake = Intake(
             self.log, self.orders, self.cases, lambda: self.rulebook, staff, look_up
         )

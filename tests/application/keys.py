@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from application.privacy_desk import PrivacyDesk
 from application.sealing import Seals
@@ -21,6 +21,7 @@ class MemoryKeys:
         self.of: dict[str, str] = {}
         self.forgotten: dict[UUID, set[str]] = {}
         self.recorder: InMemoryLogRecorder | None = None
+        self._pepper = uuid4()
 
     def of_orders(self, orders: Collection[str]) -> Mapping[str, AesKey]:
         for order in orders:
@@ -34,7 +35,7 @@ class MemoryKeys:
         return {ref: self.keys[ref] for ref in refs if ref in self.keys}
 
     def subject_of(self, customer: str) -> UUID:
-        return uuid5(NAMESPACE_URL, customer)
+        return uuid5(self._pepper, customer)
 
     def orders_of(self, subject: UUID) -> list[str]:
         rows = self.recorder.subjects if self.recorder is not None else ()

@@ -75,7 +75,7 @@ def opened() -> list[CaseEvent]:
     log = EventLog(InMemoryLogRecorder())
     orders, cases = streams.orders(log), streams.cases(log)
     rulebook = load_policy()
-    look_up = LookUp(streams.histories(log), check_address)
+    look_up = LookUp(streams.histories(log), check_address, log.subject_of)
     intake = Intake(log, orders, cases, lambda: rulebook, lambda role: (), look_up)
     plan = overcharged(Shop(1, "A"), NOW)
     intake.take([Arrival(signal, NOW) for _, signal in plan], SHOP)

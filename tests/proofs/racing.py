@@ -25,6 +25,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.persistence import StoredEvent
 
+from application.event_log import subject_in_the_clear
 from application.log_recorder import Append, DutyRow, DutyTaken, LogRecorder
 from domain.adjustments.adjustment import adjustment_id
 from domain.adjustments.kinds import Duty
@@ -136,7 +137,7 @@ class Prepared(NamedTuple):
         case = scene.go(race.before, scene.a_case())
         names = _names("o-1", CUSTOMER)
         # What was given to the customer is no part of a story: that is another's in each.
-        streams = {*names} - {ledger_of_customer(CUSTOMER)}
+        streams = {*names} - {ledger_of_customer(subject_in_the_clear(CUSTOMER))}
         events = [event for event in recorder.since(people) if event.originator_id in streams]
         rows = recorder.place().duties
         duties = [(person, duty) for (where, person), duty in rows.items() if where == case.id]
@@ -165,7 +166,7 @@ def _names(order: str, customer: str) -> tuple[str | UUID, ...]:
         case,
         case_stream(order, "refund_due", 1),
         ledger_of_order(order),
-        ledger_of_customer(customer),
+        ledger_of_customer(subject_in_the_clear(customer)),
         adjustment_id(case, 1),
         adjustment_id(case, 2),
     )
