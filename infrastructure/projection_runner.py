@@ -102,8 +102,12 @@ class ProjectionRunner:
             self._end_frozen(connection)
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
-        # An owner that freezes is cut off and loses the lock; one that works looks every second.
-        connection.execute(f"SET idle_session_timeout = '{FROZEN_SECONDS}s'".encode())
+        # An owner that freezes is cut off and loses the lock; one that works looks every second. Between
+        # two statements of a batch it folds, on a machine that may be busy.
+        connection.execute(
+            f"SET idle_session_timeout = '{FROZEN_SECONDS}s'; "
+            f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'".encode()
+        )
         self._targets = None
         return True
 
