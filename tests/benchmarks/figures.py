@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 from msgspec import UNSET, Struct, UnsetType
 from rich.table import Table
@@ -66,6 +66,25 @@ def in_turn(
         for name, measure in pieces.items():
             bench.say(f"round {number} of {rounds}: {name}")
             found[name].append(measure())
+    return Rounds(found)
+
+
+def in_slices(
+    bench: Bench, pieces: Mapping[str, Callable[[int], float]], slices: int, rounds: int
+) -> Rounds:
+    """Measure the pieces so many times in every round, each time in the other order; what a round finds
+    of a piece is the mean of its slices. Each is told which slice of the round it is, from 0."""
+    found: dict[str, list[float]] = {name: [] for name in pieces}
+    order = [*pieces.items()]
+    for number in range(1, rounds + 1):
+        bench.say(f"round {number} of {rounds}: {' and '.join(pieces)} in turn")
+        seen: dict[str, list[float]] = {name: [] for name in pieces}
+        for slice_ in range(slices):
+            for name, measure in order:
+                seen[name].append(measure(slice_))
+            order.reverse()
+        for name, values in seen.items():
+            found[name].append(mean(values))
     return Rounds(found)
 
 
