@@ -20,7 +20,7 @@ from api.routes import UNVERSIONED, VERSIONED
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.questions import give_export, give_population
 from api.routes.queues import claim_next
-from api.routes.reconciliations import Period, reconcile
+from api.routes.reconciliations import ReconciledPeriod, reconcile
 from api.routes.signals import SignalResult, SignalResults, send_signals
 from api.routes.simulations import NDJSON, simulate_policy
 from api.routes.trail import get_trail
@@ -66,7 +66,7 @@ def contract() -> dict[str, Any]:
     """The document, worked out once."""
     document = _addresses()
     served = _served()
-    types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, State, Period]
+    types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, State, ReconciledPeriod]
     for _, _, handler in served:
         types += [t for t in (_body_type(handler), _answer_type(handler)) if t is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
@@ -143,7 +143,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str
         operation["requestBody"] = {"required": True, "content": kinds}
     if handler is reconcile:
         asked = {
-            "application/json": {"schema": of[repr(Period)]},
+            "application/json": {"schema": of[repr(ReconciledPeriod)]},
             CSV: {"schema": {"type": "string"}},
         }
         operation["requestBody"] = {"required": True, "content": asked}

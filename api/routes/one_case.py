@@ -36,7 +36,7 @@ KnownAt = Annotated[
 ]
 
 
-class Stood(Struct, frozen=True):
+class ComparedPoint(Struct, frozen=True):
     """A version of a case, and when it was recorded."""
 
     version: int
@@ -47,8 +47,8 @@ class CaseDiff(Struct, frozen=True):
     """All that differs between two points of a case, and of the packet that its trail had then."""
 
     id: UUID
-    before: Stood
-    after: Stood
+    before: ComparedPoint
+    after: ComparedPoint
     case: Sequence[Change]
     packet: Sequence[Change]
 
@@ -127,8 +127,8 @@ def diff_of(before: Sequence[Recorded], after: Sequence[Recorded]) -> CaseDiff:
     """Of the case after these lines, and after those."""
     return CaseDiff(
         id=before[0].stream,
-        before=Stood(len(before), before[-1].recorded_at),
-        after=Stood(len(after), after[-1].recorded_at),
+        before=ComparedPoint(len(before), before[-1].recorded_at),
+        after=ComparedPoint(len(after), after[-1].recorded_at),
         case=[*changes(_view(before), _view(after))],
         packet=[*changes(_packet(before), _packet(after))],
     )

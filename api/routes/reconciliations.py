@@ -49,7 +49,7 @@ REPORT = "adjustments"
 NEWEST_TYPES = (datetime, UUID)
 
 
-class Period(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReconciledPeriod(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of which the provider is asked for its list."""
 
     since: datetime
@@ -116,7 +116,7 @@ def _statement(service: Service, body: bytes, kind: str, now: datetime) -> State
             raise MalformedBody(f"the file is not UTF-8: {error}") from None
         return desk.from_file(lines, hashlib.sha256(body).hexdigest())
     try:
-        period = msgspec.json.decode(body, type=Period)
+        period = msgspec.json.decode(body, type=ReconciledPeriod)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedBody(str(error)) from None
     refuse_repeated_names(body)

@@ -28,7 +28,7 @@ APART: Final = frozenset(
 """The rules that keep duties apart; others bound how much somebody may approve."""
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class RefusedDuty(Struct, frozen=True, kw_only=True):
     """Somebody tried to take a second duty, and was refused."""
 
     position: int
@@ -56,7 +56,7 @@ class TurnedOut(Struct, frozen=True, kw_only=True):
     duties: Mapping[str, Duty]
 
 
-class Act(Struct, frozen=True):
+class DutyAct(Struct, frozen=True):
     duty: Duty
     person: str
     type: str
@@ -71,14 +71,14 @@ class Untold(Struct, frozen=True, kw_only=True):
     case: UUID
     order: str | None
     person: str
-    acts: Sequence[Act]
+    acts: Sequence[DutyAct]
     """The first of each duty."""
 
 
 class Conflicts(Struct, frozen=True, kw_only=True):
     as_of: datetime
     could: Sequence[CouldConflict]
-    refused: Sequence[Attempt]
+    refused: Sequence[RefusedDuty]
     other_refusals: Mapping[str, int]
     """By other rules: how often each."""
     turned_out: Sequence[TurnedOut]
@@ -110,7 +110,7 @@ class _Told:
 
     def __init__(self, period: Period) -> None:
         self._period = period
-        self.refused: list[Attempt] = []
+        self.refused: list[RefusedDuty] = []
         self.others: dict[str, int] = {}
         self.turned_out: list[TurnedOut] = []
 
@@ -122,7 +122,7 @@ class _Told:
                 self.others[rule] = self.others.get(rule, 0) + 1
             case Refused() as event:
                 self.refused.append(
-                    Attempt(
+                    RefusedDuty(
                         position=line.position,
                         recorded_at=line.recorded_at,
                         case=event.case,
@@ -153,7 +153,7 @@ class _Told:
 
 def untold_in(lines: Sequence[Recorded], human: dict[str, str]) -> Iterator[Untold]:
     """By what was done in the case, not by what the case believes of duties."""
-    acts: dict[str, dict[Duty, Act]] = {}
+    acts: dict[str, dict[Duty, DutyAct]] = {}
     told: set[str] = set()
     for line in lines:
         if isinstance(line.event, DutiesConflicted):
@@ -162,7 +162,7 @@ def untold_in(lines: Sequence[Recorded], human: dict[str, str]) -> Iterator[Unto
         if duty is None or line.actor.person is None:
             continue
         for person in names_of(line.actor, human):
-            act = Act(duty, person, line.type, line.version, line.position, line.recorded_at)
+            act = DutyAct(duty, person, line.type, line.version, line.position, line.recorded_at)
             acts.setdefault(person, {}).setdefault(duty, act)
     for person, did in sorted(acts.items()):
         if len(did) > 1 and person not in told:

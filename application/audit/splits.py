@@ -53,7 +53,7 @@ class Part(Struct, frozen=True, kw_only=True):
     """What the matrix measured it by, with what else it knew of."""
 
 
-class Split(Struct, frozen=True, kw_only=True):
+class SplitSum(Struct, frozen=True, kw_only=True):
     of: Of
     ledger: UUID
     """Of the order, or of the customer: who that is stands in the orders alone."""
@@ -72,7 +72,7 @@ class Splits(Struct, frozen=True, kw_only=True):
     window: timedelta | None
     """As it was asked for; None: that of the policy in force then."""
     threshold: str | None
-    splits: Sequence[Split]
+    splits: Sequence[SplitSum]
     came_to_nothing: int
     """More than were split, if what was withdrawn, rejected, lapsed or failed is counted."""
     without_rate: int
@@ -223,7 +223,7 @@ def _passed(entries: Sequence[_Entry], limits: Mapping[Decimal, str]) -> Decimal
     return max((limit for limit in limits if most <= limit < together), default=None)
 
 
-def _split(group: _Group, reading: Reading) -> Split | None:
+def _split(group: _Group, reading: Reading) -> SplitSum | None:
     """Of what came, or may yet come, to something; None if that passes no limit."""
     known: dict[UUID, Adjustment] = {}
     for lines in reading.trails([*{one.line.stream for one in group.entries}]).values():
@@ -235,7 +235,7 @@ def _split(group: _Group, reading: Reading) -> Split | None:
         return None
     together = sum((e.counts for e in entries), Decimal(0))
     last = entries[-1].event.requirement
-    return Split(
+    return SplitSum(
         of=group.of,
         ledger=group.key,
         limit=_text(limit),

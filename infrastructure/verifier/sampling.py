@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from infrastructure.verifier.files import EVENTS
+from infrastructure.verifier.files import EVENTS, Broken, Fault
 from infrastructure.verifier.population import PROPOSED, Count, Question
 
 STRATA: Final = ("kind", "queue", "currency", "person", "month")
@@ -134,10 +134,16 @@ def shares(counts: Counter[tuple[str, ...]], size: int) -> dict[tuple[str, ...],
 
 
 def members_of(bundle: Path, question: Question, strata: Sequence[str], since: int) -> list[Member]:
-    """The population of a bundle that was verified."""
+    """The population of a bundle that was verified. Raises Broken: whoever signs a log may have signed
+    what reads as no event of ours."""
     members = Members(question, strata)
     with open(bundle / EVENTS, "rb") as lines:
         for line in lines:
             head, _, rest = line.partition(b',"envelope":')
-            members.look(int(head.removeprefix(b'{"position":')), rest.removesuffix(b"}\n"))
+            position = int(head.removeprefix(b'{"position":'))
+            try:
+                members.look(position, rest.removesuffix(b"}\n"))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                told = f"nothing is drawn: the event at position {position} cannot be read"
+                raise Broken(Fault("answer", EVENTS, told, position=position)) from None
     return [member for member in members.found if member.position > since]

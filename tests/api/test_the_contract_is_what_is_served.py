@@ -116,6 +116,11 @@ def test_every_route_that_is_served_is_in_the_document_and_no_other(
     assert told == served
 
 
+def test_every_type_has_a_name_of_its_own(document: Told) -> None:
+    """Two of one name would be told with the folders that they lie in."""
+    assert [name for name in document["components"]["schemas"] if not name.isidentifier()] == []
+
+
 def test_each_operation_says_what_it_is_who_may_and_how_it_fails(document: Told) -> None:
     names = []
     for path, methods in document["paths"].items():

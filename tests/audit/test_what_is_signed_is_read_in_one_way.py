@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from infrastructure.verifier.bundle import verify
+from infrastructure.verifier.files import Broken
+from infrastructure.verifier.sampling import members_of
 from tests.audit.forging import (
     CASE,
     EXECUTED,
@@ -493,3 +495,25 @@ def by_nobody(place: Path) -> list[tuple[str, str]]:
         )
         assert json.loads(ran.stdout) == json.loads(json.dumps(told)), ran.stderr
     return faults(told)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"event":{"type":"case.routed"}}',
+        b'{"event":"case.routed","stream":"s"}',
+        b'["case.routed"]',
+        b'{"case.routed"',
+    ],
+)
+def test_of_what_reads_as_no_event_nothing_is_drawn_and_it_is_said_where(
+    node: Node, tmp_path: Path, odd: bytes
+) -> None:
+    """Its queue might be of a member's case."""
+    question: dict[str, Any] = {"ask": "population", "type": "case.adjustment_executed"}
+    answer = {"count": 4, "sums": {"EUR": "20.25"}}
+    place = laid(tmp_path / "b", bundle(question, answer=answer, log=[*LOG, odd]))
+    assert by_both(node, place)["verified"]
+    assert len(members_of(place, question, ["month"], 0)) == 4
+    with pytest.raises(Broken, match=f"the event at position {len(LOG) + 1} cannot be read"):
+        members_of(place, question, ["queue"], 0)

@@ -79,7 +79,7 @@ def show(settings: Settings, as_json: bool) -> None:
 @click.option("--role", required=True, type=ROLES)
 @click.option("--queue", "queues", multiple=True, help="Only for this queue [all of them].")
 @click.option("--region", "regions", multiple=True, help="Only for BR, or BR-SP [everywhere].")
-@click.option("--until", help="A time such as 2026-11-21T12:00:00Z [for good].")
+@click.option("--until", type=Moment(), help="As 2026-12-24, or 2026-12-24T18:00+01:00 [for good].")
 @WHY
 @click.pass_obj
 def grant(
@@ -88,11 +88,12 @@ def grant(
     role: str,
     queues: tuple[str, ...],
     regions: tuple[str, ...],
-    until: str | None,
+    until: datetime | None,
     reason: str,
 ) -> None:
     """Give a person a role."""
-    told = {"role": role, "queues": queues, "regions": regions, "until": until, "reason": reason}
+    end = until.isoformat() if until is not None else None
+    told = {"role": role, "queues": queues, "regions": regions, "until": end, "reason": reason}
     ask = _asked(told, GiveRole)
     with migrated_desks(settings) as desks:
         desks.decide_by()
