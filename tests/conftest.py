@@ -9,6 +9,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,12 @@ class Databases:
 
     def dsn(self, name: str) -> str:
         return make_conninfo(self._server_dsn, dbname=name)
+
+
+def pytest_sessionfinish() -> None:
+    """One of several processes that test ends without what Python does at its end."""
+    if (running := sys.modules.get("tests.api.running")) is not None:
+        running.FOLDER.cleanup()
 
 
 @pytest.fixture(scope="session")

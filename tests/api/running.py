@@ -41,12 +41,12 @@ TIMEOUT_SECONDS = 30
 DEMO = "casetrail-demo"
 
 
-_FOLDER = TemporaryDirectory(prefix="casetrail-outside-")
+FOLDER = TemporaryDirectory(prefix="casetrail-outside-")
 
 
 def outside(dsn: str) -> Vault:
     """What lies outside the database: the same for all that serve it."""
-    folder = f"{_FOLDER.name}/{conninfo_to_dict(dsn)['dbname']}"
+    folder = f"{FOLDER.name}/{conninfo_to_dict(dsn)['dbname']}"
     return vault(f"{folder}/keys", f"{folder}/evidence")
 
 

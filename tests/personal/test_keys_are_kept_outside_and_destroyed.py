@@ -217,7 +217,7 @@ def test_keys_are_made_ahead(tmp_path: Path, dsn: str) -> None:
     ring = KeyRing(Datastore(dsn), store)
     for n in range(BUNDLE - FEW + 1):
         ring.of_orders([f"o-{n}"])
-    eventually("the next are there", lambda: store.created == 3 or None, within=5)
+    eventually("the next are there", lambda: store.created == 3 or None, within=15)
     assert len(ring.of_orders([f"o-{n}" for n in range(2 * BUNDLE)])) == 2 * BUNDLE
 
 
@@ -258,7 +258,7 @@ def test_what_a_backup_of_the_keys_brings_back_is_destroyed_again(dsn: str, tmp_
         keeper = threading.Thread(target=keep_erased, args=(working, stop))
         keeper.start()
         left = {made["o-2"].ref}
-        eventually("it is gone", lambda: working.key_ring.find(refs).keys() == left, within=5)
+        eventually("it is gone", lambda: working.key_ring.find(refs).keys() == left, within=15)
         stop.set()
         keeper.join()
     assert {*KeyRing(Datastore(dsn), key_store(str(keys))).find(refs)} == left

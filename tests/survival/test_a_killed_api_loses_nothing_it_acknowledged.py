@@ -25,7 +25,7 @@ def test_a_killed_api_loses_nothing_and_a_retry_gets_the_first_answer(
     api = programs.api(dsn, port)
 
     with busy(url, tokens, seed=100) as (ledger, follower):
-        wait_for_success(ledger, within=5)
+        wait_for_success(ledger, within=15)
         for _ in range(ROUNDS):
             time.sleep(chance.uniform(0.3, 1.2))
             before = ledger.unanswered.total()

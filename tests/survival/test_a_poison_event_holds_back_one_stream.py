@@ -135,7 +135,7 @@ def test_a_fold_that_fails_for_one_stream_holds_back_that_stream_alone_until_it_
         eventually(
             "the mended report has it all",
             lambda: shown(mended, dsn) == folded(mended, lines),
-            within=5,
+            within=15,
         )
     assert_reports_equal_their_folds(dsn, lines)
     assert readiness(url)["status"] == "ready"
@@ -235,7 +235,7 @@ def test_a_long_rebuild_does_not_keep_the_live_reports_from_the_newest_events(ds
     place(dsn, orders("order", 2500))
     ProjectionRunner(dsn, PROJECTIONS).catch_up()
     with running(dsn, [*PROJECTIONS, tally(slow)], batch=100):
-        eventually("the new report has begun", lambda: tally_has_begun(dsn), within=5)
+        eventually("the new report has begun", lambda: tally_has_begun(dsn), within=15)
         for number in range(2):
             place(dsn, orders(f"fresh-{number}", 5))
             wait_for_reports(dsn, 3, NAMES[:-1])
@@ -283,7 +283,7 @@ def test_a_rebuild_under_load_is_not_noticed_by_those_who_read(
 
     reader = threading.Thread(target=read, daemon=True)
     with busy(url, tokens, seed=500) as (ledger, follower):
-        wait_for_success(ledger, within=5)
+        wait_for_success(ledger, within=15)
         ledger.sent |= {(o.order, o.placed.key): o.placed for o in orders("order", 3000)}
         reader.start()
         time.sleep(0.3)

@@ -59,7 +59,7 @@ def test_streams_that_cannot_be_ticked_hold_up_no_other(dsn: str, programs: Prog
     # Found due while the others are waited for, too.
     at = seconds_from_now(0.5)
     place(dsn, [Neglected(f"later-{n}", at, at) for n in range(50)])
-    eventually("and so is what comes", lambda: opened(dsn) == 2 * (len(sound) + 50), within=5)
+    eventually("and so is what comes", lambda: opened(dsn) == 2 * (len(sound) + 50), within=15)
 
     assert worker.is_running
     for poison in (torn[0], unknown[0], missing[0]):

@@ -140,11 +140,11 @@ def test_nothing_is_appended_to_a_database_that_was_restored_under_the_service(
     worker = programs.start("worker", **operator.settings)
     api, url = serving(programs, operator)
     with busy(url, tokens, seed=500) as (ledger, _):
-        wait_for_success(ledger, within=5)
+        wait_for_success(ledger, within=15)
         eventually("it is witnessed", operator.checkpoints.joinpath("latest").exists, within=10)
         worker.terminate()
         operator.does("Each night: a base backup")
-        wait_for_success(ledger, within=5)
+        wait_for_success(ledger, within=15)
         time.sleep(0.5)
         server.stop()
         operator.runs('mv "$PGDATA" "$PGDATA.right"; cp -a "$BACKUPS/base" "$PGDATA"')
@@ -180,15 +180,15 @@ def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
     worker = programs.start("worker", **operator.settings)
     api, url = serving(programs, operator)
     with busy(url, tokens, seed=700) as (ledger, _):
-        wait_for_success(ledger, within=5)
+        wait_for_success(ledger, within=15)
         operator.does("Each night: a base backup")
-        wait_for_success(ledger, within=5)
+        wait_for_success(ledger, within=15)
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("SELECT pg_create_restore_point('before')")
             connection.execute("SELECT pg_switch_wal()")
         at_point = len(rows_of(dsn))
         eventually("more is witnessed", lambda: witnessed(operator) > at_point, within=10)
-        wait_for_success(ledger, within=5)
+        wait_for_success(ledger, within=15)
         kill_postgres(server)  # and its directory is lost
         operator.does("Restore all of it")
         operator.start()

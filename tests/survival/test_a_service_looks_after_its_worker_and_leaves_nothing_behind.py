@@ -42,7 +42,7 @@ class Serving:
         def found() -> list[int]:
             return children_of(self.program.pid, " worker ")
 
-        (pid,) = eventually("it has a worker", found, within=5)
+        (pid,) = eventually("it has a worker", found, within=15)
         return pid
 
     def opens_and_shows_a_case(self, token: str, order: str) -> None:
@@ -103,8 +103,8 @@ def test_a_killed_service_leaves_no_worker_and_no_port_and_the_next_one_takes_ov
     worker = serving.worker()
     serving.opens_and_shows_a_case(token, "order-1")
     serving.program.kill()
-    eventually("the worker has ended", lambda: state_of(worker) in GONE, within=8)
-    eventually("nobody listens there any more", lambda: is_free(serving.port), within=8)
+    eventually("the worker has ended", lambda: state_of(worker) in GONE, within=15)
+    eventually("nobody listens there any more", lambda: is_free(serving.port), within=15)
 
     after = Serving(programs, home)
     after.opens_and_shows_a_case(token, "order-2")
@@ -140,7 +140,7 @@ def test_several_processes_answer_and_one_that_is_killed_is_missed_by_nobody_for
     serving.opens_and_shows_a_case(token, "order-2")
     serving.program.kill()
     eventually("all have ended", lambda: all(state_of(pid) in GONE for pid in second), within=10)
-    eventually("nobody listens there any more", lambda: is_free(serving.port), within=5)
+    eventually("nobody listens there any more", lambda: is_free(serving.port), within=15)
 
 
 def test_an_address_that_somebody_serves_is_not_shared(
@@ -174,7 +174,7 @@ def test_a_service_that_is_told_to_end_takes_everything_with_it(
 
     tell(first)
     first.program.ended(within=15)
-    eventually("its worker has ended", lambda: state_of(workers[0]) in GONE, within=5)
+    eventually("its worker has ended", lambda: state_of(workers[0]) in GONE, within=15)
     assert is_free(first.port)
     assert "Traceback" not in first.program.output
     # Somebody still uses the database.
@@ -183,7 +183,7 @@ def test_a_service_that_is_told_to_end_takes_everything_with_it(
 
     tell(second)
     second.program.ended(within=15)
-    eventually("its worker has ended", lambda: state_of(workers[1]) in GONE, within=5)
+    eventually("its worker has ended", lambda: state_of(workers[1]) in GONE, within=15)
     assert is_free(second.port)
     assert server.postmaster is None, "the last user has gone and the server still runs"
 

@@ -73,7 +73,7 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
     second = witness(key)
     eventually("it is cosigned again", is_cosigned, within=15)
     again = "the witness cosigns again"
-    eventually("it is told as well", lambda: again in worker.output, within=5)
+    eventually("it is told as well", lambda: again in worker.output, within=15)
 
     rotated = told_by(programs.start("audit", "rotate-key", **environment))
     assert told_by(programs.start("audit", "key", **environment)) == rotated != key

@@ -169,7 +169,7 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
     )
     wait_for_reports(dsn, within=5)
     let_leases_run_out(dsn)
-    eventually("the leases have run out", lambda: opened(dsn) == total, within=5)
+    eventually("the leases have run out", lambda: opened(dsn) == total, within=15)
 
     frozen.thaw()
     time.sleep(2)
@@ -181,7 +181,7 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
     at = seconds_from_now(0.5)
     more = [Neglected(f"more-{n}", at, at) for n in range(20)]
     place(dsn, more)
-    eventually("the thawed worker ticks", lambda: opened(dsn) == total + 40, within=5)
+    eventually("the thawed worker ticks", lambda: opened(dsn) == total + 40, within=15)
     wait_for_reports(dsn, within=5)
     lines = whole_log(dsn)
     assert_each_was_missed_once(dsn, lines, orders + more)
@@ -251,7 +251,7 @@ def test_a_worker_frozen_while_it_reads_loses_the_reports_to_another(
 ) -> None:
     worker = programs.worker(dsn)
     wait_until_they_ask(dsn, worker)
-    eventually("it owns the reports", lambda: owner_of_reports(dsn), within=5)
+    eventually("it owns the reports", lambda: owner_of_reports(dsn), within=15)
     owner = freeze_while_it_reads(dsn, worker)
     programs.worker(dsn)
     eventually(
@@ -296,7 +296,7 @@ def test_what_another_process_has_recorded_since_is_not_forgotten_by_a_worker(
         assert connection.execute(
             "SELECT count(*) FROM timers WHERE kind = 'order'"
         ).fetchone() == (1,)
-    eventually("the mismatch is found when it is due", lambda: opened(dsn) == 3, within=7)
+    eventually("the mismatch is found when it is due", lambda: opened(dsn) == 3, within=15)
 
 
 def test_deciders_that_start_at_one_moment_on_an_empty_log_agree(dsn: str) -> None:
