@@ -95,6 +95,10 @@ class _Group:
         self.of = of
         self.entries = [*entries]
 
+    @property
+    def adjustments(self) -> tuple[UUID, ...]:
+        return tuple(one.event.adjustment for one in self.entries)
+
 
 def splits(
     reading: Reading,
@@ -149,12 +153,13 @@ class _Finding:
                 self._without_rate += 1
                 continue
             of_order = ledger_of_order(line.order or "")
-            of_customer = {*ledgers.get(entry.event.adjustment, ())} - {of_order}
+            of_customer = sorted({*ledgers.get(entry.event.adjustment, ())} - {of_order})
             told = _customer(line, orders.get(order_stream(line.order or ""), ()))
             if told is not None:
-                of_customer.add(_ledger(reading, told))
+                # Whatever it was entered in: whoever splits a sum may have chosen that.
+                of_customer.append(_ledger(reading, told))
             self._enter(of_order, Of.ORDER, entry)
-            for key in sorted(of_customer):
+            for key in dict.fromkeys(of_customer):
                 self._enter(key, Of.CUSTOMER, entry)
         if proposed:
             self._forget(proposed[-1].recorded_at)
@@ -194,12 +199,16 @@ class _Finding:
             self._open.pop(key, None)
 
     def told(self, reading: Reading) -> Splits:
-        rows = [row for group in self._found if (row := _split(group, reading)) is not None]
+        # A customer's ledger may be named otherwise in the log than it would be now.
+        found: dict[tuple[Of, tuple[UUID, ...]], _Group] = {}
+        for group in self._found:
+            found.setdefault((group.of, group.adjustments), group)
+        rows = [row for group in found.values() if (row := _split(group, reading)) is not None]
         return Splits(
             window=self._window,
             threshold=_text(self._threshold) if self._threshold is not None else None,
             splits=rows,
-            came_to_nothing=len(self._found) - len(rows),
+            came_to_nothing=len(found) - len(rows),
             without_rate=self._without_rate,
         )
 
