@@ -193,14 +193,12 @@ def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: thread
             pause = IDLE_SECONDS
             if not busy:
                 stop.wait(idle_seconds)
-        except OutsideUnavailable as error:
-            _logger.warning("checkpoints did not answer: %s", error)
+        except (psycopg.Error, PersistenceError, PoolTimeout, OutsideUnavailable) as error:
+            is_outside = isinstance(error, OutsideUnavailable)
+            where = "checkpoints" if is_outside else "the database"
+            _logger.warning("%s did not answer: %s", where, error)
             stop.wait(pause)
-            pause = min(pause * 2, OUTSIDE_PAUSE_SECONDS)
-        except (psycopg.Error, PersistenceError, PoolTimeout) as error:
-            _logger.warning("the database did not answer: %s", error)
-            stop.wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, OUTSIDE_PAUSE_SECONDS if is_outside else LONGEST_PAUSE_SECONDS)
 
 
 def _stop_at_eof(stop: threading.Event) -> None:

@@ -118,10 +118,8 @@ def splits(
         # An append may run over the end of a batch: what it says of a ledger comes with the next.
         now = waiting
         for line in batch:
-            if isinstance(line.event, AdjustmentEntered):
-                ledgers.setdefault(line.event.adjustment, set())
-                if line.stream != nobodys:
-                    ledgers[line.event.adjustment].add(line.stream)
+            if isinstance(line.event, AdjustmentEntered) and line.stream != nobodys:
+                ledgers.setdefault(line.event.adjustment, set()).add(line.stream)
         waiting = [line for line in batch if isinstance(line.event, AdjustmentProposed)]
         finding.add(now, ledgers, reading)
         known = {x.event.adjustment for x in waiting if isinstance(x.event, AdjustmentProposed)}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.running import outside
+from tests.api.running import House, house, outside
 from tests.cli.starter import Ran, Starters
 from tests.conftest import Databases
 
@@ -32,6 +32,13 @@ def database(databases: Databases) -> Iterator[str]:
     """The address of an empty database, not migrated, that the tests of a file share."""
     with databases.new() as name:
         yield databases.dsn(name)
+
+
+@pytest.fixture(scope="module")
+def ours(database: str) -> Iterator[House]:
+    """A service beside the command line."""
+    with house(database, reports=False) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,13 @@
 """casetrail case show | trail: what the API says of a case, in words and as one JSON document."""
 
 import json
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 
-from tests.api.running import House, house
+from tests.api.running import House
 from tests.api.told import captured, order_id, placed, send
 from tests.cli.conftest import Casetrail
-
-
-@pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[House]:
-    with house(database, reports=False) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,10 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.api.running import House, house
+from tests.api.running import House
 from tests.api.told import opened
 from tests.cli.conftest import Casetrail
 from tests.tampering import tampering
-
-
-@pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[House]:
-    with house(database, reports=False) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from api.composition import desks
 from domain.people import Role
 from infrastructure.transparency.signing import Signer
-from tests.api.running import House, house
+from tests.api.running import House
 from tests.api.told import captured, order_id, placed
 from tests.cli.conftest import ROOT, Casetrail, command, environment
 
 FEW = "0001-01-01T00:00:00+14:00"
 """Of the year 0 in UTC, which has none."""
-
-
-@pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[House]:
-    with house(database, reports=False) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

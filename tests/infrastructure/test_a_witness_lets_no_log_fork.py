@@ -268,6 +268,16 @@ def test_a_witness_that_is_away_stops_nothing(witnessed, connection, caplog):
     assert cosigned_at(latest(connection)[1].encode(), witnessed.key)
 
 
+def restore(connection, position):
+    """To how the log was at a position, before any checkpoint of it."""
+    with tampering(connection):
+        connection.execute("DELETE FROM checkpoint_signatures")
+        connection.execute("DELETE FROM checkpoints")
+        connection.execute("DELETE FROM log_nodes")
+        connection.execute("DELETE FROM stored_events WHERE notification_id > %s", (position,))
+    connection.execute("UPDATE log_head SET position = %s", (position,))
+
+
 @pytest.mark.parametrize("lost", ["a tail", "another history"])
 def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
     witnessed, connection, lost
@@ -277,12 +287,7 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
     desk.live()
     witnessed.cosigning.look(connection)
     size = latest(connection)[0]
-    with tampering(connection):
-        connection.execute("DELETE FROM checkpoint_signatures")
-        connection.execute("DELETE FROM checkpoints")
-        connection.execute("DELETE FROM log_nodes")
-        connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
-    connection.execute("UPDATE log_head SET position = 12")
+    restore(connection, 12)
     directory = Path(str(outside.place))
     os.rename(directory, directory.with_name("moved-away"))
     if lost == "a tail":
@@ -359,12 +364,7 @@ def test_a_log_that_goes_on_with_less_under_another_name_is_not_taken_for_a_fork
     desk.live()
     former = witnessed.checkpoints.signer.key.text
     witnessed.cosigning.look(connection)
-    with tampering(connection):
-        connection.execute("DELETE FROM checkpoint_signatures")
-        connection.execute("DELETE FROM checkpoints")
-        connection.execute("DELETE FROM log_nodes")
-        connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
-    connection.execute("UPDATE log_head SET position = 12")
+    restore(connection, 12)
     os.rename(directory, directory.with_name("before"))
     witnessed.checkpoints.make(connection)  # that which was restored with it
     os.rename(directory, directory.with_name("then"))
