@@ -6,19 +6,19 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from api.answers import Answers
-from api.authentication import Tokens
 from api.composition import Clock, Desks, desks, utc_now
-from application.payments import PaymentProvider
-from infrastructure.database_roles import READER, acting_as
+from api.http.authentication import Tokens
+from api.http.responses import Answers
+from application.money.provider import PaymentProvider
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.health import HealthDesk
 from infrastructure.identity.access_tokens import AccessTokens
 from infrastructure.identity.issuers import Issuer
-from infrastructure.money_reports import MoneyReports
 from infrastructure.personal.vault import Vault
-from infrastructure.projection_positions import Positions
-from infrastructure.reports import Reports
+from infrastructure.postgres.roles import READER, acting_as
+from infrastructure.projections.positions import Positions
+from infrastructure.reports.money import MoneyReports
+from infrastructure.reports.queries import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.proofs import Proofs

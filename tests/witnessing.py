@@ -5,8 +5,8 @@ from pathlib import Path
 
 from infrastructure.event_store.datastore import connect
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import signer
 from tests.tampering import tampering
 
 

@@ -19,11 +19,11 @@ from msgspec import Struct, structs
 from rich.console import Console
 from rich.progress import track
 
+from api.commands.demo_welcome import welcome
 from api.commands.provider import address_of, ledger_in
 from api.commands.serve import DEFAULT_PORT, HOST
 from api.composition import Desks, make_ready, settled_desks, utc_now, witnessed
-from api.demo_issuer import PATH
-from api.demo_welcome import welcome
+from api.routes.demo_issuer import PATH
 from api.serving import (
     AddressUnusable,
     PortTaken,
@@ -32,15 +32,15 @@ from api.serving import (
     serve_http,
     wait_for_parent_to_end,
 )
-from application.batches import Arrival
-from application.replay import AT_ONCE, replay
+from application.orders.batches import Arrival
+from application.orders.replay import AT_ONCE, replay
 from domain.people import Actor, Role
-from infrastructure.databases import open_database
 from infrastructure.doctor import must_be_safe
 from infrastructure.file_locks import only_one
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.databases import open_database
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings, default_home
 from infrastructure.sources.demonstration import DemonstrationStream
 from projections import PROJECTIONS

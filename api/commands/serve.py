@@ -19,9 +19,9 @@ from api.serving import (
     most_processes,
     serve_http,
 )
-from infrastructure.databases import open_database
 from infrastructure.doctor import must_be_safe
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
+from infrastructure.postgres.databases import open_database
 from infrastructure.settings import Settings
 
 DEFAULT_PORT = 8321

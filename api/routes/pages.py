@@ -11,10 +11,10 @@ from litestar import MediaType, Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
 
-from api.contract import contract
-from api.errors import RouteNotFound
-from api.problems import respond
-from api.threads import get
+from api.http.concurrency import get
+from api.http.errors import RouteNotFound
+from api.http.problems import respond
+from api.openapi import contract
 
 CONSOLE = Path(__file__).parent.parent / "console"
 _PUBLIC = {"public": True}

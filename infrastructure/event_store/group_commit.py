@@ -24,7 +24,7 @@ from eventsourcing.persistence import (
 )
 from psycopg.errors import LockNotAvailable, UniqueViolation
 
-from application.log_recorder import (
+from application.log.recorder import (
     Append,
     CommandTaken,
     leaf_digest,

@@ -11,7 +11,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg.rows import tuple_row
 
-from application.log_recorder import (
+from application.log.recorder import (
     Append,
     CommandTaken,
     DueStream,

@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import tuple_row
 
-from domain.personal_errors import KeyStoreUnavailable
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_loops import elsewhere
 from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.personal.aes import AesKey

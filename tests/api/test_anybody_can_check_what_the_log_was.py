@@ -2,7 +2,7 @@
 
 import pytest
 
-from application.log_recorder import leaf_digest
+from application.log.recorder import leaf_digest
 from domain.merkle.verification import is_consistent, is_included
 from infrastructure.event_store.datastore import connect
 from infrastructure.transparency.checkpoints import go_on, halt

@@ -15,8 +15,8 @@ from math import ceil
 
 import psycopg
 
-from application.event_codec import to_stored
-from application.event_log import EventLog
+from application.log.event_codec import to_stored
+from application.log.event_log import EventLog
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from tests.benchmarks import stock_library

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from application.event_log import EventLog
-from application.log_recorder import (
+from application.log.event_log import EventLog
+from application.log.recorder import (
     Append,
     CommandRepeated,
     CommandRow,

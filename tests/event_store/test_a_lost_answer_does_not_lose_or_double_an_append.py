@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import OperationalError
 
-from application.log_recorder import Append, CommandRepeated, Timer, VersionTaken
+from application.log.recorder import Append, CommandRepeated, Timer, VersionTaken
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from tests.event_store.cutting_proxy import CuttingProxy, Fault

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from application.event_log import EventLog, Write
-from application.log_recorder import Append, Guard, LogRecorder, VersionTaken
+from application.log.event_log import EventLog, Write
+from application.log.recorder import Append, Guard, LogRecorder, VersionTaken
 from domain.cases.work_events import CaseReleased
 from domain.people import Actor
 from infrastructure.event_store.datastore import Datastore

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from eventsourcing.persistence import PersistenceError, StoredEvent
 
-from application.log_recorder import Append, CommandRow, Timer
+from application.log.recorder import Append, CommandRow, Timer
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from tests.event_store.writing import (

@@ -15,11 +15,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from application.log_recorder import Append
-from infrastructure.embedded_postgres import EmbeddedPostgres
+from application.log.recorder import Append
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.event_store.writer_process import ROOT, Writer
 from tests.event_store.writing import answers, append_of, begin, event, read, stored, until
 

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from application.event_log import EventLog, Write
-from application.log_recorder import (
+from application.log.event_log import EventLog, Write
+from application.log.recorder import (
     Append,
     CommandRepeated,
     CommandRow,

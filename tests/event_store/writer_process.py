@@ -16,7 +16,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append, CommandRow, VersionTaken
+from application.log.recorder import Append, CommandRow, VersionTaken
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 

@@ -15,7 +15,7 @@ CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 # One import for each contract that must not pass: what it says, and the file that would say it.
 BREACHES = {
     "layers": ("application/breach.py", "import infrastructure.settings"),
-    "reads-and-writes-apart": ("projections/breach.py", "import application.event_log"),
+    "reads-and-writes-apart": ("projections/breach.py", "import application.log.event_log"),
     "http": ("infrastructure/breach.py", "import litestar"),
     "http-clients": ("application/breach.py", "import httpx2"),
     "sql": ("application/breach.py", "import psycopg"),

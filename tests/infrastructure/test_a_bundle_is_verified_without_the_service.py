@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from infrastructure.transparency.exporting import LogAltered, NothingToExport
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.export import LogAltered, NothingToExport
+from infrastructure.transparency.signing_keys import signer
 from infrastructure.verifier.bundle import verify
 from tests.infrastructure.bundles import CASE, MANY, NODE, ROOT, Desk, by_node, by_python
 from tests.tampering import tampering

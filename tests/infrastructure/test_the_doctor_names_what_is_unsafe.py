@@ -17,7 +17,7 @@ from infrastructure.doctor.server import _clock, _promise
 from infrastructure.event_store.datastore import connect
 from infrastructure.event_store.migrations import migrate
 from infrastructure.settings import Settings, settings
-from infrastructure.transparency.rotating import rotate
+from infrastructure.transparency.key_rotation import rotate
 from tests.tampering import tampering
 
 BREACHES = {

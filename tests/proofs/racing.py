@@ -25,8 +25,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.persistence import StoredEvent
 
-from application.event_log import subject_in_the_clear
-from application.log_recorder import Append, DutyRow, DutyTaken, LogRecorder
+from application.log.event_log import subject_in_the_clear
+from application.log.recorder import Append, DutyRow, DutyTaken, LogRecorder
 from domain.adjustments.adjustment import adjustment_id
 from domain.adjustments.kinds import Duty
 from domain.adjustments.ledger import ledger_of_customer, ledger_of_order

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from application.log_recorder import LogRecorder
+from application.log.recorder import LogRecorder
 from domain.adjustments.errors import AgentHoldsNoDuty, DutyConflict
 from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder

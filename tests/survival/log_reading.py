@@ -8,7 +8,7 @@ import psycopg
 from msgspec import structs
 from psycopg.rows import class_row
 
-from application.event_log import EventLog
+from application.log.event_log import EventLog
 from domain.cases.events import Detected, Enriched
 from domain.orders.events import ProblemDetected, SignalRecorded
 from domain.recorded import Recorded

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import httpx2
 import psycopg
 
-from application.event_log import EventLog, Write
-from application.streams import ORDER
+from application.log.event_log import EventLog, Write
+from application.log.streams import ORDER
 from domain.orders.events import ProblemDetected
 from domain.orders.order import order_stream
 from infrastructure.event_store.datastore import Datastore
