@@ -10,11 +10,11 @@ from api.http.authentication import Authentication
 from api.http.concurrency import NEEDS, PUBLIC
 from api.http.errors import RouteUnguarded
 from api.http.problems import EXCEPTION_HANDLERS
+from api.http.service import Service
 from api.http.signal_forwarding import Forwarding
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.demo_issuer import demo_issuer_routes
 from api.routes.pages import PAGES, STATIC
-from api.service import Service
 from domain.permissions import Permission
 from infrastructure.identity.issuer import LocalIssuer
 

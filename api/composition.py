@@ -39,12 +39,6 @@ from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
 from infrastructure.build import this_build
-from infrastructure.event_store.datastore import (
-    Datastore,
-    LogHalted,
-    connect,
-    refuse_unsafe_switches,
-)
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.personal.evidence_of_cases import EvidenceOfCases
@@ -53,11 +47,17 @@ from infrastructure.personal.reads import PersonalReads
 from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import (
+    Datastore,
+    LogHalted,
+    connect,
+    refuse_unsafe_switches,
+)
 from infrastructure.postgres.roles import PROJECTOR, WRITER, acting_as
 from infrastructure.projections.generations import prepare
-from infrastructure.reports.backlogs import backlogs
-from infrastructure.reports.money import MoneyReports
-from infrastructure.reports.people_directory import Directory
+from infrastructure.reports.queries.backlogs import backlogs
+from infrastructure.reports.queries.money import MoneyReports
+from infrastructure.reports.queries.people_directory import Directory
 from infrastructure.settings import Settings
 from infrastructure.transparency.acknowledged import Heads
 from infrastructure.transparency.checkpoints import Checkpoints

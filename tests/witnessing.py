@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.outside_checkpoints import Outside
 from infrastructure.transparency.signing_keys import signer

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from infrastructure.doctor import examine, most_serious
 from infrastructure.doctor.findings import Finding, Verdict
-from infrastructure.event_store.datastore import connect
 from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.UNSAFE: "bold red"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from application.log.recorder import CommandRepeated
 from domain.errors import CasetrailError
 from infrastructure.doctor import Unsafe
-from infrastructure.event_store.datastore import LogHalted, UnsafeSwitch
 from infrastructure.event_store.migrations import MayNotMigrate, SchemaChanged
 from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
 from infrastructure.postgres.databases import DatabaseUnusable
+from infrastructure.postgres.datastore import LogHalted, UnsafeSwitch
 from infrastructure.postgres.embedded import PostgresNotStarted
 from infrastructure.postgres.roles import RolesMissing
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed

@@ -4,8 +4,8 @@ import click
 
 from api.composition import witnessed
 from infrastructure.event_store import migrations, rights
-from infrastructure.event_store.datastore import connect
 from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import script
 from infrastructure.settings import Settings
 

@@ -10,8 +10,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from api.composition import make_ready
-from infrastructure.event_store.datastore import connect
 from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import PROJECTOR, READER, acting_as
 from infrastructure.projections.generations import begin_rebuild
 from infrastructure.projections.runner import ProjectionRunner

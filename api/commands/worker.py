@@ -17,10 +17,10 @@ from api.serving import collect_seldom, wait_for_parent_to_end
 from application.money.provider import PaymentProvider
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.doctor import must_be_safe
-from infrastructure.event_store.datastore import LONGEST_PAUSE_SECONDS, connect
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
 from infrastructure.postgres.roles import PROJECTOR, acting_as
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings

@@ -11,7 +11,7 @@ from litestar.params import JSONBody
 from api.http.authentication import Who
 from api.http.json_keys import refuse_repeated_names
 from api.http.responses import Answer, Ask, ask_of
-from api.service import Service
+from api.http.service import Service
 from application.log.caller import Caller
 from application.log.recorder import CommandRow
 

@@ -31,7 +31,7 @@ from domain.cases import errors as c
 from domain.errors import CasetrailError
 from domain.policy import errors as p
 from domain.validation import faults_of
-from infrastructure.event_store.datastore import LogHalted
+from infrastructure.postgres.datastore import LogHalted
 
 STATUS: Mapping[type[CasetrailError], int] = {
     e.MalformedBody: 400,

@@ -33,8 +33,8 @@ from api.http.query import (
     page_of_views,
     wait_for,
 )
+from api.http.service import Service
 from api.routes.cases import Asking, CaseView, case_answer
-from api.service import Service
 from application.cases.case_commands import Done
 from application.log.caller import Caller
 from application.money.money_desk import MoneyDesk

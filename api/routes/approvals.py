@@ -32,9 +32,9 @@ from api.http.query import (
     wait_for,
 )
 from api.http.responses import Answer, Ask, ask_of
+from api.http.service import Service
 from api.routes.adjustments import must_have_key
 from api.routes.cases import Asking
-from api.service import Service
 from application.log.caller import Caller
 from application.log.recorder import CommandRepeated, CommandRow
 from application.money.eligibility import Against
@@ -44,7 +44,7 @@ from domain.adjustments.events import AdjustmentNote, Digest
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
 from domain.permissions import Permission
-from infrastructure.reports.scope_sql import known_within
+from infrastructure.reports.queries.scope_sql import known_within
 from projections.adjustments import AdjustmentRow
 
 PROPOSAL_TYPES = (datetime, UUID)

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from api.http.concurrency import get
 from api.http.query import only_known
-from api.service import Service
+from api.http.service import Service
 from domain.permissions import Permission
 from infrastructure.transparency.proofs import ConsistencyProof, InclusionProof, SignedCheckpoint
 

@@ -16,6 +16,7 @@ from litestar.params import QueryParameter, RawBody
 from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
 from api.http.query import only_known
+from api.http.service import Service
 from api.http.times import must_have_zone
 from api.routes.cases import Asking as Request
 from api.routes.questions import QUESTIONS
@@ -23,7 +24,6 @@ from api.routes.questions.people import AsOf
 from api.routes.questions.question import Answered, Asking, Question, Sources, answered
 from api.routes.questions.routes import sources_of
 from api.routes.trail_page import CSV, cell
-from api.service import Service
 from application.audit.access import AccessReview
 from application.audit.access_rows import COLUMNS, review_rows
 from application.audit.provider_statement import AgainstList, held_against

@@ -31,8 +31,8 @@ from api.http.query import (
     wait_for,
 )
 from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.people import Asking
-from api.service import Service
 from application.log.caller import Caller
 from application.people.break_glass_desk import BreakGlassDesk, Broken
 from domain.break_glass import (

@@ -17,8 +17,8 @@ from api.http.commands import as_command, carry_out
 from api.http.concurrency import in_loop, needing, post
 from api.http.fast_path import Quick
 from api.http.query import IdempotencyKey, IfMatch, expected_version
+from api.http.service import Service
 from api.routes.cases import Asking, CaseView, case_answer
-from api.service import Service
 from application.cases.case_commands import Done
 from application.cases.case_desk import CaseDesk
 from application.log.caller import Caller

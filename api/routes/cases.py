@@ -31,8 +31,8 @@ from api.http.query import (
     wait_for,
 )
 from api.http.responses import Answer
+from api.http.service import Service
 from api.http.times import must_have_zone
-from api.service import Service
 from domain.adjustments.adjustment import Adjustment
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
@@ -42,7 +42,7 @@ from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
 from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
-from infrastructure.reports.scope_sql import cases_within
+from infrastructure.reports.queries.scope_sql import cases_within
 from projections.cases import CaseRow
 
 Asking = Request[Who, str, Any]

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from api.http.concurrency import get
 from api.http.query import Limit, only_known
-from api.service import Service
+from api.http.service import Service
 from domain.permissions import Permission
 from domain.recorded import Recorded
 

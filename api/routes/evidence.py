@@ -13,12 +13,12 @@ from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
 from api.http.query import MinPosition, Prefer, wait_for
 from api.http.responses import JSON
-from api.service import Service
+from api.http.service import Service
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX, StoredFile
-from infrastructure.reports.pages import EVERY
-from infrastructure.reports.scope_sql import known_within
+from infrastructure.reports.queries.pages import EVERY
+from infrastructure.reports.queries.scope_sql import known_within
 
 LARGEST_FILE_BYTES = 25 << 20
 MEDIA_TYPES = (

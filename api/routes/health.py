@@ -13,7 +13,7 @@ from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
 from api.http.concurrency import get, needing
-from api.service import Service
+from api.http.service import Service
 from infrastructure.health import ReportHealth, TimerHealth
 
 

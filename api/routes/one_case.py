@@ -16,9 +16,9 @@ from msgspec import Struct
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
 from api.http.query import etag, only_known
+from api.http.service import Service
 from api.http.times import must_have_zone
 from api.routes.cases import Asking, CaseView, view_of
-from api.service import Service
 from application.cases.history import Change, Point, case_of, changes, lines_until, until_both
 from application.policy.reperformance import Redone, Reperformance
 from domain.cases.events import Enriched

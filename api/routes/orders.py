@@ -28,8 +28,8 @@ from api.http.query import (
     page_of,
     wait_for,
 )
+from api.http.service import Service
 from api.routes.one_case import AsOf, KnownAt, past_of
-from api.service import Service
 from application.people.scope import may_see
 from domain.authority import Authority
 from domain.cases.packet import PacketFact, packet_of
@@ -39,7 +39,7 @@ from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal, in_time_order
 from domain.permissions import Permission
 from domain.recorded import Recorded
-from infrastructure.reports.scope_sql import orders_within
+from infrastructure.reports.queries.scope_sql import orders_within
 from projections.orders import OrderRow
 
 Asking = Request[Who, str, Any]

@@ -14,9 +14,9 @@ from msgspec import Struct
 from api.http.concurrency import get
 from api.http.query import MOST_ROWS, only_known
 from api.http.responses import JSON
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.one_case import AsOf, KnownAt, past_of
-from api.service import Service
 from application.cases.history import case_of, known_by, lines_until
 from domain.cases.errors import PacketNotFound
 from domain.cases.events import Enriched
@@ -29,7 +29,7 @@ from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, 
 from domain.permissions import Permission
 from domain.policy.decision import Read
 from domain.recorded import Recorded
-from infrastructure.reports.scope_sql import cases_within
+from infrastructure.reports.queries.scope_sql import cases_within
 
 
 class KnownFact(Struct, frozen=True):

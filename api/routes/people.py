@@ -28,8 +28,8 @@ from api.http.query import (
     page_of,
     wait_for,
 )
+from api.http.service import Service
 from api.http.times import must_have_zone
-from api.service import Service
 from application.cases.history import case_of, lines_until
 from domain.authority import authority_of
 from domain.people import Actor, Grant, Person, Role

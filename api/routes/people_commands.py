@@ -14,8 +14,8 @@ from api.http.commands import as_command, carry_out
 from api.http.concurrency import post
 from api.http.query import IdempotencyKey
 from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.people import Asking, PersonView, person_view
-from api.service import Service
 from application.log.caller import Caller
 from application.people.people_desk import Changed, PeopleDesk
 from domain.grants import AddPerson, ChangeStanding, GiveRole, NameOther, SetSkills

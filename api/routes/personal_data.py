@@ -21,7 +21,7 @@ from api.http.commands import as_command, carry_out
 from api.http.concurrency import get, noting, post
 from api.http.query import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
 from api.http.responses import Answer
-from api.service import Service
+from api.http.service import Service
 from application.log.caller import Caller
 from application.privacy.customer_data import HeldData
 from application.privacy.privacy_desk import Noted, PrivacyDesk

@@ -13,8 +13,8 @@ from msgspec import UNSET, Struct
 from api.http.concurrency import get
 from api.http.query import only_known
 from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.cases import Asking
-from api.service import Service
 from application.policy.policy_desk import Governed
 from domain.permissions import Permission
 from domain.policy.differences import differences

@@ -13,9 +13,9 @@ from litestar.params import FromPath, JSONBody, RawBody
 from api.http.commands import as_command, carry_out
 from api.http.concurrency import post
 from api.http.query import IdempotencyKey
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.policies import PolicyView, policy_answer
-from api.service import Service
 from application.log.caller import Caller
 from application.policy.policy_desk import Governed, PolicyDesk
 from domain.errors import Fault, Invalid

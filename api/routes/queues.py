@@ -30,13 +30,13 @@ from api.http.query import (
     wait_for,
 )
 from api.http.responses import Answer, ask_of
+from api.http.service import Service
 from api.routes.cases import CaseView, case_answer
-from api.service import Service
 from domain.authority import Authority
 from domain.cases.errors import QueueNotFound
 from domain.permissions import Permission
-from infrastructure.reports.queries import QueueCounts, QueueLine
-from infrastructure.reports.scope_sql import cases_within
+from infrastructure.reports.queries.queries import QueueCounts, QueueLine
+from infrastructure.reports.queries.scope_sql import cases_within
 
 Asking = Request[Who, str, Any]
 CANDIDATES = 200

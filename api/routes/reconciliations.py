@@ -33,10 +33,10 @@ from api.http.query import (
     wait_for,
 )
 from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.adjustments import must_have_key
 from api.routes.cases import Asking
 from api.routes.trail_page import CSV
-from api.service import Service
 from application.log.caller import Caller
 from application.money.reconciliation import Reconciled, Statement
 from domain.adjustments.reconciliation import CurrencySums, Discrepancy

@@ -27,8 +27,8 @@ from api.http.query import (
     wait_for,
 )
 from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.queues import must_exist
-from api.service import Service
 from application.cases.recovery_desk import Planned, RecoveryDesk
 from application.log.caller import Caller
 from domain.backlog.events import BacklogCause, Measured

@@ -16,8 +16,8 @@ from api.http.concurrency import post
 from api.http.problems import STATUS, problem_of
 from api.http.query import IdempotencyKey
 from api.http.responses import Answer, ask_of
+from api.http.service import Service
 from api.http.signal_bodies import Item, items_of
-from api.service import Service
 from application.log.recorder import CommandRow
 from application.orders.batches import Arrival
 from application.orders.intake import Outcome, Receipt

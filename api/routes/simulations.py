@@ -22,9 +22,9 @@ from api.http.errors import Unavailable, Unexpected
 from api.http.problems import problem_of
 from api.http.query import IdempotencyKey, wait_for
 from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.policies import SimulationView, simulation_view
-from api.service import Service
 from application.log.caller import Caller
 from application.money.proposal_history import past_proposals
 from application.policy.policy_desk import Governed

@@ -28,9 +28,9 @@ from api.http.query import (
     unless_never,
     wait_for,
 )
-from api.service import Service
+from api.http.service import Service
 from domain.permissions import Permission
-from infrastructure.reports.scope_sql import known_within
+from infrastructure.reports.queries.scope_sql import known_within
 from projections.tasks import TaskRow
 
 DUE_TYPES = (datetime, str)

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from api.composition import Desks
 from api.http.concurrency import get
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.trail_page import CSV, HTML, as_csv, as_page
-from api.service import Service
 from application.cases.trail import ToldLine, told_line, told_lines
 from domain.adjustments.refusals import refusals_stream
 from domain.authority import EVERYWHERE, Authority

@@ -15,9 +15,9 @@ from api.composition import Desks
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
 from api.http.query import only_known
+from api.http.service import Service
 from api.http.times import must_have_zone
 from api.routes.cases import Asking
-from api.service import Service
 from application.money.eligibility import NEEDS, Candidate
 from domain.adjustments.kinds import Duty
 from domain.permissions import Permission

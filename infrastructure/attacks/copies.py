@@ -14,9 +14,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier, Literal
 
 from infrastructure.attacks.sample_case import case_about_money, sent
-from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.event_store.rights import Connection
+from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, WRITER
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.full_check import RECORDED_EARLIER, faults

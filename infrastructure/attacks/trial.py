@@ -17,8 +17,8 @@ from infrastructure.attacks.attack import GUARDED, UNGUARDED, Attack
 from infrastructure.attacks.copies import Target
 from infrastructure.doctor.findings import Verdict
 from infrastructure.doctor.rights import rights_found
-from infrastructure.event_store.datastore import connect
 from infrastructure.event_store.rights import Connection
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.export import Export, LogAltered, NothingToExport
 from infrastructure.transparency.full_check import faults

@@ -12,10 +12,10 @@ from psycopg.rows import tuple_row
 
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
-from infrastructure.event_store.datastore import UNSAFE_SWITCH
 from infrastructure.event_store.migrations import SchemaChanged, missing, shipped
 from infrastructure.event_store.rights import Connection
 from infrastructure.personal.key_store import PEPPER, key_store, name_of
+from infrastructure.postgres.datastore import UNSAFE_SWITCH
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.former_keys import KEYS

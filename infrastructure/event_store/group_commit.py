@@ -30,17 +30,17 @@ from application.log.recorder import (
     leaf_digest,
 )
 from infrastructure.event_store.append_call import append_call
-from infrastructure.event_store.datastore import (
+from infrastructure.event_store.pending import (
+    Pending,
+    answered,
+    without_rivals,
+)
+from infrastructure.postgres.datastore import (
     PATIENCE_SECONDS,
     PAUSE_SECONDS,
     LogHalted,
     connect,
     in_library_words,
-)
-from infrastructure.event_store.pending import (
-    Pending,
-    answered,
-    without_rivals,
 )
 from infrastructure.transparency.continuity import Continuity
 

@@ -28,10 +28,10 @@ from application.policy.simulation import Asked, simulate
 from domain.policy.document import PolicyDocument, canonical
 from domain.policy.rulebook import Rulebook
 from domain.policy.simulation_counts import Tally
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.personal.key_ring import KeyRing
 from infrastructure.personal.key_store import key_store
+from infrastructure.postgres.datastore import Datastore
 
 AT_ONCE = 200
 FEW = 400

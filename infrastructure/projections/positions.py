@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 
 from infrastructure.event_store.announcements import PROJECTED, Ear
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 
 LOOK_AGAIN_SECONDS = 1.0
 FIRST_LOOK_SECONDS = 5.0

@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 
 from application.log.event_codec import from_state
 from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
-from infrastructure.event_store.datastore import LONGEST_PAUSE_SECONDS, connect
+from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
 from infrastructure.postgres.roles import PROJECTOR, acting_as
 from infrastructure.projections.generations import Folded, Line, Target, Unreadable, prepare
 from infrastructure.projections.tables import Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg.rows import tuple_row
 
 from domain.backlog.events import Measured
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 
 
 @patiently

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row, tuple_row
 
 from application.audit.database_state import Checkpointed, ReportStanding
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 
 PAGE: Final = 5_000
 OVERDUE: Final = timedelta(seconds=30)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from psycopg.rows import tuple_row
 
-from infrastructure.event_store.datastore import Datastore, patiently
-from infrastructure.reports.pages import EVERY, Clause, Ordering, page
+from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.reports.queries.pages import EVERY, Clause, Ordering, page
 from projections.adjustments import AdjustmentRow
 from projections.reconciliations import ReconciliationRow
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Composable, Identifier
 
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 
 R = TypeVar("R")
 

@@ -7,7 +7,7 @@ import time
 
 from psycopg.rows import tuple_row
 
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 
 KEEP_SECONDS = 5.0
 

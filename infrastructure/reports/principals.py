@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row, tuple_row
 
 from domain.identities import Means
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 from projections.principals import PrincipalRow
 
 MOST_ROWS = 1_000

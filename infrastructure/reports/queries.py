@@ -13,8 +13,8 @@ from psycopg.rows import class_row, tuple_row
 from psycopg.sql import SQL
 
 from domain.policy.document import ClockBands
-from infrastructure.event_store.datastore import Datastore, patiently
-from infrastructure.reports.pages import EVERY, Clause, Ordering, all_of, page
+from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.reports.queries.pages import EVERY, Clause, Ordering, all_of, page
 from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from domain.merkle.hashing import HASH_BYTES
 from infrastructure.verifier.notes import Checkpoint, checkpoint_in, decoded, parted
 
+PATH: Final = "/add-checkpoint"
 MOST_HASHES: Final = 63
 LARGEST_BYTES: Final = 65_536
 TEXT: Final = "text/plain; charset=utf-8"

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from psycopg.errors import InsufficientPrivilege
 
-from infrastructure.event_store.datastore import LogHalted
+from infrastructure.postgres.datastore import LogHalted
 from infrastructure.transparency.acknowledged import AcknowledgedMissing, Head, Heads, must_be_there
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, halt
 from infrastructure.transparency.nodes import Connection, PositionsMissing, fill_all

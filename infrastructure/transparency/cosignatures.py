@@ -10,7 +10,7 @@ import httpx2
 from psycopg.rows import tuple_row
 
 from domain.merkle.tree import consistency_proof
-from infrastructure.transparency.ask_witness import SIZE, written
+from infrastructure.transparency.ask_witness import PATH, SIZE, written
 from infrastructure.transparency.checkpoints import (
     Checkpoints,
     LogNotAsWitnessed,
@@ -28,7 +28,6 @@ from infrastructure.verifier.notes import (
     key_of,
     parted,
 )
-from infrastructure.witness.server import PATH
 
 PATIENCE_SECONDS = 5.0
 _TRIES = 3

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from api.app import create_app
 from api.commands.worker import keep_time
 from api.composition import Clock, desks, following, make_ready, utc_now
-from api.service import Service, service
+from api.http.service import Service, service
 from api.serving import listen
 from application.money.provider import PaymentProvider
 from domain.people import Role

@@ -37,7 +37,7 @@ from domain.backlog.events import BacklogCause, Measured, RecoveryOpened
 from domain.backlog.recovery import recovery_stream
 from domain.people import POLICY, Role
 from domain.policy.document import Backlog
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.outside_checkpoints import Outside
 from infrastructure.transparency.signing_keys import signer

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from api.composition import checkpoints_of
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
 from infrastructure.transparency.key_rotation import rotate
 from tests.api.running import House, house

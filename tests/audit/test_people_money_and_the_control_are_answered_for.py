@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from api.composition import make_ready
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running import House, reported, served

@@ -45,10 +45,10 @@ from domain.orders.signals import (
 )
 from domain.people import OPERATOR, PAYER, Actor, Role
 from domain.privacy import ErasureBasis
-from infrastructure.event_store.datastore import connect
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.payments.local import LocalProvider
 from infrastructure.personal.vault import vault_of
+from infrastructure.postgres.datastore import connect
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import EVIDENCE, KEYS, Settings
 from projections import PROJECTIONS

@@ -21,9 +21,9 @@ from uuid import UUID
 import psycopg
 
 from application.log.event_log import EventLog
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.databases import scratch_database
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.projections.positions import Positions
 from tests.benchmarks import stock_library
 from tests.benchmarks.figures import Bench, Figure, late

@@ -12,8 +12,8 @@ import psycopg
 
 from application.log.event_codec import from_state
 from application.log.event_log import EventLog
-from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.projections.runner import BATCH, ProjectionRunner
 from projections.queue import QUEUE
 from tests.benchmarks import stock_library

@@ -18,9 +18,9 @@ from litestar import Request
 from api.app import create_app
 from api.http.authentication import Who
 from api.http.concurrency import get
+from api.http.service import service
 from api.http.single_write import OneWrite
 from api.routes.me import Me, get_me
-from api.service import service
 from api.serving import collect_seldom, listen
 from domain.authority import authority_of
 from domain.orders.signals import EARLIEST

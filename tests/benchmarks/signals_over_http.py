@@ -15,7 +15,7 @@ from pathlib import Path
 
 from api.composition import desks
 from domain.people import Role
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.projections.positions import Positions
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS

@@ -18,7 +18,7 @@ from application.log.event_codec import EventCodec
 from domain.cases.events import Resolved, Routed
 from domain.cases.work_events import CaseReleased, Claimed
 from domain.recorded import Recorded
-from infrastructure.event_store.datastore import Datastore
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.projections.tables import columns_of
 from projections.queue import QueueRow, fold
 

@@ -25,8 +25,8 @@ from application.log.event_log import EventLog
 from domain.merkle.tree import Node, inclusion_proof
 from domain.merkle.verification import is_included
 from infrastructure.event_store import group_commit
-from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.transparency.acknowledged import Heads
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity

@@ -12,8 +12,8 @@ import pytest
 from eventsourcing.persistence import OperationalError
 
 from application.log.recorder import Append, CommandRepeated, Timer, VersionTaken
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.event_store.cutting_proxy import CuttingProxy, Fault
 from tests.event_store.writing import (
     answers,

@@ -11,8 +11,8 @@ import pytest
 
 from application.log.recorder import Append
 from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.projections.positions import Positions
 from tests.event_store.writing import answers, append_of, event, read, until
 

@@ -21,8 +21,8 @@ from application.log.recorder import (
 )
 from domain.cases.work_events import CaseReleased
 from domain.people import TIMEKEEPER
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.event_store.writing import (
     answers,
     answers_of_a_group,

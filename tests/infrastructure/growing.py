@@ -6,8 +6,8 @@ from uuid import uuid4
 from eventsourcing.persistence import StoredEvent
 
 from application.log.recorder import Append
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.transparency.continuity import Continuity
 
 

@@ -237,7 +237,7 @@ def test_an_altered_log_is_not_exported(databases, template_database, tmp_path):
         with pytest.raises(NothingToExport):
             desk.export("none", lambda export: export.everything())
         desk.live()
-        from infrastructure.event_store.datastore import connect
+        from infrastructure.postgres.datastore import connect
 
         with connect(desk.dsn) as connection, tampering(connection):
             connection.execute(

@@ -14,7 +14,7 @@ import pytest
 
 from api.serving import listen
 from domain.merkle.tree import Frontier, consistency_proof
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.ask_witness import LARGEST_BYTES, written
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
 from infrastructure.transparency.cosignatures import Cosigning, WitnessUnusable, cosigning

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.event_store.datastore import LogHalted, connect
+from infrastructure.postgres.datastore import LogHalted, connect
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.outside_checkpoints import Outside

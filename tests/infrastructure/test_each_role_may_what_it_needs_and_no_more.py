@@ -11,8 +11,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from infrastructure.doctor import must_be_safe
-from infrastructure.event_store.datastore import LogHalted, connect
 from infrastructure.event_store.migrations import MayNotMigrate, migrate
+from infrastructure.postgres.datastore import LogHalted, connect
 from infrastructure.postgres.roles import (
     OWNER,
     PROJECTOR,

@@ -20,7 +20,7 @@ from infrastructure.attacks.trial import (
     must_be_sound,
     what_is_wrong,
 )
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import OWNER, PROJECTOR, WRITER
 from tests.tampering import tampering
 

@@ -16,8 +16,8 @@ from application.log.recorder import Append
 from domain.merkle.hashing import leaf_hash
 from domain.merkle.tree import Frontier, consistency_proof, inclusion_proof
 from domain.merkle.verification import is_consistent, is_included
-from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.transparency import nodes
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
 from infrastructure.transparency.outside_checkpoints import Outside

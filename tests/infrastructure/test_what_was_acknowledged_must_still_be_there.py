@@ -13,8 +13,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from application.log.recorder import Append, leaf_digest
-from infrastructure.event_store.datastore import Datastore, LogHalted, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore, LogHalted, connect
 from infrastructure.transparency.acknowledged import Head, Heads
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
@@ -30,7 +30,7 @@ from pathlib import Path
 from uuid import uuid4
 from eventsourcing.persistence import StoredEvent
 from application.log.recorder import Append
-from infrastructure.event_store.datastore import Datastore
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.acknowledged import Heads

@@ -18,7 +18,7 @@ import pytest
 from application.log.recorder import leaf_digest
 from domain.orders.order import order_stream
 from domain.people import Role
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.transparency.export import Export

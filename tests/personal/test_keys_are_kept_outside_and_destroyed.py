@@ -25,7 +25,6 @@ from domain.orders.order import order_stream
 from domain.orders.signals import Customer, Signal
 from domain.people import Actor
 from domain.personal_data_errors import KeyStoreUnavailable
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.personal.aes import AesKey
 from infrastructure.personal.key_ring import BUNDLE, FEW, KeyRing
@@ -38,6 +37,7 @@ from infrastructure.personal.key_store import (
     pepper,
 )
 from infrastructure.personal.vault import vault
+from infrastructure.postgres.datastore import Datastore
 from tests.bucket import Bucket
 from tests.domain.telling import after, placed
 from tests.survival.programs import eventually

@@ -34,8 +34,8 @@ from domain.cases.errors import CaseChanged
 from domain.cases.exception_case import case_stream
 from domain.errors import CasetrailError
 from domain.orders.order import order_stream
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.proofs.branching import BranchingRecorder
 from tests.proofs.scene import Move, Scene
 from tests.proofs.without import remove_the_domain_rule

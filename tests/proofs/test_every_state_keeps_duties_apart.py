@@ -15,8 +15,8 @@ import pytest
 
 from application.log.recorder import LogRecorder
 from domain.adjustments.errors import AgentHoldsNoDuty, DutyConflict
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.proofs import book
 from tests.proofs.branching import BranchingRecorder, WithoutDuties
 from tests.proofs.exploring import Explored, explore

@@ -17,8 +17,8 @@ from application.log import streams
 from application.log.event_log import EventLog
 from application.log.recorder import LogRecorder
 from domain.cases.exception_case import case_stream
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.proofs import book
 from tests.proofs.racing import (
     BOTH,

@@ -19,8 +19,8 @@ from application.log.recorder import Append
 from domain.orders.events import SignalRecorded
 from domain.orders.order import order_stream
 from domain.recorded import Recorded
-from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.projections.generations import begin_rebuild
 from infrastructure.projections.runner import ProjectionRunner
 from projections import ORDERS, PROJECTIONS

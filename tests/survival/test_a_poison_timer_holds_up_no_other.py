@@ -10,8 +10,8 @@ from application.log.event_log import EventLog, Write
 from application.log.streams import ORDER
 from domain.orders.events import ProblemDetected
 from domain.orders.order import order_stream
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.survival.clients import tokens_of
 from tests.survival.deadlines import SOURCE, Neglected, opened, place, seconds_from_now
 from tests.survival.programs import Programs, eventually, free_port

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from api.composition import desks, make_ready
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.health import HealthDesk
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.verifier.bundle import verify
 from infrastructure.verifier.notes import COSIGNATURE, NoteBroken, cosigned_at, key_of

@@ -37,8 +37,8 @@ from infrastructure.attacks.trial import (
     Trial,
     must_be_sound,
 )
-from infrastructure.event_store.datastore import connect
 from infrastructure.postgres.databases import open_database, scratch_database
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
 from infrastructure.sources.demonstration import DemonstrationStream
 

@@ -18,8 +18,8 @@ from api.commands.options import Moment, writing
 from api.composition import checkpoints_of, desks, make_ready, witnessed
 from api.http.times import must_be_in_order
 from api.routes.questions.bundles import OfPopulation, in_utc, question_of
-from infrastructure.event_store.datastore import connect
 from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import PROJECTOR, acting_as
 from infrastructure.settings import CHECKPOINT_KEY, Settings
 from infrastructure.transparency.cosignatures import cosigning

@@ -11,7 +11,7 @@ from api.composition import Desks
 from application.audit.question_records import record_asked
 from domain.audit import AuditAsked
 from domain.people import OPERATOR
-from infrastructure.event_store.datastore import LogHalted
+from infrastructure.postgres.datastore import LogHalted
 
 
 def account() -> str:

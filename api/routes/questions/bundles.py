@@ -22,7 +22,7 @@ from api.routes.questions.question import Asking, Sources
 from api.routes.questions.times import From, To
 from domain.errors import NotWitnessedYet
 from domain.recorded import Event
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.export import Export, LogAltered, NothingToExport
 from infrastructure.transparency.nodes import PositionsMissing

@@ -27,10 +27,10 @@ from domain.people import Actor
 from domain.permissions import Permission
 from domain.recorded import Recorded
 from domain.validation import fault_from
-from infrastructure.event_store.datastore import LogHalted
 from infrastructure.evidence_store import EvidenceStore
-from infrastructure.reports.money import MoneyReports
-from infrastructure.reports.queries import Reports
+from infrastructure.postgres.datastore import LogHalted
+from infrastructure.reports.queries.money import MoneyReports
+from infrastructure.reports.queries.queries import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.proofs import Proofs
 

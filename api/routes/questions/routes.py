@@ -15,6 +15,7 @@ from litestar.response import Stream
 from api.http.concurrency import get
 from api.http.query import only_known
 from api.http.responses import POSITION
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.questions.bundles import FromCheckpoint, OfExport, export, made, population
 from api.routes.questions.parameters import parameters_of, taking
@@ -28,7 +29,6 @@ from api.routes.questions.question import (
     must_be_recorded,
 )
 from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed
-from api.service import Service
 from domain.permissions import Permission
 from infrastructure.transparency.export import Export
 from infrastructure.verifier.archives import archived
