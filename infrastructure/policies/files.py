@@ -11,7 +11,7 @@ from domain.policy.rulebook import Rulebook
 from domain.policy.validation import excess, read_policy
 from infrastructure.policies.public_holidays import written_out
 
-DEFAULT = Path(__file__).parent / "policies" / "default.yaml"
+DEFAULT = Path(__file__).parent / "default.yaml"
 LARGEST_BYTES = 1 << 20
 _ALSO_RAISED = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 """What PyYAML lets out for a key that is a list, `!!bool maybe`, `!!int` of nothing, …"""
