@@ -55,9 +55,9 @@ from infrastructure.postgres.datastore import (
 )
 from infrastructure.postgres.roles import PROJECTOR, WRITER, acting_as
 from infrastructure.projections.generations import prepare
-from infrastructure.reports.queries.backlogs import backlogs
-from infrastructure.reports.queries.money import MoneyReports
-from infrastructure.reports.queries.people_directory import Directory
+from infrastructure.reports.backlogs import backlogs
+from infrastructure.reports.money import MoneyReports
+from infrastructure.reports.people_directory import Directory
 from infrastructure.settings import Settings
 from infrastructure.transparency.acknowledged import Heads
 from infrastructure.transparency.checkpoints import Checkpoints

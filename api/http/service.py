@@ -17,8 +17,8 @@ from infrastructure.identity.issuers import Issuer
 from infrastructure.personal.vault import Vault
 from infrastructure.postgres.roles import READER, acting_as
 from infrastructure.projections.positions import Positions
-from infrastructure.reports.queries.money import MoneyReports
-from infrastructure.reports.queries.queries import Reports
+from infrastructure.reports.money import MoneyReports
+from infrastructure.reports.queries import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
 from infrastructure.transparency.proofs import Proofs

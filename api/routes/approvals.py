@@ -44,7 +44,7 @@ from domain.adjustments.events import AdjustmentNote, Digest
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
 from domain.permissions import Permission
-from infrastructure.reports.queries.scope_sql import known_within
+from infrastructure.reports.scope_sql import known_within
 from projections.adjustments import AdjustmentRow
 
 PROPOSAL_TYPES = (datetime, UUID)

@@ -42,7 +42,7 @@ from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
 from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
-from infrastructure.reports.queries.scope_sql import cases_within
+from infrastructure.reports.scope_sql import cases_within
 from projections.cases import CaseRow
 
 Asking = Request[Who, str, Any]

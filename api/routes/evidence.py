@@ -17,8 +17,8 @@ from api.http.service import Service
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX, StoredFile
-from infrastructure.reports.queries.pages import EVERY
-from infrastructure.reports.queries.scope_sql import known_within
+from infrastructure.reports.pages import EVERY
+from infrastructure.reports.scope_sql import known_within
 
 LARGEST_FILE_BYTES = 25 << 20
 MEDIA_TYPES = (

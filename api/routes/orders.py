@@ -39,7 +39,7 @@ from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal, in_time_order
 from domain.permissions import Permission
 from domain.recorded import Recorded
-from infrastructure.reports.queries.scope_sql import orders_within
+from infrastructure.reports.scope_sql import orders_within
 from projections.orders import OrderRow
 
 Asking = Request[Who, str, Any]

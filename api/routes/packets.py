@@ -29,7 +29,7 @@ from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, 
 from domain.permissions import Permission
 from domain.policy.decision import Read
 from domain.recorded import Recorded
-from infrastructure.reports.queries.scope_sql import cases_within
+from infrastructure.reports.scope_sql import cases_within
 
 
 class KnownFact(Struct, frozen=True):

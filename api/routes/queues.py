@@ -35,8 +35,8 @@ from api.routes.cases import CaseView, case_answer
 from domain.authority import Authority
 from domain.cases.errors import QueueNotFound
 from domain.permissions import Permission
-from infrastructure.reports.queries.queries import QueueCounts, QueueLine
-from infrastructure.reports.queries.scope_sql import cases_within
+from infrastructure.reports.queries import QueueCounts, QueueLine
+from infrastructure.reports.scope_sql import cases_within
 
 Asking = Request[Who, str, Any]
 CANDIDATES = 200

@@ -30,7 +30,7 @@ from api.http.query import (
 )
 from api.http.service import Service
 from domain.permissions import Permission
-from infrastructure.reports.queries.scope_sql import known_within
+from infrastructure.reports.scope_sql import known_within
 from projections.tasks import TaskRow
 
 DUE_TYPES = (datetime, str)

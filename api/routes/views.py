@@ -38,8 +38,8 @@ from api.routes.cases import Asking
 from domain.clock.runs import Attribution, Miss
 from domain.clock.terms import Measure, ServiceTerms
 from domain.permissions import Permission
-from infrastructure.reports.queries.queries import Flow
-from infrastructure.reports.queries.scope_sql import known_within, orders_within
+from infrastructure.reports.queries import Flow
+from infrastructure.reports.scope_sql import known_within, orders_within
 from projections import PROJECTIONS
 from projections.sla import SlaRow
 

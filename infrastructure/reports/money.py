@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.rows import tuple_row
 
 from infrastructure.postgres.datastore import Datastore, patiently
-from infrastructure.reports.queries.pages import EVERY, Clause, Ordering, page
+from infrastructure.reports.pages import EVERY, Clause, Ordering, page
 from projections.adjustments import AdjustmentRow
 from projections.reconciliations import ReconciliationRow
 

@@ -14,7 +14,7 @@ from psycopg.sql import SQL
 
 from domain.policy.document import ClockBands
 from infrastructure.postgres.datastore import Datastore, patiently
-from infrastructure.reports.queries.pages import EVERY, Clause, Ordering, all_of, page
+from infrastructure.reports.pages import EVERY, Clause, Ordering, all_of, page
 from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow

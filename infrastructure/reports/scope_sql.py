@@ -6,7 +6,7 @@ from psycopg.sql import SQL, Composable
 
 from domain.authority import Authority, Scope
 from domain.permissions import Permission
-from infrastructure.reports.queries.pages import EVERY, NOTHING, Clause, any_of
+from infrastructure.reports.pages import EVERY, NOTHING, Clause, any_of
 
 _QUEUE = SQL("queue = ANY(%s)")
 _REGION = SQL("(region = ANY(%s) OR split_part(region, '-', 1) = ANY(%s))")

@@ -21,7 +21,7 @@ from application.policy.reperformance import Period
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.projections.runner import ProjectionRunner
-from infrastructure.reports.queries.control_state import StandingNow
+from infrastructure.reports.control_state import StandingNow
 from infrastructure.transparency.checkpoints import go_on, halt
 from projections import PROJECTIONS
 from tests.application.house import CLOCKED

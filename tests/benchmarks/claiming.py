@@ -17,7 +17,7 @@ from api.composition import Desks, desks, make_ready
 from application.log.caller import Caller
 from infrastructure.projections.positions import Positions
 from infrastructure.projections.runner import ProjectionRunner
-from infrastructure.reports.queries.queries import Reports
+from infrastructure.reports.queries import Reports
 from projections import PROJECTIONS
 from tests.benchmarks.figures import Bench, Figure, late
 from tests.benchmarks.real_events import ANA, one_case

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from api.composition import desks, make_ready
 from domain.people import Role
 from infrastructure.projections.runner import ProjectionRunner
-from infrastructure.reports.queries.people_directory import Directory
+from infrastructure.reports.people_directory import Directory
 from projections import PROJECTIONS
 
 

@@ -22,7 +22,7 @@ from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.roles import READER, acting_as
 from infrastructure.projections.positions import Positions
 from infrastructure.projections.runner import ProjectionRunner
-from infrastructure.reports.queries.principals import PrincipalList
+from infrastructure.reports.principals import PrincipalList
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 from projections.principals import PRINCIPALS, PrincipalRow

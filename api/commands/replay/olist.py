@@ -30,7 +30,7 @@ from domain.policy.services import as_recorded
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.projections.runner import ProjectionRunner
-from infrastructure.reports.queries.queries import Reports
+from infrastructure.reports.queries import Reports
 from infrastructure.settings import Settings
 from infrastructure.sources.olist import OlistTables
 from projections import PROJECTIONS

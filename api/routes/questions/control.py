@@ -14,7 +14,7 @@ from api.routes.questions.question import Asking, Question, Sources
 from api.routes.questions.times import InPeriod
 from application.audit.builds import HandledBy, handled_by
 from application.audit.control_operation import ControlsOperated, operated
-from infrastructure.reports.queries.control_state import StandingNow
+from infrastructure.reports.control_state import StandingNow
 
 
 class AboutBuilds(Asking, frozen=True, kw_only=True):

@@ -29,8 +29,8 @@ from domain.recorded import Recorded
 from domain.validation import fault_from
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.postgres.datastore import LogHalted
-from infrastructure.reports.queries.money import MoneyReports
-from infrastructure.reports.queries.queries import Reports
+from infrastructure.reports.money import MoneyReports
+from infrastructure.reports.queries import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.proofs import Proofs
 
