@@ -12,9 +12,9 @@ from api.http.errors import RouteUnguarded
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.service import Service
 from api.http.signal_forwarding import Forwarding
+from api.pages import PAGES, STATIC
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.demo_issuer import demo_issuer_routes
-from api.routes.pages import PAGES, STATIC
 from domain.permissions import Permission
 from infrastructure.identity.issuer import LocalIssuer
 

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 import api.commands
 import api.routes
 import projections
-from api.routes.pages import PAGES
+from api.pages import PAGES
 from infrastructure import payments, sources
 from projections.projection import Projection
 

@@ -16,7 +16,7 @@ from api.http.errors import RouteNotFound
 from api.http.problems import respond
 from api.openapi import contract
 
-CONSOLE = Path(__file__).parent.parent / "console"
+CONSOLE = Path(__file__).parent / "console"
 _PUBLIC = {"public": True}
 # The pages run only what this server sends; nothing may frame them.
 _HEADERS = {
