@@ -11,12 +11,12 @@ from api.http.concurrency import NEEDS, PUBLIC
 from api.http.errors import RouteUnguarded
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.service import Service
-from api.http.signal_forwarding import Forwarding
+from api.http.signal_forwarding import SignalForwarding
 from api.pages import PAGES, STATIC
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.demo_issuer import demo_issuer_routes
 from domain.permissions import Permission
-from infrastructure.identity.issuer import LocalIssuer
+from infrastructure.identity.local_issuer import LocalIssuer
 
 LARGEST_BODY_BYTES = 1 << 20
 
@@ -26,7 +26,9 @@ def create_app(
 ) -> Litestar:
     """`signals_to`: the address of the process that takes signals, if this one does not. `issuer`:
     a demonstration's own, to be served beside the API."""
-    forwarding = [Forwarding(signals_to, LARGEST_BODY_BYTES)] if signals_to is not None else []
+    forwarding = (
+        [SignalForwarding(signals_to, LARGEST_BODY_BYTES)] if signals_to is not None else []
+    )
     app = Litestar(
         route_handlers=[
             Router("/v1", route_handlers=VERSIONED),
@@ -42,13 +44,13 @@ def create_app(
         openapi_config=None,  # `contract.py` writes the document; /openapi.json serves it
         debug=False,
     )
-    must_be_guarded(app)
+    require_guarded_routes(app)
     app.state.tokens = service.tokens
     app.state.service = service
     return app
 
 
-def must_be_guarded(app: Litestar) -> None:
+def require_guarded_routes(app: Litestar) -> None:
     """Raises RouteUnguarded: what nobody thought of must not be open to all."""
     for route in app.routes:
         for handler in route.route_handler_map.values() if isinstance(route, HTTPRoute) else ():

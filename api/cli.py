@@ -11,7 +11,7 @@ import click
 
 from api.commands import Commands
 from domain.errors import Invalid
-from infrastructure.settings import settings
+from infrastructure.settings import load_settings
 
 
 @click.group(
@@ -28,7 +28,7 @@ def casetrail(context: click.Context, home: Path | None) -> None:
 
     DATABASE_URL names a PostgreSQL 15 or newer to use instead of the embedded one.
     """
-    context.obj = settings(os.environ, home)
+    context.obj = load_settings(os.environ, home)
 
 
 def main() -> None:
@@ -39,17 +39,19 @@ def main() -> None:
     except Exception as error:
         if not _is_expected(error):
             raise
-        _tell(error)
+        _print_error(error)
         sys.exit(2)
 
 
 def _is_expected(error: Exception) -> bool:
-    from api.commands.expected_errors import EXPECTED  # a lot to import for what seldom happens
+    from api.commands.expected_errors import (
+        EXPECTED_ERRORS,  # a lot to import for what seldom happens
+    )
 
-    return isinstance(error, EXPECTED)
+    return isinstance(error, EXPECTED_ERRORS)
 
 
-def _tell(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, markup=False)

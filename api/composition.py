@@ -15,10 +15,10 @@ from application.cases.case_desk import CaseDesk
 from application.cases.history import order_of
 from application.cases.recovery_desk import RecoveryDesk
 from application.log import streams
-from application.log.builds import tell_build
+from application.log.builds import record_build
 from application.log.event_log import EventLog
 from application.log.sealing import Seals
-from application.money.eligibility import WhoCould
+from application.money.eligibility import EligibilityCheck
 from application.money.money_desk import MoneyDesk
 from application.money.payer import Payer
 from application.money.provider import PaymentProvider
@@ -38,10 +38,10 @@ from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
-from infrastructure.build import this_build
+from infrastructure.build import current_build
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.personal.evidence_of_cases import EvidenceOfCases
+from infrastructure.personal.case_evidence import CaseEvidenceFiles
 from infrastructure.personal.key_ring import KeyRing
 from infrastructure.personal.reads import PersonalReads
 from infrastructure.personal.vault import Vault, vault_of
@@ -51,20 +51,24 @@ from infrastructure.postgres.datastore import (
     Datastore,
     LogHalted,
     connect,
-    refuse_unsafe_switches,
+    require_safe_switches,
 )
-from infrastructure.postgres.roles import PROJECTOR, WRITER, acting_as
-from infrastructure.projections.generations import prepare
+from infrastructure.postgres.roles import PROJECTOR, WRITER, dsn_for_role
+from infrastructure.projections.generations import prepare_generations
 from infrastructure.reports.backlogs import backlogs
 from infrastructure.reports.money import MoneyReports
-from infrastructure.reports.people_directory import Directory
+from infrastructure.reports.people_directory import PeopleDirectory
 from infrastructure.settings import Settings
-from infrastructure.transparency.acknowledged import Heads
+from infrastructure.transparency.acknowledged import AcknowledgedHeads
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.cosignatures import cosigning
-from infrastructure.transparency.outside_checkpoints import Outside
-from infrastructure.transparency.signing_keys import known_signer, looking_signer, signer
+from infrastructure.transparency.cosignatures import open_witness_client
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from infrastructure.transparency.signing_keys import (
+    open_existing_signer,
+    open_signer,
+    read_only_signer,
+)
 from projections import PROJECTIONS
 
 Clock = Callable[[], datetime]
@@ -98,7 +102,7 @@ class Desks:
         self.orders = orders
         self.policy = PolicyDesk(self.log, clock)
         look_up = LookUp(streams.histories(self.log), check_address, self.log.subject_of)
-        directory = Directory(datastore)
+        directory = PeopleDirectory(datastore)
         staff = directory.with_role
         self.people = PeopleDesk(self.log, streams.people(self.log), directory.everybody)
         self.break_glass = BreakGlassDesk(
@@ -109,7 +113,7 @@ class Desks:
         ticks = {streams.POLICY: self.policy.tick, streams.RECHECK: self.rechecks.tick}
         self.privacy: PrivacyDesk | None = None
         if self.key_ring is not None and vault is not None:
-            files = EvidenceOfCases(datastore, vault.evidence)
+            files = CaseEvidenceFiles(datastore, vault.evidence)
             self.privacy = PrivacyDesk(self.log, orders, cases, self.key_ring, files)
             ticks[streams.PRIVACY] = self.privacy.tick
         self.timekeeper = Timekeeper(
@@ -139,11 +143,15 @@ class Desks:
             provider.name if provider is not None else None,
             self.people,
         )
-        self.who_could = WhoCould(self.people, self.policy.matrix)
+        self.who_could = EligibilityCheck(self.people, self.policy.matrix)
         reports = MoneyReports(datastore)
         self.conflicts = ConflictScan(self.log, cases, reports.split_duties)
         self.reconciliation = ReconciliationDesk(
-            self.log, self.money, provider, reports.executed_between, reports.cases_of_adjustments
+            self.log,
+            self.money,
+            provider,
+            reports.executed_between,
+            reports.find_cases_of_adjustments,
         )
         self.provider = provider.name if provider is not None else None
         self.payer = (
@@ -168,11 +176,11 @@ class Desks:
         except OrderNotFound:
             return Order(id=order_id), {}
 
-    def tell_build(self) -> None:
+    def record_build(self) -> None:
         """Say with which build this process is about to write, if the log has not seen that one."""
-        tell_build(self.log, this_build(self.datastore), self.clock())
+        record_build(self.log, current_build(self.datastore), self.clock())
 
-    def decide_by(self, rulebook: Rulebook | None = None) -> None:
+    def ensure_policy(self, rulebook: Rulebook | None = None) -> None:
         """Decide by the log's policy; where it has none, by this one, else by the one that ships.
 
         Raises PolicyInForce if the log's is another than this one.
@@ -180,7 +188,7 @@ class Desks:
         if rulebook is not None:
             self.policy.bootstrap(rulebook, self.clock())
         elif self.policy.load() is None:
-            self.policy.ensure(load_policy(), self.clock())
+            self.policy.activate_if_none(load_policy(), self.clock())
 
 
 @contextmanager
@@ -194,8 +202,8 @@ def desks(
     """The desks over a migrated database; `continuity` is what others know of its log. Without a vault,
     what is personal is stored as it is, and what is sealed stays so: for scratch databases. Raises
     UnsafeSwitch."""
-    refuse_unsafe_switches()
-    working = Desks(Datastore(acting_as(dsn, WRITER)), clock, provider, vault, continuity)
+    require_safe_switches()
+    working = Desks(Datastore(dsn_for_role(dsn, WRITER)), clock, provider, vault, continuity)
     try:
         yield working
     finally:
@@ -205,7 +213,7 @@ def desks(
 
 
 @contextmanager
-def following(working: Desks) -> Iterator[None]:
+def follow_policy(working: Desks) -> Iterator[None]:
     """For as long as this lasts, what others do about the policy is taken up within a second."""
     stop = threading.Event()
 
@@ -226,58 +234,64 @@ def following(working: Desks) -> Iterator[None]:
         follower.join(timeout=2 * FOLLOW_SECONDS)
 
 
-def make_ready(dsn: str) -> None:
+def prepare_database(dsn: str) -> None:
     """Bring the schema up to date, and make the tables of new reports."""
     migrate(dsn)
-    with connect(acting_as(dsn, PROJECTOR)) as connection:
+    with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
         # Many tables, on a machine that may be busy; nobody waits for what it holds.
         connection.execute("SET idle_in_transaction_session_timeout = '60s'")
-        prepare(connection, PROJECTIONS)
+        prepare_generations(connection, PROJECTIONS)
 
 
 def checkpoints_of(settings: Settings) -> Checkpoints:
     """What keeps checkpoints where the settings say. Raises KeyUnusable."""
-    again = partial(known_signer, settings.signing_key)
-    outside, heads = Outside(settings.checkpoint_place), Heads(settings.heads_place)
-    return Checkpoints(signer(settings.signing_key), outside, again, heads)
+    again = partial(open_existing_signer, settings.signing_key)
+    outside, heads = (
+        OutsideCheckpoints(settings.checkpoint_place),
+        AcknowledgedHeads(settings.heads_place),
+    )
+    return Checkpoints(open_signer(settings.signing_key), outside, again, heads)
 
 
-def checkpoints_to_look_at(settings: Settings) -> Checkpoints:
+def read_only_checkpoints(settings: Settings) -> Checkpoints:
     """The same, and no key is made where there is none. Raises KeyUnusable."""
-    outside, heads = Outside(settings.checkpoint_place), Heads(settings.heads_place)
-    return Checkpoints(looking_signer(settings.signing_key), outside, heads=heads)
+    outside, heads = (
+        OutsideCheckpoints(settings.checkpoint_place),
+        AcknowledgedHeads(settings.heads_place),
+    )
+    return Checkpoints(read_only_signer(settings.signing_key), outside, heads=heads)
 
 
 def continuity(settings: Settings) -> Continuity:
     """What is looked at before anything is appended on a new connection."""
 
     def checkpoints() -> Checkpoints | None:
-        is_witnessed = Outside(settings.checkpoint_place).latest() is not None
+        is_witnessed = OutsideCheckpoints(settings.checkpoint_place).latest() is not None
         return checkpoints_of(settings) if is_witnessed else None
 
-    return Continuity(Heads(settings.heads_place), checkpoints)
+    return Continuity(AcknowledgedHeads(settings.heads_place), checkpoints)
 
 
 @contextmanager
-def settled_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
+def configured_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
     """The desks over a database that is ready, with all that the settings say."""
     outside = vault_of(settings)
     with desks(dsn, vault=outside, continuity=continuity(settings)) as working:
         yield working
 
 
-def witnessed(settings: Settings, dsn: str) -> Checkpoints:
+def verified_checkpoints(settings: Settings, dsn: str) -> Checkpoints:
     """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
     written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
 
     With the rights of the address itself: only where that may migrate does a start lift a halt."""
     checkpoints = checkpoints_of(settings)
-    witness = cosigning(settings.witness, checkpoints)
+    witness = open_witness_client(settings.witness, checkpoints)
     with connect(dsn) as connection:
         if witness is not None and checkpoints.outside.disputed() is not None:
             checkpoints.make(connection)
             witness.look(connection)
-        checkpoints.must_go_on(connection)
+        checkpoints.require_continuation(connection)
     return checkpoints
 
 
@@ -285,8 +299,8 @@ def witnessed(settings: Settings, dsn: str) -> Checkpoints:
 def migrated_desks(settings: Settings) -> Iterator[Desks]:
     """The desks over the database that the settings name, for commands that end."""
     with open_database(settings) as dsn:
-        make_ready(dsn)
-        with settled_desks(settings, dsn) as working:
+        prepare_database(dsn)
+        with configured_desks(settings, dsn) as working:
             with suppress(LogHalted):  # whatever is written says so
-                working.tell_build()
+                working.record_build()
             yield working

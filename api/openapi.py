@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from api.http.concurrency import NEEDS
 from api.http.problems import MEDIA_TYPE
-from api.http.signal_bodies import MOST_SIGNALS
+from api.http.signal_bodies import MAX_SIGNALS
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
 from api.routes.questions import give_export, give_population
@@ -28,10 +28,10 @@ from api.routes.simulations import NDJSON, simulate_policy
 from api.routes.trail import get_trail
 from api.routes.trail_page import CSV, HTML
 from api.routes.views import stream_view
-from domain.cases.exception_case import State
+from domain.cases.exception_case import CaseState
 from domain.orders.signals import Signal
 
-REFERENCE = "#/components/schemas/{name}"
+REFERENCE_TEMPLATE = "#/components/schemas/{name}"
 
 _SUMMARY = """
 Signals in, worked cases out. Every error is a problem document (RFC 9457) whose `type` answers
@@ -58,23 +58,23 @@ class Problem(Struct, frozen=True):
     errors: Sequence[FieldFault] = ()
 
 
-SignalBatch = Annotated[list[Signal], Meta(max_length=MOST_SIGNALS)]
+SignalBatch = Annotated[list[Signal], Meta(max_length=MAX_SIGNALS)]
 
 
 @cache
-def contract() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """The document, worked out once."""
-    document = _addresses()
-    served = _served()
-    types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, State, ReconciledPeriod]
+    document = _framework_document()
+    served = _list_operations()
+    types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, CaseState, ReconciledPeriod]
     for _, _, handler in served:
-        types += [t for t in (_body_type(handler), _answer_type(handler)) if t is not None]
-    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+        types += [t for t in (_body_type(handler), _response_type(handler)) if t is not None]
+    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE_TEMPLATE)
     of = dict(zip(map(repr, types), schemas, strict=True))
     for path, method, handler in served:
         operation = document["paths"][path][method.lower()]
         operation["tags"] = [path.removeprefix("/v1/").strip("/").partition("/")[0]]
-        _describe(operation, handler, of)
+        _describe_operation(operation, handler, of)
     document["components"] = {
         "schemas": components,
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
@@ -82,7 +82,7 @@ def contract() -> dict[str, Any]:
     return document
 
 
-def _addresses() -> dict[str, Any]:
+def _framework_document() -> dict[str, Any]:
     nothing = Provide(lambda: None, sync_to_thread=False)
     app = Litestar(
         route_handlers=[Router("/v1", route_handlers=VERSIONED), *UNVERSIONED],
@@ -99,21 +99,23 @@ def _addresses() -> dict[str, Any]:
     return document
 
 
-def _served() -> Sequence[tuple[str, str, HTTPRouteHandler]]:
+def _list_operations() -> Sequence[tuple[str, str, HTTPRouteHandler]]:
     found = []
     for prefix, handlers in (("/v1", VERSIONED), ("", UNVERSIONED)):
         for handler in handlers:
             for path in handler.paths:
-                plain = "/".join(_without_type(part) for part in path.split("/"))
+                plain = "/".join(_strip_parameter_type(part) for part in path.split("/"))
                 found += [(prefix + plain, method, handler) for method in handler.http_methods]
     return found
 
 
-def _without_type(part: str) -> str:
+def _strip_parameter_type(part: str) -> str:
     return part.partition(":")[0] + "}" if part.startswith("{") else part
 
 
-def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str, Any]) -> None:
+def _describe_operation(
+    operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str, Any]
+) -> None:
     if (needed := handler.opt.get(NEEDS)) is not None:
         operation["x-permission"] = needed
     for parameter in operation.get("parameters", ()):
@@ -123,7 +125,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str
     if (body := _body_type(handler)) is not None:
         content = {"application/json": {"schema": of[repr(body)]}}
         operation["requestBody"] = {"required": True, "content": content}
-    answer: dict[str, Any] = of[repr(_answer_type(handler))]
+    answer: dict[str, Any] = of[repr(_response_type(handler))]
     if handler is send_signals:
         one, many = of[repr(Signal)], of[repr(SignalBatch)]
         operation["requestBody"] = {
@@ -187,7 +189,7 @@ def _body_type(handler: HTTPRouteHandler) -> Any:
     return field.annotation if field is not None else None
 
 
-def _answer_type(handler: HTTPRouteHandler) -> Any:
+def _response_type(handler: HTTPRouteHandler) -> Any:
     annotation = handler.parsed_return_field.annotation
     if annotation in (ServerSentEvent, Stream) or get_args(annotation) == (bytes,):
         return str

@@ -14,7 +14,7 @@ from litestar.static_files import create_static_files_router
 from api.http.concurrency import get
 from api.http.errors import RouteNotFound
 from api.http.problems import respond
-from api.openapi import contract
+from api.openapi import openapi_document
 
 CONSOLE = Path(__file__).parent / "console"
 _PUBLIC = {"public": True}
@@ -45,7 +45,7 @@ def docs() -> Response[bytes]:
 
 @get("/openapi.json", include_in_schema=False, needs=None)
 def openapi() -> Response[bytes]:
-    return Response(msgspec.json.encode(contract()), media_type=MediaType.JSON)
+    return Response(msgspec.json.encode(openapi_document()), media_type=MediaType.JSON)
 
 
 PAGES: tuple[HTTPRouteHandler, ...] = (console, docs, openapi)

@@ -20,20 +20,20 @@ from contextlib import contextmanager
 import uvicorn
 
 from api.app import create_app
-from api.composition import checkpoints_of, continuity, following
+from api.composition import checkpoints_of, continuity, follow_policy
 from api.http.service import service
-from api.http.single_write import OneWrite
-from infrastructure.identity.issuer import LocalIssuer
-from infrastructure.identity.issuers import Issuer
+from api.http.single_write import SingleWriteProtocol
+from infrastructure.identity.local_issuer import LocalIssuer
+from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import vault_of
 from infrastructure.settings import Settings
 
 RESTART_SECONDS = 1.0
-COLLECT_AFTER = (50_000, 20, 50)
+GC_THRESHOLDS = (50_000, 20, 50)
 BACKLOG = 512
 _PR_SET_PDEATHSIG = 1
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _logger = logging.getLogger("casetrail.serve")
 
 
@@ -45,7 +45,7 @@ class PortTaken(AddressUnusable):
     """The address is taken."""
 
 
-def collect_seldom() -> None:
+def tune_garbage_collection() -> None:
     """Look for cycles of garbage a hundred times less often than by default.
 
     Nearly everything here is freed by counting; the default thresholds cost a third of the CPU of
@@ -53,12 +53,12 @@ def collect_seldom() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises AddressUnusable, before anything else has been started."""
-    listener = _bound(host, port)
+    listener = _bind(host, port)
     listener.listen(BACKLOG)
     return listener
 
@@ -69,22 +69,22 @@ def listen_several(host: str, port: int, many: int) -> list[socket.socket]:
     if many == 1:
         return [listen(host, port)]
     # Without sharing first: whoever listens there already would else share it with us unasked.
-    with _bound(host, port) as found:
+    with _bind(host, port) as found:
         port = found.getsockname()[1]
-    listeners = [_bound(host, port, shared=True) for _ in range(many)]
+    listeners = [_bind(host, port, shared=True) for _ in range(many)]
     for listener in listeners:
         listener.listen(BACKLOG)
         listener.set_inheritable(True)
     return listeners
 
 
-def most_processes() -> int:
+def default_process_count() -> int:
     """How many processes serve, unless somebody says otherwise: one for each core, up to four,
     where the system spreads connections among them."""
     return min(os.cpu_count() or 1, 4) if sys.platform == "linux" else 1
 
 
-def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
+def _bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -121,9 +121,9 @@ def serve_http(
         continuity=continuity(settings),
         witness=settings.witness_key,
     ) as ours:
-        ours.desks.tell_build()
-        ours.desks.decide_by()
-        collect_seldom()
+        ours.desks.record_build()
+        ours.desks.ensure_policy()
+        tune_garbage_collection()
         # What is fetched, or passed on, is nothing that an operator has to read of.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         config = uvicorn.Config(
@@ -134,17 +134,17 @@ def serve_http(
             backlog=BACKLOG,
             # Nothing here asks where a request came from.
             proxy_headers=False,
-            http=OneWrite,
+            http=SingleWriteProtocol,
         )
-        with _told_to_end(), following(ours.desks):
+        with _absorb_stop_signals(), follow_policy(ours.desks):
             uvicorn.Server(config).run(sockets=list(listeners))
 
 
 @contextmanager
-def _told_to_end() -> Iterator[None]:
+def _absorb_stop_signals() -> Iterator[None]:
     """The server ends in good order when it is told to, and then sends itself the signal again,
     which would end this process before the rest is put in order."""
-    before = {number: signal.signal(number, lambda *_: None) for number in _ENDING}
+    before = {number: signal.signal(number, lambda *_: None) for number in _STOP_SIGNALS}
     try:
         yield
     finally:
@@ -173,7 +173,7 @@ def wait_for_parent_to_end() -> None:
 
 
 @contextmanager
-def kept_alive(
+def keep_process_alive(
     words: Sequence[str], dsn: str, inherits: Sequence[socket.socket] = (), **more: str
 ) -> Iterator[None]:
     """Run `casetrail WORDS` on this database for as long as the context lasts, with `more` in its

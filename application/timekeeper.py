@@ -19,20 +19,20 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import DueStream, VersionTaken
 from application.log.repository import Repository
 from application.log.streams import BREAK_GLASS, CASE, ORDER, break_glasses
-from application.log.writes import timer_of, with_next_due, writes_of
-from domain.break_glass import BreakGlass, passed
-from domain.cases.detection import Response
+from application.log.writes import known_timer_of, with_next_due, writes_of
+from domain.break_glass import BreakGlass, find_due_events
+from domain.cases.detection import CaseDetection
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.timers import look_at_clock
-from domain.cases.timing import Staff
+from domain.cases.timers import apply_due_events
+from domain.cases.timing import RoleMembers
 from domain.orders.order import Order
-from domain.people import TIMEKEEPER
+from domain.people import TIMEKEEPER_ACTOR
 from domain.policy.rulebook import Rulebook
 
-STORE_FAULTS = (OperationalError, InterfaceError)
+STORE_ERRORS = (OperationalError, InterfaceError)
 """Not the stream's fault: the store does not answer, and nothing can be ticked."""
 LEASE = timedelta(seconds=15)
-AT_ONCE = 200
+BATCH_SIZE = 200
 _logger = logging.getLogger("casetrail.timekeeper")
 
 
@@ -43,7 +43,7 @@ class Timekeeper:
         orders: Repository[Order],
         cases: Repository[ExceptionCase],
         rulebook: Callable[[], Rulebook],
-        staff: Staff,
+        staff: RoleMembers,
         also: Mapping[str, Callable[[UUID, datetime], None]] | None = None,
     ) -> None:
         """`also`: what ticks streams of other kinds, one by one."""
@@ -55,7 +55,7 @@ class Timekeeper:
         self._rulebook = rulebook
         self._staff = staff
 
-    def tick_due(self, now: datetime, *, punctual: bool = False, most: int = AT_ONCE) -> int:
+    def tick_due(self, now: datetime, *, punctual: bool = False, most: int = BATCH_SIZE) -> int:
         """Tick up to `most` streams that are due at `now`; return how many were ticked.
 
         Each is decided as of `now`; with `punctual`, as of the moment at which it was due, as in
@@ -68,7 +68,7 @@ class Timekeeper:
         try:
             self._tick(due, moments)
             ticked = len(due)
-        except STORE_FAULTS:
+        except STORE_ERRORS:
             raise
         except Exception:  # noqa: BLE001 - found out and told one by one
             ticked = sum(self._tick_alone(one, moments) for one in due)
@@ -78,7 +78,7 @@ class Timekeeper:
     def _tick_other(self, due: DueStream, now: datetime) -> bool:
         try:
             self._also[due.kind](due.stream, now)
-        except STORE_FAULTS:
+        except STORE_ERRORS:
             raise
         except Exception:
             _logger.exception("stream %s (%s), due %s", due.stream, due.kind, due.due_at)
@@ -88,9 +88,9 @@ class Timekeeper:
     def _tick_alone(self, due: DueStream, moments: dict[UUID, datetime]) -> bool:
         """Tick one stream by what the log says now; False if that cannot be done."""
         try:
-            self._look_again(due)
+            self._evict(due)
             self._tick([due], moments)
-        except STORE_FAULTS:
+        except STORE_ERRORS:
             raise
         except VersionTaken:
             # Whoever moved it on has looked at the clock too; if not, its lease runs out.
@@ -101,12 +101,12 @@ class Timekeeper:
             return False
         return True
 
-    def _look_again(self, due: DueStream) -> None:
+    def _evict(self, due: DueStream) -> None:
         """Forget what is at hand of it."""
         self._kept(due.kind).forget([due.stream])
         if due.kind != ORDER:
             return
-        order = self._orders.at_hand([due.stream]).get(due.stream)
+        order = self._orders.cached([due.stream]).get(due.stream)
         if order is not None:
             self._cases.forget(ref.case for ref in order.cases.values())
 
@@ -137,23 +137,23 @@ class Timekeeper:
 
     def _tick_orders(
         self, due: Sequence[DueStream], moments: dict[UUID, datetime], writes: list[Write]
-    ) -> list[tuple[UUID, Response]]:
-        orders = self._orders.at_hand([d.stream for d in due])
+    ) -> list[tuple[UUID, CaseDetection]]:
+        orders = self._orders.cached([d.stream for d in due])
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
-        cases = self._cases.at_hand(refs) if refs else {}
+        cases = self._cases.cached(refs) if refs else {}
         rulebook = self._rulebook()
-        responses: list[tuple[UUID, Response]] = []
+        responses: list[tuple[UUID, CaseDetection]] = []
         for one in due:
             order = orders[one.stream]
-            due_before = timer_of(order, rulebook)
+            due_before = known_timer_of(order, rulebook)
             own = {ref.case: cases[ref.case] for ref in order.cases.values()}
-            response = Response(order, own, rulebook, moments[one.stream], self._staff)
+            response = CaseDetection(order, own, rulebook, moments[one.stream], self._staff)
             response.tick()
             cause = f"due:{one.due_at.isoformat()}"
-            told = writes_of(response, order, own, cause, moments[one.stream], TIMEKEEPER)
+            told = writes_of(response, order, own, cause, moments[one.stream], TIMEKEEPER_ACTOR)
             # With nothing to tell, the timer is still set anew: it must not come up again.
             told = with_next_due(told, due_before, response.order, rulebook) or [
-                _only_timer(
+                _timer_write(
                     one, order.version, order.id, response.order.next_due(rulebook), moments
                 )
             ]
@@ -164,34 +164,38 @@ class Timekeeper:
     def _tick_cases(
         self, due: Sequence[DueStream], moments: dict[UUID, datetime], writes: list[Write]
     ) -> list[ExceptionCase]:
-        cases = self._cases.at_hand([d.stream for d in due])
+        cases = self._cases.cached([d.stream for d in due])
         ticked = []
         for one in due:
             case, now = cases[one.stream], moments[one.stream]
-            events, after = look_at_clock(case, now, self._staff)
-            write = _only_timer(one, case.version, case.order, after.next_due, moments)
-            writes.append(structs.replace(write, events=[(TIMEKEEPER, event) for event in events]))
+            events, after = apply_due_events(case, now, self._staff)
+            write = _timer_write(one, case.version, case.order, after.next_due, moments)
+            writes.append(
+                structs.replace(write, events=[(TIMEKEEPER_ACTOR, event) for event in events])
+            )
             ticked.append(after)
         return ticked
 
     def _tick_glasses(
         self, due: Sequence[DueStream], moments: dict[UUID, datetime], writes: list[Write]
     ) -> list[BreakGlass]:
-        glasses = self._glasses.at_hand([d.stream for d in due])
+        glasses = self._glasses.cached([d.stream for d in due])
         ticked = []
         for one in due:
             glass, now = glasses[one.stream], moments[one.stream]
-            events = passed(glass, now)
+            events = find_due_events(glass, now)
             after = glass
             for event in events:
-                after = after.after(event, now, TIMEKEEPER)
-            write = _only_timer(one, glass.version, None, after.next_due, moments)
-            writes.append(structs.replace(write, events=[(TIMEKEEPER, event) for event in events]))
+                after = after.after(event, now, TIMEKEEPER_ACTOR)
+            write = _timer_write(one, glass.version, None, after.next_due, moments)
+            writes.append(
+                structs.replace(write, events=[(TIMEKEEPER_ACTOR, event) for event in events])
+            )
             ticked.append(after)
         return ticked
 
 
-def _only_timer(
+def _timer_write(
     due: DueStream,
     version: int,
     order: str | None,

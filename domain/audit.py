@@ -9,9 +9,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Meta, Struct
 
-from domain.texts import END
+from domain.texts import PATTERN_END
 
-AUDIT = uuid5(NAMESPACE_URL, "casetrail:audit")
+AUDIT_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:audit")
 
 
 class AuditAsked(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="audit.asked"):
@@ -22,7 +22,7 @@ class AuditAsked(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="aud
     parameters: Mapping[str, str] = {}
     position: int
     """How far the log reached when it was answered."""
-    answer: Annotated[str, Meta(pattern="^[0-9a-f]{64}" + END)]
+    answer: Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
     """SHA-256 of the answer, or of the manifest of a bundle."""
     account: str | None = None
     """The account of the machine, where it was asked beside the database."""
@@ -33,4 +33,4 @@ AuditEvent: TypeAlias = AuditAsked
 
 def audit_stream(at: datetime | date) -> UUID:
     """A stream for each day in UTC: none grows for ever, and none is written by all at once."""
-    return uuid5(AUDIT, f"{at:%Y-%m-%d}")
+    return uuid5(AUDIT_NAMESPACE, f"{at:%Y-%m-%d}")

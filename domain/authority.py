@@ -14,10 +14,10 @@ from domain.people import Grant, Role
 from domain.permissions import (
     NEVER_BY_BREAK_GLASS,
     ROLE_PERMISSIONS,
-    WITHIN_A_SCOPE,
+    SCOPED_PERMISSIONS,
     Permission,
 )
-from domain.regions import common, lies_in
+from domain.regions import intersect_regions, is_in_regions
 
 
 class Scope(Struct, frozen=True):
@@ -38,7 +38,7 @@ class Scope(Struct, frozen=True):
 
     def has_region(self, region: str | None) -> bool:
         """A region that nobody knows lies in no scope that names regions."""
-        return self.regions is None or (region is not None and lies_in(region, self.regions))
+        return self.regions is None or (region is not None and is_in_regions(region, self.regions))
 
     def covers(self, queue: str, region: str | None, case: UUID | None = None) -> bool:
         return (
@@ -56,13 +56,13 @@ class Scope(Struct, frozen=True):
             queues = self.queues & other.queues
         regions = self.regions if other.regions is None else other.regions
         if self.regions is not None and other.regions is not None:
-            regions = common(self.regions, other.regions)
+            regions = intersect_regions(self.regions, other.regions)
         if queues == frozenset() or regions == frozenset():
             return None
         return Scope(queues, regions, self.case or other.case, self.under or other.under)
 
 
-EVERYTHING: Final = Scope()
+UNRESTRICTED_SCOPE: Final = Scope()
 
 
 class Authority(Struct, frozen=True):
@@ -93,7 +93,8 @@ class Authority(Struct, frozen=True):
         return frozenset(
             grant.role
             for grant in self.grants
-            if permission in permissions_by(grant) and scope_of(grant).covers(queue, region, case)
+            if permission in permissions_of_grant(grant)
+            and scope_of(grant).covers(queue, region, case)
         )
 
     def may(self, permission: Permission) -> bool:
@@ -112,23 +113,27 @@ class Authority(Struct, frozen=True):
     ) -> Scope | None:
         """The scope by which it reaches the case, one of a break-glass only where there is no other."""
         if permission in self.everywhere:
-            return EVERYTHING
+            return UNRESTRICTED_SCOPE
         scopes = self.scoped.get(permission, ())
         return next((scope for scope in scopes if scope.covers(queue, region, case)), None)
 
     def scopes(self, permission: Permission) -> tuple[Scope, ...]:
         """Where it is good; none if nowhere."""
-        return (EVERYTHING,) if permission in self.everywhere else self.scoped.get(permission, ())
+        return (
+            (UNRESTRICTED_SCOPE,)
+            if permission in self.everywhere
+            else self.scoped.get(permission, ())
+        )
 
     def has_queue(self, permission: Permission, queue: str) -> bool:
         """Whether it reaches some of the queue's cases."""
         return any(scope.has_queue(queue) for scope in self.scopes(permission))
 
-    def has_all_of(self, permission: Permission, queue: str) -> bool:
+    def has_whole_queue(self, permission: Permission, queue: str) -> bool:
         """Whether it reaches all of the queue's cases."""
-        return self.whole_queue(permission, queue) is not None
+        return self.scope_over_whole_queue(permission, queue) is not None
 
-    def whole_queue(self, permission: Permission, queue: str) -> Scope | None:
+    def scope_over_whole_queue(self, permission: Permission, queue: str) -> Scope | None:
         """The scope by which it does."""
         scopes = self.scopes(permission)
         return next((s for s in scopes if s.has_queue(queue) and s.regions is None), None)
@@ -148,10 +153,10 @@ class Authority(Struct, frozen=True):
             )
             for permission in kept
         }
-        return _of(given, self.grants, self.until)
+        return _build_authority(given, self.grants, self.until)
 
 
-def _of(
+def _build_authority(
     given: Mapping[Permission, tuple[Scope, ...]],
     grants: tuple[Grant, ...],
     until: datetime | None,
@@ -162,7 +167,7 @@ def _of(
     for permission, scopes in given.items():
         if any(scope.is_everything and scope.under is None for scope in scopes):
             everywhere.add(permission)
-        elif scopes and permission not in WITHIN_A_SCOPE:
+        elif scopes and permission not in SCOPED_PERMISSIONS:
             partial.add(permission)
         elif scopes:
             scoped[permission] = tuple(sorted(scopes, key=lambda one: one.under is not None))
@@ -176,7 +181,7 @@ def scope_of(grant: Grant) -> Scope:
     )
 
 
-def permissions_by(grant: Grant) -> frozenset[Permission]:
+def permissions_of_grant(grant: Grant) -> frozenset[Permission]:
     """What a grant gives in its scope: a break-glass never lets anybody pay."""
     given = ROLE_PERMISSIONS[grant.role]
     return given if grant.under is None else given - NEVER_BY_BREAK_GLASS
@@ -188,12 +193,12 @@ def authority_of(grants: Iterable[Grant]) -> Authority:
     given: dict[Permission, tuple[Scope, ...]] = {}
     for grant in grants:
         scope = scope_of(grant)
-        for permission in permissions_by(grant):
+        for permission in permissions_of_grant(grant):
             given[permission] = (*given.get(permission, ()), scope)
     ends = [grant.until for grant in grants if grant.until is not None]
-    return _of(given, grants, min(ends, default=None))
+    return _build_authority(given, grants, min(ends, default=None))
 
 
-NOWHERE: Final = authority_of(())
-EVERYWHERE: Final = Authority(frozenset(Permission), permissions=frozenset(Permission))
+NO_AUTHORITY: Final = authority_of(())
+FULL_AUTHORITY: Final = Authority(frozenset(Permission), permissions=frozenset(Permission))
 """Of no person: for replays, and for what the service does by itself."""

@@ -18,44 +18,44 @@ from msgspec import Meta, Struct, structs
 from domain.access_errors import AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue
 from domain.errors import Fault, Invalid
 from domain.people import Actor, Person, Reason, Role
-from domain.policy.parts import Name
+from domain.policy.document_types import Name
 from domain.texts import lines
 
-BREAK_GLASSES = uuid5(NAMESPACE_URL, "casetrail:break-glass")
-MOST_MINUTES: Final = 60
+BREAK_GLASS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:break-glass")
+MAX_MINUTES: Final = 60
 LAPSES_AFTER: Final = timedelta(minutes=60)
 """What nobody has opened by then, nobody can open any more."""
 Findings = Annotated[str, lines(2_000, least=1)]
-Minutes = Annotated[int, Meta(ge=1, le=MOST_MINUTES)]
+Minutes = Annotated[int, Meta(ge=1, le=MAX_MINUTES)]
 
 
 def break_glass_stream(person: str, asked_at: datetime) -> UUID:
-    return uuid5(BREAK_GLASSES, f"{person}\n{asked_at.isoformat()}")
+    return uuid5(BREAK_GLASS_NAMESPACE, f"{person}\n{asked_at.isoformat()}")
 
 
-def name_of(break_glass: UUID) -> str:
+def break_glass_name(break_glass: UUID) -> str:
     """What acts under it are told by."""
     return f"break-glass:{break_glass}"
 
 
-class AskForBreakGlass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RequestBreakGlass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A role, in one queue or for one case, for as long as it takes."""
 
     role: Role
     queue: Name | None = None
     case: UUID | None = None
-    minutes: Minutes = MOST_MINUTES
+    minutes: Minutes = MAX_MINUTES
     reason: Reason
 
 
-class Judge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReviewBreakGlass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether it was right, and what was found."""
 
     justified: bool
     findings: Findings
 
 
-class Ending(StrEnum):
+class BreakGlassEnding(StrEnum):
     CLOSED = "closed"
     EXPIRED = "expired"
     LAPSED = "lapsed"
@@ -83,7 +83,7 @@ class BreakGlassOpened(Struct, frozen=True, kw_only=True, tag="break_glass.opene
 
 
 class BreakGlassEnded(Struct, frozen=True, kw_only=True, tag="break_glass.ended"):
-    how: Ending
+    how: BreakGlassEnding
 
 
 class BreakGlassReviewed(Struct, frozen=True, kw_only=True, tag="break_glass.reviewed"):
@@ -96,7 +96,7 @@ BreakGlassEvent: TypeAlias = (
 )
 
 
-class Stage(StrEnum):
+class BreakGlassStage(StrEnum):
     ASKED = "asked"
     OPEN = "open"
     REVIEW_DUE = "review_due"
@@ -107,7 +107,7 @@ class Stage(StrEnum):
 class BreakGlass(Struct, frozen=True, kw_only=True):
     id: UUID
     version: int = 0
-    stage: Stage = Stage.ASKED
+    stage: BreakGlassStage = BreakGlassStage.ASKED
     asked: BreakGlassAsked | None = None
     asked_by: str = ""
     asked_at: datetime | None = None
@@ -116,7 +116,7 @@ class BreakGlass(Struct, frozen=True, kw_only=True):
     grant: str | None = None
     until: datetime | None = None
     ended_at: datetime | None = None
-    ended: Ending | None = None
+    ended: BreakGlassEnding | None = None
     reviewed_by: str | None = None
     reviewed_at: datetime | None = None
     review: BreakGlassReviewed | None = None
@@ -125,9 +125,9 @@ class BreakGlass(Struct, frozen=True, kw_only=True):
     def next_due(self) -> datetime | None:
         """When it ends with nobody doing anything."""
         match self.stage:
-            case Stage.ASKED:
+            case BreakGlassStage.ASKED:
                 return self.asked.lapses_at if self.asked is not None else None
-            case Stage.OPEN:
+            case BreakGlassStage.OPEN:
                 return self.until
             case _:
                 return None
@@ -144,19 +144,23 @@ class BreakGlass(Struct, frozen=True, kw_only=True):
             case BreakGlassOpened(grant=grant, until=until):
                 return structs.replace(
                     now,
-                    stage=Stage.OPEN,
+                    stage=BreakGlassStage.OPEN,
                     opened_by=by.person or "",
                     opened_at=at,
                     grant=grant,
                     until=until,
                 )
             case BreakGlassEnded(how=how):
-                stage = Stage.LAPSED if self.stage is Stage.ASKED else Stage.REVIEW_DUE
+                stage = (
+                    BreakGlassStage.LAPSED
+                    if self.stage is BreakGlassStage.ASKED
+                    else BreakGlassStage.REVIEW_DUE
+                )
                 return structs.replace(now, stage=stage, ended=how, ended_at=at)
             case BreakGlassReviewed():
                 return structs.replace(
                     now,
-                    stage=Stage.REVIEWED,
+                    stage=BreakGlassStage.REVIEWED,
                     reviewed_by=by.person or "",
                     reviewed_at=at,
                     review=event,
@@ -165,15 +169,15 @@ class BreakGlass(Struct, frozen=True, kw_only=True):
                 assert_never(event)
 
 
-def ask(
-    ask: AskForBreakGlass,
+def request_break_glass(
+    ask: RequestBreakGlass,
     by: Actor,
     names: Collection[Person],
     queues: Collection[str],
     now: datetime,
 ) -> BreakGlassAsked:
     """`names` are all names of whoever asks. Raises Invalid, and what `_may_take_part` does."""
-    _may_take_part(by, names)
+    _require_eligible_participant(by, names)
     if (ask.queue is None) == (ask.case is None):
         raise Invalid([Fault("/queue", "name one queue or one case, not both")], "the break-glass")
     if ask.queue is not None and ask.queue not in queues:
@@ -190,7 +194,7 @@ def ask(
     )
 
 
-def open_(
+def open_break_glass(
     glass: BreakGlass,
     by: Actor,
     openers: Collection[Person],
@@ -199,74 +203,80 @@ def open_(
     now: datetime,
 ) -> BreakGlassOpened:
     """Another human than the one who asked, and neither with a review to come."""
-    _must_be(glass, Stage.ASKED)
+    _require_stage(glass, BreakGlassStage.ASKED)
     assert glass.asked is not None
-    _must_be_others(by, openers, _names(askers), "opens what was asked for by")
-    _may_take_part(by, openers)
-    _must_owe_nothing(askers)
+    _require_different_person(by, openers, _all_names(askers), "opens what was asked for by")
+    _require_eligible_participant(by, openers)
+    _require_no_pending_review(askers)
     return BreakGlassOpened(grant=grant, until=now + timedelta(minutes=glass.asked.minutes))
 
 
-def close(glass: BreakGlass) -> BreakGlassEnded:
+def close_break_glass(glass: BreakGlass) -> BreakGlassEnded:
     """Before its time, by whoever may: an end harms nobody."""
-    if glass.stage is Stage.ASKED:
-        return BreakGlassEnded(how=Ending.LAPSED)
-    _must_be(glass, Stage.OPEN)
-    return BreakGlassEnded(how=Ending.CLOSED)
+    if glass.stage is BreakGlassStage.ASKED:
+        return BreakGlassEnded(how=BreakGlassEnding.LAPSED)
+    _require_stage(glass, BreakGlassStage.OPEN)
+    return BreakGlassEnded(how=BreakGlassEnding.CLOSED)
 
 
-def review(
+def review_break_glass(
     glass: BreakGlass,
     by: Actor,
     reviewers: Collection[Person],
     parties: frozenset[str],
-    judge: Judge,
+    judge: ReviewBreakGlass,
 ) -> BreakGlassReviewed:
     """Somebody who had no part in it. Raises AnotherPersonNeeded, BreakGlassMoved."""
-    _must_be(glass, Stage.REVIEW_DUE)
-    _must_be_by_hand(by, reviewers)
-    _must_be_others(by, reviewers, parties, "reviews a break-glass of")
+    _require_stage(glass, BreakGlassStage.REVIEW_DUE)
+    _require_acting_in_person(by, reviewers)
+    _require_different_person(by, reviewers, parties, "reviews a break-glass of")
     return BreakGlassReviewed(justified=judge.justified, findings=judge.findings)
 
 
-def passed(glass: BreakGlass, now: datetime) -> list[BreakGlassEvent]:
+def find_due_events(glass: BreakGlass, now: datetime) -> list[BreakGlassEvent]:
     """What time does to it."""
     due = glass.next_due
     if due is None or due > now:
         return []
-    return [BreakGlassEnded(how=Ending.LAPSED if glass.stage is Stage.ASKED else Ending.EXPIRED)]
+    return [
+        BreakGlassEnded(
+            how=BreakGlassEnding.LAPSED
+            if glass.stage is BreakGlassStage.ASKED
+            else BreakGlassEnding.EXPIRED
+        )
+    ]
 
 
-def _names(people: Collection[Person]) -> frozenset[str]:
+def _all_names(people: Collection[Person]) -> frozenset[str]:
     return frozenset().union(*(person.known_as for person in people))
 
 
-def _may_take_part(by: Actor, names: Collection[Person]) -> None:
+def _require_eligible_participant(by: Actor, names: Collection[Person]) -> None:
     """A human by their own hand, who has no review to come."""
-    _must_be_by_hand(by, names)
-    _must_owe_nothing(names)
+    _require_acting_in_person(by, names)
+    _require_no_pending_review(names)
 
 
-def _must_be_by_hand(by: Actor, names: Collection[Person]) -> None:
+def _require_acting_in_person(by: Actor, names: Collection[Person]) -> None:
     if by.is_agent or by.delegate is not None or not names:
         raise AnotherPersonNeeded("a break-glass takes a person, with their own hands")
 
 
-def _must_owe_nothing(names: Collection[Person]) -> None:
+def _require_no_pending_review(names: Collection[Person]) -> None:
     due = sorted(str(one) for person in names for one in person.reviews_due)
     if due:
         told = ", ".join(sorted(person.name for person in names))
         raise BreakGlassReviewDue(f"{told}: a review is due", due=due)
 
 
-def _must_be_others(
+def _require_different_person(
     by: Actor, names: Collection[Person], others: frozenset[str], does: str
 ) -> None:
-    own = (_names(names) | {*by.persons}) & others
+    own = (_all_names(names) | {*by.persons}) & others
     if own:
         raise AnotherPersonNeeded(f"{', '.join(sorted(own))} {does} the same human")
 
 
-def _must_be(glass: BreakGlass, stage: Stage) -> None:
+def _require_stage(glass: BreakGlass, stage: BreakGlassStage) -> None:
     if glass.stage is not stage:
         raise BreakGlassMoved(f"break-glass {glass.id} is {glass.stage}", state=glass.stage)

@@ -11,14 +11,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from domain.people import Actor
-from domain.texts import END, one_line
+from domain.texts import PATTERN_END, one_line
 
-BUILDS: Final = uuid5(NAMESPACE_URL, "casetrail:builds")
-SERVICE: Final = Actor("system:service")
+BUILDS_NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:builds")
+SERVICE_ACTOR: Final = Actor("system:service")
 """Any process of the service, where it speaks of itself."""
 
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + END)]
-Told = Annotated[str, one_line(200, least=1)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
+ShortText = Annotated[str, one_line(200, least=1)]
 
 
 class BuildStarted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="build.started"):
@@ -27,14 +27,14 @@ class BuildStarted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="b
 
     build: Digest
     """SHA-256 of what makes it what it is: all below but the commit."""
-    version: Told
+    version: ShortText
     files: Digest
     """SHA-256 over the files of the package, each with its name."""
-    python: Told
-    libraries: Mapping[Told, Told]
-    migrations: Mapping[Told, Digest]
+    python: ShortText
+    libraries: Mapping[ShortText, ShortText]
+    migrations: Mapping[ShortText, Digest]
     """Of the schema that it found, each with its digest."""
-    commit: Told | None = None
+    commit: ShortText | None = None
 
 
 BuildEvent: TypeAlias = BuildStarted
@@ -42,10 +42,10 @@ BuildEvent: TypeAlias = BuildStarted
 
 def build_stream(build: str) -> UUID:
     """A stream for each build: it begins once."""
-    return uuid5(BUILDS, build)
+    return uuid5(BUILDS_NAMESPACE, build)
 
 
-def build_of(
+def create_build_started(
     version: str,
     files: str,
     python: str,

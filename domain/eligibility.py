@@ -13,21 +13,21 @@ from domain.people import Grant, Person
 from domain.permissions import Permission
 
 
-class Eligible(Struct, frozen=True):
+class EligiblePerson(Struct, frozen=True):
     """Somebody who could have done it, and each grant by which."""
 
     person: Person
     grants: Sequence[Grant]
 
 
-def eligible(
+def find_eligible(
     people: Iterable[Person],
     permission: Permission,
     queue: str,
     region: str | None,
     at: datetime,
     case: UUID | None = None,
-) -> list[Eligible]:
+) -> list[EligiblePerson]:
     """Whoever has a grant that lives at that time and gives the permission there."""
     found = []
     for person in people:
@@ -37,5 +37,5 @@ def eligible(
             if authority_of([grant]).covers(permission, queue, region, case)
         ]
         if grants:
-            found.append(Eligible(person, grants))
+            found.append(EligiblePerson(person, grants))
     return found

@@ -30,7 +30,7 @@ from domain.people import (
     SameAs,
     SkillsSet,
 )
-from domain.policy.parts import Name
+from domain.policy.document_types import Name
 from domain.regions import Region
 
 
@@ -42,7 +42,7 @@ class AddPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     skills: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
 
 
-class GiveRole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GrantRole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A role: for some queues and regions, or all; until a time, or for good."""
 
     role: Role
@@ -52,7 +52,7 @@ class GiveRole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
 
 
-class ChangeStanding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChangePersonStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A grant is taken back, or the person leaves or comes back."""
 
     reason: Reason
@@ -62,20 +62,20 @@ class SetSkills(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     skills: Annotated[tuple[Name, ...], Meta(max_length=100)]
 
 
-class NameOther(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LinkPersonName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another name of the same human."""
 
     other: PersonName
     reason: Reason
 
 
-def give(
-    person: Person, ask: GiveRole, by: Collection[str], queues: Collection[str], now: datetime
+def grant_role(
+    person: Person, ask: GrantRole, by: Collection[str], queues: Collection[str], now: datetime
 ) -> PersonGranted:
     """`by` are all names of whoever gives it; nobody's, where it is done beside the database."""
-    _must_be_another(person, by, "gives a role to")
-    _must_be_here(person)
-    faults = [*_faults(ask, queues, now)]
+    _require_different_person(person, by, "gives a role to")
+    _require_present(person)
+    faults = [*_grant_faults(ask, queues, now)]
     if faults:
         raise Invalid(faults, "the grant")
     return PersonGranted(
@@ -88,7 +88,7 @@ def give(
     )
 
 
-def _faults(ask: GiveRole, queues: Collection[str], now: datetime) -> Iterator[Fault]:
+def _grant_faults(ask: GrantRole, queues: Collection[str], now: datetime) -> Iterator[Fault]:
     for n, queue in enumerate(ask.queues):
         if queue not in queues:
             known = ", ".join(sorted(queues))
@@ -99,12 +99,12 @@ def _faults(ask: GiveRole, queues: Collection[str], now: datetime) -> Iterator[F
         yield Fault("/until", "it is past")
 
 
-def revoke(person: Person, grant: str, reason: Reason, now: datetime) -> GrantRevoked:
-    living(person, grant, now)
+def revoke_grant(person: Person, grant: str, reason: Reason, now: datetime) -> GrantRevoked:
+    require_active_grant(person, grant, now)
     return GrantRevoked(grant=grant, reason=reason)
 
 
-def living(person: Person, grant: str, now: datetime) -> Grant:
+def require_active_grant(person: Person, grant: str, now: datetime) -> Grant:
     """Raises GrantNotFound, GrantOver."""
     found = person.grant(grant)
     if found is None:
@@ -114,25 +114,25 @@ def living(person: Person, grant: str, now: datetime) -> Grant:
     return found
 
 
-def leave(person: Person, reason: Reason) -> PersonLeft:
-    _must_be_here(person)
+def record_departure(person: Person, reason: Reason) -> PersonLeft:
+    _require_present(person)
     return PersonLeft(reason=reason)
 
 
-def come_back(person: Person, reason: Reason, by: Collection[str]) -> PersonReturned:
+def record_return(person: Person, reason: Reason, by: Collection[str]) -> PersonReturned:
     """The grants that have not ended are good again: given once more, and so not by oneself."""
-    _must_be_another(person, by, "lets")
+    _require_different_person(person, by, "lets")
     if not person.has_left:
         raise PersonPresent(f"{person.name} has not left")
     return PersonReturned(reason=reason)
 
 
 def set_skills(person: Person, ask: SetSkills) -> SkillsSet:
-    _must_be_here(person)
+    _require_present(person)
     return SkillsSet(skills=tuple(dict.fromkeys(ask.skills)))
 
 
-def same(
+def link_person_names(
     some: Collection[Person], others: Collection[Person], reason: Reason
 ) -> list[tuple[Person, list[SameAs]]]:
     """Two humans that are one: each of all their names learns of each that it did not know."""
@@ -149,7 +149,7 @@ def same(
     ]
 
 
-def _must_be_another(person: Person, by: Collection[str], does: str) -> None:
+def _require_different_person(person: Person, by: Collection[str], does: str) -> None:
     own = person.known_as & {*by}
     if own:
         raise AnotherPersonNeeded(
@@ -157,6 +157,6 @@ def _must_be_another(person: Person, by: Collection[str], does: str) -> None:
         )
 
 
-def _must_be_here(person: Person) -> None:
+def _require_present(person: Person) -> None:
     if person.has_left:
         raise PersonGone(f"{person.name} has left")

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from domain.people import TokenIssued, token_stream
 from domain.principals import (
-    WHOLE,
+    UNRESTRICTED_KEY,
     AgentRegistered,
     AgentRetired,
     DelegationEnded,
@@ -20,15 +20,15 @@ from domain.principals import (
     PrincipalLinked,
     PrincipalUnlinked,
     TokenRevoked,
+    key_scope_of,
     login_name,
-    scope_of,
 )
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-MeansEnded: TypeAlias = TokenRevoked | PrincipalUnlinked | AgentRetired | DelegationEnded
+IdentityEndEvent: TypeAlias = TokenRevoked | PrincipalUnlinked | AgentRetired | DelegationEnded
 
 
-class Means(StrEnum):
+class IdentityKind(StrEnum):
     """By what somebody comes in, or acts."""
 
     KEY = "key"
@@ -37,48 +37,50 @@ class Means(StrEnum):
     DELEGATE = "delegate"
 
 
-class MeansBegun(Struct, frozen=True, kw_only=True):
+class IdentityStart(Struct, frozen=True, kw_only=True):
     stream: UUID
     """Where its end is recorded."""
-    kind: Means
+    kind: IdentityKind
     person: str
     """Whose act it is."""
     name: str
     """As the trail names it: `key:…`, `user:…`, or the name of an agent or a delegate."""
     agent: str | None = None
     """Whose key or login it is, where an agent's."""
-    scope: KeyScope = WHOLE
+    scope: KeyScope = UNRESTRICTED_KEY
     until: datetime | None = None
     reason: str | None = None
 
 
-def begun_by(line: Recorded) -> MeansBegun | None:
+def identity_started_by(line: RecordedEvent) -> IdentityStart | None:
     """What somebody has from this line on; None where it gives nobody any."""
     match line.event:
         case TokenIssued() as issued:
-            return MeansBegun(
+            return IdentityStart(
                 stream=token_stream(issued.digest),
-                kind=Means.KEY,
+                kind=IdentityKind.KEY,
                 person=issued.name,
                 name=f"key:{issued.key}",
                 agent=issued.agent or None,
-                scope=scope_of(issued),
+                scope=key_scope_of(issued),
                 until=issued.expires_at,
             )
         case PrincipalLinked(issuer=issuer, subject=subject, person=person, agent=agent):
-            return MeansBegun(
+            return IdentityStart(
                 stream=line.stream,
-                kind=Means.LOGIN,
+                kind=IdentityKind.LOGIN,
                 person=person,
                 name=login_name(issuer, subject),
                 agent=agent or None,
             )
         case AgentRegistered(name=name, person=person):
-            return MeansBegun(stream=line.stream, kind=Means.AGENT, person=person, name=name)
+            return IdentityStart(
+                stream=line.stream, kind=IdentityKind.AGENT, person=person, name=name
+            )
         case DelegationGranted(person=person, delegate=delegate, until=until, reason=reason):
-            return MeansBegun(
+            return IdentityStart(
                 stream=line.stream,
-                kind=Means.DELEGATE,
+                kind=IdentityKind.DELEGATE,
                 person=person,
                 name=delegate,
                 until=until,

@@ -6,9 +6,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from domain.currencies import EXPONENTS
-from domain.texts import END
+from domain.texts import PATTERN_END
 
-AMOUNT_PATTERN = r"^-?[0-9]{1,12}(\.[0-9]{1,4})?" + END
+AMOUNT_PATTERN = r"^-?[0-9]{1,12}(\.[0-9]{1,4})?" + PATTERN_END
 ZERO = Decimal(0)
 
 # Amounts travel as text: a JSON number would have passed through a float on its way.
@@ -16,7 +16,9 @@ AmountText = Annotated[
     str,
     Meta(pattern=AMOUNT_PATTERN, description='A decimal amount as text, e.g. "12.30".'),
 ]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}" + END, description="ISO 4217 code, e.g. BRL.")]
+Currency = Annotated[
+    str, Meta(pattern="^[A-Z]{3}" + PATTERN_END, description="ISO 4217 code, e.g. BRL.")
+]
 
 
 class Money(Struct, frozen=True, gc=False, forbid_unknown_fields=True):

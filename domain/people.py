@@ -14,15 +14,15 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from domain.policy.parts import Name
+from domain.policy.document_types import Name
 from domain.regions import Region
-from domain.texts import END, one_line
+from domain.texts import PATTERN_END, one_line
 
-PEOPLE = uuid5(NAMESPACE_URL, "casetrail:people")
-TOKENS = uuid5(NAMESPACE_URL, "casetrail:tokens")
+PEOPLE_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:people")
+TOKENS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:tokens")
 
-PersonName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_.-]{0,63}" + END)]
-GrantId = Annotated[str, Meta(pattern="^g[1-9][0-9]{0,5}" + END)]
+PersonName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_.-]{0,63}" + PATTERN_END)]
+GrantId = Annotated[str, Meta(pattern="^g[1-9][0-9]{0,5}" + PATTERN_END)]
 Reason = Annotated[str, one_line(500, least=1)]
 
 
@@ -61,24 +61,24 @@ class Actor(Struct, frozen=True, gc=False, omit_defaults=True):
         return bool(self.via)
 
 
-POLICY = Actor("system:policy")
-TIMEKEEPER = Actor("system:timekeeper")
-ERASER = Actor("system:eraser")
+POLICY_ACTOR = Actor("system:policy")
+TIMEKEEPER_ACTOR = Actor("system:timekeeper")
+ERASER_ACTOR = Actor("system:eraser")
 """Whatever destroys keys once people have ordered it."""
-PAYER = Actor("system:payer")
+PAYER_ACTOR = Actor("system:payer")
 """Whatever looks after payments that people have ordered."""
-OPERATOR = Actor("system:operator")
+OPERATOR_ACTOR = Actor("system:operator")
 """Whoever runs the command line beside the database."""
 
 
 def person_stream(name: str) -> UUID:
-    return uuid5(PEOPLE, name)
+    return uuid5(PEOPLE_NAMESPACE, name)
 
 
 def token_stream(digest: str) -> UUID:
     """A token has a stream of its own, found from the token alone: whoever holds it is known as
     soon as it is issued, however far the reports have come."""
-    return uuid5(TOKENS, digest)
+    return uuid5(TOKENS_NAMESPACE, digest)
 
 
 class PersonAdded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="person.added"):
@@ -162,7 +162,7 @@ class TokenIssued(Struct, frozen=True, kw_only=True, tag="person.token_issued"):
     regions: tuple[str, ...] | UnsetType = UNSET
 
 
-Standing: TypeAlias = (
+PersonRecordEvent: TypeAlias = (
     PersonAdded
     | PersonGranted
     | GrantRevoked
@@ -174,7 +174,7 @@ Standing: TypeAlias = (
     | ReviewDone
 )
 """The events of a person's own stream."""
-PersonEvent: TypeAlias = Standing | TokenIssued
+PersonEvent: TypeAlias = PersonRecordEvent | TokenIssued
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -232,7 +232,7 @@ class Person(Struct, frozen=True, kw_only=True):
     def next_grant(self) -> str:
         return f"g{len(self.grants) + 1}"
 
-    def after(self, event: Standing, at: datetime, by: Actor) -> "Person":
+    def after(self, event: PersonRecordEvent, at: datetime, by: Actor) -> "Person":
         now = structs.replace(self, version=self.version + 1)
         match event:
             case PersonAdded(roles=roles, skills=skills):

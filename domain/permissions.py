@@ -57,8 +57,8 @@ NEVER_FOR_AGENTS: Final = frozenset(
 """What takes a person's own hand, whatever the roles of the person whose agent it is."""
 
 _P = Permission
-_ALL: Final = frozenset({_P.KNOW_ONESELF})
-_READ: Final = _ALL | {_P.READ_ORDERS, _P.READ_CASES, _P.READ_POLICIES}
+_EVERYONE: Final = frozenset({_P.KNOW_ONESELF})
+_READ: Final = _EVERYONE | {_P.READ_ORDERS, _P.READ_CASES, _P.READ_POLICIES}
 _WORK: Final = _READ | {_P.WORK_CASES, _P.PROPOSE_ADJUSTMENTS, _P.USE_BREAK_GLASS}
 _LEAD: Final = _WORK | {
     _P.MANAGE_BACKLOG,
@@ -95,7 +95,7 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
         # Reads, verifies and exports; changes nothing.
         Role.AUDITOR: _OVERSEE | {_P.READ_PERSONAL_READS},
         # Answers customers who ask what is held of them, or that it goes.
-        Role.PRIVACY_OFFICER: _ALL | {_P.MANAGE_PERSONAL_DATA, _P.READ_PERSONAL_READS},
+        Role.PRIVACY_OFFICER: _EVERYONE | {_P.MANAGE_PERSONAL_DATA, _P.READ_PERSONAL_READS},
         # Sends what happened, and learns what became of it.
         Role.INTEGRATOR: _READ | {_P.SEND_SIGNALS, _P.READ_LOG},
     }
@@ -111,7 +111,7 @@ def roles_with(permission: Permission) -> tuple[Role, ...]:
     return tuple(role for role, has in ROLE_PERMISSIONS.items() if permission in has)
 
 
-WITHIN_A_SCOPE: Final = frozenset(
+SCOPED_PERMISSIONS: Final = frozenset(
     {
         _P.KNOW_ONESELF,
         _P.READ_POLICIES,

@@ -22,15 +22,15 @@ ERASED: Final = "[erased]"
 """What stands there once its key is gone."""
 PERSONAL_FACTS: Final = frozenset({"customer.id"})
 """Facts that are personal data wherever they are told: in a packet, or as what a rule read."""
-OF_THE_FACT: Final = Meta(extra={"personal": "fact"})
+PERSONAL_IF_FACT_IS: Final = Meta(extra={"personal": "fact"})
 """Personal if the struct's `fact` is."""
 
 T = TypeVar("T")
-Field = tuple[str, Any]
+PersonalField = tuple[str, Any]
 """Its name, and how it is personal: True, "fact", or None for what may hold such a field."""
 
 
-def told_in(value: Any) -> tuple[str, ...]:
+def personal_texts(value: Any) -> tuple[str, ...]:
     """Every personal text in it, in the order of its fields; none that is empty."""
     found: list[str] = []
 
@@ -38,11 +38,11 @@ def told_in(value: Any) -> tuple[str, ...]:
         found.append(text)
         return text
 
-    _with(value, take)
+    _map_personal(value, take)
     return tuple(found)
 
 
-def parted(value: T) -> tuple[T, tuple[str, ...]]:
+def extract_personal(value: T) -> tuple[T, tuple[str, ...]]:
     """The same with nothing personal in it, and what was. The same object if there was nothing."""
     found: list[str] = []
 
@@ -50,28 +50,28 @@ def parted(value: T) -> tuple[T, tuple[str, ...]]:
         found.append(text)
         return SEALED
 
-    without: T = _with(value, take)
+    without: T = _map_personal(value, take)
     return without, tuple(found)
 
 
-def joined(value: T, texts: Iterator[str]) -> T:
+def restore_personal(value: T, texts: Iterator[str]) -> T:
     """What was parted, whole again."""
-    whole: T = _with(value, lambda text: next(texts) if text == SEALED else text)
+    whole: T = _map_personal(value, lambda text: next(texts) if text == SEALED else text)
     return whole
 
 
-def erased(value: T) -> T:
+def erase_personal(value: T) -> T:
     """The same, with nothing personal in it for good."""
-    without: T = _with(value, lambda _: ERASED)
+    without: T = _map_personal(value, lambda _: ERASED)
     return without
 
 
-def marks(struct: type[Struct]) -> Iterator[tuple[str, str]]:
+def personal_fields(struct: type[Struct]) -> Iterator[tuple[str, str]]:
     """Each marked field of the struct and of what it holds, as (struct, field)."""
-    yield from dict.fromkeys(_marks(struct, set()))
+    yield from dict.fromkeys(_personal_fields(struct, set()))
 
 
-def _marks(kind: Any, seen: set[Any]) -> Iterator[tuple[str, str]]:
+def _personal_fields(kind: Any, seen: set[Any]) -> Iterator[tuple[str, str]]:
     for struct in _structs_in(kind):
         if struct in seen:
             continue
@@ -80,28 +80,28 @@ def _marks(kind: Any, seen: set[Any]) -> Iterator[tuple[str, str]]:
             if (mark := _mark(hint)) is not None:
                 yield struct.__name__, name if mark is True else f"{name} ({mark})"
             else:
-                yield from _marks(hint, seen)
+                yield from _personal_fields(hint, seen)
 
 
-def _with(value: Any, change: Callable[[str], str]) -> Any:
+def _map_personal(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, Struct):
-        return _struct_with(value, change)
+        return _map_personal_in_struct(value, change)
     if isinstance(value, tuple | list):
-        fresh = [_with(one, change) for one in value]
+        fresh = [_map_personal(one, change) for one in value]
         changed = any(a is not b for a, b in zip(value, fresh, strict=True))
         return type(value)(fresh) if changed else value
     if isinstance(value, Mapping):
-        told = {key: _with(one, change) for key, one in value.items()}
+        told = {key: _map_personal(one, change) for key, one in value.items()}
         return told if any(told[key] is not value[key] for key in told) else value
     return value
 
 
-def _struct_with(value: Struct, change: Callable[[str], str]) -> Struct:
+def _map_personal_in_struct(value: Struct, change: Callable[[str], str]) -> Struct:
     changes: dict[str, Any] = {}
-    for name, mark in _plan(type(value)):
+    for name, mark in _fields_to_map(type(value)):
         told = getattr(value, name)
         if mark is None:
-            fresh = _with(told, change)
+            fresh = _map_personal(told, change)
         elif not told or not isinstance(told, str):
             continue
         elif mark is True or getattr(value, mark) in PERSONAL_FACTS:
@@ -119,14 +119,14 @@ def _struct_with(value: Struct, change: Callable[[str], str]) -> Struct:
 
 
 @cache
-def _plan(struct: type[Struct]) -> tuple[Field, ...]:
+def _fields_to_map(struct: type[Struct]) -> tuple[PersonalField, ...]:
     """The fields that are personal, or may hold what is."""
-    found: list[Field] = []
+    found: list[PersonalField] = []
     for name, hint in _hints(struct).items():
         mark = _mark(hint)
         if mark is not None:
             found.append((name, mark))
-        elif any(True for _ in _marks(hint, set())):
+        elif any(True for _ in _personal_fields(hint, set())):
             found.append((name, None))
     return tuple(found)
 

@@ -19,7 +19,7 @@ from domain.people import PersonName, TokenIssued
 from domain.permissions import NEVER_FOR_AGENTS, Permission
 from domain.texts import one_line
 
-PRINCIPALS: Final = uuid5(NAMESPACE_URL, "casetrail:principals")
+PRINCIPALS_NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:principals")
 
 IssuerName = Annotated[str, one_line(255, least=1)]
 Subject = Annotated[str, one_line(255, least=1)]
@@ -29,15 +29,15 @@ Region = Annotated[str, one_line(64, least=1)]
 
 def login_stream(issuer: str, subject: str) -> UUID:
     # No text of an issuer can run over into the subject.
-    return uuid5(PRINCIPALS, f"login\n{len(issuer)}\n{issuer}{subject}")
+    return uuid5(PRINCIPALS_NAMESPACE, f"login\n{len(issuer)}\n{issuer}{subject}")
 
 
 def agent_stream(agent: str) -> UUID:
-    return uuid5(PRINCIPALS, f"agent\n{agent}")
+    return uuid5(PRINCIPALS_NAMESPACE, f"agent\n{agent}")
 
 
 def delegation_stream(person: str, delegate: str) -> UUID:
-    return uuid5(PRINCIPALS, f"delegation\n{person}\n{delegate}")
+    return uuid5(PRINCIPALS_NAMESPACE, f"delegation\n{person}\n{delegate}")
 
 
 def login_name(issuer: str, subject: str) -> str:
@@ -169,7 +169,7 @@ class KeyScope(Struct, frozen=True):
         return left - NEVER_FOR_AGENTS if is_agent else left
 
 
-WHOLE: Final = KeyScope()
+UNRESTRICTED_KEY: Final = KeyScope()
 """All that the person may."""
 
 
@@ -181,7 +181,7 @@ class Key(Struct, frozen=True):
     key: str = ""
     digest: str = ""
     agent: str | None = None
-    scope: KeyScope = WHOLE
+    scope: KeyScope = UNRESTRICTED_KEY
     expires_at: datetime | None = None
     is_revoked: bool = False
 
@@ -195,7 +195,7 @@ class Key(Struct, frozen=True):
                     key=event.key,
                     digest=event.digest,
                     agent=event.agent or None,
-                    scope=scope_of(event),
+                    scope=key_scope_of(event),
                     expires_at=event.expires_at,
                 )
             case TokenRevoked():
@@ -204,7 +204,7 @@ class Key(Struct, frozen=True):
                 assert_never(event)
 
 
-def scope_of(issued: TokenIssued) -> KeyScope:
+def key_scope_of(issued: TokenIssued) -> KeyScope:
     def told(names: tuple[str, ...] | UnsetType) -> tuple[str, ...] | None:
         return None if isinstance(names, UnsetType) else names
 

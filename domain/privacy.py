@@ -15,13 +15,13 @@ from msgspec import Meta, Struct, structs
 
 from domain.people import Actor
 from domain.personal_data_errors import NoSuchHold, UnderLegalHold
-from domain.texts import END, lines, one_line
+from domain.texts import PATTERN_END, lines, one_line
 
 Reason = Annotated[str, lines(2000, least=1)]
 """Kept for ever: it names nobody."""
 Reference = Annotated[str, one_line(120)]
 """The number of a request, a proceeding, a ticket."""
-FileRef = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + END)]
+FileRef = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + PATTERN_END)]
 
 
 class ErasureBasis(StrEnum):
@@ -118,7 +118,7 @@ class PrivacyRecord(Struct, frozen=True, kw_only=True):
                 return LegalHoldReleased(hold=hold, reason=reason)
         raise NoSuchHold(f"there is no hold {hold} that lasts")
 
-    def must_not_be_held(self) -> None:
+    def require_no_legal_hold(self) -> None:
         """Raises UnderLegalHold."""
         lasting = [one for one in self.holds if one.released_at is None]
         if lasting:

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from domain.texts import END
+from domain.texts import PATTERN_END
 
-Region = Annotated[str, Meta(pattern="^[A-Z]{2}(-[A-Z0-9]{1,3})?" + END)]
+Region = Annotated[str, Meta(pattern="^[A-Z]{2}(-[A-Z0-9]{1,3})?" + PATTERN_END)]
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_PART = re.compile(r"[A-Z0-9]{1,3}")
+_SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}")
 
 
 def region_of(country_code: str, country_area: str) -> str | None:
@@ -21,16 +21,16 @@ def region_of(country_code: str, country_area: str) -> str | None:
     country, area = country_code.strip().upper(), country_area.strip().upper()
     if _COUNTRY.fullmatch(country) is None:
         return None
-    return f"{country}-{area}" if _PART.fullmatch(area) else country
+    return f"{country}-{area}" if _SUBDIVISION.fullmatch(area) else country
 
 
-def lies_in(region: str, regions: Iterable[str]) -> bool:
+def is_in_regions(region: str, regions: Iterable[str]) -> bool:
     """Whether a region is one of these, or a part of one."""
     return any(region == one or region.partition("-")[0] == one for one in regions)
 
 
-def common(some: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+def intersect_regions(some: frozenset[str], others: frozenset[str]) -> frozenset[str]:
     """What lies in both."""
-    return frozenset(one for one in some if lies_in(one, others)) | frozenset(
-        one for one in others if lies_in(one, some)
+    return frozenset(one for one in some if is_in_regions(one, others)) | frozenset(
+        one for one in others if is_in_regions(one, some)
     )

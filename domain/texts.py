@@ -10,14 +10,14 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-END: Final = r"(?!\n)$"
+PATTERN_END: Final = r"(?!\n)$"
 _ONE_LINE: Final = r"[^\x00-\x1f\x7f]"
 _LINES: Final = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 
 
 def one_line(most: int, least: int = 0) -> Meta:
     """A text on one line, of so many characters."""
-    return Meta(min_length=least, max_length=most, pattern=f"^{_ONE_LINE}*{END}")
+    return Meta(min_length=least, max_length=most, pattern=f"^{_ONE_LINE}*{PATTERN_END}")
 
 
 def lines(most: int, least: int = 0) -> Meta:

@@ -18,22 +18,24 @@ from msgspec import Meta, Struct, ValidationError
 
 from domain.errors import Fault
 
-_AT = re.compile(r" - at `\$?(?P<path>.*)`$")
+_ERROR_PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
 
 
 def faults_of(raw: object, kind: Any, pointer: str = "") -> list[Fault]:
     """Every fault of plain data `raw` (as from JSON or YAML) against the msgspec type `kind`."""
-    check = _check_of(kind)
-    found = _faults_by_shape(raw, _plain(kind), pointer) or _fault_of_whole(raw, kind, pointer)
+    check = _extra_check(kind)
+    found = _faults_by_shape(raw, _unwrap_type(kind), pointer) or _fault_of_whole(
+        raw, kind, pointer
+    )
     if check is None or found:
         return found
     return _fault_of_check(raw, kind, check, pointer)
 
 
 def _faults_by_shape(raw: object, kind: Any, pointer: str) -> list[Fault]:
-    struct = _struct_for(raw, kind)
+    struct = _matching_struct(raw, kind)
     if struct is None and isinstance(raw, dict) and (tag := _tag_field(kind)) and tag not in raw:
-        return [Fault(f"{pointer}/{escape(tag)}", "missing")]
+        return [Fault(f"{pointer}/{escape_pointer_token(tag)}", "missing")]
     if struct is not None and isinstance(raw, dict):
         return _faults_of_fields(raw, struct, pointer) or _fault_of_whole(raw, kind, pointer)
     if isinstance(raw, list | tuple) and (item := _item_type(kind)) is not None:
@@ -43,21 +45,21 @@ def _faults_by_shape(raw: object, kind: Any, pointer: str) -> list[Fault]:
         inner = [
             f
             for key, one in raw.items()
-            for f in faults_of(one, value, f"{pointer}/{escape(str(key))}")
+            for f in faults_of(one, value, f"{pointer}/{escape_pointer_token(str(key))}")
         ]
         return inner or _fault_of_whole(raw, kind, pointer)
     return _fault_of_whole(raw, kind, pointer)
 
 
-def escape(token: str) -> str:
+def escape_pointer_token(token: str) -> str:
     """A reference token of a JSON Pointer (RFC 6901)."""
     return token.replace("~", "~0").replace("/", "~1")
 
 
-def _check_of(kind: Any) -> Callable[[Any], object] | None:
+def _extra_check(kind: Any) -> Callable[[Any], object] | None:
     """A check that goes beyond what a type can say: `Meta(extra={"check": …})`. It raises
     ValueError, and the struct that has the field calls it too."""
-    for member in _members(kind):
+    for member in _union_members(kind):
         if get_origin(member) is typing.Annotated:
             for meta in get_args(member)[1:]:
                 if isinstance(meta, Meta) and meta.extra and "check" in meta.extra:
@@ -78,24 +80,24 @@ def _fault_of_check(
 
 
 def _fault_of_whole(raw: object, kind: Any, pointer: str) -> list[Fault]:
-    words = _words_of(kind)
+    words = _enum_values(kind)
     if words and isinstance(raw, str) and raw not in words:
         return [Fault(pointer, f"{raw!r} is none of: {', '.join(words)}")]
     try:
         msgspec.convert(raw, kind)
     except ValidationError as error:
-        return [fault_from(error, pointer)]
+        return [fault_from_msgspec(error, pointer)]
     return []
 
 
-def fault_from(error: ValidationError, pointer: str = "") -> Fault:
+def fault_from_msgspec(error: ValidationError, pointer: str = "") -> Fault:
     """msgspec's message, with its `$.a[0]` path turned into a JSON Pointer."""
     text = str(error)
-    found = _AT.search(text)
+    found = _ERROR_PATH.search(text)
     if found is None:
         return Fault(pointer, text)
     steps = re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", found["path"])
-    path = "".join(f"/{escape(name or number)}" for name, number in steps)
+    path = "".join(f"/{escape_pointer_token(name or number)}" for name, number in steps)
     return Fault(pointer + path, text[: found.start()])
 
 
@@ -107,19 +109,22 @@ def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -
     for name, value in raw.items():
         if name in fields:
             field = fields[name]
-            found += faults_of(value, hints[field.name], f"{pointer}/{escape(name)}")
+            found += faults_of(value, hints[field.name], f"{pointer}/{escape_pointer_token(name)}")
         elif config.forbid_unknown_fields and name != config.tag_field:
             known = ", ".join(sorted(fields))
             found.append(
-                Fault(f"{pointer}/{escape(str(name))}", f"unknown field; known are: {known}")
+                Fault(
+                    f"{pointer}/{escape_pointer_token(str(name))}",
+                    f"unknown field; known are: {known}",
+                )
             )
     for name, field in fields.items():
         if field.required and name not in raw:
-            found.append(Fault(f"{pointer}/{escape(name)}", "missing"))
+            found.append(Fault(f"{pointer}/{escape_pointer_token(name)}", "missing"))
     return found
 
 
-def _plain(kind: Any) -> Any:
+def _unwrap_type(kind: Any) -> Any:
     """The type behind an alias or a constraint that wraps structure (not one that narrows text)."""
     if get_origin(kind) is typing.Annotated:
         inner = get_args(kind)[0]
@@ -133,7 +138,7 @@ def _structs_in(kind: Any) -> list[type[Struct]]:
     return [m for m in members if isinstance(m, type) and issubclass(m, Struct)]
 
 
-def _struct_for(raw: object, kind: Any) -> type[Struct] | None:
+def _matching_struct(raw: object, kind: Any) -> type[Struct] | None:
     """The struct that a mapping is meant to be: the only one, or the one that its tag names."""
     structs = _structs_in(kind)
     if len(structs) == 1:
@@ -153,20 +158,20 @@ def _tag_field(kind: Any) -> str | None:
     return fields.pop() if len(fields) == 1 else None
 
 
-def _members(kind: Any) -> tuple[Any, ...]:
+def _union_members(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
 
 
-def _words_of(kind: Any) -> list[str]:
+def _enum_values(kind: Any) -> list[str]:
     """The words of an enumeration; none if the type is not one alone."""
-    members = [member for member in _members(kind) if member is not type(None)]
+    members = [member for member in _union_members(kind) if member is not type(None)]
     if len(members) == 1 and isinstance(members[0], type) and issubclass(members[0], StrEnum):
         return [*members[0]]
     return []
 
 
 def _item_type(kind: Any) -> Any:
-    for member in _members(kind):
+    for member in _union_members(kind):
         if get_origin(member) is typing.Annotated:
             member = get_args(member)[0]
         if get_origin(member) in (list, tuple, set, frozenset):
@@ -175,7 +180,7 @@ def _item_type(kind: Any) -> Any:
 
 
 def _value_type(kind: Any) -> Any:
-    for member in _members(kind):
+    for member in _union_members(kind):
         if get_origin(member) is dict:
             return get_args(member)[1]
     return None

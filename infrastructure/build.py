@@ -13,17 +13,17 @@ from typing import Final
 
 from psycopg.rows import tuple_row
 
-from domain.builds import BuildStarted, build_of
-from infrastructure.postgres.datastore import Datastore, patiently
+from domain.builds import BuildStarted, create_build_started
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = ("api", "application", "domain", "infrastructure", "projections")
 _LIBRARY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def this_build(datastore: Datastore) -> BuildStarted:
-    told, libraries = _made_of()
-    return build_of(
+def current_build(datastore: Datastore) -> BuildStarted:
+    told, libraries = _installed_versions()
+    return create_build_started(
         version=told,
         files=files_digest(ROOT),
         python=f"{platform.python_implementation()} {platform.python_version()}",
@@ -39,7 +39,12 @@ def files_digest(root: Path) -> str:
     prints of them has it too."""
     digest = hashlib.sha256()
     for file in sorted(
-        (file for package in PACKAGES for file in (root / package).rglob("*") if _is_ours(file)),
+        (
+            file
+            for package in PACKAGES
+            for file in (root / package).rglob("*")
+            if _is_product_file(file)
+        ),
         key=lambda file: file.relative_to(root).as_posix(),
     ):
         told = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -47,12 +52,12 @@ def files_digest(root: Path) -> str:
     return digest.hexdigest()
 
 
-def _is_ours(file: Path) -> bool:
+def _is_product_file(file: Path) -> bool:
     return file.is_file() and "__pycache__" not in file.parts and not file.name.startswith(".")
 
 
 @cache
-def _made_of() -> tuple[str, dict[str, str]]:
+def _installed_versions() -> tuple[str, dict[str, str]]:
     """Our version, and those of the libraries that we name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = {}
@@ -67,7 +72,7 @@ def _made_of() -> tuple[str, dict[str, str]]:
     return str(project["version"]), dict(sorted(found.items()))
 
 
-@patiently
+@retry_lost_connection
 def _migrations(datastore: Datastore) -> dict[str, str]:
     with datastore.get_connection() as connection:
         rows = connection.cursor(row_factory=tuple_row).execute(

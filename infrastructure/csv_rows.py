@@ -18,7 +18,7 @@ from msgspec import Struct
 MOST_REFUSALS_KEPT: Final = 1_000
 
 
-class TableUnreadable(Exception):
+class UnreadableTable(Exception):
     """The file is not a whole table with these columns."""
 
 
@@ -40,7 +40,7 @@ class RowRefused(Exception):
         self.detail = detail
 
 
-class Refusal(Struct, frozen=True):
+class RejectedRow(Struct, frozen=True):
     """A row that was left out: the file, its line, the column if one is at fault, and why."""
 
     file: str
@@ -53,7 +53,7 @@ class Refusal(Struct, frozen=True):
         return f"{where}: {self.detail}"
 
 
-def rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
+def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
     """The rows of a file (`.csv`, or `.csv.gz`), whose header must have these columns.
 
     Raises TableUnreadable for a missing column, and for a file that breaks off.
@@ -63,19 +63,19 @@ def rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
             header = _header(file, next(text, "").removeprefix("\ufeff"))
             missing = [column for column in columns if column not in header]
             if missing:
-                raise TableUnreadable(f"{file.name} has no column {', '.join(missing)}")
+                raise UnreadableTable(f"{file.name} has no column {', '.join(missing)}")
             for number, line in enumerate(text, start=2):
                 if line.strip():
-                    yield _row(number, line, header)
+                    yield _parse_row(number, line, header)
     except (OSError, EOFError, zlib.error) as error:
-        raise TableUnreadable(f"{file.name}: {error}") from None
+        raise UnreadableTable(f"{file.name}: {error}") from None
 
 
 def _header(file: Path, line: str) -> list[str]:
     try:
-        return _fields(line)
+        return _split_fields(line)
     except csv.Error as error:
-        raise TableUnreadable(f"{file.name}: its first line is no header ({error})") from None
+        raise UnreadableTable(f"{file.name}: its first line is no header ({error})") from None
 
 
 def _open(file: Path) -> TextIO:
@@ -85,9 +85,9 @@ def _open(file: Path) -> TextIO:
     return file.open(encoding="utf-8", errors="surrogateescape")
 
 
-def _row(number: int, line: str, header: Sequence[str]) -> Row:
+def _parse_row(number: int, line: str, header: Sequence[str]) -> Row:
     try:
-        values = _fields(line)
+        values = _split_fields(line)
     except csv.Error as error:
         return Row(number, {}, str(error))
     fields = dict(zip(header, values, strict=False))
@@ -98,5 +98,5 @@ def _row(number: int, line: str, header: Sequence[str]) -> Row:
     return Row(number, fields)
 
 
-def _fields(line: str) -> list[str]:
+def _split_fields(line: str) -> list[str]:
     return next(csv.reader([line.rstrip("\r\n")], strict=True), [])

@@ -28,7 +28,7 @@ MOST_THREADS: Final = 512
 Work = Callable[[], Any]
 
 
-class Waiting:
+class LoopFutures:
     """The futures of one loop that others answer. The loop is woken once for all that are there."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -63,37 +63,39 @@ class Waiting:
                 future.set_exception(error)
 
 
-_WAITING: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Waiting]] = WeakKeyDictionary()
-_MAKING: Final = threading.Lock()
+_FUTURES_BY_LOOP: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, LoopFutures]] = (
+    WeakKeyDictionary()
+)
+_FUTURES_LOCK: Final = threading.Lock()
 _HERE: Final = threading.local()
 
 
-def _waiting() -> Waiting:
+def _loop_futures() -> LoopFutures:
     """Of the loop that runs here."""
     loop = asyncio.get_running_loop()
     if (known := getattr(_HERE, "waiting", None)) is not None and known.loop is loop:
-        return cast(Waiting, known)
-    with _MAKING:
-        found = _WAITING.setdefault(loop, Waiting(loop))
+        return cast(LoopFutures, known)
+    with _FUTURES_LOCK:
+        found = _FUTURES_BY_LOOP.setdefault(loop, LoopFutures(loop))
     _HERE.waiting = found
     return found
 
 
-class Threads:
+class WorkerThreads:
     """Up to so many threads, each made when no other is idle."""
 
     def __init__(self, most: int = MOST_THREADS) -> None:
         self._most = most
         self._made = 0
         self._idle: list[None] = []
-        self._work: queue.SimpleQueue[tuple[Work, Waiting, asyncio.Future[Any]]] = (
+        self._work: queue.SimpleQueue[tuple[Work, LoopFutures, asyncio.Future[Any]]] = (
             queue.SimpleQueue()
         )
         self._lock = threading.Lock()
 
     def run(self, work: Work) -> asyncio.Future[Any]:
         """The result of the work, for the loop that runs here."""
-        waiting = _waiting()
+        waiting = _loop_futures()
         future = waiting.future()
         self._work.put((work, waiting, future))
         try:
@@ -123,15 +125,15 @@ class Threads:
             self._idle.append(None)
 
 
-THREADS: Final = Threads()
+THREADS: Final = WorkerThreads()
 
 
-class Guest(greenlet):
+class LoopGreenlet(greenlet):
     """Work that runs in the loop's own thread until it waits."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
-        self.waiting = _waiting()
+        self.waiting = _loop_futures()
 
     def wait_for(self, future: asyncio.Future[R]) -> R:
         """From within: the loop goes on until the future is answered."""
@@ -140,15 +142,15 @@ class Guest(greenlet):
         return result
 
 
-def guest() -> Guest | None:
+def current_greenlet() -> LoopGreenlet | None:
     """The guest that asks; None in a thread of its own."""
     current = getcurrent()
-    return current if isinstance(current, Guest) else None
+    return current if isinstance(current, LoopGreenlet) else None
 
 
-async def as_guest(work: Callable[[], R]) -> R:
+async def run_in_greenlet(work: Callable[[], R]) -> R:
     """The result of work that waits for the log alone."""
-    running = Guest(work)
+    running = LoopGreenlet(work)
     told = running.switch()
     while not running.dead:
         try:
@@ -161,7 +163,7 @@ async def as_guest(work: Callable[[], R]) -> R:
     return found
 
 
-def elsewhere(work: Callable[[], R]) -> R:
+def run_blocking(work: Callable[[], R]) -> R:
     """Do what blocks: in a thread, if it is a guest that asks."""
-    asking = guest()
+    asking = current_greenlet()
     return work() if asking is None else asking.wait_for(THREADS.run(work))

@@ -71,10 +71,10 @@ class EvidenceStore:
         digest = ref.removeprefix(PREFIX)
         content = self._read(_path(digest))
         if content is not None and hashlib.sha256(content).hexdigest() != digest:
-            raise EvidenceDamaged(f"{ref} is not what was uploaded")
+            raise EvidenceCorrupted(f"{ref} is not what was uploaded")
         return content
 
-    def rehashed(self, ref: str) -> str | None:
+    def current_digest(self, ref: str) -> str | None:
         """The SHA-256 of the file's bytes as they are now, whatever its name says; None if there are
         none."""
         found = hashlib.sha256()
@@ -96,7 +96,7 @@ class EvidenceStore:
             return None
 
 
-class EvidenceDamaged(RuntimeError):
+class EvidenceCorrupted(RuntimeError):
     """A stored file was changed. Never the caller's fault."""
 
 

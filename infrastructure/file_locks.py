@@ -10,17 +10,17 @@ from pathlib import Path
 
 
 @contextmanager
-def flocked(path: Path) -> Iterator[int]:
+def file_lock(path: Path) -> Iterator[int]:
     """Hold the file's lock, waiting for it; whoever inherits the descriptor holds it as well."""
-    with _opened(path) as descriptor:
+    with _open_lock_file(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
 
 
 @contextmanager
-def only_one(path: Path) -> Iterator[Callable[[], bool]]:
+def leader_lock(path: Path) -> Iterator[Callable[[], bool]]:
     """A question to ask as often as needed: is the lock mine (or free, and therefore mine now)?"""
-    with _opened(path) as descriptor:
+    with _open_lock_file(path) as descriptor:
 
         def is_mine() -> bool:
             try:
@@ -33,7 +33,7 @@ def only_one(path: Path) -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def _open_lock_file(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield descriptor

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from msgspec import Struct, structs
 from psycopg.rows import class_row, tuple_row
 
-from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
 FAR_BEHIND_EVENTS = 10_000
-STANDSTILL_SECONDS = 2.0
-LOOK_SECONDS = 0.1
-OVERDUE = timedelta(seconds=30)
-UNPAID_TOO_LONG = timedelta(minutes=1)
+STALL_SECONDS = 2.0
+POLL_SECONDS = 0.1
+OVERDUE_AFTER = timedelta(seconds=30)
+UNPAID_ALERT_AFTER = timedelta(minutes=1)
 """Where the answer is lost."""
-NOT_COSIGNED_TOO_LONG = timedelta(seconds=30)
-PENDING_TOO_LONG = timedelta(hours=1)
+NOT_COSIGNED_ALERT_AFTER = timedelta(seconds=30)
+PENDING_ALERT_AFTER = timedelta(hours=1)
 """Most providers answer within seconds; longer, and perhaps no worker asks."""
 
 
@@ -57,7 +57,7 @@ _NOT_COSIGNED = """
 """
 
 
-class HealthDesk:
+class HealthChecker:
     """`provider`: the name of the payment provider that is connected here, if one is; `witness`: the
     key of the one that is to cosign checkpoints."""
 
@@ -75,14 +75,14 @@ class HealthDesk:
         may be depends on the day, but one that nobody keeps does not move at all.
         """
         first = again = self._look(now)
-        ends_at = time.monotonic() + STANDSTILL_SECONDS
-        while (still := _standing_still(first, again)) and time.monotonic() < ends_at:
-            time.sleep(LOOK_SECONDS)
+        ends_at = time.monotonic() + STALL_SECONDS
+        while (still := _find_stalled_reports(first, again)) and time.monotonic() < ends_at:
+            time.sleep(POLL_SECONDS)
             again = self._look(now)
         told = [f"report {name} stands still, and is behind the log" for name in still]
         return structs.replace(again, problems=[*told, *again.problems])
 
-    @patiently
+    @retry_lost_connection
     def _look(self, now: datetime) -> Health:
         with self._datastore.get_connection() as connection:
             row = (
@@ -131,12 +131,12 @@ class HealthDesk:
             for r in reports
             if r.held_streams
         ]
-        if timers.oldest_due_at is not None and now - timers.oldest_due_at > OVERDUE:
+        if timers.oldest_due_at is not None and now - timers.oldest_due_at > OVERDUE_AFTER:
             problems.append(
                 f"{timers.due} streams are due since {timers.oldest_due_at.isoformat()}"
             )
         problems += [told for row in unpaid if (told := self._unpaid(*row, now=now)) is not None]
-        if self._witness is not None and waiting and now - waiting[0] > NOT_COSIGNED_TOO_LONG:
+        if self._witness is not None and waiting and now - waiting[0] > NOT_COSIGNED_ALERT_AFTER:
             problems.append(f"the witness has not cosigned the log since {waiting[0].isoformat()}")
         if not reports:
             problems.append("no report has been made: is a worker running?")
@@ -150,7 +150,7 @@ class HealthDesk:
         self, provider: str, in_doubt: bool, many: int, since: datetime, *, now: datetime
     ) -> str | None:
         """Why payments that were ordered there are not made, where that needs somebody."""
-        patience = UNPAID_TOO_LONG if in_doubt else PENDING_TOO_LONG
+        patience = UNPAID_ALERT_AFTER if in_doubt else PENDING_ALERT_AFTER
         told = f"{many} payments were ordered at {provider} since {since.isoformat()}"
         if provider != self._provider:
             connected = self._provider or "no provider"
@@ -160,7 +160,7 @@ class HealthDesk:
         return None
 
 
-def _standing_still(first: Health, now: Health) -> list[str]:
+def _find_stalled_reports(first: Health, now: Health) -> list[str]:
     """The reports that have been behind all the time, and have not moved."""
     places = {report.name: report.position for report in first.reports}
     return [r.name for r in now.reports if r.behind and places.get(r.name) == r.position]

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict
 
-from infrastructure.identity.issuers import Issuer, issuers
+from infrastructure.identity.trusted_issuers import Issuer, load_issuers
 
 DATABASE = "casetrail"
 EVIDENCE = "CASETRAIL_EVIDENCE"
@@ -70,12 +70,12 @@ class Settings(Struct, frozen=True):
             if "://" in self.checkpoints:
                 return self.checkpoints
             return Path(self.checkpoints).expanduser().absolute()
-        return self._of_the_home("checkpoints")
+        return self._home_directory_for("checkpoints")
 
     @property
     def key_place(self) -> str:
         """Left out, a directory of the home: one for each database that is named by its address."""
-        return self.keys or str(self._of_the_home("keys"))
+        return self.keys or str(self._home_directory_for("keys"))
 
     @property
     def witness_key(self) -> str | None:
@@ -84,18 +84,18 @@ class Settings(Struct, frozen=True):
     @property
     def heads_place(self) -> Path:
         """On a disk of this machine: each group of appends is noted there."""
-        return Path(self.heads) if self.heads is not None else self._of_the_home("heads")
+        return Path(self.heads) if self.heads is not None else self._home_directory_for("heads")
 
-    def _of_the_home(self, name: str) -> Path:
+    def _home_directory_for(self, name: str) -> Path:
         place = self.home / name
-        return place / _told_apart(self.database_url) if self.database_url else place
+        return place / _address_digest(self.database_url) if self.database_url else place
 
     @property
     def signing_key(self) -> str:
         return self.checkpoint_key or str(self.home / "checkpoint.key")
 
     @property
-    def beside(self) -> dict[str, str]:
+    def child_environment(self) -> dict[str, str]:
         """The environment of a process that is to work on the same log, with what lies outside it."""
         return {
             CHECKPOINTS: str(self.checkpoint_place),
@@ -106,7 +106,9 @@ class Settings(Struct, frozen=True):
         }
 
 
-def settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
+def load_settings(
+    environment: Mapping[str, str] = os.environ, home: Path | None = None
+) -> Settings:
     """Raises IssuerUnusable."""
     chosen = home.expanduser().absolute() if home else default_home(environment)
     url = environment.get("DATABASE_URL") or None
@@ -124,11 +126,11 @@ def settings(environment: Mapping[str, str] = os.environ, home: Path | None = No
         keys=environment.get(KEYS) or None,
         witness=environment.get(WITNESS) or None,
         heads=environment.get(HEADS) or None,
-        issuers=issuers(environment),
+        issuers=load_issuers(environment),
     )
 
 
-def _told_apart(address: str) -> str:
+def _address_digest(address: str) -> str:
     told = conninfo_to_dict(address)
     parts = (told.get(name) for name in ("host", "port", "dbname"))
     return re.sub(r"[^A-Za-z0-9.-]+", "_", "-".join(str(part) for part in parts if part)) or "_"

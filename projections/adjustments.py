@@ -26,7 +26,7 @@ from domain.adjustments.events import (
     ExecutionStarted,
     OutcomeInDoubt,
 )
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
 
@@ -66,14 +66,14 @@ class AdjustmentRow(Struct, frozen=True):
     ended_at: datetime | None = None
 
 
-def key(line: Recorded) -> UUID | None:
+def key(line: RecordedEvent) -> UUID | None:
     return line.event.adjustment if isinstance(line.event, AdjustmentEvent) else None
 
 
-def fold(row: AdjustmentRow | None, line: Recorded) -> AdjustmentRow | None:
+def fold(row: AdjustmentRow | None, line: RecordedEvent) -> AdjustmentRow | None:
     at, who = line.recorded_at, line.actor.person
     if isinstance(line.event, AdjustmentProposed):
-        return _proposed(line, line.event)
+        return _start_row(line, line.event)
     if row is None:
         return None
     match line.event:
@@ -86,13 +86,13 @@ def fold(row: AdjustmentRow | None, line: Recorded) -> AdjustmentRow | None:
             state = State.SYSTEM_APPROVED.value
             return replace(row, state=state, approved_at=at, lapses_at=lapses_at)
         case AdjustmentRejected(reason=why):
-            return _ended(row, State.REJECTED, why, at)
+            return _end(row, State.REJECTED, why, at)
         case AdjustmentWithdrawn(reason=why):
-            return _ended(row, State.WITHDRAWN, why, at)
+            return _end(row, State.WITHDRAWN, why, at)
         case AdjustmentLapsed(cause=cause):
-            return _ended(row, State.LAPSED, cause.value, at)
+            return _end(row, State.LAPSED, cause.value, at)
         case ExecutionFailed(detail=detail):
-            return _ended(replace(row, in_doubt=False), State.FAILED, detail, at)
+            return _end(replace(row, in_doubt=False), State.FAILED, detail, at)
         case ExecutionStarted(provider=provider, payment=payment):
             return replace(
                 row,
@@ -121,11 +121,11 @@ def fold(row: AdjustmentRow | None, line: Recorded) -> AdjustmentRow | None:
             return row
 
 
-def _ended(row: AdjustmentRow, state: State, why: str, at: datetime) -> AdjustmentRow:
+def _end(row: AdjustmentRow, state: State, why: str, at: datetime) -> AdjustmentRow:
     return replace(row, state=state.value, ended=why, ended_at=at)
 
 
-def _proposed(line: Recorded, event: AdjustmentProposed) -> AdjustmentRow:
+def _start_row(line: RecordedEvent, event: AdjustmentProposed) -> AdjustmentRow:
     return AdjustmentRow(
         adjustment_id=event.adjustment,
         case_id=line.stream,

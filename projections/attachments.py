@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.cases.work_events import EvidenceAttached
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
 
@@ -20,19 +20,21 @@ class AttachmentRow(Struct, frozen=True):
     attached_at: datetime
 
 
-def key(line: Recorded) -> object | None:
+def key(line: RecordedEvent) -> object | None:
     event = line.event
-    return _key(line, event.evidence.ref) if isinstance(event, EvidenceAttached) else None
+    return (
+        _attachment_key(line, event.evidence.ref) if isinstance(event, EvidenceAttached) else None
+    )
 
 
-def fold(row: AttachmentRow | None, line: Recorded) -> AttachmentRow | None:
+def fold(row: AttachmentRow | None, line: RecordedEvent) -> AttachmentRow | None:
     if row is not None or not isinstance(line.event, EvidenceAttached):
         return row
     ref = line.event.evidence.ref
-    return AttachmentRow(_key(line, ref), line.stream, ref, line.recorded_at)
+    return AttachmentRow(_attachment_key(line, ref), line.stream, ref, line.recorded_at)
 
 
-def _key(line: Recorded, ref: str) -> str:
+def _attachment_key(line: RecordedEvent, ref: str) -> str:
     return f"{line.stream}/{ref}"
 
 

@@ -14,9 +14,9 @@ from domain.break_glass import (
     BreakGlassEnded,
     BreakGlassOpened,
     BreakGlassReviewed,
-    Stage,
+    BreakGlassStage,
 )
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
 
@@ -41,17 +41,17 @@ class BreakGlassRow(Struct, frozen=True):
     findings: str | None = None
 
 
-def key(line: Recorded) -> object | None:
+def key(line: RecordedEvent) -> object | None:
     return line.stream if line.type.startswith("break_glass.") else None
 
 
-def fold(row: BreakGlassRow | None, line: Recorded) -> BreakGlassRow | None:
+def fold(row: BreakGlassRow | None, line: RecordedEvent) -> BreakGlassRow | None:
     who, at = line.actor.person or line.actor.principal, line.recorded_at
     if isinstance(line.event, BreakGlassAsked):
         asked = line.event
         return BreakGlassRow(
             break_glass=line.stream,
-            stage=Stage.ASKED,
+            stage=BreakGlassStage.ASKED,
             role=asked.role,
             queue=asked.queue,
             case_id=asked.case,
@@ -64,14 +64,16 @@ def fold(row: BreakGlassRow | None, line: Recorded) -> BreakGlassRow | None:
         return None
     match line.event:
         case BreakGlassOpened(until=until):
-            return replace(row, stage=Stage.OPEN, opened_by=who, opened_at=at, until=until)
+            return replace(
+                row, stage=BreakGlassStage.OPEN, opened_by=who, opened_at=at, until=until
+            )
         case BreakGlassEnded(how=how):
-            stage = Stage.REVIEW_DUE if row.opened_at else Stage.LAPSED
+            stage = BreakGlassStage.REVIEW_DUE if row.opened_at else BreakGlassStage.LAPSED
             return replace(row, stage=stage, ended_at=at, ended=how)
         case BreakGlassReviewed(justified=justified, findings=findings):
             return replace(
                 row,
-                stage=Stage.REVIEWED,
+                stage=BreakGlassStage.REVIEWED,
                 reviewed_by=who,
                 reviewed_at=at,
                 justified=justified,

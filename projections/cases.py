@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.adjustments.pending import pending_after
+from domain.adjustments.pending_approvals import pending_after
 from domain.cases.events import Detected, Reopened, Resolved, Routed, SignalJoined
 from domain.cases.work_events import (
     CaseReleased,
@@ -20,8 +20,8 @@ from domain.cases.work_events import (
     WaitEnded,
     WaitStarted,
 )
-from domain.recorded import Recorded
-from projections.projection import Projection, case_of
+from domain.recorded_event import RecordedEvent
+from projections.projection import Projection, case_key
 
 
 class CaseRow(Struct, frozen=True):
@@ -63,18 +63,18 @@ class CaseRow(Struct, frozen=True):
     """Where the order ships to, as far as was known when it was routed."""
 
 
-def fold(row: CaseRow | None, line: Recorded) -> CaseRow | None:
+def fold(row: CaseRow | None, line: RecordedEvent) -> CaseRow | None:
     if isinstance(line.event, Detected | Opened):
-        return _opened(line, line.event)
+        return _start_row(line, line.event)
     if row is None:
         return None
-    now, pending = _fold(row, line), pending_after(row.pending_approvals, line.event)
+    now, pending = _apply_event(row, line), pending_after(row.pending_approvals, line.event)
     if row.pending_approvals or pending:
-        return _in_place(replace(now, pending_approvals=pending))
+        return _update_state(replace(now, pending_approvals=pending))
     return now
 
 
-def _in_place(row: CaseRow) -> CaseRow:
+def _update_state(row: CaseRow) -> CaseRow:
     """The state, while adjustments are pending, and when they no longer are."""
     if row.state in ("waiting", "resolved"):
         return row
@@ -83,7 +83,7 @@ def _in_place(row: CaseRow) -> CaseRow:
     return replace(row, state="claimed" if row.person else "open")
 
 
-def _fold(row: CaseRow, line: Recorded) -> CaseRow:
+def _apply_event(row: CaseRow, line: RecordedEvent) -> CaseRow:
     now, at = replace(row, version=line.version), line.recorded_at
     match line.event:
         case Routed() as routed:
@@ -156,7 +156,7 @@ def _fold(row: CaseRow, line: Recorded) -> CaseRow:
             return now
 
 
-def _opened(line: Recorded, event: Detected | Opened) -> CaseRow:
+def _start_row(line: RecordedEvent, event: Detected | Opened) -> CaseRow:
     detected = event if isinstance(event, Detected) else None
     return CaseRow(
         case_id=line.stream,
@@ -179,7 +179,7 @@ CASES = Projection(
     name="cases",
     version=3,
     row=CaseRow,
-    key=case_of,
+    key=case_key,
     fold=fold,
     indexes=(
         "(priority DESC, opened_at, case_id)",

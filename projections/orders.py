@@ -19,7 +19,7 @@ from domain.orders.signals import (
     Signal,
     StockUnavailable,
 )
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from domain.regions import region_of
 from projections.projection import Projection
 
@@ -46,11 +46,11 @@ class OrderRow(Struct, frozen=True):
     """Where it ships to."""
 
 
-def key(line: Recorded) -> str | None:
+def key(line: RecordedEvent) -> str | None:
     return line.order if isinstance(line.event, SignalRecorded | Detected | PassedIntake) else None
 
 
-def fold(row: OrderRow | None, line: Recorded) -> OrderRow | None:
+def fold(row: OrderRow | None, line: RecordedEvent) -> OrderRow | None:
     at = line.recorded_at
     row = row or OrderRow(order_id=line.order or "", first_signal_at=at, last_signal_at=at)
     match line.event:
@@ -59,12 +59,12 @@ def fold(row: OrderRow | None, line: Recorded) -> OrderRow | None:
         case PassedIntake():
             return replace(row, passed_at=at)
         case SignalRecorded(signal=signal):
-            return _after(replace(row, signals=row.signals + 1, last_signal_at=at), signal)
+            return _apply_signal(replace(row, signals=row.signals + 1, last_signal_at=at), signal)
         case _:
             return row
 
 
-def _after(row: OrderRow, signal: Signal) -> OrderRow:
+def _apply_signal(row: OrderRow, signal: Signal) -> OrderRow:
     at = signal.event_time
     match signal:
         case OrderPlaced(customer=customer, promise=promise, ship_to=to):
@@ -83,20 +83,20 @@ def _after(row: OrderRow, signal: Signal) -> OrderRow:
                 region=region_of(to.country_code, to.country_area) if to is not None else None,
             )
         case PaymentAuthorized():
-            return replace(row, approved_at=_first(row.approved_at, at))
+            return replace(row, approved_at=_earliest(row.approved_at, at))
         case HandedOver():
-            return replace(row, handed_over_at=_first(row.handed_over_at, at))
+            return replace(row, handed_over_at=_earliest(row.handed_over_at, at))
         case Delivered():
-            return replace(row, delivered_at=_first(row.delivered_at, at))
+            return replace(row, delivered_at=_earliest(row.delivered_at, at))
         case OrderCancelled():
-            return replace(row, cancelled_at=_first(row.cancelled_at, at))
+            return replace(row, cancelled_at=_earliest(row.cancelled_at, at))
         case StockUnavailable():
-            return replace(row, unavailable_at=_first(row.unavailable_at, at))
+            return replace(row, unavailable_at=_earliest(row.unavailable_at, at))
         case _:
             return row
 
 
-def _first(known: datetime | None, told: datetime) -> datetime:
+def _earliest(known: datetime | None, told: datetime) -> datetime:
     return told if known is None else min(known, told)
 
 

@@ -18,7 +18,7 @@ from domain.people import (
     TokenIssued,
     person_stream,
 )
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
 
@@ -36,7 +36,7 @@ class PersonRow(Struct, frozen=True):
     """Other names of the same human."""
 
 
-def key(line: Recorded) -> UUID | None:
+def key(line: RecordedEvent) -> UUID | None:
     match line.event:
         case TokenIssued(name=name):
             return person_stream(name)
@@ -53,7 +53,7 @@ def key(line: Recorded) -> UUID | None:
             return None
 
 
-def fold(row: PersonRow | None, line: Recorded) -> PersonRow | None:
+def fold(row: PersonRow | None, line: RecordedEvent) -> PersonRow | None:
     if isinstance(line.event, PersonAdded):
         grants: dict[str, list[str | None]] = {
             f"g{n}": [str(role), None] for n, role in enumerate(line.event.roles, start=1)

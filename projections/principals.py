@@ -9,10 +9,10 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.identities import MeansBegun, MeansEnded, begun_by
+from domain.identities import IdentityEndEvent, IdentityStart, identity_started_by
 from domain.people import TokenIssued, token_stream
 from domain.principals import PrincipalEvent, PrincipalLinked
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
 
@@ -37,7 +37,7 @@ class PrincipalRow(Struct, frozen=True):
     reason: str | None = None
 
 
-def key(line: Recorded) -> UUID | None:
+def key(line: RecordedEvent) -> UUID | None:
     match line.event:
         case TokenIssued(digest=digest):
             return token_stream(digest)
@@ -47,16 +47,16 @@ def key(line: Recorded) -> UUID | None:
             return None
 
 
-def fold(row: PrincipalRow | None, line: Recorded) -> PrincipalRow | None:
-    begun = begun_by(line)
+def fold(row: PrincipalRow | None, line: RecordedEvent) -> PrincipalRow | None:
+    begun = identity_started_by(line)
     if begun is not None:
-        return _row(begun, line)
-    if isinstance(line.event, MeansEnded) and row is not None:
+        return _start_row(begun, line)
+    if isinstance(line.event, IdentityEndEvent) and row is not None:
         return replace(row, ended_at=line.recorded_at, reason=line.event.reason)
     return row
 
 
-def _row(begun: MeansBegun, line: Recorded) -> PrincipalRow:
+def _start_row(begun: IdentityStart, line: RecordedEvent) -> PrincipalRow:
     scope = begun.scope
     row = PrincipalRow(
         stream=begun.stream,

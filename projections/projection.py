@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 Row = TypeVar("Row", bound=Struct)
 NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
@@ -34,14 +34,14 @@ class Projection(Struct, Generic[Row], frozen=True, kw_only=True):
     name: str
     version: int
     row: type[Row]
-    key: Callable[[Recorded], object | None]
-    fold: Callable[[Row | None, Recorded], Row | None]
+    key: Callable[[RecordedEvent], object | None]
+    fold: Callable[[Row | None, RecordedEvent], Row | None]
     indexes: tuple[str, ...] = ()
 
 
 AnyProjection = Projection[Any]
 
 
-def case_of(line: Recorded) -> object | None:
+def case_key(line: RecordedEvent) -> object | None:
     """The key of a report with a row for each case."""
     return line.stream if line.type.startswith("case.") else None

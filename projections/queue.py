@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.adjustments.pending import pending_after
+from domain.adjustments.pending_approvals import pending_after
 from domain.cases.events import Resolved, Routed
 from domain.cases.step_events import TaskDone
 from domain.cases.work_events import (
@@ -22,8 +22,8 @@ from domain.cases.work_events import (
     WaitEnded,
     WaitStarted,
 )
-from domain.recorded import Recorded
-from projections.projection import Projection, case_of
+from domain.recorded_event import RecordedEvent
+from projections.projection import Projection, case_key
 
 
 class QueueRow(Struct, frozen=True):
@@ -56,17 +56,21 @@ class QueueRow(Struct, frozen=True):
     region: str | None = None
 
 
-def fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
+def fold(row: QueueRow | None, line: RecordedEvent) -> QueueRow | None:
     if row is None:
-        return _fold(row, line)
+        return _apply_event(row, line)
     pending = pending_after(row.pending_approvals, line.event)
     if not (pending or row.pending_approvals):
-        return _fold(row, line)
-    now = _fold(replace(row, pending_approvals=pending), line)
-    return now and _renewed(now, line) if not pending else now and replace(now, lease_until=None)
+        return _apply_event(row, line)
+    now = _apply_event(replace(row, pending_approvals=pending), line)
+    return (
+        now and _with_renewed_lease(now, line)
+        if not pending
+        else now and replace(now, lease_until=None)
+    )
 
 
-def _fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
+def _apply_event(row: QueueRow | None, line: RecordedEvent) -> QueueRow | None:
     match line.event:
         case Routed() as routed:
             return QueueRow(
@@ -86,7 +90,7 @@ def _fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
                 region=routed.region,
             )
         case Claimed(person=person, lease=lease):
-            return row and _leased(
+            return row and _with_lease(
                 replace(row, person=person, waits_for=None, since=line.recorded_at), lease, line
             )
         case CaseReleased() | ClaimLapsed():
@@ -94,7 +98,7 @@ def _fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
                 row, person=None, waits_for=None, since=line.recorded_at, lease_until=None
             )
         case HandedOff() as handed:
-            return row and _leased(
+            return row and _with_lease(
                 replace(
                     row,
                     queue=handed.to_queue,
@@ -112,11 +116,11 @@ def _fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
             waits_for = f"{dependency}/{party}"
             return row and replace(row, waits_for=waits_for, resumed=False, lease_until=None)
         case WaitEnded():
-            return row and _renewed(
+            return row and _with_renewed_lease(
                 replace(row, waits_for=None, resumed=row.person is not None), line
             )
         case NoteAdded() | EvidenceAttached() | TaskDone():
-            return row and _renewed(replace(row, resumed=False), line)
+            return row and _with_renewed_lease(replace(row, resumed=False), line)
         case Escalated():
             return row and replace(row, escalations=row.escalations + 1)
         case Resolved():
@@ -125,12 +129,12 @@ def _fold(row: QueueRow | None, line: Recorded) -> QueueRow | None:
             return row
 
 
-def _leased(row: QueueRow, lease: timedelta | None, line: Recorded) -> QueueRow:
+def _with_lease(row: QueueRow, lease: timedelta | None, line: RecordedEvent) -> QueueRow:
     seconds = lease.total_seconds() if lease is not None else None
-    return _renewed(replace(row, lease_seconds=seconds), line)
+    return _with_renewed_lease(replace(row, lease_seconds=seconds), line)
 
 
-def _renewed(row: QueueRow, line: Recorded) -> QueueRow:
+def _with_renewed_lease(row: QueueRow, line: RecordedEvent) -> QueueRow:
     """Who waits for somebody else has not forgotten it."""
     if row.person is None or row.waits_for is not None or row.lease_seconds is None:
         return replace(row, lease_until=None)
@@ -142,7 +146,7 @@ QUEUE = Projection(
     name="queue",
     version=4,
     row=QueueRow,
-    key=case_of,
+    key=case_key,
     fold=fold,
     indexes=(
         "(queue, priority DESC, queued_at, case_id) WHERE person IS NULL AND waits_for IS NULL",

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from domain.adjustments.reconciliation import ReconciliationRecorded
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
 
@@ -34,11 +34,11 @@ class ReconciliationRow(Struct, frozen=True):
     recorded_at: datetime
 
 
-def key(line: Recorded) -> UUID | None:
+def key(line: RecordedEvent) -> UUID | None:
     return line.stream if isinstance(line.event, ReconciliationRecorded) else None
 
 
-def fold(row: ReconciliationRow | None, line: Recorded) -> ReconciliationRow | None:
+def fold(row: ReconciliationRow | None, line: RecordedEvent) -> ReconciliationRow | None:
     if not isinstance(line.event, ReconciliationRecorded):
         return row
     event = line.event
@@ -54,14 +54,14 @@ def fold(row: ReconciliationRow | None, line: Recorded) -> ReconciliationRow | N
         matched=event.matched,
         reconciled=event.reconciled,
         counts=dict(event.counts),
-        sums=_plain(event.sums),
-        discrepancies=_plain(event.discrepancies),
+        sums=_to_builtins(event.sums),
+        discrepancies=_to_builtins(event.discrepancies),
         recorded_by=line.actor.person,
         recorded_at=line.recorded_at,
     )
 
 
-def _plain(told: Sequence[Struct]) -> list[dict[str, Any]]:
+def _to_builtins(told: Sequence[Struct]) -> list[dict[str, Any]]:
     """As the database gives it back."""
     return msgspec.json.decode(msgspec.json.encode(told), type=list[dict[str, Any]])
 

@@ -15,7 +15,7 @@ from domain.backlog.events import (
     RecoveryOpened,
     RecoveryOwned,
 )
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import Projection
 
 
@@ -36,11 +36,11 @@ class RecoveryRow(Struct, frozen=True):
     actions_done: int = 0
 
 
-def key(line: Recorded) -> object | None:
+def key(line: RecordedEvent) -> object | None:
     return line.stream if line.type.startswith("recovery.") else None
 
 
-def fold(row: RecoveryRow | None, line: Recorded) -> RecoveryRow | None:
+def fold(row: RecoveryRow | None, line: RecordedEvent) -> RecoveryRow | None:
     if isinstance(line.event, RecoveryOpened):
         return RecoveryRow(
             stream=line.stream,

@@ -22,8 +22,8 @@ from domain.cases.work_events import (
 )
 from domain.clock.clock import Clock
 from domain.clock.terms import Measure
-from domain.recorded import Recorded
-from projections.projection import NEVER, Projection, case_of
+from domain.recorded_event import RecordedEvent
+from projections.projection import NEVER, Projection, case_key
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Clock).decode
@@ -57,10 +57,10 @@ class SlaRow(Struct, frozen=True):
     """Seconds up to the last event, by place: `queue`, `work`, `wait:category/party`."""
 
 
-def fold(row: SlaRow | None, line: Recorded) -> SlaRow | None:
+def fold(row: SlaRow | None, line: RecordedEvent) -> SlaRow | None:
     event = line.event
     if isinstance(event, Routed):
-        row = _routed(row, line, event)
+        row = _apply_routing(row, line, event)
     if row is None:
         return None
     match event:
@@ -80,10 +80,10 @@ def fold(row: SlaRow | None, line: Recorded) -> SlaRow | None:
             row = replace(row, resolved_at=None)
         case _:
             pass
-    return _told(row, line)
+    return _update_clock(row, line)
 
 
-def _routed(row: SlaRow | None, line: Recorded, routed: Routed) -> SlaRow | None:
+def _apply_routing(row: SlaRow | None, line: RecordedEvent, routed: Routed) -> SlaRow | None:
     if routed.terms is None:
         return row
     if row is not None:  # its clock goes on
@@ -104,7 +104,7 @@ def _routed(row: SlaRow | None, line: Recorded, routed: Routed) -> SlaRow | None
     )
 
 
-def _told(row: SlaRow, line: Recorded) -> SlaRow:
+def _update_clock(row: SlaRow, line: RecordedEvent) -> SlaRow:
     """The clock after the line, and what it says."""
     if not isinstance(line.event, CaseEvent):
         return row
@@ -134,7 +134,7 @@ SLA = Projection(
     name="sla",
     version=2,
     row=SlaRow,
-    key=case_of,
+    key=case_key,
     fold=fold,
     indexes=(
         "(due_next, case_id) WHERE resolved_at IS NULL",

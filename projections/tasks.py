@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.cases.step_events import TaskCreated, TaskDone, TaskDropped, TaskOverdue
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import NEVER, Projection
 
 
@@ -28,7 +28,7 @@ class TaskRow(Struct, frozen=True):
     overdue: bool = False
 
 
-def key(line: Recorded) -> object | None:
+def key(line: RecordedEvent) -> object | None:
     match line.event:
         case TaskCreated(task=n) | TaskDone(task=n) | TaskDropped(task=n) | TaskOverdue(task=n):
             return f"{line.stream}/{n}"
@@ -36,7 +36,7 @@ def key(line: Recorded) -> object | None:
             return None
 
 
-def fold(row: TaskRow | None, line: Recorded) -> TaskRow | None:
+def fold(row: TaskRow | None, line: RecordedEvent) -> TaskRow | None:
     match line.event:
         case TaskCreated() as created:
             return TaskRow(

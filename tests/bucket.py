@@ -14,13 +14,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 REFUSED = b"<Error><Code>PreconditionFailed</Code></Error>"
 
 
-def tag(content: bytes) -> str:
+def etag(content: bytes) -> str:
     return f'"{hashlib.md5(content).hexdigest()}"'
 
 
 class Bucket(ThreadingHTTPServer):
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Asked)
+        super().__init__(("127.0.0.1", 0), BucketHandler)
         self.objects: dict[str, bytes] = {}
         self.unsigned = 0
         self.is_down = False
@@ -30,7 +30,7 @@ class Bucket(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class Asked(BaseHTTPRequestHandler):
+class BucketHandler(BaseHTTPRequestHandler):
     server: Bucket
     protocol_version = "HTTP/1.1"
 
@@ -43,7 +43,7 @@ class Asked(BaseHTTPRequestHandler):
             if self.headers.get("If-None-Match") == "*" and self.name in self.server.objects:
                 return self._answer(412, REFUSED)
             wanted = self.headers.get("If-Match")
-            if wanted is not None and wanted != tag(self.server.objects.get(self.name, b"")):
+            if wanted is not None and wanted != etag(self.server.objects.get(self.name, b"")):
                 return self._answer(412, REFUSED)
             self.server.objects[self.name] = body
             self._answer(200, b"", body)
@@ -102,14 +102,14 @@ class Asked(BaseHTTPRequestHandler):
     def _answer(self, status: int, body: bytes, of: bytes | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", tag(body if of is None else of))
+        self.send_header("ETag", etag(body if of is None else of))
         self.send_header("Last-Modified", "Sat, 21 Nov 2026 12:00:00 GMT")
         self.end_headers()
         self.wfile.write(body)
 
 
 @contextmanager
-def serving_a_bucket() -> Iterator[Bucket]:
+def serve_bucket() -> Iterator[Bucket]:
     bucket = Bucket()
     thread = threading.Thread(target=bucket.serve_forever, daemon=True)
     thread.start()

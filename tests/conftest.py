@@ -21,9 +21,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from infrastructure.file_locks import flocked
+from infrastructure.file_locks import file_lock
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from tests.bucket import Bucket, serving_a_bucket
+from tests.bucket import Bucket, serve_bucket
 
 ROOM_FOR_A_SERVER_BYTES = 1_000_000_000
 
@@ -74,7 +74,7 @@ class Databases:
 
 def pytest_sessionfinish() -> None:
     """One of several processes that test ends without what Python does at its end."""
-    if (running := sys.modules.get("tests.api.running")) is not None:
+    if (running := sys.modules.get("tests.api.running_service")) is not None:
         running.FOLDER.cleanup()
 
 
@@ -128,7 +128,7 @@ def start_server_in_memory() -> EmbeddedPostgres:
     if not place.exists() or shutil.disk_usage(place).free < ROOM_FOR_A_SERVER_BYTES:
         place = Path(tempfile.gettempdir())
     name = f"casetrail-tests-{os.geteuid()}-"
-    with flocked(place / f"{name}lock"):
+    with file_lock(place / f"{name}lock"):
         for home in place.glob(f"{name}*/"):
             if is_abandoned(home):
                 remove(EmbeddedPostgres(home))
@@ -159,7 +159,7 @@ def remove(server: EmbeddedPostgres) -> None:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     """An S3 of the test's own: `s3://…` leads to it, here and in processes that are started."""
-    with serving_a_bucket() as bucket:
+    with serve_bucket() as bucket:
         monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.url)
         monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
         monkeypatch.setenv("AWS_REGION", "eu-central-1")

@@ -11,7 +11,7 @@ from infrastructure.event_store.rights import EVENT_TRIGGERS, TRIGGERS
 
 
 @contextmanager
-def tampering(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+def without_triggers(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
     """Without the triggers, for as long as it lasts; they stand again afterwards."""
     for name in EVENT_TRIGGERS:
         connection.execute(SQL("ALTER EVENT TRIGGER {} DISABLE").format(Identifier(name)))

@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from api.commands.options import AS_JSON, Moment
+from api.commands.options import AS_JSON, TimeParameter
 from api.http.query import MOST_ROWS
 from domain.adjustments.adjustment import AdjustmentState
 
 PATIENCE_SECONDS = 120.0
 ATTEMPTS = 5
-AT_ONCE = timedelta(days=1)
+PERIOD_LENGTH = timedelta(days=1)
 """A long period is asked for in parts."""
 
 
@@ -42,9 +42,9 @@ def list_them(state: str | None, as_json: bool) -> None:
     """Every adjustment, the first proposed first."""
     query = {"limit": str(MOST_ROWS)} | ({"state": state} if state else {})
     found: list[dict[str, Any]] = []
-    with _connected() as http:
+    with _api_client() as http:
         while True:
-            page = _good(http.get("/v1/adjustments", params=query)).json()
+            page = _require_success(http.get("/v1/adjustments", params=query)).json()
             found += page["items"]
             if page["next"] is None:
                 break
@@ -66,8 +66,8 @@ def list_them(state: str | None, as_json: bool) -> None:
 @click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--since", type=Moment(), help="A time [a day ago].")
-@click.option("--until", type=Moment(), help="A time [now].")
+@click.option("--since", type=TimeParameter(), help="A time [a day ago].")
+@click.option("--until", type=TimeParameter(), help="A time [now].")
 @AS_JSON
 def reconcile(
     file: Path | None, since: datetime | None, until: datetime | None, as_json: bool
@@ -76,13 +76,13 @@ def reconcile(
     not agree."""
     if file is not None and (since or until):
         raise click.UsageError("a FILE has its own period")
-    with _connected() as http:
+    with _api_client() as http:
         if file is not None:
             done = [_post(http, file.read_bytes(), "text/csv")]
         else:
             end = until or datetime.now(UTC)
-            begin = since or end - AT_ONCE
-            periods = [*_periods(begin, end)]
+            begin = since or end - PERIOD_LENGTH
+            periods = [*_split_period(begin, end)]
             if not periods:
                 raise click.UsageError("--since is later than --until")
             told = (msgspec.json.encode({"since": a, "until": b}) for a, b in periods)
@@ -93,15 +93,15 @@ def reconcile(
     if as_json:
         click.echo(msgspec.json.encode(done))
     else:
-        _tell(done)
+        _print_reconciliations(done)
     if any(one["counts"] for one in done):
         raise SystemExit(1)
 
 
-def _periods(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _split_period(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
     """They do not overlap: both ends of a period belong to it."""
     while since <= until:
-        end = min(since + AT_ONCE, until)
+        end = min(since + PERIOD_LENGTH, until)
         yield since, end
         since = end + timedelta(microseconds=1)
 
@@ -118,11 +118,11 @@ def _post(http: httpx2.Client, body: bytes, kind: str) -> dict[str, Any]:
             if attempt == ATTEMPTS - 1:
                 raise click.ClickException(f"{http.base_url} did not answer: {error}") from None
         time.sleep(2**attempt)
-    told: dict[str, Any] = _good(answer).json()
+    told: dict[str, Any] = _require_success(answer).json()
     return told
 
 
-def _tell(done: list[dict[str, Any]]) -> None:
+def _print_reconciliations(done: list[dict[str, Any]]) -> None:
     matched, new = (sum(one[name] for one in done) for name in ("matched", "reconciled"))
     click.echo(f"{matched} agree, {new} of them reconciled just now")
     for one in done:
@@ -134,7 +134,7 @@ def _tell(done: list[dict[str, Any]]) -> None:
     click.echo(told or "nothing differs")
 
 
-def _connected() -> httpx2.Client:
+def _api_client() -> httpx2.Client:
     names = ("CASETRAIL_URL", "CASETRAIL_TOKEN")
     url, token = (os.environ.get(name, "") for name in names)
     if not url or not token:
@@ -146,7 +146,7 @@ def _connected() -> httpx2.Client:
     return httpx2.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS)
 
 
-def _good(answer: httpx2.Response) -> httpx2.Response:
+def _require_success(answer: httpx2.Response) -> httpx2.Response:
     if answer.is_success:
         return answer
     try:

@@ -9,14 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.commands.options import AS_JSON
-from api.commands.personal_data import noted
+from api.commands.personal_data import record_personal_reads
 from api.composition import migrated_desks
+from api.routes.case import case_diff_of, parse_point
 from api.routes.cases import view_of
-from api.routes.one_case import diff_of, point_of
 from api.routes.trail import TrailView, trail_of
-from api.routes.trail_page import as_csv, notes
+from api.routes.trail_page import describe_details, render_csv
 from application.cases.history import case_of, lines_until
-from application.cases.trail import ToldLine
+from application.cases.trail import TrailLine
 from infrastructure.settings import Settings
 
 
@@ -32,8 +32,8 @@ def case() -> None:
 @click.pass_obj
 def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> None:
     """The case as it stands, or as it stood."""
-    point = point_of("--at", at) if at is not None else None
-    with migrated_desks(settings) as desks, noted(desks, "casetrail case"):
+    point = parse_point("--at", at) if at is not None else None
+    with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
         if point is None:
             view = view_of(desks.cases.case(case_id))
         else:
@@ -55,12 +55,12 @@ def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> No
 @click.pass_obj
 def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_json: bool) -> None:
     """What changed in the case and in its packet, between two versions or times."""
-    before = point_of("FROM", since)
-    after = point_of("TO", until) if until is not None else None
-    with migrated_desks(settings) as desks, noted(desks, "casetrail case"):
+    before = parse_point("FROM", since)
+    after = parse_point("TO", until) if until is not None else None
+    with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
         lines = desks.cases.trail(case_id)
         at_last = lines_until(lines, after) if after is not None else lines
-        found = diff_of(lines_until(lines, before), at_last)
+        found = case_diff_of(lines_until(lines, before), at_last)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
@@ -80,33 +80,33 @@ def trail(settings: Settings, case_id: UUID, as_json: bool, as_table: bool) -> N
     """Every event of the case: who, when, what, why, and on what evidence."""
     if as_json and as_table:
         raise click.UsageError("say one of --json, --csv")
-    with migrated_desks(settings) as desks, noted(desks, "casetrail case"):
+    with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
         found = trail_of(desks, case_id)
     if as_json:
         click.echo(msgspec.json.encode(found))
     elif as_table:
-        click.echo(as_csv(found.told), nl=False)
+        click.echo(render_csv(found.told), nl=False)
     else:
-        _tell(found)
+        _print_trail(found)
 
 
-def _tell(found: TrailView) -> None:
+def _print_trail(found: TrailView) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"case {found.case} of order {found.order}")
     for line in found.told:
-        _tell_line(console, line)
+        _print_line(console, line)
     if found.refusals:
         console.print("\nWhat was refused:")
     for line in found.refusals:
-        _tell_line(console, line)
+        _print_line(console, line)
 
 
-def _tell_line(console: Console, line: ToldLine) -> None:
+def _print_line(console: Console, line: TrailLine) -> None:
     """What, by whom and when; then what stands beside it."""
     at = f"{line.recorded_at:%Y-%m-%d %H:%M:%S}Z"
     if line.happened_at != line.recorded_at:
         at += f", happened {line.happened_at:%Y-%m-%d %H:%M:%S}Z"
     console.print(f"\n[bold]{line.version}  {escape(line.said)}[/bold]")
     console.print(f"  {line.type} by {line.who}, {at}, position {line.position}", markup=False)
-    for note in notes(line):
+    for note in describe_details(line):
         console.print(f"  {note}", markup=False)

@@ -20,24 +20,24 @@ from rich.console import Console
 from rich.progress import track
 
 from api.commands.addresses import API_PORT, HOST, address_of, provider_ledger
-from api.commands.demo_welcome import welcome
-from api.composition import Desks, make_ready, settled_desks, utc_now, witnessed
+from api.commands.demo_welcome import welcome_text
+from api.composition import Desks, configured_desks, prepare_database, utc_now, verified_checkpoints
 from api.routes.demo_issuer import PATH
 from api.serving import (
     AddressUnusable,
     PortTaken,
-    kept_alive,
+    keep_process_alive,
     listen,
     serve_http,
     wait_for_parent_to_end,
 )
 from application.orders.batches import Arrival
-from application.orders.replay import AT_ONCE, replay
+from application.orders.replay import BATCH_SIZE, replay
 from domain.people import Actor, Role
-from infrastructure.doctor import must_be_safe
-from infrastructure.file_locks import only_one
-from infrastructure.identity.issuer import LocalIssuer
-from infrastructure.identity.issuers import Issuer
+from infrastructure.doctor import require_safe
+from infrastructure.file_locks import leader_lock
+from infrastructure.identity.local_issuer import LocalIssuer
+from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.postgres.databases import open_database
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings, default_home
@@ -70,7 +70,7 @@ LOOK_SECONDS = 0.2
 _STREAM = "demo-stream"
 
 
-class Running(Struct, frozen=True):
+class RunningDemo(Struct, frozen=True):
     """What a demonstration that runs has written down for the next one that is started."""
 
     url: str
@@ -91,12 +91,12 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
     """A living service: demonstration people, and an order stream that keeps running."""
     console = Console(highlight=False, soft_wrap=True)
     settings.home.mkdir(parents=True, exist_ok=True)
-    note = note_in(settings.home)
-    with only_one(settings.home / "demo.lock") as is_mine:
+    note = note_path(settings.home)
+    with leader_lock(settings.home / "demo.lock") as is_mine:
         while not is_mine():
-            if (running := _running(note)) is not None:
+            if (running := _find_running(note)) is not None:
                 console.print("The demonstration is running already.")
-                _tell(console, running, settings.home)
+                _print_welcome(console, running, settings.home)
                 return
             time.sleep(LOOK_SECONDS)  # it is starting, or ending
         try:
@@ -106,33 +106,33 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
         _run(settings, note, listener, console)
 
 
-def note_in(home: Path) -> Path:
+def note_path(home: Path) -> Path:
     return home / "demo.json"
 
 
 def _run(settings: Settings, note: Path, listener: socket.socket, console: Console) -> None:
     """Until told to end."""
     with listener, listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
-        make_ready(dsn)
-        must_be_safe(dsn)
-        witnessed(settings, dsn)
-        with settled_desks(settings, dsn) as working:
-            working.tell_build()
-            working.decide_by()
-            tokens = _people(working)
+        prepare_database(dsn)
+        require_safe(dsn)
+        verified_checkpoints(settings, dsn)
+        with configured_desks(settings, dsn) as working:
+            working.record_build()
+            working.ensure_policy()
+            tokens = _add_people(working)
             # Whom an escalation goes to is looked for in the report of people.
             ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
-            if working.log.head() < AT_ONCE:
-                _live_through_two_weeks(working)
+            if working.log.head() < BATCH_SIZE:
+                _replay_two_weeks(working)
         host, port = listener.getsockname()[:2]
-        running = Running(f"http://{host}:{port}", tokens, address_of(paying))
+        running = RunningDemo(f"http://{host}:{port}", tokens, address_of(paying))
         # Its own provider, whatever is set: nothing that is tried here may move somebody's money.
         settings = structs.replace(settings, payments=f"local:{running.payments}")
         local = _issuer(settings.home, host, port)
         issuers = settings.issuers
         if local is not None:
             issuers = (*issuers, Issuer(local.name, AUDIENCE))
-            with settled_desks(settings, dsn) as working:
+            with configured_desks(settings, dsn) as working:
                 _link(working, local.name)
         _write_privately(note, msgspec.json.encode(running))
         os.environ |= {"CASETRAIL_URL": running.url, "CASETRAIL_TOKEN": tokens["shop"]}
@@ -141,20 +141,22 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         provider += ["--beside", str(paying.fileno())]
         try:
             with (
-                kept_alive(provider, dsn, [paying]),
-                kept_alive(["worker", "--until-eof"], dsn, (), **settings.beside),
-                kept_alive([_STREAM], dsn),
+                keep_process_alive(provider, dsn, [paying]),
+                keep_process_alive(
+                    ["worker", "--until-eof"], dsn, (), **settings.child_environment
+                ),
+                keep_process_alive([_STREAM], dsn),
             ):
-                _tell(console, running, settings.home)
+                _print_welcome(console, running, settings.home)
                 serve_http(dsn, settings, [listener], issuers=issuers, local_issuer=local)
         finally:
             note.unlink(missing_ok=True)
 
 
-def _running(note: Path) -> Running | None:
+def _find_running(note: Path) -> RunningDemo | None:
     """The demonstration that wrote the note, if it still answers."""
     with contextlib.suppress(OSError, msgspec.MsgspecError, httpx2.HTTPError):
-        running = msgspec.json.decode(note.read_bytes(), type=Running)
+        running = msgspec.json.decode(note.read_bytes(), type=RunningDemo)
         headers = {"Authorization": f"Bearer {running.tokens['ana']}"}
         answer = httpx2.get(f"{running.url}/v1/queues", headers=headers, timeout=5)
         if answer.status_code == 200:
@@ -171,7 +173,7 @@ def _listener(host: str, port: int | None) -> socket.socket:
         return listen(host, 0)
 
 
-def _people(working: Desks) -> dict[str, str]:
+def _add_people(working: Desks) -> dict[str, str]:
     tokens = {}
     for name, role in PEOPLE:
         if working.people.known(name) is None:
@@ -200,13 +202,13 @@ def _link(working: Desks, issuer: str) -> None:
         desk.link(owner, issuer, AGENT, now, agent=AGENT)
 
 
-def _live_through_two_weeks(working: Desks) -> None:
+def _replay_two_weeks(working: Desks) -> None:
     """Give the queues a past: two weeks of orders, lived through in virtual time."""
     now = working.clock()
     past = DemonstrationStream(SEED, now).history()
     arrivals = [Arrival(signal, at) for at, signal in past]
     batches = replay(arrivals, working.intake, working.timekeeper, Actor("key:demonstration"), now)
-    total = -(-len(arrivals) // AT_ONCE)
+    total = -(-len(arrivals) // BATCH_SIZE)
     for _ in track(batches, "Two weeks of orders …", total=total, transient=True):
         pass
 
@@ -218,9 +220,9 @@ def _write_privately(file: Path, content: bytes) -> None:
         out.write(content)
 
 
-def _tell(console: Console, running: Running, home: Path) -> None:
+def _print_welcome(console: Console, running: RunningDemo, home: Path) -> None:
     where = "" if home == default_home() else f"--home {home} "
-    told = welcome(running.url, running.payments, running.tokens, where, AGENT)
+    told = welcome_text(running.url, running.payments, running.tokens, where, AGENT)
     console.print(told, markup=False)
 
 
@@ -230,11 +232,11 @@ def demo_stream() -> None:
     stream = DemonstrationStream(SEED, utc_now())
     headers = {"Authorization": f"Bearer {os.environ['CASETRAIL_TOKEN']}"}
     with httpx2.Client(base_url=os.environ["CASETRAIL_URL"], headers=headers, timeout=10) as client:
-        for batch in _batches(stream):
+        for batch in _signal_batches(stream):
             _send(client, batch)
 
 
-def _batches(stream: DemonstrationStream) -> Iterator[bytes]:
+def _signal_batches(stream: DemonstrationStream) -> Iterator[bytes]:
     """What is told each second, for as long as the parent lives."""
     number = 0
     ending = threading.Event()

@@ -6,9 +6,9 @@ import click
 import httpx2
 import msgspec
 
-from api.commands.demo import Running, note_in
+from api.commands.demo import RunningDemo, note_path
 from api.routes.demo_issuer import PATH
-from infrastructure.identity import issuer
+from infrastructure.identity import local_issuer
 from infrastructure.settings import Settings
 
 
@@ -24,13 +24,13 @@ def demo_issuer() -> None:
 def token(settings: Settings, subject: str, actor: str | None) -> None:
     """An access token of the demonstration that runs, for one of its people."""
     try:
-        running = msgspec.json.decode(note_in(settings.home).read_bytes(), type=Running)
+        running = msgspec.json.decode(note_path(settings.home).read_bytes(), type=RunningDemo)
     except OSError:
         raise click.ClickException("No demonstration runs: casetrail demo.") from None
     asked = {
         "grant_type": "client_credentials",
-        "client_id": issuer.CLIENT,
-        "client_secret": issuer.client_secret(settings.home),
+        "client_id": local_issuer.CLIENT_ID,
+        "client_secret": local_issuer.client_secret(settings.home),
         "subject": subject,
         **({"actor": actor} if actor else {}),
     }
@@ -47,6 +47,6 @@ def token(settings: Settings, subject: str, actor: str | None) -> None:
 @click.pass_obj
 def rotate(settings: Settings) -> None:
     """Sign with a new key from now on; what the last one has signed stays good until it expires."""
-    if not issuer.file_in(settings.home).exists():
+    if not local_issuer.issuer_file(settings.home).exists():
         raise click.ClickException("There is no key to rotate yet: casetrail demo.")
-    click.echo(f"The key {issuer.rotate(settings.home)} signs from now on.")
+    click.echo(f"The key {local_issuer.rotate_signing_key(settings.home)} signs from now on.")

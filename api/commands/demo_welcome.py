@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def welcome(url: str, payments: str, tokens: Mapping[str, str], where: str, agent: str) -> str:
+def welcome_text(url: str, payments: str, tokens: Mapping[str, str], where: str, agent: str) -> str:
     """`where` are the words that name its home on the command line, `agent` is ana's."""
     me = tokens["ana"]
     sign_in = f"python3 run.py {where}demo-issuer token ana"

@@ -34,11 +34,11 @@ def doctor(settings: Settings, whole: bool, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({"verdict": verdict, "findings": found}))
     else:
-        _say(found)
+        _print_findings(found)
     sys.exit(1 if verdict is Verdict.UNSAFE else 0)
 
 
-def _say(found: list[Finding]) -> None:
+def _print_findings(found: list[Finding]) -> None:
     table = Table()
     table.add_column("what", no_wrap=True)
     table.add_column("verdict")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from application.log.recorder import CommandRepeated
 from domain.errors import CasetrailError
-from infrastructure.doctor import Unsafe
-from infrastructure.event_store.migrations import MayNotMigrate, SchemaChanged
-from infrastructure.identity.issuers import IssuerUnusable
+from infrastructure.doctor import UnsafeToStart
+from infrastructure.event_store.migrations import AppliedMigrationChanged, MigrationNotPermitted
+from infrastructure.identity.trusted_issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
 from infrastructure.postgres.databases import DatabaseUnusable
 from infrastructure.postgres.datastore import LogHalted, UnsafeSwitch
@@ -16,24 +16,24 @@ from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.cosignatures import WitnessUnusable
 from infrastructure.transparency.nodes import PositionsMissing
 from infrastructure.transparency.signing_keys import KeyUnusable
-from infrastructure.transparency.storage import OutsideUnavailable
+from infrastructure.transparency.storage import StorageUnavailable
 
-EXPECTED = (
+EXPECTED_ERRORS = (
     CasetrailError,
     CommandRepeated,
     DatabaseUnusable,
     PaymentsUnusable,
     IssuerUnusable,
     KeyUnusable,
-    MayNotMigrate,
+    MigrationNotPermitted,
     RolesMissing,
     LogHalted,
     LogNotAsWitnessed,
-    OutsideUnavailable,
+    StorageUnavailable,
     PositionsMissing,
     PostgresNotStarted,
-    SchemaChanged,
-    Unsafe,
+    AppliedMigrationChanged,
+    UnsafeToStart,
     UnsafeSwitch,
     WitnessUnusable,
 )

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from api.http.times import moment_of
+from api.http.times import parse_time
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
-class Moment(click.ParamType[datetime]):
+class TimeParameter(click.ParamType[datetime]):
     """A date, or a date and a time; of UTC unless it says otherwise."""
 
     name = "TIME"
@@ -25,13 +25,13 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            return moment_of(str(value))
+            return parse_time(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
+def report_write_errors(place: Path) -> Iterator[None]:
     """What the system has against a file or a directory that was asked for is told in its words."""
     try:
         yield

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from api.commands.options import AS_JSON
 from api.composition import Desks, migrated_desks
-from application.log.caller import Caller, operator
-from application.log.sealing import noting_what_is_read
+from application.log.caller import Caller, operator_caller
+from application.log.sealing import track_personal_reads
 from application.privacy.privacy_desk import PrivacyDesk
 from domain.errors import Invalid
 from domain.orders.purchase_signals import CustomerId
@@ -25,7 +25,7 @@ from domain.validation import faults_of
 from infrastructure.settings import Settings
 
 CUSTOMER = click.argument("customer")
-HERE = "CUSTOMER is the shop's id of the customer; `-` reads it from standard input, so that it stands in no list of processes."
+CUSTOMER_HELP = "CUSTOMER is the shop's id of the customer; `-` reads it from standard input, so that it stands in no list of processes."
 
 
 @click.group(name="personal-data")
@@ -33,14 +33,17 @@ def personal_data() -> None:
     """What is held of a customer, legal holds, and erasure."""
 
 
-@personal_data.command(epilog=HERE)
+@personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
 @AS_JSON
 @click.pass_obj
 def show(settings: Settings, customer: str, as_json: bool) -> None:
     """Every line of the log with personal texts of theirs. That you looked is recorded."""
-    with migrated_desks(settings) as desks, noted(desks, "casetrail personal-data show"):
-        held = _desk(desks).held(_named(customer))
+    with (
+        migrated_desks(settings) as desks,
+        record_personal_reads(desks, "casetrail personal-data show"),
+    ):
+        held = _desk(desks).held(_parse_customer_id(customer))
     if as_json:
         click.echo(msgspec.json.encode(held))
         return
@@ -56,34 +59,34 @@ def show(settings: Settings, customer: str, as_json: bool) -> None:
             escape(" · ".join(one.texts)),
         )
     console.print(table)
-    _tell(console, held.record)
+    _print_record(console, held.record)
 
 
-@personal_data.command(epilog=HERE)
+@personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
 @click.option("--reason", required=True, help="Kept for ever, in the clear: name nobody.")
 @click.option("--reference", default="", help="The number of the proceeding.")
 @click.pass_obj
 def hold(settings: Settings, customer: str, reason: str, reference: str) -> None:
     """Place a legal hold: nothing of the customer is erased while it lasts."""
-    _done(
+    _run_command(
         settings, customer, lambda desk, whose, by: desk.hold(whose, reason, reference, by).record
     )
 
 
-@personal_data.command(epilog=HERE)
+@personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
 @click.argument("number", metavar="HOLD", type=click.IntRange(1))
 @click.option("--reason", required=True, help="Kept for ever, in the clear: name nobody.")
 @click.pass_obj
 def release(settings: Settings, customer: str, number: int, reason: str) -> None:
     """Release a legal hold."""
-    _done(
+    _run_command(
         settings, customer, lambda desk, whose, by: desk.release(whose, number, reason, by).record
     )
 
 
-@personal_data.command(epilog=HERE)
+@personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
 @click.option(
     "--basis",
@@ -101,30 +104,30 @@ def erase(settings: Settings, customer: str, basis: str, reference: str) -> None
         ordered = desk.erase(whose, ErasureBasis(basis), reference, by).record
         return desk.record(ordered.id)  # for by now it may be carried out
 
-    _done(settings, customer, act)
+    _run_command(settings, customer, act)
 
 
-def _done(
+def _run_command(
     settings: Settings, customer: str, act: Callable[[PrivacyDesk, str, Caller], PrivacyRecord]
 ) -> None:
     """What was done by whoever runs the machine, and what is then recorded of the customer."""
     with migrated_desks(settings) as desks:
-        by = operator(desks.clock())
-        record = act(_desk(desks), _named(customer), by)
-    _tell(Console(highlight=False), record)
+        by = operator_caller(desks.clock())
+        record = act(_desk(desks), _parse_customer_id(customer), by)
+    _print_record(Console(highlight=False), record)
 
 
 @contextmanager
-def noted(desks: Desks, what: str) -> Iterator[None]:
+def record_personal_reads(desks: Desks, what: str) -> Iterator[None]:
     """Whose personal data is opened in here is noted at its end. On the command line, it is the
     operating system that says who asks."""
-    with noting_what_is_read() as orders:
+    with track_personal_reads() as orders:
         yield
     if orders:
         desks.reads.note(desks.clock(), f"cli:{getpass.getuser()}", None, what, orders)
 
 
-def _named(customer: str) -> str:
+def _parse_customer_id(customer: str) -> str:
     """Raises Invalid."""
     told = sys.stdin.readline().rstrip("\n") if customer == "-" else customer
     try:
@@ -138,7 +141,7 @@ def _desk(desks: Desks) -> PrivacyDesk:
     return desks.privacy
 
 
-def _tell(console: Console, record: PrivacyRecord) -> None:
+def _print_record(console: Console, record: PrivacyRecord) -> None:
     for hold in record.holds:
         until = f", released {hold.released_at:%Y-%m-%d}" if hold.released_at else ", it lasts"
         told = f"legal hold {hold.hold} since {hold.placed_at:%Y-%m-%d}{until}: {hold.reason}"

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.composition import make_ready
+from api.composition import prepare_database
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
-from infrastructure.postgres.roles import PROJECTOR, READER, acting_as
+from infrastructure.postgres.roles import PROJECTOR, READER, dsn_for_role
 from infrastructure.projections.generations import begin_rebuild
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import Settings
@@ -35,8 +35,8 @@ def show(settings: Settings) -> None:
     for column in ("report", "generation", "version", "position", "behind", "live", "held streams"):
         table.add_column(column)
     with open_database(settings) as dsn:
-        make_ready(dsn)
-        with connect(acting_as(dsn, READER)) as connection:
+        prepare_database(dsn)
+        with connect(dsn_for_role(dsn, READER)) as connection:
             rows = connection.execute(
                 "SELECT p.name, generation, version, p.position, head.position - p.position, live, "
                 "(SELECT count(*) FROM projections_held h WHERE h.name = p.name "
@@ -54,8 +54,8 @@ def show(settings: Settings) -> None:
 def rebuild(settings: Settings, name: str) -> None:
     """Fold a report anew from the first event, beside the live one, and switch when it is level."""
     with open_database(settings) as dsn:
-        make_ready(dsn)
-        with connect(acting_as(dsn, PROJECTOR)) as connection, Progress() as progress:
+        prepare_database(dsn)
+        with connect(dsn_for_role(dsn, PROJECTOR)) as connection, Progress() as progress:
             generation = begin_rebuild(connection, BY_NAME[name])
             task = progress.add_task(f"{name}, generation {generation}", total=None)
             while True:

@@ -10,17 +10,17 @@ from pathlib import Path
 import click
 
 from api.commands.addresses import HOST, PORT
-from api.composition import make_ready, settled_desks, witnessed
+from api.composition import configured_desks, prepare_database, verified_checkpoints
 from api.serving import (
     AddressUnusable,
+    default_process_count,
     die_with_parent,
-    kept_alive,
+    keep_process_alive,
     listen,
     listen_several,
-    most_processes,
     serve_http,
 )
-from infrastructure.doctor import must_be_safe
+from infrastructure.doctor import require_safe
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database
 from infrastructure.settings import Settings
@@ -68,7 +68,7 @@ def serve(
         serve_beside(descriptor, signals_to, settings)
         return
     try:
-        listeners = listen_several(host, port, processes or most_processes())
+        listeners = listen_several(host, port, processes or default_process_count())
     except AddressUnusable as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     rulebook = load_policy(policy_file) if policy_file else None
@@ -76,16 +76,18 @@ def serve(
         for listener in listeners:
             stack.enter_context(listener)
         dsn = stack.enter_context(open_database(settings))
-        make_ready(dsn)
-        must_be_safe(dsn)
-        witnessed(settings, dsn)
-        with settled_desks(settings, dsn) as working:
-            working.tell_build()
-            working.decide_by(rulebook)
+        prepare_database(dsn)
+        require_safe(dsn)
+        verified_checkpoints(settings, dsn)
+        with configured_desks(settings, dsn) as working:
+            working.record_build()
+            working.ensure_policy(rulebook)
         host, port = listeners[0].getsockname()[:2]
         click.echo(f"http://{host}:{port}/docs")
         if with_worker:
-            stack.enter_context(kept_alive(["worker", "--until-eof"], dsn, (), **settings.beside))
+            stack.enter_context(
+                keep_process_alive(["worker", "--until-eof"], dsn, (), **settings.child_environment)
+            )
         ours = [listeners[0]]
         if len(listeners) > 1:
             # Where the others bring the signals that they get.
@@ -93,7 +95,9 @@ def serve(
         for listener in listeners[1:]:
             words = ["serve", "--beside", str(listener.fileno())]
             words += ["--signals-to", f"http://127.0.0.1:{ours[1].getsockname()[1]}"]
-            stack.enter_context(kept_alive(words, dsn, [listener], **settings.beside))
+            stack.enter_context(
+                keep_process_alive(words, dsn, [listener], **settings.child_environment)
+            )
         serve_http(dsn, settings, ours)
 
 

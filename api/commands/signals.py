@@ -11,11 +11,11 @@ import msgspec
 
 from api.composition import migrated_desks
 from api.http.problems import problem_of
-from api.http.signal_bodies import MOST_SIGNALS, Item, items_of
+from api.http.signal_bodies import MAX_SIGNALS, Item, parse_items
 from application.orders.batches import Arrival
-from application.orders.intake import Outcome
+from application.orders.intake import SignalOutcome
 from domain.errors import CasetrailError, Invalid
-from domain.people import OPERATOR
+from domain.people import OPERATOR_ACTOR
 from infrastructure.settings import Settings
 
 FILES = click.argument(
@@ -29,15 +29,15 @@ FILES = click.argument(
 @click.pass_obj
 def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
     """Take the signals in files of NDJSON. What is refused is told with file and line."""
-    counts: Counter[str] = Counter({str(outcome): 0 for outcome in Outcome})
+    counts: Counter[str] = Counter({str(outcome): 0 for outcome in SignalOutcome})
     refusals = []
     with migrated_desks(settings) as desks:
-        desks.decide_by()
+        desks.ensure_policy()
         for batch in _batches(files):
             sound = [(place, i) for place, i in batch if not isinstance(i, CasetrailError)]
             refusals += [(place, i) for place, i in batch if isinstance(i, CasetrailError)]
             now = desks.clock()
-            taken = desks.intake.take([Arrival(i, now) for _, i in sound], OPERATOR)
+            taken = desks.intake.take([Arrival(i, now) for _, i in sound], OPERATOR_ACTOR)
             for (place, _), receipt in zip(sound, taken.receipts, strict=True):
                 counts[receipt.outcome] += 1
                 if receipt.problem is not None:
@@ -64,9 +64,9 @@ def _batches(files: tuple[Path, ...]) -> Iterator[list[tuple[str, Item]]]:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     raw = line.strip().encode(errors="surrogateescape")
-                    (item,), _ = items_of(raw, "application/x-ndjson")
+                    (item,), _ = parse_items(raw, "application/x-ndjson")
                     batch.append((f"{file}:{number}", item))
-                if len(batch) == MOST_SIGNALS:
+                if len(batch) == MAX_SIGNALS:
                     yield batch
                     batch = []
     if batch:

@@ -11,11 +11,11 @@ import click
 from rich.console import Console
 
 from api.commands.options import AS_JSON
-from infrastructure.verifier.archives import opened_bundle
+from infrastructure.verifier.archives import open_bundle
 from infrastructure.verifier.bundle import MOST_FAULTS, Verdict
 from infrastructure.verifier.bundle import verify as verdict_on
-from infrastructure.verifier.files import Broken, Fault
-from infrastructure.verifier.notes import COSIGNATURE, ED25519, NoteBroken, key_of
+from infrastructure.verifier.bundle_format import BundleBroken, Fault
+from infrastructure.verifier.notes import COSIGNATURE, ED25519, NoteBroken, parse_key
 
 
 class PublicKey(click.ParamType[str]):
@@ -28,9 +28,9 @@ class PublicKey(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         try:
-            return key_of(str(value), self._kind).text
+            return parse_key(str(value), self._kind).text
         except NoteBroken as error:
-            self.fail(f"{shown(str(value))} cannot be used: {error}", param, ctx)
+            self.fail(f"{escape_for_terminal(str(value))} cannot be used: {error}", param, ctx)
 
 
 @click.command()
@@ -48,20 +48,22 @@ def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bo
     """Check a bundle, a directory or its archive, without a database and without a network. Ends with
     1 if it is broken."""
     try:
-        with opened_bundle(bundle) as directory:
+        with open_bundle(bundle) as directory:
             found = verdict_on(directory, *keys, witness=witness)
-    except Broken as broken:
+    except BundleBroken as broken:
         found = Verdict(False, [broken.fault])
     if as_json:
         click.echo(json.dumps(found.told, separators=(",", ":")))
     else:
-        _tell(Console(highlight=False, soft_wrap=True, markup=False), found, bool(keys))
+        _print_verdict(Console(highlight=False, soft_wrap=True, markup=False), found, bool(keys))
     sys.exit(0 if found.verified else 1)
 
 
-def _tell(console: Console, found: Verdict, is_trusted: bool) -> None:
+def _print_verdict(console: Console, found: Verdict, is_trusted: bool) -> None:
     for fault in found.faults[:MOST_FAULTS]:
-        console.print(shown(f"{_place(fault)}: {fault.detail} ({fault.code})"))
+        console.print(
+            escape_for_terminal(f"{_describe_place(fault)}: {fault.detail} ({fault.code})")
+        )
     if len(found.faults) > MOST_FAULTS:
         console.print(f"and {len(found.faults) - MOST_FAULTS} more")
     if not found.verified:
@@ -76,12 +78,14 @@ def _tell(console: Console, found: Verdict, is_trusted: bool) -> None:
         at = datetime.fromtimestamp(found.cosigned, UTC)
         console.print(f"cosigned by the witness at {at:%Y-%m-%dT%H:%M:%SZ}")
     if is_trusted:
-        console.print(f"by the key {shown(found.key or '')}")
+        console.print(f"by the key {escape_for_terminal(found.key or '')}")
     else:
-        console.print(f"by the key that came with it, to be compared: {shown(found.key or '')}")
+        console.print(
+            f"by the key that came with it, to be compared: {escape_for_terminal(found.key or '')}"
+        )
 
 
-def shown(text: str) -> str:
+def escape_for_terminal(text: str) -> str:
     """Without what moves, hides or turns around other text on a terminal."""
     return "".join(
         one if one.isprintable() and one != "\\" else one.encode("unicode_escape").decode()
@@ -89,7 +93,7 @@ def shown(text: str) -> str:
     )
 
 
-def _place(fault: Fault) -> str:
+def _describe_place(fault: Fault) -> str:
     line = f" line {fault.line}" if fault.line is not None else ""
     position = f" position {fault.position}" if fault.position is not None else ""
     return f"{fault.file}{line}{position}"

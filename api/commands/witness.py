@@ -10,9 +10,9 @@ import click
 from api.commands.addresses import HOST, address_of
 from api.serving import AddressUnusable, listen
 from infrastructure.settings import WITNESS, Settings
-from infrastructure.transparency.signing_keys import cosigner
-from infrastructure.verifier.notes import NoteBroken, key_of
-from infrastructure.witness.memory import Memory
+from infrastructure.transparency.signing_keys import open_cosigner
+from infrastructure.verifier.notes import NoteBroken, parse_key
+from infrastructure.witness.cosigned_state import CosignedState
 from infrastructure.witness.server import WitnessServer
 
 DEFAULT_PORT = 8341
@@ -42,10 +42,10 @@ def witness(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     directory = state or settings.home / "witness"
     try:
-        keys = [key_of(text) for text in logs]
+        keys = [parse_key(text) for text in logs]
     except NoteBroken as error:
         raise click.UsageError(f"--log: {error}") from None
-    memory = Memory(directory, cosigner(directory / "witness.key"), keys)
+    memory = CosignedState(directory, open_cosigner(directory / "witness.key"), keys)
     try:
         listener = listen(host, port)
     except AddressUnusable as error:

@@ -12,24 +12,31 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from api.composition import Desks, continuity, desks, following, make_ready, witnessed
-from api.serving import collect_seldom, wait_for_parent_to_end
+from api.composition import (
+    Desks,
+    continuity,
+    desks,
+    follow_policy,
+    prepare_database,
+    verified_checkpoints,
+)
+from api.serving import tune_garbage_collection, wait_for_parent_to_end
 from application.money.provider import PaymentProvider
 from domain.personal_data_errors import KeyStoreUnavailable
-from infrastructure.doctor import must_be_safe
+from infrastructure.doctor import require_safe
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import Vault, vault_of
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
-from infrastructure.postgres.roles import PROJECTOR, acting_as
+from infrastructure.postgres.roles import PROJECTOR, dsn_for_role
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.cosignatures import Cosigning, cosigning
+from infrastructure.transparency.cosignatures import WitnessClient, open_witness_client
 from infrastructure.transparency.nodes import Connection, PositionsMissing
 from infrastructure.transparency.signing_keys import KeyUnusable
-from infrastructure.transparency.storage import OutsideUnavailable
+from infrastructure.transparency.storage import StorageUnavailable
 from projections import PROJECTIONS
 
 IDLE_SECONDS = 0.2
@@ -40,7 +47,7 @@ KEYS_SECONDS = 3600.0
 """How often it is seen to that destroyed keys stay so."""
 OUTSIDE_PAUSE_SECONDS = 5.0
 """Between two tries to reach where checkpoints lie: nobody's bucket is asked each second."""
-KEEPERS = 2
+TIMEKEEPER_THREADS = 2
 """While one waits for the database, the other decides."""
 _logger = logging.getLogger("casetrail.worker")
 
@@ -57,20 +64,20 @@ def worker(settings: Settings, until_eof: bool) -> None:
     if until_eof:
         threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
     with open_database(settings) as dsn:
-        make_ready(dsn)
-        must_be_safe(dsn)
-        checkpoints = witnessed(settings, dsn)
-        cosigner = cosigning(settings.witness, checkpoints)
+        prepare_database(dsn)
+        require_safe(dsn)
+        checkpoints = verified_checkpoints(settings, dsn)
+        cosigner = open_witness_client(settings.witness, checkpoints)
         outside = (vault_of(settings), continuity(settings))
-        work(dsn, stop, provider_of(settings), checkpoints, cosigner, *outside)
+        run_worker(dsn, stop, provider_of(settings), checkpoints, cosigner, *outside)
 
 
-def work(
+def run_worker(
     dsn: str,
     stop: threading.Event,
     provider: PaymentProvider | None = None,
     checkpoints: Checkpoints | None = None,
-    cosigner: Cosigning | None = None,
+    cosigner: WitnessClient | None = None,
     vault: Vault | None = None,
     ours: Continuity | None = None,
 ) -> None:
@@ -82,29 +89,33 @@ def work(
     told: list[Exception] = []
     try:
         with desks(dsn, provider=provider, vault=vault, continuity=ours) as working:
-            working.tell_build()
-            working.decide_by()
-            collect_seldom()
+            working.record_build()
+            working.ensure_policy()
+            tune_garbage_collection()
             keepers = [
-                threading.Thread(target=keep_time, args=(working, stop), name=f"keeper-{n}")
-                for n in range(KEEPERS)
+                threading.Thread(target=run_due_timers, args=(working, stop), name=f"keeper-{n}")
+                for n in range(TIMEKEEPER_THREADS)
             ]
-            watch = threading.Thread(target=watch_backlogs, args=(working, stop), name="backlogs")
+            watch = threading.Thread(
+                target=run_backlog_watch, args=(working, stop), name="backlogs"
+            )
             keepers.append(watch)
             if working.key_ring is not None:
                 keepers.append(
-                    threading.Thread(target=keep_erased, args=(working, stop), name="keys")
+                    threading.Thread(target=run_key_destruction, args=(working, stop), name="keys")
                 )
             if working.payer is None:
                 _logger.warning("%s is not set: this worker pays nothing", PAYMENTS)
             else:
-                keepers.append(threading.Thread(target=pay, args=(working, stop), name="payer"))
+                keepers.append(
+                    threading.Thread(target=run_payer, args=(working, stop), name="payer")
+                )
             if checkpoints is not None:
-                keepers.append(witness(checkpoints.make, "checkpoints", dsn, stop, told))
+                keepers.append(witness_thread(checkpoints.make, "checkpoints", dsn, stop, told))
             if cosigner is not None:
                 # Apart from those: what waits for somebody else's answer holds up nothing.
-                keepers.append(witness(cosigner.look, "cosigner", dsn, stop, told))
-            with following(working):
+                keepers.append(witness_thread(cosigner.look, "cosigner", dsn, stop, told))
+            with follow_policy(working):
                 for keeper in keepers:
                     keeper.start()
                 for keeper in keepers:
@@ -116,26 +127,26 @@ def work(
         raise error
 
 
-def keep_time(working: Desks, stop: threading.Event) -> None:
+def run_due_timers(working: Desks, stop: threading.Event) -> None:
     """Tick due streams until told to stop."""
-    _again_and_again(lambda: working.timekeeper.tick_due(working.clock()) > 0, IDLE_SECONDS, stop)
+    _run_repeatedly(lambda: working.timekeeper.tick_due(working.clock()) > 0, IDLE_SECONDS, stop)
 
 
-def pay(working: Desks, stop: threading.Event) -> None:
+def run_payer(working: Desks, stop: threading.Event) -> None:
     """Make the payments that were ordered until told to stop."""
     payer = working.payer
     assert payer is not None
-    _again_and_again(lambda: payer.pay(working.clock) > 0, IDLE_SECONDS, stop)
+    _run_repeatedly(lambda: payer.pay(working.clock) > 0, IDLE_SECONDS, stop)
 
 
-def keep_erased(working: Desks, stop: threading.Event) -> None:
+def run_key_destruction(working: Desks, stop: threading.Event) -> None:
     """See to it, until told to stop, that keys which were destroyed stay so, whatever backup is brought back."""
     ring = working.key_ring
     assert ring is not None
 
     def look() -> bool:
         try:
-            found = ring.destroy_again()
+            found = ring.destroy_restored()
         except KeyStoreUnavailable as error:
             _logger.warning("whether keys stay destroyed is not known: %s", error)
         else:
@@ -146,10 +157,10 @@ def keep_erased(working: Desks, stop: threading.Event) -> None:
                 )
         return False
 
-    _again_and_again(look, KEYS_SECONDS, stop)
+    _run_repeatedly(look, KEYS_SECONDS, stop)
 
 
-def watch_backlogs(working: Desks, stop: threading.Event) -> None:
+def run_backlog_watch(working: Desks, stop: threading.Event) -> None:
     """Measure the queues, and look for duties that turn out to have conflicted, until told to stop."""
 
     def look() -> bool:
@@ -157,10 +168,10 @@ def watch_backlogs(working: Desks, stop: threading.Event) -> None:
         working.conflicts.look(working.clock())
         return False
 
-    _again_and_again(look, BACKLOG_SECONDS, stop)
+    _run_repeatedly(look, BACKLOG_SECONDS, stop)
 
 
-def witness(
+def witness_thread(
     look: Callable[[Connection], object],
     name: str,
     dsn: str,
@@ -172,7 +183,7 @@ def witness(
 
     def again() -> bool:
         try:
-            with connect(acting_as(dsn, PROJECTOR)) as connection:
+            with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
                 look(connection)
         except (LogNotAsWitnessed, PositionsMissing, KeyUnusable) as error:
             told.append(error)
@@ -180,11 +191,11 @@ def witness(
         return False
 
     return threading.Thread(
-        target=_again_and_again, args=(again, CHECKPOINT_SECONDS, stop), name=name
+        target=_run_repeatedly, args=(again, CHECKPOINT_SECONDS, stop), name=name
     )
 
 
-def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: threading.Event) -> None:
+def _run_repeatedly(work: Callable[[], bool], idle_seconds: float, stop: threading.Event) -> None:
     """Work, and rest where there was nothing to do; a lost database is waited out."""
     pause = IDLE_SECONDS
     while not stop.is_set():
@@ -193,8 +204,8 @@ def _again_and_again(work: Callable[[], bool], idle_seconds: float, stop: thread
             pause = IDLE_SECONDS
             if not busy:
                 stop.wait(idle_seconds)
-        except (psycopg.Error, PersistenceError, PoolTimeout, OutsideUnavailable) as error:
-            is_outside = isinstance(error, OutsideUnavailable)
+        except (psycopg.Error, PersistenceError, PoolTimeout, StorageUnavailable) as error:
+            is_outside = isinstance(error, StorageUnavailable)
             where = "checkpoints" if is_outside else "the database"
             _logger.warning("%s did not answer: %s", where, error)
             stop.wait(pause)

@@ -21,34 +21,34 @@ from api.http.errors import (
     PrincipalNotPermitted,
 )
 from application.people.people_desk import TOKEN_PREFIX, token_digest
-from application.people.principals import Principals, Standing
+from application.people.principals import Principals, ResolvedPrincipal
 from domain.access_errors import ActorNotAllowed
-from domain.authority import NOWHERE, Authority, authority_of
+from domain.authority import NO_AUTHORITY, Authority, authority_of
 from domain.authority import Scope as Reach
 from domain.people import Actor, Role
 from domain.permissions import Permission, permissions_of, roles_with
-from domain.principals import WHOLE, KeyScope
+from domain.principals import UNRESTRICTED_KEY, KeyScope
 from infrastructure.identity.access_tokens import (
     LARGEST_BYTES,
-    AccessTokens,
+    AccessTokenVerifier,
     TokenRefused,
     TooManyActors,
 )
 from infrastructure.identity.key_sets import KeysUnavailable
 
 KEEP_SECONDS = 5.0
-MOST_KEPT = 10_000
+MAX_CACHED = 10_000
 
 
-class Who(Struct, frozen=True):
+class Principal(Struct, frozen=True):
     """The person behind a request, and the principal that the request came from."""
 
     actor: Actor
     person: str
     roles: tuple[Role, ...]
     skills: tuple[str, ...] = ()
-    authority: Authority = NOWHERE
-    key_scope: KeyScope = WHOLE
+    authority: Authority = NO_AUTHORITY
+    key_scope: KeyScope = UNRESTRICTED_KEY
     """How far the key reaches, of what the person may."""
     expires_at: datetime | None = None
     known_as: tuple[str, ...] = ()
@@ -59,20 +59,23 @@ class Who(Struct, frozen=True):
         return self.authority.permissions
 
 
-class Tokens:
+class TokenCache:
     """Tokens by digest; what was found is remembered for a few seconds."""
 
     def __init__(
-        self, principals: Principals, access_tokens: AccessTokens, clock: Callable[[], datetime]
+        self,
+        principals: Principals,
+        access_tokens: AccessTokenVerifier,
+        clock: Callable[[], datetime],
     ) -> None:
         self._principals = principals
         self._access_tokens = access_tokens
         self._clock = clock
-        self._kept: dict[str, tuple[float, Who]] = {}
+        self._kept: dict[str, tuple[float, Principal]] = {}
         self._changes = 0
         self._lock = threading.Lock()
 
-    def remembered(self, digest: str) -> Who | None:
+    def remembered(self, digest: str) -> Principal | None:
         kept = self._kept.get(digest)
         return kept[1] if kept is not None and kept[0] > time.monotonic() else None
 
@@ -82,7 +85,7 @@ class Tokens:
             self._changes += 1
             self._kept.clear()
 
-    def look_up(self, token: str, digest: str) -> Who:
+    def resolve(self, token: str, digest: str) -> Principal:
         """Raises NotAuthenticated, IssuerUnavailable, PrincipalNotLinked, ActorNotAllowed."""
         changes = self._changes
         now = self._clock()
@@ -92,9 +95,9 @@ class Tokens:
             raise NotAuthenticated("whoever it stands for has left")
         person = standing.person
         whole = authority_of(person.at(now))
-        authority = _reaching(whole, standing)
+        authority = _restricted_authority(whole, standing)
         ends = [at for at in (standing.expires_at, whole.until) if at is not None]
-        who = Who(
+        who = Principal(
             standing.actor,
             person.name,
             authority.roles,
@@ -109,13 +112,13 @@ class Tokens:
         if who.expires_at is not None:
             seconds = min(seconds, (who.expires_at - now).total_seconds())
         with self._lock:
-            if len(self._kept) >= MOST_KEPT:
+            if len(self._kept) >= MAX_CACHED:
                 self._kept.clear()
             if self._changes == changes:
                 self._kept[digest] = (time.monotonic() + seconds, who)
         return who
 
-    def _of_key(self, digest: str, now: datetime) -> Standing:
+    def _of_key(self, digest: str, now: datetime) -> ResolvedPrincipal:
         key = self._principals.key(digest)
         if key is None:
             raise NotAuthenticated("the key is not known")
@@ -124,12 +127,12 @@ class Tokens:
         if key.expires_at is not None and key.expires_at <= now:
             told = key.expires_at.astimezone(UTC).isoformat(timespec="seconds")
             raise NotAuthenticated(f"the key expired at {told}")
-        standing = self._principals.with_key(key)
+        standing = self._principals.resolve_key(key)
         if standing is None:
             raise NotAuthenticated("the key is not known")
         return standing
 
-    def _of_access_token(self, token: str, now: datetime) -> Standing:
+    def _of_access_token(self, token: str, now: datetime) -> ResolvedPrincipal:
         try:
             verified = self._access_tokens.verify(token, now)
         except TokenRefused as refused:
@@ -138,7 +141,7 @@ class Tokens:
             raise ActorNotAllowed(str(refused)) from None
         except KeysUnavailable as unavailable:
             raise IssuerUnavailable(str(unavailable)) from None
-        return self._principals.with_token(verified, now)
+        return self._principals.resolve_token(verified, now)
 
 
 class Authentication(ASGIMiddleware):
@@ -149,12 +152,12 @@ class Authentication(ASGIMiddleware):
     should_bypass_for_scope = staticmethod(lambda scope: scope.get("method") == "OPTIONS")
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        tokens: Tokens = scope["litestar_app"].state.tokens
-        token = _token(scope["headers"])
+        tokens: TokenCache = scope["litestar_app"].state.tokens
+        token = _bearer_token(scope["headers"])
         digest = token_digest(token)
         who = tokens.remembered(digest)
         if who is None:
-            who = await in_thread(tokens.look_up)(token, digest)
+            who = await in_thread(tokens.resolve)(token, digest)
         needed: Permission = scope["route_handler"].opt[NEEDS]
         if needed not in who.authority.permissions:
             raise _not_permitted(who, needed)
@@ -162,10 +165,10 @@ class Authentication(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
-def _reaching(whole: Authority, standing: Standing) -> Authority:
+def _restricted_authority(whole: Authority, standing: ResolvedPrincipal) -> Authority:
     """What is left of a person's authority for a key or an agent of theirs."""
     scope, is_agent = standing.scope, standing.actor.is_agent
-    if scope == WHOLE and not is_agent:
+    if scope == UNRESTRICTED_KEY and not is_agent:
         return whole
     queues = frozenset(scope.queues) if scope.queues is not None else None
     regions = frozenset(scope.regions) if scope.regions is not None else None
@@ -173,7 +176,7 @@ def _reaching(whole: Authority, standing: Standing) -> Authority:
     return whole.within(Reach(queues, regions), kept)
 
 
-def _not_permitted(who: Who, needed: Permission) -> NotPermitted | PrincipalNotPermitted:
+def _not_permitted(who: Principal, needed: Permission) -> NotPermitted | PrincipalNotPermitted:
     partly = needed in who.authority.partial
     if needed in permissions_of(who.roles) and not partly:
         what = "an agent" if who.actor.is_agent else "this key"
@@ -188,7 +191,7 @@ def _not_permitted(who: Who, needed: Permission) -> NotPermitted | PrincipalNotP
     )
 
 
-def _token(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def _bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The bearer token, read from the raw headers: all of them parsed cost more than all the rest."""
     told: bytes | None = None
     for name, value in headers:

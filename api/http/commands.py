@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar, get_args
 from litestar import Request, Response
 from litestar.params import JSONBody
 
-from api.http.authentication import Who
-from api.http.json_keys import refuse_repeated_names
-from api.http.responses import Answer, Ask, ask_of
+from api.http.authentication import Principal
+from api.http.json_keys import require_unique_keys
+from api.http.responses import CommandResponse, KeyedRequest, keyed_request_of
 from api.http.service import Service
 from application.log.caller import Caller
 from application.log.recorder import CommandRow
@@ -19,7 +19,9 @@ State = TypeVar("State")
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer]) -> Caller:
+def caller_of(
+    service: Service, ask: KeyedRequest, answer: Callable[[Any], CommandResponse]
+) -> Caller:
     """The caller of a command, whose answer is kept under the request's key."""
 
     def row(after: Any) -> CommandRow | None:
@@ -33,29 +35,31 @@ def caller_of(service: Service, ask: Ask, answer: Callable[[Any], Answer]) -> Ca
     )
 
 
-def carry_out(
-    request: Request[Who, str, Any],
+def run_command(
+    request: Request[Principal, str, Any],
     service: Service,
     body: bytes,
     key: str | None,
     act: Callable[[Caller], tuple[State, int]],
-    answer: Callable[[State], Answer],
+    answer: Callable[[State], CommandResponse],
     *,
     is_json: bool = True,
 ) -> Response[Any]:
     """The answer to a command; `act` gives the state after it, and the log's position."""
-    ask = ask_of(request, body, key)
+    ask = keyed_request_of(request, body, key)
     if is_json:
-        refuse_repeated_names(body)
+        require_unique_keys(body)
 
     def work() -> Response[Any]:
         after, position = act(caller_of(service, ask, answer))
         return answer(after).response(position)
 
-    return service.answers.carry_out(ask, work)
+    return service.answers.run_once(ask, work)
 
 
-def as_command(handler: Handler, name: str, doc: str, kind: Any | None = None) -> Handler:
+def configure_command_handler(
+    handler: Handler, name: str, doc: str, kind: Any | None = None
+) -> Handler:
     """The handler of one of many commands that are alike: under a name and in words of its own, as
     the contract tells them; its `data` is of this type, or there is none."""
     if kind is not None:

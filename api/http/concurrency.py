@@ -9,9 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 import litestar
 from litestar.handlers import HTTPRouteHandler
 
-from application.log.sealing import noting_what_is_read
+from application.log.sealing import track_personal_reads
 from domain.permissions import Permission
-from infrastructure.event_loops import THREADS, as_guest
+from infrastructure.event_loops import THREADS, run_in_greenlet
 
 PUBLIC = "public"
 NEEDS = "needs"
@@ -30,20 +30,20 @@ def in_thread(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     return run
 
 
-def in_loop(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+def in_event_loop(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     """The same function, to be awaited while it runs as a guest of the loop: it must be short, and
     wait for nothing but the log."""
 
     @functools.wraps(work)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await as_guest(functools.partial(work, *args, **kwargs))
+        return await run_in_greenlet(functools.partial(work, *args, **kwargs))
 
     return run
 
 
-def noting(work: Callable[[], R], request: Any, service: Any) -> R:
+def run_and_record_reads(work: Callable[[], R], request: Any, service: Any) -> R:
     """What the work gives, once it is noted whose personal data it opened for whoever asks."""
-    with noting_what_is_read() as orders:
+    with track_personal_reads() as orders:
         found = work()
     if orders:
         who = request.user
@@ -53,19 +53,21 @@ def noting(work: Callable[[], R], request: Any, service: Any) -> R:
     return found
 
 
-def _noted(handler: Callable[..., Any]) -> Callable[..., Any]:
+def _recording_reads(handler: Callable[..., Any]) -> Callable[..., Any]:
     """The same, for a route that reads."""
 
     @functools.wraps(handler)
     def read(*args: Any, **kwargs: Any) -> Any:
         if "service" not in kwargs or "request" not in kwargs:
             return handler(*args, **kwargs)
-        return noting(lambda: handler(*args, **kwargs), kwargs["request"], kwargs["service"])
+        return run_and_record_reads(
+            lambda: handler(*args, **kwargs), kwargs["request"], kwargs["service"]
+        )
 
     return read
 
 
-def needing(permission: Permission | None) -> dict[str, Any]:
+def permission_option(permission: Permission | None) -> dict[str, Any]:
     """What a route says of who may use it: a permission, or that everybody may."""
     return {PUBLIC: True} if permission is None else {NEEDS: permission}
 
@@ -74,13 +76,13 @@ def get(
     path: str, *, needs: Permission | None, **options: Any
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Litestar's, for a handler that runs in a thread and needs a permission; None: for everybody."""
-    route = litestar.get(path, opt=needing(needs), **options)
-    return lambda handler: route(in_thread(_noted(handler)))
+    route = litestar.get(path, opt=permission_option(needs), **options)
+    return lambda handler: route(in_thread(_recording_reads(handler)))
 
 
 def post(
     path: str, *, needs: Permission | None, **options: Any
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Litestar's, for a handler that runs in a thread and needs a permission; None: for everybody."""
-    route = litestar.post(path, opt=needing(needs), **options)
+    route = litestar.post(path, opt=permission_option(needs), **options)
     return lambda handler: route(in_thread(handler))

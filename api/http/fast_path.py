@@ -21,15 +21,15 @@ from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
 from msgspec import Struct
 
 from api.http.query import KEY_PATTERN
-from api.http.responses import JSON
-from infrastructure.event_loops import as_guest
+from api.http.responses import JSON_MEDIA_TYPE
+from infrastructure.event_loops import run_in_greenlet
 
 LARGEST_BYTES = 64 << 10
 """More is no command as people give them: it goes the other way, where the limit is told."""
-_CONTENT_TYPE = (b"content-type", JSON.encode())
+_CONTENT_TYPE = (b"content-type", JSON_MEDIA_TYPE.encode())
 
 
-class Plain(Struct, frozen=True):
+class PlainRequest(Struct, frozen=True):
     """What a plain request holds."""
 
     body: bytes
@@ -37,7 +37,7 @@ class Plain(Struct, frozen=True):
     key: str | None
 
 
-class Quick(ASGIMiddleware):
+class FastPath(ASGIMiddleware):
     """Calls the handler of a command on a case, whose body is of this kind, or empty for None."""
 
     scopes = (ScopeType.HTTP,)
@@ -48,14 +48,14 @@ class Quick(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         message = await receive()
-        plain = _plain(scope, message)
+        plain = _read_plain_request(scope, message)
         call = self._call(scope, plain) if plain is not None else None
         if call is None:
-            await next_app(scope, _again(message, receive), send)
+            await next_app(scope, _replay_message(message, receive), send)
         else:
-            await _answer(await as_guest(call), send)
+            await _send_response(await run_in_greenlet(call), send)
 
-    def _call(self, scope: Scope, plain: Plain) -> Callable[[], Response[Any]] | None:
+    def _call(self, scope: Scope, plain: PlainRequest) -> Callable[[], Response[Any]] | None:
         more: dict[str, Any] = {}
         if self._decode is not None:
             try:
@@ -74,7 +74,7 @@ class Quick(ASGIMiddleware):
         )
 
 
-def _plain(scope: Scope, message: Any) -> Plain | None:
+def _read_plain_request(scope: Scope, message: Any) -> PlainRequest | None:
     """None for what is not plain."""
     if message["type"] != "http.request" or message.get("more_body"):
         return None
@@ -86,19 +86,21 @@ def _plain(scope: Scope, message: Any) -> Plain | None:
                 return None
             told[name] = value
     key = told.get(b"idempotency-key")
-    if len(body) > LARGEST_BYTES or (body and told.get(b"content-type") != JSON.encode()):
+    if len(body) > LARGEST_BYTES or (
+        body and told.get(b"content-type") != JSON_MEDIA_TYPE.encode()
+    ):
         return None
     if key is not None and KEY_PATTERN.fullmatch(key.decode("latin-1")) is None:
         return None
     if_match = told.get(b"if-match")
-    return Plain(
+    return PlainRequest(
         body,
         if_match.decode("latin-1") if if_match is not None else None,
         key.decode("latin-1") if key is not None else None,
     )
 
 
-def _again(message: Any, receive: Receive) -> Receive:
+def _replay_message(message: Any, receive: Receive) -> Receive:
     """What was received, to be received once more."""
     waiting = [message]
 
@@ -109,7 +111,7 @@ def _again(message: Any, receive: Receive) -> Receive:
     return cast(Receive, once_more)
 
 
-async def _answer(response: Response[Any], send: Send) -> None:
+async def _send_response(response: Response[Any], send: Send) -> None:
     body: bytes = response.content
     headers = [_CONTENT_TYPE, (b"content-length", str(len(body)).encode())]
     headers += [(k.lower().encode(), v.encode("latin-1")) for k, v in response.headers.items()]

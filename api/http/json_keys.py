@@ -12,38 +12,38 @@ import msgspec
 
 from api.http.errors import MalformedBody
 from domain.errors import Fault, Invalid
-from domain.validation import escape
+from domain.validation import escape_pointer_token
 
-_SPACED = (b" :", b"\t:", b"\n:", b"\r:")
-_NAME = re.compile(rb'(?<!\\)"\s*:')
+_SPACED_COLONS = (b" :", b"\t:", b"\n:", b"\r:")
+_KEY_PATTERN = re.compile(rb'(?<!\\)"\s*:')
 
 
-def repeats_a_name(body: bytes | msgspec.Raw) -> bool:
+def may_repeat_a_key(body: bytes | msgspec.Raw) -> bool:
     """Whether some object of a readable body may name a member twice; cheap enough for each.
 
     What is decoded and encoded again has each name once, so that fewer are left.
     """
     again = msgspec.json.encode(msgspec.json.decode(body))
     told = bytes(body)
-    if not any(spaced in told for spaced in _SPACED):  # as nearly everybody writes it
+    if not any(spaced in told for spaced in _SPACED_COLONS):  # as nearly everybody writes it
         return told.count(b'":') != again.count(b'":')
-    return len(_NAME.findall(told)) != len(_NAME.findall(again))
+    return len(_KEY_PATTERN.findall(told)) != len(_KEY_PATTERN.findall(again))
 
 
-def repeated_names(body: bytes | msgspec.Raw) -> list[Fault]:
+def find_repeated_keys(body: bytes | msgspec.Raw) -> list[Fault]:
     """A fault for each name that stands more than once in an object of a readable body."""
     # Numbers are of no interest here, and may be longer than Python likes.
     value = json.loads(bytes(body), object_pairs_hook=_Members, parse_int=str, parse_float=str)
-    return list(_repeated(value, ""))
+    return list(_walk_repeated_keys(value, ""))
 
 
-def refuse_repeated_names(body: bytes) -> None:
+def require_unique_keys(body: bytes) -> None:
     """Raise Invalid if a name stands twice in the body, MalformedBody if it is no JSON.
 
     Nothing at all is a body as well.
     """
     try:
-        repeated = repeated_names(body) if body and repeats_a_name(body) else []
+        repeated = find_repeated_keys(body) if body and may_repeat_a_key(body) else []
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBody(str(error)) from None
     if repeated:
@@ -54,13 +54,15 @@ class _Members(list[tuple[str, object]]):
     """The members of an object, all of them."""
 
 
-def _repeated(value: object, pointer: str) -> Iterator[Fault]:
+def _walk_repeated_keys(value: object, pointer: str) -> Iterator[Fault]:
     if isinstance(value, _Members):
         for name, count in Counter(name for name, _ in value).items():
             if count > 1:
-                yield Fault(f"{pointer}/{escape(name)}", f"stands {count} times in one object")
+                yield Fault(
+                    f"{pointer}/{escape_pointer_token(name)}", f"stands {count} times in one object"
+                )
         for name, member in value:
-            yield from _repeated(member, f"{pointer}/{escape(name)}")
+            yield from _walk_repeated_keys(member, f"{pointer}/{escape_pointer_token(name)}")
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            yield from _repeated(item, f"{pointer}/{place}")
+            yield from _walk_repeated_keys(item, f"{pointer}/{place}")

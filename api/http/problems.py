@@ -179,7 +179,7 @@ def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> 
 
 def from_domain(_: Request[Any, Any, Any], error: CasetrailError) -> Response[bytes]:
     if type(error) not in STATUS:
-        return from_anything(_, error)
+        return from_unexpected(_, error)
     return respond(error)
 
 
@@ -188,7 +188,7 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
     if isinstance(error, NotFoundException):
         return respond(e.RouteNotFound(f"nothing at {request.url.path}"))
     if isinstance(error, MethodNotAllowedException):
-        allowed = {"Allow": ", ".join(_methods(request))}
+        allowed = {"Allow": ", ".join(_allowed_methods(request))}
         return respond(e.MethodNotAllowed(f"{request.method} {request.url.path}"), allowed)
     if error.status_code == 413:
         return respond(e.TooLarge("the body is larger than it may be"))
@@ -196,10 +196,10 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
         return respond(_invalid(request, error))
     if isinstance(error, ClientException):
         return respond(e.MalformedBody(error.detail))
-    return from_anything(request, error)
+    return from_unexpected(request, error)
 
 
-def _methods(request: Request[Any, Any, Any]) -> list[str]:
+def _allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
     """The methods that an address takes."""
     found: set[str] = set()
     for route in request.app.routes:
@@ -223,7 +223,7 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Cas
     extra = error.extra if isinstance(error.extra, list) else []
     faults = [
         {
-            "parameter": _as_sent(request, str(one.get("key", ""))),
+            "parameter": _parameter_name(request, str(one.get("key", ""))),
             "detail": str(one.get("message", "")),
         }
         for one in extra
@@ -232,7 +232,7 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Cas
     return e.MalformedParameter(error.detail, errors=faults)
 
 
-def _as_sent(request: Request[Any, Any, Any], name: str) -> str:
+def _parameter_name(request: Request[Any, Any, Any], name: str) -> str:
     """What a handler's parameter is called outside."""
     field = request.route_handler.parsed_fn_signature.parameters.get(name)
     told = field.kwarg_definition if field is not None else None
@@ -244,17 +244,17 @@ def from_database(request: Request[Any, Any, Any], error: Exception) -> Response
     return respond(e.Unavailable("the database did not answer"))
 
 
-def from_halt(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def from_halted_log(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     _logger.error("nothing is written, %s: %s", request.url.path, error)
     return respond(e.LogUnwritable(str(error)))
 
 
-def from_unreadable(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def from_undecodable_body(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What the decoder lets out for bytes that are no text, and for nesting beyond reason."""
     return respond(e.MalformedBody(str(error)))
 
 
-def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def from_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     _logger.error("%s %s", request.method, request.url.path, exc_info=error)
     return respond(e.Unexpected("see the service's log"))
 
@@ -262,12 +262,12 @@ def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     CasetrailError: from_domain,
     HTTPException: from_framework,
-    UnicodeDecodeError: from_unreadable,
-    RecursionError: from_unreadable,
-    LogHalted: from_halt,
+    UnicodeDecodeError: from_undecodable_body,
+    RecursionError: from_undecodable_body,
+    LogHalted: from_halted_log,
     OperationalError: from_database,
     InterfaceError: from_database,
     psycopg.OperationalError: from_database,
     psycopg.InterfaceError: from_database,
-    Exception: from_anything,
+    Exception: from_unexpected,
 }

@@ -17,7 +17,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
 from api.http.errors import MalformedParameter, ReportBehind, VersionRequired
-from infrastructure.projections.positions import Positions
+from infrastructure.projections.positions import ReportPositions
 from projections.projection import NEVER
 
 DEFAULT_LIMIT = 50
@@ -71,7 +71,9 @@ class Page(Struct, Generic[T], frozen=True):
     next: str | None = None
 
 
-def wait_for(positions: Positions, report: str, position: int | None, prefer: str | None) -> None:
+def wait_for_report(
+    positions: ReportPositions, report: str, position: int | None, prefer: str | None
+) -> None:
     """Return once the report has seen the position. Raises ReportBehind when the time runs out."""
     if position is None:
         return
@@ -119,23 +121,23 @@ def page_of_views(
     views = [view(row) for row in shown]
     if len(rows) <= limit:
         return Response(Page(views))
-    cursor = encode_cursor([getattr(shown[-1], name) for name in place], asked_for(request))
+    cursor = encode_cursor([getattr(shown[-1], name) for name in place], cursor_scope(request))
     query = {**filters(request), "limit": limit, "cursor": cursor}
     link = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
     return Response(Page(views, cursor), headers={"Link": link})
 
 
-def asked(**filters: object) -> dict[str, object]:
+def given_filters(**filters: object) -> dict[str, object]:
     """Those of the filters that were given."""
     return {name: value for name, value in filters.items() if value is not None}
 
 
-def unless_never(moment: datetime) -> datetime | None:
+def none_if_never(moment: datetime) -> datetime | None:
     """A time that rows are sorted by, as it is told: none where there is none."""
     return moment if moment.year < NEVER.year else None
 
 
-def only_known(request: Request[Any, Any, Any], *known: str) -> None:
+def require_known_parameters(request: Request[Any, Any, Any], *known: str) -> None:
     """Raise MalformedParameter for a parameter that is none: a filter that is misspelt must not
     silently show everything; nor for a text that nothing can hold."""
     allowed = {*known, "limit", "cursor"}
@@ -168,7 +170,7 @@ def filters(request: Request[Any, Any, Any]) -> dict[str, str]:
     }
 
 
-def asked_for(request: Request[Any, Any, Any]) -> dict[str, str]:
+def cursor_scope(request: Request[Any, Any, Any]) -> dict[str, str]:
     """What a cursor is good for: this list, with these filters."""
     return {"": request.url.path, **filters(request)}
 

@@ -12,19 +12,19 @@ import msgspec
 from litestar import Request, Response
 from msgspec import Struct
 
-from api.http.authentication import Who
+from api.http.authentication import Principal
 from api.http.errors import IdempotencyKeyInFlight, IdempotencyKeyReused
 from application.log.event_log import EventLog
-from application.log.recorder import CommandRepeated, CommandRow, CommandTaken
+from application.log.recorder import CommandRepeated, CommandRow, StoredCommand
 from domain.errors import CasetrailError
-from domain.personal_data import erased
+from domain.personal_data import erase_personal
 
-POSITION = "Casetrail-Position"
-REPLAYED = "Idempotent-Replayed"
-JSON = "application/json"
+POSITION_HEADER = "Casetrail-Position"
+REPLAYED_HEADER = "Idempotent-Replayed"
+JSON_MEDIA_TYPE = "application/json"
 
 
-class Kept(Struct, frozen=True, omit_defaults=True):
+class StoredResponse(Struct, frozen=True, omit_defaults=True):
     """An answer as it is stored: its body is text, so that it comes back byte for byte."""
 
     status: int
@@ -32,11 +32,11 @@ class Kept(Struct, frozen=True, omit_defaults=True):
     headers: Mapping[str, str] = {}
 
     def again(self, position: int) -> Response[bytes]:
-        headers = {**self.headers, POSITION: str(position), REPLAYED: "true"}
-        return _response(self.status, self.body.encode(), headers)
+        headers = {**self.headers, POSITION_HEADER: str(position), REPLAYED_HEADER: "true"}
+        return _http_response(self.status, self.body.encode(), headers)
 
 
-class Answer(Struct, frozen=True):
+class CommandResponse(Struct, frozen=True):
     """What a command is answered with; without a body, with nothing."""
 
     body: Struct | None
@@ -45,33 +45,35 @@ class Answer(Struct, frozen=True):
 
     def kept(self) -> tuple[bytes, bytes | None]:
         """To be stored, whole and with nothing personal in it; None for what is the same."""
-        bare = erased(self.body)
+        bare = erase_personal(self.body)
         return self._kept(self.body), self._kept(bare) if bare is not self.body else None
 
     def _kept(self, body: Struct | None) -> bytes:
-        return msgspec.json.encode(Kept(self.status, _encoded(body).decode(), self.headers))
+        return msgspec.json.encode(
+            StoredResponse(self.status, _encode_body(body).decode(), self.headers)
+        )
 
     def response(self, position: int) -> Response[bytes]:
-        headers = {**self.headers, POSITION: str(position)}
-        return _response(self.status, _encoded(self.body), headers)
+        headers = {**self.headers, POSITION_HEADER: str(position)}
+        return _http_response(self.status, _encode_body(self.body), headers)
 
 
-def _encoded(body: Struct | None) -> bytes:
+def _encode_body(body: Struct | None) -> bytes:
     return msgspec.json.encode(body) if body is not None else b""
 
 
-def _response(status: int, body: bytes, headers: Mapping[str, str]) -> Response[bytes]:
-    return Response(body, status_code=status, media_type=JSON, headers=headers)
+def _http_response(status: int, body: bytes, headers: Mapping[str, str]) -> Response[bytes]:
+    return Response(body, status_code=status, media_type=JSON_MEDIA_TYPE, headers=headers)
 
 
-class Ask(Struct, frozen=True):
+class KeyedRequest(Struct, frozen=True):
     """A request to change something: who asks, under which key, and what exactly."""
 
-    who: Who
+    who: Principal
     key: str | None
     digest: bytes
 
-    def row(self, answer: Answer) -> CommandRow | None:
+    def row(self, answer: CommandResponse) -> CommandRow | None:
         """The row that keeps the answer; None for a request without a key."""
         if self.key is None:
             return None
@@ -81,14 +83,16 @@ class Ask(Struct, frozen=True):
         return CommandRow(self.who.person, self.key, self.digest, whole, order, without)
 
 
-def ask_of(request: Request[Who, str, Any], body: bytes, key: str | None) -> Ask:
+def keyed_request_of(
+    request: Request[Principal, str, Any], body: bytes, key: str | None
+) -> KeyedRequest:
     """The digest covers method, address and body: the same key with another of them is refused."""
     # The path as it was routed; to build the whole address would cost more than the digest.
     told = f"{request.method} {request.scope['path']}\n".encode() + body
-    return Ask(request.user, key, hashlib.sha256(told).digest())
+    return KeyedRequest(request.user, key, hashlib.sha256(told).digest())
 
 
-class Answers:
+class IdempotentCommands:
     """Carries out each keyed request once."""
 
     def __init__(self, log: EventLog) -> None:
@@ -96,14 +100,14 @@ class Answers:
         self._in_flight: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def carry_out(self, ask: Ask, work: Callable[[], Response[Any]]) -> Response[Any]:
+    def run_once(self, ask: KeyedRequest, work: Callable[[], Response[Any]]) -> Response[Any]:
         """The answer to the request: the first one, if it was carried out before.
 
         Raises IdempotencyKeyReused, IdempotencyKeyInFlight, and what the work raises.
         """
         if ask.key is None:
             return work()
-        with self._alone(ask.who.person, ask.key):
+        with self._exclusive(ask.who.person, ask.key):
             taken = self._log.answer(ask.who.person, ask.key)
             if taken is None:
                 try:
@@ -116,10 +120,10 @@ class Answers:
                     taken = self._log.answer(ask.who.person, ask.key)
                     if taken is None:
                         raise
-            return _again(taken, ask)
+            return _replay(taken, ask)
 
     @contextmanager
-    def _alone(self, person: str, key: str) -> Iterator[None]:
+    def _exclusive(self, person: str, key: str) -> Iterator[None]:
         with self._lock:
             if (person, key) in self._in_flight:
                 raise IdempotencyKeyInFlight(f"key {key}")
@@ -131,7 +135,7 @@ class Answers:
                 self._in_flight.discard((person, key))
 
 
-def _again(taken: CommandTaken, ask: Ask) -> Response[Any]:
+def _replay(taken: StoredCommand, ask: KeyedRequest) -> Response[Any]:
     if taken.digest != ask.digest:
         raise IdempotencyKeyReused(f"key {ask.key} was used for another request")
-    return msgspec.json.decode(taken.result, type=Kept).again(taken.position)
+    return msgspec.json.decode(taken.result, type=StoredResponse).again(taken.position)

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from api.composition import Clock, Desks, desks, utc_now
-from api.http.authentication import Tokens
-from api.http.responses import Answers
+from api.http.authentication import TokenCache
+from api.http.responses import IdempotentCommands
 from application.money.provider import PaymentProvider
 from infrastructure.evidence_store import EvidenceStore
-from infrastructure.health import HealthDesk
-from infrastructure.identity.access_tokens import AccessTokens
-from infrastructure.identity.issuers import Issuer
+from infrastructure.health import HealthChecker
+from infrastructure.identity.access_tokens import AccessTokenVerifier
+from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.personal.vault import Vault
-from infrastructure.postgres.roles import READER, acting_as
-from infrastructure.projections.positions import Positions
+from infrastructure.postgres.roles import READER, dsn_for_role
+from infrastructure.projections.positions import ReportPositions
 from infrastructure.reports.money import MoneyReports
 from infrastructure.reports.queries import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
@@ -29,7 +29,7 @@ class Service:
         self,
         working: Desks,
         reports: Reports,
-        positions: Positions,
+        positions: ReportPositions,
         evidence: EvidenceStore,
         issuers: Sequence[Issuer],
         checkpoints: Checkpoints | None = None,
@@ -39,12 +39,12 @@ class Service:
         self.reports = reports
         self.money_reports = MoneyReports(working.datastore)
         self.positions = positions
-        self.answers = Answers(working.log)
-        self.tokens = Tokens(working.principals, AccessTokens(issuers), working.clock)
+        self.answers = IdempotentCommands(working.log)
+        self.tokens = TokenCache(working.principals, AccessTokenVerifier(issuers), working.clock)
         for desk in (working.principals_desk, working.people):
             desk.watchers.append(self.tokens.forget)
         self.evidence = evidence
-        self.health = HealthDesk(working.datastore, working.provider, witness)
+        self.health = HealthChecker(working.datastore, working.provider, witness)
         self.proofs = Proofs(working.datastore)
         self.checkpoints = checkpoints
         self.simulating = threading.Lock()
@@ -65,7 +65,7 @@ def service(
     tokens are taken, `checkpoints` those of the log outside the database, `continuity` is what others
     know of the log, and `witness` the key of who is to cosign it."""
     with desks(dsn, clock, provider, vault, continuity) as working:
-        positions = Positions(acting_as(dsn, READER))
+        positions = ReportPositions(dsn_for_role(dsn, READER))
         try:
             reports = Reports(working.datastore)
             evidence = vault.evidence

@@ -24,9 +24,9 @@ from litestar.types import (
 
 from api.http.errors import TooLarge, Unavailable
 
-SIGNALS: Final = "/v1/signals"
+SIGNALS_PATH: Final = "/v1/signals"
 PATIENCE_SECONDS: Final = 120.0
-_OF_THE_CONNECTION: Final = frozenset(
+_HOP_BY_HOP_HEADERS: Final = frozenset(
     [
         b"connection",
         b"keep-alive",
@@ -39,24 +39,24 @@ _OF_THE_CONNECTION: Final = frozenset(
 )
 
 
-class Forwarding(ASGIMiddleware):
+class SignalForwarding(ASGIMiddleware):
     """Passes signals on to the process that answers at this address."""
 
     scopes = (ScopeType.HTTP,)
-    should_bypass_for_scope = staticmethod(lambda scope: scope["path"] != SIGNALS)
+    should_bypass_for_scope = staticmethod(lambda scope: scope["path"] != SIGNALS_PATH)
 
     def __init__(self, address: str, largest_bytes: int) -> None:
         self._client = httpx2.AsyncClient(base_url=address, timeout=PATIENCE_SECONDS)
         self._largest_bytes = largest_bytes
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        body = await _whole(receive, self._largest_bytes)
+        body = await _read_body(receive, self._largest_bytes)
         query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
         try:
             answer = await self._client.request(
                 str(scope.get("method")),
                 f"{scope['path']}{query}",
-                headers=[*_told(scope["headers"])],
+                headers=[*_end_to_end_headers(scope["headers"])],
                 content=body,
             )
         except httpx2.TransportError as error:
@@ -65,7 +65,7 @@ class Forwarding(ASGIMiddleware):
             "type": "http.response.start",
             "status": answer.status_code,
             "headers": [
-                *_told(answer.headers.raw),
+                *_end_to_end_headers(answer.headers.raw),
                 (b"content-length", str(len(answer.content)).encode()),
             ],
         }
@@ -78,12 +78,12 @@ class Forwarding(ASGIMiddleware):
         await send(end)
 
 
-def _told(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+def _end_to_end_headers(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
     """What is of the message, and not of the connection that it came over."""
-    return ((name, value) for name, value in headers if name.lower() not in _OF_THE_CONNECTION)
+    return ((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP_HEADERS)
 
 
-async def _whole(receive: Receive, largest: int) -> bytes:
+async def _read_body(receive: Receive, largest: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:

@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-class Corked(asyncio.Transport):
+class BufferedTransport(asyncio.Transport):
     """A transport that gathers what is written in one turn of the event loop."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -77,8 +77,8 @@ class Corked(asyncio.Transport):
         return self._transport.get_protocol()
 
 
-class OneWrite(HttpToolsProtocol):
+class SingleWriteProtocol(HttpToolsProtocol):
     """HTTP/1.1 as uvicorn speaks it, with one write for an answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Corked(transport, self.loop))
+        super().connection_made(BufferedTransport(transport, self.loop))

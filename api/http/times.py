@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 
 from api.http.errors import MalformedParameter
 
-SUCH_AS = "2026-10-01 or 2026-10-01T00:00:00Z"
+TIME_EXAMPLE = "2026-10-01 or 2026-10-01T00:00:00Z"
 
 
-def moment_of(told: str) -> datetime:
+def parse_time(told: str) -> datetime:
     """A date, or a date and a time; of UTC unless it says otherwise. Raises ValueError, in words."""
     try:
         moment = datetime.fromisoformat(told)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"{told!r} is no time such as {SUCH_AS}") from None
+        raise ValueError(f"{told!r} is no time such as {TIME_EXAMPLE}") from None
 
 
-def must_have_zone(name: str, moment: datetime) -> None:
+def require_offset(name: str, moment: datetime) -> None:
     """Raise MalformedParameter for a time that could be any of a day's, and for one that UTC has none
     for."""
     if moment.tzinfo is None:
@@ -33,7 +33,7 @@ def must_have_zone(name: str, moment: datetime) -> None:
         ) from None
 
 
-def must_be_in_order(since: datetime | None, until: datetime | None) -> None:
+def require_ordered_period(since: datetime | None, until: datetime | None) -> None:
     """Raise MalformedParameter for a period that ends before it begins."""
     if since is not None and until is not None and until < since:
         raise MalformedParameter(

@@ -7,13 +7,14 @@ from api.routes.approvals import approve_several, list_approvals
 from api.routes.audit import get_checkpoint, prove_consistency, prove_inclusion
 from api.routes.audit_lists import AUDIT_LISTS
 from api.routes.break_glass import BREAK_GLASS_COMMANDS, get_break_glass, list_break_glass
+from api.routes.case import get_case, get_diff, reperform_case
 from api.routes.case_commands import CASE_COMMANDS
 from api.routes.cases import list_cases
+from api.routes.eligibility import who_could
 from api.routes.events import get_events
 from api.routes.evidence import download_evidence, upload_evidence
 from api.routes.health import livez, readyz
 from api.routes.me import get_me
-from api.routes.one_case import get_case, get_diff, reperform_case
 from api.routes.orders import get_order, get_timeline, list_orders
 from api.routes.packets import get_decided_packet, get_packet
 from api.routes.people import get_person, list_eligible, list_people, review_access
@@ -31,7 +32,6 @@ from api.routes.simulations import simulate_policy
 from api.routes.tasks import get_tasks
 from api.routes.trail import get_trail
 from api.routes.views import get_clock, get_flow, get_sla, stream_view
-from api.routes.who_could import who_could
 
 VERSIONED: tuple[HTTPRouteHandler, ...] = (
     get_me,

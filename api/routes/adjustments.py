@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from msgspec import Struct
 
-from api.http.commands import as_command, carry_out
+from api.http.commands import configure_command_handler, run_command
 from api.http.concurrency import get, post
 from api.http.errors import KeyRequired
 from api.http.query import (
@@ -25,17 +25,17 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked,
-    asked_for,
+    cursor_scope,
     decode_cursor,
     expected_version,
-    only_known,
+    given_filters,
     page_of_views,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
 from api.http.service import Service
-from api.routes.cases import Asking, CaseView, case_answer
-from application.cases.case_commands import Done
+from api.routes.cases import AuthenticatedRequest, CaseView, case_response
+from application.cases.case_commands import CommandResult
 from application.log.caller import Caller
 from application.money.money_desk import MoneyDesk
 from domain.adjustments.adjustment import AdjustmentState
@@ -83,7 +83,7 @@ class AdjustmentLine(Struct, frozen=True):
 
 @get("/adjustments", needs=Permission.READ_LOG, summary="Adjustments, the first proposed first")
 def list_adjustments(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     stands: Annotated[AdjustmentState | None, QueryParameter(name="state")] = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -92,10 +92,10 @@ def list_adjustments(
     prefer: Prefer = None,
 ) -> Response[Page[AdjustmentLine]]:
     """Of all cases: what is given to customers, and how far each has come."""
-    only_known(request, "state")
-    wait_for(service.positions, "adjustments", min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), PROPOSAL_TYPES)
-    rows = service.money_reports.adjustments(asked(state=stands), after, limit + 1)
+    require_known_parameters(request, "state")
+    wait_for_report(service.positions, "adjustments", min_position, prefer)
+    after = decode_cursor(cursor, cursor_scope(request), PROPOSAL_TYPES)
+    rows = service.money_reports.adjustments(given_filters(state=stands), after, limit + 1)
     return page_of_views(request, rows, limit, ("proposed_at", "adjustment_id"), _line)
 
 
@@ -115,7 +115,7 @@ def _line(row: AdjustmentRow) -> AdjustmentLine:
     summary="Propose to give the customer something",
 )
 def propose_adjustment(
-    request: Asking,
+    request: AuthenticatedRequest,
     case_id: FromPath[UUID],
     service: NamedDependency[Service],
     data: JSONBody[ProposeAdjustment],
@@ -125,16 +125,16 @@ def propose_adjustment(
 ) -> Response[CaseView]:
     """By whoever holds the case. The answer says in `adjustments` who must approve it, and carries
     the digest that an approval is bound to; what policy approves by itself is approved at once."""
-    must_have_key(key)
+    require_idempotency_key(key)
 
     def work(by: Caller) -> tuple[ExceptionCase, int]:
         done = service.desks.money.propose(case_id, expected_version(if_match), data, by)
         return done.case, done.position
 
-    return carry_out(request, service, body, key, work, case_answer)
+    return run_command(request, service, body, key, work, case_response)
 
 
-def must_have_key(key: str | None) -> None:
+def require_idempotency_key(key: str | None) -> None:
     """Raises KeyRequired: what concerns money must be safe to send again."""
     if key is None:
         raise KeyRequired("send Idempotency-Key with a name of your own for this request")
@@ -146,12 +146,12 @@ def _command(
     words: str,
     doc: str,
     kind: Any,
-    act: Callable[[MoneyDesk, UUID, int, UUID, Any, Caller], Done],
+    act: Callable[[MoneyDesk, UUID, int, UUID, Any, Caller], CommandResult],
 ) -> HTTPRouteHandler:
     """A command on an adjustment, whose body is of this type."""
 
     def handler(
-        request: Asking,
+        request: AuthenticatedRequest,
         case_id: FromPath[UUID],
         adjustment_id: FromPath[UUID],
         service: NamedDependency[Service],
@@ -160,18 +160,18 @@ def _command(
         if_match: IfMatch = None,
         key: IdempotencyKey = None,
     ) -> Response[CaseView]:
-        must_have_key(key)
+        require_idempotency_key(key)
 
         def work(by: Caller) -> tuple[ExceptionCase, int]:
             version = expected_version(if_match)
             done = act(service.desks.money, case_id, version, adjustment_id, data, by)
             return done.case, done.position
 
-        return carry_out(request, service, body, key, work, case_answer)
+        return run_command(request, service, body, key, work, case_response)
 
     path = f"/cases/{{case_id:uuid}}/adjustments/{{adjustment_id:uuid}}/{name}"
     return post(path, needs=needs, status_code=200, summary=words)(
-        as_command(handler, f"{name}_adjustment", doc, kind)
+        configure_command_handler(handler, f"{name}_adjustment", doc, kind)
     )
 
 

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, structs
 
 from api.http.commands import caller_of
 from api.http.concurrency import get, post
-from api.http.json_keys import refuse_repeated_names
+from api.http.json_keys import require_unique_keys
 from api.http.problems import problem_of
 from api.http.query import (
     DEFAULT_LIMIT,
@@ -25,26 +25,26 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked_for,
+    cursor_scope,
     decode_cursor,
-    only_known,
     page_of_views,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
-from api.http.responses import Answer, Ask, ask_of
+from api.http.responses import CommandResponse, KeyedRequest, keyed_request_of
 from api.http.service import Service
-from api.routes.adjustments import must_have_key
-from api.routes.cases import Asking
+from api.routes.adjustments import require_idempotency_key
+from api.routes.cases import AuthenticatedRequest
 from application.log.caller import Caller
 from application.log.recorder import CommandRepeated, CommandRow
-from application.money.eligibility import Against
+from application.money.eligibility import BlockingRule
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.commands import ApproveAdjustment
 from domain.adjustments.events import AdjustmentNote, Digest
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
 from domain.permissions import Permission
-from infrastructure.reports.scope_sql import known_within
+from infrastructure.reports.scope_sql import known_cases_in_scope
 from projections.adjustments import AdjustmentRow
 
 PROPOSAL_TYPES = (datetime, UUID)
@@ -59,7 +59,7 @@ class ApprovalView(Struct, frozen=True):
     adjustment: Adjustment
     missing_approvals: int
     may_approve: bool
-    why_not: Sequence[Against]
+    why_not: Sequence[BlockingRule]
 
 
 @get(
@@ -68,7 +68,7 @@ class ApprovalView(Struct, frozen=True):
     summary="What waits for approval, oldest first",
 )
 def list_approvals(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -77,20 +77,20 @@ def list_approvals(
 ) -> Response[Page[ApprovalView]]:
     """Each with whether I may approve it; else with every rule that stands against it, and the act
     in the case's trail that it follows from. Read from the cases' own streams: never behind."""
-    only_known(request)
-    wait_for(service.positions, "adjustments", min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), PROPOSAL_TYPES)
-    reach = known_within(request.user.authority, Permission.APPROVE_ADJUSTMENTS)
+    require_known_parameters(request)
+    wait_for_report(service.positions, "adjustments", min_position, prefer)
+    after = decode_cursor(cursor, cursor_scope(request), PROPOSAL_TYPES)
+    reach = known_cases_in_scope(request.user.authority, Permission.APPROVE_ADJUSTMENTS)
     rows = service.money_reports.adjustments({"state": "proposed"}, after, limit + 1, reach)
     cases = service.desks.money.cases([*dict.fromkeys(row.case_id for row in rows)])
-    by = caller_of(service, ask_of(request, b"", None), _no_answer)
+    by = caller_of(service, keyed_request_of(request, b"", None), _no_response)
     columns = ("proposed_at", "adjustment_id")
     return page_of_views(
         request, rows, limit, columns, lambda row: _view(service, row, cases[row.case_id], by)
     )
 
 
-def _no_answer(_: Any) -> Answer:
+def _no_response(_: Any) -> CommandResponse:
     raise AssertionError("a look has no answer to keep")
 
 
@@ -105,11 +105,11 @@ def _view(service: Service, row: AdjustmentRow, case: ExceptionCase, by: Caller)
         adjustment=adjustment,
         missing_approvals=adjustment.missing_approvals,
         may_approve=adjustment.is_pending and not against,
-        why_not=[Against.by(one) for one in against],
+        why_not=[BlockingRule.by(one) for one in against],
     )
 
 
-class ToApprove(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ApprovalItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     case: UUID
     adjustment: UUID
     digest: Digest
@@ -117,10 +117,10 @@ class ToApprove(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class BulkApproval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    items: Annotated[tuple[ToApprove, ...], Meta(min_length=1, max_length=MOST_AT_ONCE)]
+    items: Annotated[tuple[ApprovalItem, ...], Meta(min_length=1, max_length=MOST_AT_ONCE)]
 
 
-class ItemAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ApprovalResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one of them: `approved`, or `refused` with its problem."""
 
     case: UUID
@@ -132,8 +132,8 @@ class ItemAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: dict[str, Any] | None = None
 
 
-class BulkAnswer(Struct, frozen=True):
-    items: Sequence[ItemAnswer]
+class BulkApprovalResult(Struct, frozen=True):
+    items: Sequence[ApprovalResult]
 
 
 @post(
@@ -143,39 +143,43 @@ class BulkAnswer(Struct, frozen=True):
     summary="Approve several adjustments",
 )
 def approve_several(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     data: JSONBody[BulkApproval],
     body: RawBody,
     key: IdempotencyKey = None,
-) -> Response[BulkAnswer]:
+) -> Response[BulkApprovalResult]:
     """Each by itself, bound to its digest, and answered by itself; one that is refused stops no other.
 
     Sent again with its key, each is answered as it was: what was approved is not approved twice.
     """
-    must_have_key(key)
-    ask = ask_of(request, body, key)
-    refuse_repeated_names(body)
-    by = caller_of(service, ask, _no_answer)
+    require_idempotency_key(key)
+    ask = keyed_request_of(request, body, key)
+    require_unique_keys(body)
+    by = caller_of(service, ask, _no_response)
 
     def work() -> Response[Any]:
-        answer = Answer(
-            BulkAnswer([_once(service, one, n, by, ask) for n, one in enumerate(data.items)])
+        answer = CommandResponse(
+            BulkApprovalResult(
+                [_approve_item(service, one, n, by, ask) for n, one in enumerate(data.items)]
+            )
         )
         return answer.response(service.desks.log.append([], ask.row(answer)).position)
 
-    return service.answers.carry_out(ask, work)
+    return service.answers.run_once(ask, work)
 
 
-def _once(service: Service, item: ToApprove, number: int, by: Caller, ask: Ask) -> ItemAnswer:
+def _approve_item(
+    service: Service, item: ApprovalItem, number: int, by: Caller, ask: KeyedRequest
+) -> ApprovalResult:
     """One of them under a key of its own: a request that was cut off midway goes on where it was."""
     key = f"{ask.key}\n{number}"  # no header can hold it
     taken = service.desks.log.answer(by.person, key)
     if taken is not None and taken.digest == ask.digest:
-        return msgspec.json.decode(taken.result, type=ItemAnswer)
+        return msgspec.json.decode(taken.result, type=ApprovalResult)
 
     def row(after: ExceptionCase) -> CommandRow:
-        told = msgspec.json.encode(_told(item, after))
+        told = msgspec.json.encode(_approved_result(item, after))
         return CommandRow(by.person, key, ask.digest, told)
 
     try:
@@ -185,19 +189,19 @@ def _once(service: Service, item: ToApprove, number: int, by: Caller, ask: Ask) 
         done = service.desks.money.approve(item.case, case.version, item.adjustment, asked, caller)
     except CommandRepeated as repeated:
         # Another process carries out the same request, and was quicker.
-        return msgspec.json.decode(repeated.taken.result, type=ItemAnswer)
+        return msgspec.json.decode(repeated.taken.result, type=ApprovalResult)
     except CasetrailError as refused:
-        return ItemAnswer(
+        return ApprovalResult(
             case=item.case,
             adjustment=item.adjustment,
             outcome="refused",
             problem=problem_of(refused),
         )
-    return _told(item, done.case)
+    return _approved_result(item, done.case)
 
 
-def _told(item: ToApprove, after: ExceptionCase) -> ItemAnswer:
-    return ItemAnswer(
+def _approved_result(item: ApprovalItem, after: ExceptionCase) -> ApprovalResult:
+    return ApprovalResult(
         case=item.case,
         adjustment=item.adjustment,
         outcome="approved",

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from api.http.concurrency import get
-from api.http.query import only_known
+from api.http.query import require_known_parameters
 from api.http.service import Service
 from domain.permissions import Permission
 from infrastructure.transparency.proofs import ConsistencyProof, InclusionProof, SignedCheckpoint
@@ -29,7 +29,7 @@ def get_checkpoint(
 ) -> SignedCheckpoint:
     """How many positions the log had, and the root over them, as a signed note (C2SP). Keep it: later
     ones can be proven to go on from it."""
-    only_known(request)
+    require_known_parameters(request)
     return service.proofs.checkpoint()
 
 
@@ -45,7 +45,7 @@ def prove_inclusion(
     size: Tree = None,
 ) -> InclusionProof:
     """The event at the position is a leaf of the tree (RFC 9162, 2.1.3)."""
-    only_known(request, "position", "size")
+    require_known_parameters(request, "position", "size")
     return service.proofs.inclusion(position, size)
 
 
@@ -66,5 +66,5 @@ def prove_consistency(
     ] = None,
 ) -> ConsistencyProof:
     """The log of the later size is a continuation of that of the earlier (RFC 9162, 2.1.4)."""
-    only_known(request, "from", "to")
+    require_known_parameters(request, "from", "to")
     return service.proofs.consistency(before, size)

@@ -15,33 +15,39 @@ from litestar.params import QueryParameter, RawBody
 
 from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
-from api.http.query import only_known
+from api.http.query import require_known_parameters
 from api.http.service import Service
-from api.http.times import must_have_zone
-from api.routes.cases import Asking as Request
+from api.http.times import require_offset
+from api.routes.cases import AuthenticatedRequest as Request
 from api.routes.questions import QUESTIONS
-from api.routes.questions.people import AsOf
-from api.routes.questions.question import Answered, Asking, Question, Sources, answered
-from api.routes.questions.routes import sources_of
-from api.routes.trail_page import CSV, cell
+from api.routes.questions.people import PeopleAsOfParameters
+from api.routes.questions.question import (
+    AnswerSources,
+    Question,
+    QuestionParameters,
+    RecordedAnswer,
+    answer_and_record,
+)
+from api.routes.questions.routes import answer_sources
+from api.routes.trail_page import CSV, escape_cell
 from application.audit.access import AccessReview
 from application.audit.access_rows import COLUMNS, review_rows
-from application.audit.provider_statement import AgainstList, held_against
+from application.audit.provider_statement import StatementComparison, compare_statement
 from domain.adjustments.errors import StatementNotWhole
-from domain.adjustments.statement import StatementLine
+from domain.adjustments.provider_statement import StatementLine
 from domain.permissions import Permission
 from infrastructure.payments.local import read_statement
 
-ACCESS: Question = next(question for question in QUESTIONS if question.number == 21)
+ACCESS_QUESTION: Question = next(question for question in QUESTIONS if question.number == 21)
 
 
-def as_csv(review: AccessReview) -> str:
+def render_csv(review: AccessReview) -> str:
     """RFC 4180, with a head; what begins like a formula stands behind an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for row in review_rows(review):
-        writer.writerow([cell(value) for value in row])
+        writer.writerow([escape_cell(value) for value in row])
     return out.getvalue()
 
 
@@ -62,24 +68,29 @@ def get_access_review(
 ) -> Response[AccessReview]:
     """With `Accept: text/csv` as a table, with a row for each grant, key, login, agent and delegate of
     everybody. That it was asked is recorded, as question 21."""
-    only_known(request, "at")
+    require_known_parameters(request, "at")
     if moment is not None:
-        must_have_zone("at", moment)
-    found = answered(ACCESS, sources_of(service), AsOf(at=moment), request.user.actor)
+        require_offset("at", moment)
+    found = answer_and_record(
+        ACCESS_QUESTION,
+        answer_sources(service),
+        PeopleAsOfParameters(at=moment),
+        request.user.actor,
+    )
     headers = {"Vary": "Accept"}
     if CSV not in request.headers.get("accept", ""):
         return Response(found.answer, headers=headers)
-    text = as_csv(found.answer).encode()
+    text = render_csv(found.answer).encode()
     return Response(text, media_type=CSV, headers=headers)  # type: ignore[arg-type]
 
 
-class AboutStatement(Asking, frozen=True, kw_only=True):
+class StatementParameters(QuestionParameters, frozen=True, kw_only=True):
     provider: str
     statement: str
     """SHA-256 of the file."""
 
 
-def statement_question(body: bytes, provider: str) -> tuple[Question, AboutStatement]:
+def statement_question(body: bytes, provider: str) -> tuple[Question, StatementParameters]:
     """Question 18, asked of a file. Raises MalformedBody, StatementNotWhole."""
     try:
         lines: Sequence[StatementLine] = read_statement(body.decode())
@@ -88,12 +99,12 @@ def statement_question(body: bytes, provider: str) -> tuple[Question, AboutState
     if not lines:
         raise StatementNotWhole("it has no lines, and so no period")
 
-    def against(sources: Sources, asked: AboutStatement) -> AgainstList:
-        return held_against(sources.reading, asked.provider, lines)
+    def against(sources: AnswerSources, asked: StatementParameters) -> StatementComparison:
+        return compare_statement(sources.reading, asked.provider, lines)
 
     question = Question(number=18, answer=against)
     digest = hashlib.sha256(body).hexdigest()
-    return question, AboutStatement(provider=provider, statement=digest)
+    return question, StatementParameters(provider=provider, statement=digest)
 
 
 @post(
@@ -109,12 +120,14 @@ def hold_statement(
     provider: Annotated[
         str, QueryParameter(description="Whose list it is, as the trail calls it.")
     ] = "local",
-) -> Answered[AgainstList]:
+) -> RecordedAnswer[StatementComparison]:
     """The body is the list, as `text/csv` in the format of the local provider. What does not agree is
     named; nothing is recorded but that it was asked."""
-    only_known(request, "provider")
+    require_known_parameters(request, "provider")
     question, asking = statement_question(body, provider)
-    found: Answered[Any] = answered(question, sources_of(service), asking, request.user.actor)
+    found: RecordedAnswer[Any] = answer_and_record(
+        question, answer_sources(service), asking, request.user.actor
+    )
     return found
 
 

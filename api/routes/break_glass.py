@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from msgspec import Struct
 
-from api.http.commands import as_command, carry_out
+from api.http.commands import configure_command_handler, run_command
 from api.http.concurrency import get, post
 from api.http.query import (
     DEFAULT_LIMIT,
@@ -23,25 +23,25 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked,
-    asked_for,
+    cursor_scope,
     decode_cursor,
-    only_known,
+    given_filters,
     page_of,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
-from api.http.responses import Answer
+from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.routes.people import Asking
+from api.routes.people import AuthenticatedRequest
 from application.log.caller import Caller
-from application.people.break_glass_desk import BreakGlassDesk, Broken
+from application.people.break_glass_desk import BreakGlassDesk, BreakGlassResult
 from domain.break_glass import (
-    AskForBreakGlass,
     BreakGlass,
+    BreakGlassEnding,
     BreakGlassReviewed,
-    Ending,
-    Judge,
-    Stage,
+    BreakGlassStage,
+    RequestBreakGlass,
+    ReviewBreakGlass,
 )
 from domain.people import Role
 from domain.permissions import Permission
@@ -55,7 +55,7 @@ class BreakGlassView(Struct, frozen=True):
 
     id: UUID
     version: int
-    stage: Stage
+    stage: BreakGlassStage
     role: Role
     queue: str | None
     case: UUID | None
@@ -70,7 +70,7 @@ class BreakGlassView(Struct, frozen=True):
     until: datetime | None
     grant: str | None
     """Of whoever asked: what may be done by it is done by that."""
-    ended: Ending | None
+    ended: BreakGlassEnding | None
     ended_at: datetime | None
     review: BreakGlassReviewed | None
     reviewed_by: str | None
@@ -105,18 +105,19 @@ def _view(glass: BreakGlass) -> BreakGlassView:
     )
 
 
-def _answer(glass: BreakGlass) -> Answer:
-    return Answer(_view(glass))
+def _command_response(glass: BreakGlass) -> CommandResponse:
+    return CommandResponse(_view(glass))
 
 
 @get(
     "/break-glass", needs=Permission.READ_PEOPLE, summary="Every break-glass, the first asked first"
 )
 def list_break_glass(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     stage: Annotated[
-        Stage | None, QueryParameter(description="`review_due`: what somebody has to look at.")
+        BreakGlassStage | None,
+        QueryParameter(description="`review_due`: what somebody has to look at."),
     ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -124,10 +125,10 @@ def list_break_glass(
     prefer: Prefer = None,
 ) -> Response[Page[BreakGlassRow]]:
     """By stage, if one is named."""
-    only_known(request, "stage")
-    wait_for(service.positions, "break_glass", min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), ASKED_TYPES)
-    rows = service.reports.break_glass(asked(stage=stage), after, limit + 1)
+    require_known_parameters(request, "stage")
+    wait_for_report(service.positions, "break_glass", min_position, prefer)
+    after = decode_cursor(cursor, cursor_scope(request), ASKED_TYPES)
+    rows = service.reports.break_glass(given_filters(stage=stage), after, limit + 1)
     return page_of(request, rows, limit, ("asked_at", "break_glass"))
 
 
@@ -150,33 +151,37 @@ def get_break_glass(
     summary="Ask for authority in an emergency",
 )
 def ask_for_break_glass(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
-    data: JSONBody[AskForBreakGlass],
+    data: JSONBody[RequestBreakGlass],
     body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[BreakGlassView]:
     """A role in one queue or for one case, for at most 60 minutes. Somebody else has to open it."""
-    return _done(request, service, body, key, lambda desk, by: desk.ask(data, by))
+    return _run_break_glass_command(
+        request, service, body, key, lambda desk, by: desk.ask(data, by)
+    )
 
 
-def _bare(
-    name: str, words: str, doc: str, act: Callable[[BreakGlassDesk, UUID, Caller], Broken]
+def _command_without_body(
+    name: str, words: str, doc: str, act: Callable[[BreakGlassDesk, UUID, Caller], BreakGlassResult]
 ) -> HTTPRouteHandler:
     """A command with nothing to say."""
 
     def handler(
-        request: Asking,
+        request: AuthenticatedRequest,
         break_glass: FromPath[UUID],
         service: NamedDependency[Service],
         body: RawBody,
         key: IdempotencyKey = None,
     ) -> Response[BreakGlassView]:
-        return _done(request, service, body, key, lambda desk, by: act(desk, break_glass, by))
+        return _run_break_glass_command(
+            request, service, body, key, lambda desk, by: act(desk, break_glass, by)
+        )
 
     path = f"/break-glass/{{break_glass:uuid}}/{name}"
     return post(path, needs=Permission.USE_BREAK_GLASS, status_code=200, summary=words)(
-        as_command(handler, f"{name}_break_glass", doc)
+        configure_command_handler(handler, f"{name}_break_glass", doc)
     )
 
 
@@ -187,40 +192,42 @@ def _bare(
     summary="Judge what was done under it",
 )
 def review_break_glass(
-    request: Asking,
+    request: AuthenticatedRequest,
     break_glass: FromPath[UUID],
     service: NamedDependency[Service],
-    data: JSONBody[Judge],
+    data: JSONBody[ReviewBreakGlass],
     body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[BreakGlassView]:
     """Once it is over, by somebody who neither asked for it nor opened it."""
-    return _done(request, service, body, key, lambda desk, by: desk.review(break_glass, data, by))
+    return _run_break_glass_command(
+        request, service, body, key, lambda desk, by: desk.review(break_glass, data, by)
+    )
 
 
-def _done(
-    request: Asking,
+def _run_break_glass_command(
+    request: AuthenticatedRequest,
     service: Service,
     body: bytes,
     key: str | None,
-    act: Callable[[BreakGlassDesk, Caller], Broken],
+    act: Callable[[BreakGlassDesk, Caller], BreakGlassResult],
 ) -> Response[Any]:
     def work(by: Caller) -> tuple[BreakGlass, int]:
         done = act(service.desks.break_glass, by)
         return done.glass, done.position
 
-    return carry_out(request, service, body, key, work, _answer)
+    return run_command(request, service, body, key, work, _command_response)
 
 
 BREAK_GLASS_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     ask_for_break_glass,
-    _bare(
+    _command_without_body(
         "open",
         "Open what somebody else asks for",
         "The time begins. Until somebody else has reviewed it, neither of you has a part in another.",
         BreakGlassDesk.open,
     ),
-    _bare(
+    _command_without_body(
         "close",
         "End it before its time",
         "What it gave is taken back; what nobody has opened lapses.",

@@ -13,13 +13,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 from msgspec import Struct, structs
 
-from api.http.commands import as_command, carry_out
-from api.http.concurrency import in_loop, needing, post
-from api.http.fast_path import Quick
+from api.http.commands import configure_command_handler, run_command
+from api.http.concurrency import in_event_loop, permission_option, post
+from api.http.fast_path import FastPath
 from api.http.query import IdempotencyKey, IfMatch, expected_version
 from api.http.service import Service
-from api.routes.cases import Asking, CaseView, case_answer
-from application.cases.case_commands import Done
+from api.routes.cases import AuthenticatedRequest, CaseView, case_response
+from application.cases.case_commands import CommandResult
 from application.cases.case_desk import CaseDesk
 from application.log.caller import Caller
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
@@ -27,27 +27,27 @@ from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
-from domain.cases.work_commands import DeclareError, HandOff, LinkTo, OpenCase, StartWait
-from domain.cases.work_events import Note, SaidNote
+from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
+from domain.cases.work_events import Note, RequiredNote
 from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX
 
 
-class NoteBody(Struct, frozen=True, forbid_unknown_fields=True):
+class OptionalNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
     """A note, where there is something to say."""
 
     note: Note = ""
 
 
-class SaidNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
+class RequiredNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
     """A note that must say something."""
 
-    note: SaidNote
+    note: RequiredNote
 
 
 @post("/cases", needs=Permission.WORK_CASES, status_code=200, summary="Open a case by hand")
 def open_case(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     data: JSONBody[OpenCase],
     body: RawBody,
@@ -55,22 +55,27 @@ def open_case(
 ) -> Response[CaseView]:
     """For a problem of an order that no rule has found; policy routes it unless you name a queue."""
     desk = service.desks.cases
-    return carry_out(
-        request, service, body, key, lambda by: _told(desk.open(data, by)), case_answer
+    return run_command(
+        request,
+        service,
+        body,
+        key,
+        lambda by: _case_and_position(desk.open(data, by)),
+        case_response,
     )
 
 
-def _told(done: Done) -> tuple[ExceptionCase, int]:
+def _case_and_position(done: CommandResult) -> tuple[ExceptionCase, int]:
     return done.case, done.position
 
 
-def _bare(
-    name: str, doc: str, act: Callable[[CaseDesk, UUID, int, Caller], Done]
+def _command_without_body(
+    name: str, doc: str, act: Callable[[CaseDesk, UUID, int, Caller], CommandResult]
 ) -> HTTPRouteHandler:
     """A command with nothing to say."""
 
     def handler(
-        request: Asking,
+        request: AuthenticatedRequest,
         case_id: FromPath[UUID],
         service: NamedDependency[Service],
         body: RawBody,
@@ -79,9 +84,9 @@ def _bare(
     ) -> Response[CaseView]:
         def work(by: Caller) -> tuple[ExceptionCase, int]:
             version = expected_version(if_match)
-            return _told(act(service.desks.cases, case_id, version, by))
+            return _case_and_position(act(service.desks.cases, case_id, version, by))
 
-        return carry_out(request, service, body, key, work, case_answer)
+        return run_command(request, service, body, key, work, case_response)
 
     return _route(name, doc, handler, None)
 
@@ -90,13 +95,13 @@ def _command(
     name: str,
     doc: str,
     kind: Any,
-    act: Callable[[CaseDesk, UUID, int, Any, Caller], Done],
+    act: Callable[[CaseDesk, UUID, int, Any, Caller], CommandResult],
     look: Callable[[Service, Any], Any] = lambda service, ask: ask,
 ) -> HTTPRouteHandler:
     """A command whose body is of this type; `look` may refuse it, or complete it."""
 
     def handler(
-        request: Asking,
+        request: AuthenticatedRequest,
         case_id: FromPath[UUID],
         service: NamedDependency[Service],
         data: Any,
@@ -107,14 +112,14 @@ def _command(
         def work(by: Caller) -> tuple[ExceptionCase, int]:
             version = expected_version(if_match)
             asked = look(service, data)
-            return _told(act(service.desks.cases, case_id, version, asked, by))
+            return _case_and_position(act(service.desks.cases, case_id, version, asked, by))
 
-        return carry_out(request, service, body, key, work, case_answer)
+        return run_command(request, service, body, key, work, case_response)
 
     return _route(name, doc, handler, kind)
 
 
-def _must_be_stored(service: Service, evidence: Evidence) -> Evidence:
+def _require_stored_file(service: Service, evidence: Evidence) -> Evidence:
     """A file that is named must be there; what is known of it goes into the trail."""
     if not evidence.ref.startswith(PREFIX):
         return evidence
@@ -126,27 +131,27 @@ def _must_be_stored(service: Service, evidence: Evidence) -> Evidence:
     return structs.replace(evidence, media_type=told.media_type, size=told.size)
 
 
-WAITS_FOR_MORE = frozenset(["evidence"])
+SLOW_COMMANDS = frozenset(["evidence"])
 """Commands that wait for more than the log: for a file, say."""
 
 
 def _route(
     name: str, doc: str, handler: Callable[..., Response[CaseView]], kind: Any | None
 ) -> HTTPRouteHandler:
-    handler = as_command(handler, name, doc, kind)
+    handler = configure_command_handler(handler, name, doc, kind)
     words = name.replace("-", " ").capitalize()
     path = f"/cases/{{case_id:uuid}}/{name}"
-    if name in WAITS_FOR_MORE:
+    if name in SLOW_COMMANDS:
         return post(path, needs=Permission.WORK_CASES, status_code=200, summary=words)(handler)
-    quick = [Quick(handler, kind)]
-    opt = needing(Permission.WORK_CASES)
+    quick = [FastPath(handler, kind)]
+    opt = permission_option(Permission.WORK_CASES)
     route = litestar.post(path, status_code=200, summary=words, middleware=quick, opt=opt)
-    return route(in_loop(handler))
+    return route(in_event_loop(handler))
 
 
 CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     open_case,
-    _bare(
+    _command_without_body(
         "claim",
         "Take an open case as your own; or take up again one of yours whose wait has ended.",
         CaseDesk.claim,
@@ -154,7 +159,7 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     _command(
         "release",
         "Give a case that you hold back to its queue.",
-        NoteBody,
+        OptionalNoteBody,
         lambda desk, case, v, ask, by: desk.release(case, v, ask.note, by),
     ),
     _command(
@@ -173,13 +178,13 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     _command(
         "resume",
         "What was waited for has come.",
-        NoteBody,
+        OptionalNoteBody,
         lambda desk, case, v, ask, by: desk.resume(case, v, ask.note, by),
     ),
     _command(
         "notes",
         "Add a note to the trail.",
-        SaidNoteBody,
+        RequiredNoteBody,
         lambda desk, case, v, ask, by: desk.note(case, v, ask.note, by),
     ),
     _command(
@@ -187,7 +192,7 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Attach a signal, a record elsewhere, or a file that was uploaded.",
         Evidence,
         CaseDesk.attach,
-        _must_be_stored,
+        _require_stored_file,
     ),
     _command(
         "tasks",
@@ -212,19 +217,19 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     _command(
         "escalate",
         "Tell the next rung of the queue's ladder.",
-        SaidNoteBody,
+        RequiredNoteBody,
         lambda desk, case, v, ask, by: desk.escalate(case, v, ask.note, by),
     ),
     _command(
         "reterm",
         "Put the case under the terms that policy has now. What was used stays used.",
-        SaidNoteBody,
+        RequiredNoteBody,
         lambda desk, case, v, ask, by: desk.reterm(case, v, ask.note, by),
     ),
     _command(
         "links",
         "Say how the case stands to another. The other stays as it is.",
-        LinkTo,
+        LinkCase,
         CaseDesk.link,
     ),
     _command(
@@ -242,7 +247,7 @@ CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     _command(
         "reopen",
         "Put a resolved case back to work. It counts as rework.",
-        SaidNoteBody,
+        RequiredNoteBody,
         lambda desk, case, v, ask, by: desk.reopen(case, v, ask.note, by),
     ),
 )

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.http.authentication import Who
+from api.http.authentication import Principal
 from api.http.concurrency import get
 from api.http.query import (
     DEFAULT_LIMIT,
@@ -22,30 +22,30 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked,
-    asked_for,
+    cursor_scope,
     decode_cursor,
     etag,
-    only_known,
+    given_filters,
     page_of,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
-from api.http.responses import Answer
+from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.http.times import must_have_zone
+from api.http.times import require_offset
 from domain.adjustments.adjustment import Adjustment
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
-from domain.cases.exception_case import ExceptionCase, State
+from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
 from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
-from infrastructure.reports.scope_sql import cases_within
+from infrastructure.reports.scope_sql import cases_in_scope
 from projections.cases import CaseRow
 
-Asking = Request[Who, str, Any]
+AuthenticatedRequest = Request[Principal, str, Any]
 
 
 class LinkView(Struct, frozen=True):
@@ -150,16 +150,16 @@ def view_of(case: ExceptionCase) -> CaseView:
     )
 
 
-def case_answer(case: ExceptionCase) -> Answer:
-    return Answer(view_of(case), headers={"ETag": etag(case.version)})
+def case_response(case: ExceptionCase) -> CommandResponse:
+    return CommandResponse(view_of(case), headers={"ETag": etag(case.version)})
 
 
 @get("/cases", needs=Permission.READ_CASES, summary="Find cases, most urgent first")
 def list_cases(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     queue: Annotated[str | None, QueryParameter()] = None,
-    case_state: Annotated[State | None, QueryParameter(name="state")] = None,
+    case_state: Annotated[CaseState | None, QueryParameter(name="state")] = None,
     kind: Annotated[str | None, QueryParameter()] = None,
     bucket: Annotated[Bucket | None, QueryParameter()] = None,
     severity: Annotated[Severity | None, QueryParameter()] = None,
@@ -177,12 +177,14 @@ def list_cases(
     prefer: Prefer = None,
 ) -> Response[Page[CaseRow]]:
     """By queue, state, kind, bucket, severity, owner, order and due time, all of which must fit."""
-    only_known(request, "queue", "state", "kind", "bucket", "severity", "owner", "order", "due")
-    wait_for(service.positions, "cases", min_position, prefer)
+    require_known_parameters(
+        request, "queue", "state", "kind", "bucket", "severity", "owner", "order", "due"
+    )
+    wait_for_report(service.positions, "cases", min_position, prefer)
     if due is not None:
-        must_have_zone("due", due)
-        wait_for(service.positions, "sla", min_position, prefer)
-    where = asked(
+        require_offset("due", due)
+        wait_for_report(service.positions, "sla", min_position, prefer)
+    where = given_filters(
         queue=queue,
         state=case_state,
         kind=kind,
@@ -191,7 +193,7 @@ def list_cases(
         owner=owner,
         order_id=order,
     )
-    after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
-    reach = cases_within(request.user.authority, Permission.READ_CASES)
+    after = decode_cursor(cursor, cursor_scope(request), URGENCY_TYPES)
+    reach = cases_in_scope(request.user.authority, Permission.READ_CASES)
     rows = service.reports.cases(where, after, limit + 1, due, reach)
     return page_of(request, rows, limit, ("priority", "opened_at", "case_id"))

@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import Body
 
 from api.http.concurrency import get, post
-from infrastructure.identity.issuer import LocalIssuer, SignInRefused
+from infrastructure.identity.local_issuer import LocalIssuer, SignInRefused
 
 PATH: Final = "/demo-issuer"
 _FRESH: Final = {"Cache-Control": "no-store"}

@@ -11,10 +11,10 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from api.http.concurrency import get
-from api.http.query import Limit, only_known
+from api.http.query import Limit, require_known_parameters
 from api.http.service import Service
 from domain.permissions import Permission
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 FEED_LIMIT = 100
 
@@ -22,7 +22,7 @@ FEED_LIMIT = 100
 class Feed(Struct, frozen=True):
     """Lines after a position. `next_after` is where to go on; `head` is the newest position."""
 
-    items: Sequence[Recorded]
+    items: Sequence[RecordedEvent]
     next_after: int
     head: int
 
@@ -35,7 +35,7 @@ def get_events(
     limit: Limit = FEED_LIMIT,
 ) -> Response[Feed]:
     """Positions are dense: 1, 2, 3 … in commit order. Keep `next_after` and come back with it."""
-    only_known(request, "after")
+    require_known_parameters(request, "after")
     head = service.desks.log.head()
     lines = service.desks.log.read(after, limit)
     next_after = lines[-1].position if lines else after

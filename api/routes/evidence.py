@@ -8,17 +8,17 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, PathParameter, RawBody
 
-from api.http.authentication import Who
+from api.http.authentication import Principal
 from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
-from api.http.query import MinPosition, Prefer, wait_for
-from api.http.responses import JSON
+from api.http.query import MinPosition, Prefer, wait_for_report
+from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import Service
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX, StoredFile
-from infrastructure.reports.pages import EVERY
-from infrastructure.reports.scope_sql import known_within
+from infrastructure.reports.pages import ALL_ROWS
+from infrastructure.reports.scope_sql import known_cases_in_scope
 
 LARGEST_FILE_BYTES = 25 << 20
 MEDIA_TYPES = (
@@ -43,7 +43,7 @@ Digest = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA
     request_max_body_size=LARGEST_FILE_BYTES,
 )
 def upload_evidence(
-    request: Request[Who, str, Any], service: NamedDependency[Service], body: RawBody
+    request: Request[Principal, str, Any], service: NamedDependency[Service], body: RawBody
 ) -> Response[StoredFile]:
     """The body is the file, its Content-Type one of those that we keep, at most 25 MiB. The same
     bytes are the same file. Attach it to a case by its `ref`."""
@@ -54,12 +54,12 @@ def upload_evidence(
         raise MalformedBody("the file is empty")
     stored = service.evidence.put(body, kind)
     address = f"/v1/evidence/{stored.ref.removeprefix(PREFIX)}"
-    return Response(stored, media_type=JSON, headers={"Location": address})
+    return Response(stored, media_type=JSON_MEDIA_TYPE, headers={"Location": address})
 
 
 @get("/evidence/{digest:str}", needs=Permission.READ_CASES, summary="Download a file")
 def download_evidence(
-    request: Request[Who, str, Any],
+    request: Request[Principal, str, Any],
     digest: FromPath[Digest],
     service: NamedDependency[Service],
     min_position: MinPosition = None,
@@ -67,9 +67,9 @@ def download_evidence(
 ) -> Response[bytes]:
     """The bytes as they were uploaded, checked against their digest. Whose grants have a scope reads
     what is attached to a case within it."""
-    wait_for(service.positions, "attachments", min_position, prefer)
-    reach = known_within(request.user.authority, Permission.READ_CASES)
-    if reach != EVERY and not service.reports.is_attached(PREFIX + digest, reach):
+    wait_for_report(service.positions, "attachments", min_position, prefer)
+    reach = known_cases_in_scope(request.user.authority, Permission.READ_CASES)
+    if reach != ALL_ROWS and not service.reports.is_evidence_in_scope(PREFIX + digest, reach):
         raise EvidenceNotFound(f"no file {digest}")
     if service.evidence.is_erased(digest):
         raise EvidenceErased(f"file {digest}")

@@ -12,16 +12,16 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
-from api.http.concurrency import get, needing
+from api.http.concurrency import get, permission_option
 from api.http.service import Service
 from infrastructure.health import ReportHealth, TimerHealth
 
 
-class Alive(Struct, frozen=True):
+class Liveness(Struct, frozen=True):
     status: str
 
 
-class Ready(Struct, frozen=True):
+class Readiness(Struct, frozen=True):
     """`ready` only if signals can be taken; `degraded` if reports or timers are behind."""
 
     status: str
@@ -32,21 +32,23 @@ class Ready(Struct, frozen=True):
     problems: Sequence[str] = ()
 
 
-@litestar.get("/livez", summary="Is the process alive?", sync_to_thread=False, opt=needing(None))
-def livez() -> Alive:
-    return Alive("alive")
+@litestar.get(
+    "/livez", summary="Is the process alive?", sync_to_thread=False, opt=permission_option(None)
+)
+def livez() -> Liveness:
+    return Liveness("alive")
 
 
 @get("/readyz", needs=None, summary="Can it do its work?")
-def readyz(service: NamedDependency[Service]) -> Response[Ready]:
+def readyz(service: NamedDependency[Service]) -> Response[Readiness]:
     """503 when the database cannot be written; 200 with `degraded` and the reasons when reports or
     timers are behind."""
     try:
         found = service.health.look(service.desks.clock())
     except (psycopg.Error, PersistenceError, PoolTimeout) as error:
-        return Response(Ready("unavailable", problems=[str(error)]), status_code=503)
+        return Response(Readiness("unavailable", problems=[str(error)]), status_code=503)
     status = "unavailable" if not found.writable else "degraded" if found.problems else "ready"
-    ready = Ready(
+    ready = Readiness(
         status,
         service.desks.policy.current.version,
         found.head,

@@ -9,12 +9,12 @@ from typing import Any
 from litestar import Request
 from msgspec import Struct
 
-from api.http.authentication import Who
+from api.http.authentication import Principal
 from api.http.concurrency import get
 from api.routes.people import GrantView, grant_view
 from domain.people import Role
 from domain.permissions import Permission
-from domain.principals import WHOLE, KeyScope
+from domain.principals import UNRESTRICTED_KEY, KeyScope
 
 
 class Reach(Struct, frozen=True):
@@ -46,7 +46,7 @@ class Me(Struct, frozen=True):
 
 
 @get("/me", needs=Permission.KNOW_ONESELF, summary="Who I am, and what I may do")
-def get_me(request: Request[Who, str, Any]) -> Me:
+def get_me(request: Request[Principal, str, Any]) -> Me:
     who = request.user
     return Me(
         person=who.person,
@@ -57,13 +57,13 @@ def get_me(request: Request[Who, str, Any]) -> Me:
         grants=[grant_view(grant, lives=True) for grant in who.authority.grants],
         agents=who.actor.via,
         delegate=who.actor.delegate,
-        key_scope=_reach(who.key_scope),
+        key_scope=_delegate_reach(who.key_scope),
         expires_at=who.expires_at,
     )
 
 
-def _reach(scope: KeyScope) -> Reach | None:
-    if scope == WHOLE:
+def _delegate_reach(scope: KeyScope) -> Reach | None:
+    if scope == UNRESTRICTED_KEY:
         return None
     permissions = None if scope.permissions is None else sorted(scope.permissions)
     return Reach(permissions, scope.queues, scope.regions)

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.http.authentication import Who
+from api.http.authentication import Principal
 from api.http.concurrency import get
 from api.http.query import (
     DEFAULT_LIMIT,
@@ -21,28 +21,28 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked,
-    asked_for,
+    cursor_scope,
     decode_cursor,
-    only_known,
+    given_filters,
     page_of,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
 from api.http.service import Service
-from api.routes.one_case import AsOf, KnownAt, past_of
-from application.people.scope import may_see
+from api.routes.case import AsOf, KnownAt, require_time_limits
+from application.people.scope import can_read_order
 from domain.authority import Authority
 from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import ProblemDetected
 from domain.orders.order import Order, order_stream
-from domain.orders.signals import Signal, in_time_order
+from domain.orders.signals import Signal, event_time_key
 from domain.permissions import Permission
-from domain.recorded import Recorded
-from infrastructure.reports.scope_sql import orders_within
+from domain.recorded_event import RecordedEvent
+from infrastructure.reports.scope_sql import orders_in_scope
 from projections.orders import OrderRow
 
-Asking = Request[Who, str, Any]
+AuthenticatedRequest = Request[Principal, str, Any]
 
 
 class OrderView(Struct, frozen=True):
@@ -57,12 +57,12 @@ class OrderView(Struct, frozen=True):
 
 class Timeline(Struct, frozen=True):
     order: str
-    lines: Sequence[Recorded]
+    lines: Sequence[RecordedEvent]
 
 
 @get("/orders", needs=Permission.READ_ORDERS, summary="Orders, the latest heard of first")
 def list_orders(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     tier: Annotated[str | None, QueryParameter()] = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -70,17 +70,17 @@ def list_orders(
     min_position: MinPosition = None,
     prefer: Prefer = None,
 ) -> Response[Page[OrderRow]]:
-    only_known(request, "tier")
-    wait_for(service.positions, "orders", min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), LAST_SIGNAL_TYPES)
-    reach = orders_within(request.user.authority, Permission.READ_ORDERS)
-    rows = service.reports.orders(asked(tier=tier), after, limit + 1, reach)
+    require_known_parameters(request, "tier")
+    wait_for_report(service.positions, "orders", min_position, prefer)
+    after = decode_cursor(cursor, cursor_scope(request), LAST_SIGNAL_TYPES)
+    reach = orders_in_scope(request.user.authority, Permission.READ_ORDERS)
+    rows = service.reports.orders(given_filters(tier=tier), after, limit + 1, reach)
     return page_of(request, rows, limit, ("last_signal_at", "order_id"))
 
 
 @get("/orders/{order_id:str}", needs=Permission.READ_ORDERS, summary="The order packet")
 def get_order(
-    request: Asking,
+    request: AuthenticatedRequest,
     order_id: FromPath[str],
     service: NamedDependency[Service],
     as_of: AsOf = None,
@@ -88,23 +88,25 @@ def get_order(
 ) -> OrderView:
     """As it is known now; or by what had happened until `as_of`, of what was recorded until
     `known_at`: both may be said, and they are two different questions."""
-    only_known(request, "as_of", "known_at")
+    require_known_parameters(request, "as_of", "known_at")
     order = _order(service, order_id, request.user.authority)
     if as_of is not None or known_at is not None:
-        order, _ = service.desks.order_at(order_id, *past_of(as_of, known_at))
-    reached = _reached(service, [ref.case for ref in order.cases.values()], request.user.authority)
+        order, _ = service.desks.order_at(order_id, *require_time_limits(as_of, known_at))
+    reached = _cases_in_scope(
+        service, [ref.case for ref in order.cases.values()], request.user.authority
+    )
     return OrderView(
         id=order.id,
         version=order.version,
         facts=packet_of(order),
-        signals=sorted(order.signals.values(), key=in_time_order),
+        signals=sorted(order.signals.values(), key=event_time_key),
         cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in reached},
     )
 
 
 @get("/orders/{order_id:str}/timeline", needs=Permission.READ_ORDERS, summary="All that happened")
 def get_timeline(
-    request: Asking, order_id: FromPath[str], service: NamedDependency[Service]
+    request: AuthenticatedRequest, order_id: FromPath[str], service: NamedDependency[Service]
 ) -> Timeline:
     """Every line of the log about the order and those of its cases that you may read, in the order
     of their positions."""
@@ -112,7 +114,7 @@ def get_timeline(
     stream = order_stream(order.id)
     told = service.desks.log.trail(stream)
     found = {line.event.case for line in told if isinstance(line.event, ProblemDetected)}
-    cases = _reached(service, found, request.user.authority)
+    cases = _cases_in_scope(service, found, request.user.authority)
     trails = service.desks.log.trails([stream, *cases])
     lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
     return Timeline(order=order_id, lines=lines)
@@ -121,16 +123,18 @@ def get_timeline(
 def _order(service: Service, order_id: str, authority: Authority) -> Order:
     stream = order_stream(order_id)
     order = service.desks.orders.current([stream]).get(stream)
-    if order is None or not may_see(authority, order):
+    if order is None or not can_read_order(authority, order):
         raise OrderNotFound(f"no order {order_id}")
     return order
 
 
-def _reached(service: Service, cases: Collection[UUID], authority: Authority) -> frozenset[UUID]:
+def _cases_in_scope(
+    service: Service, cases: Collection[UUID], authority: Authority
+) -> frozenset[UUID]:
     """Those of the cases that one may read."""
     if Permission.READ_CASES in authority.everywhere:
         return frozenset(cases)
-    found = service.desks.cases.those(cases)
+    found = service.desks.cases.current_cases(cases)
     return frozenset(
         case.id
         for case in found

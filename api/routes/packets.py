@@ -12,24 +12,24 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from api.http.concurrency import get
-from api.http.query import MOST_ROWS, only_known
-from api.http.responses import JSON
+from api.http.query import MOST_ROWS, require_known_parameters
+from api.http.responses import JSON_MEDIA_TYPE
 from api.http.service import Service
-from api.routes.cases import Asking
-from api.routes.one_case import AsOf, KnownAt, past_of
-from application.cases.history import case_of, known_by, lines_until
+from api.routes.case import AsOf, KnownAt, require_time_limits
+from api.routes.cases import AuthenticatedRequest
+from application.cases.history import case_of, lines_until, recorded_until
 from domain.cases.errors import PacketNotFound
 from domain.cases.events import Enriched
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import PacketFact, packet_bytes, packet_of
 from domain.errors import OrderNotFound
-from domain.orders.conflicts import Conflict, conflicts_of
+from domain.orders.conflicts import FieldConflict, find_field_conflicts
 from domain.orders.order import Order
-from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, in_time_order
+from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, event_time_key
 from domain.permissions import Permission
-from domain.policy.decision import Read
-from domain.recorded import Recorded
-from infrastructure.reports.scope_sql import cases_within
+from domain.policy.decision import FactValue
+from domain.recorded_event import RecordedEvent
+from infrastructure.reports.scope_sql import cases_in_scope
 
 
 class KnownFact(Struct, frozen=True):
@@ -37,7 +37,7 @@ class KnownFact(Struct, frozen=True):
     seconds ago that was."""
 
     fact: str
-    value: Read
+    value: FactValue
     sources: Sequence[str]
     event_time: datetime
     record_time: datetime
@@ -54,7 +54,7 @@ class EarlierCase(Struct, frozen=True):
     resolved_at: datetime | None
 
 
-class Said(Struct, frozen=True):
+class PacketMessage(Struct, frozen=True):
     """Something that was said to the customer, by the customer, or at the warehouse."""
 
     said: str
@@ -75,8 +75,8 @@ class PacketView(Struct, frozen=True):
     digest: str
     recorded_at: datetime
     now: Sequence[KnownFact]
-    conflicts: Sequence[Conflict]
-    said: Sequence[Said]
+    conflicts: Sequence[FieldConflict]
+    said: Sequence[PacketMessage]
     cases: Sequence[EarlierCase]
 
 
@@ -86,7 +86,7 @@ class PacketView(Struct, frozen=True):
     summary="What is known of the order",
 )
 def get_packet(
-    request: Asking,
+    request: AuthenticatedRequest,
     case_id: FromPath[UUID],
     service: NamedDependency[Service],
     as_of: AsOf = None,
@@ -94,10 +94,10 @@ def get_packet(
 ) -> PacketView:
     """Each fact with the signals that it rests on: as it was decided on last, and as it is now. Or
     as both were at `known_at`, by what had happened until `as_of`."""
-    only_known(request, "as_of", "known_at")
-    past_of(as_of, known_at)
+    require_known_parameters(request, "as_of", "known_at")
+    require_time_limits(as_of, known_at)
     authority = request.user.authority
-    trail: Sequence[Recorded] = service.desks.cases.trail(case_id, authority)
+    trail: Sequence[RecordedEvent] = service.desks.cases.trail(case_id, authority)
     if known_at is not None:
         trail = lines_until(trail, known_at)
     order_id = trail[0].order or ""
@@ -114,7 +114,7 @@ def get_packet(
         known.append(
             KnownFact(fact.fact, fact.value, fact.sources, fact.event_time, record_time, age)
         )
-    reach = cases_within(authority, Permission.READ_CASES)
+    reach = cases_in_scope(authority, Permission.READ_CASES)
     rows = service.reports.cases({"order_id": order_id}, None, MOST_ROWS, reach=reach)
     others = [
         EarlierCase(row.case_id, row.kind, row.state, row.opened_at, row.resolved_at)
@@ -123,29 +123,29 @@ def get_packet(
     ]
     if known_at is not None:
         trails = service.desks.log.trails([one.case for one in others])
-        stood = [case_of(so) for x in trails.values() if (so := [*known_by(x, known_at)])]
-        others = [EarlierCase(x.id, x.kind, x.state, _begun(x), x.resolved_at) for x in stood]
+        stood = [case_of(so) for x in trails.values() if (so := [*recorded_until(x, known_at)])]
+        others = [EarlierCase(x.id, x.kind, x.state, _opened_at(x), x.resolved_at) for x in stood]
     return PacketView(
         order=order_id,
         decided_on=enriched.packet,
         digest=enriched.digest,
         recorded_at=line.recorded_at,
         now=known,
-        conflicts=conflicts_of(order.signals.values()),
-        said=_said(order, told),
+        conflicts=find_field_conflicts(order.signals.values()),
+        said=_packet_messages(order, told),
         cases=others,
     )
 
 
-def _begun(case: ExceptionCase) -> datetime:
+def _opened_at(case: ExceptionCase) -> datetime:
     assert case.opened_at is not None
     return case.opened_at
 
 
-def _said(order: Order, told: Mapping[str, datetime]) -> list[Said]:
+def _packet_messages(order: Order, told: Mapping[str, datetime]) -> list[PacketMessage]:
     found = []
     over: str | None
-    for signal in sorted(order.signals.values(), key=in_time_order):
+    for signal in sorted(order.signals.values(), key=event_time_key):
         match signal:
             case MessageSent(summary=text, channel=channel):
                 by, over = "us", channel.value
@@ -155,7 +155,7 @@ def _said(order: Order, told: Mapping[str, datetime]) -> list[Said]:
                 by, over = "warehouse", None
             case _:
                 continue
-        found.append(Said(text, by, over, signal.key, signal.event_time, told[signal.key]))
+        found.append(PacketMessage(text, by, over, signal.key, signal.event_time, told[signal.key]))
     return found
 
 
@@ -165,7 +165,7 @@ def _said(order: Order, told: Mapping[str, datetime]) -> list[Said]:
     summary="A packet, byte for byte",
 )
 def get_decided_packet(
-    request: Asking,
+    request: AuthenticatedRequest,
     case_id: FromPath[UUID],
     digest: FromPath[str],
     service: NamedDependency[Service],
@@ -174,5 +174,5 @@ def get_decided_packet(
     for line in service.desks.cases.trail(case_id, request.user.authority):
         if isinstance(line.event, Enriched) and line.event.digest == digest:
             packet = packet_bytes(line.event.packet)
-            return Response(packet, media_type=JSON)  # type: ignore[arg-type]
+            return Response(packet, media_type=JSON_MEDIA_TYPE)  # type: ignore[arg-type]
     raise PacketNotFound(f"case {case_id} has no packet {digest}")

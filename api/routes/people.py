@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.http.authentication import Who
+from api.http.authentication import Principal
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
 from api.http.query import (
@@ -22,20 +22,20 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked_for,
+    cursor_scope,
     decode_cursor,
-    only_known,
     page_of,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
 from api.http.service import Service
-from api.http.times import must_have_zone
+from api.http.times import require_offset
 from application.cases.history import case_of, lines_until
 from domain.authority import authority_of
 from domain.people import Actor, Grant, Person, Role
 from domain.permissions import Permission
 
-Asking = Request[Who, str, Any]
+AuthenticatedRequest = Request[Principal, str, Any]
 At = Annotated[
     datetime | None,
     QueryParameter(name="at", description="As it was recorded until then: an RFC 3339 time."),
@@ -172,7 +172,7 @@ def review_lines(people: Sequence[Person], now: datetime) -> list[ReviewLine]:
 
 @get("/people", needs=Permission.READ_PEOPLE, summary="Everybody, by name")
 def list_people(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     moment: At = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -181,9 +181,9 @@ def list_people(
     prefer: Prefer = None,
 ) -> Response[Page[PersonView]]:
     """With what was granted to each, and what of it is good."""
-    only_known(request, "at")
+    require_known_parameters(request, "at")
     people, now = _everybody(service, moment, min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), NAMES)
+    after = decode_cursor(cursor, cursor_scope(request), NAMES)
     rest = [one for one in people if after is None or one.name > after[0]]
     rows = [person_view(one, now) for one in rest[: limit + 1]]
     return page_of(request, rows, limit, ("name",))
@@ -195,13 +195,13 @@ def get_person(
 ) -> PersonView:
     """Folded from the person's own stream: never behind."""
     if moment is not None:
-        must_have_zone("at", moment)
+        require_offset("at", moment)
     return person_view(service.desks.people.person(name, moment), moment or service.desks.clock())
 
 
 @get("/access-review", needs=Permission.READ_PEOPLE, summary="Who may what, why, and by whom")
 def review_access(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     moment: At = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -210,9 +210,9 @@ def review_access(
     prefer: Prefer = None,
 ) -> Response[Page[ReviewLine]]:
     """Every grant of everybody, as of a time: those that ended too, for they were good once."""
-    only_known(request, "at")
+    require_known_parameters(request, "at")
     people, now = _everybody(service, moment, min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), PLACES)
+    after = decode_cursor(cursor, cursor_scope(request), PLACES)
     lines = review_lines(people, now)
     rest = [x for x in lines if after is None or (x.person, x.number) > (after[0], after[1])]
     return page_of(request, rest[: limit + 1], limit, ("person", "number"))
@@ -220,7 +220,7 @@ def review_access(
 
 @get("/eligible", needs=Permission.READ_PEOPLE, summary="Who could have done it")
 def list_eligible(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     permission: Annotated[Permission, QueryParameter()],
     queue: Annotated[str | None, QueryParameter()] = None,
@@ -233,13 +233,13 @@ def list_eligible(
     prefer: Prefer = None,
 ) -> EligibleList:
     """By the grants that were good at that time, in a queue and region, or for a case as it was."""
-    only_known(request, "permission", "queue", "region", "case", "at")
+    require_known_parameters(request, "permission", "queue", "region", "case", "at")
     if (queue is None) == (case is None):
         raise MalformedParameter("name either a queue, with a region if you like, or a case")
     desk = service.desks.people
-    wait_for(service.positions, "people", min_position, prefer)
+    wait_for_report(service.positions, "people", min_position, prefer)
     if moment is not None:
-        must_have_zone("at", moment)
+        require_offset("at", moment)
     now = moment or service.desks.clock()
     where = queue or ""
     if case is not None:
@@ -268,6 +268,6 @@ def _everybody(
     service: Service, moment: datetime | None, min_position: int | None, prefer: str | None
 ) -> tuple[list[Person], datetime]:
     if moment is not None:
-        must_have_zone("at", moment)
-    wait_for(service.positions, "people", min_position, prefer)
+        require_offset("at", moment)
+    wait_for_report(service.positions, "people", min_position, prefer)
     return service.desks.people.everybody(moment), moment or service.desks.clock()

@@ -10,22 +10,22 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 
-from api.http.commands import as_command, carry_out
+from api.http.commands import configure_command_handler, run_command
 from api.http.concurrency import post
 from api.http.query import IdempotencyKey
-from api.http.responses import Answer
+from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.routes.people import Asking, PersonView, person_view
+from api.routes.people import AuthenticatedRequest, PersonView, person_view
 from application.log.caller import Caller
-from application.people.people_desk import Changed, PeopleDesk
-from domain.grants import AddPerson, ChangeStanding, GiveRole, NameOther, SetSkills
+from application.people.people_desk import PeopleDesk, PersonResult
+from domain.grants import AddPerson, ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
 from domain.people import Person
 from domain.permissions import Permission
 
 
 @post("/people", needs=Permission.MANAGE_PEOPLE, status_code=200, summary="Add a person")
 def add_person(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     data: JSONBody[AddPerson],
     body: RawBody,
@@ -33,10 +33,10 @@ def add_person(
 ) -> Response[PersonView]:
     """Somebody new; each role is a grant without scope and without end."""
 
-    def act(desk: PeopleDesk, by: Caller) -> Changed:
+    def act(desk: PeopleDesk, by: Caller) -> PersonResult:
         return desk.add(data.name, data.roles, by.now, data.skills, by)
 
-    return _done(request, service, body, key, act)
+    return _run_person_command(request, service, body, key, act)
 
 
 @post(
@@ -46,24 +46,26 @@ def add_person(
     summary="Take a grant back",
 )
 def revoke_grant(
-    request: Asking,
+    request: AuthenticatedRequest,
     name: FromPath[str],
     grant: FromPath[str],
     service: NamedDependency[Service],
-    data: JSONBody[ChangeStanding],
+    data: JSONBody[ChangePersonStatus],
     body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[PersonView]:
     """It gives nothing from here on, within seconds, and stays in the record."""
-    return _done(request, service, body, key, lambda desk, by: desk.revoke(name, grant, data, by))
+    return _run_person_command(
+        request, service, body, key, lambda desk, by: desk.revoke(name, grant, data, by)
+    )
 
 
-def _done(
-    request: Asking,
+def _run_person_command(
+    request: AuthenticatedRequest,
     service: Service,
     body: bytes,
     key: str | None,
-    act: Callable[[PeopleDesk, Caller], Changed],
+    act: Callable[[PeopleDesk, Caller], PersonResult],
 ) -> Response[Any]:
     now = service.desks.clock()
 
@@ -71,8 +73,8 @@ def _done(
         done = act(service.desks.people, by)
         return done.person, done.position
 
-    return carry_out(
-        request, service, body, key, work, lambda person: Answer(person_view(person, now))
+    return run_command(
+        request, service, body, key, work, lambda person: CommandResponse(person_view(person, now))
     )
 
 
@@ -81,27 +83,29 @@ def _command(
     words: str,
     doc: str,
     kind: Any,
-    act: Callable[[Service, str, Any, Caller], Changed],
+    act: Callable[[Service, str, Any, Caller], PersonResult],
 ) -> HTTPRouteHandler:
     """A command on a person, whose body is of this type."""
 
     def handler(
-        request: Asking,
+        request: AuthenticatedRequest,
         name: FromPath[str],
         service: NamedDependency[Service],
         data: Any,
         body: RawBody,
         key: IdempotencyKey = None,
     ) -> Response[PersonView]:
-        return _done(request, service, body, key, lambda _, by: act(service, name, data, by))
+        return _run_person_command(
+            request, service, body, key, lambda _, by: act(service, name, data, by)
+        )
 
     path = f"/people/{{name:str}}/{name}"
     return post(path, needs=Permission.MANAGE_PEOPLE, status_code=200, summary=words)(
-        as_command(handler, f"person_{name}", doc, kind)
+        configure_command_handler(handler, f"person_{name}", doc, kind)
     )
 
 
-def _give(service: Service, name: str, ask: GiveRole, by: Caller) -> Changed:
+def _grant_role(service: Service, name: str, ask: GrantRole, by: Caller) -> PersonResult:
     queues = service.desks.policy.current.document.queues
     return service.desks.people.give(name, ask, queues, by)
 
@@ -114,21 +118,21 @@ PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Give a person a role",
         "In some queues and regions or in all, until a time or for good. Nobody gives any to "
         "themselves, under whatever name.",
-        GiveRole,
-        _give,
+        GrantRole,
+        _grant_role,
     ),
     _command(
         "leave",
         "A person has left",
         "Under all names: nothing more may be done with them, within seconds. All stays in the record.",
-        ChangeStanding,
+        ChangePersonStatus,
         lambda service, name, ask, by: service.desks.people.leave(name, ask, by),
     ),
     _command(
         "return",
         "A person has come back",
         "Under this name: the grants that have not ended are good again.",
-        ChangeStanding,
+        ChangePersonStatus,
         lambda service, name, ask, by: service.desks.people.come_back(name, ask, by),
     ),
     _command(
@@ -142,7 +146,7 @@ PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "same-as",
         "Two names are one human",
         "From here on no duty of one can fall to the other. It cannot be undone.",
-        NameOther,
+        LinkPersonName,
         lambda service, name, ask, by: service.desks.people.same_as(name, ask, by),
     ),
 )

@@ -16,25 +16,25 @@ from litestar.params import JSONBody, QueryParameter, RawBody
 from msgspec import Meta, Struct
 
 from api.composition import Desks
-from api.http.authentication import Who
-from api.http.commands import as_command, carry_out
-from api.http.concurrency import get, noting, post
-from api.http.query import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
-from api.http.responses import Answer
+from api.http.authentication import Principal
+from api.http.commands import configure_command_handler, run_command
+from api.http.concurrency import get, post, run_and_record_reads
+from api.http.query import DEFAULT_LIMIT, IdempotencyKey, Limit, require_known_parameters
+from api.http.responses import CommandResponse
 from api.http.service import Service
 from application.log.caller import Caller
 from application.privacy.customer_data import HeldData
-from application.privacy.privacy_desk import Noted, PrivacyDesk
+from application.privacy.privacy_desk import PrivacyDesk, PrivacyResult
 from domain.orders.order import order_stream
 from domain.orders.purchase_signals import CustomerId
 from domain.permissions import Permission
 from domain.privacy import Erasure, ErasureBasis, LegalHold, PrivacyRecord, Reason, Reference
 from infrastructure.personal.reads import PersonalRead
 
-Asking = Request[Who, str, Any]
+AuthenticatedRequest = Request[Principal, str, Any]
 
 
-class WhichCustomer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CustomerQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     customer: CustomerId
     """The shop's id."""
 
@@ -69,7 +69,7 @@ class PrivacyView(Struct, frozen=True):
     erasures: Sequence[Erasure]
 
 
-class Reads(Struct, frozen=True):
+class ReadsPage(Struct, frozen=True):
     items: Sequence[PersonalRead]
     next_after: int
     nothing: str | None = None
@@ -87,11 +87,13 @@ def _view(record: PrivacyRecord) -> PrivacyView:
     summary="What is held of a customer",
 )
 def find_personal_data(
-    request: Asking, service: NamedDependency[Service], data: JSONBody[WhichCustomer]
+    request: AuthenticatedRequest, service: NamedDependency[Service], data: JSONBody[CustomerQuery]
 ) -> HeldData:
     """Every line of the log with personal texts, and the texts; files; holds and erasures. That you
     were shown it is recorded."""
-    return noting(lambda: _desk(service).held(data.customer), request, service)
+    return run_and_record_reads(
+        lambda: _privacy_desk(service).held(data.customer), request, service
+    )
 
 
 @post(
@@ -101,16 +103,16 @@ def find_personal_data(
     summary="Who read a customer's data",
 )
 def find_reads(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
-    data: JSONBody[WhichCustomer],
+    data: JSONBody[CustomerQuery],
     after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = DEFAULT_LIMIT,
-) -> Reads:
+) -> ReadsPage:
     """Of the orders that are known to be the customer's; an erasure ends that."""
-    only_known(request, "after")
-    orders = _desk(service).orders_of(data.customer)
-    return _reads(service, orders, None, after, limit)
+    require_known_parameters(request, "after")
+    orders = _privacy_desk(service).orders_of(data.customer)
+    return _reads_page(service, orders, None, after, limit)
 
 
 @get(
@@ -119,27 +121,27 @@ def find_reads(
     summary="Who was shown personal data",
 )
 def list_reads(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     order: Annotated[str | None, QueryParameter(max_length=120)] = None,
     person: Annotated[str | None, QueryParameter(max_length=64)] = None,
     after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = DEFAULT_LIMIT,
-) -> Reads:
+) -> ReadsPage:
     """Of an order, by a person, or all; oldest first. Keep `next_after` and come back with it."""
-    only_known(request, "order", "person", "after")
-    return _reads(service, None if order is None else [order], person, after, limit)
+    require_known_parameters(request, "order", "person", "after")
+    return _reads_page(service, None if order is None else [order], person, after, limit)
 
 
-def _reads(
+def _reads_page(
     service: Service, orders: Sequence[str] | None, person: str | None, after: int, limit: int
-) -> Reads:
+) -> ReadsPage:
     items = service.desks.reads.of(orders, person, after, limit)
-    nothing = None if items or after else why_nothing(service.desks, orders, person)
-    return Reads(items, items[-1].id if items else after, nothing)
+    nothing = None if items or after else explain_no_reads(service.desks, orders, person)
+    return ReadsPage(items, items[-1].id if items else after, nothing)
 
 
-def why_nothing(desks: Desks, orders: Sequence[str] | None, person: str | None) -> str:
+def explain_no_reads(desks: Desks, orders: Sequence[str] | None, person: str | None) -> str:
     """Where nothing was noted, it is said whether what was asked for is known at all: `orders` are all
     that are asked about, None if that is any."""
     if orders is not None and not orders:
@@ -156,7 +158,7 @@ def why_nothing(desks: Desks, orders: Sequence[str] | None, person: str | None) 
     return "Nobody was shown any of it."
 
 
-def _desk(service: Service) -> PrivacyDesk:
+def _privacy_desk(service: Service) -> PrivacyDesk:
     desk = service.desks.privacy
     assert desk is not None  # a service has a vault
     return desk
@@ -168,26 +170,28 @@ def _command(
     words: str,
     doc: str,
     kind: Any,
-    act: Callable[[PrivacyDesk, Any, Caller], Noted],
+    act: Callable[[PrivacyDesk, Any, Caller], PrivacyResult],
 ) -> HTTPRouteHandler:
     """A command on what is recorded of a customer, whose body is of this type."""
 
     def handler(
-        request: Asking,
+        request: AuthenticatedRequest,
         service: NamedDependency[Service],
         data: Any,
         body: RawBody,
         key: IdempotencyKey = None,
     ) -> Response[PrivacyView]:
         def work(by: Caller) -> tuple[PrivacyRecord, int]:
-            done = act(_desk(service), data, by)
+            done = act(_privacy_desk(service), data, by)
             return done.record, done.position
 
-        return carry_out(request, service, body, key, work, lambda record: Answer(_view(record)))
+        return run_command(
+            request, service, body, key, work, lambda record: CommandResponse(_view(record))
+        )
 
     path = f"/personal-data/{path}"
     return post(path, needs=Permission.MANAGE_PERSONAL_DATA, status_code=200, summary=words)(
-        as_command(handler, name, doc, kind)
+        configure_command_handler(handler, name, doc, kind)
     )
 
 

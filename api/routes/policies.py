@@ -11,20 +11,20 @@ from litestar.params import FromPath, QueryParameter
 from msgspec import UNSET, Struct
 
 from api.http.concurrency import get
-from api.http.query import only_known
-from api.http.responses import Answer
+from api.http.query import require_known_parameters
+from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.routes.cases import Asking
-from application.policy.policy_desk import Governed
+from api.routes.cases import AuthenticatedRequest
+from application.policy.policy_desk import PolicyResult
 from domain.permissions import Permission
-from domain.policy.differences import differences
+from domain.policy.differences import find_differences
 from domain.policy.document import PolicyDocument
 from domain.policy.events import PolicySimulated
 from domain.policy.governance import Governance, Policy, PolicyState
-from domain.policy.governance_decisions import policy_named
+from domain.policy.governance_decisions import require_policy
 from domain.policy.money_figures import MoneyFigures
 from domain.policy.rechecks import Recheck
-from domain.policy.simulation_figures import Figures
+from domain.policy.simulation_figures import SimulationFigures
 
 
 class ActView(Struct, frozen=True):
@@ -72,7 +72,7 @@ class SimulationView(Struct, frozen=True):
     since: datetime
     until: datetime
     position: int
-    figures: Figures
+    figures: SimulationFigures
     money: MoneyFigures | None
     """What was proposed to be given to customers, held against both approval matrices."""
 
@@ -100,16 +100,16 @@ class PolicyView(PolicyLine, frozen=True):
     recheck: RecheckView | None
 
 
-Against = Annotated[
+AgainstVersion = Annotated[
     str | None,
     QueryParameter(description="The version or digest to compare it with [what it is based on]."),
 ]
 
 
 @get("/policies", needs=Permission.READ_POLICIES, summary="Every version of the policy")
-def list_policies(request: Asking, service: NamedDependency[Service]) -> PolicyList:
+def list_policies(request: AuthenticatedRequest, service: NamedDependency[Service]) -> PolicyList:
     """How each stands now, and who did what about it."""
-    only_known(request)
+    require_known_parameters(request)
     governance, now = service.desks.policy.refresh(), service.desks.clock()
     policies = reversed([*governance.policies.values()])
     return PolicyList([PolicyLine(**_line(governance, one, now)) for one in policies])
@@ -117,22 +117,22 @@ def list_policies(request: Asking, service: NamedDependency[Service]) -> PolicyL
 
 @get("/policies/{version:str}", needs=Permission.READ_POLICIES, summary="One policy")
 def get_policy(
-    request: Asking,
+    request: AuthenticatedRequest,
     version: FromPath[str],
     service: NamedDependency[Service],
-    against: Against = None,
+    against: AgainstVersion = None,
 ) -> PolicyView:
     """By its version or digest: nothing is ever removed."""
-    only_known(request, "against")
+    require_known_parameters(request, "against")
     governance = service.desks.policy.refresh()
-    policy = policy_named(governance, version)
-    other = policy_named(governance, against) if against is not None else None
+    policy = require_policy(governance, version)
+    other = require_policy(governance, against) if against is not None else None
     recheck = service.desks.rechecks.progress(policy.digest)
     return view_of(governance, policy, service.desks.clock(), other, recheck)
 
 
-def policy_answer(governed: Governed) -> Answer:
-    return Answer(view_of(governed.governance, governed.policy, governed.now))
+def policy_response(governed: PolicyResult) -> CommandResponse:
+    return CommandResponse(view_of(governed.governance, governed.policy, governed.now))
 
 
 def view_of(
@@ -144,7 +144,7 @@ def view_of(
 ) -> PolicyView:
     base = governance.policies.get(policy.base or "")
     other = against or base
-    found = differences(other.document, policy.document) if other is not None else ()
+    found = find_differences(other.document, policy.document) if other is not None else ()
     return PolicyView(
         **_line(governance, policy, now),
         document=policy.document,

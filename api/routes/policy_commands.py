@@ -10,17 +10,17 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 
-from api.http.commands import as_command, carry_out
+from api.http.commands import configure_command_handler, run_command
 from api.http.concurrency import post
 from api.http.query import IdempotencyKey
 from api.http.service import Service
-from api.routes.cases import Asking
-from api.routes.policies import PolicyView, policy_answer
+from api.routes.cases import AuthenticatedRequest
+from api.routes.policies import PolicyView, policy_response
 from application.log.caller import Caller
-from application.policy.policy_desk import Governed, PolicyDesk
+from application.policy.policy_desk import PolicyDesk, PolicyResult
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
-from domain.policy.policy_commands import (
+from domain.policy.commands import (
     ActivatePolicy,
     ApprovePolicy,
     DropPolicy,
@@ -30,9 +30,9 @@ from domain.policy.policy_commands import (
     RollBack,
 )
 from domain.policy.rulebook import Rulebook
-from infrastructure.policies.files import rulebook_of
+from infrastructure.policies.files import parse_rulebook
 
-Told = tuple[Governed, int]
+ResultAndPosition = tuple[PolicyResult, int]
 
 
 @post(
@@ -42,20 +42,20 @@ Told = tuple[Governed, int]
     summary="Propose a policy",
 )
 def propose_policy(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     data: JSONBody[ProposePolicy],
     body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[PolicyView]:
     """To take the place of the one that decides now. The answer says in words what would change."""
-    rulebook = _rulebook(data.document)
+    rulebook = _rulebook_of_body(data.document)
     desk = service.desks.policy
 
-    def work(by: Caller) -> Told:
-        return _told(desk.propose(rulebook, data.why, data.revises, by))
+    def work(by: Caller) -> ResultAndPosition:
+        return _result_and_position(desk.propose(rulebook, data.why, data.revises, by))
 
-    return carry_out(request, service, body, key, work, policy_answer)
+    return run_command(request, service, body, key, work, policy_response)
 
 
 @post(
@@ -65,7 +65,7 @@ def propose_policy(
     summary="Change the policy in an emergency",
 )
 def emergency_policy(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     data: JSONBody[EmergencyPolicy],
     body: RawBody,
@@ -73,25 +73,25 @@ def emergency_policy(
 ) -> Response[PolicyView]:
     """It decides at once, approved by nobody, and expires by itself unless another person ratifies
     it: then what decided before decides again."""
-    rulebook = _rulebook(data.document)
+    rulebook = _rulebook_of_body(data.document)
     desk = service.desks.policy
 
-    def work(by: Caller) -> Told:
-        return _told(desk.emergency(rulebook, data.reason, data.expires_at, by))
+    def work(by: Caller) -> ResultAndPosition:
+        return _result_and_position(desk.emergency(rulebook, data.reason, data.expires_at, by))
 
-    return carry_out(request, service, body, key, work, policy_answer)
+    return run_command(request, service, body, key, work, policy_response)
 
 
-def _rulebook(document: dict[str, Any]) -> Rulebook:
+def _rulebook_of_body(document: dict[str, Any]) -> Rulebook:
     """Raises Invalid, with the places as they are in the body."""
     try:
-        return rulebook_of(document)
+        return parse_rulebook(document)
     except Invalid as refused:
         faults = [Fault(f"/document{fault.pointer}", fault.detail) for fault in refused.faults]
         raise Invalid(faults, "the policy") from None
 
 
-def _told(governed: Governed) -> Told:
+def _result_and_position(governed: PolicyResult) -> ResultAndPosition:
     return governed, governed.position
 
 
@@ -101,26 +101,26 @@ def _command(
     words: str,
     doc: str,
     kind: Any,
-    act: Callable[[PolicyDesk, str, Any, Caller], Governed],
+    act: Callable[[PolicyDesk, str, Any, Caller], PolicyResult],
 ) -> HTTPRouteHandler:
     """A command on a policy, named by its version or digest, whose body is of this type."""
 
     def handler(
-        request: Asking,
+        request: AuthenticatedRequest,
         version: FromPath[str],
         service: NamedDependency[Service],
         data: Any,
         body: RawBody,
         key: IdempotencyKey = None,
     ) -> Response[PolicyView]:
-        def work(by: Caller) -> Told:
-            return _told(act(service.desks.policy, version, data, by))
+        def work(by: Caller) -> ResultAndPosition:
+            return _result_and_position(act(service.desks.policy, version, data, by))
 
-        return carry_out(request, service, body, key, work, policy_answer)
+        return run_command(request, service, body, key, work, policy_response)
 
     path = f"/policies/{{version:str}}/{name}"
     return post(path, needs=needs, status_code=200, summary=words)(
-        as_command(handler, f"{name}_policy", doc, kind)
+        configure_command_handler(handler, f"{name}_policy", doc, kind)
     )
 
 

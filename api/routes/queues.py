@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from msgspec import Struct
 
-from api.http.authentication import Who
+from api.http.authentication import Principal
 from api.http.commands import caller_of
 from api.http.concurrency import get, post
 from api.http.query import (
@@ -23,22 +23,22 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked_for,
+    cursor_scope,
     decode_cursor,
-    only_known,
     page_of,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
-from api.http.responses import Answer, ask_of
+from api.http.responses import CommandResponse, keyed_request_of
 from api.http.service import Service
-from api.routes.cases import CaseView, case_answer
+from api.routes.cases import CaseView, case_response
 from domain.authority import Authority
 from domain.cases.errors import QueueNotFound
 from domain.permissions import Permission
 from infrastructure.reports.queries import QueueCounts, QueueLine
-from infrastructure.reports.scope_sql import cases_within
+from infrastructure.reports.scope_sql import cases_in_scope
 
-Asking = Request[Who, str, Any]
+AuthenticatedRequest = Request[Principal, str, Any]
 CANDIDATES = 200
 
 
@@ -67,21 +67,21 @@ class QueueList(Struct, frozen=True):
 
 @get("/queues", needs=Permission.READ_CASES, summary="All queues")
 def list_queues(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     min_position: MinPosition = None,
     prefer: Prefer = None,
 ) -> QueueList:
-    only_known(request)
-    wait_for(service.positions, "queue", min_position, prefer)
+    require_known_parameters(request)
+    wait_for_report(service.positions, "queue", min_position, prefer)
     now = service.desks.clock()
     authority = request.user.authority
-    counts = service.reports.queue_counts(now, cases_within(authority, Permission.READ_CASES))
+    counts = service.reports.queue_counts(now, cases_in_scope(authority, Permission.READ_CASES))
     none = QueueCounts("", 0, 0, 0, 0, 0, 0, None, None)
     plans = {
         row.queue: row.opened_at
         for row in service.reports.recoveries()
-        if not row.closed_at and authority.has_all_of(Permission.READ_CASES, row.queue)
+        if not row.closed_at and authority.has_whole_queue(Permission.READ_CASES, row.queue)
     }
     queues = service.desks.policy.current.document.queues
     return QueueList(
@@ -108,7 +108,7 @@ def list_queues(
 
 @get("/queues/{queue:str}", needs=Permission.READ_CASES, summary="One queue, most urgent first")
 def get_queue(
-    request: Asking,
+    request: AuthenticatedRequest,
     queue: FromPath[str],
     service: NamedDependency[Service],
     limit: Limit = DEFAULT_LIMIT,
@@ -117,11 +117,11 @@ def get_queue(
     prefer: Prefer = None,
 ) -> Response[Page[QueueLine]]:
     """Each case with its owner, its lease, and how its clock stands."""
-    only_known(request)
-    must_exist(service, queue, request.user.authority)
-    wait_for(service.positions, "queue", min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), URGENCY_TYPES)
-    reach = cases_within(request.user.authority, Permission.READ_CASES)
+    require_known_parameters(request)
+    require_queue(service, queue, request.user.authority)
+    wait_for_report(service.positions, "queue", min_position, prefer)
+    after = decode_cursor(cursor, cursor_scope(request), URGENCY_TYPES)
+    reach = cases_in_scope(request.user.authority, Permission.READ_CASES)
     rows = service.reports.queue({"queue": queue}, after, limit + 1, service.desks.clock(), reach)
     return page_of(request, rows, limit, ("priority", "queued_at", "case_id"))
 
@@ -133,7 +133,7 @@ def get_queue(
     summary="Claim the next case",
 )
 def claim_next(
-    request: Asking,
+    request: AuthenticatedRequest,
     queue: FromPath[str],
     service: NamedDependency[Service],
     body: RawBody,
@@ -146,33 +146,35 @@ def claim_next(
     First your own work whose wait has ended; then what you have the skill for, most urgent first:
     by its priority, and by how its clock presses now.
     """
-    must_exist(service, queue, request.user.authority)
-    ask = ask_of(request, body, key)
+    require_queue(service, queue, request.user.authority)
+    ask = keyed_request_of(request, body, key)
 
     def work() -> Response[Any]:
-        wait_for(service.positions, "queue", min_position, prefer)
+        wait_for_report(service.positions, "queue", min_position, prefer)
         who = ask.who
         pressing = service.desks.policy.current.document.priorities.clock
         now = service.desks.clock()
-        reach = cases_within(who.authority, Permission.WORK_CASES)
-        candidates = service.reports.next_for(
+        reach = cases_in_scope(who.authority, Permission.WORK_CASES)
+        candidates = service.reports.next_case_for(
             who.person, who.skills, queue, CANDIDATES, now, pressing, reach
         )
-        done = service.desks.cases.claim_next(candidates, caller_of(service, ask, case_answer))
+        done = service.desks.cases.claim_next(candidates, caller_of(service, ask, case_response))
         if done is not None:
-            return case_answer(done.case).response(done.position)
-        nothing = Answer(None, 204)
+            return case_response(done.case).response(done.position)
+        nothing = CommandResponse(None, 204)
         row = ask.row(nothing)
         position = service.desks.log.append([], row).position if row else service.desks.log.head()
         return nothing.response(position)
 
-    return service.answers.carry_out(ask, work)
+    return service.answers.run_once(ask, work)
 
 
-def must_exist(service: Service, queue: str, authority: Authority, *, whole: bool = False) -> None:
+def require_queue(
+    service: Service, queue: str, authority: Authority, *, whole: bool = False
+) -> None:
     """A queue out of reach is told like one that nobody has heard of; `whole`: all of its cases must
     be within reach."""
-    reached = authority.has_all_of if whole else authority.has_queue
+    reached = authority.has_whole_queue if whole else authority.has_queue
     queues = service.desks.policy.current.document.queues
     if queue not in queues or not reached(Permission.READ_CASES, queue):
         raise QueueNotFound(f"no queue {queue}")

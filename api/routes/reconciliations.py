@@ -14,10 +14,10 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 from msgspec import Struct
 
-from api.http.commands import carry_out
+from api.http.commands import run_command
 from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
-from api.http.json_keys import refuse_repeated_names
+from api.http.json_keys import require_unique_keys
 from api.http.query import (
     DEFAULT_LIMIT,
     Cursor,
@@ -26,19 +26,19 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked_for,
+    cursor_scope,
     decode_cursor,
-    only_known,
     page_of_views,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
-from api.http.responses import Answer
+from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.routes.adjustments import must_have_key
-from api.routes.cases import Asking
+from api.routes.adjustments import require_idempotency_key
+from api.routes.cases import AuthenticatedRequest
 from api.routes.trail_page import CSV
 from application.log.caller import Caller
-from application.money.reconciliation import Reconciled, Statement
+from application.money.reconciliation import ReconciliationResult, Statement
 from domain.adjustments.reconciliation import CurrencySums, Discrepancy
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
@@ -85,7 +85,7 @@ class ReconciliationView(Struct, frozen=True):
     summary="Hold the provider's list against the log",
 )
 def reconcile(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     body: RawBody,
     key: IdempotencyKey = None,
@@ -94,17 +94,17 @@ def reconcile(
     """With a period as JSON, the provider is asked; as `text/csv`, the body is the list, in the format of
     the local provider. What agrees is reconciled by you, unless you have another duty in its case:
     that is told as `not_yours`, and the rest goes on."""
-    must_have_key(key)
+    require_idempotency_key(key)
     # What it is compared with is read from the cases; which those are, a report says.
-    wait_for(service.positions, REPORT, service.desks.log.head(), prefer)
+    wait_for_report(service.positions, REPORT, service.desks.log.head(), prefer)
 
-    def work(by: Caller) -> tuple[Reconciled, int]:
+    def work(by: Caller) -> tuple[ReconciliationResult, int]:
         kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
         statement = _statement(service, body, kind.lower(), by.now)
         done = service.desks.reconciliation.reconcile(statement, by)
         return done, done.position
 
-    return carry_out(request, service, body, key, work, _answer, is_json=False)
+    return run_command(request, service, body, key, work, _command_response, is_json=False)
 
 
 def _statement(service: Service, body: bytes, kind: str, now: datetime) -> Statement:
@@ -119,7 +119,7 @@ def _statement(service: Service, body: bytes, kind: str, now: datetime) -> State
         period = msgspec.json.decode(body, type=ReconciledPeriod)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedBody(str(error)) from None
-    refuse_repeated_names(body)
+    require_unique_keys(body)
     for name, moment in (("since", period.since), ("until", period.until or now)):
         if moment.tzinfo is None:
             fault = Fault(f"/{name}", "has no offset; write it as in 2026-11-21T12:00:00Z")
@@ -127,12 +127,12 @@ def _statement(service: Service, body: bytes, kind: str, now: datetime) -> State
     until = min(period.until or now, now)
     if period.since > until:
         raise Invalid([Fault("/since", "is later than its end")], "the period")
-    return desk.ask_provider(period.since, until)
+    return desk.fetch_statement(period.since, until)
 
 
-def _answer(done: Reconciled) -> Answer:
+def _command_response(done: ReconciliationResult) -> CommandResponse:
     recorded = done.recorded
-    return Answer(
+    return CommandResponse(
         ReconciliationView(
             id=done.id,
             recorded_by=done.by,
@@ -144,7 +144,7 @@ def _answer(done: Reconciled) -> Answer:
 
 @get("/reconciliations", needs=Permission.READ_LOG, summary="Every reconciliation, newest first")
 def list_reconciliations(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -152,9 +152,9 @@ def list_reconciliations(
     prefer: Prefer = None,
 ) -> Response[Page[ReconciliationView]]:
     """Each with what did not agree."""
-    only_known(request)
-    wait_for(service.positions, "reconciliations", min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), NEWEST_TYPES)
+    require_known_parameters(request)
+    wait_for_report(service.positions, "reconciliations", min_position, prefer)
+    after = decode_cursor(cursor, cursor_scope(request), NEWEST_TYPES)
     rows = service.money_reports.reconciliations(after, limit + 1)
     return page_of_views(request, rows, limit, ("recorded_at", "reconciliation"), _view)
 

@@ -13,8 +13,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 from msgspec import Struct
 
-from api.http.authentication import Who
-from api.http.commands import as_command, carry_out
+from api.http.authentication import Principal
+from api.http.commands import configure_command_handler, run_command
 from api.http.concurrency import get, post
 from api.http.query import (
     IdempotencyKey,
@@ -23,21 +23,27 @@ from api.http.query import (
     Prefer,
     etag,
     expected_version,
-    only_known,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
-from api.http.responses import Answer
+from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.routes.queues import must_exist
-from application.cases.recovery_desk import Planned, RecoveryDesk
+from api.routes.queues import require_queue
+from application.cases.recovery_desk import RecoveryDesk, RecoveryResult
 from application.log.caller import Caller
-from domain.backlog.events import BacklogCause, Measured
-from domain.backlog.recovery import Action, AddAction, CompleteAction, OwnPlan, Recovery
+from domain.backlog.events import BacklogCause, BacklogMeasurement
+from domain.backlog.recovery import (
+    AddAction,
+    AssignPlanOwner,
+    CompleteAction,
+    Recovery,
+    RecoveryAction,
+)
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
 from domain.policy.document import Backlog
 
-Asking = Request[Who, str, Any]
+AuthenticatedRequest = Request[Principal, str, Any]
 
 
 class RecoveryLine(Struct, frozen=True):
@@ -67,25 +73,25 @@ class PlanView(Struct, frozen=True):
     plan: int
     owner: str
     causes: Sequence[BacklogCause]
-    measured: Measured
+    measured: BacklogMeasurement
     thresholds: Backlog
     opened_at: datetime
-    actions: Sequence[Action]
-    recovered: Measured | None
+    actions: Sequence[RecoveryAction]
+    recovered: BacklogMeasurement | None
     closed_at: datetime | None
 
 
 @get("/recovery-plans", needs=Permission.READ_CASES, summary="Queues that fell behind")
 def list_recoveries(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     min_position: MinPosition = None,
     prefer: Prefer = None,
 ) -> RecoveryList:
     """Each queue's newest plan to recover; those that go on come first."""
-    only_known(request)
-    wait_for(service.positions, "recovery", min_position, prefer)
-    reached = request.user.authority.has_all_of
+    require_known_parameters(request)
+    wait_for_report(service.positions, "recovery", min_position, prefer)
+    reached = request.user.authority.has_whole_queue
     rows = [r for r in service.reports.recoveries() if reached(Permission.READ_CASES, r.queue)]
     return RecoveryList(msgspec.convert(rows, list[RecoveryLine], from_attributes=True))
 
@@ -96,16 +102,16 @@ def list_recoveries(
     summary="The plan to recover a queue",
 )
 def get_recovery(
-    request: Asking, queue: FromPath[str], service: NamedDependency[Service]
+    request: AuthenticatedRequest, queue: FromPath[str], service: NamedDependency[Service]
 ) -> Response[PlanView]:
     """The newest one, read from its own stream: never behind. Its ETag goes into If-Match."""
-    must_exist(service, queue, request.user.authority, whole=True)
+    require_queue(service, queue, request.user.authority, whole=True)
     recovery = service.desks.recovery.recovery(queue)
     return Response(_view(recovery), headers={"ETag": etag(recovery.version)})
 
 
-def _answer(recovery: Recovery) -> Answer:
-    return Answer(_view(recovery), headers={"ETag": etag(recovery.version)})
+def _command_response(recovery: Recovery) -> CommandResponse:
+    return CommandResponse(_view(recovery), headers={"ETag": etag(recovery.version)})
 
 
 def _view(recovery: Recovery) -> PlanView:
@@ -131,13 +137,13 @@ def _command(
     words: str,
     doc: str,
     kind: Any,
-    act: Callable[[RecoveryDesk, str, int, Any, Caller], Planned],
+    act: Callable[[RecoveryDesk, str, int, Any, Caller], RecoveryResult],
     look: Callable[[Service, Any], Any] = lambda service, ask: ask,
 ) -> HTTPRouteHandler:
     """A command on a queue's plan, whose body is of this type; `look` may refuse it."""
 
     def handler(
-        request: Asking,
+        request: AuthenticatedRequest,
         queue: FromPath[str],
         service: NamedDependency[Service],
         data: Any,
@@ -145,22 +151,22 @@ def _command(
         if_match: IfMatch = None,
         key: IdempotencyKey = None,
     ) -> Response[PlanView]:
-        must_exist(service, queue, request.user.authority, whole=True)
+        require_queue(service, queue, request.user.authority, whole=True)
 
         def work(by: Caller) -> tuple[Recovery, int]:
             asked = look(service, data)
             done = act(service.desks.recovery, queue, expected_version(if_match), asked, by)
             return done.recovery, done.position
 
-        return carry_out(request, service, body, key, work, _answer)
+        return run_command(request, service, body, key, work, _command_response)
 
     path = f"/queues/{{queue:str}}/recovery/{name}"
     return post(path, needs=Permission.MANAGE_BACKLOG, status_code=200, summary=words)(
-        as_command(handler, name, doc, kind)
+        configure_command_handler(handler, name, doc, kind)
     )
 
 
-def _must_be_known(service: Service, ask: OwnPlan) -> OwnPlan:
+def _require_known_owner(service: Service, ask: AssignPlanOwner) -> AssignPlanOwner:
     """A team of the policy, or a person: nobody else can answer for a plan."""
     teams = {queue.owner_team for queue in service.desks.policy.current.document.queues.values()}
     if ask.owner not in teams and service.desks.people.known(ask.owner) is None:
@@ -189,8 +195,8 @@ RECOVERY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "owner",
         "Give the plan to another owner",
         "A person, or the team of a queue, answers for it from here on.",
-        OwnPlan,
+        AssignPlanOwner,
         RecoveryDesk.own,
-        _must_be_known,
+        _require_known_owner,
     ),
 )

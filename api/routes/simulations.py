@@ -16,28 +16,28 @@ from litestar.params import FromPath, JSONBody, RawBody
 from litestar.response import Stream
 from msgspec import UNSET, Struct, UnsetType
 
-from api.http.commands import carry_out
+from api.http.commands import run_command
 from api.http.concurrency import post
 from api.http.errors import Unavailable, Unexpected
 from api.http.problems import problem_of
-from api.http.query import IdempotencyKey, wait_for
-from api.http.responses import Answer
+from api.http.query import IdempotencyKey, wait_for_report
+from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.routes.cases import Asking
+from api.routes.cases import AuthenticatedRequest
 from api.routes.policies import SimulationView, simulation_view
 from application.log.caller import Caller
-from application.money.proposal_history import past_proposals
-from application.policy.policy_desk import Governed
-from application.policy.simulation import Asked
+from application.money.proposal_history import load_proposal_history
+from application.policy.policy_desk import PolicyResult
+from application.policy.simulation import SimulationScope
 from domain.errors import CasetrailError, Fault, Invalid
 from domain.permissions import Permission
+from domain.policy.commands import SimulatePolicy
 from domain.policy.events import PolicySimulated
-from domain.policy.governance_decisions import policy_named
-from domain.policy.money_figures import MoneyFigures, money_figures
-from domain.policy.policy_commands import SimulatePolicy
-from infrastructure.policies.simulation_runs import Progress, SimulationStopped, run_simulation
+from domain.policy.governance_decisions import require_policy
+from domain.policy.money_figures import MoneyFigures, compute_money_figures
+from infrastructure.policies.simulation_runs import RunProgress, SimulationStopped, run_simulation
 
-USUAL_PERIOD = timedelta(days=30)
+DEFAULT_PERIOD = timedelta(days=30)
 _logger = logging.getLogger("casetrail")
 NDJSON = "application/x-ndjson"
 
@@ -57,7 +57,7 @@ class SimulationProgress(Struct, frozen=True):
     summary="Simulate a policy over recorded history",
 )
 def simulate_policy(
-    request: Asking,
+    request: AuthenticatedRequest,
     version: FromPath[str],
     service: NamedDependency[Service],
     data: JSONBody[SimulatePolicy],
@@ -69,34 +69,34 @@ def simulate_policy(
     again with the same period, up to that position, they are the same. With `Accept:
     application/x-ndjson`, lines tell how far it has come, and the last one is the answer."""
 
-    def told(tell: Callable[[Progress, int], None]) -> Response[Any]:
-        def work(by: Caller) -> tuple[Governed, int]:
-            governed = _simulated(service, version, data, by, tell)
+    def told(tell: Callable[[RunProgress, int], None]) -> Response[Any]:
+        def work(by: Caller) -> tuple[PolicyResult, int]:
+            governed = _run_simulation(service, version, data, by, tell)
             return governed, governed.position
 
-        return carry_out(request, service, body, key, work, _answer)
+        return run_command(request, service, body, key, work, _command_response)
 
     if NDJSON not in request.headers.get("accept", ""):
         return told(lambda progress, until: None)
     # What can be refused at once is refused with its status.
-    asked_of(service, version, data, service.desks.clock())
-    lines: Any = Stream(_lines(told), media_type=NDJSON)
+    simulation_scope_of(service, version, data, service.desks.clock())
+    lines: Any = Stream(_stream_progress(told), media_type=NDJSON)
     return cast(Response[SimulationView], lines)
 
 
-def _answer(governed: Governed) -> Answer:
-    return Answer(simulation_view(governed.governance, governed.policy.simulations[-1]))
+def _command_response(governed: PolicyResult) -> CommandResponse:
+    return CommandResponse(simulation_view(governed.governance, governed.policy.simulations[-1]))
 
 
-def _simulated(
+def _run_simulation(
     service: Service,
     version: str,
     ask: SimulatePolicy,
     by: Caller,
-    tell: Callable[[Progress, int], None],
-) -> Governed:
+    tell: Callable[[RunProgress, int], None],
+) -> PolicyResult:
     desks = service.desks
-    asked = asked_of(service, version, ask, by.now)
+    asked = simulation_scope_of(service, version, ask, by.now)
     try:
         # One at a time: each takes all the cores that nobody else wants.
         with service.simulating:
@@ -112,30 +112,32 @@ def _simulated(
         until=asked.until,
         position=asked.position,
         figures=progress.tally.figures(),
-        money=_money(service, asked),
+        money=_money_figures(service, asked),
     )
-    return desks.policy.simulated(event, by)
+    return desks.policy.record_simulation(event, by)
 
 
-def _money(service: Service, asked: Asked) -> MoneyFigures | UnsetType:
+def _money_figures(service: Service, asked: SimulationScope) -> MoneyFigures | UnsetType:
     """What was proposed to be given, held against both matrices. Raises ReportBehind."""
-    wait_for(service.positions, "adjustments", asked.position, None)
+    wait_for_report(service.positions, "adjustments", asked.position, None)
     cases = service.money_reports.cases_with_money()
-    past = past_proposals(service.desks.log, cases, asked)
-    found = money_figures(past, asked.active, asked.proposed, asked.since)
+    past = load_proposal_history(service.desks.log, cases, asked)
+    found = compute_money_figures(past, asked.active, asked.proposed, asked.since)
     return UNSET if found is None else found
 
 
-def asked_of(service: Service, version: str, ask: SimulatePolicy, now: datetime) -> Asked:
+def simulation_scope_of(
+    service: Service, version: str, ask: SimulatePolicy, now: datetime
+) -> SimulationScope:
     """Raises PolicyNotFound, Invalid."""
     desk = service.desks.policy
-    policy = policy_named(desk.refresh(), version)
+    policy = require_policy(desk.refresh(), version)
     until = min(ask.until or now, now)
-    since = ask.since or until - USUAL_PERIOD
+    since = ask.since or until - DEFAULT_PERIOD
     if since >= until:
         detail = f"must be before the period's end, {until.isoformat()}"
         raise Invalid([Fault("/since", detail)], "the period")
-    return Asked(
+    return SimulationScope(
         active=desk.current,
         proposed=desk.rulebook(policy),
         since=since,
@@ -144,11 +146,13 @@ def asked_of(service: Service, version: str, ask: SimulatePolicy, now: datetime)
     )
 
 
-def _lines(told: Callable[[Callable[[Progress, int], None]], Response[Any]]) -> Iterator[bytes]:
+def _stream_progress(
+    told: Callable[[Callable[[RunProgress, int], None]], Response[Any]],
+) -> Iterator[bytes]:
     """How far it has come, then the answer; what is refused on the way is told as its problem."""
     lines: SimpleQueue[bytes | None] = SimpleQueue()
 
-    def tell(progress: Progress, until: int) -> None:
+    def tell(progress: RunProgress, until: int) -> None:
         percent = progress.position * 100 // until if until else 100
         so_far = SimulationProgress(percent, progress.tally.orders, progress.tally.signals)
         lines.put(msgspec.json.encode(so_far))

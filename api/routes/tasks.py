@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.http.authentication import Who
+from api.http.authentication import Principal
 from api.http.concurrency import get
 from api.http.query import (
     DEFAULT_LIMIT,
@@ -20,17 +20,17 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked,
-    asked_for,
+    cursor_scope,
     decode_cursor,
-    only_known,
+    given_filters,
+    none_if_never,
     page_of_views,
-    unless_never,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
 from api.http.service import Service
 from domain.permissions import Permission
-from infrastructure.reports.scope_sql import known_within
+from infrastructure.reports.scope_sql import known_cases_in_scope
 from projections.tasks import TaskRow
 
 DUE_TYPES = (datetime, str)
@@ -50,7 +50,7 @@ class TaskView(Struct, frozen=True):
 
 @get("/views/tasks", needs=Permission.READ_CASES, summary="What is to be done, due soonest first")
 def get_tasks(
-    request: Request[Who, str, Any],
+    request: Request[Principal, str, Any],
     service: NamedDependency[Service],
     owner: Annotated[str | None, QueryParameter(description="A person or a team.")] = None,
     overdue: Annotated[bool | None, QueryParameter()] = None,
@@ -60,11 +60,13 @@ def get_tasks(
     prefer: Prefer = None,
 ) -> Response[Page[TaskView]]:
     """The tasks of all cases that are neither done nor dropped."""
-    only_known(request, "owner", "overdue")
-    wait_for(service.positions, "tasks", min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), DUE_TYPES)
-    reach = known_within(request.user.authority, Permission.READ_CASES)
-    rows = service.reports.tasks(asked(owner=owner, overdue=overdue), after, limit + 1, reach)
+    require_known_parameters(request, "owner", "overdue")
+    wait_for_report(service.positions, "tasks", min_position, prefer)
+    after = decode_cursor(cursor, cursor_scope(request), DUE_TYPES)
+    reach = known_cases_in_scope(request.user.authority, Permission.READ_CASES)
+    rows = service.reports.tasks(
+        given_filters(owner=owner, overdue=overdue), after, limit + 1, reach
+    )
     return page_of_views(request, rows, limit, ("due_by", "task_id"), _view)
 
 
@@ -77,6 +79,6 @@ def _view(row: TaskRow) -> TaskView:
         action=row.action,
         owner=row.owner,
         created_at=row.created_at,
-        due_at=unless_never(row.due_by),
+        due_at=none_if_never(row.due_by),
         overdue=row.overdue,
     )

@@ -13,14 +13,14 @@ from msgspec import Struct
 from api.composition import Desks
 from api.http.concurrency import get
 from api.http.service import Service
-from api.routes.cases import Asking
-from api.routes.trail_page import CSV, HTML, as_csv, as_page
-from application.cases.trail import ToldLine, told_line, told_lines
+from api.routes.cases import AuthenticatedRequest
+from api.routes.trail_page import CSV, HTML, render_csv, render_page
+from application.cases.trail import TrailLine, describe_line, describe_lines
 from domain.adjustments.refusals import refusals_stream
-from domain.authority import EVERYWHERE, Authority
+from domain.authority import FULL_AUTHORITY, Authority
 from domain.orders.order import order_stream
 from domain.permissions import Permission
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -34,16 +34,16 @@ _HEADERS = {
 class TrailView(Struct, frozen=True):
     case: UUID
     order: str
-    lines: Sequence[Recorded]
-    told: Sequence[ToldLine]
+    lines: Sequence[RecordedEvent]
+    told: Sequence[TrailLine]
     """The same lines for people: a sentence each, and who, when, why, on what evidence."""
-    refused: Sequence[Recorded]
+    refused: Sequence[RecordedEvent]
     """What somebody tried and may not: by which rule, and because of which line."""
-    refusals: Sequence[ToldLine]
+    refusals: Sequence[TrailLine]
     """The same for people."""
 
 
-def trail_of(desks: Desks, case_id: UUID, authority: Authority = EVERYWHERE) -> TrailView:
+def trail_of(desks: Desks, case_id: UUID, authority: Authority = FULL_AUTHORITY) -> TrailView:
     """Raises CaseNotFound."""
     lines = desks.cases.trail(case_id, authority)
     order = lines[0].order or ""
@@ -53,24 +53,24 @@ def trail_of(desks: Desks, case_id: UUID, authority: Authority = EVERYWHERE) -> 
         case=case_id,
         order=order,
         lines=lines,
-        told=told_lines(lines, beside.get(order_stream(order), [])),
+        told=describe_lines(lines, beside.get(order_stream(order), [])),
         refused=refused,
-        refusals=[told_line(line) for line in refused],
+        refusals=[describe_line(line) for line in refused],
     )
 
 
 @get("/cases/{case_id:uuid}/trail", needs=Permission.READ_CASES, summary="The decision trail")
 def get_trail(
-    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
+    request: AuthenticatedRequest, case_id: FromPath[UUID], service: NamedDependency[Service]
 ) -> Response[TrailView]:
     """Every event of the case: who, when, why, with the verdict of each test of policy, as recorded
     and in words. With `Accept: text/csv` as a table, with `Accept: text/html` as a page to print."""
     trail = trail_of(service.desks, case_id, request.user.authority)
     accepted = request.headers.get("accept", "")
     if CSV in accepted:
-        return _text(as_csv(trail.told), CSV)
+        return _text(render_csv(trail.told), CSV)
     if HTML in accepted:
-        return _text(as_page(case_id, trail.order, trail.told, trail.refusals), HTML)
+        return _text(render_page(case_id, trail.order, trail.told, trail.refusals), HTML)
     return Response(trail, headers={"Vary": "Accept"})
 
 

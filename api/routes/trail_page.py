@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from uuid import UUID
 
-from application.cases.trail import ToldLine, Why
+from application.cases.trail import PolicyReason, TrailLine
 from domain.policy.decision import Verdict
 
 CSV = "text/csv"
@@ -18,7 +18,7 @@ COLUMNS = (
     *("through", "delegate", "break_glass", "said", "policy", "rule", "verdicts", "evidence"),
     *("packet", "known_and_not_shown", "cause", "declared_wrong_by"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would work out, where it begins a cell."""
 _STYLE = """
 body { font: 11pt/1.4 sans-serif; margin: 2em; color: #000; background: #fff }
@@ -29,27 +29,29 @@ tr { break-inside: avoid } thead { display: table-header-group }
 """
 
 
-def spoken(verdict: Verdict) -> str:
+def describe_verdict(verdict: Verdict) -> str:
     read = "nothing" if verdict.read is None else verdict.read
     mark = "✓" if verdict.passed else "–"
     return f"{mark} {verdict.fact} {verdict.test}: read {read}"
 
 
-def as_csv(lines: Sequence[ToldLine]) -> str:
+def render_csv(lines: Sequence[TrailLine]) -> str:
     """RFC 4180, with a head; what begins like a formula stands behind an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for line in lines:
-        writer.writerow([cell(value) for value in _row(line)])
+        writer.writerow([escape_cell(value) for value in _csv_row(line)])
     return out.getvalue()
 
 
-def as_page(case: UUID, order: str, lines: Sequence[ToldLine], refused: Sequence[ToldLine]) -> str:
+def render_page(
+    case: UUID, order: str, lines: Sequence[TrailLine], refused: Sequence[TrailLine]
+) -> str:
     """All of it on a page of its own, with nothing to fetch and nothing to run."""
     title = f"Case {case} of order {order}"
-    told = "".join(_of_page(line) for line in lines)
-    attempts = "".join(_of_page(line) for line in refused)
+    told = "".join(_render_row(line) for line in lines)
+    attempts = "".join(_render_row(line) for line in refused)
     head = "<tr><th>#<th>When<th>Who<th>What, why and on what evidence</tr>"
     table = f"<table><thead>{head}</thead><tbody>{{}}</tbody></table>"
     return (
@@ -60,11 +62,11 @@ def as_page(case: UUID, order: str, lines: Sequence[ToldLine], refused: Sequence
     )
 
 
-def notes(line: ToldLine) -> Iterator[str]:
+def describe_details(line: TrailLine) -> Iterator[str]:
     """What stands beside the sentence: why, evidence, packet, what was not shown, cause, errors."""
     for why in line.why:
         yield f"{why.what}: policy {why.policy}, rule {why.rule}"
-        yield from (f"  {spoken(verdict)}" for verdict in why.verdicts)
+        yield from (f"  {describe_verdict(verdict)}" for verdict in why.verdicts)
     if line.evidence:
         yield f"evidence: {', '.join(line.evidence)}"
     if line.packet is not None:
@@ -78,7 +80,7 @@ def notes(line: ToldLine) -> Iterator[str]:
         yield f"declared wrong by version {line.declared_wrong_by}"
 
 
-def _row(line: ToldLine) -> Iterator[object]:
+def _csv_row(line: TrailLine) -> Iterator[object]:
     yield from (line.version, line.position)
     yield from (line.recorded_at.isoformat(), line.happened_at.isoformat())
     yield from (line.type, line.who, line.actor.person, line.actor.principal)
@@ -93,24 +95,24 @@ def _row(line: ToldLine) -> Iterator[object]:
     yield from (line.cause, line.declared_wrong_by)
 
 
-def _verdicts(whys: Sequence[Why]) -> Iterator[str]:
-    return (spoken(verdict) for why in whys for verdict in why.verdicts)
+def _verdicts(whys: Sequence[PolicyReason]) -> Iterator[str]:
+    return (describe_verdict(verdict) for why in whys for verdict in why.verdicts)
 
 
-def cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
+def escape_cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA_PREFIXES):
         return f"'{value}"
     return value
 
 
-def _of_page(line: ToldLine) -> str:
+def _render_row(line: TrailLine) -> str:
     at = f"{line.recorded_at:%Y-%m-%d %H:%M:%S}Z"
     if line.happened_at != line.recorded_at:
         at += f"<br>happened {line.happened_at:%Y-%m-%d %H:%M:%S}Z"
     said = escape(line.said).replace("\n", "<br>")
     if line.declared_wrong_by is not None:
         said = f'<span class="wrong">{said}</span>'
-    small = "<br>".join(escape(note) for note in notes(line))
+    small = "<br>".join(escape(note) for note in describe_details(line))
     return (
         f"<tr><td>{line.version}<td>{at}<td>{escape(line.who)}"
         f'<td>{said}<div class="small">{escape(line.type)}<br>{small}</div></tr>'

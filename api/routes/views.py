@@ -16,7 +16,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from msgspec import Struct
 
-from api.http.concurrency import get, needing
+from api.http.concurrency import get, permission_option
 from api.http.errors import RouteNotFound
 from api.http.query import (
     DEFAULT_LIMIT,
@@ -25,21 +25,21 @@ from api.http.query import (
     MinPosition,
     Page,
     Prefer,
-    asked,
-    asked_for,
+    cursor_scope,
     decode_cursor,
-    only_known,
+    given_filters,
+    none_if_never,
     page_of_views,
-    unless_never,
-    wait_for,
+    require_known_parameters,
+    wait_for_report,
 )
 from api.http.service import Service
-from api.routes.cases import Asking
-from domain.clock.runs import Attribution, Miss
+from api.routes.cases import AuthenticatedRequest
+from domain.clock.measure_runs import MissedMeasure, TimeAttribution
 from domain.clock.terms import Measure, ServiceTerms
 from domain.permissions import Permission
-from infrastructure.reports.queries import Flow
-from infrastructure.reports.scope_sql import known_within, orders_within
+from infrastructure.reports.queries import OrderFlow
+from infrastructure.reports.scope_sql import known_cases_in_scope, orders_in_scope
 from projections import PROJECTIONS
 from projections.sla import SlaRow
 
@@ -92,13 +92,13 @@ class ClockView(Struct, frozen=True):
     as_of: datetime
     terms: ServiceTerms | None
     measures: Sequence[MeasureView]
-    attribution: Attribution | None
-    misses: Sequence[Miss]
+    attribution: TimeAttribution | None
+    misses: Sequence[MissedMeasure]
 
 
 @get("/views/sla", needs=Permission.READ_CASES, summary="Clocks, what is due next first")
 def get_sla(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     queue: Annotated[str | None, QueryParameter()] = None,
     owner: Annotated[str | None, QueryParameter()] = None,
@@ -108,17 +108,17 @@ def get_sla(
     prefer: Prefer = None,
 ) -> Response[Page[SlaView]]:
     """Of every case that is not resolved."""
-    only_known(request, "queue", "owner")
-    wait_for(service.positions, "sla", min_position, prefer)
-    after = decode_cursor(cursor, asked_for(request), DUE_TYPES)
-    reach = known_within(request.user.authority, Permission.READ_CASES)
-    rows = service.reports.sla(asked(queue=queue, owner=owner), after, limit + 1, reach)
+    require_known_parameters(request, "queue", "owner")
+    wait_for_report(service.positions, "sla", min_position, prefer)
+    after = decode_cursor(cursor, cursor_scope(request), DUE_TYPES)
+    reach = known_cases_in_scope(request.user.authority, Permission.READ_CASES)
+    rows = service.reports.sla(given_filters(queue=queue, owner=owner), after, limit + 1, reach)
     return page_of_views(request, rows, limit, ("due_next", "case_id"), _view)
 
 
 @get("/cases/{case_id:uuid}/clock", needs=Permission.READ_CASES, summary="The clock of a case")
 def get_clock(
-    request: Asking, case_id: FromPath[UUID], service: NamedDependency[Service]
+    request: AuthenticatedRequest, case_id: FromPath[UUID], service: NamedDependency[Service]
 ) -> ClockView:
     """Folded from the case's own stream: never behind."""
     clock = service.desks.cases.case(case_id, request.user.authority).timing.clock
@@ -150,22 +150,22 @@ def get_clock(
 
 @get("/views/flow", needs=Permission.READ_CASES, summary="Standard flow, and what broke")
 def get_flow(
-    request: Asking,
+    request: AuthenticatedRequest,
     service: NamedDependency[Service],
     min_position: MinPosition = None,
     prefer: Prefer = None,
-) -> Flow:
+) -> OrderFlow:
     """How many orders passed intake and needed nobody, and how many had a case."""
-    only_known(request)
-    wait_for(service.positions, "orders", min_position, prefer)
-    return service.reports.flow(orders_within(request.user.authority, Permission.READ_ORDERS))
+    require_known_parameters(request)
+    wait_for_report(service.positions, "orders", min_position, prefer)
+    return service.reports.flow(orders_in_scope(request.user.authority, Permission.READ_ORDERS))
 
 
 @litestar.get(
     "/views/{view:str}/stream",
     summary="Told when a report has moved",
     sync_to_thread=False,
-    opt=needing(Permission.READ_CASES),
+    opt=permission_option(Permission.READ_CASES),
 )
 def stream_view(view: FromPath[str], service: NamedDependency[Service]) -> ServerSentEvent:
     """Server-sent events: `position` with the report's new position, as soon as it has moved. Ask
@@ -200,7 +200,7 @@ def _view(row: SlaRow) -> SlaView:
         work_type=row.work_type,
         service=row.service,
         owner=row.owner,
-        due_next=unless_never(row.due_next),
+        due_next=none_if_never(row.due_next),
         first_action_due=row.first_action_due,
         next_update_due=row.next_update_due,
         resolution_due=row.resolution_due,

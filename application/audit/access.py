@@ -9,14 +9,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.log_scan import Reading
-from application.audit.persons import everybody
-from application.cases.trail import who
+from application.audit.log_scan import LogScan
+from application.audit.persons import load_persons
+from application.cases.trail import describe_actor
 from domain.authority import authority_of
-from domain.identities import Means, MeansBegun, MeansEnded, begun_by
+from domain.identities import IdentityEndEvent, IdentityKind, IdentityStart, identity_started_by
 from domain.people import Grant, Person, Role
 from domain.permissions import Permission
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
 class LastAct(Struct, frozen=True):
@@ -43,10 +43,10 @@ class HeldGrant(Struct, frozen=True, kw_only=True):
     lives: bool
 
 
-class HeldMeans(Struct, frozen=True, kw_only=True):
+class HeldIdentity(Struct, frozen=True, kw_only=True):
     """A key, login or agent of the person, or somebody who may act for the person."""
 
-    kind: Means
+    kind: IdentityKind
     name: str
     """As the trail names it."""
     agent: str | None
@@ -75,7 +75,7 @@ class HeldAccess(Struct, frozen=True, kw_only=True):
     roles: Sequence[Role]
     permissions: Sequence[Permission]
     grants: Sequence[HeldGrant]
-    means: Sequence[HeldMeans]
+    means: Sequence[HeldIdentity]
     last_act: LastAct | None
 
 
@@ -84,32 +84,32 @@ class AccessReview(Struct, frozen=True, kw_only=True):
     people: Sequence[HeldAccess]
 
 
-def access(reading: Reading, as_of: datetime) -> AccessReview:
+def review_access(reading: LogScan, as_of: datetime) -> AccessReview:
     """By what was recorded until then."""
-    means, acts = Known(as_of), _Acts(as_of)
-    reading.through(means, acts)
-    by_person: dict[str, list[_Held]] = {}
+    means, acts = KnownIdentities(as_of), _LastActs(as_of)
+    reading.feed(means, acts)
+    by_person: dict[str, list[_IdentityRecord]] = {}
     for one in means.all_of_them:
         by_person.setdefault(one.begun.person, []).append(one)
     return AccessReview(
         as_of=as_of,
         people=[
-            _access(person, by_person.get(person.name, ()), acts, as_of)
-            for person in everybody(reading, as_of).people
+            _held_access(person, by_person.get(person.name, ()), acts, as_of)
+            for person in load_persons(reading, as_of).people
         ],
     )
 
 
-class _Held:
+class _IdentityRecord:
     """Something by which somebody comes in or acts, and what became of it."""
 
-    def __init__(self, begun: MeansBegun, line: Recorded) -> None:
+    def __init__(self, begun: IdentityStart, line: RecordedEvent) -> None:
         self.begun = begun
         self.line = line
-        self.ended: Recorded | None = None
+        self.ended: RecordedEvent | None = None
         self.ended_for: str | None = None
 
-    def end(self, line: Recorded, why: str) -> None:
+    def end(self, line: RecordedEvent, why: str) -> None:
         self.ended, self.ended_for = line, why
 
     def lives(self, at: datetime) -> bool:
@@ -117,37 +117,37 @@ class _Held:
         return self.ended is None and (until is None or at < until)
 
 
-class Known:
+class KnownIdentities:
     """By what people come in or act, as it was recorded until a time; None: until now."""
 
     def __init__(self, at: datetime | None = None) -> None:
         self._at = at
-        self._living: dict[UUID, _Held] = {}
-        self.all_of_them: list[_Held] = []
+        self._living: dict[UUID, _IdentityRecord] = {}
+        self.all_of_them: list[_IdentityRecord] = []
 
-    def take(self, line: Recorded) -> None:
+    def take(self, line: RecordedEvent) -> None:
         if self._at is not None and line.recorded_at > self._at:
             return
-        if (begun := begun_by(line)) is not None:
+        if (begun := identity_started_by(line)) is not None:
             if (before := self._living.get(begun.stream)) is not None:
                 before.end(line, "It was given anew.")
-            self._living[begun.stream] = _Held(begun, line)
+            self._living[begun.stream] = _IdentityRecord(begun, line)
             self.all_of_them.append(self._living[begun.stream])
         elif (
-            isinstance(line.event, MeansEnded)
+            isinstance(line.event, IdentityEndEvent)
             and (held := self._living.pop(line.stream, None)) is not None
         ):
             held.end(line, line.event.reason)
 
 
-class _Acts:
+class _LastActs:
     """What each person, and each principal, agent and delegate, did last."""
 
     def __init__(self, at: datetime) -> None:
         self._at = at
         self._last: dict[str, LastAct] = {}
 
-    def take(self, line: Recorded) -> None:
+    def take(self, line: RecordedEvent) -> None:
         if line.recorded_at > self._at:
             return
         actor = line.actor
@@ -155,24 +155,26 @@ class _Acts:
         for name in (actor.principal, *actor.persons):
             self._last[name] = act
         for agent in actor.via:
-            self._last[f"{Means.AGENT}:{agent}"] = act
+            self._last[f"{IdentityKind.AGENT}:{agent}"] = act
         if actor.delegate is not None:
-            self._last[f"{Means.DELEGATE}:{actor.person}:{actor.delegate}"] = act
+            self._last[f"{IdentityKind.DELEGATE}:{actor.person}:{actor.delegate}"] = act
 
     def of(self, name: str) -> LastAct | None:
         return self._last.get(name)
 
-    def by(self, begun: MeansBegun) -> LastAct | None:
+    def by(self, begun: IdentityStart) -> LastAct | None:
         match begun.kind:
-            case Means.AGENT:
-                return self.of(f"{Means.AGENT}:{begun.name}")
-            case Means.DELEGATE:
-                return self.of(f"{Means.DELEGATE}:{begun.person}:{begun.name}")
+            case IdentityKind.AGENT:
+                return self.of(f"{IdentityKind.AGENT}:{begun.name}")
+            case IdentityKind.DELEGATE:
+                return self.of(f"{IdentityKind.DELEGATE}:{begun.person}:{begun.name}")
             case _:
                 return self.of(begun.name)
 
 
-def _access(person: Person, means: Sequence[_Held], acts: _Acts, at: datetime) -> HeldAccess:
+def _held_access(
+    person: Person, means: Sequence[_IdentityRecord], acts: _LastActs, at: datetime
+) -> HeldAccess:
     living = person.at(at)
     authority = authority_of(living)
     return HeldAccess(
@@ -183,13 +185,13 @@ def _access(person: Person, means: Sequence[_Held], acts: _Acts, at: datetime) -
         left_for=person.left_for,
         roles=authority.roles,
         permissions=sorted(authority.permissions),
-        grants=[_grant(grant, grant in living) for grant in person.grants],
-        means=[_means(one, acts, at) for one in means],
+        grants=[_held_grant(grant, grant in living) for grant in person.grants],
+        means=[_held_identity(one, acts, at) for one in means],
         last_act=acts.of(person.name),
     )
 
 
-def _grant(grant: Grant, lives: bool) -> HeldGrant:
+def _held_grant(grant: Grant, lives: bool) -> HeldGrant:
     return HeldGrant(
         grant=grant.grant,
         role=grant.role,
@@ -197,20 +199,20 @@ def _grant(grant: Grant, lives: bool) -> HeldGrant:
         regions=grant.regions,
         case=grant.case,
         since=grant.granted_at,
-        given_by=who(grant.granted_by),
+        given_by=describe_actor(grant.granted_by),
         reason=grant.reason,
         until=grant.until,
         under=grant.under,
         ended_at=grant.revoked_at,
-        ended_by=who(grant.revoked_by) if grant.revoked_by is not None else None,
+        ended_by=describe_actor(grant.revoked_by) if grant.revoked_by is not None else None,
         ended_for=grant.revoked_for,
         lives=lives,
     )
 
 
-def _means(one: _Held, acts: _Acts, at: datetime) -> HeldMeans:
+def _held_identity(one: _IdentityRecord, acts: _LastActs, at: datetime) -> HeldIdentity:
     begun, scope = one.begun, one.begun.scope
-    return HeldMeans(
+    return HeldIdentity(
         kind=begun.kind,
         name=begun.name,
         agent=begun.agent,
@@ -218,11 +220,11 @@ def _means(one: _Held, acts: _Acts, at: datetime) -> HeldMeans:
         queues=scope.queues,
         regions=scope.regions,
         since=one.line.recorded_at,
-        given_by=who(one.line.actor),
+        given_by=describe_actor(one.line.actor),
         reason=begun.reason,
         until=begun.until,
         ended_at=one.ended.recorded_at if one.ended is not None else None,
-        ended_by=who(one.ended.actor) if one.ended is not None else None,
+        ended_by=describe_actor(one.ended.actor) if one.ended is not None else None,
         ended_for=one.ended_for,
         lives=one.lives(at),
         last_act=acts.by(begun),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from application.audit.access import AccessReview, HeldGrant, HeldMeans
+from application.audit.access import AccessReview, HeldGrant, HeldIdentity
 
 COLUMNS: Final = (
     *("person", "known_as", "left_at", "kind", "name", "role", "where", "good_for", "since"),
@@ -17,34 +17,43 @@ COLUMNS: Final = (
 def review_rows(review: AccessReview) -> Iterator[Sequence[str]]:
     """A row for each grant, and for each key, login, agent and delegate; one for somebody without any."""
     for one in review.people:
-        person = (one.person, " ".join(one.known_as), _at(one.left_at))
-        last = _at(one.last_act.at) if one.last_act is not None else ""
+        person = (one.person, " ".join(one.known_as), _format_time(one.left_at))
+        last = _format_time(one.last_act.at) if one.last_act is not None else ""
         for grant in one.grants:
             case = (str(grant.case),) if grant.case is not None else ()
             where = " ".join((*grant.queues, *grant.regions, *case)) or "everywhere"
-            yield (*person, "grant", grant.grant, grant.role, where, "", *_ends(grant), last)
+            yield (
+                *person,
+                "grant",
+                grant.grant,
+                grant.role,
+                where,
+                "",
+                *_describe_end(grant),
+                last,
+            )
         for means in one.means:
             narrowed = [*(means.queues or ()), *(means.regions or ())]
             where = " ".join(narrowed) or "everywhere"
             good = " ".join(means.permissions) if means.permissions is not None else "all"
-            seen = _at(means.last_act.at) if means.last_act is not None else ""
-            yield (*person, means.kind, means.name, "", where, good, *_ends(means), seen)
+            seen = _format_time(means.last_act.at) if means.last_act is not None else ""
+            yield (*person, means.kind, means.name, "", where, good, *_describe_end(means), seen)
         if not one.grants and not one.means:
             yield (*person, *("",) * (len(COLUMNS) - 4), last)
 
 
-def _ends(one: HeldGrant | HeldMeans) -> Sequence[str]:
+def _describe_end(one: HeldGrant | HeldIdentity) -> Sequence[str]:
     return (
-        _at(one.since),
+        _format_time(one.since),
         one.given_by,
         one.reason or "",
-        _at(one.until),
-        _at(one.ended_at),
+        _format_time(one.until),
+        _format_time(one.ended_at),
         one.ended_by or "",
         one.ended_for or "",
         "yes" if one.lives else "no",
     )
 
 
-def _at(moment: datetime | None) -> str:
+def _format_time(moment: datetime | None) -> str:
     return moment.isoformat() if moment is not None else ""

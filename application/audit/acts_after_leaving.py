@@ -10,8 +10,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.log_scan import Reading
-from application.cases.trail import who
+from application.audit.log_scan import LogScan
+from application.cases.trail import describe_actor
 from application.policy.reperformance import Period
 from domain.people import PersonAdded, PersonLeft, PersonReturned, TokenIssued
 from domain.principals import (
@@ -24,12 +24,12 @@ from domain.principals import (
     TokenRevoked,
     login_name,
 )
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-SYSTEM: Final = "system:"
+SYSTEM_PREFIX: Final = "system:"
 
 
-class Ended(Struct, frozen=True):
+class EndedAuthority(Struct, frozen=True):
     what: str
     """Whoever left, or what was taken back or ran out: `ana`, `key:…`, `agent:…`, `delegate:…`."""
     how: str
@@ -38,7 +38,7 @@ class Ended(Struct, frozen=True):
     """Where it was recorded; None for what ran out by itself."""
 
 
-class ActAfterTheEnd(Struct, frozen=True, kw_only=True):
+class ActAfterLeaving(Struct, frozen=True, kw_only=True):
     position: int
     recorded_at: datetime
     type: str
@@ -47,34 +47,34 @@ class ActAfterTheEnd(Struct, frozen=True, kw_only=True):
     who: str
     persons: Sequence[str]
     principal: str
-    ended: Ended
+    ended: EndedAuthority
     seconds_after: float
 
 
-class AfterTheEnd(Struct, frozen=True, kw_only=True):
+class ActsAfterLeaving(Struct, frozen=True, kw_only=True):
     """Must be empty."""
 
     left: int
     """How many people had left by the end of it, and how many means were taken back."""
     taken_back: int
-    acts: Sequence[ActAfterTheEnd]
+    acts: Sequence[ActAfterLeaving]
 
 
-def after_the_end(reading: Reading, period: Period) -> AfterTheEnd:
+def find_acts_after_leaving(reading: LogScan, period: Period) -> ActsAfterLeaving:
     """Of what was recorded in the period, in the order of the log: what stands before the end in it was
     done before, whatever its time says."""
-    ends = Ends(period)
-    reading.through(ends)
-    return AfterTheEnd(left=ends.left, taken_back=ends.taken_back, acts=ends.acts)
+    ends = AuthorityEndScan(period)
+    reading.feed(ends)
+    return ActsAfterLeaving(left=ends.left, taken_back=ends.taken_back, acts=ends.acts)
 
 
-class Ends:
+class AuthorityEndScan:
     def __init__(self, period: Period) -> None:
         self._period = period
         self._names: dict[UUID, str] = {}
-        self._ended: dict[str, Ended] = {}
+        self._ended: dict[str, EndedAuthority] = {}
         self._until: dict[str, datetime] = {}
-        self.acts: list[ActAfterTheEnd] = []
+        self.acts: list[ActAfterLeaving] = []
 
     @property
     def left(self) -> int:
@@ -84,7 +84,7 @@ class Ends:
     def taken_back(self) -> int:
         return len(self._ended) - self.left
 
-    def take(self, line: Recorded) -> None:
+    def take(self, line: RecordedEvent) -> None:
         if self._period.holds(line.recorded_at):
             self.acts += self._acts(line)
         match line.event:
@@ -95,47 +95,47 @@ class Ends:
             case PersonReturned():
                 self._ended.pop(self._names.get(line.stream, ""), None)
             case TokenIssued(key=key, expires_at=expires_at):
-                self._begin(f"key:{key}", expires_at)
+                self._start_authority(f"key:{key}", expires_at)
             case TokenRevoked(key=key):
                 self._end(line, f"key:{key}", "revoked")
             case PrincipalLinked(issuer=issuer, subject=subject):
-                self._begin(login_name(issuer, subject), None)
+                self._start_authority(login_name(issuer, subject), None)
             case PrincipalUnlinked(issuer=issuer, subject=subject):
                 self._end(line, login_name(issuer, subject), "unlinked")
             case AgentRegistered(name=name):
-                self._begin(f"agent:{name}", None)
+                self._start_authority(f"agent:{name}", None)
             case AgentRetired(name=name):
                 self._end(line, f"agent:{name}", "retired")
             case DelegationGranted(person=person, delegate=delegate, until=until):
-                self._begin(f"delegate:{delegate} for {person}", until)
+                self._start_authority(f"delegate:{delegate} for {person}", until)
             case DelegationEnded(person=person, delegate=delegate):
                 self._end(line, f"delegate:{delegate} for {person}", "ended")
             case _:
                 pass
 
-    def _begin(self, what: str, until: datetime | None) -> None:
+    def _start_authority(self, what: str, until: datetime | None) -> None:
         self._ended.pop(what, None)
         self._until.pop(what, None)
         if until is not None:
             self._until[what] = until
 
-    def _end(self, line: Recorded, what: str, how: str) -> None:
-        self._ended[what] = Ended(what, how, line.recorded_at, line.position)
+    def _end(self, line: RecordedEvent, what: str, how: str) -> None:
+        self._ended[what] = EndedAuthority(what, how, line.recorded_at, line.position)
 
-    def _acts(self, line: Recorded) -> Iterator[ActAfterTheEnd]:
-        for what in _by(line):
+    def _acts(self, line: RecordedEvent) -> Iterator[ActAfterLeaving]:
+        for what in _acting_names(line):
             ended = self._ended.get(what)
             until = self._until.get(what)
             if ended is None and until is not None and until <= line.recorded_at:
-                ended = Ended(what, "ran out", until, None)
+                ended = EndedAuthority(what, "ran out", until, None)
             if ended is not None:
-                yield ActAfterTheEnd(
+                yield ActAfterLeaving(
                     position=line.position,
                     recorded_at=line.recorded_at,
                     type=line.type,
                     stream=line.stream,
                     order=line.order,
-                    who=who(line.actor),
+                    who=describe_actor(line.actor),
                     persons=line.actor.persons,
                     principal=line.actor.principal,
                     ended=ended,
@@ -143,11 +143,11 @@ class Ends:
                 )
 
 
-def _by(line: Recorded) -> Iterator[str]:
+def _acting_names(line: RecordedEvent) -> Iterator[str]:
     """Everybody and everything whose act it is."""
     actor = line.actor
     yield from actor.persons
-    if not actor.principal.startswith(SYSTEM):
+    if not actor.principal.startswith(SYSTEM_PREFIX):
         yield actor.principal
     for agent in actor.via:
         yield f"agent:{agent}"

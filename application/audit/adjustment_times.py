@@ -17,10 +17,10 @@ from domain.adjustments.events import (
     AdjustmentSystemApproved,
     ExecutionStarted,
 )
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
-class Moments(Struct, frozen=True, kw_only=True):
+class AdjustmentTimes(Struct, frozen=True, kw_only=True):
     proposed_at: datetime | None = None
     approved_at: datetime | None = None
     """When nobody's approval was missing any more."""
@@ -30,7 +30,7 @@ class Moments(Struct, frozen=True, kw_only=True):
     reconciled_at: datetime | None = None
 
 
-def moments(adjustment: UUID, lines: Iterable[Recorded]) -> Moments:
+def find_adjustment_times(adjustment: UUID, lines: Iterable[RecordedEvent]) -> AdjustmentTimes:
     found: dict[str, datetime] = {}
     for line in lines:
         if not isinstance(line.event, AdjustmentEvent) or line.event.adjustment != adjustment:
@@ -48,4 +48,4 @@ def moments(adjustment: UUID, lines: Iterable[Recorded]) -> Moments:
                 found["reconciled_at"] = line.recorded_at
             case _:
                 pass
-    return Moments(**found)
+    return AdjustmentTimes(**found)

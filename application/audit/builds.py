@@ -8,12 +8,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.log_scan import AT_ONCE, Reading
+from application.audit.log_scan import BATCH_SIZE, LogScan
 from domain.builds import BuildStarted
 from domain.cases.errors import CaseNotFound
 from domain.cases.events import Detected
 from domain.cases.work_events import Opened
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
 class SeenBuild(Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class SeenBuild(Struct, frozen=True, kw_only=True):
     build: BuildStarted
 
 
-class Handled(Struct, frozen=True, kw_only=True):
+class EventBuilds(Struct, frozen=True, kw_only=True):
     position: int
     recorded_at: datetime
     type: str
@@ -37,14 +37,14 @@ class Handled(Struct, frozen=True, kw_only=True):
     """There was only one by then."""
 
 
-class HandledBy(Struct, frozen=True, kw_only=True):
+class BuildReport(Struct, frozen=True, kw_only=True):
     builds: Sequence[SeenBuild]
-    events: Sequence[Handled]
+    events: Sequence[EventBuilds]
 
 
-def handled_by(
-    reading: Reading, positions: Sequence[int] = (), case: UUID | None = None
-) -> HandledBy:
+def find_builds(
+    reading: LogScan, positions: Sequence[int] = (), case: UUID | None = None
+) -> BuildReport:
     """Of the events at these positions, or of a case; the builds alone, if none are named. A process goes
     on with its build until it ends, so an older one may still have written: none is ruled out that the
     log had seen. Raises CaseNotFound."""
@@ -54,15 +54,15 @@ def handled_by(
         if not found or not isinstance(found[0].event, Detected | Opened):
             raise CaseNotFound(f"no case {case}")
         lines += found
-    builds = seen_builds(reading)
-    return HandledBy(builds=builds, events=[_handled(line, builds) for line in lines])
+    builds = list_seen_builds(reading)
+    return BuildReport(builds=builds, events=[_event_builds(line, builds) for line in lines])
 
 
-def seen_builds(reading: Reading) -> list[SeenBuild]:
+def list_seen_builds(reading: LogScan) -> list[SeenBuild]:
     """Oldest first."""
     seen: list[SeenBuild] = []
     after = 0
-    while page := reading.log.recorder.select_beginnings("build.started", after, AT_ONCE):
+    while page := reading.log.recorder.select_beginnings("build.started", after, BATCH_SIZE):
         after = page[-1][0]
         for lines in reading.trails([stream for _, stream in page]).values():
             for line in lines:
@@ -72,9 +72,9 @@ def seen_builds(reading: Reading) -> list[SeenBuild]:
     return sorted(seen, key=lambda one: one.position)
 
 
-def _handled(line: Recorded, builds: Sequence[SeenBuild]) -> Handled:
+def _event_builds(line: RecordedEvent, builds: Sequence[SeenBuild]) -> EventBuilds:
     by_then = [one.build.build for one in reversed(builds) if one.position <= line.position]
-    return Handled(
+    return EventBuilds(
         position=line.position,
         recorded_at=line.recorded_at,
         type=line.type,

@@ -10,19 +10,23 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.log_scan import Reading
-from application.audit.persons import everybody, names_of, one_name_each
-from application.audit.potential_conflicts import CouldConflict, Delegations, could_conflict
-from application.cases.trail import who
+from application.audit.log_scan import LogScan
+from application.audit.persons import canonical_names, load_persons, persons_behind
+from application.audit.potential_conflicts import (
+    Delegations,
+    PotentialConflict,
+    find_potential_conflicts,
+)
+from application.cases.trail import describe_actor
 from application.policy.reperformance import Period
 from domain.adjustments.events import DutiesConflicted
 from domain.adjustments.kinds import Duty
-from domain.adjustments.refusals import Refused
+from domain.adjustments.refusals import AttemptRefused
 from domain.cases.duties import duty_of
 from domain.cases.events import CaseEvent
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-APART: Final = frozenset(
+SEPARATION_RULES: Final = frozenset(
     {"one-duty-per-person", "approvers-are-different-people", "agents-hold-no-duty"}
 )
 """The rules that keep duties apart; others bound how much somebody may approve."""
@@ -46,7 +50,7 @@ class RefusedDuty(Struct, frozen=True, kw_only=True):
     adjustment: UUID | None
 
 
-class TurnedOut(Struct, frozen=True, kw_only=True):
+class ConflictFoundLater(Struct, frozen=True, kw_only=True):
     """Names with different duties in a case turned out to be one human's."""
 
     position: int
@@ -65,7 +69,7 @@ class DutyAct(Struct, frozen=True):
     at: datetime
 
 
-class Untold(Struct, frozen=True, kw_only=True):
+class UnrecordedConflict(Struct, frozen=True, kw_only=True):
     """One human did two duties of a case, and the log does not say so: nobody should have been able to."""
 
     case: UUID
@@ -77,27 +81,35 @@ class Untold(Struct, frozen=True, kw_only=True):
 
 class Conflicts(Struct, frozen=True, kw_only=True):
     as_of: datetime
-    could: Sequence[CouldConflict]
+    could: Sequence[PotentialConflict]
     refused: Sequence[RefusedDuty]
     other_refusals: Mapping[str, int]
     """By other rules: how often each."""
-    turned_out: Sequence[TurnedOut]
-    untold: Sequence[Untold]
+    turned_out: Sequence[ConflictFoundLater]
+    untold: Sequence[UnrecordedConflict]
 
 
-def conflicts(reading: Reading, as_of: datetime, period: Period) -> Conflicts:
+def find_conflicts(reading: LogScan, as_of: datetime, period: Period) -> Conflicts:
     """What grants would allow is told as of a date; what was tried, turned out, or was done, of the
     period."""
-    told, delegations, human = _Told(period), Delegations(as_of), everybody(reading).human()
+    told, delegations, human = (
+        _RecordedConflicts(period),
+        Delegations(as_of),
+        load_persons(reading).human(),
+    )
     untold = [
         one
         for lines in reading.money_trails(told, delegations)
-        for one in untold_in(lines, human)
+        for one in find_unrecorded_conflicts(lines, human)
         if period.holds(max(act.at for act in one.acts))
     ]
     return Conflicts(
         as_of=as_of,
-        could=[*could_conflict(everybody(reading, as_of), delegations.living(), as_of)],
+        could=[
+            *find_potential_conflicts(
+                load_persons(reading, as_of), delegations.active_by_delegate(), as_of
+            )
+        ],
         refused=told.refused,
         other_refusals=dict(sorted(told.others.items())),
         turned_out=told.turned_out,
@@ -105,29 +117,29 @@ def conflicts(reading: Reading, as_of: datetime, period: Period) -> Conflicts:
     )
 
 
-class _Told:
+class _RecordedConflicts:
     """What the log tells of conflicts in the period."""
 
     def __init__(self, period: Period) -> None:
         self._period = period
         self.refused: list[RefusedDuty] = []
         self.others: dict[str, int] = {}
-        self.turned_out: list[TurnedOut] = []
+        self.turned_out: list[ConflictFoundLater] = []
 
-    def take(self, line: Recorded) -> None:
+    def take(self, line: RecordedEvent) -> None:
         if not self._period.holds(line.recorded_at):
             return
         match line.event:
-            case Refused(rule=rule) if rule not in APART:
+            case AttemptRefused(rule=rule) if rule not in SEPARATION_RULES:
                 self.others[rule] = self.others.get(rule, 0) + 1
-            case Refused() as event:
+            case AttemptRefused() as event:
                 self.refused.append(
                     RefusedDuty(
                         position=line.position,
                         recorded_at=line.recorded_at,
                         case=event.case,
                         order=line.order,
-                        who=who(line.actor),
+                        who=describe_actor(line.actor),
                         persons=line.actor.persons,
                         principal=line.actor.principal,
                         attempt=event.attempt,
@@ -139,7 +151,7 @@ class _Told:
                 )
             case DutiesConflicted(duties=duties):
                 self.turned_out.append(
-                    TurnedOut(
+                    ConflictFoundLater(
                         position=line.position,
                         recorded_at=line.recorded_at,
                         case=line.stream,
@@ -151,20 +163,24 @@ class _Told:
                 pass
 
 
-def untold_in(lines: Sequence[Recorded], human: dict[str, str]) -> Iterator[Untold]:
+def find_unrecorded_conflicts(
+    lines: Sequence[RecordedEvent], human: dict[str, str]
+) -> Iterator[UnrecordedConflict]:
     """By what was done in the case, not by what the case believes of duties."""
     acts: dict[str, dict[Duty, DutyAct]] = {}
     told: set[str] = set()
     for line in lines:
         if isinstance(line.event, DutiesConflicted):
-            told |= one_name_each(line.event.duties, human)
+            told |= canonical_names(line.event.duties, human)
         duty = duty_of(line.event) if isinstance(line.event, CaseEvent) else None
         if duty is None or line.actor.person is None:
             continue
-        for person in names_of(line.actor, human):
+        for person in persons_behind(line.actor, human):
             act = DutyAct(duty, person, line.type, line.version, line.position, line.recorded_at)
             acts.setdefault(person, {}).setdefault(duty, act)
     for person, did in sorted(acts.items()):
         if len(did) > 1 and person not in told:
             first = lines[0]
-            yield Untold(case=first.stream, order=first.order, person=person, acts=[*did.values()])
+            yield UnrecordedConflict(
+                case=first.stream, order=first.order, person=person, acts=[*did.values()]
+            )

@@ -9,18 +9,18 @@ from typing import Final
 
 from msgspec import Struct
 
-MOST_TOLD: Final = 200
+MAX_EXCEPTIONS: Final = 200
 """Exceptions that are told of one control; all are counted."""
 
 
-class Operated(StrEnum):
+class ControlOutcome(StrEnum):
     YES = "yes"
     NO = "no"
     NOTHING_TO_DO = "nothing_to_do"
     """There was nothing in the period that it could have stopped."""
 
 
-class Exceptional(Struct, frozen=True):
+class ControlException(Struct, frozen=True):
     detail: str
     at: datetime | None = None
     position: int | None = None
@@ -30,15 +30,15 @@ class Control(Struct, frozen=True, kw_only=True):
     name: str
     holds_if: str
     """What must be so."""
-    operated: Operated
+    operated: ControlOutcome
     looked_at: int
     """How many of whatever it controls."""
     evidence: Mapping[str, str]
-    exceptions: tuple[Exceptional, ...]
+    exceptions: tuple[ControlException, ...]
     exceptions_in_all: int
 
 
-class Findings:
+class ControlFindings:
     """What is found about one control."""
 
     def __init__(self, name: str, holds_if: str) -> None:
@@ -46,20 +46,20 @@ class Findings:
         self._holds_if = holds_if
         self.looked_at = 0
         self.evidence: dict[str, str] = {}
-        self._exceptions: list[Exceptional] = []
+        self._exceptions: list[ControlException] = []
         self._many = 0
 
     def wrong(self, detail: str, at: datetime | None = None, position: int | None = None) -> None:
         self._many += 1
-        if len(self._exceptions) < MOST_TOLD:
-            self._exceptions.append(Exceptional(detail, at, position))
+        if len(self._exceptions) < MAX_EXCEPTIONS:
+            self._exceptions.append(ControlException(detail, at, position))
 
     def control(self) -> Control:
-        operated = Operated.YES if self.looked_at else Operated.NOTHING_TO_DO
+        operated = ControlOutcome.YES if self.looked_at else ControlOutcome.NOTHING_TO_DO
         return Control(
             name=self._name,
             holds_if=self._holds_if,
-            operated=Operated.NO if self._many else operated,
+            operated=ControlOutcome.NO if self._many else operated,
             looked_at=self.looked_at,
             evidence=self.evidence,
             exceptions=tuple(self._exceptions),

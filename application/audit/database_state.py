@@ -10,29 +10,29 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.control import Control, Findings
-from application.audit.log_scan import Reading
+from application.audit.control import Control, ControlFindings
+from application.audit.log_scan import LogScan
 from application.cases.history import case_of
 from application.policy.reperformance import Period
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-FAR_BEHIND: Final = 10_000
+MAX_REPORT_LAG: Final = 10_000
 
 
-class Checkpointed(Struct, frozen=True):
+class CheckpointRecord(Struct, frozen=True):
     size: int
     made_at: datetime
 
 
-class ReportStanding(Struct, frozen=True):
+class ReportState(Struct, frozen=True):
     name: str
     position: int
     held_streams: int
     """Streams whose events it could not fold."""
 
 
-class Standing(Protocol):
-    def checkpoints(self) -> Iterable[Checkpointed]:
+class DatabaseState(Protocol):
+    def checkpoints(self) -> Iterable[CheckpointRecord]:
         """By size."""
 
     def is_halted(self) -> bool:
@@ -44,26 +44,26 @@ class Standing(Protocol):
     def duty_rows(self, upto: int) -> int:
         """How many there are in all."""
 
-    def reports(self) -> Sequence[ReportStanding]: ...
+    def reports(self) -> Sequence[ReportState]: ...
 
     def overdue(self, now: datetime) -> tuple[int, datetime | None]:
         """How many streams are due for too long, and since when the first of them."""
 
 
-def log_witnessed(
-    reading: Reading, standing: Standing, period: Period, most: timedelta, now: datetime
+def check_log_witnessed(
+    reading: LogScan, standing: DatabaseState, period: Period, most: timedelta, now: datetime
 ) -> Control:
-    found = Findings(
+    found = ControlFindings(
         "log_witnessed",
         f"while the log grew, it was signed within {most.total_seconds():g} seconds, and is not halted",
     )
-    many, longest, before = 0, timedelta(), Checkpointed(0, datetime.min.replace(tzinfo=UTC))
+    many, longest, before = 0, timedelta(), CheckpointRecord(0, datetime.min.replace(tzinfo=UTC))
     for one in standing.checkpoints():
         if before.size >= reading.upto:
             break
         if one.made_at - before.made_at > most:
             # Shorter than that, nothing can have waited for longer.
-            waited = _waited(found, reading, period, before.size, one.made_at, most)
+            waited = _unwitnessed_time(found, reading, period, before.size, one.made_at, most)
             longest = max(longest, waited)
         before = one
         many += period.holds(one.made_at)
@@ -80,8 +80,13 @@ def log_witnessed(
     return found.control()
 
 
-def _waited(
-    found: Findings, reading: Reading, period: Period, size: int, until: datetime, most: timedelta
+def _unwitnessed_time(
+    found: ControlFindings,
+    reading: LogScan,
+    period: Period,
+    size: int,
+    until: datetime,
+    most: timedelta,
 ) -> timedelta:
     """How long the first event after that size was not witnessed."""
     first = reading.log.read(size, 1)
@@ -94,10 +99,10 @@ def _waited(
     return waited
 
 
-def duties_kept(
-    found: Findings,
-    trail: Sequence[Recorded],
-    standing: Standing,
+def check_duty_rows(
+    found: ControlFindings,
+    trail: Sequence[RecordedEvent],
+    standing: DatabaseState,
     human: dict[str, str],
     upto: int,
 ) -> None:
@@ -125,8 +130,8 @@ def duties_kept(
     found.looked_at += len(rows)
 
 
-def reports_kept(standing: Standing, upto: int) -> Control:
-    found = Findings(
+def check_reports(standing: DatabaseState, upto: int) -> Control:
+    found = ControlFindings(
         "reports_kept", "every report folds every stream, and is near the head of the log"
     )
     for one in standing.reports():
@@ -134,7 +139,7 @@ def reports_kept(standing: Standing, upto: int) -> Control:
         behind = max(upto - one.position, 0)
         if one.held_streams:
             found.wrong(f"report {one.name} holds back {one.held_streams} streams")
-        if behind > FAR_BEHIND:
+        if behind > MAX_REPORT_LAG:
             found.wrong(f"report {one.name} is {behind} events behind", position=one.position)
     return found.control()
 

@@ -13,33 +13,33 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.cases.history import case_of
-from application.cases.trail import who
+from application.cases.trail import describe_actor
 from domain.adjustments.events import (
     AdjustmentApproved,
     AdjustmentEvent,
     AdjustmentProposed,
     AdjustmentRejected,
     AdjustmentSystemApproved,
+    ApprovalRequirement,
     ExecutionStarted,
-    Requirement,
 )
 from domain.adjustments.kinds import Duty
-from domain.adjustments.proposal import bound_to
+from domain.adjustments.proposal import approval_digest
 from domain.cases.duties import duty_of
+from domain.cases.event_descriptions import describe_event
 from domain.cases.events import CaseEvent, Enriched, Resolved
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import PacketFact, packet_bytes
-from domain.cases.sentences import sentence
 from domain.people import Actor
-from domain.personal_data import ERASED, told_in
+from domain.personal_data import ERASED, personal_texts
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.decision import Decision
-from domain.policy.document import canonical
+from domain.policy.document import canonical_json
 from domain.policy.governance import Governance
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
-class Act(Struct, frozen=True, kw_only=True):
+class AdjustmentAct(Struct, frozen=True, kw_only=True):
     """Something that was done about an adjustment. Whose act it counts as is `persons`: of an agent's,
     its owner; of a delegate's, both."""
 
@@ -68,7 +68,7 @@ class PolicyAct(Struct, frozen=True):
     note: str
 
 
-class PolicyThen(Struct, frozen=True, kw_only=True):
+class BoundPolicy(Struct, frozen=True, kw_only=True):
     """The policy that the adjustment is bound to, as the log has it."""
 
     version: str
@@ -82,7 +82,7 @@ class PolicyThen(Struct, frozen=True, kw_only=True):
     """Who proposed it, approved it and put it in force."""
 
 
-class LimitUsed(Struct, frozen=True, kw_only=True):
+class AppliedLimit(Struct, frozen=True, kw_only=True):
     """An approval, with the limit that it was given under, and the same looked up again."""
 
     version: int
@@ -97,20 +97,20 @@ class LimitUsed(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
 
 
-class Under(Struct, frozen=True, kw_only=True):
+class ApprovalBasis(Struct, frozen=True, kw_only=True):
     """What the policy required of an adjustment, and by whose limit it was met."""
 
     adjustment: UUID
-    requirement: Requirement
-    policy: PolicyThen
+    requirement: ApprovalRequirement
+    policy: BoundPolicy
     limits: Mapping[str, str]
     """How much each role may approve by that policy, in `requirement.currency`."""
-    approvals: Sequence[LimitUsed]
+    approvals: Sequence[AppliedLimit]
     by_policy: Decision | None
     """Where policy approved it by itself: by which rule, and every verdict."""
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class SeenPacket(Struct, frozen=True, kw_only=True):
     """What lay before whoever decided: the packet, byte for byte, and all that the decision is bound to."""
 
     version: int
@@ -133,26 +133,28 @@ class Seen(Struct, frozen=True, kw_only=True):
     """The same, over what was proposed, as the log has it."""
 
 
-_Bound = AdjustmentApproved | AdjustmentRejected | ExecutionStarted | AdjustmentSystemApproved
-_OnPacket = Resolved | AdjustmentProposed | _Bound
+_BoundDecision = (
+    AdjustmentApproved | AdjustmentRejected | ExecutionStarted | AdjustmentSystemApproved
+)
+_PacketDecision = Resolved | AdjustmentProposed | _BoundDecision
 
 
-def acts_on(lines: Sequence[Recorded], adjustment: UUID) -> list[Act]:
+def list_adjustment_acts(lines: Sequence[RecordedEvent], adjustment: UUID) -> list[AdjustmentAct]:
     """Everything that was done about it. Raises AdjustmentNotFound."""
     case_of(lines).adjustments.get(adjustment)
     return [
-        _act(line, line.event)
+        _adjustment_act(line, line.event)
         for line in lines
         if isinstance(line.event, AdjustmentEvent) and line.event.adjustment == adjustment
     ]
 
 
-def under(
-    lines: Sequence[Recorded],
+def find_approval_basis(
+    lines: Sequence[RecordedEvent],
     adjustment: UUID,
     governance: Governance,
     matrix_of: Callable[[str], ApprovalMatrix],
-) -> Under:
+) -> ApprovalBasis:
     """By the policy that the adjustment is bound to; `matrix_of` gives that of a policy by its digest.
     Raises AdjustmentNotFound."""
     one = case_of(lines).adjustments.get(adjustment)
@@ -164,13 +166,13 @@ def under(
         if isinstance(line.event, AdjustmentEvent) and line.event.adjustment == adjustment
     ]
     decisions = (x.event.decision for x in own if isinstance(x.event, AdjustmentSystemApproved))
-    return Under(
+    return ApprovalBasis(
         adjustment=adjustment,
         requirement=required,
-        policy=_policy(required, one.proposed_at, governance),
+        policy=_bound_policy(required, one.proposed_at, governance),
         limits={role: f"{limit:f}" for role, limit in sorted(matrix.approvals.limits.items())},
         approvals=[
-            _limit(line, line.event, required, matrix)
+            _applied_limit(line, line.event, required, matrix)
             for line in own
             if isinstance(line.event, AdjustmentApproved)
         ],
@@ -178,7 +180,9 @@ def under(
     )
 
 
-def seen(lines: Sequence[Recorded], version: int | None = None) -> list[Seen]:
+def find_seen_packets(
+    lines: Sequence[RecordedEvent], version: int | None = None
+) -> list[SeenPacket]:
     """Of each decision that names a packet, or of the one of this version."""
     packets: dict[str, tuple[int, tuple[PacketFact, ...]]] = {}
     proposals: dict[UUID, AdjustmentProposed] = {}
@@ -190,18 +194,18 @@ def seen(lines: Sequence[Recorded], version: int | None = None) -> list[Seen]:
             packets[event.digest] = (line.version, event.packet)
         if isinstance(event, AdjustmentProposed):
             proposals[event.adjustment] = event
-        if isinstance(event, _OnPacket) and version in (None, line.version):
-            found += [*_seen(line, event, case, packets, proposals)]
+        if isinstance(event, _PacketDecision) and version in (None, line.version):
+            found += [*_seen_packets_of(line, event, case, packets, proposals)]
     return found
 
 
-def _seen(
-    line: Recorded,
-    event: _OnPacket,
+def _seen_packets_of(
+    line: RecordedEvent,
+    event: _PacketDecision,
     case: ExceptionCase,
     packets: Mapping[str, tuple[int, tuple[PacketFact, ...]]],
     proposals: Mapping[UUID, AdjustmentProposed],
-) -> Iterator[Seen]:
+) -> Iterator[SeenPacket]:
     bound: str | None = None
     again: str | None = None
     named = None if isinstance(event, Resolved) else event.adjustment
@@ -209,17 +213,20 @@ def _seen(
         digest = event.packet
     else:
         proposal = proposals[event.adjustment]
-        digest, bound, again = proposal.packet, event.digest, bound_to(case, proposal)
+        digest, bound, again = proposal.packet, event.digest, approval_digest(case, proposal)
     if digest is None:
         return  # nobody decided: its source cleared it
     at, packet = packets.get(digest, (None, None))
-    is_erased = ERASED in (*told_in(packet or ()), *(told_in(proposals[named]) if named else ()))
+    is_erased = ERASED in (
+        *personal_texts(packet or ()),
+        *(personal_texts(proposals[named]) if named else ()),
+    )
     told = packet_bytes(packet) if packet is not None else None
     recomputed = hashlib.sha256(told).hexdigest() if told is not None and not is_erased else None
-    yield Seen(
+    yield SeenPacket(
         version=line.version,
         type=line.type,
-        who=who(line.actor),
+        who=describe_actor(line.actor),
         recorded_at=line.recorded_at,
         packet_version=at,
         digest=digest,
@@ -232,16 +239,16 @@ def _seen(
     )
 
 
-def _act(line: Recorded, event: Any) -> Act:
+def _adjustment_act(line: RecordedEvent, event: Any) -> AdjustmentAct:
     assert isinstance(event, CaseEvent)
     by: Actor = line.actor
-    return Act(
+    return AdjustmentAct(
         version=line.version,
         position=line.position,
         type=line.type,
-        said=sentence(event),
+        said=describe_event(event),
         duty=duty_of(event) if by.persons else None,
-        who=who(by),
+        who=describe_actor(by),
         persons=by.persons,
         principal=by.principal,
         agents=by.via,
@@ -252,28 +259,33 @@ def _act(line: Recorded, event: Any) -> Act:
     )
 
 
-def _policy(required: Requirement, at: datetime, governance: Governance) -> PolicyThen:
+def _bound_policy(
+    required: ApprovalRequirement, at: datetime, governance: Governance
+) -> BoundPolicy:
     policy = governance.policies[required.policy_digest]
-    recomputed = hashlib.sha256(canonical(policy.document)).hexdigest()
+    recomputed = hashlib.sha256(canonical_json(policy.document)).hexdigest()
     then = governance.in_force(at)
-    return PolicyThen(
+    return BoundPolicy(
         version=policy.version,
         digest=policy.digest,
         recomputed=recomputed,
         unchanged=recomputed == policy.digest and policy.version == required.policy,
         in_force_then=then is not None and then.digest == policy.digest,
-        acts=[PolicyAct(act.what, who(act.by), act.at, act.note) for act in policy.acts],
+        acts=[PolicyAct(act.what, describe_actor(act.by), act.at, act.note) for act in policy.acts],
     )
 
 
-def _limit(
-    line: Recorded, event: AdjustmentApproved, required: Requirement, matrix: ApprovalMatrix
-) -> LimitUsed:
+def _applied_limit(
+    line: RecordedEvent,
+    event: AdjustmentApproved,
+    required: ApprovalRequirement,
+    matrix: ApprovalMatrix,
+) -> AppliedLimit:
     again = matrix.limit_of((event.role,), required.roles)
     by_policy = f"{again[1]:f}" if again is not None else None
-    return LimitUsed(
+    return AppliedLimit(
         version=line.version,
-        who=who(line.actor),
+        who=describe_actor(line.actor),
         role=event.role,
         limit=event.limit,
         limit_by_policy=by_policy,

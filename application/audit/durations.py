@@ -11,15 +11,15 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from application.audit.adjustment_times import moments
-from application.audit.log_scan import Reading
+from application.audit.adjustment_times import find_adjustment_times
+from application.audit.log_scan import LogScan
 from application.cases.history import case_of
 from application.policy.reperformance import Period
 from domain.adjustments.kinds import Duty
 from domain.cases.duties import duty_of
 from domain.cases.events import CaseEvent, Detected
 from domain.cases.work_events import Breached, WaitEnded, WaitStarted
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 STEPS: Final = (
     ("report_to_review", "reported_at", "reviewed_at"),
@@ -91,12 +91,12 @@ class Durations(Struct, frozen=True, kw_only=True):
     breaches: int
 
 
-def durations(reading: Reading, period: Period) -> Durations:
+def measure_durations(reading: LogScan, period: Period) -> Durations:
     """Of what was proposed in the period."""
     rows = [
         row
         for lines in reading.money_trails()
-        for row in _durations(lines)
+        for row in _case_durations(lines)
         if period.holds(row.proposed_at)
     ]
     rows.sort(key=lambda row: (row.proposed_at, row.adjustment))
@@ -109,7 +109,7 @@ def durations(reading: Reading, period: Period) -> Durations:
     )
 
 
-def _durations(lines: Sequence[Recorded]) -> Iterator[Duration]:
+def _case_durations(lines: Sequence[RecordedEvent]) -> Iterator[Duration]:
     first = lines[0]
     reported_at = first.recorded_at
     if isinstance(first.event, Detected):
@@ -117,7 +117,7 @@ def _durations(lines: Sequence[Recorded]) -> Iterator[Duration]:
     reviewed_at = next((line.recorded_at for line in lines if _is_review(line)), None)
     pauses, breaches = [*_pauses(lines)], [*_breaches(lines)]
     for one in case_of(lines).adjustments.items:
-        at = moments(one.id, lines)
+        at = find_adjustment_times(one.id, lines)
         known = {"reported_at": reported_at, "reviewed_at": reviewed_at, **structs.asdict(at)}
         yield Duration(
             adjustment=one.id,
@@ -144,7 +144,7 @@ def _durations(lines: Sequence[Recorded]) -> Iterator[Duration]:
         )
 
 
-def _is_review(line: Recorded) -> bool:
+def _is_review(line: RecordedEvent) -> bool:
     """By a person: to open a case is to report it."""
     return (
         line.version > 1
@@ -154,7 +154,7 @@ def _is_review(line: Recorded) -> bool:
     )
 
 
-def _pauses(lines: Sequence[Recorded]) -> Iterator[Pause]:
+def _pauses(lines: Sequence[RecordedEvent]) -> Iterator[Pause]:
     began: tuple[WaitStarted, datetime] | None = None
     for line in lines:
         if isinstance(line.event, WaitStarted):
@@ -173,7 +173,7 @@ def _pause(wait: WaitStarted, since: datetime, until: datetime | None) -> Pause:
     )
 
 
-def _breaches(lines: Sequence[Recorded]) -> Iterator[Breach]:
+def _breaches(lines: Sequence[RecordedEvent]) -> Iterator[Breach]:
     for line in lines:
         if isinstance(line.event, Breached):
             event = line.event

@@ -11,14 +11,14 @@ from application.cases.trail import evidence_of
 from domain.cases.events import CaseEvent
 from domain.cases.work_events import EvidenceAttached
 from domain.orders.events import SignalRecorded
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-FILE = "sha256:"
+FILE_PREFIX = "sha256:"
 Rehash = Callable[[str], str | None]
 """The SHA-256 of a stored file, of its bytes as they are now; None if it is not there."""
 
 
-class Standing(StrEnum):
+class EvidenceStatus(StrEnum):
     UNCHANGED = "unchanged"
     """A file: its bytes have the digest that it is named by."""
     CHANGED = "changed"
@@ -29,9 +29,9 @@ class Standing(StrEnum):
     """A record of another system: nobody here can tell."""
 
 
-class Piece(Struct, frozen=True, kw_only=True):
+class EvidencePiece(Struct, frozen=True, kw_only=True):
     ref: str
-    standing: Standing
+    standing: EvidenceStatus
     cited_by: Sequence[int]
     """The lines of the trail that name it."""
     type: str | None
@@ -42,14 +42,16 @@ class Piece(Struct, frozen=True, kw_only=True):
     """Of the signal in the log."""
 
 
-class RestsOn(Struct, frozen=True):
+class EvidenceReport(Struct, frozen=True):
     """`unchanged` if no file is missing or other than it was."""
 
     unchanged: bool
-    pieces: Sequence[Piece]
+    pieces: Sequence[EvidencePiece]
 
 
-def rests_on(lines: Sequence[Recorded], order_lines: Iterable[Recorded], rehash: Rehash) -> RestsOn:
+def check_evidence(
+    lines: Sequence[RecordedEvent], order_lines: Iterable[RecordedEvent], rehash: Rehash
+) -> EvidenceReport:
     """Every piece that a line of the case names, in the order in which they came."""
     cited: dict[str, list[int]] = {}
     attached: dict[str, EvidenceAttached] = {}
@@ -66,12 +68,12 @@ def rests_on(lines: Sequence[Recorded], order_lines: Iterable[Recorded], rehash:
     }
     pieces = []
     for ref, versions in cited.items():
-        digest = rehash(ref) if ref.startswith(FILE) else None
+        digest = rehash(ref) if ref.startswith(FILE_PREFIX) else None
         told = attached.get(ref)
         pieces.append(
-            Piece(
+            EvidencePiece(
                 ref=ref,
-                standing=_standing(ref, digest, signals.get(ref)),
+                standing=_evidence_status(ref, digest, signals.get(ref)),
                 cited_by=versions,
                 type=told.evidence.type if told is not None else None,
                 title=told.evidence.title if told is not None else None,
@@ -79,13 +81,13 @@ def rests_on(lines: Sequence[Recorded], order_lines: Iterable[Recorded], rehash:
                 position=signals.get(ref),
             )
         )
-    bad = (Standing.CHANGED, Standing.MISSING)
-    return RestsOn(not any(one.standing in bad for one in pieces), pieces)
+    bad = (EvidenceStatus.CHANGED, EvidenceStatus.MISSING)
+    return EvidenceReport(not any(one.standing in bad for one in pieces), pieces)
 
 
-def _standing(ref: str, digest: str | None, position: int | None) -> Standing:
-    if ref.startswith(FILE):
+def _evidence_status(ref: str, digest: str | None, position: int | None) -> EvidenceStatus:
+    if ref.startswith(FILE_PREFIX):
         if digest is None:
-            return Standing.MISSING
-        return Standing.UNCHANGED if ref == FILE + digest else Standing.CHANGED
-    return Standing.IN_THE_LOG if position is not None else Standing.KEPT_ELSEWHERE
+            return EvidenceStatus.MISSING
+        return EvidenceStatus.UNCHANGED if ref == FILE_PREFIX + digest else EvidenceStatus.CHANGED
+    return EvidenceStatus.IN_THE_LOG if position is not None else EvidenceStatus.KEPT_ELSEWHERE

@@ -8,54 +8,58 @@ from datetime import datetime
 from msgspec import Struct
 
 from application.cases.history import order_of
-from application.cases.trail import NotShown
+from application.cases.trail import UnshownSignal
 from domain.cases.packet import PacketFact, packet_digest, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class FactsAtTimes(Struct, frozen=True, kw_only=True):
     """The facts that had happened by the one time, of what was recorded by the other."""
 
     facts: Sequence[PacketFact]
     digest: str
-    not_known_yet: Sequence[NotShown]
+    not_known_yet: Sequence[UnshownSignal]
     """It had happened, and was recorded later."""
-    not_happened_yet: Sequence[NotShown]
+    not_happened_yet: Sequence[UnshownSignal]
     """It was recorded, and is told to have happened later."""
 
 
-def facts_by(
-    lines: Sequence[Recorded], order_id: str, as_of: datetime | None, known_at: datetime | None
-) -> Facts:
+def find_facts_at(
+    lines: Sequence[RecordedEvent], order_id: str, as_of: datetime | None, known_at: datetime | None
+) -> FactsAtTimes:
     """Of the order with these lines; None: by now."""
     try:
         order, _ = order_of(lines, as_of, known_at)
     except OrderNotFound:
         order = Order(id=order_id)
     packet = packet_of(order)
-    told = [*signals_of(lines)]
-    return Facts(
+    told = [*list_signal_times(lines)]
+    return FactsAtTimes(
         facts=packet,
         digest=packet_digest(packet),
         not_known_yet=[
-            one for one in told if _by(one.event_time, as_of) and not _by(one.recorded_at, known_at)
+            one
+            for one in told
+            if _is_until(one.event_time, as_of) and not _is_until(one.recorded_at, known_at)
         ],
         not_happened_yet=[
-            one for one in told if not _by(one.event_time, as_of) and _by(one.recorded_at, known_at)
+            one
+            for one in told
+            if not _is_until(one.event_time, as_of) and _is_until(one.recorded_at, known_at)
         ],
     )
 
 
-def signals_of(lines: Iterable[Recorded]) -> Iterable[NotShown]:
+def list_signal_times(lines: Iterable[RecordedEvent]) -> Iterable[UnshownSignal]:
     """Each signal, with when it happened and when it was recorded."""
     for line in lines:
         if isinstance(line.event, SignalRecorded):
             signal = line.event.signal
-            yield NotShown(signal.key, signal.type, signal.event_time, line.recorded_at)
+            yield UnshownSignal(signal.key, signal.type, signal.event_time, line.recorded_at)
 
 
-def _by(moment: datetime, limit: datetime | None) -> bool:
+def _is_until(moment: datetime, limit: datetime | None) -> bool:
     return limit is None or moment <= limit

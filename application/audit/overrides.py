@@ -10,25 +10,29 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from application.audit.log_scan import Reading
-from application.audit.persons import everybody, one_name_each
+from application.audit.log_scan import LogScan
+from application.audit.persons import canonical_names, load_persons
 from application.audit.policy_edits import PolicyEdit, PolicyEdits
-from application.audit.policy_overrides import SetAside, candidate, set_aside
-from application.cases.trail import who
+from application.audit.policy_overrides import (
+    PolicyOverride,
+    find_policy_overrides,
+    may_be_override,
+)
+from application.cases.trail import describe_actor
 from application.log.streams import break_glass_after
 from application.policy.reperformance import Period
 from domain.break_glass import (
     BreakGlass,
     BreakGlassAsked,
     BreakGlassEvent,
-    Stage,
-    name_of,
+    BreakGlassStage,
+    break_glass_name,
 )
 from domain.cases.work_events import ErrorDeclared, ErrorReason
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
-class ActUnder(Struct, frozen=True, kw_only=True):
+class EmergencyAct(Struct, frozen=True, kw_only=True):
     position: int
     recorded_at: datetime
     type: str
@@ -37,7 +41,7 @@ class ActUnder(Struct, frozen=True, kw_only=True):
     who: str
 
 
-class Judged(StrEnum):
+class EmergencyReviewStatus(StrEnum):
     NOT_OPENED = "not_opened"
     OPEN = "open"
     NOT_REVIEWED = "not_reviewed"
@@ -59,8 +63,8 @@ class Emergency(Struct, frozen=True, kw_only=True):
     opened_at: datetime | None
     ended_at: datetime | None
     ended: str | None
-    acts: Sequence[ActUnder]
-    judged: Judged
+    acts: Sequence[EmergencyAct]
+    judged: EmergencyReviewStatus
     reviewed_by: str | None
     reviewed_at: datetime | None
     justified: bool | None
@@ -86,25 +90,27 @@ class Overrides(Struct, frozen=True, kw_only=True):
     emergencies: Sequence[Emergency]
     policy_edits: Sequence[PolicyEdit]
     errors: Sequence[DeclaredError]
-    set_aside: Sequence[SetAside]
+    set_aside: Sequence[PolicyOverride]
 
 
-def overrides(reading: Reading, period: Period) -> Overrides:
-    glasses, policies, human = Glasses(period), PolicyEdits(), everybody(reading).human()
+def find_overrides(reading: LogScan, period: Period) -> Overrides:
+    glasses, policies, human = BreakGlassUses(period), PolicyEdits(), load_persons(reading).human()
     errors: list[DeclaredError] = []
-    aside: list[SetAside] = []
+    aside: list[PolicyOverride] = []
     for batch in reading.batches():
         for line in batch:
             glasses.take(line)
             policies.take(line)
         told = [line for line in batch if period.holds(line.recorded_at)]
         wrong = [line for line in told if isinstance(line.event, ErrorDeclared)]
-        asked = [line for line in told if candidate(line)]
+        asked = [line for line in told if may_be_override(line)]
         # What was said about it is told: so it is read.
         trails = reading.opened([*{line.stream for line in (*wrong, *asked)}])
         said = {line.position: line for lines in trails.values() for line in lines}
-        errors += [_error(said[x.position], trails[x.stream]) for x in wrong]
-        aside += [one for x in asked for one in set_aside(said[x.position], trails[x.stream])]
+        errors += [_declared_error(said[x.position], trails[x.stream]) for x in wrong]
+        aside += [
+            one for x in asked for one in find_policy_overrides(said[x.position], trails[x.stream])
+        ]
     return Overrides(
         emergencies=glasses.told(human),
         policy_edits=policies.told(period, human),
@@ -113,33 +119,33 @@ def overrides(reading: Reading, period: Period) -> Overrides:
     )
 
 
-class Glasses:
+class BreakGlassUses:
     """Every break-glass of which anything happened in the period."""
 
     def __init__(self, period: Period) -> None:
         self._period = period
         self._glasses: dict[UUID, BreakGlass] = {}
-        self._acts: dict[str, list[ActUnder]] = {}
+        self._acts: dict[str, list[EmergencyAct]] = {}
         self._within: set[UUID] = set()
         self._known: dict[str, UUID] = {}
 
-    def take(self, line: Recorded) -> None:
+    def take(self, line: RecordedEvent) -> None:
         if isinstance(line.event, BreakGlassEvent):
             glass = self._glasses.get(line.stream)
             if glass is None and not isinstance(line.event, BreakGlassAsked):
                 return
             self._glasses[line.stream] = break_glass_after(glass, line)
-            self._known[name_of(line.stream)] = line.stream
+            self._known[break_glass_name(line.stream)] = line.stream
             if self._period.holds(line.recorded_at):
                 self._within.add(line.stream)
         if (under := line.actor.under) is not None:
-            act = ActUnder(
+            act = EmergencyAct(
                 position=line.position,
                 recorded_at=line.recorded_at,
                 type=line.type,
                 case=line.stream,
                 order=line.order,
-                who=who(structs.replace(line.actor, under=None)),
+                who=describe_actor(structs.replace(line.actor, under=None)),
             )
             self._acts.setdefault(under, []).append(act)
             if under in self._known and self._period.holds(line.recorded_at):
@@ -168,34 +174,34 @@ class Glasses:
             opened_at=glass.opened_at,
             ended_at=glass.ended_at,
             ended=glass.ended,
-            acts=self._acts.get(name_of(glass.id), ()),
-            judged=judged(glass),
+            acts=self._acts.get(break_glass_name(glass.id), ()),
+            judged=review_status_of(glass),
             reviewed_by=glass.reviewed_by,
             reviewed_at=glass.reviewed_at,
             justified=glass.review.justified if glass.review is not None else None,
             findings=glass.review.findings if glass.review is not None else None,
-            by_others=by_others(glass, human),
+            by_others=is_by_others(glass, human),
         )
 
 
-def judged(glass: BreakGlass) -> Judged:
+def review_status_of(glass: BreakGlass) -> EmergencyReviewStatus:
     match glass.stage:
-        case Stage.ASKED | Stage.LAPSED:
-            return Judged.NOT_OPENED
-        case Stage.OPEN:
-            return Judged.OPEN
-        case Stage.REVIEW_DUE:
-            return Judged.NOT_REVIEWED
-        case Stage.REVIEWED:
-            return Judged.REVIEWED
+        case BreakGlassStage.ASKED | BreakGlassStage.LAPSED:
+            return EmergencyReviewStatus.NOT_OPENED
+        case BreakGlassStage.OPEN:
+            return EmergencyReviewStatus.OPEN
+        case BreakGlassStage.REVIEW_DUE:
+            return EmergencyReviewStatus.NOT_REVIEWED
+        case BreakGlassStage.REVIEWED:
+            return EmergencyReviewStatus.REVIEWED
 
 
-def by_others(glass: BreakGlass, human: dict[str, str]) -> bool:
+def is_by_others(glass: BreakGlass, human: dict[str, str]) -> bool:
     parts = [one for one in (glass.asked_by, glass.opened_by, glass.reviewed_by) if one]
-    return len(one_name_each(parts, human)) == len(parts)
+    return len(canonical_names(parts, human)) == len(parts)
 
 
-def _error(line: Recorded, lines: Sequence[Recorded]) -> DeclaredError:
+def _declared_error(line: RecordedEvent, lines: Sequence[RecordedEvent]) -> DeclaredError:
     event = line.event
     assert isinstance(event, ErrorDeclared)
     about = next((one for one in lines if one.version == event.about), None)
@@ -204,7 +210,7 @@ def _error(line: Recorded, lines: Sequence[Recorded]) -> DeclaredError:
         recorded_at=line.recorded_at,
         case=line.stream,
         order=line.order,
-        who=who(line.actor),
+        who=describe_actor(line.actor),
         about=event.about,
         about_type=about.type if about is not None else None,
         reason=event.reason,

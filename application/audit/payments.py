@@ -10,13 +10,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.adjustment_times import moments
-from application.audit.log_scan import Reading
-from application.audit.persons import everybody, names_of
+from application.audit.adjustment_times import find_adjustment_times
+from application.audit.log_scan import LogScan
+from application.audit.persons import load_persons, persons_behind
 from application.cases.history import case_of
-from application.cases.trail import who
+from application.cases.trail import describe_actor
 from application.policy.reperformance import Period
-from domain.adjustments.adjustment import APPROVED, PAID, Adjustment, AdjustmentState
+from domain.adjustments.adjustment import APPROVED_STATES, PAID_STATES, Adjustment, AdjustmentState
 from domain.adjustments.events import (
     AdjustmentApproved,
     AdjustmentEvent,
@@ -27,10 +27,10 @@ from domain.adjustments.events import (
     ExecutionStarted,
 )
 from domain.adjustments.reconciliation import Discrepancy, ReconciliationRecorded
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
-class NotPaid(Struct, frozen=True, kw_only=True):
+class UnpaidApproval(Struct, frozen=True, kw_only=True):
     """It was approved, and no payment of it is known."""
 
     adjustment: UUID
@@ -50,7 +50,7 @@ class NotPaid(Struct, frozen=True, kw_only=True):
     why: str
 
 
-class NotApproved(Struct, frozen=True, kw_only=True):
+class UnapprovedPayment(Struct, frozen=True, kw_only=True):
     """A payment was ordered, or made, that was not approved as it must be."""
 
     adjustment: UUID
@@ -63,7 +63,7 @@ class NotApproved(Struct, frozen=True, kw_only=True):
     why: Sequence[str]
 
 
-class HeldAgainst(Struct, frozen=True, kw_only=True):
+class StatementReconciliation(Struct, frozen=True, kw_only=True):
     """A provider's own list that was held against the log, as it was recorded then."""
 
     position: int
@@ -80,7 +80,7 @@ class HeldAgainst(Struct, frozen=True, kw_only=True):
     discrepancies: Sequence[Discrepancy]
 
 
-class NotReconciled(Struct, frozen=True, kw_only=True):
+class UnreconciledPayment(Struct, frozen=True, kw_only=True):
     """A provider paid it, and nobody has found it on the provider's list."""
 
     adjustment: UUID
@@ -93,40 +93,42 @@ class NotReconciled(Struct, frozen=True, kw_only=True):
     paid_at: datetime
 
 
-class Payments(Struct, frozen=True, kw_only=True):
+class PaymentCheck(Struct, frozen=True, kw_only=True):
     approved: int
     paid: int
-    approved_not_paid: Sequence[NotPaid]
-    paid_not_approved: Sequence[NotApproved]
+    approved_not_paid: Sequence[UnpaidApproval]
+    paid_not_approved: Sequence[UnapprovedPayment]
     """Must be empty."""
-    not_reconciled: Sequence[NotReconciled]
-    by_providers: Sequence[HeldAgainst]
+    not_reconciled: Sequence[UnreconciledPayment]
+    by_providers: Sequence[StatementReconciliation]
 
 
-def payments(reading: Reading, period: Period) -> Payments:
+def check_payments(reading: LogScan, period: Period) -> PaymentCheck:
     """Of what was approved, ordered or paid in the period, as it stands at the end of the log."""
-    lists, human = _Lists(period), everybody(reading).human()
+    lists, human = _StatementReconciliations(period), load_persons(reading).human()
     approved = paid = 0
-    waiting: list[NotPaid] = []
-    wrong: list[NotApproved] = []
-    unseen: list[NotReconciled] = []
+    waiting: list[UnpaidApproval] = []
+    wrong: list[UnapprovedPayment] = []
+    unseen: list[UnreconciledPayment] = []
     for lines in reading.money_trails(lists):
         case = case_of(lines)
-        wrong += [one for one in not_approved(lines, human) if period.holds(one.recorded_at)]
+        wrong += [
+            one for one in find_unapproved_payments(lines, human) if period.holds(one.recorded_at)
+        ]
         for one in case.adjustments.items:
-            at = moments(one.id, lines)
+            at = find_adjustment_times(one.id, lines)
             approved_at, paid_at = at.approved_at, at.executed_at
             if approved_at is not None and period.holds(approved_at):
                 approved += 1
-                if one.state not in PAID:
-                    waiting.append(_not_paid(one, lines[0], approved_at))
+                if one.state not in PAID_STATES:
+                    waiting.append(_unpaid_approval(one, lines[0], approved_at))
             if paid_at is not None and period.holds(paid_at):
                 paid += 1
                 if one.state is AdjustmentState.EXECUTED and one.executing_since is not None:
-                    unseen.append(_not_reconciled(one, lines[0], paid_at))
+                    unseen.append(_unreconciled_payment(one, lines[0], paid_at))
     waiting.sort(key=lambda one: (one.approved_at, one.adjustment))
     unseen.sort(key=lambda one: (one.paid_at, one.adjustment))
-    return Payments(
+    return PaymentCheck(
         approved=approved,
         paid=paid,
         approved_not_paid=waiting,
@@ -136,19 +138,19 @@ def payments(reading: Reading, period: Period) -> Payments:
     )
 
 
-class _Lists:
+class _StatementReconciliations:
     def __init__(self, period: Period) -> None:
         self._period = period
-        self.told: list[HeldAgainst] = []
+        self.told: list[StatementReconciliation] = []
 
-    def take(self, line: Recorded) -> None:
+    def take(self, line: RecordedEvent) -> None:
         event = line.event
         if isinstance(event, ReconciliationRecorded) and self._period.holds(line.recorded_at):
             self.told.append(
-                HeldAgainst(
+                StatementReconciliation(
                     position=line.position,
                     recorded_at=line.recorded_at,
-                    who=who(line.actor),
+                    who=describe_actor(line.actor),
                     provider=event.provider,
                     since=event.since,
                     until=event.until,
@@ -162,18 +164,20 @@ class _Lists:
             )
 
 
-def not_approved(lines: Sequence[Recorded], human: dict[str, str]) -> Iterator[NotApproved]:
+def find_unapproved_payments(
+    lines: Sequence[RecordedEvent], human: dict[str, str]
+) -> Iterator[UnapprovedPayment]:
     """Each line of a case that orders a payment, or says that one was made, without all that had to come
     before it."""
     ordered: set[UUID] = set()
     for n, line in enumerate(lines):
         match line.event:
             case ExecutionStarted(adjustment=adjustment):
-                why = [*_why_not(adjustment, lines[:n], line, human)]
+                why = [*_missing_approvals(adjustment, lines[:n], line, human)]
                 ordered.add(adjustment)
             case AdjustmentExecuted(adjustment=adjustment) if adjustment not in ordered:
                 # Carried out elsewhere, under a reference; or nobody has ordered it.
-                why = [*_why_not(adjustment, lines[:n], line, human)]
+                why = [*_missing_approvals(adjustment, lines[:n], line, human)]
                 if line.actor.person is None:
                     why.append("nobody has ordered it")
             case AmountDiffers(adjustment=adjustment, ordered=amount, given=given):
@@ -182,20 +186,20 @@ def not_approved(lines: Sequence[Recorded], human: dict[str, str]) -> Iterator[N
             case _:
                 continue
         if why:
-            yield NotApproved(
+            yield UnapprovedPayment(
                 adjustment=adjustment,
                 case=line.stream,
                 order=line.order,
                 position=line.position,
                 recorded_at=line.recorded_at,
                 type=line.type,
-                who=who(line.actor),
+                who=describe_actor(line.actor),
                 why=why,
             )
 
 
-def _why_not(
-    adjustment: UUID, before: Sequence[Recorded], line: Recorded, human: dict[str, str]
+def _missing_approvals(
+    adjustment: UUID, before: Sequence[RecordedEvent], line: RecordedEvent, human: dict[str, str]
 ) -> Iterator[str]:
     own = [
         x
@@ -212,12 +216,12 @@ def _why_not(
     needed = proposed.requirement.approvers
     if not needed and not any(isinstance(x.event, AdjustmentSystemApproved) for x in own):
         yield "policy has not approved it"
-    by = frozenset().union(*(names_of(x.actor, human) for x in approvals))
+    by = frozenset().union(*(persons_behind(x.actor, human) for x in approvals))
     if len(by) < needed:
         yield f"{len(by)} people have approved it, and {needed} must"
-    if by & names_of(proposals[-1].actor, human):
+    if by & persons_behind(proposals[-1].actor, human):
         yield "who proposed it has approved it"
-    if by & names_of(line.actor, human):
+    if by & persons_behind(line.actor, human):
         yield "who approved it has ordered it"
     for one in approvals:
         assert isinstance(one.event, AdjustmentApproved)
@@ -230,13 +234,15 @@ def _why_not(
         yield f"{paid.amount.amount} {paid.amount.currency} is not what was proposed"
 
 
-def _not_paid(one: Adjustment, first: Recorded, approved_at: datetime) -> NotPaid:
+def _unpaid_approval(
+    one: Adjustment, first: RecordedEvent, approved_at: datetime
+) -> UnpaidApproval:
     why = {
         AdjustmentState.APPROVED: f"nobody has ordered it; it lapses at {one.lapses_at.isoformat()}",
         AdjustmentState.EXECUTING: f"it was ordered at {one.provider}, and is not known to be paid",
     }
-    waits = why[AdjustmentState.APPROVED] if one.state in APPROVED else why.get(one.state)
-    return NotPaid(
+    waits = why[AdjustmentState.APPROVED] if one.state in APPROVED_STATES else why.get(one.state)
+    return UnpaidApproval(
         adjustment=one.id,
         case=first.stream,
         order=first.order,
@@ -252,8 +258,10 @@ def _not_paid(one: Adjustment, first: Recorded, approved_at: datetime) -> NotPai
     )
 
 
-def _not_reconciled(one: Adjustment, first: Recorded, paid_at: datetime) -> NotReconciled:
-    return NotReconciled(
+def _unreconciled_payment(
+    one: Adjustment, first: RecordedEvent, paid_at: datetime
+) -> UnreconciledPayment:
+    return UnreconciledPayment(
         adjustment=one.id,
         case=first.stream,
         order=first.order,

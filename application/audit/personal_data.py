@@ -13,11 +13,11 @@ from application.log.event_codec import from_state
 from application.log.event_log import EventLog
 from application.log.sealing import DataKeys
 from application.privacy.privacy_desk import PrivacyDesk
-from domain.personal_data import told_in
+from domain.personal_data import personal_texts
 from domain.privacy import Erasure, LegalHold
 
 
-class Texts(Struct, frozen=True, kw_only=True):
+class PersonalTextCounts(Struct, frozen=True, kw_only=True):
     """Of one type of event: how many texts there are of each kind."""
 
     type: str
@@ -36,7 +36,7 @@ class PersonalDataHeld(Struct, frozen=True, kw_only=True):
     """The stream of what is recorded of the customer as such."""
     orders: Sequence[str]
     cases: Sequence[UUID]
-    texts: Sequence[Texts]
+    texts: Sequence[PersonalTextCounts]
     keys_held: int
     keys_destroyed: int
     last_erased_position: int | None
@@ -46,29 +46,29 @@ class PersonalDataHeld(Struct, frozen=True, kw_only=True):
     erasures: Sequence[Erasure]
 
 
-class ReadsOf(Struct, frozen=True, kw_only=True):
+class PersonalDataReads(Struct, frozen=True, kw_only=True):
     """Who was shown the personal data of these orders; `readers` counts, by name."""
 
     orders: Sequence[str]
     readers: Mapping[str, int]
-    reads: Sequence[ReadLine]
+    reads: Sequence[PersonalDataRead]
 
 
-class ReadLine(Struct, frozen=True, kw_only=True):
+class PersonalDataRead(Struct, frozen=True, kw_only=True):
     at: datetime
     who: str
     what: str
     order: str
 
 
-def personal_data_held(
+def find_personal_data_held(
     log: EventLog, desk: PrivacyDesk, keys: DataKeys, order: str
 ) -> PersonalDataHeld:
     """Raises OrderNotFound, KeyStoreUnavailable."""
-    whose = desk.whose(order)
+    whose = desk.customer_of_order(order)
     states = log.recorder.select_streams([*whose.streams, *whose.cases])
     lines = [from_state(position, state) for position, state in states]
-    lines = [line for line in lines if told_in(line.event)]
+    lines = [line for line in lines if personal_texts(line.event)]
     named = {line.sealed.key for line in lines if line.sealed is not None}
     there = keys.find(named)
     held: Counter[str] = Counter()
@@ -76,7 +76,7 @@ def personal_data_held(
     clear: Counter[str] = Counter()
     last = 0
     for line in lines:
-        many = len(told_in(line.event))
+        many = len(personal_texts(line.event))
         if line.sealed is None:
             clear[line.type] += many
         elif line.sealed.key in there:
@@ -89,7 +89,9 @@ def personal_data_held(
         orders=whose.orders,
         cases=whose.cases,
         texts=[
-            Texts(type=name, held=held[name], erased=erased[name], in_the_clear=clear[name])
+            PersonalTextCounts(
+                type=name, held=held[name], erased=erased[name], in_the_clear=clear[name]
+            )
             for name in sorted({*held, *erased, *clear})
         ],
         keys_held=len(there),

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from application.audit.log_scan import AT_ONCE, Reading
+from application.audit.log_scan import BATCH_SIZE, LogScan
 from application.log.streams import person_after
-from domain.people import Actor, Person, Standing
-from domain.recorded import Recorded
+from domain.people import Actor, Person, PersonRecordEvent
+from domain.recorded_event import RecordedEvent
 
 
-class Humans:
+class Persons:
     """Everybody, as it was recorded until a time; None: until now."""
 
     def __init__(self, at: datetime | None = None) -> None:
@@ -21,8 +21,8 @@ class Humans:
         """Streams that go on after that time."""
         self._people: dict[UUID, Person] = {}
 
-    def take(self, line: Recorded) -> None:
-        if not isinstance(line.event, Standing) or line.stream in self._later:
+    def take(self, line: RecordedEvent) -> None:
+        if not isinstance(line.event, PersonRecordEvent) or line.stream in self._later:
             return
         if self._at is not None and line.recorded_at > self._at:
             self._later.add(line.stream)
@@ -34,7 +34,7 @@ class Humans:
         """By name."""
         return sorted(self._people.values(), key=lambda person: person.name)
 
-    def each(self) -> Iterator[Sequence[Person]]:
+    def name_groups(self) -> Iterator[Sequence[Person]]:
         """Each human once, under all names."""
         told: set[str] = set()
         by_name = {person.name: person for person in self.people}
@@ -48,10 +48,10 @@ class Humans:
         return {person.name: min(person.known_as) for person in self._people.values()}
 
 
-def everybody(reading: Reading, at: datetime | None = None) -> Humans:
+def load_persons(reading: LogScan, at: datetime | None = None) -> Persons:
     """Found by how their streams begin: the rest of the log needs not be read for it."""
-    humans, after = Humans(at), 0
-    while page := reading.log.recorder.select_beginnings("person.added", after, AT_ONCE):
+    humans, after = Persons(at), 0
+    while page := reading.log.recorder.select_beginnings("person.added", after, BATCH_SIZE):
         after = page[-1][0]
         for lines in reading.trails([stream for _, stream in page]).values():
             for line in lines:
@@ -59,10 +59,10 @@ def everybody(reading: Reading, at: datetime | None = None) -> Humans:
     return humans
 
 
-def names_of(actor: Actor, human: dict[str, str]) -> frozenset[str]:
+def persons_behind(actor: Actor, human: dict[str, str]) -> frozenset[str]:
     """The humans whose act it counts as, each by one name."""
-    return one_name_each(actor.persons, human)
+    return canonical_names(actor.persons, human)
 
 
-def one_name_each(names: Iterable[str], human: dict[str, str]) -> frozenset[str]:
+def canonical_names(names: Iterable[str], human: dict[str, str]) -> frozenset[str]:
     return frozenset(human.get(name, name) for name in names)

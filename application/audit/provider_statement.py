@@ -7,16 +7,16 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from application.audit.adjustment_times import moments
-from application.audit.log_scan import Reading
+from application.audit.adjustment_times import find_adjustment_times
+from application.audit.log_scan import LogScan
 from application.cases.history import case_of
 from domain.adjustments import reconciliation
-from domain.adjustments.adjustment import PAID
-from domain.adjustments.reconciliation import CurrencySums, Discrepancy, Ours
-from domain.adjustments.statement import StatementLine
+from domain.adjustments.adjustment import PAID_STATES
+from domain.adjustments.provider_statement import StatementLine
+from domain.adjustments.reconciliation import CaseAdjustment, CurrencySums, Discrepancy
 
 
-class AgainstList(Struct, frozen=True, kw_only=True):
+class StatementComparison(Struct, frozen=True, kw_only=True):
     provider: str
     since: datetime
     until: datetime
@@ -26,19 +26,21 @@ class AgainstList(Struct, frozen=True, kw_only=True):
     sums: Sequence[CurrencySums]
 
 
-def held_against(reading: Reading, provider: str, lines: Sequence[StatementLine]) -> AgainstList:
+def compare_statement(
+    reading: LogScan, provider: str, lines: Sequence[StatementLine]
+) -> StatementComparison:
     """A list of the period that it covers. What had been ordered before it begins may be on an older
     one."""
     since, until = _period(lines)
     named = {line.key for line in lines if line.key}
-    ours: dict[str, Ours] = {}
+    ours: dict[str, CaseAdjustment] = {}
     expected: set[str] = set()
     for trail in reading.money_trails():
         for one in case_of(trail).adjustments.items:
-            paid_at = moments(one.id, trail).executed_at
+            paid_at = find_adjustment_times(one.id, trail).executed_at
             is_expected = (
                 paid_at is not None
-                and one.state in PAID
+                and one.state in PAID_STATES
                 and one.provider == provider
                 and since <= (one.executing_since or paid_at)
                 and paid_at <= until
@@ -46,9 +48,9 @@ def held_against(reading: Reading, provider: str, lines: Sequence[StatementLine]
             if is_expected:
                 expected.add(str(one.id))
             if is_expected or str(one.id) in named:
-                ours[str(one.id)] = Ours(trail[0].stream, one)
-    compared = reconciliation.compare(provider, lines, ours, expected, since, until)
-    return AgainstList(
+                ours[str(one.id)] = CaseAdjustment(trail[0].stream, one)
+    compared = reconciliation.compare_statement(provider, lines, ours, expected, since, until)
+    return StatementComparison(
         provider=provider,
         since=since,
         until=until,

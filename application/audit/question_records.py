@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.cases.trail import who
+from application.cases.trail import describe_actor
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import AUDIT
@@ -17,13 +17,13 @@ from application.policy.reperformance import Period
 from domain.audit import AuditAsked, audit_stream
 from domain.errors import TooContended
 from domain.people import Actor
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 ATTEMPTS = 10
-AT_ONCE = 200
+BATCH_SIZE = 200
 
 
-class AskedBefore(Struct, frozen=True, kw_only=True):
+class QuestionRecord(Struct, frozen=True, kw_only=True):
     """One answer that was given out."""
 
     position: int
@@ -40,7 +40,7 @@ class AskedBefore(Struct, frozen=True, kw_only=True):
     """SHA-256 of the answer, or of the manifest of a bundle."""
 
 
-def record_asked(log: EventLog, asked: AuditAsked, by: Actor, now: datetime) -> int:
+def record_question(log: EventLog, asked: AuditAsked, by: Actor, now: datetime) -> int:
     """The position at which it stands. Raises TooContended."""
     stream = audit_stream(now)
     for _ in range(ATTEMPTS):
@@ -59,23 +59,25 @@ def record_asked(log: EventLog, asked: AuditAsked, by: Actor, now: datetime) -> 
     raise TooContended("others asked at the same moment")
 
 
-def asked_before(log: EventLog, period: Period) -> list[AskedBefore]:
+def list_question_records(log: EventLog, period: Period) -> list[QuestionRecord]:
     """Every answer that was recorded in the period, oldest first."""
-    found: list[AskedBefore] = []
+    found: list[QuestionRecord] = []
     after = 0
-    while page := log.recorder.select_beginnings("audit.asked", after, AT_ONCE):
+    while page := log.recorder.select_beginnings("audit.asked", after, BATCH_SIZE):
         after = page[-1][0]
         trails = log.trails([stream for _, stream in page])
-        found += _told(trails, period)
+        found += _records_in(trails, period)
     return sorted(found, key=lambda one: one.position)
 
 
-def _told(trails: Mapping[UUID, Sequence[Recorded]], period: Period) -> list[AskedBefore]:
+def _records_in(
+    trails: Mapping[UUID, Sequence[RecordedEvent]], period: Period
+) -> list[QuestionRecord]:
     return [
-        AskedBefore(
+        QuestionRecord(
             position=line.position,
             recorded_at=line.recorded_at,
-            who=who(line.actor),
+            who=describe_actor(line.actor),
             actor=line.actor,
             account=line.event.account,
             asked=line.event.asked,

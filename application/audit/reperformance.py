@@ -6,23 +6,25 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from application.policy.reperformance import Redone
+from application.policy.reperformance import ReperformedDecision
 
 
-class Reperformed(Struct, frozen=True):
+class ReperformanceSummary(Struct, frozen=True):
     """How many orders were looked at, how many decisions were made again, and those of them that
     came out differently."""
 
     orders: int
     decisions: int
     position: int
-    differing: Sequence[Redone]
+    differing: Sequence[ReperformedDecision]
 
 
-def summed(orders: Iterable[Sequence[Redone]], position: int) -> Reperformed:
-    count, decisions, differing = 0, 0, list[Redone]()
+def summarize_reperformance(
+    orders: Iterable[Sequence[ReperformedDecision]], position: int
+) -> ReperformanceSummary:
+    count, decisions, differing = 0, 0, list[ReperformedDecision]()
     for redone in orders:
         count += bool(redone)
         decisions += len(redone)
         differing += [one for one in redone if one.differs]
-    return Reperformed(count, decisions, position, differing)
+    return ReperformanceSummary(count, decisions, position, differing)

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.log_scan import Reading
+from application.audit.log_scan import LogScan
 from application.cases.history import case_of
 from application.policy.reperformance import Period
-from domain.adjustments.adjustment import COUNTED, Adjustment
+from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, ledger_of_customer, ledger_of_order
 from domain.errors import Invalid
@@ -23,18 +23,18 @@ from domain.orders.facts import facts_of
 from domain.orders.order import order_stream
 from domain.personal_data import ERASED, SEALED
 from domain.policy.approvals import ApprovalMatrix
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-Matrix = Callable[[str], ApprovalMatrix]
+MatrixLookup = Callable[[str], ApprovalMatrix]
 """The approval matrix of the policy with a digest."""
 
 
-class Of(StrEnum):
+class SplitScope(StrEnum):
     ORDER = "order"
     CUSTOMER = "customer"
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class SplitPart(Struct, frozen=True, kw_only=True):
     """One of the proposals."""
 
     adjustment: UUID
@@ -54,7 +54,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class SplitSum(Struct, frozen=True, kw_only=True):
-    of: Of
+    of: SplitScope
     ledger: UUID
     """Of the order, or of the customer: who that is stands in the orders alone."""
     limit: str
@@ -63,7 +63,7 @@ class SplitSum(Struct, frozen=True, kw_only=True):
     currency: str
     together: str
     within: timedelta
-    parts: Sequence[Part]
+    parts: Sequence[SplitPart]
     is_counted_together: bool
     """The last of them was measured by as much as all together: nothing was gained."""
 
@@ -79,18 +79,18 @@ class Splits(Struct, frozen=True, kw_only=True):
     """Proposals in a currency that the matrix of then has no rate for."""
 
 
-class _Entry(Struct, frozen=True):
-    line: Recorded
+class _ProposalEntry(Struct, frozen=True):
+    line: RecordedEvent
     event: AdjustmentProposed
     counts: Decimal
     window: timedelta
     limits: Mapping[Decimal, str]
 
 
-class _Group:
+class _SplitGroup:
     """Proposals that together pass a limit, from the one with which they did."""
 
-    def __init__(self, key: UUID, of: Of, entries: Sequence[_Entry]) -> None:
+    def __init__(self, key: UUID, of: SplitScope, entries: Sequence[_ProposalEntry]) -> None:
         self.key = key
         self.of = of
         self.entries = [*entries]
@@ -100,19 +100,19 @@ class _Group:
         return tuple(one.event.adjustment for one in self.entries)
 
 
-def splits(
-    reading: Reading,
-    matrix: Matrix,
+def find_splits(
+    reading: LogScan,
+    matrix: MatrixLookup,
     period: Period,
     threshold: Decimal | None = None,
     window: timedelta | None = None,
 ) -> Splits:
     """Those that passed a limit in the period. What is held is what was proposed within one window,
     and what is told."""
-    finding = _Finding(matrix, threshold, window, period)
+    finding = _SplitFinder(matrix, threshold, window, period)
     # Of whomever: those who were erased are not one customer.
     nobodys = _ledger(reading, ERASED)
-    waiting: list[Recorded] = []
+    waiting: list[RecordedEvent] = []
     ledgers: dict[UUID, set[UUID]] = {}
     for batch in reading.batches():
         # An append may run over the end of a batch: what it says of a ledger comes with the next.
@@ -128,21 +128,25 @@ def splits(
     return finding.told(reading)
 
 
-class _Finding:
+class _SplitFinder:
     def __init__(
-        self, matrix: Matrix, threshold: Decimal | None, window: timedelta | None, period: Period
+        self,
+        matrix: MatrixLookup,
+        threshold: Decimal | None,
+        window: timedelta | None,
+        period: Period,
     ) -> None:
         self._matrix = matrix
         self._threshold = threshold
         self._window = window
         self._period = period
-        self._recent: dict[UUID, list[_Entry]] = {}
-        self._open: dict[UUID, _Group] = {}
-        self._found: list[_Group] = []
+        self._recent: dict[UUID, list[_ProposalEntry]] = {}
+        self._open: dict[UUID, _SplitGroup] = {}
+        self._found: list[_SplitGroup] = []
         self._without_rate = 0
 
     def add(
-        self, proposed: Sequence[Recorded], ledgers: Mapping[UUID, set[UUID]], reading: Reading
+        self, proposed: Sequence[RecordedEvent], ledgers: Mapping[UUID, set[UUID]], reading: LogScan
     ) -> None:
         orders = reading.opened([*{order_stream(line.order or "") for line in proposed}])
         for line in proposed:
@@ -156,13 +160,13 @@ class _Finding:
             if told is not None:
                 # Whatever it was entered in: whoever splits a sum may have chosen that.
                 of_customer.append(_ledger(reading, told))
-            self._enter(of_order, Of.ORDER, entry)
+            self._enter(of_order, SplitScope.ORDER, entry)
             for key in dict.fromkeys(of_customer):
-                self._enter(key, Of.CUSTOMER, entry)
+                self._enter(key, SplitScope.CUSTOMER, entry)
         if proposed:
             self._forget(proposed[-1].recorded_at)
 
-    def _entry(self, line: Recorded) -> _Entry | None:
+    def _entry(self, line: RecordedEvent) -> _ProposalEntry | None:
         event = line.event
         assert isinstance(event, AdjustmentProposed)
         matrix = self._matrix(event.requirement.policy_digest)
@@ -171,20 +175,22 @@ class _Finding:
         except Invalid:
             return None
         window = self._window or matrix.approvals.window
-        limits = _limits(matrix) if self._threshold is None else {self._threshold: "as asked"}
-        return _Entry(line, event, counts, window, limits)
+        limits = (
+            _approval_limits(matrix) if self._threshold is None else {self._threshold: "as asked"}
+        )
+        return _ProposalEntry(line, event, counts, window, limits)
 
-    def _enter(self, key: UUID, of: Of, entry: _Entry) -> None:
+    def _enter(self, key: UUID, of: SplitScope, entry: _ProposalEntry) -> None:
         since = entry.line.recorded_at - entry.window
         recent = [one for one in self._recent.get(key, ()) if one.line.recorded_at >= since]
         recent.append(entry)
         self._recent[key] = recent
-        if _passed(recent, entry.limits) is None:
+        if _passed_limit(recent, entry.limits) is None:
             self._open.pop(key, None)
         elif (group := self._open.get(key)) is not None:
             group.entries.append(entry)
         else:
-            group = self._open[key] = _Group(key, of, recent)
+            group = self._open[key] = _SplitGroup(key, of, recent)
             if self._period.holds(entry.line.recorded_at):
                 self._found.append(group)
 
@@ -196,22 +202,22 @@ class _Finding:
             del self._recent[key]
             self._open.pop(key, None)
 
-    def told(self, reading: Reading) -> Splits:
+    def told(self, reading: LogScan) -> Splits:
         # A customer's ledger may be named otherwise in the log than it would be now.
-        found: dict[tuple[Of, tuple[UUID, ...]], _Group] = {}
+        found: dict[tuple[SplitScope, tuple[UUID, ...]], _SplitGroup] = {}
         for group in self._found:
             found.setdefault((group.of, group.adjustments), group)
-        rows = [row for group in found.values() if (row := _split(group, reading)) is not None]
+        rows = [row for group in found.values() if (row := _split_sum(group, reading)) is not None]
         return Splits(
             window=self._window,
-            threshold=_text(self._threshold) if self._threshold is not None else None,
+            threshold=_format_amount(self._threshold) if self._threshold is not None else None,
             splits=rows,
             came_to_nothing=len(found) - len(rows),
             without_rate=self._without_rate,
         )
 
 
-def _limits(matrix: ApprovalMatrix) -> dict[Decimal, str]:
+def _approval_limits(matrix: ApprovalMatrix) -> dict[Decimal, str]:
     """Each amount from which on the matrix asks for more, and what it is."""
     found: dict[Decimal, str] = {}
     for role, limit in matrix.approvals.limits.items():
@@ -222,7 +228,9 @@ def _limits(matrix: ApprovalMatrix) -> dict[Decimal, str]:
     return found
 
 
-def _passed(entries: Sequence[_Entry], limits: Mapping[Decimal, str]) -> Decimal | None:
+def _passed_limit(
+    entries: Sequence[_ProposalEntry], limits: Mapping[Decimal, str]
+) -> Decimal | None:
     """The largest limit that each of several stays within and all together pass."""
     if len(entries) < 2:
         return None
@@ -230,14 +238,14 @@ def _passed(entries: Sequence[_Entry], limits: Mapping[Decimal, str]) -> Decimal
     return max((limit for limit in limits if most <= limit < together), default=None)
 
 
-def _split(group: _Group, reading: Reading) -> SplitSum | None:
+def _split_sum(group: _SplitGroup, reading: LogScan) -> SplitSum | None:
     """Of what came, or may yet come, to something; None if that passes no limit."""
     known: dict[UUID, Adjustment] = {}
     for lines in reading.trails([*{one.line.stream for one in group.entries}]).values():
         known |= {one.id: one for one in case_of(lines).adjustments.items}
-    entries = [e for e in group.entries if known[e.event.adjustment].state in COUNTED]
+    entries = [e for e in group.entries if known[e.event.adjustment].state in COUNTED_STATES]
     limits = group.entries[-1].limits
-    limit = _passed(entries, limits)
+    limit = _passed_limit(entries, limits)
     if limit is None:
         return None
     together = sum((e.counts for e in entries), Decimal(0))
@@ -245,20 +253,22 @@ def _split(group: _Group, reading: Reading) -> SplitSum | None:
     return SplitSum(
         of=group.of,
         ledger=group.key,
-        limit=_text(limit),
+        limit=_format_amount(limit),
         limit_is=limits[limit],
         currency=last.currency,
-        together=_text(together),
+        together=_format_amount(together),
         within=entries[-1].line.recorded_at - entries[0].line.recorded_at,
-        parts=[*_parts(entries, known)],
+        parts=[*_split_parts(entries, known)],
         is_counted_together=Decimal(last.counted) >= together,
     )
 
 
-def _parts(entries: Sequence[_Entry], known: Mapping[UUID, Adjustment]) -> Iterator[Part]:
+def _split_parts(
+    entries: Sequence[_ProposalEntry], known: Mapping[UUID, Adjustment]
+) -> Iterator[SplitPart]:
     for entry in entries:
         one = known[entry.event.adjustment]
-        yield Part(
+        yield SplitPart(
             adjustment=one.id,
             case=entry.line.stream,
             order=entry.line.order or "",
@@ -269,12 +279,12 @@ def _parts(entries: Sequence[_Entry], known: Mapping[UUID, Adjustment]) -> Itera
             state=one.state,
             amount=one.amount.amount,
             currency=one.amount.currency,
-            counts=_text(entry.counts),
+            counts=_format_amount(entry.counts),
             was_counted=entry.event.requirement.counted,
         )
 
 
-def _customer(line: Recorded, order: Sequence[Recorded]) -> str | None:
+def _customer(line: RecordedEvent, order: Sequence[RecordedEvent]) -> str | None:
     """Whose order it was known to be when it was proposed; None also for one whose data was erased: then
     the ledger tells them apart."""
     customer = facts_of(
@@ -285,9 +295,9 @@ def _customer(line: Recorded, order: Sequence[Recorded]) -> str | None:
     return None if customer in (SEALED, ERASED) else customer
 
 
-def _ledger(reading: Reading, customer: str) -> UUID:
+def _ledger(reading: LogScan, customer: str) -> UUID:
     return ledger_of_customer(reading.log.subject_of(customer))
 
 
-def _text(amount: Decimal) -> str:
+def _format_amount(amount: Decimal) -> str:
     return f"{amount:f}"

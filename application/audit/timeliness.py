@@ -6,32 +6,34 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from application.audit.control import Control, Findings
+from application.audit.control import Control, ControlFindings
 from application.policy.reperformance import Period
 from domain.adjustments.events import AdjustmentExecuted, ExecutionFailed, ExecutionStarted
 from domain.adjustments.reconciliation import ReconciliationRecorded
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-_DUE: Final = "due:"
-IN_A_DAY: Final = timedelta(days=1)
+_DUE_PREFIX: Final = "due:"
+RECONCILIATION_DEADLINE: Final = timedelta(days=1)
 """So long somebody has to look for what was paid on the provider's list."""
 
 
-class Lateness:
+class TimerLateness:
     """Of what came to pass by itself: how long after it was due it was recorded."""
 
     def __init__(self, period: Period, most: timedelta) -> None:
         self._period = period
         self._most = most
         self._longest = timedelta()
-        self._found = Findings(
+        self._found = ControlFindings(
             "time_kept", f"what falls due is recorded within {most.total_seconds():g} seconds"
         )
 
-    def take(self, line: Recorded) -> None:
-        if not (line.cause or "").startswith(_DUE) or not self._period.holds(line.recorded_at):
+    def take(self, line: RecordedEvent) -> None:
+        if not (line.cause or "").startswith(_DUE_PREFIX) or not self._period.holds(
+            line.recorded_at
+        ):
             return
-        due_at = datetime.fromisoformat((line.cause or "").removeprefix(_DUE))
+        due_at = datetime.fromisoformat((line.cause or "").removeprefix(_DUE_PREFIX))
         late = line.recorded_at - due_at
         self._found.looked_at += 1
         self._longest = max(self._longest, late)
@@ -50,7 +52,7 @@ class Lateness:
         return self._found.control()
 
 
-class Reconciled:
+class DailyReconciliation:
     """Each payment by a provider lies in the period of a list that was held against the log after it."""
 
     def __init__(self, period: Period) -> None:
@@ -64,7 +66,7 @@ class Reconciled:
         self._lists = 0
         self._differing = 0
 
-    def take(self, line: Recorded) -> None:
+    def take(self, line: RecordedEvent) -> None:
         match line.event:
             case ExecutionStarted(adjustment=one, provider=provider):
                 self._ordered[one] = provider
@@ -86,7 +88,7 @@ class Reconciled:
                 pass
 
     def control(self, now: datetime) -> Control:
-        found = Findings(
+        found = ControlFindings(
             "reconciled_each_day",
             "the provider's list of each day with payments was held against the log",
         )
@@ -97,7 +99,7 @@ class Reconciled:
             "lists_that_differ": str(self._differing),
         }
         days: dict[str, list[tuple[str, datetime, int]]] = {}
-        due = [paid for paid in self._paid.values() if now - paid[1] > IN_A_DAY]
+        due = [paid for paid in self._paid.values() if now - paid[1] > RECONCILIATION_DEADLINE]
         found.evidence["not_due_yet"] = str(len(self._paid) - len(due))
         for paid in due:
             days.setdefault(paid[1].date().isoformat(), []).append(paid)

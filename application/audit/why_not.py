@@ -8,16 +8,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.cases.history import known_by
-from application.cases.trail import who
-from application.money.eligibility import Candidate, WhoCould
+from application.cases.history import recorded_until
+from application.cases.trail import describe_actor
+from application.money.eligibility import Candidate, EligibilityCheck
 from domain.access_errors import PersonNotFound
 from domain.adjustments.kinds import Duty
-from domain.adjustments.refusals import Refused
-from domain.recorded import Recorded
+from domain.adjustments.refusals import AttemptRefused
+from domain.recorded_event import RecordedEvent
 
 
-class Attempt(Struct, frozen=True, kw_only=True):
+class RefusedAttempt(Struct, frozen=True, kw_only=True):
     """What the person tried, and was refused."""
 
     position: int
@@ -32,7 +32,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     adjustment: UUID | None
 
 
-class CouldNot(Struct, frozen=True, kw_only=True):
+class WhyNotReport(Struct, frozen=True, kw_only=True):
     person: str
     duty: Duty
     as_of: datetime
@@ -40,25 +40,25 @@ class CouldNot(Struct, frozen=True, kw_only=True):
     """Somebody had added the person by then."""
     could: bool
     against: Candidate | None
-    attempts: Sequence[Attempt]
+    attempts: Sequence[RefusedAttempt]
 
 
-def why_not(
-    who_could: WhoCould,
-    lines: Sequence[Recorded],
-    refusals: Sequence[Recorded],
+def explain_why_not(
+    who_could: EligibilityCheck,
+    lines: Sequence[RecordedEvent],
+    refusals: Sequence[RecordedEvent],
     adjustment: UUID,
     duty: Duty,
     person: str,
     at: datetime,
-) -> CouldNot:
+) -> WhyNotReport:
     """By what was recorded until then. Raises PersonNotFound for whom nobody ever added."""
     names = who_could.people.names_of(person)
     if who_could.people.known(person) is None:
         raise PersonNotFound(f"no person {person}")
     candidates = who_could.look(lines, adjustment, duty, at)
     found = next((one for one in candidates if one.person == person), None)
-    return CouldNot(
+    return WhyNotReport(
         person=person,
         duty=duty,
         as_of=at,
@@ -66,18 +66,18 @@ def why_not(
         could=found is not None and found.could,
         against=found,
         attempts=[
-            _attempt(line, line.event)
-            for line in known_by(refusals, at)
-            if isinstance(line.event, Refused) and names & {*line.actor.persons}
+            _refused_attempt(line, line.event)
+            for line in recorded_until(refusals, at)
+            if isinstance(line.event, AttemptRefused) and names & {*line.actor.persons}
         ],
     )
 
 
-def _attempt(line: Recorded, event: Refused) -> Attempt:
-    return Attempt(
+def _refused_attempt(line: RecordedEvent, event: AttemptRefused) -> RefusedAttempt:
+    return RefusedAttempt(
         position=line.position,
         recorded_at=line.recorded_at,
-        who=who(line.actor),
+        who=describe_actor(line.actor),
         attempt=event.attempt,
         rule=event.rule,
         detail=event.detail,

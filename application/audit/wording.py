@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-IN_WORDS: Final[Mapping[int, str]] = MappingProxyType(
+QUESTION_TEXTS: Final[Mapping[int, str]] = MappingProxyType(
     {
         1: "Who could have approved, executed or reconciled it, at that time?",
         2: "Who did, as whom, and through which agent or key?",

@@ -15,24 +15,24 @@ from application.log.streams import RECOVERY
 from domain.access_errors import NotInScope
 from domain.backlog import recovery as plans
 from domain.backlog.errors import RecoveryChanged, RecoveryNotFound
-from domain.backlog.events import Measured, RecoveryEvent
+from domain.backlog.events import BacklogMeasurement, RecoveryEvent
 from domain.backlog.recovery import (
     AddAction,
+    AssignPlanOwner,
     CompleteAction,
-    OwnPlan,
     Recovery,
-    look_at_backlog,
+    decide_recovery,
     recovery_stream,
 )
-from domain.people import POLICY, Actor
+from domain.people import POLICY_ACTOR, Actor
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 
-Measure = Callable[[], tuple[int, Mapping[str, Measured]]]
+MeasureQueues = Callable[[], tuple[int, Mapping[str, BacklogMeasurement]]]
 """The log's position, and every queue that holds any work as it was there."""
 
 
-class Planned(Struct, frozen=True):
+class RecoveryResult(Struct, frozen=True):
     """The recovery after the command, and the log's position."""
 
     recovery: Recovery
@@ -45,7 +45,7 @@ class RecoveryDesk:
         log: EventLog,
         recoveries: Repository[Recovery],
         rulebook: Callable[[], Rulebook],
-        measure: Measure,
+        measure: MeasureQueues,
     ) -> None:
         self._log = log
         self._recoveries = recoveries
@@ -66,18 +66,18 @@ class RecoveryDesk:
         changed = 0
         for name, stream in streams.items():
             recovery = known.get(stream, Recovery(queue=name))
-            found = look_at_backlog(
+            found = decide_recovery(
                 recovery,
                 name,
                 limits,
                 queues[name].owner_team,
                 rulebook.version,
-                measured.get(name, Measured(position=position, cases=0)),
+                measured.get(name, BacklogMeasurement(position=position, cases=0)),
                 now,
             )
             if found:
                 try:
-                    self._record(recovery, found, POLICY, now, f"measured:{position}")
+                    self._record(recovery, found, POLICY_ACTOR, now, f"measured:{position}")
                 except VersionTaken:  # somebody was faster; the next look decides anew
                     continue
                 changed += 1
@@ -91,15 +91,15 @@ class RecoveryDesk:
             raise RecoveryNotFound(f"queue {queue} has never had a plan to recover")
         return found
 
-    def own(self, queue: str, expected: int, ask: OwnPlan, by: Caller) -> Planned:
-        return self._act(queue, expected, by, lambda recovery: plans.own(recovery, ask))
+    def own(self, queue: str, expected: int, ask: AssignPlanOwner, by: Caller) -> RecoveryResult:
+        return self._act(queue, expected, by, lambda recovery: plans.assign_owner(recovery, ask))
 
-    def add_action(self, queue: str, expected: int, ask: AddAction, by: Caller) -> Planned:
+    def add_action(self, queue: str, expected: int, ask: AddAction, by: Caller) -> RecoveryResult:
         return self._act(queue, expected, by, lambda recovery: plans.add_action(recovery, ask))
 
     def complete_action(
         self, queue: str, expected: int, ask: CompleteAction, by: Caller
-    ) -> Planned:
+    ) -> RecoveryResult:
         return self._act(queue, expected, by, lambda recovery: plans.complete_action(recovery, ask))
 
     def _act(
@@ -108,8 +108,8 @@ class RecoveryDesk:
         expected: int,
         by: Caller,
         decide: Callable[[Recovery], RecoveryEvent],
-    ) -> Planned:
-        by = _as_reached(queue, by)
+    ) -> RecoveryResult:
+        by = _caller_in_scope(queue, by)
         recovery = self.recovery(queue)
         if recovery.version != expected:
             raise self._changed(queue, expected)
@@ -126,7 +126,7 @@ class RecoveryDesk:
         now: datetime,
         cause: str,
         by: Caller | None = None,
-    ) -> Planned:
+    ) -> RecoveryResult:
         after = recovery
         for event in events:
             after = after.after(event, now)
@@ -142,7 +142,7 @@ class RecoveryDesk:
         row = by.row(after) if by is not None and by.row is not None else None
         appended = self._log.append([write], row)
         self._recoveries.keep(stream, after)
-        return Planned(after, appended.position)
+        return RecoveryResult(after, appended.position)
 
     def _changed(self, queue: str, expected: int) -> RecoveryChanged:
         version = self.recovery(queue).version
@@ -151,9 +151,9 @@ class RecoveryDesk:
         )
 
 
-def _as_reached(queue: str, by: Caller) -> Caller:
+def _caller_in_scope(queue: str, by: Caller) -> Caller:
     """A plan is about all of its queue's cases. Raises NotInScope."""
-    scope = by.authority.whole_queue(Permission.MANAGE_BACKLOG, queue)
+    scope = by.authority.scope_over_whole_queue(Permission.MANAGE_BACKLOG, queue)
     if scope is None:
         told = f"{by.person} has no grant that reaches all of queue {queue}"
         raise NotInScope(told, permission=Permission.MANAGE_BACKLOG)

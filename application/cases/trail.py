@@ -16,10 +16,10 @@ from domain.adjustments.events import (
     AdjustmentRejected,
     ExecutionStarted,
 )
-from domain.adjustments.refusals import Refused
+from domain.adjustments.refusals import AttemptRefused
+from domain.cases.event_descriptions import describe_event
 from domain.cases.events import CaseEvent, Detected, Enriched, Resolved, SignalJoined
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.sentences import sentence
 from domain.cases.step_events import TaskOverdue
 from domain.cases.work_events import (
     AtRisk,
@@ -33,10 +33,10 @@ from domain.cases.work_events import (
 from domain.orders.events import SignalRecorded
 from domain.people import Actor
 from domain.policy.decision import Decision, Verdict
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
-class Why(Struct, frozen=True):
+class PolicyReason(Struct, frozen=True):
     """A decision of policy in the line: which, by which version and rule, and every verdict."""
 
     what: str
@@ -45,7 +45,7 @@ class Why(Struct, frozen=True):
     verdicts: Sequence[Verdict]
 
 
-class NotShown(Struct, frozen=True):
+class UnshownSignal(Struct, frozen=True):
     """A signal of the order that was recorded by then, and on which nothing in the packet rests."""
 
     signal: str
@@ -54,7 +54,7 @@ class NotShown(Struct, frozen=True):
     recorded_at: datetime
 
 
-class ToldLine(Struct, frozen=True, kw_only=True):
+class TrailLine(Struct, frozen=True, kw_only=True):
     version: int
     position: int
     type: str
@@ -64,17 +64,19 @@ class ToldLine(Struct, frozen=True, kw_only=True):
     happened_at: datetime
     recorded_at: datetime
     cause: str | None
-    why: Sequence[Why]
+    why: Sequence[PolicyReason]
     evidence: Sequence[str]
     packet: str | None
     """The digest of the packet that it was decided on, or that it brought."""
-    not_shown: Sequence[NotShown] | None
+    not_shown: Sequence[UnshownSignal] | None
     """Of a person's decision on a packet; None for all else."""
     declared_wrong_by: int | None
     """The version that says that this one is wrong."""
 
 
-def told_lines(lines: Sequence[Recorded], order_lines: Sequence[Recorded]) -> list[ToldLine]:
+def describe_lines(
+    lines: Sequence[RecordedEvent], order_lines: Sequence[RecordedEvent]
+) -> list[TrailLine]:
     """The case's lines in their order; `order_lines` are those of its order."""
     wrong = {x.event.about: x.version for x in lines if isinstance(x.event, ErrorDeclared)}
     case = ExceptionCase(id=lines[0].stream)
@@ -88,33 +90,35 @@ def told_lines(lines: Sequence[Recorded], order_lines: Sequence[Recorded]) -> li
         shown = packets.get(digest) if digest is not None else None
         decided = line.actor.person is not None and not isinstance(event, Enriched)
         hidden = (
-            _not_shown(shown, line.position, order_lines) if decided and shown is not None else None
+            _unshown_signals(shown, line.position, order_lines)
+            if decided and shown is not None
+            else None
         )
-        told.append(told_line(line, digest, hidden, wrong.get(line.version)))
+        told.append(describe_line(line, digest, hidden, wrong.get(line.version)))
         case = case_after(case, line)
     return told
 
 
-def told_line(
-    line: Recorded,
+def describe_line(
+    line: RecordedEvent,
     packet: str | None = None,
-    not_shown: Sequence[NotShown] | None = None,
+    not_shown: Sequence[UnshownSignal] | None = None,
     declared_wrong_by: int | None = None,
-) -> ToldLine:
+) -> TrailLine:
     """One line, also of what was refused."""
     event = line.event
-    assert isinstance(event, CaseEvent | Refused)
-    return ToldLine(
+    assert isinstance(event, CaseEvent | AttemptRefused)
+    return TrailLine(
         version=line.version,
         position=line.position,
         type=line.type,
-        said=sentence(event),
-        who=who(line.actor),
+        said=describe_event(event),
+        who=describe_actor(line.actor),
         actor=line.actor,
         happened_at=_happened_at(event) or line.recorded_at,
         recorded_at=line.recorded_at,
         cause=line.cause,
-        why=[*_why(event)],
+        why=[*_policy_reasons(event)],
         evidence=evidence_of(event),
         packet=packet,
         not_shown=not_shown,
@@ -122,7 +126,7 @@ def told_line(
     )
 
 
-def who(actor: Actor) -> str:
+def describe_actor(actor: Actor) -> str:
     """`bo for ana through the agent copilot, under break-glass:…`."""
     said = actor.person or actor.principal.removeprefix("system:")
     if actor.delegate is not None:
@@ -146,31 +150,31 @@ def _packet_of(event: Any, case: ExceptionCase) -> str | None:
             return None
 
 
-def _not_shown(
-    shown: frozenset[str], position: int, order_lines: Iterable[Recorded]
-) -> list[NotShown]:
+def _unshown_signals(
+    shown: frozenset[str], position: int, order_lines: Iterable[RecordedEvent]
+) -> list[UnshownSignal]:
     known = (line for line in order_lines if line.position < position)
     signals = ((x.event.signal, x) for x in known if isinstance(x.event, SignalRecorded))
     return [
-        NotShown(signal.key, signal.type, signal.event_time, line.recorded_at)
+        UnshownSignal(signal.key, signal.type, signal.event_time, line.recorded_at)
         for signal, line in signals
         if signal.key not in shown
     ]
 
 
-def _why(event: CaseEvent | Refused) -> Iterable[Why]:
+def _policy_reasons(event: CaseEvent | AttemptRefused) -> Iterable[PolicyReason]:
     for name in ("decision", "clearing", "paused"):
         decision = getattr(event, name, None)
         if isinstance(decision, Decision):
-            yield Why(name, decision.policy, decision.rule, decision.verdicts)
+            yield PolicyReason(name, decision.policy, decision.rule, decision.verdicts)
     if isinstance(event, AdjustmentProposed):
         asked = event.requirement
-        yield Why("requirement", asked.policy, asked.rule, ())
+        yield PolicyReason("requirement", asked.policy, asked.rule, ())
     if isinstance(event, Retermed):
-        yield Why("terms", event.policy, event.service, ())
+        yield PolicyReason("terms", event.policy, event.service, ())
 
 
-def evidence_of(event: CaseEvent | Refused) -> Sequence[str]:
+def evidence_of(event: CaseEvent | AttemptRefused) -> Sequence[str]:
     match event:
         case Resolved(resolution=resolution):
             return resolution.evidence
@@ -186,7 +190,7 @@ def evidence_of(event: CaseEvent | Refused) -> Sequence[str]:
             return ()
 
 
-def _happened_at(event: CaseEvent | Refused) -> datetime | None:
+def _happened_at(event: CaseEvent | AttemptRefused) -> datetime | None:
     """Where it is not when it was recorded."""
     moments: Mapping[type, str] = {
         Detected: "detected_at",

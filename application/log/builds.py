@@ -8,10 +8,10 @@ from datetime import datetime
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import BUILD
-from domain.builds import SERVICE, BuildStarted, build_stream
+from domain.builds import SERVICE_ACTOR, BuildStarted, build_stream
 
 
-def tell_build(log: EventLog, build: BuildStarted, now: datetime) -> None:
+def record_build(log: EventLog, build: BuildStarted, now: datetime) -> None:
     """Told once for each build, by whichever process is first."""
     stream = build_stream(build.build)
     if log.trail(stream):
@@ -20,7 +20,7 @@ def tell_build(log: EventLog, build: BuildStarted, now: datetime) -> None:
         stream=stream,
         kind=BUILD,
         expected=0,
-        events=[(SERVICE, build)],
+        events=[(SERVICE_ACTOR, build)],
         recorded_at=now,
         cause="command:start",
     )

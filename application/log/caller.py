@@ -10,8 +10,8 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from application.log.recorder import CommandRow
-from domain.authority import EVERYWHERE, Authority, Scope
-from domain.people import OPERATOR, Actor
+from domain.authority import FULL_AUTHORITY, Authority, Scope
+from domain.people import OPERATOR_ACTOR, Actor
 from domain.permissions import Permission
 
 
@@ -23,7 +23,7 @@ class Caller(Struct, frozen=True):
     now: datetime
     cause: str
     row: Callable[[Any], CommandRow | None] | None = None
-    authority: Authority = EVERYWHERE
+    authority: Authority = FULL_AUTHORITY
     known_as: tuple[str, ...] = ()
     """Other names of everybody whose act it is."""
 
@@ -47,6 +47,6 @@ class Caller(Struct, frozen=True):
         return structs.replace(self, actor=structs.replace(self.actor, under=scope.under))
 
 
-def operator(now: datetime) -> Caller:
+def operator_caller(now: datetime) -> Caller:
     """Whoever runs the command line beside the database."""
-    return Caller(OPERATOR, "", now, "command:people")
+    return Caller(OPERATOR_ACTOR, "", now, "command:people")

@@ -9,20 +9,20 @@ import msgspec
 from eventsourcing.persistence import Mapper, StoredEvent
 from msgspec import structs
 
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Recorded).decode
+_decode = msgspec.json.Decoder(RecordedEvent).decode
 
 
-def to_stored(line: Recorded) -> StoredEvent:
+def to_stored(line: RecordedEvent) -> StoredEvent:
     if line.position:
         # Where a line stands in the log is no part of its bytes, nor of its leaf.
         line = structs.replace(line, position=0)
     return StoredEvent(line.stream, line.version, line.type, _encode(line))
 
 
-def from_state(position: int, state: bytes) -> Recorded:
+def from_state(position: int, state: bytes) -> RecordedEvent:
     """The line as it is read back, with its place in the log, which is never part of the bytes."""
     line = _decode(state)
     structs.force_setattr(line, "position", position)

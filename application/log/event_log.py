@@ -13,22 +13,22 @@ from application.log.event_codec import from_state, to_stored
 from application.log.recorder import (
     Append,
     CommandRow,
-    CommandTaken,
     DutyRow,
     Guard,
     LogRecorder,
+    StoredCommand,
     Timer,
 )
 from application.log.sealing import SealedAppend, Seals
 from domain.people import Actor
-from domain.recorded import Event, Recorded
+from domain.recorded_event import Event, RecordedEvent
 
-_IN_THE_CLEAR: Final = uuid5(NAMESPACE_URL, "casetrail:customers-in-the-clear")
+_UNSEALED_NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:customers-in-the-clear")
 
 
-def subject_in_the_clear(customer: str) -> UUID:
+def unsealed_subject_of(customer: str) -> UUID:
     """What a log without seals names a customer's streams by: whoever has the id can tell."""
-    return uuid5(_IN_THE_CLEAR, customer)
+    return uuid5(_UNSEALED_NAMESPACE, customer)
 
 
 class Write(Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Appended(Struct, frozen=True):
     """`position` is that of the log after this append; `lines` are in order of their positions."""
 
     position: int
-    lines: Sequence[Recorded]
+    lines: Sequence[RecordedEvent]
 
 
 class EventLog:
@@ -67,7 +67,7 @@ class EventLog:
         """What a customer's streams are named by: keyed, so that the log alone tells nobody whether it
         knows a customer. Raises KeyStoreUnavailable."""
         if self._seals is None:
-            return subject_in_the_clear(customer)
+            return unsealed_subject_of(customer)
         return self._seals.subject_of(customer)
 
     def append(
@@ -105,30 +105,30 @@ class EventLog:
         )
         return Appended(first + len(lines) - 1 if lines else first, lines)
 
-    def trail(self, stream: UUID) -> list[Recorded]:
+    def trail(self, stream: UUID) -> list[RecordedEvent]:
         return self.trails([stream]).get(stream, [])
 
-    def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[Recorded]]:
+    def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[RecordedEvent]]:
         """Each stream's lines, oldest first; streams with none are left out."""
         return self._by_stream(self.recorder.select_streams(streams))
 
-    def tails(self, known: Mapping[UUID, int]) -> dict[UUID, list[Recorded]]:
+    def tails(self, known: Mapping[UUID, int]) -> dict[UUID, list[RecordedEvent]]:
         """Each stream's lines after the version that is known of it; streams with none are left out."""
         return self._by_stream(self.recorder.select_tails([*known.items()]))
 
-    def read(self, after: int, limit: int) -> list[Recorded]:
+    def read(self, after: int, limit: int) -> list[RecordedEvent]:
         """The next lines of the whole log, by position; what is sealed in them stays so."""
         return [from_state(p, state) for p, state in self.recorder.select_positions(after, limit)]
 
-    def answer(self, principal: str, key: str) -> CommandTaken | None:
+    def answer(self, principal: str, key: str) -> StoredCommand | None:
         taken = self.recorder.command(principal, key)
         return self.opened_answer(taken) if taken is not None else None
 
-    def opened_answer(self, taken: CommandTaken) -> CommandTaken:
+    def opened_answer(self, taken: StoredCommand) -> StoredCommand:
         """With the answer as it was given; without what was erased since."""
         return self._seals.opened_answer(taken) if self._seals is not None else taken
 
-    def opened(self, rows: Iterable[tuple[int, bytes]]) -> Sequence[Recorded]:
+    def opened(self, rows: Iterable[tuple[int, bytes]]) -> Sequence[RecordedEvent]:
         """Lines as they were recorded, from positions and states."""
         if self._seals is not None:
             return self._seals.opened(rows)
@@ -137,16 +137,16 @@ class EventLog:
     def head(self) -> int:
         return self.recorder.head()
 
-    def _by_stream(self, rows: Iterable[tuple[int, bytes]]) -> dict[UUID, list[Recorded]]:
-        found: dict[UUID, list[Recorded]] = {}
+    def _by_stream(self, rows: Iterable[tuple[int, bytes]]) -> dict[UUID, list[RecordedEvent]]:
+        found: dict[UUID, list[RecordedEvent]] = {}
         for line in self.opened(rows):
             found.setdefault(line.stream, []).append(line)
         return found
 
 
-def _lines(write: Write) -> Iterable[Recorded]:
+def _lines(write: Write) -> Iterable[RecordedEvent]:
     for version, (actor, event) in enumerate(write.events, start=write.expected + 1):
-        yield Recorded(
+        yield RecordedEvent(
             stream=write.stream,
             version=version,
             recorded_at=write.recorded_at,

@@ -48,7 +48,7 @@ class CommandRow(Struct, frozen=True):
     """The answer with nothing personal in it; None where there is nothing."""
 
 
-class CommandTaken(Struct, frozen=True):
+class StoredCommand(Struct, frozen=True):
     """A command row as it is stored; `position` is the log's after its events."""
 
     digest: bytes
@@ -105,12 +105,12 @@ class DutyTaken(IntegrityError):
 class CommandRepeated(Exception):
     """The command key is taken; nothing of this append was stored."""
 
-    def __init__(self, taken: CommandTaken) -> None:
+    def __init__(self, taken: StoredCommand) -> None:
         super().__init__("the command was carried out before")
         self.taken = taken
 
 
-def newest_of(limit: int) -> int:
+def newest_share(limit: int) -> int:
     """How many places among so many streams that are due belong to those that fell due last: a
     heap of old ones must not keep what falls due now waiting until it is worked off."""
     return limit // 4
@@ -134,7 +134,7 @@ class LogRecorder(ApplicationRecorder):
         """
 
     @abstractmethod
-    def command(self, principal: str, key: str) -> CommandTaken | None:
+    def command(self, principal: str, key: str) -> StoredCommand | None:
         """The stored answer to a command, if it was carried out."""
 
     @abstractmethod

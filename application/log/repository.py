@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from application.log.event_log import EventLog
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
 class Aggregate(Protocol):
@@ -28,7 +28,7 @@ class Repository(Generic[A]):
     """States of one kind of stream. `fold` takes the state before (None at first) and a line."""
 
     def __init__(
-        self, log: EventLog, fold: Callable[[A | None, Recorded], A], *, most: int = 20_000
+        self, log: EventLog, fold: Callable[[A | None, RecordedEvent], A], *, most: int = 20_000
     ) -> None:
         self._log = log
         self._fold = fold
@@ -36,7 +36,7 @@ class Repository(Generic[A]):
         self._kept: OrderedDict[UUID, A] = OrderedDict()
         self._lock = threading.Lock()
 
-    def at_hand(self, streams: Sequence[UUID]) -> dict[UUID, A]:
+    def cached(self, streams: Sequence[UUID]) -> dict[UUID, A]:
         """The states of these streams, as far as there are any; from memory where possible."""
         found: dict[UUID, A] = {}
         missing = []
@@ -52,11 +52,11 @@ class Repository(Generic[A]):
             found |= self.current(missing)
         return found
 
-    def caught_up(self, streams: Sequence[UUID]) -> dict[UUID, A]:
+    def refreshed(self, streams: Sequence[UUID]) -> dict[UUID, A]:
         """The states as the log has them now: from memory, with what others have added since."""
         if not streams:
             return {}
-        found = self.at_hand(streams)
+        found = self.cached(streams)
         tails = self._log.tails({stream: state.version for stream, state in found.items()})
         for stream, lines in tails.items():
             state = found[stream]
@@ -70,13 +70,13 @@ class Repository(Generic[A]):
         """The states as the log has them now."""
         found = {}
         for stream, lines in self._log.trails(streams).items():
-            state = self.folded(lines)
+            state = self.fold_lines(lines)
             if state is not None:
                 found[stream] = state
                 self.keep(stream, state)
         return found
 
-    def folded(self, lines: Iterable[Recorded]) -> A | None:
+    def fold_lines(self, lines: Iterable[RecordedEvent]) -> A | None:
         state: A | None = None
         for line in lines:
             state = self._fold(state, line)

@@ -18,15 +18,15 @@ from eventsourcing.persistence import StoredEvent
 from msgspec import Struct, structs
 
 from application.log.event_codec import from_state, to_stored
-from application.log.recorder import CommandRow, CommandTaken, KeyRow, SubjectRow
+from application.log.recorder import CommandRow, KeyRow, StoredCommand, SubjectRow
 from domain.orders.events import SignalRecorded
 from domain.orders.signals import OrderPlaced
-from domain.personal_data import erased, joined, parted
-from domain.recorded import Recorded, Sealed
+from domain.personal_data import erase_personal, extract_personal, restore_personal
+from domain.recorded_event import RecordedEvent, SealedTexts
 
-_END = 3
+_ENVELOPE_TAIL_LENGTH = 3
 """Of an envelope, after the sealed text: `"}}`."""
-_READ: ContextVar[set[str] | None] = ContextVar("orders_read", default=None)
+_ORDERS_READ: ContextVar[set[str] | None] = ContextVar("orders_read", default=None)
 _decode = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -60,7 +60,7 @@ class DataKeys(Protocol):
 class SealedAnswer(Struct, frozen=True, tag_field="kept", tag="sealed"):
     """How an answer to a command is stored that has something personal in it."""
 
-    sealed: Sealed
+    sealed: SealedTexts
     without: msgspec.Raw
     """The answer to give once the key is gone."""
 
@@ -78,28 +78,29 @@ class Seals:
     def __init__(self, keys: DataKeys) -> None:
         self._keys = keys
 
-    def sealed(self, lines: Sequence[Recorded], command: CommandRow | None) -> SealedAppend:
+    def sealed(self, lines: Sequence[RecordedEvent], command: CommandRow | None) -> SealedAppend:
         parts = [
-            parted(line.event) if line.order is not None else (line.event, ()) for line in lines
+            extract_personal(line.event) if line.order is not None else (line.event, ())
+            for line in lines
         ]
         told = [line for line, (_, texts) in zip(lines, parts, strict=True) if texts]
         orders = {line.order for line in told if line.order is not None}
         if command is not None and command.without is not None and command.order is not None:
             orders.add(command.order)
         if not orders:
-            return SealedAppend([to_stored(line) for line in lines], _kept(command, {}))
+            return SealedAppend([to_stored(line) for line in lines], _seal_answer(command, {}))
         keys = self._keys.of_orders(orders)
         stored = [
-            _stored(structs.replace(line, event=event), texts, keys[line.order])
+            _seal_line(structs.replace(line, event=event), texts, keys[line.order])
             if texts and line.order is not None
             else to_stored(line)
             for line, (event, texts) in zip(lines, parts, strict=True)
         ]
         return SealedAppend(
             stored,
-            _kept(command, keys),
+            _seal_answer(command, keys),
             [KeyRow(order, key.ref) for order, key in keys.items()],
-            [self._whose(*one) for line in told for one in _placed(line)],
+            [self._whose(*one) for line in told for one in _customer_and_order(line)],
         )
 
     def subject_of(self, customer: str) -> UUID:
@@ -109,9 +110,9 @@ class Seals:
     def _whose(self, customer: str, order: str) -> SubjectRow:
         return SubjectRow(self.subject_of(customer), order)
 
-    def opened(self, rows: Iterable[tuple[int, bytes]]) -> list[Recorded]:
+    def opened(self, rows: Iterable[tuple[int, bytes]]) -> list[RecordedEvent]:
         """The lines as they were before; `[erased]` where their key is gone."""
-        lines: list[Recorded] = []
+        lines: list[RecordedEvent] = []
         closed: list[tuple[int, bytes]] = []
         for position, state in rows:
             line = from_state(position, state)
@@ -119,12 +120,12 @@ class Seals:
                 closed.append((len(lines), state))
             lines.append(line)
         if closed:
-            keys = self._keys.find({_seal(lines[n]).key for n, _ in closed})
+            keys = self._keys.find({_sealed_part(lines[n]).key for n, _ in closed})
             for n, state in closed:
-                lines[n] = _opened(lines[n], state, keys.get(_seal(lines[n]).key))
+                lines[n] = _open_line(lines[n], state, keys.get(_sealed_part(lines[n]).key))
         return lines
 
-    def opened_answer(self, taken: CommandTaken) -> CommandTaken:
+    def opened_answer(self, taken: StoredCommand) -> StoredCommand:
         if not taken.result.startswith(b'{"kept":"sealed"'):
             return taken
         kept = msgspec.json.decode(taken.result, type=SealedAnswer)
@@ -135,60 +136,62 @@ class Seals:
 
 
 @contextmanager
-def noting_what_is_read() -> Iterator[set[str]]:
+def track_personal_reads() -> Iterator[set[str]]:
     """The orders whose personal data is opened in here, as they come."""
     found: set[str] = set()
-    token = _READ.set(found)
+    token = _ORDERS_READ.set(found)
     try:
         yield found
     finally:
-        _READ.reset(token)
+        _ORDERS_READ.reset(token)
 
 
 @contextmanager
-def shown_to_nobody() -> Iterator[None]:
+def without_read_tracking() -> Iterator[None]:
     """What is opened in here is used, and shown to nobody: it is not noted."""
-    with noting_what_is_read():
+    with track_personal_reads():
         yield
 
 
-def _placed(line: Recorded) -> Iterator[tuple[str, str]]:
+def _customer_and_order(line: RecordedEvent) -> Iterator[tuple[str, str]]:
     """The customer's id and the order's, where the line tells who placed it."""
     event = line.event
     if isinstance(event, SignalRecorded) and isinstance(event.signal, OrderPlaced):
         yield event.signal.customer.id, event.signal.order
 
 
-def _stored(line: Recorded, texts: Sequence[str], key: DataKey) -> StoredEvent:
-    line = structs.replace(line, position=0, sealed=Sealed(key.ref, ""))
+def _seal_line(line: RecordedEvent, texts: Sequence[str], key: DataKey) -> StoredEvent:
+    line = structs.replace(line, position=0, sealed=SealedTexts(key.ref, ""))
     about = to_stored(line)
     text = key.seal(msgspec.json.encode(texts), about.state)
-    state = about.state[:-_END] + text.encode() + about.state[-_END:]
+    state = (
+        about.state[:-_ENVELOPE_TAIL_LENGTH] + text.encode() + about.state[-_ENVELOPE_TAIL_LENGTH:]
+    )
     return StoredEvent(about.originator_id, about.originator_version, about.topic, state)
 
 
-def _opened(line: Recorded, state: bytes, key: DataKey | None) -> Recorded:
-    if line.order is not None and (read := _READ.get()) is not None:
+def _open_line(line: RecordedEvent, state: bytes, key: DataKey | None) -> RecordedEvent:
+    if line.order is not None and (read := _ORDERS_READ.get()) is not None:
         read.add(line.order)
     if key is None:
-        return structs.replace(line, event=erased(line.event), sealed=None)
-    text = _seal(line).text
-    about = state[: -_END - len(text)] + state[-_END:]
+        return structs.replace(line, event=erase_personal(line.event), sealed=None)
+    text = _sealed_part(line).text
+    about = state[: -_ENVELOPE_TAIL_LENGTH - len(text)] + state[-_ENVELOPE_TAIL_LENGTH:]
     texts = _decode(key.open(text, about))
-    return structs.replace(line, event=joined(line.event, iter(texts)), sealed=None)
+    return structs.replace(line, event=restore_personal(line.event, iter(texts)), sealed=None)
 
 
-def _seal(line: Recorded) -> Sealed:
+def _sealed_part(line: RecordedEvent) -> SealedTexts:
     assert line.sealed is not None
     return line.sealed
 
 
-def _kept(command: CommandRow | None, keys: Mapping[str, DataKey]) -> CommandRow | None:
+def _seal_answer(command: CommandRow | None, keys: Mapping[str, DataKey]) -> CommandRow | None:
     if command is None or command.without is None:
         return command
     if command.order is None:
         return structs.replace(command, result=command.without)
     key = keys[command.order]
-    sealed = Sealed(key.ref, key.seal(command.result, command.without))
+    sealed = SealedTexts(key.ref, key.seal(command.result, command.without))
     kept = SealedAnswer(sealed, msgspec.Raw(command.without))
     return structs.replace(command, result=msgspec.json.encode(kept))

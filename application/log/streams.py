@@ -18,12 +18,12 @@ from domain.look_ups.events import CustomerOrdered, ProductPriced
 from domain.look_ups.prices import ProductPrices
 from domain.orders.events import OrderEvent
 from domain.orders.order import Order
-from domain.people import Person, PersonAdded, Standing
+from domain.people import Person, PersonAdded, PersonRecordEvent
 from domain.policy.events import GovernanceEvent, RecheckEvent
 from domain.policy.governance import Governance
 from domain.policy.rechecks import Recheck
 from domain.privacy import PrivacyEvent, PrivacyRecord
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 ORDER: Final = "order"
 CASE: Final = "case"
@@ -46,49 +46,49 @@ History: TypeAlias = CustomerOrders | ProductPrices
 """What arriving orders are held against. In one repository, so that a batch reads once."""
 
 
-def order_after(order: Order | None, line: Recorded) -> Order:
+def order_after(order: Order | None, line: RecordedEvent) -> Order:
     order = order or Order(id=line.order or "")
-    _must_follow(order.version, line)
+    _require_next_version(order.version, line)
     if not isinstance(line.event, OrderEvent):
         raise TrailHasGap(f"{line.type} is not an event of an order ({line.stream})")
     return order.after(line.event)
 
 
-def case_after(case: ExceptionCase | None, line: Recorded) -> ExceptionCase:
+def case_after(case: ExceptionCase | None, line: RecordedEvent) -> ExceptionCase:
     case = case or ExceptionCase(id=line.stream)
-    _must_follow(case.version, line)
+    _require_next_version(case.version, line)
     if not isinstance(line.event, CaseEvent):
         raise TrailHasGap(f"{line.type} is not an event of a case ({line.stream})")
     return case.after(line.event, line.order or "", line.recorded_at, line.actor)
 
 
-def person_after(person: Person | None, line: Recorded) -> Person:
-    _must_follow(person.version if person is not None else 0, line)
+def person_after(person: Person | None, line: RecordedEvent) -> Person:
+    _require_next_version(person.version if person is not None else 0, line)
     if isinstance(line.event, PersonAdded):
         person = person or Person(name=line.event.name)
-    if person is None or not isinstance(line.event, Standing):
+    if person is None or not isinstance(line.event, PersonRecordEvent):
         raise TrailHasGap(f"{line.type} is not an event of a person ({line.stream})")
     return person.after(line.event, line.recorded_at, line.actor)
 
 
-def break_glass_after(glass: BreakGlass | None, line: Recorded) -> BreakGlass:
+def break_glass_after(glass: BreakGlass | None, line: RecordedEvent) -> BreakGlass:
     glass = glass or BreakGlass(id=line.stream)
-    _must_follow(glass.version, line)
+    _require_next_version(glass.version, line)
     if not isinstance(line.event, BreakGlassEvent):
         raise TrailHasGap(f"{line.type} is not an event of a break-glass ({line.stream})")
     return glass.after(line.event, line.recorded_at, line.actor)
 
 
-def recovery_after(recovery: Recovery | None, line: Recorded) -> Recovery:
+def recovery_after(recovery: Recovery | None, line: RecordedEvent) -> Recovery:
     recovery = recovery or Recovery()
-    _must_follow(recovery.version, line)
+    _require_next_version(recovery.version, line)
     if not isinstance(line.event, RecoveryEvent):
         raise TrailHasGap(f"{line.type} is not an event of a recovery ({line.stream})")
     return recovery.after(line.event, line.recorded_at)
 
 
-def history_after(history: History | None, line: Recorded) -> History:
-    _must_follow(history.version if history is not None else 0, line)
+def history_after(history: History | None, line: RecordedEvent) -> History:
+    _require_next_version(history.version if history is not None else 0, line)
     match line.event, history:
         case CustomerOrdered() as event, None | CustomerOrders():
             orders = history or CustomerOrders()
@@ -100,38 +100,38 @@ def history_after(history: History | None, line: Recorded) -> History:
             raise TrailHasGap(f"{line.type} is not an event of this history ({line.stream})")
 
 
-def ledger_after(ledger: Ledger | None, line: Recorded) -> Ledger:
+def ledger_after(ledger: Ledger | None, line: RecordedEvent) -> Ledger:
     ledger = ledger or Ledger()
-    _must_follow(ledger.version, line)
+    _require_next_version(ledger.version, line)
     if not isinstance(line.event, LedgerEvent):
         raise TrailHasGap(f"{line.type} is not an event of a ledger ({line.stream})")
     return ledger.after(line.event, line.recorded_at)
 
 
-def governance_after(governance: Governance, line: Recorded) -> Governance:
-    _must_follow(governance.version, line)
+def governance_after(governance: Governance, line: RecordedEvent) -> Governance:
+    _require_next_version(governance.version, line)
     if not isinstance(line.event, GovernanceEvent):
         raise TrailHasGap(f"{line.type} is not an event of the policy ({line.stream})")
     return governance.after(line.event, line.actor, line.recorded_at)
 
 
-def recheck_after(recheck: Recheck | None, line: Recorded) -> Recheck:
+def recheck_after(recheck: Recheck | None, line: RecordedEvent) -> Recheck:
     recheck = recheck or Recheck()
-    _must_follow(recheck.version, line)
+    _require_next_version(recheck.version, line)
     if not isinstance(line.event, RecheckEvent):
         raise TrailHasGap(f"{line.type} is not an event of a recheck ({line.stream})")
     return recheck.after(line.event, line.recorded_at)
 
 
-def privacy_after(record: PrivacyRecord | None, line: Recorded) -> PrivacyRecord:
+def privacy_after(record: PrivacyRecord | None, line: RecordedEvent) -> PrivacyRecord:
     record = record or PrivacyRecord(id=line.stream)
-    _must_follow(record.version, line)
+    _require_next_version(record.version, line)
     if not isinstance(line.event, PrivacyEvent):
         raise TrailHasGap(f"{line.type} is not an event of a customer's record ({line.stream})")
     return record.after(line.event, line.recorded_at, line.actor)
 
 
-def _must_follow(version: int, line: Recorded) -> None:
+def _require_next_version(version: int, line: RecordedEvent) -> None:
     if line.version != version + 1:
         raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
 

@@ -10,19 +10,19 @@ from msgspec import UNSET, UnsetType, structs
 
 from application.log.event_log import Write
 from application.log.streams import CASE, ORDER
-from domain.cases.detection import Response
+from domain.cases.detection import CaseDetection
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.work_events import ComeToPass
+from domain.cases.work_events import TimerEvent
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import OWN_SOURCE
-from domain.people import POLICY, TIMEKEEPER, Actor
+from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR, Actor
 from domain.policy.rulebook import Rulebook
-from domain.recorded import Event
+from domain.recorded_event import Event
 
 
 def writes_of(
-    response: Response,
+    response: CaseDetection,
     order_before: Order,
     cases_before: Mapping[UUID, ExceptionCase],
     cause: str,
@@ -45,7 +45,7 @@ def writes_of(
             stream=stream,
             kind=kind,
             expected=expected,
-            events=[(_by(event, sender), event) for event in events],
+            events=[(_event_actor(event, sender), event) for event in events],
             recorded_at=recorded_at,
             cause=cause,
             order=response.order.id,
@@ -61,9 +61,9 @@ def timer_after(before: ExceptionCase | None, after: ExceptionCase) -> datetime 
     return after.next_due if after.next_due != known else UNSET
 
 
-def timer_of(order: Order, rulebook: Rulebook) -> datetime | UnsetType | None:
+def known_timer_of(order: Order, rulebook: Rulebook) -> datetime | UnsetType | None:
     """The timer that is known to be set for the order; UNSET if it may be another policy's."""
-    return order.next_due(rulebook) if order.is_watched_by(rulebook) else UNSET
+    return order.next_due(rulebook) if order.has_timer_from(rulebook) else UNSET
 
 
 def with_next_due(
@@ -76,8 +76,8 @@ def with_next_due(
     return [structs.replace(writes[0], next_due=due), *writes[1:]]
 
 
-def _by(event: Event, sender: Actor) -> Actor:
+def _event_actor(event: Event, sender: Actor) -> Actor:
     """Who did it: what policy concluded or had looked up, nobody sent; nor what came to pass."""
     if isinstance(event, SignalRecorded) and event.signal.source != OWN_SOURCE:
         return sender
-    return TIMEKEEPER if isinstance(event, ComeToPass) else POLICY
+    return TIMEKEEPER_ACTOR if isinstance(event, TimerEvent) else POLICY_ACTOR

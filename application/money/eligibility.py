@@ -16,21 +16,21 @@ from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.errors import Refusal
 from domain.adjustments.kinds import Duty
 from domain.authority import authority_of
-from domain.cases.duties import conflict
+from domain.cases.duties import find_duty_conflict
 from domain.cases.exception_case import ExceptionCase
 from domain.people import Person, Role
 from domain.permissions import Permission
 from domain.policy.approvals import ApprovalMatrix
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-NEEDS = {
+PERMISSION_BY_DUTY = {
     Duty.APPROVE: Permission.APPROVE_ADJUSTMENTS,
     Duty.EXECUTE: Permission.EXECUTE_ADJUSTMENTS,
     Duty.RECONCILE: Permission.RECONCILE_ADJUSTMENTS,
 }
 
 
-class Against(Struct, frozen=True):
+class BlockingRule(Struct, frozen=True):
     """A rule that stands against it, and the act in the case's trail that it follows from."""
 
     rule: str
@@ -39,10 +39,10 @@ class Against(Struct, frozen=True):
     """Of the case's trail."""
 
     @staticmethod
-    def by(refusal: Refusal) -> Against:
+    def by(refusal: Refusal) -> BlockingRule:
         version = refusal.facts.get("version")
         known = version if isinstance(version, int) else None
-        return Against(str(refusal.facts["rule"]), refusal.detail, known)
+        return BlockingRule(str(refusal.facts["rule"]), refusal.detail, known)
 
 
 class Candidate(Struct, frozen=True):
@@ -50,17 +50,17 @@ class Candidate(Struct, frozen=True):
     roles: Sequence[Role]
     """Those that reached the case with this permission."""
     could: bool
-    why_not: Sequence[Against]
+    why_not: Sequence[BlockingRule]
 
 
-class WhoCould(Struct, frozen=True):
+class EligibilityCheck(Struct, frozen=True):
     """`matrix` gives the approval matrix of the policy with a digest."""
 
     people: PeopleDesk
     matrix: Callable[[str], ApprovalMatrix]
 
     def look(
-        self, lines: Sequence[Recorded], adjustment: UUID, duty: Duty, at: datetime
+        self, lines: Sequence[RecordedEvent], adjustment: UUID, duty: Duty, at: datetime
     ) -> list[Candidate]:
         """Everybody who was here then. Raises CaseNotFound, AdjustmentNotFound."""
         case = case_of(lines_until(lines, at))
@@ -74,7 +74,9 @@ class WhoCould(Struct, frozen=True):
     ) -> Candidate:
         grants = () if person.has_left else person.at(at)
         roles = sorted(
-            authority_of(grants).roles_over(NEEDS[duty], case.queue, case.region, case.id)
+            authority_of(grants).roles_over(
+                PERMISSION_BY_DUTY[duty], case.queue, case.region, case.id
+            )
         )
         against = self._against(case, one, duty, person, roles)
         return Candidate(person.name, roles, not against, against)
@@ -86,17 +88,19 @@ class WhoCould(Struct, frozen=True):
         duty: Duty,
         person: Person,
         roles: Sequence[Role],
-    ) -> list[Against]:
+    ) -> list[BlockingRule]:
         names = sorted(person.known_as)
         found = []
         if not roles:
             has_left = "has left" if person.has_left else "has no grant that reaches the case"
-            found.append(Against("permission", f"{person.name} {has_left} ({NEEDS[duty]})"))
+            found.append(
+                BlockingRule("permission", f"{person.name} {has_left} ({PERMISSION_BY_DUTY[duty]})")
+            )
         if duty is Duty.APPROVE:
-            hands = decisions.Hands(person.name, tuple(names), tuple(roles))
+            hands = decisions.ActingPerson(person.name, tuple(names), tuple(roles))
             matrix = self.matrix(one.requirement.policy_digest)
-            refusals: Iterable[Refusal] = decisions.why_not(case, one, hands, matrix)
+            refusals: Iterable[Refusal] = decisions.find_refusals(case, one, hands, matrix)
         else:
-            refused = conflict(case.duties, names, duty)
+            refused = find_duty_conflict(case.duties, names, duty)
             refusals = () if refused is None else (refused,)
-        return [*found, *map(Against.by, refusals)]
+        return [*found, *map(BlockingRule.by, refusals)]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from application.cases.case_commands import CaseActs, Decide, Done
+from application.cases.case_commands import CaseCommands, CaseDecider, CommandResult
 from application.log.caller import Caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
@@ -31,7 +31,7 @@ from domain.adjustments.proposal import propose
 from domain.authority import authority_of
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.timing import Staff
+from domain.cases.timing import RoleMembers
 from domain.errors import TooContended
 from domain.orders.order import Order, order_stream
 from domain.permissions import Permission
@@ -52,12 +52,12 @@ class MoneyDesk:
         cases: Repository[ExceptionCase],
         ledgers: Repository[Ledger],
         rulebook: Callable[[], Rulebook],
-        staff: Staff,
+        staff: RoleMembers,
         provider: str | None,
         people: PeopleDesk | None = None,
     ) -> None:
         self._log = log
-        self._acts = CaseActs(log, cases, staff)
+        self._acts = CaseCommands(log, cases, staff)
         self._orders = orders
         self._cases = cases
         self._ledgers = ledgers
@@ -65,7 +65,9 @@ class MoneyDesk:
         self._provider = provider
         self._people = people
 
-    def propose(self, case_id: UUID, expected: int, ask: ProposeAdjustment, by: Caller) -> Done:
+    def propose(
+        self, case_id: UUID, expected: int, ask: ProposeAdjustment, by: Caller
+    ) -> CommandResult:
         """Recommend it, with what else was given to the order and the customer counted in.
 
         Two proposals for one customer, in whatever cases, see each other: both ledgers are written
@@ -79,7 +81,7 @@ class MoneyDesk:
 
             def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
                 events = self._proposed(case, ask, by, order, ledgers, known)  # noqa: B023
-                writes.extend(_entries(case, events, ledgers, by))  # noqa: B023
+                writes.extend(_ledger_writes(case, events, ledgers, by))  # noqa: B023
                 return events
 
             try:
@@ -90,53 +92,61 @@ class MoneyDesk:
 
     def approve(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: ApproveAdjustment, by: Caller
-    ) -> Done:
+    ) -> CommandResult:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             one, order = case.adjustments.get(adjustment), self._order(case)
             return [
-                decisions.approve(case, one, ask, _hands(case, by), order, self._rulebook(), by.now)
+                decisions.approve(
+                    case, one, ask, _deciding_person(case, by), order, self._rulebook(), by.now
+                )
             ]
 
         return self._act(case_id, expected, by, adjustment, decide, APPROVE)
 
     def reject(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: RejectAdjustment, by: Caller
-    ) -> Done:
+    ) -> CommandResult:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            return [decisions.reject(case, case.adjustments.get(adjustment), ask, _hands(case, by))]
+            return [
+                decisions.reject(
+                    case, case.adjustments.get(adjustment), ask, _deciding_person(case, by)
+                )
+            ]
 
         return self._act(case_id, expected, by, adjustment, decide, APPROVE)
 
     def withdraw(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: WithdrawAdjustment, by: Caller
-    ) -> Done:
+    ) -> CommandResult:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             return [
-                decisions.withdraw(case, case.adjustments.get(adjustment), ask, _hands(case, by))
+                decisions.withdraw(
+                    case, case.adjustments.get(adjustment), ask, _deciding_person(case, by)
+                )
             ]
 
         return self._act(case_id, expected, by, adjustment, decide, PROPOSE)
 
     def execute(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: ExecuteAdjustment, by: Caller
-    ) -> Done:
+    ) -> CommandResult:
         """Order the payment: it is made, once, by whoever looks after the provider."""
 
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             one, order = case.adjustments.get(adjustment), self._order(case)
             rulebook = self._rulebook()
             return decisions.execute(
-                case, one, ask, _hands(case, by), order, rulebook, self._provider
+                case, one, ask, _deciding_person(case, by), order, rulebook, self._provider
             )
 
         return self._act(case_id, expected, by, adjustment, decide, EXECUTE)
 
     def reconcile(
         self, case_id: UUID, expected: int, adjustment: UUID, statement: str, by: Caller
-    ) -> Done:
+    ) -> CommandResult:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             one = case.adjustments.get(adjustment)
-            return [decisions.reconcile(case, one, _hands(case, by), statement)]
+            return [decisions.reconcile(case, one, _deciding_person(case, by), statement)]
 
         return self._act(case_id, expected, by, adjustment, decide, RECONCILE)
 
@@ -146,24 +156,26 @@ class MoneyDesk:
         expected: int,
         by: Caller,
         adjustment: UUID,
-        decide: Decide,
+        decide: CaseDecider,
         needs: Permission,
-    ) -> Done:
-        by = self._as_of_now(by)
+    ) -> CommandResult:
+        by = self._with_current_names(by)
 
         def still_reached(case: ExceptionCase) -> Sequence[CaseEvent]:
-            self._must_reach_now(case, by, needs)
+            self._require_current_scope(case, by, needs)
             return decide(case)
 
-        return self._acts.act(case_id, expected, by, _about(adjustment, still_reached), needs=needs)
+        return self._acts.act(
+            case_id, expected, by, _with_adjustment_id(adjustment, still_reached), needs=needs
+        )
 
-    def _as_of_now(self, by: Caller) -> Caller:
+    def _with_current_names(self, by: Caller) -> Caller:
         """Whoever it was a moment ago may have turned out to be somebody else, too."""
         if self._people is None:
             return by
         return structs.replace(by, known_as=tuple(self._people.names_behind(by.actor)))
 
-    def _must_reach_now(self, case: ExceptionCase, by: Caller, needs: Permission) -> None:
+    def _require_current_scope(self, case: ExceptionCase, by: Caller, needs: Permission) -> None:
         """What is remembered of a grant for seconds is not enough where money is decided on.
 
         Raises NotInScope.
@@ -182,12 +194,12 @@ class MoneyDesk:
 
     def cases(self, ids: Sequence[UUID]) -> Mapping[UUID, ExceptionCase]:
         """The cases as the log has them now."""
-        return self._cases.caught_up(ids)
+        return self._cases.refreshed(ids)
 
     def why_not(self, case: ExceptionCase, adjustment: Adjustment, by: Caller) -> list[Refusal]:
         """Every rule that stands against this person's approval; empty if none does."""
-        matrix = decisions.matrix_of(self._rulebook())
-        return list(decisions.why_not(case, adjustment, _hands(case, by), matrix))
+        matrix = decisions.require_matrix(self._rulebook())
+        return list(decisions.find_refusals(case, adjustment, _deciding_person(case, by), matrix))
 
     def _proposed(
         self,
@@ -201,10 +213,10 @@ class MoneyDesk:
         rulebook = self._rulebook()
         of_order, *of_customer = ledgers.values()
         customer = of_customer[0] if of_customer else None
-        matrix = decisions.matrix_of(rulebook)
-        sums = ledger.sums(ask.amount, of_order, customer, known, matrix, by.now)
+        matrix = decisions.require_matrix(rulebook)
+        sums = ledger.cumulative_amounts(ask.amount, of_order, customer, known, matrix, by.now)
         given = [known[e.adjustment] for e in of_order.entries if e.adjustment in known]
-        return propose(case, ask, _hands(case, by), order, given, sums, rulebook, by.now)
+        return propose(case, ask, _deciding_person(case, by), order, given, sums, rulebook, by.now)
 
     def _ledgers_of(self, order: Order) -> dict[UUID, Ledger]:
         """The order's ledger, then the customer's, as the log has them now."""
@@ -218,7 +230,7 @@ class MoneyDesk:
     def _known(self, ledgers: Iterable[Ledger]) -> dict[UUID, Adjustment]:
         """The adjustments that are entered, as their cases have them."""
         cases = {entry.case for one in ledgers for entry in one.entries}
-        found = self._cases.caught_up([*cases]) if cases else {}
+        found = self._cases.refreshed([*cases]) if cases else {}
         return {one.id: one for case in found.values() for one in case.adjustments.items}
 
     def _order(self, case: ExceptionCase) -> Order:
@@ -227,13 +239,13 @@ class MoneyDesk:
         return self._orders.current([stream]).get(stream) or Order(id=case.order)
 
 
-def _hands(case: ExceptionCase, by: Caller) -> decisions.Hands:
+def _deciding_person(case: ExceptionCase, by: Caller) -> decisions.ActingPerson:
     """Who asks, with the roles by which approvals reach this case."""
     roles = by.authority.roles_over(APPROVE, case.queue, case.region, case.id)
-    return decisions.Hands(by.person, by.names, tuple(roles), by.actor.is_agent)
+    return decisions.ActingPerson(by.person, by.names, tuple(roles), by.actor.is_agent)
 
 
-def _about(adjustment: UUID, decide: Decide) -> Decide:
+def _with_adjustment_id(adjustment: UUID, decide: CaseDecider) -> CaseDecider:
     """The same decision; what is refused says which adjustment it was about."""
 
     def decided(case: ExceptionCase) -> Sequence[CaseEvent]:
@@ -246,7 +258,7 @@ def _about(adjustment: UUID, decide: Decide) -> Decide:
     return decided
 
 
-def _entries(
+def _ledger_writes(
     case: ExceptionCase, events: Sequence[CaseEvent], ledgers: Mapping[UUID, Ledger], by: Caller
 ) -> list[Write]:
     proposed = next(event for event in events if isinstance(event, AdjustmentProposed))

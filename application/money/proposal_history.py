@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from application.log.event_log import EventLog
-from application.policy.simulation import Asked
+from application.policy.simulation import SimulationScope
 from domain.adjustments.events import (
     AdjustmentEvent,
     AdjustmentLapsed,
@@ -19,22 +19,24 @@ from domain.adjustments.events import (
 from domain.orders.events import SignalRecorded
 from domain.orders.facts import facts_of
 from domain.orders.order import order_stream
-from domain.policy.money_figures import Proposal
-from domain.recorded import Recorded
+from domain.policy.money_figures import PastProposal
+from domain.recorded_event import RecordedEvent
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 _ENDS = AdjustmentRejected | AdjustmentWithdrawn | AdjustmentLapsed | ExecutionFailed
 
 
-def past_proposals(log: EventLog, cases: Sequence[UUID], asked: Asked) -> Iterator[Proposal]:
+def load_proposal_history(
+    log: EventLog, cases: Sequence[UUID], asked: SimulationScope
+) -> Iterator[PastProposal]:
     """The proposals in these cases, up to the period's end and the log's position, each on what was
     known of its order when it was made."""
-    for some in (cases[n : n + AT_ONCE] for n in range(0, len(cases), AT_ONCE)):
+    for some in (cases[n : n + BATCH_SIZE] for n in range(0, len(cases), BATCH_SIZE)):
         trails = log.trails(some)
         names = {line.order for lines in trails.values() for line in lines if line.order}
         orders = log.trails([order_stream(name) for name in names])
         for lines in trails.values():
-            known = [line for line in lines if _is_within(line, asked)]
+            known = [line for line in lines if _is_in_period(line, asked)]
             for line in known:
                 if isinstance(line.event, AdjustmentProposed):
                     told = orders.get(order_stream(line.order or ""), ())
@@ -42,17 +44,17 @@ def past_proposals(log: EventLog, cases: Sequence[UUID], asked: Asked) -> Iterat
 
 
 def _proposal(
-    line: Recorded,
+    line: RecordedEvent,
     event: AdjustmentProposed,
-    trail: Sequence[Recorded],
-    order: Sequence[Recorded],
-) -> Proposal:
+    trail: Sequence[RecordedEvent],
+    order: Sequence[RecordedEvent],
+) -> PastProposal:
     facts = facts_of(
         one.event.signal
         for one in order
         if isinstance(one.event, SignalRecorded) and one.position < line.position
     )
-    return Proposal(
+    return PastProposal(
         order=line.order or "",
         customer=facts.customer.id,
         tier=facts.customer.tier,
@@ -65,7 +67,7 @@ def _proposal(
     )
 
 
-def _ended_at(trail: Sequence[Recorded], adjustment: UUID) -> datetime | None:
+def _ended_at(trail: Sequence[RecordedEvent], adjustment: UUID) -> datetime | None:
     return next(
         (
             line.recorded_at
@@ -76,6 +78,6 @@ def _ended_at(trail: Sequence[Recorded], adjustment: UUID) -> datetime | None:
     )
 
 
-def _is_within(line: Recorded, asked: Asked) -> bool:
+def _is_in_period(line: RecordedEvent, asked: SimulationScope) -> bool:
     is_money = isinstance(line.event, AdjustmentEvent)
     return is_money and line.position <= asked.position and line.recorded_at < asked.until

@@ -12,13 +12,13 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from domain.adjustments.statement import GivenStatus, StatementLine
+from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.money import Money
 
 RefundReason = Literal["", "requested_by_customer", "duplicate", "fraudulent"]
 
 
-class Refund(Struct, frozen=True, kw_only=True):
+class RefundRequest(Struct, frozen=True, kw_only=True):
     """Money to be given back."""
 
     key: str
@@ -30,12 +30,12 @@ class Refund(Struct, frozen=True, kw_only=True):
     reason: RefundReason = ""
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class RefundResult(Struct, frozen=True, kw_only=True):
     """What the provider has made of a refund. Its amount is what the provider says."""
 
     reference: str
     amount: Money
-    status: GivenStatus
+    status: RefundStatus
     failure: str = ""
 
 
@@ -47,14 +47,14 @@ class PaymentProvider(Protocol):
     def name(self) -> str:
         """What the trail calls it."""
 
-    def refund(self, refund: Refund) -> Given:
+    def refund(self, refund: RefundRequest) -> RefundResult:
         """Give the money back, once for each key.
 
         Raises OutcomeUnknown when the answer does not say whether it was done, RefundRefused when
         it was not and will not be, and RefundKeyReused when the key stands for another refund.
         """
 
-    def find(self, refund: Refund) -> Given | None:
+    def find(self, refund: RefundRequest) -> RefundResult | None:
         """What became of the refund of this key; None when the provider has none.
 
         None is about now: a request that is still on its way may yet arrive, so what follows is

@@ -16,26 +16,26 @@ from application.money.money_desk import MoneyDesk
 from application.money.provider import PaymentProvider
 from domain.access_errors import NotInScope
 from domain.adjustments import reconciliation
-from domain.adjustments.adjustment import PAID, AdjustmentState
+from domain.adjustments.adjustment import PAID_STATES, AdjustmentState
 from domain.adjustments.errors import NoPaymentProvider, Refusal, StatementNotWhole
+from domain.adjustments.provider_statement import StatementLine, statement_digest
 from domain.adjustments.reconciliation import (
-    MOST_TOLD,
+    MAX_LISTED_DISCREPANCIES,
+    CaseAdjustment,
     Comparison,
     Discrepancy,
-    Ours,
     ReconciliationRecorded,
 )
-from domain.adjustments.statement import StatementLine, statement_digest
 from domain.cases.errors import CaseChanged
 from domain.permissions import Permission
 
 ATTEMPTS = 20
-SKEW = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)
 """By how much the provider's clock may be behind ours, or before it."""
 
-Executed = Callable[[str, datetime, datetime], Mapping[UUID, tuple[UUID, datetime]]]
+FindExecuted = Callable[[str, datetime, datetime], Mapping[UUID, tuple[UUID, datetime]]]
 """What a provider paid in a period, as the log knows: the adjustment, its case, and when it was ordered."""
-CasesOf = Callable[[Collection[UUID]], Mapping[UUID, UUID]]
+FindCases = Callable[[Collection[UUID]], Mapping[UUID, UUID]]
 """The cases of adjustments."""
 
 
@@ -50,7 +50,7 @@ class Statement(Struct, frozen=True):
     from_file: bool
 
 
-class Reconciled(Struct, frozen=True):
+class ReconciliationResult(Struct, frozen=True):
     """What was recorded, in which stream, and the log's position."""
 
     id: UUID
@@ -66,8 +66,8 @@ class ReconciliationDesk:
         log: EventLog,
         money: MoneyDesk,
         provider: PaymentProvider | None,
-        executed: Executed,
-        cases_of: CasesOf,
+        executed: FindExecuted,
+        cases_of: FindCases,
     ) -> None:
         self._log = log
         self._money = money
@@ -75,12 +75,12 @@ class ReconciliationDesk:
         self._executed = executed
         self._cases_of = cases_of
 
-    def ask_provider(self, since: datetime, until: datetime) -> Statement:
+    def fetch_statement(self, since: datetime, until: datetime) -> Statement:
         """Its list of the period, from when the first that was paid then had been ordered. Raises
         NoPaymentProvider, OutcomeUnknown."""
         provider = self._connected()
         ordered = [at for _, at in self._executed(provider.name, since, until).values()]
-        lines = [*provider.statement(min([since, *ordered]) - SKEW)]
+        lines = [*provider.statement(min([since, *ordered]) - CLOCK_SKEW)]
         told = [line for line in lines if since <= line.created_at <= until]
         return Statement(provider.name, since, until, lines, statement_digest(told), False)
 
@@ -91,7 +91,7 @@ class ReconciliationDesk:
         times = [line.created_at for line in lines]
         return Statement(self._connected().name, min(times), max(times), lines, digest, True)
 
-    def reconcile(self, statement: Statement, by: Caller) -> Reconciled:
+    def reconcile(self, statement: Statement, by: Caller) -> ReconciliationResult:
         """Reconcile what agrees and is not reconciled yet, as far as the caller may, and record the
         whole. Raises NotInScope for somebody who may not everywhere: a list is compared as a whole.
         """
@@ -101,7 +101,7 @@ class ReconciliationDesk:
                 permission=Permission.RECONCILE_ADJUSTMENTS,
             )
         position = self._log.head()
-        compared = self._compared(statement)
+        compared = self._compare(statement)
         reconciled, against = 0, []
         for one in compared.matched:
             if one.adjustment.state is AdjustmentState.RECONCILED:
@@ -109,11 +109,11 @@ class ReconciliationDesk:
             try:
                 reconciled += self._one(one, statement.digest, structs.replace(by, row=None))
             except (Refusal, NotInScope) as refused:
-                against.append(reconciliation.not_yours(one, refused.detail[:500]))
+                against.append(reconciliation.duty_discrepancy(one, refused.detail[:500]))
         found = (*compared.discrepancies, *against)
         return self._record(statement, compared, reconciled, found, position, by)
 
-    def _compared(self, statement: Statement) -> Comparison:
+    def _compare(self, statement: Statement) -> Comparison:
         since, until = statement.since, statement.until
         executed = self._executed(statement.provider, since, until)
         # A file has nothing of before it begins: what had been ordered by then may be in an older one.
@@ -122,16 +122,19 @@ class ReconciliationDesk:
             for adjustment, (_, ordered_at) in executed.items()
             if not statement.from_file or ordered_at >= since
         }
-        named = {key for line in statement.lines if (key := _adjustment(line)) is not None}
+        named = {key for line in statement.lines if (key := _adjustment_id(line)) is not None}
         cases_of = self._cases_of({*named, *expected})
         cases = self._money.cases([*dict.fromkeys(cases_of.values())]) if cases_of else {}
         ours = {
-            str(one): Ours(case, cases[case].adjustments.get(one)) for one, case in cases_of.items()
+            str(one): CaseAdjustment(case, cases[case].adjustments.get(one))
+            for one, case in cases_of.items()
         }
-        paid = {str(one) for one in expected if ours[str(one)].adjustment.state in PAID}
-        return reconciliation.compare(statement.provider, statement.lines, ours, paid, since, until)
+        paid = {str(one) for one in expected if ours[str(one)].adjustment.state in PAID_STATES}
+        return reconciliation.compare_statement(
+            statement.provider, statement.lines, ours, paid, since, until
+        )
 
-    def _one(self, one: Ours, digest: str, by: Caller) -> bool:
+    def _one(self, one: CaseAdjustment, digest: str, by: Caller) -> bool:
         """Whether it was reconciled just now. Raises a Refusal, NotInScope."""
         for _ in range(ATTEMPTS):
             case = self._money.cases([one.case])[one.case]
@@ -152,7 +155,7 @@ class ReconciliationDesk:
         found: Sequence[Discrepancy],
         position: int,
         by: Caller,
-    ) -> Reconciled:
+    ) -> ReconciliationResult:
         event = ReconciliationRecorded(
             provider=statement.provider,
             since=statement.since,
@@ -165,7 +168,7 @@ class ReconciliationDesk:
             reconciled=reconciled,
             counts=dict(sorted(Counter(one.kind.value for one in found).items())),
             sums=compared.sums,
-            discrepancies=tuple(found[:MOST_TOLD]),
+            discrepancies=tuple(found[:MAX_LISTED_DISCREPANCIES]),
         )
         stream = uuid4()
         write = Write(
@@ -176,7 +179,7 @@ class ReconciliationDesk:
             recorded_at=by.now,
             cause=by.cause,
         )
-        done = Reconciled(stream, event, by.person, by.now, 0)
+        done = ReconciliationResult(stream, event, by.person, by.now, 0)
         appended = self._log.append([write], by.row(done) if by.row is not None else None)
         return structs.replace(done, position=appended.position)
 
@@ -186,7 +189,7 @@ class ReconciliationDesk:
         return self._provider
 
 
-def _adjustment(line: StatementLine) -> UUID | None:
+def _adjustment_id(line: StatementLine) -> UUID | None:
     try:
         return UUID(line.key or "")
     except ValueError:

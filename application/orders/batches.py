@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.errors import CasetrailError, SignalIdReused, SourceReserved
-from domain.orders.order import Order, is_the_same
+from domain.orders.order import Order, is_same_signal
 from domain.orders.signals import OWN_SOURCE, Signal
 
 
@@ -19,7 +19,7 @@ class Arrival(Struct, frozen=True):
     received_at: datetime
 
 
-class Unit(Struct, frozen=True):
+class OrderBatch(Struct, frozen=True):
     """What a batch says of one order: the arrivals, and their places in the batch."""
 
     order: str
@@ -27,23 +27,23 @@ class Unit(Struct, frozen=True):
     places: list[int]
 
 
-def by_order(arrivals: Sequence[Arrival]) -> list[Unit]:
-    units: dict[str, Unit] = {}
+def group_by_order(arrivals: Sequence[Arrival]) -> list[OrderBatch]:
+    units: dict[str, OrderBatch] = {}
     for place, arrival in enumerate(arrivals):
-        unit = units.setdefault(arrival.signal.order, Unit(arrival.signal.order, [], []))
+        unit = units.setdefault(arrival.signal.order, OrderBatch(arrival.signal.order, [], []))
         unit.arrivals.append(arrival)
         unit.places.append(place)
     return list(units.values())
 
 
-def moments(unit: Unit) -> list[tuple[datetime, list[int]]]:
+def group_by_time(unit: OrderBatch) -> list[tuple[datetime, list[int]]]:
     groups: dict[datetime, list[int]] = {}
     for n, arrival in enumerate(unit.arrivals):
         groups.setdefault(arrival.received_at, []).append(n)
     return sorted(groups.items())
 
 
-def sound(
+def split_accepted(
     sent: Sequence[Signal], derived: Iterable[Signal], order: Order
 ) -> tuple[list[Signal], dict[int, CasetrailError]]:
     """The signals that may be taken, and those that may not and why, by `id()`."""
@@ -57,7 +57,7 @@ def sound(
         known = order.signals.get(signal.key) or sound.get(signal.key)
         if known is None:
             sound[signal.key] = signal
-        elif not is_the_same(known, signal):
+        elif not is_same_signal(known, signal):
             refused[id(signal)] = SignalIdReused(
                 f"{signal.key} of order {order.id} was taken with other content"
             )

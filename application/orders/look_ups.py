@@ -16,24 +16,24 @@ from application.log.event_log import Write
 from application.log.repository import Repository
 from application.log.streams import CUSTOMER, PRODUCT, History, history_after
 from domain.errors import TrailHasGap
-from domain.look_ups.addresses import CheckAddress, checked
-from domain.look_ups.duplicates import CustomerOrders, customer_stream, ordered
+from domain.look_ups.addresses import CheckAddress, create_address_checked
+from domain.look_ups.duplicates import CustomerOrders, create_customer_ordered, customer_stream
 from domain.look_ups.events import CustomerOrdered, LookUpEvent, ProductPriced
-from domain.look_ups.prices import ProductPrices, priced, product_stream
+from domain.look_ups.prices import ProductPrices, product_prices_shown, product_stream
 from domain.orders.signals import OrderPlaced, Signal
-from domain.people import POLICY
+from domain.people import POLICY_ACTOR
 from domain.policy.document import LookUps
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
 
-class Placed(Struct, frozen=True):
+class PlacedOrder(Struct, frozen=True):
     """A statement that an order was placed, new to us, and when it reached us."""
 
     signal: OrderPlaced
     received_at: datetime
 
 
-class LookedUp(Struct, frozen=True):
+class LookUpResult(Struct, frozen=True):
     """What was found of a batch; `histories` are those that it was held against, as they are then."""
 
     signals: Mapping[tuple[str, str], Sequence[Signal]] = {}
@@ -46,10 +46,10 @@ class LookedUp(Struct, frozen=True):
             yield from self.signals.get((signal.order, signal.key), ())
 
 
-NOTHING = LookedUp()
+EMPTY_RESULT = LookUpResult()
 FRESH_FOR = timedelta(minutes=1)
 """A price counts for days: what is a minute old shows what is usual."""
-MOST_LOOKED_AT = 100_000
+MAX_TRACKED_STREAMS = 100_000
 
 
 class LookUp:
@@ -65,26 +65,30 @@ class LookUp:
         self._check_address = check_address
         self._looked_at: dict[UUID, datetime] = {}
 
-    def of(self, placed: Sequence[Placed], asked: LookUps, *, wary: bool = False) -> LookedUp:
+    def of(
+        self, placed: Sequence[PlacedOrder], asked: LookUps, *, wary: bool = False
+    ) -> LookUpResult:
         """Hold these orders, in the order of their arrival, against those before them; `wary` of what
         other processes have written."""
         told = [
             (one, event, self._stream(event))
             for one in placed
-            for event in _to_remember(one.signal, asked)
+            for event in _history_events(one.signal, asked)
         ]
         streams = {stream for _, _, stream in told}
         states = (
-            self._histories.caught_up([*streams])
+            self._histories.refreshed([*streams])
             if wary or self._is_stale(told)
-            else self._histories.at_hand([*streams])
+            else self._histories.cached([*streams])
         )
         read = dict(states)
         found: dict[tuple[str, str], list[Signal]] = {}
         writes: list[Write] = []
         for one, event, stream in told:
             signal = one.signal
-            derived, is_news = _held_against(stream, states.get(stream), event, signal, asked)
+            derived, is_news = _compare_with_history(
+                stream, states.get(stream), event, signal, asked
+            )
             if derived is not None:
                 found.setdefault((signal.order, signal.key), []).append(derived)
             if is_news:
@@ -94,7 +98,7 @@ class LookUp:
         if asked.addresses:
             for one in placed:
                 if (address := one.signal.ship_to) is not None:
-                    derived = checked(one.signal, self._check_address(address))
+                    derived = create_address_checked(one.signal, self._check_address(address))
                     found.setdefault((one.signal.order, one.signal.key), []).append(derived)
         # A customer's history that was looked at and left alone must not have changed meanwhile, or
         # two orders might miss each other.
@@ -103,14 +107,14 @@ class LookUp:
             for stream, history in read.items()
             if states[stream] is history and isinstance(history, CustomerOrders)
         ]
-        return LookedUp(found, states, writes)
+        return LookUpResult(found, states, writes)
 
     def _stream(self, event: LookUpEvent) -> UUID:
         if isinstance(event, CustomerOrdered):
             return customer_stream(self._subject_of(event.customer))
         return product_stream(event.sku, event.price.currency)
 
-    def _is_stale(self, told: Sequence[tuple[Placed, LookUpEvent, UUID]]) -> bool:
+    def _is_stale(self, told: Sequence[tuple[PlacedOrder, LookUpEvent, UUID]]) -> bool:
         """Whether other processes may have told of a price that we have not heard of for a while.
 
         Prices change under everybody's hands: to guard them would cost more than to look now and then.
@@ -123,26 +127,26 @@ class LookUp:
                 if before is None or not timedelta() <= one.received_at - before < FRESH_FOR:
                     looked[stream] = one.received_at
                     stale = True
-        if len(looked) > MOST_LOOKED_AT:
+        if len(looked) > MAX_TRACKED_STREAMS:
             looked.clear()
         return stale
 
-    def keep(self, found: LookedUp) -> None:
+    def keep(self, found: LookUpResult) -> None:
         for stream, history in found.histories.items():
             self._histories.keep(stream, history)
 
-    def forget(self, found: LookedUp) -> None:
+    def forget(self, found: LookUpResult) -> None:
         self._histories.forget(found.histories)
 
 
-def _to_remember(placed: OrderPlaced, asked: LookUps) -> Iterator[LookUpEvent]:
-    if asked.duplicates is not None and (event := ordered(placed)) is not None:
+def _history_events(placed: OrderPlaced, asked: LookUps) -> Iterator[LookUpEvent]:
+    if asked.duplicates is not None and (event := create_customer_ordered(placed)) is not None:
         yield event
     if asked.prices is not None:
-        yield from priced(placed)
+        yield from product_prices_shown(placed)
 
 
-def _held_against(
+def _compare_with_history(
     stream: UUID,
     before: History | None,
     event: LookUpEvent,
@@ -153,29 +157,31 @@ def _held_against(
     match before, event:
         case None | CustomerOrders(), CustomerOrdered() if asked.duplicates is not None:
             orders = before or CustomerOrders()
-            derived = orders.repeated_by(placed, event, asked.duplicates.within)
-            return derived, not orders.knows(event, placed.order)
+            derived = orders.find_duplicate(placed, event, asked.duplicates.within)
+            return derived, not orders.contains(event, placed.order)
         case None | ProductPrices(), ProductPriced() if asked.prices is not None:
             prices, over = before or ProductPrices(), asked.prices.over
             flagged = prices.flagged(placed, event, over, asked.prices.least_history)
-            return flagged, prices.is_news(event)
+            return flagged, prices.is_new(event)
         case _:
             raise TrailHasGap(f"{stream} holds another kind of history")
 
 
-def _line(stream: UUID, before: History | None, event: LookUpEvent, placed: Placed) -> Recorded:
-    return Recorded(
+def _line(
+    stream: UUID, before: History | None, event: LookUpEvent, placed: PlacedOrder
+) -> RecordedEvent:
+    return RecordedEvent(
         stream=stream,
         version=(before.version if before is not None else 0) + 1,
         recorded_at=placed.received_at,
-        actor=POLICY,
+        actor=POLICY_ACTOR,
         event=event,
         order=placed.signal.order,
         cause=f"signal:{placed.signal.key}",
     )
 
 
-def _write(line: Recorded) -> Write:
+def _write(line: RecordedEvent) -> Write:
     return Write(
         stream=line.stream,
         kind=CUSTOMER if isinstance(line.event, CustomerOrdered) else PRODUCT,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
-class Turns:
+class NamedLocks:
     """Within one process; between processes, the log's versions decide."""
 
     def __init__(self) -> None:

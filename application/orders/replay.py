@@ -11,7 +11,7 @@ from application.orders.intake import Intake
 from application.timekeeper import Timekeeper
 from domain.people import Actor
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 
 
 def replay(
@@ -28,7 +28,7 @@ def replay(
     """
     stream = iter(arrivals)
     taken, now = 0, ends_at
-    while batch := list(islice(stream, AT_ONCE)):
+    while batch := list(islice(stream, BATCH_SIZE)):
         # Orders do not touch each other, so what falls due within the batch is decided with the
         # order's next signal, or with the next batch: as of its own moment either way.
         tick_until(batch[0].received_at, timekeeper)
@@ -41,5 +41,5 @@ def replay(
 
 
 def tick_until(now: datetime, timekeeper: Timekeeper) -> None:
-    while timekeeper.tick_due(now, punctual=True, most=AT_ONCE):
+    while timekeeper.tick_due(now, punctual=True, most=BATCH_SIZE):
         pass

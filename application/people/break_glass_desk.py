@@ -12,40 +12,40 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import BREAK_GLASS
-from application.people.people_desk import PeopleDesk, write_of
+from application.people.people_desk import PeopleDesk, person_write
 from domain import break_glass as glasses
 from domain.access_errors import BreakGlassNotFound
 from domain.break_glass import (
-    AskForBreakGlass,
     BreakGlass,
     BreakGlassEvent,
-    Judge,
+    RequestBreakGlass,
+    ReviewBreakGlass,
+    break_glass_name,
     break_glass_stream,
-    name_of,
 )
 from domain.errors import TooContended
 from domain.people import (
-    TIMEKEEPER,
+    TIMEKEEPER_ACTOR,
     GrantRevoked,
     Person,
     PersonGranted,
+    PersonRecordEvent,
     ReviewDone,
     ReviewDue,
-    Standing,
 )
 from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 20
 
 
-class Broken(Struct, frozen=True):
+class BreakGlassResult(Struct, frozen=True):
     """The break-glass after the command, and the log's position."""
 
     glass: BreakGlass
     position: int
 
 
-Told = dict[str, list[Standing]]
+PersonEvents = dict[str, list[PersonRecordEvent]]
 """What each of the people learns: a name without events must only have stayed as it was."""
 
 
@@ -68,28 +68,30 @@ class BreakGlassDesk:
         lines = self._log.trail(break_glass)
         if not lines or not isinstance(lines[0].event, glasses.BreakGlassAsked):
             raise BreakGlassNotFound(f"no break-glass {break_glass}")
-        found = self._known.folded(lines)
+        found = self._known.fold_lines(lines)
         assert found is not None
         return found
 
-    def ask(self, ask: AskForBreakGlass, by: Caller) -> Broken:
+    def ask(self, ask: RequestBreakGlass, by: Caller) -> BreakGlassResult:
         """Raises Invalid, AnotherPersonNeeded, BreakGlassReviewDue."""
         queues = self._rulebook().document.queues
         names = self._names(by)
-        asked = glasses.ask(ask, by.actor, names, queues, by.now)
+        asked = glasses.request_break_glass(ask, by.actor, names, queues, by.now)
         glass = BreakGlass(id=break_glass_stream(by.person, by.now))
         try:
             return self._record(glass, asked, names, {}, by)
         except VersionTaken:
             raise TooContended("somebody asked at the same moment") from None
 
-    def open(self, break_glass: UUID, by: Caller) -> Broken:
+    def open(self, break_glass: UUID, by: Caller) -> BreakGlassResult:
         """Raises AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue, PersonGone."""
 
-        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], Told]:
+        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], PersonEvents]:
             openers, askers = self._names(by), self._people.known_as([glass.asked_by])
             asker = next(one for one in askers if one.name == glass.asked_by)
-            opened = glasses.open_(glass, by.actor, openers, askers, asker.next_grant, by.now)
+            opened = glasses.open_break_glass(
+                glass, by.actor, openers, askers, asker.next_grant, by.now
+            )
             assert glass.asked is not None
             granted = PersonGranted(
                 grant=opened.grant,
@@ -98,19 +100,19 @@ class BreakGlassDesk:
                 case=glass.asked.case,
                 until=opened.until,
                 reason=glass.asked.reason,
-                under=name_of(glass.id),
+                under=break_glass_name(glass.id),
             )
             due = ReviewDue(break_glass=glass.id)
-            told: Told = {asker.name: [granted, due], by.person: [due]}
+            told: PersonEvents = {asker.name: [granted, due], by.person: [due]}
             return opened, [*openers, *askers], told
 
         return self._act(break_glass, by, decide)
 
-    def close(self, break_glass: UUID, by: Caller) -> Broken:
+    def close(self, break_glass: UUID, by: Caller) -> BreakGlassResult:
         """Before its time. Raises BreakGlassMoved."""
 
-        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], Told]:
-            ended = glasses.close(glass)
+        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], PersonEvents]:
+            ended = glasses.close_break_glass(glass)
             if glass.grant is None:
                 return ended, (), {}
             asker = self._people.person(glass.asked_by)
@@ -119,16 +121,16 @@ class BreakGlassDesk:
 
         return self._act(break_glass, by, decide)
 
-    def review(self, break_glass: UUID, judge: Judge, by: Caller) -> Broken:
+    def review(self, break_glass: UUID, judge: ReviewBreakGlass, by: Caller) -> BreakGlassResult:
         """Raises AnotherPersonNeeded, BreakGlassMoved."""
 
-        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], Told]:
+        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], PersonEvents]:
             reviewers = self._names(by)
             parties = self._people.known_as(glass.parties)
             names = frozenset().union(*(party.known_as for party in parties))
-            reviewed = glasses.review(glass, by.actor, reviewers, names, judge)
+            reviewed = glasses.review_break_glass(glass, by.actor, reviewers, names, judge)
             done = ReviewDone(break_glass=glass.id)
-            told: Told = {name: [done] for name in glass.parties}
+            told: PersonEvents = {name: [done] for name in glass.parties}
             return reviewed, [*reviewers, *parties], told
 
         return self._act(break_glass, by, decide)
@@ -141,15 +143,15 @@ class BreakGlassDesk:
         self,
         break_glass: UUID,
         by: Caller,
-        decide: Callable[[BreakGlass], tuple[BreakGlassEvent, Collection[Person], Told]],
-    ) -> Broken:
+        decide: Callable[[BreakGlass], tuple[BreakGlassEvent, Collection[Person], PersonEvents]],
+    ) -> BreakGlassResult:
         """Decided anew if somebody else changed it, or any of the people, meanwhile."""
         for _ in range(ATTEMPTS):
             glass = self.glass(break_glass)
-            passed = glasses.passed(glass, by.now)
+            passed = glasses.find_due_events(glass, by.now)
             now = glass
             for event in passed:
-                now = now.after(event, by.now, TIMEKEEPER)
+                now = now.after(event, by.now, TIMEKEEPER_ACTOR)
             decided, people, told = decide(now)
             try:
                 return self._record(glass, decided, people, told, by, passed)
@@ -162,11 +164,11 @@ class BreakGlassDesk:
         glass: BreakGlass,
         decided: BreakGlassEvent,
         people: Collection[Person],
-        told: Told,
+        told: PersonEvents,
         by: Caller,
         passed: Sequence[BreakGlassEvent] = (),
-    ) -> Broken:
-        events = [*((TIMEKEEPER, event) for event in passed), (by.actor, decided)]
+    ) -> BreakGlassResult:
+        events = [*((TIMEKEEPER_ACTOR, event) for event in passed), (by.actor, decided)]
         after = glass
         for actor, event in events:
             after = after.after(event, by.now, actor)
@@ -182,6 +184,6 @@ class BreakGlassDesk:
             )
         ]
         for person in {person.name: person for person in people}.values():
-            writes.append(write_of(person, told.get(person.name, ()), by))
+            writes.append(person_write(person, told.get(person.name, ()), by))
         appended = self._log.append(writes, by.row(after) if by.row is not None else None)
-        return Broken(after, appended.position)
+        return BreakGlassResult(after, appended.position)

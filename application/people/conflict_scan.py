@@ -12,9 +12,9 @@ from application.log.repository import Repository
 from application.log.streams import CASE
 from domain.adjustments.events import DutiesConflicted
 from domain.cases.exception_case import ExceptionCase
-from domain.people import POLICY
+from domain.people import POLICY_ACTOR
 
-Suspects = Sequence[tuple[UUID, Sequence[str]]]
+SuspectedConflicts = Sequence[tuple[UUID, Sequence[str]]]
 """Cases, each with names of one human that have different duties in it."""
 
 
@@ -25,7 +25,7 @@ class ConflictScan:
         self,
         log: EventLog,
         cases: Repository[ExceptionCase],
-        suspects: Callable[[], Suspects],
+        suspects: Callable[[], SuspectedConflicts],
     ) -> None:
         self._log = log
         self._cases = cases
@@ -34,7 +34,7 @@ class ConflictScan:
     def look(self, now: datetime) -> int:
         """Tell what was found and is not told yet; return how many cases that were."""
         found = self._suspects()
-        cases = self._cases.caught_up([*dict.fromkeys(case for case, _ in found)]) if found else {}
+        cases = self._cases.refreshed([*dict.fromkeys(case for case, _ in found)]) if found else {}
         return sum(self._tell(cases[case], names, now) for case, names in found if case in cases)
 
     def _tell(self, case: ExceptionCase, names: Sequence[str], now: datetime) -> bool:
@@ -47,7 +47,7 @@ class ConflictScan:
             stream=case.id,
             kind=CASE,
             expected=case.version,
-            events=[(POLICY, event)],
+            events=[(POLICY_ACTOR, event)],
             recorded_at=now,
             cause="scan:duties",
             order=case.order,

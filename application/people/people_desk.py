@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct
 
-from application.log.caller import Caller, operator
+from application.log.caller import Caller, operator_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
@@ -19,25 +19,25 @@ from application.log.streams import PERSON
 from domain import grants
 from domain.access_errors import PersonExists, PersonNotFound
 from domain.authority import Authority, authority_of
-from domain.eligibility import Eligible, eligible
+from domain.eligibility import EligiblePerson, find_eligible
 from domain.errors import Fault, Invalid, TooContended
-from domain.grants import ChangeStanding, GiveRole, NameOther, SetSkills
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
 from domain.people import (
-    OPERATOR,
+    OPERATOR_ACTOR,
     Actor,
     Person,
     PersonAdded,
     PersonName,
+    PersonRecordEvent,
     Role,
-    Standing,
     TokenIssued,
     person_stream,
     token_stream,
 )
 from domain.permissions import Permission
-from domain.policy.parts import Name
-from domain.principals import WHOLE, KeyScope
-from domain.recorded import Event
+from domain.policy.document_types import Name
+from domain.principals import UNRESTRICTED_KEY, KeyScope
+from domain.recorded_event import Event
 from domain.validation import faults_of
 
 TOKEN_PREFIX = "ct_"
@@ -49,14 +49,14 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-class Changed(Struct, frozen=True):
+class PersonResult(Struct, frozen=True):
     """The person after the command, and the log's position."""
 
     person: Person
     position: int
 
 
-Decided = Iterable[tuple[Person, Sequence[Standing]]]
+PersonDecision = Iterable[tuple[Person, Sequence[PersonRecordEvent]]]
 
 
 class PeopleDesk:
@@ -121,9 +121,9 @@ class PeopleDesk:
         region: str | None,
         at: datetime,
         case: UUID | None = None,
-    ) -> list[Eligible]:
+    ) -> list[EligiblePerson]:
         """Who could have done it there at that time, by what was recorded of people until then."""
-        return eligible(self.everybody(at), permission, queue, region, at, case)
+        return find_eligible(self.everybody(at), permission, queue, region, at, case)
 
     def _as_of(self, names: Sequence[str], at: datetime) -> dict[str, Person]:
         """Those of them that there were, by what was recorded until then."""
@@ -131,7 +131,7 @@ class PeopleDesk:
         found = {}
         for name in names:
             lines = trails.get(person_stream(name), ())
-            person = self._people.folded(takewhile(lambda line: line.recorded_at <= at, lines))
+            person = self._people.fold_lines(takewhile(lambda line: line.recorded_at <= at, lines))
             if person is not None:
                 found[name] = person
         return found
@@ -143,7 +143,7 @@ class PeopleDesk:
         now: datetime,
         skills: Sequence[str] = (),
         by: Caller | None = None,
-    ) -> Changed:
+    ) -> PersonResult:
         """Raises Invalid for what cannot be a name or a skill, PersonExists."""
         faults = faults_of(name, PersonName)
         faults += [fault for skill in skills for fault in faults_of(skill, Name)]
@@ -152,65 +152,68 @@ class PeopleDesk:
         if self.known(name) is not None:
             raise PersonExists(f"{name} is there already")
         added = PersonAdded(name=name, roles=tuple(roles), skills=tuple(skills))
-        by = by or operator(now)
+        by = by or operator_caller(now)
         try:
             return self._record([(Person(name=name), [added])], by)
         except VersionTaken:
             raise PersonExists(f"{name} was added just now") from None
 
-    def give(self, name: str, ask: GiveRole, queues: Collection[str], by: Caller) -> Changed:
+    def give(self, name: str, ask: GrantRole, queues: Collection[str], by: Caller) -> PersonResult:
         """Raises PersonNotFound, AnotherPersonNeeded, PersonGone, Invalid."""
         return self._act(
             name,
             by,
             lambda person: [
-                (person, [grants.give(person, ask, self.names_behind(by.actor), queues, by.now)])
+                (
+                    person,
+                    [grants.grant_role(person, ask, self.names_behind(by.actor), queues, by.now)],
+                )
             ],
         )
 
-    def revoke(self, name: str, grant: str, ask: ChangeStanding, by: Caller) -> Changed:
+    def revoke(self, name: str, grant: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
         """Raises PersonNotFound, GrantNotFound, GrantOver."""
         return self._act(
             name,
             by,
-            lambda person: [(person, [grants.revoke(person, grant, ask.reason, by.now)])],
+            lambda person: [(person, [grants.revoke_grant(person, grant, ask.reason, by.now)])],
         )
 
-    def leave(self, name: str, ask: ChangeStanding, by: Caller) -> Changed:
+    def leave(self, name: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
         """Under all names of the human. Raises PersonNotFound, PersonGone."""
 
-        def decide(person: Person) -> Decided:
-            left = grants.leave(person, ask.reason)
+        def decide(person: Person) -> PersonDecision:
+            left = grants.record_departure(person, ask.reason)
             return [(person, [left])] + [
                 (other, [left]) for other in self._others(person) if not other.has_left
             ]
 
         return self._act(name, by, decide)
 
-    def come_back(self, name: str, ask: ChangeStanding, by: Caller) -> Changed:
+    def come_back(self, name: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
         """Under this name alone. Raises PersonNotFound, PersonPresent, AnotherPersonNeeded."""
 
         return self._act(
             name,
             by,
             lambda person: [
-                (person, [grants.come_back(person, ask.reason, self.names_behind(by.actor))])
+                (person, [grants.record_return(person, ask.reason, self.names_behind(by.actor))])
             ],
         )
 
-    def set_skills(self, name: str, ask: SetSkills, by: Caller) -> Changed:
+    def set_skills(self, name: str, ask: SetSkills, by: Caller) -> PersonResult:
         return self._act(name, by, lambda person: [(person, [grants.set_skills(person, ask)])])
 
-    def same_as(self, name: str, ask: NameOther, by: Caller) -> Changed:
+    def same_as(self, name: str, ask: LinkPersonName, by: Caller) -> PersonResult:
         """Two names are one human from here on. Raises PersonNotFound, Invalid."""
 
-        def decide(person: Person) -> Decided:
+        def decide(person: Person) -> PersonDecision:
             if ask.other in person.known_as:
                 fault = Fault("/other", f"{ask.other} is a name of {name} already")
                 raise Invalid([fault], "the other name")
             other = self.person(ask.other)
             some = [person, *self._others(person)]
-            return grants.same(some, [other, *self._others(other)], ask.reason)
+            return grants.link_person_names(some, [other, *self._others(other)], ask.reason)
 
         return self._act(name, by, decide)
 
@@ -221,8 +224,8 @@ class PeopleDesk:
         expires_at: datetime | None = None,
         *,
         agent: str | None = None,
-        scope: KeyScope = WHOLE,
-        by: Actor = OPERATOR,
+        scope: KeyScope = UNRESTRICTED_KEY,
+        by: Actor = OPERATOR_ACTOR,
     ) -> str:
         """A new token, shown this once. Raises PersonNotFound."""
         if self.known(name) is None:
@@ -247,7 +250,9 @@ class PeopleDesk:
         found = self._people.current([person_stream(name) for name in person.others])
         return sorted(found.values(), key=lambda one: one.name)
 
-    def _act(self, name: str, by: Caller, decide: Callable[[Person], Decided]) -> Changed:
+    def _act(
+        self, name: str, by: Caller, decide: Callable[[Person], PersonDecision]
+    ) -> PersonResult:
         """Decided anew if somebody else changed one of them meanwhile."""
         for _ in range(ATTEMPTS):
             person = self.person(name)
@@ -258,9 +263,12 @@ class PeopleDesk:
         raise TooContended(f"person {name}, {ATTEMPTS} attempts")
 
     def _record(
-        self, decided: Sequence[tuple[Person, Sequence[Standing]]], by: Caller, name: str = ""
-    ) -> Changed:
-        writes = [write_of(person, events, by) for person, events in decided]
+        self,
+        decided: Sequence[tuple[Person, Sequence[PersonRecordEvent]]],
+        by: Caller,
+        name: str = "",
+    ) -> PersonResult:
+        writes = [person_write(person, events, by) for person, events in decided]
         told = next(((p, e) for p, e in decided if p.name == name), decided[0])
         after = told[0]
         for event in told[1]:
@@ -268,9 +276,11 @@ class PeopleDesk:
         appended = self._log.append(writes, by.row(after) if by.row is not None else None)
         for watcher in self.watchers:
             watcher()
-        return Changed(after, appended.position)
+        return PersonResult(after, appended.position)
 
-    def _append(self, stream: UUID, event: Event, now: datetime, by: Actor = OPERATOR) -> None:
+    def _append(
+        self, stream: UUID, event: Event, now: datetime, by: Actor = OPERATOR_ACTOR
+    ) -> None:
         self._log.append(
             [
                 Write(
@@ -285,7 +295,7 @@ class PeopleDesk:
         )
 
 
-def write_of(person: Person, events: Sequence[Standing], by: Caller) -> Write:
+def person_write(person: Person, events: Sequence[PersonRecordEvent], by: Caller) -> Write:
     return Write(
         stream=person_stream(person.name),
         kind=PERSON,

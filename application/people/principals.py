@@ -13,7 +13,7 @@ from application.people.people_desk import PeopleDesk
 from domain.access_errors import ActorNotAllowed, PrincipalNotLinked
 from domain.people import Actor, Person, token_stream
 from domain.principals import (
-    WHOLE,
+    UNRESTRICTED_KEY,
     Agent,
     AgentEvent,
     Delegation,
@@ -31,7 +31,7 @@ from domain.principals import (
 )
 
 
-class Standing(Struct, frozen=True):
+class ResolvedPrincipal(Struct, frozen=True):
     """Who somebody turned out to be, and how far what they came with reaches."""
 
     actor: Actor
@@ -55,16 +55,16 @@ class Principals:
         key = self.key_of(token_stream(digest))
         return key if key.digest == digest else None
 
-    def with_key(self, key: Key) -> Standing | None:
+    def resolve_key(self, key: Key) -> ResolvedPrincipal | None:
         """Whose key it is; None where there is no such person. Raises ActorNotAllowed."""
         person = self._people.known(key.person)
         if person is None:
             return None
         via = () if key.agent is None else (self._agent_of(key.agent, person.name),)
         actor = Actor(f"key:{key.key}", person.name, via)
-        return Standing(actor, person, key.scope, key.expires_at)
+        return ResolvedPrincipal(actor, person, key.scope, key.expires_at)
 
-    def with_token(self, token: VerifiedToken, now: datetime) -> Standing:
+    def resolve_token(self, token: VerifiedToken, now: datetime) -> ResolvedPrincipal:
         """Whose act it is. Raises PrincipalNotLinked, ActorNotAllowed."""
         subject = self.login(token.issuer, token.subject)
         person = self._people.known(subject.person) if subject.person is not None else None
@@ -83,7 +83,9 @@ class Principals:
             else:
                 raise ActorNotAllowed("an `act` of the token names nobody who may act here")
         name = login_name(token.issuer, token.subject)
-        return Standing(Actor(name, person.name, via, delegate), person, WHOLE, until)
+        return ResolvedPrincipal(
+            Actor(name, person.name, via, delegate), person, UNRESTRICTED_KEY, until
+        )
 
     def login(self, issuer: str, subject: str) -> Login:
         login = Login()

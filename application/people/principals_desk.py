@@ -14,11 +14,11 @@ from application.people.people_desk import PeopleDesk
 from application.people.principals import Principals
 from domain.access_errors import PersonNotFound, PrincipalNotFound, PrincipalTaken
 from domain.errors import Fault, Invalid
-from domain.people import OPERATOR, Actor, PersonName
+from domain.people import OPERATOR_ACTOR, Actor, PersonName
 from domain.permissions import Permission
-from domain.policy.parts import Name
+from domain.policy.document_types import Name
 from domain.principals import (
-    WHOLE,
+    UNRESTRICTED_KEY,
     AgentRegistered,
     AgentRetired,
     DelegationEnded,
@@ -53,25 +53,27 @@ class PrincipalsDesk:
         now: datetime,
         *,
         agent: str | None = None,
-        scope: KeyScope = WHOLE,
+        scope: KeyScope = UNRESTRICTED_KEY,
         expires_at: datetime | None = None,
-        by: Actor = OPERATOR,
+        by: Actor = OPERATOR_ACTOR,
     ) -> str:
         """A new key, shown this once. Raises Invalid, PersonNotFound, PrincipalNotFound."""
-        _must_fit("the key", permissions=(scope.permissions, frozenset[Permission] | None))
-        _must_fit("the key", queues=(scope.queues, tuple[Name, ...] | None))
-        _must_fit("the key", regions=(scope.regions, tuple[Region, ...] | None))
+        _require_valid("the key", permissions=(scope.permissions, frozenset[Permission] | None))
+        _require_valid("the key", queues=(scope.queues, tuple[Name, ...] | None))
+        _require_valid("the key", regions=(scope.regions, tuple[Region, ...] | None))
         if expires_at is not None and expires_at <= now:
             raise Invalid([Fault("/expires_at", "not in the future")], "the key")
         if agent is not None and self._principals.agent(agent).person != name:
             raise PrincipalNotFound(f"{name} has no agent {agent}")
         return self._people.issue_token(name, now, expires_at, agent=agent, scope=scope, by=by)
 
-    def revoke_key(self, stream: UUID, reason: str, now: datetime, by: Actor = OPERATOR) -> str:
+    def revoke_key(
+        self, stream: UUID, reason: str, now: datetime, by: Actor = OPERATOR_ACTOR
+    ) -> str:
         """End the key that this stream is of; the report of principals knows it by its name.
 
         Returns whose it was. Raises Invalid, PrincipalNotFound; what is revoked stays so."""
-        _must_fit("the revocation", reason=(reason, Reason))
+        _require_valid("the revocation", reason=(reason, Reason))
         key = self._principals.key_of(stream)
         if not key.version:
             raise PrincipalNotFound("no such key")
@@ -88,11 +90,11 @@ class PrincipalsDesk:
         now: datetime,
         *,
         agent: str | None = None,
-        by: Actor = OPERATOR,
+        by: Actor = OPERATOR_ACTOR,
     ) -> None:
         """Raises Invalid, PersonNotFound, PrincipalNotFound, PrincipalTaken."""
-        _must_fit("the login", issuer=(issuer, IssuerName), subject=(subject, Subject))
-        self._must_be_known(name)
+        _require_valid("the login", issuer=(issuer, IssuerName), subject=(subject, Subject))
+        self._require_person(name)
         if agent is not None and self._principals.agent(agent).person != name:
             raise PrincipalNotFound(f"{name} has no agent {agent}")
         login = self._principals.login(issuer, subject)
@@ -104,10 +106,10 @@ class PrincipalsDesk:
         self._append(login_stream(issuer, subject), login.version, linked, now, by)
 
     def unlink(
-        self, issuer: str, subject: str, reason: str, now: datetime, by: Actor = OPERATOR
+        self, issuer: str, subject: str, reason: str, now: datetime, by: Actor = OPERATOR_ACTOR
     ) -> None:
         """Raises Invalid, PrincipalNotFound."""
-        _must_fit("the login", reason=(reason, Reason))
+        _require_valid("the login", reason=(reason, Reason))
         login = self._principals.login(issuer, subject)
         if login.person is None:
             raise PrincipalNotFound(f"{subject} is linked to nobody")
@@ -116,19 +118,23 @@ class PrincipalsDesk:
         )
         self._append(login_stream(issuer, subject), login.version, event, now, by)
 
-    def register_agent(self, name: str, agent: str, now: datetime, by: Actor = OPERATOR) -> None:
+    def register_agent(
+        self, name: str, agent: str, now: datetime, by: Actor = OPERATOR_ACTOR
+    ) -> None:
         """Raises Invalid, PersonNotFound, PrincipalTaken."""
-        _must_fit("the agent", name=(agent, PersonName))
-        self._must_be_known(name)
+        _require_valid("the agent", name=(agent, PersonName))
+        self._require_person(name)
         found = self._principals.agent(agent)
         if found.person is not None:
             raise PrincipalTaken(f"{agent} is an agent of {found.person} already")
         event = AgentRegistered(name=agent, person=name)
         self._append(agent_stream(agent), found.version, event, now, by)
 
-    def retire_agent(self, agent: str, reason: str, now: datetime, by: Actor = OPERATOR) -> None:
+    def retire_agent(
+        self, agent: str, reason: str, now: datetime, by: Actor = OPERATOR_ACTOR
+    ) -> None:
         """Raises Invalid, PrincipalNotFound."""
-        _must_fit("the agent", reason=(reason, Reason))
+        _require_valid("the agent", reason=(reason, Reason))
         found = self._principals.agent(agent)
         if found.person is None:
             raise PrincipalNotFound(f"no agent {agent}")
@@ -142,32 +148,32 @@ class PrincipalsDesk:
         until: datetime,
         reason: str,
         now: datetime,
-        by: Actor = OPERATOR,
+        by: Actor = OPERATOR_ACTOR,
     ) -> None:
         """Until then, in the place of what was said before. Raises Invalid, PersonNotFound."""
-        _must_fit("the delegation", reason=(reason, Reason))
+        _require_valid("the delegation", reason=(reason, Reason))
         if until <= now:
             raise Invalid([Fault("/until", "not in the future")], "the delegation")
         if person == delegate:
             raise Invalid([Fault("/delegate", "nobody acts for themselves")], "the delegation")
-        self._must_be_known(person)
-        self._must_be_known(delegate)
+        self._require_person(person)
+        self._require_person(delegate)
         version = self._principals.delegation(person, delegate).version
         event = DelegationGranted(person=person, delegate=delegate, until=until, reason=reason)
         self._append(delegation_stream(person, delegate), version, event, now, by)
 
     def end_delegation(
-        self, person: str, delegate: str, reason: str, now: datetime, by: Actor = OPERATOR
+        self, person: str, delegate: str, reason: str, now: datetime, by: Actor = OPERATOR_ACTOR
     ) -> None:
         """Raises Invalid, PrincipalNotFound."""
-        _must_fit("the delegation", reason=(reason, Reason))
+        _require_valid("the delegation", reason=(reason, Reason))
         found = self._principals.delegation(person, delegate)
         if found.until is None:
             raise PrincipalNotFound(f"{delegate} does not act for {person}")
         event = DelegationEnded(person=person, delegate=delegate, reason=reason)
         self._append(delegation_stream(person, delegate), found.version, event, now, by)
 
-    def _must_be_known(self, name: str) -> None:
+    def _require_person(self, name: str) -> None:
         if self._people.known(name) is None:
             raise PersonNotFound(f"no person {name}")
 
@@ -190,7 +196,7 @@ class PrincipalsDesk:
             told()
 
 
-def _must_fit(what: str, **fields: tuple[Any, Any]) -> None:
+def _require_valid(what: str, **fields: tuple[Any, Any]) -> None:
     """Raises Invalid: what the log could not read back is never written."""
     found = [
         fault for name, (raw, kind) in fields.items() for fault in faults_of(raw, kind, f"/{name}")

@@ -13,7 +13,7 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import REFUSALS
 from domain.adjustments.errors import Refusal
-from domain.adjustments.refusals import Refused, refusals_stream
+from domain.adjustments.refusals import AttemptRefused, refusals_stream
 from domain.cases.exception_case import ExceptionCase
 from domain.people import Actor
 
@@ -25,7 +25,7 @@ def record_refusal(
 ) -> None:
     """Nothing is stored of what was asked; that it was refused is."""
     stream = refusals_stream(case.id)
-    event = Refused(
+    event = AttemptRefused(
         case=case.id,
         attempt=str(refusal.facts.get("duty", "approve")),
         rule=str(refusal.facts["rule"]),

@@ -7,31 +7,33 @@ from domain.authority import Authority
 from domain.cases.errors import CaseNotFound
 from domain.cases.events import Routed
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.cases.opening import Opening
+from domain.cases.opening import OpeningEventsBuilder
 from domain.cases.work_commands import OpenCase
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order
 from domain.permissions import Permission
 
 
-def as_reached(case: ExceptionCase, by: Caller, needs: Permission) -> Caller | None:
+def caller_in_scope(case: ExceptionCase, by: Caller, needs: Permission) -> Caller | None:
     """The caller, as whom the permission reaches the case; None if it does not."""
     return by.over(needs, case.queue, case.region, case.id)
 
 
-def must_reach(authority: Authority, case: ExceptionCase) -> None:
+def require_case_in_scope(authority: Authority, case: ExceptionCase) -> None:
     if not authority.covers(Permission.READ_CASES, case.queue, case.region, case.id):
         raise CaseNotFound(f"no case {case.id}")
 
 
-def may_see(authority: Authority, order: Order) -> bool:
+def can_read_order(authority: Authority, order: Order) -> bool:
     """Orders are told apart by where they ship to; queues have no part in it."""
     if Permission.READ_ORDERS in authority.everywhere:
         return True
     return authority.has_region(Permission.READ_ORDERS, order.facts.address.region)
 
 
-def may_open(ask: OpenCase, opening: Opening, order: Order | None, by: Caller) -> Caller:
+def require_may_open(
+    ask: OpenCase, opening: OpeningEventsBuilder, order: Order | None, by: Caller
+) -> Caller:
     """Nobody opens what they could not read. Raises Invalid, OrderNotFound."""
     routed = next(event for event in opening(1) if isinstance(event, Routed))
     case_id = case_stream(ask.order, f"{ask.kind}\nby hand", 1)

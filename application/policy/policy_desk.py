@@ -17,9 +17,9 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import POLICY as POLICY_KIND
 from application.log.streams import RECHECK, governance_after
-from domain.adjustments.decisions import matrix_of
+from domain.adjustments.decisions import require_matrix
 from domain.errors import TooContended
-from domain.people import OPERATOR, TIMEKEEPER, Actor
+from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR, Actor
 from domain.policy import governance_decisions
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.errors import PolicyInForce
@@ -34,11 +34,11 @@ from domain.policy.governance import Governance, Policy
 from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 10
-SETTLED = timedelta(seconds=3)
+RECHECK_DELAY = timedelta(seconds=3)
 """After so long, no process decides by the policy before any more: everything open is looked at."""
 
 
-class Governed(Struct, frozen=True):
+class PolicyResult(Struct, frozen=True):
     """The policy after the command, how all stand, and the log's position."""
 
     policy: Policy
@@ -47,7 +47,7 @@ class Governed(Struct, frozen=True):
     position: int
 
 
-class _Deciding(Struct, frozen=True):
+class _ActivePolicy(Struct, frozen=True):
     """What decides until when, as far as the log has been read."""
 
     rulebook: Rulebook
@@ -63,7 +63,7 @@ class PolicyDesk:
         self._clock = clock
         self._governance = Governance()
         self._rulebooks: dict[str, Rulebook] = {}
-        self._deciding: _Deciding | None = None
+        self._deciding: _ActivePolicy | None = None
         self._lock = threading.Lock()
 
     @property
@@ -97,7 +97,7 @@ class PolicyDesk:
                 for line in lines:
                     if line.version > governance.version:
                         governance = governance_after(governance, line)
-                self._take_up(governance)
+                self._adopt(governance)
         return self._governance
 
     def rulebook(self, policy: Policy) -> Rulebook:
@@ -119,72 +119,76 @@ class PolicyDesk:
 
     def matrix(self, digest: str) -> ApprovalMatrix:
         """The approval matrix of the policy with this digest. Raises NothingMayBeGiven."""
-        return matrix_of(self.rulebook(self.refresh().policies[digest]))
+        return require_matrix(self.rulebook(self.refresh().policies[digest]))
 
-    def _take_up(self, governance: Governance) -> None:
+    def _adopt(self, governance: Governance) -> None:
         now = self._clock()
-        for turn in governance.turns():
+        for turn in governance.policy_changes():
             if turn.at > now:
                 self.rulebook(governance.policies[turn.digest])
         self._governance = governance
         self._at(now)
 
-    def _at(self, now: datetime) -> _Deciding | None:
+    def _at(self, now: datetime) -> _ActivePolicy | None:
         governance = self._governance
         policy = governance.in_force(now)
         if policy is None:
             return None
-        until = min((turn.at for turn in governance.turns() if turn.at > now), default=None)
-        self._deciding = _Deciding(self.rulebook(policy), until)
+        until = min(
+            (turn.at for turn in governance.policy_changes() if turn.at > now), default=None
+        )
+        self._deciding = _ActivePolicy(self.rulebook(policy), until)
         return self._deciding
 
     # Before anybody governs
 
-    def ensure(self, default: Rulebook, now: datetime) -> None:
+    def activate_if_none(self, default: Rulebook, now: datetime) -> None:
         """Decide by the policy that the log has as active; if it has none, activate this one."""
         for _ in range(ATTEMPTS):
             if self.load() is not None:
                 return
             with suppress(VersionTaken):  # by whatever somebody else has activated, then
                 event = PolicyActivated(document=default.document, digest=default.digest)
-                self._append(self._governance, [event], OPERATOR, now, "command:policy")
+                self._append(self._governance, [event], OPERATOR_ACTOR, now, "command:policy")
                 return
         raise TooContended(f"{ATTEMPTS} attempts")
 
     def bootstrap(self, rulebook: Rulebook, now: datetime) -> None:
         """Decide by this document, where none has decided yet. Raises PolicyInForce."""
-        self.ensure(rulebook, now)
+        self.activate_if_none(rulebook, now)
         if self.current.digest != rulebook.digest:
             raise PolicyInForce(f"version {self.current.version} decides here")
 
     # What people do
 
-    def propose(self, rulebook: Rulebook, why: str, revises: str | None, by: Caller) -> Governed:
+    def propose(
+        self, rulebook: Rulebook, why: str, revises: str | None, by: Caller
+    ) -> PolicyResult:
         document = rulebook.document
         return self._act(
             by, lambda g: governance_decisions.propose(g, document, why, revises, by.now)
         )
 
-    def approve(self, name: str, note: str, base: str | None, by: Caller) -> Governed:
+    def approve(self, name: str, note: str, base: str | None, by: Caller) -> PolicyResult:
         return self._about(
             name,
             by,
             lambda g, p: governance_decisions.approve(g, p, note, base, by.actor, by.now, by.names),
         )
 
-    def reject(self, name: str, reason: str, by: Caller) -> Governed:
+    def reject(self, name: str, reason: str, by: Caller) -> PolicyResult:
         return self._about(
             name, by, lambda g, p: governance_decisions.reject(g, p, reason, by.actor, by.now)
         )
 
-    def withdraw(self, name: str, reason: str, by: Caller) -> Governed:
+    def withdraw(self, name: str, reason: str, by: Caller) -> PolicyResult:
         return self._about(
             name, by, lambda g, p: governance_decisions.withdraw(g, p, reason, by.actor, by.now)
         )
 
     def activate(
         self, name: str, effective_from: datetime | None, note: str, by: Caller
-    ) -> Governed:
+    ) -> PolicyResult:
         return self._about(
             name,
             by,
@@ -193,7 +197,7 @@ class PolicyDesk:
             ),
         )
 
-    def roll_back(self, to: str, version: str | None, reason: str, by: Caller) -> Governed:
+    def roll_back(self, to: str, version: str | None, reason: str, by: Caller) -> PolicyResult:
         return self._about(
             to,
             by,
@@ -202,23 +206,23 @@ class PolicyDesk:
 
     def emergency(
         self, rulebook: Rulebook, reason: str, expires_at: datetime | None, by: Caller
-    ) -> Governed:
+    ) -> PolicyResult:
         document = rulebook.document
         return self._act(
             by,
-            lambda g: governance_decisions.emergency(
+            lambda g: governance_decisions.activate_emergency(
                 g, document, reason, expires_at, by.actor, by.now
             ),
         )
 
-    def ratify(self, name: str, note: str, by: Caller) -> Governed:
+    def ratify(self, name: str, note: str, by: Caller) -> PolicyResult:
         return self._about(
             name,
             by,
             lambda g, p: governance_decisions.ratify(g, p, note, by.actor, by.now, by.names),
         )
 
-    def simulated(self, event: PolicySimulated, by: Caller) -> Governed:
+    def record_simulation(self, event: PolicySimulated, by: Caller) -> PolicyResult:
         """Keep what a simulation has found."""
         return self._act(by, lambda _: event)
 
@@ -227,18 +231,18 @@ class PolicyDesk:
         for _ in range(ATTEMPTS):
             governance = self.refresh()
             with suppress(VersionTaken):
-                told = governance.came_to_pass(now)
-                self._append(governance, told, TIMEKEEPER, now, f"due:{now.isoformat()}")
+                told = governance.find_due_events(now)
+                self._append(governance, told, TIMEKEEPER_ACTOR, now, f"due:{now.isoformat()}")
                 return
         raise TooContended(f"{ATTEMPTS} attempts")
 
     def _about(
         self, name: str, by: Caller, decide: Callable[[Governance, Policy], GovernanceEvent]
-    ) -> Governed:
+    ) -> PolicyResult:
         """Raises PolicyNotFound."""
-        return self._act(by, lambda g: decide(g, governance_decisions.policy_named(g, name)))
+        return self._act(by, lambda g: decide(g, governance_decisions.require_policy(g, name)))
 
-    def _act(self, by: Caller, decide: Callable[[Governance], GovernanceEvent]) -> Governed:
+    def _act(self, by: Caller, decide: Callable[[Governance], GovernanceEvent]) -> PolicyResult:
         for _ in range(ATTEMPTS):
             governance = self.refresh()
             event = decide(governance)
@@ -254,7 +258,7 @@ class PolicyDesk:
         now: datetime,
         cause: str,
         row: Callable[[Any], Any] | None = None,
-    ) -> Governed:
+    ) -> PolicyResult:
         after = before
         for event in events:
             after = after.after(event, actor, now)
@@ -270,22 +274,22 @@ class PolicyDesk:
                 # Asked by its timer, it sets it anew: it must not come up again.
                 next_due=due if due != before.next_due() or not events else UNSET,
             ),
-            *_rechecks(before, after, now),
+            *_recheck_timers(before, after, now),
         ]
         policy = after.policies[events[-1].digest] if events else after.in_force(now)
         assert policy is not None
-        governed = Governed(policy, after, now, 0)
+        governed = PolicyResult(policy, after, now, 0)
         appended = self._log.append(writes, row(governed) if row is not None else None)
         with self._lock:
             if after.version > self._governance.version:
-                self._take_up(after)
-        return Governed(policy, after, now, appended.position)
+                self._adopt(after)
+        return PolicyResult(policy, after, now, appended.position)
 
 
-def _rechecks(before: Governance, after: Governance, now: datetime) -> list[Write]:
+def _recheck_timers(before: Governance, after: Governance, now: datetime) -> list[Write]:
     """Timers, for a look at everything open soon after each moment at which another document than
     before begins to decide."""
-    known = {turn.at for turn in before.turns()}
+    known = {turn.at for turn in before.policy_changes()}
     return [
         Write(
             stream=recheck_stream(turn.digest, turn.at),
@@ -293,8 +297,8 @@ def _rechecks(before: Governance, after: Governance, now: datetime) -> list[Writ
             expected=0,
             events=[],
             recorded_at=now,
-            next_due=turn.at + SETTLED,
+            next_due=turn.at + RECHECK_DELAY,
         )
-        for turn in after.turns()
+        for turn in after.policy_changes()
         if turn.at not in known and turn.at >= now and turn.before is not None
     ]

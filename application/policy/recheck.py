@@ -19,32 +19,32 @@ from application.log.recorder import VersionTaken
 from application.log.streams import ORDER, RECHECK
 from application.log.writes import writes_of
 from application.policy.policy_desk import PolicyDesk
-from domain.cases.detection import Response
+from domain.cases.detection import CaseDetection
 from domain.cases.events import Detected, Reopened, SignalJoined
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.timing import Staff
+from domain.cases.timing import RoleMembers
 from domain.errors import TooContended
 from domain.orders.order import Order, order_stream
-from domain.people import POLICY, TIMEKEEPER
+from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy.events import (
     PolicyRecheckAdvanced,
     PolicyRecheckBegan,
     RecheckEvent,
     recheck_stream,
 )
-from domain.policy.governance import Turn
+from domain.policy.governance import PolicyChange
 from domain.policy.rechecks import Recheck
 from domain.policy.rulebook import Rulebook
 
-AT_ONCE = 100
-MOST_PAGES = 5
+BATCH_SIZE = 100
+MAX_PAGES = 5
 """Orders that have come to their end are passed over, so many batches of them in one tick."""
 PAUSE = timedelta(milliseconds=50)
 ATTEMPTS = 20
-BEGINS_WITH = "order.signal_recorded"
+FIRST_EVENT_TYPE = "order.signal_recorded"
 
 
-class Looked(Struct, frozen=True):
+class RecheckBatch(Struct, frozen=True):
     """What a look at some orders leads to."""
 
     writes: Sequence[Write]
@@ -52,16 +52,16 @@ class Looked(Struct, frozen=True):
 
 
 class RecheckDesk:
-    def __init__(self, log: EventLog, policy: PolicyDesk, staff: Staff) -> None:
+    def __init__(self, log: EventLog, policy: PolicyDesk, staff: RoleMembers) -> None:
         self._log = log
         self._policy = policy
         self._staff = staff
 
     def progress(self, digest: str) -> Recheck | None:
         """Of the newest look that this policy has brought with it, if there is one."""
-        turns = [turn for turn in self._policy.governance.turns() if turn.digest == digest]
+        turns = [turn for turn in self._policy.governance.policy_changes() if turn.digest == digest]
         for turn in reversed(turns):
-            recheck = self._recheck(recheck_stream(digest, turn.at))
+            recheck = self._load_recheck(recheck_stream(digest, turn.at))
             if recheck is not None:
                 return recheck
         return None
@@ -70,15 +70,15 @@ class RecheckDesk:
         """Look at the next batch, and ask for the one after it."""
         for attempt in range(ATTEMPTS):
             try:
-                return self._tick(stream, now, max(AT_ONCE >> attempt, 1))
+                return self._tick(stream, now, max(BATCH_SIZE >> attempt, 1))
             except VersionTaken:
                 continue  # somebody works on one of these orders: fewer of them, as they are now
-        raise TooContended(f"{ATTEMPTS} attempts at a batch of {AT_ONCE} orders")
+        raise TooContended(f"{ATTEMPTS} attempts at a batch of {BATCH_SIZE} orders")
 
     def _tick(self, stream: UUID, now: datetime, most: int) -> None:
         governance = self._policy.refresh()
-        recheck = self._recheck(stream)
-        turns = governance.turns()
+        recheck = self._load_recheck(stream)
+        turns = governance.policy_changes()
         turn = next((t for t in turns if recheck_stream(t.digest, t.at) == stream), None)
         if recheck is None:
             if turn is None or turn.before is None:  # what was to decide then never did
@@ -89,7 +89,7 @@ class RecheckDesk:
             return self._keep(stream, Recheck(), [began], now, now)
         if recheck.finished_at is not None:
             return self._keep(stream, recheck, [], None, now)
-        if turn is None or self._is_over(turn, turns, now):
+        if turn is None or self._is_overtaken(turn, turns, now):
             return self._keep(stream, recheck, [recheck.finished(overtaken=True)], None, now)
         rulebook = self._policy.rulebook(governance.policies[turn.digest])
         before = self._policy.rulebook(governance.policies[recheck.before])
@@ -99,29 +99,29 @@ class RecheckDesk:
         self._keep(stream, recheck, [looked.advanced], now + PAUSE, now, looked.writes)
 
     @staticmethod
-    def _is_over(turn: Turn, turns: Sequence[Turn], now: datetime) -> bool:
+    def _is_overtaken(turn: PolicyChange, turns: Sequence[PolicyChange], now: datetime) -> bool:
         return any(turn.at < other.at <= now for other in turns)
 
     def _look(
         self, recheck: Recheck, rulebook: Rulebook, before: Rulebook, now: datetime, most: int
-    ) -> Looked | None:
+    ) -> RecheckBatch | None:
         """None if there are no orders left."""
         writes: list[Write] = []
         position, seen, opened, cleared, changed = recheck.position, 0, 0, 0, 0
         cause = f"policy:{rulebook.digest[:16]}"
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = self._page(position, recheck.until, most)
             if not page or seen:
                 break
             position = page[-1][0]
-            for order, own in self._open_of([stream for _, stream in page], before):
+            for order, own in self._load_open_orders([stream for _, stream in page], before):
                 seen += 1
-                response = Response(order, own, rulebook, now, self._staff)
-                response.look_again()
-                told = writes_of(response, order, own, cause, now, POLICY)
+                response = CaseDetection(order, own, rulebook, now, self._staff)
+                response.recheck()
+                told = writes_of(response, order, own, cause, now, POLICY_ACTOR)
                 due = response.order.next_due(rulebook)
                 changed += bool(told) or due != order.next_due(before)
-                first, *others = told or [_nothing(order, now, cause)]
+                first, *others = told or [_timer_only_write(order, now, cause)]
                 writes += [structs.replace(first, next_due=due), *others]
                 for event in (e for events in response.case_events.values() for e in events):
                     opened += isinstance(event, Detected | Reopened)
@@ -131,13 +131,13 @@ class RecheckDesk:
         advanced = PolicyRecheckAdvanced(
             position=position, orders=seen, opened=opened, cleared=cleared, changed=changed
         )
-        return Looked(writes, advanced)
+        return RecheckBatch(writes, advanced)
 
     def _page(self, after: int, until: int, most: int) -> Sequence[tuple[int, UUID]]:
-        begun = self._log.recorder.select_beginnings(BEGINS_WITH, after, most)
+        begun = self._log.recorder.select_beginnings(FIRST_EVENT_TYPE, after, most)
         return [(position, stream) for position, stream in begun if position <= until]
 
-    def _open_of(
+    def _load_open_orders(
         self, wanted: Sequence[UUID], before: Rulebook
     ) -> Iterator[tuple[Order, dict[UUID, ExceptionCase]]]:
         """As the log has them, and kept by nobody: what others have at hand is what is worked on."""
@@ -149,7 +149,7 @@ class RecheckDesk:
             if is_open(order, own, before):
                 yield order, own
 
-    def _recheck(self, stream: UUID) -> Recheck | None:
+    def _load_recheck(self, stream: UUID) -> Recheck | None:
         recheck = None
         for line in self._log.trail(stream):
             recheck = streams.recheck_after(recheck, line)
@@ -168,7 +168,7 @@ class RecheckDesk:
             stream=stream,
             kind=RECHECK,
             expected=recheck.version,
-            events=[(TIMEKEEPER, event) for event in events],
+            events=[(TIMEKEEPER_ACTOR, event) for event in events],
             recorded_at=now,
             cause="policy",
             next_due=next_due,
@@ -187,7 +187,7 @@ def is_open(order: Order, cases: dict[UUID, ExceptionCase], before: Rulebook) ->
     )
 
 
-def _nothing(order: Order, now: datetime, cause: str) -> Write:
+def _timer_only_write(order: Order, now: datetime, cause: str) -> Write:
     """Nothing is to be said of it: only what is waited for may be another moment."""
     return Write(
         stream=order_stream(order.id),

@@ -18,20 +18,28 @@ from domain.cases.errors import CaseNotFound
 from domain.cases.events import CaseEvent, Detected, Enriched, Reopened, Routed
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
-from domain.cases.reperformance import Basis, Differs, cites, of_case, of_order, of_packet, rule_of
+from domain.cases.reperformance import (
+    DecisionBasis,
+    DecisionDifference,
+    cited_policy,
+    cited_rule,
+    compare_case_decision,
+    compare_order_decision,
+    compare_packet,
+)
 from domain.cases.work_events import Opened
 from domain.orders.events import ExpectationMet, PassedIntake, ProblemDetected, SignalRecorded
 from domain.orders.order import Order, order_stream
 from domain.policy.decision import Decision
 from domain.policy.rulebook import Rulebook
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 
-AT_ONCE = 200
-Cited = Callable[[str, datetime], Sequence[Rulebook]]
+BATCH_SIZE = 200
+FindCitedPolicies = Callable[[str, datetime], Sequence[Rulebook]]
 """The policies of this version; first the one that decided at that time."""
 
 
-class Redone(Struct, frozen=True, kw_only=True):
+class ReperformedDecision(Struct, frozen=True, kw_only=True):
     """A decision that was made again; `differs` is empty where it came out the same."""
 
     order: str
@@ -43,7 +51,7 @@ class Redone(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     policy: str
     rule: str
-    differs: Sequence[Differs]
+    differs: Sequence[DecisionDifference]
 
 
 class Period(Struct, frozen=True):
@@ -52,7 +60,7 @@ class Period(Struct, frozen=True):
     since: datetime | None = None
     until: datetime | None = None
 
-    def meets(self, trails: Iterable[Sequence[Recorded]]) -> bool:
+    def any_recorded_in(self, trails: Iterable[Sequence[RecordedEvent]]) -> bool:
         """Something of it was recorded then: else nothing has to be made again."""
         return any(self.holds(line.recorded_at) for lines in trails for line in lines)
 
@@ -62,30 +70,30 @@ class Period(Struct, frozen=True):
 
 class Reperformance(Struct, frozen=True):
     log: EventLog
-    cited: Cited
+    cited: FindCitedPolicies
 
-    def of_case(self, case_id: UUID) -> list[Redone]:
+    def reperform_case(self, case_id: UUID) -> list[ReperformedDecision]:
         """Raises CaseNotFound."""
         head = self.log.head()
         lines = self.log.trail(case_id)
         if not lines or not isinstance(lines[0].event, Detected | Opened):
             raise CaseNotFound(f"no case {case_id}")
         told = self.log.trail(order_stream(lines[0].order or ""))
-        return [*self._of_case(_OrderPast([x for x in told if x.position <= head]), lines)]
+        return [*self._of_case(_OrderHistory([x for x in told if x.position <= head]), lines)]
 
-    def of_all(self, period: Period) -> Iterator[Sequence[Redone]]:
+    def reperform_all(self, period: Period) -> Iterator[Sequence[ReperformedDecision]]:
         """What came of each order, and of each case that people have opened, one after the other."""
         head = self.log.head()
         for page in self._pages("order.signal_recorded", head):
             trails = self._trails(page, head)
-            found = {s: _cases_of(lines) for s, lines in trails.items()}
+            found = {s: _case_ids_of(lines) for s, lines in trails.items()}
             cases = self._trails([case for ids in found.values() for case in ids], head)
             for stream, lines in trails.items():
                 own = [cases[case] for case in found[stream] if case in cases]
-                if not period.meets([lines, *own]):
+                if not period.any_recorded_in([lines, *own]):
                     yield []
                     continue
-                past = _OrderPast(lines)
+                past = _OrderHistory(lines)
                 redone = [*self._of_order(past), *(r for x in own for r in self._of_case(past, x))]
                 yield [one for one in redone if period.holds(one.recorded_at)]
         for page in self._pages("case.opened", head):
@@ -93,33 +101,37 @@ class Reperformance(Struct, frozen=True):
             orders = {case: order_stream(lines[0].order or "") for case, lines in trails.items()}
             told = self._trails([*{*orders.values()}], head)
             for case, lines in trails.items():
-                if not period.meets([lines]):
+                if not period.any_recorded_in([lines]):
                     yield []
                     continue
-                past = _OrderPast(told.get(orders[case], []))
+                past = _OrderHistory(told.get(orders[case], []))
                 redone = [*self._of_case(past, lines)]
                 yield [one for one in redone if period.holds(one.recorded_at)]
 
     def _pages(self, begins_with: str, head: int) -> Iterator[list[UUID]]:
         after = 0
-        while page := self.log.recorder.select_beginnings(begins_with, after, AT_ONCE):
+        while page := self.log.recorder.select_beginnings(begins_with, after, BATCH_SIZE):
             after = page[-1][0]
             if streams := [stream for position, stream in page if position <= head]:
                 yield streams
 
-    def _trails(self, streams: Sequence[UUID], head: int) -> Mapping[UUID, list[Recorded]]:
+    def _trails(self, streams: Sequence[UUID], head: int) -> Mapping[UUID, list[RecordedEvent]]:
         """As they were when it began: what comes meanwhile is for the next time."""
         found = self.log.trails(streams) if streams else {}
         return {s: [x for x in lines if x.position <= head] for s, lines in found.items()}
 
-    def _of_order(self, past: _OrderPast) -> Iterator[Redone]:
+    def _of_order(self, past: _OrderHistory) -> Iterator[ReperformedDecision]:
         for line, before in past.steps:
             match line.event:
                 case ExpectationMet() | PassedIntake() as event:
-                    decide = partial(of_order, event)
-                    yield _redone(line, None, self._differs(line, decide, before, frozenset()))
+                    decide = partial(compare_order_decision, event)
+                    yield _reperformed_decision(
+                        line, None, self._differences(line, decide, before, frozenset())
+                    )
 
-    def _of_case(self, past: _OrderPast, lines: Sequence[Recorded]) -> Iterator[Redone]:
+    def _of_case(
+        self, past: _OrderHistory, lines: Sequence[RecordedEvent]
+    ) -> Iterator[ReperformedDecision]:
         case = ExceptionCase(id=lines[0].stream)
         found: Order | None = None
         """What was known when policy last found the problem: its case is routed on that."""
@@ -148,36 +160,36 @@ class Reperformance(Struct, frozen=True):
                 case _:
                     pass
             if isinstance(event, Enriched):
-                yield _redone(line, line.stream, [*of_packet(event, order)])
-            elif cites(event) is not None and not (by_hand and isinstance(event, Routed)):
-                decide = partial(of_case, event, before if before.exists else case)
-                differs = self._differs(line, decide, order, past.fresh(line))
-                yield _redone(line, line.stream, differs)
+                yield _reperformed_decision(line, line.stream, [*compare_packet(event, order)])
+            elif cited_policy(event) is not None and not (by_hand and isinstance(event, Routed)):
+                decide = partial(compare_case_decision, event, before if before.exists else case)
+                differs = self._differences(line, decide, order, past.fresh(line))
+                yield _reperformed_decision(line, line.stream, differs)
             by_hand = isinstance(event, Reopened) and event.decision is None
 
-    def _differs(
+    def _differences(
         self,
-        line: Recorded,
-        decide: Callable[[Basis], Iterator[Differs]],
+        line: RecordedEvent,
+        decide: Callable[[DecisionBasis], Iterator[DecisionDifference]],
         order: Order,
         fresh: frozenset[str] | None,
-    ) -> Sequence[Differs]:
+    ) -> Sequence[DecisionDifference]:
         """Under the policy that it cites; of several of that version, whichever decides the same."""
-        policy = cites(line.event) or ""
+        policy = cited_policy(line.event) or ""
         found = [
-            [*decide(Basis(order, rulebook, fresh))]
+            [*decide(DecisionBasis(order, rulebook, fresh))]
             for rulebook in self.cited(policy, line.recorded_at)
         ]
         if not found:
-            return [Differs("policy", policy, "the log has no policy of this version")]
+            return [DecisionDifference("policy", policy, "the log has no policy of this version")]
         return min(found, key=len)
 
 
-class _OrderPast:
+class _OrderHistory:
     """An order at each of its lines."""
 
-    def __init__(self, lines: Sequence[Recorded]) -> None:
-        self.steps: list[tuple[Recorded, Order]] = []
+    def __init__(self, lines: Sequence[RecordedEvent]) -> None:
+        self.steps: list[tuple[RecordedEvent, Order]] = []
         """Each line, with the order before it."""
         order = Order(id=lines[0].order or "" if lines else "")
         for line in lines:
@@ -190,7 +202,7 @@ class _OrderPast:
         """As it was recorded before this position."""
         return self._states[bisect_left(self._positions, position)]
 
-    def found(self, line: Recorded) -> Order:
+    def found(self, line: RecordedEvent) -> Order:
         """As it was when policy found the problem of this line: with it, the order says so."""
         assert isinstance(line.event, Detected | Reopened)
         decision, deadline = line.event.decision, line.event.deadline
@@ -212,7 +224,7 @@ class _OrderPast:
                 return order
         return self._states[newest]
 
-    def fresh(self, line: Recorded) -> frozenset[str] | None:
+    def fresh(self, line: RecordedEvent) -> frozenset[str] | None:
         """Types of the signals that came with the line; None if everything was looked at anew."""
         if (line.cause or "").startswith("policy:"):
             return None
@@ -224,20 +236,22 @@ class _OrderPast:
         )
 
 
-def _cases_of(lines: Sequence[Recorded]) -> list[UUID]:
+def _case_ids_of(lines: Sequence[RecordedEvent]) -> list[UUID]:
     found = (line.event.case for line in lines if isinstance(line.event, ProblemDetected))
     return [*dict.fromkeys(found)]
 
 
-def _redone(line: Recorded, case: UUID | None, differs: Sequence[Differs]) -> Redone:
-    return Redone(
+def _reperformed_decision(
+    line: RecordedEvent, case: UUID | None, differs: Sequence[DecisionDifference]
+) -> ReperformedDecision:
+    return ReperformedDecision(
         order=line.order or "",
         case=case,
         type=line.type,
         version=line.version,
         position=line.position,
         recorded_at=line.recorded_at,
-        policy=cites(line.event) or "",
-        rule=rule_of(line.event),
+        policy=cited_policy(line.event) or "",
+        rule=cited_rule(line.event),
         differs=differs,
     )

@@ -16,7 +16,7 @@ from msgspec import Struct, field, structs
 
 from application.log.event_codec import from_state
 from application.log.event_log import EventLog
-from domain.cases.detection import Response
+from domain.cases.detection import CaseDetection
 from domain.cases.events import CaseEvent, Detected, Reopened, Resolved, Routed
 from domain.cases.exception_case import ExceptionCase
 from domain.clock.terms import Measure
@@ -25,15 +25,15 @@ from domain.orders.facts import OrderFacts
 from domain.orders.order import Order
 from domain.orders.signals import Signal
 from domain.policy.rulebook import Rulebook
-from domain.policy.simulation_counts import CaseKey, Opening, Tally
-from domain.policy.simulation_figures import Figures
-from domain.recorded import Recorded
+from domain.policy.simulation_counts import CaseKey, CaseOpening, SimulationCounter
+from domain.policy.simulation_figures import SimulationFigures
+from domain.recorded_event import RecordedEvent
 
-_SIGNAL = b'"event":{"type":"order.signal_recorded"'
-_RESOLVED = b'"event":{"type":"case.resolved"'
+_SIGNAL_MARK = b'"event":{"type":"order.signal_recorded"'
+_RESOLVED_MARK = b'"event":{"type":"case.resolved"'
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class SimulationScope(Struct, frozen=True, kw_only=True):
     """Which history, and under which policies: with it anybody finds the same figures."""
 
     active: Rulebook
@@ -43,58 +43,67 @@ class Asked(Struct, frozen=True, kw_only=True):
     position: int
 
 
-class Together(Struct, frozen=True):
+class SignalGroup(Struct, frozen=True):
     """Signals that came together."""
 
     at: datetime
     signals: Sequence[Signal]
 
 
-class Past(Struct, frozen=True):
+class OrderPast(Struct, frozen=True):
     """An order as it was recorded, and when people resolved its cases."""
 
     order: str
-    arrivals: Sequence[Together]
+    arrivals: Sequence[SignalGroup]
     resolved: Mapping[UUID, datetime]
 
 
-class Lived(Struct, frozen=True):
+class SimulatedOrder(Struct, frozen=True):
     """What an order has come to under a policy."""
 
-    openings: Mapping[CaseKey, Opening]
+    openings: Mapping[CaseKey, CaseOpening]
     passed_at: datetime | None
 
 
-def simulate(log: EventLog, streams: Sequence[UUID], asked: Asked) -> Tally:
+def simulate(log: EventLog, streams: Sequence[UUID], asked: SimulationScope) -> SimulationCounter:
     """Live through these orders under both policies."""
-    tally = Tally()
-    for past in pasts(log, streams, asked):
+    tally = SimulationCounter()
+    for past in load_order_pasts(log, streams, asked):
         counted = sum(
             len(one.signals) for one in past.arrivals if asked.since <= one.at < asked.until
         )
-        active, proposed = lives(past, (asked.active, asked.proposed), asked.until)
+        active, proposed = simulate_order_under_each(
+            past, (asked.active, asked.proposed), asked.until
+        )
         tally.signals += counted
         tally.orders += counted > 0
-        tally.add(_within(active, asked), _within(proposed, asked), past.resolved, asked.until)
+        tally.add(
+            _openings_in_period(active, asked),
+            _openings_in_period(proposed, asked),
+            past.resolved,
+            asked.until,
+        )
         tally.passed = tally.passed.plus(
-            active=_is_within(active.passed_at, asked),
-            proposed=_is_within(proposed.passed_at, asked),
+            active=_is_in_period(active.passed_at, asked),
+            proposed=_is_in_period(proposed.passed_at, asked),
         )
     return tally
 
 
-def figures_of(tallies: Iterable[Tally]) -> Figures:
-    return sum(tallies, start=Tally()).figures()
+def figures_of(tallies: Iterable[SimulationCounter]) -> SimulationFigures:
+    return sum(tallies, start=SimulationCounter()).figures()
 
 
-def pasts(log: EventLog, streams: Sequence[UUID], asked: Asked) -> Iterator[Past]:
+def load_order_pasts(
+    log: EventLog, streams: Sequence[UUID], asked: SimulationScope
+) -> Iterator[OrderPast]:
     """The orders of these streams, as far as they were recorded before the period's end."""
-    found: dict[UUID, list[Recorded]] = {}
+    found: dict[UUID, list[RecordedEvent]] = {}
     cases: dict[UUID, UUID] = {}
     for position, state in log.recorder.select_streams(streams):
         if position > asked.position:
             continue
-        if _SIGNAL in state:
+        if _SIGNAL_MARK in state:
             (line,) = log.opened([(position, state)])
             if line.recorded_at < asked.until:
                 found.setdefault(line.stream, []).append(line)
@@ -104,20 +113,22 @@ def pasts(log: EventLog, streams: Sequence[UUID], asked: Asked) -> Iterator[Past
                 cases[line.event.case] = line.stream
     resolved: dict[UUID, dict[UUID, datetime]] = {}
     for position, state in log.recorder.select_streams([*cases]) if cases else ():
-        if position <= asked.position and _RESOLVED in state:
+        if position <= asked.position and _RESOLVED_MARK in state:
             line = from_state(position, state)
             resolved.setdefault(cases[line.stream], {})[line.stream] = line.recorded_at
     for stream, lines in found.items():
-        yield Past(lines[0].order or "", [*_together(lines)], resolved.get(stream, {}))
+        yield OrderPast(lines[0].order or "", [*_group_signals(lines)], resolved.get(stream, {}))
 
 
-def _together(lines: Sequence[Recorded]) -> Iterator[Together]:
+def _group_signals(lines: Sequence[RecordedEvent]) -> Iterator[SignalGroup]:
     for (at, _), group in groupby(lines, key=lambda line: (line.recorded_at, line.cause)):
         events = [line.event for line in group]
-        yield Together(at, [event.signal for event in events if isinstance(event, SignalRecorded)])
+        yield SignalGroup(
+            at, [event.signal for event in events if isinstance(event, SignalRecorded)]
+        )
 
 
-class _Remembering(Order, frozen=True, kw_only=True):
+class _MemoizedOrder(Order, frozen=True, kw_only=True):
     """An order whose facts are worked out once for all the lives that it is given."""
 
     remembered: dict[tuple[str, ...], OrderFacts] = field(default_factory=dict)
@@ -137,28 +148,32 @@ class _Remembering(Order, frozen=True, kw_only=True):
         return found
 
 
-def lives(past: Past, rulebooks: Sequence[Rulebook], until: datetime) -> Iterator[Lived]:
+def simulate_order_under_each(
+    past: OrderPast, rulebooks: Sequence[Rulebook], until: datetime
+) -> Iterator[SimulatedOrder]:
     """The same order under one policy after the other."""
-    order = _Remembering(id=past.order)
+    order = _MemoizedOrder(id=past.order)
     for rulebook in rulebooks:
-        yield live(past, rulebook, until, order)
+        yield simulate_order(past, rulebook, until, order)
 
 
-def live(past: Past, rulebook: Rulebook, until: datetime, order: Order | None = None) -> Lived:
-    life = _Life(order or Order(id=past.order), rulebook)
+def simulate_order(
+    past: OrderPast, rulebook: Rulebook, until: datetime, order: Order | None = None
+) -> SimulatedOrder:
+    life = _OrderRun(order or Order(id=past.order), rulebook)
     for arrival in past.arrivals:
         life.go_on(arrival.at)
         life.take(arrival)
     life.go_on(until)
-    return Lived(life.openings(), life.passed_at)
+    return SimulatedOrder(life.openings(), life.passed_at)
 
 
-class _Life:
+class _OrderRun:
     def __init__(self, order: Order, rulebook: Rulebook) -> None:
         self._order = order
         self._cases: Mapping[UUID, ExceptionCase] = {}
         self._rulebook = rulebook
-        self._openings: dict[CaseKey, Opening] = {}
+        self._openings: dict[CaseKey, CaseOpening] = {}
         self.passed_at: datetime | None = None
 
     def go_on(self, now: datetime) -> None:
@@ -168,12 +183,12 @@ class _Life:
             response.tick()
             self._keep(response, due)
 
-    def take(self, arrival: Together) -> None:
+    def take(self, arrival: SignalGroup) -> None:
         response = self._response(arrival.at)
         response.take(arrival.signals)
         self._keep(response, arrival.at)
 
-    def openings(self) -> Mapping[CaseKey, Opening]:
+    def openings(self) -> Mapping[CaseKey, CaseOpening]:
         """Each with when it is due, as its clock was left."""
         found = {}
         for (case_id, number), opening in self._openings.items():
@@ -182,10 +197,10 @@ class _Life:
             found[case_id, number] = structs.replace(opening, due_at=due_at)
         return found
 
-    def _response(self, now: datetime) -> Response:
-        return Response(self._order, self._cases, self._rulebook, now, _nobody)
+    def _response(self, now: datetime) -> CaseDetection:
+        return CaseDetection(self._order, self._cases, self._rulebook, now, _no_staff)
 
-    def _keep(self, response: Response, now: datetime) -> None:
+    def _keep(self, response: CaseDetection, now: datetime) -> None:
         self._order, self._cases = response.order, response.cases
         for case_id, events in response.case_events.items():
             for event in events:
@@ -199,10 +214,12 @@ class _Life:
         known = sum(1 for case, _ in self._openings if case == case_id)
         match event:
             case Detected(kind=kind, detected_at=opened_at):
-                self._openings[case_id, known + 1] = Opening(kind=kind, opened_at=opened_at)
+                self._openings[case_id, known + 1] = CaseOpening(kind=kind, opened_at=opened_at)
             case Reopened(deadline=deadline):
                 kind = self._cases[case_id].kind
-                self._openings[case_id, known + 1] = Opening(kind=kind, opened_at=deadline or now)
+                self._openings[case_id, known + 1] = CaseOpening(
+                    kind=kind, opened_at=deadline or now
+                )
             case Routed(queue=queue, severity=severity):
                 key = (case_id, known)
                 routed = structs.replace(self._openings[key], queue=queue, severity=severity)
@@ -214,15 +231,17 @@ class _Life:
                 return
 
 
-def _within(lived: Lived, asked: Asked) -> dict[CaseKey, Opening]:
+def _openings_in_period(
+    lived: SimulatedOrder, asked: SimulationScope
+) -> dict[CaseKey, CaseOpening]:
     """What was opened in the period."""
-    return {key: one for key, one in lived.openings.items() if _is_within(one.opened_at, asked)}
+    return {key: one for key, one in lived.openings.items() if _is_in_period(one.opened_at, asked)}
 
 
-def _is_within(moment: datetime | None, asked: Asked) -> bool:
+def _is_in_period(moment: datetime | None, asked: SimulationScope) -> bool:
     return moment is not None and asked.since <= moment < asked.until
 
 
-def _nobody(_: str) -> Sequence[str]:
+def _no_staff(_: str) -> Sequence[str]:
     """Whoever would have been told of it: nothing of it is counted."""
     return ()

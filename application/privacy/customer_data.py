@@ -17,7 +17,7 @@ from domain.cases.events import CaseDataErased
 from domain.cases.exception_case import ExceptionCase, case_stream
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
-from domain.personal_data import told_in
+from domain.personal_data import personal_texts
 from domain.personal_data_errors import CustomerStillServed, StoredInTheClear
 from domain.privacy import PrivacyRecord
 
@@ -43,7 +43,7 @@ class HeldData(Struct, frozen=True):
     files: Sequence[str]
 
 
-class WhoseOrder(Struct, frozen=True):
+class OrderCustomer(Struct, frozen=True):
     """All that is recorded of the customer of one order; what was erased included."""
 
     record: PrivacyRecord | None
@@ -77,11 +77,11 @@ class CustomerData(Struct, frozen=True):
             HeldText(line.stream, line.version, line.position, line.type, line.recorded_at, told)
             for lines in log.trails(self.streams).values()
             for line in lines
-            if (told := told_in(line.event))
+            if (told := personal_texts(line.event))
         ]
         return sorted(texts, key=lambda one: one.position)
 
-    def must_be_done(self) -> None:
+    def require_all_closed(self) -> None:
         """Raises CustomerStillServed."""
         open_ = [case for case in self.cases.values() if not case.is_resolved]
         live = [
@@ -95,11 +95,13 @@ class CustomerData(Struct, frozen=True):
             told += [f"adjustment {one.id} is {one.state}" for one in live]
             raise CustomerStillServed("; ".join(told), cases=[str(case.id) for case in open_])
 
-    def must_be_sealed(self, log: EventLog) -> None:
+    def require_sealed(self, log: EventLog) -> None:
         """Raises StoredInTheClear."""
         states = log.recorder.select_streams(self.streams)
         lines = (from_state(position, state) for position, state in states)
-        clear = [line.position for line in lines if line.sealed is None and told_in(line.event)]
+        clear = [
+            line.position for line in lines if line.sealed is None and personal_texts(line.event)
+        ]
         if clear:
             told = ", ".join(map(str, clear[:20])) + (" …" if len(clear) > 20 else "")
             raise StoredInTheClear(f"positions {told}", positions=clear[:100])
@@ -108,13 +110,13 @@ class CustomerData(Struct, frozen=True):
         """What each of them tells of the erasure."""
         for stream, order in self.orders.items():
             told = OrderDataErased(record=record, erasure=erasure)
-            yield _telling(told, stream, ORDER, order.version, order.id, by)
+            yield _erasure_write(told, stream, ORDER, order.version, order.id, by)
         for stream, case in self.cases.items():
             of_case = CaseDataErased(record=record, erasure=erasure)
-            yield _telling(of_case, stream, CASE, case.version, case.order, by)
+            yield _erasure_write(of_case, stream, CASE, case.version, case.order, by)
 
 
-def customer_data(
+def load_customer_data(
     names: Collection[str], orders: Repository[Order], cases: Repository[ExceptionCase]
 ) -> CustomerData:
     """Of a customer whose orders have these names."""
@@ -129,7 +131,7 @@ def customer_data(
     return CustomerData(found, cases.current(streams))
 
 
-def _telling(
+def _erasure_write(
     event: OrderDataErased | CaseDataErased,
     stream: UUID,
     kind: str,

@@ -20,12 +20,17 @@ from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import PRIVACY, privacy_records
-from application.privacy.customer_data import CustomerData, HeldData, WhoseOrder, customer_data
+from application.privacy.customer_data import (
+    CustomerData,
+    HeldData,
+    OrderCustomer,
+    load_customer_data,
+)
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
-from domain.people import ERASER, Actor
+from domain.people import ERASER_ACTOR, Actor
 from domain.personal_data_errors import CustomerUnknown, KeyStoreUnavailable
 from domain.privacy import (
     Erasure,
@@ -40,7 +45,7 @@ ATTEMPTS = 20
 _logger = logging.getLogger("casetrail.privacy")
 
 
-class Whose(Protocol):
+class CustomerKeys(Protocol):
     """Which orders are whose, and their keys."""
 
     def subject_of(self, customer: str) -> UUID:
@@ -49,24 +54,26 @@ class Whose(Protocol):
     def orders_of(self, subject: UUID) -> list[str]:
         """Orders that were recorded as the customer's, and not erased since."""
 
-    def subject_with(self, order: str) -> UUID | None:
+    def subject_of_order(self, order: str) -> UUID | None:
         """Whose order it is, if that was recorded and not erased since."""
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
         """All keys of these orders; how many. Raises KeyStoreUnavailable."""
 
 
-class Files(Protocol):
+class EvidenceFiles(Protocol):
     """Evidence that was uploaded."""
 
-    def of_others(self, refs: Collection[str], cases: Collection[UUID]) -> Collection[str] | None:
+    def attached_elsewhere(
+        self, refs: Collection[str], cases: Collection[UUID]
+    ) -> Collection[str] | None:
         """Those of them that are attached to other cases than these; None if it is not known yet."""
 
     def erase(self, refs: Collection[str]) -> int:
         """So that nobody can read them; how many there were."""
 
 
-class Noted(Struct, frozen=True):
+class PrivacyResult(Struct, frozen=True):
     """The customer's record after the command, and the log's position."""
 
     record: PrivacyRecord
@@ -79,8 +86,8 @@ class PrivacyDesk:
         log: EventLog,
         orders: Repository[Order],
         cases: Repository[ExceptionCase],
-        whose: Whose,
-        files: Files,
+        whose: CustomerKeys,
+        files: EvidenceFiles,
     ) -> None:
         self._log = log
         self._records = privacy_records(log)
@@ -92,38 +99,40 @@ class PrivacyDesk:
     def held(self, customer: str) -> HeldData:
         """Raises CustomerUnknown, KeyStoreUnavailable."""
         record, names = self._known(customer)
-        theirs = self._theirs(names)
+        theirs = self._load_customer_data(names)
         return HeldData(record, names, [*theirs.cases], theirs.texts(self._log), theirs.files)
 
-    def whose(self, order: str) -> WhoseOrder:
+    def customer_of_order(self, order: str) -> OrderCustomer:
         """Raises OrderNotFound."""
         lines = self._log.trail(order_stream(order))
         if not lines:
             raise OrderNotFound(f"no order {order}")
         told = [line.event.record for line in lines if isinstance(line.event, OrderDataErased)]
-        subject = told[-1] if told else self._whose.subject_with(order)
+        subject = told[-1] if told else self._whose.subject_of_order(order)
         if subject is None:
             record, names = None, [order]
         else:
             record = self.record(subject)
             gone = {name for erasure in record.erasures for name in erasure.orders}
             names = sorted({order, *gone, *self._whose.orders_of(subject)})
-        theirs = self._theirs(names)
-        return WhoseOrder(record, names, [*theirs.cases], theirs.files)
+        theirs = self._load_customer_data(names)
+        return OrderCustomer(record, names, [*theirs.cases], theirs.files)
 
     def orders_of(self, customer: str) -> list[str]:
         """Raises KeyStoreUnavailable."""
         return self._whose.orders_of(self._whose.subject_of(customer))
 
-    def hold(self, customer: str, reason: str, reference: str, by: Caller) -> Noted:
+    def hold(self, customer: str, reason: str, reference: str, by: Caller) -> PrivacyResult:
         """A hold may be placed before anything is known of the customer. Raises KeyStoreUnavailable."""
         return self._act(customer, by, lambda record: record.hold(reason, reference))
 
-    def release(self, customer: str, hold: int, reason: str, by: Caller) -> Noted:
+    def release(self, customer: str, hold: int, reason: str, by: Caller) -> PrivacyResult:
         """Raises NoSuchHold, KeyStoreUnavailable."""
         return self._act(customer, by, lambda record: record.release(hold, reason))
 
-    def erase(self, customer: str, basis: ErasureBasis, reference: str, by: Caller) -> Noted:
+    def erase(
+        self, customer: str, basis: ErasureBasis, reference: str, by: Caller
+    ) -> PrivacyResult:
         """Order the erasure of all that is personal in what is recorded of the customer, and carry it
         out; what cannot be carried out now is before long.
 
@@ -131,10 +140,10 @@ class PrivacyDesk:
         """
         for _ in range(ATTEMPTS):
             record, names = self._known(customer)
-            record.must_not_be_held()
-            theirs = self._theirs(names)
-            theirs.must_be_done()
-            theirs.must_be_sealed(self._log)
+            record.require_no_legal_hold()
+            theirs = self._load_customer_data(names)
+            theirs.require_all_closed()
+            theirs.require_sealed(self._log)
             number = len(record.erasures) + 1
             ordered = ErasureOrdered(
                 erasure=number,
@@ -163,14 +172,16 @@ class PrivacyDesk:
         ordered = record.unfinished
         if ordered is None:
             return
-        shared = self._files.of_others(ordered.files, ordered.cases)
+        shared = self._files.attached_elsewhere(ordered.files, ordered.cases)
         if shared is None:
             return  # which files others rest on is not known yet
         keys = self._whose.destroy(stream, ordered.orders)
         files = self._files.erase([ref for ref in ordered.files if ref not in shared])
         completed = ErasureCompleted(erasure=ordered.erasure, keys=keys, files=files)
-        after = record.after(completed, now, ERASER)
-        write = _write(record, after, [(ERASER, completed)], now, f"erasure:{ordered.erasure}")
+        after = record.after(completed, now, ERASER_ACTOR)
+        write = _write(
+            record, after, [(ERASER_ACTOR, completed)], now, f"erasure:{ordered.erasure}"
+        )
         try:
             self._log.append([write])
         except VersionTaken:
@@ -181,7 +192,7 @@ class PrivacyDesk:
         names = self._whose.orders_of(subject)
         record = self.record(subject)
         if not names:
-            told = _erased_before(record.erasures)
+            told = _describe_last_erasure(record.erasures)
             raise CustomerUnknown(f"no order of this customer is known{told}")
         return record, names
 
@@ -189,12 +200,12 @@ class PrivacyDesk:
         """What is recorded of a customer as such; nothing, if nobody ever did."""
         return self._records.current([subject]).get(subject) or PrivacyRecord(id=subject)
 
-    def _theirs(self, names: Collection[str]) -> CustomerData:
-        return customer_data(names, self._orders, self._cases)
+    def _load_customer_data(self, names: Collection[str]) -> CustomerData:
+        return load_customer_data(names, self._orders, self._cases)
 
     def _act(
         self, customer: str, by: Caller, decide: Callable[[PrivacyRecord], PrivacyEvent]
-    ) -> Noted:
+    ) -> PrivacyResult:
         subject = self._whose.subject_of(customer)
         for _ in range(ATTEMPTS):
             record = self.record(subject)
@@ -206,11 +217,11 @@ class PrivacyDesk:
 
     def _record(
         self, record: PrivacyRecord, event: PrivacyEvent, by: Caller, also: Sequence[Write] = ()
-    ) -> Noted:
+    ) -> PrivacyResult:
         after = record.after(event, by.now, by.actor)
         write = _write(record, after, [(by.actor, event)], by.now, by.cause)
         row = by.row(after) if by.row is not None else None
-        return Noted(after, self._log.append([write, *also], row).position)
+        return PrivacyResult(after, self._log.append([write, *also], row).position)
 
 
 def _write(
@@ -231,7 +242,7 @@ def _write(
     )
 
 
-def _erased_before(erasures: Sequence[Erasure]) -> str:
+def _describe_last_erasure(erasures: Sequence[Erasure]) -> str:
     if not erasures:
         return ""
     return f"; what there was was erased on {erasures[-1].ordered_at.date()}"

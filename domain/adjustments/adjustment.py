@@ -23,10 +23,10 @@ from domain.adjustments.events import (
     AdjustmentSystemApproved,
     AdjustmentWithdrawn,
     AmountDiffers,
+    ApprovalRequirement,
     ExecutionFailed,
     ExecutionStarted,
     OutcomeInDoubt,
-    Requirement,
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
 from domain.money import Money
@@ -46,12 +46,12 @@ class AdjustmentState(StrEnum):
     FAILED = "failed"
 
 
-APPROVED = (AdjustmentState.APPROVED, AdjustmentState.SYSTEM_APPROVED)
-UNDECIDED = (AdjustmentState.PROPOSED, *APPROVED)
+APPROVED_STATES = (AdjustmentState.APPROVED, AdjustmentState.SYSTEM_APPROVED)
+UNEXECUTED_STATES = (AdjustmentState.PROPOSED, *APPROVED_STATES)
 """May still lapse or be withdrawn."""
-LIVE = (*UNDECIDED, AdjustmentState.EXECUTING)
-PAID = (AdjustmentState.EXECUTED, AdjustmentState.RECONCILED)
-COUNTED = (*LIVE, *PAID)
+LIVE_STATES = (*UNEXECUTED_STATES, AdjustmentState.EXECUTING)
+PAID_STATES = (AdjustmentState.EXECUTED, AdjustmentState.RECONCILED)
+COUNTED_STATES = (*LIVE_STATES, *PAID_STATES)
 """What the sums of the approval matrix count: all that was paid, or may yet be."""
 
 
@@ -75,7 +75,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     note: AdjustmentNote
     packet: str
     digest: str
-    requirement: Requirement
+    requirement: ApprovalRequirement
     state: AdjustmentState
     proposed_by: tuple[str, ...]
     proposed_at: datetime
@@ -98,7 +98,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
 
     @property
     def is_live(self) -> bool:
-        return self.state in LIVE
+        return self.state in LIVE_STATES
 
     @property
     def missing_approvals(self) -> int:
@@ -182,26 +182,26 @@ class Adjustments(Struct, frozen=True):
         return tuple(one for one in self.items if one.is_live)
 
     @property
-    def undecided(self) -> tuple[Adjustment, ...]:
+    def unexecuted(self) -> tuple[Adjustment, ...]:
         """What may still lapse."""
-        return tuple(one for one in self.items if one.state in UNDECIDED)
+        return tuple(one for one in self.items if one.state in UNEXECUTED_STATES)
 
     @property
     def next_due(self) -> datetime | None:
-        return min((one.lapses_at for one in self.undecided), default=None)
+        return min((one.lapses_at for one in self.unexecuted), default=None)
 
-    def lapsed(self, now: datetime) -> list[AdjustmentLapsed]:
+    def find_due_lapses(self, now: datetime) -> list[AdjustmentLapsed]:
         """What nobody decided on, or carried out, in time."""
         return [
             AdjustmentLapsed(adjustment=one.id, cause=LapseCause.TIME)
-            for one in self.undecided
+            for one in self.unexecuted
             if one.lapses_at <= now
         ]
 
-    def drifted(self, packet: str, policy: str) -> list[AdjustmentLapsed]:
+    def find_outdated(self, packet: str, policy: str) -> list[AdjustmentLapsed]:
         """What is bound to another packet, or another policy, than there is now."""
         found = []
-        for one in self.undecided:
+        for one in self.unexecuted:
             if one.packet != packet:
                 told = (LapseCause.PACKET, one.packet, packet)
             elif one.requirement.policy_digest != policy:
@@ -221,7 +221,7 @@ class Adjustments(Struct, frozen=True):
 
     def after(self, event: AdjustmentEvent, at: datetime, by: Actor, version: int) -> Adjustments:
         if isinstance(event, AdjustmentProposed):
-            return Adjustments((*self.items, _proposed(event, at, by)))
+            return Adjustments((*self.items, _new_adjustment(event, at, by)))
         return Adjustments(
             tuple(
                 one.after(event, at, by, version) if one.id == event.adjustment else one
@@ -235,7 +235,7 @@ def adjustment_id(case: UUID, number: int) -> UUID:
     return uuid5(case, f"adjustment {number}")
 
 
-def _proposed(event: AdjustmentProposed, at: datetime, by: Actor) -> Adjustment:
+def _new_adjustment(event: AdjustmentProposed, at: datetime, by: Actor) -> Adjustment:
     return Adjustment(
         id=event.adjustment,
         kind=event.kind,

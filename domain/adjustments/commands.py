@@ -12,15 +12,15 @@ from domain.adjustments.events import (
     Digest,
     PaymentId,
     Reference,
-    SaidReason,
+    RequiredReason,
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.cases.evidence import EvidenceRef
-from domain.cases.work_commands import Ask
+from domain.cases.work_commands import CommandRequest
 from domain.money import PositiveMoney
 
 
-class ProposeAdjustment(Ask, frozen=True, kw_only=True):
+class ProposeAdjustment(CommandRequest, frozen=True, kw_only=True):
     kind: AdjustmentKind
     amount: PositiveMoney
     reason: AdjustmentReason
@@ -32,22 +32,22 @@ class ProposeAdjustment(Ask, frozen=True, kw_only=True):
     note: AdjustmentNote = ""
 
 
-class ApproveAdjustment(Ask, frozen=True, kw_only=True):
+class ApproveAdjustment(CommandRequest, frozen=True, kw_only=True):
     digest: Digest
     """Of what you looked at: the adjustment's `digest`."""
     note: AdjustmentNote = ""
 
 
-class RejectAdjustment(Ask, frozen=True, kw_only=True):
+class RejectAdjustment(CommandRequest, frozen=True, kw_only=True):
     digest: Digest
-    reason: SaidReason
+    reason: RequiredReason
 
 
-class WithdrawAdjustment(Ask, frozen=True, kw_only=True):
-    reason: SaidReason
+class WithdrawAdjustment(CommandRequest, frozen=True, kw_only=True):
+    reason: RequiredReason
 
 
-class ExecuteAdjustment(Ask, frozen=True, kw_only=True):
+class ExecuteAdjustment(CommandRequest, frozen=True, kw_only=True):
     digest: Digest
     reference: Reference | None = None
     """What the system that carried it out calls it; only for what no payment provider does."""

@@ -9,8 +9,8 @@ from decimal import Decimal
 from msgspec import Struct
 
 from domain.adjustments.adjustment import (
-    APPROVED,
-    UNDECIDED,
+    APPROVED_STATES,
+    UNEXECUTED_STATES,
     Adjustment,
     AdjustmentState,
 )
@@ -40,9 +40,9 @@ from domain.adjustments.events import (
     AdjustmentWithdrawn,
     ExecutionStarted,
 )
-from domain.adjustments.kinds import BY_PROVIDER, Duty
-from domain.cases.decisions import must_be_held_by
-from domain.cases.duties import conflict, must_be_free_for
+from domain.adjustments.kinds import PROVIDER_PAID_KINDS, Duty
+from domain.cases.decisions import require_claimed_by
+from domain.cases.duties import find_duty_conflict, require_no_duty_conflict
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
@@ -53,11 +53,11 @@ from domain.people import Role
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.rulebook import Rulebook
 
-ELSEWHERE = "elsewhere"
+EXTERNAL_SYSTEM = "elsewhere"
 """The provider of what no payment provider carries out."""
 
 
-class Hands(Struct, frozen=True):
+class ActingPerson(Struct, frozen=True):
     """Who asks: the names of everybody whose act it is, the roles that reach the case, and whether
     it came through an agent."""
 
@@ -67,7 +67,7 @@ class Hands(Struct, frozen=True):
     is_agent: bool = False
 
 
-def matrix_of(rulebook: Rulebook) -> ApprovalMatrix:
+def require_matrix(rulebook: Rulebook) -> ApprovalMatrix:
     """Raises NothingMayBeGiven."""
     if rulebook.approvals is None:
         raise NothingMayBeGiven(f"policy {rulebook.version} has no `approvals`")
@@ -78,17 +78,17 @@ def approve(
     case: ExceptionCase,
     adjustment: Adjustment,
     ask: ApproveAdjustment,
-    by: Hands,
+    by: ActingPerson,
     order: Order,
     rulebook: Rulebook,
     now: datetime,
 ) -> AdjustmentApproved:
     """Raises a Refusal for whoever may not, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted."""
-    _must_be(adjustment, (AdjustmentState.PROPOSED,), "approved")
-    matrix = matrix_of(rulebook)
-    for refusal in why_not(case, adjustment, by, matrix):
+    _require_state(adjustment, (AdjustmentState.PROPOSED,), "approved")
+    matrix = require_matrix(rulebook)
+    for refusal in find_refusals(case, adjustment, by, matrix):
         raise refusal
-    _must_be_the_same(adjustment, ask.digest, order, rulebook)
+    _require_unchanged(adjustment, ask.digest, order, rulebook)
     found = matrix.limit_of(by.roles, adjustment.requirement.roles)
     assert found is not None
     role, limit = found
@@ -103,13 +103,13 @@ def approve(
     )
 
 
-def why_not(
-    case: ExceptionCase, adjustment: Adjustment, by: Hands, matrix: ApprovalMatrix
+def find_refusals(
+    case: ExceptionCase, adjustment: Adjustment, by: ActingPerson, matrix: ApprovalMatrix
 ) -> Iterator[Refusal]:
     """Every rule that stands against this person's approval."""
     if by.is_agent:
-        yield _no_agent(by, Duty.APPROVE)
-    found = conflict(case.duties, by.names, Duty.APPROVE)
+        yield _agent_refusal(by, Duty.APPROVE)
+    found = find_duty_conflict(case.duties, by.names, Duty.APPROVE)
     if found is not None:
         yield found
     for approval in adjustment.approvals:
@@ -121,27 +121,27 @@ def why_not(
                 version=approval.version,
                 at=at,
             )
-    yield from _beyond(adjustment, by, matrix)
+    yield from _find_limit_refusals(adjustment, by, matrix)
 
 
 def reject(
-    case: ExceptionCase, adjustment: Adjustment, ask: RejectAdjustment, by: Hands
+    case: ExceptionCase, adjustment: Adjustment, ask: RejectAdjustment, by: ActingPerson
 ) -> AdjustmentRejected:
     """By somebody who approves; of what is approved already, too, as long as nothing was paid."""
-    _must_be(adjustment, UNDECIDED, "rejected")
-    must_be_in_person(by, Duty.APPROVE)
-    must_be_free_for(case.duties, by.names, Duty.APPROVE)
-    _must_name(adjustment, ask.digest)
+    _require_state(adjustment, UNEXECUTED_STATES, "rejected")
+    require_not_agent(by, Duty.APPROVE)
+    require_no_duty_conflict(case.duties, by.names, Duty.APPROVE)
+    _require_digest(adjustment, ask.digest)
     return AdjustmentRejected(adjustment=adjustment.id, digest=ask.digest, reason=ask.reason)
 
 
 def withdraw(
-    case: ExceptionCase, adjustment: Adjustment, ask: WithdrawAdjustment, by: Hands
+    case: ExceptionCase, adjustment: Adjustment, ask: WithdrawAdjustment, by: ActingPerson
 ) -> AdjustmentWithdrawn:
     """By whoever proposed it, or holds the case."""
-    _must_be(adjustment, UNDECIDED, "withdrawn")
+    _require_state(adjustment, UNEXECUTED_STATES, "withdrawn")
     if not set(by.names) & set(adjustment.proposed_by):
-        must_be_held_by(case, by.person)
+        require_claimed_by(case, by.person)
     return AdjustmentWithdrawn(adjustment=adjustment.id, reason=ask.reason)
 
 
@@ -149,7 +149,7 @@ def execute(
     case: ExceptionCase,
     adjustment: Adjustment,
     ask: ExecuteAdjustment,
-    by: Hands,
+    by: ActingPerson,
     order: Order,
     rulebook: Rulebook,
     provider: str | None,
@@ -158,36 +158,36 @@ def execute(
 
     Raises a Refusal, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted, Invalid, NoPaymentProvider.
     """
-    must_be_in_person(by, Duty.EXECUTE)
-    must_be_free_for(case.duties, by.names, Duty.EXECUTE)
-    _must_be(adjustment, APPROVED, "executed")
-    _must_be_the_same(adjustment, ask.digest, order, rulebook)
-    if adjustment.kind in BY_PROVIDER:
+    require_not_agent(by, Duty.EXECUTE)
+    require_no_duty_conflict(case.duties, by.names, Duty.EXECUTE)
+    _require_state(adjustment, APPROVED_STATES, "executed")
+    _require_unchanged(adjustment, ask.digest, order, rulebook)
+    if adjustment.kind in PROVIDER_PAID_KINDS:
         if ask.reference is not None:
             detail = f"the payment provider says how it calls a {adjustment.kind}"
             raise Invalid([Fault("/reference", detail)], "the execution")
         if provider is None:
             raise NoPaymentProvider(f"a {adjustment.kind} of case {case.id} cannot be paid")
-        return [_started(adjustment, provider)]
+        return [_execution_started(adjustment, provider)]
     if ask.reference is None:
         detail = f"say what the system that carried out the {adjustment.kind} calls it"
         raise Invalid([Fault("/reference", detail)], "the execution")
     done = AdjustmentExecuted(
         adjustment=adjustment.id,
-        provider=ELSEWHERE,
+        provider=EXTERNAL_SYSTEM,
         reference=ask.reference,
-        amount=_positive(adjustment.amount),
+        amount=_to_positive_money(adjustment.amount),
     )
-    return [_started(adjustment, ELSEWHERE), done]
+    return [_execution_started(adjustment, EXTERNAL_SYSTEM), done]
 
 
 def reconcile(
-    case: ExceptionCase, adjustment: Adjustment, by: Hands, statement: str
+    case: ExceptionCase, adjustment: Adjustment, by: ActingPerson, statement: str
 ) -> AdjustmentReconciled:
     """Raises a Refusal, AdjustmentNotPending, AmountNotAsOrdered."""
-    must_be_in_person(by, Duty.RECONCILE)
-    must_be_free_for(case.duties, by.names, Duty.RECONCILE)
-    _must_be(adjustment, (AdjustmentState.EXECUTED,), "reconciled")
+    require_not_agent(by, Duty.RECONCILE)
+    require_no_duty_conflict(case.duties, by.names, Duty.RECONCILE)
+    _require_state(adjustment, (AdjustmentState.EXECUTED,), "reconciled")
     if adjustment.given is not None:
         given, ordered = adjustment.given, adjustment.amount
         raise AmountNotAsOrdered(
@@ -200,13 +200,13 @@ def reconcile(
     )
 
 
-def must_be_in_person(by: Hands, duty: Duty) -> None:
+def require_not_agent(by: ActingPerson, duty: Duty) -> None:
     """Raises AgentHoldsNoDuty."""
     if by.is_agent:
-        raise _no_agent(by, duty)
+        raise _agent_refusal(by, duty)
 
 
-def _no_agent(by: Hands, duty: Duty) -> AgentHoldsNoDuty:
+def _agent_refusal(by: ActingPerson, duty: Duty) -> AgentHoldsNoDuty:
     return AgentHoldsNoDuty(
         f"an agent acts for {by.person}: to {duty} is for a person",
         rule="agents-hold-no-duty",
@@ -215,7 +215,9 @@ def _no_agent(by: Hands, duty: Duty) -> AgentHoldsNoDuty:
     )
 
 
-def _beyond(adjustment: Adjustment, by: Hands, matrix: ApprovalMatrix) -> Iterator[BeyondAuthority]:
+def _find_limit_refusals(
+    adjustment: Adjustment, by: ActingPerson, matrix: ApprovalMatrix
+) -> Iterator[BeyondAuthority]:
     required = adjustment.requirement
     counted = Decimal(required.counted)
     found = matrix.limit_of(by.roles, required.roles)
@@ -234,7 +236,7 @@ def _beyond(adjustment: Adjustment, by: Hands, matrix: ApprovalMatrix) -> Iterat
         yield BeyondAuthority(detail, rule="within-limit", limit=f"{limit:f}", **facts)
 
 
-def _must_be(adjustment: Adjustment, states: Collection[AdjustmentState], what: str) -> None:
+def _require_state(adjustment: Adjustment, states: Collection[AdjustmentState], what: str) -> None:
     if adjustment.state not in states:
         raise AdjustmentNotPending(
             f"adjustment {adjustment.id} is {adjustment.state}: it cannot be {what}",
@@ -242,16 +244,16 @@ def _must_be(adjustment: Adjustment, states: Collection[AdjustmentState], what: 
         )
 
 
-def _must_name(adjustment: Adjustment, digest: str) -> None:
+def _require_digest(adjustment: Adjustment, digest: str) -> None:
     if digest != adjustment.digest:
         raise DigestDiffers(f"adjustment {adjustment.id} has digest {adjustment.digest}")
 
 
-def _must_be_the_same(
+def _require_unchanged(
     adjustment: Adjustment, digest: str, order: Order, rulebook: Rulebook
 ) -> None:
     """The amount, the packet and the policy are those that were decided on."""
-    _must_name(adjustment, digest)
+    _require_digest(adjustment, digest)
     packet = packet_digest(packet_of(order))
     for cause, was, now in (
         ("packet", adjustment.packet, packet),
@@ -266,7 +268,7 @@ def _must_be_the_same(
             )
 
 
-def _started(adjustment: Adjustment, provider: str) -> ExecutionStarted:
+def _execution_started(adjustment: Adjustment, provider: str) -> ExecutionStarted:
     return ExecutionStarted(
         adjustment=adjustment.id,
         digest=adjustment.digest,
@@ -275,5 +277,5 @@ def _started(adjustment: Adjustment, provider: str) -> ExecutionStarted:
     )
 
 
-def _positive(amount: Money) -> PositiveMoney:
+def _to_positive_money(amount: Money) -> PositiveMoney:
     return PositiveMoney(amount.amount, amount.currency)

@@ -14,14 +14,14 @@ from domain.money import PositiveMoney
 from domain.people import Role
 from domain.personal_data import PERSONAL
 from domain.policy.decision import Decision
-from domain.texts import END, lines, one_line
+from domain.texts import PATTERN_END, lines, one_line
 
 AdjustmentNote = Annotated[str, lines(4000), PERSONAL]
-SaidReason = Annotated[str, lines(4000, least=1)]
+RequiredReason = Annotated[str, lines(4000, least=1)]
 Reference = Annotated[str, one_line(200, least=1)]
 """What the provider, or the system that carried it out, calls it."""
 PaymentId = Annotated[str, one_line(200, least=1)]
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + END)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
 
 
 class AdjustedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ class AdjustedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     amount: PositiveMoney
 
 
-class Requirement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ApprovalRequirement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who must approve: what the policy's matrix asked of the amount when it was proposed.
 
     `counted` is what it was measured by: the largest of this amount with what else was proposed or
@@ -64,7 +64,7 @@ class AdjustmentProposed(
     reason: AdjustmentReason
     packet: str
     digest: str
-    requirement: Requirement
+    requirement: ApprovalRequirement
     lapses_at: datetime
     lines: tuple[AdjustedLine, ...] = ()
     evidence: tuple[EvidenceRef, ...] = ()
@@ -101,14 +101,14 @@ class AdjustmentSystemApproved(
 class AdjustmentRejected(Struct, frozen=True, kw_only=True, tag="case.adjustment_rejected"):
     adjustment: UUID
     digest: str
-    reason: SaidReason
+    reason: RequiredReason
 
 
 class AdjustmentWithdrawn(Struct, frozen=True, kw_only=True, tag="case.adjustment_withdrawn"):
     """Whoever works the case does not recommend it any more."""
 
     adjustment: UUID
-    reason: SaidReason
+    reason: RequiredReason
 
 
 class AdjustmentLapsed(
@@ -177,7 +177,7 @@ class AdjustmentReconciled(Struct, frozen=True, kw_only=True, tag="case.adjustme
     reference: Reference
 
 
-PaymentTold: TypeAlias = OutcomeInDoubt | AdjustmentExecuted | AmountDiffers | ExecutionFailed
+PaymentOutcome: TypeAlias = OutcomeInDoubt | AdjustmentExecuted | AmountDiffers | ExecutionFailed
 """What becomes known of a payment, with nobody deciding anything."""
 
 
@@ -189,7 +189,7 @@ class DutiesConflicted(Struct, frozen=True, kw_only=True, tag="case.duties_confl
     """By name."""
 
 
-ByPolicy: TypeAlias = AdjustmentSystemApproved | AdjustmentLapsed | DutiesConflicted
+SystemAdjustmentEvent: TypeAlias = AdjustmentSystemApproved | AdjustmentLapsed | DutiesConflicted
 AdjustmentEvent: TypeAlias = (
     AdjustmentProposed
     | AdjustmentApproved
@@ -197,7 +197,7 @@ AdjustmentEvent: TypeAlias = (
     | AdjustmentWithdrawn
     | ExecutionStarted
     | AdjustmentReconciled
-    | PaymentTold
+    | PaymentOutcome
     | AdjustmentSystemApproved
     | AdjustmentLapsed
 )

@@ -29,7 +29,7 @@ class AdjustmentKind(StrEnum):
     WRITE_OFF = "write_off"
 
 
-BY_PROVIDER: Final = frozenset(
+PROVIDER_PAID_KINDS: Final = frozenset(
     {
         AdjustmentKind.REFUND,
         AdjustmentKind.PARTIAL_REFUND,

@@ -14,20 +14,20 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct, structs
 
-from domain.adjustments.adjustment import COUNTED, Adjustment
+from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
 from domain.money import PositiveMoney
-from domain.policy.approvals import ApprovalMatrix, Sums
+from domain.policy.approvals import ApprovalMatrix, CumulativeAmounts
 
-LEDGERS = uuid5(NAMESPACE_URL, "casetrail:ledgers")
+LEDGERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:ledgers")
 
 
 def ledger_of_order(order: str) -> UUID:
-    return uuid5(LEDGERS, f"order\n{order}")
+    return uuid5(LEDGERS_NAMESPACE, f"order\n{order}")
 
 
 def ledger_of_customer(subject: UUID) -> UUID:
     """Of the customer whom the log names so."""
-    return uuid5(LEDGERS, f"customer\n{subject}")
+    return uuid5(LEDGERS_NAMESPACE, f"customer\n{subject}")
 
 
 class AdjustmentEntered(Struct, frozen=True, kw_only=True, tag="ledger.adjustment_entered"):
@@ -41,7 +41,7 @@ class AdjustmentEntered(Struct, frozen=True, kw_only=True, tag="ledger.adjustmen
 LedgerEvent: TypeAlias = AdjustmentEntered
 
 
-class Entry(Struct, frozen=True):
+class LedgerEntry(Struct, frozen=True):
     adjustment: UUID
     case: UUID
     amount: PositiveMoney
@@ -50,21 +50,21 @@ class Entry(Struct, frozen=True):
 
 class Ledger(Struct, frozen=True, kw_only=True):
     version: int = 0
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LedgerEntry, ...] = ()
 
     def after(self, event: LedgerEvent, at: datetime) -> Ledger:
-        entry = Entry(event.adjustment, event.case, event.amount, at)
+        entry = LedgerEntry(event.adjustment, event.case, event.amount, at)
         return structs.replace(self, version=self.version + 1, entries=(*self.entries, entry))
 
 
-def sums(
+def cumulative_amounts(
     amount: PositiveMoney,
     of_order: Ledger,
     of_customer: Ledger | None,
     known: Mapping[UUID, Adjustment],
     matrix: ApprovalMatrix,
     now: datetime,
-) -> Sums:
+) -> CumulativeAmounts:
     """The amount with all else that counts; `known` are the adjustments by their ids.
 
     Raises Invalid for a currency that the matrix has no rate for.
@@ -72,17 +72,17 @@ def sums(
     counted = matrix.counted(amount)
     since = now - matrix.approvals.window
 
-    def total(entries: Iterable[Entry]) -> Decimal:
+    def total(entries: Iterable[LedgerEntry]) -> Decimal:
         return counted + sum(
             (
                 matrix.counted(entry.amount)
                 for entry in entries
-                if entry.adjustment not in known or known[entry.adjustment].state in COUNTED
+                if entry.adjustment not in known or known[entry.adjustment].state in COUNTED_STATES
             ),
             Decimal(0),
         )
 
-    return Sums(
+    return CumulativeAmounts(
         of_order=total(of_order.entries),
         of_customer=total(entry for entry in of_customer.entries if entry.at >= since)
         if of_customer is not None

@@ -10,27 +10,27 @@ import msgspec
 
 from domain.adjustments.adjustment import Adjustment, adjustment_id
 from domain.adjustments.commands import ProposeAdjustment
-from domain.adjustments.decisions import Hands, matrix_of, must_be_in_person
+from domain.adjustments.decisions import ActingPerson, require_matrix, require_not_agent
 from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApproved
-from domain.adjustments.kinds import BY_PROVIDER, Duty
-from domain.adjustments.refund_payment import must_be_paid, payment_of
-from domain.cases.decisions import must_be_held_by, must_have
+from domain.adjustments.kinds import PROVIDER_PAID_KINDS, Duty
+from domain.adjustments.refund_limits import find_refund_payment, require_within_captured
+from domain.cases.decisions import require_claimed_by, require_evidence
 from domain.cases.events import CaseEvent, Enriched
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
 from domain.errors import Fault, Invalid
 from domain.orders.order import Order
-from domain.policy.approvals import Asked, Sums
+from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
 from domain.policy.rulebook import Rulebook
 
 
 def propose(
     case: ExceptionCase,
     ask: ProposeAdjustment,
-    by: Hands,
+    by: ActingPerson,
     order: Order,
     given: Sequence[Adjustment],
-    sums: Sums,
+    sums: CumulativeAmounts,
     rulebook: Rulebook,
     now: datetime,
 ) -> list[CaseEvent]:
@@ -40,18 +40,20 @@ def propose(
     `given` are the adjustments of all cases of the order. Raises Invalid, CaseNotYours,
     EvidenceMissing, MoreThanPaid, NoPaymentToRefund, AgentHoldsNoDuty.
     """
-    must_be_held_by(case, by.person)
-    must_be_in_person(by, Duty.REVIEW)
-    matrix = matrix_of(rulebook)
-    _must_be_sound(ask, order)
+    require_claimed_by(case, by.person)
+    require_not_agent(by, Duty.REVIEW)
+    matrix = require_matrix(rulebook)
+    _require_valid_amounts(ask, order)
     required_evidence = matrix.approvals.requires.get(ask.kind, ())
-    must_have(case, required_evidence, f"to propose a {ask.kind}", ask.evidence)
+    require_evidence(case, required_evidence, f"to propose a {ask.kind}", ask.evidence)
     payment = None
-    if ask.kind in BY_PROVIDER:
-        payment = payment_of(ask, order)
-        must_be_paid(ask, payment, order, given)
+    if ask.kind in PROVIDER_PAID_KINDS:
+        payment = find_refund_payment(ask, order)
+        require_within_captured(ask, payment, order, given)
     tier = order.facts.customer.tier
-    required, decision = matrix.requirement(Asked(ask.kind, ask.reason, tier), sums, order.facts)
+    required, decision = matrix.requirement(
+        ProposedAdjustment(ask.kind, ask.reason, tier), sums, order.facts
+    )
     packet = packet_of(order)
     digest = packet_digest(packet)
     lapses_at = now + matrix.approvals.lapses_after
@@ -70,7 +72,7 @@ def propose(
         payment=payment,
         note=ask.note,
     )
-    proposed = msgspec.structs.replace(bare, digest=bound_to(case, bare))
+    proposed = msgspec.structs.replace(bare, digest=approval_digest(case, bare))
     known: list[CaseEvent] = [Enriched(packet=packet, digest=digest)] * (digest != case.packet)
     if required.approvers:
         return [*known, proposed]
@@ -83,7 +85,7 @@ def propose(
     return [*known, proposed, approved]
 
 
-def bound_to(case: ExceptionCase, proposed: AdjustmentProposed) -> str:
+def approval_digest(case: ExceptionCase, proposed: AdjustmentProposed) -> str:
     """The digest of all that an approval is bound to: SHA-256 of its canonical JSON."""
     told = {
         "case": case.id,
@@ -101,7 +103,7 @@ def bound_to(case: ExceptionCase, proposed: AdjustmentProposed) -> str:
     return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
 
 
-def _must_be_sound(ask: ProposeAdjustment, order: Order) -> None:
+def _require_valid_amounts(ask: ProposeAdjustment, order: Order) -> None:
     faults = []
     if ask.amount.value <= 0:
         faults.append(Fault("/amount/amount", "must be above 0"))

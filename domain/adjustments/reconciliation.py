@@ -12,15 +12,15 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.adjustments.adjustment import PAID, Adjustment, AdjustmentState
+from domain.adjustments.adjustment import PAID_STATES, Adjustment, AdjustmentState
 from domain.adjustments.events import Digest
-from domain.adjustments.statement import GivenStatus, StatementLine
+from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.money import Money
 from domain.texts import one_line
 
-MOST_TOLD = 1_000
+MAX_LISTED_DISCREPANCIES = 1_000
 """Discrepancies that one record holds; all are counted."""
-ToldText = Annotated[str, one_line(500)]
+DetailText = Annotated[str, one_line(500)]
 
 
 class DiscrepancyKind(StrEnum):
@@ -46,7 +46,7 @@ class DiscrepancyKind(StrEnum):
 
 class Discrepancy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: DiscrepancyKind
-    detail: ToldText
+    detail: DetailText
     key: str | None = None
     """The adjustment that it is about, as the provider has it."""
     case: UUID | None = None
@@ -90,7 +90,7 @@ class ReconciliationRecorded(
 ReconciliationEvent: TypeAlias = ReconciliationRecorded
 
 
-class Ours(Struct, frozen=True):
+class CaseAdjustment(Struct, frozen=True):
     """An adjustment, and the case that it is of."""
 
     case: UUID
@@ -99,15 +99,15 @@ class Ours(Struct, frozen=True):
 
 class Comparison(Struct, frozen=True):
     lines: int
-    matched: tuple[Ours, ...]
+    matched: tuple[CaseAdjustment, ...]
     discrepancies: tuple[Discrepancy, ...]
     sums: tuple[CurrencySums, ...]
 
 
-def compare(
+def compare_statement(
     provider: str,
     lines: Sequence[StatementLine],
-    ours: Mapping[str, Ours],
+    ours: Mapping[str, CaseAdjustment],
     expected: Collection[str],
     since: datetime,
     until: datetime,
@@ -122,62 +122,80 @@ def compare(
     for line in lines:
         by_key[line.key or ""].append(line)
     keys = {line.key for line in within if line.key in ours} | {*expected}
-    matched: list[Ours] = []
-    found = [_unknown(line) for line in within if line.key not in ours and _stands(line)]
+    matched: list[CaseAdjustment] = []
+    found = [
+        _unknown_refund(line)
+        for line in within
+        if line.key not in ours and _is_given_or_pending(line)
+    ]
     for key in sorted(key for key in keys if key):
         one = ours[key]
-        wrong = list(_wrong(provider, one, by_key[key]))
+        wrong = list(_find_discrepancies(provider, one, by_key[key]))
         found += wrong
-        if not wrong and one.adjustment.state in PAID:
+        if not wrong and one.adjustment.state in PAID_STATES:
             matched.append(one)
     here = [ours[key].adjustment.amount for key in expected if key in ours]
-    there = [line.amount for line in within if _stands(line)]
+    there = [line.amount for line in within if _is_given_or_pending(line)]
     agreed = [one.adjustment.amount for one in matched]
-    return Comparison(len(within), tuple(matched), tuple(found), _sums(here, there, agreed))
+    return Comparison(
+        len(within), tuple(matched), tuple(found), _sum_by_currency(here, there, agreed)
+    )
 
 
-def not_yours(one: Ours, why: str) -> Discrepancy:
-    return _told(DiscrepancyKind.NOT_YOURS, one, (), why)
+def duty_discrepancy(one: CaseAdjustment, why: str) -> Discrepancy:
+    return _adjustment_discrepancy(DiscrepancyKind.NOT_YOURS, one, (), why)
 
 
-def _wrong(provider: str, one: Ours, lines: Sequence[StatementLine]) -> Iterator[Discrepancy]:
+def _find_discrepancies(
+    provider: str, one: CaseAdjustment, lines: Sequence[StatementLine]
+) -> Iterator[Discrepancy]:
     """Every way in which the provider's lines of an adjustment are not what the log says."""
     adjustment, kinds = one.adjustment, DiscrepancyKind
-    standing = [line for line in lines if _stands(line)]
-    is_paid = adjustment.state in PAID and adjustment.provider == provider
+    standing = [line for line in lines if _is_given_or_pending(line)]
+    is_paid = adjustment.state in PAID_STATES and adjustment.provider == provider
     if len(standing) > 1:
-        yield _told(kinds.GIVEN_TWICE, one, standing, f"{len(standing)} lines have its key")
+        yield _adjustment_discrepancy(
+            kinds.GIVEN_TWICE, one, standing, f"{len(standing)} lines have its key"
+        )
     if adjustment.state is AdjustmentState.EXECUTING and standing:
         doubt = "its outcome is in doubt" if adjustment.in_doubt else "its outcome is not known"
-        yield _told(kinds.STILL_EXECUTING, one, standing, f"here {doubt} yet")
+        yield _adjustment_discrepancy(kinds.STILL_EXECUTING, one, standing, f"here {doubt} yet")
     elif not is_paid and standing:
         where = f" at {adjustment.provider}" if adjustment.provider else ""
-        yield _told(kinds.NOT_EXECUTED_HERE, one, standing, f"here it is {adjustment.state}{where}")
+        yield _adjustment_discrepancy(
+            kinds.NOT_EXECUTED_HERE, one, standing, f"here it is {adjustment.state}{where}"
+        )
     if not is_paid:
         return
     if not lines:
-        yield _told(kinds.MISSING_THERE, one, (), f"{adjustment.reference} is not on the list")
+        yield _adjustment_discrepancy(
+            kinds.MISSING_THERE, one, (), f"{adjustment.reference} is not on the list"
+        )
     elif not standing:
-        yield _told(kinds.FAILED_THERE, one, lines, "the provider says that it failed")
+        yield _adjustment_discrepancy(
+            kinds.FAILED_THERE, one, lines, "the provider says that it failed"
+        )
     for line in standing:
         if not line.amount.is_same_as(adjustment.amount):
-            detail = f"{_text(adjustment.amount)} was ordered, {_text(line.amount)} was given"
-            yield _told(kinds.AMOUNT_DIFFERS, one, [line], detail)
-        elif line.status is GivenStatus.PENDING:
-            yield _told(kinds.PENDING_THERE, one, [line], "the provider calls it pending")
+            detail = f"{_format_money(adjustment.amount)} was ordered, {_format_money(line.amount)} was given"
+            yield _adjustment_discrepancy(kinds.AMOUNT_DIFFERS, one, [line], detail)
+        elif line.status is RefundStatus.PENDING:
+            yield _adjustment_discrepancy(
+                kinds.PENDING_THERE, one, [line], "the provider calls it pending"
+            )
     if standing and adjustment.reference not in [line.reference for line in standing]:
         detail = f"when it was paid it was called {adjustment.reference}"
-        yield _told(kinds.REFERENCE_DIFFERS, one, standing, detail)
+        yield _adjustment_discrepancy(kinds.REFERENCE_DIFFERS, one, standing, detail)
     if (
         adjustment.given is not None
         and standing
         and standing[0].amount.is_same_as(adjustment.amount)
     ):
-        detail = f"{_text(adjustment.given)} was said to be given when it was paid"
-        yield _told(kinds.AMOUNT_DIFFERS, one, standing, detail)
+        detail = f"{_format_money(adjustment.given)} was said to be given when it was paid"
+        yield _adjustment_discrepancy(kinds.AMOUNT_DIFFERS, one, standing, detail)
 
 
-def _unknown(line: StatementLine) -> Discrepancy:
+def _unknown_refund(line: StatementLine) -> Discrepancy:
     return Discrepancy(
         kind=DiscrepancyKind.UNKNOWN_HERE,
         detail="no adjustment has this key" if line.key else "it has no key",
@@ -187,8 +205,8 @@ def _unknown(line: StatementLine) -> Discrepancy:
     )
 
 
-def _told(
-    kind: DiscrepancyKind, one: Ours, lines: Sequence[StatementLine], detail: str
+def _adjustment_discrepancy(
+    kind: DiscrepancyKind, one: CaseAdjustment, lines: Sequence[StatementLine], detail: str
 ) -> Discrepancy:
     return Discrepancy(
         kind=kind,
@@ -201,12 +219,12 @@ def _told(
     )
 
 
-def _stands(line: StatementLine) -> bool:
+def _is_given_or_pending(line: StatementLine) -> bool:
     """Whether money was given, or may yet be."""
-    return line.status is not GivenStatus.FAILED
+    return line.status is not RefundStatus.FAILED
 
 
-def _sums(*parts: Sequence[Money]) -> tuple[CurrencySums, ...]:
+def _sum_by_currency(*parts: Sequence[Money]) -> tuple[CurrencySums, ...]:
     currencies = sorted({amount.currency for part in parts for amount in part})
 
     def total(part: Sequence[Money], currency: str) -> str:
@@ -215,5 +233,5 @@ def _sums(*parts: Sequence[Money]) -> tuple[CurrencySums, ...]:
     return tuple(CurrencySums(one, *(total(part, one) for part in parts)) for one in currencies)
 
 
-def _text(amount: Money) -> str:
+def _format_money(amount: Money) -> str:
     return f"{amount.amount} {amount.currency}"

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 
-class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="attempt.refused"):
+class AttemptRefused(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="attempt.refused"):
     """Somebody tried, and by this rule may not; nothing of what was asked was recorded."""
 
     case: UUID
@@ -22,7 +22,7 @@ class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="attemp
     adjustment: UUID | None = None
 
 
-RefusalEvent: TypeAlias = Refused
+RefusalEvent: TypeAlias = AttemptRefused
 
 
 def refusals_stream(case: UUID) -> UUID:

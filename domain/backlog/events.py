@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from domain.policy.document import Backlog
-from domain.policy.parts import Title
+from domain.policy.document_types import Title
 from domain.texts import lines, one_line
 
 Number = Annotated[int, Meta(ge=1)]
@@ -22,7 +22,7 @@ class BacklogCause(StrEnum):
     AGE = "age"
 
 
-class Measured(Struct, frozen=True, kw_only=True, gc=False):
+class BacklogMeasurement(Struct, frozen=True, kw_only=True, gc=False):
     """A queue as the log had it at `position`: whoever folds the log so far finds the same.
 
     Cases that wait for somebody else are not counted.
@@ -40,7 +40,7 @@ class RecoveryOpened(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.
     plan: Number
     owner: Owner
     causes: tuple[BacklogCause, ...]
-    measured: Measured
+    measured: BacklogMeasurement
     thresholds: Backlog
     """Pinned: a later policy does not end the plan, nor keep it open."""
     policy: str
@@ -69,7 +69,7 @@ class RecoveryClosed(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.
     """The queue has recovered."""
 
     plan: Number
-    measured: Measured
+    measured: BacklogMeasurement
 
 
 RecoveryEvent: TypeAlias = (

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct, structs
 from domain.backlog.errors import ActionNotOpen, RecoveryNotFound
 from domain.backlog.events import (
     BacklogCause,
-    Measured,
+    BacklogMeasurement,
     PlanNote,
     RecoveryActionAdded,
     RecoveryActionDone,
@@ -25,36 +25,36 @@ from domain.backlog.events import (
     RecoveryOpened,
     RecoveryOwned,
 )
-from domain.cases.work_commands import Ask
+from domain.cases.work_commands import CommandRequest
 from domain.people import PersonName
 from domain.policy.document import Backlog
-from domain.policy.parts import Name, Title
+from domain.policy.document_types import Name, Title
 
-RECOVERIES = uuid5(NAMESPACE_URL, "casetrail:recoveries")
+RECOVERIES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:recoveries")
 
 
 def recovery_stream(queue: str) -> UUID:
-    return uuid5(RECOVERIES, queue)
+    return uuid5(RECOVERIES_NAMESPACE, queue)
 
 
-class AddAction(Ask, frozen=True, kw_only=True):
+class AddAction(CommandRequest, frozen=True, kw_only=True):
     title: Title
     owner: PersonName | Name | None = None
     """A team or a person; left out, whoever owns the plan."""
     due_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-class CompleteAction(Ask, frozen=True, kw_only=True):
+class CompleteAction(CommandRequest, frozen=True, kw_only=True):
     action: Annotated[int, Meta(ge=1)]
     note: PlanNote = ""
 
 
-class OwnPlan(Ask, frozen=True, kw_only=True):
+class AssignPlanOwner(CommandRequest, frozen=True, kw_only=True):
     owner: PersonName | Name
     note: PlanNote = ""
 
 
-class Action(Struct, frozen=True, kw_only=True, gc=False):
+class RecoveryAction(Struct, frozen=True, kw_only=True, gc=False):
     action: int
     title: str
     owner: str
@@ -62,24 +62,24 @@ class Action(Struct, frozen=True, kw_only=True, gc=False):
     done_at: datetime | None = None
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class RecoveryPlan(Struct, frozen=True, kw_only=True):
     """How a queue is to recover: who owns it, what is done about it, and what it recovered to."""
 
     plan: int
     owner: str
     causes: tuple[BacklogCause, ...]
-    measured: Measured
+    measured: BacklogMeasurement
     thresholds: Backlog
     opened_at: datetime
-    actions: tuple[Action, ...] = ()
-    recovered: Measured | None = None
+    actions: tuple[RecoveryAction, ...] = ()
+    recovered: BacklogMeasurement | None = None
     closed_at: datetime | None = None
 
 
 class Recovery(Struct, frozen=True, kw_only=True):
     queue: str = ""
     version: int = 0
-    plan: Plan | None = None
+    plan: RecoveryPlan | None = None
     """The newest; it is over once it is closed."""
 
     @property
@@ -89,7 +89,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
     def after(self, event: RecoveryEvent, at: datetime) -> Recovery:
         now = structs.replace(self, version=self.version + 1)
         if isinstance(event, RecoveryOpened):
-            plan = Plan(
+            plan = RecoveryPlan(
                 plan=event.plan,
                 owner=event.owner,
                 causes=event.causes,
@@ -103,15 +103,15 @@ class Recovery(Struct, frozen=True, kw_only=True):
 
 
 def _plan_after(
-    plan: Plan,
+    plan: RecoveryPlan,
     event: RecoveryOwned | RecoveryActionAdded | RecoveryActionDone | RecoveryClosed,
     at: datetime,
-) -> Plan:
+) -> RecoveryPlan:
     match event:
         case RecoveryOwned(owner=owner):
             return structs.replace(plan, owner=owner)
         case RecoveryActionAdded(action=number, title=title, owner=owner, due_at=due_at):
-            action = Action(action=number, title=title, owner=owner, due_at=due_at)
+            action = RecoveryAction(action=number, title=title, owner=owner, due_at=due_at)
             return structs.replace(plan, actions=(*plan.actions, action))
         case RecoveryActionDone(action=number):
             actions = (
@@ -125,13 +125,13 @@ def _plan_after(
             assert_never(event)
 
 
-def look_at_backlog(
+def decide_recovery(
     recovery: Recovery,
     queue: str,
     limits: Mapping[str, Backlog],
     owner_team: str,
     policy: str,
-    measured: Measured,
+    measured: BacklogMeasurement,
     now: datetime,
 ) -> list[RecoveryEvent]:
     """What a measurement leads to: a plan that begins, one that ends, or nothing."""
@@ -141,7 +141,7 @@ def look_at_backlog(
             return [RecoveryClosed(plan=plan.plan, measured=measured)]
         return []
     thresholds = limits.get(queue)
-    causes = _exceeded(thresholds, measured, now) if thresholds is not None else ()
+    causes = _exceeded_limits(thresholds, measured, now) if thresholds is not None else ()
     if thresholds is None or not causes:
         return []
     return [
@@ -157,13 +157,13 @@ def look_at_backlog(
     ]
 
 
-def own(recovery: Recovery, ask: OwnPlan) -> RecoveryOwned:
-    _running(recovery)
+def assign_owner(recovery: Recovery, ask: AssignPlanOwner) -> RecoveryOwned:
+    _require_open_plan(recovery)
     return RecoveryOwned(owner=ask.owner, note=ask.note)
 
 
 def add_action(recovery: Recovery, ask: AddAction) -> RecoveryActionAdded:
-    plan = _running(recovery)
+    plan = _require_open_plan(recovery)
     return RecoveryActionAdded(
         action=len(plan.actions) + 1,
         title=ask.title,
@@ -173,36 +173,38 @@ def add_action(recovery: Recovery, ask: AddAction) -> RecoveryActionAdded:
 
 
 def complete_action(recovery: Recovery, ask: CompleteAction) -> RecoveryActionDone:
-    plan = _running(recovery)
+    plan = _require_open_plan(recovery)
     if not any(one.action == ask.action and one.done_at is None for one in plan.actions):
         there = ", ".join(str(one.action) for one in plan.actions if one.done_at is None)
         raise ActionNotOpen(f"no action {ask.action} is open; open are: {there or 'none'}")
     return RecoveryActionDone(action=ask.action, note=ask.note)
 
 
-def _running(recovery: Recovery) -> Plan:
+def _require_open_plan(recovery: Recovery) -> RecoveryPlan:
     plan = recovery.plan
     if plan is None or plan.closed_at is not None:
         raise RecoveryNotFound(f"queue {recovery.queue} has no plan to recover: it needs none")
     return plan
 
 
-def _exceeded(limits: Backlog, measured: Measured, now: datetime) -> tuple[BacklogCause, ...]:
+def _exceeded_limits(
+    limits: Backlog, measured: BacklogMeasurement, now: datetime
+) -> tuple[BacklogCause, ...]:
     causes = []
     if limits.volume is not None and measured.cases > limits.volume:
         causes.append(BacklogCause.VOLUME)
-    if limits.age is not None and _age(measured, now) > limits.age:
+    if limits.age is not None and _oldest_age(measured, now) > limits.age:
         causes.append(BacklogCause.AGE)
     return tuple(causes)
 
 
-def _has_recovered(limits: Backlog, measured: Measured, now: datetime) -> bool:
+def _has_recovered(limits: Backlog, measured: BacklogMeasurement, now: datetime) -> bool:
     few = limits.recovered_volume is None or measured.cases <= limits.recovered_volume
-    young = limits.recovered_age is None or _age(measured, now) <= limits.recovered_age
+    young = limits.recovered_age is None or _oldest_age(measured, now) <= limits.recovered_age
     return few and young
 
 
-def _age(measured: Measured, now: datetime) -> timedelta:
+def _oldest_age(measured: BacklogMeasurement, now: datetime) -> timedelta:
     """Of the oldest."""
     oldest = measured.oldest_queued_at
     return now - oldest if oldest is not None else timedelta()

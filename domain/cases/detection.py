@@ -13,12 +13,12 @@ from uuid import UUID
 
 from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.cases.opening import open_by_rule, routed_by
+from domain.cases.opening import create_routed, open_by_rule
 from domain.cases.packet import packet_digest, packet_of
-from domain.cases.signals import clearing_evidence, joined, source_cleared
-from domain.cases.steps import asked_for
-from domain.cases.timers import look_at_clock
-from domain.cases.timing import Staff
+from domain.cases.signals import create_signal_joined, find_clearing_evidence, resolve_cleared_case
+from domain.cases.steps import create_policy_steps
+from domain.cases.timers import apply_due_events
+from domain.cases.timing import RoleMembers
 from domain.orders.events import (
     ExpectationMet,
     OrderEvent,
@@ -26,14 +26,14 @@ from domain.orders.events import (
     ProblemDetected,
 )
 from domain.orders.order import Order
-from domain.orders.signals import Signal, in_time_order
+from domain.orders.signals import Signal, event_time_key
 from domain.policy.decision import Decision
 from domain.policy.document import Automation
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Rulebook
 
 
-class Response:
+class CaseDetection:
     """Collects what follows, folding as it goes, so that each step sees the ones before it."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Response:
         cases: Mapping[UUID, ExceptionCase],
         rulebook: Rulebook,
         now: datetime,
-        staff: Staff,
+        staff: RoleMembers,
     ) -> None:
         self.order = order
         self.order_events: list[OrderEvent] = []
@@ -68,10 +68,10 @@ class Response:
         if fresh:
             self._detect(fresh)
             self.tick()
-            self._pass()
+            self._pass_intake()
         return fresh
 
-    def look_again(self) -> None:
+    def recheck(self) -> None:
         """What this rulebook makes of an order that came under another one: problems that it sees
         and that one did not, and open cases that it takes for over.
 
@@ -83,18 +83,18 @@ class Response:
         for detector in self._rulebook.detectors:
             if detector.kind not in self.order.cases and detector.holds(self.order.facts):
                 shown_by = [signal for signal in told if signal.type in detector.feeds]
-                shown_by.sort(key=in_time_order)
+                shown_by.sort(key=event_time_key)
                 decision = detector.decide(self.order.facts)
-                self._problem(detector.kind, decision, None, shown_by)
+                self._record_problem(detector.kind, decision, None, shown_by)
         for kind in known & self._rulebook.document.kinds.keys():
-            case = self._newest(kind)
+            case = self._newest_case(kind)
             automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
             # That it is over was said already, and a person decides.
             if case is not None and (automatic or not case.cleared):
                 self._join(kind, [], None, also=self._about(told, kind))
-        self._pass()
+        self._pass_intake()
 
-    def _pass(self) -> None:
+    def _pass_intake(self) -> None:
         """Released as standard flow, once, if nothing has ever been wrong with it."""
         if self.order.passed or self.order.cases:
             return
@@ -111,23 +111,23 @@ class Response:
             if watch.is_checked_when_due and watch.met_when_due(facts):
                 self._of_order(ExpectationMet(deadline=deadline.at, decision=decision))
                 continue
-            self._problem(watch.kind, decision, deadline.at, ())
-        self._let_lapse()
+            self._record_problem(watch.kind, decision, deadline.at, ())
+        self._lapse_outdated_adjustments()
 
-    def _let_lapse(self) -> None:
+    def _lapse_outdated_adjustments(self) -> None:
         """Proposals and approvals are bound to the packet and to the policy."""
-        bound = [case for case in self.cases.values() if case.adjustments.undecided]
+        bound = [case for case in self.cases.values() if case.adjustments.unexecuted]
         if bound:
             packet = packet_digest(packet_of(self.order))
             for case in bound:
-                for lapsed in case.adjustments.drifted(packet, self._rulebook.digest):
+                for lapsed in case.adjustments.find_outdated(packet, self._rulebook.digest):
                     self._of_case(case.id, lapsed)
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
         types = frozenset(signal.type for signal in fresh)
         judged: set[str] = set()
         known_before = dict(self.order.cases)
-        for detector in self._rulebook.detectors_fed_by(types):
+        for detector in self._rulebook.detectors_for(types):
             if detector.kind in judged:
                 continue
             if detector.holds(self.order.facts):
@@ -143,26 +143,26 @@ class Response:
         self, kind: str, decision: Decision, about: Sequence[Signal], feeds: frozenset[str]
     ) -> None:
         """A detection rule holds: a new problem, more about an open one, or one that returned."""
-        case = self._newest(kind)
+        case = self._newest_case(kind)
         shown_by = [signal for signal in about if signal.type in feeds]
         if case is not None and not case.is_resolved:
             self._join(kind, about, decision)
         elif case is None or self._has_returned(case, decision, shown_by):
-            self._problem(kind, decision, None, shown_by)
+            self._record_problem(kind, decision, None, shown_by)
             self._join(kind, [], None, also=about)
 
-    def _problem(
+    def _record_problem(
         self, kind: str, decision: Decision, deadline: datetime | None, shown_by: Sequence[Signal]
     ) -> None:
         """Open a case, reopen the newest one, or note on the order that it is being worked on."""
-        case = self._newest(kind)
+        case = self._newest_case(kind)
         if case is not None and not case.is_resolved:
             case_id, occurrence = case.id, case.occurrence
-        elif case is not None and self._reopens(case, deadline or self._now):
+        elif case is not None and self._can_reopen(case, deadline or self._now):
             case_id, occurrence = case.id, case.occurrence
             signals = tuple(signal.key for signal in shown_by)
             self._of_case(case_id, Reopened(signals=signals, deadline=deadline, decision=decision))
-            self._route(case_id)
+            self._route_case(case_id)
         else:
             occurrence = case.occurrence + 1 if case else 1
             case_id = case_stream(self.order.id, kind, occurrence)
@@ -191,19 +191,19 @@ class Response:
         self.cases[case_id] = ExceptionCase(id=case_id)
         for event in events:
             self._of_case(case_id, event)
-        self._route(case_id)
+        self._route_case(case_id)
 
-    def _route(self, case_id: UUID) -> None:
+    def _route_case(self, case_id: UUID) -> None:
         case = self.cases[case_id]
         kind = self._rulebook.kind(case.kind)
         facts = CaseFacts(
             kind=case.kind, bucket=kind.bucket, severity=kind.severity, rule=case.rule
         )
         routing = self._rulebook.route(facts, self.order.facts)
-        routed = routed_by(routing, case.kind, kind, self._rulebook, self.order)
+        routed = create_routed(routing, case.kind, kind, self._rulebook, self.order)
         self._of_case(case_id, routed)
         terms = self.cases[case_id].timing.clock.terms
-        for step in asked_for(
+        for step in create_policy_steps(
             kind, case.steps, routed.owner_team, terms, self._rulebook.version, self._now
         ):
             self._of_case(case_id, step)
@@ -221,35 +221,39 @@ class Response:
 
         `also` opened the case, whose packet tells of it; it joins only if it is the evidence.
         """
-        case = self._newest(kind)
+        case = self._newest_case(kind)
         if case is None or case.is_resolved or not (about or also):
             return
-        clearing = self._cleared(case)
-        candidates = sorted([*about, *also], key=in_time_order)
+        clearing = self._find_clearing(case)
+        candidates = sorted([*about, *also], key=event_time_key)
         evidence = None
         if clearing is not None:
             every = self._about([*self._before.signals.values()], case.kind)
-            evidence = clearing_evidence(case, candidates, every, self._before, self._rulebook)
+            evidence = find_clearing_evidence(case, candidates, every, self._before, self._rulebook)
         others = [signal for signal in about if signal is not evidence]
         for n, signal in enumerate(others, start=1):
-            self._of_case(case.id, joined(signal, None, decision if n == len(others) else None))
+            self._of_case(
+                case.id, create_signal_joined(signal, None, decision if n == len(others) else None)
+            )
         if evidence is None or clearing is None:
             return
         automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
         # What was proposed, or is being paid, is for people to bring to its end.
         automatic = automatic and not self.cases[case.id].adjustments.live
         paused = self._rulebook.paused(self.order.facts) if automatic else None
-        self._of_case(case.id, joined(evidence, clearing, None if others else decision, paused))
+        self._of_case(
+            case.id, create_signal_joined(evidence, clearing, None if others else decision, paused)
+        )
         if automatic and paused is None:
-            for event in source_cleared(case, evidence, clearing):
+            for event in resolve_cleared_case(case, evidence, clearing):
                 self._of_case(case.id, event)
 
     def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
         """Those that say something about this kind of problem, in time order."""
-        feeds = self._rulebook.fed_by.get(kind, frozenset())
-        return sorted((signal for signal in fresh if signal.type in feeds), key=in_time_order)
+        feeds = self._rulebook.signal_types_by_kind.get(kind, frozenset())
+        return sorted((signal for signal in fresh if signal.type in feeds), key=event_time_key)
 
-    def _cleared(self, case: ExceptionCase) -> Decision | None:
+    def _find_clearing(self, case: ExceptionCase) -> Decision | None:
         return self._rulebook.cleared(case.kind, case.rule, self.order.facts)
 
     def _has_returned(
@@ -260,13 +264,13 @@ class Response:
         new = decision.readings != case.readings or any(
             resolved_at is not None and signal.event_time > resolved_at for signal in shown_by
         )
-        return new and self._cleared(case) is None
+        return new and self._find_clearing(case) is None
 
-    def _reopens(self, case: ExceptionCase, at: datetime) -> bool:
+    def _can_reopen(self, case: ExceptionCase, at: datetime) -> bool:
         within = self._rulebook.kind(case.kind).reopen_within
         return case.resolved_at is not None and at - case.resolved_at <= within
 
-    def _newest(self, kind: str) -> ExceptionCase | None:
+    def _newest_case(self, kind: str) -> ExceptionCase | None:
         ref = self.order.cases.get(kind)
         return self.cases[ref.case] if ref is not None else None
 
@@ -276,7 +280,9 @@ class Response:
 
     def _of_case(self, case_id: UUID, event: CaseEvent) -> None:
         if case_id not in self.case_events:
-            passed, self.cases[case_id] = look_at_clock(self.cases[case_id], self._now, self._staff)
+            passed, self.cases[case_id] = apply_due_events(
+                self.cases[case_id], self._now, self._staff
+            )
             self.case_events[case_id] = passed
         self.case_events[case_id].append(event)
         self.cases[case_id] = self.cases[case_id].after(event, self.order.id, self._now)

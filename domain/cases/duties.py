@@ -39,7 +39,7 @@ from domain.cases.work_events import (
 )
 from domain.people import Actor
 
-_REVIEW = (
+_REVIEW_EVENTS = (
     Opened,
     Claimed,
     CaseReleased,
@@ -85,7 +85,7 @@ def duty_of(event: CaseEvent) -> Duty | None:
         case AdjustmentReconciled():
             return Duty.RECONCILE
         case _:
-            return Duty.REVIEW if isinstance(event, _REVIEW) else None
+            return Duty.REVIEW if isinstance(event, _REVIEW_EVENTS) else None
 
 
 def duties_after(duties: Duties, event: CaseEvent, at: datetime, by: Actor, version: int) -> Duties:
@@ -99,7 +99,7 @@ def duties_after(duties: Duties, event: CaseEvent, at: datetime, by: Actor, vers
     return {**duties, **dict.fromkeys(new, held)}
 
 
-def conflict(duties: Duties, names: Collection[str], duty: Duty) -> DutyConflict | None:
+def find_duty_conflict(duties: Duties, names: Collection[str], duty: Duty) -> DutyConflict | None:
     """Why somebody known by these names cannot take this duty; None if nothing stands against it."""
     for name in names:
         held = duties.get(name)
@@ -118,8 +118,8 @@ def conflict(duties: Duties, names: Collection[str], duty: Duty) -> DutyConflict
     return None
 
 
-def must_be_free_for(duties: Duties, names: Collection[str], duty: Duty) -> None:
+def require_no_duty_conflict(duties: Duties, names: Collection[str], duty: Duty) -> None:
     """Raises DutyConflict, which names the rule and the earlier act."""
-    found = conflict(duties, names, duty)
+    found = find_duty_conflict(duties, names, duty)
     if found is not None:
         raise found

@@ -8,11 +8,11 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from domain.personal_data import PERSONAL
-from domain.texts import END, one_line
+from domain.texts import PATTERN_END, one_line
 
 EvidenceRef = Annotated[str, one_line(300, least=1)]
 """A signal (`source/id`) or a file (`sha256:…`)."""
-FileDigest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + END)]
+FileDigest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + PATTERN_END)]
 
 
 class EvidenceType(StrEnum):

@@ -27,7 +27,7 @@ from domain.cases.events import (
     SignalJoined,
 )
 from domain.cases.evidence import Evidence
-from domain.cases.ownership import Owned, Ownership
+from domain.cases.ownership import Ownership, OwnershipEvent
 from domain.cases.step_events import StepEvent
 from domain.cases.steps import Steps
 from domain.cases.timing import Timing
@@ -43,20 +43,20 @@ from domain.cases.work_events import (
     Retermed,
     WaitStarted,
 )
-from domain.people import POLICY, Actor
-from domain.personal_data import ERASED, PERSONAL_FACTS, erased
-from domain.policy.decision import Read
+from domain.people import POLICY_ACTOR, Actor
+from domain.personal_data import ERASED, PERSONAL_FACTS, erase_personal
+from domain.policy.decision import FactValue
 from domain.policy.document import Automation
 
-CASES = uuid5(NAMESPACE_URL, "casetrail:cases")
+CASES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:cases")
 
 
 def case_stream(order_id: str, kind: str, occurrence: int) -> UUID:
     """A case's id follows from its problem: whoever detects it first, it is the same case."""
-    return uuid5(CASES, f"{order_id}\n{kind}\n{occurrence}")
+    return uuid5(CASES_NAMESPACE, f"{order_id}\n{kind}\n{occurrence}")
 
 
-class State(StrEnum):
+class CaseState(StrEnum):
     OPEN = "open"
     CLAIMED = "claimed"
     WAITING = "waiting"
@@ -95,7 +95,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     packet: str = ""
     """Digest of the order packet that the trail shows last."""
     timing: Timing = Timing()
-    readings: tuple[tuple[str, Read | None], ...] = ()
+    readings: tuple[tuple[str, FactValue | None], ...] = ()
     """What the policy read when it last found the problem."""
     adjustments: Adjustments = Adjustments()
     """What is to be given to the customer."""
@@ -113,15 +113,15 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         return self.resolved_at is not None
 
     @property
-    def state(self) -> State:
+    def state(self) -> CaseState:
         """While somebody is asked to approve, the case is with whoever decides on that."""
         if self.is_resolved:
-            return State.RESOLVED
+            return CaseState.RESOLVED
         if self.waiting is not None:
-            return State.WAITING
+            return CaseState.WAITING
         if self.adjustments.is_pending:
-            return State.PENDING_APPROVAL
-        return State.OPEN if self.person is None else State.CLAIMED
+            return CaseState.PENDING_APPROVAL
+        return CaseState.OPEN if self.person is None else CaseState.CLAIMED
 
     @property
     def tier(self) -> str | None:
@@ -174,7 +174,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         return min((at for at in times if at is not None), default=None)
 
     def after(
-        self, event: CaseEvent, order: str, recorded_at: datetime, by: Actor = POLICY
+        self, event: CaseEvent, order: str, recorded_at: datetime, by: Actor = POLICY_ACTOR
     ) -> ExceptionCase:
         """The case after one more event of its trail."""
         timing = self.timing.after(event, recorded_at)
@@ -186,7 +186,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         )
         now = now._after(event, order, recorded_at, by)
         if self.adjustments.is_pending or now.adjustments.is_pending:
-            return _while_decided_on(now, recorded_at)
+            return _adjust_lease_for_approval(now, recorded_at)
         return now
 
     def _after(
@@ -195,7 +195,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
         now = self
         match event:
             case Detected() | Opened():
-                return _begun(now, event, order, recorded_at)
+                return _start_case(now, event, order, recorded_at)
             case Enriched(digest=digest):
                 return structs.replace(now, packet=digest)
             case Routed():
@@ -221,7 +221,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
                     readings=decision.readings if decision is not None else self.readings,
                 )
             case CaseDataErased():
-                return _without_personal_data(now)
+                return _erase_case_data(now)
             case DutiesConflicted(duties=duties):
                 return structs.replace(now, conflicts=(*self.conflicts, frozenset(duties)))
             case _ if isinstance(event, AdjustmentEvent):
@@ -239,20 +239,20 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
                 return structs.replace(now, errors=(*self.errors, about))
             case AtRisk() | Breached() | Retermed():
                 return now
-            case _ if isinstance(event, Owned):
+            case _ if isinstance(event, OwnershipEvent):
                 return now
             case _:
                 assert_never(event)
 
 
-def _without_personal_data(case: ExceptionCase) -> ExceptionCase:
+def _erase_case_data(case: ExceptionCase) -> ExceptionCase:
     """As it would be if it were folded anew, with the keys gone."""
     return structs.replace(
         case,
-        evidence=erased(case.evidence),
-        resolution=erased(case.resolution),
-        ownership=erased(case.ownership),
-        adjustments=erased(case.adjustments),
+        evidence=erase_personal(case.evidence),
+        resolution=erase_personal(case.resolution),
+        ownership=erase_personal(case.ownership),
+        adjustments=erase_personal(case.adjustments),
         readings=tuple(
             (fact, ERASED if read and fact in PERSONAL_FACTS else read)
             for fact, read in case.readings
@@ -260,7 +260,7 @@ def _without_personal_data(case: ExceptionCase) -> ExceptionCase:
     )
 
 
-def _begun(
+def _start_case(
     case: ExceptionCase, event: Detected | Opened, order: str, recorded_at: datetime
 ) -> ExceptionCase:
     case = structs.replace(
@@ -284,11 +284,11 @@ def _begun(
     )
 
 
-def _while_decided_on(case: ExceptionCase, at: datetime) -> ExceptionCase:
+def _adjust_lease_for_approval(case: ExceptionCase, at: datetime) -> ExceptionCase:
     """While somebody is asked to approve, its claim does not lapse, and its person has it back when
     that is done."""
     if case.is_resolved or case.waiting is not None:
         return case
     owned = case.ownership
-    now = owned.put_off() if case.adjustments.is_pending else owned.taken_up(at)
+    now = owned.suspend_lease() if case.adjustments.is_pending else owned.restart_lease(at)
     return structs.replace(case, ownership=now)

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from domain.cases.events import CaseEvent, Detected, Enriched, Routed
 from domain.cases.packet import packet_digest, packet_of
-from domain.cases.steps import Steps, asked_for
+from domain.cases.steps import Steps, create_policy_steps
 from domain.cases.work_commands import OpenCase
 from domain.cases.work_events import Opened
 from domain.errors import Fault, Invalid, OrderNotFound
@@ -21,9 +21,9 @@ from domain.policy.document import Kind
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Routing, Rulebook
 
-BY_HAND = "by-hand"
+MANUAL_RULE = "by-hand"
 """A rule of no policy: somebody decided."""
-Opening = Callable[[int], list[CaseEvent]]
+OpeningEventsBuilder = Callable[[int], list[CaseEvent]]
 """The events that open a case, given which occurrence it is."""
 
 
@@ -36,7 +36,7 @@ def open_by_rule(
     rulebook: Rulebook,
     now: datetime,
     recurrence_of: UUID | None,
-) -> Opening:
+) -> OpeningEventsBuilder:
     """What opens a case for a problem that a rule has found; it is routed once that is told."""
     owned = rulebook.kind(kind)
     packet = packet_of(order)
@@ -58,7 +58,9 @@ def open_by_rule(
     ]
 
 
-def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook, now: datetime) -> Opening:
+def open_manually(
+    ask: OpenCase, order: Order | None, rulebook: Rulebook, now: datetime
+) -> OpeningEventsBuilder:
     """What opens a case for a problem that no rule has found, but for its number.
 
     Policy routes it, unless the caller names the queue. Raises Invalid, OrderNotFound.
@@ -75,21 +77,21 @@ def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook, now: da
     if order is None and ask.queue is None:
         raise OrderNotFound(f"no order {ask.order}: name the queue to open a case all the same")
     kind = kinds[ask.kind]
-    facts = CaseFacts(kind=ask.kind, bucket=kind.bucket, severity=kind.severity, rule=BY_HAND)
+    facts = CaseFacts(kind=ask.kind, bucket=kind.bucket, severity=kind.severity, rule=MANUAL_RULE)
     routing = rulebook.route(facts, order.facts if order is not None else Order(id="").facts)
     if ask.queue is not None:
         routing = structs.replace(
             routing,
             queue=ask.queue,
             owner_team=queues[ask.queue].owner_team,
-            decision=Decision(policy=rulebook.version, rule=BY_HAND, verdicts=()),
+            decision=Decision(policy=rulebook.version, rule=MANUAL_RULE, verdicts=()),
         )
     packet = packet_of(order) if order is not None else ()
-    routed = routed_by(routing, ask.kind, kind, rulebook, order)
+    routed = create_routed(routing, ask.kind, kind, rulebook, order)
     rest: tuple[CaseEvent, ...] = (
         Enriched(packet=packet, digest=packet_digest(packet)),
         routed,
-        *asked_for(kind, Steps(), routed.owner_team, routed.terms, rulebook.version, now),
+        *create_policy_steps(kind, Steps(), routed.owner_team, routed.terms, rulebook.version, now),
     )
     return lambda occurrence: [
         Opened(
@@ -104,7 +106,7 @@ def open_by_hand(ask: OpenCase, order: Order | None, rulebook: Rulebook, now: da
     ]
 
 
-def routed_by(
+def create_routed(
     routing: Routing, name: str, kind: Kind, rulebook: Rulebook, order: Order | None
 ) -> Routed:
     """The event of a routing, with the terms that hold from here on."""

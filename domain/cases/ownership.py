@@ -21,7 +21,7 @@ from domain.cases.work_events import (
     WaitStarted,
 )
 
-Owned: TypeAlias = (
+OwnershipEvent: TypeAlias = (
     Claimed | CaseReleased | ClaimLapsed | HandedOff | WaitStarted | WaitEnded | NoteAdded
 )
 """What bears on whose it is, and changes nothing else of the case."""
@@ -55,9 +55,9 @@ class Ownership(Struct, frozen=True, kw_only=True):
             case Routed(queue=queue, owner_team=team):
                 return structs.replace(self, queue=queue, team=team, since=at)
             case Claimed(person=person, lease=lease):
-                return structs.replace(self._free(), since=at)._held(person, lease, at)
+                return structs.replace(self._without_holder(), since=at)._held(person, lease, at)
             case CaseReleased() | ClaimLapsed():
-                return structs.replace(self._free(), since=at)
+                return structs.replace(self._without_holder(), since=at)
             case HandedOff():
                 return self._handed_off(event, at)
             case WaitStarted():
@@ -67,17 +67,17 @@ class Ownership(Struct, frozen=True, kw_only=True):
                 now = structs.replace(self, waiting=None, resumed=self.person is not None)
                 return now._held(self.person, self.lease, at) if self.person else now
             case NoteAdded() | EvidenceAttached() | TaskDone():
-                return self._renewed(at)
+                return self._renew_lease(at)
             case Resolved():
-                return self._free()
+                return self._without_holder()
             case _:
                 return self
 
-    def put_off(self) -> Ownership:
+    def suspend_lease(self) -> Ownership:
         """The claim does not lapse while others decide."""
         return structs.replace(self, lease_until=None)
 
-    def taken_up(self, at: datetime) -> Ownership:
+    def restart_lease(self, at: datetime) -> Ownership:
         """They have decided: its person has it back."""
         return self if self.person is None else self._held(self.person, self.lease, at)
 
@@ -96,17 +96,17 @@ class Ownership(Struct, frozen=True, kw_only=True):
         if self.waiting is not None:
             return moved
         if event.to_person is None:
-            return moved._free()
+            return moved._without_holder()
         return moved._held(event.to_person, event.lease, at)
 
     def _held(self, person: str, lease: timedelta | None, at: datetime) -> Ownership:
         until = at + lease if lease is not None else None
         return structs.replace(self, person=person, lease=lease, lease_until=until)
 
-    def _free(self) -> Ownership:
+    def _without_holder(self) -> Ownership:
         return structs.replace(self, person=None, lease_until=None, waiting=None, resumed=False)
 
-    def _renewed(self, at: datetime) -> Ownership:
+    def _renew_lease(self, at: datetime) -> Ownership:
         """Something was done with it."""
         if self.lease_until is None or self.lease is None:
             return structs.replace(self, resumed=False)

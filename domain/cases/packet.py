@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from domain.orders.order import Order
-from domain.orders.signals import in_time_order
-from domain.personal_data import OF_THE_FACT
-from domain.policy.decision import Read, as_value
+from domain.orders.signals import event_time_key
+from domain.personal_data import PERSONAL_IF_FACT_IS
+from domain.policy.decision import FactValue, to_fact_value
 from domain.policy.facts import ORDER_FACTS
 
 
@@ -21,7 +21,7 @@ class PacketFact(Struct, frozen=True, gc=False):
     event times."""
 
     fact: str
-    value: Annotated[Read, OF_THE_FACT]
+    value: Annotated[FactValue, PERSONAL_IF_FACT_IS]
     sources: tuple[str, ...]
     event_time: datetime
 
@@ -29,14 +29,14 @@ class PacketFact(Struct, frozen=True, gc=False):
 def packet_of(order: Order) -> tuple[PacketFact, ...]:
     """Every known fact of the order; what nobody has spoken of is left out."""
     told = [
-        (s.type, s.key, s.event_time) for s in sorted(order.signals.values(), key=in_time_order)
+        (s.type, s.key, s.event_time) for s in sorted(order.signals.values(), key=event_time_key)
     ]
     facts = order.facts
     packet = []
     # Many facts rest on signals of the same types: what those are is looked for once.
     resting: dict[frozenset[str], tuple[tuple[str, ...], datetime] | None] = {}
     for path, fact in ORDER_FACTS.items():
-        value = as_value(fact.read(facts))
+        value = to_fact_value(fact.read(facts))
         if value is None:
             continue
         feeds = fact.feeds

@@ -10,8 +10,12 @@ from decimal import Decimal
 from msgspec import UNSET, Struct
 
 from domain.adjustments.adjustment import Adjustment
-from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApproved, Requirement
-from domain.adjustments.proposal import bound_to
+from domain.adjustments.events import (
+    AdjustmentProposed,
+    AdjustmentSystemApproved,
+    ApprovalRequirement,
+)
+from domain.adjustments.proposal import approval_digest
 from domain.cases.events import (
     CaseEvent,
     Detected,
@@ -22,19 +26,19 @@ from domain.cases.events import (
     SignalJoined,
 )
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.opening import BY_HAND, routed_by
+from domain.cases.opening import MANUAL_RULE, create_routed
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.work_events import Retermed
 from domain.orders.events import ExpectationMet, PassedIntake
 from domain.orders.order import Order
 from domain.personal_data import ERASED
-from domain.policy.approvals import Asked, Sums
+from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
 from domain.policy.decision import Decision, Verdict
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Rulebook
 
 NOTHING = "nothing"
-ROUTED = (
+ROUTED_FIELDS = (
     "queue",
     "owner_team",
     "work_type",
@@ -47,7 +51,7 @@ ROUTED = (
 )
 
 
-class Differs(Struct, frozen=True):
+class DecisionDifference(Struct, frozen=True):
     """What was recorded, and what came out."""
 
     what: str
@@ -55,7 +59,7 @@ class Differs(Struct, frozen=True):
     came_out: str
 
 
-class Basis(Struct, frozen=True):
+class DecisionBasis(Struct, frozen=True):
     """What a decision was made on. `fresh` are the types of the signals that came with it; None
     where everything was looked at."""
 
@@ -64,58 +68,70 @@ class Basis(Struct, frozen=True):
     fresh: frozenset[str] | None = None
 
 
-def of_order(event: ExpectationMet | PassedIntake, on: Basis) -> Iterator[Differs]:
+def compare_order_decision(
+    event: ExpectationMet | PassedIntake, on: DecisionBasis
+) -> Iterator[DecisionDifference]:
     facts = on.order.facts
     match event:
         case PassedIntake(decision=decision):
-            yield from _same("decision", decision, on.rulebook.passes(facts))
+            yield from _compare_decisions("decision", decision, on.rulebook.passes(facts))
         case ExpectationMet(decision=decision, deadline=deadline):
-            again = _missed(decision.rule, deadline, on)
-            yield from _same("decision", decision, again)
+            again = _repeat_expectation(decision.rule, deadline, on)
+            yield from _compare_decisions("decision", decision, again)
             watch = on.rulebook.watch(decision.rule)
             if watch is not None and not watch.met_when_due(facts):
-                yield Differs("decision", "met", "missed")
+                yield DecisionDifference("decision", "met", "missed")
 
 
-def of_case(event: CaseEvent, case: ExceptionCase, on: Basis) -> Iterator[Differs]:
+def compare_case_decision(
+    event: CaseEvent, case: ExceptionCase, on: DecisionBasis
+) -> Iterator[DecisionDifference]:
     """`case` is as it was before the event, unless the event began it."""
     match event:
         case Detected(kind=kind, decision=decision, deadline=deadline):
-            yield from _same("decision", decision, _found(kind, decision.rule, deadline, on))
+            yield from _compare_decisions(
+                "decision", decision, _repeat_detection(kind, decision.rule, deadline, on)
+            )
         case Reopened(decision=Decision() as decision, deadline=deadline):
-            yield from _same("decision", decision, _found(case.kind, decision.rule, deadline, on))
+            yield from _compare_decisions(
+                "decision", decision, _repeat_detection(case.kind, decision.rule, deadline, on)
+            )
         case Routed():
-            yield from _routed(event, case, on)
+            yield from _compare_routing(event, case, on)
         case SignalJoined(clearing=clearing, decision=decision, paused=paused):
             if decision is not None:
-                yield from _same("decision", decision, _found(case.kind, decision.rule, None, on))
+                yield from _compare_decisions(
+                    "decision", decision, _repeat_detection(case.kind, decision.rule, None, on)
+                )
             if clearing is not None:
-                yield from _same("clearing", clearing, _cleared(case, on))
+                yield from _compare_decisions("clearing", clearing, _repeat_clearing(case, on))
             if paused is not UNSET and paused is not None:
-                yield from _same("paused", paused, on.rulebook.paused(on.order.facts))
+                yield from _compare_decisions("paused", paused, on.rulebook.paused(on.order.facts))
         case Resolved(clearing=Decision() as clearing):
-            yield from _same("clearing", clearing, _cleared(case, on))
+            yield from _compare_decisions("clearing", clearing, _repeat_clearing(case, on))
             if (why := on.rulebook.paused(on.order.facts)) is not None:
-                yield Differs("resolved", "by policy alone", f"paused by {why.rule}")
+                yield DecisionDifference("resolved", "by policy alone", f"paused by {why.rule}")
         case AdjustmentProposed():
-            requirement, _ = _required(event, event.requirement, on)
+            requirement, _ = _repeat_requirement(event, event.requirement, on)
             if requirement != event.requirement:
-                yield Differs("requirement", str(event.requirement), str(requirement))
-            if bound_to(case, event) != event.digest:
-                yield Differs("digest", event.digest, bound_to(case, event))
+                yield DecisionDifference("requirement", str(event.requirement), str(requirement))
+            if approval_digest(case, event) != event.digest:
+                yield DecisionDifference("digest", event.digest, approval_digest(case, event))
         case AdjustmentSystemApproved(adjustment=adjustment, decision=decision):
             proposed = case.adjustments.get(adjustment)
-            requirement, again = _required(proposed, proposed.requirement, on)
-            yield from _same("decision", decision, again if not requirement.approvers else None)
+            requirement, again = _repeat_requirement(proposed, proposed.requirement, on)
+            yield from _compare_decisions(
+                "decision", decision, again if not requirement.approvers else None
+            )
         case Retermed(service=service, terms=terms):
             found = on.rulebook.service(case.routed.work_type, case.tier) if case.routed else None
             if found != (service, terms):
-                yield Differs("service", service, found[0] if found else NOTHING)
+                yield DecisionDifference("service", service, found[0] if found else NOTHING)
         case _:
             raise TypeError(f"{type(event).__name__} is no decision of policy")
 
 
-def of_packet(event: Enriched, order: Order) -> Iterator[Differs]:
+def compare_packet(event: Enriched, order: Order) -> Iterator[DecisionDifference]:
     """No policy has a part in what is known. What was erased since cannot be worked out any more."""
     gone = {fact.fact for fact in event.packet if fact.value == ERASED}
     told = {fact.fact: fact for fact in event.packet}
@@ -123,12 +139,12 @@ def of_packet(event: Enriched, order: Order) -> Iterator[Differs]:
     for name in [*told, *(name for name in again if name not in told)]:
         if name not in gone and told.get(name) != again.get(name):
             recorded, came_out = (str(facts.get(name, NOTHING)) for facts in (told, again))
-            yield Differs(f"packet, {name}", recorded, came_out)
+            yield DecisionDifference(f"packet, {name}", recorded, came_out)
     if not gone and packet_digest(event.packet) != event.digest:
-        yield Differs("packet, digest", event.digest, packet_digest(event.packet))
+        yield DecisionDifference("packet, digest", event.digest, packet_digest(event.packet))
 
 
-def cites(event: object) -> str | None:
+def cited_policy(event: object) -> str | None:
     """The version of the policy by which it was decided; None for what policy did not decide."""
     match event:
         case Detected() | PassedIntake() | ExpectationMet() | AdjustmentSystemApproved():
@@ -148,7 +164,7 @@ def cites(event: object) -> str | None:
             return None
 
 
-def rule_of(event: object) -> str:
+def cited_rule(event: object) -> str:
     """The rule that it names."""
     match event:
         case Resolved(clearing=Decision() as decision):
@@ -165,7 +181,9 @@ def rule_of(event: object) -> str:
             return found.rule if isinstance(found, Decision) else ""
 
 
-def _found(kind: str, rule: str, deadline: datetime | None, on: Basis) -> Decision | None:
+def _repeat_detection(
+    kind: str, rule: str, deadline: datetime | None, on: DecisionBasis
+) -> Decision | None:
     """How the problem is found now: by the expectation that was missed, or by the first rule that
     the new signals speak to and that holds."""
     facts = on.order.facts
@@ -175,13 +193,11 @@ def _found(kind: str, rule: str, deadline: datetime | None, on: Basis) -> Decisi
         if watch is None or found is None or watch.kind != kind or watch.met_when_due(facts):
             return None
         return watch.decide(facts, found)
-    detectors = (
-        on.rulebook.detectors if on.fresh is None else on.rulebook.detectors_fed_by(on.fresh)
-    )
+    detectors = on.rulebook.detectors if on.fresh is None else on.rulebook.detectors_for(on.fresh)
     return next((d.decide(facts) for d in detectors if d.kind == kind and d.holds(facts)), None)
 
 
-def _missed(rule: str, deadline: datetime, on: Basis) -> Decision | None:
+def _repeat_expectation(rule: str, deadline: datetime, on: DecisionBasis) -> Decision | None:
     watch = on.rulebook.watch(rule)
     found = watch.open_deadline(on.order.facts) if watch is not None else None
     if watch is None or found is None or found.at != deadline:
@@ -189,52 +205,58 @@ def _missed(rule: str, deadline: datetime, on: Basis) -> Decision | None:
     return watch.decide(on.order.facts, found)
 
 
-def _cleared(case: ExceptionCase, on: Basis) -> Decision | None:
+def _repeat_clearing(case: ExceptionCase, on: DecisionBasis) -> Decision | None:
     return on.rulebook.cleared(case.kind, case.rule, on.order.facts)
 
 
-def _routed(event: Routed, case: ExceptionCase, on: Basis) -> Iterator[Differs]:
+def _compare_routing(
+    event: Routed, case: ExceptionCase, on: DecisionBasis
+) -> Iterator[DecisionDifference]:
     kind = on.rulebook.document.kinds.get(case.kind)
     if kind is None:
-        yield Differs("kind", case.kind, NOTHING)
+        yield DecisionDifference("kind", case.kind, NOTHING)
         return
-    rule = case.rule or BY_HAND
+    rule = case.rule or MANUAL_RULE
     facts = CaseFacts(kind=case.kind, bucket=kind.bucket, severity=kind.severity, rule=rule)
     routing = on.rulebook.route(facts, on.order.facts)
-    yield from _same("decision", event.decision, routing.decision)
-    again = routed_by(routing, case.kind, kind, on.rulebook, on.order)
-    for field in ROUTED:
+    yield from _compare_decisions("decision", event.decision, routing.decision)
+    again = create_routed(routing, case.kind, kind, on.rulebook, on.order)
+    for field in ROUTED_FIELDS:
         if getattr(event, field) != getattr(again, field):
-            yield Differs(field, str(getattr(event, field)), str(getattr(again, field)))
+            yield DecisionDifference(field, str(getattr(event, field)), str(getattr(again, field)))
 
 
-def _required(
-    proposed: AdjustmentProposed | Adjustment, told: Requirement, on: Basis
-) -> tuple[Requirement, Decision]:
+def _repeat_requirement(
+    proposed: AdjustmentProposed | Adjustment, told: ApprovalRequirement, on: DecisionBasis
+) -> tuple[ApprovalRequirement, Decision]:
     """What the matrix asks of these sums: they are of other cases too, and taken as recorded."""
     matrix, facts = on.rulebook.approvals, on.order.facts
     assert matrix is not None
     customer = Decimal(told.of_customer) if told.of_customer is not None else None
-    sums = Sums(Decimal(told.of_order), customer)
+    sums = CumulativeAmounts(Decimal(told.of_order), customer)
     return matrix.requirement(
-        Asked(proposed.kind, proposed.reason, facts.customer.tier), sums, facts
+        ProposedAdjustment(proposed.kind, proposed.reason, facts.customer.tier), sums, facts
     )
 
 
-def _same(what: str, recorded: Decision, again: Decision | None) -> Iterator[Differs]:
+def _compare_decisions(
+    what: str, recorded: Decision, again: Decision | None
+) -> Iterator[DecisionDifference]:
     if again is None:
-        yield Differs(what, f"rule {recorded.rule}", NOTHING)
+        yield DecisionDifference(what, f"rule {recorded.rule}", NOTHING)
     elif again.rule != recorded.rule:
-        yield Differs(what, f"rule {recorded.rule}", f"rule {again.rule}")
+        yield DecisionDifference(what, f"rule {recorded.rule}", f"rule {again.rule}")
     elif again.verdicts != recorded.verdicts:
         told, now = recorded.verdicts, again.verdicts
         for n in range(max(len(told), len(now))):
             one, other = (part[n] if n < len(part) else None for part in (told, now))
             if one != other:
-                yield Differs(f"{what}, verdict {n + 1}", _spoken(one), _spoken(other))
+                yield DecisionDifference(
+                    f"{what}, verdict {n + 1}", _describe_verdict(one), _describe_verdict(other)
+                )
 
 
-def _spoken(verdict: Verdict | None) -> str:
+def _describe_verdict(verdict: Verdict | None) -> str:
     if verdict is None:
         return NOTHING
     read = "nothing" if verdict.read is None else verdict.read

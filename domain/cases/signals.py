@@ -10,7 +10,7 @@ from msgspec import UNSET
 from domain.cases.events import CaseEvent, Resolution, Resolved, SignalJoined
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason, RootCause
-from domain.cases.steps import ended
+from domain.cases.steps import close_open_steps
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order
 from domain.orders.signals import Signal
@@ -18,7 +18,7 @@ from domain.policy.decision import Decision
 from domain.policy.rulebook import Rulebook
 
 
-def joined(
+def create_signal_joined(
     signal: Signal,
     clearing: Decision | None,
     decision: Decision | None,
@@ -34,7 +34,7 @@ def joined(
     )
 
 
-def clearing_evidence(
+def find_clearing_evidence(
     case: ExceptionCase,
     candidates: Sequence[Signal],
     earlier: Sequence[Signal],
@@ -54,12 +54,14 @@ def clearing_evidence(
     return candidates[-1]
 
 
-def source_cleared(case: ExceptionCase, evidence: Signal, clearing: Decision) -> list[CaseEvent]:
+def resolve_cleared_case(
+    case: ExceptionCase, evidence: Signal, clearing: Decision
+) -> list[CaseEvent]:
     """The case resolves itself, and what was still to be done ends with it."""
     resolution = Resolution(
         reason=ResolutionReason.SOURCE_CLEARED,
         root_cause=RootCause.UPSTREAM_DATA,
         evidence=(evidence.key,),
     )
-    steps = ended(case.steps, "The problem is gone.")
+    steps = close_open_steps(case.steps, "The problem is gone.")
     return [*steps, Resolved(resolution=resolution, clearing=clearing)]

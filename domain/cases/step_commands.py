@@ -9,13 +9,13 @@ from msgspec import Meta
 
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.step_events import Number, StepNote
-from domain.cases.work_commands import Ask
-from domain.cases.work_events import SaidNote
+from domain.cases.work_commands import CommandRequest
+from domain.cases.work_events import RequiredNote
 from domain.people import PersonName
-from domain.policy.parts import Name, Title
+from domain.policy.document_types import Name, Title
 
 
-class AddTask(Ask, frozen=True, kw_only=True):
+class AddTask(CommandRequest, frozen=True, kw_only=True):
     title: Title
     action: NextAction = NextAction.OTHER
     owner: PersonName | Name | None = None
@@ -23,23 +23,23 @@ class AddTask(Ask, frozen=True, kw_only=True):
     due_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-class CompleteTask(Ask, frozen=True, kw_only=True):
+class CompleteTask(CommandRequest, frozen=True, kw_only=True):
     task: Number
     note: StepNote = ""
 
 
-class DropTask(Ask, frozen=True, kw_only=True):
+class DropTask(CommandRequest, frozen=True, kw_only=True):
     task: Number
-    note: SaidNote
+    note: RequiredNote
     """Why it needs not be done."""
 
 
-class PlaceHold(Ask, frozen=True, kw_only=True):
+class PlaceHold(CommandRequest, frozen=True, kw_only=True):
     what: HoldOn
     reason: HoldReason
     note: StepNote = ""
 
 
-class ReleaseHold(Ask, frozen=True, kw_only=True):
+class ReleaseHold(CommandRequest, frozen=True, kw_only=True):
     hold: Number
-    note: SaidNote
+    note: RequiredNote

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.personal_data import PERSONAL
-from domain.policy.parts import Title
+from domain.policy.document_types import Title
 from domain.texts import lines, one_line
 
 Number = Annotated[int, Meta(ge=1)]

@@ -71,7 +71,7 @@ class Steps(Struct, frozen=True, kw_only=True):
     @property
     def next_due(self) -> datetime | None:
         """When the next task falls due that has not been told to be overdue."""
-        return min((task.due_at for task in self._untold()), default=None)
+        return min((task.due_at for task in self._unreported()), default=None)
 
     def overdue(self, now: datetime) -> list[TaskOverdue]:
         """What was not done by its time, and is not told."""
@@ -79,7 +79,7 @@ class Steps(Struct, frozen=True, kw_only=True):
             return []
         return [
             TaskOverdue(task=task.task, owner=task.owner, due_at=task.due_at)
-            for task in sorted(self._untold(), key=lambda task: (task.due_at, task.task))
+            for task in sorted(self._unreported(), key=lambda task: (task.due_at, task.task))
             if task.due_at <= now
         ]
 
@@ -106,10 +106,10 @@ class Steps(Struct, frozen=True, kw_only=True):
             case _:
                 assert_never(event)
 
-    def _untold(self) -> Iterator[_Due]:
+    def _unreported(self) -> Iterator[_DueTask]:
         for task in self.tasks:
             if task.state is TaskState.OPEN and task.due_at is not None:
-                yield _Due(task.task, task.owner, task.due_at)
+                yield _DueTask(task.task, task.owner, task.due_at)
 
     def _told(self, number: int, state: TaskState) -> Steps:
         tasks = (
@@ -119,13 +119,13 @@ class Steps(Struct, frozen=True, kw_only=True):
         return structs.replace(self, tasks=tuple(tasks))
 
 
-class _Due(Struct, frozen=True, gc=False):
+class _DueTask(Struct, frozen=True, gc=False):
     task: int
     owner: str
     due_at: datetime
 
 
-def asked_for(
+def create_policy_steps(
     kind: Kind, steps: Steps, team: str, terms: ServiceTerms | None, policy: str, now: datetime
 ) -> list[StepEvent]:
     """What policy wants done about a problem of this kind: its holds, then its tasks.
@@ -162,7 +162,7 @@ def _due_at(terms: ServiceTerms | None, now: datetime, within: timedelta) -> dat
         return now + within
 
 
-def ended(steps: Steps, why: str) -> list[StepEvent]:
+def close_open_steps(steps: Steps, why: str) -> list[StepEvent]:
     """With the problem gone, what is open needs not be done, and nothing has to be held."""
     dropped = [TaskDropped(task=task.task, note=why) for task in steps.open_tasks]
     released = [HoldReleased(hold=h.hold, what=h.what, note=why) for h in steps.open_holds]
@@ -179,7 +179,7 @@ def add_task(steps: Steps, ask: AddTask, team: str) -> TaskCreated:
     )
 
 
-def must_be_open(steps: Steps, number: int) -> Task:
+def require_open_task(steps: Steps, number: int) -> Task:
     """Raises TaskNotOpen."""
     for task in steps.tasks:
         if task.task == number:
@@ -202,7 +202,7 @@ def release_hold(steps: Steps, number: int, note: str) -> HoldReleased:
     raise HoldNotOurs(f"no hold {number} of this case stands; there stand: {standing}", hold=number)
 
 
-def must_be_settled(steps: Steps) -> None:
+def require_no_open_steps(steps: Steps) -> None:
     """Raises StepsOpen while a task is to be done, or a hold of ours stands."""
     tasks, holds = steps.open_tasks, steps.open_holds
     if tasks or holds:

@@ -33,15 +33,15 @@ from domain.cases.work_events import (
     WaitEnded,
     WaitStarted,
 )
-from domain.clock.clock import Change, Clock, Moment
-from domain.clock.runs import RESOLUTION, Run
+from domain.clock.clock import Clock, ClockChange, ClockChangeKind
+from domain.clock.measure_runs import TIME_RESOLUTION, MeasureRun
 from domain.clock.terms import Dependency, Measure
-from domain.clock.time_split import split
+from domain.clock.time_split import split_seconds
 from domain.policy.document import Ladder
 
-Staff = Callable[[str], Sequence[str]]
+RoleMembers = Callable[[str], Sequence[str]]
 """Who has a role now."""
-Told = tuple[Measure, str, datetime]
+ReportedMeasure = tuple[Measure, str, datetime]
 """A measure, whether it was at risk or breached, and since when: each is told once."""
 
 
@@ -49,7 +49,7 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
     """What a case knows of time, folded from its events."""
 
     clock: Clock = Clock()
-    told: frozenset[Told] = frozenset()
+    told: frozenset[ReportedMeasure] = frozenset()
     ladder: Ladder | None = None
     rung: int = 0
     """How many rungs were told since somebody last did something about the case."""
@@ -63,23 +63,23 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
         now = self if clock is self.clock else structs.replace(self, clock=clock)
         match event:
             case Routed(ladder=ladder):
-                return structs.replace(now, ladder=ladder)._quiet(at)
+                return structs.replace(now, ladder=ladder)._start_idle_time(at)
             case HandedOff(ladder=ladder):
-                return structs.replace(now, ladder=ladder)._touched(at)
+                return structs.replace(now, ladder=ladder)._record_activity(at)
             case WaitStarted(expected_by=expected_by):
-                return structs.replace(now, patient=expected_by is not None)._touched(at)
+                return structs.replace(now, patient=expected_by is not None)._record_activity(at)
             case WaitEnded():
-                return structs.replace(now, patient=False)._touched(at)
+                return structs.replace(now, patient=False)._record_activity(at)
             case Claimed() | CaseReleased() | NoteAdded() | EvidenceAttached() | TaskDone():
-                return now._touched(at)
+                return now._record_activity(at)
             case AdjustmentProposed() | AdjustmentApproved() | AdjustmentRejected():
-                return now._touched(at)
+                return now._record_activity(at)
             case Escalated(rung=rung):
                 return structs.replace(now, rung=rung, quiet_since=at)
             case Resolved():
                 return structs.replace(now, quiet_since=None, patient=False)
             case Reopened():
-                return now._quiet(at)
+                return now._start_idle_time(at)
             case AtRisk(measure=measure, at=since):
                 return structs.replace(now, told=now.told | {(measure, "at_risk", since)})
             case Breached(measure=measure, at=since):
@@ -87,26 +87,28 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
             case _:
                 return now
 
-    def _touched(self, at: datetime) -> Timing:
+    def _record_activity(self, at: datetime) -> Timing:
         """Somebody did something. About a case that is resolved, nobody has to be told after it."""
-        return self if self.quiet_since is None else self._quiet(at)
+        return self if self.quiet_since is None else self._start_idle_time(at)
 
-    def _quiet(self, at: datetime) -> Timing:
+    def _start_idle_time(self, at: datetime) -> Timing:
         return structs.replace(self, rung=0, quiet_since=at)
 
     @cached_property
     def next_due(self) -> datetime | None:
         """When something comes to pass with nobody doing anything."""
-        times = [at for _, _, at, _ in self._untold()]
+        times = [at for _, _, at, _ in self._unreported()]
         if (at := self._escalates_at) is not None:
             times.append(at)
         return min(times, default=None)
 
-    def came_to_pass(self, now: datetime, staff: Staff) -> list[CaseEvent]:
+    def find_due_events(self, now: datetime, staff: RoleMembers) -> list[CaseEvent]:
         """What is at risk, breached and to be escalated by now, and was not told."""
         if self.next_due is None or self.next_due > now:
             return []
-        passed = sorted((one for one in self._untold() if one[2] <= now), key=lambda one: one[2])
+        passed = sorted(
+            (one for one in self._unreported() if one[2] <= now), key=lambda one: one[2]
+        )
         found: list[CaseEvent] = []
         for measure, what, since, run in passed:
             if what == "at_risk":
@@ -114,8 +116,8 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
             else:
                 # Up to the breach, however late anybody looks.
                 tally = self.clock.as_of(since).tally
-                spent = split(tally.business, run.since.business).parts
-                due_at = since - RESOLUTION
+                spent = split_seconds(tally.business, run.since.business).parts
+                due_at = since - TIME_RESOLUTION
                 found.append(Breached(measure=measure, at=since, due_at=due_at, spent=spent))
         if (at := self._escalates_at) is not None and at <= now:
             assert self.ladder is not None
@@ -123,13 +125,13 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
             found.append(next_rung(self.ladder, self.rung, cause, staff))
         return found
 
-    def _untold(self) -> Iterator[tuple[Measure, str, datetime, Run]]:
+    def _unreported(self) -> Iterator[tuple[Measure, str, datetime, MeasureRun]]:
         if self.clock.stopped:
             return
         for measure, run in self.clock.runs.items():
             if not run.is_running or run.due_at is None:
                 continue
-            breach = run.breached_at or run.due_at + RESOLUTION
+            breach = run.breached_at or run.due_at + TIME_RESOLUTION
             risk = run.at_risk_at
             if risk is not None and risk < breach and (measure, "at_risk", risk) not in self.told:
                 yield measure, "at_risk", risk, run
@@ -149,7 +151,7 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def next_rung(
-    ladder: Ladder, rung: int, cause: EscalationCause, staff: Staff, note: str = ""
+    ladder: Ladder, rung: int, cause: EscalationCause, staff: RoleMembers, note: str = ""
 ) -> Escalated:
     """The next rung that somebody stands on; empty ones are skipped at once, and told. Above the
     last, the last is told again."""
@@ -175,53 +177,57 @@ def next_rung(
 
 def clock_after(clock: Clock, event: CaseEvent, at: datetime) -> Clock:
     """The clock after an event of its case; the same one if the event says nothing to it."""
-    for moment in _moments(event, at, clock):
+    for moment in _clock_changes(event, at, clock):
         clock = clock.after(moment)
     return clock
 
 
-def _moments(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[Moment]:
+def _clock_changes(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[ClockChange]:
     """What an event means to the clock."""
     match event:
         case Routed(terms=terms) if terms is not None and clock.terms is None:
-            yield Moment(at=at, change=Change.STARTED, terms=terms)
+            yield ClockChange(at=at, change=ClockChangeKind.STARTED, terms=terms)
         case Retermed(terms=terms):
-            yield Moment(at=at, change=Change.RETERMED, terms=terms)
+            yield ClockChange(at=at, change=ClockChangeKind.RETERMED, terms=terms)
         case Claimed():
-            yield Moment(at=at, change=Change.ACTED)
-            yield Moment(at=at, change=Change.WORKED)
+            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
+            yield ClockChange(at=at, change=ClockChangeKind.WORKED)
         case CaseReleased() | ClaimLapsed():
-            yield Moment(at=at, change=Change.QUEUED)
+            yield ClockChange(at=at, change=ClockChangeKind.QUEUED)
         case HandedOff(to_person=person):
-            yield Moment(at=at, change=Change.ACTED)
-            yield Moment(at=at, change=Change.UPDATED)
+            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
+            yield ClockChange(at=at, change=ClockChangeKind.UPDATED)
             if clock.waits_on is None:
-                yield Moment(at=at, change=Change.WORKED if person else Change.QUEUED)
+                yield ClockChange(
+                    at=at, change=ClockChangeKind.WORKED if person else ClockChangeKind.QUEUED
+                )
         case WaitStarted(dependency=dependency, party=party):
-            yield Moment(at=at, change=Change.ACTED)
-            yield Moment(at=at, change=Change.WAITING, dependency=dependency, party=party)
+            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
+            yield ClockChange(
+                at=at, change=ClockChangeKind.WAITING, dependency=dependency, party=party
+            )
         case WaitEnded():
-            yield Moment(at=at, change=Change.RESUMED)
+            yield ClockChange(at=at, change=ClockChangeKind.RESUMED)
         case NoteAdded() | EvidenceAttached() | TaskDone():
-            yield Moment(at=at, change=Change.ACTED)
-            yield Moment(at=at, change=Change.UPDATED)
+            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
+            yield ClockChange(at=at, change=ClockChangeKind.UPDATED)
         case AdjustmentProposed(requirement=requirement):
-            yield Moment(at=at, change=Change.ACTED)
-            yield Moment(at=at, change=Change.UPDATED)
+            yield ClockChange(at=at, change=ClockChangeKind.ACTED)
+            yield ClockChange(at=at, change=ClockChangeKind.UPDATED)
             if requirement.approvers and clock.waits_on is None:
                 approver = Dependency.APPROVER
-                yield Moment(at=at, change=Change.WAITING, dependency=approver)
+                yield ClockChange(at=at, change=ClockChangeKind.WAITING, dependency=approver)
         case (
             AdjustmentApproved(complete=True)
             | AdjustmentRejected()
             | AdjustmentWithdrawn()
             | AdjustmentLapsed()
         ) if clock.waits_on is Dependency.APPROVER:
-            yield Moment(at=at, change=Change.RESUMED)
+            yield ClockChange(at=at, change=ClockChangeKind.RESUMED)
         case Resolved():
-            yield Moment(at=at, change=Change.STOPPED)
+            yield ClockChange(at=at, change=ClockChangeKind.STOPPED)
         case Reopened():
-            yield Moment(at=at, change=Change.REOPENED)
-            yield Moment(at=at, change=Change.QUEUED)
+            yield ClockChange(at=at, change=ClockChangeKind.REOPENED)
+            yield ClockChange(at=at, change=ClockChangeKind.QUEUED)
         case _:
             return

@@ -15,11 +15,11 @@ from domain.cases.step_events import StepEvent, TaskOverdue
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from domain.personal_data import PERSONAL
 from domain.policy.document import Automation, Bucket, Ladder, Severity
-from domain.policy.parts import Name, RuleName
+from domain.policy.document_types import Name, RuleName
 from domain.texts import lines, one_line
 
 Note = Annotated[str, lines(4000), PERSONAL]
-SaidNote = Annotated[str, lines(4000, least=1), PERSONAL]
+RequiredNote = Annotated[str, lines(4000, least=1), PERSONAL]
 """A note that must not be empty."""
 Party = Annotated[str, one_line(100, least=1)]
 Version = Annotated[int, Meta(ge=1)]
@@ -33,7 +33,7 @@ class Opened(Struct, frozen=True, kw_only=True, gc=False, tag="case.opened"):
     severity: Severity
     automation: Automation
     occurrence: int
-    note: SaidNote
+    note: RequiredNote
 
 
 class Claimed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.claimed"):
@@ -63,7 +63,7 @@ class HandedOff(Struct, frozen=True, kw_only=True, gc=False, tag="case.handed_of
     from_queue: Name
     to_queue: Name
     owner_team: Name
-    note: SaidNote
+    note: RequiredNote
     to_person: str | None = None
     from_person: str | None = None
     evidence: tuple[EvidenceRef, ...] = ()
@@ -94,7 +94,7 @@ class WaitEnded(Struct, frozen=True, kw_only=True, gc=False, tag="case.wait_ende
 
 
 class NoteAdded(Struct, frozen=True, kw_only=True, gc=False, tag="case.note_added"):
-    note: SaidNote
+    note: RequiredNote
 
 
 class EvidenceAttached(Struct, frozen=True, kw_only=True, gc=False, tag="case.evidence_attached"):
@@ -146,7 +146,7 @@ class Retermed(Struct, frozen=True, kw_only=True, gc=False, tag="case.retermed")
     service: RuleName
     policy: str
     terms: ServiceTerms
-    note: SaidNote
+    note: RequiredNote
     due_before: Mapping[Measure, datetime]
     due_after: Mapping[Measure, datetime]
 
@@ -178,10 +178,10 @@ class ErrorDeclared(Struct, frozen=True, kw_only=True, gc=False, tag="case.error
     about: Version
     """The version of this case's trail that is wrong."""
     reason: ErrorReason
-    note: SaidNote
+    note: RequiredNote
 
 
-Worked: TypeAlias = (
+CaseWorkEvent: TypeAlias = (
     Claimed
     | CaseReleased
     | ClaimLapsed
@@ -199,6 +199,6 @@ Worked: TypeAlias = (
     | StepEvent
 )
 """What happens to a case that there is."""
-ComeToPass: TypeAlias = ClaimLapsed | WaitEnded | Escalated | AtRisk | Breached | TaskOverdue
+TimerEvent: TypeAlias = ClaimLapsed | WaitEnded | Escalated | AtRisk | Breached | TaskOverdue
 """What can come to pass with nobody doing anything."""
-WorkEvent: TypeAlias = Opened | Worked
+WorkEvent: TypeAlias = Opened | CaseWorkEvent

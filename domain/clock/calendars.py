@@ -15,28 +15,29 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-from domain.clock.local_times import from_midnight, in_utc, local_moment
+from domain.clock.local_times import local_time_to_utc, offset_from_midnight, to_utc
 from domain.errors import Fault
 from domain.orders.signals import ZoneName, time_zone
-from domain.policy.parts import Name, Part
-from domain.texts import END
+from domain.policy.document_types import Name, Part
+from domain.texts import PATTERN_END
 
-NOTHING: Final = timedelta()
+NO_TIME: Final = timedelta()
 DAY: Final = timedelta(days=1)
 HORIZON_YEARS: Final = 10
 """How far ahead is looked for open time. With the limits on `closed` and `special`, a calendar
 without faults is open for more than a year of ordinary weeks in that time."""
-MOST_CLOSED: Final = 250
-MOST_SPECIAL: Final = 100
-MONTHS_KEPT: Final = 600
+MAX_CLOSED_DAYS: Final = 250
+MAX_SPECIAL_DAYS: Final = 100
+MAX_CACHED_MONTHS: Final = 600
 
 OpeningTime = Annotated[
-    str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]" + END, description="Local, as in 09:00.")
+    str,
+    Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]" + PATTERN_END, description="Local, as in 09:00."),
 ]
 ClosingTime = Annotated[
     str,
     Meta(
-        pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)" + END,
+        pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)" + PATTERN_END,
         description="Local, as in 17:30; 24:00 is the end of the day.",
     ),
 ]
@@ -68,8 +69,8 @@ class BusinessCalendar(Part, frozen=True, kw_only=True):
 
     time_zone: ZoneName
     week: dict[Weekday, Periods] = field(default_factory=dict)
-    closed: Annotated[tuple[date, ...], Meta(max_length=MOST_CLOSED)] = ()
-    special: Annotated[dict[date, Periods], Meta(max_length=MOST_SPECIAL)] = field(
+    closed: Annotated[tuple[date, ...], Meta(max_length=MAX_CLOSED_DAYS)] = ()
+    special: Annotated[dict[date, Periods], Meta(max_length=MAX_SPECIAL_DAYS)] = field(
         default_factory=dict
     )
     cut_offs: dict[Name, ClosingTime] = field(default_factory=dict)
@@ -100,17 +101,20 @@ class BusinessCalendar(Part, frozen=True, kw_only=True):
         if self.always_open and (self.week or self.closed or self.special):
             place = f"{pointer}/always_open"
             found.append(Fault(place, "always open leaves no room for week, closed and special"))
-        if not self.always_open and not self.open_in_a_week:
+        if not self.always_open and not self.weekly_open_time:
             found.append(Fault(f"{pointer}/week", "never opens: no weekday has a period"))
         return found
 
     @property
-    def open_in_a_week(self) -> timedelta:
+    def weekly_open_time(self) -> timedelta:
         """The open time of an ordinary week."""
         if self.always_open:
             return 7 * DAY
         periods = (period for day in self.week.values() for period in day)
-        return sum((from_midnight(p.closes) - from_midnight(p.opens) for p in periods), NOTHING)
+        return sum(
+            (offset_from_midnight(p.closes) - offset_from_midnight(p.opens) for p in periods),
+            NO_TIME,
+        )
 
 
 def _faults_of_periods(periods: Periods, pointer: str) -> Iterator[Fault]:
@@ -130,7 +134,7 @@ def _faults_of_periods(periods: Periods, pointer: str) -> Iterator[Fault]:
 
 def business_time(calendar: BusinessCalendar, start: datetime, end: datetime) -> timedelta:
     """The open time between two moments; negative if `end` comes before `start`."""
-    return open_hours(calendar).business_time(start, end)
+    return compile_open_hours(calendar).business_time(start, end)
 
 
 def after_business_time(
@@ -141,7 +145,7 @@ def after_business_time(
     So it is a closing time rather than the opening after it. Raises ValueError if the calendar is
     not open for so long within the horizon.
     """
-    return open_hours(calendar).after_business_time(start, duration)
+    return compile_open_hours(calendar).after_business_time(start, duration)
 
 
 def next_cut_off(calendar: BusinessCalendar, name: str, start: datetime) -> datetime:
@@ -149,11 +153,11 @@ def next_cut_off(calendar: BusinessCalendar, name: str, start: datetime) -> date
 
     Raises ValueError for an unknown name, and if no open day comes within the horizon.
     """
-    return open_hours(calendar).next_cut_off(name, start)
+    return compile_open_hours(calendar).next_cut_off(name, start)
 
 
 @lru_cache(maxsize=256)
-def open_hours(calendar: BusinessCalendar) -> OpenHours:
+def compile_open_hours(calendar: BusinessCalendar) -> OpenHours:
     """The calendar made ready to count with. Raises ValueError for one with faults."""
     return OpenHours(calendar)
 
@@ -170,8 +174,8 @@ class _Month(Struct, frozen=True):
         """The open time of the month before the moment."""
         n = bisect_right(self.opens, moment)
         if n == 0:
-            return NOTHING
-        return self.open_by[n - 1] - max(NOTHING, self.closes[n - 1] - moment)
+            return NO_TIME
+        return self.open_by[n - 1] - max(NO_TIME, self.closes[n - 1] - moment)
 
     def when(self, spent: timedelta) -> datetime:
         """The first moment by which this much of the month's open time has passed."""
@@ -192,18 +196,18 @@ class OpenHours:
         self._months: dict[int, _Month] = {}
 
     def business_time(self, start: datetime, end: datetime) -> timedelta:
-        start, end = in_utc(start), in_utc(end)
+        start, end = to_utc(start), to_utc(end)
         if self._calendar.always_open:
             return end - start
         if end < start:
             return -self.business_time(end, start)
         first, last = _month_of(start), _month_of(end)
-        whole = sum((self._month(n).total for n in range(first, last)), NOTHING)
+        whole = sum((self._month(n).total for n in range(first, last)), NO_TIME)
         return whole + self._month(last).before(end) - self._month(first).before(start)
 
     def after_business_time(self, start: datetime, duration: timedelta) -> datetime:
-        start = in_utc(start)
-        if duration < NOTHING:
+        start = to_utc(start)
+        if duration < NO_TIME:
             raise ValueError("business time cannot be counted backwards")
         if self._calendar.always_open or not duration:
             return start + duration
@@ -217,7 +221,7 @@ class OpenHours:
         raise ValueError(f"the calendar is not open for {duration} within {HORIZON_YEARS} years")
 
     def next_cut_off(self, name: str, start: datetime) -> datetime:
-        start = in_utc(start)
+        start = to_utc(start)
         at = self._calendar.cut_offs.get(name)
         if at is None:
             known = ", ".join(sorted(self._calendar.cut_offs)) or "none"
@@ -226,7 +230,7 @@ class OpenHours:
         day = start.astimezone(self._zone).date() - DAY
         for _ in range(366 * HORIZON_YEARS):
             if self._is_open_on(day):
-                moment = local_moment(day, at, self._zone, later=at == "24:00")
+                moment = local_time_to_utc(day, at, self._zone, later=at == "24:00")
                 if moment >= start:
                     return moment
             day += DAY
@@ -238,7 +242,7 @@ class OpenHours:
     def _month(self, n: int) -> _Month:
         found = self._months.get(n)
         if found is None:
-            if len(self._months) >= MONTHS_KEPT:
+            if len(self._months) >= MAX_CACHED_MONTHS:
                 self._months = {}
             found = self._months[n] = self._make_month(n)
         return found
@@ -248,7 +252,7 @@ class OpenHours:
         opens: list[datetime] = []
         closes: list[datetime] = []
         open_by: list[timedelta] = []
-        total, covered = NOTHING, begins
+        total, covered = NO_TIME, begins
         # A local day lies up to a day off; one day more, for a period that reaches past its own.
         day = begins.date() - 2 * DAY
         while day <= ends.date() + DAY:
@@ -270,8 +274,8 @@ class OpenHours:
         periods = self._calendar.special.get(day) or self._week[day.weekday()]
         found = [
             (
-                local_moment(day, period.opens, self._zone, later=False),
-                local_moment(day, period.closes, self._zone, later=True),
+                local_time_to_utc(day, period.opens, self._zone, later=False),
+                local_time_to_utc(day, period.closes, self._zone, later=True),
             )
             for period in periods
         ]

@@ -17,13 +17,20 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from domain.clock.calendars import after_business_time, business_time, next_cut_off
-from domain.clock.local_times import in_utc
-from domain.clock.runs import RESOLUTION, Attribution, Miss, Run, Standing, reached
+from domain.clock.local_times import to_utc
+from domain.clock.measure_runs import (
+    TIME_RESOLUTION,
+    MeasureRun,
+    MeasureStatus,
+    MissedMeasure,
+    TimeAttribution,
+    time_if_reached,
+)
 from domain.clock.terms import Dependency, Measure, ServiceTerms
-from domain.clock.time_split import NOTHING, Tally, split
+from domain.clock.time_split import NO_TIME, TimeTally, split_seconds
 
 
-class Change(StrEnum):
+class ClockChangeKind(StrEnum):
     STARTED = "started"
     ACTED = "acted"
     """A person did something about the case for the first time."""
@@ -40,20 +47,20 @@ class Change(StrEnum):
     RETERMED = "retermed"
 
 
-class Moment(Struct, frozen=True, kw_only=True, gc=False):
+class ClockChange(Struct, frozen=True, kw_only=True, gc=False):
     """What changed, and when. A start and a re-term bring terms, a wait says on whom."""
 
     at: datetime
-    change: Change
+    change: ClockChangeKind
     terms: ServiceTerms | None = None
     dependency: Dependency | None = None
     party: str | None = None
 
     def __post_init__(self) -> None:
-        brings_terms = self.change in (Change.STARTED, Change.RETERMED)
+        brings_terms = self.change in (ClockChangeKind.STARTED, ClockChangeKind.RETERMED)
         if brings_terms and self.terms is None:
             raise ValueError(f"{self.change} needs terms")
-        if self.change is Change.WAITING and self.dependency is None:
+        if self.change is ClockChangeKind.WAITING and self.dependency is None:
             raise ValueError("waiting needs a dependency")
 
 
@@ -63,16 +70,16 @@ class Clock(Struct, frozen=True, kw_only=True):
     terms: ServiceTerms | None = None
     at: datetime | None = None
     """The moment up to which time is tallied."""
-    tally: Tally = Tally()
+    tally: TimeTally = TimeTally()
     held: bool = False
     waits_on: Dependency | None = None
     party: str | None = None
     stopped: bool = False
-    runs: dict[Measure, Run] = field(default_factory=dict)
-    past_misses: tuple[Miss, ...] = ()
+    runs: dict[Measure, MeasureRun] = field(default_factory=dict)
+    past_misses: tuple[MissedMeasure, ...] = ()
     """Of runs that were followed by another of the same measure."""
 
-    def after(self, moment: Moment) -> Clock:
+    def after(self, moment: ClockChange) -> Clock:
         """The clock after one more moment.
 
         A moment that does not fit (a wait of a resolved case, say) changes nothing: the case has
@@ -80,37 +87,40 @@ class Clock(Struct, frozen=True, kw_only=True):
         happening with it: time does not run backwards.
         """
         now = self.as_of(moment.at)
-        if moment.change is Change.STARTED:
+        if moment.change is ClockChangeKind.STARTED:
             return now._started(moment)
         if self.terms is None:
             return self
-        if self.stopped and moment.change not in (Change.REOPENED, Change.RETERMED):
+        if self.stopped and moment.change not in (
+            ClockChangeKind.REOPENED,
+            ClockChangeKind.RETERMED,
+        ):
             return now
         match moment.change:
-            case Change.ACTED:
-                return now._acted()
-            case Change.UPDATED:
+            case ClockChangeKind.ACTED:
+                return now._record_action()
+            case ClockChangeKind.UPDATED:
                 return now._again(Measure.NEXT_UPDATE, now._now)
-            case Change.QUEUED:
+            case ClockChangeKind.QUEUED:
                 return now._moved(held=False)
-            case Change.WORKED:
+            case ClockChangeKind.WORKED:
                 return now._moved(held=True)
-            case Change.WAITING:
+            case ClockChangeKind.WAITING:
                 return now._moved(now.held, moment.dependency, moment.party)
-            case Change.RESUMED:
+            case ClockChangeKind.RESUMED:
                 return now._moved(now.held)
-            case Change.STOPPED:
+            case ClockChangeKind.STOPPED:
                 return now._stopped()
-            case Change.REOPENED:
+            case ClockChangeKind.REOPENED:
                 return now._reopened() if self.stopped else now
-            case Change.RETERMED:
+            case ClockChangeKind.RETERMED:
                 return now._retermed(moment)
             case _:
                 assert_never(moment.change)
 
     def as_of(self, now: datetime) -> Clock:
         """The same clock at a later time: tallied, and breached where a due time has passed."""
-        now = in_utc(now) if self.at is None else max(in_utc(now), self.at)
+        now = to_utc(now) if self.at is None else max(to_utc(now), self.at)
         if now == self.at:
             return self
         if self.terms is None or self.at is None or self.stopped:
@@ -131,14 +141,14 @@ class Clock(Struct, frozen=True, kw_only=True):
     def paused(self) -> bool:
         return self.terms is not None and self.waits_on in self.terms.pauses_on
 
-    def standing(self, measure: Measure, now: datetime) -> Standing | None:
+    def standing(self, measure: Measure, now: datetime) -> MeasureStatus | None:
         """How a measure stands at a time; None before the clock is started."""
         clock = self.as_of(now)
         run = clock.runs.get(measure)
         if run is None:
             return None
         used = run.used(clock.tally)
-        return Standing(
+        return MeasureStatus(
             measure=measure,
             due_at=run.due_at,
             due_before=run.due_before,
@@ -150,11 +160,13 @@ class Clock(Struct, frozen=True, kw_only=True):
             left=None if run.limit is None else run.limit - used,
         )
 
-    def attribution(self, now: datetime) -> Attribution:
+    def attribution(self, now: datetime) -> TimeAttribution:
         tally = self.as_of(now).tally
-        return Attribution(elapsed=split(tally.elapsed), business=split(tally.business))
+        return TimeAttribution(
+            elapsed=split_seconds(tally.elapsed), business=split_seconds(tally.business)
+        )
 
-    def misses(self, now: datetime) -> tuple[Miss, ...]:
+    def misses(self, now: datetime) -> tuple[MissedMeasure, ...]:
         """Every miss so far, in the order of their breaches."""
         clock = self.as_of(now)
         found = [miss for m, run in clock.runs.items() for miss in run.misses(m, clock.tally)]
@@ -166,7 +178,7 @@ class Clock(Struct, frozen=True, kw_only=True):
         times: list[datetime | None] = []
         for run in clock.runs.values():
             if run.is_running and run.breached_at is None and run.due_at is not None:
-                times += [run.at_risk_at, run.due_at + RESOLUTION]
+                times += [run.at_risk_at, run.due_at + TIME_RESOLUTION]
         return min((time for time in times if time and time > clock._now), default=None)
 
     @property
@@ -174,13 +186,13 @@ class Clock(Struct, frozen=True, kw_only=True):
         assert self.at is not None
         return self.at
 
-    def _started(self, moment: Moment) -> Clock:
+    def _started(self, moment: ClockChange) -> Clock:
         if self.terms is not None:
             raise ValueError("the clock is started already")
-        runs = {measure: Run(began_at=self._now, since=self.tally) for measure in Measure}
-        return replace(self, terms=moment.terms, runs=runs)._scheduled()
+        runs = {measure: MeasureRun(began_at=self._now, since=self.tally) for measure in Measure}
+        return replace(self, terms=moment.terms, runs=runs)._with_due_times()
 
-    def _acted(self) -> Clock:
+    def _record_action(self) -> Clock:
         run = self.runs[Measure.FIRST_ACTION]
         if not run.is_running:
             return self
@@ -189,14 +201,14 @@ class Clock(Struct, frozen=True, kw_only=True):
     def _again(self, measure: Measure, met_at: datetime | None) -> Clock:
         """The measure runs anew; a miss of the run before is kept."""
         past = replace(self.runs[measure], met_at=met_at).misses(measure, self.tally)
-        clock = self._with(measure, Run(began_at=self._now, since=self.tally))
+        clock = self._with(measure, MeasureRun(began_at=self._now, since=self.tally))
         return replace(clock, past_misses=(*self.past_misses, *past))
 
     def _moved(
         self, held: bool, waits_on: Dependency | None = None, party: str | None = None
     ) -> Clock:
         moved = replace(self, held=held, waits_on=waits_on, party=party)
-        return moved if moved.paused == self.paused else moved._scheduled()
+        return moved if moved.paused == self.paused else moved._with_due_times()
 
     def _stopped(self) -> Clock:
         runs = dict(self.runs)
@@ -218,27 +230,27 @@ class Clock(Struct, frozen=True, kw_only=True):
                 clock = clock._with(measure, replace(run, until=None, met_at=None))
         return clock
 
-    def _retermed(self, moment: Moment) -> Clock:
+    def _retermed(self, moment: ClockChange) -> Clock:
         # Without its limit: what was missed at a cut-off of the old terms may be due at another.
         runs = {
             measure: replace(run, due_before=run.due_at, limit=None) if run.is_running else run
             for measure, run in self.runs.items()
         }
-        return replace(self, terms=moment.terms, runs=runs)._scheduled()
+        return replace(self, terms=moment.terms, runs=runs)._with_due_times()
 
-    def _with(self, measure: Measure, run: Run) -> Clock:
+    def _with(self, measure: Measure, run: MeasureRun) -> Clock:
         return replace(self, runs={**self.runs, measure: self._due(measure, run)})
 
-    def _scheduled(self) -> Clock:
+    def _with_due_times(self) -> Clock:
         return replace(self, runs={m: self._due(m, run) for m, run in self.runs.items()})
 
-    def _due(self, measure: Measure, run: Run) -> Run:
+    def _due(self, measure: Measure, run: MeasureRun) -> MeasureRun:
         """The run with its times under the terms in force, counted from now with what is used."""
         if not run.is_running or self.terms is None:
             return run
         used = run.used(self.tally)
         limit, due_at = self._end(measure, run, used)
-        risked_at = reached(run.at_risk_at, self._now)
+        risked_at = time_if_reached(run.at_risk_at, self._now)
         if limit is None:
             return replace(run, limit=None, due_at=None, at_risk_at=None)
         if self.paused:
@@ -248,14 +260,14 @@ class Clock(Struct, frozen=True, kw_only=True):
         return replace(run, limit=limit, due_at=due_at, at_risk_at=at_risk_at)
 
     def _end(
-        self, measure: Measure, run: Run, used: timedelta
+        self, measure: Measure, run: MeasureRun, used: timedelta
     ) -> tuple[timedelta | None, datetime | None]:
         """The business time that the run has in all, and when that is over. Up to a cut-off it is
         what lies before that: in a pause, as if the clock went on now."""
         assert self.terms is not None
         limit, cut_off = self.terms.limit(measure), self.terms.cut_off(measure)
         if cut_off is not None and not run.is_missed(used):
-            earliest = self._after(max(NOTHING, (limit or NOTHING) - used))
+            earliest = self._after(max(NO_TIME, (limit or NO_TIME) - used))
             due_at = next_cut_off(self.terms.calendar, cut_off, earliest)
             return used + business_time(self.terms.calendar, self._now, due_at), due_at
         if cut_off is not None:
@@ -264,13 +276,13 @@ class Clock(Struct, frozen=True, kw_only=True):
             return None, None
         if used < limit:
             return limit, self._after(limit - used)
-        return limit, run.breached_at - RESOLUTION if run.breached_at else self._now
+        return limit, run.breached_at - TIME_RESOLUTION if run.breached_at else self._now
 
     def _after(self, duration: timedelta) -> datetime:
         assert self.terms is not None
         return after_business_time(self.terms.calendar, self._now, duration)
 
 
-def clock_of(moments: Iterable[Moment]) -> Clock:
+def clock_of(moments: Iterable[ClockChange]) -> Clock:
     """The clock after all these moments, in their order."""
     return reduce(Clock.after, moments, Clock())

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
-def in_utc(moment: datetime) -> datetime:
+def to_utc(moment: datetime) -> datetime:
     if moment.tzinfo is UTC:
         return moment
     if moment.utcoffset() is None:
@@ -14,18 +14,18 @@ def in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def from_midnight(local: str) -> timedelta:
+def offset_from_midnight(local: str) -> timedelta:
     return timedelta(hours=int(local[:2]), minutes=int(local[3:]))
 
 
-def local_moment(day: date, local: str, zone: ZoneInfo, *, later: bool) -> datetime:
+def local_time_to_utc(day: date, local: str, zone: ZoneInfo, *, later: bool) -> datetime:
     """A local time of a day in UTC: the moment of the jump if it is skipped, the earlier or the
     later one if it comes twice."""
-    wanted = datetime.combine(day, time()) + from_midnight(local)
+    wanted = datetime.combine(day, time()) + offset_from_midnight(local)
     one = wanted.replace(tzinfo=zone).astimezone(UTC)
     other = wanted.replace(tzinfo=zone, fold=1).astimezone(UTC)
     if one > other:
-        return _jump(wanted, other, one, zone)
+        return _find_time_jump(wanted, other, one, zone)
     if one == other or not later:
         return one
     if local == "24:00" and (other - timedelta.resolution).astimezone(zone).date() != day:
@@ -33,7 +33,9 @@ def local_moment(day: date, local: str, zone: ZoneInfo, *, later: bool) -> datet
     return other
 
 
-def _jump(wanted: datetime, before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+def _find_time_jump(
+    wanted: datetime, before: datetime, after: datetime, zone: ZoneInfo
+) -> datetime:
     """The moment between the two at which the local time jumps over the one that is wanted."""
     second = timedelta(seconds=1)
     while after - before > second:

@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.clock.calendars import BusinessCalendar
 from domain.errors import Fault
-from domain.policy.parts import Name
+from domain.policy.document_types import Name
 
-WEEKS_AT_MOST: Final = 52
+MAX_WEEKS: Final = 52
 """Longer terms than a year of ordinary weeks might find no end within the horizon."""
 
 
@@ -79,12 +79,12 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
         found = self.calendar.faults(f"{pointer}/calendar")
         if found:
             return found
-        longest = WEEKS_AT_MOST * self.calendar.open_in_a_week
+        longest = MAX_WEEKS * self.calendar.weekly_open_time
         for measure in Measure:
             limit = self.limit(measure)
             if limit is not None and not timedelta() < limit <= longest:
                 detail = (
-                    f"must be longer than nothing, at most {WEEKS_AT_MOST} weeks of open time, "
+                    f"must be longer than nothing, at most {MAX_WEEKS} weeks of open time, "
                     f"which is {longest // timedelta(hours=1)} hours in this calendar"
                 )
                 found.append(Fault(f"{pointer}/{measure}", detail))

@@ -11,48 +11,50 @@ from datetime import timedelta
 
 from msgspec import Struct, field
 
-NOTHING = timedelta()
+NO_TIME = timedelta()
 SECOND = timedelta(seconds=1)
 
 
-class Tally(Struct, frozen=True, kw_only=True, gc=False):
+class TimeTally(Struct, frozen=True, kw_only=True, gc=False):
     """What has passed since the start, by place: `queue`, `work`, `wait:carrier/dhl`."""
 
     elapsed: dict[str, timedelta] = field(default_factory=dict)
     business: dict[str, timedelta] = field(default_factory=dict)
-    counted: timedelta = NOTHING
+    counted: timedelta = NO_TIME
     """The business time in which the clock was not paused."""
 
-    def plus(self, place: str, elapsed: timedelta, business: timedelta, counts: bool) -> Tally:
-        return Tally(
-            elapsed=_added(self.elapsed, place, elapsed),
-            business=_added(self.business, place, business),
+    def plus(self, place: str, elapsed: timedelta, business: timedelta, counts: bool) -> TimeTally:
+        return TimeTally(
+            elapsed=_add_time(self.elapsed, place, elapsed),
+            business=_add_time(self.business, place, business),
             counted=self.counted + business if counts else self.counted,
         )
 
 
-class Split(Struct, frozen=True, kw_only=True, gc=False):
+class TimeSplit(Struct, frozen=True, kw_only=True, gc=False):
     """A number of seconds, and its parts by place, which add up to it exactly."""
 
     seconds: int
     parts: dict[str, int]
 
 
-def split(spent: Mapping[str, timedelta], before: Mapping[str, timedelta] | None = None) -> Split:
+def split_seconds(
+    spent: Mapping[str, timedelta], before: Mapping[str, timedelta] | None = None
+) -> TimeSplit:
     """The whole seconds of what was spent, less what was spent before.
 
     Each part is rounded down; the seconds that this leaves over go to the largest remainders.
     """
     known = before or {}
-    times = {place: time - known.get(place, NOTHING) for place, time in spent.items()}
+    times = {place: time - known.get(place, NO_TIME) for place, time in spent.items()}
     times = {place: time for place, time in sorted(times.items()) if time}
     parts = {place: time // SECOND for place, time in times.items()}
-    seconds = sum(times.values(), NOTHING) // SECOND
+    seconds = sum(times.values(), NO_TIME) // SECOND
     by_remainder = sorted(times, key=lambda place: times[place] % SECOND, reverse=True)
     for place in by_remainder[: seconds - sum(parts.values())]:
         parts[place] += 1
-    return Split(seconds=seconds, parts=parts)
+    return TimeSplit(seconds=seconds, parts=parts)
 
 
-def _added(times: dict[str, timedelta], place: str, time: timedelta) -> dict[str, timedelta]:
-    return {**times, place: times.get(place, NOTHING) + time} if time else times
+def _add_time(times: dict[str, timedelta], place: str, time: timedelta) -> dict[str, timedelta]:
+    return {**times, place: times.get(place, NO_TIME) + time} if time else times

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from domain.look_ups.own_signals import said_of
+from domain.look_ups.derived_signals import derived_signal_fields
 from domain.orders.purchase_signals import Address, AddressChecked, AddressVerdict, OrderPlaced
 
 
@@ -21,7 +21,7 @@ class AddressFinding(Struct, frozen=True, gc=False):
 CheckAddress: TypeAlias = Callable[[Address], AddressFinding]
 
 
-def checked(placed: OrderPlaced, finding: AddressFinding) -> AddressChecked:
+def create_address_checked(placed: OrderPlaced, finding: AddressFinding) -> AddressChecked:
     return AddressChecked(
-        **said_of(placed, "address"), verdict=finding.verdict, detail=finding.detail
+        **derived_signal_fields(placed, "address"), verdict=finding.verdict, detail=finding.detail
     )

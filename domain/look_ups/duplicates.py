@@ -13,23 +13,23 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 from msgspec import Struct, structs
 
+from domain.look_ups.derived_signals import derived_signal_fields
 from domain.look_ups.events import CustomerOrdered
-from domain.look_ups.own_signals import said_of
 from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
 
-CUSTOMERS = uuid5(NAMESPACE_URL, "casetrail:customers")
-LONGEST_WITHIN: Final = timedelta(days=31)
-MOST_ORDERS: Final = 1_000
+CUSTOMERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:customers")
+MAX_DUPLICATE_WINDOW: Final = timedelta(days=31)
+MAX_PAST_ORDERS: Final = 1_000
 """Of one customer are remembered, the newest ones."""
 
 
 @lru_cache(maxsize=10_000)
 def customer_stream(subject: UUID) -> UUID:
     """Of the customer whom the log names so."""
-    return uuid5(CUSTOMERS, str(subject))
+    return uuid5(CUSTOMERS_NAMESPACE, str(subject))
 
 
-def ordered(placed: OrderPlaced) -> CustomerOrdered | None:
+def create_customer_ordered(placed: OrderPlaced) -> CustomerOrdered | None:
     """What is to be remembered of this order; None where not all of its lines are known."""
     if not placed.lines or not placed.lines_complete:
         return None
@@ -56,10 +56,10 @@ class CustomerOrders(Struct, frozen=True, kw_only=True):
     version: int = 0
     past: tuple[PastOrder, ...] = ()
 
-    def knows(self, event: CustomerOrdered, order: str) -> bool:
+    def contains(self, event: CustomerOrdered, order: str) -> bool:
         return PastOrder(event.placed_at, order, event.basket) in self.past
 
-    def repeated_by(
+    def find_duplicate(
         self, placed: OrderPlaced, event: CustomerOrdered, within: timedelta
     ) -> DuplicateSuspected | None:
         """The suspicion that this order repeats another: the first of those that it may repeat."""
@@ -70,7 +70,7 @@ class CustomerOrders(Struct, frozen=True, kw_only=True):
                 and abs(one.placed_at - placed.event_time) <= within
             ):
                 return DuplicateSuspected(
-                    **said_of(placed, f"duplicate:{one.order}"),
+                    **derived_signal_fields(placed, f"duplicate:{one.order}"),
                     other=one.order,
                     reason=f"same customer, same basket; the other was placed at "
                     f"{one.placed_at.isoformat()}",
@@ -81,6 +81,6 @@ class CustomerOrders(Struct, frozen=True, kw_only=True):
         past = [*self.past]
         bisect.insort(past, PastOrder(event.placed_at, order, event.basket))
         # A source whose clock is years ahead must not make us forget what others say.
-        oldest = min(event.placed_at, recorded_at) - LONGEST_WITHIN
+        oldest = min(event.placed_at, recorded_at) - MAX_DUPLICATE_WINDOW
         kept = past[bisect.bisect_left(past, oldest, key=lambda one: one.placed_at) :]
-        return structs.replace(self, version=self.version + 1, past=tuple(kept[-MOST_ORDERS:]))
+        return structs.replace(self, version=self.version + 1, past=tuple(kept[-MAX_PAST_ORDERS:]))

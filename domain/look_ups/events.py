@@ -7,9 +7,9 @@ from msgspec import Meta, Struct
 
 from domain.money import PositiveMoney
 from domain.orders.purchase_signals import CustomerId, Sku
-from domain.texts import END
+from domain.texts import PATTERN_END
 
-Basket = Annotated[str, Meta(pattern="^[0-9a-f]{32}" + END)]
+Basket = Annotated[str, Meta(pattern="^[0-9a-f]{32}" + PATTERN_END)]
 """Digest of what was ordered: the same pieces have the same, however the lines stand."""
 
 

@@ -17,25 +17,25 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import Struct, structs
 
+from domain.look_ups.derived_signals import derived_signal_fields
 from domain.look_ups.events import ProductPriced
-from domain.look_ups.own_signals import said_of
 from domain.money import PositiveMoney
 from domain.orders.purchase_signals import OrderPlaced, PriceFlagged
 
-PRODUCTS = uuid5(NAMESPACE_URL, "casetrail:products")
-SHORTEST_OVER: Final = timedelta(days=1)
-LONGEST_OVER: Final = timedelta(days=366)
-CONFIRMED_AFTER: Final = timedelta(days=1)
-MOST_PRICES: Final = 1_000
+PRODUCTS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:products")
+MIN_PRICE_PERIOD: Final = timedelta(days=1)
+MAX_PRICE_PERIOD: Final = timedelta(days=366)
+PRICE_RECONFIRM_AFTER: Final = timedelta(days=1)
+MAX_PAST_PRICES: Final = 1_000
 """Of one product are remembered, the newest ones."""
 
 
 @lru_cache(maxsize=10_000)
 def product_stream(sku: str, currency: str) -> UUID:
-    return uuid5(PRODUCTS, f"{currency} {sku}")
+    return uuid5(PRODUCTS_NAMESPACE, f"{currency} {sku}")
 
 
-def priced(placed: OrderPlaced) -> Iterator[ProductPriced]:
+def product_prices_shown(placed: OrderPlaced) -> Iterator[ProductPriced]:
     """The price of each product in the order: its lowest, where several lines have it."""
     lowest: dict[str, PositiveMoney] = {}
     for line in placed.lines:
@@ -46,7 +46,7 @@ def priced(placed: OrderPlaced) -> Iterator[ProductPriced]:
         yield ProductPriced(sku=sku, price=price, at=placed.event_time)
 
 
-class Price(Struct, frozen=True, gc=False):
+class PastPrice(Struct, frozen=True, gc=False):
     """A price that an order showed."""
 
     at: datetime
@@ -58,9 +58,9 @@ class ProductPrices(Struct, frozen=True, kw_only=True):
     """What a product cost, in one currency, by the time at which it was ordered."""
 
     version: int = 0
-    past: tuple[Price, ...] = ()
+    past: tuple[PastPrice, ...] = ()
 
-    def is_news(self, event: ProductPriced) -> bool:
+    def is_new(self, event: ProductPriced) -> bool:
         """Whether the price is to be recorded: it is not the one in force then, or none was
         recorded for a day."""
         place = self._place(event.at)
@@ -71,11 +71,11 @@ class ProductPrices(Struct, frozen=True, kw_only=True):
         return not any(
             near is not None
             and near.money.value == event.price.value
-            and abs(near.at - event.at) < CONFIRMED_AFTER
+            and abs(near.at - event.at) < PRICE_RECONFIRM_AFTER
             for near in (before, after)
         )
 
-    def usual(
+    def usual_price(
         self, at: datetime, order: str, over: timedelta, least_history: timedelta
     ) -> PositiveMoney | None:
         """The price in the middle of the time before: for half of it, it cost that or less.
@@ -109,11 +109,11 @@ class ProductPrices(Struct, frozen=True, kw_only=True):
         self, placed: OrderPlaced, event: ProductPriced, over: timedelta, least_history: timedelta
     ) -> PriceFlagged | None:
         """The word that the order's price is below the usual one."""
-        usual = self.usual(event.at, placed.order, over, least_history)
+        usual = self.usual_price(event.at, placed.order, over, least_history)
         if usual is None or event.price.value >= usual.value:
             return None
         return PriceFlagged(
-            **said_of(placed, f"price:{event.sku}"),
+            **derived_signal_fields(placed, f"price:{event.sku}"),
             sku=event.sku,
             price=event.price,
             usual_price=usual,
@@ -121,18 +121,18 @@ class ProductPrices(Struct, frozen=True, kw_only=True):
 
     def after(self, event: ProductPriced, order: str, recorded_at: datetime) -> ProductPrices:
         past = [*self.past]
-        past.insert(self._place(event.at), Price(event.at, order, event.price))
+        past.insert(self._place(event.at), PastPrice(event.at, order, event.price))
         # A source whose clock is years ahead must not make us forget what others say.
-        oldest = min(event.at, recorded_at) - LONGEST_OVER
-        first = bisect.bisect_right(past, oldest, key=_at)
+        oldest = min(event.at, recorded_at) - MAX_PRICE_PERIOD
+        first = bisect.bisect_right(past, oldest, key=_price_time)
         # What was in force when the time looked back over begins is needed still.
         kept = past[max(first - 1, 0) :]
-        return structs.replace(self, version=self.version + 1, past=tuple(kept[-MOST_PRICES:]))
+        return structs.replace(self, version=self.version + 1, past=tuple(kept[-MAX_PAST_PRICES:]))
 
     def _place(self, at: datetime) -> int:
         """How many of the prices were shown by then."""
-        return bisect.bisect_right(self.past, at, key=_at)
+        return bisect.bisect_right(self.past, at, key=_price_time)
 
 
-def _at(price: Price) -> datetime:
+def _price_time(price: PastPrice) -> datetime:
     return price.at

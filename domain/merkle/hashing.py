@@ -19,7 +19,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return _sha256(b"\x01" + left + right).digest()
 
 
-def parents(hashes: Sequence[bytes]) -> list[bytes]:
+def parent_hashes(hashes: Sequence[bytes]) -> list[bytes]:
     """The level above of an even number of neighbours, the first of which is a left child."""
     return [
         _sha256(b"\x01" + left + right).digest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from domain.merkle.hashing import EMPTY_ROOT, leaf_hash, node_hash, parents
+from domain.merkle.hashing import EMPTY_ROOT, leaf_hash, node_hash, parent_hashes
 
 CHUNK_LEVEL = 10
 
@@ -25,7 +25,7 @@ class Node(NamedTuple):
         return (self.place + 1) << self.level
 
 
-Read = Callable[[Sequence[Node]], Sequence[bytes]]
+HashReader = Callable[[Sequence[Node]], Sequence[bytes]]
 """The hashes of full subtrees, in the order in which they are asked for."""
 
 
@@ -33,7 +33,7 @@ class OutsideTree(ValueError):
     """No such leaf or size in this tree."""
 
 
-def cover(start: int, end: int) -> list[Node]:
+def covering_subtrees(start: int, end: int) -> list[Node]:
     """The fewest full subtrees that make up the leaves from `start` up to, not with, `end`."""
     found = []
     while start < end:
@@ -45,7 +45,7 @@ def cover(start: int, end: int) -> list[Node]:
     return found
 
 
-def joined(hashes: Sequence[bytes]) -> bytes:
+def combine_hashes(hashes: Sequence[bytes]) -> bytes:
     """The root over neighbours as `cover` names them, where `start` is aligned to all of them."""
     root = EMPTY_ROOT
     for n, one in enumerate(reversed(hashes)):
@@ -53,35 +53,35 @@ def joined(hashes: Sequence[bytes]) -> bytes:
     return root
 
 
-def root_at(size: int, read: Read) -> bytes:
-    return joined(read(cover(0, size)))
+def root_at(size: int, read: HashReader) -> bytes:
+    return combine_hashes(read(covering_subtrees(0, size)))
 
 
-def inclusion_proof(leaf: int, size: int, read: Read) -> list[bytes]:
+def inclusion_proof(leaf: int, size: int, read: HashReader) -> list[bytes]:
     """PATH(leaf, D[size]), lowest first (RFC 9162, 2.1.3.1). Raises OutsideTree."""
     if not 0 <= leaf < size:
         raise OutsideTree(f"leaf {leaf} is not in a tree of {size}")
     spans: list[tuple[int, int]] = []
     start, end = 0, size
     while end - start > 1:
-        middle = start + _split(end - start)
+        middle = start + _largest_power_below(end - start)
         if leaf < middle:
             spans.append((middle, end))
             end = middle
         else:
             spans.append((start, middle))
             start = middle
-    return _hashes_of(spans[::-1], read)
+    return _span_hashes(spans[::-1], read)
 
 
-def consistency_proof(before: int, size: int, read: Read) -> list[bytes]:
+def consistency_proof(before: int, size: int, read: HashReader) -> list[bytes]:
     """PROOF(before, D[size]) (RFC 9162, 2.1.4.1). Raises OutsideTree."""
     if not 0 < before <= size:
         raise OutsideTree(f"a tree of {before} is not the beginning of one of {size}")
     spans: list[tuple[int, int]] = []
     start, end, begins_old_tree = 0, size, True
     while before != end:
-        middle = start + _split(end - start)
+        middle = start + _largest_power_below(end - start)
         if before <= middle:
             spans.append((middle, end))
             end = middle
@@ -90,17 +90,17 @@ def consistency_proof(before: int, size: int, read: Read) -> list[bytes]:
             start, begins_old_tree = middle, False
     if not begins_old_tree:
         spans.append((start, end))
-    return _hashes_of(spans[::-1], read)
+    return _span_hashes(spans[::-1], read)
 
 
-def _hashes_of(spans: Sequence[tuple[int, int]], read: Read) -> list[bytes]:
+def _span_hashes(spans: Sequence[tuple[int, int]], read: HashReader) -> list[bytes]:
     """All in one read. Only the right edge of the tree is made of more than one full subtree."""
-    covers = [cover(start, end) for start, end in spans]
+    covers = [covering_subtrees(start, end) for start, end in spans]
     hashes = iter(read([node for one in covers for node in one]))
-    return [joined([next(hashes) for _ in one]) for one in covers]
+    return [combine_hashes([next(hashes) for _ in one]) for one in covers]
 
 
-def _split(size: int) -> int:
+def _largest_power_below(size: int) -> int:
     """The largest power of two below it."""
     return 1 << (size - 1).bit_length() - 1
 
@@ -111,7 +111,9 @@ class Frontier:
     def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
         """Empty, or where `cover(0, size)` stands with its hashes."""
         self.size = size
-        self._peaks = [(node.level, one) for node, one in zip(cover(0, size), hashes, strict=True)]
+        self._peaks = [
+            (node.level, one) for node, one in zip(covering_subtrees(0, size), hashes, strict=True)
+        ]
 
     def add(self, entry: bytes) -> None:
         self.push(0, leaf_hash(entry))
@@ -136,9 +138,9 @@ class Frontier:
                 continue
             hashes = leaves[at : at + chunk]
             for _ in range(CHUNK_LEVEL):
-                hashes = parents(hashes)
+                hashes = parent_hashes(hashes)
             self.push(CHUNK_LEVEL, hashes[0])
             at += chunk
 
     def root(self) -> bytes:
-        return joined([one for _, one in self._peaks])
+        return combine_hashes([one for _, one in self._peaks])

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.orders.disagreement_facts import comparable
-from domain.orders.signals import Signal, in_time_order
-from domain.orders.statements import KEPT_BY, StatedField, System, SystemStated
+from domain.orders.disagreement_facts import normalize_value
+from domain.orders.signals import Signal, event_time_key
+from domain.orders.systems_of_record import FIELD_OWNERS, StatedField, System, SystemStated
 
 
-class Holding(Struct, frozen=True, kw_only=True):
+class HeldValue(Struct, frozen=True, kw_only=True):
     """What one system holds, by its last word."""
 
     system: System
@@ -23,26 +23,26 @@ class Holding(Struct, frozen=True, kw_only=True):
     """It is right until somebody has found out better."""
 
 
-class Conflict(Struct, frozen=True, kw_only=True):
+class FieldConflict(Struct, frozen=True, kw_only=True):
     """A field, what each system holds of it, and which team finds out what is right."""
 
     field: StatedField
     owner_team: str
-    held: tuple[Holding, ...]
+    held: tuple[HeldValue, ...]
 
 
-def conflicts_of(signals: Iterable[Signal]) -> list[Conflict]:
+def find_field_conflicts(signals: Iterable[Signal]) -> list[FieldConflict]:
     newest: dict[tuple[StatedField, System], SystemStated] = {}
-    for signal in sorted(signals, key=in_time_order):
+    for signal in sorted(signals, key=event_time_key):
         if isinstance(signal, SystemStated):
             newest[signal.field, signal.system] = signal
     found = []
-    for field, keeping in KEPT_BY.items():
+    for field, keeping in FIELD_OWNERS.items():
         held = [one for (of, _), one in sorted(newest.items()) if of is field]
-        if len({comparable(one.value, field) for one in held}) < 2:
+        if len({normalize_value(one.value, field) for one in held}) < 2:
             continue
         holdings = tuple(
-            Holding(
+            HeldValue(
                 system=one.system,
                 value=one.value,
                 source=one.key,
@@ -51,5 +51,5 @@ def conflicts_of(signals: Iterable[Signal]) -> list[Conflict]:
             )
             for one in held
         )
-        found.append(Conflict(field=field, owner_team=keeping.owner_team, held=holdings))
+        found.append(FieldConflict(field=field, owner_team=keeping.owner_team, held=holdings))
     return found

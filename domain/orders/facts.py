@@ -21,7 +21,7 @@ from msgspec import Struct, structs
 
 from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
-from domain.orders.fact_marks import LASTING, Told, moves, rests_on
+from domain.orders.fact_metadata import LASTING, SignalsByType, derived_from, fact_meta
 from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_facts import (
     ChargeFacts,
@@ -42,30 +42,32 @@ from domain.orders.signals import (
     OrderPlaced,
     Signal,
     StockUnavailable,
-    in_time_order,
+    event_time_key,
 )
 from domain.orders.stock_facts import StockFacts, stock_facts
 from domain.personal_data import ERASED
 
 
 class OrderFlags(Struct, frozen=True, gc=False):
-    placed: Annotated[bool, moves(LASTING, "The storefront has told of the order.", (OrderPlaced,))]
-    cancelled: Annotated[bool, moves(LASTING, "A source cancelled it.", (OrderCancelled,))]
-    unavailable: Annotated[
-        bool, moves(LASTING, "A source said that stock is not available.", (StockUnavailable,))
+    placed: Annotated[
+        bool, fact_meta(LASTING, "The storefront has told of the order.", (OrderPlaced,))
     ]
-    handed_over: Annotated[bool, moves(LASTING, "Handed to the carrier.", (HandedOver,))]
+    cancelled: Annotated[bool, fact_meta(LASTING, "A source cancelled it.", (OrderCancelled,))]
+    unavailable: Annotated[
+        bool, fact_meta(LASTING, "A source said that stock is not available.", (StockUnavailable,))
+    ]
+    handed_over: Annotated[bool, fact_meta(LASTING, "Handed to the carrier.", (HandedOver,))]
     duplicate_suspected: Annotated[
         bool,
-        moves(LASTING, "A system takes it for a repetition of another.", (DuplicateSuspected,)),
+        fact_meta(LASTING, "A system takes it for a repetition of another.", (DuplicateSuspected,)),
     ]
-    duplicate_of: Annotated[str | None, rests_on(DuplicateSuspected)]
+    duplicate_of: Annotated[str | None, derived_from(DuplicateSuspected)]
     """The other order, by the last such word."""
 
 
 class CustomerFacts(Struct, frozen=True, gc=False):
-    id: Annotated[str | None, rests_on(OrderPlaced)]
-    tier: Annotated[str | None, rests_on(OrderPlaced)]
+    id: Annotated[str | None, derived_from(OrderPlaced)]
+    tier: Annotated[str | None, derived_from(OrderPlaced)]
 
 
 class OrderFacts(Struct, frozen=True, gc=False):
@@ -88,7 +90,7 @@ class OrderFacts(Struct, frozen=True, gc=False):
     contact: ContactFacts
 
 
-def _flags(told: Told, _: ChargeFacts) -> OrderFlags:
+def _flags(told: SignalsByType, _: ChargeFacts) -> OrderFlags:
     suspicions: list[DuplicateSuspected] = told.get(DuplicateSuspected, [])
     return OrderFlags(
         placed=OrderPlaced in told,
@@ -100,7 +102,7 @@ def _flags(told: Told, _: ChargeFacts) -> OrderFlags:
     )
 
 
-def _customer(told: Told, _: ChargeFacts) -> CustomerFacts:
+def _customer(told: SignalsByType, _: ChargeFacts) -> CustomerFacts:
     placed: list[OrderPlaced] = told.get(OrderPlaced, [])
     if not placed:
         return CustomerFacts(id=None, tier=None)
@@ -109,7 +111,7 @@ def _customer(told: Told, _: ChargeFacts) -> CustomerFacts:
     return CustomerFacts(id=customer.id if customer.id != ERASED else None, tier=customer.tier)
 
 
-_GROUPS: Mapping[str, Callable[[Told, ChargeFacts], Any]] = {
+_GROUPS: Mapping[str, Callable[[SignalsByType, ChargeFacts], Any]] = {
     "order": _flags,
     "customer": _customer,
     "promise": lambda told, _: promise_facts(told),
@@ -130,12 +132,12 @@ _GROUPS: Mapping[str, Callable[[Told, ChargeFacts], Any]] = {
 
 
 @cache
-def _fed_by(fresh: frozenset[type]) -> tuple[str, ...]:
+def _affected_groups(fresh: frozenset[type]) -> tuple[str, ...]:
     """The groups that statements of these types say something to."""
-    return tuple(name for name, feeds in _FEEDS.items() if fresh & feeds)
+    return tuple(name for name, feeds in _GROUP_FEEDS.items() if fresh & feeds)
 
 
-def _feeds_of_groups() -> Mapping[str, frozenset[type]]:
+def _find_group_feeds() -> Mapping[str, frozenset[type]]:
     found = {
         name: frozenset(
             signal
@@ -152,7 +154,7 @@ def _feeds_of_groups() -> Mapping[str, frozenset[type]]:
     }
 
 
-_FEEDS: Final = _feeds_of_groups()
+_GROUP_FEEDS: Final = _find_group_feeds()
 
 
 def facts_of(
@@ -163,11 +165,11 @@ def facts_of(
     """The facts that follow from a set of signals. Where those of all but the newest are known,
     only what the types of the `fresh` ones feed is worked out."""
     told: dict[type[Any], list[Any]] = {}
-    for signal in sorted(signals, key=in_time_order):
+    for signal in sorted(signals, key=event_time_key):
         told.setdefault(type(signal), []).append(signal)
     if earlier is None:
         charge = charge_facts(told)
         return OrderFacts(**{name: group(told, charge) for name, group in _GROUPS.items()})
-    names = _fed_by(fresh)
+    names = _affected_groups(fresh)
     charge = charge_facts(told) if "charge" in names else earlier.charge
     return structs.replace(earlier, **{name: _GROUPS[name](told, charge) for name in names})

@@ -21,25 +21,25 @@ from domain.orders.events import (
 )
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Signal
-from domain.personal_data import erased
+from domain.personal_data import erase_personal
 from domain.policy.expectations import Deadline, Watch
 from domain.policy.rulebook import Rulebook
 
-ORDERS = uuid5(NAMESPACE_URL, "casetrail:orders")
+ORDERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:orders")
 
 
-Watches: TypeAlias = Sequence[tuple[Watch, Deadline]]
+OpenWatches: TypeAlias = Sequence[tuple[Watch, Deadline]]
 
 
 @lru_cache(maxsize=10_000)
 def order_stream(order_id: str) -> UUID:
     """The stream of an order follows from the shop's id of it."""
-    return uuid5(ORDERS, order_id)
+    return uuid5(ORDERS_NAMESPACE, order_id)
 
 
-def is_the_same(taken: Signal, sent: Signal) -> bool:
+def is_same_signal(taken: Signal, sent: Signal) -> bool:
     """Whether what is sent was taken before, perhaps with what is personal in it erased since."""
-    return taken == sent or taken == erased(sent)
+    return taken == sent or taken == erase_personal(sent)
 
 
 class CaseRef(Struct, frozen=True, gc=False):
@@ -59,7 +59,7 @@ class Order(Struct, frozen=True, kw_only=True):
     passed: bool = False
     """It has passed intake, with nothing wrong until then."""
     known_facts: OrderFacts | None = None
-    known_watches: tuple[Rulebook, Watches] | None = None
+    known_watches: tuple[Rulebook, OpenWatches] | None = None
     earlier_facts: tuple[OrderFacts, frozenset[type]] | None = None
     """Of a state before, and the types of the signals since: most facts are still what they were."""
     earlier_deadlines: tuple[Rulebook, Sequence[Deadline | None], frozenset[str]] | None = None
@@ -84,16 +84,16 @@ class Order(Struct, frozen=True, kw_only=True):
         taken = self.signals.get(signal.key)
         if taken is None:
             return SignalRecorded(signal=signal)
-        if not is_the_same(taken, signal):
+        if not is_same_signal(taken, signal):
             raise SignalIdReused(f"{signal.key} of order {self.id} was taken with other content")
         return None
 
-    def overdue(self, rulebook: Rulebook, now: datetime) -> Watches:
+    def overdue(self, rulebook: Rulebook, now: datetime) -> OpenWatches:
         """The expectations to decide on at `now`, by deadline."""
         found = [(w, d) for w, d in self._open_watches(rulebook) if d.missed_from <= now]
         return sorted(found, key=lambda pair: (pair[1].at, pair[0].rule)) if found else ()
 
-    def is_watched_by(self, rulebook: Rulebook) -> bool:
+    def has_timer_from(self, rulebook: Rulebook) -> bool:
         """Whether its timer was set by this rulebook, as far as this state remembers."""
         return self.known_watches is not None and self.known_watches[0] is rulebook
 
@@ -101,7 +101,7 @@ class Order(Struct, frozen=True, kw_only=True):
         """When this order needs a look with no signal to ask for it."""
         return min((d.missed_from for _, d in self._open_watches(rulebook)), default=None)
 
-    def _open_watches(self, rulebook: Rulebook) -> Watches:
+    def _open_watches(self, rulebook: Rulebook) -> OpenWatches:
         """What is still expected of this order; worked out once per state and rulebook."""
         if self.known_watches is None or self.known_watches[0] is not rulebook:
             found = [
@@ -120,7 +120,7 @@ class Order(Struct, frozen=True, kw_only=True):
             found = [watch.open_deadline(facts) for watch in rulebook.watches]
         else:
             found = [*earlier[1]]
-            for place in rulebook.watches_fed_by(earlier[2]) if earlier[2] else ():
+            for place in rulebook.watch_indexes_for(earlier[2]) if earlier[2] else ():
                 found[place] = rulebook.watches[place].open_deadline(facts)
         structs.force_setattr(self, "earlier_deadlines", (rulebook, found, frozenset()))
         return found
@@ -147,7 +147,7 @@ class Order(Struct, frozen=True, kw_only=True):
             case PassedIntake():
                 return structs.replace(now, passed=True)
             case OrderDataErased():
-                signals = {key: erased(signal) for key, signal in self.signals.items()}
+                signals = {key: erase_personal(signal) for key, signal in self.signals.items()}
                 return structs.replace(
                     now,
                     signals=signals,

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.orders.fact_marks import GROWING, LASTING, Told, moves, rests_on
+from domain.orders.fact_metadata import GROWING, LASTING, SignalsByType, derived_from, fact_meta
 from domain.orders.signals import (
     DamageReported,
     Delivered,
@@ -24,46 +24,53 @@ from domain.orders.signals import (
     OrderPlaced,
     Scanned,
     ScanStatus,
-    in_time_order,
+    event_time_key,
 )
 
-_ON_ITS_WAY = (LabelCreated, HandedOver, Scanned, Delivered)
+_PARCEL_SIGNALS = (LabelCreated, HandedOver, Scanned, Delivered)
 
 
 class ParcelFacts(Struct, frozen=True, gc=False):
     known: Annotated[
         Decimal | None,
-        moves(GROWING, "How many parcels labels and hand-overs named.", (LabelCreated, HandedOver)),
+        fact_meta(
+            GROWING, "How many parcels labels and hand-overs named.", (LabelCreated, HandedOver)
+        ),
     ] = None
     more_than_allowed: Annotated[
         bool | None,
-        moves(
+        fact_meta(
             LASTING,
             "More parcels were named than the customer takes.",
             (OrderPlaced, LabelCreated, HandedOver),
         ),
     ] = None
-    last_heard_at: Annotated[datetime | None, rests_on(*_ON_ITS_WAY)] = None
+    last_heard_at: Annotated[datetime | None, derived_from(*_PARCEL_SIGNALS)] = None
     """The last hand-over or scan of the tracked parcel on its way that is silent for longest."""
-    on_the_way: Annotated[bool | None, rests_on(*_ON_ITS_WAY)] = None
+    on_the_way: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
     """A tracked parcel has left, and has neither come to an end nor to a place to be fetched."""
-    all_arrived: Annotated[bool | None, rests_on(*_ON_ITS_WAY)] = None
+    all_arrived: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
     """Every parcel that is known was delivered, or fetched from where it waited."""
     contradicted: Annotated[
-        bool, moves(LASTING, "It was scanned on its way after it was delivered.", (*_ON_ITS_WAY,))
+        bool,
+        fact_meta(
+            LASTING, "It was scanned on its way after it was delivered.", (*_PARCEL_SIGNALS,)
+        ),
     ] = False
-    contradicted_now: Annotated[bool | None, rests_on(*_ON_ITS_WAY)] = None
+    contradicted_now: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
     """And not delivered since."""
     delivery_failed: Annotated[
-        bool, moves(LASTING, "A delivery was tried, and failed.", (DeliveryFailed, Scanned))
+        bool, fact_meta(LASTING, "A delivery was tried, and failed.", (DeliveryFailed, Scanned))
     ] = False
     returning: Annotated[
-        bool, moves(LASTING, "The carrier takes it back to the sender.", (Scanned,))
+        bool, fact_meta(LASTING, "The carrier takes it back to the sender.", (Scanned,))
     ] = False
-    lost: Annotated[bool, moves(LASTING, "The carrier lost it.", (DeliveryFailed, Scanned))] = False
+    lost: Annotated[bool, fact_meta(LASTING, "The carrier lost it.", (DeliveryFailed, Scanned))] = (
+        False
+    )
     damaged: Annotated[
         bool,
-        moves(
+        fact_meta(
             LASTING,
             "The carrier or the customer found it damaged.",
             (DeliveryFailed, Scanned, DamageReported),
@@ -75,24 +82,26 @@ class IncidentFacts(Struct, frozen=True, gc=False):
     """Why a parcel does not move as it should. `by_…` leaves out what is lost or damaged, and
     deliveries that were tried: these are problems of their own."""
 
-    by_carrier: Annotated[bool, moves(LASTING, "The carrier's doing.", (Scanned,))] = False
-    by_retailer: Annotated[bool, moves(LASTING, "Our own doing.", (Scanned,))] = False
-    by_consignee: Annotated[bool, moves(LASTING, "The recipient's doing.", (Scanned,))] = False
-    by_customs: Annotated[bool, moves(LASTING, "Customs hold it.", (Scanned,))] = False
-    by_nobody: Annotated[bool, moves(LASTING, "Weather, disaster, or the law.", (Scanned,))] = False
+    by_carrier: Annotated[bool, fact_meta(LASTING, "The carrier's doing.", (Scanned,))] = False
+    by_retailer: Annotated[bool, fact_meta(LASTING, "Our own doing.", (Scanned,))] = False
+    by_consignee: Annotated[bool, fact_meta(LASTING, "The recipient's doing.", (Scanned,))] = False
+    by_customs: Annotated[bool, fact_meta(LASTING, "Customs hold it.", (Scanned,))] = False
+    by_nobody: Annotated[bool, fact_meta(LASTING, "Weather, disaster, or the law.", (Scanned,))] = (
+        False
+    )
     unexplained: Annotated[
-        bool, moves(LASTING, "The carrier reports a problem, and not whose.", (Scanned,))
+        bool, fact_meta(LASTING, "The carrier reports a problem, and not whose.", (Scanned,))
     ] = False
-    reason: Annotated[str | None, rests_on(Scanned, DeliveryFailed)] = None
+    reason: Annotated[str | None, derived_from(Scanned, DeliveryFailed)] = None
     """Of the last incident."""
-    fault_party: Annotated[str | None, rests_on(Scanned, DeliveryFailed)] = None
+    fault_party: Annotated[str | None, derived_from(Scanned, DeliveryFailed)] = None
     """Whose doing the last incident was."""
 
 
 NO_PARCEL: Final = ParcelFacts()
 NO_INCIDENT: Final = IncidentFacts()
-_TOLD_BY: Final = frozenset([*_ON_ITS_WAY, DeliveryFailed, DamageReported])
-_ENDS: Final = frozenset(
+_SOURCE_SIGNALS: Final = frozenset([*_PARCEL_SIGNALS, DeliveryFailed, DamageReported])
+_FINAL_STATUSES: Final = frozenset(
     [
         ScanStatus.DELIVERED,
         ScanStatus.RETURN_TO_SENDER,
@@ -100,7 +109,7 @@ _ENDS: Final = frozenset(
         ScanStatus.AVAILABLE_FOR_PICKUP,
     ]
 )
-_NOT_THERE: Final = frozenset(
+_UNDELIVERED_STATUSES: Final = frozenset(
     [
         ScanStatus.IN_TRANSIT,
         ScanStatus.OUT_FOR_DELIVERY,
@@ -112,8 +121,8 @@ _LOST: Final = IncidentReason.CARRIER_PARCEL_LOST
 _DAMAGED: Final = IncidentReason.CARRIER_DAMAGED_PARCEL
 
 
-def parcel_facts(told: Told) -> ParcelFacts:
-    if _TOLD_BY.isdisjoint(told):
+def parcel_facts(told: SignalsByType) -> ParcelFacts:
+    if _SOURCE_SIGNALS.isdisjoint(told):
         return NO_PARCEL
     scans: list[Scanned] = told.get(Scanned, [])
     failures: list[DeliveryFailed] = told.get(DeliveryFailed, [])
@@ -122,7 +131,7 @@ def parcel_facts(told: Told) -> ParcelFacts:
     parcels = _parcels(told)
     waiting_for = [words[-1] for p in parcels if (words := p.words) and not p.has_ended]
     return ParcelFacts(
-        known=_named(told),
+        known=_count_named_parcels(told),
         more_than_allowed=_more_than_allowed(told),
         last_heard_at=min(waiting_for, default=None),
         on_the_way=bool(waiting_for) if any(p.words for p in parcels) else None,
@@ -148,9 +157,9 @@ class _Parcel(Struct, frozen=True):
     contradicted_now: bool
 
 
-def _parcels(told: Told) -> list[_Parcel]:
+def _parcels(told: SignalsByType) -> list[_Parcel]:
     """Every parcel that is named; one without a name if none is."""
-    said = [one for kind in _ON_ITS_WAY for one in told.get(kind, [])]
+    said = [one for kind in _PARCEL_SIGNALS for one in told.get(kind, [])]
     names = {one.shipment for one in said if one.shipment is not None}
     if not said:
         return []
@@ -163,13 +172,13 @@ def _parcel(said: list[LabelCreated | HandedOver | Scanned | Delivered]) -> _Par
     scans = [one for one in said if isinstance(one, Scanned)]
     statuses = {scan.status for scan in scans}
     arrivals = [one.event_time for one in said if _is_arrival(one)]
-    moves_on = [scan.event_time for scan in scans if scan.status in _NOT_THERE]
+    moves_on = [scan.event_time for scan in scans if scan.status in _UNDELIVERED_STATUSES]
     is_tracked = any(one.tracking for one in said if isinstance(one, LabelCreated | HandedOver))
     words = sorted(one.event_time for one in said if isinstance(one, HandedOver | Scanned))
     return _Parcel(
         words=words if is_tracked else [],
         has_ended=bool(arrivals)
-        or not _ENDS.isdisjoint(statuses)
+        or not _FINAL_STATUSES.isdisjoint(statuses)
         or any(scan.incident is _LOST for scan in scans),
         has_arrived=bool(arrivals),
         contradicted=bool(arrivals and moves_on) and max(moves_on) > min(arrivals),
@@ -183,29 +192,29 @@ def _is_arrival(one: LabelCreated | HandedOver | Scanned | Delivered) -> bool:
     )
 
 
-def _named(told: Told) -> Decimal | None:
+def _count_named_parcels(told: SignalsByType) -> Decimal | None:
     said = [one for kind in (LabelCreated, HandedOver) for one in told.get(kind, [])]
     names = {one.shipment for one in said if one.shipment is not None}
     return Decimal(len(names)) if names else None
 
 
-def _more_than_allowed(told: Told) -> bool | None:
+def _more_than_allowed(told: SignalsByType) -> bool | None:
     placed: list[OrderPlaced] = told.get(OrderPlaced, [])
     limits = [1 for p in placed if p.ship_complete]
     limits += [p.max_parcels for p in placed if p.max_parcels is not None]
-    named = _named(told)
+    named = _count_named_parcels(told)
     return named > min(limits) if limits and named is not None else None
 
 
-def incident_facts(told: Told) -> IncidentFacts:
+def incident_facts(told: SignalsByType) -> IncidentFacts:
     scans: list[Scanned] = told.get(Scanned, [])
     failures: list[DeliveryFailed] = told.get(DeliveryFailed, [])
     tellings: list[Scanned | DeliveryFailed] = [*scans, *failures]
     reasons = [one for one in tellings if one.incident is not None]
-    parties = {_party(scan) for scan in scans} - {None}
+    parties = {_fault_party(scan) for scan in scans} - {None}
     if not reasons and not parties:
         return NO_INCIDENT
-    newest = max(reasons, key=in_time_order).incident if reasons else None
+    newest = max(reasons, key=event_time_key).incident if reasons else None
     return IncidentFacts(
         by_carrier=FaultParty.CARRIER in parties,
         by_retailer=FaultParty.RETAILER in parties,
@@ -218,7 +227,7 @@ def incident_facts(told: Told) -> IncidentFacts:
     )
 
 
-def _party(scan: Scanned) -> FaultParty | None:
+def _fault_party(scan: Scanned) -> FaultParty | None:
     """Whose doing a scan says it is, if it is neither lost, damaged, nor a delivery that failed."""
     if scan.status is ScanStatus.FAILURE or scan.incident in (_LOST, _DAMAGED):
         return None

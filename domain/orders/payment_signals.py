@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, structs
 
 from domain.money import PositiveMoney
-from domain.orders.signal_body import Moment, SaidText, SignalBody, SourceId, check_moment
+from domain.orders.signal_body import Moment, ReasonText, SignalBody, SourceId, check_moment
 from domain.texts import Text
 
 
@@ -52,7 +52,7 @@ class RefundRequested(SignalBody, frozen=True, kw_only=True, tag="refund.request
 
     amount: PositiveMoney | None = None
     payment: SourceId | None = None
-    reason: SaidText = ""
+    reason: ReasonText = ""
 
 
 class RefundIssued(SignalBody, frozen=True, kw_only=True, tag="refund.issued"):

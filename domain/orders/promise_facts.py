@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.orders.fact_marks import Told, first, rests_on
+from domain.orders.fact_metadata import SignalsByType, derived_from, first_event_time
 from domain.orders.signals import (
     LabelCreated,
     OrderPlaced,
@@ -18,20 +18,20 @@ from domain.orders.signals import (
 
 
 class PromiseFacts(Struct, frozen=True, gc=False):
-    delivery_date: Annotated[date | None, rests_on(OrderPlaced)]
-    delivery_day_ends: Annotated[datetime | None, rests_on(OrderPlaced)]
+    delivery_date: Annotated[date | None, derived_from(OrderPlaced)]
+    delivery_day_ends: Annotated[datetime | None, derived_from(OrderPlaced)]
     """The first moment after the promised day, in the customer's time zone."""
-    ship_by: Annotated[datetime | None, rests_on(OrderPlaced)]
+    ship_by: Annotated[datetime | None, derived_from(OrderPlaced)]
     """The latest shipping limit of the lines."""
-    half_over_at: Annotated[datetime | None, rests_on(OrderPlaced)]
+    half_over_at: Annotated[datetime | None, derived_from(OrderPlaced)]
     """When half of the time from the purchase to the end of the promised day is over."""
     half_over_in_warehouse_at: Annotated[
-        datetime | None, rests_on(OrderPlaced, StockAllocated, Released, LabelCreated)
+        datetime | None, derived_from(OrderPlaced, StockAllocated, Released, LabelCreated)
     ]
     """The same, or when a warehouse first spoke of the order, whichever is later."""
 
 
-UNKNOWN: Final = PromiseFacts(
+NO_PROMISE: Final = PromiseFacts(
     delivery_date=None,
     delivery_day_ends=None,
     ship_by=None,
@@ -40,16 +40,16 @@ UNKNOWN: Final = PromiseFacts(
 )
 
 
-def promise_facts(told: Told) -> PromiseFacts:
+def promise_facts(told: SignalsByType) -> PromiseFacts:
     placed: list[OrderPlaced] = told.get(OrderPlaced, [])
     if not placed:
-        return UNKNOWN
+        return NO_PROMISE
     order, promise = placed[0], placed[0].promise
     day_ends = end_of_day(promise.delivery_date, promise.time_zone) if promise else None
     half = None
     if day_ends is not None and day_ends > order.event_time:
         half = order.event_time + (day_ends - order.event_time) / 2
-    words = [first(told, kind) for kind in (StockAllocated, Released, LabelCreated)]
+    words = [first_event_time(told, kind) for kind in (StockAllocated, Released, LabelCreated)]
     heard = min((at for at in words if at is not None), default=None)
     return PromiseFacts(
         delivery_date=promise.delivery_date if promise else None,

@@ -10,7 +10,7 @@ from domain.money import PositiveMoney
 from domain.orders.signal_body import (
     Moment,
     OrderId,
-    SaidText,
+    ReasonText,
     SignalBody,
     ZoneName,
     check_day,
@@ -18,7 +18,7 @@ from domain.orders.signal_body import (
     time_zone,
 )
 from domain.personal_data import PERSONAL
-from domain.texts import END, Text, one_line
+from domain.texts import PATTERN_END, Text, one_line
 
 CustomerId = Annotated[str, one_line(120, least=1), PERSONAL]
 Sku = Annotated[str, one_line(120, least=1)]
@@ -27,7 +27,7 @@ PersonalText = Annotated[str, one_line(200), PERSONAL]
 CountryCode = Annotated[
     str,
     Meta(
-        pattern="^([A-Za-z]{2})?" + END,
+        pattern="^([A-Za-z]{2})?" + PATTERN_END,
         description="ISO 3166-1 alpha-2, e.g. BR; empty if not told.",
     ),
 ]
@@ -35,7 +35,7 @@ CountryCode = Annotated[
 
 class Customer(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     id: CustomerId
-    tier: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}" + END)] = "standard"
+    tier: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}" + PATTERN_END)] = "standard"
 
 
 class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
@@ -106,7 +106,7 @@ class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
 
 
 class OrderCancelled(SignalBody, frozen=True, kw_only=True, tag="order.cancelled"):
-    reason: SaidText = ""
+    reason: ReasonText = ""
 
 
 class DuplicateSuspected(SignalBody, frozen=True, kw_only=True, tag="order.duplicate_suspected"):
@@ -144,7 +144,7 @@ class FraudDecided(SignalBody, frozen=True, kw_only=True, tag="fraud.decided"):
     """Whoever reviews fraud has decided on the order."""
 
     decision: FraudDecision
-    reason: SaidText = ""
+    reason: ReasonText = ""
 
 
 class AddressVerdict(StrEnum):

@@ -6,23 +6,32 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.orders.fact_marks import LASTING, Told, last, moves, rests_on
+from domain.orders.fact_metadata import (
+    LASTING,
+    SignalsByType,
+    derived_from,
+    fact_meta,
+    last_event_time,
+)
 from domain.orders.signals import ReturnLabelCreated, ReturnLabelFailed
 
 
 class ReturnFacts(Struct, frozen=True, gc=False):
     label_failed: Annotated[
-        bool, moves(LASTING, "The label for a return could not be made.", (ReturnLabelFailed,))
+        bool, fact_meta(LASTING, "The label for a return could not be made.", (ReturnLabelFailed,))
     ] = False
-    has_label: Annotated[bool | None, rests_on(ReturnLabelCreated, ReturnLabelFailed)] = None
+    has_label: Annotated[bool | None, derived_from(ReturnLabelCreated, ReturnLabelFailed)] = None
     """A label was made, and none failed since."""
 
 
 NO_LABEL: Final = ReturnFacts()
 
 
-def return_facts(told: Told) -> ReturnFacts:
-    made, failed = last(told, ReturnLabelCreated), last(told, ReturnLabelFailed)
+def return_facts(told: SignalsByType) -> ReturnFacts:
+    made, failed = (
+        last_event_time(told, ReturnLabelCreated),
+        last_event_time(told, ReturnLabelFailed),
+    )
     if made is None and failed is None:
         return NO_LABEL
     return ReturnFacts(

@@ -1,12 +1,12 @@
 """What is said of returns."""
 
-from domain.orders.signal_body import SaidText, SignalBody
+from domain.orders.signal_body import ReasonText, SignalBody
 from domain.texts import Text
 
 
 class ReturnRequested(SignalBody, frozen=True, kw_only=True, tag="return.requested"):
     rma: Text = ""
-    reason: SaidText = ""
+    reason: ReasonText = ""
 
 
 class ReturnAuthorized(SignalBody, frozen=True, kw_only=True, tag="return.authorized"):
@@ -17,7 +17,7 @@ class ReturnRefused(SignalBody, frozen=True, kw_only=True, tag="return.refused")
     """The customer was told that the goods are not taken back."""
 
     rma: Text = ""
-    reason: SaidText = ""
+    reason: ReasonText = ""
 
 
 class ReturnLabelCreated(SignalBody, frozen=True, kw_only=True, tag="return.label_created"):

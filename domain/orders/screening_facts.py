@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.orders.fact_marks import LASTING, ONCE_KNOWN, Told, moves, rests_on
+from domain.orders.fact_metadata import LASTING, ONCE_KNOWN, SignalsByType, derived_from, fact_meta
 from domain.orders.signals import (
     AddressChecked,
     AddressVerdict,
@@ -22,27 +22,27 @@ from domain.regions import region_of
 
 class FraudFacts(Struct, frozen=True, gc=False):
     flagged: Annotated[
-        bool, moves(LASTING, "A screening wants a review or a refusal.", (FraudScreened,))
+        bool, fact_meta(LASTING, "A screening wants a review or a refusal.", (FraudScreened,))
     ] = False
     accepted_at: Annotated[
         datetime | None,
-        moves(
+        fact_meta(
             ONCE_KNOWN, "First accepted, by screening or decision.", (FraudScreened, FraudDecided)
         ),
     ] = None
-    open: Annotated[bool | None, rests_on(FraudScreened, FraudDecided)] = None
+    open: Annotated[bool | None, derived_from(FraudScreened, FraudDecided)] = None
     """Nobody decided, and no screening accepted, since it was last flagged."""
 
 
 class AddressFacts(Struct, frozen=True, gc=False):
     bad: Annotated[
-        bool, moves(LASTING, "A check found it wanting: nothing gets there.", (AddressChecked,))
+        bool, fact_meta(LASTING, "A check found it wanting: nothing gets there.", (AddressChecked,))
     ] = False
-    open: Annotated[bool | None, rests_on(AddressChecked)] = None
+    open: Annotated[bool | None, derived_from(AddressChecked)] = None
     """The last check found it wanting."""
-    verdict: Annotated[str | None, rests_on(AddressChecked)] = None
+    verdict: Annotated[str | None, derived_from(AddressChecked)] = None
     """Of the last check."""
-    region: Annotated[str | None, rests_on(OrderPlaced)] = None
+    region: Annotated[str | None, derived_from(OrderPlaced)] = None
     """Where it ships to (ISO 3166): the country, with its part where a code names that."""
 
 
@@ -51,7 +51,7 @@ NOT_CHECKED: Final = AddressFacts()
 _GOOD: Final = frozenset([AddressVerdict.VALID, AddressVerdict.CORRECTED])
 
 
-def fraud_facts(told: Told) -> FraudFacts:
+def fraud_facts(told: SignalsByType) -> FraudFacts:
     screened: list[FraudScreened] = told.get(FraudScreened, [])
     decided: list[FraudDecided] = told.get(FraudDecided, [])
     if not screened and not decided:
@@ -67,7 +67,7 @@ def fraud_facts(told: Told) -> FraudFacts:
     )
 
 
-def address_facts(told: Told) -> AddressFacts:
+def address_facts(told: SignalsByType) -> AddressFacts:
     checks: list[AddressChecked] = told.get(AddressChecked, [])
     region = _region(told)
     if not checks:
@@ -80,7 +80,7 @@ def address_facts(told: Told) -> AddressFacts:
     )
 
 
-def _region(told: Told) -> str | None:
+def _region(told: SignalsByType) -> str | None:
     placed: list[OrderPlaced] = told.get(OrderPlaced, [])
     to = placed[0].ship_to if placed else None
     return region_of(to.country_code, to.country_area) if to is not None else None

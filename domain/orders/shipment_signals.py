@@ -3,7 +3,7 @@ that read it and its version (`carriers.py`): mappings err, and are mended."""
 
 from enum import StrEnum
 
-from domain.orders.signal_body import SaidText, SignalBody, SourceId
+from domain.orders.signal_body import ReasonText, SignalBody, SourceId
 from domain.texts import Text
 
 
@@ -120,7 +120,7 @@ class Delivered(SignalBody, frozen=True, kw_only=True, tag="shipment.delivered")
 
 class DeliveryFailed(SignalBody, frozen=True, kw_only=True, tag="shipment.delivery_failed"):
     shipment: SourceId | None = None
-    reason: SaidText = ""
+    reason: ReasonText = ""
     code: Text = ""
     incident: IncidentReason | None = None
     mapping: Text = ""
@@ -132,4 +132,4 @@ class DamageReported(SignalBody, frozen=True, kw_only=True, tag="shipment.damage
     """The customer, or support for the customer, says that the goods came damaged."""
 
     shipment: SourceId | None = None
-    reason: SaidText = ""
+    reason: ReasonText = ""

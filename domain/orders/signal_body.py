@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct, structs
 
 from domain.personal_data import PERSONAL
-from domain.texts import END, Text, one_line
+from domain.texts import PATTERN_END, Text, one_line
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -21,20 +21,21 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 SourceName = Annotated[
     str,
     Meta(
-        pattern="^[a-z0-9][a-z0-9_.-]{0,63}" + END,
+        pattern="^[a-z0-9][a-z0-9_.-]{0,63}" + PATTERN_END,
         description="The system that speaks, e.g. psp.",
     ),
 ]
 OWN_SOURCE: Final = "casetrail"
 """The source of what is derived here, from look-ups. No outside system may speak as it."""
-SaidText = Annotated[str, one_line(500), PERSONAL]
+ReasonText = Annotated[str, one_line(500), PERSONAL]
 """What the customer wrote, or somebody about the customer."""
 SourceId = Annotated[str, one_line(200, least=1)]
 """The source's own id of a statement, a payment or a shipment."""
 OrderId = Annotated[
     str,
     Meta(
-        pattern="^[!-.0-~]{1,120}" + END, description="The shop's id of the order, without a slash."
+        pattern="^[!-.0-~]{1,120}" + PATTERN_END,
+        description="The shop's id of the order, without a slash.",
     ),
 ]
 

@@ -64,7 +64,6 @@ from domain.orders.signal_body import (
     check_moment,
     time_zone,
 )
-from domain.orders.statements import StatedField, System, SystemStated
 from domain.orders.stock_signals import (
     AllocationFailed,
     Backordered,
@@ -76,6 +75,7 @@ from domain.orders.stock_signals import (
     SubstitutionDecided,
     SubstitutionProposed,
 )
+from domain.orders.systems_of_record import StatedField, System, SystemStated
 
 Signal: TypeAlias = (
     OrderPlaced
@@ -118,7 +118,7 @@ Signal: TypeAlias = (
 )
 
 
-def in_time_order(signal: Signal) -> tuple[datetime, str]:
+def event_time_key(signal: Signal) -> tuple[datetime, str]:
     """Sort key of statements: by event time, ties by identity, never by arrival."""
     return signal.event_time, signal.key
 
@@ -187,6 +187,6 @@ __all__ = [
     "ZoneName",
     "check_day",
     "check_moment",
-    "in_time_order",
+    "event_time_key",
     "time_zone",
 ]

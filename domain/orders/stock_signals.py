@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from domain.money import PositiveMoney
-from domain.orders.signal_body import SaidText, SignalBody, Skus, check_day
+from domain.orders.signal_body import ReasonText, SignalBody, Skus, check_day
 from domain.texts import Text, one_line
 
 Sku = Annotated[str, one_line(120, least=1)]
@@ -79,7 +79,7 @@ class SubstitutionDecided(SignalBody, frozen=True, kw_only=True, tag="stock.subs
 
     sku: Sku
     approved: bool
-    reason: SaidText = ""
+    reason: ReasonText = ""
 
 
 class Released(SignalBody, frozen=True, kw_only=True, tag="fulfilment.released"):

@@ -12,7 +12,7 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.cases.evidence import EvidenceType
 from domain.money import Currency
 from domain.people import Role
-from domain.policy.parts import Condition, Name, Part, RuleName
+from domain.policy.document_types import Condition, Name, Part, RuleName
 
 
 class ApprovalBand(Part, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from domain.adjustments.events import Requirement
+from domain.adjustments.events import ApprovalRequirement
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.currencies import EXPONENTS
 from domain.errors import Fault, Invalid
@@ -17,13 +17,13 @@ from domain.money import Money
 from domain.orders.facts import OrderFacts
 from domain.people import Role
 from domain.policy.approval_parts import ApprovalBand, Approvals
-from domain.policy.conditions import Compiled, order_condition
+from domain.policy.conditions import CompiledCondition, compile_order_condition
 from domain.policy.decision import Decision, Verdict
 
-LONGEST = timedelta(days=366)
+MAX_DURATION = timedelta(days=366)
 
 
-class Sums(Struct, frozen=True):
+class CumulativeAmounts(Struct, frozen=True):
     """An adjustment with what else counts: for its order, and for its customer within the window."""
 
     of_order: Decimal
@@ -34,7 +34,7 @@ class Sums(Struct, frozen=True):
         return max(self.of_order, self.of_customer or self.of_order)
 
 
-class Asked(Struct, frozen=True):
+class ProposedAdjustment(Struct, frozen=True):
     """What is proposed, as the matrix looks at it."""
 
     kind: AdjustmentKind
@@ -51,11 +51,11 @@ class ApprovalMatrix:
         self.approvals = approvals
         self._version = version
         self._digest = digest
-        self._bands: list[tuple[ApprovalBand, Compiled | None]] = [
-            (band, order_condition(band.when, f"/approvals/bands/{n}/when", faults))
+        self._bands: list[tuple[ApprovalBand, CompiledCondition | None]] = [
+            (band, compile_order_condition(band.when, f"/approvals/bands/{n}/when", faults))
             for n, band in enumerate(approvals.bands)
         ]
-        faults += _faults(approvals)
+        faults += _approval_faults(approvals)
 
     def counted(self, amount: Money, pointer: str = "/amount/currency") -> Decimal:
         """The amount in the matrix's currency. Raises Invalid for one that it has no rate for."""
@@ -70,8 +70,8 @@ class ApprovalMatrix:
         return amount.value * rate
 
     def requirement(
-        self, asked: Asked, sums: Sums, facts: OrderFacts
-    ) -> tuple[Requirement, Decision]:
+        self, asked: ProposedAdjustment, sums: CumulativeAmounts, facts: OrderFacts
+    ) -> tuple[ApprovalRequirement, Decision]:
         """Who must approve, and why: the first band that fits."""
         verdicts: list[Verdict] = []
         for band, condition in self._bands:
@@ -80,7 +80,9 @@ class ApprovalMatrix:
             if band.up_to is not None:
                 fits = sums.largest <= band.up_to
                 test = f"at_most {band.up_to}"
-                verdicts.append(Verdict("adjustment.counted", test, _text(sums.largest), fits))
+                verdicts.append(
+                    Verdict("adjustment.counted", test, _format_amount(sums.largest), fits)
+                )
             if _fits(band, asked, sums) and (condition is None or condition.holds(facts)):
                 decision = Decision(policy=self._version, rule=band.rule, verdicts=tuple(verdicts))
                 return self._required(band, sums), decision
@@ -100,21 +102,21 @@ class ApprovalMatrix:
         limit, role = max(limits)
         return role, limit
 
-    def _required(self, band: ApprovalBand, sums: Sums) -> Requirement:
-        return Requirement(
+    def _required(self, band: ApprovalBand, sums: CumulativeAmounts) -> ApprovalRequirement:
+        return ApprovalRequirement(
             policy=self._version,
             policy_digest=self._digest,
             rule=band.rule,
             approvers=0 if band.by_policy else band.approvers,
-            counted=_text(sums.largest),
+            counted=_format_amount(sums.largest),
             currency=self.approvals.currency,
-            of_order=_text(sums.of_order),
-            of_customer=_text(sums.of_customer) if sums.of_customer is not None else None,
+            of_order=_format_amount(sums.of_order),
+            of_customer=_format_amount(sums.of_customer) if sums.of_customer is not None else None,
             roles=band.roles,
         )
 
 
-def _fits(band: ApprovalBand, asked: Asked, sums: Sums) -> bool:
+def _fits(band: ApprovalBand, asked: ProposedAdjustment, sums: CumulativeAmounts) -> bool:
     return (
         (not band.kinds or asked.kind in band.kinds)
         and (not band.reasons or asked.reason in band.reasons)
@@ -123,11 +125,11 @@ def _fits(band: ApprovalBand, asked: Asked, sums: Sums) -> bool:
     )
 
 
-def _text(amount: Decimal) -> str:
+def _format_amount(amount: Decimal) -> str:
     return f"{amount:f}"
 
 
-def _faults(approvals: Approvals) -> Iterable[Fault]:
+def _approval_faults(approvals: Approvals) -> Iterable[Fault]:
     for currency in (approvals.currency, *approvals.rates):
         if currency not in EXPONENTS:
             yield Fault("/approvals/currency", f"{currency} is not a currency of ISO 4217")
@@ -138,8 +140,8 @@ def _faults(approvals: Approvals) -> Iterable[Fault]:
         if limit < 0 or not limit.is_finite():
             yield Fault(f"/approvals/limits/{role}", "must not be negative")
     for name in ("window", "lapses_after"):
-        if not timedelta() < getattr(approvals, name) <= LONGEST:
-            detail = f"must be more than nothing, and at most {LONGEST.days} days"
+        if not timedelta() < getattr(approvals, name) <= MAX_DURATION:
+            detail = f"must be more than nothing, and at most {MAX_DURATION.days} days"
             yield Fault(f"/approvals/{name}", detail)
     for n, band in enumerate(approvals.bands):
         place = f"/approvals/bands/{n}"

@@ -13,13 +13,13 @@ from typing import Any
 from msgspec import Struct
 
 from domain.errors import Fault
-from domain.orders.fact_marks import GROWING, LASTING, ONCE_KNOWN
-from domain.policy.decision import Verdict, as_value
+from domain.orders.fact_metadata import GROWING, LASTING, ONCE_KNOWN
+from domain.policy.constants import describe_type, to_fact_type
+from domain.policy.decision import Verdict, to_fact_value
+from domain.policy.document_types import Condition
 from domain.policy.facts import ORDER_FACTS, Fact
-from domain.policy.parts import Condition
-from domain.policy.values import said, typed
 
-Test = Callable[[Any], bool]
+Predicate = Callable[[Any], bool]
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "above": operator.gt,
@@ -29,16 +29,16 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-class Compiled(Struct, frozen=True):
-    holds: Test
+class CompiledCondition(Struct, frozen=True):
+    holds: Predicate
     explain: Callable[[Any], tuple[Verdict, ...]]
     facts: frozenset[str]
 
 
-class Leaf(Struct, frozen=True):
+class CompiledTest(Struct, frozen=True):
     fact: Fact
     test: str
-    passes: Test
+    passes: Predicate
 
 
 def compile_condition(
@@ -48,43 +48,45 @@ def compile_condition(
     faults: list[Fault],
     *,
     lasting: bool = False,
-) -> Compiled | None:
+) -> CompiledCondition | None:
     """The condition as functions, or None with its faults added to `faults`.
 
     With `lasting`, every test must be one that stays passed as more statements arrive.
     """
-    leaves: list[Leaf] = []
+    leaves: list[CompiledTest] = []
     before = len(faults)
-    holds = _compile(condition, known, pointer, faults, leaves, lasting)
+    holds = _compile_node(condition, known, pointer, faults, leaves, lasting)
     if holds is None or len(faults) > before:
         return None
 
     def explain(facts: Any) -> tuple[Verdict, ...]:
         return tuple(
-            Verdict(leaf.fact.path, leaf.test, as_value(leaf.fact.read(facts)), leaf.passes(facts))
+            Verdict(
+                leaf.fact.path, leaf.test, to_fact_value(leaf.fact.read(facts)), leaf.passes(facts)
+            )
             for leaf in leaves
         )
 
-    return Compiled(holds, explain, frozenset(leaf.fact.path for leaf in leaves))
+    return CompiledCondition(holds, explain, frozenset(leaf.fact.path for leaf in leaves))
 
 
-def order_condition(
+def compile_order_condition(
     condition: Condition | None, pointer: str, faults: list[Fault], *, lasting: bool = False
-) -> Compiled | None:
+) -> CompiledCondition | None:
     """The same of a condition on an order, where there is one."""
     if condition is None:
         return None
     return compile_condition(condition, ORDER_FACTS, pointer, faults, lasting=lasting)
 
 
-def _compile(
+def _compile_node(
     condition: Condition,
     known: Mapping[str, Fact],
     pointer: str,
     faults: list[Fault],
-    leaves: list[Leaf],
+    leaves: list[CompiledTest],
     lasting: bool,
-) -> Test | None:
+) -> Predicate | None:
     forms = [
         name
         for name, value in (
@@ -100,25 +102,25 @@ def _compile(
         faults.append(Fault(pointer, f"say exactly one of all, any, not, fact; given: {given}"))
         return None
     if condition.fact is not None:
-        return _leaf(condition, condition.fact, known, pointer, faults, leaves, lasting)
-    if extra := [name for name, _ in _tests(condition)]:
+        return _compile_leaf(condition, condition.fact, known, pointer, faults, leaves, lasting)
+    if extra := [name for name, _ in _given_tests(condition)]:
         faults.append(Fault(f"{pointer}/{extra[0]}", "a test needs a `fact` beside it"))
     if condition.not_ is not None:
         if lasting:
             faults.append(Fault(f"{pointer}/not", _NOT_LASTING))
-        inner = _compile(condition.not_, known, f"{pointer}/not", faults, leaves, False)
-        return None if inner is None else _negated(inner)
+        inner = _compile_node(condition.not_, known, f"{pointer}/not", faults, leaves, False)
+        return None if inner is None else _negate(inner)
     name = "all" if condition.all is not None else "any"
     parts = condition.all if condition.all is not None else condition.any
     assert parts is not None
     if not parts:
         faults.append(Fault(f"{pointer}/{name}", "must not be empty"))
     tests = [
-        _compile(part, known, f"{pointer}/{name}/{n}", faults, leaves, lasting)
+        _compile_node(part, known, f"{pointer}/{name}/{n}", faults, leaves, lasting)
         for n, part in enumerate(parts)
     ]
     sound = [test for test in tests if test is not None]
-    return _every(sound) if name == "all" else _some(sound)
+    return _all_pass(sound) if name == "all" else _any_passes(sound)
 
 
 _NOT_LASTING = (
@@ -127,11 +129,11 @@ _NOT_LASTING = (
 )
 
 
-def _negated(test: Test) -> Test:
+def _negate(test: Predicate) -> Predicate:
     return lambda facts: not test(facts)
 
 
-def _every(tests: list[Test]) -> Test:
+def _all_pass(tests: list[Predicate]) -> Predicate:
     def every(facts: Any) -> bool:
         for test in tests:  # noqa: SIM110 - a generator costs three times as much here
             if not test(facts):
@@ -141,7 +143,7 @@ def _every(tests: list[Test]) -> Test:
     return every
 
 
-def _some(tests: list[Test]) -> Test:
+def _any_passes(tests: list[Predicate]) -> Predicate:
     def some(facts: Any) -> bool:
         for test in tests:  # noqa: SIM110
             if test(facts):
@@ -151,7 +153,7 @@ def _some(tests: list[Test]) -> Test:
     return some
 
 
-def _tests(condition: Condition) -> list[tuple[str, Any]]:
+def _given_tests(condition: Condition) -> list[tuple[str, Any]]:
     named = (
         ("is", condition.is_),
         ("one_of", condition.one_of),
@@ -164,36 +166,38 @@ def _tests(condition: Condition) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in named if value is not None]
 
 
-def _leaf(
+def _compile_leaf(
     condition: Condition,
     path: str,
     known: Mapping[str, Fact],
     pointer: str,
     faults: list[Fault],
-    leaves: list[Leaf],
+    leaves: list[CompiledTest],
     lasting: bool,
-) -> Test | None:
+) -> Predicate | None:
     fact = known.get(path)
     if fact is None:
-        faults.append(Fault(f"{pointer}/fact", f"there is no fact {path}; {_nearest(path, known)}"))
+        faults.append(
+            Fault(f"{pointer}/fact", f"there is no fact {path}; {_suggest_path(path, known)}")
+        )
         return None
-    tests = _tests(condition)
+    tests = _given_tests(condition)
     if len(tests) != 1:
         given = ", ".join(name for name, _ in tests) or "none"
         faults.append(Fault(pointer, f"say exactly one test of {path}; given: {given}"))
         return None
     ((name, value),) = tests
-    if lasting and not _lasts(fact, name, value):
+    if lasting and not _is_lasting(fact, name, value):
         how = fact.moves or "it may change either way"
         faults.append(Fault(f"{pointer}/{name}", f"{path}: {how}. {_NOT_LASTING}"))
-    passes = _test(fact, name, value, f"{pointer}/{name}", faults)
+    passes = _make_predicate(fact, name, value, f"{pointer}/{name}", faults)
     if passes is None:
         return None
-    leaves.append(Leaf(fact, f"{name} {_written(value)}", passes))
+    leaves.append(CompiledTest(fact, f"{name} {_format_value(value)}", passes))
     return passes
 
 
-def _lasts(fact: Fact, test: str, value: object) -> bool:
+def _is_lasting(fact: Fact, test: str, value: object) -> bool:
     return (
         (fact.moves == LASTING and test == "is" and value is True)
         or (fact.moves == GROWING and test in ("above", "at_least"))
@@ -201,35 +205,37 @@ def _lasts(fact: Fact, test: str, value: object) -> bool:
     )
 
 
-def _written(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(_written(one) for one in value)
+        return ", ".join(_format_value(one) for one in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _nearest(path: str, known: Mapping[str, Fact]) -> str:
+def _suggest_path(path: str, known: Mapping[str, Fact]) -> str:
     group = path.partition(".")[0]
     candidates = sorted(p for p in known if p.startswith(f"{group}.")) or sorted(known)
     return "known are: " + ", ".join(candidates)
 
 
-def _test(fact: Fact, name: str, value: Any, pointer: str, faults: list[Fault]) -> Test | None:
+def _make_predicate(
+    fact: Fact, name: str, value: Any, pointer: str, faults: list[Fault]
+) -> Predicate | None:
     read = fact.read
     if name == "known":
         return (lambda f: read(f) is not None) if value else (lambda f: read(f) is None)
     if name == "one_of":
         if not value:
             faults.append(Fault(pointer, "must not be empty"))
-        wanted = [typed(one, fact, f"{pointer}/{n}", faults) for n, one in enumerate(value)]
+        wanted = [to_fact_type(one, fact, f"{pointer}/{n}", faults) for n, one in enumerate(value)]
         allowed = frozenset(one for one in wanted if one is not None)
         return lambda f: read(f) in allowed
-    constant = typed(value, fact, pointer, faults)
+    constant = to_fact_type(value, fact, pointer, faults)
     if constant is None:
         return None
     if name == "is":
         return lambda f: bool(read(f) == constant)
     if fact.type is bool or issubclass(fact.type, str):
-        faults.append(Fault(pointer, f"{fact.path} is {said(fact.type)}: it has no order"))
+        faults.append(Fault(pointer, f"{fact.path} is {describe_type(fact.type)}: it has no order"))
         return None
     compare = _COMPARISONS[name]
     return lambda f: (found := read(f)) is not None and compare(found, constant)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from domain.personal_data import OF_THE_FACT
+from domain.personal_data import PERSONAL_IF_FACT_IS
 
-Read = str | int | bool
+FactValue = str | int | bool
 """A fact as it was read: times and amounts as text."""
 
 
@@ -19,7 +19,7 @@ class Verdict(Struct, frozen=True, gc=False):
 
     fact: str
     test: str
-    read: Annotated[Read | None, OF_THE_FACT]
+    read: Annotated[FactValue | None, PERSONAL_IF_FACT_IS]
     passed: bool
 
 
@@ -30,11 +30,11 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     verdicts: tuple[Verdict, ...]
 
     @property
-    def readings(self) -> tuple[tuple[str, Read | None], ...]:
+    def readings(self) -> tuple[tuple[str, FactValue | None], ...]:
         return tuple((v.fact, v.read) for v in self.verdicts)
 
 
-def as_value(read: object) -> Read | None:
+def to_fact_value(read: object) -> FactValue | None:
     """A fact as it stands in a verdict: times and amounts as text."""
     match read:
         case None | bool() | int() | str():

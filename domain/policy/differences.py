@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from domain.policy.document import PolicyDocument, canonical
+from domain.policy.document import PolicyDocument, canonical_json
 
-_ONE: Final = {
+_SINGULAR: Final = {
     "queues": "queue",
     "kinds": "kind",
     "detect": "rule",
@@ -28,9 +28,9 @@ _ONE: Final = {
     "resolving_requires": "resolving as",
 }
 """What one part of a section is called."""
-_NAMED_BY: Final = ("rule", "title", "at_least")
+_NAME_FIELDS: Final = ("rule", "title", "at_least")
 """What tells the parts of a list apart, if each has it and no two share it."""
-_TESTS: Final = {
+_TEST_WORDS: Final = {
     "is": "is",
     "one_of": "is one of",
     "above": "above",
@@ -45,7 +45,7 @@ _ABSENT: Final = object()
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
-class Difference(Struct, frozen=True):
+class PolicyDifference(Struct, frozen=True):
     """Where two policies differ, and how."""
 
     where: str
@@ -55,100 +55,104 @@ class Difference(Struct, frozen=True):
         return f"{self.where}: {self.how}" if self.where else self.how
 
 
-def differences(before: PolicyDocument, after: PolicyDocument) -> tuple[Difference, ...]:
+def find_differences(before: PolicyDocument, after: PolicyDocument) -> tuple[PolicyDifference, ...]:
     """All of them, in the order in which a policy is written; none if and only if they are written
     alike."""
-    told_before, told_after = json.loads(canonical(before)), json.loads(canonical(after))
+    told_before, told_after = json.loads(canonical_json(before)), json.loads(canonical_json(after))
     places = [*PolicyDocument.__struct_fields__]
     found = [
         one
         for section in sorted({*told_before, *told_after}, key=places.index)
-        for one in _of_section(
+        for one in _section_differences(
             section, told_before.get(section, _ABSENT), told_after.get(section, _ABSENT)
         )
     ]
     return tuple(found)
 
 
-def in_words(told: Any) -> str:
+def describe_value(told: Any) -> str:
     """What was decoded from JSON, as it is read aloud."""
-    return _words(told)
+    return _describe(told)
 
 
-def _of_section(section: str, before: Any, after: Any) -> Iterator[Difference]:
-    one = _ONE.get(section)
+def _section_differences(section: str, before: Any, after: Any) -> Iterator[PolicyDifference]:
+    one = _SINGULAR.get(section)
     parts = [told for told in (before, after) if told is not _ABSENT]
     if one is None or not all(isinstance(told, dict | list) and told for told in parts):
-        yield from _of_value((), _spaced(section), before, after)
+        yield from _value_differences((), _underscores_to_spaces(section), before, after)
     elif isinstance(parts[0], list):
         absent: list[Any] = []
-        yield from _of_list((one,), *(absent if t is _ABSENT else t for t in (before, after)))
+        yield from _list_differences(
+            (one,), *(absent if t is _ABSENT else t for t in (before, after))
+        )
     else:
         old, new = ({} if told is _ABSENT else told for told in (before, after))
         for name in [*old, *(name for name in new if name not in old)]:
-            yield from _of_part((f"{one} {name}",), old, new, name)
+            yield from _part_differences((f"{one} {name}",), old, new, name)
 
 
-def _of_part(
+def _part_differences(
     where: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any], name: str
-) -> Iterator[Difference]:
+) -> Iterator[PolicyDifference]:
     """One part of a section that is there before, after or both times."""
     if name not in after:
-        yield _said(where, f"was removed ({_words(before[name])})")
+        yield _create_difference(where, f"was removed ({_describe(before[name])})")
     elif name not in before:
-        yield _said(where, f"was added: {_words(after[name])}")
+        yield _create_difference(where, f"was added: {_describe(after[name])}")
     else:
-        yield from _of_value(where, "", before[name], after[name])
+        yield from _value_differences(where, "", before[name], after[name])
 
 
-def _of_value(where: tuple[str, ...], field: str, before: Any, after: Any) -> Iterator[Difference]:
-    if _same(before, after):
+def _value_differences(
+    where: tuple[str, ...], field: str, before: Any, after: Any
+) -> Iterator[PolicyDifference]:
+    if _is_same_value(before, after):
         return
     within = (*where, field) if field else where
     if isinstance(before, dict) and isinstance(after, dict) and not _is_condition(before, after):
         for name in [*before, *(name for name in after if name not in before)]:
             pair = (before.get(name, _ABSENT), after.get(name, _ABSENT))
-            yield from _of_value(within, _spaced(name), *pair)
-    elif isinstance(before, list) and isinstance(after, list) and _name_of(before, after):
-        yield from _of_list(within, before, after)
+            yield from _value_differences(within, _underscores_to_spaces(name), *pair)
+    elif isinstance(before, list) and isinstance(after, list) and _find_name_field(before, after):
+        yield from _list_differences(within, before, after)
     elif before is _ABSENT:
-        yield _said(within, f"now {_words(after)}, and was not said before")
+        yield _create_difference(within, f"now {_describe(after)}, and was not said before")
     elif after is _ABSENT:
-        yield _said(within, f"no longer said (was {_words(before)})")
+        yield _create_difference(within, f"no longer said (was {_describe(before)})")
     else:
-        yield _said(within, f"{_words(before)} → {_words(after)}")
+        yield _create_difference(within, f"{_describe(before)} → {_describe(after)}")
 
 
-def _of_list(
+def _list_differences(
     where: tuple[str, ...], before: Sequence[Any], after: Sequence[Any]
-) -> Iterator[Difference]:
+) -> Iterator[PolicyDifference]:
     """Parts that have names, and whose order may decide which of them counts."""
-    if _same(before, after):
+    if _is_same_value(before, after):
         return
-    named_by = _name_of(before, after)
+    named_by = _find_name_field(before, after)
     if named_by is None:
-        yield _said(where, f"{_words(before)} → {_words(after)}")
+        yield _create_difference(where, f"{_describe(before)} → {_describe(after)}")
         return
     *outer, one = where
     old = {str(part[named_by]): part for part in before}
     new = {str(part[named_by]): part for part in after}
     for name in [*old, *(name for name in new if name not in old)]:
-        yield from _of_part((*outer, f"{one} {name}"), old, new, name)
+        yield from _part_differences((*outer, f"{one} {name}"), old, new, name)
     kept_before = [name for name in old if name in new]
     kept_after = [name for name in new if name in old]
-    if kept_before != kept_after or not _ends_alike(old, new):
-        yield _said((*outer, one), f"in the order {', '.join(old)} → {', '.join(new)}")
+    if kept_before != kept_after or not _is_appended(old, new):
+        yield _create_difference((*outer, one), f"in the order {', '.join(old)} → {', '.join(new)}")
 
 
-def _ends_alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def _is_appended(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether what was added stands after all that was there, where it takes nothing's place."""
     added = [name not in old for name in new]
     return added == sorted(added)
 
 
-def _name_of(before: Sequence[Any], after: Sequence[Any]) -> str | None:
+def _find_name_field(before: Sequence[Any], after: Sequence[Any]) -> str | None:
     """The field by which the parts of both lists are told apart."""
-    for field in _NAMED_BY:
+    for field in _NAME_FIELDS:
         if all(
             all(isinstance(part, dict) and isinstance(part.get(field), str) for part in parts)
             and len({part[field] for part in parts}) == len(parts)
@@ -158,11 +162,11 @@ def _name_of(before: Sequence[Any], after: Sequence[Any]) -> str | None:
     return None
 
 
-def _said(where: tuple[str, ...], how: str) -> Difference:
-    return Difference(", ".join(one for one in where if one), how)
+def _create_difference(where: tuple[str, ...], how: str) -> PolicyDifference:
+    return PolicyDifference(", ".join(one for one in where if one), how)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _is_same_value(one: Any, other: Any) -> bool:
     """As they are written: `1`, `true` and `"1"` are three things."""
     if one is _ABSENT or other is _ABSENT:
         return one is other
@@ -173,43 +177,47 @@ def _is_condition(*told: Mapping[str, Any]) -> bool:
     return any({"all", "any", "not", "fact"} & one.keys() for one in told)
 
 
-def _words(told: Any) -> str:
+def _describe(told: Any) -> str:
     match told:
         case None:
             return "nothing"
         case bool():
             return "yes" if told else "no"
         case str():
-            return _duration(told) or (told if told.strip() else json.dumps(told))
+            return _describe_duration(told) or (told if told.strip() else json.dumps(told))
         case dict() if _is_condition(told):
-            return _condition(told)
+            return _describe_condition(told)
         case dict() if not told:
             return "nothing"
         case dict():
-            return ", ".join(f"{_spaced(name)} {_words(part)}" for name, part in told.items())
+            return ", ".join(
+                f"{_underscores_to_spaces(name)} {_describe(part)}" for name, part in told.items()
+            )
         case list():
-            return "; ".join(map(_words, told)) if told else "none"
+            return "; ".join(map(_describe, told)) if told else "none"
         case _:
             return str(told)
 
 
-def _condition(told: Mapping[str, Any]) -> str:
+def _describe_condition(told: Mapping[str, Any]) -> str:
     """`all` and `any` in brackets, tests as they are read aloud."""
     said = []
     for name, word in (("all", " and "), ("any", " or ")):
         if name in told:
-            said.append(f"({word.join(map(_condition, told[name]))})")
+            said.append(f"({word.join(map(_describe_condition, told[name]))})")
     if "not" in told:
-        said.append(f"not {_condition(told['not'])}")
+        said.append(f"not {_describe_condition(told['not'])}")
     if "fact" in told:
-        tests = [f"{_TESTS[test]} {_words(told[test])}" for test in _TESTS if test in told]
+        tests = [
+            f"{_TEST_WORDS[test]} {_describe(told[test])}" for test in _TEST_WORDS if test in told
+        ]
         if "known" in told:
             tests.append("is known" if told["known"] else "is not known")
         said.append(f"{told['fact']} {' and '.join(tests)}".strip())
     return " and ".join(said)
 
 
-def _duration(text: str) -> str | None:
+def _describe_duration(text: str) -> str | None:
     """`PT28800S` as `8 hours`; None for what is no duration."""
     found = _DURATION.fullmatch(text)
     if found is None:
@@ -225,5 +233,5 @@ def _duration(text: str) -> str | None:
     return " ".join(parts) or "no time"
 
 
-def _spaced(name: str) -> str:
+def _underscores_to_spaces(name: str) -> str:
     return name.replace("_", " ")

@@ -21,8 +21,8 @@ from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
 from domain.policy.approval_parts import Approvals
-from domain.policy.parts import Condition, FactPath, Name, Part, RuleName, Title, Weight
-from domain.texts import END, lines
+from domain.policy.document_types import Condition, FactPath, Name, Part, RuleName, Title, Weight
+from domain.texts import PATTERN_END, lines
 
 
 class Bucket(StrEnum):
@@ -242,7 +242,7 @@ class LookUps(Part, frozen=True, kw_only=True):
 
 class PolicyDocument(Part, frozen=True, kw_only=True):
     policy: Name
-    version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}" + END)]
+    version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}" + PATTERN_END)]
     summary: Annotated[str, lines(2000)] = ""
     queues: Annotated[dict[Name, Queue], Meta(min_length=1)]
     kinds: Annotated[dict[Name, Kind], Meta(min_length=1)]
@@ -265,16 +265,16 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 
-def canonical(document: PolicyDocument) -> bytes:
+def canonical_json(document: PolicyDocument) -> bytes:
     """The document's one way to be written: what its digest is taken over."""
     # Keys that are dates can be sorted once they are text.
     return msgspec.json.encode(msgspec.to_builtins(document, str_keys=True), order="sorted")
 
 
 def digest_of(document: PolicyDocument) -> str:
-    return hashlib.sha256(canonical(document)).hexdigest()
+    return hashlib.sha256(canonical_json(document)).hexdigest()
 
 
-def content_of(document: PolicyDocument) -> bytes:
+def canonical_content(document: PolicyDocument) -> bytes:
     """What it says, whatever it is called."""
-    return canonical(structs.replace(document, version="0", summary=""))
+    return canonical_json(structs.replace(document, version="0", summary=""))

@@ -10,14 +10,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.policy.document import PolicyDocument
 from domain.policy.money_figures import MoneyFigures
-from domain.policy.simulation_figures import Figures
-from domain.texts import END, lines
+from domain.policy.simulation_figures import SimulationFigures
+from domain.texts import PATTERN_END, lines
 
 POLICY_STREAM = uuid5(NAMESPACE_URL, "casetrail:policy")
 
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + END)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
 Reason = Annotated[str, lines(4000, least=1)]
-Remark = Annotated[str, lines(4000)]
+OptionalNote = Annotated[str, lines(4000)]
 
 
 def recheck_stream(digest: str, begins_at: datetime) -> UUID:
@@ -48,7 +48,7 @@ class PolicySimulated(Struct, frozen=True, kw_only=True, tag="policy.simulated")
     since: datetime
     until: datetime
     position: int
-    figures: Figures
+    figures: SimulationFigures
     money: MoneyFigures | UnsetType = UNSET
     """Left out where nothing was proposed to be given in the period."""
 
@@ -58,7 +58,7 @@ class PolicyApproved(Struct, frozen=True, kw_only=True, tag="policy.approved"):
 
     digest: Digest
     base: Digest
-    note: Remark = ""
+    note: OptionalNote = ""
 
 
 class PolicyRejected(Struct, frozen=True, kw_only=True, tag="policy.rejected"):
@@ -81,7 +81,7 @@ class PolicyActivated(Struct, frozen=True, kw_only=True, tag="policy.activated")
     digest: Digest
     effective_from: datetime | UnsetType = UNSET
     """Left out: at once."""
-    note: Remark | UnsetType = UNSET
+    note: OptionalNote | UnsetType = UNSET
 
 
 class PolicyTookEffect(Struct, frozen=True, kw_only=True, tag="policy.took_effect"):
@@ -115,7 +115,7 @@ class PolicyRatified(Struct, frozen=True, kw_only=True, tag="policy.ratified"):
     """Another person found the emergency change right: it does not expire."""
 
     digest: Digest
-    note: Remark = ""
+    note: OptionalNote = ""
 
 
 class PolicyEmergencyExpired(Struct, frozen=True, kw_only=True, tag="policy.emergency_expired"):

@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from domain.errors import Fault
 from domain.orders.facts import OrderFacts
-from domain.policy.conditions import Compiled, order_condition
-from domain.policy.decision import Decision, Verdict, as_value
+from domain.policy.conditions import CompiledCondition, compile_order_condition
+from domain.policy.decision import Decision, Verdict, to_fact_value
 from domain.policy.document import Expectation
 from domain.policy.facts import ORDER_FACTS, feeds_of
 
-RESOLUTION = timedelta.resolution
-LONGEST = timedelta(days=3660)
+TIME_RESOLUTION = timedelta.resolution
+MAX_DURATION = timedelta(days=3660)
 
 
 class Deadline(Struct, frozen=True, gc=False):
@@ -30,8 +30,8 @@ class Watch:
     def __init__(
         self,
         expectation: Expectation,
-        given: Compiled | None,
-        met_when: Compiled | None,
+        given: CompiledCondition | None,
+        met_when: CompiledCondition | None,
         version: str,
     ) -> None:
         self.rule = expectation.rule
@@ -59,7 +59,7 @@ class Watch:
             return Deadline(anchor, anchor)
         at = anchor + (self._due.within or timedelta())
         # What happens at the deadline itself is still in time.
-        return Deadline(at, at + RESOLUTION)
+        return Deadline(at, at + TIME_RESOLUTION)
 
     def open_deadline(self, facts: OrderFacts) -> Deadline | None:
         """When it falls due, unless it is met or void by what is known."""
@@ -69,9 +69,9 @@ class Watch:
     def settled(self, facts: OrderFacts, deadline: Deadline) -> bool:
         """Met or void in time, by what is known. A `met_when` is only decided when it is due."""
         met_by = self._met_by
-        if met_by is not None and _before(met_by.read(facts), deadline):
+        if met_by is not None and _is_before(met_by.read(facts), deadline):
             return True
-        return any(_before(fact.read(facts), deadline) for fact in self._void_by)
+        return any(_is_before(fact.read(facts), deadline) for fact in self._void_by)
 
     def met_when_due(self, facts: OrderFacts) -> bool:
         return self._met_when is not None and self._met_when.holds(facts)
@@ -82,7 +82,7 @@ class Watch:
 
     def decide(self, facts: OrderFacts, deadline: Deadline) -> Decision:
         """Why it is missed, met or void: every test with what it read."""
-        at = as_value(deadline.at)
+        at = to_fact_value(deadline.at)
         due = self._due
         how = (
             f"ends the day {at}"
@@ -91,18 +91,20 @@ class Watch:
             if due.at
             else f"due {at}, {due.within} later"
         )
-        verdicts = [Verdict(self._anchor.path, how, as_value(self._anchor.read(facts)), True)]
+        verdicts = [Verdict(self._anchor.path, how, to_fact_value(self._anchor.read(facts)), True)]
         bound = "before" if due.by_end_of_day else "not after"
         for fact in (*((self._met_by,) if self._met_by else ()), *self._void_by):
             read = fact.read(facts)
             test = f"{bound} {at}"
-            verdicts.append(Verdict(fact.path, test, as_value(read), _before(read, deadline)))
+            verdicts.append(
+                Verdict(fact.path, test, to_fact_value(read), _is_before(read, deadline))
+            )
         for condition in (self._given, self._met_when):
             verdicts += condition.explain(facts) if condition else ()
         return Decision(policy=self._version, rule=self.rule, verdicts=tuple(verdicts))
 
 
-def watch_of(
+def compile_watch(
     expectation: Expectation, pointer: str, version: str, faults: list[Fault]
 ) -> Watch | None:
     """The expectation compiled, or None with its faults added to `faults`."""
@@ -114,10 +116,11 @@ def watch_of(
         faults.append(Fault(f"{pointer}/due", "say exactly one of at, by_end_of_day, after"))
     if (due.after is None) != (due.within is None):
         faults.append(Fault(f"{pointer}/due", "`after` and `within` belong together"))
-    if due.within is not None and not timedelta() < due.within <= LONGEST:
+    if due.within is not None and not timedelta() < due.within <= MAX_DURATION:
         faults.append(
             Fault(
-                f"{pointer}/due/within", f"must be longer than nothing, at most {LONGEST.days} days"
+                f"{pointer}/due/within",
+                f"must be longer than nothing, at most {MAX_DURATION.days} days",
             )
         )
     if (expectation.met_by is None) == (expectation.met_when is None):
@@ -126,19 +129,19 @@ def watch_of(
     moments += [("met_by", expectation.met_by)] if expectation.met_by else []
     moments += [(f"void_by/{n}", path) for n, path in enumerate(expectation.void_by)]
     for place, path in moments:
-        _check_moment(path, f"{pointer}/{place}", faults)
-    given = order_condition(expectation.given, f"{pointer}/given", faults)
-    met_when = order_condition(expectation.met_when, f"{pointer}/met_when", faults)
+        _check_time_fact(path, f"{pointer}/{place}", faults)
+    given = compile_order_condition(expectation.given, f"{pointer}/given", faults)
+    met_when = compile_order_condition(expectation.met_when, f"{pointer}/met_when", faults)
     if len(faults) > before:
         return None
     return Watch(expectation, given, met_when, version)
 
 
-def _before(moment: datetime | None, deadline: Deadline) -> bool:
+def _is_before(moment: datetime | None, deadline: Deadline) -> bool:
     return moment is not None and moment < deadline.missed_from
 
 
-def _check_moment(path: str, pointer: str, faults: list[Fault]) -> None:
+def _check_time_fact(path: str, pointer: str, faults: list[Fault]) -> None:
     fact = ORDER_FACTS.get(path)
     if fact is None or fact.type is not datetime:
         times = ", ".join(sorted(f.path for f in ORDER_FACTS.values() if f.type is datetime))

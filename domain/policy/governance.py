@@ -44,7 +44,7 @@ class PolicyState(StrEnum):
     """An emergency change that nobody ratified in time."""
 
 
-class Act(Struct, frozen=True):
+class PolicyAction(Struct, frozen=True):
     """Somebody did something about a policy."""
 
     what: str
@@ -66,19 +66,19 @@ class Policy(Struct, frozen=True, kw_only=True):
     """The digest of the policy that it is to take the place of."""
     authors: frozenset[str] = frozenset()
     """Everybody who proposed it, or what it revises."""
-    acts: tuple[Act, ...] = ()
+    acts: tuple[PolicyAction, ...] = ()
     simulations: tuple[PolicySimulated, ...] = ()
 
     @property
     def version(self) -> str:
         return self.document.version
 
-    def last(self, *whats: str) -> Act | None:
+    def last(self, *whats: str) -> PolicyAction | None:
         """The newest of such acts."""
         return next((act for act in reversed(self.acts) if act.what in whats), None)
 
 
-class Reign(Struct, frozen=True, kw_only=True):
+class PolicyActivation(Struct, frozen=True, kw_only=True):
     """A document decides from a moment on: until another does, or until it expires."""
 
     digest: str
@@ -94,7 +94,7 @@ class Reign(Struct, frozen=True, kw_only=True):
         return self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
 
 
-class Turn(Struct, frozen=True):
+class PolicyChange(Struct, frozen=True):
     """At this moment another document begins to decide."""
 
     at: datetime
@@ -106,31 +106,31 @@ class Governance(Struct, frozen=True, kw_only=True):
     version: int = 0
     policies: Mapping[str, Policy] = {}
     """By digest, in the order in which they were first told."""
-    reigns: tuple[Reign, ...] = ()
+    reigns: tuple[PolicyActivation, ...] = ()
     """By the moment from which each decides."""
 
     def in_force(self, at: datetime) -> Policy | None:
         """What decides at this moment: of all that have begun and not expired, the one that began
         last."""
-        reign = self.reign(at)
+        reign = self.activation_at(at)
         return self.policies[reign.digest] if reign is not None else None
 
-    def reign(self, at: datetime) -> Reign | None:
+    def activation_at(self, at: datetime) -> PolicyActivation | None:
         return next((reign for reign in reversed(self.reigns) if reign.holds(at)), None)
 
-    def scheduled(self, now: datetime) -> Reign | None:
+    def scheduled(self, now: datetime) -> PolicyActivation | None:
         return next((reign for reign in self.reigns if reign.starts_at > now), None)
 
-    def turns(self) -> tuple[Turn, ...]:
+    def policy_changes(self) -> tuple[PolicyChange, ...]:
         """Every moment, past and to come, at which another document decides than before."""
         moments = {reign.starts_at for reign in self.reigns}
         moments |= {reign.expires_at for reign in self.reigns if reign.expires_at is not None}
-        found: list[Turn] = []
+        found: list[PolicyChange] = []
         before: str | None = None
         for moment in sorted(moments):
-            reign = self.reign(moment)
+            reign = self.activation_at(moment)
             if reign is not None and reign.digest != before:
-                found.append(Turn(moment, reign.digest, before))
+                found.append(PolicyChange(moment, reign.digest, before))
                 before = reign.digest
         return tuple(found)
 
@@ -141,7 +141,7 @@ class Governance(Struct, frozen=True, kw_only=True):
         return next((one for one in self.policies.values() if one.version == name), None)
 
     def state(self, policy: Policy, now: datetime) -> PolicyState:
-        reign = self.reign(now)
+        reign = self.activation_at(now)
         if reign is not None and reign.digest == policy.digest:
             return PolicyState.IN_FORCE
         own = [reign for reign in self.reigns if reign.digest == policy.digest]
@@ -161,7 +161,7 @@ class Governance(Struct, frozen=True, kw_only=True):
         ]
         return min(moments, default=None)
 
-    def came_to_pass(self, now: datetime) -> list[GovernanceEvent]:
+    def find_due_events(self, now: datetime) -> list[GovernanceEvent]:
         """What has begun or expired by now, and was not told."""
         found: list[tuple[datetime, GovernanceEvent]] = []
         for reign in self.reigns:
@@ -188,22 +188,28 @@ class Governance(Struct, frozen=True, kw_only=True):
             case PolicyApproved(note=note):
                 return now._act(event, by, at, note, standing=PolicyState.APPROVED)
             case PolicyRejected(digest=digest, reason=reason):
-                now = now._without_future(digest, at)
+                now = now._cancel_scheduled(digest, at)
                 return now._act(event, by, at, reason, standing=PolicyState.REJECTED)
             case PolicyWithdrawn(digest=digest, reason=reason):
-                now = now._without_future(digest, at)
+                now = now._cancel_scheduled(digest, at)
                 return now._act(event, by, at, reason, standing=PolicyState.WITHDRAWN)
             case PolicyActivated(effective_from=effective_from, note=note):
                 later = effective_from is not UNSET and effective_from > at
                 starts_at = effective_from if effective_from is not UNSET and later else at
-                reign = Reign(digest=event.digest, starts_at=starts_at, by=by, is_told=not later)
-                return now._decides(event, reign, by, at, note or "")
+                reign = PolicyActivation(
+                    digest=event.digest, starts_at=starts_at, by=by, is_told=not later
+                )
+                return now._activate(event, reign, by, at, note or "")
             case PolicyRolledBack(reason=reason):
-                return now._decides(
-                    event, Reign(digest=event.digest, starts_at=at, by=by), by, at, reason
+                return now._activate(
+                    event,
+                    PolicyActivation(digest=event.digest, starts_at=at, by=by),
+                    by,
+                    at,
+                    reason,
                 )
             case PolicyEmergencyActivated(reason=reason, expires_at=expires_at):
-                reign = Reign(
+                reign = PolicyActivation(
                     digest=event.digest,
                     starts_at=at,
                     by=by,
@@ -211,7 +217,7 @@ class Governance(Struct, frozen=True, kw_only=True):
                     is_emergency=True,
                     is_told=False,
                 )
-                return now._decides(event, reign, by, at, reason)
+                return now._activate(event, reign, by, at, reason)
             case PolicyRatified(note=note):
                 now = now._told(event.digest, expires_at=None)
                 return now._act(event, by, at, note)
@@ -237,15 +243,15 @@ class Governance(Struct, frozen=True, kw_only=True):
                 is_pending=True,
                 base=event.base,
                 authors=authors | (known.authors if known else frozenset()),
-                acts=(*(known.acts if known else ()), _act_of(event, by, at, event.why)),
+                acts=(*(known.acts if known else ()), _action_of(event, by, at, event.why)),
                 simulations=known.simulations if known else (),
             )
         )
 
-    def _decides(
+    def _activate(
         self,
         event: PolicyActivated | PolicyRolledBack | PolicyEmergencyActivated,
-        reign: Reign,
+        reign: PolicyActivation,
         by: Actor,
         at: datetime,
         note: str,
@@ -265,11 +271,11 @@ class Governance(Struct, frozen=True, kw_only=True):
             standing=PolicyState.APPROVED,
             is_pending=False,
             authors=known.authors | frozenset(by.persons if reign.is_emergency else ()),
-            acts=(*known.acts, _act_of(event, by, at, note)),
+            acts=(*known.acts, _action_of(event, by, at, note)),
         )
         return structs.replace(self._with(policy), reigns=(*kept, reign))
 
-    def _without_future(self, digest: str, now: datetime) -> Governance:
+    def _cancel_scheduled(self, digest: str, now: datetime) -> Governance:
         kept = tuple(r for r in self.reigns if r.digest != digest or r.starts_at <= now)
         policy = structs.replace(self.policies[digest], is_pending=True)
         return structs.replace(self._with(policy), reigns=kept)
@@ -287,12 +293,12 @@ class Governance(Struct, frozen=True, kw_only=True):
         self, event: GovernanceEvent, by: Actor, at: datetime, note: str = "", **change: object
     ) -> Governance:
         policy = self.policies[event.digest]
-        acts = (*policy.acts, _act_of(event, by, at, note))
+        acts = (*policy.acts, _action_of(event, by, at, note))
         return self._with(structs.replace(policy, acts=acts, **change))
 
     def _with(self, policy: Policy) -> Governance:
         return structs.replace(self, policies={**self.policies, policy.digest: policy})
 
 
-def _act_of(event: GovernanceEvent, by: Actor, at: datetime, note: str) -> Act:
-    return Act(str(event.__struct_config__.tag), by, at, note)
+def _action_of(event: GovernanceEvent, by: Actor, at: datetime, note: str) -> PolicyAction:
+    return PolicyAction(str(event.__struct_config__.tag), by, at, note)

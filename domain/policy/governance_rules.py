@@ -15,17 +15,17 @@ from domain.policy.errors import (
     PolicyStateWrong,
     PolicyVersionReused,
 )
-from domain.policy.governance import Act, Governance, Policy, PolicyState
+from domain.policy.governance import Governance, Policy, PolicyAction, PolicyState
 
 
-def deciding(governed: Governance, now: datetime) -> Policy:
+def require_policy_in_force(governed: Governance, now: datetime) -> Policy:
     found = governed.in_force(now)
     if found is None:
         raise PolicyNotFound("no policy decides yet: `casetrail policy bootstrap` gives the first")
     return found
 
 
-def must_keep_its_name(governed: Governance, document: PolicyDocument) -> Policy | None:
+def require_version_unchanged(governed: Governance, document: PolicyDocument) -> Policy | None:
     """The policy with this version, if it is this very document."""
     digest = digest_of(document)
     known = governed.named(document.version)
@@ -37,18 +37,18 @@ def must_keep_its_name(governed: Governance, document: PolicyDocument) -> Policy
     return known
 
 
-def must_be_a_person(by: Actor, what: str) -> None:
+def require_person(by: Actor, what: str) -> None:
     if by.is_agent or not by.persons:
         who = f"{by.person}'s agent {by.via[-1]}" if by.is_agent else by.principal
         raise OnlyPersonsDecide(f"a person {what}, and {who} is none")
 
 
-def must_not_have_written(
-    policy: Policy, names: Collection[str], what: str, act: Act | None
+def require_not_author(
+    policy: Policy, names: Collection[str], what: str, act: PolicyAction | None
 ) -> None:
     own = sorted(policy.authors & {*names})
     if own:
-        told = f", and {told_of(act)}" if act is not None else ""
+        told = f", and {describe_action(act)}" if act is not None else ""
         raise AuthorMayNotDecide(
             f"{own[0]} wrote version {policy.version}, or what it revises{told}: "
             f"another person must {what} it",
@@ -56,15 +56,15 @@ def must_not_have_written(
         )
 
 
-def must_be(
+def require_state(
     governed: Governance, policy: Policy, now: datetime, states: Iterable[PolicyState], what: str
 ) -> None:
     if governed.state(policy, now) not in states:
-        raise wrong(governed, policy, now, what)
+        raise create_state_error(governed, policy, now, what)
 
 
-def must_be_based_on_what_decides(governed: Governance, policy: Policy, now: datetime) -> Policy:
-    in_force = deciding(governed, now)
+def require_current_base(governed: Governance, policy: Policy, now: datetime) -> Policy:
+    in_force = require_policy_in_force(governed, now)
     if policy.base != in_force.digest:
         base = governed.policies[policy.base].version if policy.base else "none"
         raise PolicyOutOfDate(
@@ -76,17 +76,19 @@ def must_be_based_on_what_decides(governed: Governance, policy: Policy, now: dat
     return in_force
 
 
-def wrong(governed: Governance, policy: Policy, now: datetime, what: str) -> PolicyStateWrong:
+def create_state_error(
+    governed: Governance, policy: Policy, now: datetime, what: str
+) -> PolicyStateWrong:
     state = governed.state(policy, now)
     last = policy.acts[-1] if policy.acts else None
-    told = f" ({told_of(last)})" if last is not None else ""
+    told = f" ({describe_action(last)})" if last is not None else ""
     words = str(state).replace("_", " ")
     return PolicyStateWrong(
         f"version {policy.version} {what}: it is {words}{told}", state=state, version=policy.version
     )
 
 
-def told_of(act: Act) -> str:
+def describe_action(act: PolicyAction) -> str:
     """What was done, by whom and when."""
     who = act.by.person or act.by.principal
     return f"{act.what} by {who} at {act.at.isoformat()}"

@@ -12,12 +12,12 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.errors import Invalid
 from domain.money import PositiveMoney
 from domain.orders.facts import OrderFacts
-from domain.policy.approvals import ApprovalMatrix, Asked, Sums
+from domain.policy.approvals import ApprovalMatrix, CumulativeAmounts, ProposedAdjustment
 from domain.policy.rulebook import Rulebook
-from domain.policy.simulation_figures import Pair
+from domain.policy.simulation_figures import CountPair
 
 
-class Proposal(Struct, frozen=True, kw_only=True):
+class PastProposal(Struct, frozen=True, kw_only=True):
     """An adjustment as it was proposed, on what was known of the order then."""
 
     order: str
@@ -32,7 +32,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     facts: OrderFacts
 
 
-class Sum(Struct, frozen=True, kw_only=True):
+class AmountPair(Struct, frozen=True, kw_only=True):
     """The same sum twice, in each matrix's own currency: an amount as text, e.g. "12.30 EUR"."""
 
     active: str
@@ -43,22 +43,22 @@ class MoneyFigures(Struct, frozen=True, kw_only=True):
     """Of the adjustments proposed in the period."""
 
     proposals: int
-    concerned: Sum
+    concerned: AmountPair
     """Their amounts."""
-    impossible: Pair
+    impossible: CountPair
     """Policy has no matrix, or no rate for the currency: they could not have been proposed."""
-    by_policy: Pair
+    by_policy: CountPair
     """Approved with nobody asked."""
-    given_by_policy: Sum
-    approvals: Pair
+    given_by_policy: AmountPair
+    approvals: CountPair
     """How many times somebody would have had to approve."""
     fewer: int
     """Of how many the proposed policy asks fewer people than the active one."""
     more: int
 
 
-def money_figures(
-    proposals: Iterable[Proposal], active: Rulebook, proposed: Rulebook, since: datetime
+def compute_money_figures(
+    proposals: Iterable[PastProposal], active: Rulebook, proposed: Rulebook, since: datetime
 ) -> MoneyFigures | None:
     """`proposals` are all up to the period's end; those since its begin are counted. None if there
     are none of these."""
@@ -66,15 +66,15 @@ def money_figures(
     period = [one for one in known if one.at >= since]
     if not period:
         return None
-    of_order = _grouped((one.order, one) for one in known)
-    of_customer = _grouped((one.customer, one) for one in known if one.customer is not None)
+    of_order = _group_by((one.order, one) for one in known)
+    of_customer = _group_by((one.customer, one) for one in known if one.customer is not None)
     asked = [
-        [_asked(rulebook.approvals, one, of_order, of_customer) for one in period]
+        [_required_approvers(rulebook.approvals, one, of_order, of_customer) for one in period]
         for rulebook in (active, proposed)
     ]
     pairs = [(a, b) for a, b in zip(*asked, strict=True) if a is not None and b is not None]
 
-    def sums(only_by_policy: bool) -> Sum:
+    def sums(only_by_policy: bool) -> AmountPair:
         told = []
         for rulebook, answers in zip((active, proposed), asked, strict=True):
             matrix = rulebook.approvals
@@ -89,10 +89,10 @@ def money_figures(
                 Decimal(0),
             )
             told.append(f"{counted:f} {matrix.approvals.currency}" if matrix is not None else "")
-        return Sum(active=told[0], proposed=told[1])
+        return AmountPair(active=told[0], proposed=told[1])
 
-    def pair(counts: Sequence[int]) -> Pair:
-        return Pair(active=counts[0], proposed=counts[1])
+    def pair(counts: Sequence[int]) -> CountPair:
+        return CountPair(active=counts[0], proposed=counts[1])
 
     return MoneyFigures(
         proposals=len(period),
@@ -106,18 +106,18 @@ def money_figures(
     )
 
 
-def _asked(
+def _required_approvers(
     matrix: ApprovalMatrix | None,
-    one: Proposal,
-    of_order: Mapping[str, Sequence[Proposal]],
-    of_customer: Mapping[str, Sequence[Proposal]],
+    one: PastProposal,
+    of_order: Mapping[str, Sequence[PastProposal]],
+    of_customer: Mapping[str, Sequence[PastProposal]],
 ) -> int | None:
     """How many people would have had to approve it; None if it could not have been proposed."""
     if matrix is None:
         return None
     since = one.at - matrix.approvals.window
 
-    def total(others: Iterable[Proposal]) -> Decimal:
+    def total(others: Iterable[PastProposal]) -> Decimal:
         counting = [
             o for o in others if o.at <= one.at and (o.ended_at is None or o.ended_at > one.at)
         ]
@@ -125,18 +125,18 @@ def _asked(
 
     try:
         customer = of_customer.get(one.customer or "")
-        counted = Sums(
+        counted = CumulativeAmounts(
             of_order=total(of_order[one.order]),
             of_customer=total(o for o in customer if o.at >= since) if customer else None,
         )
-        asked = Asked(one.kind, one.reason, one.tier)
+        asked = ProposedAdjustment(one.kind, one.reason, one.tier)
         return matrix.requirement(asked, counted, one.facts)[0].approvers
     except Invalid:
         return None
 
 
-def _grouped(pairs: Iterable[tuple[str, Proposal]]) -> dict[str, list[Proposal]]:
-    found: dict[str, list[Proposal]] = {}
+def _group_by(pairs: Iterable[tuple[str, PastProposal]]) -> dict[str, list[PastProposal]]:
+    found: dict[str, list[PastProposal]] = {}
     for key, one in pairs:
         found.setdefault(key, []).append(one)
     return found

@@ -14,7 +14,7 @@ from domain.clock.terms import ServiceTerms
 from domain.errors import Fault, Invalid
 from domain.orders.facts import OrderFacts
 from domain.policy.approvals import ApprovalMatrix
-from domain.policy.conditions import Compiled, compile_condition, order_condition
+from domain.policy.conditions import CompiledCondition, compile_condition, compile_order_condition
 from domain.policy.decision import Decision, Verdict
 from domain.policy.document import (
     Kind,
@@ -23,9 +23,9 @@ from domain.policy.document import (
     Route,
     digest_of,
 )
-from domain.policy.expectations import Watch, watch_of
+from domain.policy.expectations import Watch, compile_watch
 from domain.policy.facts import ROUTING_FACTS, CaseFacts, RoutingFacts, feeds_of
-from domain.policy.services import terms_of
+from domain.policy.service_levels import compile_terms
 
 
 class Routing(Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class Routing(Struct, frozen=True, kw_only=True):
 class Detector:
     """One detection rule."""
 
-    def __init__(self, rule: str, kind: str, condition: Compiled, version: str) -> None:
+    def __init__(self, rule: str, kind: str, condition: CompiledCondition, version: str) -> None:
         self.rule = rule
         self.kind = kind
         self.feeds = feeds_of(condition.facts)
@@ -63,23 +63,29 @@ class Rulebook:
         self.detectors: tuple[Detector, ...] = tuple(
             Detector(d.rule, d.kind, compiled, document.version)
             for n, d in enumerate(document.detect)
-            if (compiled := order_condition(d.when, f"/detect/{n}/when", faults, lasting=True))
+            if (
+                compiled := compile_order_condition(
+                    d.when, f"/detect/{n}/when", faults, lasting=True
+                )
+            )
         )
         self.watches: tuple[Watch, ...] = tuple(
             watch
             for n, expectation in enumerate(document.expect)
-            if (watch := watch_of(expectation, f"/expect/{n}", document.version, faults))
+            if (watch := compile_watch(expectation, f"/expect/{n}", document.version, faults))
         )
         self._clearing = {
-            name: order_condition(kind.cleared_when, f"/kinds/{name}/cleared_when", faults)
+            name: compile_order_condition(kind.cleared_when, f"/kinds/{name}/cleared_when", faults)
             for name, kind in document.kinds.items()
             if kind.cleared_when is not None
         }
-        self._passing = order_condition(document.standard_flow_when, "/standard_flow_when", faults)
-        self._pausing = order_condition(
+        self._passing = compile_order_condition(
+            document.standard_flow_when, "/standard_flow_when", faults
+        )
+        self._pausing = compile_order_condition(
             document.automation_pauses_when, "/automation_pauses_when", faults
         )
-        self._routes: list[tuple[Route, Compiled | None]] = [
+        self._routes: list[tuple[Route, CompiledCondition | None]] = [
             (
                 route,
                 compile_condition(route.when, ROUTING_FACTS, f"/route/{n}/when", faults)
@@ -90,7 +96,7 @@ class Rulebook:
         ]
         self._fed_detectors: dict[frozenset[str], tuple[Detector, ...]] = {}
         self._fed_watches: dict[frozenset[str], tuple[int, ...]] = {}
-        self._terms = terms_of(document, faults)
+        self._terms = compile_terms(document, faults)
         self.approvals = (
             ApprovalMatrix(document.approvals, document.version, self.digest, faults)
             if document.approvals is not None
@@ -111,7 +117,7 @@ class Rulebook:
         return self.document.kinds[name]
 
     @cached_property
-    def fed_by(self) -> dict[str, frozenset[str]]:
+    def signal_types_by_kind(self) -> dict[str, frozenset[str]]:
         """Kind -> the signal types that say something about it."""
         fed: dict[str, frozenset[str]] = {}
         rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
@@ -122,7 +128,7 @@ class Rulebook:
                 fed[name] = fed.get(name, frozenset()) | feeds_of(condition.facts)
         return fed
 
-    def detectors_fed_by(self, types: frozenset[str]) -> tuple[Detector, ...]:
+    def detectors_for(self, types: frozenset[str]) -> tuple[Detector, ...]:
         """Those that signals of one of these types say something to, in their order."""
         found = self._fed_detectors.get(types)
         if found is None:
@@ -130,7 +136,7 @@ class Rulebook:
             self._fed_detectors[types] = found
         return found
 
-    def watches_fed_by(self, types: frozenset[str]) -> tuple[int, ...]:
+    def watch_indexes_for(self, types: frozenset[str]) -> tuple[int, ...]:
         """The places of those that signals of one of these types say something to."""
         found = self._fed_watches.get(types)
         if found is None:
@@ -184,7 +190,7 @@ class Rulebook:
                 return self._routing(route, case, facts, tuple(verdicts))
         raise AssertionError("a checked policy ends with a route that fits every case")
 
-    def _of_value(self, charge: Decimal | None) -> int:
+    def _value_weight(self, charge: Decimal | None) -> int:
         """The weight of the highest band that a charge reaches."""
         bands = [
             b for b in self.document.priorities.value if charge is not None and b.at_least <= charge
@@ -203,6 +209,6 @@ class Rulebook:
             priority=route.priority
             + weights.severity.get(case.severity, 0)
             + weights.tier.get(facts.customer.tier or "", 0)
-            + self._of_value(facts.charge.total),
+            + self._value_weight(facts.charge.total),
             decision=Decision(policy=self.version, rule=route.rule, verdicts=verdicts),
         )

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from domain.policy.simulation_figures import Figures, Moved, Pair
+from domain.policy.simulation_figures import CountPair, QueueMove, SimulationFigures
 
 CaseKey: TypeAlias = tuple[UUID, int]
 """A case, and which of its openings: it may be reopened."""
 
 
-class Opening(Struct, frozen=True, kw_only=True):
+class CaseOpening(Struct, frozen=True, kw_only=True):
     """A case that was opened or reopened."""
 
     kind: str
@@ -29,18 +29,18 @@ class Opening(Struct, frozen=True, kw_only=True):
     """When it resolved itself."""
 
 
-class Tally(Struct, kw_only=True):
+class SimulationCounter(Struct, kw_only=True):
     orders: int = 0
     signals: int = 0
-    passed: Pair = Pair()
+    passed: CountPair = CountPair()
     counts: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     """What is counted, which of it, and whether under the proposed policy."""
     moved: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(
         self,
-        active: Mapping[CaseKey, Opening],
-        proposed: Mapping[CaseKey, Opening],
+        active: Mapping[CaseKey, CaseOpening],
+        proposed: Mapping[CaseKey, CaseOpening],
         resolved: Mapping[UUID, datetime],
         until: datetime,
     ) -> None:
@@ -48,7 +48,7 @@ class Tally(Struct, kw_only=True):
         for is_proposed, openings in ((False, active), (True, proposed)):
             other = active if is_proposed else proposed
             for key, opening in openings.items():
-                for what, which in _counted(key, opening, resolved, until):
+                for what, which in _counts_of(key, opening, resolved, until):
                     self.counts[what, which, is_proposed] += 1
                 if key not in other:
                     self.counts["only", "", is_proposed] += 1
@@ -57,8 +57,8 @@ class Tally(Struct, kw_only=True):
             if queues[0] != queues[1]:
                 self.moved[queues] += 1
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
+    def __add__(self, other: SimulationCounter) -> SimulationCounter:
+        return SimulationCounter(
             orders=self.orders + other.orders,
             signals=self.signals + other.signals,
             passed=self.passed.plus(active=other.passed.active, proposed=other.passed.proposed),
@@ -66,9 +66,9 @@ class Tally(Struct, kw_only=True):
             moved=self.moved + other.moved,
         )
 
-    def figures(self) -> Figures:
+    def figures(self) -> SimulationFigures:
         """The same whatever order they were counted in."""
-        return Figures(
+        return SimulationFigures(
             orders=self.orders,
             signals=self.signals,
             cases=self._pair("cases"),
@@ -77,7 +77,7 @@ class Tally(Struct, kw_only=True):
             queues=self._pairs("queue"),
             severities=self._pairs("severity"),
             moved=tuple(
-                Moved(from_queue=one, to_queue=other, cases=cases)
+                QueueMove(from_queue=one, to_queue=other, cases=cases)
                 for (one, other), cases in sorted(self.moved.items())
             ),
             cleared=self._pair("cleared"),
@@ -85,16 +85,18 @@ class Tally(Struct, kw_only=True):
             passed=self.passed,
         )
 
-    def _pairs(self, what: str) -> dict[str, Pair]:
+    def _pairs(self, what: str) -> dict[str, CountPair]:
         names = sorted({which for told, which, _ in self.counts if told == what})
         return {name: self._pair(what, name) for name in names}
 
-    def _pair(self, what: str, which: str = "") -> Pair:
-        return Pair(active=self.counts[what, which, False], proposed=self.counts[what, which, True])
+    def _pair(self, what: str, which: str = "") -> CountPair:
+        return CountPair(
+            active=self.counts[what, which, False], proposed=self.counts[what, which, True]
+        )
 
 
-def _counted(
-    key: CaseKey, opening: Opening, resolved: Mapping[UUID, datetime], until: datetime
+def _counts_of(
+    key: CaseKey, opening: CaseOpening, resolved: Mapping[UUID, datetime], until: datetime
 ) -> Iterable[tuple[str, str]]:
     yield "cases", ""
     yield "kind", opening.kind

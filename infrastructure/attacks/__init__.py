@@ -3,17 +3,17 @@
 from typing import Final
 
 from infrastructure.attacks.attack import Attack
-from infrastructure.attacks.on_definitions import RIGHTS, ROUTINES, TABLES
-from infrastructure.attacks.on_rows import BESIDE, EVENTS, HIDDEN
-from infrastructure.attacks.on_the_append import APPENDS
+from infrastructure.attacks.on_definitions import RIGHTS_ATTACKS, ROUTINE_ATTACKS, TABLE_ATTACKS
+from infrastructure.attacks.on_rows import EVENT_ATTACKS, HIDDEN_ATTACKS, TREE_ATTACKS
+from infrastructure.attacks.on_the_append import APPEND_ATTACKS
 
 ATTACKS: Final[tuple[Attack, ...]] = (
-    *EVENTS,
-    *BESIDE,
-    *APPENDS,
-    *TABLES,
-    *ROUTINES,
-    *RIGHTS,
-    *HIDDEN,
+    *EVENT_ATTACKS,
+    *TREE_ATTACKS,
+    *APPEND_ATTACKS,
+    *TABLE_ATTACKS,
+    *ROUTINE_ATTACKS,
+    *RIGHTS_ATTACKS,
+    *HIDDEN_ATTACKS,
 )
 """Every one is tried by everybody."""

@@ -26,12 +26,12 @@ class Attack(Struct, frozen=True, kw_only=True):
     """It would be of all databases of the server: it is looked at before it is committed, and never is."""
 
 
-UNGUARDED: Final = (
+DISABLE_GUARDS: Final = (
     *(f"ALTER EVENT TRIGGER {name} DISABLE" for name in EVENT_TRIGGERS),
     *(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in TRIGGERS),
 )
 """All that stands against a change is taken away …"""
-GUARDED: Final = (
+ENABLE_GUARDS: Final = (
     *(
         f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
         for table, names in TRIGGERS.items()
@@ -55,8 +55,9 @@ def attack(
     )
 
 
-def hidden(name: str, *does: str) -> Attack:
+def hidden_attack(name: str, *does: str) -> Attack:
     """With the guards taken away for as long as it takes."""
     return Attack(
-        name=f"{name}, with the guards off and on again", does=(*UNGUARDED, *does, *GUARDED)
+        name=f"{name}, with the guards off and on again",
+        does=(*DISABLE_GUARDS, *does, *ENABLE_GUARDS),
     )

@@ -13,19 +13,19 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier, Literal
 
-from infrastructure.attacks.sample_case import case_about_money, sent
+from infrastructure.attacks.sample_case import append_calls, sample_case_appends
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.event_store.rights import Connection
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, WRITER
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.full_check import RECORDED_EARLIER, faults
-from infrastructure.transparency.outside_checkpoints import Outside
-from infrastructure.transparency.signing_keys import signer
+from infrastructure.transparency.full_check import RECORDED_EARLIER, find_faults
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from infrastructure.transparency.signing_keys import open_signer
 
 MOST_EVENTS = 300
-ATTACKERS = (WRITER, PROJECTOR, READER, OWNER)
-_COPIED = (
+ATTACKER_ROLES = (WRITER, PROJECTOR, READER, OWNER)
+_COPY_STATEMENTS = (
     (
         "COPY (SELECT originator_id, originator_version, topic, state, notification_id, leaf "
         "FROM stored_events WHERE notification_id <= {0}) TO STDOUT (FORMAT binary)",
@@ -42,12 +42,12 @@ _COPIED = (
 )
 
 
-def copy_beginning(source: str, copy: str, most: int = MOST_EVENTS) -> int:
+def copy_first_events(source: str, copy: str, most: int = MOST_EVENTS) -> int:
     """The first events of a log, with the rows that came with them; how many."""
     with connect(source) as reading, connect(copy) as writing, writing.transaction():
         row = reading.execute("SELECT position FROM log_head").fetchone()
         head = min(row[0] if row else 0, most)
-        for out, into in _COPIED:
+        for out, into in _COPY_STATEMENTS:
             with (
                 reading.cursor().copy(out.format(int(head)).encode()) as rows,
                 writing.cursor().copy(into.encode()) as filled,
@@ -58,18 +58,20 @@ def copy_beginning(source: str, copy: str, most: int = MOST_EVENTS) -> int:
     return head
 
 
-class Target:
+class AttackTarget:
     """A log that is attacked in copies of it, with a witness of its own outside."""
 
     def __init__(self, server: str, dsn: str, place: Path) -> None:
         """`dsn` is of a filled, migrated database that is nobody's; nothing else may be connected to it."""
         self.dsn = dsn
         self.server = server
-        self.checkpoints = Checkpoints(signer(str(place / "key")), Outside(place / "outside"))
+        self.checkpoints = Checkpoints(
+            open_signer(str(place / "key")), OutsideCheckpoints(place / "outside")
+        )
         self.case = uuid4()
         recorder = PostgresLogRecorder(Datastore(dsn))
         try:
-            for append in case_about_money(self.case, datetime.now(UTC)):
+            for append in sample_case_appends(self.case, datetime.now(UTC)):
                 recorder.append(append)
         finally:
             recorder.close()
@@ -79,13 +81,13 @@ class Target:
         self.head = made.size
         with connect(dsn) as connection:
             # A demonstration lives through its past in virtual time: that is nobody's attack.
-            known = faults(connection, self.checkpoints)
+            known = find_faults(connection, self.checkpoints)
             self.known = frozenset(one for one in known if one.endswith(RECORDED_EARLIER))
 
     def told(self) -> dict[str, str]:
         """What stands for `{…}` in an attack's statements."""
         stream: UUID = uuid4()
-        calls = sent(stream, self.case)
+        calls = append_calls(stream, self.case)
         return {"head": str(self.head), "case": str(self.case), "stream": str(stream), **calls}
 
     @contextmanager
@@ -107,8 +109,8 @@ class Target:
 
 
 @contextmanager
-def logins(
-    server: Connection, roles: Sequence[str] = ATTACKERS
+def temporary_logins(
+    server: Connection, roles: Sequence[str] = ATTACKER_ROLES
 ) -> Iterator[dict[str, dict[str, str]]]:
     """A login for each role that is a member of it and of nothing else: what each says to connect."""
     made: dict[str, dict[str, str]] = {}

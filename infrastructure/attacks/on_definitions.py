@@ -7,15 +7,15 @@ from typing import Final
 from infrastructure.attacks.attack import Attack, attack
 
 _DELETE = "DELETE FROM stored_events WHERE notification_id = 7"
-_MAY = "SELECT has_any_column_privilege('{}', 'public.stored_events', 'UPDATE')"
-_MIGRATING = "SET LOCAL casetrail.migrating = on"
+_CAN_UPDATE = "SELECT has_any_column_privilege('{}', 'public.stored_events', 'UPDATE')"
+_CLAIM_MIGRATION = "SET LOCAL casetrail.migrating = on"
 _BODY = "LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$"
 
-TABLES: Final[tuple[Attack, ...]] = (
+TABLE_ATTACKS: Final[tuple[Attack, ...]] = (
     attack("disable the triggers", "ALTER TABLE stored_events DISABLE TRIGGER ALL", _DELETE),
     attack(
         "disable the triggers as if migrating",
-        _MIGRATING,
+        _CLAIM_MIGRATION,
         "ALTER TABLE stored_events DISABLE TRIGGER USER",
         _DELETE,
     ),
@@ -68,14 +68,14 @@ TABLES: Final[tuple[Attack, ...]] = (
     ),
 )
 
-ROUTINES: Final[tuple[Attack, ...]] = (
+ROUTINE_ATTACKS: Final[tuple[Attack, ...]] = (
     attack(
         "replace what refuses changes",
         f"CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger {_BODY}",
     ),
     attack(
         "replace what refuses changes as if migrating",
-        _MIGRATING,
+        _CLAIM_MIGRATION,
         f"CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger {_BODY}",
     ),
     attack(
@@ -96,7 +96,7 @@ ROUTINES: Final[tuple[Attack, ...]] = (
     ),
 )
 
-RIGHTS: Final[tuple[Attack, ...]] = (
+RIGHTS_ATTACKS: Final[tuple[Attack, ...]] = (
     attack(
         "grant oneself the rows", "GRANT UPDATE, DELETE ON stored_events TO CURRENT_USER", _DELETE
     ),
@@ -104,17 +104,17 @@ RIGHTS: Final[tuple[Attack, ...]] = (
     attack(
         "grant a role the rows",
         "GRANT UPDATE ON stored_events TO casetrail_writer",
-        reached=_MAY.format("casetrail_writer"),
+        reached=_CAN_UPDATE.format("casetrail_writer"),
     ),
     attack(
         "grant everybody the rows",
         "GRANT ALL ON stored_events TO PUBLIC",
-        reached=_MAY.format("casetrail_reader"),
+        reached=_CAN_UPDATE.format("casetrail_reader"),
     ),
     attack(
         "grant a column",
         "GRANT UPDATE (state) ON stored_events TO casetrail_projector",
-        reached=_MAY.format("casetrail_projector"),
+        reached=_CAN_UPDATE.format("casetrail_projector"),
     ),
     attack("let a role lift halts", "GRANT EXECUTE ON FUNCTION lift_halt() TO casetrail_projector"),
     attack("act as the owner", "SET LOCAL ROLE casetrail_owner", _DELETE),

@@ -4,61 +4,65 @@ from __future__ import annotations
 
 from typing import Final
 
-from infrastructure.attacks.attack import Attack, attack, hidden
+from infrastructure.attacks.attack import Attack, attack, hidden_attack
 
-_OTHER = "convert_to(replace(convert_from(state, 'UTF8'), '\"recorded_at\":\"20', '\"recorded_at\":\"19'), 'UTF8')"
-_REWRITE = f"UPDATE stored_events SET state = {_OTHER} WHERE notification_id = 7"
-_LEAF = "UPDATE stored_events SET leaf = sha256('\\x00'::bytea || state) WHERE notification_id = 7"
-_NO_TREE = ("DELETE FROM log_nodes", "DELETE FROM checkpoints")
-_SWAP = (
+_ALTERED_STATE = "convert_to(replace(convert_from(state, 'UTF8'), '\"recorded_at\":\"20', '\"recorded_at\":\"19'), 'UTF8')"
+_ALTER_EVENT = f"UPDATE stored_events SET state = {_ALTERED_STATE} WHERE notification_id = 7"
+_RECOMPUTE_LEAF = (
+    "UPDATE stored_events SET leaf = sha256('\\x00'::bytea || state) WHERE notification_id = 7"
+)
+_DELETE_TREE = ("DELETE FROM log_nodes", "DELETE FROM checkpoints")
+_SWAP_EVENTS = (
     "UPDATE stored_events SET notification_id = -notification_id WHERE notification_id IN (11, 12)",
     "UPDATE stored_events SET notification_id = 23 + notification_id WHERE notification_id IN (-11, -12)",
 )
-_TAIL = "DELETE FROM stored_events WHERE notification_id > {head} - 5"
-_BACK = "UPDATE log_head SET position = position - 5"
+_DELETE_TAIL = "DELETE FROM stored_events WHERE notification_id > {head} - 5"
+_MOVE_HEAD_BACK = "UPDATE log_head SET position = position - 5"
 _COLUMNS = "(originator_id, originator_version, topic, state, notification_id, leaf)"
 _INSERT = f"INSERT INTO stored_events {_COLUMNS} SELECT"
-_FILE = "current_setting('data_directory') || '/' || pg_relation_filepath('public.stored_events')"
-_SAME = "topic, state"
-_HALTED = (_TAIL, _BACK, "UPDATE log_head SET halted = true")
+_EVENTS_FILE = (
+    "current_setting('data_directory') || '/' || pg_relation_filepath('public.stored_events')"
+)
+_COPIED_COLUMNS = "topic, state"
+_DELETE_TAIL_AND_HALT = (_DELETE_TAIL, _MOVE_HEAD_BACK, "UPDATE log_head SET halted = true")
 
-EVENTS: Final[tuple[Attack, ...]] = (
-    attack("alter an event", _REWRITE),
-    attack("alter an event and its leaf", _REWRITE, _LEAF),
+EVENT_ATTACKS: Final[tuple[Attack, ...]] = (
+    attack("alter an event", _ALTER_EVENT),
+    attack("alter an event and its leaf", _ALTER_EVENT, _RECOMPUTE_LEAF),
     attack(
         "alter a leaf", "UPDATE stored_events SET leaf = sha256(leaf) WHERE notification_id = 7"
     ),
     attack("delete an event", "DELETE FROM stored_events WHERE notification_id = 7"),
     attack("delete by place on disk", "DELETE FROM stored_events WHERE ctid = '(0,1)'"),
-    attack("delete the tail and move the head back", _TAIL, _BACK),
+    attack("delete the tail and move the head back", _DELETE_TAIL, _MOVE_HEAD_BACK),
     attack("truncate the log", "TRUNCATE stored_events"),
     attack(
         "truncate everything",
         "TRUNCATE stored_events, commands, duties, log_nodes, checkpoints, log_head CASCADE",
     ),
-    attack("swap two events", *_SWAP),
+    attack("swap two events", *_SWAP_EVENTS),
     attack(
         "insert at a position that is taken",
-        f"{_INSERT} gen_random_uuid(), 1, {_SAME}, 7, leaf FROM stored_events WHERE notification_id = 7",
+        f"{_INSERT} gen_random_uuid(), 1, {_COPIED_COLUMNS}, 7, leaf FROM stored_events WHERE notification_id = 7",
     ),
     attack(
         "insert beyond the head, past a gap",
-        f"{_INSERT} gen_random_uuid(), 1, {_SAME}, {{head}} + 9, leaf FROM stored_events "
+        f"{_INSERT} gen_random_uuid(), 1, {_COPIED_COLUMNS}, {{head}} + 9, leaf FROM stored_events "
         "WHERE notification_id = 7",
     ),
     attack(
         "insert before the first",
-        f"{_INSERT} gen_random_uuid(), 1, {_SAME}, 0, leaf FROM stored_events WHERE notification_id = 7",
+        f"{_INSERT} gen_random_uuid(), 1, {_COPIED_COLUMNS}, 0, leaf FROM stored_events WHERE notification_id = 7",
     ),
     attack(
         "insert at the next position, around the function",
-        f"{_INSERT} gen_random_uuid(), 1, {_SAME}, {{head}} + 1, leaf FROM stored_events "
+        f"{_INSERT} gen_random_uuid(), 1, {_COPIED_COLUMNS}, {{head}} + 1, leaf FROM stored_events "
         "WHERE notification_id = 7",
         "UPDATE log_head SET position = position + 1",
     ),
     attack(
         "use a version again",
-        f"{_INSERT} originator_id, originator_version, {_SAME}, {{head}} + 1, leaf FROM stored_events "
+        f"{_INSERT} originator_id, originator_version, {_COPIED_COLUMNS}, {{head}} + 1, leaf FROM stored_events "
         "WHERE notification_id = 7",
     ),
     attack(
@@ -100,12 +104,12 @@ EVENTS: Final[tuple[Attack, ...]] = (
     ),
     attack(
         "write over the log's file",
-        f"DO $$ BEGIN EXECUTE format('COPY (SELECT WHERE false) TO %L', {_FILE}); END $$",
+        f"DO $$ BEGIN EXECUTE format('COPY (SELECT WHERE false) TO %L', {_EVENTS_FILE}); END $$",
     ),
     attack(
         "export a large object over the log's file",
         "DO $$ DECLARE made oid := lo_from_bytea(0, 'nothing'); "
-        f"BEGIN PERFORM lo_export(made, {_FILE}); END $$",
+        f"BEGIN PERFORM lo_export(made, {_EVENTS_FILE}); END $$",
     ),
     attack(
         "alter as a replica",
@@ -114,7 +118,7 @@ EVENTS: Final[tuple[Attack, ...]] = (
     ),
 )
 
-BESIDE: Final[tuple[Attack, ...]] = (
+TREE_ATTACKS: Final[tuple[Attack, ...]] = (
     attack(
         "alter a node", "UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 0"
     ),
@@ -134,42 +138,46 @@ BESIDE: Final[tuple[Attack, ...]] = (
     attack("change a duty", "UPDATE duties SET duty = 'execute' WHERE case_id = '{case}'"),
     attack("delete commands", "DELETE FROM commands"),
     attack("change an answer", "UPDATE commands SET result = 'other'"),
-    attack("move the head back", _BACK),
+    attack("move the head back", _MOVE_HEAD_BACK),
     attack("move the head on", "UPDATE log_head SET position = position + 5"),
     attack("delete the head", "DELETE FROM log_head"),
     attack(
         "forget a migration",
         "DELETE FROM migrations WHERE name LIKE '0010%'",
     ),
-    attack("lift a halt", "SELECT lift_halt()", before=_HALTED),
-    attack("lift a halt by hand", "UPDATE log_head SET halted = false", before=_HALTED),
+    attack("lift a halt", "SELECT lift_halt()", before=_DELETE_TAIL_AND_HALT),
+    attack(
+        "lift a halt by hand", "UPDATE log_head SET halted = false", before=_DELETE_TAIL_AND_HALT
+    ),
 )
 
-HIDDEN: Final[tuple[Attack, ...]] = (
-    hidden("rewrite an event", _REWRITE, _LEAF, *_NO_TREE),
-    hidden("delete the tail", _TAIL, _BACK, *_NO_TREE),
-    hidden(
+HIDDEN_ATTACKS: Final[tuple[Attack, ...]] = (
+    hidden_attack("rewrite an event", _ALTER_EVENT, _RECOMPUTE_LEAF, *_DELETE_TREE),
+    hidden_attack("delete the tail", _DELETE_TAIL, _MOVE_HEAD_BACK, *_DELETE_TREE),
+    hidden_attack(
         "delete an event and close the gap",
         "DELETE FROM stored_events WHERE notification_id = 7",
         "UPDATE stored_events SET notification_id = -notification_id WHERE notification_id > 7",
         "UPDATE stored_events SET notification_id = -notification_id - 1 WHERE notification_id < 0",
         "UPDATE log_head SET position = position - 1",
-        *_NO_TREE,
+        *_DELETE_TREE,
     ),
-    hidden("swap two events", *_SWAP, *_NO_TREE),
-    hidden(
+    hidden_attack("swap two events", *_SWAP_EVENTS, *_DELETE_TREE),
+    hidden_attack(
         "replace all of history",
         "UPDATE stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), "
         "'\"actor\"', ' \"actor\"'), 'UTF8')",
         "UPDATE stored_events SET leaf = sha256('\\x00'::bytea || state)",
-        *_NO_TREE,
+        *_DELETE_TREE,
     ),
-    hidden("delete duties", "DELETE FROM duties WHERE case_id = '{case}'"),
-    hidden("change a duty", "UPDATE duties SET duty = 'reconcile' WHERE case_id = '{case}'"),
-    hidden("delete commands", "DELETE FROM commands"),
-    hidden(
+    hidden_attack("delete duties", "DELETE FROM duties WHERE case_id = '{case}'"),
+    hidden_attack("change a duty", "UPDATE duties SET duty = 'reconcile' WHERE case_id = '{case}'"),
+    hidden_attack("delete commands", "DELETE FROM commands"),
+    hidden_attack(
         "alter a node", "UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 0"
     ),
-    hidden("alter a checkpoint", "UPDATE checkpoints SET root = sha256(root), note = 'other'"),
-    hidden("move the head back", _BACK),
+    hidden_attack(
+        "alter a checkpoint", "UPDATE checkpoints SET root = sha256(root), note = 'other'"
+    ),
+    hidden_attack("move the head back", _MOVE_HEAD_BACK),
 )

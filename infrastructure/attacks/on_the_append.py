@@ -6,9 +6,11 @@ from typing import Final
 
 from infrastructure.attacks.attack import Attack, attack
 
-_STAYS_OUT = "SELECT NOT EXISTS (SELECT FROM public.stored_events WHERE originator_id = '{stream}')"
+_NOT_STORED = (
+    "SELECT NOT EXISTS (SELECT FROM public.stored_events WHERE originator_id = '{stream}')"
+)
 
-APPENDS: Final[tuple[Attack, ...]] = (
+APPEND_ATTACKS: Final[tuple[Attack, ...]] = (
     attack("append with a false leaf", "SELECT {with_a_false_leaf}"),
     attack("append past a version", "SELECT {past_a_version}"),
     attack("append what no envelope is", "SELECT {unreadable}"),
@@ -35,7 +37,7 @@ APPENDS: Final[tuple[Attack, ...]] = (
         "append to a temporary table of the same name",
         "CREATE TEMP TABLE stored_events (LIKE public.stored_events)",
         "SELECT {fresh}",
-        reached=_STAYS_OUT,
+        reached=_NOT_STORED,
     ),
     attack(
         "append to a schema that is looked in first",
@@ -44,14 +46,14 @@ APPENDS: Final[tuple[Attack, ...]] = (
         "CREATE TABLE before.log_head AS SELECT * FROM public.log_head",
         "SET LOCAL search_path = before, public",
         "SELECT {fresh}",
-        reached=_STAYS_OUT,
+        reached=_NOT_STORED,
     ),
     attack(
         "append to a report's schema that is looked in first",
         "CREATE TABLE views.stored_events (LIKE public.stored_events)",
         "SET LOCAL search_path = views, public",
         "SELECT {fresh}",
-        reached=_STAYS_OUT,
+        reached=_NOT_STORED,
     ),
     attack(
         "have the owner's function call another operator",

@@ -13,17 +13,17 @@ from msgspec import structs
 
 from application.log.event_codec import to_stored
 from application.log.recorder import Append, CommandRow, DutyRow, leaf_digest
-from domain.adjustments.events import AdjustmentApproved, AdjustmentProposed, Requirement
+from domain.adjustments.events import AdjustmentApproved, AdjustmentProposed, ApprovalRequirement
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty
 from domain.money import PositiveMoney
 from domain.people import Actor, PersonAdded, Role
-from domain.recorded import Event, Recorded
+from domain.recorded_event import Event, RecordedEvent
 
 _AMOUNT: Final = PositiveMoney("700.00", "EUR")
 _DIGEST: Final = hashlib.sha256(b"made up").hexdigest()
 
 
-def case_about_money(case: UUID, now: datetime) -> list[Append]:
+def sample_case_appends(case: UUID, now: datetime) -> list[Append]:
     """Proposed by one, approved by another; each with the duty and the answer that belong to it."""
     adjustment, later = uuid4(), now + timedelta(days=3)
     proposed = AdjustmentProposed(
@@ -33,7 +33,7 @@ def case_about_money(case: UUID, now: datetime) -> list[Append]:
         reason=next(iter(AdjustmentReason)),
         packet=_DIGEST,
         digest=_DIGEST,
-        requirement=Requirement(
+        requirement=ApprovalRequirement(
             policy="1",
             policy_digest=_DIGEST,
             rule="one-approver",
@@ -53,15 +53,17 @@ def case_about_money(case: UUID, now: datetime) -> list[Append]:
         lapses_at=later,
     )
     return [
-        _by("ana", case, 1, proposed, Duty.REVIEW, now),
-        _by("fay", case, 2, approved, Duty.APPROVE, now),
+        _append_of("ana", case, 1, proposed, Duty.REVIEW, now),
+        _append_of("fay", case, 2, approved, Duty.APPROVE, now),
     ]
 
 
-def _by(name: str, case: UUID, version: int, event: Event, duty: Duty, now: datetime) -> Append:
+def _append_of(
+    name: str, case: UUID, version: int, event: Event, duty: Duty, now: datetime
+) -> Append:
     key = f"key-{version}"
     actor = Actor(f"key:{name}", name)
-    line = Recorded(
+    line = RecordedEvent(
         stream=case,
         version=version,
         recorded_at=now,
@@ -76,10 +78,10 @@ def _by(name: str, case: UUID, version: int, event: Event, duty: Duty, now: date
     )
 
 
-def sent(stream: UUID, case: UUID) -> dict[str, str]:
+def append_calls(stream: UUID, case: UUID) -> dict[str, str]:
     """Calls of `append_events` that attackers make, by name."""
     now = datetime.now(UTC)
-    line = Recorded(
+    line = RecordedEvent(
         stream=stream,
         version=1,
         recorded_at=now,
@@ -89,18 +91,18 @@ def sent(stream: UUID, case: UUID) -> dict[str, str]:
     good = to_stored(line)
     backdated = to_stored(structs.replace(line, recorded_at=datetime(2001, 1, 1, tzinfo=UTC)))
     return {
-        "fresh": _call(good),
-        "with_a_false_leaf": _call(good, leaf=hashlib.sha256(b"other").digest()),
-        "past_a_version": _call(to_stored(structs.replace(line, version=7))),
-        "unreadable": _call(StoredEvent(stream, 1, good.topic, b"no envelope")),
-        "of_another_stream": _call(StoredEvent(uuid4(), 1, good.topic, good.state)),
-        "backdated": _call(backdated),
-        "taken": _call(StoredEvent(case, 1, good.topic, good.state)),
-        "lopsided": _call(good).replace("ARRAY[1]::bigint[]", "ARRAY[1, 2]::bigint[]"),
+        "fresh": _append_call(good),
+        "with_a_false_leaf": _append_call(good, leaf=hashlib.sha256(b"other").digest()),
+        "past_a_version": _append_call(to_stored(structs.replace(line, version=7))),
+        "unreadable": _append_call(StoredEvent(stream, 1, good.topic, b"no envelope")),
+        "of_another_stream": _append_call(StoredEvent(uuid4(), 1, good.topic, good.state)),
+        "backdated": _append_call(backdated),
+        "taken": _append_call(StoredEvent(case, 1, good.topic, good.state)),
+        "lopsided": _append_call(good).replace("ARRAY[1]::bigint[]", "ARRAY[1, 2]::bigint[]"),
     }
 
 
-def _call(event: StoredEvent, leaf: bytes | None = None) -> str:
+def _append_call(event: StoredEvent, leaf: bytes | None = None) -> str:
     leaf = leaf if leaf is not None else leaf_digest(event.state)
     return (
         f"append_events(streams => ARRAY['{event.originator_id}'::uuid], "

@@ -8,47 +8,49 @@ from typing import Any, Final
 from psycopg.rows import tuple_row
 
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
-from infrastructure.event_store.migrations import FILES
+from infrastructure.event_store.migrations import MIGRATIONS_DIRECTORY
 from infrastructure.event_store.rights import (
-    CHANGES,
+    DDL_GUARD_FUNCTION,
     EVENT_TRIGGERS,
-    REFUSES_DDL,
     ROUTINES,
     TABLES,
     TRIGGERS,
-    UPDATED,
-    VIEWS,
+    UPDATABLE_TABLES,
+    VIEWS_SCHEMA,
+    WRITE_PRIVILEGES,
     Connection,
-    bodies,
+    function_bodies,
 )
-from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, READING, WRITER
+from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, READING_ROLES, WRITER
 
-MIGRATE: Final = "run `casetrail migrate` with the address that migrates, and ask who changed it."
-MOST_TOLD: Final = 5
-RUNNING: Final = (WRITER, PROJECTOR, READER)
+MIGRATE_ADVICE: Final = (
+    "run `casetrail migrate` with the address that migrates, and ask who changed it."
+)
+MAX_LISTED: Final = 5
+RUNTIME_ROLES: Final = (WRITER, PROJECTOR, READER)
 _BEFORE_ROW, _DELETE, _UPDATE, _BEFORE_TRUNCATE = 3, 8, 16, 34  # bits of pg_trigger.tgtype
 INDEXES: Final = (
     *("stored_events_pkey", "stored_events_notification_id_index", "commands_pkey"),
     *("duties_pkey", "log_nodes_pkey", "checkpoints_pkey", "log_head_pkey"),
 )
 """What keeps positions, versions, keys and duties single."""
-_LOG = "(SELECT relnamespace FROM pg_class WHERE oid = to_regclass('stored_events'))"
+_LOG_SCHEMA = "(SELECT relnamespace FROM pg_class WHERE oid = to_regclass('stored_events'))"
 
 
-def rights_found(connection: Connection) -> Iterator[Finding]:
-    yield from _owners(connection)
-    yield from _members(connection)
-    yield from _privileges(connection)
-    yield from _routines(connection)
-    yield from _triggers(connection)
-    yield from _shape(connection)
-    yield from _event_triggers(connection)
+def check_rights(connection: Connection) -> Iterator[Finding]:
+    yield from _check_owners(connection)
+    yield from _check_role_members(connection)
+    yield from _check_privileges(connection)
+    yield from _check_routines(connection)
+    yield from _check_triggers(connection)
+    yield from _check_table_structure(connection)
+    yield from _check_event_triggers(connection)
 
 
-def _owners(connection: Connection) -> Iterator[Finding]:
+def _check_owners(connection: Connection) -> Iterator[Finding]:
     rows = _rows(
         connection,
-        f"SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = {_LOG} "
+        f"SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = {_LOG_SCHEMA} "
         "AND relname = ANY (%s)",
         list(TABLES),
     )
@@ -57,25 +59,25 @@ def _owners(connection: Connection) -> Iterator[Finding]:
     views = _rows(
         connection,
         "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = %s",
-        VIEWS,
+        VIEWS_SCHEMA,
     )
-    strange += [f"schema {VIEWS} is {owner}'s" for (owner,) in views if owner != PROJECTOR]
+    strange += [f"schema {VIEWS_SCHEMA} is {owner}'s" for (owner,) in views if owner != PROJECTOR]
     strange += [f"{name} is missing" for name in missing]
-    yield _told("owner of the log", strange, f"{len(rows)} tables and views are {OWNER}'s")
+    yield _finding_for("owner of the log", strange, f"{len(rows)} tables and views are {OWNER}'s")
 
 
-def _privileges(connection: Connection) -> Iterator[Finding]:
+def _check_privileges(connection: Connection) -> Iterator[Finding]:
     """What was granted, entry by entry, and what comes of it with all that roles inherit."""
     found = set(
         _rows(
             connection,
             "SELECT relname, NULL, coalesce(rolname, 'PUBLIC'), privilege_type FROM pg_class, "
             "LATERAL aclexplode(relacl) AS acl LEFT JOIN pg_roles ON pg_roles.oid = acl.grantee "
-            f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND acl.grantee <> relowner "
+            f"WHERE relnamespace = {_LOG_SCHEMA} AND relname = ANY (%s) AND acl.grantee <> relowner "
             "UNION ALL SELECT relname, attname, coalesce(rolname, 'PUBLIC'), privilege_type "
             "FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid, "
             "LATERAL aclexplode(attacl) AS acl LEFT JOIN pg_roles ON pg_roles.oid = acl.grantee "
-            f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND acl.grantee <> relowner",
+            f"WHERE relnamespace = {_LOG_SCHEMA} AND relname = ANY (%s) AND acl.grantee <> relowner",
             list(TABLES),
             list(TABLES),
         )
@@ -86,26 +88,26 @@ def _privileges(connection: Connection) -> Iterator[Finding]:
         for right in rights
         for column in (right.columns or (None,))
     }
-    strange = [f"{_said(one)} was granted" for one in sorted(found - wanted, key=str)]
-    strange += [f"{_said(one)} was taken away" for one in sorted(wanted - found, key=str)]
-    yield _told("rights on the log", strange, f"{len(wanted)} grants, as they should be")
+    strange = [f"{_format_row(one)} was granted" for one in sorted(found - wanted, key=str)]
+    strange += [f"{_format_row(one)} was taken away" for one in sorted(wanted - found, key=str)]
+    yield _finding_for("rights on the log", strange, f"{len(wanted)} grants, as they should be")
     effective = _rows(
         connection,
         "SELECT relname, role, privilege FROM pg_class, unnest(%s::text[]) AS role, "
         "unnest(%s::text[]) AS privilege "
-        f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND to_regrole(role) IS NOT NULL AND CASE "
+        f"WHERE relnamespace = {_LOG_SCHEMA} AND relname = ANY (%s) AND to_regrole(role) IS NOT NULL AND CASE "
         "WHEN privilege IN ('DELETE', 'TRUNCATE') "
         "THEN has_table_privilege(role, pg_class.oid, privilege) "
         "ELSE has_any_column_privilege(role, pg_class.oid, privilege) END",
-        list(RUNNING),
-        list(CHANGES),
+        list(RUNTIME_ROLES),
+        list(WRITE_PRIVILEGES),
         list(TABLES),
     )
     allowed = {
         (table, role, right.privilege)
         for table, rights in TABLES.items()
         for right in rights
-        for role in (right.role, *(READING if right.role == READER else ()))
+        for role in (right.role, *(READING_ROLES if right.role == READER else ()))
     }
     more = [f"{role} may {what} {table}" for table, role, what in effective]
     more = [
@@ -113,30 +115,32 @@ def _privileges(connection: Connection) -> Iterator[Finding]:
         for told, one in zip(more, effective, strict=True)
         if (one[0], one[1], one[2]) not in allowed
     ]
-    yield _told("what comes of them", sorted(more), "no running role may more than it needs")
+    yield _finding_for("what comes of them", sorted(more), "no running role may more than it needs")
 
 
-def _members(connection: Connection) -> Iterator[Finding]:
+def _check_role_members(connection: Connection) -> Iterator[Finding]:
     known = _rows(
         connection,
         "SELECT rolname, rolsuper OR rolcreaterole OR rolbypassrls OR rolreplication OR rolcreatedb "
         "FROM pg_roles WHERE rolname = ANY (%s)",
-        [OWNER, *RUNNING],
+        [OWNER, *RUNTIME_ROLES],
     )
     strange = [f"{name} may do more than a role should" for name, more in known if more]
     strange += [
-        f"{name} is missing" for name in (OWNER, *RUNNING) if name not in {one for one, _ in known}
+        f"{name} is missing"
+        for name in (OWNER, *RUNTIME_ROLES)
+        if name not in {one for one, _ in known}
     ]
     belongs = _rows(
         connection,
         "SELECT member.rolname, role.rolname FROM pg_auth_members "
         "JOIN pg_roles AS role ON role.oid = roleid JOIN pg_roles AS member ON member.oid = member "
         "WHERE member.rolname = ANY (%s)",
-        [OWNER, *RUNNING],
+        [OWNER, *RUNTIME_ROLES],
     )
-    fine = {(role, READER) for role in READING}
+    fine = {(role, READER) for role in READING_ROLES}
     strange += [f"{a} is a member of {b}" for a, b in sorted(set(belongs) - fine)]
-    yield _told("roles", strange, ", ".join((OWNER, *RUNNING)))
+    yield _finding_for("roles", strange, ", ".join((OWNER, *RUNTIME_ROLES)))
     owners = _rows(
         connection,
         "SELECT DISTINCT rolname FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member "
@@ -147,7 +151,7 @@ def _members(connection: Connection) -> Iterator[Finding]:
         yield ok("who may act as the owner", ", ".join(name for (name,) in owners))
 
 
-def _routines(connection: Connection) -> Iterator[Finding]:
+def _check_routines(connection: Connection) -> Iterator[Finding]:
     rows = _rows(
         connection,
         "SELECT proname, prosrc, prosecdef, coalesce(proconfig, '{}'), pg_get_userbyid(proowner), "
@@ -155,10 +159,10 @@ def _routines(connection: Connection) -> Iterator[Finding]:
         "acldefault('f', proowner))) AS acl LEFT JOIN pg_roles ON pg_roles.oid = acl.grantee "
         "WHERE acl.grantee <> proowner ORDER BY 1), nspname FROM pg_proc "
         "JOIN pg_namespace ON pg_namespace.oid = pronamespace "
-        f"WHERE pronamespace = {_LOG} AND proname = ANY (%s)",
-        [*(one.name for one in ROUTINES), REFUSES_DDL],
+        f"WHERE pronamespace = {_LOG_SCHEMA} AND proname = ANY (%s)",
+        [*(one.name for one in ROUTINES), DDL_GUARD_FUNCTION],
     )
-    texts, strange = bodies(FILES), []
+    texts, strange = function_bodies(MIGRATIONS_DIRECTORY), []
     known = {row[0]: row for row in rows}
     if len(known) < len(rows):
         strange.append("there are several functions of one name")
@@ -176,24 +180,24 @@ def _routines(connection: Connection) -> Iterator[Finding]:
         wanted = sorted(routine.callers) if routine.as_owner or routine.callers else []
         if sorted(callers) != wanted:
             strange.append(f"{name} may be called by {', '.join(callers) or 'nobody'}")
-    refusing = known.get(REFUSES_DDL)
-    if refusing is not None and refusing[1] != texts[REFUSES_DDL]:
-        strange.append(f"{REFUSES_DDL} is not what the migrations made")
-    yield _told("functions of the log", strange, ", ".join(one.name for one in ROUTINES))
+    refusing = known.get(DDL_GUARD_FUNCTION)
+    if refusing is not None and refusing[1] != texts[DDL_GUARD_FUNCTION]:
+        strange.append(f"{DDL_GUARD_FUNCTION} is not what the migrations made")
+    yield _finding_for("functions of the log", strange, ", ".join(one.name for one in ROUTINES))
 
 
-def _triggers(connection: Connection) -> Iterator[Finding]:
+def _check_triggers(connection: Connection) -> Iterator[Finding]:
     rows = _rows(
         connection,
         "SELECT relname, tgname, tgenabled, tgtype, tgqual IS NULL, proname FROM pg_trigger "
         "JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid "
-        f"WHERE relnamespace = {_LOG} AND relname = ANY (%s) AND NOT tgisinternal",
+        f"WHERE relnamespace = {_LOG_SCHEMA} AND relname = ANY (%s) AND NOT tgisinternal",
         list(TABLES),
     )
     found = {(table, name): (*rest,) for table, name, *rest in rows}
     wanted = {}
     for table, names in TRIGGERS.items():
-        row_level = _BEFORE_ROW | _DELETE | (0 if table in UPDATED else _UPDATE)
+        row_level = _BEFORE_ROW | _DELETE | (0 if table in UPDATABLE_TABLES else _UPDATE)
         types = {"only_added_to": row_level, "never_emptied": _BEFORE_TRUNCATE}
         for name in names:
             wanted[table, name] = ("A", types[name], True, "refuse_change")
@@ -208,14 +212,14 @@ def _triggers(connection: Connection) -> Iterator[Finding]:
         for table, name in wanted.keys() & found.keys()
         if found[table, name] != wanted[table, name]
     ]
-    yield _told("triggers", sorted(strange), f"{len(wanted)}, enabled always")
+    yield _finding_for("triggers", sorted(strange), f"{len(wanted)}, enabled always")
 
 
-def _shape(connection: Connection) -> Iterator[Finding]:
+def _check_table_structure(connection: Connection) -> Iterator[Finding]:
     """Rules, policies, children, tables that a crash empties, and constraints that are gone."""
     rows = _rows(
         connection,
-        f"WITH log AS (SELECT * FROM pg_class WHERE relnamespace = {_LOG} AND relname = ANY (%s)) "
+        f"WITH log AS (SELECT * FROM pg_class WHERE relnamespace = {_LOG_SCHEMA} AND relname = ANY (%s)) "
         "SELECT format('%%s has the rule %%s', relname, rulename) FROM log JOIN pg_rewrite "
         "ON ev_class = log.oid WHERE rulename <> '_RETURN' "
         "UNION ALL SELECT format('%%s has row security', relname) FROM log "
@@ -229,20 +233,20 @@ def _shape(connection: Connection) -> Iterator[Finding]:
         list(TABLES),
         list(INDEXES),
     )
-    yield _told(
+    yield _finding_for(
         "shape of the log", sorted(one for (one,) in rows), "no rules, no children, all keys"
     )
     open_to_all = _rows(
         connection,
         "SELECT nspname FROM pg_namespace, LATERAL aclexplode(nspacl) AS acl "
-        f"WHERE pg_namespace.oid = {_LOG} AND acl.grantee = 0 AND privilege_type = 'CREATE'",
+        f"WHERE pg_namespace.oid = {_LOG_SCHEMA} AND acl.grantee = 0 AND privilege_type = 'CREATE'",
     )
     for (schema,) in open_to_all:
         to_do = f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"
         yield warning("schema of the log", f"everybody may create in {schema}", to_do)
 
 
-def _event_triggers(connection: Connection) -> Iterator[Finding]:
+def _check_event_triggers(connection: Connection) -> Iterator[Finding]:
     rows = _rows(
         connection,
         "SELECT evtname, evtevent, evtenabled, proname, rolsuper FROM pg_event_trigger "
@@ -254,7 +258,7 @@ def _event_triggers(connection: Connection) -> Iterator[Finding]:
         name
         for name, event, enabled, function, by_superuser in rows
         if (event, enabled, function, by_superuser)
-        == (EVENT_TRIGGERS[name], "A", REFUSES_DDL, True)
+        == (EVENT_TRIGGERS[name], "A", DDL_GUARD_FUNCTION, True)
     }
     if missing := sorted(EVENT_TRIGGERS.keys() - fine):
         yield warning(
@@ -266,16 +270,16 @@ def _event_triggers(connection: Connection) -> Iterator[Finding]:
         yield ok("event triggers", ", ".join(EVENT_TRIGGERS))
 
 
-def _told(what: str, strange: Sequence[str], fine: str) -> Finding:
+def _finding_for(what: str, strange: Sequence[str], fine: str) -> Finding:
     if not strange:
         return ok(what, fine)
-    told = [*strange[:MOST_TOLD]]
-    if len(strange) > MOST_TOLD:
-        told.append(f"and {len(strange) - MOST_TOLD} more")
-    return unsafe(what, "; ".join(told), MIGRATE)
+    told = [*strange[:MAX_LISTED]]
+    if len(strange) > MAX_LISTED:
+        told.append(f"and {len(strange) - MAX_LISTED} more")
+    return unsafe(what, "; ".join(told), MIGRATE_ADVICE)
 
 
-def _said(one: tuple[Any, ...]) -> str:
+def _format_row(one: tuple[Any, ...]) -> str:
     table, column, role, privilege = one
     where = f"{table} ({column})" if column else table
     return f"{privilege} on {where} to {role}"

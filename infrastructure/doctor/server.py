@@ -10,29 +10,29 @@ from psycopg.rows import dict_row
 
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
 from infrastructure.event_store.rights import Connection
-from infrastructure.postgres.embedded import EXPENDABLE
-from infrastructure.postgres.roles import LOGINS, ROLES
+from infrastructure.postgres.embedded import EXPENDABLE_SETTING
+from infrastructure.postgres.roles import LOGINS_SETTING, ROLES
 
-CLOCKS_APART: Final = timedelta(seconds=2)
+MAX_CLOCK_SKEW: Final = timedelta(seconds=2)
 SETTINGS: Final = (
     *("fsync", "full_page_writes", "synchronous_commit", "data_checksums"),
     *("wal_level", "archive_mode", "server_version"),
 )
-_LOST: Final = {
+_HARM_IF_OFF: Final = {
     "fsync": "a power cut may destroy the database",
     "full_page_writes": "a power cut may tear pages, and no recovery mends them",
     "synchronous_commit": "what was answered as stored may be gone after a crash",
 }
 
 
-def server_found(connection: Connection) -> Iterator[Finding]:
+def check_server(connection: Connection) -> Iterator[Finding]:
     before = datetime.now(UTC)
-    told = _asked(connection)
+    told = _read_server_state(connection)
     after = datetime.now(UTC)
     yield ok("server", f"PostgreSQL {told['server_version']}")
-    yield _who(told)
-    for name, harm in _LOST.items():
-        yield _promise(name, told[name], harm, told["expendable"] == "on")
+    yield _check_login(told)
+    for name, harm in _HARM_IF_OFF.items():
+        yield _check_setting(name, told[name], harm, told["expendable"] == "on")
     if told["data_checksums"] == "on":
         yield ok("data_checksums", "on")
     else:
@@ -45,15 +45,15 @@ def server_found(connection: Connection) -> Iterator[Finding]:
         if told["archive_mode"] == "off"
         else archive,
     )
-    yield _clock(told["now"], before, after)
+    yield _check_clock(told["now"], before, after)
 
 
-def _asked(connection: Connection) -> dict[str, Any]:
+def _read_server_state(connection: Connection) -> dict[str, Any]:
     names = ", ".join(f"current_setting('{name}') AS {name}" for name in SETTINGS)
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(
-            f"SELECT {names}, coalesce(current_setting('{EXPENDABLE}', true), '') AS expendable, "
-            f"coalesce(current_setting('{LOGINS}', true), '') = 'on' AS logins, "
+            f"SELECT {names}, coalesce(current_setting('{EXPENDABLE_SETTING}', true), '') AS expendable, "
+            f"coalesce(current_setting('{LOGINS_SETTING}', true), '') = 'on' AS logins, "
             "session_user, (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) AS superuser, "
             "array(SELECT rolname FROM pg_roles WHERE rolname = ANY (%s) "
             "AND pg_has_role(session_user, oid, 'MEMBER') ORDER BY 1) AS roles, "
@@ -64,7 +64,7 @@ def _asked(connection: Connection) -> dict[str, Any]:
     return row
 
 
-def _who(told: dict[str, Any]) -> Finding:
+def _check_login(told: dict[str, Any]) -> Finding:
     what, user = "who connects", told["session_user"]
     if told["logins"]:
         return ok(what, f"each role logs in by itself; {user} migrates")
@@ -78,7 +78,7 @@ def _who(told: dict[str, Any]) -> Finding:
     return ok(what, f"{user}, who may act as {', '.join(told['roles']) or 'none of the roles'}")
 
 
-def _promise(name: str, value: str, harm: str, expendable: bool) -> Finding:
+def _check_setting(name: str, value: str, harm: str, expendable: bool) -> Finding:
     if value != "off":
         return ok(name, value)
     if expendable:
@@ -87,9 +87,9 @@ def _promise(name: str, value: str, harm: str, expendable: bool) -> Finding:
     return unsafe(name, f"off: {harm}", f"set {name} = on, and restart the server.")
 
 
-def _clock(theirs: datetime, before: datetime, after: datetime) -> Finding:
+def _check_clock(theirs: datetime, before: datetime, after: datetime) -> Finding:
     apart = max(before - theirs, theirs - after, timedelta())
-    if apart <= CLOCKS_APART:
+    if apart <= MAX_CLOCK_SKEW:
         return ok("clock", "the database's and ours are together")
     return warning(
         "clock",

@@ -17,9 +17,9 @@ import psycopg
 from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
 
 _logger = logging.getLogger("casetrail.log")
-GROWN = "stored_events"
+LOG_GROWN_CHANNEL = "stored_events"
 """The channel that the library's own subscriptions listen to."""
-PROJECTED = "projected"
+REPORTS_CHANNEL = "projected"
 BUSY_COMMITS = 3
 BUSY_PAUSE_SECONDS = 0.01
 """Followers read batches: telling them of each commit of a busy log only takes the log's time."""
@@ -76,7 +76,7 @@ class Announcer:
             commits, self._commits = self._commits, 0
             try:
                 connection = connection or connect(self._dsn)
-                connection.execute(f"NOTIFY {GROWN}".encode())
+                connection.execute(f"NOTIFY {LOG_GROWN_CHANNEL}".encode())
                 if commits >= BUSY_COMMITS:
                     time.sleep(BUSY_PAUSE_SECONDS)
             except psycopg.Error:
@@ -89,7 +89,7 @@ class Announcer:
             connection.close()
 
 
-class Ear:
+class NotificationListener:
     """Listens on one channel and calls back; reconnects for as long as it is open.
 
     `heard` is called with each payload, and with "" after every (re)connection, because what was

@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from infrastructure.event_store.pending import Pending, must_be_there
+from infrastructure.event_store.pending_append import PendingAppend, preceding_versions
 
 
-def append_call(group: Sequence[Pending]) -> tuple[bytes, list[Any]]:
+def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
     """The statement that stores this group, and its parameters. What nobody tells is left out."""
     events = [event for pending in group for event in pending.append.events]
     guards = [guard for pending in group for guard in pending.append.guards]
-    earlier = must_be_there(events)
+    earlier = preceding_versions(events)
     timers = {t.stream: t for pending in group for t in pending.append.timers}.values()
     offsets: list[int] = []
     commands = []
@@ -36,7 +36,7 @@ def append_call(group: Sequence[Pending]) -> tuple[bytes, list[Any]]:
         "leaves": [leaf for pending in group for leaf in pending.leaves],
         "timer_streams": [timer.stream for timer in timers],
         "timer_kinds": [timer.kind for timer in timers],
-        "timer_dues": [_with_zone(timer.due_at) for timer in timers],
+        "timer_dues": [_require_time_zone(timer.due_at) for timer in timers],
         "guard_streams": [guard.stream for guard in guards],
         "guard_next_versions": [guard.version + 1 for guard in guards],
         "earlier_streams": [stream for stream, _ in earlier],
@@ -55,16 +55,16 @@ def append_call(group: Sequence[Pending]) -> tuple[bytes, list[Any]]:
         "subject_orders": [row.order for row in subjects],
     }
     full = {name: values for name, values in told.items() if values}
-    return _call_of(tuple(full)), [*full.values()]
+    return _statement_for(tuple(full)), [*full.values()]
 
 
 @lru_cache
-def _call_of(names: tuple[str, ...]) -> bytes:
+def _statement_for(names: tuple[str, ...]) -> bytes:
     """The call with these parameters; a handful of combinations, each prepared once."""
     return f"SELECT append_events({', '.join(f'{name} => %b' for name in names)})".encode()
 
 
-def _with_zone(moment: datetime | None) -> datetime | None:
+def _require_time_zone(moment: datetime | None) -> datetime | None:
     """One array of times goes to the server: a time without zone would take its neighbours'."""
     if moment is not None and moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")

@@ -26,21 +26,21 @@ from psycopg.errors import LockNotAvailable, UniqueViolation
 
 from application.log.recorder import (
     Append,
-    CommandTaken,
+    StoredCommand,
     leaf_digest,
 )
-from infrastructure.event_store.append_call import append_call
-from infrastructure.event_store.pending import (
-    Pending,
-    answered,
-    without_rivals,
+from infrastructure.event_store.append_call import append_statement
+from infrastructure.event_store.pending_append import (
+    PendingAppend,
+    answer_without_storing,
+    split_conflicting,
 )
 from infrastructure.postgres.datastore import (
-    PATIENCE_SECONDS,
-    PAUSE_SECONDS,
+    FIRST_PAUSE_SECONDS,
+    RETRY_SECONDS,
     LogHalted,
     connect,
-    in_library_words,
+    to_library_error,
 )
 from infrastructure.transparency.continuity import Continuity
 
@@ -56,7 +56,7 @@ class GroupCommit:
         self._dsn = dsn
         self._continuity = continuity
         self._after_commit = after_commit
-        self._queue: queue.SimpleQueue[Pending | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[PendingAppend | None] = queue.SimpleQueue()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._door = threading.Lock()
         self._closed = False
@@ -67,7 +67,7 @@ class GroupCommit:
 
         Raises VersionTaken, CommandRepeated, or the library's errors.
         """
-        pending = Pending(append)
+        pending = PendingAppend(append)
         states = [event.state for event in append.events]
         pending.leaves = [*map(leaf_digest, states)]
         pending.size = sum(map(len, states))
@@ -94,14 +94,14 @@ class GroupCommit:
         self._continuity.close()
 
     def _run(self) -> None:
-        waiting: list[Pending] = []
+        waiting: list[PendingAppend] = []
         while True:
             group = waiting or [first for first in [self._queue.get()] if first is not None]
             if not group:
                 return
             self._fill(group)
             try:
-                group, waiting = without_rivals(group)
+                group, waiting = split_conflicting(group)
             except Exception:  # noqa: BLE001 - one of them is not even comparable: each alone, then
                 waiting = []
                 for pending in group:
@@ -109,7 +109,7 @@ class GroupCommit:
             else:
                 self._store(group)
 
-    def _fill(self, group: list[Pending]) -> None:
+    def _fill(self, group: list[PendingAppend]) -> None:
         """Add what has queued up meanwhile, within the limits."""
         events = sum(len(pending.append.events) for pending in group)
         size = sum(pending.size for pending in group)
@@ -123,9 +123,9 @@ class GroupCommit:
                 events += len(pending.append.events)
                 size += pending.size
 
-    def _store(self, group: list[Pending]) -> None:
+    def _store(self, group: list[PendingAppend]) -> None:
         """Store the group; answer every append in it, whatever happens."""
-        ends_at = time.monotonic() + PATIENCE_SECONDS
+        ends_at = time.monotonic() + RETRY_SECONDS
         while group:
             try:
                 base = self._call(group)
@@ -134,21 +134,21 @@ class GroupCommit:
                     left = self._answer_taken(group)
                     if len(left) == len(group):
                         # Nothing of theirs is taken, and still they cannot be stored.
-                        _fail(left, IntegrityError(f"the log is damaged: {error}"))
+                        _fail_all(left, IntegrityError(f"the log is damaged: {error}"))
                         return
                     group = left
                     continue
                 except (psycopg.Error, LogHalted) as trouble:
                     lost: Exception = trouble
             except LogHalted as error:
-                _fail(group, error)
+                _fail_all(group, error)
                 return
             except Exception as error:  # noqa: BLE001 - the callers must hear of it, not this thread
-                if _is_passing(error):
+                if _is_transient(error):
                     lost = error
                 # What is wrong with one of them is no business of the others.
                 elif len(group) == 1:
-                    _fail(group, in_library_words(error))
+                    _fail_all(group, to_library_error(error))
                     return
                 else:
                     for pending in group:
@@ -163,11 +163,11 @@ class GroupCommit:
             if isinstance(lost, LockNotAvailable):
                 self._end_frozen()
             if time.monotonic() > ends_at:
-                _fail(group, in_library_words(lost))
+                _fail_all(group, to_library_error(lost))
                 return
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(FIRST_PAUSE_SECONDS)
 
-    def _answer_stored(self, group: Sequence[Pending], base: int) -> None:
+    def _answer_stored(self, group: Sequence[PendingAppend], base: int) -> None:
         place = base
         events = [leaf for pending in group for leaf in pending.leaves]
         if events:
@@ -179,15 +179,15 @@ class GroupCommit:
         if place > base:
             self._after_commit(place)
 
-    def _call(self, group: Sequence[Pending]) -> int:
-        statement, parameters = append_call(group)
+    def _call(self, group: Sequence[PendingAppend]) -> int:
+        statement, parameters = append_statement(group)
         cursor = self._connected().cursor(binary=True)
         row = cursor.execute(statement, parameters, prepare=True).fetchone()
         assert row is not None
         assert isinstance(row[0], int)
         return row[0]
 
-    def _answer_taken(self, group: Sequence[Pending]) -> list[Pending]:
+    def _answer_taken(self, group: Sequence[PendingAppend]) -> list[PendingAppend]:
         """Answer the appends that cannot be stored, or were already; return the others.
 
         What is taken stays taken, so each round of this makes the group smaller.
@@ -210,8 +210,8 @@ class GroupCommit:
                 binary=True,
             ).fetchall()
         }
-        answers: dict[tuple[str, str], CommandTaken] = {
-            (row[0], row[1]): CommandTaken(row[2], row[3], row[4])
+        answers: dict[tuple[str, str], StoredCommand] = {
+            (row[0], row[1]): StoredCommand(row[2], row[3], row[4])
             for row in connection.execute(
                 "SELECT principal, key, digest, result, position FROM commands "
                 "WHERE (principal, key) IN (SELECT * FROM unnest(%b::text[], %b::text[]))",
@@ -233,7 +233,11 @@ class GroupCommit:
                 else ()
             )
         }
-        left = [pending for pending in group if not answered(pending, taken, answers, duties)]
+        left = [
+            pending
+            for pending in group
+            if not answer_without_storing(pending, taken, answers, duties)
+        ]
         heads = [
             pending.first + len(pending.append.events) - 1
             for pending in group
@@ -264,7 +268,7 @@ class GroupCommit:
         if self._connection is None:
             connection = connect(self._dsn)
             try:
-                self._continuity.must_hold(connection)
+                self._continuity.require_same_log(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -278,12 +282,12 @@ class GroupCommit:
             self._connection = None
 
 
-def _fail(group: Sequence[Pending], error: Exception) -> None:
+def _fail_all(group: Sequence[PendingAppend], error: Exception) -> None:
     for pending in group:
         pending.fail(error)
 
 
-def _is_passing(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """A lost connection, a lock that was not to be had, a server that restarts: worth another try.
 
     No SQLSTATE: the connection broke. Else the class: 08 connection, 40 rollback, 53 resources,

@@ -14,15 +14,15 @@ from eventsourcing.popo import POPOApplicationRecorder
 from application.log.recorder import (
     Append,
     CommandRepeated,
-    CommandTaken,
     DueStream,
     DutyRow,
     DutyTaken,
     LogRecorder,
+    StoredCommand,
     SubjectRow,
     Timer,
     VersionTaken,
-    newest_of,
+    newest_share,
 )
 from domain.adjustments.kinds import Duty
 
@@ -30,7 +30,7 @@ from domain.adjustments.kinds import Duty
 class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
     def __init__(self) -> None:
         super().__init__()
-        self._commands: dict[tuple[str, str], CommandTaken] = {}
+        self._commands: dict[tuple[str, str], StoredCommand] = {}
         self._timers: dict[UUID, Timer] = {}
         self.subjects: list[SubjectRow] = []
         self._duties: dict[tuple[UUID, str], Duty] = {}
@@ -45,7 +45,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
             for guard in append.guards:
                 if len(self._positions[guard.stream]) > guard.version:
                     raise VersionTaken(f"stream {guard.stream} is not at {guard.version}")
-            self._must_have_no_gaps(append.events)
+            self._require_no_gaps(append.events)
             taken_now = self._duties_after(append.duties)
             try:
                 self.insert_events(append.events)
@@ -59,7 +59,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
                 else:
                     self._timers[timer.stream] = timer
             if command:
-                self._commands[command.principal, command.key] = CommandTaken(
+                self._commands[command.principal, command.key] = StoredCommand(
                     command.digest, command.result, self.head()
                 )
             return before + 1 if append.events else before
@@ -71,7 +71,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
                 raise DutyTaken(row)
         return duties
 
-    def _must_have_no_gaps(self, events: Sequence[StoredEvent]) -> None:
+    def _require_no_gaps(self, events: Sequence[StoredEvent]) -> None:
         brought = {(event.originator_id, event.originator_version) for event in events}
         for event in events:
             earlier = event.originator_version - 1
@@ -94,7 +94,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
             self._positions[event.originator_id].append(position)
         return positions
 
-    def command(self, principal: str, key: str) -> CommandTaken | None:
+    def command(self, principal: str, key: str) -> StoredCommand | None:
         return self._commands.get((principal, key))
 
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
@@ -135,7 +135,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
         with self._database_lock:
             due = [t for t in self._timers.values() if t.due_at is not None and t.due_at <= now]
             due.sort(key=lambda timer: timer.due_at or now)
-            newest = newest_of(limit)
+            newest = newest_share(limit)
             if len(due) > limit:
                 due = [*due[: limit - newest], *due[len(due) - newest :]]
             return [DueStream(t.stream, t.kind, t.due_at or now) for t in due]

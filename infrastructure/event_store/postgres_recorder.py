@@ -13,20 +13,20 @@ from psycopg.rows import tuple_row
 
 from application.log.recorder import (
     Append,
-    CommandTaken,
     DueStream,
     LogRecorder,
-    newest_of,
+    StoredCommand,
+    newest_share,
 )
-from infrastructure.event_loops import guest
+from infrastructure.event_loops import current_greenlet
 from infrastructure.event_store.announcements import Announcer
 from infrastructure.event_store.group_commit import GroupCommit
-from infrastructure.event_store.stream_reads import StreamReads
-from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.event_store.stream_reads import BatchedStreamReads
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.transparency.continuity import Continuity
 
 # Arrays, so that the choice is made once: a plan may run a plain subquery for each row.
-_CHOSEN = (
+_SELECT_DUE = (
     "ARRAY(SELECT stream FROM timers WHERE due_at <= %s"
     " AND (leased_until IS NULL OR leased_until < clock_timestamp())"
     " ORDER BY due_at {} LIMIT %s FOR UPDATE SKIP LOCKED)"
@@ -35,7 +35,7 @@ _CHOSEN = (
 # was killed must lose it within real seconds.
 _TAKE_DUE = (
     "UPDATE timers SET leased_until = clock_timestamp() + %s"
-    f" WHERE stream = ANY ({_CHOSEN.format('')} || {_CHOSEN.format('DESC')})"
+    f" WHERE stream = ANY ({_SELECT_DUE.format('')} || {_SELECT_DUE.format('DESC')})"
     " RETURNING stream, kind, due_at"
 )
 
@@ -49,7 +49,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         self._group_commit = GroupCommit(
             datastore.dsn, self.announcer.announce, continuity or Continuity()
         )
-        self._reads = StreamReads(self._select_streams)
+        self._reads = BatchedStreamReads(self._select_streams)
 
     def create_table(self) -> None:
         """The migrations own the schema."""
@@ -71,21 +71,21 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         first = self.append(Append(stored_events))
         return list(range(first, first + len(stored_events)))
 
-    @patiently
-    def command(self, principal: str, key: str) -> CommandTaken | None:
+    @retry_lost_connection
+    def command(self, principal: str, key: str) -> StoredCommand | None:
         rows = self._rows(
             "SELECT digest, result, position FROM commands WHERE principal = %s AND key = %s",
             (principal, key),
         )
-        return CommandTaken(*rows[0]) if rows else None
+        return StoredCommand(*rows[0]) if rows else None
 
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
-        asking = guest()
+        asking = current_greenlet()
         if asking is not None:
             return self._reads.rows(streams, asking)
         return [(position, state) for _, position, state in self._select_streams(streams)]
 
-    @patiently
+    @retry_lost_connection
     def _select_streams(self, streams: Sequence[UUID]) -> list[tuple[Any, ...]]:
         return self._rows(
             "SELECT originator_id, notification_id, state FROM stored_events "
@@ -93,7 +93,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             (list(streams),),
         )
 
-    @patiently
+    @retry_lost_connection
     def select_tails(self, known: Sequence[tuple[UUID, int]]) -> Iterable[tuple[int, bytes]]:
         # One look-up by key after the other, planned anew: a prepared plan made for an empty log
         # would read all of it later.
@@ -106,7 +106,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             prepare=False,
         )
 
-    @patiently
+    @retry_lost_connection
     def select_positions(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         return self._rows(
             "SELECT notification_id, state FROM stored_events WHERE notification_id > %s "
@@ -114,7 +114,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             (after, limit),
         )
 
-    @patiently
+    @retry_lost_connection
     def select_beginnings(self, topic: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
         # By position, whatever the planner thinks of how rare they are.
         return self._rows(
@@ -123,14 +123,14 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
             (after, topic, limit),
         )
 
-    @patiently
+    @retry_lost_connection
     def head(self) -> int:
         position: int = self._rows("SELECT position FROM log_head", ())[0][0]
         return position
 
-    @patiently
+    @retry_lost_connection
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
-        newest = newest_of(limit)
+        newest = newest_share(limit)
         rows = self._rows(_TAKE_DUE, (lease, now, limit - newest, now, newest))
         return sorted((DueStream(*row) for row in rows), key=lambda due: due.due_at)
 

@@ -25,35 +25,44 @@ class Right(Struct, frozen=True):
     columns: Sequence[str] = ()
 
 
-_READ = Right(READER, "SELECT")
+_READER_SELECT = Right(READER, "SELECT")
 TABLES: Final[Mapping[str, Sequence[Right]]] = {
-    "stored_events": (_READ,),
-    "log_head": (_READ,),
-    "commands": (_READ,),
-    "duties": (_READ,),
-    "timers": (_READ, Right(WRITER, "UPDATE", ("leased_until",))),
-    "log_nodes": (_READ, Right(PROJECTOR, "INSERT", ("level", "place", "hash"))),
-    "checkpoints": (_READ, Right(PROJECTOR, "INSERT", ("size", "root", "note"))),
-    "checkpoint_signatures": (_READ, Right(PROJECTOR, "INSERT", ("size", "signed_by", "line"))),
-    "key_store": (_READ, Right(WRITER, "INSERT", ("id",))),
+    "stored_events": (_READER_SELECT,),
+    "log_head": (_READER_SELECT,),
+    "commands": (_READER_SELECT,),
+    "duties": (_READER_SELECT,),
+    "timers": (_READER_SELECT, Right(WRITER, "UPDATE", ("leased_until",))),
+    "log_nodes": (_READER_SELECT, Right(PROJECTOR, "INSERT", ("level", "place", "hash"))),
+    "checkpoints": (_READER_SELECT, Right(PROJECTOR, "INSERT", ("size", "root", "note"))),
+    "checkpoint_signatures": (
+        _READER_SELECT,
+        Right(PROJECTOR, "INSERT", ("size", "signed_by", "line")),
+    ),
+    "key_store": (_READER_SELECT, Right(WRITER, "INSERT", ("id",))),
     "order_keys": (
-        _READ,
+        _READER_SELECT,
         Right(WRITER, "UPDATE", ("destroyed_at",)),
     ),
     "order_subjects": (
-        _READ,
+        _READER_SELECT,
         Right(WRITER, "DELETE"),
     ),
     "personal_reads": (
-        _READ,
+        _READER_SELECT,
         Right(WRITER, "INSERT", ("at", "principal", "person", "what", "order_id")),
     ),
-    "migrations": (_READ,),
-    "trail": (_READ,),
-    "projections": (_READ, *(Right(PROJECTOR, one) for one in ("INSERT", "UPDATE", "DELETE"))),
-    "projections_held": (_READ, *(Right(PROJECTOR, one) for one in ("INSERT", "UPDATE", "DELETE"))),
+    "migrations": (_READER_SELECT,),
+    "trail": (_READER_SELECT,),
+    "projections": (
+        _READER_SELECT,
+        *(Right(PROJECTOR, one) for one in ("INSERT", "UPDATE", "DELETE")),
+    ),
+    "projections_held": (
+        _READER_SELECT,
+        *(Right(PROJECTOR, one) for one in ("INSERT", "UPDATE", "DELETE")),
+    ),
 }
-CHANGES: Final = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+WRITE_PRIVILEGES: Final = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
 class Routine(Struct, frozen=True):
@@ -70,7 +79,7 @@ ROUTINES: Final = (
     Routine("lift_halt"),
     Routine("refuse_change", as_owner=False),
 )
-REFUSES_DDL: Final = "refuse_ddl"
+DDL_GUARD_FUNCTION: Final = "refuse_ddl"
 """Not the owner's: a superuser's, where one has migrated, so that the owner cannot rewrite it."""
 TRIGGERS: Final[Mapping[str, Sequence[str]]] = {
     **dict.fromkeys(
@@ -90,17 +99,17 @@ TRIGGERS: Final[Mapping[str, Sequence[str]]] = {
         ("never_emptied", "only_added_to"),
     )
 }
-UPDATED: Final = ("log_head", "order_keys")
+UPDATABLE_TABLES: Final = ("log_head", "order_keys")
 """Rows of these are never removed, but change: the head moves, and a key is noted to be destroyed."""
 EVENT_TRIGGERS: Final[Mapping[str, str]] = {
     "casetrail_defines": "ddl_command_end",
     "casetrail_drops": "sql_drop",
 }
-VIEWS: Final = "views"
+VIEWS_SCHEMA: Final = "views"
 _FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION (\w+)\(.*?\$\$(.*?)\$\$", re.DOTALL)
 
 
-def bodies(files: Path) -> dict[str, str]:
+def function_bodies(files: Path) -> dict[str, str]:
     """What the functions are by the migrations: the last word on each counts."""
     found: dict[str, str] = {}
     for file in sorted(files.glob("*.sql")):
@@ -108,7 +117,7 @@ def bodies(files: Path) -> dict[str, str]:
     return found
 
 
-def grant(connection: Connection) -> None:
+def grant_rights(connection: Connection) -> None:
     """Make the rights what the list says. In the transaction of a migration."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(
@@ -118,10 +127,10 @@ def grant(connection: Connection) -> None:
     schema, is_superuser = row
     for statement in _statements(schema, is_superuser):
         connection.execute(statement)
-    for statement in _of_older_reports(connection):
+    for statement in _older_report_statements(connection):
         connection.execute(statement)
     if is_superuser:
-        _refuse_ddl(connection)
+        _ddl_guard_statements(connection)
 
 
 def _statements(name: str, is_superuser: bool) -> Iterator[Composed]:
@@ -155,11 +164,11 @@ def _statements(name: str, is_superuser: bool) -> Iterator[Composed]:
         yield SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC, {}").format(it, others)
         for caller in routine.callers:
             yield SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(it, Identifier(caller))
-    yield from _of_reports()
+    yield from _report_statements()
 
 
-def _of_reports() -> Iterator[Composed]:
-    views, projector, reader = map(Identifier, (VIEWS, PROJECTOR, READER))
+def _report_statements() -> Iterator[Composed]:
+    views, projector, reader = map(Identifier, (VIEWS_SCHEMA, PROJECTOR, READER))
     yield SQL("ALTER SCHEMA {} OWNER TO {}").format(views, projector)
     yield SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(views)
     yield SQL("GRANT USAGE ON SCHEMA {} TO {}").format(views, reader)
@@ -169,30 +178,32 @@ def _of_reports() -> Iterator[Composed]:
     yield SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(views, reader)
 
 
-def _of_older_reports(connection: Connection) -> list[Composed]:
+def _older_report_statements(connection: Connection) -> list[Composed]:
     """Reports that were made before there were roles."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(
             "SELECT relname, relkind FROM pg_class WHERE relnamespace = %s::regnamespace "
             "AND relkind IN ('r', 'v') AND relowner <> %s::regrole",
-            (VIEWS, PROJECTOR),
+            (VIEWS_SCHEMA, PROJECTOR),
         ).fetchall()
     return [
         SQL("ALTER {} {} OWNER TO {}").format(
-            SQL("VIEW" if kind == "v" else "TABLE"), Identifier(VIEWS, name), Identifier(PROJECTOR)
+            SQL("VIEW" if kind == "v" else "TABLE"),
+            Identifier(VIEWS_SCHEMA, name),
+            Identifier(PROJECTOR),
         )
         for name, kind in rows
     ]
 
 
-def _refuse_ddl(connection: Connection) -> None:
+def _ddl_guard_statements(connection: Connection) -> None:
     """Of what a superuser alone may do. A fixed path: its first schema is known for the log's."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute("SELECT current_schema(), current_user").fetchone()
         made = cursor.execute("SELECT evtname FROM pg_event_trigger").fetchall()
     assert row is not None
     schema, user = map(Identifier, row)
-    function = Identifier(row[0], REFUSES_DDL)
+    function = Identifier(row[0], DDL_GUARD_FUNCTION)
     connection.execute(SQL("ALTER FUNCTION {} OWNER TO {}").format(function, user))
     connection.execute(
         SQL("ALTER FUNCTION {} SET search_path = {}, pg_temp").format(function, schema)
@@ -209,18 +220,18 @@ def _refuse_ddl(connection: Connection) -> None:
     connection.execute(SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(schema))
 
 
-def script() -> str:
+def event_trigger_script() -> str:
     """What a superuser runs in the database where a lesser one has migrated."""
     lines = [
         "-- Once in the database, after `casetrail migrate`, as a superuser; from then on only a superuser",
         "-- migrates what changes the log's own tables. Say its schema where that is not public.",
-        f"ALTER FUNCTION public.{REFUSES_DDL} OWNER TO CURRENT_USER;",
-        f"ALTER FUNCTION public.{REFUSES_DDL} SET search_path = public, pg_temp;",
+        f"ALTER FUNCTION public.{DDL_GUARD_FUNCTION} OWNER TO CURRENT_USER;",
+        f"ALTER FUNCTION public.{DDL_GUARD_FUNCTION} SET search_path = public, pg_temp;",
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
     ]
     for name, event in EVENT_TRIGGERS.items():
         lines.append(
-            f"CREATE EVENT TRIGGER {name} ON {event} EXECUTE FUNCTION public.{REFUSES_DDL}();"
+            f"CREATE EVENT TRIGGER {name} ON {event} EXECUTE FUNCTION public.{DDL_GUARD_FUNCTION}();"
         )
         lines.append(f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS;")
     return "\n".join(lines) + "\n"

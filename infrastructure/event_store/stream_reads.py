@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
-from infrastructure.event_loops import THREADS, Guest
+from infrastructure.event_loops import THREADS, LoopGreenlet
 
 Row = tuple[int, bytes]
 """Position and state of an event."""
-Read = Callable[[Sequence[UUID]], Iterable[tuple[UUID, int, bytes]]]
+ReadStreams = Callable[[Sequence[UUID]], Iterable[tuple[UUID, int, bytes]]]
 """The streams' events, each stream's in order of version, each with its stream."""
 MOST_STREAMS: Final = 500
 
 
-class StreamReads:
+class BatchedStreamReads:
     """Of one event loop; all but `rows` happens in its thread."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: ReadStreams) -> None:
         self._read = read
         self._asked: list[tuple[Sequence[UUID], asyncio.Future[list[Row]]]] = []
         self._is_reading = False
 
-    def rows(self, streams: Sequence[UUID], asking: Guest) -> list[Row]:
+    def rows(self, streams: Sequence[UUID], asking: LoopGreenlet) -> list[Row]:
         """Raises what the read raises."""
         future: asyncio.Future[list[Row]] = asking.waiting.future()
         self._asked.append((streams, future))
@@ -46,13 +46,13 @@ class StreamReads:
         reading = THREADS.run(lambda: list(self._read(wanted)))
 
         def tell(done: asyncio.Future[list[tuple[UUID, int, bytes]]]) -> None:
-            _tell(together, done)
+            _deliver(together, done)
             self._next()
 
         reading.add_done_callback(tell)
 
 
-def _tell(
+def _deliver(
     together: Sequence[tuple[Sequence[UUID], asyncio.Future[list[Row]]]],
     done: asyncio.Future[list[tuple[UUID, int, bytes]]],
 ) -> None:

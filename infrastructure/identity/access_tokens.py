@@ -17,20 +17,20 @@ from joserfc.jws import JWSRegistry, deserialize_compact
 from joserfc.util import urlsafe_b64decode
 
 from domain.principals import VerifiedToken
-from infrastructure.identity.issuers import Issuer
 from infrastructure.identity.key_sets import KeySet
+from infrastructure.identity.trusted_issuers import Issuer
 
 LARGEST_BYTES: Final = 8 << 10
 ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA", "Ed25519")
 LEEWAY_SECONDS: Final = 60
 MOST_ACTORS: Final = 2
-_TYPES: Final = ("at+jwt", "application/at+jwt")
-_THREE_PARTS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
-_LEADS_ASTRAY: Final = ("b64", "crit", "cty", "enc", "jku", "jwk", "x5c", "x5u", "zip")
+_TOKEN_TYPES: Final = ("at+jwt", "application/at+jwt")
+_COMPACT_JWS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+_FORBIDDEN_HEADERS: Final = ("b64", "crit", "cty", "enc", "jku", "jwk", "x5c", "x5u", "zip")
 """Headers that change what is signed, or bring keys of their own."""
-_LATEST: Final = 253_402_300_799
+_MAX_TIME: Final = 253_402_300_799
 """The last second of the year 9999."""
-_LONGEST_TEXT: Final = 255
+_MAX_TEXT_LENGTH: Final = 255
 
 
 class TokenRefused(Exception):
@@ -41,7 +41,7 @@ class TooManyActors(Exception):
     """The token is genuine, and its chain of actors is longer than what is taken."""
 
 
-class _Algorithms(JWSRegistry):
+class _AllowedAlgorithms(JWSRegistry):
     """Ours alone. The library would warn of EdDSA's name, which issuers go on using."""
 
     def get_alg(self, name: str) -> Any:
@@ -50,10 +50,10 @@ class _Algorithms(JWSRegistry):
         return self.algorithms[name]
 
 
-_REGISTRY: Final = _Algorithms(algorithms=ALGORITHMS, strict_check_header=False)
+_REGISTRY: Final = _AllowedAlgorithms(algorithms=ALGORITHMS, strict_check_header=False)
 
 
-class AccessTokens:
+class AccessTokenVerifier:
     """Verifies the access tokens of these issuers. Blocks where keys have to be fetched."""
 
     def __init__(self, issuers: Iterable[Issuer]) -> None:
@@ -65,10 +65,10 @@ class AccessTokens:
             raise TokenRefused("no issuer of access tokens is set up here: send a key (ct_…)")
         if len(token) > LARGEST_BYTES:
             raise TokenRefused(f"the token is larger than {LARGEST_BYTES} bytes")
-        if _THREE_PARTS.fullmatch(token) is None:
+        if _COMPACT_JWS.fullmatch(token) is None:
             raise TokenRefused("the token is neither a key (ct_…) nor a signed JWT")
-        header, claims = (_json(part) for part in token.split(".")[:2])
-        algorithm, kid = _checked(header)
+        header, claims = (_decode_json(part) for part in token.split(".")[:2])
+        algorithm, kid = _check_header(header)
         issuer, keys = self._issuer(claims)
         key = keys.key(kid)
         if key is None or algorithm not in key.algorithms:
@@ -78,7 +78,7 @@ class AccessTokens:
         except (JoseError, ValueError):
             raise TokenRefused("the signature is not that of the issuer") from None
         # Only now is anything that the token says believed, and told in a refusal.
-        return _verified(claims, issuer, now)
+        return _verify_claims(claims, issuer, now)
 
     def _issuer(self, claims: Mapping[str, Any]) -> tuple[Issuer, KeySet]:
         name = claims.get("iss")
@@ -88,12 +88,12 @@ class AccessTokens:
         return found
 
 
-def _json(part: str) -> dict[str, Any]:
+def _decode_json(part: str) -> dict[str, Any]:
     try:
         told = json.loads(
             urlsafe_b64decode(part.encode()).decode(),
-            object_pairs_hook=_without_doubles,
-            parse_constant=_no_number,
+            object_pairs_hook=_reject_duplicate_names,
+            parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
         raise TokenRefused("the token cannot be read") from None
@@ -102,7 +102,7 @@ def _json(part: str) -> dict[str, Any]:
     return told
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Two readers of one name that stands twice need not see the same."""
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -110,47 +110,47 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_number(_: str) -> Any:
+def _reject_constant(_: str) -> Any:
     raise TokenRefused("the token holds a number that is none")
 
 
-def _checked(header: Mapping[str, Any]) -> tuple[str, str | None]:
+def _check_header(header: Mapping[str, Any]) -> tuple[str, str | None]:
     """The algorithm and the key's id."""
     algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise TokenRefused(f"`alg` is none of {', '.join(ALGORITHMS)}")
-    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+    if not isinstance(kind, str) or kind.lower() not in _TOKEN_TYPES:
         raise TokenRefused("`typ` is not at+jwt: only access tokens (RFC 9068) are taken")
-    for name in _LEADS_ASTRAY:
+    for name in _FORBIDDEN_HEADERS:
         if name in header:
             raise TokenRefused(f"the header `{name}` is not taken")
-    if kid is not None and (not isinstance(kid, str) or not 0 < len(kid) <= _LONGEST_TEXT):
+    if kid is not None and (not isinstance(kid, str) or not 0 < len(kid) <= _MAX_TEXT_LENGTH):
         raise TokenRefused("`kid` is no name of a key")
     return algorithm, kid
 
 
-def _verified(claims: Mapping[str, Any], issuer: Issuer, now: datetime) -> VerifiedToken:
+def _verify_claims(claims: Mapping[str, Any], issuer: Issuer, now: datetime) -> VerifiedToken:
     seconds = now.timestamp()
     expires, issued = _time(claims, "exp"), _time(claims, "iat")
     begins = _time(claims, "nbf") if "nbf" in claims else issued
     if seconds >= expires + LEEWAY_SECONDS:
-        raise TokenRefused(f"the token expired at {_when(expires)}")
+        raise TokenRefused(f"the token expired at {_time_of(expires)}")
     if seconds < begins - LEEWAY_SECONDS:
-        raise TokenRefused(f"the token is not good before {_when(begins)}")
+        raise TokenRefused(f"the token is not good before {_time_of(begins)}")
     if seconds < issued - LEEWAY_SECONDS:
-        raise TokenRefused(f"the token was issued in the future, at {_when(issued)}")
-    _must_be_for(issuer.audience, claims.get("aud"))
+        raise TokenRefused(f"the token was issued in the future, at {_time_of(issued)}")
+    _require_audience(issuer.audience, claims.get("aud"))
     _text(claims, "jti")
     return VerifiedToken(
         issuer=issuer.name,
         subject=_text(claims, "sub"),
-        actors=_actors(claims, issuer),
+        actors=_read_actors(claims, issuer),
         client=_text(claims, "client_id"),
         expires_at=datetime.fromtimestamp(expires, UTC),
     )
 
 
-def _must_be_for(audience: str, told: object) -> None:
+def _require_audience(audience: str, told: object) -> None:
     named = told if isinstance(told, list) else [told]
     if not all(isinstance(one, str) for one in named) or audience not in named:
         raise TokenRefused(f"`aud` does not name {audience}")
@@ -160,23 +160,23 @@ def _time(claims: Mapping[str, Any], name: str) -> float:
     """Seconds since 1970."""
     told = claims.get(name)
     # True and False are numbers to Python, and to nobody else.
-    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= _LATEST:
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= _MAX_TIME:
         raise TokenRefused(f"`{name}` is missing, or no time in seconds")
     return float(told)
 
 
-def _when(seconds: float) -> str:
+def _time_of(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     told = claims.get(name)
-    if not isinstance(told, str) or not 0 < len(told) <= _LONGEST_TEXT or not told.isprintable():
+    if not isinstance(told, str) or not 0 < len(told) <= _MAX_TEXT_LENGTH or not told.isprintable():
         raise TokenRefused(f"`{name}` is missing, or no text on one line")
     return told
 
 
-def _actors(claims: Mapping[str, Any], issuer: Issuer) -> tuple[str, ...]:
+def _read_actors(claims: Mapping[str, Any], issuer: Issuer) -> tuple[str, ...]:
     """The outermost acts now, those within acted before (RFC 8693, 4.1)."""
     found: list[str] = []
     within = claims

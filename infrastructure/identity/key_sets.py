@@ -20,9 +20,9 @@ from joserfc.jwk import Key, import_key
 from joserfc.util import urlsafe_b64decode
 from msgspec import Struct
 
-from infrastructure.identity.issuers import Issuer, IssuerUnusable, must_be_safe
+from infrastructure.identity.trusted_issuers import Issuer, IssuerUnusable, require_safe_address
 
-DISCOVERY: Final = "/.well-known/openid-configuration"
+DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
 LEAST_RSA_BITS: Final = 2048
 _LARGEST_BYTES: Final = 256 << 10
 _MOST_KEYS: Final = 100
@@ -41,7 +41,7 @@ class PublicKey(Struct, frozen=True):
     key: Key
 
 
-class _Fetched(Struct, frozen=True):
+class _FetchedKeys(Struct, frozen=True):
     at: float
     by_kid: Mapping[str | None, PublicKey]
     many: int
@@ -53,7 +53,7 @@ class KeySet:
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
         self._patience = issuer.patience
-        self._fetched: _Fetched | None = None
+        self._fetched: _FetchedKeys | None = None
         self._tried_at = float("-inf")
         self._is_failing = False
         self._fetching = threading.Lock()
@@ -68,17 +68,17 @@ class KeySet:
         known = self._fetched
         if known is None or not self._is_fresh(known):
             known = self._fetch(None)
-        found = _of(known, kid)
+        found = _select_key(known, kid)
         if found is None:
-            found = _of(self._fetch(known), kid)
+            found = _select_key(self._fetch(known), kid)
             if found is None and self._is_failing:
                 raise KeysUnavailable(f"the keys of {self._issuer.name} cannot be fetched now")
         return found
 
-    def _is_fresh(self, fetched: _Fetched) -> bool:
+    def _is_fresh(self, fetched: _FetchedKeys) -> bool:
         return time.monotonic() - fetched.at < self._patience.fresh
 
-    def _fetch(self, seen: _Fetched | None) -> _Fetched:
+    def _fetch(self, seen: _FetchedKeys | None) -> _FetchedKeys:
         """Newer than what was seen, if it may be asked for now; else the best that there is.
 
         Raises KeysUnavailable.
@@ -109,36 +109,36 @@ class KeySet:
         else:
             self._fetched, self._is_failing = keys, False
 
-    def _best(self) -> _Fetched:
+    def _best(self) -> _FetchedKeys:
         known = self._fetched
         if known is None or time.monotonic() - known.at >= self._patience.stale:
             raise KeysUnavailable(f"the keys of {self._issuer.name} cannot be fetched now")
         return known
 
-    def _ask(self) -> _Fetched:
+    def _ask(self) -> _FetchedKeys:
         at = time.monotonic()
-        place = self._issuer.jwks or self._discovered()
-        told = _document(place, self._patience.fetch)
-        return _Fetched(at, *_keys_of(told.get("keys")))
+        place = self._issuer.jwks or self._discover_address()
+        told = _fetch_json(place, self._patience.fetch)
+        return _FetchedKeys(at, *_parse_key_set(told.get("keys")))
 
-    def _discovered(self) -> str:
-        told = _document(self._issuer.name.rstrip("/") + DISCOVERY, self._patience.fetch)
+    def _discover_address(self) -> str:
+        told = _fetch_json(self._issuer.name.rstrip("/") + DISCOVERY_PATH, self._patience.fetch)
         if told.get("issuer") != self._issuer.name:
             raise IssuerUnusable(f"{self._issuer.name} calls itself {told.get('issuer')!r}")
         place = told.get("jwks_uri")
         if not isinstance(place, str):
             raise IssuerUnusable(f"{self._issuer.name} has no jwks_uri")
-        must_be_safe(place)
+        require_safe_address(place)
         return place
 
 
-def _of(fetched: _Fetched, kid: str | None) -> PublicKey | None:
+def _select_key(fetched: _FetchedKeys, kid: str | None) -> PublicKey | None:
     if kid is None:
         return next(iter(fetched.by_kid.values())) if fetched.many == 1 else None
     return fetched.by_kid.get(kid)
 
 
-def _document(address: str, seconds: float) -> dict[str, Any]:
+def _fetch_json(address: str, seconds: float) -> dict[str, Any]:
     """A JSON object. Redirects are not followed: the address is the one that was set up."""
     ends_at = time.monotonic() + seconds
     body = b""
@@ -157,7 +157,7 @@ def _document(address: str, seconds: float) -> dict[str, Any]:
     return msgspec.json.decode(body, type=dict[str, Any])
 
 
-def _keys_of(told: object) -> tuple[dict[str | None, PublicKey], int]:
+def _parse_key_set(told: object) -> tuple[dict[str | None, PublicKey], int]:
     """By their ids, those that verify what is taken here; and how many there are."""
     if not isinstance(told, list) or len(told) > _MOST_KEYS:
         raise IssuerUnusable("the key set has no list of keys, or too many")

@@ -9,17 +9,17 @@ import httpx2
 
 from application.money.provider import PaymentProvider
 from infrastructure.payments.local import LocalProvider
-from infrastructure.payments.stripe import STRIPE, StripeProvider
+from infrastructure.payments.stripe import API_ADDRESS, StripeProvider
 from infrastructure.settings import PAYMENTS, STRIPE_KEY, Settings
 
-_OF_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+_LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 class PaymentsUnusable(Exception):
     """The payment provider cannot be used."""
 
 
-def _local(address: str, _: Settings) -> PaymentProvider:
+def _make_local(address: str, _: Settings) -> PaymentProvider:
     if not address:
         raise PaymentsUnusable(
             f"{PAYMENTS}=local: names no address; `casetrail provider` tells its"
@@ -27,19 +27,19 @@ def _local(address: str, _: Settings) -> PaymentProvider:
     return LocalProvider(address)
 
 
-def _stripe(address: str, settings: Settings) -> PaymentProvider:
+def _make_stripe(address: str, settings: Settings) -> PaymentProvider:
     key = settings.stripe_key or ""
     if not re.fullmatch(r"(sk|rk)_(test|live)_\w+", key, re.ASCII):
         raise PaymentsUnusable(f"{STRIPE_KEY} is not a secret key of Stripe's (sk_… or rk_…)")
-    url = httpx2.URL(address or STRIPE)
-    if url.scheme == "http" and url.host not in _OF_THIS_MACHINE:
+    url = httpx2.URL(address or API_ADDRESS)
+    if url.scheme == "http" and url.host not in _LOOPBACK_HOSTS:
         raise PaymentsUnusable(f"{PAYMENTS}: the secret key is not sent to {url.host} in the clear")
-    return StripeProvider(address or STRIPE, key)
+    return StripeProvider(address or API_ADDRESS, key)
 
 
 PROVIDERS: Mapping[str, Callable[[str, Settings], PaymentProvider]] = {
-    "local": _local,
-    "stripe": _stripe,
+    "local": _make_local,
+    "stripe": _make_stripe,
 }
 
 

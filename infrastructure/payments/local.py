@@ -13,31 +13,37 @@ from typing import NoReturn
 import httpx2
 from msgspec import Struct
 
-from application.money.provider import Given, Refund
+from application.money.provider import RefundRequest, RefundResult
 from domain.adjustments.errors import (
     OutcomeUnknown,
     RefundKeyReused,
     RefundRefused,
     StatementNotWhole,
 )
-from domain.adjustments.statement import GivenStatus, StatementLine
+from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.money import Money
-from infrastructure.payments.http_client import PATIENCE_SECONDS, ask, connected, read, told_by
+from infrastructure.payments.http_client import (
+    TIMEOUT_SECONDS,
+    describe_response,
+    open_client,
+    parse_response,
+    send_request,
+)
 
-_REFUSED = (400, 422)
-_KEY_REUSED = 409
+_REFUSED_STATUSES = (400, 422)
+_KEY_REUSED_STATUS = 409
 
 
-class _Made(Struct, frozen=True):
+class _RefundDocument(Struct, frozen=True):
     reference: str
     key: str
     amount: Money
-    status: GivenStatus
+    status: RefundStatus
     failure: str
 
 
-class _Found(Struct, frozen=True):
-    items: list[_Made]
+class _RefundList(Struct, frozen=True):
+    items: list[_RefundDocument]
 
 
 class _Error(Struct, frozen=True):
@@ -45,7 +51,7 @@ class _Error(Struct, frozen=True):
     message: str
 
 
-class _Refusal(Struct, frozen=True):
+class _ErrorDocument(Struct, frozen=True):
     error: _Error
 
 
@@ -54,10 +60,10 @@ class LocalProvider:
 
     name = "local"
 
-    def __init__(self, address: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self._connected = partial(connected, address, patience_seconds)
+    def __init__(self, address: str, patience_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._connected = partial(open_client, address, patience_seconds)
 
-    def refund(self, refund: Refund) -> Given:
+    def refund(self, refund: RefundRequest) -> RefundResult:
         body = {
             "key": refund.key,
             "payment": refund.payment,
@@ -66,27 +72,31 @@ class LocalProvider:
             "order": refund.order,
         }
         with self._connected() as client:
-            answer = ask(client, "POST", "/refunds", json=body)
+            answer = send_request(client, "POST", "/refunds", json=body)
         if not answer.is_success:
-            _refused(refund, answer)
-        made = read(answer, _Made)
+            _to_refusal(refund, answer)
+        made = parse_response(answer, _RefundDocument)
         if made.key != refund.key:
-            raise OutcomeUnknown(f"{told_by(answer)} with another refund: {made.reference}")
-        return _given(made)
+            raise OutcomeUnknown(
+                f"{describe_response(answer)} with another refund: {made.reference}"
+            )
+        return _to_given(made)
 
-    def find(self, refund: Refund) -> Given | None:
+    def find(self, refund: RefundRequest) -> RefundResult | None:
         with self._connected() as client:
-            answer = ask(client, "GET", "/refunds", params={"key": refund.key})
+            answer = send_request(client, "GET", "/refunds", params={"key": refund.key})
         if not answer.is_success:
-            raise OutcomeUnknown(told_by(answer))
-        found = [made for made in read(answer, _Found).items if made.key == refund.key]
-        return _given(found[0]) if found else None
+            raise OutcomeUnknown(describe_response(answer))
+        found = [
+            made for made in parse_response(answer, _RefundList).items if made.key == refund.key
+        ]
+        return _to_given(found[0]) if found else None
 
     def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
         with self._connected() as client:
-            answer = ask(client, "GET", "/statement")
+            answer = send_request(client, "GET", "/statement")
         if not answer.is_success:
-            raise OutcomeUnknown(told_by(answer))
+            raise OutcomeUnknown(describe_response(answer))
         try:
             lines = read_statement(answer.text)
         except StatementNotWhole as error:
@@ -94,17 +104,17 @@ class LocalProvider:
         return iter([line for line in lines if since is None or line.created_at >= since])
 
 
-def _given(made: _Made) -> Given:
-    return Given(
+def _to_given(made: _RefundDocument) -> RefundResult:
+    return RefundResult(
         reference=made.reference, amount=made.amount, status=made.status, failure=made.failure
     )
 
 
-def _refused(refund: Refund, answer: httpx2.Response) -> NoReturn:
-    if answer.status_code not in (*_REFUSED, _KEY_REUSED):
-        raise OutcomeUnknown(told_by(answer))
-    said = read(answer, _Refusal).error
-    if answer.status_code == _KEY_REUSED:
+def _to_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:
+    if answer.status_code not in (*_REFUSED_STATUSES, _KEY_REUSED_STATUS):
+        raise OutcomeUnknown(describe_response(answer))
+    said = parse_response(answer, _ErrorDocument).error
+    if answer.status_code == _KEY_REUSED_STATUS:
         raise RefundKeyReused(f"refund {refund.key}: {said.message}")
     raise RefundRefused(said.message, said.code)
 
@@ -117,22 +127,24 @@ def read_statement(text: str) -> list[StatementLine]:
         rows = list(csv.reader(text.splitlines()))
         if len(rows) < 2 or rows[-1] != ["end", str(len(rows) - 2)]:
             raise ValueError("its last line does not count the others")
-        return [_line(number, row, totals) for number, row in enumerate(rows[1:-1], 1)]
+        return [_parse_line(number, row, totals) for number, row in enumerate(rows[1:-1], 1)]
     except (csv.Error, ValueError, InvalidOperation) as error:
         raise StatementNotWhole(str(error)) from None
 
 
-def _line(number: int, row: Sequence[str], totals: defaultdict[str, Decimal]) -> StatementLine:
+def _parse_line(
+    number: int, row: Sequence[str], totals: defaultdict[str, Decimal]
+) -> StatementLine:
     numbered, reference, key, payment, created_at, status, currency, amount, total = row
     line = StatementLine(
         reference=reference,
         key=key or None,
         payment=payment,
         amount=Money(amount, currency),
-        status=GivenStatus(status),
+        status=RefundStatus(status),
         created_at=datetime.fromisoformat(created_at),
     )
-    if line.status is not GivenStatus.FAILED:
+    if line.status is not RefundStatus.FAILED:
         totals[currency] += line.amount.value
     if line.created_at.tzinfo is None:
         raise ValueError(f"line {number} has a time of nowhere")

@@ -17,28 +17,34 @@ from typing import Final, NoReturn
 import httpx2
 from msgspec import Struct
 
-from application.money.provider import Given, Refund
+from application.money.provider import RefundRequest, RefundResult
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
-from domain.adjustments.statement import GivenStatus, StatementLine
+from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.money import Money
-from infrastructure.payments.http_client import PATIENCE_SECONDS, ask, connected, read, told_by
-from infrastructure.payments.stripe_units import money_of, units_of
+from infrastructure.payments.http_client import (
+    TIMEOUT_SECONDS,
+    describe_response,
+    open_client,
+    parse_response,
+    send_request,
+)
+from infrastructure.payments.stripe_units import from_units, to_units
 
-STRIPE: Final = "https://api.stripe.com"
-OURS: Final = "casetrail_adjustment"
-VERSION: Final = "2024-06-20"
+API_ADDRESS: Final = "https://api.stripe.com"
+METADATA_KEY: Final = "casetrail_adjustment"
+API_VERSION: Final = "2024-06-20"
 """Whose shapes these are, whatever the account's own version is."""
-PAGE: Final = 100
-_DEFINITE: Final = ("card_error", "invalid_request_error")
-_UNKNOWN: Final = "resource_missing"
-_NOT_LET_IN: Final = (401, 403)
-_PASSING: Final = (409, 424, 429)
+PAGE_SIZE: Final = 100
+_DEFINITE_ERRORS: Final = ("card_error", "invalid_request_error")
+_UNKNOWN_PAYMENT: Final = "resource_missing"
+_UNAUTHORIZED_STATUSES: Final = (401, 403)
+_TRANSIENT_STATUSES: Final = (409, 424, 429)
 """In use by another request, waiting for somebody else, too many: later the answer may differ."""
-_KINDS: Final = {"pi_": "payment_intent", "ch_": "charge", "py_": "charge"}
-_STATUS: Final[Mapping[str | None, GivenStatus]] = {
-    "succeeded": GivenStatus.SUCCEEDED,
-    "failed": GivenStatus.FAILED,
-    "canceled": GivenStatus.FAILED,
+_PAYMENT_KINDS: Final = {"pi_": "payment_intent", "ch_": "charge", "py_": "charge"}
+_STATUS_BY_STRIPE: Final[Mapping[str | None, RefundStatus]] = {
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
 }
 """All else is pending: `requires_action`, and what Stripe may come to say one day."""
 
@@ -56,14 +62,14 @@ class StripeRefund(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str | None:
-        return (self.metadata or {}).get(OURS)
+        return (self.metadata or {}).get(METADATA_KEY)
 
     @property
-    def given(self) -> Given:
-        return Given(
+    def given(self) -> RefundResult:
+        return RefundResult(
             reference=self.id,
-            amount=money_of(self.amount, self.currency),
-            status=_STATUS.get(self.status, GivenStatus.PENDING),
+            amount=from_units(self.amount, self.currency),
+            status=_STATUS_BY_STRIPE.get(self.status, RefundStatus.PENDING),
             failure=self.failure_reason or ("canceled" if self.status == "canceled" else ""),
         )
 
@@ -102,119 +108,127 @@ class StripeProvider:
     name = "stripe"
 
     def __init__(
-        self, address: str, secret: str, patience_seconds: float = PATIENCE_SECONDS
+        self, address: str, secret: str, patience_seconds: float = TIMEOUT_SECONDS
     ) -> None:
-        headers = {"Authorization": f"Bearer {secret}", "Stripe-Version": VERSION}
-        self._connected = partial(connected, address, patience_seconds, headers)
+        headers = {"Authorization": f"Bearer {secret}", "Stripe-Version": API_VERSION}
+        self._connected = partial(open_client, address, patience_seconds, headers)
 
-    def refund(self, refund: Refund) -> Given:
-        kind = _kind(refund.payment)
+    def refund(self, refund: RefundRequest) -> RefundResult:
+        kind = _payment_kind(refund.payment)
         if kind is None:
             said = (
                 f"{refund.payment} is neither a payment intent (pi_…) nor a charge (ch_…) of Stripe"
             )
             raise RefundRefused(said, "not_a_payment")
-        units = units_of(refund.amount)
+        units = to_units(refund.amount)
         with self._connected() as client:
-            if made := _found(client, kind, refund):
-                if not _same(made.amount, refund.amount):
+            if made := _find_refund(client, kind, refund):
+                if not _is_same_amount(made.amount, refund.amount):
                     raise RefundKeyReused(f"{made.reference} has the key of refund {refund.key}")
                 return made
-            _see_its_currency(client, kind, refund)
+            _require_currency(client, kind, refund)
             form = {
                 kind: refund.payment,
                 "amount": str(units),
-                f"metadata[{OURS}]": refund.key,
+                f"metadata[{METADATA_KEY}]": refund.key,
                 "metadata[casetrail_order]": refund.order,
             } | ({"reason": refund.reason} if refund.reason else {})
             headers = {"Idempotency-Key": refund.key}
-            answer = ask(client, "POST", "/v1/refunds", data=form, headers=headers)
+            answer = send_request(client, "POST", "/v1/refunds", data=form, headers=headers)
         if not answer.is_success:
-            _refused(refund, answer)
-        told = read(answer, StripeRefund)
+            _to_refusal(refund, answer)
+        told = parse_response(answer, StripeRefund)
         if told.key != refund.key:
-            raise OutcomeUnknown(f"{told_by(answer)} with another refund: {told.id}")
+            raise OutcomeUnknown(f"{describe_response(answer)} with another refund: {told.id}")
         return told.given
 
-    def find(self, refund: Refund) -> Given | None:
-        kind = _kind(refund.payment)
+    def find(self, refund: RefundRequest) -> RefundResult | None:
+        kind = _payment_kind(refund.payment)
         if kind is None:
             return None
         with self._connected() as client:
-            return _found(client, kind, refund)
+            return _find_refund(client, kind, refund)
 
     def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
         """To the second, which is all that Stripe tells."""
         narrowed = {"created[gte]": str(int(since.timestamp()))} if since else {}
         with self._connected() as client:
-            newest_first = _all(client, narrowed)
+            newest_first = _list_refunds(client, narrowed)
         return iter([made.line for made in newest_first[::-1]])
 
 
-def _found(client: httpx2.Client, kind: str, refund: Refund) -> Given | None:
+def _find_refund(client: httpx2.Client, kind: str, refund: RefundRequest) -> RefundResult | None:
     """Of several, one that has not failed: the statement shows them all."""
-    listed = _all(client, {kind: refund.payment})
+    listed = _list_refunds(client, {kind: refund.payment})
     found = [made.given for made in listed if made.key == refund.key]
-    standing = [given for given in found if given.status is not GivenStatus.FAILED]
+    standing = [given for given in found if given.status is not RefundStatus.FAILED]
     return next(iter(standing or found), None)
 
 
-def _see_its_currency(client: httpx2.Client, kind: str, refund: Refund) -> None:
+def _require_currency(client: httpx2.Client, kind: str, refund: RefundRequest) -> None:
     """A refund at Stripe is a number, in whatever currency the payment was made."""
-    answer = ask(client, "GET", f"/v1/{kind}s/{refund.payment}")
+    answer = send_request(client, "GET", f"/v1/{kind}s/{refund.payment}")
     if not answer.is_success:
-        _refused(refund, answer)
-    currency = read(answer, _Payment).currency.upper()
+        _to_refusal(refund, answer)
+    currency = parse_response(answer, _Payment).currency.upper()
     if currency != refund.amount.currency:
         said = f"payment {refund.payment} was made in {currency}, not {refund.amount.currency}"
         raise RefundRefused(said, "currency_differs")
 
 
-def _all(client: httpx2.Client, narrowed: Mapping[str, str]) -> list[StripeRefund]:
+def _list_refunds(client: httpx2.Client, narrowed: Mapping[str, str]) -> list[StripeRefund]:
     """Every refund that Stripe lists, newest first; none for a payment that it does not know."""
     found: list[StripeRefund] = []
     while True:
         after = {"starting_after": found[-1].id} if found else {}
-        query = {"limit": str(PAGE), **narrowed, **after}
-        answer = ask(client, "GET", "/v1/refunds", params=query)
-        if answer.status_code == 404 and not found and _error(answer).code == _UNKNOWN:
+        query = {"limit": str(PAGE_SIZE), **narrowed, **after}
+        answer = send_request(client, "GET", "/v1/refunds", params=query)
+        if (
+            answer.status_code == 404
+            and not found
+            and _parse_error(answer).code == _UNKNOWN_PAYMENT
+        ):
             return []
         if not answer.is_success:
-            raise OutcomeUnknown(_said(answer))
-        page = read(answer, _Page)
+            raise OutcomeUnknown(_describe_error(answer))
+        page = parse_response(answer, _Page)
         found += page.data
         if not page.has_more or not page.data:
             return found
 
 
-def _kind(payment: str) -> str | None:
-    return _KINDS[payment[:3]] if re.fullmatch(r"(pi|ch|py)_\w+", payment, re.ASCII) else None
+def _payment_kind(payment: str) -> str | None:
+    return (
+        _PAYMENT_KINDS[payment[:3]] if re.fullmatch(r"(pi|ch|py)_\w+", payment, re.ASCII) else None
+    )
 
 
-def _same(one: Money, other: Money) -> bool:
+def _is_same_amount(one: Money, other: Money) -> bool:
     return (one.value, one.currency) == (other.value, other.currency)
 
 
-def _error(answer: httpx2.Response) -> _Error:
-    return read(answer, _Refusal).error
+def _parse_error(answer: httpx2.Response) -> _Error:
+    return parse_response(answer, _Refusal).error
 
 
-def _said(answer: httpx2.Response) -> str:
-    if answer.status_code in _NOT_LET_IN:
-        return f"{told_by(answer)}: CASETRAIL_STRIPE_KEY does not let us in"
+def _describe_error(answer: httpx2.Response) -> str:
+    if answer.status_code in _UNAUTHORIZED_STATUSES:
+        return f"{describe_response(answer)}: CASETRAIL_STRIPE_KEY does not let us in"
     if answer.headers.get("Idempotent-Replayed") == "true":
-        return f"{told_by(answer)} once, and says so again for as long as it knows the key"
-    return told_by(answer)
+        return (
+            f"{describe_response(answer)} once, and says so again for as long as it knows the key"
+        )
+    return describe_response(answer)
 
 
-def _refused(refund: Refund, answer: httpx2.Response) -> NoReturn:
-    passing = answer.status_code in (*_NOT_LET_IN, *_PASSING)
+def _to_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:
+    passing = answer.status_code in (*_UNAUTHORIZED_STATUSES, *_TRANSIENT_STATUSES)
     if passing or not 400 <= answer.status_code < 500:
-        raise OutcomeUnknown(_said(answer))
-    error = _error(answer)
+        raise OutcomeUnknown(_describe_error(answer))
+    error = _parse_error(answer)
     said = error.message or error.code or error.type
     if error.type == "idempotency_error":
         raise RefundKeyReused(f"refund {refund.key}: {said}")
-    if error.type in _DEFINITE:
+    if error.type in _DEFINITE_ERRORS:
         raise RefundRefused(said, error.code or error.type)
-    raise OutcomeUnknown(f"{told_by(answer)}: {said}")
+    raise OutcomeUnknown(f"{describe_response(answer)}: {said}")

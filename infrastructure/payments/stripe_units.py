@@ -10,16 +10,16 @@ from domain.adjustments.errors import OutcomeUnknown, RefundRefused
 from domain.currencies import EXPONENTS
 from domain.money import Money
 
-_OTHERWISE: Final[Mapping[str, int]] = {"ISK": 2, "MGA": 0}
+_EXPONENT_OVERRIDES: Final[Mapping[str, int]] = {"ISK": 2, "MGA": 0}
 """Where Stripe has its own exponent: https://docs.stripe.com/currencies#special-cases."""
-_AMBIGUOUS: Final = frozenset(["UGX"])
+_AMBIGUOUS_CURRENCIES: Final = frozenset(["UGX"])
 """Documented both with and without decimals: a hundredfold refund is no guess to make."""
-_THREE: Final = 3
+_THREE_DECIMALS: Final = 3
 
 
-def units_of(money: Money) -> int:
+def to_units(money: Money) -> int:
     """Raises RefundRefused for what Stripe could not give back, or would misunderstand."""
-    if money.currency in _AMBIGUOUS:
+    if money.currency in _AMBIGUOUS_CURRENCIES:
         raise RefundRefused(f"Stripe's unit of {money.currency} is ambiguous", "ambiguous_unit")
     exponent = _exponent(money.currency)
     units = money.value.scaleb(exponent)
@@ -27,16 +27,16 @@ def units_of(money: Money) -> int:
         raise RefundRefused(
             f"Stripe has no amount {money.amount} {money.currency}", "no_such_amount"
         )
-    if exponent == _THREE and units % 10:
+    if exponent == _THREE_DECIMALS and units % 10:
         said = f"{money.amount} {money.currency}: Stripe takes the third decimal as 0 only"
         raise RefundRefused(said, "no_such_amount")
     return int(units)
 
 
-def money_of(units: int, currency: str) -> Money:
+def from_units(units: int, currency: str) -> Money:
     """Raises OutcomeUnknown for what we could not say without guessing."""
     name = currency.upper()
-    if name not in EXPONENTS or name in _AMBIGUOUS:
+    if name not in EXPONENTS or name in _AMBIGUOUS_CURRENCIES:
         raise OutcomeUnknown(f"what {units} of Stripe's units of {name} are is not known")
     try:
         return Money(f"{Decimal(units).scaleb(-_exponent(name)):f}", name)
@@ -45,4 +45,4 @@ def money_of(units: int, currency: str) -> Money:
 
 
 def _exponent(currency: str) -> int:
-    return _OTHERWISE.get(currency, EXPONENTS[currency])
+    return _EXPONENT_OVERRIDES.get(currency, EXPONENTS[currency])

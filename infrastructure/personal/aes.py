@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from application.log.sealing import SealBroken
 
 SECRET_BYTES = 64
-_NONCE = 12
+_NONCE_BYTES = 12
 
 
 class AesKey:
@@ -32,13 +32,13 @@ class AesKey:
     def seal(self, content: bytes, about: bytes) -> str:
         told = len(about).to_bytes(8) + about + content
         # Of a short text, OpenSSL's HMAC would hand the interpreter's lock over and wait to get it back.
-        nonce = hashlib.blake2b(told, key=self._nonces, digest_size=_NONCE).digest()
+        nonce = hashlib.blake2b(told, key=self._nonces, digest_size=_NONCE_BYTES).digest()
         return base64.b64encode(nonce + self._aes.encrypt(nonce, content, about)).decode()
 
     def open(self, text: str, about: bytes) -> bytes:
         try:
             sealed = base64.b64decode(text, validate=True)
-            return self._aes.decrypt(sealed[:_NONCE], sealed[_NONCE:], about)
+            return self._aes.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about)
         except (InvalidTag, ValueError, binascii.Error):
             raise SealBroken(
                 f"what is sealed with key {self.ref} does not open: it, its envelope or the key was changed"

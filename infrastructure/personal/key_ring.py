@@ -16,24 +16,24 @@ from psycopg import Cursor
 from psycopg.rows import tuple_row
 
 from domain.personal_data_errors import KeyStoreUnavailable
-from infrastructure.event_loops import elsewhere
+from infrastructure.event_loops import run_blocking
 from infrastructure.personal.aes import AesKey
 from infrastructure.personal.key_store import (
     KeyStore,
-    destroy,
-    keys_in,
+    destroy_keys,
     make_bundle,
-    name_of,
-    pepper,
+    read_bundle,
+    read_or_make_pepper,
+    store_fingerprint,
 )
-from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
-BUNDLE: Final = 1_024
-FEW: Final = 256
+KEYS_PER_BUNDLE: Final = 1_024
+REFILL_BELOW: Final = 256
 """So many are left when the next bundle is made."""
-KEEP_SECONDS: Final = 5.0
+CACHE_SECONDS: Final = 5.0
 """For how long a process may still open what was sealed with a key that another has destroyed."""
-SEAL_SECONDS: Final = 30.0
+SEAL_CACHE_SECONDS: Final = 30.0
 """For how long a process seals what is new of an order with the same key. If another has destroyed it
 meanwhile, nobody will read that either."""
 MOST_ORDERS: Final = 50_000
@@ -70,8 +70,8 @@ class KeyRing:
             for order in orders:
                 kept = self._of_order.get(order)
                 if kept is None or kept[0] < now:
-                    kept = (now + SEAL_SECONDS, self._new())
-                    _keep(self._of_order, order, kept, MOST_ORDERS)
+                    kept = (now + SEAL_CACHE_SECONDS, self._new())
+                    _put_bounded(self._of_order, order, kept, MOST_ORDERS)
                 known[order] = kept[1]
         return known
 
@@ -89,18 +89,18 @@ class KeyRing:
         """The name of a customer's records here: an HMAC of the shop's id."""
         return UUID(bytes=hmac.digest(self._secret(), customer.encode(), "sha256")[:16], version=5)
 
-    @patiently
+    @retry_lost_connection
     def orders_of(self, subject: UUID) -> list[str]:
         with self._datastore.get_connection() as connection:
-            self._must_be_ours(connection.cursor(row_factory=tuple_row))
+            self._require_own_store(connection.cursor(row_factory=tuple_row))
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT order_id FROM order_subjects WHERE subject = %s ORDER BY order_id",
                 (subject,),
             )
             return [order for (order,) in rows]
 
-    @patiently
-    def subject_with(self, order: str) -> UUID | None:
+    @retry_lost_connection
+    def subject_of_order(self, order: str) -> UUID | None:
         with self._datastore.get_connection() as connection:
             row = (
                 connection.cursor(row_factory=tuple_row)
@@ -115,12 +115,12 @@ class KeyRing:
 
         Nobody else uses them when this returns, here; elsewhere after `KEEP_SECONDS`.
         """
-        with self._destroying() as cursor:
+        with self._destruction_lock() as cursor:
             rows = cursor.execute(
                 "SELECT key FROM order_keys WHERE order_id = ANY(%s)", ([*orders],)
             ).fetchall()
             refs = {key for (key,) in rows}
-            destroy(self._store, refs)
+            destroy_keys(self._store, refs)
             cursor.execute(
                 "UPDATE order_keys SET destroyed_at = clock_timestamp() "
                 "WHERE order_id = ANY(%s) AND key = ANY(%s) AND destroyed_at IS NULL",
@@ -133,21 +133,21 @@ class KeyRing:
         self._forget_bundles(refs)
         return len(refs)
 
-    def destroy_again(self) -> int:
+    def destroy_restored(self) -> int:
         """Whatever was destroyed and is there again, as from a backup of the keys; how many there were."""
-        with self._destroying() as cursor:
-            self._must_be_ours(cursor)
+        with self._destruction_lock() as cursor:
+            self._require_own_store(cursor)
             rows = cursor.execute(
                 "SELECT key FROM order_keys WHERE destroyed_at IS NOT NULL"
             ).fetchall()
             refs = {key for (key,) in rows}
-            found = destroy(self._store, refs)
+            found = destroy_keys(self._store, refs)
         if found:
             self._forget_bundles(refs)
         return found
 
     @contextmanager
-    def _destroying(self) -> Iterator[Cursor[Any]]:
+    def _destruction_lock(self) -> Iterator[Cursor[Any]]:
         """One at a time, of all processes."""
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
@@ -162,24 +162,24 @@ class KeyRing:
             for ref in refs:
                 self._bundles.pop(ref.partition(".")[0], None)
 
-    @patiently
+    @retry_lost_connection
     def _look(self) -> None:
         with self._datastore.get_connection() as connection:
-            self._must_be_ours(connection.cursor(row_factory=tuple_row))
+            self._require_own_store(connection.cursor(row_factory=tuple_row))
         with self._lock:
-            if len(self._unused) < FEW:
+            if len(self._unused) < REFILL_BELOW:
                 self._refill()
 
     def _secret(self) -> bytes:
         if self._pepper is None:
-            self._pepper = elsewhere(lambda: pepper(self._store))
+            self._pepper = run_blocking(lambda: read_or_make_pepper(self._store))
         return self._pepper
 
-    def _must_be_ours(self, cursor: Cursor[Any]) -> None:
+    def _require_own_store(self, cursor: Cursor[Any]) -> None:
         """The key store is the one that this database began with. Raises KeyStoreUnavailable."""
         if self._is_ours:
             return
-        ours = name_of(self._secret())
+        ours = store_fingerprint(self._secret())
         cursor.execute("INSERT INTO key_store (id) VALUES (%s) ON CONFLICT DO NOTHING", (ours,))
         row = cursor.execute("SELECT id FROM key_store").fetchone()
         if row is None or row[0] != ours:
@@ -192,17 +192,17 @@ class KeyRing:
         """With the lock. The next bundle is made while there are some left."""
         if not self._unused:
             self._refill()
-        if len(self._unused) == FEW:
+        if len(self._unused) == REFILL_BELOW:
             threading.Thread(target=self._refill_ahead, name="keys", daemon=True).start()
         return self._unused.pop()
 
     def _refill(self) -> None:
-        made = make_bundle(self._store, BUNDLE)
+        made = make_bundle(self._store, KEYS_PER_BUNDLE)
         self._unused = [AesKey(*one) for one in made] + self._unused
 
     def _refill_ahead(self) -> None:
         try:
-            made = make_bundle(self._store, BUNDLE)
+            made = make_bundle(self._store, KEYS_PER_BUNDLE)
         except KeyStoreUnavailable as error:
             _logger.warning("no keys could be made ahead: %s", error)
             return
@@ -214,13 +214,15 @@ class KeyRing:
             kept = self._bundles.get(name)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
-        found = elsewhere(lambda: keys_in(self._store, name))
+        found = run_blocking(lambda: read_bundle(self._store, name))
         with self._lock:
-            _keep(self._bundles, name, (time.monotonic() + KEEP_SECONDS, found), MOST_BUNDLES)
+            _put_bounded(
+                self._bundles, name, (time.monotonic() + CACHE_SECONDS, found), MOST_BUNDLES
+            )
         return found
 
 
-def _keep(kept: OrderedDict[K, V], name: K, value: V, most: int) -> None:
+def _put_bounded(kept: OrderedDict[K, V], name: K, value: V, most: int) -> None:
     kept[name] = value
     kept.move_to_end(name)
     if len(kept) > most:

@@ -22,15 +22,15 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
 
 from domain.personal_data_errors import KeyStoreUnavailable
-from infrastructure.file_locks import flocked
+from infrastructure.file_locks import file_lock
 from infrastructure.personal.aes import new_secret
 
 FORMAT: Final = "casetrail-keys/1"
-PEPPER: Final = "pepper"
-_NAMED: Final = re.compile(r"[0-9a-f]{16}|pepper")
+PEPPER_NAME: Final = "pepper"
+_BUNDLE_NAME: Final = re.compile(r"[0-9a-f]{16}|pepper")
 
 
-class Bundle(Struct, frozen=True):
+class KeyBundle(Struct, frozen=True):
     keys: Mapping[str, str]
     format: str = FORMAT
 
@@ -80,7 +80,7 @@ class LocalKeyStore:
     def replace(self, name: str, content: bytes) -> None:
         path = self._path(name)
         try:
-            with flocked(self._directory / ".lock"):
+            with file_lock(self._directory / ".lock"):
                 # Whoever was killed at this has left a copy behind.
                 for copy in self._directory.glob(f".{name}.*"):
                     copy.write_bytes(bytes(copy.stat().st_size))
@@ -150,7 +150,7 @@ class BucketKeyStore:
             raise KeyStoreUnavailable(f"the key store: {error}") from None
 
 
-def key_store(place: str) -> KeyStore:
+def open_key_store(place: str) -> KeyStore:
     """A directory, or a URL (s3://…, gs://…, az://…)."""
     return BucketKeyStore(place) if "://" in place else LocalKeyStore(Path(place))
 
@@ -160,23 +160,25 @@ def make_bundle(store: KeyStore, many: int) -> Sequence[tuple[str, bytes]]:
     name = secrets.token_hex(8)
     keys = [new_secret() for _ in range(many)]
     told = {str(n): base64.b64encode(key).decode() for n, key in enumerate(keys)}
-    if not store.create(name, msgspec.json.encode(Bundle(told))):
+    if not store.create(name, msgspec.json.encode(KeyBundle(told))):
         return make_bundle(store, many)
     return [(f"{name}.{n}", key) for n, key in enumerate(keys)]
 
 
-def keys_in(store: KeyStore, bundle: str) -> Mapping[str, bytes]:
+def read_bundle(store: KeyStore, bundle: str) -> Mapping[str, bytes]:
     """The keys that a bundle still holds, by name. Raises KeyStoreUnavailable, also where there is no
     such bundle: a key that was destroyed leaves its bundle behind."""
-    content = store.read(bundle) if _NAMED.fullmatch(bundle) else None
+    content = store.read(bundle) if _BUNDLE_NAME.fullmatch(bundle) else None
     if content is None:
         raise KeyStoreUnavailable(
             f"there are no keys {bundle} in the key store: is it that of this database?"
         )
-    return {f"{bundle}.{n}": base64.b64decode(key) for n, key in _decoded(content).keys.items()}
+    return {
+        f"{bundle}.{n}": base64.b64decode(key) for n, key in _decode_bundle(content).keys.items()
+    }
 
 
-def destroy(store: KeyStore, refs: Collection[str]) -> int:
+def destroy_keys(store: KeyStore, refs: Collection[str]) -> int:
     """Leave these keys out of their bundles; how many were there. Raises KeyStoreUnavailable.
 
     One at a time for all processes: whoever calls holds a lock.
@@ -184,30 +186,30 @@ def destroy(store: KeyStore, refs: Collection[str]) -> int:
     found = 0
     for bundle in sorted({ref.partition(".")[0] for ref in refs}):
         content = store.read(bundle)
-        keys = _decoded(content).keys if content is not None else {}
+        keys = _decode_bundle(content).keys if content is not None else {}
         kept = {n: key for n, key in keys.items() if f"{bundle}.{n}" not in refs}
         if len(kept) < len(keys):
-            store.replace(bundle, msgspec.json.encode(Bundle(kept)))
+            store.replace(bundle, msgspec.json.encode(KeyBundle(kept)))
             found += len(keys) - len(kept)
     return found
 
 
-def pepper(store: KeyStore) -> bytes:
+def read_or_make_pepper(store: KeyStore) -> bytes:
     """What makes digests of customers' ids that nobody can guess; made on first use."""
-    if store.create(PEPPER, new_secret()):
+    if store.create(PEPPER_NAME, new_secret()):
         pass
-    found = store.read(PEPPER)
+    found = store.read(PEPPER_NAME)
     assert found is not None
     return found
 
 
-def name_of(secret: bytes) -> str:
+def store_fingerprint(secret: bytes) -> str:
     """What a store is known by, without telling its pepper."""
     return hashlib.sha256(b"casetrail key store" + secret).hexdigest()[:32]
 
 
-def _decoded(content: bytes) -> Bundle:
+def _decode_bundle(content: bytes) -> KeyBundle:
     try:
-        return msgspec.json.decode(content, type=Bundle)
+        return msgspec.json.decode(content, type=KeyBundle)
     except msgspec.MsgspecError as error:
         raise KeyStoreUnavailable(f"the key store: a bundle cannot be read: {error}") from None

@@ -8,8 +8,8 @@ from datetime import datetime
 from msgspec import Struct
 from psycopg.rows import class_row
 
-from infrastructure.event_loops import elsewhere
-from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.event_loops import run_blocking
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
 
 class PersonalRead(Struct, frozen=True):
@@ -29,7 +29,7 @@ class PersonalReads:
     def note(
         self, at: datetime, principal: str, person: str | None, what: str, orders: Collection[str]
     ) -> None:
-        elsewhere(
+        run_blocking(
             lambda: self._run(
                 "INSERT INTO personal_reads (at, principal, person, what, order_id) "
                 "SELECT %s, %s, %s, %s, unnest(%s::text[])",
@@ -41,7 +41,7 @@ class PersonalReads:
         self, at: datetime, principal: str, person: str | None, what: str, ref: str
     ) -> None:
         """A file is read of every order that has a case that rests on it."""
-        elsewhere(
+        run_blocking(
             lambda: self._run(
                 "INSERT INTO personal_reads (at, principal, person, what, order_id) "
                 "SELECT DISTINCT %s::timestamptz, %s, %s, %s, order_id FROM views.attachments "
@@ -50,7 +50,7 @@ class PersonalReads:
             )
         )
 
-    @patiently
+    @retry_lost_connection
     def of(
         self, orders: Collection[str] | None, person: str | None, after: int, limit: int
     ) -> Sequence[PersonalRead]:

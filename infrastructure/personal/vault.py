@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from infrastructure.evidence_store import EvidenceStore
-from infrastructure.personal.key_store import KeyStore, key_store
+from infrastructure.personal.key_store import KeyStore, open_key_store
 from infrastructure.settings import Settings
 
 
@@ -16,10 +16,10 @@ class Vault(Struct, frozen=True):
     evidence: EvidenceStore
 
 
-def vault(keys: str, evidence: str) -> Vault:
+def open_vault(keys: str, evidence: str) -> Vault:
     """Directories, or URLs."""
-    return Vault(key_store(keys), keys, EvidenceStore(evidence))
+    return Vault(open_key_store(keys), keys, EvidenceStore(evidence))
 
 
 def vault_of(settings: Settings) -> Vault:
-    return vault(settings.key_place, settings.evidence_place)
+    return open_vault(settings.key_place, settings.evidence_place)

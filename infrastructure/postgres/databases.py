@@ -14,13 +14,13 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from infrastructure.postgres.roles import with_logins
+from infrastructure.postgres.roles import dsn_with_role_logins
 from infrastructure.settings import DATABASE, Settings
 
-OLDEST_SERVER = 15
+MIN_SERVER_VERSION = 15
 RECOVERY_SECONDS = 60.0
 """How long a recovery that gets no further is waited for."""
-_READ_ONLY: Final = "can only be read"
+_IN_RECOVERY: Final = "can only be read"
 _logger = logging.getLogger("casetrail.database")
 
 
@@ -36,7 +36,7 @@ def open_database(settings: Settings, *, to_write: bool = True) -> Iterator[str]
     Raises DatabaseUnusable, PostgresNotStarted.
     """
     if settings.database_url is not None:
-        _check(settings.database_url)
+        _require_usable(settings.database_url)
         if to_write:
             _wait_for_recovery(settings.database_url)
         yield settings.database_url
@@ -47,20 +47,20 @@ def open_database(settings: Settings, *, to_write: bool = True) -> Iterator[str]
         if to_write:
             _wait_for_recovery(server.dsn())
             server.ensure_database(DATABASE)
-        yield with_logins(server.dsn(DATABASE))
+        yield dsn_with_role_logins(server.dsn(DATABASE))
     finally:
         server.leave()
 
 
-def _check(dsn: str) -> None:
+def _require_usable(dsn: str) -> None:
     try:
         with psycopg.connect(dsn, connect_timeout=10) as connection:
             version = connection.info.server_version
     except psycopg.Error as error:
         raise DatabaseUnusable(f"DATABASE_URL: {error}") from None
-    if version < OLDEST_SERVER * 10_000:
+    if version < MIN_SERVER_VERSION * 10_000:
         raise DatabaseUnusable(
-            f"DATABASE_URL: PostgreSQL {version // 10_000} is too old, {OLDEST_SERVER} or newer is needed"
+            f"DATABASE_URL: PostgreSQL {version // 10_000} is too old, {MIN_SERVER_VERSION} or newer is needed"
         )
 
 
@@ -68,21 +68,23 @@ def _wait_for_recovery(dsn: str) -> None:
     """For as long as it gets on."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         last, ends_at = None, time.monotonic() + RECOVERY_SECONDS
-        while (now := _recovery(connection)) is not None:
+        while (now := _read_recovery(connection)) is not None:
             if last is None:
                 _logger.warning("the database is being recovered: waiting for that")
             if now.follows:
-                raise DatabaseUnusable(f"it follows another server and {_READ_ONLY}: use that one")
+                raise DatabaseUnusable(
+                    f"it follows another server and {_IN_RECOVERY}: use that one"
+                )
             if now.is_paused:
                 raise DatabaseUnusable(
-                    f"its recovery is paused at {now.at} and {_READ_ONLY}: set recovery_target_action = "
+                    f"its recovery is paused at {now.at} and {_IN_RECOVERY}: set recovery_target_action = "
                     "'promote' and start it again, or go on with SELECT pg_wal_replay_resume()"
                 )
             if now != last:
                 last, ends_at = now, time.monotonic() + RECOVERY_SECONDS
             elif time.monotonic() > ends_at:
                 raise DatabaseUnusable(
-                    f"its recovery gets no further than {now.at} and {_READ_ONLY}: see the server's log. A "
+                    f"its recovery gets no further than {now.at} and {_IN_RECOVERY}: see the server's log. A "
                     "server that is to stay a copy is not the one to use here"
                 )
             time.sleep(0.1)
@@ -94,7 +96,7 @@ class _Recovery(NamedTuple):
     follows: bool
 
 
-def _recovery(connection: psycopg.Connection[Any]) -> _Recovery | None:
+def _read_recovery(connection: psycopg.Connection[Any]) -> _Recovery | None:
     row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
     if row is None or not row[0]:
         return None

@@ -14,27 +14,27 @@ from eventsourcing.postgres import PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from infrastructure.event_loops import elsewhere
+from infrastructure.event_loops import run_blocking
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # A writer that freezes while it holds a lock must not stop the others for long.
-_SESSION = (
+_SESSION_SETTINGS = (
     "SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = '1s'; SET TimeZone = 'UTC'"
 )
 # What became of the other side of a network is known within seconds, or an open connection could
 # hold its thread for as long as TCP tries. The address may say otherwise.
-_NETWORK = {
+_NETWORK_SETTINGS = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-PATIENCE_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 """How long a database that does not answer is asked again, before its callers are told."""
-PAUSE_SECONDS = 0.1
+FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 """Between two tries to reach a database that is away. However long it was, all that is missed when
 it is back is one such pause: reports have to be level within 5 s."""
@@ -47,7 +47,7 @@ class UnsafeSwitch(Exception):
     """A switch of the event-sourcing library is set under which followers miss events."""
 
 
-def refuse_unsafe_switches(environment: Mapping[str, str] = os.environ) -> None:
+def require_safe_switches(environment: Mapping[str, str] = os.environ) -> None:
     """Raise UnsafeSwitch if the library's insert function, which takes no lock, is switched on.
 
     The library reads the name with an application's name before it, too.
@@ -60,18 +60,18 @@ def refuse_unsafe_switches(environment: Mapping[str, str] = os.environ) -> None:
             )
 
 
-def address(dsn: str) -> str:
+def connection_address(dsn: str) -> str:
     """The address with what we want of every connection, unless it says otherwise itself."""
     wanted: dict[str, Any] = {
         # With the process, so that pg_stat_activity tells them apart.
         "application_name": f"casetrail {os.getpid()}",
-        **_NETWORK,
+        **_NETWORK_SETTINGS,
         **conninfo_to_dict(dsn),
     }
     return make_conninfo("", **wanted)
 
 
-def patiently(read: Callable[P, R]) -> Callable[P, R]:
+def retry_lost_connection(read: Callable[P, R]) -> Callable[P, R]:
     """Repeat a read that a lost connection cut off. What it raises in the end is the library's.
 
     For a guest of an event loop, it is done in a thread.
@@ -79,25 +79,25 @@ def patiently(read: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(read)
     def patient(*args: P.args, **kwargs: P.kwargs) -> R:
-        return elsewhere(functools.partial(again, *args, **kwargs))
+        return run_blocking(functools.partial(again, *args, **kwargs))
 
     def again(*args: P.args, **kwargs: P.kwargs) -> R:
-        ends_at = time.monotonic() + PATIENCE_SECONDS
+        ends_at = time.monotonic() + RETRY_SECONDS
         while True:
             try:
                 return read(*args, **kwargs)
             except (persistence.InterfaceError, persistence.OperationalError):
                 if time.monotonic() > ends_at:
                     raise
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(FIRST_PAUSE_SECONDS)
 
     return patient
 
 
 def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection of its own, for a thread that keeps it."""
-    connection = psycopg.connect(address(dsn), autocommit=True)
-    connection.execute(_SESSION)
+    connection = psycopg.connect(connection_address(dsn), autocommit=True)
+    connection.execute(_SESSION_SETTINGS)
     return connection
 
 
@@ -121,7 +121,7 @@ class Datastore(PostgresDatastore):
             max_overflow=pool_overflow,
         )
         self.dsn = dsn
-        self.pool.conninfo = address(dsn)
+        self.pool.conninfo = connection_address(dsn)
         self.pool.kwargs = {"row_factory": dict_row}
         # A pool that cannot connect gives up at once, and tries again when it is next asked: it
         # would else be waiting for its own next try when the server is back.
@@ -130,12 +130,12 @@ class Datastore(PostgresDatastore):
     def after_connect_func(self) -> Callable[[psycopg.Connection[Any]], None]:
         def after_connect(connection: psycopg.Connection[Any]) -> None:
             connection.autocommit = True
-            connection.execute(_SESSION)
+            connection.execute(_SESSION_SETTINGS)
 
         return after_connect
 
 
-_WORDS = (
+_LIBRARY_ERRORS = (
     (psycopg.errors.ReadOnlySqlTransaction, LogHalted),
     (psycopg.InterfaceError, persistence.InterfaceError),
     (psycopg.OperationalError, persistence.OperationalError),
@@ -149,9 +149,9 @@ _WORDS = (
 )
 
 
-def in_library_words(error: Exception) -> Exception:
+def to_library_error(error: Exception) -> Exception:
     """The library's error for the driver's, as its own recorders raise it; others as they are."""
-    for theirs, ours in _WORDS:
+    for theirs, ours in _LIBRARY_ERRORS:
         if isinstance(error, theirs):
             return ours(str(error))
     return error

@@ -30,17 +30,17 @@ from urllib.parse import quote
 import psycopg
 from psycopg import pq, sql
 
-from infrastructure.file_locks import flocked
+from infrastructure.file_locks import file_lock
 from infrastructure.postgres.account import (
-    execute,
+    account_for_owner,
+    fsync_directory,
     make_cluster_directory,
     make_private,
-    owner_of,
-    sync,
+    run_as,
 )
 from infrastructure.postgres.binaries import find_binaries
 
-PATIENCE_SECONDS = 300
+START_TIMEOUT_SECONDS = 300
 LOG_LIMIT_BYTES = 10_000_000
 # sun_path has 104 bytes on macOS and 108 on Linux, the closing NUL among them.
 SOCKET_PATH_LIMIT_BYTES = 103
@@ -56,7 +56,7 @@ SETTINGS = {
     "jit": "off",
 }
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
-EXPENDABLE = "casetrail.expendable"
+EXPENDABLE_SETTING = "casetrail.expendable"
 """How a server that promises nothing about power cuts says so; the service runs on no other such."""
 
 
@@ -92,7 +92,7 @@ class EmbeddedPostgres:
         """
         try:
             self.home.mkdir(parents=True, exist_ok=True)
-            with flocked(self.home / "postgres.lock") as lock:
+            with file_lock(self.home / "postgres.lock") as lock:
                 self._join()
                 try:
                     self._start_or_attach(lock)
@@ -113,7 +113,7 @@ class EmbeddedPostgres:
         """
         if self._use is None:
             return
-        with flocked(self.home / "postgres.lock"):
+        with file_lock(self.home / "postgres.lock"):
             try:
                 fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -127,7 +127,7 @@ class EmbeddedPostgres:
         Raises TimeoutError when the server does not stop.
         """
         if self.cluster.exists():
-            with flocked(self.home / "postgres.lock"):
+            with file_lock(self.home / "postgres.lock"):
                 self._stop()
 
     def dsn(self, database: str = "postgres") -> str:
@@ -195,7 +195,7 @@ class EmbeddedPostgres:
                 f"pg_ctl would hand the path {cluster} to a shell unquoted.",
                 'give a home whose path has none of " $ ` \\ and no line break.',
             )
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while (pong := self._ping()) is not pq.Ping.OK:
             # No process and no reply: none is here, nor in another container that shares the home.
             if pong is not pq.Ping.REJECT and self.postmaster is None:
@@ -216,7 +216,7 @@ class EmbeddedPostgres:
     def _start(self, lock: int) -> None:
         version = self._data / "PG_VERSION"
         needed = int(version.read_text()) if version.exists() else None
-        found = find_binaries(needed, owner_of(self.cluster))
+        found = find_binaries(needed, account_for_owner(self.cluster))
         if found is None:
             raise PostgresNotStarted(
                 f"No binaries of PostgreSQL {needed or '15 or newer'} were found.",
@@ -226,7 +226,7 @@ class EmbeddedPostgres:
         major, binaries = found
         if needed is None:
             self._initialise(major, binaries, lock)
-        make_private(self._socket.parent, owner_of(self.cluster))
+        make_private(self._socket.parent, account_for_owner(self.cluster))
         # Nothing runs, and PostgreSQL would take any process with the pid in these for the owner. It
         # still refuses when what is left of an old server is attached to the shared memory.
         for lock_file in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
@@ -237,10 +237,10 @@ class EmbeddedPostgres:
         settings = {**SETTINGS, "unix_socket_directories": f'"{self._socket.parent}"'}
         settings |= dict.fromkeys(DURABILITY, "on" if self.durable else "off")
         if not self.durable:
-            settings[EXPENDABLE] = "on"
+            settings[EXPENDABLE_SETTING] = "on"
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
         where = ["-D", str(self._data), "-l", str(self._log)]
-        waiting = ["-w", "-t", str(PATIENCE_SECONDS)]
+        waiting = ["-w", "-t", str(START_TIMEOUT_SECONDS)]
         try:
             self._run([str(binaries / "pg_ctl"), "start", *where, *waiting, "-o", options])
         except (KeyboardInterrupt, SystemExit):  # given up while it recovers: leave nothing behind
@@ -261,10 +261,10 @@ class EmbeddedPostgres:
         # It inherits the lock: it may outlive this process, and must not meet a second initdb.
         self._run([str(binaries / "initdb"), "-D", str(unfinished), *options], inherit=[lock])
         unfinished.rename(self._data)
-        sync(self.cluster)
+        fsync_directory(self.cluster)
 
     def _stop(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         if pid := self.postmaster:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT)  # "fast"
@@ -277,7 +277,7 @@ class EmbeddedPostgres:
         self._part()
 
     def _run(self, command: Sequence[str], inherit: Sequence[int] = ()) -> None:
-        done = execute(owner_of(self.cluster), command, inherit)
+        done = run_as(account_for_owner(self.cluster), command, inherit)
         if done.returncode:
             raise PostgresNotStarted(
                 f"{Path(command[0]).name} failed: {done.stdout.strip()}",
@@ -294,4 +294,4 @@ def _command_line(pid: int) -> str:
         except (FileNotFoundError, ProcessLookupError):
             return ""
         return os.fsdecode(words).replace("\0", " ")
-    return execute(None, ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]).stdout
+    return run_as(None, ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]).stdout

@@ -23,9 +23,9 @@ PROJECTOR: Final = "casetrail_projector"
 READER: Final = "casetrail_reader"
 """Reads."""
 ROLES: Final = (OWNER, WRITER, PROJECTOR, READER)
-READING: Final = (WRITER, PROJECTOR)
+READING_ROLES: Final = (WRITER, PROJECTOR)
 """Those that may read what the reader may."""
-LOGINS: Final = "casetrail.logins"
+LOGINS_SETTING: Final = "casetrail.logins"
 """Said in an address (`options=-c casetrail.logins=on`): there, each role logs in by itself."""
 _TRIES = 20
 _PAUSE_SECONDS = 0.05
@@ -37,18 +37,18 @@ class RolesMissing(Exception):
     """The database's roles are missing, and this address may not create them."""
 
 
-def acting_as(dsn: str, role: str) -> str:
+def dsn_for_role(dsn: str, role: str) -> str:
     """The address of connections that may do what the role may, and no more."""
     told = conninfo_to_dict(dsn)
     options = str(told.get("options") or "")
-    if f"{LOGINS}=on" in options:
+    if f"{LOGINS_SETTING}=on" in options:
         return make_conninfo(dsn, user=role)
     return make_conninfo(dsn, options=f"{options} -c role={role}".strip())
 
 
-def with_logins(dsn: str) -> str:
+def dsn_with_role_logins(dsn: str) -> str:
     """The address of a server on which each role logs in by itself."""
-    return make_conninfo(dsn, options=f"-c {LOGINS}=on")
+    return make_conninfo(dsn, options=f"-c {LOGINS_SETTING}=on")
 
 
 def ensure_roles(connection: Connection) -> None:
@@ -56,7 +56,7 @@ def ensure_roles(connection: Connection) -> None:
     Raises RolesMissing."""
     for attempt in range(_TRIES):
         try:
-            wanted = _missing(connection)
+            wanted = _missing_role_statements(connection)
             for statement in wanted:
                 connection.execute(statement)
             return
@@ -82,12 +82,12 @@ def roles_exist(connection: Connection) -> bool:
         row = cursor.execute(
             "SELECT count(*) FROM pg_roles WHERE rolname = ANY (%s) AND (rolname = %s OR rolcanlogin "
             "OR coalesce(current_setting(%s, true), '') <> 'on')",
-            (list(ROLES), OWNER, LOGINS),
+            (list(ROLES), OWNER, LOGINS_SETTING),
         ).fetchone()
     return row is not None and row[0] == len(ROLES)
 
 
-def _missing(connection: Connection) -> list[SQL | Any]:
+def _missing_role_statements(connection: Connection) -> list[SQL | Any]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         found: dict[str, bool] = dict(
             cursor.execute(
@@ -97,7 +97,7 @@ def _missing(connection: Connection) -> list[SQL | Any]:
         row = cursor.execute(
             "SELECT rolsuper, coalesce(current_setting(%s, true), '') = 'on' "
             "FROM pg_roles WHERE rolname = current_user",
-            (LOGINS,),
+            (LOGINS_SETTING,),
         ).fetchone()
         assert row is not None
         is_superuser, logs_in = row
@@ -121,7 +121,7 @@ def _missing(connection: Connection) -> list[SQL | Any]:
             wanted.append(SQL("ALTER ROLE {} LOGIN").format(Identifier(role)))
     wanted += [
         SQL("GRANT {} TO {}").format(Identifier(READER), Identifier(role))
-        for role in READING
+        for role in READING_ROLES
         if (READER, role) not in members
     ]
     if not is_superuser:
@@ -133,12 +133,12 @@ def _missing(connection: Connection) -> list[SQL | Any]:
     return wanted
 
 
-def script(dsn: str | None) -> str:
+def roles_script(dsn: str | None) -> str:
     """What an administrator runs, once for each server, where the address may create no roles."""
     user = str(conninfo_to_dict(dsn or "").get("user") or "LOGIN_THAT_MIGRATES")
     lines = ["-- Once for each server. Leave out what is there already."]
     lines += [f"CREATE ROLE {role} NOLOGIN;" for role in ROLES]
-    lines.append(f"GRANT {READER} TO {', '.join(READING)};")
+    lines.append(f"GRANT {READER} TO {', '.join(READING_ROLES)};")
     lines.append(f'GRANT {", ".join(ROLES)} TO "{user}";')
     lines.append("-- For `serve` and `worker`, a login that can neither migrate nor lift a halt:")
     lines.append("-- CREATE ROLE casetrail_service LOGIN PASSWORD '…';")

@@ -11,20 +11,20 @@ import psycopg
 from msgspec import Struct
 from psycopg.sql import SQL, Identifier
 
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from infrastructure.postgres.roles import PROJECTOR
 from infrastructure.projections.tables import Table, row_digest
 from projections.projection import AnyProjection
 
-_MAKING_TABLES = 0x0CA5E7A3
+_CREATE_TABLES_LOCK = 0x0CA5E7A3
 
 
-FOLDING_SECONDS = 0.25
+MAX_FOLD_SECONDS = 0.25
 """A batch that takes longer to fold is cut short, so that no report keeps the others waiting."""
-_LOOK_AT_CLOCK = 64
+_LINES_PER_CLOCK_CHECK = 64
 
 
-class Unreadable(Struct, frozen=True):
+class UnreadableLine(Struct, frozen=True):
     """A line that this build cannot read, as a newer one may have written it."""
 
     position: int
@@ -32,10 +32,10 @@ class Unreadable(Struct, frozen=True):
     error: str
 
 
-Line: TypeAlias = Recorded | Unreadable
+Line: TypeAlias = RecordedEvent | UnreadableLine
 
 
-class Folded(NamedTuple):
+class FoldedBatch(NamedTuple):
     """What a batch does to a report: rows to write, keys to delete, lines that cannot be folded."""
 
     upto: int
@@ -44,7 +44,7 @@ class Folded(NamedTuple):
     failed: Sequence[tuple[Line, str]]
 
 
-class Target:
+class ReportGeneration:
     """One generation of one report: where it stands, and which streams it holds back."""
 
     def __init__(self, table: Table, position: int, live: bool, held: dict[UUID, int]) -> None:
@@ -58,16 +58,16 @@ class Target:
     def name(self) -> str:
         return self.table.projection.name
 
-    def fold(self, connection: psycopg.Connection[Any], lines: Sequence[Line]) -> Folded:
+    def fold(self, connection: psycopg.Connection[Any], lines: Sequence[Line]) -> FoldedBatch:
         """Fold the lines, or as many of them as there is time for. Nothing is stored yet."""
         projection = self.table.projection
-        ends_at = time.monotonic() + FOLDING_SECONDS
+        ends_at = time.monotonic() + MAX_FOLD_SECONDS
         failed: list[tuple[Line, str]] = []
-        keyed: list[tuple[object, Recorded]] = []
+        keyed: list[tuple[object, RecordedEvent]] = []
         for line in lines:
             if self._is_held(line):
                 continue
-            if isinstance(line, Unreadable):
+            if isinstance(line, UnreadableLine):
                 failed.append(self._hold(line, line.error))
                 continue
             try:
@@ -86,18 +86,18 @@ class Target:
                     after[key] = projection.fold(after.get(key), line)
                 except Exception as error:  # noqa: BLE001
                     failed.append(self._hold(line, error))
-            if number % _LOOK_AT_CLOCK == 0 and time.monotonic() > ends_at:
+            if number % _LINES_PER_CLOCK_CHECK == 0 and time.monotonic() > ends_at:
                 upto = line.position
                 break
         self._let_go(line for line, _ in failed if line.position > upto)
-        return Folded(
+        return FoldedBatch(
             upto,
             [r for key, r in after.items() if r is not None and r is not before.get(key)],
             [key for key, row in after.items() if row is None and key in before],
             [(line, error) for line, error in failed if line.position <= upto],
         )
 
-    def write(self, connection: psycopg.Connection[Any], folded: Folded) -> None:
+    def write(self, connection: psycopg.Connection[Any], folded: FoldedBatch) -> None:
         """Store it, with the new position, in the caller's transaction."""
         name, generation = self.name, self.table.generation
         self.table.write(connection, folded.changed, folded.gone)
@@ -112,13 +112,13 @@ class Target:
             (folded.upto, name, generation),
         )
 
-    def forget(self, folded: Folded) -> None:
+    def forget(self, folded: FoldedBatch) -> None:
         """It was not stored."""
         self._let_go(line for line, _ in folded.failed)
 
-    def without(self, line: Line, error: Exception) -> Folded:
+    def without(self, line: Line, error: Exception) -> FoldedBatch:
         """What leaving out this one line, and the rest of its stream, does to the report."""
-        return Folded(line.position, (), (), [self._hold(line, error)])
+        return FoldedBatch(line.position, (), (), [self._hold(line, error)])
 
     def _is_held(self, line: Line) -> bool:
         return self._held.get(line.stream, line.position + 1) <= line.position
@@ -132,9 +132,9 @@ class Target:
             self._held.pop(line.stream, None)
 
 
-def prepare(
+def prepare_generations(
     connection: psycopg.Connection[Any], projections: Sequence[AnyProjection]
-) -> list[Target]:
+) -> list[ReportGeneration]:
     """The generations to keep up; makes the tables of new reports and of changed ones.
 
     A report whose version or row has changed is rebuilt beside the live one, which stands still
@@ -142,9 +142,9 @@ def prepare(
     """
     targets = []
     with connection.transaction():
-        _as_their_keeper(connection)
+        _act_as_projector(connection)
         # Two processes that start at once must not both make the first tables.
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATE_TABLES_LOCK,))
         for projection in projections:
             digest = row_digest(projection)
             rows = connection.execute(
@@ -154,31 +154,33 @@ def prepare(
             ).fetchall()
             fits = [row for row in rows if (row[1], row[2]) == (projection.version, digest)]
             if not fits:
-                fits = [(_begin(connection, projection, not rows), 0, "", 0, not rows)]
+                fits = [(_create_generation(connection, projection, not rows), 0, "", 0, not rows)]
             for generation, _, _, position, live in fits:
                 held = connection.execute(
                     "SELECT stream, position FROM projections_held WHERE name = %s AND generation = %s",
                     (projection.name, generation),
                 ).fetchall()
                 table = Table(projection, generation)
-                targets.append(Target(table, position, live, dict(held)))
+                targets.append(ReportGeneration(table, position, live, dict(held)))
     return targets
 
 
 def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection) -> int:
     """Start a new generation beside the live one; the runner takes it up by itself."""
     with connection.transaction():
-        _as_their_keeper(connection)
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
-        return _begin(connection, projection, live=False)
+        _act_as_projector(connection)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATE_TABLES_LOCK,))
+        return _create_generation(connection, projection, live=False)
 
 
-def _as_their_keeper(connection: psycopg.Connection[Any]) -> None:
+def _act_as_projector(connection: psycopg.Connection[Any]) -> None:
     """Whoever makes a report's table: it is the projector's, who is to write to it."""
     connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(PROJECTOR)))
 
 
-def _begin(connection: psycopg.Connection[Any], projection: AnyProjection, live: bool) -> int:
+def _create_generation(
+    connection: psycopg.Connection[Any], projection: AnyProjection, live: bool
+) -> int:
     row = connection.execute(
         "SELECT coalesce(max(generation), 0) + 1 FROM projections WHERE name = %s",
         (projection.name,),

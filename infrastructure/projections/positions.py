@@ -9,14 +9,14 @@ import time
 import msgspec
 import psycopg
 
-from infrastructure.event_store.announcements import PROJECTED, Ear
+from infrastructure.event_store.announcements import REPORTS_CHANNEL, NotificationListener
 from infrastructure.postgres.datastore import connect
 
-LOOK_AGAIN_SECONDS = 1.0
-FIRST_LOOK_SECONDS = 5.0
+POLL_SECONDS = 1.0
+INITIAL_TIMEOUT_SECONDS = 5.0
 
 
-class Positions:
+class ReportPositions:
     """How far each live report has come, as this process has heard; and waiting for it."""
 
     def __init__(self, dsn: str, *, most_waiting: int = 256) -> None:
@@ -25,8 +25,8 @@ class Positions:
         self._changed = threading.Condition()
         self._listening = threading.Event()
         self._room = threading.BoundedSemaphore(most_waiting)
-        self._ear = Ear(dsn, PROJECTED, self._heard)
-        self._listening.wait(FIRST_LOOK_SECONDS)
+        self._ear = NotificationListener(dsn, REPORTS_CHANNEL, self._heard)
+        self._listening.wait(INITIAL_TIMEOUT_SECONDS)
 
     def close(self) -> None:
         self._ear.close()
@@ -53,7 +53,7 @@ class Positions:
                 if left <= 0:
                     break
                 # An announcement may be lost with a connection: look, too, once a second.
-                if not self._changed.wait(min(left, LOOK_AGAIN_SECONDS)):
+                if not self._changed.wait(min(left, POLL_SECONDS)):
                     self._look()
             return self._known.get(name, 0) >= position
 

@@ -13,18 +13,28 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from application.log.event_codec import from_state
-from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
+from infrastructure.event_store.announcements import (
+    LOG_GROWN_CHANNEL,
+    REPORTS_CHANNEL,
+    NotificationListener,
+)
 from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
-from infrastructure.postgres.roles import PROJECTOR, acting_as
-from infrastructure.projections.generations import Folded, Line, Target, Unreadable, prepare
+from infrastructure.postgres.roles import PROJECTOR, dsn_for_role
+from infrastructure.projections.generations import (
+    FoldedBatch,
+    Line,
+    ReportGeneration,
+    UnreadableLine,
+    prepare_generations,
+)
 from infrastructure.projections.tables import Table
 from projections.projection import AnyProjection
 
-BATCH = 2_000
+BATCH_SIZE = 2_000
 POLL_SECONDS = 1.0
 FROZEN_SECONDS = 5
 _OWNER_LOCK = 0x0CA5E7A2
-LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+CONNECTION_ERRORS = (psycopg.OperationalError, psycopg.InterfaceError)
 """Errors of the connection or the server, not of what was to be stored."""
 
 
@@ -35,14 +45,14 @@ class ProjectionRunner:
     """
 
     def __init__(
-        self, dsn: str, projections: Sequence[AnyProjection], *, batch: int = BATCH
+        self, dsn: str, projections: Sequence[AnyProjection], *, batch: int = BATCH_SIZE
     ) -> None:
-        self._dsn = acting_as(dsn, PROJECTOR)
+        self._dsn = dsn_for_role(dsn, PROJECTOR)
         self._projections = projections
         self._batch = batch
         self._wake = threading.Event()
         self._closing = False
-        self._targets: list[Target] | None = None
+        self._targets: list[ReportGeneration] | None = None
         self._seen_generations: object = None
         self._looked_at = 0.0
         self._front_first = False
@@ -53,13 +63,13 @@ class ProjectionRunner:
 
     def run(self) -> None:
         """Work until `close`; a lost connection or a database restart is waited out."""
-        ear = Ear(self._dsn, GROWN, self.wake)
+        ear = NotificationListener(self._dsn, LOG_GROWN_CHANNEL, self.wake)
         pause = 0.05
         try:
             while not self._closing:
                 try:
                     with connect(self._dsn) as connection:
-                        self._own(connection)
+                        self._acquire_ownership(connection)
                         pause = 0.05
                         while not self._closing:
                             self._wake.clear()
@@ -84,14 +94,14 @@ class ProjectionRunner:
         Without `wait`, returns at once if somebody else is at it.
         """
         with connect(self._dsn) as connection:
-            if not self._own(connection, wait=wait):
+            if not self._acquire_ownership(connection, wait=wait):
                 return
             while self.step(connection):
                 if progress is not None:
                     targets = self._targets or []
-                    progress(min((t.position for t in targets), default=0), _head(connection))
+                    progress(min((t.position for t in targets), default=0), _read_head(connection))
 
-    def _own(self, connection: psycopg.Connection[Any], *, wait: bool = True) -> bool:
+    def _acquire_ownership(self, connection: psycopg.Connection[Any], *, wait: bool = True) -> bool:
         """Wait until nobody else runs this database's reports; the lock ends with the connection."""
         while not self._closing:
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_OWNER_LOCK,)).fetchone()
@@ -147,18 +157,18 @@ class ProjectionRunner:
             self._targets = None  # what they hold in memory was not stored
             raise
         for target in [target for target in targets if not target.live]:
-            self._show_if_level(connection, target)
+            self._switch_if_caught_up(connection, target)
         return moved
 
     def _advance(
         self,
         connection: psycopg.Connection[Any],
-        group: Sequence[Target],
-        targets: Sequence[Target],
+        group: Sequence[ReportGeneration],
+        targets: Sequence[ReportGeneration],
     ) -> bool:
         """Fold one batch for those of the group that are furthest behind."""
         behind = min(target.position for target in group)
-        lines = _read(connection, behind, self._batch)
+        lines = _read_lines(connection, behind, self._batch)
         if not lines:
             return False
         moving = [target for target in group if target.position == behind]
@@ -169,15 +179,17 @@ class ProjectionRunner:
         try:
             self._store(connection, folded)
         except psycopg.Error as error:
-            if isinstance(error, LOST):
+            if isinstance(error, CONNECTION_ERRORS):
                 raise
             for target, one in folded:
                 target.forget(one)
-                self._store_carefully(connection, target, lines)
+                self._isolate_rejected_line(connection, target, lines)
         return True
 
     def _store(
-        self, connection: psycopg.Connection[Any], folded: Sequence[tuple[Target, Folded]]
+        self,
+        connection: psycopg.Connection[Any],
+        folded: Sequence[tuple[ReportGeneration, FoldedBatch]],
     ) -> None:
         """Rows, positions and the announcement stand or fall together. All of it is on disk before
         it is announced: a crash must not take a report back behind what somebody was told."""
@@ -186,31 +198,33 @@ class ProjectionRunner:
             for target, one in folded:
                 target.write(connection, one)
             connection.execute(
-                "SELECT pg_notify(%s, %s)", (PROJECTED, msgspec.json.encode(told).decode())
+                "SELECT pg_notify(%s, %s)", (REPORTS_CHANNEL, msgspec.json.encode(told).decode())
             )
         for target, one in folded:
             target.position = one.upto
 
-    def _store_carefully(
-        self, connection: psycopg.Connection[Any], target: Target, lines: Sequence[Line]
+    def _isolate_rejected_line(
+        self, connection: psycopg.Connection[Any], target: ReportGeneration, lines: Sequence[Line]
     ) -> None:
         """Halve what a table refuses, until the line is found whose stream must be held back."""
         folded = target.fold(connection, lines)
         try:
             self._store(connection, [(target, folded)])
         except psycopg.Error as error:
-            if isinstance(error, LOST):
+            if isinstance(error, CONNECTION_ERRORS):
                 raise
             target.forget(folded)
             if len(lines) == 1:
                 self._store(connection, [(target, target.without(lines[0], error))])
                 return
             half = len(lines) // 2
-            self._store_carefully(connection, target, lines[:half])
+            self._isolate_rejected_line(connection, target, lines[:half])
             if target.position == lines[half - 1].position:  # it had the time to fold them all
-                self._store_carefully(connection, target, lines[half:])
+                self._isolate_rejected_line(connection, target, lines[half:])
 
-    def _show_if_level(self, connection: psycopg.Connection[Any], target: Target) -> None:
+    def _switch_if_caught_up(
+        self, connection: psycopg.Connection[Any], target: ReportGeneration
+    ) -> None:
         """Put a rebuilt report in the place of the live one, once it has seen as much."""
         live = connection.execute(
             "SELECT position FROM projections WHERE name = %s AND live", (target.name,)
@@ -232,7 +246,7 @@ class ProjectionRunner:
                 Table(target.table.projection, old).drop(connection)
         self._targets = None
 
-    def _current_targets(self, connection: psycopg.Connection[Any]) -> list[Target]:
+    def _current_targets(self, connection: psycopg.Connection[Any]) -> list[ReportGeneration]:
         now = time.monotonic()
         if self._targets is not None and now - self._looked_at < POLL_SECONDS:
             return self._targets
@@ -241,14 +255,14 @@ class ProjectionRunner:
             "SELECT name, generation, live FROM projections ORDER BY name, generation"
         ).fetchall()
         if self._targets is None or generations != self._seen_generations:
-            self._targets = prepare(connection, self._projections)
+            self._targets = prepare_generations(connection, self._projections)
             self._seen_generations = connection.execute(
                 "SELECT name, generation, live FROM projections ORDER BY name, generation"
             ).fetchall()
         return self._targets
 
 
-def _read(connection: psycopg.Connection[Any], after: int, limit: int) -> list[Line]:
+def _read_lines(connection: psycopg.Connection[Any], after: int, limit: int) -> list[Line]:
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         cursor.execute(
             "SELECT notification_id, state, originator_id FROM stored_events "
@@ -256,16 +270,16 @@ def _read(connection: psycopg.Connection[Any], after: int, limit: int) -> list[L
             (after, limit),
             prepare=True,
         )
-        return [_line(*row) for row in cursor]
+        return [_decode_line(*row) for row in cursor]
 
 
-def _line(position: int, state: bytes, stream: UUID) -> Line:
+def _decode_line(position: int, state: bytes, stream: UUID) -> Line:
     try:
         return from_state(position, state)
     except (msgspec.MsgspecError, ValueError) as error:
-        return Unreadable(position, stream, str(error))
+        return UnreadableLine(position, stream, str(error))
 
 
-def _head(connection: psycopg.Connection[Any]) -> int:
+def _read_head(connection: psycopg.Connection[Any]) -> int:
     row = connection.execute("SELECT position FROM log_head").fetchone()
     return int(row[0]) if row else 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from psycopg.rows import tuple_row
 
-from domain.backlog.events import Measured
-from infrastructure.postgres.datastore import Datastore, patiently
+from domain.backlog.events import BacklogMeasurement
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
 
-@patiently
-def backlogs(datastore: Datastore) -> tuple[int, dict[str, Measured]]:
+@retry_lost_connection
+def backlogs(datastore: Datastore) -> tuple[int, dict[str, BacklogMeasurement]]:
     """The position of the queue report, and every queue that holds work as it was there.
 
     One statement, and so one snapshot: rows and position belong together.
@@ -27,7 +27,7 @@ def backlogs(datastore: Datastore) -> tuple[int, dict[str, Measured]]:
         )
     position = rows[0][0] if rows else 0
     return position, {
-        queue: Measured(position=position, cases=cases, oldest_queued_at=oldest)
+        queue: BacklogMeasurement(position=position, cases=cases, oldest_queued_at=oldest)
         for _, queue, cases, oldest in rows
         if queue is not None
     }

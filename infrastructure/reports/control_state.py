@@ -9,43 +9,43 @@ from uuid import UUID
 
 from psycopg.rows import class_row, tuple_row
 
-from application.audit.database_state import Checkpointed, ReportStanding
-from infrastructure.postgres.datastore import Datastore, patiently
+from application.audit.database_state import CheckpointRecord, ReportState
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
-PAGE: Final = 5_000
-OVERDUE: Final = timedelta(seconds=30)
+PAGE_SIZE: Final = 5_000
+OVERDUE_AFTER: Final = timedelta(seconds=30)
 
 
-class StandingNow:
+class ControlState:
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
 
-    def checkpoints(self) -> Iterator[Checkpointed]:
+    def checkpoints(self) -> Iterator[CheckpointRecord]:
         """By size, a page at a time."""
         after = 0
         while page := self._checkpoints(after):
             yield from page
             after = page[-1].size
 
-    @patiently
-    def _checkpoints(self, after: int) -> Sequence[Checkpointed]:
+    @retry_lost_connection
+    def _checkpoints(self, after: int) -> Sequence[CheckpointRecord]:
         with self._datastore.get_connection() as connection:
             return (
-                connection.cursor(row_factory=class_row(Checkpointed))
+                connection.cursor(row_factory=class_row(CheckpointRecord))
                 .execute(
                     "SELECT size, made_at FROM checkpoints WHERE size > %s ORDER BY size LIMIT %s",
-                    (after, PAGE),
+                    (after, PAGE_SIZE),
                 )
                 .fetchall()
             )
 
-    @patiently
+    @retry_lost_connection
     def is_halted(self) -> bool:
         with self._datastore.get_connection() as connection:
             found = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
             return found is not None
 
-    @patiently
+    @retry_lost_connection
     def duties(self, case: UUID, upto: int) -> Mapping[str, str]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
@@ -54,7 +54,7 @@ class StandingNow:
             )
             return {row[0]: row[1] for row in rows}
 
-    @patiently
+    @retry_lost_connection
     def duty_rows(self, upto: int) -> int:
         with self._datastore.get_connection() as connection:
             row = (
@@ -65,11 +65,11 @@ class StandingNow:
             assert row is not None
             return int(row[0])
 
-    @patiently
-    def reports(self) -> Sequence[ReportStanding]:
+    @retry_lost_connection
+    def reports(self) -> Sequence[ReportState]:
         with self._datastore.get_connection() as connection:
             return (
-                connection.cursor(row_factory=class_row(ReportStanding))
+                connection.cursor(row_factory=class_row(ReportState))
                 .execute(
                     "SELECT name, position, (SELECT count(*) FROM projections_held held "
                     "WHERE held.name = p.name AND held.generation = p.generation) AS held_streams "
@@ -78,13 +78,14 @@ class StandingNow:
                 .fetchall()
             )
 
-    @patiently
+    @retry_lost_connection
     def overdue(self, now: datetime) -> tuple[int, datetime | None]:
         with self._datastore.get_connection() as connection:
             row = (
                 connection.cursor(row_factory=tuple_row)
                 .execute(
-                    "SELECT count(*), min(due_at) FROM timers WHERE due_at <= %s", (now - OVERDUE,)
+                    "SELECT count(*), min(due_at) FROM timers WHERE due_at <= %s",
+                    (now - OVERDUE_AFTER,),
                 )
                 .fetchone()
             )

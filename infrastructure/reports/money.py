@@ -8,8 +8,8 @@ from uuid import UUID
 
 from psycopg.rows import tuple_row
 
-from infrastructure.postgres.datastore import Datastore, patiently
-from infrastructure.reports.pages import EVERY, Clause, Ordering, page
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.reports.pages import ALL_ROWS, Clause, Ordering, read_page
 from projections.adjustments import AdjustmentRow
 from projections.reconciliations import ReconciliationRow
 
@@ -26,14 +26,14 @@ class MoneyReports:
         where: Mapping[str, object],
         after: Sequence[object] | None,
         limit: int,
-        reach: Clause = EVERY,
+        reach: Clause = ALL_ROWS,
     ) -> list[AdjustmentRow]:
         """Those that were proposed first, first."""
-        return page(
+        return read_page(
             self._datastore, "adjustments", AdjustmentRow, where, BY_PROPOSAL, after, limit, reach
         )
 
-    @patiently
+    @retry_lost_connection
     def split_duties(self) -> list[tuple[UUID, list[str]]]:
         """Cases in which names that are one human's have different duties, with those names."""
         with self._datastore.get_connection() as connection:
@@ -45,7 +45,7 @@ class MoneyReports:
             )
             return [(row[0], row[1]) for row in rows]
 
-    @patiently
+    @retry_lost_connection
     def cases_with_money(self) -> list[UUID]:
         """Every case in which something was ever proposed to be given."""
         with self._datastore.get_connection() as connection:
@@ -54,7 +54,7 @@ class MoneyReports:
             )
             return [row[0] for row in rows]
 
-    @patiently
+    @retry_lost_connection
     def ordered_payments(self, provider: str, besides: Collection[UUID]) -> list[tuple[UUID, UUID]]:
         """Case and adjustment of what was ordered there and is not known to be paid, besides some."""
         with self._datastore.get_connection() as connection:
@@ -66,7 +66,7 @@ class MoneyReports:
             )
             return [(row[0], row[1]) for row in rows]
 
-    @patiently
+    @retry_lost_connection
     def executed_between(
         self, provider: str, since: datetime, until: datetime
     ) -> dict[UUID, tuple[UUID, datetime]]:
@@ -80,8 +80,8 @@ class MoneyReports:
             )
             return {row[0]: (row[1], row[2]) for row in rows}
 
-    @patiently
-    def cases_of_adjustments(self, adjustments: Collection[UUID]) -> dict[UUID, UUID]:
+    @retry_lost_connection
+    def find_cases_of_adjustments(self, adjustments: Collection[UUID]) -> dict[UUID, UUID]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT adjustment_id, case_id FROM views.adjustments WHERE adjustment_id = ANY(%s)",
@@ -94,6 +94,6 @@ class MoneyReports:
     ) -> list[ReconciliationRow]:
         """The newest first."""
         ordering = BY_RECORDED
-        return page(
+        return read_page(
             self._datastore, "reconciliations", ReconciliationRow, {}, ordering, after, limit
         )

@@ -9,7 +9,7 @@ from msgspec import Struct
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Composable, Identifier
 
-from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
 R = TypeVar("R")
 
@@ -25,29 +25,29 @@ class Clause(Struct, frozen=True):
     values: Sequence[object] = ()
 
 
-EVERY = Clause(SQL("true"))
-NOTHING = Clause(SQL("false"))
+ALL_ROWS = Clause(SQL("true"))
+NO_ROWS = Clause(SQL("false"))
 
 
 def any_of(clauses: Sequence[Clause]) -> Clause:
-    if EVERY in clauses:
-        return EVERY
+    if ALL_ROWS in clauses:
+        return ALL_ROWS
     if not clauses:
-        return NOTHING
+        return NO_ROWS
     joined = SQL("(") + SQL(" OR ").join([clause.sql for clause in clauses]) + SQL(")")
     return Clause(joined, tuple(value for clause in clauses for value in clause.values))
 
 
 def all_of(*clauses: Clause) -> Clause:
-    told = [clause for clause in clauses if clause != EVERY]
+    told = [clause for clause in clauses if clause != ALL_ROWS]
     if not told:
-        return EVERY
+        return ALL_ROWS
     joined = SQL(" AND ").join([clause.sql for clause in told])
     return Clause(joined, tuple(value for clause in told for value in clause.values))
 
 
-@patiently
-def page(
+@retry_lost_connection
+def read_page(
     datastore: Datastore,
     view: str | Clause,
     row: type[R],
@@ -55,7 +55,7 @@ def page(
     ordering: Ordering,
     after: Sequence[object] | None,
     limit: int,
-    always: Clause = EVERY,
+    always: Clause = ALL_ROWS,
 ) -> list[R]:
     """The next rows after the row that has these values in the columns of the order."""
     source = Clause(Identifier("views", view)) if isinstance(view, str) else view
@@ -63,7 +63,7 @@ def page(
     tests += [SQL("{} = %s").format(Identifier(name)) for name in where]
     values: list[Any] = [*source.values, *always.values, *where.values()]
     if after is not None:
-        test, more = _beyond(ordering, after)
+        test, more = _after_condition(ordering, after)
         tests.append(test)
         values += more
     condition = SQL("WHERE ") + SQL(" AND ").join(tests)
@@ -76,7 +76,9 @@ def page(
         return cursor.execute(statement, [*values, limit]).fetchall()
 
 
-def _beyond(ordering: Ordering, after: Sequence[object]) -> tuple[Composable, list[object]]:
+def _after_condition(
+    ordering: Ordering, after: Sequence[object]
+) -> tuple[Composable, list[object]]:
     """Rows that come later in the order than the row with these values."""
     tests: list[Composable] = []
     values: list[object] = []

@@ -7,12 +7,12 @@ import time
 
 from psycopg.rows import tuple_row
 
-from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
-KEEP_SECONDS = 5.0
+CACHE_SECONDS = 5.0
 
 
-class Directory:
+class PeopleDirectory:
     """Asked for each escalation, so what was found is remembered for a few seconds."""
 
     def __init__(self, datastore: Datastore) -> None:
@@ -27,10 +27,10 @@ class Directory:
             return kept[1]
         found = self._read(role)
         with self._lock:
-            self._kept[role] = (time.monotonic() + KEEP_SECONDS, found)
+            self._kept[role] = (time.monotonic() + CACHE_SECONDS, found)
         return found
 
-    @patiently
+    @retry_lost_connection
     def everybody(self) -> tuple[str, ...]:
         """Of the whole log: also whom the report has not seen yet."""
         with self._datastore.get_connection() as connection:
@@ -42,7 +42,7 @@ class Directory:
             )
             return tuple(sorted(name for (name,) in rows))
 
-    @patiently
+    @retry_lost_connection
     def _read(self, role: str) -> tuple[str, ...]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from psycopg.rows import class_row, tuple_row
 
-from domain.identities import Means
-from infrastructure.postgres.datastore import Datastore, patiently
+from domain.identities import IdentityKind
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from projections.principals import PrincipalRow
 
 MOST_ROWS = 1_000
@@ -18,7 +18,7 @@ class PrincipalList:
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
 
-    @patiently
+    @retry_lost_connection
     def of(self, person: str) -> Sequence[PrincipalRow]:
         """The newest of those that act, or have acted, as the person."""
         with self._datastore.get_connection() as connection:
@@ -32,7 +32,7 @@ class PrincipalList:
                 .fetchall()
             )
 
-    @patiently
+    @retry_lost_connection
     def key(self, name: str) -> UUID | None:
         """The stream of the key with this name (`key:…`, or what stands behind the colon)."""
         told = f"key:{name.removeprefix('key:')}"
@@ -41,7 +41,7 @@ class PrincipalList:
                 connection.cursor(row_factory=tuple_row)
                 .execute(
                     "SELECT stream FROM views.principals WHERE principal = %s AND kind = %s",
-                    (told, Means.KEY.value),
+                    (told, IdentityKind.KEY.value),
                 )
                 .fetchone()
             )

@@ -13,8 +13,8 @@ from psycopg.rows import class_row, tuple_row
 from psycopg.sql import SQL
 
 from domain.policy.document import ClockBands
-from infrastructure.postgres.datastore import Datastore, patiently
-from infrastructure.reports.pages import EVERY, Clause, Ordering, all_of, page
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.reports.pages import ALL_ROWS, Clause, Ordering, all_of, read_page
 from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow
@@ -31,7 +31,7 @@ BY_ASKED: Ordering = (("asked_at", False), ("break_glass", False))
 BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
-class Flow(Struct, frozen=True):
+class OrderFlow(Struct, frozen=True):
     """How many orders passed intake as standard flow, how many ever had a case, and how many of
     those had passed before."""
 
@@ -83,27 +83,29 @@ _BAND: LiteralString = (
     "CASE WHEN sla.case_id IS NULL THEN 'no_clock' WHEN paused THEN 'paused' "
     "WHEN due_next < %s THEN 'breached' WHEN risk_next <= %s THEN 'at_risk' ELSE 'on_track' END"
 )
-_FREE: LiteralString = (
+_CLAIMABLE: LiteralString = (
     "queue.queue = %s AND person IS NULL AND queue.waits_for IS NULL "
     "AND pending_approvals = '[]' AND (%s OR skill = ANY(%s)) "
     "AND {}"
 )
-_AT_HAND: LiteralString = "waits_for IS NULL AND pending_approvals = '[]'"
-_WANTED: LiteralString = "SELECT queue.case_id, priority, queued_at, " + _BAND + " AS band "
-_IMPORTANT = SQL(
-    _WANTED
+_WORKABLE: LiteralString = "waits_for IS NULL AND pending_approvals = '[]'"
+_SELECT_CANDIDATES: LiteralString = (
+    "SELECT queue.case_id, priority, queued_at, " + _BAND + " AS band "
+)
+_NEXT_BY_PRIORITY = SQL(
+    _SELECT_CANDIDATES
     + "FROM views.queue LEFT JOIN views.sla USING (case_id) WHERE "
-    + _FREE
+    + _CLAIMABLE
     + " ORDER BY priority DESC, queued_at, case_id LIMIT %s"
 )
-_LATE = SQL(
-    _WANTED
+_NEXT_BY_DUE_TIME = SQL(
+    _SELECT_CANDIDATES
     + "FROM views.queue JOIN views.sla USING (case_id) WHERE "
-    + _FREE
+    + _CLAIMABLE
     + " AND sla.queue = queue.queue AND resolved_at IS NULL AND risk_next <= %s "
     "ORDER BY risk_next, case_id LIMIT %s"
 )
-_REACHED = SQL("queue.case_id IN (SELECT case_id FROM views.queue WHERE {})")
+_IN_SCOPE = SQL("queue.case_id IN (SELECT case_id FROM views.queue WHERE {})")
 _QUEUE_WITH_CLOCKS = SQL(
     "(SELECT queue.*, nullif(due_next, '9999-12-31Z') AS due_next, "
     + _BAND
@@ -121,20 +123,22 @@ class Reports:
         after: Sequence[object] | None,
         limit: int,
         due_by: datetime | None = None,
-        reach: Clause = EVERY,
+        reach: Clause = ALL_ROWS,
     ) -> list[CaseRow]:
         """With `due_by`, those alone of which something is due by then, or was."""
-        test = all_of(Clause(_IS_DUE, (due_by,)) if due_by is not None else EVERY, reach)
-        return page(self._datastore, "cases", CaseRow, where, BY_URGENCY, after, limit, test)
+        test = all_of(Clause(_IS_DUE, (due_by,)) if due_by is not None else ALL_ROWS, reach)
+        return read_page(self._datastore, "cases", CaseRow, where, BY_URGENCY, after, limit, test)
 
     def orders(
         self,
         where: Mapping[str, object],
         after: Sequence[object] | None,
         limit: int,
-        reach: Clause = EVERY,
+        reach: Clause = ALL_ROWS,
     ) -> list[OrderRow]:
-        return page(self._datastore, "orders", OrderRow, where, BY_LAST_SIGNAL, after, limit, reach)
+        return read_page(
+            self._datastore, "orders", OrderRow, where, BY_LAST_SIGNAL, after, limit, reach
+        )
 
     def queue(
         self,
@@ -142,39 +146,43 @@ class Reports:
         after: Sequence[object] | None,
         limit: int,
         now: datetime,
-        reach: Clause = EVERY,
+        reach: Clause = ALL_ROWS,
     ) -> list[QueueLine]:
         """With how each clock stands at `now`."""
         source = Clause(_QUEUE_WITH_CLOCKS, (now, now))
-        return page(self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit, reach)
+        return read_page(
+            self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit, reach
+        )
 
     def sla(
         self,
         where: Mapping[str, object],
         after: Sequence[object] | None,
         limit: int,
-        reach: Clause = EVERY,
+        reach: Clause = ALL_ROWS,
     ) -> list[SlaRow]:
         """Of the cases that are not resolved."""
         test = all_of(Clause(SQL("resolved_at IS NULL")), reach)
-        return page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, test)
+        return read_page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, test)
 
     def tasks(
         self,
         where: Mapping[str, object],
         after: Sequence[object] | None,
         limit: int,
-        reach: Clause = EVERY,
+        reach: Clause = ALL_ROWS,
     ) -> list[TaskRow]:
-        return page(self._datastore, "tasks", TaskRow, where, BY_TASK, after, limit, reach)
+        return read_page(self._datastore, "tasks", TaskRow, where, BY_TASK, after, limit, reach)
 
     def break_glass(
         self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
     ) -> list[BreakGlassRow]:
-        return page(self._datastore, "break_glass", BreakGlassRow, where, BY_ASKED, after, limit)
+        return read_page(
+            self._datastore, "break_glass", BreakGlassRow, where, BY_ASKED, after, limit
+        )
 
-    @patiently
-    def is_attached(self, ref: str, reach: Clause) -> bool:
+    @retry_lost_connection
+    def is_evidence_in_scope(self, ref: str, reach: Clause) -> bool:
         """Whether a case within reach has this evidence."""
         asked = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
         with self._datastore.get_connection() as connection:
@@ -183,8 +191,8 @@ class Reports:
             )
             return found.rowcount > 0
 
-    @patiently
-    def next_for(
+    @retry_lost_connection
+    def next_case_for(
         self,
         person: str,
         skills: Sequence[str],
@@ -192,7 +200,7 @@ class Reports:
         limit: int,
         now: datetime,
         pressing: ClockBands,
-        reach: Clause = EVERY,
+        reach: Clause = ALL_ROWS,
     ) -> list[UUID]:
         """What the person should work on next in this queue: one's own work whose wait has ended,
         then what nobody holds and one has the skill for, most urgent first and then oldest first.
@@ -200,7 +208,7 @@ class Reports:
         Urgent is the priority, and what a clock that presses adds to it at `now`. Somebody for whom
         no skills are recorded has them all.
         """
-        reached = reach.sql if reach == EVERY else _REACHED.format(reach.sql)
+        reached = reach.sql if reach == ALL_ROWS else _IN_SCOPE.format(reach.sql)
         free = (queue, not skills, list(skills), *reach.values)
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
@@ -212,10 +220,12 @@ class Reports:
                 (person, queue, *reach.values, limit),
             ).fetchall()
             important = cursor.execute(
-                _IMPORTANT.format(reached), (now, now, *free, limit)
+                _NEXT_BY_PRIORITY.format(reached), (now, now, *free, limit)
             ).fetchall()
             # What presses most may stand far down by its priority alone.
-            late = cursor.execute(_LATE.format(reached), (now, now, *free, now, limit)).fetchall()
+            late = cursor.execute(
+                _NEXT_BY_DUE_TIME.format(reached), (now, now, *free, now, limit)
+            ).fetchall()
         adds = {Band.AT_RISK.value: pressing.at_risk, Band.BREACHED.value: pressing.breached}
         found = sorted(
             {row[0]: row for row in (*important, *late)}.values(),
@@ -223,14 +233,14 @@ class Reports:
         )
         return [row[0] for row in (*own, *found)][:limit]
 
-    @patiently
-    def queue_counts(self, now: datetime, reach: Clause = EVERY) -> dict[str, QueueCounts]:
+    @retry_lost_connection
+    def queue_counts(self, now: datetime, reach: Clause = ALL_ROWS) -> dict[str, QueueCounts]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
                 SQL(
                     "SELECT queue, "
-                    "count(*) FILTER (WHERE person IS NULL AND " + _AT_HAND + ") AS open, "
-                    "count(*) FILTER (WHERE person IS NOT NULL AND " + _AT_HAND + ") AS claimed, "
+                    "count(*) FILTER (WHERE person IS NULL AND " + _WORKABLE + ") AS open, "
+                    "count(*) FILTER (WHERE person IS NOT NULL AND " + _WORKABLE + ") AS claimed, "
                     "count(waits_for) AS waiting, "
                     "count(*) FILTER (WHERE waits_for IS NULL AND pending_approvals <> '[]') "
                     "AS pending_approval, "
@@ -243,7 +253,7 @@ class Reports:
             )
             return {row.queue: row for row in rows}
 
-    @patiently
+    @retry_lost_connection
     def recoveries(self) -> list[RecoveryRow]:
         """Every queue's newest plan, those that go on first."""
         with self._datastore.get_connection() as connection:
@@ -252,7 +262,7 @@ class Reports:
             )
             return rows.fetchall()
 
-    @patiently
+    @retry_lost_connection
     def cases_by_kind(self) -> dict[str, int]:
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
@@ -260,12 +270,12 @@ class Reports:
             )
             return dict(rows.fetchall())
 
-    @patiently
-    def flow(self, reach: Clause = EVERY) -> Flow:
+    @retry_lost_connection
+    def flow(self, reach: Clause = ALL_ROWS) -> OrderFlow:
         """How many orders there are, and what became of them."""
         with self._datastore.get_connection() as connection:
             row = (
-                connection.cursor(row_factory=class_row(Flow))
+                connection.cursor(row_factory=class_row(OrderFlow))
                 .execute(
                     SQL(
                         "SELECT count(*) AS orders, count(passed_at) AS passed, "

@@ -6,35 +6,35 @@ from psycopg.sql import SQL, Composable
 
 from domain.authority import Authority, Scope
 from domain.permissions import Permission
-from infrastructure.reports.pages import EVERY, NOTHING, Clause, any_of
+from infrastructure.reports.pages import ALL_ROWS, NO_ROWS, Clause, any_of
 
 _QUEUE = SQL("queue = ANY(%s)")
 _REGION = SQL("(region = ANY(%s) OR split_part(region, '-', 1) = ANY(%s))")
 _CASE = SQL("case_id = %s")
 
 
-def cases_within(authority: Authority, permission: Permission) -> Clause:
+def cases_in_scope(authority: Authority, permission: Permission) -> Clause:
     """Of rows with `case_id`, `queue` and `region`."""
-    return any_of([_of_case(scope) for scope in authority.scopes(permission)])
+    return any_of([_case_conditions(scope) for scope in authority.scopes(permission)])
 
 
-def known_within(authority: Authority, permission: Permission) -> Clause:
+def known_cases_in_scope(authority: Authority, permission: Permission) -> Clause:
     """Of rows with a `case_id` whose queue and region stand in the report of cases."""
-    reach = cases_within(authority, permission)
-    if reach in (EVERY, NOTHING):
+    reach = cases_in_scope(authority, permission)
+    if reach in (ALL_ROWS, NO_ROWS):
         return reach
     found = SQL("case_id IN (SELECT case_id FROM views.cases WHERE {})").format(reach.sql)
     return Clause(found, reach.values)
 
 
-def orders_within(authority: Authority, permission: Permission) -> Clause:
+def orders_in_scope(authority: Authority, permission: Permission) -> Clause:
     """Of rows with a `region`: queues have no part in it."""
     scopes = [scope for scope in authority.scopes(permission) if scope.case is None]
-    return any_of([_clause(_regions(scope)) for scope in scopes])
+    return any_of([_clause(_region_conditions(scope)) for scope in scopes])
 
 
-def _of_case(scope: Scope) -> Clause:
-    tests = _regions(scope)
+def _case_conditions(scope: Scope) -> Clause:
+    tests = _region_conditions(scope)
     if scope.queues is not None:
         tests.append((_QUEUE, [sorted(scope.queues)]))
     if scope.case is not None:
@@ -42,7 +42,7 @@ def _of_case(scope: Scope) -> Clause:
     return _clause(tests)
 
 
-def _regions(scope: Scope) -> list[tuple[Composable, list[object]]]:
+def _region_conditions(scope: Scope) -> list[tuple[Composable, list[object]]]:
     if scope.regions is None:
         return []
     regions = sorted(scope.regions)
@@ -51,6 +51,6 @@ def _regions(scope: Scope) -> list[tuple[Composable, list[object]]]:
 
 def _clause(tests: list[tuple[Composable, list[object]]]) -> Clause:
     if not tests:
-        return EVERY
+        return ALL_ROWS
     joined = SQL("(") + SQL(" AND ").join([test for test, _ in tests]) + SQL(")")
     return Clause(joined, tuple(value for _, values in tests for value in values))

@@ -22,22 +22,22 @@ from psycopg.rows import tuple_row
 from infrastructure.transparency.nodes import Connection
 
 _MARK = struct.Struct(">Q32s")
-_SUM = struct.Struct(">I")
-_SIZE = _MARK.size + _SUM.size
+_CHECKSUM = struct.Struct(">I")
+_SIZE = _MARK.size + _CHECKSUM.size
 
 
 class AcknowledgedMissing(Exception):
     """What was acknowledged is not in the log."""
 
 
-class Head(NamedTuple):
+class AcknowledgedHead(NamedTuple):
     """The last position that a process has acknowledged, and its leaf."""
 
     position: int
     leaf: bytes
 
 
-class Heads:
+class AcknowledgedHeads:
     """A directory with a file for each process that appends. Nothing waits for the disk: it is for
     restores, and not for power cuts, which take nothing that was acknowledged."""
 
@@ -52,13 +52,13 @@ class Heads:
         if self._marks is None:
             self._file, self._marks = self._made()
 
-    def acknowledged(self, head: Head) -> None:
+    def acknowledged(self, head: AcknowledgedHead) -> None:
         self.open()
         assert self._marks is not None
         mark = _MARK.pack(*head)
         # In memory that outlives the process: a call to the system would cost a turn at the interpreter
         # for each group. In turns, so that one of the two is whole whenever it is read.
-        self._marks[self._turn : self._turn + _SIZE] = mark + _SUM.pack(zlib.crc32(mark))
+        self._marks[self._turn : self._turn + _SIZE] = mark + _CHECKSUM.pack(zlib.crc32(mark))
         self._turn = _SIZE - self._turn
 
     def close(self) -> None:
@@ -67,22 +67,22 @@ class Heads:
             os.close(self._file)
             self._file = self._marks = None
 
-    def known(self) -> list[Head]:
+    def known(self) -> list[AcknowledgedHead]:
         """Of all processes, those that have died too."""
         return [head for _, head in self._all()]
 
-    def must_be_there(self, connection: Connection) -> None:
+    def require_stored(self, connection: Connection) -> None:
         """Raises AcknowledgedMissing."""
         told = f". Restore a later backup. What was acknowledged is known from {self.directory}."
-        must_be_there(connection, self.known(), told)
+        require_stored(connection, self.known(), told)
 
-    def _all(self) -> list[tuple[Path, Head]]:
+    def _all(self) -> list[tuple[Path, AcknowledgedHead]]:
         if not self.directory.is_dir():
             return []
         found = []
         for file in self.directory.iterdir():
             with suppress(FileNotFoundError):
-                head = _read(file)
+                head = _read_head(file)
                 if head is not None:
                     found.append((file, head))
         return found
@@ -99,14 +99,14 @@ class Heads:
 
     def _thin_out(self) -> None:
         """Of processes that have died, what the last of them has acknowledged is enough."""
-        with _held([file for file, _ in self._all()]) as dead:
+        with _lock_abandoned([file for file, _ in self._all()]) as dead:
             last = max((head for file, head in self._all() if file in dead), default=None)
             for file, head in self._all():
                 if file in dead and head != last:
                     file.unlink(missing_ok=True)
 
 
-def must_be_there(connection: Connection, heads: list[Head], told_by: str) -> None:
+def require_stored(connection: Connection, heads: list[AcknowledgedHead], told_by: str) -> None:
     """Known before the log is looked at: what is acknowledged meanwhile is not asked for. Raises
     AcknowledgedMissing."""
     if not heads:
@@ -131,20 +131,20 @@ def must_be_there(connection: Connection, heads: list[Head], told_by: str) -> No
             )
 
 
-def _read(file: Path) -> Head | None:
+def _read_head(file: Path) -> AcknowledgedHead | None:
     """The later of the two; None where there never was any."""
     content = file.read_bytes()
     found = []
     for start in (0, _SIZE):
         written = content[start : start + _SIZE]
         mark, checked = written[: _MARK.size], written[_MARK.size :]
-        if len(mark) == _MARK.size and checked == _SUM.pack(zlib.crc32(mark)):
-            found.append(Head(*_MARK.unpack(mark)))
+        if len(mark) == _MARK.size and checked == _CHECKSUM.pack(zlib.crc32(mark)):
+            found.append(AcknowledgedHead(*_MARK.unpack(mark)))
     return max(found, default=None)
 
 
 @contextmanager
-def _held(files: list[Path]) -> Iterator[set[Path]]:
+def _lock_abandoned(files: list[Path]) -> Iterator[set[Path]]:
     """Those that no living process holds."""
     held: dict[Path, int] = {}
     try:

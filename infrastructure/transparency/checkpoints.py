@@ -10,31 +10,31 @@ from psycopg.rows import tuple_row
 
 from application.log.recorder import leaf_digest
 from domain.merkle.tree import root_at
-from infrastructure.transparency.acknowledged import AcknowledgedMissing, Heads
-from infrastructure.transparency.former_keys import former_keys
+from infrastructure.transparency.acknowledged import AcknowledgedHeads, AcknowledgedMissing
+from infrastructure.transparency.former_keys import read_former_keys
 from infrastructure.transparency.nodes import (
     Connection,
     PositionsMissing,
-    fill_all,
-    head,
-    is_first,
-    read,
+    fill_all_nodes,
+    read_head,
+    read_nodes,
+    try_lock,
 )
-from infrastructure.transparency.outside_checkpoints import DISPUTED, Outside
+from infrastructure.transparency.outside_checkpoints import DISPUTED_FILE, OutsideCheckpoints
 from infrastructure.transparency.signing_keys import KeyUnusable, Signer
 from infrastructure.verifier.notes import (
     Checkpoint,
     Key,
     NoteBroken,
-    checkpoint_in,
-    checkpoint_of,
-    opened,
-    parted,
+    open_checkpoint,
+    open_note,
+    parse_checkpoint,
+    split_note,
 )
 
 LOCK = 0x0CA5E7A4
 """Held by whoever makes a checkpoint, or another key the one that makes them."""
-_NOTES = """
+_SELECT_NOTE = """
     SELECT size, note || coalesce((SELECT string_agg(line, '' ORDER BY made_at, signed_by)
         FROM checkpoint_signatures WHERE checkpoint_signatures.size = checkpoints.size), '')
     FROM checkpoints
@@ -51,9 +51,9 @@ class Checkpoints:
     def __init__(
         self,
         signer: Signer,
-        outside: Outside,
+        outside: OutsideCheckpoints,
         again: Callable[[], Signer] | None = None,
-        heads: Heads | None = None,
+        heads: AcknowledgedHeads | None = None,
     ) -> None:
         """`again` reads the key anew, which may have been rotated meanwhile; `heads` are what was
         acknowledged since the last one."""
@@ -75,25 +75,25 @@ class Checkpoints:
         try:
             return self._made(connection)
         except (LogNotAsWitnessed, PositionsMissing):
-            halt(connection)
+            halt_log(connection)
             raise
 
     def _made(self, connection: Connection) -> Checkpoint | None:
         # The size comes first: what is appended from here on is not filled in, and not signed yet.
-        size = head(connection)
-        fill_all(connection)
+        size = read_head(connection)
+        fill_all_nodes(connection)
         with connection.transaction():
-            if not is_first(connection, LOCK):
+            if not try_lock(connection, LOCK):
                 return None
-            self._must_be_in_force()
-            self.must_be_as_witnessed(connection)
-            last = latest(connection)
+            self._require_key_in_force()
+            self.require_as_witnessed(connection)
+            last = latest_checkpoint(connection)
             if last is not None and last[0] >= size:
-                made, size, note = None, last[0], self._ours(connection, *last)
+                made, size, note = None, last[0], self._verify_stored_note(connection, *last)
             elif not size:
                 return None
             else:
-                root = root_at(size, partial(read, connection))
+                root = root_at(size, partial(read_nodes, connection))
                 made = Checkpoint(self.signer.key.name, size, root)
                 note = self.signer.signed(made.text)
                 connection.execute(
@@ -106,53 +106,53 @@ class Checkpoints:
             self.outside.thin_out()
         return made
 
-    def _ours(self, connection: Connection, size: int, note: str) -> bytes:
+    def _verify_stored_note(self, connection: Connection, size: int, note: str) -> bytes:
         """The note of the database, which whoever may add rows beside the log can write: true of this log,
         and signed by the key in force; if not yet, now it is. Raises LogNotAsWitnessed."""
         try:
-            text, _ = parted(note.encode())
-            told = checkpoint_in(text)
+            text, _ = split_note(note.encode())
+            told = parse_checkpoint(text)
         except NoteBroken as error:
             raise LogNotAsWitnessed(
                 f"The last checkpoint in the database is not ours: {error}"
             ) from None
-        if told.size != size or not _is(connection, told):
+        if told.size != size or not _has_root_of(connection, told):
             raise LogNotAsWitnessed(f"The checkpoint of {size} positions is not of this log.")
         try:
-            opened(note.encode(), self.signer.key)
+            open_note(note.encode(), self.signer.key)
         except NoteBroken:
-            note = keep_signature(connection, size, self.signer.key, self.signer.signature(text))
+            note = store_signature(connection, size, self.signer.key, self.signer.signature(text))
         return note.encode()
 
-    def _must_be_in_force(self) -> None:
+    def _require_key_in_force(self) -> None:
         key = self.signer.key
-        if any(former.key == key for former in former_keys(self.outside)):
+        if any(former.key == key for former in read_former_keys(self.outside)):
             raise KeyUnusable(
                 f"{key.text} was rotated: give this process the key that came after it"
             )
 
-    def must_go_on(self, connection: Connection) -> None:
+    def require_continuation(self, connection: Connection) -> None:
         """The last checkpoint outside is of a beginning of this log: what kept others from writing is
         lifted. Raises LogNotAsWitnessed, and then nobody writes."""
         try:
             if (why := self.outside.disputed()) is not None:
                 raise LogNotAsWitnessed(
-                    f"{why} Whoever decides otherwise removes {self.outside.place}/{DISPUTED}."
+                    f"{why} Whoever decides otherwise removes {self.outside.place}/{DISPUTED_FILE}."
                 )
             if self.outside.latest() is not None:
-                fill_all(connection)
-            self.must_be_as_witnessed(connection)
+                fill_all_nodes(connection)
+            self.require_as_witnessed(connection)
         except (LogNotAsWitnessed, PositionsMissing):
-            halt(connection)
+            halt_log(connection)
             raise
-        go_on(connection)
+        lift_halt(connection)
 
     def compare(self, connection: Connection) -> None:
         """The same, and nothing is done about it. Raises LogNotAsWitnessed, PositionsMissing or
         KeyUnusable."""
-        self.must_be_as_witnessed(connection)
+        self.require_as_witnessed(connection)
 
-    def last_outside(self) -> Checkpoint | None:
+    def last_external(self) -> Checkpoint | None:
         """Raises LogNotAsWitnessed for one that no key of this log has signed, and KeyUnusable where
         ours is not the key that signs any more."""
         note = self.outside.latest()
@@ -161,22 +161,22 @@ class Checkpoints:
     def opened(self, note: bytes) -> Checkpoint:
         """By the key in force, or by the one that was when it was signed. Raises NoteBroken."""
         try:
-            return checkpoint_of(note, self.signer.key)
+            return open_checkpoint(note, self.signer.key)
         except NoteBroken:
-            for former in former_keys(self.outside):
+            for former in read_former_keys(self.outside):
                 if former.has_signed(note):
-                    return checkpoint_of(note, former.key)
+                    return open_checkpoint(note, former.key)
             raise
 
-    def must_be_as_witnessed(self, connection: Connection) -> None:
+    def require_as_witnessed(self, connection: Connection) -> None:
         """As far as it is filled in, and with what was acknowledged since. Raises LogNotAsWitnessed or
         KeyUnusable."""
-        witnessed = self.last_outside()
+        witnessed = self.last_external()
         if witnessed is not None:
-            self._must_go_on(connection, witnessed)
+            self._require_continuation(connection, witnessed)
         if self._heads is not None:
             try:
-                self._heads.must_be_there(connection)
+                self._heads.require_stored(connection)
             except AcknowledgedMissing as error:
                 raise LogNotAsWitnessed(str(error)) from None
 
@@ -184,15 +184,15 @@ class Checkpoints:
         try:
             return self.opened(note)
         except NoteBroken as error:
-            self._must_be_in_force()  # else what was signed since is no fault of the log
+            self._require_key_in_force()  # else what was signed since is no fault of the log
             raise LogNotAsWitnessed(
                 f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
                 "that signed it."
             ) from None
 
-    def _must_go_on(self, connection: Connection, witnessed: Checkpoint) -> None:
-        stored = head(connection)
-        if stored >= witnessed.size and _is(connection, witnessed):
+    def _require_continuation(self, connection: Connection, witnessed: Checkpoint) -> None:
+        stored = read_head(connection)
+        if stored >= witnessed.size and _has_root_of(connection, witnessed):
             return
         heads = self._heads.known() if self._heads is not None else []
         known = max([witnessed.size, *(head.position for head in heads)])
@@ -201,13 +201,13 @@ class Checkpoints:
         told += f", {stored} are there"
         if known > stored:
             told += f": {known - stored} are missing ({stored + 1} to {known})"
-        differ = self._what_differs(connection, min(stored, witnessed.size), witnessed)
+        differ = self._describe_difference(connection, min(stored, witnessed.size), witnessed)
         raise LogNotAsWitnessed(
             f"{told}{differ}. Restore a later backup. What was witnessed lies in "
             f"{self.outside.place}; another database needs a CASETRAIL_CHECKPOINTS of its own."
         )
 
-    def _what_differs(self, connection: Connection, stored: int, last: Checkpoint) -> str:
+    def _describe_difference(self, connection: Connection, stored: int, last: Checkpoint) -> str:
         """Between two witnessed sizes, for what lies in between was never witnessed by itself."""
         good, bad = 0, last.size if last.size <= stored else None
         sizes = [size for size in self.outside.sizes() if size <= stored]
@@ -216,7 +216,7 @@ class Checkpoints:
             middle = (low + high) // 2
             note = self.outside.note(sizes[middle])
             try:
-                holds = note is not None and _is(connection, self.opened(note))
+                holds = note is not None and _has_root_of(connection, self.opened(note))
             except NoteBroken:
                 holds = False
             if holds:
@@ -225,18 +225,18 @@ class Checkpoints:
                 bad, high = sizes[middle], middle
         if bad is None:
             return f"; the first {good} are as they were witnessed" if good else ""
-        altered = first_altered(connection, good, bad)
+        altered = find_first_altered(connection, good, bad)
         if altered is not None:
             return f"; position {altered} is the first that differs"
         return f"; of positions {good + 1} to {bad} at least one differs, none before them"
 
 
-def halt(connection: Connection) -> None:
+def halt_log(connection: Connection) -> None:
     """Nothing is appended any more, by whomever. It takes the lock that an append takes."""
     connection.execute("SELECT halt_log()")
 
 
-def go_on(connection: Connection) -> None:
+def lift_halt(connection: Connection) -> None:
     """Lift a halt. None of the roles that run may: a service that was taken over could. Raises
     LogNotAsWitnessed where this connection may not either."""
     halted = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
@@ -251,32 +251,32 @@ def go_on(connection: Connection) -> None:
         ) from None
 
 
-def latest(connection: Connection) -> tuple[int, str] | None:
+def latest_checkpoint(connection: Connection) -> tuple[int, str] | None:
     """Size and note of the last one in the database, with all that have signed it."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(f"{_NOTES} ORDER BY size DESC LIMIT 1".encode()).fetchone()
+        return cursor.execute(f"{_SELECT_NOTE} ORDER BY size DESC LIMIT 1".encode()).fetchone()
 
 
-def note_of(connection: Connection, size: int) -> str | None:
+def checkpoint_of_size(connection: Connection, size: int) -> str | None:
     """The same of that size."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(f"{_NOTES} WHERE size = %s".encode(), (size,)).fetchone()
+        row = cursor.execute(f"{_SELECT_NOTE} WHERE size = %s".encode(), (size,)).fetchone()
     return str(row[1]) if row is not None else None
 
 
-def keep_signature(connection: Connection, size: int, key: Key, line: str) -> str:
+def store_signature(connection: Connection, size: int, key: Key, line: str) -> str:
     """Beside those that the checkpoint has; the note with all of them."""
     connection.execute(
         "INSERT INTO checkpoint_signatures (size, signed_by, line) VALUES (%s, %s, %s) "
         "ON CONFLICT DO NOTHING",
         (size, key.text, line),
     )
-    note = note_of(connection, size)
+    note = checkpoint_of_size(connection, size)
     assert note is not None
     return note
 
 
-def first_altered(connection: Connection, after: int, upto: int) -> int | None:
+def find_first_altered(connection: Connection, after: int, upto: int) -> int | None:
     """The first position whose envelope is not what its leaf says."""
     with connection.transaction(), connection.cursor("altered", row_factory=tuple_row) as cursor:
         cursor.execute(
@@ -290,8 +290,8 @@ def first_altered(connection: Connection, after: int, upto: int) -> int | None:
     return None
 
 
-def _is(connection: Connection, witnessed: Checkpoint) -> bool:
+def _has_root_of(connection: Connection, witnessed: Checkpoint) -> bool:
     try:
-        return root_at(witnessed.size, partial(read, connection)) == witnessed.root
+        return root_at(witnessed.size, partial(read_nodes, connection)) == witnessed.root
     except PositionsMissing:
         return False

@@ -10,26 +10,26 @@ import httpx2
 from psycopg.rows import tuple_row
 
 from domain.merkle.tree import consistency_proof
-from infrastructure.transparency.ask_witness import PATH, SIZE, written
+from infrastructure.transparency.ask_witness import PATH, SIZE_MEDIA_TYPE, encode_request
 from infrastructure.transparency.checkpoints import (
     Checkpoints,
     LogNotAsWitnessed,
-    halt,
-    keep_signature,
-    latest,
+    halt_log,
+    latest_checkpoint,
+    store_signature,
 )
-from infrastructure.transparency.nodes import Connection, head, read
+from infrastructure.transparency.nodes import Connection, read_head, read_nodes
 from infrastructure.verifier.notes import (
     COSIGNATURE,
     Key,
     NoteBroken,
-    checkpoint_in,
-    cosigned_at,
-    key_of,
-    parted,
+    cosignature_time,
+    parse_checkpoint,
+    parse_key,
+    split_note,
 )
 
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 _TRIES = 3
 """From what size the witness goes on is asked once; others may move it on meanwhile."""
 _SIZE = re.compile("[0-9]{1,18}")
@@ -40,11 +40,11 @@ class WitnessUnusable(Exception):
     """CASETRAIL_WITNESS cannot be used."""
 
 
-class WitnessAway(Exception):
+class WitnessUnavailable(Exception):
     """The witness has not answered, or not as a witness does."""
 
 
-class Cosigning:
+class WitnessClient:
     """By one witness, of one log."""
 
     def __init__(self, url: str, witness: Key, checkpoints: Checkpoints) -> None:
@@ -58,12 +58,12 @@ class Cosigning:
         is told once. Raises LogNotAsWitnessed, and then nobody writes."""
         try:
             is_agreed = self.submit(connection)
-        except WitnessAway as error:
+        except WitnessUnavailable as error:
             if str(error) != self._why:
                 _logger.warning("the witness does not cosign: %s", error)
             self._why = str(error)
         except LogNotAsWitnessed as error:
-            halt(connection)
+            halt_log(connection)
             self._checkpoints.outside.dispute(str(error))
             raise
         else:
@@ -75,11 +75,11 @@ class Cosigning:
 
     def submit(self, connection: Connection) -> bool:
         """Whether it has cosigned something now. Raises WitnessAway or LogNotAsWitnessed."""
-        found = latest(connection)
+        found = latest_checkpoint(connection)
         if found is None:
             return False
         size, note = found[0], found[1].encode()
-        if checkpoint_in(parted(note)[0]).origin != self._checkpoints.signer.key.name:
+        if parse_checkpoint(split_note(note)[0]).origin != self._checkpoints.signer.key.name:
             return False  # of before the log got another name: the next one is
         old = self._last(connection)
         if old == size and self._checkpoints.outside.disputed() is None:
@@ -93,16 +93,18 @@ class Cosigning:
             if known > size:
                 return False  # another worker was quicker, and the next one goes on from there
             old = known
-        raise WitnessAway(f"{self.url} answers each time that it knows another size")
+        raise WitnessUnavailable(f"{self.url} answers each time that it knows another size")
 
     def _ask(self, connection: Connection, old: int, size: int, note: bytes) -> httpx2.Response:
-        proof = consistency_proof(old, size, partial(read, connection)) if old else []
+        proof = consistency_proof(old, size, partial(read_nodes, connection)) if old else []
         try:
             return httpx2.post(
-                f"{self.url}{PATH}", content=written(old, proof, note), timeout=PATIENCE_SECONDS
+                f"{self.url}{PATH}",
+                content=encode_request(old, proof, note),
+                timeout=TIMEOUT_SECONDS,
             )
         except httpx2.HTTPError as error:
-            raise WitnessAway(f"{self.url}: {str(error) or type(error).__name__}") from None
+            raise WitnessUnavailable(f"{self.url}: {str(error) or type(error).__name__}") from None
 
     def _known_size(
         self, connection: Connection, answer: httpx2.Response, old: int, size: int
@@ -113,14 +115,14 @@ class Cosigning:
             raise self._fork(f"what it has cosigned of {old} positions is no beginning of {size}")
         if (
             answer.status_code != 409
-            or answer.headers.get("Content-Type") != SIZE
+            or answer.headers.get("Content-Type") != SIZE_MEDIA_TYPE
             or not _SIZE.fullmatch(told)
         ):
-            raise WitnessAway(f"{self.url} answered {answer.status_code}: {told[:200]}")
+            raise WitnessUnavailable(f"{self.url} answered {answer.status_code}: {told[:200]}")
         known = int(told)
         if known == old == size:
             raise self._fork(f"it has cosigned another log of {size} positions")
-        if known > size and known > (stored := head(connection)):
+        if known > size and known > (stored := read_head(connection)):
             raise self._fork(
                 f"it has cosigned {known} positions, {stored} are there: {known - stored} are missing "
                 f"({stored + 1} to {known})"
@@ -135,14 +137,16 @@ class Cosigning:
 
     def _keep(self, connection: Connection, size: int, note: bytes, told: bytes) -> None:
         """Of what it answers, the line that is its own."""
-        text, _ = parted(note)
+        text, _ = split_note(note)
         try:
-            _, lines = parted(f"{text}\n".encode() + told)
+            _, lines = split_note(f"{text}\n".encode() + told)
             own = next(line for line, name, _ in lines if name == self.witness.name)
-            cosigned_at(f"{text}\n{own}".encode(), self.witness)
+            cosignature_time(f"{text}\n{own}".encode(), self.witness)
         except (NoteBroken, StopIteration) as error:
-            raise WitnessAway(f"{self.url} answered no cosignature of its key: {error}") from None
-        whole = keep_signature(connection, size, self.witness, own)
+            raise WitnessUnavailable(
+                f"{self.url} answered no cosignature of its key: {error}"
+            ) from None
+        whole = store_signature(connection, size, self.witness, own)
         self._checkpoints.outside.keep(size, whole.encode())
 
     def _last(self, connection: Connection) -> int:
@@ -155,7 +159,7 @@ class Cosigning:
         return int(row[0])
 
 
-def cosigning(told: str | None, checkpoints: Checkpoints) -> Cosigning | None:
+def open_witness_client(told: str | None, checkpoints: Checkpoints) -> WitnessClient | None:
     """Raises WitnessUnusable."""
     if told is None:
         return None
@@ -163,6 +167,6 @@ def cosigning(told: str | None, checkpoints: Checkpoints) -> Cosigning | None:
     try:
         if httpx2.URL(url).scheme not in ("http", "https"):
             raise WitnessUnusable(f"{url} is no address of http or https")
-        return Cosigning(url, key_of(key, COSIGNATURE), checkpoints)
+        return WitnessClient(url, parse_key(key, COSIGNATURE), checkpoints)
     except (NoteBroken, httpx2.InvalidURL) as error:
         raise WitnessUnusable(f"it reads `URL KEY`, as the witness prints it: {error}") from None

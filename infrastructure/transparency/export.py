@@ -13,33 +13,37 @@ from uuid import UUID
 
 from psycopg.rows import tuple_row
 
-from domain.merkle.tree import CHUNK_LEVEL, Frontier, cover, root_at
-from infrastructure.transparency.checkpoints import first_altered, latest, note_of
-from infrastructure.transparency.nodes import Connection, read
+from domain.merkle.tree import CHUNK_LEVEL, Frontier, covering_subtrees, root_at
+from infrastructure.transparency.checkpoints import (
+    checkpoint_of_size,
+    find_first_altered,
+    latest_checkpoint,
+)
+from infrastructure.transparency.nodes import Connection, read_nodes
 from infrastructure.transparency.signing_keys import Signer
-from infrastructure.verifier.files import (
-    CHECKPOINT,
-    EVENTS,
+from infrastructure.verifier.bundle_format import (
+    CHECKPOINT_FILE,
+    EVENTS_FILE,
     FORMAT,
-    KEY,
-    LEAVES,
-    MANIFEST,
-    NODES,
-    SINCE,
+    KEY_FILE,
+    LEAVES_FILE,
+    MANIFEST_FILE,
+    NODES_FILE,
+    SINCE_FILE,
     event_line,
 )
 from infrastructure.verifier.notes import (
     NoteBroken,
-    checkpoint_in,
-    checkpoint_of,
-    opened,
-    parted,
+    open_checkpoint,
+    open_note,
+    parse_checkpoint,
+    split_note,
 )
-from infrastructure.verifier.population import PROPOSED, Count, joins_proposals
+from infrastructure.verifier.population import PROPOSED_TYPE, PopulationCount, needs_proposals
 
-NODES_AT_ONCE = 1_000
-_CHUNK = 1 << CHUNK_LEVEL
-Span = tuple[int, int]
+NODES_PER_QUERY = 1_000
+_CHUNK_SIZE = 1 << CHUNK_LEVEL
+PositionRange = tuple[int, int]
 """Positions, the first and the last."""
 
 
@@ -56,13 +60,13 @@ class Export:
 
     def __init__(self, connection: Connection, signer: Signer, directory: Path) -> None:
         """Raises NothingToExport."""
-        found = latest(connection)
+        found = latest_checkpoint(connection)
         if found is None:
             raise NothingToExport("no checkpoint was made yet.")
         self._connection, self._signer, self._directory = connection, signer, directory
         self._size, self._note = found
         try:
-            self._root = checkpoint_of(self._note.encode(), signer.key).root
+            self._root = open_checkpoint(self._note.encode(), signer.key).root
         except NoteBroken as error:
             raise NothingToExport(
                 f"the last checkpoint is not signed by the key that this process has: {error}."
@@ -86,7 +90,7 @@ class Export:
             case,
             self._size,
         )
-        return self._write({"ask": "case", "case": str(case)}, _spans([p for (p,) in rows]))
+        return self._write({"ask": "case", "case": str(case)}, _join_ranges([p for (p,) in rows]))
 
     def period(self, start: str, end: str) -> int:
         """What was recorded from then on and before. Raises NothingToExport."""
@@ -99,7 +103,7 @@ class Export:
             end,
             self._size,
         )
-        spans = _spans([position for (position,) in rows])
+        spans = _join_ranges([position for (position,) in rows])
         return self._write({"ask": "period", "from": start, "to": end}, spans)
 
     def population(self, asked: Mapping[str, str], since: int = 0) -> int:
@@ -110,25 +114,27 @@ class Export:
             "AND notification_id <= %s AND EXISTS (SELECT FROM stored_events AS later WHERE "
             "later.originator_id = proposal.originator_id AND later.topic = %s "
             "AND later.notification_id > %s) ORDER BY notification_id",
-            PROPOSED,
-            since if joins_proposals(asked["type"]) else 0,
+            PROPOSED_TYPE,
+            since if needs_proposals(asked["type"]) else 0,
             asked["type"],
             since,
         )
-        spans = [*_spans([position for (position,) in rows]), (since + 1, self._size)]
+        spans = [*_join_ranges([position for (position,) in rows]), (since + 1, self._size)]
         return self._write({"ask": "population", **asked}, spans, since)
 
-    def _write(self, question: dict[str, Any], spans: Sequence[Span], since: int = 0) -> int:
+    def _write(
+        self, question: dict[str, Any], spans: Sequence[PositionRange], since: int = 0
+    ) -> int:
         """How many events it has. Raises NothingToExport or LogAltered."""
         spans = [span for span in spans if span[0] <= span[1]]
         if not spans:
             raise NothingToExport("nothing of it was recorded by the last checkpoint.")
         self._directory.mkdir(parents=True, exist_ok=False)
-        self._put(KEY, f"{self._signer.key.text}\n".encode())
-        self._put(CHECKPOINT, self._note.encode())
+        self._put(KEY_FILE, f"{self._signer.key.text}\n".encode())
+        self._put(CHECKPOINT_FILE, self._note.encode())
         if since:
-            self._put(SINCE, self._note_at(since))
-        count = Count(question, since) if question["ask"] == "population" else None
+            self._put(SINCE_FILE, self._note_at(since))
+        count = PopulationCount(question, since) if question["ask"] == "population" else None
         events = self._put_events(spans, since, count)
         self.answer = count.answer if count is not None else None
         manifest = {
@@ -142,17 +148,19 @@ class Export:
         }
         text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))
         note = self._signer.signed(f"{text}\n")
-        (self._directory / MANIFEST).write_bytes(note)
+        (self._directory / MANIFEST_FILE).write_bytes(note)
         self.manifest_digest = hashlib.sha256(note).hexdigest()
         self.listed = count.positions if count is not None else []
         return events
 
-    def _put_events(self, spans: Sequence[Span], since: int, count: Count | None) -> int:
+    def _put_events(
+        self, spans: Sequence[PositionRange], since: int, count: PopulationCount | None
+    ) -> int:
         frontier, many = Frontier(), 0
         with (
-            open(self._directory / EVENTS, "wb") as events,
-            open(self._directory / LEAVES, "wb") as leaves,
-            open(self._directory / NODES, "wb") as nodes,
+            open(self._directory / EVENTS_FILE, "wb") as events,
+            open(self._directory / LEAVES_FILE, "wb") as leaves,
+            open(self._directory / NODES_FILE, "wb") as nodes,
         ):
             for first, last in spans:
                 self._put_nodes(nodes, frontier, first - 1, since)
@@ -165,16 +173,16 @@ class Export:
                     many += 1
                     if count is not None:
                         count.look(position, state)
-                    if not position % _CHUNK:  # where a chunk of the tree ends
+                    if not position % _CHUNK_SIZE:  # where a chunk of the tree ends
                         frontier.extend(fresh)
                         fresh = []
                 frontier.extend(fresh)
             self._put_nodes(nodes, frontier, self._size, since)
         if frontier.size != self._size or frontier.root() != self._root:
-            altered = first_altered(self._connection, 0, self._size)
+            altered = find_first_altered(self._connection, 0, self._size)
             where = f": position {altered} is the first" if altered else ""
             raise LogAltered(f"its events do not have the root of the last checkpoint{where}.")
-        for name in (EVENTS, LEAVES, NODES):
+        for name in (EVENTS_FILE, LEAVES_FILE, NODES_FILE):
             with open(self._directory / name, "rb") as written:
                 self._digests[name] = hashlib.file_digest(written, "sha256").hexdigest()
         return many
@@ -182,10 +190,10 @@ class Export:
     def _put_nodes(self, file: BinaryIO, frontier: Frontier, upto: int, since: int) -> None:
         start = frontier.size
         parts = [(start, since), (since, upto)] if start < since < upto else [(start, upto)]
-        wanted = [node for part in parts for node in cover(*part)]
-        for at in range(0, len(wanted), NODES_AT_ONCE):
-            some = wanted[at : at + NODES_AT_ONCE]
-            for node, digest in zip(some, read(self._connection, some), strict=True):
+        wanted = [node for part in parts for node in covering_subtrees(*part)]
+        for at in range(0, len(wanted), NODES_PER_QUERY):
+            some = wanted[at : at + NODES_PER_QUERY]
+            for node, digest in zip(some, read_nodes(self._connection, some), strict=True):
                 file.write(f"{node.level} {node.place} {digest.hex()}\n".encode())
                 frontier.push(node.level, digest)
 
@@ -204,15 +212,15 @@ class Export:
 
     def _note_at(self, since: int) -> bytes:
         """Signed by the key that signs the rest, whichever signed it then."""
-        found = note_of(self._connection, since)
+        found = checkpoint_of_size(self._connection, since)
         if found is None:
             raise NothingToExport(f"there is no checkpoint of size {since}.")
         note = found.encode()
         try:
-            opened(note, self._signer.key)
+            open_note(note, self._signer.key)
         except NoteBroken:
-            text, _ = parted(note)
-            if checkpoint_in(text).root != root_at(since, partial(read, self._connection)):
+            text, _ = split_note(note)
+            if parse_checkpoint(text).root != root_at(since, partial(read_nodes, self._connection)):
                 raise LogAltered(
                     f"the checkpoint of size {since} is not of its beginning."
                 ) from None
@@ -228,7 +236,7 @@ class Export:
             return cursor.execute(statement.encode(), parameters).fetchall()
 
 
-def _spans(positions: Sequence[int]) -> list[Span]:
+def _join_ranges(positions: Sequence[int]) -> list[PositionRange]:
     """Neighbours together."""
     found = []
     for _, group in groupby(enumerate(positions), key=lambda one: one[1] - one[0]):

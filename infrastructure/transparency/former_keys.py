@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from infrastructure.transparency.outside_checkpoints import Outside
-from infrastructure.verifier.notes import Key, NoteBroken, checkpoint_of, key_of
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from infrastructure.verifier.notes import Key, NoteBroken, open_checkpoint, parse_key
 
-KEYS: Final = "keys"
+KEYS_FILE: Final = "keys"
 
 
 class FormerKey(NamedTuple):
@@ -24,33 +24,33 @@ class FormerKey(NamedTuple):
     def has_signed(self, note: bytes) -> bool:
         """While it was in force."""
         try:
-            return checkpoint_of(note, self.key).size <= self.until
+            return open_checkpoint(note, self.key).size <= self.until
         except NoteBroken:
             return False
 
 
 def has_signed(key: Key, note: bytes) -> bool:
     try:
-        checkpoint_of(note, key)
+        open_checkpoint(note, key)
     except NoteBroken:
         return False
     return True
 
 
-def former_keys(outside: Outside) -> list[FormerKey]:
+def read_former_keys(outside: OutsideCheckpoints) -> list[FormerKey]:
     """The oldest first. Raises NoteBroken."""
-    told = outside.place.read(KEYS)
+    told = outside.place.read(KEYS_FILE)
     found = []
     for line in told.decode().splitlines() if told is not None else ():
         first, until, key = line.split(" ", 2)
-        found.append(FormerKey(key_of(key), int(first), int(until)))
+        found.append(FormerKey(parse_key(key), int(first), int(until)))
     return found
 
 
-def retire(outside: Outside, key: Key, until: int) -> None:
-    known = former_keys(outside)
+def add_former_key(outside: OutsideCheckpoints, key: Key, until: int) -> None:
+    known = read_former_keys(outside)
     if any(former.key == key for former in known):
         return
     first = known[-1].until if known else 0
     told = "".join(former.line for former in [*known, FormerKey(key, first, until)])
-    outside.write(KEYS, told.encode())
+    outside.write(KEYS_FILE, told.encode())

@@ -16,32 +16,32 @@ from application.log.event_codec import from_state
 from application.log.recorder import leaf_digest
 from domain.adjustments.events import AdjustmentProposed
 from domain.cases.duties import duty_of
-from domain.merkle.hashing import parents
+from domain.merkle.hashing import parent_hashes
 from domain.merkle.tree import Frontier
 from domain.people import SameAs
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.former_keys import FormerKey, former_keys, has_signed
-from infrastructure.transparency.nodes import LOWEST, Connection
-from infrastructure.verifier.notes import Checkpoint, Key, NoteBroken, checkpoint_in, parted
+from infrastructure.transparency.former_keys import FormerKey, has_signed, read_former_keys
+from infrastructure.transparency.nodes import LOWEST_LEVEL, Connection
+from infrastructure.verifier.notes import Checkpoint, Key, NoteBroken, parse_checkpoint, split_note
 
-LATE: Final = timedelta(hours=1)
+MAX_TIME_REVERSAL: Final = timedelta(hours=1)
 """What runs beside each other is recorded within seconds; an event that says it is so much older than
 those before it was not recorded when it says."""
 RECORDED_EARLIER: Final = "was recorded long before what stands before it"
 """No fault where a past was lived through in virtual time."""
 SIGNED_BY_ANOTHER: Final = "is signed by no key that is known here"
 """No fault where somebody gave a key up, and what it says is so."""
-_COMMAND: Final = "command:"
-_WITHOUT_KEY: Final = 16
+_COMMAND_PREFIX: Final = "command:"
+_GENERATED_KEY_LENGTH: Final = 16
 """Digits of a digest that stand for a key where none was given."""
 
 
-class Sources:
+class StoredEvidence:
     """What is said about the log in other places than the log."""
 
     def __init__(self, connection: Connection, checkpoints: Checkpoints) -> None:
-        key, former = checkpoints.signer.key, former_keys(checkpoints.outside)
+        key, former = checkpoints.signer.key, read_former_keys(checkpoints.outside)
         names = {key.name, *(one.key.name for one in former)}
         self.broken: list[str] = []
         self.roots: dict[int, bytes] = {}
@@ -59,7 +59,7 @@ class Sources:
                 "SELECT size, root, note FROM checkpoints ORDER BY size"
             ).fetchall():
                 try:
-                    told, is_ours = _read(note_text.encode(), key, former)
+                    told, is_ours = _read_checkpoint(note_text.encode(), key, former)
                 except NoteBroken as error:
                     self.broken.append(f"the checkpoint of size {size}: {error}")
                     continue
@@ -97,23 +97,23 @@ class Sources:
             self.head = row[0] if row is not None else None
 
 
-def _read(note: bytes, key: Key, former: Sequence[FormerKey]) -> tuple[Checkpoint, bool]:
+def _read_checkpoint(note: bytes, key: Key, former: Sequence[FormerKey]) -> tuple[Checkpoint, bool]:
     """What it says, and whether a key that is known here has signed it; the log must fit it, whoever
     has. Raises NoteBroken."""
-    told = checkpoint_in(parted(note)[0])
+    told = parse_checkpoint(split_note(note)[0])
     return told, has_signed(key, note) or any(one.has_signed(note) for one in former)
 
 
-def faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[str]:
+def find_faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[str]:
     """All that does not fit, in words; in one transaction, so that the log stands still."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
-        said = Sources(connection, checkpoints)
+        said = StoredEvidence(connection, checkpoints)
         yield from said.broken
         frontier, leaves = Frontier(), []
         versions: dict[UUID, int] = {}
-        acts = Acts()
+        acts = DutiesAndCommands()
         latest: datetime | None = None
         with connection.cursor("whole_log", row_factory=tuple_row, binary=True) as cursor:
             cursor.execute(
@@ -140,7 +140,7 @@ def faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[str]:
                     continue
                 if (line.stream, line.version, line.type) != (stream, version, topic):
                     yield f"position {position} says that it is another event"
-                if latest is not None and line.recorded_at < latest - LATE:
+                if latest is not None and line.recorded_at < latest - MAX_TIME_REVERSAL:
                     yield f"position {position} {RECORDED_EARLIER}"
                 latest = max(latest or line.recorded_at, line.recorded_at)
                 acts.look(line)
@@ -148,30 +148,30 @@ def faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[str]:
             yield f"the head is at {said.head}, and {len(leaves)} positions are there"
         for size in sorted(size for size in said.roots if size > len(leaves)):
             yield f"{size} positions were signed, and {len(leaves)} are there"
-        yield from _nodes(leaves, said)
+        yield from _check_nodes(leaves, said)
         yield from acts.faults(said)
 
 
-def _nodes(leaves: list[bytes], said: Sources) -> Iterator[str]:
+def _check_nodes(leaves: list[bytes], said: StoredEvidence) -> Iterator[str]:
     """Those that are stored are what the leaves make."""
     made: dict[tuple[int, int], bytes] = {}
     level, hashes = 0, leaves
     while hashes:
-        if level >= LOWEST:
+        if level >= LOWEST_LEVEL:
             made |= {(level, place): one for place, one in enumerate(hashes)}
-        hashes, level = parents(hashes[: len(hashes) & ~1]), level + 1
+        hashes, level = parent_hashes(hashes[: len(hashes) & ~1]), level + 1
     for node, stored in said.nodes.items():
         if made.get(node) != stored:
             yield f"node {node[1]} of level {node[0]} is not what its leaves make"
-    low = sorted(place for level, place in said.nodes if level == LOWEST)
+    low = sorted(place for level, place in said.nodes if level == LOWEST_LEVEL)
     if low and low != [*range(len(low))]:
         gap = next((a + 1 for a, b in pairwise((-1, *low)) if b != a + 1), 0)
-        yield f"node {gap} of level {LOWEST} is missing"
-    if said.witnessed and len(low) < said.witnessed >> LOWEST:
-        yield f"nodes of level {LOWEST} are missing from {len(low)} on"
+        yield f"node {gap} of level {LOWEST_LEVEL} is missing"
+    if said.witnessed and len(low) < said.witnessed >> LOWEST_LEVEL:
+        yield f"nodes of level {LOWEST_LEVEL} are missing from {len(low)} on"
 
 
-class Acts:
+class DutiesAndCommands:
     """Who did what in which case, and by which command."""
 
     def __init__(self) -> None:
@@ -181,7 +181,7 @@ class Acts:
         self._names: set[str] = set()
         """That turned out to be somebody's other ones: their duties are written down as well."""
 
-    def look(self, line: Recorded) -> None:
+    def look(self, line: RecordedEvent) -> None:
         event, person = line.event, line.actor.person
         if isinstance(event, AdjustmentProposed):
             self._about_money.add(line.stream)
@@ -192,12 +192,12 @@ class Acts:
             for name in line.actor.persons if person is not None else ():
                 self._duties.setdefault(line.stream, {}).setdefault(name, duty.value)
         cause = line.cause or ""
-        if person is not None and cause.startswith(_COMMAND):
-            key = cause.removeprefix(_COMMAND)
-            if not (len(key) == _WITHOUT_KEY and set(key) <= set("0123456789abcdef")):
+        if person is not None and cause.startswith(_COMMAND_PREFIX):
+            key = cause.removeprefix(_COMMAND_PREFIX)
+            if not (len(key) == _GENERATED_KEY_LENGTH and set(key) <= set("0123456789abcdef")):
                 self._commands.setdefault((person, key), line.position)
 
-    def faults(self, said: Sources) -> Iterator[str]:
+    def faults(self, said: StoredEvidence) -> Iterator[str]:
         for case in self._about_money:
             for name, duty in self._duties.get(case, {}).items():
                 if said.duties.get((case, name)) != duty:

@@ -12,22 +12,22 @@ from psycopg.rows import tuple_row
 from application.log.recorder import leaf_digest
 from domain.merkle.tree import CHUNK_LEVEL, Frontier
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
-from infrastructure.transparency.nodes import Connection, PositionsMissing, head
+from infrastructure.transparency.nodes import Connection, PositionsMissing, read_head
 
-MOST_TOLD: Final = 100
-_AT_ONCE: Final = 1 << CHUNK_LEVEL
+MAX_REPORTED: Final = 100
+_CHUNK_SIZE: Final = 1 << CHUNK_LEVEL
 Progress = Callable[[int, int], None]
 """How many leaves were hashed, of how many."""
 
 
-class Wrong(Struct, frozen=True):
+class AlteredPosition(Struct, frozen=True):
     """A position whose envelope is not what its leaf says, or is not there."""
 
     position: int
     what: str
 
 
-class Witnessed(Struct, frozen=True, kw_only=True):
+class CheckpointComparison(Struct, frozen=True, kw_only=True):
     """The last checkpoint outside the database. `goes_on` if the log begins as it says."""
 
     size: int
@@ -37,7 +37,7 @@ class Witnessed(Struct, frozen=True, kw_only=True):
     """What is missing or differs, where it does not."""
 
 
-class Checked(Struct, frozen=True, kw_only=True):
+class RangeCheck(Struct, frozen=True, kw_only=True):
     """`unaltered` if there is a checkpoint to compare with, and nothing was found as far as was looked;
     `whole` if that was all that was ever witnessed."""
 
@@ -45,55 +45,57 @@ class Checked(Struct, frozen=True, kw_only=True):
     whole: bool
     size: int
     """How many positions the log has."""
-    witnessed: Witnessed | None
+    witnessed: CheckpointComparison | None
     """None where no checkpoint was made yet."""
     first: int
     last: int
     """The positions whose envelopes were hashed anew."""
-    wrong: Sequence[Wrong]
+    wrong: Sequence[AlteredPosition]
     """At most 100 are told."""
     root: str | None
     """Worked out anew from all envelopes of the checkpoint's size; None if not all were hashed."""
     root_holds: bool | None
 
 
-def check(
+def check_range(
     connection: Connection,
     checkpoints: Checkpoints,
     first: int,
     last: int | None,
     most: int | None,
     progress: Progress | None = None,
-) -> Checked:
+) -> RangeCheck:
     """From the first position to the last, and at most so many of them: without `last`, the newest."""
-    size = head(connection)
-    witnessed = _witnessed(connection, checkpoints)
+    size = read_head(connection)
+    witnessed = _compare_with_checkpoint(connection, checkpoints)
     end = max(size, witnessed.size if witnessed is not None else 0)
     last = min(last, end) if last is not None else end
     if most is not None and last - first + 1 > most:
         first = last - most + 1
     of = witnessed.size if witnessed is not None and first == 1 and witnessed.size <= last else None
-    wrong, root = _hashed(connection, first, last, of, progress)
+    wrong, root = _hash_range(connection, first, last, of, progress)
     holds = root == witnessed.root if witnessed is not None and root is not None else None
     goes_on = witnessed is not None and witnessed.goes_on
-    return Checked(
+    return RangeCheck(
         unaltered=goes_on and not wrong and holds is not False,
         whole=witnessed is not None and first == 1 and last >= witnessed.size,
         size=size,
         witnessed=witnessed,
         first=first,
         last=last,
-        wrong=wrong[:MOST_TOLD],
+        wrong=wrong[:MAX_REPORTED],
         root=root,
         root_holds=holds,
     )
 
 
-def _witnessed(connection: Connection, checkpoints: Checkpoints) -> Witnessed | None:
+def _compare_with_checkpoint(
+    connection: Connection, checkpoints: Checkpoints
+) -> CheckpointComparison | None:
     try:
-        last = checkpoints.last_outside()
+        last = checkpoints.last_external()
     except LogNotAsWitnessed as error:
-        return Witnessed(size=0, root="", goes_on=False, detail=str(error))
+        return CheckpointComparison(size=0, root="", goes_on=False, detail=str(error))
     if last is None:
         return None
     detail = None
@@ -101,29 +103,36 @@ def _witnessed(connection: Connection, checkpoints: Checkpoints) -> Witnessed | 
         checkpoints.compare(connection)
     except (LogNotAsWitnessed, PositionsMissing) as error:
         detail = str(error)
-    return Witnessed(size=last.size, root=last.root.hex(), goes_on=detail is None, detail=detail)
+    return CheckpointComparison(
+        size=last.size, root=last.root.hex(), goes_on=detail is None, detail=detail
+    )
 
 
-def _hashed(
+def _hash_range(
     connection: Connection, first: int, last: int, of: int | None, progress: Progress | None
-) -> tuple[list[Wrong], str | None]:
+) -> tuple[list[AlteredPosition], str | None]:
     """What is wrong, and the root over the first `of` envelopes, if that is asked for."""
-    wrong: list[Wrong] = []
+    wrong: list[AlteredPosition] = []
     frontier, leaves, due, root = Frontier(), list[bytes](), first, None
     for position, state, leaf in _rows(connection, first, last):
-        wrong += [Wrong(gone, "missing") for gone in range(due, min(position, due + MOST_TOLD))]
+        wrong += [
+            AlteredPosition(gone, "missing")
+            for gone in range(due, min(position, due + MAX_REPORTED))
+        ]
         due = position + 1
         digest = leaf_digest(state)
         if digest != leaf:
-            wrong.append(Wrong(position, "altered"))
+            wrong.append(AlteredPosition(position, "altered"))
         if of is not None and position <= of:
             leaves.append(digest)
-            if len(leaves) == _AT_ONCE:
+            if len(leaves) == _CHUNK_SIZE:
                 frontier.extend(leaves)
                 leaves = []
-        if progress is not None and position % _AT_ONCE == 0:
+        if progress is not None and position % _CHUNK_SIZE == 0:
             progress(position - first + 1, last - first + 1)
-    wrong += [Wrong(gone, "missing") for gone in range(due, min(last + 1, due + MOST_TOLD))]
+    wrong += [
+        AlteredPosition(gone, "missing") for gone in range(due, min(last + 1, due + MAX_REPORTED))
+    ]
     frontier.extend(leaves)
     if of is not None and frontier.size == of:
         root = frontier.root().hex()

@@ -10,9 +10,9 @@ from psycopg.rows import tuple_row
 
 from domain.errors import NotWitnessedYet
 from domain.merkle.tree import Node, consistency_proof, inclusion_proof, root_at
-from infrastructure.postgres.datastore import Datastore, patiently
-from infrastructure.transparency.checkpoints import latest
-from infrastructure.transparency.nodes import Connection, read
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from infrastructure.transparency.checkpoints import latest_checkpoint
+from infrastructure.transparency.nodes import Connection, read_nodes
 
 
 class SignedCheckpoint(Struct, frozen=True):
@@ -50,33 +50,33 @@ class Proofs:
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
 
-    @patiently
+    @retry_lost_connection
     def checkpoint(self) -> SignedCheckpoint:
         with self._datastore.get_connection() as connection:
-            size, note = _last(connection)
+            size, note = _last_checkpoint(connection)
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT root FROM checkpoints WHERE size = %s", (size,)
             )
             return SignedCheckpoint(size, next(bytes(root).hex() for (root,) in rows), note)
 
-    @patiently
+    @retry_lost_connection
     def inclusion(self, position: int, size: int | None) -> InclusionProof:
         with self._datastore.get_connection() as connection:
-            tree = _tree(connection, size)
+            tree = _tree_of_size(connection, size)
             if not 0 < position <= tree:
                 raise NotWitnessedYet(f"position {position} is not among the first {tree}")
-            of = partial(read, connection)
+            of = partial(read_nodes, connection)
             hashes = inclusion_proof(position - 1, tree, of)
             leaf, root = of([Node(0, position - 1)])[0], root_at(tree, of)
         return InclusionProof(position, tree, leaf.hex(), root.hex(), [h.hex() for h in hashes])
 
-    @patiently
+    @retry_lost_connection
     def consistency(self, before: int, size: int | None) -> ConsistencyProof:
         with self._datastore.get_connection() as connection:
-            tree = _tree(connection, size)
+            tree = _tree_of_size(connection, size)
             if not 0 < before <= tree:
                 raise NotWitnessedYet(f"a log of {before} is no beginning of one of {tree}")
-            of = partial(read, connection)
+            of = partial(read_nodes, connection)
             hashes = consistency_proof(before, tree, of)
             root_before, root = root_at(before, of), root_at(tree, of)
         return ConsistencyProof(
@@ -84,15 +84,15 @@ class Proofs:
         )
 
 
-def _tree(connection: Connection, size: int | None) -> int:
-    witnessed, _ = _last(connection)
+def _tree_of_size(connection: Connection, size: int | None) -> int:
+    witnessed, _ = _last_checkpoint(connection)
     if size is not None and size > witnessed:
         raise NotWitnessedYet(f"the last checkpoint is of {witnessed} positions, not of {size}")
     return witnessed if size is None else size
 
 
-def _last(connection: Connection) -> tuple[int, str]:
-    found = latest(connection)
+def _last_checkpoint(connection: Connection) -> tuple[int, str]:
+    found = latest_checkpoint(connection)
     if found is None:
         raise NotWitnessedYet("no checkpoint was made yet; a worker makes one every few seconds")
     return found

@@ -17,8 +17,8 @@ from infrastructure.verifier.notes import (
     SIGNED_BY,
     Key,
     NoteBroken,
-    cosigned_text,
-    decoded,
+    cosignature_text,
+    decode_base64,
 )
 
 _PREFIX = "PRIVATE+KEY+"
@@ -49,7 +49,7 @@ class Signer:
     def cosignature(self, text: str, at: int) -> str:
         """The line that a witness signs a checkpoint with."""
         assert self.key.kind == COSIGNATURE
-        return self._line(at.to_bytes(8) + self._private.sign(cosigned_text(text, at)))
+        return self._line(at.to_bytes(8) + self._private.sign(cosignature_text(text, at)))
 
     def _line(self, signature: bytes) -> str:
         told = base64.b64encode(self.key.id + signature).decode()
@@ -61,53 +61,53 @@ class Signer:
         return f"{_PREFIX}{self.key.name}+{self.key.id.hex()}+{seed}"
 
 
-def signer(text_or_file: str) -> Signer:
+def open_signer(text_or_file: str) -> Signer:
     """The key itself (`PRIVATE+KEY+…`), or the file that it lies in, where one is made if there is
     none. Raises KeyUnusable."""
     if text_or_file.startswith(_PREFIX):
-        return _signer_of(text_or_file, ED25519)
-    return _signer_in(Path(text_or_file), f"casetrail/{secrets.token_hex(4)}", ED25519)
+        return _parse_signer(text_or_file, ED25519)
+    return _read_signer(Path(text_or_file), f"casetrail/{secrets.token_hex(4)}", ED25519)
 
 
-def known_signer(text_or_file: str) -> Signer:
+def open_existing_signer(text_or_file: str) -> Signer:
     """The same, and none is made. Raises KeyMissing, KeyUnusable."""
     if not text_or_file.startswith(_PREFIX) and not Path(text_or_file).exists():
         raise KeyMissing(f"there is no key in {text_or_file}")
-    return signer(text_or_file)
+    return open_signer(text_or_file)
 
 
-def looking_signer(text_or_file: str) -> Signer:
+def read_only_signer(text_or_file: str) -> Signer:
     """The same for whoever only looks: where there is none, one that has signed nothing, and is kept
     nowhere. Raises KeyUnusable."""
     try:
-        return known_signer(text_or_file)
+        return open_existing_signer(text_or_file)
     except KeyMissing:
         return Signer("casetrail/none", Ed25519PrivateKey.generate())
 
 
-def cosigner(file: Path) -> Signer:
+def open_cosigner(file: Path) -> Signer:
     """A witness's, made if there is none. Raises KeyUnusable."""
-    return _signer_in(file, f"witness/{secrets.token_hex(4)}", COSIGNATURE)
+    return _read_signer(file, f"witness/{secrets.token_hex(4)}", COSIGNATURE)
 
 
-def successor(file: Path, name: str) -> Signer:
+def make_successor(file: Path, name: str) -> Signer:
     """A key of the same name, made if there is none. Raises KeyUnusable."""
-    return _signer_in(file, name, ED25519)
+    return _read_signer(file, name, ED25519)
 
 
-def _signer_in(file: Path, name: str, kind: bytes) -> Signer:
+def _read_signer(file: Path, name: str, kind: bytes) -> Signer:
     try:
         if not file.exists():
-            _make(file, Signer(name, Ed25519PrivateKey.generate(), kind))
-        return _signer_of(file.read_text(encoding="ascii"), kind)
+            _write_signer(file, Signer(name, Ed25519PrivateKey.generate(), kind))
+        return _parse_signer(file.read_text(encoding="ascii"), kind)
     except (OSError, UnicodeDecodeError) as error:
         raise KeyUnusable(f"{file}: {error}") from None
 
 
-def _signer_of(text: str, kind: bytes) -> Signer:
+def _parse_signer(text: str, kind: bytes) -> Signer:
     parts = text.strip().removeprefix(_PREFIX).split("+", 2)
     try:
-        name, number, seed = parts[0], parts[1], decoded(parts[2])
+        name, number, seed = parts[0], parts[1], decode_base64(parts[2])
         found = Signer(name, Ed25519PrivateKey.from_private_bytes(seed[1:]), kind)
     except (IndexError, NoteBroken, ValueError):
         raise KeyUnusable(f"it does not read {_PREFIX}NAME+ID+BASE64") from None
@@ -116,7 +116,7 @@ def _signer_of(text: str, kind: bytes) -> Signer:
     return found
 
 
-def _make(file: Path, made: Signer) -> None:
+def _write_signer(file: Path, made: Signer) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:

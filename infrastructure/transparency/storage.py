@@ -14,25 +14,25 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import from_url
 
-from infrastructure.file_locks import flocked
+from infrastructure.file_locks import file_lock
 
-ATTEMPTS: Final = 20
-Change = Callable[[bytes | None], bytes | None]
+MAX_ATTEMPTS: Final = 20
+ContentChange = Callable[[bytes | None], bytes | None]
 """From what a file holds (None: there is none) to what it is to hold; None: as it is."""
 
 
-class OutsideUnavailable(Exception):
+class StorageUnavailable(Exception):
     """Where checkpoints lie outside the database cannot be reached."""
 
 
-class Place(Protocol):
+class Storage(Protocol):
     def __str__(self) -> str:
         """For people."""
 
     def read(self, name: str) -> bytes | None:
         """None if there is none. Raises OutsideUnavailable, as all of these."""
 
-    def change(self, name: str, change: Change) -> None:
+    def change(self, name: str, change: ContentChange) -> None:
         """Nobody else changes it meanwhile; it is kept when this returns."""
 
     def names(self) -> list[str]: ...
@@ -41,7 +41,7 @@ class Place(Protocol):
         """If it is there."""
 
 
-class DirectoryPlace:
+class DirectoryStorage:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
@@ -49,28 +49,28 @@ class DirectoryPlace:
         return str(self.directory)
 
     def read(self, name: str) -> bytes | None:
-        with _told():
+        with _translate_errors():
             try:
                 return (self.directory / name).read_bytes()
             except FileNotFoundError:
                 return None
 
-    def change(self, name: str, change: Change) -> None:
-        with _told():
+    def change(self, name: str, change: ContentChange) -> None:
+        with _translate_errors():
             self.directory.mkdir(parents=True, exist_ok=True)
-            with flocked(self.directory / ".lock"):
+            with file_lock(self.directory / ".lock"):
                 fresh = change(self.read(name))
                 if fresh is not None:
                     self._write(name, fresh)
 
     def names(self) -> list[str]:
-        with _told():
+        with _translate_errors():
             if not self.directory.is_dir():
                 return []
             return [file.name for file in self.directory.iterdir() if file.name[0] != "."]
 
     def remove(self, name: str) -> None:
-        with _told():
+        with _translate_errors():
             (self.directory / name).unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes) -> None:
@@ -87,7 +87,7 @@ class DirectoryPlace:
             os.close(folder)
 
 
-class BucketPlace:
+class BucketStorage:
     """Whatever `obstore` can write by URL. Nobody needs a lock: what has changed meanwhile is refused."""
 
     def __init__(self, url: str) -> None:
@@ -100,31 +100,31 @@ class BucketPlace:
     def read(self, name: str) -> bytes | None:
         return self._found(name)[0]
 
-    def change(self, name: str, change: Change) -> None:
-        for _ in range(ATTEMPTS):
+    def change(self, name: str, change: ContentChange) -> None:
+        for _ in range(MAX_ATTEMPTS):
             known, tag = self._found(name)
             fresh = change(known)
             if fresh is None:
                 return
-            with _told():
+            with _translate_errors():
                 try:
                     obstore.put(self._store, name, fresh, mode={"e_tag": tag} if tag else "create")
                 except (AlreadyExistsError, PreconditionError):
                     continue
                 return
-        raise OutsideUnavailable(f"{self._url}/{name} changes all the time")
+        raise StorageUnavailable(f"{self._url}/{name} changes all the time")
 
     def names(self) -> list[str]:
-        with _told():
+        with _translate_errors():
             found = [meta for page in obstore.list(self._store) for meta in page]
         return [str(meta["path"]).rpartition("/")[2] for meta in found]
 
     def remove(self, name: str) -> None:
-        with _told():
+        with _translate_errors():
             obstore.delete(self._store, name)
 
     def _found(self, name: str) -> tuple[bytes | None, str | None]:
-        with _told():
+        with _translate_errors():
             try:
                 got = obstore.get(self._store, name)
                 return bytes(got.bytes()), got.meta["e_tag"]
@@ -132,16 +132,16 @@ class BucketPlace:
                 return None, None
 
 
-def place(where: Path | str) -> Place:
+def open_storage(where: Path | str) -> Storage:
     """A directory, or a URL (s3://…, gs://…, az://…)."""
-    return BucketPlace(str(where)) if "://" in str(where) else DirectoryPlace(Path(where))
+    return BucketStorage(str(where)) if "://" in str(where) else DirectoryStorage(Path(where))
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, AlreadyExistsError, PreconditionError):
         raise
     except (OSError, BaseError) as error:
-        raise OutsideUnavailable(str(error)) from None
+        raise StorageUnavailable(str(error)) from None

@@ -9,16 +9,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from infrastructure.verifier.files import ALWAYS, MANIFEST, SINCE, Broken, Fault
+from infrastructure.verifier.bundle_format import (
+    MANIFEST_FILE,
+    REQUIRED_FILES,
+    SINCE_FILE,
+    BundleBroken,
+    Fault,
+)
 
 PART_BYTES: Final = 1 << 16
-_NAMES: Final = {MANIFEST, SINCE, *ALWAYS}
-_END: Final = b"\0" * (2 * tarfile.BLOCKSIZE)
+_NAMES: Final = {MANIFEST_FILE, SINCE_FILE, *REQUIRED_FILES}
+_END_BLOCKS: Final = b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
-def archived(bundle: Path) -> Iterator[bytes]:
+def archive_parts(bundle: Path) -> Iterator[bytes]:
     """The archive, part by part; however large the bundle, a part at a time is in memory."""
-    for file in sorted(bundle.iterdir(), key=lambda one: (one.name != MANIFEST, one.name)):
+    for file in sorted(bundle.iterdir(), key=lambda one: (one.name != MANIFEST_FILE, one.name)):
         told = tarfile.TarInfo(file.name)
         told.size = size = file.stat().st_size
         told.mode = 0o644
@@ -27,23 +33,23 @@ def archived(bundle: Path) -> Iterator[bytes]:
             while part := content.read(PART_BYTES):
                 yield part
         yield b"\0" * (-size % tarfile.BLOCKSIZE)
-    yield _END
+    yield _END_BLOCKS
 
 
 @contextmanager
-def opened_bundle(place: Path) -> Iterator[Path]:
+def open_bundle(place: Path) -> Iterator[Path]:
     """The directory of a bundle that is one, or that an archive holds. Raises Broken."""
     if place.is_dir():
         yield place
         return
     if not place.is_file():
-        raise Broken(Fault("manifest", place.name, "it is neither a directory nor a file"))
+        raise BundleBroken(Fault("manifest", place.name, "it is neither a directory nor a file"))
     with TemporaryDirectory(prefix="casetrail-bundle-") as directory:
         try:
             _unpack(place, Path(directory))
         except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
             told = f"it is neither a directory nor a tar: {error}"
-            raise Broken(Fault("manifest", place.name, told)) from None
+            raise BundleBroken(Fault("manifest", place.name, told)) from None
         yield Path(directory)
 
 
@@ -54,7 +60,7 @@ def _unpack(archive: Path, directory: Path) -> None:
             name = told.name
             is_plain = told.isreg() and not told.issparse()
             if name not in _NAMES or not is_plain or (directory / name).exists():
-                raise Broken(Fault("file_added", name, "no bundle has such a file"))
+                raise BundleBroken(Fault("file_added", name, "no bundle has such a file"))
             content = opened.extractfile(told)
             assert content is not None
             with open(directory / name, "xb") as file:

@@ -10,37 +10,37 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from domain.merkle.tree import CHUNK_LEVEL, Frontier, OutsideTree
-from infrastructure.verifier.differences import located
-from infrastructure.verifier.disk import faults_of_files, read
-from infrastructure.verifier.files import (
-    CHECKPOINT,
-    EVENTS,
-    KEY,
-    LEAVES,
+from infrastructure.verifier.bundle_files import check_files, read_file
+from infrastructure.verifier.bundle_format import (
+    CHECKPOINT_FILE,
+    EVENTS_FILE,
+    KEY_FILE,
+    LEAVES_FILE,
     LINE_END,
-    MANIFEST,
-    NODES,
-    SINCE,
-    Broken,
+    MANIFEST_FILE,
+    NODES_FILE,
+    SINCE_FILE,
+    BundleBroken,
+    EventRun,
     Fault,
-    Run,
-    line_head,
-    runs,
+    event_line_prefix,
+    read_runs,
 )
-from infrastructure.verifier.manifest import manifest_of
+from infrastructure.verifier.differences import locate_faults
+from infrastructure.verifier.manifest import read_manifest
 from infrastructure.verifier.notes import (
     COSIGNATURE,
     ED25519,
     Checkpoint,
     Key,
     NoteBroken,
-    checkpoint_of,
-    cosigned_at,
-    key_of,
-    opened,
+    cosignature_time,
+    open_checkpoint,
+    open_note,
+    parse_key,
 )
-from infrastructure.verifier.population import Count
-from infrastructure.verifier.scope import PROVES, OfPopulation, scope_of
+from infrastructure.verifier.population import PopulationCount
+from infrastructure.verifier.scope import PROVES, PopulationScope, scope_of
 
 GIVEN_KEY: Final = "KEY"
 GIVEN_WITNESS: Final = "WITNESS"
@@ -72,11 +72,11 @@ class Verdict(NamedTuple):
         return {**self._asdict(), "faults": faults}
 
 
-Look = Callable[[int, bytes], None]
+EventCallback = Callable[[int, bytes], None]
 """Is shown each event, with its position."""
 
 
-class _Differs(Exception):
+class _Mismatch(Exception):
     """The files are not what they should be; where, is looked for next."""
 
 
@@ -84,69 +84,77 @@ def verify(bundle: Path, *keys: str, witness: str | None = None) -> Verdict:
     """By the first of the keys that are given that has signed it, else by the one that came with it:
     which then is to be compared with what its owner says."""
     try:
-        known = _known(bundle, keys)
-        cosigner = _key(witness, GIVEN_WITNESS, COSIGNATURE) if witness is not None else None
-    except Broken as broken:
+        known = _usable_keys(bundle, keys)
+        cosigner = _parse_key(witness, GIVEN_WITNESS, COSIGNATURE) if witness is not None else None
+    except BundleBroken as broken:
         return Verdict(False, [broken.fault])
     key = known[0]
     try:
-        note = read(bundle, MANIFEST)
-        key = next((key for key in known if _opens(note, key)), key)
+        note = read_file(bundle, MANIFEST_FILE)
+        key = next((key for key in known if _can_open(note, key)), key)
         return _verify(bundle, note, key, cosigner)
-    except Broken as broken:
+    except BundleBroken as broken:
         return Verdict(False, [broken.fault], key.text)
 
 
-def _known(bundle: Path, keys: Sequence[str]) -> Sequence[Key]:
+def _usable_keys(bundle: Path, keys: Sequence[str]) -> Sequence[Key]:
     if not keys:
         try:
-            return [_key(read(bundle, KEY).decode(), KEY)]
+            return [_parse_key(read_file(bundle, KEY_FILE).decode(), KEY_FILE)]
         except UnicodeDecodeError:
-            raise Broken(Fault("key", KEY, "the key cannot be used: it is not UTF-8")) from None
+            raise BundleBroken(
+                Fault("key", KEY_FILE, "the key cannot be used: it is not UTF-8")
+            ) from None
     if len(keys) == 1:
-        return [_key(keys[0], GIVEN_KEY)]
-    return [_key(text, f"{GIVEN_KEY} {number}") for number, text in enumerate(keys, 1)]
+        return [_parse_key(keys[0], GIVEN_KEY)]
+    return [_parse_key(text, f"{GIVEN_KEY} {number}") for number, text in enumerate(keys, 1)]
 
 
-def _key(text: str, where: str, kind: bytes = ED25519) -> Key:
+def _parse_key(text: str, where: str, kind: bytes = ED25519) -> Key:
     try:
-        return key_of(text, kind)
+        return parse_key(text, kind)
     except NoteBroken as error:
-        raise Broken(Fault("key", where, f"the key cannot be used: {error}")) from None
+        raise BundleBroken(Fault("key", where, f"the key cannot be used: {error}")) from None
 
 
-def _opens(note: bytes, key: Key) -> bool:
+def _can_open(note: bytes, key: Key) -> bool:
     try:
-        opened(note, key)
+        open_note(note, key)
     except NoteBroken:
         return False
     return True
 
 
 def _verify(bundle: Path, note: bytes, key: Key, witness: Key | None) -> Verdict:
-    manifest = manifest_of(note, key)
-    faults = faults_of_files(bundle, manifest["files"])
+    manifest = read_manifest(note, key)
+    faults = check_files(bundle, manifest["files"])
     is_changed = {fault.file for fault in faults if fault.code == "file_changed"}
-    signed = _checkpoint(bundle, CHECKPOINT, manifest["size"], key)
-    cosigned = _cosigned(bundle, witness, faults)
-    since = _checkpoint(bundle, SINCE, manifest["since"], key) if manifest["since"] else None
-    parts = list(runs(bundle / NODES, signed.size, manifest["since"]))
-    events = _events(manifest, parts, NODES in is_changed)
+    signed = _read_checkpoint(bundle, CHECKPOINT_FILE, manifest["size"], key)
+    cosigned = _check_cosignature(bundle, witness, faults)
+    since = (
+        _read_checkpoint(bundle, SINCE_FILE, manifest["since"], key) if manifest["since"] else None
+    )
+    parts = list(read_runs(bundle / NODES_FILE, signed.size, manifest["since"]))
+    events = _count_events(manifest, parts, NODES_FILE in is_changed)
     question = manifest["question"]
-    count = Count(question, manifest["since"]) if question["ask"] == "population" else None
-    scope = OfPopulation(count) if count is not None else scope_of(question)
+    count = (
+        PopulationCount(question, manifest["since"]) if question["ask"] == "population" else None
+    )
+    scope = PopulationScope(count) if count is not None else scope_of(question)
     told = Verdict(False, faults, key.text, question, signed.size, cosigned=cosigned)
     try:
-        root = _walk(bundle, parts, since, scope.look if scope is not None else None, faults)
-    except (_Differs, OutsideTree):
-        found = located(bundle, parts, events, EVENTS in is_changed) or [_lost_root()]
+        root = _compute_root(
+            bundle, parts, since, scope.look if scope is not None else None, faults
+        )
+    except (_Mismatch, OutsideTree):
+        found = locate_faults(bundle, parts, events, EVENTS_FILE in is_changed) or [_root_fault()]
         finer = {fault.file for fault in found}
         rest = [one for one in faults if one.code != "file_changed" or one.file not in finer]
         return told._replace(faults=[*rest, *found])
     if root != signed.root:
-        faults.append(_lost_root())
+        faults.append(_root_fault())
     faults += scope.faults if scope is not None else ()
-    faults += _faults_of_answer(manifest, parts, count)
+    faults += _check_answer(manifest, parts, count)
     return told._replace(
         verified=not faults,
         root=root.hex(),
@@ -156,51 +164,51 @@ def _verify(bundle: Path, note: bytes, key: Key, witness: Key | None) -> Verdict
     )
 
 
-def _events(manifest: dict[str, Any], parts: Sequence[Run], is_changed: bool) -> int:
+def _count_events(manifest: dict[str, Any], parts: Sequence[EventRun], is_changed: bool) -> int:
     """How many there must be. Raises Broken."""
     left, stated = sum(run.end - run.first for run in parts), manifest["events"]
     if left == stated:
         return left
-    code, file = ("nodes", NODES) if is_changed else ("manifest", MANIFEST)
+    code, file = ("nodes", NODES_FILE) if is_changed else ("manifest", MANIFEST_FILE)
     told = f"{left} events are left over by the subtrees, not {stated}"
-    raise Broken(Fault(code, file, told))
+    raise BundleBroken(Fault(code, file, told))
 
 
-def _walk(
+def _compute_root(
     bundle: Path,
-    parts: Sequence[Run],
+    parts: Sequence[EventRun],
     since: Checkpoint | None,
-    look: Look | None,
+    look: EventCallback | None,
     faults: list[Fault],
 ) -> bytes:
     """The root over all of it. Raises _Differs."""
     frontier = Frontier()
-    with open(bundle / EVENTS, "rb") as events, open(bundle / LEAVES, "rb") as leaves:
+    with open(bundle / EVENTS_FILE, "rb") as events, open(bundle / LEAVES_FILE, "rb") as leaves:
         for run in parts:
             for node, digest in run.nodes:
-                _hold(frontier, since, faults)
+                _check_earlier_root(frontier, since, faults)
                 frontier.push(node.level, digest)
-            _hold(frontier, since, faults)
+            _check_earlier_root(frontier, since, faults)
             at = run.first
             while at < run.end:
                 # Up to where a chunk of the tree ends, so that it is hashed as one.
                 most = min(run.end - at, _CHUNK - (at - 1) % _CHUNK)
-                frontier.extend(_leaves(at, most, events, leaves, look))
+                frontier.extend(_read_leaves(at, most, events, leaves, look))
                 at += most
-        _hold(frontier, since, faults)
+        _check_earlier_root(frontier, since, faults)
         if events.read(1) or leaves.read(1):
-            raise _Differs
+            raise _Mismatch
     return frontier.root()
 
 
-def _leaves(
-    first: int, many: int, events: BinaryIO, leaves: BinaryIO, look: Look | None
+def _read_leaves(
+    first: int, many: int, events: BinaryIO, leaves: BinaryIO, look: EventCallback | None
 ) -> list[bytes]:
     found, asked = [], list[tuple[int, bytes]]()
     for position, line in enumerate(islice(events, many), first):
-        head = line_head(position)
+        head = event_line_prefix(position)
         if not line.startswith(head) or not line.endswith(LINE_END):
-            raise _Differs
+            raise _Mismatch
         envelope = line[len(head) : -2]
         found.append(sha256(b"\x00" + envelope).digest())
         if look is not None:
@@ -209,48 +217,52 @@ def _leaves(
         len(found) != many
         or leaves.read(65 * many) != b"%b\n" % b"".join(found).hex("\n", 32).encode()
     ):
-        raise _Differs
+        raise _Mismatch
     for position, envelope in asked:
         assert look is not None
         look(position, envelope)
     return found
 
 
-def _hold(frontier: Frontier, since: Checkpoint | None, faults: list[Fault]) -> None:
+def _check_earlier_root(frontier: Frontier, since: Checkpoint | None, faults: list[Fault]) -> None:
     if since is not None and frontier.size == since.size and frontier.root() != since.root:
-        lost = Fault("root", SINCE, f"the first {since.size} positions have another root")
+        lost = Fault("root", SINCE_FILE, f"the first {since.size} positions have another root")
         if lost not in faults:
             faults.append(lost)
 
 
-def _lost_root() -> Fault:
-    return Fault("root", CHECKPOINT, "the events and subtrees do not have the root that was signed")
+def _root_fault() -> Fault:
+    return Fault(
+        "root", CHECKPOINT_FILE, "the events and subtrees do not have the root that was signed"
+    )
 
 
-def _checkpoint(bundle: Path, name: str, size: int, key: Key) -> Checkpoint:
+def _read_checkpoint(bundle: Path, name: str, size: int, key: Key) -> Checkpoint:
     try:
-        found = checkpoint_of(read(bundle, name), key)
+        found = open_checkpoint(read_file(bundle, name), key)
     except NoteBroken as error:
-        raise Broken(
+        raise BundleBroken(
             Fault("checkpoint", name, f"the checkpoint is not as signed: {error}")
         ) from None
     if found.size != size:
-        raise Broken(Fault("checkpoint", name, f"it is of {found.size} positions, not of {size}"))
+        raise BundleBroken(
+            Fault("checkpoint", name, f"it is of {found.size} positions, not of {size}")
+        )
     return found
 
 
-def _cosigned(bundle: Path, witness: Key | None, faults: list[Fault]) -> int | None:
+def _check_cosignature(bundle: Path, witness: Key | None, faults: list[Fault]) -> int | None:
     if witness is not None:
         try:
-            return cosigned_at(read(bundle, CHECKPOINT), witness)
+            return cosignature_time(read_file(bundle, CHECKPOINT_FILE), witness)
         except NoteBroken as error:
             told = f"the witness has not cosigned it: {error}"
-            faults.append(Fault("witness", CHECKPOINT, told))
+            faults.append(Fault("witness", CHECKPOINT_FILE, told))
     return None
 
 
-def _faults_of_answer(
-    manifest: dict[str, Any], parts: Sequence[Run], count: Count | None
+def _check_answer(
+    manifest: dict[str, Any], parts: Sequence[EventRun], count: PopulationCount | None
 ) -> list[Fault]:
     """Where nothing may be left out, each event after `since` is there."""
     since = manifest["since"]
@@ -258,11 +270,11 @@ def _faults_of_answer(
     faults = []
     if count is None:
         if is_left_out and manifest["question"]["ask"] == "everything":
-            faults.append(Fault("question", NODES, "events are left out"))
+            faults.append(Fault("question", NODES_FILE, "events are left out"))
         return faults
     if is_left_out:
-        faults.append(Fault("answer", NODES, f"events after position {since} are left out"))
+        faults.append(Fault("answer", NODES_FILE, f"events after position {since} are left out"))
     if count.answer != manifest["answer"]:
         stated = json.dumps(manifest["answer"], separators=(",", ":"))
-        faults.append(Fault("answer", MANIFEST, f"the manifest states {stated}"))
+        faults.append(Fault("answer", MANIFEST_FILE, f"the manifest states {stated}"))
     return faults

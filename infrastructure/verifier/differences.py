@@ -7,15 +7,21 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from infrastructure.verifier.files import EVENTS, LEAVES, MOST, Fault, Run
+from infrastructure.verifier.bundle_format import (
+    EVENTS_FILE,
+    LEAVES_FILE,
+    MAX_COUNT,
+    EventRun,
+    Fault,
+)
 
 _LINE = re.compile(rb'\{"position":([1-9][0-9]{0,15}),"envelope":(.*)\}\n', re.DOTALL)
 
 
-class _Trail:
+class _PositionTracker:
     """The positions that should come, and what came instead."""
 
-    def __init__(self, parts: Sequence[Run], leaves: Sequence[bytes]) -> None:
+    def __init__(self, parts: Sequence[EventRun], leaves: Sequence[bytes]) -> None:
         positions = [p for run in parts for p in range(run.first, run.end)]
         self._order = {position: n for n, position in enumerate(positions)}
         self._positions = positions
@@ -27,7 +33,7 @@ class _Trail:
 
     def line(self, number: int, line: bytes) -> None:
         found = _LINE.fullmatch(line)
-        if found is None or int(found[1]) > MOST:
+        if found is None or int(found[1]) > MAX_COUNT:
             due = self._positions[self._next] if self._next < len(self._positions) else None
             self._tell("malformed", "the line is none of an event", number, due)
             self._suspected |= {due} if due is not None else set()
@@ -63,18 +69,20 @@ class _Trail:
                 self._tell("missing", "the event is not there", None, position)
 
     def _tell(self, code: str, detail: str, line: int | None, position: int | None) -> None:
-        self.faults.append(Fault(code, EVENTS, detail, line, position))
+        self.faults.append(Fault(code, EVENTS_FILE, detail, line, position))
 
 
-def located(bundle: Path, parts: Sequence[Run], events: int, in_events: bool) -> list[Fault]:
+def locate_faults(
+    bundle: Path, parts: Sequence[EventRun], events: int, in_events: bool
+) -> list[Fault]:
     """In the events, unless they are as the manifest names them: then in their leaves."""
-    if (bundle / EVENTS).stat().st_size < events:
+    if (bundle / EVENTS_FILE).stat().st_size < events:
         # However many are said to be missing, they are not counted one by one.
-        return [Fault("missing", EVENTS, f"it is too short for {events} events")]
-    with open(bundle / LEAVES, "rb") as file:
+        return [Fault("missing", EVENTS_FILE, f"it is too short for {events} events")]
+    with open(bundle / LEAVES_FILE, "rb") as file:
         leaves = list(file)
-    trail = _Trail(parts, leaves)
-    with open(bundle / EVENTS, "rb") as lines:
+    trail = _PositionTracker(parts, leaves)
+    with open(bundle / EVENTS_FILE, "rb") as lines:
         for number, line in enumerate(lines, 1):
             trail.line(number, line)
     trail.end()
@@ -85,8 +93,8 @@ def located(bundle: Path, parts: Sequence[Run], events: int, in_events: bool) ->
         # From there on, each is its neighbour's.
         changed = changed[:1] or [None]
     end = min(len(leaves), events)
-    return [_of_leaf(trail.place_of(position, end), position) for position in changed]
+    return [_leaf_fault(trail.place_of(position, end), position) for position in changed]
 
 
-def _of_leaf(place: int, position: int | None) -> Fault:
-    return Fault("leaf", LEAVES, "the leaf is not that of its event", place + 1, position)
+def _leaf_fault(place: int, position: int | None) -> Fault:
+    return Fault("leaf", LEAVES_FILE, "the leaf is not that of its event", place + 1, position)

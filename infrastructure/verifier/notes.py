@@ -20,7 +20,7 @@ COSIGNATURE: Final = b"\x04"
 SIGNED_BY: Final = "\u2014 "
 _ID_BYTES = 4
 _TIME_BYTES = 8
-_LAST_TIME = 253_402_300_799
+_MAX_TIME = 253_402_300_799
 """The year 9999: what comes later, not every clock can tell."""
 _NAME = r"[^+\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff]+"
 """Without a plus, and without what Unicode calls white space."""
@@ -65,12 +65,12 @@ class Checkpoint(NamedTuple):
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
-def key_of(text: str, kind: bytes = ED25519) -> Key:
+def parse_key(text: str, kind: bytes = ED25519) -> Key:
     """Raises NoteBroken."""
     found = _KEY.fullmatch(text.removesuffix("\n"))
     if found is None:
         raise NoteBroken("a key reads NAME+ID+BASE64, on one line")
-    material = decoded(found[3])
+    material = decode_base64(found[3])
     if material[:1] != kind or len(material) != 33:
         told = "a witness" if kind == COSIGNATURE else "Ed25519"
         raise NoteBroken(f"the key is none of {told}")
@@ -80,30 +80,30 @@ def key_of(text: str, kind: bytes = ED25519) -> Key:
     return key
 
 
-def opened(note: bytes, key: Key) -> str:
+def open_note(note: bytes, key: Key) -> str:
     """The text that the key has signed; what others signed as well is theirs to check.
     Raises NoteBroken."""
-    text, signature = _signed(note, key)
-    _must_hold(key, signature, text.encode())
+    text, signature = _find_signature(note, key)
+    _require_valid_signature(key, signature, text.encode())
     return text
 
 
-def cosigned_at(note: bytes, witness: Key) -> int:
+def cosignature_time(note: bytes, witness: Key) -> int:
     """When the witness has cosigned the note, in seconds of POSIX. Raises NoteBroken."""
-    text, signature = _signed(note, witness)
+    text, signature = _find_signature(note, witness)
     at = int.from_bytes(signature[:_TIME_BYTES])
-    if at > _LAST_TIME:
+    if at > _MAX_TIME:
         raise NoteBroken("the witness tells no time")
-    _must_hold(witness, signature[_TIME_BYTES:], cosigned_text(text, at))
+    _require_valid_signature(witness, signature[_TIME_BYTES:], cosignature_text(text, at))
     return at
 
 
-def cosigned_text(text: str, at: int) -> bytes:
+def cosignature_text(text: str, at: int) -> bytes:
     """What a witness signs of a checkpoint's text."""
     return f"cosignature/v1\ntime {at}\n{text}".encode()
 
 
-def parted(note: bytes) -> tuple[str, Sequence[tuple[str, str, bytes]]]:
+def split_note(note: bytes) -> tuple[str, Sequence[tuple[str, str, bytes]]]:
     """The text, and the lines of its signatures, each with its name and what it decodes to: below the
     text is nothing else. Raises NoteBroken."""
     try:
@@ -115,51 +115,51 @@ def parted(note: bytes) -> tuple[str, Sequence[tuple[str, str, bytes]]]:
     text, gap, signatures = whole.rpartition("\n\n")
     if not gap or not signatures.endswith("\n"):
         raise NoteBroken("it has no signature")
-    return f"{text}\n", [_signature(line) for line in signatures[:-1].split("\n")]
+    return f"{text}\n", [_parse_signature(line) for line in signatures[:-1].split("\n")]
 
 
-def _signature(line: str) -> tuple[str, str, bytes]:
+def _parse_signature(line: str) -> tuple[str, str, bytes]:
     found = _SIGNATURE.fullmatch(line)
-    if found is None or len(signature := decoded(found[2])) <= _ID_BYTES:
+    if found is None or len(signature := decode_base64(found[2])) <= _ID_BYTES:
         raise NoteBroken("a line of its signatures is none")
     return f"{line}\n", found[1], signature
 
 
-def _signed(note: bytes, key: Key) -> tuple[str, bytes]:
+def _find_signature(note: bytes, key: Key) -> tuple[str, bytes]:
     """The text, and what stands behind the key's ID."""
-    text, signatures = parted(note)
+    text, signatures = split_note(note)
     for _, name, signature in signatures:
         if name == key.name and signature[:_ID_BYTES] == key.id:
             return text, signature[_ID_BYTES:]
     raise NoteBroken(f"{key.name}+{key.id.hex()} has not signed it")
 
 
-def _must_hold(key: Key, signature: bytes, told: bytes) -> None:
+def _require_valid_signature(key: Key, signature: bytes, told: bytes) -> None:
     try:
         Ed25519PublicKey.from_public_bytes(key.public).verify(signature, told)
     except InvalidSignature:
         raise NoteBroken("the signature is not that of its text") from None
 
 
-def checkpoint_of(note: bytes, key: Key) -> Checkpoint:
+def open_checkpoint(note: bytes, key: Key) -> Checkpoint:
     """Raises NoteBroken."""
-    return checkpoint_in(opened(note, key))
+    return parse_checkpoint(open_note(note, key))
 
 
-def checkpoint_in(text: str) -> Checkpoint:
+def parse_checkpoint(text: str) -> Checkpoint:
     """What a text says that somebody has signed. Raises NoteBroken."""
     lines = text.split("\n")
     if len(lines) < 4 or not lines[0]:
         raise NoteBroken("it is no checkpoint")
     if _SIZE.fullmatch(lines[1]) is None:
         raise NoteBroken("its size is not written as sizes are")
-    root = decoded(lines[2])
+    root = decode_base64(lines[2])
     if len(root) != 32:
         raise NoteBroken("its root is no hash")
     return Checkpoint(lines[0], int(lines[1]), root)
 
 
-def decoded(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Base64, in its one canonical spelling. Raises NoteBroken."""
     try:
         found = base64.b64decode(text, validate=True)

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
-PROPOSED: Final = "case.adjustment_proposed"
-AMOUNT: Final = r"[0-9]{1,15}(\.[0-9]{1,6})?"
-CURRENCY: Final = "[A-Z]{3}"
-SUM: Final = r"-?[0-9]{1,30}(\.[0-9]{1,6})?"
-MOMENT: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z"
-MOST_DEEP: Final = 100
+PROPOSED_TYPE: Final = "case.adjustment_proposed"
+AMOUNT_PATTERN: Final = r"[0-9]{1,15}(\.[0-9]{1,6})?"
+CURRENCY_PATTERN: Final = "[A-Z]{3}"
+SUM_PATTERN: Final = r"-?[0-9]{1,30}(\.[0-9]{1,6})?"
+TIME_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z"
+MAX_DEPTH: Final = 100
 """So many objects and arrays may an event be nested in each other: more, not every reader takes."""
-_EXACT: Final = Context(prec=60)
-_MONEY = re.compile(f"-?{AMOUNT}")
-_CURRENCY = re.compile(CURRENCY)
-_MOMENT = re.compile(MOMENT)
+_EXACT_CONTEXT: Final = Context(prec=60)
+_MONEY = re.compile(f"-?{AMOUNT_PATTERN}")
+_CURRENCY = re.compile(CURRENCY_PATTERN)
+_MOMENT = re.compile(TIME_PATTERN)
 Question: TypeAlias = Mapping[str, Any]
 """`type`, and of `kind`, `over`, `currency`, `from` and `to` those that were asked for."""
 
@@ -29,18 +29,18 @@ class _Money(NamedTuple):
     currency: str
 
 
-class _Said(NamedTuple):
+class _EventFacts(NamedTuple):
     kind: str | None = None
     money: _Money | None = None
 
 
-class _Line:
+class _EnvelopeFacts:
     """What of an envelope a question is about. Raises ValueError, TypeError, KeyError or
     RecursionError where it is none."""
 
     def __init__(self, envelope: bytes) -> None:
-        line = json.loads(envelope.decode(), parse_int=float, parse_constant=_refuse)
-        if _depth(line) > MOST_DEEP:
+        line = json.loads(envelope.decode(), parse_int=float, parse_constant=_reject_constant)
+        if _depth(line) > MAX_DEPTH:
             raise ValueError
         self.recorded_at, event = line["recorded_at"], line["event"]
         self.type = event["type"]
@@ -51,10 +51,12 @@ class _Line:
         if not all(isinstance(one, str) for one in (self.type, *self.named)):
             raise TypeError
         kind = event.get("kind")
-        self.said = _Said(kind if isinstance(kind, str) else None, _money(event.get("amount")))
+        self.said = _EventFacts(
+            kind if isinstance(kind, str) else None, _parse_money(event.get("amount"))
+        )
 
 
-def _money(told: Any) -> _Money | None:
+def _parse_money(told: Any) -> _Money | None:
     """Nothing, where it is not written as money is."""
     if not isinstance(told, dict):
         return None
@@ -70,11 +72,11 @@ def _depth(told: Any) -> int:
     return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
-def _refuse(constant: str) -> None:
+def _reject_constant(constant: str) -> None:
     raise ValueError(constant)
 
 
-class Count:
+class PopulationCount:
     """Of the events that a question asks for."""
 
     def __init__(self, question: Question, since: int = 0) -> None:
@@ -85,29 +87,29 @@ class Count:
         """Positions of events that cannot be read, or whose kind or amount stands in a proposal that
         is not there."""
         self._since = since
-        self._proposals: dict[tuple[str, str], _Said] = {}
-        self._joins = joins_proposals(question["type"])
-        wanted = (question["type"], PROPOSED) if self._joins else (question["type"],)
+        self._proposals: dict[tuple[str, str], _EventFacts] = {}
+        self._joins = needs_proposals(question["type"])
+        wanted = (question["type"], PROPOSED_TYPE) if self._joins else (question["type"],)
         self._marks = tuple(f'"{one}"'.encode() for one in wanted)
 
     def look(self, position: int, envelope: bytes) -> None:
         if any(mark in envelope for mark in self._marks):
             try:
-                line = _Line(envelope)
+                line = _EnvelopeFacts(envelope)
             except (ValueError, TypeError, KeyError, RecursionError):
                 self.unknown.append(position)
                 return
             self._look(position, line)
 
-    def _look(self, position: int, line: _Line) -> None:
-        if line.type == PROPOSED:
+    def _look(self, position: int, line: _EnvelopeFacts) -> None:
+        if line.type == PROPOSED_TYPE:
             self._proposals[line.named] = line.said
         is_later = position > self._since
         if is_later and line.type == self.question["type"] and self._is_within(line.recorded_at):
             self._count(position, line)
 
-    def _count(self, position: int, line: _Line) -> None:
-        wanted, proposal = self.question.get("kind"), self._proposals.get(line.named, _Said())
+    def _count(self, position: int, line: _EnvelopeFacts) -> None:
+        wanted, proposal = self.question.get("kind"), self._proposals.get(line.named, _EventFacts())
         kind = line.said.kind if line.said.kind is not None else proposal.kind
         money = line.said.money or proposal.money
         if (wanted is not None and kind is None) or (self._joins and money is None):
@@ -118,7 +120,7 @@ class Count:
             if not self._is_asked_for(money):
                 return
             so_far = self.sums.get(money.currency, Decimal(0))
-            self.sums[money.currency] = _EXACT.add(so_far, Decimal(money.amount))
+            self.sums[money.currency] = _EXACT_CONTEXT.add(so_far, Decimal(money.amount))
         elif "over" in self.question or "currency" in self.question:
             return
         self.positions.append(position)
@@ -130,10 +132,10 @@ class Count:
         return "over" not in asked or Decimal(money.amount) > Decimal(asked["over"])
 
     def _is_within(self, recorded_at: str) -> bool:
-        at, asked = comparable(recorded_at), self.question
-        if "from" in asked and at < comparable(asked["from"]):
+        at, asked = comparable_time(recorded_at), self.question
+        if "from" in asked and at < comparable_time(asked["from"]):
             return False
-        return "to" not in asked or at < comparable(asked["to"])
+        return "to" not in asked or at < comparable_time(asked["to"])
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -141,12 +143,12 @@ class Count:
         return {"count": len(self.positions), "sums": sums}
 
 
-def joins_proposals(tag: str) -> bool:
+def needs_proposals(tag: str) -> bool:
     """Kind and amount of what happens to an adjustment stand in its proposal, where not in the event."""
     return tag.startswith("case.adjustment_")
 
 
-def comparable(moment: str) -> str:
+def comparable_time(moment: str) -> str:
     """RFC 3339 in UTC, so that text sorts as time does."""
     seconds, _, fraction = moment.removesuffix("Z").partition(".")
     return f"{seconds}.{fraction:0<9}"

@@ -14,15 +14,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from infrastructure.verifier.files import EVENTS, Broken, Fault
-from infrastructure.verifier.population import PROPOSED, Count, Question
+from infrastructure.verifier.bundle_format import EVENTS_FILE, BundleBroken, Fault
+from infrastructure.verifier.population import PROPOSED_TYPE, PopulationCount, Question
 
 STRATA: Final = ("kind", "queue", "currency", "person", "month")
-ROUTED: Final = "case.routed"
-HANDED_OFF: Final = "case.handed_off"
+ROUTED_TYPE: Final = "case.routed"
+HANDED_OFF_TYPE: Final = "case.handed_off"
 
 
-class Member(NamedTuple):
+class PopulationMember(NamedTuple):
     """An event of the population; `stratum` has a value for each name that it is parted by."""
 
     position: int
@@ -34,29 +34,29 @@ class Member(NamedTuple):
     recorded_at: str
 
 
-class Part(NamedTuple):
+class StratumCount(NamedTuple):
     stratum: tuple[str, ...]
     population: int
     drawn: int
 
 
-class Drawn(NamedTuple):
+class DrawnSample(NamedTuple):
     population: int
-    parts: Sequence[Part]
-    members: Sequence[Member]
+    parts: Sequence[StratumCount]
+    members: Sequence[PopulationMember]
 
 
-class Members:
+class MemberCollector:
     """Gathers the population from events in the order of their positions."""
 
     def __init__(self, question: Question, strata: Sequence[str]) -> None:
-        self.found: list[Member] = []
+        self.found: list[PopulationMember] = []
         self._strata = strata
-        self._count = Count(question)
+        self._count = PopulationCount(question)
         self._type = question["type"]
         self._queues: dict[str, str] = {}
         self._proposals: dict[tuple[str, str], dict[str, Any]] = {}
-        wanted = [*wanted_types(question["type"], strata)]
+        wanted = [*member_event_types(question["type"], strata)]
         self._marks = tuple(f'"{one}"'.encode() for one in wanted)
 
     def look(self, position: int, envelope: bytes) -> None:
@@ -66,10 +66,10 @@ class Members:
         self._count.look(position, envelope)
         line = json.loads(envelope)
         event, stream = line["event"], line["stream"]
-        if event["type"] in (ROUTED, HANDED_OFF):
+        if event["type"] in (ROUTED_TYPE, HANDED_OFF_TYPE):
             self._queues[stream] = event.get("queue") or event.get("to_queue")
         named = (stream, event.get("adjustment", ""))
-        if event["type"] == PROPOSED:
+        if event["type"] == PROPOSED_TYPE:
             self._proposals[named] = {one: event.get(one) for one in ("kind", "amount")}
         if len(self._count.positions) == before:
             return
@@ -77,7 +77,7 @@ class Members:
         leaf = sha256(b"\x00" + envelope).digest()
         stratum = tuple(self._value(name, line, joined) for name in self._strata)
         told = (line["version"], event["type"], line["recorded_at"])
-        self.found.append(Member(position, leaf, stratum, stream, *told))
+        self.found.append(PopulationMember(position, leaf, stratum, stream, *told))
 
     def _value(self, name: str, line: dict[str, Any], event: dict[str, Any]) -> str:
         match name:
@@ -94,19 +94,19 @@ class Members:
                 return str(line["recorded_at"][:7])
 
 
-def wanted_types(asked: str, strata: Sequence[str]) -> Iterator[str]:
+def member_event_types(asked: str, strata: Sequence[str]) -> Iterator[str]:
     """Of which events a member, and what it is parted by, is made."""
     yield asked
-    yield PROPOSED
+    yield PROPOSED_TYPE
     if "queue" in strata:
-        yield from (ROUTED, HANDED_OFF)
+        yield from (ROUTED_TYPE, HANDED_OFF_TYPE)
 
 
-def drawn(members: Sequence[Member], size: int, seed: str) -> Drawn:
+def draw_sample(members: Sequence[PopulationMember], size: int, seed: str) -> DrawnSample:
     """So many of them; all, if there are no more."""
     counts = Counter(member.stratum for member in members)
-    share = shares(counts, size)
-    ranked: dict[tuple[str, ...], list[tuple[bytes, Member]]] = {}
+    share = allocate_shares(counts, size)
+    ranked: dict[tuple[str, ...], list[tuple[bytes, PopulationMember]]] = {}
     for member in members:
         rank = sha256(seed.encode() + b"\x00" + member.leaf).digest()
         ranked.setdefault(member.stratum, []).append((rank, member))
@@ -115,11 +115,11 @@ def drawn(members: Sequence[Member], size: int, seed: str) -> Drawn:
         for stratum, some in ranked.items()
         for _, member in sorted(some, key=lambda one: one[0])[: share[stratum]]
     ]
-    parts = [Part(stratum, counts[stratum], share[stratum]) for stratum in sorted(counts)]
-    return Drawn(len(members), parts, sorted(picked, key=lambda member: member.position))
+    parts = [StratumCount(stratum, counts[stratum], share[stratum]) for stratum in sorted(counts)]
+    return DrawnSample(len(members), parts, sorted(picked, key=lambda member: member.position))
 
 
-def shares(counts: Counter[tuple[str, ...]], size: int) -> dict[tuple[str, ...], int]:
+def allocate_shares(counts: Counter[tuple[str, ...]], size: int) -> dict[tuple[str, ...], int]:
     """How many of each stratum: in proportion, what is left over to the largest remainders, among
     equal ones to the first by name."""
     whole = counts.total()
@@ -133,11 +133,13 @@ def shares(counts: Counter[tuple[str, ...]], size: int) -> dict[tuple[str, ...],
     return share
 
 
-def members_of(bundle: Path, question: Question, strata: Sequence[str], since: int) -> list[Member]:
+def read_members(
+    bundle: Path, question: Question, strata: Sequence[str], since: int
+) -> list[PopulationMember]:
     """The population of a bundle that was verified. Raises Broken: whoever signs a log may have signed
     what reads as no event of ours."""
-    members = Members(question, strata)
-    with open(bundle / EVENTS, "rb") as lines:
+    members = MemberCollector(question, strata)
+    with open(bundle / EVENTS_FILE, "rb") as lines:
         for line in lines:
             head, _, rest = line.partition(b',"envelope":')
             position = int(head.removeprefix(b'{"position":'))
@@ -145,5 +147,5 @@ def members_of(bundle: Path, question: Question, strata: Sequence[str], since: i
                 members.look(position, rest.removesuffix(b"}\n"))
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 told = f"nothing is drawn: the event at position {position} cannot be read"
-                raise Broken(Fault("answer", EVENTS, told, position=position)) from None
+                raise BundleBroken(Fault("answer", EVENTS_FILE, told, position=position)) from None
     return [member for member in members.found if member.position > since]

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from infrastructure.verifier.files import EVENTS, Fault
-from infrastructure.verifier.population import MOMENT, Count, comparable
+from infrastructure.verifier.bundle_format import EVENTS_FILE, Fault
+from infrastructure.verifier.population import TIME_PATTERN, PopulationCount, comparable_time
 
-_HEAD = re.compile(
+_ENVELOPE_HEAD = re.compile(
     rb'\{"stream":"([0-9a-f-]{36})","version":([1-9][0-9]{0,15}),"recorded_at":"(%b)",'
-    % MOMENT.encode()
+    % TIME_PATTERN.encode()
 )
 _SECONDS: Final = len("2026-10-01T00:00:00")
 PROVES: Final = {
@@ -23,7 +23,7 @@ PROVES: Final = {
 """What a verified bundle proves; only of everything and of a population, that nothing was left out."""
 
 
-class Scope(Protocol):
+class BundleScope(Protocol):
     """Is shown each event in turn."""
 
     def look(self, position: int, envelope: bytes) -> None: ...
@@ -32,17 +32,17 @@ class Scope(Protocol):
     def faults(self) -> list[Fault]: ...
 
 
-def scope_of(question: Mapping[str, Any]) -> Scope | None:
+def scope_of(question: Mapping[str, Any]) -> BundleScope | None:
     match question["ask"]:
         case "case":
-            return OfCase(question["case"])
+            return CaseScope(question["case"])
         case "period":
-            return OfPeriod(question["from"], question["to"])
+            return PeriodScope(question["from"], question["to"])
         case _:
             return None
 
 
-class OfCase:
+class CaseScope:
     """Its stream counts its events from 1: which of them is left out before the last is seen."""
 
     def __init__(self, case: str) -> None:
@@ -52,45 +52,47 @@ class OfCase:
 
     def look(self, position: int, envelope: bytes) -> None:
         self._version += 1
-        head = _HEAD.match(envelope)
+        head = _ENVELOPE_HEAD.match(envelope)
         if head is None or head[1] != self._case or int(head[2]) != self._version:
             self._strays.append(position)
 
     @property
     def faults(self) -> list[Fault]:
-        return _faults(self._strays, "it is not the next event of the case")
+        return _faults_at(self._strays, "it is not the next event of the case")
 
 
-class OfPeriod:
+class PeriodScope:
     def __init__(self, start: str, end: str) -> None:
-        self._start, self._end = comparable(start), comparable(end)
+        self._start, self._end = comparable_time(start), comparable_time(end)
         # Most events are told by their second alone, which is faster.
         self._first, self._last = start[:_SECONDS].encode(), end[:_SECONDS].encode()
         self._strays: list[int] = []
 
     def look(self, position: int, envelope: bytes) -> None:
-        head = _HEAD.match(envelope)
+        head = _ENVELOPE_HEAD.match(envelope)
         if head is None or not (
             self._first < head[3][:_SECONDS] < self._last
-            or self._start <= comparable(head[3].decode()) < self._end
+            or self._start <= comparable_time(head[3].decode()) < self._end
         ):
             self._strays.append(position)
 
     @property
     def faults(self) -> list[Fault]:
-        return _faults(self._strays, "it was not recorded in the period")
+        return _faults_at(self._strays, "it was not recorded in the period")
 
 
-class OfPopulation:
-    def __init__(self, count: Count) -> None:
+class PopulationScope:
+    def __init__(self, count: PopulationCount) -> None:
         self.count = count
         self.look = count.look
 
     @property
     def faults(self) -> list[Fault]:
         told = "what it says, or what was proposed, cannot be read here"
-        return [Fault("answer", EVENTS, told, None, position) for position in self.count.unknown]
+        return [
+            Fault("answer", EVENTS_FILE, told, None, position) for position in self.count.unknown
+        ]
 
 
-def _faults(positions: list[int], detail: str) -> list[Fault]:
-    return [Fault("question", EVENTS, detail, None, position) for position in positions]
+def _faults_at(positions: list[int], detail: str) -> list[Fault]:
+    return [Fault("question", EVENTS_FILE, detail, None, position) for position in positions]

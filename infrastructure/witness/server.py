@@ -7,8 +7,14 @@ import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from infrastructure.transparency.ask_witness import LARGEST_BYTES, PATH, Answer, Malformed, asked
-from infrastructure.witness.memory import Memory, MemoryBroken
+from infrastructure.transparency.ask_witness import (
+    LARGEST_BYTES,
+    PATH,
+    MalformedRequest,
+    WitnessResponse,
+    parse_request,
+)
+from infrastructure.witness.cosigned_state import CosignedState, CosignedStateUnreadable
 
 _logger = logging.getLogger("casetrail.witness")
 
@@ -18,21 +24,23 @@ class WitnessServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, listener: socket.socket, memory: Memory) -> None:
+    def __init__(self, listener: socket.socket, memory: CosignedState) -> None:
         super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
         self.memory = memory
 
-    def answer(self, body: bytes) -> Answer:
+    def answer(self, body: bytes) -> WitnessResponse:
         try:
-            wanted = asked(body)
+            wanted = parse_request(body)
             answer = self.memory.answer(wanted)
-        except Malformed as error:
-            return Answer(400, f"{error}\n")
-        except (MemoryBroken, OSError) as error:
+        except MalformedRequest as error:
+            return WitnessResponse(400, f"{error}\n")
+        except (CosignedStateUnreadable, OSError) as error:
             _logger.error("%s", error)
-            return Answer(500, "what was cosigned last cannot be read or kept: see the log\n")
+            return WitnessResponse(
+                500, "what was cosigned last cannot be read or kept: see the log\n"
+            )
         if answer.status not in (200, 409):
             origin, size = wanted.checkpoint.origin, wanted.checkpoint.size
             _logger.warning("%s, %s positions: %s", origin, size, answer.body.strip())
@@ -52,15 +60,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             if length.isdecimal():  # who still sends when we close learns only that it was cut off
                 self.rfile.read(min(int(length), 16 * LARGEST_BYTES))
-            self._send(Answer(413, f"a body of at most {LARGEST_BYTES} bytes\n"))
+            self._send(WitnessResponse(413, f"a body of at most {LARGEST_BYTES} bytes\n"))
             return
         body = self.rfile.read(int(length))
         if urlsplit(self.path).path != PATH:
-            self._send(Answer(404, f"POST {PATH} is all there is\n"))
+            self._send(WitnessResponse(404, f"POST {PATH} is all there is\n"))
             return
         self._send(self.server.answer(body))
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: WitnessResponse) -> None:
         body = answer.body.encode()
         try:
             self.send_response(answer.status)

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 
-from tests.api.running import House, served
-from tests.api.told import (
+from tests.api.running_service import RunningService, serve
+from tests.api.signals import (
     RESOLUTION,
-    Told,
+    JsonObject,
     ago,
     captured,
     in_future,
     money,
-    opened,
+    open_case,
     order_id,
     placed,
     send,
@@ -27,7 +27,7 @@ QUEUE = "allocation_failure_review"
 MIN = "Casetrail-Min-Position"
 
 
-def counts(client: httpx2.Client, seen: dict[str, str] | None = None) -> Told:
+def counts(client: httpx2.Client, seen: dict[str, str] | None = None) -> JsonObject:
     queues = client.get("/v1/queues", headers=seen).json()["items"]
     (found,) = [queue for queue in queues if queue["queue"] == QUEUE]
     return {name: found[name] for name in ("open", "claimed")}
@@ -257,7 +257,7 @@ def test_a_problem_that_returns_soon_reopens_its_case(
 
 
 def test_a_problem_that_returns_late_opens_a_case_that_is_linked_and_told_with_the_first(
-    ours: House, shop: httpx2.Client, ana: httpx2.Client
+    ours: RunningService, shop: httpx2.Client, ana: httpx2.Client
 ) -> None:
     order = order_id()
     send(shop, placed(order), captured(order, "12.00"))
@@ -265,7 +265,7 @@ def test_a_problem_that_returns_late_opens_a_case_that_is_linked_and_told_with_t
     etag = ana.post(f"/v1/cases/{first}/claim", headers={"If-Match": '"3"'}).headers["ETag"]
     ana.post(f"/v1/cases/{first}/resolve", json=RESOLUTION, headers={"If-Match": etag})
     later = datetime.now(UTC) + timedelta(days=40)
-    with served(ours.dsn, lambda: later) as (url, _), ours.asking_as("shop") as there:
+    with serve(ours.dsn, lambda: later) as (url, _), ours.client_as("shop") as there:
         there.base_url = url
         touched = there.post("/v1/signals", json=captured(order, "3.00")).json()["cases"]
     (again,) = [case for case in touched if case["kind"] == "payment_mismatch"]
@@ -294,14 +294,14 @@ def test_the_next_case_is_the_most_urgent_one(shop: httpx2.Client, ana: httpx2.C
 
 
 def test_many_who_ask_for_the_next_case_at_once_each_get_another(
-    ours: House, shop: httpx2.Client
+    ours: RunningService, shop: httpx2.Client
 ) -> None:
     people = 12
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         emptied(ana)
-    cases = {opened(shop) for _ in range(people)}
+    cases = {open_case(shop) for _ in range(people)}
     head = str(shop.get("/v1/events").json()["head"])
-    with ours.asking_as("bo") as bo, ThreadPoolExecutor(people + 3) as pool:
+    with ours.client_as("bo") as bo, ThreadPoolExecutor(people + 3) as pool:
         answers = list(
             pool.map(
                 lambda _: bo.post(f"/v1/queues/{QUEUE}/claim-next", headers={MIN: head}),
@@ -314,13 +314,13 @@ def test_many_who_ask_for_the_next_case_at_once_each_get_another(
 
 
 def test_the_next_case_is_found_though_another_server_has_changed_it(
-    ours: House, shop: httpx2.Client, ana: httpx2.Client
+    ours: RunningService, shop: httpx2.Client, ana: httpx2.Client
 ) -> None:
     """What a server remembers of a case must not keep it from handing the case out."""
     emptied(ana)
-    with served(ours.dsn) as (url, _), ours.asking_as("bo") as there:
+    with serve(ours.dsn) as (url, _), ours.client_as("bo") as there:
         there.base_url = url
-        case = opened(shop)  # remembered here as it was opened …
+        case = open_case(shop)  # remembered here as it was opened …
         order = shop.get(f"/v1/cases/{case}").json()["order"]
         sent = there.post("/v1/signals", json=unavailable(order))  # … and changed there
         assert ana.get(f"/v1/queues/{QUEUE}", headers=after(sent)).json()["items"][-1:]
@@ -330,12 +330,12 @@ def test_the_next_case_is_found_though_another_server_has_changed_it(
 
 
 def test_the_next_case_is_found_though_another_server_has_released_it(
-    ours: House, shop: httpx2.Client, ana: httpx2.Client
+    ours: RunningService, shop: httpx2.Client, ana: httpx2.Client
 ) -> None:
     emptied(ana)
-    with served(ours.dsn) as (url, _), ours.asking_as("ana") as there:
+    with serve(ours.dsn) as (url, _), ours.client_as("ana") as there:
         there.base_url = url
-        case = opened(shop)
+        case = open_case(shop)
         etag = ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"3"'}).headers["ETag"]
         released = there.post(f"/v1/cases/{case}/release", json={}, headers={"If-Match": etag})
         answer = ana.post(f"/v1/queues/{QUEUE}/claim-next", headers=after(released))
@@ -346,8 +346,8 @@ def test_the_next_case_is_found_though_another_server_has_released_it(
 def test_the_lists_and_the_case_itself_say_the_same(
     shop: httpx2.Client, ana: httpx2.Client
 ) -> None:
-    case = opened(shop)
-    bodies: list[tuple[str, Told | None]] = [
+    case = open_case(shop)
+    bodies: list[tuple[str, JsonObject | None]] = [
         ("claim", None),
         ("release", {}),
         ("claim", None),

@@ -7,8 +7,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.api.running import House, served
-from tests.api.told import RESOLUTION, opened, unavailable, version_of
+from tests.api.running_service import RunningService, serve
+from tests.api.signals import RESOLUTION, open_case, unavailable, version_of
 
 BODIES = {
     "claim": None,
@@ -21,7 +21,7 @@ each_command = pytest.mark.parametrize("command", BODIES)
 
 @each_command
 def test_a_command_without_if_match_is_refused(ana: httpx2.Client, command: str) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     answer = ana.post(f"/v1/cases/{case}/{command}", json=BODIES[command])
     assert answer.status_code == 428
     assert answer.json()["type"] == "/problems/version-required"
@@ -32,7 +32,7 @@ def test_a_command_without_if_match_is_refused(ana: httpx2.Client, command: str)
 def test_a_command_on_an_old_version_is_told_what_happened_since(
     ana: httpx2.Client, command: str
 ) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     order = ana.get(f"/v1/cases/{case}").json()["order"]
     ana.post("/v1/signals", json=unavailable(order))
     headers = {"If-Match": '"2"'}
@@ -47,7 +47,7 @@ def test_a_command_on_an_old_version_is_told_what_happened_since(
 
 
 def test_a_version_that_is_yet_to_come_is_refused(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     answer = ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"4"'})
     assert (answer.status_code, answer.json()["since"]) == (412, [])
 
@@ -70,7 +70,7 @@ def test_a_version_that_is_yet_to_come_is_refused(ana: httpx2.Client) -> None:
     ],
 )
 def test_an_etag_that_is_not_ours_is_refused(ana: httpx2.Client, wrong: str) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     answer = ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": wrong})
     # `*` fits any version (RFC 9110, 13.1.1): a command decided on none must not slip through.
     assert answer.status_code in (400, 412, 428), answer.text
@@ -79,7 +79,7 @@ def test_an_etag_that_is_not_ours_is_refused(ana: httpx2.Client, wrong: str) -> 
 
 
 def test_an_etag_that_a_proxy_has_weakened_still_names_the_version(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     old = ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": 'W/"2"'})
     assert old.status_code == 412
     answer = ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": 'W/"3"'})
@@ -87,7 +87,7 @@ def test_an_etag_that_a_proxy_has_weakened_still_names_the_version(ana: httpx2.C
 
 
 def test_the_etag_of_each_answer_is_good_for_the_next_command(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     answer = ana.get(f"/v1/cases/{case}")
     for command in ("claim", "release", "claim", "resolve", "reopen", "claim"):
         assert answer.headers["ETag"] == f'"{answer.json()["version"]}"'
@@ -102,9 +102,9 @@ def test_the_etag_of_each_answer_is_good_for_the_next_command(ana: httpx2.Client
 
 @pytest.mark.parametrize("round_", range(5))
 def test_of_many_claims_on_one_etag_exactly_one_wins(
-    ours: House, ana: httpx2.Client, bo: httpx2.Client, round_: int
+    ours: RunningService, ana: httpx2.Client, bo: httpx2.Client, round_: int
 ) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     etag = ana.get(f"/v1/cases/{case}").headers["ETag"]
     with ThreadPoolExecutor(16) as pool:
         clients = [ana, bo] * 8
@@ -119,11 +119,11 @@ def test_of_many_claims_on_one_etag_exactly_one_wins(
 
 
 def test_of_two_servers_exactly_one_wins_each_version(
-    ours: House, ana: httpx2.Client, bo: httpx2.Client
+    ours: RunningService, ana: httpx2.Client, bo: httpx2.Client
 ) -> None:
-    with served(ours.dsn) as (url, _), ours.asking_as("bo") as there:
+    with serve(ours.dsn) as (url, _), ours.client_as("bo") as there:
         there.base_url = url
-        case = opened(ana)
+        case = open_case(ana)
         etag = ana.get(f"/v1/cases/{case}").headers["ETag"]
         for _ in range(20):
             with ThreadPoolExecutor(2) as pool:
@@ -154,7 +154,7 @@ def test_a_command_on_no_case_finds_none(ana: httpx2.Client, command: str) -> No
     assert answer.json()["type"] == "/problems/case-not-found"
 
 
-def test_a_stream_that_is_no_case_is_none(ours: House, ana: httpx2.Client) -> None:
+def test_a_stream_that_is_no_case_is_none(ours: RunningService, ana: httpx2.Client) -> None:
     lines = ana.get("/v1/events?limit=200").json()["items"]
     others = {line["stream"] for line in lines if not line["event"]["type"].startswith("case.")}
     assert others

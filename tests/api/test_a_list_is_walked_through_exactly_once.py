@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.api.told import Told, cancelled, captured, order_id, placed, send, unavailable
+from tests.api.signals import JsonObject, cancelled, captured, order_id, placed, send, unavailable
 
 QUEUE = "/v1/queues/allocation_failure_review"
 OTHER_QUEUE = "/v1/queues/refund_validation"
@@ -36,7 +36,7 @@ def walk(
     address: str,
     headers: dict[str, str],
     between: Callable[[], object] = lambda: None,
-) -> Iterator[list[Told]]:
+) -> Iterator[list[JsonObject]]:
     """The pages, following each Link; `between` is called before the next one is asked for."""
     while True:
         answer = client.get(address, headers=headers)

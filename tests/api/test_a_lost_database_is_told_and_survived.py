@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.api.running import House
-from tests.api.told import opened, order_id, placed
+from tests.api.running_service import RunningService
+from tests.api.signals import open_case, order_id, placed
 
 WITHIN_SECONDS = 5
 TOLD_WITHIN = 10
@@ -58,10 +58,10 @@ def is_unavailable(answer: httpx2.Response) -> None:
 
 
 def test_a_lost_database_is_told_and_its_return_is_noticed(
-    ours: House, server_dsn: str, ana: httpx2.Client
+    ours: RunningService, server_dsn: str, ana: httpx2.Client
 ) -> None:
     told, key = placed(order_id()), {"Idempotency-Key": "while-it-was-lost"}
-    case = opened(ana)
+    case = open_case(ana)
     claim = f"/v1/cases/{case}/claim"
     with lost(server_dsn, ours.dsn), ThreadPoolExecutor(6) as pool:
         # All at once, as it happens: a request that waits must not make the others wait longer.
@@ -90,18 +90,18 @@ def test_a_lost_database_is_told_and_its_return_is_noticed(
 
 
 def test_whoever_is_not_known_yet_is_told_the_truth_and_not_that_they_are_unknown(
-    ours: House, server_dsn: str
+    ours: RunningService, server_dsn: str
 ) -> None:
     """A token that cannot be looked up is not a wrong token: 401 would send its owner away."""
-    with lost(server_dsn, ours.dsn), ours.asking_as("carla") as carla:
+    with lost(server_dsn, ours.dsn), ours.client_as("carla") as carla:
         is_unavailable(carla.get("/v1/queues", timeout=TOLD_WITHIN))
-    with ours.asking_as("carla") as carla:
+    with ours.client_as("carla") as carla:
         until(lambda: carla.get("/v1/queues").status_code == 200)
 
 
 @pytest.mark.parametrize("address", NAMED_READS)
 def test_connections_that_were_cut_are_made_anew_without_the_client_noticing(
-    ours: House, server_dsn: str, ana: httpx2.Client, address: str
+    ours: RunningService, server_dsn: str, ana: httpx2.Client, address: str
 ) -> None:
     until(lambda: ana.get(address).status_code != 503)
     cut_off(server_dsn, ours.dsn)
@@ -110,7 +110,7 @@ def test_connections_that_were_cut_are_made_anew_without_the_client_noticing(
 
 
 def test_a_write_whose_connection_was_cut_is_stored_once(
-    ours: House, server_dsn: str, ana: httpx2.Client
+    ours: RunningService, server_dsn: str, ana: httpx2.Client
 ) -> None:
     for _ in range(5):
         told = placed(order_id())
@@ -121,7 +121,7 @@ def test_a_write_whose_connection_was_cut_is_stored_once(
 
 
 def test_reports_go_on_after_their_connection_was_cut(
-    ours: House, server_dsn: str, ana: httpx2.Client
+    ours: RunningService, server_dsn: str, ana: httpx2.Client
 ) -> None:
     cut_off(server_dsn, ours.dsn)
     position = ana.post("/v1/signals", json=placed(order_id())).headers["Casetrail-Position"]

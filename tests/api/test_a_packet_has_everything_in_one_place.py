@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.api.running import House
-from tests.api.told import ago, order_id, send, signal, unavailable
+from tests.api.running_service import RunningService
+from tests.api.signals import ago, order_id, send, signal, unavailable
 
 
-def test_a_packet_shows_what_was_said_and_who_said_it(ours: House) -> None:
+def test_a_packet_shows_what_was_said_and_who_said_it(ours: RunningService) -> None:
     order = order_id()
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         told = send(
             ana,
             signal(
@@ -42,9 +42,11 @@ def test_a_packet_shows_what_was_said_and_who_said_it(ours: House) -> None:
         assert packet["conflicts"] == []
 
 
-def test_a_packet_shows_which_systems_hold_different_values_and_which_is_right(ours: House) -> None:
+def test_a_packet_shows_which_systems_hold_different_values_and_which_is_right(
+    ours: RunningService,
+) -> None:
     order = order_id()
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         told = send(
             ana,
             *(

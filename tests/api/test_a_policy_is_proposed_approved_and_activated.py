@@ -13,8 +13,8 @@ import httpx2
 import pytest
 
 from domain.people import Role
-from tests.api.running import House, house, served
-from tests.api.told import opened
+from tests.api.running_service import RunningService, run_service, serve
+from tests.api.signals import open_case
 from tests.conftest import Databases
 from tests.domain.policies import shipped
 
@@ -30,7 +30,9 @@ PEOPLE = {
 class Governing:
     """A service of two processes, and people who govern it."""
 
-    def __init__(self, ours: House, other_url: str, people: dict[str, httpx2.Client]) -> None:
+    def __init__(
+        self, ours: RunningService, other_url: str, people: dict[str, httpx2.Client]
+    ) -> None:
         self.ours = ours
         self.other_url = other_url
         self.people = people
@@ -52,14 +54,14 @@ class Governing:
 @pytest.fixture(scope="module")
 def governing(databases: Databases, template_database: str) -> Iterator[Governing]:
     with databases.new(template_database) as name, ExitStack() as stack:
-        ours = stack.enter_context(house(databases.dsn(name), time=True))
-        other_url, _ = stack.enter_context(served(databases.dsn(name)))
+        ours = stack.enter_context(run_service(databases.dsn(name), time=True))
+        other_url, _ = stack.enter_context(serve(databases.dsn(name)))
         people = ours.service.desks.people
         clients = {}
         for person, role in PEOPLE.items():
             people.add(person, [role], datetime.now(UTC))
             ours.tokens[person] = people.issue_token(person, datetime.now(UTC))
-            clients[person] = stack.enter_context(ours.asking_as(person))
+            clients[person] = stack.enter_context(ours.client_as(person))
         yield Governing(ours, other_url, clients)
 
 
@@ -107,8 +109,8 @@ def test_a_change_goes_its_way_and_both_processes_take_it_up(governing: Governin
         ("policy.approved", "gus"),
         ("policy.activated", "opal"),
     ]
-    with governing.ours.asking_as("ana") as ana:
-        trail = ana.get(f"/v1/cases/{opened(ana)}/trail").json()
+    with governing.ours.client_as("ana") as ana:
+        trail = ana.get(f"/v1/cases/{open_case(ana)}/trail").json()
     assert trail["lines"][0]["event"]["decision"]["policy"] == "p2"
 
 
@@ -164,8 +166,8 @@ def test_a_retry_gets_the_first_answer(governing: Governing) -> None:
 
 
 def test_a_simulation_is_told_kept_and_had_again(governing: Governing) -> None:
-    with governing.ours.asking_as("ana") as ana:
-        opened(ana)
+    with governing.ours.client_as("ana") as ana:
+        open_case(ana)
     document = saying("p8", 50)
     del document["kinds"]["stock_unavailable"]
     for part in ("detect", "expect"):

@@ -11,9 +11,9 @@ from msgspec import structs
 from domain.policy.document import Backlog, ClockBands
 from domain.policy.rulebook import Rulebook
 from infrastructure.policies.files import load_policy
-from tests.api.running import House
-from tests.api.told import order_id, placed, send, signal, unavailable
-from tests.application.governing import changed
+from tests.api.running_service import RunningService
+from tests.api.signals import order_id, placed, send, signal, unavailable
+from tests.application.policy_changes import change_policy
 
 QUEUE = "allocation_failure_review"
 
@@ -38,8 +38,8 @@ def line_of(client: httpx2.Client, case: str, seen: dict[str, str]) -> dict[str,
     raise AssertionError(f"{case} is not in the queue")
 
 
-def test_a_case_in_its_queue_has_an_owner_a_lease_and_a_band(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_case_in_its_queue_has_an_owner_a_lease_and_a_band(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana:
         case, seen = opened(ana)
         row = line_of(ana, case, seen)
         assert (row["person"], row["lease_until"], row["band"]) == (None, None, "on_track")
@@ -55,9 +55,9 @@ def test_a_case_in_its_queue_has_an_owner_a_lease_and_a_band(ours: House) -> Non
         assert (row["band"], row["due_next"], row["lease_until"]) == ("paused", None, None)
 
 
-def test_the_bands_of_a_queue_follow_the_clock(ours: House) -> None:
+def test_the_bands_of_a_queue_follow_the_clock(ours: RunningService) -> None:
     reports = ours.service.reports
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         case, seen = opened(ana)
         row = line_of(ana, case, seen)
         due = datetime.fromisoformat(str(row["due_next"]))
@@ -72,8 +72,8 @@ def test_the_bands_of_a_queue_follow_the_clock(ours: House) -> None:
     assert [*bands.values()] == ["on_track", "at_risk", "breached"]
 
 
-def test_cases_are_found_by_what_is_due(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_cases_are_found_by_what_is_due(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana:
         case, seen = opened(ana)
         due = str(line_of(ana, case, seen)["due_next"])
         before = (datetime.fromisoformat(due) - timedelta(microseconds=1)).isoformat()
@@ -91,7 +91,7 @@ def test_cases_are_found_by_what_is_due(ours: House) -> None:
 
 
 @pytest.fixture
-def strict(ours: House) -> Rulebook:
+def strict(ours: RunningService) -> Rulebook:
     """The policy that ships, in which no queue may hold anything for long."""
     document = load_policy().document
     limits = Backlog(volume=1, recovered_volume=0)
@@ -102,9 +102,11 @@ def strict(ours: House) -> Rulebook:
     return Rulebook(structs.replace(document, version="strict", queues=queues))
 
 
-def test_a_queue_that_falls_behind_is_seen_and_planned_for(ours: House, strict: Rulebook) -> None:
-    changed(ours.service.desks.policy, strict, datetime.now(UTC))
-    with ours.asking_as("ana") as ana:
+def test_a_queue_that_falls_behind_is_seen_and_planned_for(
+    ours: RunningService, strict: Rulebook
+) -> None:
+    change_policy(ours.service.desks.policy, strict, datetime.now(UTC))
+    with ours.client_as("ana") as ana:
         _, seen = opened(ana)
         _, seen = opened(ana)
         ana.get(f"/v1/queues/{QUEUE}", headers=seen).raise_for_status()
@@ -149,9 +151,9 @@ def test_a_queue_that_falls_behind_is_seen_and_planned_for(ours: House, strict: 
 
 
 def test_who_asks_for_the_next_case_gets_what_presses_before_what_is_worth_more(
-    ours: House,
+    ours: RunningService,
 ) -> None:
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         cases = []
         for tier, broken in (
             ("vip", ("stock.counted", {"sku": "tea", "counted": 1, "system": 2})),
@@ -171,7 +173,7 @@ def test_who_asks_for_the_next_case_gets_what_presses_before_what_is_worth_more(
 
     def order_at(now: datetime, **pressing: int) -> list[str]:
         bands = ClockBands(**pressing)
-        found = ours.service.reports.next_for("cy", (), QUEUE, 1000, now, bands)
+        found = ours.service.reports.next_case_for("cy", (), QUEUE, 1000, now, bands)
         return [str(case) for case in found if str(case) in cases]
 
     now, late = datetime.now(UTC), due + timedelta(microseconds=1)
@@ -180,12 +182,12 @@ def test_who_asks_for_the_next_case_gets_what_presses_before_what_is_worth_more(
     assert order_at(late) == [gold, vip]
 
 
-def test_what_presses_is_found_however_far_down_it_stands(ours: House) -> None:
+def test_what_presses_is_found_however_far_down_it_stands(ours: RunningService) -> None:
     reports = ours.service.reports
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         case, seen = opened(ana)
         due = datetime.fromisoformat(str(line_of(ana, case, seen)["due_next"]))
-    (first,) = reports.next_for("cy", (), QUEUE, 1, due + timedelta(days=9), ClockBands())
+    (first,) = reports.next_case_for("cy", (), QUEUE, 1, due + timedelta(days=9), ClockBands())
     lines = reports.queue({"queue": QUEUE}, None, 1, due)
     assert first == lines[0].case_id
-    assert reports.next_for("cy", ("no_such_skill",), QUEUE, 9, due, ClockBands()) == []
+    assert reports.next_case_for("cy", ("no_such_skill",), QUEUE, 9, due, ClockBands()) == []

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from api.http.fast_path import LARGEST_BYTES
-from tests.api.running import House
-from tests.api.told import order_id, send, unavailable
+from tests.api.running_service import RunningService
+from tests.api.signals import order_id, send, unavailable
 
 
 def opened(client: httpx2.Client) -> str:
@@ -22,7 +22,9 @@ def opened(client: httpx2.Client) -> str:
     return case
 
 
-def raw(ours: House, path: str, body: bytes, *lines: str, pieces: int = 1) -> tuple[int, Any]:
+def raw(
+    ours: RunningService, path: str, body: bytes, *lines: str, pieces: int = 1
+) -> tuple[int, Any]:
     """The answer to a request as it stands here, its body sent in pieces."""
     url = urlsplit(ours.url)
     head = [
@@ -46,8 +48,8 @@ NOTE = json.dumps({"note": "Nothing new."}).encode()
 PLAIN = ("Content-Type: application/json", f"Content-Length: {len(NOTE)}", 'If-Match: "3"')
 
 
-def test_a_body_that_comes_in_pieces_is_taken_all_the_same(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_body_that_comes_in_pieces_is_taken_all_the_same(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana:
         first, second = opened(ana), opened(ana)
     status, whole = raw(ours, f"/v1/cases/{first}/notes", NOTE, *PLAIN)
     again, pieces = raw(ours, f"/v1/cases/{second}/notes", NOTE, *PLAIN, pieces=len(NOTE))
@@ -68,9 +70,9 @@ def test_a_body_that_comes_in_pieces_is_taken_all_the_same(ours: House) -> None:
     ],
 )
 def test_odd_headers_are_told_as_ever(
-    ours: House, lines: tuple[str, ...], status: int | None, kind: str | None
+    ours: RunningService, lines: tuple[str, ...], status: int | None, kind: str | None
 ) -> None:
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         case = opened(ana)
     told, answer = raw(ours, f"/v1/cases/{case}/notes", NOTE, *PLAIN[:2], *lines)
     if status is None:
@@ -93,9 +95,9 @@ def test_odd_headers_are_told_as_ever(
     ],
 )
 def test_odd_bodies_are_told_as_ever(
-    ours: House, body: bytes, status: int | None, pointers: list[str] | None
+    ours: RunningService, body: bytes, status: int | None, pointers: list[str] | None
 ) -> None:
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         case = opened(ana)
         headers = {"If-Match": '"3"', "Content-Type": "application/json"}
         answer = ana.post(f"/v1/cases/{case}/notes", content=body, headers=headers)
@@ -106,8 +108,8 @@ def test_odd_bodies_are_told_as_ever(
         assert ana.get(f"/v1/cases/{case}").json()["version"] == 3
 
 
-def test_a_quick_answer_has_the_headers_of_any_other(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_quick_answer_has_the_headers_of_any_other(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana:
         case = opened(ana)
         key = {"If-Match": '"3"', "Idempotency-Key": order_id()}
         claimed = ana.post(f"/v1/cases/{case}/claim", headers=key)
@@ -118,8 +120,8 @@ def test_a_quick_answer_has_the_headers_of_any_other(ours: House) -> None:
         assert (again.content, again.headers["Idempotent-Replayed"]) == (claimed.content, "true")
 
 
-def test_without_a_token_nothing_is_quick(ours: House) -> None:
-    with ours.asking_as(None) as nobody, ours.asking_as("ana") as ana:
+def test_without_a_token_nothing_is_quick(ours: RunningService) -> None:
+    with ours.client_as(None) as nobody, ours.client_as("ana") as ana:
         case = opened(ana)
         refused = nobody.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"3"'})
         assert (refused.status_code, refused.json()["type"]) == (401, "/problems/not-authenticated")

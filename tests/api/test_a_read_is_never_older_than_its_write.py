@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from tests.api.running import House, house
-from tests.api.told import RESOLUTION, captured, opened, order_id, placed, send, unavailable
+from tests.api.running_service import RunningService, run_service
+from tests.api.signals import RESOLUTION, captured, open_case, order_id, placed, send, unavailable
 from tests.conftest import Databases
 
 LISTS = ["/v1/cases", "/v1/orders", "/v1/queues", "/v1/queues/allocation_failure_review"]
@@ -18,11 +18,11 @@ MIN = "Casetrail-Min-Position"
 
 
 @pytest.fixture(scope="module")
-def still(databases: Databases, template_database: str) -> Iterator[House]:
+def still(databases: Databases, template_database: str) -> Iterator[RunningService]:
     """A service whose reports stand still."""
     with (
         databases.new(template_database) as name,
-        house(databases.dsn(name), reports=False) as running,
+        run_service(databases.dsn(name), reports=False) as running,
     ):
         yield running
 
@@ -39,7 +39,7 @@ def test_what_was_written_is_in_every_list(shop: httpx2.Client) -> None:
 
 
 def test_every_step_of_a_case_is_in_the_lists_that_follow_it(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     order = ana.get(f"/v1/cases/{case}").json()["order"]
     etag, states = ana.get(f"/v1/cases/{case}").headers["ETag"], []
     for command, body in (
@@ -80,8 +80,8 @@ def test_every_write_tells_its_position(ana: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("address", LISTS)
-def test_a_report_that_stands_still_is_told_as_such(still: House, address: str) -> None:
-    with still.asking_as("ana") as ana:
+def test_a_report_that_stands_still_is_told_as_such(still: RunningService, address: str) -> None:
+    with still.client_as("ana") as ana:
         position = ana.post("/v1/signals", json=placed(order_id())).headers["Casetrail-Position"]
         assert ana.get(address).status_code == 200
         answer = ana.get(address, headers={MIN: position, "Prefer": "wait=0"})
@@ -91,8 +91,10 @@ def test_a_report_that_stands_still_is_told_as_such(still: House, address: str) 
         assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_claim_of_the_next_waits_for_the_report_too_and_stores_nothing(still: House) -> None:
-    with still.asking_as("ana") as ana:
+def test_a_claim_of_the_next_waits_for_the_report_too_and_stores_nothing(
+    still: RunningService,
+) -> None:
+    with still.client_as("ana") as ana:
         order = order_id()
         position = send(ana, placed(order), unavailable(order)).headers["Casetrail-Position"]
         headers = {MIN: position, "Prefer": "wait=0", "Idempotency-Key": "still"}
@@ -102,17 +104,17 @@ def test_a_claim_of_the_next_waits_for_the_report_too_and_stores_nothing(still: 
             assert "Idempotent-Replayed" not in answer.headers
 
 
-def test_a_case_and_an_order_are_read_from_the_log_and_never_behind(still: House) -> None:
-    with still.asking_as("ana") as ana:
-        case = opened(ana)
+def test_a_case_and_an_order_are_read_from_the_log_and_never_behind(still: RunningService) -> None:
+    with still.client_as("ana") as ana:
+        case = open_case(ana)
         view = ana.get(f"/v1/cases/{case}")
         assert view.json()["state"] == "open"
         assert ana.get(f"/v1/orders/{view.json()['order']}").json()["cases"]
 
 
 @pytest.mark.parametrize("wait", ["wait=1", "respond-async, wait=1", "Wait=1", "wait=1; foo"])
-def test_a_read_waits_for_as_long_as_it_prefers(still: House, wait: str) -> None:
-    with still.asking_as("ana") as ana:
+def test_a_read_waits_for_as_long_as_it_prefers(still: RunningService, wait: str) -> None:
+    with still.client_as("ana") as ana:
         head = int(ana.get("/v1/events").json()["head"])
         begun = time.monotonic()
         answer = ana.get("/v1/orders", headers={MIN: str(head + 1), "Prefer": wait})
@@ -120,10 +122,10 @@ def test_a_read_waits_for_as_long_as_it_prefers(still: House, wait: str) -> None
         assert 0.9 < time.monotonic() - begun < 4
 
 
-def test_a_read_that_waits_is_answered_once_the_write_has_come(ours: House) -> None:
+def test_a_read_that_waits_is_answered_once_the_write_has_come(ours: RunningService) -> None:
     with (
-        ours.asking_as("ana") as ana,
-        ours.asking_as("shop") as shop,
+        ours.client_as("ana") as ana,
+        ours.client_as("shop") as shop,
         ThreadPoolExecutor(1) as pool,
     ):
         head = int(ana.get("/v1/events").json()["head"])
@@ -150,9 +152,9 @@ def test_a_position_far_ahead_is_waited_for_and_not_met(ana: httpx2.Client, posi
     assert answer.status_code in (400, 503), answer.text
 
 
-def test_many_waiting_reads_do_not_keep_others_from_being_answered(still: House) -> None:
+def test_many_waiting_reads_do_not_keep_others_from_being_answered(still: RunningService) -> None:
     """A read that waits must not use up what answers the others."""
-    with still.asking_as("ana") as ana, ThreadPoolExecutor(24) as pool:
+    with still.client_as("ana") as ana, ThreadPoolExecutor(24) as pool:
         head = int(ana.get("/v1/events").json()["head"])
         headers = {MIN: str(head + 1_000), "Prefer": "wait=3"}
         waiting = [pool.submit(ana.get, "/v1/orders", headers=headers) for _ in range(24)]
@@ -163,9 +165,9 @@ def test_many_waiting_reads_do_not_keep_others_from_being_answered(still: House)
         assert {answer.result().status_code for answer in waiting} == {503}
 
 
-def test_many_readers_at_once_are_all_answered(ours: House, shop: httpx2.Client) -> None:
-    case = opened(shop)
+def test_many_readers_at_once_are_all_answered(ours: RunningService, shop: httpx2.Client) -> None:
+    case = open_case(shop)
     addresses = ["/v1/cases", "/v1/queues", f"/v1/cases/{case}", "/v1/events", "/v1/orders"]
-    with ours.asking_as("ana") as ana, ThreadPoolExecutor(64) as pool:
+    with ours.client_as("ana") as ana, ThreadPoolExecutor(64) as pool:
         answers = list(pool.map(ana.get, addresses * 64))
     assert {answer.status_code for answer in answers} == {200}

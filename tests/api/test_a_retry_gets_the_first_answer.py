@@ -13,9 +13,18 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.api.holding import holding_proxy
-from tests.api.running import House, served
-from tests.api.told import JSON, RESOLUTION, captured, opened, order_id, placed, send, unavailable
+from tests.api.holding_proxy import holding_proxy
+from tests.api.running_service import RunningService, serve
+from tests.api.signals import (
+    JSON,
+    RESOLUTION,
+    captured,
+    open_case,
+    order_id,
+    placed,
+    send,
+    unavailable,
+)
 
 Command = Callable[[httpx2.Client, dict[str, str]], httpx2.Response]
 
@@ -41,7 +50,7 @@ def head(client: httpx2.Client) -> int:
 
 def claimed(client: httpx2.Client) -> tuple[str, str]:
     """A fresh case that the client's person holds, and its ETag."""
-    case = opened(client)
+    case = open_case(client)
     etag = client.get(f"/v1/cases/{case}").headers["ETag"]
     answer = client.post(f"/v1/cases/{case}/claim", headers={"If-Match": etag})
     return case, answer.headers["ETag"]
@@ -55,7 +64,7 @@ def resolved(client: httpx2.Client) -> tuple[str, str]:
 
 
 def a_claim(client: httpx2.Client) -> Command:
-    case = opened(client)
+    case = open_case(client)
     etag = client.get(f"/v1/cases/{case}").headers["ETag"]
     return lambda c, h: c.post(f"/v1/cases/{case}/claim", headers={"If-Match": etag, **h})
 
@@ -142,7 +151,7 @@ def test_a_retry_gets_the_first_answer_and_changes_nothing(
 
 @each_command
 def test_twenty_at_once_with_one_key_have_one_effect(
-    ours: House, ana: httpx2.Client, make: Callable[[httpx2.Client], Command]
+    ours: RunningService, ana: httpx2.Client, make: Callable[[httpx2.Client], Command]
 ) -> None:
     command, headers = make(ana), {"Idempotency-Key": key()}
     before = head(ana)
@@ -161,10 +170,12 @@ def test_twenty_at_once_with_one_key_have_one_effect(
     assert command(ana, headers).content == done[0].content
 
 
-def test_a_restarted_service_gives_the_first_answers(ours: House, ana: httpx2.Client) -> None:
+def test_a_restarted_service_gives_the_first_answers(
+    ours: RunningService, ana: httpx2.Client
+) -> None:
     commands = [(make(ana), {"Idempotency-Key": key()}) for make in COMMANDS]
     answers = [command(ana, headers) for command, headers in commands]
-    with served(ours.dsn) as (url, _), ours.asking_as("ana") as client:
+    with serve(ours.dsn) as (url, _), ours.client_as("ana") as client:
         client.base_url = url
         for first, (command, headers) in zip(answers, commands, strict=True):
             assert same_answer(first, command(client, headers)), first.text
@@ -190,7 +201,7 @@ def test_the_key_with_another_body_of_a_command_is_refused(ana: httpx2.Client) -
 
 
 def test_the_key_with_another_body_of_a_claim_is_refused(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     headers = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"], "Idempotency-Key": key()}
     assert ana.post(f"/v1/cases/{case}/claim", headers=headers).status_code == 200
     answer = ana.post(f"/v1/cases/{case}/claim", json={"note": "x"}, headers=headers)
@@ -213,7 +224,9 @@ def test_a_key_belongs_to_the_person_who_used_it(ana: httpx2.Client, bo: httpx2.
         assert "Idempotent-Replayed" not in answer.headers
 
 
-def test_a_key_belongs_to_the_person_whatever_their_token(ours: House, ana: httpx2.Client) -> None:
+def test_a_key_belongs_to_the_person_whatever_their_token(
+    ours: RunningService, ana: httpx2.Client
+) -> None:
     desk = ours.service.desks.people
     headers, told = {"Idempotency-Key": key()}, placed(order_id())
     position = ana.post("/v1/signals", json=told, headers=headers).headers["Casetrail-Position"]
@@ -246,7 +259,7 @@ def test_any_visible_ascii_makes_a_key(ana: httpx2.Client, right: str) -> None:
 
 
 def test_a_refused_command_stores_nothing_and_its_key_is_free(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     headers = {"Idempotency-Key": key(), "If-Match": '"1"'}
     before = head(ana)
     assert ana.post(f"/v1/cases/{case}/claim", headers=headers).status_code == 412
@@ -268,7 +281,7 @@ def test_a_refused_signal_stores_nothing_and_its_key_is_free(ana: httpx2.Client)
 
 
 def test_a_signal_refused_for_its_id_is_refused_again_on_retry(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
     """A definite no is a no (I3): nothing of it is stored, not even an answer that says 200."""
     told = captured(order_id())
@@ -306,7 +319,9 @@ def until_somebody_waits(dsn: str) -> None:
             assert time.monotonic() < deadline, "nobody came to append"
 
 
-def test_a_request_whose_key_is_in_flight_is_told_so(ours: House, ana: httpx2.Client) -> None:
+def test_a_request_whose_key_is_in_flight_is_told_so(
+    ours: RunningService, ana: httpx2.Client
+) -> None:
     headers, told = {"Idempotency-Key": key()}, placed(order_id())
     answers: list[httpx2.Response] = []
 
@@ -327,13 +342,13 @@ def test_a_request_whose_key_is_in_flight_is_told_so(ours: House, ana: httpx2.Cl
 
 
 def test_a_client_that_hung_up_gets_the_first_answer_when_it_comes_again(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
     """Whatever became of the first try: there is one effect, and one answer to be had."""
     for n in range(10):
         command, headers = a_claim(ana), {"Idempotency-Key": key()}
         before = head(ana)
-        with ours.asking_as("ana") as hasty:
+        with ours.client_as("ana") as hasty:
             hasty.timeout = httpx2.Timeout(10, read=0.001 * n + 0.0001)
             with suppress(httpx2.ReadTimeout):
                 command(hasty, headers)
@@ -345,18 +360,18 @@ def test_a_client_that_hung_up_gets_the_first_answer_when_it_comes_again(
 
 
 def test_a_retry_at_another_server_gets_the_first_answer_and_never_a_conflict(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
     """Stored means acknowledged on retry (I2): the retry looks for its key just before the first
     try commits, and reads the case just after."""
-    case = opened(ana)
+    case = open_case(ana)
     etag = ana.get(f"/v1/cases/{case}").headers["ETag"]
     headers = {"Idempotency-Key": key(), "If-Match": etag}
     again: list[httpx2.Response] = []
     with ExitStack() as stack:
         proxy = stack.enter_context(holding_proxy(ours.dsn))
-        url, _ = stack.enter_context(served(proxy.dsn))
-        other = stack.enter_context(ours.asking_as("ana"))
+        url, _ = stack.enter_context(serve(proxy.dsn))
+        other = stack.enter_context(ours.client_as("ana"))
         other.base_url = url
         other.get("/v1/queues")  # so that the token is known there
         thread = threading.Thread(

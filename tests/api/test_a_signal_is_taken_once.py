@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from tests.api.running import House
-from tests.api.told import (
+from tests.api.running_service import RunningService
+from tests.api.signals import (
     JSON,
-    Told,
+    JsonObject,
     ago,
+    as_ndjson,
     cancelled,
     captured,
-    lines_of,
     order_id,
     placed,
     send,
@@ -25,9 +25,11 @@ from tests.api.told import (
 AT_ONCE = 100
 
 
-def all_at_once(ours: House, bodies: list[bytes], kind: str = "application/json") -> list[Told]:
+def all_at_once(
+    ours: RunningService, bodies: list[bytes], kind: str = "application/json"
+) -> list[JsonObject]:
     """The answers to the bodies, each sent over a connection of its own, all at the same time."""
-    with ours.asking_as("shop") as client, ThreadPoolExecutor(len(bodies)) as pool:
+    with ours.client_as("shop") as client, ThreadPoolExecutor(len(bodies)) as pool:
         headers = {"Content-Type": kind}
         answers = list(
             pool.map(lambda b: client.post("/v1/signals", content=b, headers=headers), bodies)
@@ -44,7 +46,7 @@ def recorded(client: httpx2.Client, order: str) -> list[str]:
 
 
 def test_the_same_signal_a_hundred_times_at_once_is_recorded_once(
-    ours: House, shop: httpx2.Client
+    ours: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     body = json.dumps(placed(order)).encode()
@@ -54,11 +56,11 @@ def test_the_same_signal_a_hundred_times_at_once_is_recorded_once(
 
 
 def test_the_same_batch_a_hundred_times_at_once_is_recorded_once(
-    ours: House, shop: httpx2.Client
+    ours: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     told = [placed(order), captured(order), unavailable(order), placed(order_id())]
-    answers = all_at_once(ours, [lines_of(told)] * AT_ONCE, "application/x-ndjson")
+    answers = all_at_once(ours, [as_ndjson(told)] * AT_ONCE, "application/x-ndjson")
     for place in range(len(told)):
         outcomes = Counter(answer["items"][place]["outcome"] for answer in answers)
         assert outcomes == {"recorded": 1, "duplicate": AT_ONCE - 1}
@@ -69,7 +71,7 @@ def test_the_same_batch_a_hundred_times_at_once_is_recorded_once(
 
 
 def test_a_hundred_signals_of_one_order_at_once_are_all_recorded(
-    ours: House, shop: httpx2.Client
+    ours: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     bodies = [json.dumps(unavailable(order)).encode() for _ in range(AT_ONCE)]
@@ -86,7 +88,7 @@ def test_a_hundred_signals_of_one_order_at_once_are_all_recorded(
 
 
 def test_batches_that_share_orders_in_other_ways_do_not_lose_a_signal(
-    ours: House, shop: httpx2.Client
+    ours: RunningService, shop: httpx2.Client
 ) -> None:
     orders = [order_id() for _ in range(10)]
     told = [placed(order) for order in orders] + [unavailable(order) for order in orders]
@@ -146,7 +148,7 @@ def test_an_id_that_comes_with_other_content_in_one_batch_is_refused_by_itself(
 
 
 def test_rivals_for_one_id_end_with_one_recorded_and_the_others_refused(
-    ours: House, shop: httpx2.Client
+    ours: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     told = captured(order)

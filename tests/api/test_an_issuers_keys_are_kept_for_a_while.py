@@ -12,20 +12,25 @@ from datetime import UTC, datetime
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
-from infrastructure.identity.access_tokens import AccessTokens, TokenRefused
-from infrastructure.identity.issuers import Issuer, IssuerUnusable, Patience, issuers
+from infrastructure.identity.access_tokens import AccessTokenVerifier, TokenRefused
 from infrastructure.identity.key_sets import KeysUnavailable
-from tests.api.issuing import (
+from infrastructure.identity.trusted_issuers import (
+    Issuer,
+    IssuerUnusable,
+    KeyCacheTimes,
+    load_issuers,
+)
+from tests.api.issuer_server import (
     AUDIENCE,
-    NONE,
+    OMITTED,
     IssuerServer,
     SigningKey,
     b64,
-    issuing,
     segment,
+    serve_issuer,
     signature,
 )
-from tests.api.running import house
+from tests.api.running_service import run_service
 
 OLD, NEW = SigningKey("ES256", "old"), SigningKey("ES256", "new")
 UNKNOWN = SigningKey("ES256", "unknown")
@@ -33,15 +38,15 @@ UNKNOWN = SigningKey("ES256", "unknown")
 
 @pytest.fixture
 def issuer() -> Iterator[IssuerServer]:
-    with issuing(OLD) as server:
+    with serve_issuer(OLD) as server:
         yield server
 
 
-def verify(tokens: AccessTokens, token: str) -> str:
+def verify(tokens: AccessTokenVerifier, token: str) -> str:
     return tokens.verify(token, datetime.now(UTC)).subject
 
 
-def outcome(tokens: AccessTokens, token: str) -> str:
+def outcome(tokens: AccessTokenVerifier, token: str) -> str:
     try:
         return verify(tokens, token)
     except (TokenRefused, KeysUnavailable) as refused:
@@ -49,7 +54,7 @@ def outcome(tokens: AccessTokens, token: str) -> str:
 
 
 def test_keys_are_fetched_once_for_many_tokens(issuer: IssuerServer) -> None:
-    tokens = AccessTokens([issuer.issuer(Patience())])
+    tokens = AccessTokenVerifier([issuer.issuer(KeyCacheTimes())])
     made = [issuer.token() for _ in range(200)]
     assert issuer.asked == []  # not before somebody comes
     with ThreadPoolExecutor(8) as pool:
@@ -58,7 +63,7 @@ def test_keys_are_fetched_once_for_many_tokens(issuer: IssuerServer) -> None:
 
 
 def test_a_new_key_is_found_when_it_is_first_met(issuer: IssuerServer) -> None:
-    tokens = AccessTokens([issuer.issuer(Patience(between=0.2))])
+    tokens = AccessTokenVerifier([issuer.issuer(KeyCacheTimes(between=0.2))])
     assert verify(tokens, issuer.token())
     issuer.keys.insert(0, NEW)
     time.sleep(0.2)
@@ -71,7 +76,7 @@ def test_a_key_that_has_left_dies_with_what_was_fetched_and_no_sooner(
     issuer: IssuerServer,
 ) -> None:
     issuer.keys.append(NEW)
-    tokens = AccessTokens([issuer.issuer(Patience(fresh=0.6, between=0.1))])
+    tokens = AccessTokenVerifier([issuer.issuer(KeyCacheTimes(fresh=0.6, between=0.1))])
     assert verify(tokens, issuer.token(key=OLD))
     issuer.keys.remove(OLD)
     assert verify(tokens, issuer.token(key=OLD))
@@ -82,7 +87,7 @@ def test_a_key_that_has_left_dies_with_what_was_fetched_and_no_sooner(
 
 def test_a_flood_of_invented_key_ids_does_not_reach_the_issuer(issuer: IssuerServer) -> None:
     between = 0.3
-    tokens = AccessTokens([issuer.issuer(Patience(between=between))])
+    tokens = AccessTokenVerifier([issuer.issuer(KeyCacheTimes(between=between))])
     assert verify(tokens, issuer.token())
     made = [issuer.token(key=UNKNOWN, header={"kid": f"invented-{n}"}) for n in range(1_500)]
     started = time.monotonic()
@@ -97,8 +102,8 @@ def test_a_flood_of_invented_key_ids_does_not_reach_the_issuer(issuer: IssuerSer
 def test_what_is_known_goes_on_while_the_issuer_is_down_but_not_for_ever(
     issuer: IssuerServer,
 ) -> None:
-    patience = Patience(fresh=0.4, stale=2.0, between=0.1, fetch=0.5)
-    tokens = AccessTokens([issuer.issuer(patience)])
+    patience = KeyCacheTimes(fresh=0.4, stale=2.0, between=0.1, fetch=0.5)
+    tokens = AccessTokenVerifier([issuer.issuer(patience)])
     fetched_at = time.monotonic()
     assert verify(tokens, issuer.token())
     issuer.status = 503
@@ -117,8 +122,8 @@ def test_what_is_known_goes_on_while_the_issuer_is_down_but_not_for_ever(
 
 
 def test_an_issuer_that_hangs_holds_up_one_caller_at_most(issuer: IssuerServer) -> None:
-    patience = Patience(fresh=0.2, stale=60, between=0.1, fetch=0.6)
-    tokens = AccessTokens([issuer.issuer(patience)])
+    patience = KeyCacheTimes(fresh=0.2, stale=60, between=0.1, fetch=0.6)
+    tokens = AccessTokenVerifier([issuer.issuer(patience)])
     assert verify(tokens, issuer.token())
     issuer.delay_seconds = 5
     time.sleep(0.2)
@@ -137,7 +142,7 @@ def test_an_issuer_that_hangs_holds_up_one_caller_at_most(issuer: IssuerServer) 
 
 def test_an_issuer_that_was_never_reached_is_asked_seldom(issuer: IssuerServer) -> None:
     issuer.status = 500
-    tokens = AccessTokens([issuer.issuer(Patience(between=60))])
+    tokens = AccessTokenVerifier([issuer.issuer(KeyCacheTimes(between=60))])
     found = {outcome(tokens, issuer.token()) for _ in range(20)}
     assert found == {"KeysUnavailable"}
     assert len(issuer.asked) == 1
@@ -160,19 +165,19 @@ def test_an_issuer_that_answers_wrongly_is_not_believed(
 ) -> None:
     token = issuer.token()
     setattr(issuer, name, value)
-    assert outcome(AccessTokens([issuer.issuer()]), token) == "KeysUnavailable"
+    assert outcome(AccessTokenVerifier([issuer.issuer()]), token) == "KeysUnavailable"
 
 
 def test_a_redirect_is_not_followed(issuer: IssuerServer) -> None:
-    with issuing(OLD) as elsewhere:
+    with serve_issuer(OLD) as elsewhere:
         issuer.status, issuer.location = 302, f"{elsewhere.name}/certs"
-        assert outcome(AccessTokens([issuer.issuer()]), issuer.token()) == "KeysUnavailable"
+        assert outcome(AccessTokenVerifier([issuer.issuer()]), issuer.token()) == "KeysUnavailable"
         assert elsewhere.asked == []
 
 
 def test_where_the_keys_are_may_be_set_up(issuer: IssuerServer) -> None:
     told = Issuer(issuer.name, AUDIENCE, f"{issuer.name}/certs")
-    assert verify(AccessTokens([told]), issuer.token())
+    assert verify(AccessTokenVerifier([told]), issuer.token())
     assert issuer.asked == ["/realms/shop/certs"]
 
 
@@ -196,7 +201,7 @@ def test_keys_that_are_weak_or_for_something_else_verify_nothing(issuer: IssuerS
         None,
         {**NEW.public, "kid": "good", "alg": "ES256", "key_ops": ["verify"]},
     ]
-    tokens = AccessTokens([issuer.issuer()])
+    tokens = AccessTokenVerifier([issuer.issuer()])
     assert verify(tokens, issuer.token(key=NEW, header={"kid": "good"}))
     for kid in (
         "for-encryption",
@@ -205,7 +210,7 @@ def test_keys_that_are_weak_or_for_something_else_verify_nothing(issuer: IssuerS
         "twice",
         "off-the-curve",
         "off-the-rails",
-        NONE,
+        OMITTED,
     ):
         token = issuer.token(key=NEW, header={"kid": kid})
         assert outcome(tokens, token) == "TokenRefused", kid
@@ -216,12 +221,12 @@ def test_keys_that_are_weak_or_for_something_else_verify_nothing(issuer: IssuerS
 
 
 def test_nobody_else_waits_while_keys_are_fetched(dsn: str, issuer: IssuerServer) -> None:
-    patient = Patience(fetch=10)
+    patient = KeyCacheTimes(fetch=10)
     with (
-        house(dsn, reports=False, issuers=[issuer.issuer(patient)]) as ours,
-        ours.asking_as("ana") as ana,
-        ours.asking_as(None) as other,
-        ours.asking_as(None) as prober,
+        run_service(dsn, reports=False, issuers=[issuer.issuer(patient)]) as ours,
+        ours.client_as("ana") as ana,
+        ours.client_as(None) as other,
+        ours.client_as(None) as prober,
     ):
         desk = ours.service.desks.principals_desk
         desk.link("ana", issuer.name, "ana-1", datetime.now(UTC))
@@ -248,7 +253,10 @@ def test_an_issuer_that_cannot_be_asked_is_told_as_that_and_keys_go_on(
     dsn: str, issuer: IssuerServer
 ) -> None:
     issuer.status = 500
-    with house(dsn, reports=False, issuers=[issuer.issuer()]) as ours, ours.asking_as("ana") as ana:
+    with (
+        run_service(dsn, reports=False, issuers=[issuer.issuer()]) as ours,
+        ours.client_as("ana") as ana,
+    ):
         assert ana.get("/v1/me").status_code == 200
         ana.headers["Authorization"] = f"Bearer {issuer.token()}"
         answer = ana.get("/v1/me")
@@ -261,12 +269,15 @@ SET_UP = {"CASETRAIL_OIDC_ISSUER": "https://id.example/a", "CASETRAIL_OIDC_AUDIE
 
 
 def test_issuers_are_read_from_the_environment() -> None:
-    assert issuers({}) == ()
-    assert issuers(SET_UP) == (Issuer("https://id.example/a", "casetrail"),)
+    assert load_issuers({}) == ()
+    assert load_issuers(SET_UP) == (Issuer("https://id.example/a", "casetrail"),)
     two = {**SET_UP, "CASETRAIL_OIDC_ISSUER": "https://id.example/a http://localhost:8080/b"}
-    assert [one.name for one in issuers(two)] == ["https://id.example/a", "http://localhost:8080/b"]
+    assert [one.name for one in load_issuers(two)] == [
+        "https://id.example/a",
+        "http://localhost:8080/b",
+    ]
     placed = {**two, "CASETRAIL_OIDC_JWKS": "https://id.example/k http://localhost:8080/k"}
-    assert [one.jwks for one in issuers(placed)] == [
+    assert [one.jwks for one in load_issuers(placed)] == [
         "https://id.example/k",
         "http://localhost:8080/k",
     ]
@@ -288,4 +299,4 @@ def test_issuers_are_read_from_the_environment() -> None:
 )
 def test_what_cannot_be_trusted_is_refused_at_the_start(changed: dict[str, str]) -> None:
     with pytest.raises(IssuerUnusable):
-        issuers({**SET_UP, **changed})
+        load_issuers({**SET_UP, **changed})

@@ -5,17 +5,17 @@ import pytest
 from application.log.recorder import leaf_digest
 from domain.merkle.verification import is_consistent, is_included
 from infrastructure.postgres.datastore import connect
-from infrastructure.transparency.checkpoints import go_on, halt
-from infrastructure.verifier.notes import checkpoint_of
-from tests.api.told import order_id, placed, send
-from tests.witnessing import checkpoints_in
+from infrastructure.transparency.checkpoints import halt_log, lift_halt
+from infrastructure.verifier.notes import open_checkpoint
+from tests.api.signals import order_id, placed, send
+from tests.witness_checkpoints import open_checkpoints
 
 
 @pytest.fixture(scope="module")
 def witness(ours, shop, tmp_path_factory):
     """Makes a checkpoint when it is called; before the first, none is told."""
     home = tmp_path_factory.mktemp("witness")
-    checkpoints = checkpoints_in(home)
+    checkpoints = open_checkpoints(home)
 
     def make():
         with connect(ours.dsn) as connection:
@@ -31,7 +31,7 @@ def witness(ours, shop, tmp_path_factory):
 def test_an_event_is_proven_to_be_in_the_log(ours, shop, witness):
     checkpoints, _ = witness
     told = shop.get("/v1/audit/checkpoint").json()
-    signed = checkpoint_of(told["note"].encode(), checkpoints.signer.key)
+    signed = open_checkpoint(told["note"].encode(), checkpoints.signer.key)
     assert (signed.size, signed.root.hex()) == (told["size"], told["root"])
     with connect(ours.dsn) as connection:
         rows = connection.execute("SELECT notification_id, state FROM stored_events").fetchall()
@@ -77,12 +77,12 @@ def test_what_was_not_witnessed_is_not_proven(shop, witness):
 def test_while_the_log_is_halted_nothing_is_stored_and_everything_read(ours, shop, witness):
     head = shop.get("/v1/events?limit=1").json()["head"]
     with connect(ours.dsn) as connection:
-        halt(connection)
+        halt_log(connection)
         try:
             refused = send(shop, placed(order_id()))
             assert refused.status_code == 503
             assert refused.json()["type"].endswith("log-unwritable")
             assert shop.get("/v1/events?limit=1").json()["head"] == head
         finally:
-            go_on(connection)
+            lift_halt(connection)
     assert send(shop, placed(order_id())).status_code == 200

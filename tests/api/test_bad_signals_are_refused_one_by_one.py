@@ -7,14 +7,14 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.api.running import House
-from tests.api.told import (
+from tests.api.running_service import RunningService
+from tests.api.signals import (
     JSON,
     NDJSON,
-    Told,
+    JsonObject,
+    as_ndjson,
     cancelled,
     captured,
-    lines_of,
     money,
     order_id,
     placed,
@@ -23,12 +23,12 @@ from tests.api.told import (
 )
 
 
-def line(price: Any = None, **facts: object) -> Told:
+def line(price: Any = None, **facts: object) -> JsonObject:
     return {"sku": "tea", "price": price or money("1.00"), **facts}
 
 
 # Name -> what is wrong with an otherwise sound signal, and where its faults are.
-FAULTS: dict[str, tuple[Told, set[str]]] = {
+FAULTS: dict[str, tuple[JsonObject, set[str]]] = {
     "an unknown type": (signal("order.teleported", "o"), {"/type"}),
     "no type": ({k: v for k, v in cancelled("o").items() if k != "type"}, {"/type"}),
     "a type that is no text": ({**cancelled("o"), "type": 7}, {"/type"}),
@@ -286,7 +286,7 @@ def test_more_than_a_thousand_signals_are_refused_whole(
     shop: httpx2.Client, headers: dict[str, str]
 ) -> None:
     told = [cancelled(order_id()) for _ in range(1_001)]
-    body = json.dumps(told).encode() if headers is JSON else lines_of(told)
+    body = json.dumps(told).encode() if headers is JSON else as_ndjson(told)
     answer = shop.post("/v1/signals", content=body, headers=headers)
     assert answer.status_code == 413
     assert answer.json()["type"] == "/problems/too-large"
@@ -311,14 +311,16 @@ def test_a_body_above_a_mebibyte_is_refused_when_its_length_is_not_told(
     assert answer.json()["type"] == "/problems/too-large"
 
 
-def test_what_is_refused_leaves_nothing_in_the_log(ours: House, shop: httpx2.Client) -> None:
+def test_what_is_refused_leaves_nothing_in_the_log(
+    ours: RunningService, shop: httpx2.Client
+) -> None:
     before = shop.get("/v1/events").json()["head"]
     for told, _ in FAULTS.values():
         shop.post("/v1/signals", json=told)
     assert shop.get("/v1/events").json()["head"] == before
 
 
-def test_no_signal_can_blind_the_auditors_view(ours: House, shop: httpx2.Client) -> None:
+def test_no_signal_can_blind_the_auditors_view(ours: RunningService, shop: httpx2.Client) -> None:
     """Whatever was taken in this file's attacks: `SELECT * FROM trail` still reads every line."""
     send(shop, cancelled(order_id(), reason="a\0b"), cancelled(order_id(), id="a\0b"))
     with psycopg.connect(ours.dsn) as connection:

@@ -6,8 +6,8 @@ import json
 
 import httpx2
 
-from tests.api.running import House
-from tests.api.told import order_id, send, unavailable
+from tests.api.running_service import RunningService
+from tests.api.signals import order_id, send, unavailable
 
 
 def opened(client: httpx2.Client) -> tuple[str, str]:
@@ -18,9 +18,9 @@ def opened(client: httpx2.Client) -> tuple[str, str]:
 
 
 def test_what_is_due_next_comes_first_and_a_wait_for_the_customer_has_no_due_time(
-    ours: House,
+    ours: RunningService,
 ) -> None:
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         case, position = opened(ana)
         seen = {"Casetrail-Min-Position": position}
         rows = ana.get("/v1/views/sla?queue=allocation_failure_review&limit=200", headers=seen)
@@ -52,8 +52,8 @@ def test_what_is_due_next_comes_first_and_a_wait_for_the_customer_has_no_due_tim
         assert sum(elapsed["parts"].values()) == elapsed["seconds"]
 
 
-def test_ones_own_work_whose_wait_has_ended_comes_first(ours: House) -> None:
-    with ours.asking_as("bo") as bo:
+def test_ones_own_work_whose_wait_has_ended_comes_first(ours: RunningService) -> None:
+    with ours.client_as("bo") as bo:
         case, _ = opened(bo)
         opened(bo)
         body = {"to_queue": "return_authorization_support", "to_person": "bo", "note": "Mine."}
@@ -72,13 +72,13 @@ def test_ones_own_work_whose_wait_has_ended_comes_first(ours: House) -> None:
         assert got.json()["id"] == case
 
 
-def test_a_view_tells_that_it_has_moved(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_view_tells_that_it_has_moved(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana:
         with ana.stream("GET", "/v1/views/queue/stream") as events:
             assert events.headers["Content-Type"].startswith("text/event-stream")
             lines = events.iter_lines()
             first = next(json.loads(one[6:]) for one in lines if one.startswith("data: "))
-            with ours.asking_as("ana") as other:
+            with ours.client_as("ana") as other:
                 _, position = opened(other)
             for one in lines:
                 if one.startswith("data: ") and json.loads(one[6:])["position"] >= int(position):

@@ -6,14 +6,14 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tests.api.running import House
-from tests.api.told import (
+from tests.api.running_service import RunningService
+from tests.api.signals import (
     JSON,
     NDJSON,
     ago,
+    as_ndjson,
     cancelled,
     captured,
-    lines_of,
     order_id,
     placed,
     send,
@@ -58,7 +58,7 @@ def test_lines_of_json_are_answered_line_by_line(
 
 
 def test_one_line_is_a_batch_of_one(shop: httpx2.Client) -> None:
-    answer = shop.post("/v1/signals", content=lines_of([placed(order_id())]), headers=NDJSON)
+    answer = shop.post("/v1/signals", content=as_ndjson([placed(order_id())]), headers=NDJSON)
     assert answer.json()["recorded"] == 1
     assert len(answer.json()["items"]) == 1
 
@@ -81,7 +81,7 @@ def test_a_thousand_signals_are_taken_in_one_request(shop: httpx2.Client) -> Non
     assert send(shop, *told).json()["recorded"] == 1_000
 
 
-def test_the_case_that_a_signal_opens_is_named(ours: House, shop: httpx2.Client) -> None:
+def test_the_case_that_a_signal_opens_is_named(ours: RunningService, shop: httpx2.Client) -> None:
     order = order_id()
     send(shop, placed(order))
     (case,) = shop.post("/v1/signals", json=unavailable(order)).json()["cases"]

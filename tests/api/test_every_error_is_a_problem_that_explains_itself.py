@@ -13,16 +13,16 @@ import api.http.errors
 import domain.cases.errors
 from api.http.problems import STATUS, slug, title
 from domain.errors import CasetrailError
-from tests.api.running import House
-from tests.api.told import JSON, RESOLUTION, Told, opened, order_id, placed
+from tests.api.running_service import RunningService
+from tests.api.signals import JSON, RESOLUTION, JsonObject, open_case, order_id, placed
 
 BEYOND_REASON = b"[" * 5_000 + b"]" * 5_000
 
 
-def is_problem(answer: httpx2.Response, status: int, name: str) -> Told:
+def is_problem(answer: httpx2.Response, status: int, name: str) -> JsonObject:
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
-    problem: Told = answer.json()
+    problem: JsonObject = answer.json()
     assert problem["type"] == f"/problems/{name}"
     assert problem["status"] == status
     assert problem["title"]
@@ -31,10 +31,12 @@ def is_problem(answer: httpx2.Response, status: int, name: str) -> Told:
 
 
 @pytest.mark.parametrize("kind", STATUS, ids=slug)
-def test_each_type_of_problem_explains_itself(ours: House, kind: type[CasetrailError]) -> None:
+def test_each_type_of_problem_explains_itself(
+    ours: RunningService, kind: type[CasetrailError]
+) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", slug(kind))
     assert inspect.cleandoc(kind.__doc__ or "").partition("\n")[0].endswith(".")
-    with ours.asking_as(None) as nobody:
+    with ours.client_as(None) as nobody:
         answer = nobody.get(f"/problems/{slug(kind)}")
     assert answer.status_code == 200
     told = answer.json()
@@ -59,8 +61,8 @@ def test_every_error_of_the_api_has_a_status() -> None:
     assert domain.cases.errors.CaseNotFound in STATUS
 
 
-def test_a_type_of_problem_that_there_is_not_is_itself_a_problem(ours: House) -> None:
-    with ours.asking_as(None) as nobody:
+def test_a_type_of_problem_that_there_is_not_is_itself_a_problem(ours: RunningService) -> None:
+    with ours.client_as(None) as nobody:
         is_problem(nobody.get("/problems/nonsense"), 404, "route-not-found")
 
 
@@ -121,8 +123,8 @@ def test_head_is_get_without_its_body_or_is_refused_as_a_method(
 
 
 @pytest.mark.parametrize("address", ["/livez", "/v1/cases", "/v1/signals"])
-def test_options_tells_the_methods_and_nothing_else(ours: House, address: str) -> None:
-    with ours.asking_as(None) as nobody:
+def test_options_tells_the_methods_and_nothing_else(ours: RunningService, address: str) -> None:
+    with ours.client_as(None) as nobody:
         answer = nobody.options(address)
     assert (answer.status_code, answer.content) == (204, b"")
     assert ("POST" if address == "/v1/signals" else "GET") in answer.headers["Allow"]
@@ -139,7 +141,9 @@ def test_what_is_not_there_is_told_by_what_it_is(ana: httpx2.Client) -> None:
     is_problem(ana.post("/v1/queues/nonsense/claim-next"), 404, "queue-not-found")
 
 
-def step(client: httpx2.Client, case: str, command: str, body: Told | None) -> httpx2.Response:
+def step(
+    client: httpx2.Client, case: str, command: str, body: JsonObject | None
+) -> httpx2.Response:
     etag = client.get(f"/v1/cases/{case}").headers["ETag"]
     return client.post(f"/v1/cases/{case}/{command}", json=body, headers={"If-Match": etag})
 
@@ -147,7 +151,7 @@ def step(client: httpx2.Client, case: str, command: str, body: Told | None) -> h
 def test_a_command_that_does_not_fit_the_state_is_told_why(
     ana: httpx2.Client, bo: httpx2.Client
 ) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     again = {"note": "again"}
     is_problem(step(ana, case, "release", {}), 409, "case-not-yours")
     is_problem(step(ana, case, "resolve", RESOLUTION), 409, "case-not-yours")
@@ -191,7 +195,7 @@ def test_all_faults_of_a_commands_body_are_told_with_their_places(
     ana: httpx2.Client, name: str
 ) -> None:
     body, wanted = RESOLUTIONS[name]
-    case = opened(ana)
+    case = open_case(ana)
     etag = step(ana, case, "claim", None).headers["ETag"]
     headers = {"If-Match": etag, **JSON}
     address = f"/v1/cases/{case}/resolve"
@@ -203,7 +207,7 @@ def test_all_faults_of_a_commands_body_are_told_with_their_places(
 
 
 def test_a_reopening_must_say_why(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     for body in ({}, {"note": ""}):
         problem = is_problem(step(ana, case, "reopen", body), 422, "invalid")
         assert [fault["pointer"] for fault in problem["errors"]] == ["/note"]
@@ -215,7 +219,7 @@ def test_a_reopening_must_say_why(ana: httpx2.Client) -> None:
     ids=["broken off", "two values", "not UTF-8", "a form", "nested beyond reason"],
 )
 def test_a_commands_body_that_is_no_json_is_a_problem(ana: httpx2.Client, body: bytes) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     headers = {"If-Match": step(ana, case, "claim", None).headers["ETag"], **JSON}
     answer = ana.post(f"/v1/cases/{case}/release", content=body, headers=headers)
     assert answer.status_code in (400, 422), answer.text
@@ -224,7 +228,7 @@ def test_a_commands_body_that_is_no_json_is_a_problem(ana: httpx2.Client, body: 
 
 
 def test_a_commands_body_that_is_missing_is_told_as_missing(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     headers = {"If-Match": step(ana, case, "claim", None).headers["ETag"]}
     answer = ana.post(f"/v1/cases/{case}/resolve", headers=headers)
     assert answer.status_code in (400, 422)
@@ -262,8 +266,8 @@ def test_all_parameters_at_fault_are_named_at_once(ana: httpx2.Client) -> None:
     assert named == {"limit", "state", "severity", "Casetrail-Min-Position"}
 
 
-def test_a_fault_of_ours_is_a_problem_that_gives_nothing_away(ours: House) -> None:
-    with ours.asking_as("ana") as ana, psycopg.connect(ours.dsn, autocommit=True) as connection:
+def test_a_fault_of_ours_is_a_problem_that_gives_nothing_away(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana, psycopg.connect(ours.dsn, autocommit=True) as connection:
         connection.execute("ALTER VIEW views.orders RENAME TO away")
         try:
             answer = ana.get("/v1/orders?tier=vip")

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from infrastructure.evidence_store import EvidenceDamaged, EvidenceStore
-from tests.api.running import House
-from tests.api.told import order_id, send, unavailable
+from infrastructure.evidence_store import EvidenceCorrupted, EvidenceStore
+from tests.api.running_service import RunningService
+from tests.api.signals import order_id, send, unavailable
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 
@@ -19,8 +19,8 @@ def uploaded(client: httpx2.Client, content: bytes, kind: str = "image/png") -> 
     return client.post("/v1/evidence", content=content, headers={"Content-Type": kind})
 
 
-def test_a_file_is_found_by_the_digest_of_its_bytes(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_file_is_found_by_the_digest_of_its_bytes(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana:
         told = uploaded(ana, PNG)
         digest = hashlib.sha256(PNG).hexdigest()
         assert told.json() == {
@@ -48,16 +48,18 @@ def test_a_file_is_found_by_the_digest_of_its_bytes(ours: House) -> None:
     ids=["empty", "a type that we do not keep", "no type", "too large"],
 )
 def test_what_we_do_not_keep_is_refused(
-    ours: House, content: bytes, kind: str, status: int
+    ours: RunningService, content: bytes, kind: str, status: int
 ) -> None:
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         refused = uploaded(ana, content, kind)
         assert refused.status_code == status
         assert refused.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_case_names_only_files_that_are_there_and_says_what_they_are(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_case_names_only_files_that_are_there_and_says_what_they_are(
+    ours: RunningService,
+) -> None:
+    with ours.client_as("ana") as ana:
         (touched,) = send(ana, unavailable(order_id())).json()["items"][0]["cases"]
         address = f"/v1/cases/{touched['case']}"
         ref = uploaded(ana, PNG + b"2").json()["ref"]
@@ -76,5 +78,5 @@ def test_a_file_that_was_changed_is_not_handed_out(tmp_path: Path) -> None:
     ref = store.put(b"as it was", "text/plain").ref
     (file,) = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".json"]
     file.write_bytes(b"as it never was")
-    with pytest.raises(EvidenceDamaged):
+    with pytest.raises(EvidenceCorrupted):
         store.content(ref)

@@ -7,27 +7,27 @@ import pytest
 
 from api.composition import desks
 from projections import PROJECTIONS
-from tests.api.running import House, house, served
-from tests.api.told import money, order_id, placed, send
+from tests.api.running_service import RunningService, run_service, serve
+from tests.api.signals import money, order_id, placed, send
 from tests.conftest import Databases
 
 
 @pytest.fixture(scope="module")
-def still(databases: Databases, template_database: str) -> Iterator[House]:
+def still(databases: Databases, template_database: str) -> Iterator[RunningService]:
     """A service whose reports and time stand still."""
     with (
         databases.new(template_database) as name,
-        house(databases.dsn(name), reports=False) as running,
+        run_service(databases.dsn(name), reports=False) as running,
     ):
         yield running
 
 
-def test_a_service_whose_reports_are_level_is_ready(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_service_whose_reports_are_level_is_ready(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana:
         send(ana, placed(order_id()))
         head = ana.get("/v1/events").json()["head"]
         ana.get("/v1/orders", headers={"Casetrail-Min-Position": str(head)})
-    with ours.asking_as(None) as nobody:
+    with ours.client_as(None) as nobody:
         ready = nobody.get("/readyz")
         assert ready.status_code == 200
         told = ready.json()
@@ -37,13 +37,13 @@ def test_a_service_whose_reports_are_level_is_ready(ours: House) -> None:
         assert {report["held_streams"] for report in told["reports"]} == {0}
 
 
-def test_time_that_nobody_keeps_is_told(still: House) -> None:
+def test_time_that_nobody_keeps_is_told(still: RunningService) -> None:
     """An expectation fell due and nobody looked: deadlines are being missed in silence."""
-    with still.asking_as("ana") as ana:
+    with still.client_as("ana") as ana:
         due = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
         send(ana, placed(order_id(), lines=[{"sku": "a", "price": money("1"), "ship_by": due}]))
     later = datetime.now(UTC) + timedelta(minutes=10)
-    with served(still.dsn, lambda: later) as (url, _), still.asking_as(None) as nobody:
+    with serve(still.dsn, lambda: later) as (url, _), still.client_as(None) as nobody:
         nobody.base_url = url
         ready = nobody.get("/readyz")
         assert ready.status_code == 200
@@ -53,14 +53,14 @@ def test_time_that_nobody_keeps_is_told(still: House) -> None:
         assert nobody.get("/livez").json() == {"status": "alive"}
 
 
-def test_reports_that_nobody_keeps_are_told(still: House) -> None:
+def test_reports_that_nobody_keeps_are_told(still: RunningService) -> None:
     """Few events behind, but for ten minutes: what is read is old, and new tokens are not known."""
-    with still.asking_as("ana") as ana:
+    with still.client_as("ana") as ana:
         send(ana, placed(order_id(), tenders=[]))
     later = datetime.now(UTC) + timedelta(minutes=10)
     with desks(still.dsn) as working:
         working.timekeeper.tick_due(later)
-    with served(still.dsn, lambda: later) as (url, _), still.asking_as(None) as nobody:
+    with serve(still.dsn, lambda: later) as (url, _), still.client_as(None) as nobody:
         nobody.base_url = url
         ready = nobody.get("/readyz").json()
         assert [report["behind"] > 0 for report in ready["reports"]] == [True] * len(PROJECTIONS)

@@ -11,27 +11,29 @@ import httpx2
 import psycopg
 import pytest
 
-from application.log.caller import operator
-from domain.grants import ChangeStanding, NameOther
+from application.log.caller import operator_caller
+from domain.grants import ChangePersonStatus, LinkPersonName
 from domain.people import Role
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.api.running import House
-from tests.api.told import Told, cancelled, captured, money, order_id, placed, send
+from tests.api.running_service import RunningService
+from tests.api.signals import JsonObject, cancelled, captured, money, order_id, placed, send
 
 As = Callable[[str], httpx2.Client]
 
 
 @pytest.fixture
-def by(ours: House) -> As:
-    return ours.asking_as
+def by(ours: RunningService) -> As:
+    return ours.client_as
 
 
-def paid_and_cancelled(ours: House, price: str = "600.00", customer: str | None = None) -> Told:
+def paid_and_cancelled(
+    ours: RunningService, price: str = "600.00", customer: str | None = None
+) -> JsonObject:
     """A case of an order that was paid and cancelled; ana holds it."""
     order = order_id()
     more = {"customer": {"id": customer}} if customer else {}
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         told = send(ana, placed(order, price, **more), captured(order, price), cancelled(order))
         cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
         case = next(case["case"] for case in cases if case["kind"] == "refund_due")
@@ -39,18 +41,18 @@ def paid_and_cancelled(ours: House, price: str = "600.00", customer: str | None 
 
 
 def post(
-    client: httpx2.Client, case: Told, command: str, body: Any = None, key: str | None = None
+    client: httpx2.Client, case: JsonObject, command: str, body: Any = None, key: str | None = None
 ) -> httpx2.Response:
     headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": key or str(uuid4())}
     return client.post(f"/v1/cases/{case['id']}/{command}", json=body, headers=headers)
 
 
-def proposing(amount: str = "300.00", kind: str = "refund", **more: object) -> Told:
+def proposing(amount: str = "300.00", kind: str = "refund", **more: object) -> JsonObject:
     return {"kind": kind, "amount": money(amount), "reason": "cancelled", **more}
 
 
 def act(
-    client: httpx2.Client, case: Told, name: str, key: str | None = None, **more: object
+    client: httpx2.Client, case: JsonObject, name: str, key: str | None = None, **more: object
 ) -> httpx2.Response:
     """An act on the case's last adjustment."""
     one = case["adjustments"][-1]
@@ -58,7 +60,7 @@ def act(
     return post(client, case, f"adjustments/{one['id']}/{name}", body, key)
 
 
-def test_store_credit_goes_through_three_hands(ours: House, by: As) -> None:
+def test_store_credit_goes_through_three_hands(ours: RunningService, by: As) -> None:
     case = paid_and_cancelled(ours)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposing(kind="store_credit")).json()
@@ -82,7 +84,9 @@ def test_store_credit_goes_through_three_hands(ours: House, by: As) -> None:
         assert duties == {"ana": "review", "olga": "approve", "fay": "execute"}
 
 
-def test_a_refusal_names_the_rule_and_the_act_and_is_on_record(ours: House, by: As) -> None:
+def test_a_refusal_names_the_rule_and_the_act_and_is_on_record(
+    ours: RunningService, by: As
+) -> None:
     case = paid_and_cancelled(ours)
     with by("carla") as carla, by("ana") as ana:
         case = post(carla, case, "notes", {"note": "Pay it."}).json()
@@ -106,7 +110,7 @@ def test_a_refusal_names_the_rule_and_the_act_and_is_on_record(ours: House, by: 
         )
 
 
-def test_the_database_refuses_a_second_duty_by_itself(ours: House, by: As) -> None:
+def test_the_database_refuses_a_second_duty_by_itself(ours: RunningService, by: As) -> None:
     case = paid_and_cancelled(ours)
     with by("ana") as ana:
         post(ana, case, "adjustments", proposing())
@@ -123,14 +127,14 @@ def test_the_database_refuses_a_second_duty_by_itself(ours: House, by: As) -> No
             )
 
 
-def test_the_inbox_shows_what_i_may_approve_and_why_not(ours: House, by: As) -> None:
+def test_the_inbox_shows_what_i_may_approve_and_why_not(ours: RunningService, by: As) -> None:
     case = paid_and_cancelled(ours)
     with by("ana") as ana, by("olga") as olga, by("carla") as carla:
         answer = post(ana, case, "adjustments", proposing("300.00"))
         head = {"Casetrail-Min-Position": answer.headers["Casetrail-Position"]}
 
-        def found(client: httpx2.Client) -> Told:
-            items: list[Told] = []
+        def found(client: httpx2.Client) -> JsonObject:
+            items: list[JsonObject] = []
             address: str | None = "/v1/approvals?limit=100"
             while address:
                 page = client.get(address, headers=head)
@@ -145,7 +149,7 @@ def test_the_inbox_shows_what_i_may_approve_and_why_not(ours: House, by: As) -> 
         assert [why["rule"] for why in found(carla)["why_not"]] == ["within-limit"]
 
 
-def test_several_are_approved_at_once_each_by_itself(ours: House, by: As) -> None:
+def test_several_are_approved_at_once_each_by_itself(ours: RunningService, by: As) -> None:
     cases = [paid_and_cancelled(ours) for _ in range(2)]
     with by("ana") as ana, by("olga") as olga:
         asked = [post(ana, case, "adjustments", proposing()).json() for case in cases]
@@ -167,7 +171,7 @@ def test_several_are_approved_at_once_each_by_itself(ours: House, by: As) -> Non
         assert (again.content, again.headers["Idempotent-Replayed"]) == (answer.content, "true")
 
 
-def test_nothing_about_money_is_asked_without_a_key(ours: House, by: As) -> None:
+def test_nothing_about_money_is_asked_without_a_key(ours: RunningService, by: As) -> None:
     case = paid_and_cancelled(ours)
     with by("ana") as ana:
         headers = {"If-Match": f'"{case["version"]}"'}
@@ -179,7 +183,7 @@ def test_nothing_about_money_is_asked_without_a_key(ours: House, by: As) -> None
         assert (again.content, again.status_code) == (first.content, 200)
 
 
-def test_a_refund_without_a_provider_says_how_to_connect_one(ours: House, by: As) -> None:
+def test_a_refund_without_a_provider_says_how_to_connect_one(ours: RunningService, by: As) -> None:
     case = paid_and_cancelled(ours)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposing()).json()
@@ -188,7 +192,7 @@ def test_a_refund_without_a_provider_says_how_to_connect_one(ours: House, by: As
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/no-payment-provider")
 
 
-def test_what_changes_meanwhile_lets_it_lapse(ours: House, by: As) -> None:
+def test_what_changes_meanwhile_lets_it_lapse(ours: RunningService, by: As) -> None:
     case = paid_and_cancelled(ours)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposing("300.00", kind="store_credit")).json()
@@ -203,7 +207,7 @@ def test_what_changes_meanwhile_lets_it_lapse(ours: House, by: As) -> None:
         assert answer.json()["type"] == "/problems/adjustment-not-pending"
 
 
-def test_two_cases_of_one_customer_are_added_up(ours: House, by: As) -> None:
+def test_two_cases_of_one_customer_are_added_up(ours: RunningService, by: As) -> None:
     customer = f"c-{uuid4().hex[:8]}"
     first = paid_and_cancelled(ours, customer=customer)
     second = paid_and_cancelled(ours, customer=customer)
@@ -219,7 +223,7 @@ def test_two_cases_of_one_customer_are_added_up(ours: House, by: As) -> None:
         )
 
 
-def person(ours: House, role: Role) -> str:
+def person(ours: RunningService, role: Role) -> str:
     """Somebody new, whose token is with the others."""
     name, now = f"p-{uuid4().hex[:8]}", datetime.now(UTC)
     ours.service.desks.people.add(name, [role], now)
@@ -227,7 +231,7 @@ def person(ours: House, role: Role) -> str:
     return name
 
 
-def test_two_names_that_turn_out_to_be_one_human_are_told(ours: House, by: As) -> None:
+def test_two_names_that_turn_out_to_be_one_human_are_told(ours: RunningService, by: As) -> None:
     approver = person(ours, Role.OPS_MANAGER)
     case = paid_and_cancelled(ours)
     with by("ana") as ana, by(approver) as other:
@@ -237,8 +241,8 @@ def test_two_names_that_turn_out_to_be_one_human_are_told(ours: House, by: As) -
     desks, now = ours.service.desks, datetime.now(UTC)
     with by(worker) as another:
         case = post(another, case, "notes", {"note": "As I said."}).json()
-    ask = NameOther(other=worker, reason="The same payroll number.")
-    desks.people.same_as(approver, ask, operator(now))
+    ask = LinkPersonName(other=worker, reason="The same payroll number.")
+    desks.people.same_as(approver, ask, operator_caller(now))
     ProjectionRunner(ours.dsn, PROJECTIONS).catch_up(wait=False)
     head = str(desks.log.head())
     with by("ana") as ana:
@@ -255,21 +259,21 @@ def test_two_names_that_turn_out_to_be_one_human_are_told(ours: House, by: As) -
     assert refused.json()["type"] == "/problems/duty-conflict"
 
 
-def test_a_grant_that_ended_a_moment_ago_moves_no_money(ours: House, by: As) -> None:
+def test_a_grant_that_ended_a_moment_ago_moves_no_money(ours: RunningService, by: As) -> None:
     approver = person(ours, Role.OPS_MANAGER)
     case = paid_and_cancelled(ours)
     with by("ana") as ana, by(approver) as other:
         assert other.get("/v1/me").is_success  # and is remembered
         case = post(ana, case, "adjustments", proposing(kind="store_credit")).json()
-        people, by_hand = ours.service.desks.people, operator(datetime.now(UTC))
-        people.revoke(approver, "g1", ChangeStanding(reason="Moved on."), by_hand)
+        people, by_hand = ours.service.desks.people, operator_caller(datetime.now(UTC))
+        people.revoke(approver, "g1", ChangePersonStatus(reason="Moved on."), by_hand)
         refused = act(other, case, "approve")
         assert refused.status_code in (401, 403), refused.text
         case = ana.get(f"/v1/cases/{case['id']}").json()
         assert case["adjustments"][0]["state"] == "proposed"
 
 
-def test_who_could_have_is_told_as_of_then(ours: House, by: As) -> None:
+def test_who_could_have_is_told_as_of_then(ours: RunningService, by: As) -> None:
     case = paid_and_cancelled(ours)
     with by("ana") as ana, by("olga") as olga, by("carla") as carla:
         case = post(ana, case, "adjustments", proposing(kind="store_credit")).json()

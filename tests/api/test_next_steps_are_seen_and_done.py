@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx2
 
-from tests.api.running import House
-from tests.api.told import order_id, send, signal
+from tests.api.running_service import RunningService
+from tests.api.signals import order_id, send, signal
 
 
 def opened(client: httpx2.Client) -> dict[str, Any]:
@@ -23,8 +23,10 @@ def act(client: httpx2.Client, case: dict[str, Any], command: str, **body: Any) 
     return client.post(f"/v1/cases/{case['id']}/{command}", json=body, headers=headers)
 
 
-def test_a_case_shows_its_tasks_and_holds_and_does_not_end_before_them(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_case_shows_its_tasks_and_holds_and_does_not_end_before_them(
+    ours: RunningService,
+) -> None:
+    with ours.client_as("ana") as ana:
         case = opened(ana)
         (task,), (hold,) = case["tasks"], case["holds"]
         assert (task["task"], task["owner"], task["state"]) == (1, "order_desk", "open")
@@ -54,8 +56,8 @@ def test_a_case_shows_its_tasks_and_holds_and_does_not_end_before_them(ours: Hou
         assert [task["state"] for task in case["tasks"]] == ["done", "dropped"]
 
 
-def test_tasks_are_listed_by_owner_and_by_what_is_due_first(ours: House) -> None:
-    with ours.asking_as("bo") as bo:
+def test_tasks_are_listed_by_owner_and_by_what_is_due_first(ours: RunningService) -> None:
+    with ours.client_as("bo") as bo:
         case = opened(bo)
         by_noon, later = "2031-01-01T12:00:00Z", "2031-01-02T12:00:00+01:00"
         for title, due_at in (("Later", later), ("By noon", by_noon), ("Some time", None)):
@@ -72,8 +74,8 @@ def test_tasks_are_listed_by_owner_and_by_what_is_due_first(ours: House) -> None
         assert bo.get("/v1/views/tasks?owner=bo&overdue=true").json()["items"] == []
 
 
-def test_a_case_is_not_handed_to_nobody(ours: House) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_case_is_not_handed_to_nobody(ours: RunningService) -> None:
+    with ours.client_as("ana") as ana:
         case = opened(ana)
         refused = act(ana, case, "hand-off", to_person="nobody.at.all", note="Yours.")
         assert refused.status_code == 422

@@ -21,22 +21,22 @@ from api.composition import desks
 from application.log.event_log import Write
 from application.log.streams import PERSON
 from application.people.people_desk import token_digest
-from domain.people import OPERATOR, Role, TokenIssued, token_stream
+from domain.people import OPERATOR_ACTOR, Role, TokenIssued, token_stream
 from domain.permissions import NEVER_FOR_AGENTS, permissions_of
 from domain.principals import KeyScope, login_name
-from tests.api.issuing import (
+from tests.api.issuer_server import (
     AUDIENCE,
-    IMPATIENT,
-    NONE,
+    OMITTED,
+    SHORT_CACHE_TIMES,
     IssuerServer,
     SigningKey,
+    actor_chain,
     b64,
-    chain,
-    issuing,
     segment,
+    serve_issuer,
     signature,
 )
-from tests.api.running import House, house
+from tests.api.running_service import RunningService, run_service
 from tests.conftest import Databases
 
 ES, ES_OTHER = SigningKey("ES256", "es-1"), SigningKey("ES256", "es-2")
@@ -52,14 +52,14 @@ BEFORE = datetime.now(UTC) - timedelta(days=2)
 class Door:
     """A service, the issuers that it trusts, one that it does not, and keys of all kinds."""
 
-    house: House
+    house: RunningService
     issuer: IssuerServer
     second: IssuerServer
     stranger: IssuerServer
     keys: dict[str, str]
 
     def ask(self, *headers: str, path: str = "/v1/me") -> httpx2.Response:
-        with self.house.asking_as(None) as nobody:
+        with self.house.client_as(None) as nobody:
             told = [(b"Authorization", header.encode("latin-1")) for header in headers]
             return nobody.get(path, headers=told)
 
@@ -67,18 +67,18 @@ class Door:
 @pytest.fixture(scope="module")
 def door(databases: Databases, template_database: str) -> Iterator[Door]:
     with (
-        issuing(ES, ES_OTHER, RS, PS, ED, ED25519) as issuer,
-        issuing(ALONE) as second,
-        issuing(ES) as stranger,
+        serve_issuer(ES, ES_OTHER, RS, PS, ED, ED25519) as issuer,
+        serve_issuer(ALONE) as second,
+        serve_issuer(ES) as stranger,
         databases.new(template_database) as name,
-        house(
+        run_service(
             databases.dsn(name), reports=False, issuers=[issuer.issuer(), second.issuer()]
         ) as ours,
     ):
         yield Door(ours, issuer, second, stranger, _everybody(ours, issuer, second))
 
 
-def _everybody(ours: House, issuer: IssuerServer, second: IssuerServer) -> dict[str, str]:
+def _everybody(ours: RunningService, issuer: IssuerServer, second: IssuerServer) -> dict[str, str]:
     """Logins, agents and delegates; returns the keys that were issued, by what they are."""
     now = datetime.now(UTC)
     working = ours.service.desks
@@ -126,7 +126,7 @@ def _everybody(ours: House, issuer: IssuerServer, second: IssuerServer) -> dict[
                 stream=token_stream(digest),
                 kind=PERSON,
                 expected=0,
-                events=[(OPERATOR, issued)],
+                events=[(OPERATOR_ACTOR, issued)],
                 recorded_at=now,
             )
         ]
@@ -215,7 +215,7 @@ bad("alg says RS256, the MAC is HS256", "signature")(
 for odd in ("ES384", "RS512", "PS512", "ES256K", "HS256 ", "es256"):
     bad(f"alg {odd}", "`alg` is none of")(lambda door, alg=odd: unsigned(door, alg, "AAAA"))
 simply("alg is a list", "`alg` is none of", header={"alg": ["ES256"]})
-simply("alg is missing", "`alg` is none of", header={"alg": NONE})
+simply("alg is missing", "`alg` is none of", header={"alg": OMITTED})
 bad("an RSA key's id with ES256", "does not have")(
     lambda door: door.issuer.token(header={"kid": "rs-1"})
 )
@@ -271,7 +271,7 @@ for wrong in (
 simply("kid is empty", "`kid` is no name", header={"kid": ""})
 simply("kid is a number", "`kid` is no name", header={"kid": 1})
 simply("kid is very long", "`kid` is no name", header={"kid": "k" * 300})
-simply("no kid, and several keys", "does not have", header={"kid": NONE})
+simply("no kid, and several keys", "does not have", header={"kid": OMITTED})
 simply(
     "a key of the attacker's inside (jwk)", "`jwk`", key=ATTACKER, header={"jwk": ATTACKER.public}
 )
@@ -286,7 +286,7 @@ simply("b64=false and crit", "`b64`", header={"b64": False, "crit": ["b64"]})
 simply("a token within a token", "`cty`", header={"cty": "JWT"})
 simply("an id token", "`typ`", header={"typ": "JWT"})
 simply("a logout token", "`typ`", header={"typ": "logout+jwt"})
-simply("typ is missing", "`typ`", header={"typ": NONE})
+simply("typ is missing", "`typ`", header={"typ": OMITTED})
 simply("typ is a list", "`typ`", header={"typ": ["at+jwt"]})
 bad("of an issuer that nobody trusts", "`iss` is none of")(lambda door: door.stranger.token())
 bad("iss with a slash at the end", "`iss` is none of")(
@@ -296,12 +296,12 @@ bad("iss in capitals", "`iss` is none of")(
     lambda door: door.issuer.token(iss=door.issuer.name.upper())
 )
 bad("iss is a list", "`iss` is none of")(lambda door: door.issuer.token(iss=[door.issuer.name]))
-simply("iss is missing", "`iss` is none of", iss=NONE)
+simply("iss is missing", "`iss` is none of", iss=OMITTED)
 bad("the second issuer's name, the first one's key", "does not have")(
     lambda door: door.issuer.token(iss=door.second.name)
 )
 simply("for another audience", f"`aud` does not name {AUDIENCE}", aud="billing")
-simply("aud is missing", "`aud`", aud=NONE)
+simply("aud is missing", "`aud`", aud=OMITTED)
 simply("aud is empty", "`aud`", aud="")
 simply("a list of audiences without us", "`aud`", aud=["billing", AUDIENCE + "x"])
 simply("an empty list of audiences", "`aud`", aud=[])
@@ -312,7 +312,7 @@ bad("expired beyond the leeway", "expired at 20")(
     lambda door: door.issuer.token(exp=int(time.time()) - 61)
 )
 bad("expired long ago", "expired at 1970-01-01")(lambda door: door.issuer.token(exp=0))
-simply("exp is missing", "`exp`", exp=NONE)
+simply("exp is missing", "`exp`", exp=OMITTED)
 bad("exp is a text", "`exp`")(lambda door: door.issuer.token(exp=str(int(time.time()) + 300)))
 simply("exp is true", "`exp`", exp=True)
 simply("exp is null", "`exp`", exp=None)
@@ -342,10 +342,10 @@ bad("iat in the far future", "not good before")(
 bad("iat in the future, nbf in the past", "issued in the future")(
     lambda door: door.issuer.token(iat=int(time.time()) + 3_600, nbf=1)
 )
-simply("iat is missing", "`iat`", iat=NONE)
-simply("jti is missing", "`jti`", jti=NONE)
-simply("client_id is missing", "`client_id`", client_id=NONE)
-simply("sub is missing", "`sub`", sub=NONE)
+simply("iat is missing", "`iat`", iat=OMITTED)
+simply("jti is missing", "`jti`", jti=OMITTED)
+simply("client_id is missing", "`client_id`", client_id=OMITTED)
+simply("sub is missing", "`sub`", sub=OMITTED)
 simply("sub is empty", "`sub`", subject="")
 simply("sub is a number", "`sub`", sub=7)
 simply("sub is a list", "`sub`", sub=["ana-1"])
@@ -421,38 +421,44 @@ FORBIDDEN: dict[str, tuple[Make, str]] = {
     "a subject that was unlinked": (lambda d: d.issuer.token("left-1"), NOT_LINKED),
     "a subject of the other issuer": (lambda d: d.second.token("ana-1"), NOT_LINKED),
     "an actor that is linked to nobody": (
-        lambda d: d.issuer.token(act=chain("nobody-1")),
+        lambda d: d.issuer.token(act=actor_chain("nobody-1")),
         NOT_ACTING,
     ),
-    "an agent of another person": (lambda d: d.issuer.token(act=chain("bos-1")), NOT_ACTING),
+    "an agent of another person": (lambda d: d.issuer.token(act=actor_chain("bos-1")), NOT_ACTING),
     "another's agent behind one's own": (
-        lambda d: d.issuer.token(act=chain("triage-1", "bos-1")),
+        lambda d: d.issuer.token(act=actor_chain("triage-1", "bos-1")),
         NOT_ACTING,
     ),
-    "the delegate's agent": (lambda d: d.issuer.token(act=chain("bos-1", "bo-1")), NOT_ACTING),
-    "a retired agent in act": (lambda d: d.issuer.token(act=chain("gone-1")), NOT_ACTING),
+    "the delegate's agent": (
+        lambda d: d.issuer.token(act=actor_chain("bos-1", "bo-1")),
+        NOT_ACTING,
+    ),
+    "a retired agent in act": (lambda d: d.issuer.token(act=actor_chain("gone-1")), NOT_ACTING),
     "a retired agent itself": (lambda d: d.issuer.token("gone-1"), NOT_ACTING),
     "a retired agent's key": (lambda d: d.keys["retired"], NOT_ACTING),
     "a chain of three": (
-        lambda d: d.issuer.token(act=chain("triage-1", "helper-1", "triage-1")),
+        lambda d: d.issuer.token(act=actor_chain("triage-1", "helper-1", "triage-1")),
         NOT_ACTING,
     ),
-    "a chain of twenty": (lambda d: d.issuer.token(act=chain(*["triage-1"] * 20)), NOT_ACTING),
+    "a chain of twenty": (
+        lambda d: d.issuer.token(act=actor_chain(*["triage-1"] * 20)),
+        NOT_ACTING,
+    ),
     "a delegation that has expired": (
-        lambda d: d.issuer.token("carla-1", act=chain("bo-1")),
+        lambda d: d.issuer.token("carla-1", act=actor_chain("bo-1")),
         NOT_ACTING,
     ),
     "a delegation that was ended": (
-        lambda d: d.issuer.token("ana-1", act=chain("carla-1")),
+        lambda d: d.issuer.token("ana-1", act=actor_chain("carla-1")),
         NOT_ACTING,
     ),
     "a delegation in the other direction": (
-        lambda d: d.issuer.token("bo-1", act=chain("ana-1")),
+        lambda d: d.issuer.token("bo-1", act=actor_chain("ana-1")),
         NOT_ACTING,
     ),
-    "two delegates": (lambda d: d.issuer.token(act=chain("bo-1", "bo-1")), NOT_ACTING),
+    "two delegates": (lambda d: d.issuer.token(act=actor_chain("bo-1", "bo-1")), NOT_ACTING),
     "somebody who acts for themselves": (
-        lambda d: d.issuer.token("ana-1", act=chain("ana-1")),
+        lambda d: d.issuer.token("ana-1", act=actor_chain("ana-1")),
         NOT_ACTING,
     ),
 }
@@ -498,11 +504,11 @@ def test_a_key_that_has_left_the_set_signs_nothing_any_more(door: Door) -> None:
     leaving = SigningKey("ES256", "leaving")
     door.issuer.keys.append(leaving)
     try:
-        time.sleep(IMPATIENT.between)
+        time.sleep(SHORT_CACHE_TIMES.between)
         assert door.ask(f"Bearer {door.issuer.token(key=leaving)}").status_code == 200
     finally:
         door.issuer.keys.remove(leaving)
-    time.sleep(IMPATIENT.fresh)
+    time.sleep(SHORT_CACHE_TIMES.fresh)
     token = door.issuer.token(key=leaving)
     refused(door.ask(f"Bearer {token}"), 401, UNBELIEVED, "does not have", token)
 
@@ -517,7 +523,7 @@ GOOD: dict[str, tuple[Make, dict[str, Any]]] = {
     "signed with EdDSA": (lambda d: d.issuer.token(key=ED), {}),
     "signed with Ed25519": (lambda d: d.issuer.token(key=ED25519), {}),
     "of the second issuer, without kid": (
-        lambda d: d.second.token("ana@second", header={"kid": NONE}),
+        lambda d: d.second.token("ana@second", header={"kid": OMITTED}),
         {},
     ),
     "typ as a whole media type": (
@@ -537,16 +543,16 @@ GOOD: dict[str, tuple[Make, dict[str, Any]]] = {
     ),
     "of 7 KiB": (lambda d: d.issuer.token(more="x" * 4_500), {}),
     "through an agent": (
-        lambda d: d.issuer.token(act=chain("triage-1")),
+        lambda d: d.issuer.token(act=actor_chain("triage-1")),
         {"agents": ["triage"]},
     ),
     "through two agents": (
-        lambda d: d.issuer.token(act=chain("triage-1", "helper-1")),
+        lambda d: d.issuer.token(act=actor_chain("triage-1", "helper-1")),
         {"agents": ["helper", "triage"]},
     ),
-    "by a delegate": (lambda d: d.issuer.token(act=chain("bo-1")), {"delegate": "bo"}),
+    "by a delegate": (lambda d: d.issuer.token(act=actor_chain("bo-1")), {"delegate": "bo"}),
     "by a delegate through an agent of the person's": (
-        lambda d: d.issuer.token(act=chain("triage-1", "bo-1")),
+        lambda d: d.issuer.token(act=actor_chain("triage-1", "bo-1")),
         {"delegate": "bo", "agents": ["triage"]},
     ),
     "act that names its issuer": (
@@ -602,7 +608,7 @@ def test_an_agent_never_gets_what_takes_a_person(door: Door) -> None:
 
 
 def test_what_a_delegate_does_through_an_agent_is_told_in_the_trail(door: Door) -> None:
-    token = door.issuer.token(act=chain("triage-1", "bo-1"))
+    token = door.issuer.token(act=actor_chain("triage-1", "bo-1"))
     signal = {
         "type": "order.cancelled",
         "source": "oms",
@@ -610,7 +616,7 @@ def test_what_a_delegate_does_through_an_agent_is_told_in_the_trail(door: Door) 
         "order": "D-1",
         "event_time": "2026-01-01T00:00:00Z",
     }
-    with door.house.asking_as(None) as client:
+    with door.house.client_as(None) as client:
         client.headers["Authorization"] = f"Bearer {token}"
         assert client.post("/v1/signals", json=signal).status_code == 200
         (line,) = client.get("/v1/orders/D-1/timeline").json()["lines"]
@@ -653,7 +659,11 @@ def test_a_login_is_out_when_it_is_unlinked_also_with_a_token_that_was_just_let_
 
 
 def test_a_service_without_an_issuer_takes_keys_alone(dsn: str) -> None:
-    with issuing(ES) as issuer, house(dsn, reports=False) as ours, ours.asking_as("ana") as ana:
+    with (
+        serve_issuer(ES) as issuer,
+        run_service(dsn, reports=False) as ours,
+        ours.client_as("ana") as ana,
+    ):
         assert ana.get("/v1/me").status_code == 200
         ana.headers["Authorization"] = f"Bearer {issuer.token()}"
         refused(ana.get("/v1/me"), 401, UNBELIEVED, "no issuer of access tokens")

@@ -13,7 +13,7 @@ from litestar import Litestar
 from litestar import get as plain_get
 from litestar.handlers import HTTPRouteHandler
 
-from api.app import create_app, must_be_guarded
+from api.app import create_app, require_guarded_routes
 from api.http.concurrency import NEEDS, PUBLIC
 from api.http.errors import RouteUnguarded
 from api.routes import UNVERSIONED, VERSIONED
@@ -21,13 +21,13 @@ from domain.people import Role
 from domain.permissions import ROLE_PERMISSIONS, Permission, permissions_of, roles_with
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.api.running import House
+from tests.api.running_service import RunningService
 
 GUARDED = [handler for handler in VERSIONED if NEEDS in handler.opt]
 
 
 @pytest.fixture(scope="module")
-def by_role(ours: House) -> Iterator[dict[Role, httpx2.Client]]:
+def by_role(ours: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
     """A person of each role, with that role alone."""
     desks, now = ours.service.desks, datetime.now(UTC)
     clients = {}
@@ -108,14 +108,14 @@ def test_whoever_asks_learns_who_they_are_and_what_they_may(
         assert [(grant["role"], grant["lives"]) for grant in me["grants"]] == [(role, True)]
 
 
-def test_only_what_is_for_everybody_is_open_without_a_token(ours: House) -> None:
-    with ours.asking_as(None) as nobody:
+def test_only_what_is_for_everybody_is_open_without_a_token(ours: RunningService) -> None:
+    with ours.client_as(None) as nobody:
         assert {asked(nobody, handler).status_code for handler in GUARDED} == {401}
     open_to_all = {h.handler_name for h in (*VERSIONED, *UNVERSIONED) if h.opt.get(PUBLIC)}
     assert open_to_all == {"livez", "readyz", "explain_problem"}
 
 
-def test_a_route_that_nobody_guarded_stops_the_start(ours: House) -> None:
+def test_a_route_that_nobody_guarded_stops_the_start(ours: RunningService) -> None:
     @plain_get("/open", sync_to_thread=False)
     def forgotten() -> dict[str, Any]:
         return {}
@@ -126,5 +126,5 @@ def test_a_route_that_nobody_guarded_stops_the_start(ours: House) -> None:
 
     for handler in (forgotten, misspelt):
         with pytest.raises(RouteUnguarded, match=handler.handler_name):
-            must_be_guarded(Litestar([handler]))
+            require_guarded_routes(Litestar([handler]))
     create_app(ours.service)

@@ -13,15 +13,15 @@ from application.people.people_desk import token_digest
 from domain.people import Role
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.api.running import House
-from tests.api.told import cancelled, opened, order_id
+from tests.api.running_service import RunningService
+from tests.api.signals import cancelled, open_case, order_id
 
 # What may be read without a token: health, the meaning of problems, and the pages.
 PUBLIC = {"/livez", "/readyz", "/problems/{name:str}", "/", "/docs", "/openapi.json"}
 UNKNOWN = "ct_" + "A" * 43
 
 
-def token_of(ours: House, name: str, **validity: float) -> str:
+def token_of(ours: RunningService, name: str, **validity: float) -> str:
     with desks(ours.dsn) as working:
         until = datetime.now(UTC) + timedelta(**validity) if validity else None
         token = working.people.issue_token(name, datetime.now(UTC), until)
@@ -59,33 +59,35 @@ def refused(answer: httpx2.Response) -> None:
         "Bearer ct_{digest}",
     ],
 )
-def test_whoever_brings_no_token_of_ours_is_refused(ours: House, wrong: str) -> None:
+def test_whoever_brings_no_token_of_ours_is_refused(ours: RunningService, wrong: str) -> None:
     token = ours.tokens["ana"]
     told = wrong.format(token=token, upper=token.upper(), digest=token_digest(token))
-    with ours.asking_as(None) as nobody:
+    with ours.client_as(None) as nobody:
         headers = [(b"Authorization", told.encode("latin-1"))] if wrong else []
         refused(nobody.get("/v1/queues", headers=headers))
         refused(nobody.post("/v1/signals", json=cancelled(order_id()), headers=headers))
 
 
-def test_the_scheme_is_read_in_any_case(ours: House) -> None:
-    with ours.asking_as(None) as nobody:
+def test_the_scheme_is_read_in_any_case(ours: RunningService) -> None:
+    with ours.client_as(None) as nobody:
         for scheme in ("bearer", "BEARER"):
             headers = {"Authorization": f"{scheme} {ours.tokens['ana']}"}
             assert nobody.get("/v1/queues", headers=headers).status_code == 200
 
 
-def test_a_token_in_another_place_says_nothing(ours: House) -> None:
+def test_a_token_in_another_place_says_nothing(ours: RunningService) -> None:
     token = ours.tokens["ana"]
-    with ours.asking_as(None) as nobody:
+    with ours.client_as(None) as nobody:
         refused(nobody.get(f"/v1/queues?access_token={token}&token={token}"))
         refused(nobody.get("/v1/queues", headers={"Cookie": f"token={token}; session={token}"}))
         refused(nobody.get("/v1/queues", headers={"X-Api-Key": token}))
 
 
-def test_a_token_ends_when_it_expires_also_for_one_who_was_just_let_in(ours: House) -> None:
+def test_a_token_ends_when_it_expires_also_for_one_who_was_just_let_in(
+    ours: RunningService,
+) -> None:
     expired, short = token_of(ours, "ana", seconds=-1), token_of(ours, "ana", seconds=2.5)
-    with ours.asking_as(None) as nobody:
+    with ours.client_as(None) as nobody:
         refused(nobody.get("/v1/queues", headers={"Authorization": f"Bearer {expired}"}))
         headers = {"Authorization": f"Bearer {short}"}
         assert nobody.get("/v1/queues", headers=headers).status_code == 200
@@ -95,14 +97,14 @@ def test_a_token_ends_when_it_expires_also_for_one_who_was_just_let_in(ours: Hou
         refused(answer)
 
 
-def test_all_tokens_of_a_person_are_good_beside_each_other(ours: House) -> None:
-    with ours.asking_as(None) as nobody:
+def test_all_tokens_of_a_person_are_good_beside_each_other(ours: RunningService) -> None:
+    with ours.client_as(None) as nobody:
         for token in (ours.tokens["bo"], token_of(ours, "bo"), token_of(ours, "bo", days=1)):
             headers = {"Authorization": f"Bearer {token}"}
             assert nobody.get("/v1/queues", headers=headers).status_code == 200
 
 
-def test_a_token_is_kept_only_as_its_digest(ours: House) -> None:
+def test_a_token_is_kept_only_as_its_digest(ours: RunningService) -> None:
     with psycopg.connect(ours.dsn) as connection:
         for token in ours.tokens.values():
             secret = token.removeprefix("ct_").encode()
@@ -118,7 +120,7 @@ def test_a_token_is_kept_only_as_its_digest(ours: House) -> None:
 
 
 def test_the_actor_in_the_trail_is_the_tokens_person_and_nobody_else(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
     claims_to_be_bo = {
         "X-User": "bo",
@@ -127,7 +129,7 @@ def test_the_actor_in_the_trail_is_the_tokens_person_and_nobody_else(
         "From": "bo@example.com",
         "Casetrail-Actor": "bo",
     }
-    case = opened(ana)
+    case = open_case(ana)
     headers = {"If-Match": '"3"', **claims_to_be_bo}
     answer = ana.post(f"/v1/cases/{case}/claim?person=bo&actor=bo", headers=headers)
     assert answer.json()["owner"] == "ana"
@@ -146,16 +148,16 @@ def test_a_body_cannot_name_the_actor(ana: httpx2.Client) -> None:
 def test_what_policy_concludes_is_not_put_down_to_whoever_sent_the_signal(
     shop: httpx2.Client,
 ) -> None:
-    lines = shop.get(f"/v1/cases/{opened(shop)}/trail").json()["lines"]
+    lines = shop.get(f"/v1/cases/{open_case(shop)}/trail").json()["lines"]
     assert {line["actor"]["principal"] for line in lines} == {"system:policy"}
     order = lines[0]["order"]
     recorded = shop.get(f"/v1/orders/{order}/timeline").json()["lines"][0]
     assert recorded["actor"]["person"] == "shop"
 
 
-def test_the_key_in_the_trail_is_that_of_the_token(ours: House) -> None:
+def test_the_key_in_the_trail_is_that_of_the_token(ours: RunningService) -> None:
     second = token_of(ours, "bo")
-    with ours.asking_as("bo") as bo:
+    with ours.client_as("bo") as bo:
         bo.headers["Authorization"] = f"Bearer {second}"
         order = order_id()
         bo.post("/v1/signals", json=cancelled(order))
@@ -163,7 +165,7 @@ def test_the_key_in_the_trail_is_that_of_the_token(ours: House) -> None:
         assert line["actor"] == {"principal": f"key:{token_digest(second)[:12]}", "person": "bo"}
 
 
-def test_only_what_is_meant_to_be_public_is_public(ours: House) -> None:
+def test_only_what_is_meant_to_be_public_is_public(ours: RunningService) -> None:
     app = create_app(ours.service)
     routes = [route for route in app.routes if isinstance(route, HTTPRoute)]
     opted_out = {
@@ -175,7 +177,7 @@ def test_only_what_is_meant_to_be_public_is_public(ours: House) -> None:
     assert {path for path in opted_out if not path.startswith("/console")} == {
         path.replace(":str", "") for path in PUBLIC
     }
-    with ours.asking_as(None) as nobody:
+    with ours.client_as(None) as nobody:
         for route in routes:
             address = route.path_format.format(
                 **dict.fromkeys(route.path_parameters, "00000000-0000-0000-0000-000000000000")
@@ -188,13 +190,13 @@ def test_only_what_is_meant_to_be_public_is_public(ours: House) -> None:
                     refused(answer)
 
 
-def test_a_person_who_is_added_is_let_in_within_a_moment(ours: House) -> None:
+def test_a_person_who_is_added_is_let_in_within_a_moment(ours: RunningService) -> None:
     with desks(ours.dsn) as working:
         working.people.add("newcomer", [Role.HANDLER], datetime.now(UTC))
         token = working.people.issue_token("newcomer", datetime.now(UTC))
     ProjectionRunner(ours.dsn, PROJECTIONS).catch_up(wait=False)
     until = datetime.now(UTC) + timedelta(seconds=5)
-    with ours.asking_as(None) as nobody:
+    with ours.client_as(None) as nobody:
         headers = {"Authorization": f"Bearer {token}"}
         while nobody.get("/v1/queues", headers=headers).status_code != 200:
             assert datetime.now(UTC) < until

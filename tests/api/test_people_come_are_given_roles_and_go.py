@@ -11,9 +11,9 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from infrastructure.reports.people_directory import Directory
-from tests.api.running import House
-from tests.api.told import Told, in_future, opened
+from infrastructure.reports.people_directory import PeopleDirectory
+from tests.api.running_service import RunningService
+from tests.api.signals import JsonObject, in_future, open_case
 
 SOON_SECONDS = 10
 QUEUE = "allocation_failure_review"
@@ -21,13 +21,13 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def olga(ours: House) -> Iterator[httpx2.Client]:
-    with ours.asking_as("olga") as client:
+def olga(ours: RunningService) -> Iterator[httpx2.Client]:
+    with ours.client_as("olga") as client:
         yield client
 
 
 @pytest.fixture
-def mia(ours: House, olga: httpx2.Client) -> str:
+def mia(ours: RunningService, olga: httpx2.Client) -> str:
     """Somebody new, without any role."""
     name = f"mia{next(_numbers)}"
     assert olga.post("/v1/people", json={"name": name}).status_code == 200
@@ -35,12 +35,12 @@ def mia(ours: House, olga: httpx2.Client) -> str:
     return name
 
 
-def given(olga: httpx2.Client, name: str, role: str = "handler", **facts: object) -> Told:
+def given(olga: httpx2.Client, name: str, role: str = "handler", **facts: object) -> JsonObject:
     answer = olga.post(
         f"/v1/people/{name}/grants", json={"role": role, "reason": "Theirs.", **facts}
     )
     assert answer.status_code == 200, answer.text
-    told: Told = answer.json()
+    told: JsonObject = answer.json()
     return told
 
 
@@ -54,9 +54,9 @@ def soon(holds: Callable[[], bool]) -> bool:
 
 
 def test_a_grant_works_within_seconds_and_ends_within_seconds(
-    ours: House, olga: httpx2.Client, mia: str
+    ours: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
-    with ours.asking_as(mia) as her:
+    with ours.client_as(mia) as her:
         assert her.get("/v1/me").status_code == 403
         grant = given(olga, mia)["grants"][-1]
         assert (grant["granted_by"], grant["reason"], grant["lives"]) == ("olga", "Theirs.", True)
@@ -73,9 +73,9 @@ def test_a_grant_works_within_seconds_and_ends_within_seconds(
         assert soon(lambda: her.get("/v1/cases").status_code == 403)
 
 
-def test_a_grant_ends_at_its_time(ours: House, olga: httpx2.Client, mia: str) -> None:
+def test_a_grant_ends_at_its_time(ours: RunningService, olga: httpx2.Client, mia: str) -> None:
     given(olga, mia, until=in_future(seconds=1.5))
-    with ours.asking_as(mia) as her:
+    with ours.client_as(mia) as her:
         assert soon(lambda: her.get("/v1/cases").status_code == 200)
         end = datetime.now(UTC) + timedelta(seconds=2)
         while datetime.now(UTC) < end:
@@ -84,10 +84,10 @@ def test_a_grant_ends_at_its_time(ours: House, olga: httpx2.Client, mia: str) ->
 
 
 def test_whoever_left_is_nobody_until_they_return(
-    ours: House, olga: httpx2.Client, mia: str
+    ours: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     given(olga, mia)
-    with ours.asking_as(mia) as her:
+    with ours.client_as(mia) as her:
         assert soon(lambda: her.get("/v1/cases").status_code == 200)
         left = olga.post(f"/v1/people/{mia}/leave", json={"reason": "Her last day."}).json()
         assert (left["left_for"], left["permissions"]) == ("Her last day.", [])
@@ -97,7 +97,9 @@ def test_whoever_left_is_nobody_until_they_return(
         assert soon(lambda: her.get("/v1/cases").status_code == 200)
 
 
-def test_nobody_gives_a_role_to_themselves(ours: House, olga: httpx2.Client, mia: str) -> None:
+def test_nobody_gives_a_role_to_themselves(
+    ours: RunningService, olga: httpx2.Client, mia: str
+) -> None:
     ask = {"role": "finance_approver", "reason": "I pay."}
     refused = olga.post("/v1/people/olga/grants", json=ask)
     assert (refused.status_code, refused.json()["type"]) == (
@@ -137,7 +139,7 @@ def test_nobody_gives_a_role_to_themselves(ours: House, olga: httpx2.Client, mia
     ],
 )
 def test_what_cannot_be_done_is_refused(
-    ours: House, olga: httpx2.Client, path: str, body: Told, status: int
+    ours: RunningService, olga: httpx2.Client, path: str, body: JsonObject, status: int
 ) -> None:
     before = ours.service.desks.log.head()
     assert olga.post(f"/v1/{path}", json=body).status_code == status
@@ -148,7 +150,7 @@ def test_what_cannot_be_done_is_refused(
 
 
 def test_a_retry_gets_the_first_answer_and_gives_one_grant(
-    ours: House, olga: httpx2.Client, mia: str
+    ours: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     key = {"Idempotency-Key": uuid4().hex}
     ask = {"role": "handler", "reason": "Theirs."}
@@ -158,7 +160,7 @@ def test_a_retry_gets_the_first_answer_and_gives_one_grant(
     assert len(olga.get(f"/v1/people/{mia}").json()["grants"]) == 1
 
 
-def test_the_past_is_told_as_it_was(ours: House, olga: httpx2.Client, mia: str) -> None:
+def test_the_past_is_told_as_it_was(ours: RunningService, olga: httpx2.Client, mia: str) -> None:
     before = datetime.now(UTC)
     given(olga, mia)
     then = {"at": before.isoformat()}
@@ -169,12 +171,12 @@ def test_the_past_is_told_as_it_was(ours: House, olga: httpx2.Client, mia: str) 
 
 
 def test_an_access_review_has_every_grant_page_by_page(
-    ours: House, olga: httpx2.Client, mia: str
+    ours: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     for role in ("handler", "auditor", "team_lead"):
         given(olga, mia, role)
     whole = olga.get("/v1/access-review", params={"limit": 200}).json()["items"]
-    walked: list[Told] = []
+    walked: list[JsonObject] = []
     address: str | None = "/v1/access-review?limit=2"
     while address is not None:
         page = olga.get(address)
@@ -192,9 +194,9 @@ def test_an_access_review_has_every_grant_page_by_page(
 
 
 def test_who_could_have_is_told_for_a_case_as_it_was(
-    ours: House, olga: httpx2.Client, ana: httpx2.Client, mia: str
+    ours: RunningService, olga: httpx2.Client, ana: httpx2.Client, mia: str
 ) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     before = datetime.now(UTC)
     given(olga, mia, queues=[QUEUE])
     asked = {"permission": "cases.work", "case": case}
@@ -215,11 +217,13 @@ def test_who_could_have_is_told_for_a_case_as_it_was(
     assert olga.get("/v1/eligible", params=early).status_code == 404
 
 
-def test_a_ladder_counts_the_grants_that_live(ours: House, olga: httpx2.Client, mia: str) -> None:
+def test_a_ladder_counts_the_grants_that_live(
+    ours: RunningService, olga: httpx2.Client, mia: str
+) -> None:
     """Whoever is told of a case has the role now."""
 
     def analysts() -> tuple[str, ...]:
-        return Directory(ours.service.desks.datastore).with_role("qa_analyst")
+        return PeopleDirectory(ours.service.desks.datastore).with_role("qa_analyst")
 
     given(olga, mia, "qa_analyst", until=in_future(seconds=6))
     assert soon(lambda: analysts() == (mia,))
@@ -231,11 +235,11 @@ def test_a_ladder_counts_the_grants_that_live(ours: House, olga: httpx2.Client, 
 
 
 def test_the_glass_is_broken_by_two_and_judged_by_a_third(
-    ours: House, olga: httpx2.Client, ana: httpx2.Client, mia: str
+    ours: RunningService, olga: httpx2.Client, ana: httpx2.Client, mia: str
 ) -> None:
     given(olga, mia, queues=["refund_validation"])
-    case = opened(ana)
-    with ours.asking_as(mia) as her, ours.asking_as("carla") as carla:
+    case = open_case(ana)
+    with ours.client_as(mia) as her, ours.client_as("carla") as carla:
         assert soon(lambda: her.get("/v1/me").status_code == 200)
         assert her.get(f"/v1/cases/{case}").status_code == 404
         ask = {"role": "handler", "case": case, "minutes": 5, "reason": "He waits at the counter."}

@@ -27,31 +27,31 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import create_app
-from api.openapi import contract
+from api.openapi import openapi_document
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.views import stream_view
 from application.log.event_log import Write
 from application.log.streams import RECOVERY
 from domain.backlog.errors import RecoveryNotFound
-from domain.backlog.events import BacklogCause, Measured, RecoveryOpened
+from domain.backlog.events import BacklogCause, BacklogMeasurement, RecoveryOpened
 from domain.backlog.recovery import recovery_stream
-from domain.people import POLICY, Role
+from domain.people import POLICY_ACTOR, Role
 from domain.policy.document import Backlog
 from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.outside_checkpoints import Outside
-from infrastructure.transparency.signing_keys import signer
-from tests.api.running import House
-from tests.api.told import (
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from infrastructure.transparency.signing_keys import open_signer
+from tests.api.running_service import RunningService
+from tests.api.signals import (
     NDJSON,
     RESOLUTION,
-    Told,
+    JsonObject,
     ago,
+    as_ndjson,
     captured,
     in_future,
-    lines_of,
     money,
-    opened,
+    open_case,
     order_id,
     placed,
     send,
@@ -76,22 +76,22 @@ ENDLESS = "/v1/views/{view}/stream"
 """Its answer does not end."""
 
 
-def operations() -> Iterator[tuple[str, str, Told]]:
-    for path, methods in contract()["paths"].items():
+def operations() -> Iterator[tuple[str, str, JsonObject]]:
+    for path, methods in openapi_document()["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
 
 
 @pytest.fixture(scope="module")
-def document(ours: House) -> Told:
-    with ours.asking_as(None) as nobody:
+def document(ours: RunningService) -> JsonObject:
+    with ours.client_as(None) as nobody:
         answer = nobody.get("/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"
-    found: Told = answer.json()
+    found: JsonObject = answer.json()
     return found
 
 
-def test_the_document_is_valid_openapi(document: Told) -> None:
+def test_the_document_is_valid_openapi(document: JsonObject) -> None:
     assert document["openapi"].startswith("3.1.")
     schemathesis.openapi.from_dict(document).validate()
     for schema in document["components"]["schemas"].values():
@@ -99,7 +99,7 @@ def test_the_document_is_valid_openapi(document: Told) -> None:
 
 
 def test_every_route_that_is_served_is_in_the_document_and_no_other(
-    ours: House, document: Told
+    ours: RunningService, document: JsonObject
 ) -> None:
     served = {
         (route.path_format, method)
@@ -116,12 +116,12 @@ def test_every_route_that_is_served_is_in_the_document_and_no_other(
     assert told == served
 
 
-def test_every_type_has_a_name_of_its_own(document: Told) -> None:
+def test_every_type_has_a_name_of_its_own(document: JsonObject) -> None:
     """Two of one name would be told with the folders that they lie in."""
     assert [name for name in document["components"]["schemas"] if not name.isidentifier()] == []
 
 
-def test_each_operation_says_what_it_is_who_may_and_how_it_fails(document: Told) -> None:
+def test_each_operation_says_what_it_is_who_may_and_how_it_fails(document: JsonObject) -> None:
     names = []
     for path, methods in document["paths"].items():
         for operation in methods.values():
@@ -133,7 +133,7 @@ def test_each_operation_says_what_it_is_who_may_and_how_it_fails(document: Told)
     assert len(names) == len(set(names))
 
 
-def test_what_a_command_cannot_do_without_is_told_as_required(document: Told) -> None:
+def test_what_a_command_cannot_do_without_is_told_as_required(document: JsonObject) -> None:
     for command in COMMANDS:
         operation = document["paths"][f"/v1/cases/{{case_id}}/{command}"]["post"]
         told = {parameter["name"]: parameter for parameter in operation["parameters"]}
@@ -141,7 +141,7 @@ def test_what_a_command_cannot_do_without_is_told_as_required(document: Told) ->
         assert not told["Idempotency-Key"].get("required"), command
 
 
-def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
+def test_parameters_are_told_by_the_names_that_are_sent(document: JsonObject) -> None:
     told = {
         (parameter["in"], parameter["name"])
         for _, _, operation in operations()
@@ -173,8 +173,8 @@ def test_parameters_are_told_by_the_names_that_are_sent(document: Told) -> None:
     }
 
 
-def test_the_pages_fetch_nothing_from_elsewhere(ours: House) -> None:
-    with ours.asking_as(None) as nobody:
+def test_the_pages_fetch_nothing_from_elsewhere(ours: RunningService) -> None:
+    with ours.client_as(None) as nobody:
         for address in ("/", "/docs"):
             page = nobody.get(address)
             assert page.status_code == 200
@@ -201,7 +201,7 @@ QUESTIONS = "/v1/audit/questions/"
 class Conforming:
     """Checks each answer against what the document says of its operation."""
 
-    def __init__(self, document: Told) -> None:
+    def __init__(self, document: JsonObject) -> None:
         self._document = document
         self._paths = [
             (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path) for path in document["paths"]
@@ -238,7 +238,7 @@ class Conforming:
             self.met.add((template, method))
 
 
-def govern(ours: House, check: Conforming) -> None:
+def govern(ours: RunningService, check: Conforming) -> None:
     """Everything that people do about policies."""
     for name in ("gus", "gil"):
         ours.service.desks.people.add(name, [Role.GOVERNANCE_OWNER], datetime.now(UTC))
@@ -246,12 +246,12 @@ def govern(ours: House, check: Conforming) -> None:
         ours.tokens[name] = token
     document = shipped()
 
-    def saying(version: str) -> Told:
+    def saying(version: str) -> JsonObject:
         document["version"] = version
         document["priorities"]["severity"]["low"] += 1
         return document
 
-    with ours.asking_as("gus") as gus, ours.asking_as("gil") as gil:
+    with ours.client_as("gus") as gus, ours.client_as("gil") as gil:
         for client in (gus, gil):
             client.event_hooks = {"response": [check]}
         told = [
@@ -272,12 +272,12 @@ def govern(ours: House, check: Conforming) -> None:
     assert [answer.status_code for answer in told] == [200] * len(told)
 
 
-def be_forgotten(ours: House, check: Conforming) -> None:
+def be_forgotten(ours: RunningService, check: Conforming) -> None:
     """A customer asks what is held, and that it goes."""
     people = ours.service.desks.people
     people.add("petra", [Role.PRIVACY_OFFICER], datetime.now(UTC))
     ours.tokens["petra"] = people.issue_token("petra", datetime.now(UTC))
-    with ours.asking_as("shop") as shop, ours.asking_as("petra") as petra:
+    with ours.client_as("shop") as shop, ours.client_as("petra") as petra:
         order = order_id()
         send(shop, placed(order))
         petra.event_hooks = {"response": [check]}
@@ -296,9 +296,9 @@ def be_forgotten(ours: House, check: Conforming) -> None:
     assert [answer.status_code for answer in told] == [200, 409, 200, 200, 200, 200, 200]
 
 
-def ask_for_proofs(ours: House, client: httpx2.Client) -> None:
+def ask_for_proofs(ours: RunningService, client: httpx2.Client) -> None:
     with TemporaryDirectory() as home, connect(ours.dsn) as connection:
-        kept = Checkpoints(signer(f"{home}/key"), Outside(Path(home) / "outside"))
+        kept = Checkpoints(open_signer(f"{home}/key"), OutsideCheckpoints(Path(home) / "outside"))
         kept.make(connection)
         ours.service.checkpoints = kept
         for name in ("export", "population?type=case.detected"):
@@ -312,17 +312,17 @@ def ask_for_proofs(ours: House, client: httpx2.Client) -> None:
 
 
 def test_what_real_calls_are_answered_is_what_the_document_says(
-    ours: House, document: Told
+    ours: RunningService, document: JsonObject
 ) -> None:
     check = Conforming(document)
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         ana.event_hooks = {"response": [check]}
         order = order_id()
         ana.post("/v1/signals", json=placed(order, event_time=ago(days=9)))
         ana.post("/v1/signals", json=captured(order, "9.00"))
         ana.post("/v1/signals", json={"type": "nonsense"})
         send(ana, *every_signal(order), {"type": "nonsense"})
-        ana.post("/v1/signals", content=lines_of(every_signal(order_id())), headers=NDJSON)
+        ana.post("/v1/signals", content=as_ndjson(every_signal(order_id())), headers=NDJSON)
         ana.get(f"/v1/orders/{order}")
         ana.get(f"/v1/orders/{order}/timeline")
         head = {"Casetrail-Min-Position": str(ana.get("/v1/events?limit=200").json()["head"])}
@@ -332,14 +332,14 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
             for of in ("", "/trail", "/diff?from=1", "/reperformance", "/packet"):
                 got = ana.get(f"/v1/cases/{case}{of}")
             ana.get(f"/v1/cases/{case}/packets/{got.json()['digest']}")
-        case = opened(ana)
+        case = open_case(ana)
         bodies = {"release": {}, "resolve": RESOLUTION, "reopen": {"note": "again"}}
         for command in ("claim", "release", "claim", "resolve", "reopen", "reopen"):
             etag = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
             ana.post(f"/v1/cases/{case}/{command}", json=bodies.get(command), headers=etag)
         other = {"order": order, "kind": "refund_due", "note": "The customer called."}
         by_hand = ana.post("/v1/cases", json=other).json()["id"]
-        work: list[tuple[str, Told]] = [
+        work: list[tuple[str, JsonObject]] = [
             ("wait", {"dependency": "carrier", "party": "dhl", "expected_by": in_future(days=1)}),
             ("resume", {"note": "They called."}),
             ("notes", {"note": "Nothing new."}),
@@ -400,24 +400,26 @@ def test_what_real_calls_are_answered_is_what_the_document_says(
     assert check.met == met - WITH_A_PROVIDER
 
 
-def money_given(ours: House, check: Conforming) -> None:
+def money_given(ours: RunningService, check: Conforming) -> None:
     """Adjustments are proposed, and approved, rejected, withdrawn and carried out."""
-    with ours.asking_as("ana") as ana, ours.asking_as("olga") as olga, ours.asking_as("fay") as fay:
+    with ours.client_as("ana") as ana, ours.client_as("olga") as olga, ours.client_as("fay") as fay:
         for client in (ana, olga, fay):
             client.event_hooks = {"response": [check]}
 
-        def post(client: httpx2.Client, case: Told, command: str, body: object = None) -> Told:
+        def post(
+            client: httpx2.Client, case: JsonObject, command: str, body: object = None
+        ) -> JsonObject:
             headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": str(uuid4())}
             answer = client.post(f"/v1/cases/{case['id']}/{command}", json=body, headers=headers)
             assert answer.is_success, answer.text
             return answer.json()  # type: ignore[no-any-return]
 
-        case = post(ana, ana.get(f"/v1/cases/{opened(ana)}").json(), "claim")
+        case = post(ana, ana.get(f"/v1/cases/{open_case(ana)}").json(), "claim")
         credit = {"kind": "store_credit", "amount": money("300.00"), "reason": "damaged"}
         for acts in (("withdraw",), ("reject",), ("approve", "execute")):
             case = post(ana, case, "adjustments", credit)
             one = case["adjustments"][-1]
-            ways: dict[str, tuple[httpx2.Client, Told]] = {
+            ways: dict[str, tuple[httpx2.Client, JsonObject]] = {
                 "withdraw": (ana, {"reason": "No."}),
                 "reject": (olga, {"digest": one["digest"], "reason": "No."}),
                 "approve": (olga, {"digest": one["digest"]}),
@@ -436,10 +438,10 @@ def money_given(ours: House, check: Conforming) -> None:
         olga.post("/v1/approvals", json={"items": items}, headers=headers)
 
 
-def who_may_what(ours: House, ana: httpx2.Client) -> None:
+def who_may_what(ours: RunningService, ana: httpx2.Client) -> None:
     """People come, are given roles, and go; and the glass is broken."""
     name = f"mia-{order_id()}"
-    with ours.asking_as("olga") as olga:
+    with ours.client_as("olga") as olga:
         olga.event_hooks = ana.event_hooks
         for path, body in (
             ("people", {"name": name}),
@@ -461,17 +463,17 @@ def who_may_what(ours: House, ana: httpx2.Client) -> None:
         ana.get(asked)
         for one, step in ((ana, "open"), (ana, "close")):
             assert one.post(f"{asked}/{step}").is_success
-    with ours.asking_as("carla") as carla:
+    with ours.client_as("carla") as carla:
         carla.event_hooks = ana.event_hooks
         judge = {"justified": True, "findings": "They were."}
         assert carla.post(f"{asked}/review", json=judge).is_success
 
 
-def fallen_behind(ours: House) -> None:
+def fallen_behind(ours: RunningService) -> None:
     """The queue of refunds has a plan to recover."""
     desk = ours.service.desks.recovery
     limits = Backlog(volume=1, recovered_volume=0)
-    measured = Measured(position=1, cases=2, oldest_queued_at=datetime.now(UTC))
+    measured = BacklogMeasurement(position=1, cases=2, oldest_queued_at=datetime.now(UTC))
     with contextlib.suppress(RecoveryNotFound):
         desk.recovery("refund_validation")
         return
@@ -490,14 +492,14 @@ def fallen_behind(ours: House) -> None:
                 stream=recovery_stream("refund_validation"),
                 kind=RECOVERY,
                 expected=0,
-                events=[(POLICY, opened)],
+                events=[(POLICY_ACTOR, opened)],
                 recorded_at=datetime.now(UTC),
             )
         ]
     )
 
 
-def every_signal(order: str) -> list[Told]:
+def every_signal(order: str) -> list[JsonObject]:
     """One of each type, with all that it may carry."""
     rich = placed(
         order,
@@ -535,7 +537,7 @@ def every_signal(order: str) -> list[Told]:
     ]
 
 
-def test_every_signal_that_we_take_is_one_that_the_document_describes(document: Told) -> None:
+def test_every_signal_that_we_take_is_one_that_the_document_describes(document: JsonObject) -> None:
     schema = document["paths"]["/v1/signals"]["post"]["requestBody"]["content"]["application/json"]
     validator = jsonschema_rs.validator_for(
         {**schema["schema"], "$schema": DIALECT, "components": document["components"]}
@@ -553,7 +555,7 @@ def test_every_signal_that_we_take_is_one_that_the_document_describes(document: 
     [h.handler_name for h in VERSIONED + UNVERSIONED if h.handler_name != stream_view.handler_name],
 )
 def test_requests_that_nobody_thought_of_are_answered_as_the_document_says(
-    ours: House, document: Told, name: str
+    ours: RunningService, document: JsonObject, name: str
 ) -> None:
     """Ones that fit the document; and ones that do not, where there is a way not to."""
     path, method, told = next(o for o in operations() if o[2]["operationId"] == name)
@@ -566,9 +568,9 @@ def test_requests_that_nobody_thought_of_are_answered_as_the_document_says(
         ask_at_random(ours, operation.as_strategy(generation_mode=mode))
 
 
-def ask_at_random(ours: House, requests: st.SearchStrategy[Any]) -> None:
-    with ours.asking_as("ana") as ana:
-        case_id = opened(ana)
+def ask_at_random(ours: RunningService, requests: st.SearchStrategy[Any]) -> None:
+    with ours.client_as("ana") as ana:
+        case_id = open_case(ana)
 
         @seed(SEED)
         @settings(

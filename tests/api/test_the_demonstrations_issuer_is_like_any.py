@@ -13,9 +13,9 @@ import httpx2
 import msgspec
 import pytest
 
-from infrastructure.identity.issuer import client_secret, file_in, rotate
-from tests.api.issuing import SigningKey, issuing
-from tests.api.running import DEMO, House, house, people_of, served
+from infrastructure.identity.local_issuer import client_secret, issuer_file, rotate_signing_key
+from tests.api.issuer_server import SigningKey, serve_issuer
+from tests.api.running_service import DEMO_CLIENT, RunningService, add_people, run_service, serve
 
 
 @pytest.fixture
@@ -24,17 +24,17 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def demo(dsn: str, home: Path) -> Iterator[House]:
-    tokens = people_of(dsn)
-    with served(dsn, demo_home=home) as (url, ours):
+def demo(dsn: str, home: Path) -> Iterator[RunningService]:
+    tokens = add_people(dsn)
+    with serve(dsn, demo_home=home) as (url, ours):
         desk, now = ours.desks.principals_desk, datetime.now(UTC)
         desk.register_agent("ana", "copilot", now)
         desk.link("ana", f"{url}/demo-issuer", "ana", now)
         desk.link("ana", f"{url}/demo-issuer", "copilot", now, agent="copilot")
-        yield House(dsn, url, ours, tokens)
+        yield RunningService(dsn, url, ours, tokens)
 
 
-def sign_in(demo: House, home: Path, **changed: str | None) -> httpx2.Response:
+def sign_in(demo: RunningService, home: Path, **changed: str | None) -> httpx2.Response:
     asked = {
         "grant_type": "client_credentials",
         "client_id": "demo",
@@ -46,7 +46,7 @@ def sign_in(demo: House, home: Path, **changed: str | None) -> httpx2.Response:
     return httpx2.post(f"{demo.url}/demo-issuer/token", data=told)
 
 
-def token_of(demo: House, home: Path, **changed: str) -> str:
+def token_of(demo: RunningService, home: Path, **changed: str) -> str:
     answer = sign_in(demo, home, **changed)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Cache-Control"] == "no-store"
@@ -54,11 +54,11 @@ def token_of(demo: House, home: Path, **changed: str) -> str:
     return token
 
 
-def ask(demo: House, token: str) -> httpx2.Response:
+def ask(demo: RunningService, token: str) -> httpx2.Response:
     return httpx2.get(f"{demo.url}/v1/me", headers={"Authorization": f"Bearer {token}"})
 
 
-def test_one_signs_in_as_somebody_of_the_demonstration(demo: House, home: Path) -> None:
+def test_one_signs_in_as_somebody_of_the_demonstration(demo: RunningService, home: Path) -> None:
     me = ask(demo, token_of(demo, home)).json()
     assert (me["person"], me["agents"]) == ("ana", [])
     assert me["principal"].startswith("user:")
@@ -79,32 +79,32 @@ def test_one_signs_in_as_somebody_of_the_demonstration(demo: House, home: Path) 
     ],
 )
 def test_nothing_is_issued_for_anything_else(
-    demo: House, home: Path, changed: dict[str, str | None], status: int, error: str
+    demo: RunningService, home: Path, changed: dict[str, str | None], status: int, error: str
 ) -> None:
     answer = sign_in(demo, home, **changed)
     assert (answer.status_code, answer.json()) == (status, {"error": error})
 
 
 def test_its_file_is_for_its_owner_alone_and_its_keys_are_told_without_their_secret(
-    demo: House, home: Path
+    demo: RunningService, home: Path
 ) -> None:
-    assert stat.S_IMODE(file_in(home).stat().st_mode) == 0o600
+    assert stat.S_IMODE(issuer_file(home).stat().st_mode) == 0o600
     (key,) = httpx2.get(f"{demo.url}/demo-issuer/jwks.json").json()["keys"]
     assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
-    rotate(home)
-    assert stat.S_IMODE(file_in(home).stat().st_mode) == 0o600
-    private = {one["d"] for one in msgspec.json.decode(file_in(home).read_bytes())["keys"]}
+    rotate_signing_key(home)
+    assert stat.S_IMODE(issuer_file(home).stat().st_mode) == 0o600
+    private = {one["d"] for one in msgspec.json.decode(issuer_file(home).read_bytes())["keys"]}
     assert len(private) == 2
     told = httpx2.get(f"{demo.url}/demo-issuer/jwks.json").text
     assert not [secret for secret in private if secret in told]
 
 
 def test_a_rotated_key_signs_and_the_one_before_it_lives_out_its_time(
-    demo: House, home: Path
+    demo: RunningService, home: Path
 ) -> None:
     before = token_of(demo, home)
     assert ask(demo, before).status_code == 200
-    kid = rotate(home)
+    kid = rotate_signing_key(home)
     after = token_of(demo, home)
     ends_at = time.monotonic() + 5
     while (
@@ -118,17 +118,17 @@ def test_a_rotated_key_signs_and_the_one_before_it_lives_out_its_time(
     assert len(keys) == 2
 
 
-def test_a_token_in_its_name_that_it_did_not_sign_is_refused(demo: House) -> None:
+def test_a_token_in_its_name_that_it_did_not_sign_is_refused(demo: RunningService) -> None:
     key = httpx2.get(f"{demo.url}/demo-issuer/jwks.json").json()["keys"][0]
-    with issuing(SigningKey("ES256", key["kid"])) as stranger:
-        forged = stranger.token("ana", iss=f"{demo.url}/demo-issuer", aud=DEMO)
+    with serve_issuer(SigningKey("ES256", key["kid"])) as stranger:
+        forged = stranger.token("ana", iss=f"{demo.url}/demo-issuer", aud=DEMO_CLIENT)
     answer = ask(demo, forged)
     assert answer.status_code == 401
     assert "signature" in answer.json()["detail"]
 
 
 def test_a_service_that_is_no_demonstration_has_none(dsn: str) -> None:
-    with house(dsn, reports=False) as ours:
+    with run_service(dsn, reports=False) as ours:
         for path in ("/.well-known/openid-configuration", "/jwks.json", "/token"):
             answer = httpx2.get(f"{ours.url}/demo-issuer{path}")
             assert answer.status_code == 404

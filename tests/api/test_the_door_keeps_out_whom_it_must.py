@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.http.authentication import Tokens, Who
+from api.http.authentication import Principal, TokenCache
 from api.http.errors import NotAuthenticated
 from application.log import streams
 from application.log.caller import Caller
@@ -16,12 +16,19 @@ from application.people.people_desk import PeopleDesk, token_digest
 from application.people.principals import Principals
 from application.people.principals_desk import PrincipalsDesk
 from domain.access_errors import ActorNotAllowed
-from domain.grants import ChangeStanding, GiveRole
-from domain.people import OPERATOR, Role, token_stream
+from domain.grants import ChangePersonStatus, GrantRole
+from domain.people import OPERATOR_ACTOR, Role, token_stream
 from domain.permissions import NEVER_FOR_AGENTS, Permission
-from infrastructure.identity.access_tokens import AccessTokens
-from tests.api.issuing import NONE, IssuerServer, SigningKey, b64, chain, issuing
-from tests.application.house import House
+from infrastructure.identity.access_tokens import AccessTokenVerifier
+from tests.api.issuer_server import (
+    OMITTED,
+    IssuerServer,
+    SigningKey,
+    actor_chain,
+    b64,
+    serve_issuer,
+)
+from tests.application.in_memory_service import InMemoryService
 
 ES, OTHER = SigningKey("ES256", "es-1"), SigningKey("ES256", "es-2")
 
@@ -37,11 +44,11 @@ def ago(**past: float) -> datetime:
 class Door:
     def __init__(self, issuer: IssuerServer) -> None:
         self.issuer = issuer
-        house = House()
+        house = InMemoryService()
         self.people = PeopleDesk(house.log, streams.people(house.log))
         principals = Principals(house.log, self.people)
         self.desk = PrincipalsDesk(house.log, self.people, principals)
-        self.tokens = Tokens(principals, AccessTokens([issuer.issuer()]), now)
+        self.tokens = TokenCache(principals, AccessTokenVerifier([issuer.issuer()]), now)
         for name in ("ana", "bo", "omar"):
             self.people.add(name, [Role.OPS_MANAGER] * (name == "omar"), ago(days=2))
             self.desk.link(name, issuer.name, f"{name}-1", ago(days=2))
@@ -49,19 +56,19 @@ class Door:
             subject, agent = f"{name}-helper-1", f"{name}-helper"
             self.desk.link(name, issuer.name, subject, ago(days=2), agent=agent)
 
-    def let_in(self, token: str) -> Who:
-        return self.tokens.look_up(token, token_digest(token))
+    def let_in(self, token: str) -> Principal:
+        return self.tokens.resolve(token, token_digest(token))
 
     def give(self, until: datetime | None = None) -> None:
         """Nobody waits here for a grant to run out: it is one of the past."""
-        ask = GiveRole(role=Role.HANDLER, until=until, reason="Help.")
-        by = Caller(OPERATOR, "", ago(days=1), "command:test")
+        ask = GrantRole(role=Role.HANDLER, until=until, reason="Help.")
+        by = Caller(OPERATOR_ACTOR, "", ago(days=1), "command:test")
         self.people.give("ana", ask, (), by)
 
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[IssuerServer]:
-    with issuing(ES) as issuer:
+    with serve_issuer(ES) as issuer:
         yield issuer
 
 
@@ -82,9 +89,9 @@ def test_a_good_token_and_a_good_key_stand_for_their_person(door: Door) -> None:
     [
         (lambda i: i.token("ana-1", aud="another-service"), "aud"),
         (lambda i: i.token("ana-1", aud=["others", "again"]), "aud"),
-        (lambda i: i.token("ana-1", aud=NONE), "aud"),
+        (lambda i: i.token("ana-1", aud=OMITTED), "aud"),
         (lambda i: i.token("ana-1", header={"typ": "JWT"}), "typ"),
-        (lambda i: i.token("ana-1", header={"typ": NONE}), "typ"),
+        (lambda i: i.token("ana-1", header={"typ": OMITTED}), "typ"),
         (lambda i: i.token("ana-1", header={"typ": "logout+jwt"}), "typ"),
         (lambda i: i.token("ana-1", header={"alg": "none"}), "alg"),
         (lambda i: i.token("ana-1", header={"alg": "HS256"}), "`alg`"),
@@ -120,27 +127,32 @@ def test_a_key_that_was_revoked_or_has_expired_lets_nobody_in(door: Door) -> Non
 
 def test_who_has_left_is_not_let_in(door: Door) -> None:
     key = door.desk.issue_key("ana", ago(days=1))
-    by = Caller(OPERATOR, "", ago(hours=1), "command:test")
-    door.people.leave("ana", ChangeStanding(reason="Gone."), by)
+    by = Caller(OPERATOR_ACTOR, "", ago(hours=1), "command:test")
+    door.people.leave("ana", ChangePersonStatus(reason="Gone."), by)
     for token in (key, door.issuer.token("ana-1")):
         with pytest.raises(NotAuthenticated):
             door.let_in(token)
 
 
 def test_an_agent_acts_for_its_own_person_alone(door: Door) -> None:
-    who = door.let_in(door.issuer.token("ana-1", act=chain("ana-helper-1")))
+    who = door.let_in(door.issuer.token("ana-1", act=actor_chain("ana-helper-1")))
     assert (who.person, who.actor.via) == ("ana", ("ana-helper",))
-    for acting in (chain("bo-helper-1"), chain("bo-1"), chain("bo-1", "bo-helper-1"), chain("x")):
+    for acting in (
+        actor_chain("bo-helper-1"),
+        actor_chain("bo-1"),
+        actor_chain("bo-1", "bo-helper-1"),
+        actor_chain("x"),
+    ):
         with pytest.raises(ActorNotAllowed):
             door.let_in(door.issuer.token("ana-1", act=acting))
 
 
 def test_a_chain_of_actors_is_told_whole_and_is_not_too_long(door: Door) -> None:
     door.desk.delegate("ana", "bo", now() + timedelta(days=1), "Away.", ago(hours=1))
-    who = door.let_in(door.issuer.token("ana-1", act=chain("ana-helper-1", "bo-1")))
+    who = door.let_in(door.issuer.token("ana-1", act=actor_chain("ana-helper-1", "bo-1")))
     assert (who.actor.via, who.actor.delegate) == (("ana-helper",), "bo")
     with pytest.raises(ActorNotAllowed):
-        door.let_in(door.issuer.token("ana-1", act=chain("bo-1", "ana-helper-1", "bo-1")))
+        door.let_in(door.issuer.token("ana-1", act=actor_chain("bo-1", "ana-helper-1", "bo-1")))
 
 
 @pytest.mark.parametrize("way", ["key", "login"])
@@ -165,6 +177,6 @@ def test_a_grant_is_good_until_its_end(door: Door) -> None:
     assert Permission.WORK_CASES not in may()
     door.give(until=now() + timedelta(hours=1))
     assert Permission.WORK_CASES in may()
-    by = Caller(OPERATOR, "", ago(minutes=1), "command:test")
-    door.people.revoke("ana", "g2", ChangeStanding(reason="Enough."), by)
+    by = Caller(OPERATOR_ACTOR, "", ago(minutes=1), "command:test")
+    door.people.revoke("ana", "g2", ChangePersonStatus(reason="Enough."), by)
     assert Permission.WORK_CASES not in may()

@@ -5,16 +5,18 @@ import threading
 import httpx2
 import pytest
 
-from tests.api.running import House
-from tests.api.told import Told, captured, opened, order_id, placed, send, unavailable
+from tests.api.running_service import RunningService
+from tests.api.signals import JsonObject, captured, open_case, order_id, placed, send, unavailable
 
 WRITERS = 8
 BATCHES = 25
 
 
-def follow(client: httpx2.Client, after: int, limit: int, enough: threading.Event) -> list[Told]:
+def follow(
+    client: httpx2.Client, after: int, limit: int, enough: threading.Event
+) -> list[JsonObject]:
     """What a follower sees who comes back with `next_after`, until it is at the end of it all."""
-    seen: list[Told] = []
+    seen: list[JsonObject] = []
     while True:
         done = enough.is_set()
         feed = client.get(f"/v1/events?after={after}&limit={limit}").json()
@@ -27,12 +29,12 @@ def follow(client: httpx2.Client, after: int, limit: int, enough: threading.Even
         after = feed["next_after"]
 
 
-def test_a_follower_sees_every_position_once_while_many_write(ours: House) -> None:
-    written: list[Told] = []
+def test_a_follower_sees_every_position_once_while_many_write(ours: RunningService) -> None:
+    written: list[JsonObject] = []
     enough = threading.Event()
 
     def write() -> None:
-        with ours.asking_as("shop") as client:
+        with ours.client_as("shop") as client:
             for n in range(BATCHES):
                 order = order_id()
                 told = [placed(order), unavailable(order)][: 1 + n % 2]
@@ -40,13 +42,13 @@ def test_a_follower_sees_every_position_once_while_many_write(ours: House) -> No
                 assert answer.status_code == 200
                 written.extend(told)
 
-    with ours.asking_as("ana") as client:
+    with ours.client_as("ana") as client:
         start = client.get("/v1/events").json()["head"]
         threads = [threading.Thread(target=write) for _ in range(WRITERS)]
-        seen: dict[int, list[Told]] = {}
+        seen: dict[int, list[JsonObject]] = {}
 
         def read(limit: int) -> None:
-            with ours.asking_as("ana") as reader:
+            with ours.client_as("ana") as reader:
                 seen[limit] = follow(reader, start, limit, enough)
 
         readers = [threading.Thread(target=read, args=(limit,)) for limit in (3, 200)]
@@ -72,7 +74,7 @@ def test_the_feed_begins_with_the_first_event(ana: httpx2.Client) -> None:
 
 
 def test_each_stream_is_numbered_without_a_gap(ana: httpx2.Client) -> None:
-    opened(ana)
+    open_case(ana)
     enough = threading.Event()
     enough.set()
     versions: dict[str, list[int]] = {}

@@ -8,12 +8,12 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.api.running import House
-from tests.api.told import (
-    Told,
+from tests.api.running_service import RunningService
+from tests.api.signals import (
+    JsonObject,
     ago,
     captured,
-    opened,
+    open_case,
     order_id,
     placed,
     send,
@@ -22,16 +22,18 @@ from tests.api.told import (
 )
 
 
-def act(client: httpx2.Client, case: str, command: str, body: Told | None = None) -> Told:
+def act(
+    client: httpx2.Client, case: str, command: str, body: JsonObject | None = None
+) -> JsonObject:
     etag = {"If-Match": f'"{version_of(client, case)}"'}
     answer = client.post(f"/v1/cases/{case}/{command}", json=body, headers=etag)
     assert answer.is_success, answer.text
-    view: Told = answer.json()
+    view: JsonObject = answer.json()
     return view
 
 
 def test_a_case_is_told_at_each_version_as_it_was_told_then(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     then = [ana.get(f"/v1/cases/{case}").json()]
     then.append(act(ana, case, "claim"))
     then.append(act(ana, case, "notes", {"note": "Asked them."}))
@@ -49,7 +51,7 @@ def test_a_case_is_told_at_each_version_as_it_was_told_then(ana: httpx2.Client) 
 
 
 def test_a_case_by_two_clocks_is_as_it_was_at_the_earlier(ana: httpx2.Client) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     then = act(ana, case, "claim")
     later = act(ana, case, "notes", {"note": "Asked them."})
     lines = ana.get(f"/v1/cases/{case}/trail").json()["lines"]
@@ -80,9 +82,9 @@ def test_a_case_by_two_clocks_is_as_it_was_at_the_earlier(ana: httpx2.Client) ->
     ],
 )
 def test_a_past_that_there_is_not_is_never_answered_with_the_present(
-    ana: httpx2.Client, asked: Told, status: int, problem: str
+    ana: httpx2.Client, asked: JsonObject, status: int, problem: str
 ) -> None:
-    answer = ana.get(f"/v1/cases/{opened(ana)}", params=asked)
+    answer = ana.get(f"/v1/cases/{open_case(ana)}", params=asked)
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{problem}")
 
 
@@ -142,7 +144,7 @@ def test_a_packet_is_told_as_it_was_known(
 def test_what_changed_between_two_points_is_told_in_words_and_as_values(
     ana: httpx2.Client,
 ) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     before = ana.get(f"/v1/cases/{case}").json()
     act(ana, case, "claim")
     after = act(ana, case, "evidence", {"ref": "dhl/pod-1", "type": "carrier_statement"})
@@ -163,7 +165,7 @@ def test_what_changed_between_two_points_is_told_in_words_and_as_values(
     assert (wrong.status_code, wrong.json()["type"]) == (400, "/problems/malformed-parameter")
 
 
-def test_what_nobody_knows_has_no_past_either(ours: House, ana: httpx2.Client) -> None:
+def test_what_nobody_knows_has_no_past_either(ours: RunningService, ana: httpx2.Client) -> None:
     for asked in ("?version=1", "/diff?from=1", "/packet?known_at=2101-01-01T00:00:00Z"):
         answer = ana.get(f"/v1/cases/{uuid4()}{asked}")
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/case-not-found")

@@ -21,14 +21,14 @@ from click.testing import CliRunner
 
 from api.cli import casetrail
 from api.composition import desks
-from api.openapi import contract
+from api.openapi import openapi_document
 from application.log.caller import Caller
-from domain.grants import GiveRole
-from domain.people import OPERATOR, Role
-from infrastructure.health import HealthDesk
+from domain.grants import GrantRole
+from domain.people import OPERATOR_ACTOR, Role
+from infrastructure.health import HealthChecker
 from infrastructure.payments.local import LocalProvider
-from tests.api.running import House, house
-from tests.api.told import ago, captured, in_future, money, order_id, placed, send, unavailable
+from tests.api.running_service import RunningService, run_service
+from tests.api.signals import ago, captured, in_future, money, order_id, placed, send, unavailable
 from tests.payments.conftest import Running
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -43,7 +43,7 @@ Told = dict[str, Any]
 
 
 class Shop:
-    def __init__(self, house: House, provider: Running) -> None:
+    def __init__(self, house: RunningService, provider: Running) -> None:
         self.house = house
         self.provider = provider
         self.since = ago(hours=1)
@@ -57,18 +57,18 @@ class Shop:
     def ask(self, person: str, path: str, body: bytes, **headers: str) -> httpx2.Response:
         kept = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/json"}
         kept |= {name.replace("_", "-"): value for name, value in headers.items()}
-        with self.house.asking_as(person) as client:
+        with self.house.client_as(person) as client:
             return client.post(path, content=body, headers=kept)
 
     def ordered(self, amount: str = "5.00", by: str = "fay") -> str:
         """An adjustment that is approved and ordered to be paid; its key."""
         order = order_id()
-        with self.house.asking_as("shop") as client:
+        with self.house.client_as("shop") as client:
             told = (placed(order), captured(order, id=f"paid-{order}"), unavailable(order))
             items = send(client, *told).json()["items"]
         touched = [case for item in items for case in item.get("cases", ())]
         case = next(one["case"] for one in touched if one["kind"] == "stock_unavailable")
-        with self.house.asking_as("bo") as client:
+        with self.house.client_as("bo") as client:
             version = client.get(f"/v1/cases/{case}").json()["version"]
         path = f"/v1/cases/{case}"
         version = self.post("bo", f"{path}/claim", If_Match=f'"{version}"')["version"]
@@ -85,7 +85,7 @@ class Shop:
     def pay(self, *keys: str, until: str = "executed") -> None:
         """As a worker does, until all that was ordered has come that far."""
         with desks(self.house.dsn, provider=LocalProvider(self.provider.url)) as working:
-            working.decide_by()
+            working.ensure_policy()
             deadline = time.monotonic() + 20
             while {self.state(key) for key in keys} != {until}:
                 assert time.monotonic() < deadline
@@ -97,7 +97,7 @@ class Shop:
 
     def adjustment(self, key: str) -> Told:
         head = str(self.house.service.desks.log.head())
-        with self.house.asking_as("fay") as client:
+        with self.house.client_as("fay") as client:
             answer = client.get(
                 "/v1/adjustments?limit=200", headers={"Casetrail-Min-Position": head}
             )
@@ -116,7 +116,7 @@ class Shop:
 
 @contextmanager
 def shop(dsn: str, provider: Running) -> Iterator[Shop]:
-    with house(dsn, provider=LocalProvider(provider.url)) as ours:
+    with run_service(dsn, provider=LocalProvider(provider.url)) as ours:
         people, clock = ours.service.desks.people, ours.service.desks.clock
         for name, role in PEOPLE.items():
             people.add(name, [role], clock()) if people.known(name) is None else None
@@ -157,14 +157,14 @@ def test_what_agrees_is_reconciled_once_and_the_whole_is_recorded(ours: Shop) ->
     later = ours.reconcile()
     assert (later["matched"], later["reconciled"]) == (2, 0)
     assert later["statement"] == first["statement"]
-    with ours.house.asking_as("dev") as auditor:
+    with ours.house.client_as("dev") as auditor:
         head = str(ours.house.service.desks.log.head())
         headers = {"Casetrail-Min-Position": head}
         listed = auditor.get("/v1/reconciliations", headers=headers).json()["items"]
     assert listed == [later, first]
-    operation = contract()["paths"]["/v1/reconciliations"]["post"]
+    operation = openapi_document()["paths"]["/v1/reconciliations"]["post"]
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    components = contract()["components"]
+    components = openapi_document()["components"]
     jsonschema_rs.validate({**schema, "$schema": DIALECT, "components": components}, first)
 
 
@@ -259,7 +259,7 @@ def test_what_makes_no_sense_or_is_not_for_everybody_is_refused(
 def test_somebody_whose_grant_has_a_scope_does_not_see_all_that_a_list_tells(ours: Shop) -> None:
     people, clock = ours.house.service.desks.people, ours.house.service.desks.clock
     people.add("narrow", [], clock())
-    grant = GiveRole(role=Role.FINANCE_APPROVER, queues=("refund_validation",), reason="Some.")
+    grant = GrantRole(role=Role.FINANCE_APPROVER, queues=("refund_validation",), reason="Some.")
     caller = _operator(ours)
     people.give("narrow", grant, ["refund_validation"], caller)
     ours.house.tokens["narrow"] = people.issue_token("narrow", clock())
@@ -269,7 +269,7 @@ def test_somebody_whose_grant_has_a_scope_does_not_see_all_that_a_list_tells(our
 
 
 def _operator(ours: Shop) -> Any:
-    return Caller(OPERATOR, "olga", ours.house.service.desks.clock(), "command:test")
+    return Caller(OPERATOR_ACTOR, "olga", ours.house.service.desks.clock(), "command:test")
 
 
 def test_the_command_line_asks_over_the_api(
@@ -305,7 +305,7 @@ def test_a_payment_that_was_ordered_where_nobody_here_can_pay_is_told_by_health(
     desks, now = ours.house.service.desks, datetime.now(UTC)
 
     def problems(provider: str | None, at: datetime = now) -> list[str]:
-        found = HealthDesk(desks.datastore, provider).look(at).problems
+        found = HealthChecker(desks.datastore, provider).look(at).problems
         return [one for one in found if "1 payments were ordered at local" in one]
 
     assert "no provider is connected here" in problems(None)[0]

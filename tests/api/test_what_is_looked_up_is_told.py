@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 
-from tests.api.running import House
-from tests.api.told import Told, captured, order_id, placed, send
+from tests.api.running_service import RunningService
+from tests.api.signals import JsonObject, captured, order_id, placed, send
 
 NEW_YORK = {
     "country_code": "US",
@@ -18,19 +18,19 @@ NEW_YORK = {
 }
 
 
-def told_of(client: httpx2.Client, order: str) -> list[Told]:
+def told_of(client: httpx2.Client, order: str) -> list[JsonObject]:
     """What the service has said of the order."""
     signals = client.get(f"/v1/orders/{order}").json()["signals"]
     return [signal for signal in signals if signal["source"] == "casetrail"]
 
 
-def test_of_orders_that_come_at_once_all_but_one_repeat_another(ours: House) -> None:
+def test_of_orders_that_come_at_once_all_but_one_repeat_another(ours: RunningService) -> None:
     customer, orders = {"id": order_id()}, [order_id() for _ in range(16)]
-    with ours.asking_as("shop") as shop, ThreadPoolExecutor(16) as pool:
+    with ours.client_as("shop") as shop, ThreadPoolExecutor(16) as pool:
         answers = [*pool.map(lambda o: send(shop, placed(o, customer=customer)), orders)]
     kinds = [[case["kind"] for case in a.json()["items"][0]["cases"]] for a in answers]
     assert sorted(kinds) == [[], *[["duplicate_order"]] * 15]
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         said = [len(told_of(ana, order)) for order in orders]
     assert sorted(said) == [0, *[1] * 15]
 

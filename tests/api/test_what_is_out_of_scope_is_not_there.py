@@ -15,15 +15,15 @@ from litestar.handlers import HTTPRouteHandler
 
 from api.http.concurrency import NEEDS
 from api.routes import VERSIONED
-from application.log.caller import operator
+from application.log.caller import operator_caller
 from domain.cases.exception_case import case_stream
-from domain.grants import GiveRole
+from domain.grants import GrantRole
 from domain.people import Role
-from domain.permissions import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
-from tests.api.running import House
-from tests.api.told import (
+from domain.permissions import ROLE_PERMISSIONS, SCOPED_PERMISSIONS, Permission
+from tests.api.running_service import RunningService
+from tests.api.signals import (
     RESOLUTION,
-    Told,
+    JsonObject,
     cancelled,
     captured,
     order_id,
@@ -49,7 +49,7 @@ PORTUGAL = {
     "name": "Ana",
 }
 NOTE = {"note": "Mine."}
-BODIES: dict[str, Told | None] = {
+BODIES: dict[str, JsonObject | None] = {
     "claim": None,
     "release": {},
     "hand-off": {"note": "Yours.", "to_queue": OTHER_QUEUE},
@@ -93,10 +93,10 @@ OF_CASES = [handler for handler in VERSIONED if "{case_id:uuid}" in path_of(hand
 
 
 @pytest.fixture(scope="module")
-def cases(ours: House) -> dict[str, Told]:
+def cases(ours: RunningService) -> dict[str, JsonObject]:
     """A case within the scope of everybody below; and some that differ by queue or region."""
-    found: dict[str, Told] = {}
-    with ours.asking_as("ana") as ana:
+    found: dict[str, JsonObject] = {}
+    with ours.client_as("ana") as ana:
         for name, ship_to in {"own": BRAZIL, "other region": PORTUGAL, "no region": None}.items():
             order = order_id()
             where = {"ship_to": ship_to} if ship_to else {}
@@ -120,23 +120,23 @@ def cases(ours: House) -> dict[str, Told]:
     return found
 
 
-def case_of(client: httpx2.Client, told: httpx2.Response, kind: str) -> Told:
+def case_of(client: httpx2.Client, told: httpx2.Response, kind: str) -> JsonObject:
     cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
     found = next(case["case"] for case in cases if case["kind"] == kind)
-    view: Told = client.get(f"/v1/cases/{found}").json()
+    view: JsonObject = client.get(f"/v1/cases/{found}").json()
     return view
 
 
 @pytest.fixture(scope="module")
-def scoped(ours: House) -> Iterator[dict[Role, httpx2.Client]]:
+def scoped(ours: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
     """A person of each role, for one queue and for Brazil."""
     desk, now = ours.service.desks.people, datetime.now(UTC)
     clients = {}
     for role in Role:
         name = f"scoped-{role.value.replace('_', '-')}"
         desk.add(name, [], now)
-        ask = GiveRole(role=role, queues=(OWN_QUEUE,), regions=("BR",), reason="Theirs.")
-        desk.give(name, ask, [OWN_QUEUE], operator(now))
+        ask = GrantRole(role=role, queues=(OWN_QUEUE,), regions=("BR",), reason="Theirs.")
+        desk.give(name, ask, [OWN_QUEUE], operator_caller(now))
         token = desk.issue_token(name, now)
         clients[role] = httpx2.Client(
             base_url=ours.url, headers={"Authorization": f"Bearer {token}"}, timeout=20
@@ -173,7 +173,7 @@ def test_every_command_on_a_case_is_tried_here() -> None:
 @pytest.mark.parametrize("where", ["other queue", "other region", "no region"])
 @pytest.mark.parametrize("role", list(Role))
 def test_a_case_out_of_scope_is_answered_like_one_that_is_not_there(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role, where: str
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject], role: Role, where: str
 ) -> None:
     client, case = scoped[role], cases[where]
     for handler in OF_CASES:
@@ -195,7 +195,7 @@ PAST = (
 
 @pytest.mark.parametrize("where", ["other queue", "other region", "no region"])
 def test_what_is_out_of_scope_has_no_past_either(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], where: str
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject], where: str
 ) -> None:
     client, case, order = scoped[Role.AUDITOR], cases[where]["id"], cases[where]["order"]
     for asked_for in PAST:
@@ -216,7 +216,10 @@ def test_what_is_out_of_scope_has_no_past_either(
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_case_in_scope_is_there(
-    ours: House, scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role
+    ours: RunningService,
+    scoped: dict[Role, httpx2.Client],
+    cases: dict[str, JsonObject],
+    role: Role,
 ) -> None:
     """Commands name a version that is gone, so that all of them are refused alike: for that."""
     client, case = scoped[role], cases["own"]
@@ -236,7 +239,7 @@ def test_a_case_in_scope_is_there(
 
 @pytest.mark.parametrize("role", list(Role))
 def test_no_list_shows_what_is_out_of_scope(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject], role: Role
 ) -> None:
     hidden = [cases[where]["id"] for where in ("other queue", "other region", "no region")]
     hidden += [cases[where]["order"] for where in ("other region", "no region")]
@@ -245,7 +248,7 @@ def test_no_list_shows_what_is_out_of_scope(
         answer = scoped[role].get(path_of(handler), params={"limit": 200})
         if answer.status_code == 400:  # it takes no limit, or needs more
             answer = scoped[role].get(path_of(handler))
-        may = handler.opt[NEEDS] in ROLE_PERMISSIONS[role] & WITHIN_A_SCOPE
+        may = handler.opt[NEEDS] in ROLE_PERMISSIONS[role] & SCOPED_PERMISSIONS
         assert (answer.status_code != 403) == may, path_of(handler)
         for one in hidden:
             assert one not in answer.text, path_of(handler)
@@ -256,7 +259,7 @@ def test_no_list_shows_what_is_out_of_scope(
 
 
 def test_pages_are_full_and_counts_are_right(
-    ours: House, scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+    ours: RunningService, scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     client = scoped[Role.HANDLER]
     (queue,) = client.get("/v1/queues").json()["items"]
@@ -272,7 +275,7 @@ def test_pages_are_full_and_counts_are_right(
 
 @pytest.mark.parametrize("role", [r for r in Role if r is not Role.INTEGRATOR])
 def test_a_queue_out_of_scope_is_answered_like_one_that_is_not_there(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told], role: Role
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject], role: Role
 ) -> None:
     client = scoped[role]
     for handler in VERSIONED:
@@ -296,13 +299,13 @@ def test_a_queue_out_of_scope_is_answered_like_one_that_is_not_there(
         assert answers[0][0] == (404 if may else 403), path_of(handler)
 
 
-def body_of(path: str, values: Told) -> Told:
+def body_of(path: str, values: JsonObject) -> JsonObject:
     fields = {"actions": ["title"], "complete-action": ["action"], "owner": ["owner"]}
     return {name: values[name] for name in fields[path.rpartition("/")[2]]}
 
 
 def test_the_plan_of_a_queue_needs_all_of_the_queue(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     """It tells how many cases the queue holds, wherever they ship to."""
     answer = scoped[Role.TEAM_LEAD].get(f"/v1/queues/{OWN_QUEUE}/recovery")
@@ -310,7 +313,7 @@ def test_the_plan_of_a_queue_needs_all_of_the_queue(
 
 
 def test_an_order_of_another_region_is_not_there(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     client = scoped[Role.HANDLER]
     for of in ("", "/timeline"):
@@ -324,7 +327,7 @@ def test_an_order_of_another_region_is_not_there(
 
 
 def test_an_order_is_told_without_the_cases_of_other_queues(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     other = cases["other queue"]
     for of in ("", "/timeline"):
@@ -344,11 +347,13 @@ def test_the_feed_is_for_whoever_may_read_all_of_it(scoped: dict[Role, httpx2.Cl
     assert "only within a scope" in refused.json()["detail"]
 
 
-def test_claim_next_offers_what_is_in_scope(ours: House, cases: dict[str, Told]) -> None:
+def test_claim_next_offers_what_is_in_scope(
+    ours: RunningService, cases: dict[str, JsonObject]
+) -> None:
     desk, now = ours.service.desks.people, datetime.now(UTC)
     desk.add("porto", [], now)
-    ask = GiveRole(role=Role.HANDLER, regions=("PT",), reason="Portugal.")
-    desk.give("porto", ask, (), operator(now))
+    ask = GrantRole(role=Role.HANDLER, regions=("PT",), reason="Portugal.")
+    desk.give("porto", ask, (), operator_caller(now))
     headers = {"Authorization": f"Bearer {desk.issue_token('porto', now)}"}
     with httpx2.Client(base_url=ours.url, headers=headers, timeout=20) as porto:
         first = porto.post(f"/v1/queues/{OWN_QUEUE}/claim-next")
@@ -357,10 +362,10 @@ def test_claim_next_offers_what_is_in_scope(ours: House, cases: dict[str, Told])
 
 
 def test_nothing_is_handed_to_somebody_who_may_not_work_on_it(
-    ours: House, cases: dict[str, Told]
+    ours: RunningService, cases: dict[str, JsonObject]
 ) -> None:
     other = cases["other queue"]
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         version = ana.get(f"/v1/cases/{other['id']}").json()["version"]
         for person in ("scoped-handler", "nobody-at-all", "shop"):
             answer = ana.post(
@@ -373,7 +378,7 @@ def test_nothing_is_handed_to_somebody_who_may_not_work_on_it(
 
 
 def test_nobody_opens_a_case_that_they_could_not_read(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     client = scoped[Role.HANDLER]
     ask = {"order": cases["own"]["order"], "kind": "refund_due", "note": "She called."}
@@ -388,10 +393,10 @@ def test_nobody_opens_a_case_that_they_could_not_read(
 
 
 def test_a_file_is_read_with_the_case_that_it_is_attached_to(
-    ours: House, scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+    ours: RunningService, scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     client = scoped[Role.HANDLER]
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         for where, expected in (("own", 200), ("other region", 404)):
             stored = ana.post(
                 "/v1/evidence",
@@ -412,7 +417,7 @@ def test_a_file_is_read_with_the_case_that_it_is_attached_to(
 
 
 def test_an_id_that_a_problem_would_have_is_no_way_in(
-    scoped: dict[Role, httpx2.Client], cases: dict[str, Told]
+    scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     """A case's id follows from its order and kind: whoever works it out learns nothing."""
     order = cases["other region"]["order"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from domain.people import Role
-from tests.api.running import House
-from tests.api.told import order_id, placed, send
+from tests.api.running_service import RunningService
+from tests.api.signals import order_id, placed, send
 
 
-def test_that_nobody_read_it_stays_so_however_often_it_is_asked(ours: House) -> None:
+def test_that_nobody_read_it_stays_so_however_often_it_is_asked(ours: RunningService) -> None:
     order, people, now = order_id(), ours.service.desks.people, datetime.now(UTC)
     people.add("audra", [Role.AUDITOR], now)
     ours.tokens["audra"] = people.issue_token("audra", now)
-    with ours.asking_as("shop") as shop, ours.asking_as("audra") as auditor:
+    with ours.client_as("shop") as shop, ours.client_as("audra") as auditor:
         assert send(shop, placed(order)).status_code == 200
         for _ in range(2):
             told = auditor.get("/v1/audit/reads", params={"order": order}).json()

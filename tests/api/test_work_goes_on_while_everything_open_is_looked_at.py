@@ -13,9 +13,9 @@ import httpx2
 import pytest
 
 from domain.policy.rulebook import Rulebook
-from tests.api.running import House, house, kept_time, served
-from tests.api.told import captured, order_id, placed, send, unavailable
-from tests.application.governing import changed
+from tests.api.running_service import RunningService, run_service, run_timekeeper, serve
+from tests.api.signals import captured, order_id, placed, send, unavailable
+from tests.application.policy_changes import change_policy
 from tests.application.test_everything_open_is_looked_at_under_a_new_policy import without
 from tests.conftest import Databases
 from tests.domain.policies import with_version
@@ -27,11 +27,11 @@ PATIENCE_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")
-def ours(databases: Databases, template_database: str) -> Iterator[tuple[House, str]]:
+def ours(databases: Databases, template_database: str) -> Iterator[tuple[RunningService, str]]:
     """Two processes that serve, and two that keep time."""
     with databases.new(template_database) as name:
         dsn = databases.dsn(name)
-        with house(dsn, time=True) as running, kept_time(dsn), served(dsn) as (other, _):
+        with run_service(dsn, time=True) as running, run_timekeeper(dsn), serve(dsn) as (other, _):
             yield running, other
 
 
@@ -46,12 +46,12 @@ def decides(urls: list[str], version: str) -> bool:
     return all(httpx2.get(f"{url}/readyz", timeout=30).json()["policy"] == version for url in urls)
 
 
-def activate(running: House, rulebook: Rulebook) -> None:
-    changed(running.service.desks.policy, rulebook, datetime.now(UTC))
+def activate(running: RunningService, rulebook: Rulebook) -> None:
+    change_policy(running.service.desks.policy, rulebook, datetime.now(UTC))
 
 
 def test_each_order_gets_its_case_once_and_signals_are_taken_all_the_while(
-    ours: tuple[House, str],
+    ours: tuple[RunningService, str],
 ) -> None:
     running, other = ours
     urls = [running.url, other]
@@ -59,7 +59,7 @@ def test_each_order_gets_its_case_once_and_signals_are_taken_all_the_while(
     activate(running, blind)
     until(lambda: decides(urls, "blind"))
     names = [order_id() for _ in range(ORDERS)]
-    with running.asking_as("shop") as shop:
+    with running.client_as("shop") as shop:
         for first in range(0, ORDERS, AT_ONCE):
             some = names[first : first + AT_ONCE]
             answer = send(shop, *(s for name in some for s in (placed(name), unavailable(name))))

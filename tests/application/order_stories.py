@@ -6,21 +6,7 @@ from datetime import date
 
 from domain.orders.signals import Customer
 from tests.application.stories import Story
-from tests.domain.telling import (
-    LAST_DAY,
-    after,
-    allocated,
-    approved,
-    cancelled,
-    captured,
-    handed_over,
-    line,
-    placed,
-    promising,
-    refunded,
-    released,
-)
-from tests.domain.telling_of_exceptions import (
+from tests.domain.exception_signals import (
     answered,
     backordered,
     checked,
@@ -37,10 +23,24 @@ from tests.domain.telling_of_exceptions import (
     stated,
     suspected,
 )
+from tests.domain.signals import (
+    LAST_DAY,
+    after,
+    allocated,
+    approved,
+    cancelled,
+    captured,
+    handed_over,
+    line,
+    placed,
+    promising,
+    refunded,
+    released,
+)
 
-EVE, DAY_AFTER = date(2018, 1, 19), date(2018, 1, 21)
+DAY_BEFORE, DAY_AFTER = date(2018, 1, 19), date(2018, 1, 21)
 VIP = {"customer": Customer(id="c", tier="vip")}
-DEAR = {"lines": (line("500.00"),)}
+EXPENSIVE = {"lines": (line("500.00"),)}
 HALF_TIME = 126
 """Hours from noon to the middle of the time promised: it ends 252 hours after noon."""
 
@@ -116,7 +116,7 @@ ORDER_STORIES = {
         "backorder_conflict",
         [promising(), backordered(2, DAY_AFTER)],
         [promising(), backordered(2, LAST_DAY)],
-        backordered(3, EVE, id="sooner"),
+        backordered(3, DAY_BEFORE, id="sooner"),
     ),
     "nobody knows when goods come": Story(
         "backorder_conflict",
@@ -168,15 +168,15 @@ ORDER_STORIES = {
     ),
     "much of the time for a dear order is over": Story(
         "high_value_at_risk",
-        [promising(**DEAR), allocated(2)],
+        [promising(**EXPENSIVE), allocated(2)],
         [promising(lines=(line("499.99"),)), allocated(2)],
         handed_over(HALF_TIME + 25),
         HALF_TIME + 24,
     ),
     "a dear order of which no warehouse speaks is not held against one": Story(
         "high_value_at_risk",
-        [promising(**DEAR), allocated(200)],
-        [promising(**DEAR)],
+        [promising(**EXPENSIVE), allocated(200)],
+        [promising(**EXPENSIVE)],
         cancelled(230),
         224,
     ),

@@ -6,13 +6,7 @@ from typing import Any
 
 from domain.orders.signals import IncidentReason, Signal
 from tests.application.stories import Story
-from tests.domain.telling import (
-    delivered,
-    handed_over,
-    refunded,
-    returned,
-)
-from tests.domain.telling_of_exceptions import (
+from tests.domain.exception_signals import (
     broken,
     not_delivered,
     return_allowed,
@@ -22,13 +16,19 @@ from tests.domain.telling_of_exceptions import (
     return_refused,
     scan,
 )
+from tests.domain.signals import (
+    delivered,
+    handed_over,
+    refunded,
+    returned,
+)
 
 
 def tracked(hours: float = 20, **more: Any) -> Signal:
     return handed_over(hours, tracking="T-1", **more)
 
 
-def because(reason: IncidentReason, status: str = "error") -> Signal:
+def incident(reason: IncidentReason, status: str = "error") -> Signal:
     return scan(30, status, incident=reason)
 
 
@@ -76,14 +76,14 @@ PARCEL_STORIES = {
     ),
     "lost": Story(
         "lost",
-        [because(IncidentReason.CARRIER_PARCEL_LOST)],
-        [because(IncidentReason.PARCEL_BEING_RESEARCHED)],
+        [incident(IncidentReason.CARRIER_PARCEL_LOST)],
+        [incident(IncidentReason.PARCEL_BEING_RESEARCHED)],
         delivered(60),
     ),
     "damaged on its way": Story(
         "damaged",
-        [because(IncidentReason.CARRIER_DAMAGED_PARCEL)],
-        [because(IncidentReason.RETAILER_PACKAGING_ISSUE)],
+        [incident(IncidentReason.CARRIER_DAMAGED_PARCEL)],
+        [incident(IncidentReason.RETAILER_PACKAGING_ISSUE)],
         refunded(60),
     ),
     "the customer says it came damaged": Story(

@@ -15,19 +15,19 @@ from domain.cases.work_events import CaseReleased, Claimed
 from domain.errors import TrailHasGap
 from domain.orders.order import order_stream
 from domain.people import Actor
-from domain.recorded import Recorded
-from tests.application.house import House, caller
-from tests.domain.telling import ORDER, after, captured, unavailable
+from domain.recorded_event import RecordedEvent
+from tests.application.in_memory_service import InMemoryService, caller
+from tests.domain.signals import ORDER, after, captured, unavailable
 
 
 @pytest.fixture
-def house() -> House:
-    house = House()
+def house() -> InMemoryService:
+    house = InMemoryService()
     house.take(unavailable(), at=after(3))
     return house
 
 
-def write(house: House, stream: Any, expected: int, *events: Any) -> None:
+def write(house: InMemoryService, stream: Any, expected: int, *events: Any) -> None:
     house.log.append(
         [
             Write(
@@ -43,30 +43,30 @@ def write(house: House, stream: Any, expected: int, *events: Any) -> None:
 
 
 def test_a_case_with_a_gap_is_not_worked_on(house) -> None:
-    case = house.the("stock_unavailable")
-    house.slip_in(case.id, case.version + 2, Claimed(person="ana"))
+    case = house.only_case("stock_unavailable")
+    house.append_unchecked(case.id, case.version + 2, Claimed(person="ana"))
     with pytest.raises(TrailHasGap, match="version 5 follows 3"):
-        house.neighbour().desk.case(case.id)
+        house.another_process().desk.case(case.id)
     with pytest.raises(TrailHasGap):
-        house.neighbour().desk.claim(case.id, case.version, caller("bo", after(10)))
+        house.another_process().desk.claim(case.id, case.version, caller("bo", after(10)))
 
 
 def test_an_order_with_a_gap_takes_no_signal(house) -> None:
     first = house.lines()[0].event
-    house.slip_in(order_stream(ORDER), 8, replace(first, signal=captured()))
+    house.append_unchecked(order_stream(ORDER), 8, replace(first, signal=captured()))
     with pytest.raises(TrailHasGap):
-        house.neighbour().take(captured(2, id="more"), at=after(10))
+        house.another_process().take(captured(2, id="more"), at=after(10))
 
 
 def test_an_append_that_would_leave_a_gap_is_refused(house) -> None:
-    case, head = house.the("stock_unavailable"), house.log.head()
+    case, head = house.only_case("stock_unavailable"), house.log.head()
     with pytest.raises(IntegrityError):
         write(house, case.id, case.version + 1, Claimed(person="ana"))
     assert house.log.head() == head
 
 
 def test_a_trail_that_begins_in_the_middle_is_broken(house) -> None:
-    lines = house.log.trail(house.the("stock_unavailable").id)
+    lines = house.log.trail(house.only_case("stock_unavailable").id)
     with pytest.raises(TrailHasGap):
         case_after(None, lines[1])
     with pytest.raises(TrailHasGap):
@@ -75,7 +75,7 @@ def test_a_trail_that_begins_in_the_middle_is_broken(house) -> None:
 
 def test_events_of_another_kind_of_stream_are_not_folded(house) -> None:
     order_line = house.lines()[0]
-    case_line = house.log.trail(house.the("stock_unavailable").id)[0]
+    case_line = house.log.trail(house.only_case("stock_unavailable").id)[0]
     with pytest.raises(TrailHasGap, match="not an event of a case"):
         case_after(None, order_line)
     with pytest.raises(TrailHasGap, match="not an event of an order"):
@@ -85,17 +85,17 @@ def test_events_of_another_kind_of_stream_are_not_folded(house) -> None:
 
 
 def test_a_version_is_taken_once(house) -> None:
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     write(house, case.id, case.version, Claimed(person="ana"))
     head = house.log.head()
     with pytest.raises(VersionTaken):
         write(house, case.id, case.version, Claimed(person="bo"), CaseReleased())
     assert house.log.head() == head
-    assert house.the("stock_unavailable").person == "ana"
+    assert house.only_case("stock_unavailable").person == "ana"
 
 
 def test_an_append_of_several_streams_is_stored_whole_or_not_at_all(house) -> None:
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     good = Write(
         stream=order_stream("fresh"),
         kind="order",
@@ -120,4 +120,4 @@ def test_lines_come_back_from_the_log_as_they_were_written(house) -> None:
         trail = house.log.trail(stream)
         assert [line.version for line in trail] == list(range(1, len(trail) + 1))
         assert trail == [line for line in lines if line.stream == stream]
-    assert all(isinstance(line, Recorded) for line in lines)
+    assert all(isinstance(line, RecordedEvent) for line in lines)

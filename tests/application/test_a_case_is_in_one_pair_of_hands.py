@@ -24,23 +24,23 @@ from domain.cases.errors import (
 from domain.cases.exception_case import ExceptionCase
 from domain.orders.order import order_stream
 from domain.people import Actor
-from tests.application.house import DONE, House, caller
-from tests.domain.telling import ORDER, after, cancelled, captured, refunded, unavailable
+from tests.application.in_memory_service import RESOLUTION, InMemoryService, caller
+from tests.domain.signals import ORDER, after, cancelled, captured, refunded, unavailable
 
 ANA, BO = caller("ana", after(10)), caller("bo", after(11))
 ANA_LATER = caller("ana", after(12))
 
 
 @pytest.fixture
-def house() -> House:
-    house = House()
+def house() -> InMemoryService:
+    house = InMemoryService()
     house.take(unavailable(), at=after(3))
     return house
 
 
 @pytest.fixture
-def case(house: House) -> ExceptionCase:
-    return house.the("stock_unavailable")
+def case(house: InMemoryService) -> ExceptionCase:
+    return house.only_case("stock_unavailable")
 
 
 def test_a_claimed_case_is_held_by_who_claimed_it(house, case) -> None:
@@ -51,7 +51,7 @@ def test_a_claimed_case_is_held_by_who_claimed_it(house, case) -> None:
         after(10),
     )
     assert done.position == house.log.head()
-    assert house.the("stock_unavailable") == done.case
+    assert house.only_case("stock_unavailable") == done.case
     line = house.log.trail(case.id)[-1]
     assert (line.actor, line.recorded_at, line.cause, line.order) == (
         Actor("key:ana", "ana"),
@@ -80,7 +80,7 @@ def test_a_released_case_is_open_again_and_its_teams(house, case) -> None:
 def test_a_resolved_case_says_why_and_is_nobodys(house, case) -> None:
     resolved = house.resolve(case, after(10))
     assert (resolved.state, resolved.person) == ("resolved", None)
-    assert (resolved.resolution, resolved.resolved_at) == (DONE, after(10))
+    assert (resolved.resolution, resolved.resolved_at) == (RESOLUTION, after(10))
 
 
 def test_a_reopened_case_is_open_in_its_queue_and_counts_as_rework(house, case) -> None:
@@ -91,11 +91,11 @@ def test_a_reopened_case_is_open_in_its_queue_and_counts_as_rework(house, case) 
     assert again.routed == case.routed
 
 
-Act = Callable[[House, ExceptionCase, Caller], Any]
+Act = Callable[[InMemoryService, ExceptionCase, Caller], Any]
 ACTS: dict[str, Act] = {
     "claim": lambda house, case, by: house.desk.claim(case.id, case.version, by),
     "release": lambda house, case, by: house.desk.release(case.id, case.version, "", by),
-    "resolve": lambda house, case, by: house.desk.resolve(case.id, case.version, DONE, by),
+    "resolve": lambda house, case, by: house.desk.resolve(case.id, case.version, RESOLUTION, by),
     "reopen": lambda house, case, by: house.desk.reopen(case.id, case.version, "why", by),
 }
 REFUSED = {
@@ -145,8 +145,8 @@ def test_a_case_that_changed_meanwhile_tells_what_happened_since(house, case, ac
 
 @pytest.mark.parametrize("act", ACTS)
 def test_another_process_finds_out_that_the_case_has_changed(house, case, act) -> None:
-    other = house.neighbour()
-    other.cases.at_hand([case.id])
+    other = house.another_process()
+    other.cases.cached([case.id])
     house.desk.claim(case.id, case.version, ANA)
     with pytest.raises((CaseChanged, CaseNotYours, CaseNotResolved)) as refused:
         ACTS[act](other, case, BO)
@@ -162,8 +162,8 @@ def test_a_version_that_the_case_has_not_reached_is_refused(house, case) -> None
 
 
 def test_an_older_memory_does_not_stand_in_the_way_of_the_newest_version(house, case) -> None:
-    other = house.neighbour()
-    other.cases.at_hand([case.id])
+    other = house.another_process()
+    other.cases.cached([case.id])
     held = house.desk.claim(case.id, case.version, ANA).case
     assert other.desk.release(case.id, held.version, "", ANA).case.state == "open"
 
@@ -191,7 +191,7 @@ def test_an_id_that_names_no_case_is_passed_over_by_claim_next(house, case) -> N
 # Claim next.
 
 
-def open_cases(house: House, count: int) -> list[UUID]:
+def open_cases(house: InMemoryService, count: int) -> list[UUID]:
     for n in range(count):
         house.take(replace(unavailable(), order=f"o-{n}"), at=after(3))
     return [case.id for case in house.found()]
@@ -199,9 +199,9 @@ def open_cases(house: House, count: int) -> list[UUID]:
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one process", "a process each"])
 def test_claim_next_never_gives_one_case_to_two(shared) -> None:
-    house = House()
+    house = InMemoryService()
     candidates = open_cases(house, 48)
-    desks = [(house if shared else house.neighbour()).desk for _ in range(16)]
+    desks = [(house if shared else house.another_process()).desk for _ in range(16)]
     gate = threading.Barrier(len(desks))
 
     def work(n: int) -> list[UUID]:
@@ -233,11 +233,11 @@ def test_of_sixteen_who_claim_one_case_one_gets_it(house, case) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         won = [person for person in pool.map(claim, range(16)) if person]
-    assert won == [house.the("stock_unavailable").person]
+    assert won == [house.only_case("stock_unavailable").person]
 
 
 def test_claim_next_takes_the_first_that_is_still_open() -> None:
-    house = House()
+    house = InMemoryService()
     first, second, third = open_cases(house, 3)
     house.resolve(next(c for c in house.found() if c.id == first), after(5))
     house.desk.claim(second, 3, BO)
@@ -248,7 +248,7 @@ def test_claim_next_takes_the_first_that_is_still_open() -> None:
 
 
 def test_claim_next_gives_out_what_another_process_has_released(house, case) -> None:
-    other = house.neighbour()
+    other = house.another_process()
     held = other.desk.claim(case.id, case.version, BO).case
     house.desk.release(case.id, held.version, "", caller("bo", after(12)))
     done = other.desk.claim_next([case.id], ANA)
@@ -257,7 +257,7 @@ def test_claim_next_gives_out_what_another_process_has_released(house, case) -> 
 
 
 def test_claim_next_gives_out_what_another_process_has_reopened(house, case) -> None:
-    other = house.neighbour()
+    other = house.another_process()
     resolved = other.resolve(case, after(10))
     house.desk.reopen(case.id, resolved.version, "not done", BO)
     assert other.desk.claim_next([case.id], ANA) is not None
@@ -267,24 +267,24 @@ def test_claim_next_gives_out_what_another_process_has_reopened(house, case) -> 
 
 
 def test_evidence_joins_a_case_that_another_process_has_reopened() -> None:
-    house = House()
-    other = house.neighbour()
+    house = InMemoryService()
+    other = house.another_process()
     house.take(captured(), cancelled(), at=after(4))
-    resolved = house.resolve(house.the("refund_due"), after(5))
+    resolved = house.resolve(house.only_case("refund_due"), after(5))
     other.desk.reopen(resolved.id, resolved.version, "not paid back", BO)
     house.take(refunded(12), at=after(13))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     assert (case.state, case.signals_joined, case.cleared) == ("open", 1, True)
 
 
 def test_evidence_joins_a_case_that_another_process_has_just_claimed() -> None:
-    house = House()
-    other = house.neighbour()
+    house = InMemoryService()
+    other = house.another_process()
     house.take(captured(), cancelled(), at=after(4))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     other.desk.claim(case.id, case.version, ANA)
     house.take(refunded(12), at=after(13))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     assert (case.state, case.person, case.cleared) == ("claimed", "ana", True)
 
 
@@ -300,7 +300,7 @@ def test_a_command_is_carried_out_once_and_its_answer_is_kept(house, case) -> No
     assert (taken.result, taken.position) == (b"answer", house.log.head())
     with pytest.raises(CommandRepeated):
         house.desk.release(case.id, held.version, "", by)
-    assert house.the("stock_unavailable") == held
+    assert house.only_case("stock_unavailable") == held
 
 
 def test_a_command_that_is_refused_keeps_no_answer(house, case) -> None:

@@ -6,10 +6,18 @@ import pytest
 from msgspec.structs import replace
 
 from domain.orders.signals import Line
-from tests.application.house import House, kinds
-from tests.application.looking_up import DAY, PRICES, buys, days, looking_up, sent, told_of
+from tests.application.in_memory_service import InMemoryService, kinds
+from tests.application.look_ups import (
+    DAY,
+    PRICES,
+    days,
+    own_signals_of,
+    purchase,
+    service_with_look_ups,
+    take_signals,
+)
 from tests.application.test_signals_are_taken_once import at_once
-from tests.domain.telling import after, money
+from tests.domain.signals import after, money
 
 
 def sold(
@@ -17,114 +25,116 @@ def sold(
 ) -> list:
     """An order on each of these days."""
     return [
-        buys(f"{price}-{day}", days(day), customer, price, sku, currency=currency) for day in on
+        purchase(f"{price}-{day}", days(day), customer, price, sku, currency=currency) for day in on
     ]
 
 
-def flagged(house: House) -> dict[str, tuple[str, str]]:
+def flagged(house: InMemoryService) -> dict[str, tuple[str, str]]:
     """Order -> its price, and the usual one."""
     return {
         s.order: (s.price.amount, s.usual_price.amount)
-        for s in told_of(house, "order.price_flagged")
+        for s in own_signals_of(house, "order.price_flagged")
     }
 
 
-def recorded(house: House) -> list[tuple[str, float]]:
+def recorded(house: InMemoryService) -> list[tuple[str, float]]:
     """The prices in the log: the amount, and the day."""
     lines = [line for line in house.lines() if line.type == "product.priced"]
     return [(line.event.price.amount, (line.event.at - after()) / DAY) for line in lines]
 
 
 def test_a_glitch_is_flagged_and_opens_a_case() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", 0, 3, 6), *sold("10.00", 8))
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", 0, 3, 6), *sold("10.00", 8))
     assert flagged(house) == {"10.00-8": ("10.00", "100.00")}
-    assert house.the("discount_glitch").order == "10.00-8"
-    (signal,) = told_of(house, "order.price_flagged")
+    assert house.only_case("discount_glitch").order == "10.00-8"
+    (signal,) = own_signals_of(house, "order.price_flagged")
     assert signal.id.startswith("price:kettle")
     assert (signal.sku, signal.event_time) == ("kettle", after(days(8)))
 
 
 def test_the_policy_decides_how_far_below_is_a_problem() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", 0), *sold("50.01", 8), *sold("50.00", 9), *sold("120.00", 10))
+    house = service_with_look_ups(PRICES)
+    take_signals(
+        house, *sold("100.00", 0), *sold("50.01", 8), *sold("50.00", 9), *sold("120.00", 10)
+    )
     assert flagged(house) == {"50.01-8": ("50.01", "100.00"), "50.00-9": ("50.00", "100.00")}
     assert [case.order for case in house.found()] == ["50.00-9"]
 
 
 @pytest.mark.parametrize(("day", "is_flagged"), [(6.99, False), (7, True)])
 def test_a_product_has_no_usual_price_before_there_is_history(day, is_flagged) -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", 0), *sold("10.00", day))
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", 0), *sold("10.00", day))
     assert bool(flagged(house)) is is_flagged
 
 
 def test_a_new_product_is_as_dear_as_it_is() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", 0, 30), *sold("10.00", 30, sku="lamp"))
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", 0, 30), *sold("10.00", 30, sku="lamp"))
     assert flagged(house) == {}
 
 
 def test_a_glitch_that_many_use_does_not_become_usual() -> None:
-    house = looking_up(PRICES)
-    glitch = [buys(f"g-{n}", days(10) + n / 10, price="1.00") for n in range(200)]
-    sent(house, *sold("100.00", 0), *glitch, *sold("100.00", 11), *sold("1.00", 12))
+    house = service_with_look_ups(PRICES)
+    glitch = [purchase(f"g-{n}", days(10) + n / 10, price="1.00") for n in range(200)]
+    take_signals(house, *sold("100.00", 0), *glitch, *sold("100.00", 11), *sold("1.00", 12))
     assert set(flagged(house)) == {*(g.order for g in glitch), "1.00-12"}
     assert {usual for _, usual in flagged(house).values()} == {"100.00"}
 
 
 def test_a_price_that_lasts_becomes_usual() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", 0), *sold("40.00", *range(10, 25)))
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", 0), *sold("40.00", *range(10, 25)))
     # 100 was seen once, which shows a week of it.
     assert list(flagged(house)) == [f"40.00-{n}" for n in range(10, 17)]
 
 
 def test_a_glitch_that_is_the_last_anybody_bought_for_long_does_not_become_usual() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", *range(10)), *sold("1.00", 10), *sold("2.00", 80))
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", *range(10)), *sold("1.00", 10), *sold("2.00", 80))
     assert flagged(house)["2.00-80"] == ("2.00", "100.00")
 
 
 def test_a_source_whose_clock_is_wrong_by_years_makes_no_history() -> None:
-    house = looking_up(PRICES)
+    house = service_with_look_ups(PRICES)
     house.take(*sold("100.00", -9_000, 9_000), at=after(1))
-    sent(house, *sold("10.00", 1, 2, 3))
+    take_signals(house, *sold("10.00", 1, 2, 3))
     assert flagged(house) == {}
 
 
 def test_only_the_time_looked_back_over_counts() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", *range(0, 200, 10)), *sold("60.00", *range(200, 260, 10)))
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", *range(0, 200, 10)), *sold("60.00", *range(200, 260, 10)))
     # 60 for 45 of 90 days, and nothing before them is remembered as the rule.
     assert list(flagged(house)) == [f"60.00-{n}" for n in range(200, 250, 10)]
 
 
 def test_other_currencies_are_other_prices() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", 0, 9), *sold("10.00", 10, currency="USD"))
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", 0, 9), *sold("10.00", 10, currency="USD"))
     assert flagged(house) == {}
-    sent(house, *sold("4.00", 20, currency="USD"))
+    take_signals(house, *sold("4.00", 20, currency="USD"))
     assert flagged(house) == {"4.00-20": ("4.00", "10.00")}
 
 
 def test_of_several_lines_with_a_product_the_lowest_price_counts() -> None:
-    house = looking_up(PRICES)
+    house = service_with_look_ups(PRICES)
     lines = tuple(Line(sku="kettle", price=money(p)) for p in ("100.00", "10.00", "90.00"))
-    sent(house, *sold("100.00", 0), buys("o", days(8), lines=lines))
+    take_signals(house, *sold("100.00", 0), purchase("o", days(8), lines=lines))
     assert flagged(house) == {"o": ("10.00", "100.00")}
 
 
 def test_each_product_of_an_order_is_held_against_its_own_price() -> None:
-    house = looking_up(PRICES)
+    house = service_with_look_ups(PRICES)
     lines = (Line(sku="kettle", price=money("10.00")), Line(sku="lamp", price=money("10.00")))
-    sent(
+    take_signals(
         house,
         *sold("100.00", 0),
         *sold("11.00", 0, sku="lamp"),
-        buys("o", days(8), lines=lines),
+        purchase("o", days(8), lines=lines),
     )
-    told = told_of(house, "order.price_flagged")
+    told = own_signals_of(house, "order.price_flagged")
     assert {(s.sku, s.usual_price.amount) for s in told} == {
         ("kettle", "100.00"),
         ("lamp", "11.00"),
@@ -132,25 +142,25 @@ def test_each_product_of_an_order_is_held_against_its_own_price() -> None:
 
 
 def test_a_price_is_recorded_when_it_changes_and_else_once_a_day() -> None:
-    house = looking_up(PRICES)
-    told = [buys(f"o-{n}", n, price="100.00") for n in range(49)]
-    sent(house, *told, *sold("90.00", 2.1), *sold("90", 2.2))
+    house = service_with_look_ups(PRICES)
+    told = [purchase(f"o-{n}", n, price="100.00") for n in range(49)]
+    take_signals(house, *told, *sold("90.00", 2.1), *sold("90", 2.2))
     assert recorded(house) == [("100.00", 0), ("100.00", 1), ("100.00", 2), ("90.00", 2.1)]
 
 
 def test_a_late_order_is_held_against_what_was_before_it() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", *range(10)), *sold("20.00", *range(10, 40)))
-    late = buys("late", days(9.5), price="40.00")
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", *range(10)), *sold("20.00", *range(10, 40)))
+    late = purchase("late", days(9.5), price="40.00")
     house.take(late, at=after(days(41)))
     assert flagged(house)["late"] == ("40.00", "100.00")
 
 
 def test_late_orders_do_not_change_what_is_usual() -> None:
     """A hundred cheap ones of long ago come in late: each lay between two that cost as always."""
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", *range(60)))
-    late = [buys(f"late-{n}", days(20) + n / 1000, price="1.00") for n in range(100)]
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", *range(60)))
+    late = [purchase(f"late-{n}", days(20) + n / 1000, price="1.00") for n in range(100)]
     house.take(*late, at=after(days(60)))
     house.take(*sold("30.00", 61), at=after(days(61)))
     assert {flagged(house)[order.order] for order in late} == {("1.00", "100.00")}
@@ -158,7 +168,7 @@ def test_late_orders_do_not_change_what_is_usual() -> None:
 
 
 def test_history_that_comes_backwards_is_history() -> None:
-    forwards, backwards = looking_up(PRICES), looking_up(PRICES)
+    forwards, backwards = service_with_look_ups(PRICES), service_with_look_ups(PRICES)
     told = sold("100.00", *range(20))
     for house, signals in ((forwards, told), (backwards, told[::-1])):
         for signal in signals:
@@ -168,30 +178,30 @@ def test_history_that_comes_backwards_is_history() -> None:
 
 
 def test_what_an_order_has_shown_itself_does_not_count() -> None:
-    house = looking_up(PRICES)
-    first = buys("o", 0, price="100.00")
-    again = replace(buys("o", days(30), price="10.00"), source="oms")
-    sent(house, first, again)
+    house = service_with_look_ups(PRICES)
+    first = purchase("o", 0, price="100.00")
+    again = replace(purchase("o", days(30), price="10.00"), source="oms")
+    take_signals(house, first, again)
     assert flagged(house) == {}
 
 
 def test_a_process_that_is_behind_learns_of_it_before_it_judges() -> None:
-    house = looking_up(PRICES)
-    other = house.neighbour()
-    sent(house, *sold("100.00", 0))
-    sent(other, *sold("10.00", 0.1))
+    house = service_with_look_ups(PRICES)
+    other = house.another_process()
+    take_signals(house, *sold("100.00", 0))
+    take_signals(other, *sold("10.00", 0.1))
     # As far as this one remembers, the price is what it was, and there is nothing to record.
-    sent(house, *sold("100.00", 0.2))
+    take_signals(house, *sold("100.00", 0.2))
     assert recorded(house) == [("100.00", 0), ("10.00", 0.1), ("100.00", 0.2)]
 
 
 def test_hot_products_at_their_price_stand_in_nobodys_way() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", 0))
-    houses = [house.neighbour() for _ in range(20)]
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", 0))
+    houses = [house.another_process() for _ in range(20)]
     at_once(
         [
-            lambda n=n, one=one: one.take(buys(f"o-{n}", 2, f"c-{n}"), at=after(2))
+            lambda n=n, one=one: one.take(purchase(f"o-{n}", 2, f"c-{n}"), at=after(2))
             for n, one in enumerate(houses)
         ]
     )
@@ -199,11 +209,11 @@ def test_hot_products_at_their_price_stand_in_nobodys_way() -> None:
 
 
 def test_a_price_is_recorded_once_however_many_show_it_at_once() -> None:
-    house = looking_up(PRICES)
-    houses = [house.neighbour() for _ in range(20)]
+    house = service_with_look_ups(PRICES)
+    houses = [house.another_process() for _ in range(20)]
     at_once(
         [
-            lambda n=n, one=one: one.take(buys(f"o-{n}", 2, f"c-{n}"), at=after(2))
+            lambda n=n, one=one: one.take(purchase(f"o-{n}", 2, f"c-{n}"), at=after(2))
             for n, one in enumerate(houses)
         ]
     )
@@ -211,7 +221,7 @@ def test_a_price_is_recorded_once_however_many_show_it_at_once() -> None:
 
 
 def test_free_pieces_are_prices_too() -> None:
-    house = looking_up(PRICES)
-    sent(house, *sold("100.00", 0), *sold("0", 8), *sold("0", 9, sku="gift"))
+    house = service_with_look_ups(PRICES)
+    take_signals(house, *sold("100.00", 0), *sold("0", 8), *sold("0", 9, sku="gift"))
     assert flagged(house) == {"0-8": ("0", "100.00")}
     assert kinds(house.found()) == ["discount_glitch"]

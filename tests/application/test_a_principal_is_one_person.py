@@ -22,31 +22,31 @@ from domain.access_errors import (
 from domain.errors import CasetrailError, Invalid
 from domain.people import Actor, Role, token_stream
 from domain.permissions import NEVER_FOR_AGENTS, Permission
-from domain.principals import WHOLE, KeyScope, VerifiedToken, login_stream
-from tests.application.house import House
-from tests.domain.telling import after
+from domain.principals import UNRESTRICTED_KEY, KeyScope, VerifiedToken, login_stream
+from tests.application.in_memory_service import InMemoryService
+from tests.domain.signals import after
 
 ISSUER = "https://id.example"
 
 
 class Door:
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: InMemoryService) -> None:
         self.people = PeopleDesk(house.log, streams.people(house.log))
         self.principals = Principals(house.log, self.people)
         self.desk = PrincipalsDesk(house.log, self.people, self.principals)
 
     def stands(self, subject: str, *actors: str, at: float = 1) -> Actor:
         token = VerifiedToken(ISSUER, subject, actors, "tests", after(1_000))
-        return self.principals.with_token(token, after(at)).actor
+        return self.principals.resolve_token(token, after(at)).actor
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def house() -> InMemoryService:
+    return InMemoryService()
 
 
 @pytest.fixture
-def door(house: House) -> Door:
+def door(house: InMemoryService) -> Door:
     door = Door(house)
     for name in ("ana", "bo", "carla"):
         door.people.add(name, [Role.HANDLER], after(0))
@@ -73,10 +73,10 @@ def test_an_issuer_cannot_speak_for_another(door: Door) -> None:
     assert login_stream("1\nx", "y") != login_stream("1", "\nxy")
     token = VerifiedToken(ISSUER + "/", "ana-1", (), "tests", after(9))
     with pytest.raises(PrincipalNotLinked):
-        door.principals.with_token(token, after(1))
+        door.principals.resolve_token(token, after(1))
 
 
-def test_of_many_who_link_one_subject_one_succeeds(house: House) -> None:
+def test_of_many_who_link_one_subject_one_succeeds(house: InMemoryService) -> None:
     door = Door(house)
     door.people.add("ana", [], after(0))
     gate = threading.Barrier(8)
@@ -109,14 +109,14 @@ def test_a_delegation_holds_until_its_end_and_not_at_it(door: Door) -> None:
 def test_what_comes_by_a_delegate_ends_with_the_delegation(door: Door) -> None:
     door.desk.delegate("ana", "bo", after(10), "Away.", after(0))
     token = VerifiedToken(ISSUER, "ana-1", ("bo-1",), "tests", after(1_000))
-    assert door.principals.with_token(token, after(1)).expires_at == after(10)
+    assert door.principals.resolve_token(token, after(1)).expires_at == after(10)
 
 
 def test_an_agent_comes_by_key_or_login_and_is_its_owner(door: Door) -> None:
     token = door.desk.issue_key("ana", after(1), agent="triage")
     key = door.principals.key(token_digest(token))
     assert key is not None
-    standing = door.principals.with_key(key)
+    standing = door.principals.resolve_key(key)
     assert standing is not None
     for actor in (
         standing.actor,
@@ -126,7 +126,7 @@ def test_an_agent_comes_by_key_or_login_and_is_its_owner(door: Door) -> None:
         assert (actor.persons, actor.via, actor.is_agent) == (("ana",), ("triage",), True)
     door.desk.retire_agent("triage", "Replaced.", after(2))
     for come in (
-        lambda: door.principals.with_key(key),
+        lambda: door.principals.resolve_key(key),
         lambda: door.stands("triage-1"),
         lambda: door.stands("ana-1", "triage-1"),
     ):
@@ -141,15 +141,18 @@ def test_an_agent_that_has_a_new_owner_is_not_the_old_ones_any_more(door: Door) 
     key = door.principals.key(token_digest(token))
     assert key is not None
     with pytest.raises(ActorNotAllowed):
-        door.principals.with_key(key)
+        door.principals.resolve_key(key)
     with pytest.raises(ActorNotAllowed):
         door.stands("triage-1")
 
 
 def test_a_scope_narrows_and_never_widens() -> None:
     person = frozenset({Permission.READ_CASES, Permission.KNOW_ONESELF, *NEVER_FOR_AGENTS})
-    assert WHOLE.of(person, is_agent=False) == person
-    assert WHOLE.of(person, is_agent=True) == {Permission.READ_CASES, Permission.KNOW_ONESELF}
+    assert UNRESTRICTED_KEY.of(person, is_agent=False) == person
+    assert UNRESTRICTED_KEY.of(person, is_agent=True) == {
+        Permission.READ_CASES,
+        Permission.KNOW_ONESELF,
+    }
     wide = KeyScope(frozenset(Permission))
     assert wide.of(person, is_agent=False) == person
     assert wide.of(person, is_agent=True) == {Permission.READ_CASES, Permission.KNOW_ONESELF}
@@ -159,7 +162,7 @@ def test_a_scope_narrows_and_never_widens() -> None:
     assert nothing.of(person, is_agent=False) == {Permission.KNOW_ONESELF}
 
 
-def test_a_revoked_key_stays_revoked(door: Door, house: House) -> None:
+def test_a_revoked_key_stays_revoked(door: Door, house: InMemoryService) -> None:
     token = door.desk.issue_key("ana", after(1))
     stream = token_stream(token_digest(token))
     assert door.desk.revoke_key(stream, "Found.", after(2)) == "ana"
@@ -191,7 +194,7 @@ def test_whoever_watches_is_told_of_every_change(door: Door) -> None:
         assert len(told) == number
 
 
-def test_what_cannot_be_is_refused_and_leaves_no_trace(door: Door, house: House) -> None:
+def test_what_cannot_be_is_refused_and_leaves_no_trace(door: Door, house: InMemoryService) -> None:
     desk, before = door.desk, len(house.lines())
     refusals: list[tuple[type[CasetrailError], Callable[[], object]]] = [
         (PersonNotFound, lambda: desk.link("nobody", ISSUER, "3", after(1))),

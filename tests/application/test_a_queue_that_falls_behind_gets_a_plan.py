@@ -8,15 +8,21 @@ import pytest
 from msgspec import structs
 
 from domain.backlog.errors import ActionNotOpen, RecoveryChanged, RecoveryNotFound
-from domain.backlog.events import BacklogCause, Measured
-from domain.backlog.recovery import AddAction, CompleteAction, OwnPlan, Plan, recovery_stream
+from domain.backlog.events import BacklogCause, BacklogMeasurement
+from domain.backlog.recovery import (
+    AddAction,
+    AssignPlanOwner,
+    CompleteAction,
+    RecoveryPlan,
+    recovery_stream,
+)
 from domain.cases.work_commands import StartWait
 from domain.clock.terms import Dependency
-from domain.people import POLICY
+from domain.people import POLICY_ACTOR
 from domain.policy.document import Backlog
 from domain.policy.rulebook import Rulebook
-from tests.application.house import CLOCKED, House, caller
-from tests.domain.telling import after, unavailable
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService, caller
+from tests.domain.signals import after, unavailable
 
 QUEUE = "allocation_failure_review"
 LIMITS = Backlog(
@@ -24,27 +30,27 @@ LIMITS = Backlog(
 )
 
 
-def house_with(limits: Backlog | None = LIMITS) -> House:
+def house_with(limits: Backlog | None = LIMITS) -> InMemoryService:
     queues = {
         name: structs.replace(queue, backlog=limits if name == QUEUE else None, ladder=None)
-        for name, queue in CLOCKED.document.queues.items()
+        for name, queue in SHIPPED_RULEBOOK.document.queues.items()
     }
-    return House(Rulebook(structs.replace(CLOCKED.document, queues=queues)))
+    return InMemoryService(Rulebook(structs.replace(SHIPPED_RULEBOOK.document, queues=queues)))
 
 
-def fill(house: House, many: int, hours: float, first: int = 0) -> None:
+def fill(house: InMemoryService, many: int, hours: float, first: int = 0) -> None:
     """So many cases in the queue, queued at that time."""
     for n in range(first, first + many):
         house.take(structs.replace(unavailable(), order=f"o-{n}"), at=after(hours))
 
 
-def plan_of(house: House) -> Plan:
+def plan_of(house: InMemoryService) -> RecoveryPlan:
     plan = house.recovery.recovery(QUEUE).plan
     assert plan is not None
     return plan
 
 
-def finish(house: House, many: int, hours: float) -> None:
+def finish(house: InMemoryService, many: int, hours: float) -> None:
     for case in [case for case in house.found() if not case.is_resolved][:many]:
         house.resolve(case, after(hours))
 
@@ -65,10 +71,14 @@ def test_too_much_work_begins_a_plan_once_with_what_was_measured_and_where() -> 
     assert house.recovery.look(after(5)) == 0
     plan = plan_of(house)
     assert (plan.plan, plan.owner, plan.causes) == (1, "inventory_desk", (BacklogCause.VOLUME,))
-    assert plan.measured == Measured(position=head, cases=3, oldest_queued_at=after(3))
+    assert plan.measured == BacklogMeasurement(position=head, cases=3, oldest_queued_at=after(3))
     assert (plan.thresholds, plan.opened_at) == (LIMITS, after(4))
     (line,) = house.log.trail(recovery_stream(QUEUE))
-    assert (line.actor, line.cause, line.type) == (POLICY, f"measured:{head}", "recovery.opened")
+    assert (line.actor, line.cause, line.type) == (
+        POLICY_ACTOR,
+        f"measured:{head}",
+        "recovery.opened",
+    )
 
 
 def test_work_that_is_too_old_begins_a_plan_to_the_moment() -> None:
@@ -92,7 +102,7 @@ def test_a_plan_ends_when_the_queue_is_down_to_what_it_must_recover_to() -> None
     assert house.recovery.look(after(29)) == 1
     plan = plan_of(house)
     assert plan.closed_at == after(29)
-    assert plan.recovered == Measured(position=head, cases=0)
+    assert plan.recovered == BacklogMeasurement(position=head, cases=0)
 
 
 def test_a_queue_that_falls_behind_again_gets_another_plan() -> None:
@@ -132,7 +142,7 @@ def test_a_plan_has_an_owner_and_actions_until_it_ends() -> None:
     fill(house, 3, 3)
     house.recovery.look(after(4))
     desk, by = house.recovery, caller("ana", after(5))
-    done = desk.own(QUEUE, 1, OwnPlan(owner="bo", note="Yours."), by).recovery
+    done = desk.own(QUEUE, 1, AssignPlanOwner(owner="bo", note="Yours."), by).recovery
     done = desk.add_action(QUEUE, done.version, AddAction(title="Two more people"), by).recovery
     ask = AddAction(title="Ask the supplier", owner="cy", due_at=after(30))
     done = desk.add_action(QUEUE, done.version, ask, by).recovery
@@ -146,7 +156,7 @@ def test_a_plan_has_an_owner_and_actions_until_it_ends() -> None:
     with pytest.raises(ActionNotOpen):
         desk.complete_action(QUEUE, done.version, CompleteAction(action=1), by)
     with pytest.raises(RecoveryChanged):
-        desk.own(QUEUE, 1, OwnPlan(owner="cy"), by)
+        desk.own(QUEUE, 1, AssignPlanOwner(owner="cy"), by)
     finish(house, 3, 6)
     desk.look(after(7))
     with pytest.raises(RecoveryNotFound):
@@ -156,7 +166,7 @@ def test_a_plan_has_an_owner_and_actions_until_it_ends() -> None:
 def test_two_workers_begin_one_plan() -> None:
     house = house_with()
     fill(house, 3, 3)
-    other = house.neighbour()
+    other = house.another_process()
     other.recovery.look(after(3))
     assert house.recovery.look(after(4)) + other.recovery.look(after(4)) <= 1
     assert [line.type for line in house.log.trail(recovery_stream(QUEUE))] == ["recovery.opened"]
@@ -168,7 +178,7 @@ def test_what_was_measured_is_what_the_log_says_at_that_position() -> None:
     house.recovery.look(after(4))
     finish(house, 3, 5)
     measured = plan_of(house).measured
-    before = House(house.rulebook)
+    before = InMemoryService(house.rulebook)
     for line in house.lines()[: measured.position]:
-        before.slip_in(line.stream, line.version, line.event, line.order or "")
+        before.append_unchecked(line.stream, line.version, line.event, line.order or "")
     assert before.backlogs()[1][QUEUE].cases == measured.cases

@@ -7,31 +7,33 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from application.money.proposal_history import past_proposals
-from application.policy.simulation import Asked
+from application.money.proposal_history import load_proposal_history
+from application.policy.simulation import SimulationScope
 from domain.adjustments.kinds import AdjustmentReason
 from domain.policy.document import PolicyDocument
-from domain.policy.money_figures import MoneyFigures, Sum, money_figures
+from domain.policy.money_figures import AmountPair, MoneyFigures, compute_money_figures
 from domain.policy.rulebook import Rulebook
-from domain.policy.simulation_figures import Pair
-from tests.application.house import DEFAULT
-from tests.application.money import MoneyHouse
-from tests.domain.telling import after
+from domain.policy.simulation_figures import CountPair
+from tests.application.in_memory_service import UNTIMED_RULEBOOK
+from tests.application.money_service import MoneyService
+from tests.domain.signals import after
 
-APPROVALS = DEFAULT.document.approvals
+APPROVALS = UNTIMED_RULEBOOK.document.approvals
 assert APPROVALS is not None
 
 
 def saying(**changes: object) -> Rulebook:
     """The shipped policy with another matrix."""
-    document: PolicyDocument = structs.replace(DEFAULT.document, version="other", **changes)
+    document: PolicyDocument = structs.replace(
+        UNTIMED_RULEBOOK.document, version="other", **changes
+    )
     return Rulebook(document)
 
 
 def figures(
-    house: MoneyHouse, proposed: Rulebook, since: float = 0, until: float = 99
+    house: MoneyService, proposed: Rulebook, since: float = 0, until: float = 99
 ) -> MoneyFigures:
-    asked = Asked(
+    asked = SimulationScope(
         active=house.rulebook,
         proposed=proposed,
         since=after(since),
@@ -39,15 +41,15 @@ def figures(
         position=house.log.head(),
     )
     cases = [case.id for case in house.found()]
-    past = past_proposals(house.log, cases, asked)
-    found = money_figures(past, asked.active, asked.proposed, asked.since)
+    past = load_proposal_history(house.log, cases, asked)
+    found = compute_money_figures(past, asked.active, asked.proposed, asked.since)
     assert found is not None
     return found
 
 
-def with_money() -> MoneyHouse:
+def with_money() -> MoneyService:
     """A purchase error by policy, a small sum, and one that together with it is larger."""
-    house = MoneyHouse()
+    house = MoneyService()
     house.propose("15.00", reason=AdjustmentReason.PURCHASE_ERROR, at=5)
     house.withdraw(house.propose("900.00", at=6), "ana", 7)
     house.buy("o-2", "9000.00")
@@ -61,9 +63,9 @@ def test_the_active_policy_finds_what_it_asked() -> None:
     found = figures(house, saying())
     asked = [one.requirement.approvers for c in house.found() for one in c.adjustments.items]
     assert (found.proposals, found.approvals.active) == (4, sum(asked))
-    assert found.by_policy == Pair(active=asked.count(0), proposed=asked.count(0))
-    assert (found.fewer, found.more, found.impossible) == (0, 0, Pair())
-    assert found.concerned == Sum(active="2115.00 EUR", proposed="2115.00 EUR")
+    assert found.by_policy == CountPair(active=asked.count(0), proposed=asked.count(0))
+    assert (found.fewer, found.more, found.impossible) == (0, 0, CountPair())
+    assert found.concerned == AmountPair(active="2115.00 EUR", proposed="2115.00 EUR")
     assert found.given_by_policy.active == "15.00 EUR"
 
 
@@ -75,14 +77,16 @@ def test_another_matrix_would_have_asked_others() -> None:
     approvals = structs.replace(APPROVALS, bands=(lenient, *APPROVALS.bands[1:]))
     found = figures(with_money(), saying(approvals=approvals))
     # The 100.00 count 115.00 with what the customer had before: still by policy. The 900.00 do not.
-    assert found.by_policy == Pair(active=1, proposed=2)
-    assert found.given_by_policy == Sum(active="15.00 EUR", proposed="115.00 EUR")
+    assert found.by_policy == CountPair(active=1, proposed=2)
+    assert found.given_by_policy == AmountPair(active="15.00 EUR", proposed="115.00 EUR")
     assert (found.fewer, found.more) == (1, 0)
 
 
 def test_without_a_matrix_or_a_rate_nothing_could_have_been_proposed() -> None:
     assert APPROVALS is not None
-    assert figures(with_money(), saying(approvals=None)).impossible == Pair(active=0, proposed=4)
+    assert figures(with_money(), saying(approvals=None)).impossible == CountPair(
+        active=0, proposed=4
+    )
     elsewhere = structs.replace(APPROVALS, currency="USD", rates={})
     assert figures(with_money(), saying(approvals=elsewhere)).impossible.proposed == 4
 

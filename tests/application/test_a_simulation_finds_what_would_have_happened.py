@@ -11,26 +11,31 @@ from msgspec import structs
 from application.log.recorder import LogRecorder
 from application.orders.batches import Arrival
 from application.orders.replay import replay
-from application.policy.recheck import BEGINS_WITH
-from application.policy.simulation import Asked, lives, pasts, simulate
+from application.policy.recheck import FIRST_EVENT_TYPE
+from application.policy.simulation import (
+    SimulationScope,
+    load_order_pasts,
+    simulate,
+    simulate_order_under_each,
+)
 from domain.cases.events import Resolved
 from domain.policy.document import Severity
 from domain.policy.rulebook import Rulebook
-from domain.policy.simulation_counts import Tally
-from domain.policy.simulation_figures import Pair
+from domain.policy.simulation_counts import SimulationCounter
+from domain.policy.simulation_figures import CountPair
 from infrastructure.sources.demonstration import DemonstrationStream
-from tests.application.house import CLOCKED, SENDER, House
+from tests.application.in_memory_service import SENDER, SHIPPED_RULEBOOK, InMemoryService
 from tests.domain.policies import shipped, with_version
-from tests.domain.telling import after, captured, promising, unavailable
+from tests.domain.signals import after, captured, promising, unavailable
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 YEARS = timedelta(days=3_000)
 
 
 @cache
-def demonstration() -> House:
+def demonstration() -> InMemoryService:
     """Two weeks of a shop, every third order in trouble, on which nobody worked."""
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     past = DemonstrationStream(20261, NOW).history()
     arrivals = [Arrival(signal, at) for at, signal in past]
     for _ in replay(arrivals, house.intake, house.timekeeper, SENDER, NOW):
@@ -38,9 +43,9 @@ def demonstration() -> House:
     return house
 
 
-def asked(house: House, proposed: Rulebook, **period: datetime) -> Asked:
+def asked(house: InMemoryService, proposed: Rulebook, **period: datetime) -> SimulationScope:
     return structs.replace(
-        Asked(
+        SimulationScope(
             active=house.rulebook,
             proposed=proposed,
             since=NOW - YEARS,
@@ -52,10 +57,10 @@ def asked(house: House, proposed: Rulebook, **period: datetime) -> Asked:
 
 
 def orders_of(recorder: LogRecorder) -> list:
-    return [stream for _, stream in recorder.select_beginnings(BEGINS_WITH, 0, 1_000_000)]
+    return [stream for _, stream in recorder.select_beginnings(FIRST_EVENT_TYPE, 0, 1_000_000)]
 
 
-def simulated(house: House, ask: Asked) -> Tally:
+def simulated(house: InMemoryService, ask: SimulationScope) -> SimulationCounter:
     return simulate(house.log, orders_of(house.recorder), ask)
 
 
@@ -69,8 +74,8 @@ def test_under_the_policy_that_decided_what_happened_happens_again() -> None:
     cleared = {line.stream for line in house.lines() if isinstance(line.event, Resolved)}
     ask = asked(house, house.rulebook)
     found = {}
-    for past in pasts(house.log, orders_of(house.recorder), ask):
-        for lived in lives(past, (ask.active, ask.proposed), ask.until):
+    for past in load_order_pasts(house.log, orders_of(house.recorder), ask):
+        for lived in simulate_order_under_each(past, (ask.active, ask.proposed), ask.until):
             found |= {case: opening for (case, _), opening in lived.openings.items()}
     assert len(recorded) > 50
     assert {case: (one.kind, one.opened_at) for case, one in found.items()} == recorded
@@ -78,19 +83,19 @@ def test_under_the_policy_that_decided_what_happened_happens_again() -> None:
     assert {case for case, one in found.items() if one.resolved_at is not None} == cleared
 
     figures = simulated(house, ask).figures()
-    assert figures.cases == Pair(active=len(recorded), proposed=len(recorded))
-    assert figures.only == Pair()
+    assert figures.cases == CountPair(active=len(recorded), proposed=len(recorded))
+    assert figures.only == CountPair()
     assert figures.moved == ()
-    assert figures.cleared == Pair(active=len(cleared), proposed=len(cleared))
+    assert figures.cleared == CountPair(active=len(cleared), proposed=len(cleared))
     breached = {
         line.stream
         for line in house.lines()
         if line.type == "case.breached" and line.event.measure == "resolution"
     }
-    assert figures.breached == Pair(active=len(breached), proposed=len(breached))
+    assert figures.breached == CountPair(active=len(breached), proposed=len(breached))
     assert breached
     passed = sum(1 for line in house.lines() if line.type == "order.passed_intake")
-    assert figures.passed == Pair(active=passed, proposed=passed)
+    assert figures.passed == CountPair(active=passed, proposed=passed)
     signals = [line for line in house.lines() if line.type == "order.signal_recorded"]
     assert figures.signals == len(signals)
     assert figures.orders == len({line.stream for line in signals})
@@ -102,15 +107,15 @@ def test_the_same_inputs_give_the_same_figures_however_they_are_divided() -> Non
     streams = orders_of(house.recorder)
     whole = simulate(house.log, streams, ask)
     parts = (simulate(house.log, streams[n::3], ask) for n in range(3))
-    assert sum(parts, start=Tally()).figures() == whole.figures()
+    assert sum(parts, start=SimulationCounter()).figures() == whole.figures()
     assert simulate(house.log, streams[::-1], ask).figures() == whole.figures()
 
 
 def test_what_was_recorded_later_changes_nothing() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(promising(), unavailable(3), at=after(4))
-    ask = Asked(
-        active=CLOCKED,
+    ask = SimulationScope(
+        active=SHIPPED_RULEBOOK,
         proposed=other(),
         since=after(0),
         until=after(100),
@@ -140,7 +145,7 @@ def test_what_another_policy_would_have_done_is_counted() -> None:
     late = figures.kinds["delivery_late"]
     assert late.active > 0
     assert late.proposed == 0
-    assert figures.only == Pair(active=late.active)
+    assert figures.only == CountPair(active=late.active)
     assert figures.cases.active - figures.cases.proposed == late.active
     stock = figures.kinds["stock_unavailable"].active
     assert stock > 0
@@ -183,12 +188,16 @@ def test_only_what_happened_in_the_period_is_counted() -> None:
 
 
 def test_a_case_that_people_resolved_in_time_is_no_breach() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(promising(), unavailable(3), at=after(4))
-    ask = Asked(
-        active=CLOCKED, proposed=CLOCKED, since=after(0), until=after(24 * 30), position=10_000
+    ask = SimulationScope(
+        active=SHIPPED_RULEBOOK,
+        proposed=SHIPPED_RULEBOOK,
+        since=after(0),
+        until=after(24 * 30),
+        position=10_000,
     )
     left = simulated(house, ask).figures()
-    house.resolve(house.the("stock_unavailable"), after(5))
+    house.resolve(house.only_case("stock_unavailable"), after(5))
     worked = simulated(house, ask).figures()
     assert left.breached.active - worked.breached.active == 1

@@ -10,10 +10,16 @@ from msgspec.structs import replace
 
 from domain.orders.signals import Address, AddressChecked, AddressVerdict
 from infrastructure.address_check import CHECKED_BY, check_address
-from tests.application.house import House, kinds
-from tests.application.looking_up import ADDRESSES, buys, looking_up, sent, told_of
-from tests.domain.telling import after
-from tests.domain.telling_of_exceptions import checked
+from tests.application.in_memory_service import InMemoryService, kinds
+from tests.application.look_ups import (
+    ADDRESSES,
+    own_signals_of,
+    purchase,
+    service_with_look_ups,
+    take_signals,
+)
+from tests.domain.exception_signals import checked
+from tests.domain.signals import after
 
 GOOD: dict[str, Any] = {
     "country_code": "US",
@@ -36,10 +42,10 @@ def to(**changes: str) -> Address:
     return Address(**{**GOOD, **changes})
 
 
-def word_on(address: Address | None) -> tuple[House, list[AddressChecked]]:
-    house = looking_up(ADDRESSES)
-    sent(house, buys("o-1", ship_to=address))
-    return house, told_of(house, "address.checked")
+def word_on(address: Address | None) -> tuple[InMemoryService, list[AddressChecked]]:
+    house = service_with_look_ups(ADDRESSES)
+    take_signals(house, purchase("o-1", ship_to=address))
+    return house, own_signals_of(house, "address.checked")
 
 
 @pytest.mark.parametrize(
@@ -109,15 +115,15 @@ def test_what_is_said_of_an_address_tells_nothing_of_it(wrong) -> None:
 def test_a_later_word_of_another_system_counts() -> None:
     house, _ = word_on(to(postal_code=""))
     house.take(replace(checked(2, "valid"), order="o-1"), at=after(2))
-    assert house.the("address_problem").cleared
+    assert house.only_case("address_problem").cleared
 
 
 def test_another_address_for_the_order_is_checked_too() -> None:
     house, _ = word_on(to(postal_code=""))
-    again = replace(buys("o-1", 5, ship_to=to()), id="again")
+    again = replace(purchase("o-1", 5, ship_to=to()), id="again")
     house.take(again, at=after(5))
-    assert [s.verdict for s in told_of(house, "address.checked")] == ["incomplete", "valid"]
-    assert house.the("address_problem").cleared
+    assert [s.verdict for s in own_signals_of(house, "address.checked")] == ["incomplete", "valid"]
+    assert house.only_case("address_problem").cleared
 
 
 def test_every_country_has_its_rules_read_as_the_library_reads_them() -> None:

@@ -12,8 +12,8 @@ from application.log.recorder import CommandRepeated, CommandRow, VersionTaken
 from application.orders.batches import Arrival
 from application.orders.intake import Receipt
 from domain.orders.order import order_stream
-from tests.application.house import SENDER, House
-from tests.domain.telling import ORDER, after, cancelled, captured, placed, unavailable
+from tests.application.in_memory_service import SENDER, InMemoryService
+from tests.domain.signals import ORDER, after, cancelled, captured, placed, unavailable
 
 
 def batch(*signals: Any) -> list[Arrival]:
@@ -26,7 +26,7 @@ def row(receipts: Sequence[Receipt]) -> CommandRow:
 
 
 def test_the_answer_tells_what_became_of_each_signal() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(placed(), at=after(3))
     taken = house.intake.take(batch(placed(), captured(), placed(hours=9)), SENDER, row)
     kept = house.log.answer("key:test", "k-1")
@@ -35,7 +35,7 @@ def test_the_answer_tells_what_became_of_each_signal() -> None:
 
 
 def test_a_batch_of_nothing_new_keeps_its_answer_all_the_same() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(placed(), at=after(3))
     taken = house.intake.take(batch(placed()), SENDER, row)
     kept = house.log.answer("key:test", "k-1")
@@ -45,7 +45,7 @@ def test_a_batch_of_nothing_new_keeps_its_answer_all_the_same() -> None:
 
 
 def test_a_key_that_was_used_before_stores_nothing_new() -> None:
-    house = House()
+    house = InMemoryService()
     house.intake.take(batch(placed()), SENDER, row)
     head, due = house.log.head(), house.due()
     with pytest.raises(CommandRepeated) as repeated:
@@ -59,27 +59,27 @@ def test_a_key_that_was_used_before_stores_nothing_new() -> None:
 
 
 def test_an_empty_batch_is_taken_and_does_nothing() -> None:
-    house = House()
+    house = InMemoryService()
     taken = house.intake.take([], SENDER)
     assert (taken.position, list(taken.receipts)) == (0, [])
 
 
 def test_a_batch_meets_what_another_process_wrote_and_is_decided_anew() -> None:
-    house = House()
-    other = house.neighbour()
+    house = InMemoryService()
+    other = house.another_process()
     house.take(captured(), at=after(2))
-    other.orders.at_hand([order_stream(ORDER)])
+    other.orders.cached([order_stream(ORDER)])
     house.take(unavailable(), at=after(3))
     taken = other.intake.take(batch(cancelled(), unavailable()), SENDER, row)
     assert [r.outcome for r in taken.receipts] == ["recorded", "duplicate"]
     assert {c.kind for c in house.found()} == {"refund_due", "stock_unavailable"}
-    assert house.the("refund_due").signals_joined == 1
+    assert house.only_case("refund_due").signals_joined == 1
 
 
 def test_what_was_relied_on_must_still_stand() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(unavailable(), at=after(3))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     relied_on = Write(
         stream=case.id, kind="case", expected=case.version - 1, events=[], recorded_at=after(4)
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from domain.orders.events import PassedIntake
-from domain.people import POLICY
-from tests.application.house import CLOCKED, House
-from tests.domain.telling import (
+from domain.people import POLICY_ACTOR
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService
+from tests.domain.exception_signals import decided, screened
+from tests.domain.signals import (
     after,
     allocated,
     approved,
@@ -14,44 +15,46 @@ from tests.domain.telling import (
     placed,
     unavailable,
 )
-from tests.domain.telling_of_exceptions import decided, screened
 
 
-def passed(house: House) -> list[PassedIntake]:
+def passed(house: InMemoryService) -> list[PassedIntake]:
     return [line.event for line in house.lines() if isinstance(line.event, PassedIntake)]
 
 
 def test_an_order_passes_with_the_last_thing_that_intake_asks_for() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), approved(1), captured(1), at=after(2))
     assert passed(house) == []
     house.take(allocated(2), at=after(3))
     (event,) = passed(house)
-    assert (event.decision.policy, event.decision.rule) == (CLOCKED.version, "standard_flow_when")
+    assert (event.decision.policy, event.decision.rule) == (
+        SHIPPED_RULEBOOK.version,
+        "standard_flow_when",
+    )
     assert "milestones.ready_for_release_at" in {v.fact for v in event.decision.verdicts}
     (line,) = [line for line in house.lines() if isinstance(line.event, PassedIntake)]
-    assert (line.actor, line.order) == (POLICY, house.order().id)
+    assert (line.actor, line.order) == (POLICY_ACTOR, house.order().id)
     assert house.order().passed
 
 
 def test_it_passes_once() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), approved(1), captured(1), allocated(2), at=after(3))
     house.take(allocated(3, id="again"), at=after(4))
     assert len(passed(house)) == 1
 
 
 def test_an_order_that_waits_for_its_screening_has_not_passed() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), approved(1), captured(1), screened(1, "accept"), allocated(2), at=after(3))
     assert len(passed(house)) == 1
-    other = House(CLOCKED)
+    other = InMemoryService(SHIPPED_RULEBOOK)
     other.take(placed(), approved(1), captured(1), screened(1, "review"), allocated(2), at=after(3))
     assert passed(other) == []
 
 
 def test_what_was_ever_wrong_is_no_standard_flow() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), screened(1, "review"), at=after(2))
     house.take(decided(2, "accept"), approved(2), captured(2), allocated(3), at=after(4))
     assert house.found()
@@ -59,14 +62,14 @@ def test_what_was_ever_wrong_is_no_standard_flow() -> None:
 
 
 def test_a_cancelled_order_does_not_pass() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), cancelled(1), at=after(2))
     house.take(approved(2), allocated(3), at=after(4))
     assert passed(house) == []
 
 
 def test_an_order_that_passed_may_break_later() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), approved(1), captured(1), allocated(2), at=after(3))
     house.take(unavailable(4), at=after(5))
     assert house.order().passed

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from application.orders.batches import Arrival
 from domain.orders.order import order_stream
-from domain.orders.signals import Signal, in_time_order
-from tests.application.house import SENDER, House
-from tests.domain.telling import ORDER, after, bounded, captured, placed, stories
+from domain.orders.signals import Signal, event_time_key
+from tests.application.in_memory_service import SENDER, InMemoryService
+from tests.domain.signals import BOUNDED_SETTINGS, ORDER, after, captured, placed, statement_lists
 
 # Hours after noon: statements of a window are made in its first part and reach us in its second,
 # in which nothing falls due. What the windows tell falls due between them, or after them.
@@ -30,39 +30,39 @@ def arrivals(draw: st.DrawFn, told: list[Signal]) -> list[list[Signal]]:
 
 
 def live(
-    house: House, batches: list[list[Signal]], start: datetime, until: datetime
+    house: InMemoryService, batches: list[list[Signal]], start: datetime, until: datetime
 ) -> tuple[object, ...]:
     """Take the batches soon after `start`, and let time pass until the next window."""
     for n, batch in enumerate(batches):
         house.take(*batch, at=start + n * (after(0.5) - after(0)))
-    state = (house.order().facts if batches else None, house.due(), house.outline())
+    state = (house.order().facts if batches else None, house.due(), house.case_summaries())
     house.tick(until, punctual=True)
     return state
 
 
-@settings(bounded, max_examples=120)
+@settings(BOUNDED_SETTINGS, max_examples=120)
 @given(data=st.data())
 def test_any_order_of_arrival_leads_to_the_same_cases(data) -> None:
     first = [placed(0, tenders=data.draw(st.sampled_from([None, ("card",)])))]
-    first += data.draw(stories(most=5, **FIRST))
-    second = data.draw(stories(first=50, most=4, **SECOND))
+    first += data.draw(statement_lists(most=5, **FIRST))
+    second = data.draw(statement_lists(first=50, most=4, **SECOND))
 
-    sorted_stream, as_it_comes = House(), House()
+    sorted_stream, as_it_comes = InMemoryService(), InMemoryService()
     for told, start, until in ((first, 10, 100), (second, 110, 1000)):
-        one_by_one = [[signal] for signal in sorted(told, key=in_time_order)]
+        one_by_one = [[signal] for signal in sorted(told, key=event_time_key)]
         mixed = data.draw(arrivals(told))
         # Whoever sends again does so in the second window too.
         assert live(sorted_stream, one_by_one, after(start), after(until)) == live(
             as_it_comes, mixed, after(start), after(until)
         )
-    assert as_it_comes.outline() == sorted_stream.outline()
+    assert as_it_comes.case_summaries() == sorted_stream.case_summaries()
     assert as_it_comes.due() == sorted_stream.due() == {}
 
 
-@settings(bounded, max_examples=40)
-@given(told=stories(least=1, most=5, **FIRST), chance=st.randoms(use_true_random=False))
+@settings(BOUNDED_SETTINGS, max_examples=40)
+@given(told=statement_lists(least=1, most=5, **FIRST), chance=st.randoms(use_true_random=False))
 def test_what_is_sent_again_changes_nothing(told, chance) -> None:
-    house = House()
+    house = InMemoryService()
     house.take(*told, at=after(10))
     before = house.log.head()
     receipts = house.take(*chance.sample(told, len(told)), at=after(11))
@@ -70,41 +70,41 @@ def test_what_is_sent_again_changes_nothing(told, chance) -> None:
     assert house.log.head() == before
 
 
-@settings(bounded, max_examples=60)
-@given(told=stories(least=1, most=6, **FIRST))
+@settings(BOUNDED_SETTINGS, max_examples=60)
+@given(told=statement_lists(least=1, most=6, **FIRST))
 def test_the_log_folds_back_to_the_state_that_was_decided_on(told) -> None:
-    house = House()
+    house = InMemoryService()
     for n, signal in enumerate(told):
         house.take(signal, at=after(10 + n / 10))
     house.tick(after(1000))
     order = house.order()
-    kept = house.orders.at_hand([order_stream(ORDER)])[order_stream(ORDER)]
+    kept = house.orders.cached([order_stream(ORDER)])[order_stream(ORDER)]
     assert (kept.signals, kept.cases, kept.concluded) == (
         order.signals,
         order.cases,
         order.concluded,
     )
     assert kept.facts == order.facts
-    assert house.cases.at_hand([c.id for c in house.found()]) == {c.id: c for c in house.found()}
+    assert house.cases.cached([c.id for c in house.found()]) == {c.id: c for c in house.found()}
 
 
 def test_payments_before_their_order_are_compared_with_it() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(1, "40.00", payment="a"), at=after(2))
     house.take(placed(0), at=after(3))
     assert [case.kind for case in house.found()] == ["payment_mismatch"]
 
 
-@settings(bounded, max_examples=60)
-@given(told=stories(least=2, most=6, hours=(0, 200), ship_by=(30, 90), days=(3, 6)))
+@settings(BOUNDED_SETTINGS, max_examples=60)
+@given(told=statement_lists(least=2, most=6, hours=(0, 200), ship_by=(30, 90), days=(3, 6)))
 def test_a_batch_of_several_moments_is_as_several_batches(told) -> None:
-    together, apart = House(), House()
+    together, apart = InMemoryService(), InMemoryService()
     arrivals = [Arrival(signal, after(20 * n + 1)) for n, signal in enumerate(told)]
     together.intake.take(arrivals[::-1], SENDER)
     for arrival in arrivals:
         apart.intake.take([arrival], SENDER)
 
-    def lines(house: House) -> list[tuple[object, ...]]:
+    def lines(house: InMemoryService) -> list[tuple[object, ...]]:
         trails = sorted(house.lines(), key=lambda line: (line.stream, line.version))
         return [(one.stream, one.version, one.event, one.recorded_at) for one in trails]
 

@@ -19,20 +19,27 @@ from domain.access_errors import (
     BreakGlassReviewDue,
     NotInScope,
 )
-from domain.break_glass import AskForBreakGlass, BreakGlass, Ending, Judge, Stage, name_of
+from domain.break_glass import (
+    BreakGlass,
+    BreakGlassEnding,
+    BreakGlassStage,
+    RequestBreakGlass,
+    ReviewBreakGlass,
+    break_glass_name,
+)
 from domain.cases.errors import CaseNotFound
 from domain.errors import Invalid
-from domain.grants import ChangeStanding, GiveRole, NameOther
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.people import Actor, Role
 from domain.permissions import Permission
-from tests.application.house import DEFAULT, House, caller
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
 from tests.application.test_nobody_gives_authority_to_themselves import desk_of
-from tests.domain.telling import after, placed, unavailable
+from tests.domain.signals import after, placed, unavailable
 
 QUEUE = "allocation_failure_review"
 OTHER = "refund_validation"
-ASK = AskForBreakGlass(role=Role.TEAM_LEAD, queue=QUEUE, minutes=30, reason="All leads are out.")
-RIGHT = Judge(justified=True, findings="They were.")
+ASK = RequestBreakGlass(role=Role.TEAM_LEAD, queue=QUEUE, minutes=30, reason="All leads are out.")
+RIGHT = ReviewBreakGlass(justified=True, findings="They were.")
 PEOPLE = ("ana", "bo", "cy", "dee", "eve")
 
 
@@ -40,16 +47,16 @@ class Ward:
     """A house with people, of whom each handles one queue only."""
 
     def __init__(self) -> None:
-        self.house = House()
+        self.house = InMemoryService()
         self.people: PeopleDesk = desk_of(self.house)
         known = streams.break_glasses(self.house.log)
-        self.glasses = BreakGlassDesk(self.house.log, known, self.people, lambda: DEFAULT)
+        self.glasses = BreakGlassDesk(self.house.log, known, self.people, lambda: UNTIMED_RULEBOOK)
         for name in PEOPLE:
             self.people.add(name, [], after(0))
-            ask = GiveRole(role=Role.HANDLER, queues=(OTHER,), reason="Theirs.")
+            ask = GrantRole(role=Role.HANDLER, queues=(OTHER,), reason="Theirs.")
             self.people.give(name, ask, [OTHER], caller("olga", after(0)))
 
-    def ask(self, person: str = "ana", at: float = 1, ask: AskForBreakGlass = ASK) -> UUID:
+    def ask(self, person: str = "ana", at: float = 1, ask: RequestBreakGlass = ASK) -> UUID:
         return self.glasses.ask(ask, caller(person, after(at))).glass.id
 
     def opened(self, person: str = "ana", by: str = "bo", at: float = 1) -> UUID:
@@ -59,14 +66,14 @@ class Ward:
 
     def one(self, person: str, other: str) -> None:
         by = caller("olga", after(0.5))
-        self.people.same_as(person, NameOther(other=other, reason="One."), by)
+        self.people.same_as(person, LinkPersonName(other=other, reason="One."), by)
 
     def may(self, person: str, permission: Permission, at: float, queue: str = QUEUE) -> bool:
         authority = self.people.authority_of(person, after(at))
         assert authority is not None
         return authority.covers(permission, queue, None)
 
-    def stage(self, glass: UUID) -> Stage:
+    def stage(self, glass: UUID) -> BreakGlassStage:
         return self.glasses.glass(glass).stage
 
 
@@ -80,7 +87,7 @@ def test_it_gives_a_role_in_one_scope_for_its_time_and_ends_by_itself(ward: Ward
     assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1)
     opened = ward.glasses.open(glass, caller("bo", after(1))).glass
     assert (opened.stage, opened.opened_by, opened.until) == (
-        Stage.OPEN,
+        BreakGlassStage.OPEN,
         "bo",
         after(1) + timedelta(minutes=30),
     )
@@ -92,8 +99,8 @@ def test_it_gives_a_role_in_one_scope_for_its_time_and_ends_by_itself(ward: Ward
     ward.house.tick(after(1.5), punctual=True)
     ended = ward.glasses.glass(glass)
     assert (ended.stage, ended.ended, ended.ended_at) == (
-        Stage.REVIEW_DUE,
-        Ending.EXPIRED,
+        BreakGlassStage.REVIEW_DUE,
+        BreakGlassEnding.EXPIRED,
         after(1.5),
     )
     assert ward.house.log.trail(glass)[-1].actor.principal == "system:timekeeper"
@@ -102,7 +109,7 @@ def test_it_gives_a_role_in_one_scope_for_its_time_and_ends_by_itself(ward: Ward
 
 @pytest.mark.parametrize("role", [Role.FINANCE_APPROVER, Role.GOVERNANCE_OWNER, Role.OPS_MANAGER])
 def test_it_lets_nobody_pay_nor_give_authority(ward: Ward, role: Role) -> None:
-    glass = ward.ask(ask=AskForBreakGlass(role=role, queue=QUEUE, reason="Now."))
+    glass = ward.ask(ask=RequestBreakGlass(role=role, queue=QUEUE, reason="Now."))
     ward.glasses.open(glass, caller("bo", after(1)))
     authority = ward.people.authority_of("ana", after(1.1))
     assert authority is not None
@@ -118,7 +125,7 @@ def test_it_lets_nobody_pay_nor_give_authority(ward: Ward, role: Role) -> None:
 
 def test_what_is_done_under_it_says_so_and_what_needs_it_not_does_not(ward: Ward) -> None:
     ward.house.take(placed(), unavailable(2), at=after(3))
-    case = ward.house.the("stock_unavailable")
+    case = ward.house.only_case("stock_unavailable")
 
     def acting(at: float) -> Caller:
         authority = ward.people.authority_of("ana", after(at))
@@ -127,15 +134,17 @@ def test_what_is_done_under_it_says_so_and_what_needs_it_not_does_not(ward: Ward
 
     with pytest.raises(CaseNotFound):
         ward.house.desk.note(case.id, case.version, "Mine?", acting(3))
-    ask = AskForBreakGlass(role=Role.HANDLER, case=case.id, reason="Now.")
+    ask = RequestBreakGlass(role=Role.HANDLER, case=case.id, reason="Now.")
     glass = ward.ask(at=3, ask=ask)
     ward.glasses.open(glass, caller("bo", after(3)))
     case = ward.house.desk.note(case.id, case.version, "Mine.", acting(3.5)).case
-    assert ward.house.log.trail(case.id)[-1].actor == Actor("key:ana", "ana", under=name_of(glass))
+    assert ward.house.log.trail(case.id)[-1].actor == Actor(
+        "key:ana", "ana", under=break_glass_name(glass)
+    )
     with pytest.raises(CaseNotFound):
         ward.house.desk.note(case.id, case.version, "Still?", acting(4))
     ward.people.give(
-        "ana", GiveRole(role=Role.HANDLER, reason="For good."), [], caller("olga", after(3.6))
+        "ana", GrantRole(role=Role.HANDLER, reason="For good."), [], caller("olga", after(3.6))
     )
     case = ward.house.desk.note(case.id, case.version, "Mine too.", acting(3.7)).case
     assert ward.house.log.trail(case.id)[-1].actor == Actor("key:ana", "ana")
@@ -143,8 +152,8 @@ def test_what_is_done_under_it_says_so_and_what_needs_it_not_does_not(ward: Ward
 
 def test_what_one_may_see_but_not_work_on_is_told_as_that(ward: Ward) -> None:
     ward.house.take(placed(), unavailable(2), at=after(3))
-    case = ward.house.the("stock_unavailable")
-    audits = GiveRole(role=Role.AUDITOR, reason="To look.")
+    case = ward.house.only_case("stock_unavailable")
+    audits = GrantRole(role=Role.AUDITOR, reason="To look.")
     ward.people.give("ana", audits, [], caller("olga", after(3)))
     authority = ward.people.authority_of("ana", after(3))
     assert authority is not None
@@ -173,7 +182,7 @@ def test_nobody_opens_their_own_nor_by_other_hands(ward: Ward, by: Caller) -> No
     glass = ward.ask()
     with pytest.raises(AnotherPersonNeeded):
         ward.glasses.open(glass, by)
-    assert ward.stage(glass) is Stage.ASKED
+    assert ward.stage(glass) is BreakGlassStage.ASKED
 
 
 def test_nobody_asks_by_other_hands(ward: Ward) -> None:
@@ -185,12 +194,12 @@ def test_nobody_asks_by_other_hands(ward: Ward) -> None:
 @pytest.mark.parametrize(
     ("ask", "pointer"),
     [
-        (AskForBreakGlass(role=Role.TEAM_LEAD, reason="x"), "/queue"),
-        (AskForBreakGlass(role=Role.TEAM_LEAD, queue=QUEUE, case=uuid4(), reason="x"), "/queue"),
-        (AskForBreakGlass(role=Role.TEAM_LEAD, queue="nowhere", reason="x"), "/queue"),
+        (RequestBreakGlass(role=Role.TEAM_LEAD, reason="x"), "/queue"),
+        (RequestBreakGlass(role=Role.TEAM_LEAD, queue=QUEUE, case=uuid4(), reason="x"), "/queue"),
+        (RequestBreakGlass(role=Role.TEAM_LEAD, queue="nowhere", reason="x"), "/queue"),
     ],
 )
-def test_it_has_one_scope(ward: Ward, ask: AskForBreakGlass, pointer: str) -> None:
+def test_it_has_one_scope(ward: Ward, ask: RequestBreakGlass, pointer: str) -> None:
     with pytest.raises(Invalid) as refused:
         ward.ask(ask=ask)
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
@@ -238,7 +247,7 @@ def test_a_review_sets_both_free(ward: Ward) -> None:
     # Its time is over, though nobody has told so yet.
     done = ward.glasses.review(glass, RIGHT, caller("cy", after(3))).glass
     assert (done.stage, done.reviewed_by, done.review) == (
-        Stage.REVIEWED,
+        BreakGlassStage.REVIEWED,
         "cy",
         ward.house.log.trail(glass)[-1].event,
     )
@@ -258,7 +267,7 @@ def test_it_is_closed_before_its_time_and_what_it_gave_is_taken_back(ward: Ward)
     glass = ward.opened()
     ward.glasses.close(glass, caller("bo", after(1.2)))
     assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
-    assert ward.glasses.glass(glass).ended is Ending.CLOSED
+    assert ward.glasses.glass(glass).ended is BreakGlassEnding.CLOSED
     assert ward.house.due() == {}
     for step in (ward.glasses.close, ward.glasses.open):
         with pytest.raises(BreakGlassMoved):
@@ -271,13 +280,16 @@ def test_what_nobody_opens_lapses_and_owes_no_review(ward: Ward) -> None:
     with pytest.raises(BreakGlassMoved):
         ward.glasses.open(glass, caller("bo", after(2)))
     ward.house.tick(after(2))
-    assert [ward.stage(one) for one in (glass, withdrawn)] == [Stage.LAPSED, Stage.LAPSED]
+    assert [ward.stage(one) for one in (glass, withdrawn)] == [
+        BreakGlassStage.LAPSED,
+        BreakGlassStage.LAPSED,
+    ]
     assert ward.opened(at=3)
 
 
 def test_whoever_left_is_given_nothing(ward: Ward) -> None:
     glass = ward.opened()
-    ward.people.leave("ana", ChangeStanding(reason="Her last day."), caller("olga", after(1.1)))
+    ward.people.leave("ana", ChangePersonStatus(reason="Her last day."), caller("olga", after(1.1)))
     assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
     assert isinstance(ward.glasses.glass(glass), BreakGlass)
 
@@ -286,13 +298,13 @@ def test_who_could_have_counts_it(ward: Ward) -> None:
     glass = ward.opened()
     found = ward.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.2))
     assert [(e.person.name, [g.under for g in e.grants]) for e in found] == [
-        ("ana", [name_of(glass)])
+        ("ana", [break_glass_name(glass)])
     ]
     assert ward.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.6)) == []
 
 
 def test_an_id_of_something_else_is_none_of_a_break_glass(ward: Ward) -> None:
     ward.house.take(placed(), unavailable(2), at=after(3))
-    for other in (uuid4(), ward.house.the("stock_unavailable").id):
+    for other in (uuid4(), ward.house.only_case("stock_unavailable").id):
         with pytest.raises(BreakGlassNotFound):
             ward.glasses.open(other, caller("bo", after(1)))

@@ -7,17 +7,17 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
-from application.cases.case_commands import duties_taken
+from application.cases.case_commands import duty_rows_of
 from application.log import streams
 from application.money.money_desk import MoneyDesk
-from application.people.people_desk import PeopleDesk, operator
-from application.people.scope import must_reach
+from application.people.people_desk import PeopleDesk, operator_caller
+from application.people.scope import require_case_in_scope
 from domain.access_errors import NotInScope
 from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
 from domain.adjustments.commands import ApproveAdjustment, ExecuteAdjustment, RejectAdjustment
-from domain.adjustments.decisions import Hands
+from domain.adjustments.decisions import ActingPerson
 from domain.adjustments.errors import (
     AdjustmentDrifted,
     AdjustmentNotPending,
@@ -36,28 +36,28 @@ from domain.adjustments.kinds import Duty
 from domain.authority import authority_of
 from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
-from domain.grants import ChangeStanding, NameOther
+from domain.grants import ChangePersonStatus, LinkPersonName
 from domain.money import PositiveMoney
-from domain.people import OPERATOR, Actor, Grant, Role
+from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT, caller, staff
-from tests.application.money import FINANCE, MoneyHouse, hands
-from tests.domain.telling import after, scanned
-from tests.proofs.branching import WithoutDuties
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller, staff
+from tests.application.money_service import FINANCE, MoneyService, caller_with_roles
+from tests.domain.signals import after, scanned
+from tests.proofs.branching_recorder import WithoutDuties
 
-NEXT_POLICY = Rulebook(structs.replace(DEFAULT.document, version="next"))
+NEXT_POLICY = Rulebook(structs.replace(UNTIMED_RULEBOOK.document, version="next"))
 OTHER_DIGEST = "ab" * 32
 
 
 @pytest.fixture
-def house() -> MoneyHouse:
-    return MoneyHouse()
+def house() -> MoneyService:
+    return MoneyService()
 
 
 class Asked:
     """The decisions on one adjustment, with everything else in order."""
 
-    def __init__(self, house: MoneyHouse, by: Hands) -> None:
+    def __init__(self, house: MoneyService, by: ActingPerson) -> None:
         self.case = house.of()
         self.one = self.case.adjustments.items[-1]
         self.order = house.order("o-1")
@@ -95,7 +95,7 @@ BEFORE: dict[Decision, State] = {
 }
 
 
-def at(house: MoneyHouse, state: State, amount: str = "40.00") -> Adjustment:
+def at(house: MoneyService, state: State, amount: str = "40.00") -> Adjustment:
     """An adjustment that ana proposed, as far as this: approved by fay, executed by finn."""
     one = house.propose(amount)
     if state is not State.PROPOSED:
@@ -107,18 +107,18 @@ def at(house: MoneyHouse, state: State, amount: str = "40.00") -> Adjustment:
     return one
 
 
-def paid(house: MoneyHouse, one: Adjustment) -> None:
+def paid(house: MoneyService, one: Adjustment) -> None:
     amount = PositiveMoney(one.amount.amount, one.amount.currency)
     told = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re", amount=amount)
     house.told(told, "o-1", 8)
 
 
-def by(*names: str, is_agent: bool = False) -> Hands:
-    return Hands(names[0], names, FINANCE, is_agent)
+def by(*names: str, is_agent: bool = False) -> ActingPerson:
+    return ActingPerson(names[0], names, FINANCE, is_agent)
 
 
 @pytest.mark.parametrize("decision", BEFORE)
-def test_a_fourth_person_may(house: MoneyHouse, decision: Decision) -> None:
+def test_a_fourth_person_may(house: MoneyService, decision: Decision) -> None:
     at(house, BEFORE[decision])
     assert decision(Asked(house, by("fred"))) is not None
 
@@ -126,7 +126,7 @@ def test_a_fourth_person_may(house: MoneyHouse, decision: Decision) -> None:
 @pytest.mark.parametrize("names", [("ana",), ("nina", "ana")])
 @pytest.mark.parametrize("decision", BEFORE)
 def test_who_worked_the_case_may_not(
-    house: MoneyHouse, decision: Decision, names: tuple[str, ...]
+    house: MoneyService, decision: Decision, names: tuple[str, ...]
 ) -> None:
     at(house, BEFORE[decision])
     with pytest.raises(DutyConflict):
@@ -134,7 +134,7 @@ def test_who_worked_the_case_may_not(
 
 
 @pytest.mark.parametrize("decision", BEFORE)
-def test_an_agent_may_not(house: MoneyHouse, decision: Decision) -> None:
+def test_an_agent_may_not(house: MoneyService, decision: Decision) -> None:
     at(house, BEFORE[decision])
     with pytest.raises(AgentHoldsNoDuty):
         decision(Asked(house, by("fred", is_agent=True)))
@@ -142,7 +142,7 @@ def test_an_agent_may_not(house: MoneyHouse, decision: Decision) -> None:
 
 @pytest.mark.parametrize("decision", BEFORE)
 @pytest.mark.parametrize("state", [State.PROPOSED, State.APPROVED, State.EXECUTING, State.EXECUTED])
-def test_each_comes_in_its_turn(house: MoneyHouse, decision: Decision, state: State) -> None:
+def test_each_comes_in_its_turn(house: MoneyService, decision: Decision, state: State) -> None:
     at(house, state)
     asked = Asked(house, by("fred"))
     if state is BEFORE[decision] or (decision is REJECT and state is State.APPROVED):
@@ -153,7 +153,7 @@ def test_each_comes_in_its_turn(house: MoneyHouse, decision: Decision, state: St
 
 
 @pytest.mark.parametrize("decision", [APPROVE, REJECT, EXECUTE])
-def test_it_names_what_it_is_about(house: MoneyHouse, decision: Decision) -> None:
+def test_it_names_what_it_is_about(house: MoneyService, decision: Decision) -> None:
     at(house, BEFORE[decision])
     asked = Asked(house, by("fred"))
     asked.digest = OTHER_DIGEST
@@ -164,7 +164,7 @@ def test_it_names_what_it_is_about(house: MoneyHouse, decision: Decision) -> Non
 @pytest.mark.parametrize("decision", [APPROVE, EXECUTE])
 @pytest.mark.parametrize("cause", ["packet", "policy"])
 def test_what_has_drifted_is_not_decided_on(
-    house: MoneyHouse, decision: Decision, cause: str
+    house: MoneyService, decision: Decision, cause: str
 ) -> None:
     at(house, BEFORE[decision])
     asked = Asked(house, by("fred"))
@@ -178,7 +178,7 @@ def test_what_has_drifted_is_not_decided_on(
     assert drifted.value.facts["cause"] == cause
 
 
-def test_a_limit_is_reached_and_not_passed(house: MoneyHouse) -> None:
+def test_a_limit_is_reached_and_not_passed(house: MoneyService) -> None:
     assert house.approve(house.propose("250.00"), "tia").state is State.APPROVED
     house.buy("o-2", "900.00", "c-2")
     beyond = house.propose("250.01", order="o-2")
@@ -186,7 +186,7 @@ def test_a_limit_is_reached_and_not_passed(house: MoneyHouse) -> None:
         house.approve(beyond, "tia", order="o-2")
 
 
-def test_approvals_are_of_two_humans_whatever_their_names(house: MoneyHouse) -> None:
+def test_approvals_are_of_two_humans_whatever_their_names(house: MoneyService) -> None:
     one = house.approve(house.propose("4000.00"), "fay")
     with pytest.raises(ApprovedAlready):
         house.approve(one, "finn", known_as=("fay",))
@@ -196,13 +196,15 @@ def test_approvals_are_of_two_humans_whatever_their_names(house: MoneyHouse) -> 
     assert house.approve(one, "finn").state is State.APPROVED
 
 
-def test_what_was_paid_goes_on_counting(house: MoneyHouse) -> None:
+def test_what_was_paid_goes_on_counting(house: MoneyService) -> None:
     one = house.execute(house.approve(house.propose("600.00"), "fay"), "finn")
     assert house.propose("1.00", at=7).requirement.counted == "601.00"
     paid(house, one)
     assert house.propose("1.00", at=9).requirement.counted == "602.00"
     case = house.of()
-    house.money.reconcile(case.id, case.version, one.id, OTHER_DIGEST, hands("fred", after(10)))
+    house.money.reconcile(
+        case.id, case.version, one.id, OTHER_DIGEST, caller_with_roles("fred", after(10))
+    )
     assert house.propose("1.00", at=11).requirement.counted == "603.00"
 
 
@@ -214,7 +216,7 @@ def test_what_was_paid_goes_on_counting(house: MoneyHouse) -> None:
     ],
 )
 def test_a_duty_is_taken_under_all_names(
-    house: MoneyHouse, event: type[AdjustmentApproved | AdjustmentReconciled], duty: Duty
+    house: MoneyService, event: type[AdjustmentApproved | AdjustmentReconciled], duty: Duty
 ) -> None:
     at(house, State.EXECUTED if duty is Duty.RECONCILE else State.PROPOSED)
     names = ("fred", "freda", "tess")
@@ -222,15 +224,15 @@ def test_a_duty_is_taken_under_all_names(
     told = asked.reconcile() if duty is Duty.RECONCILE else asked.approve()
     assert isinstance(told, event)
     actor = Actor("user:fred", "fred", delegate="tess")
-    rows = duties_taken(asked.case, [(actor, told)], names)
+    rows = duty_rows_of(asked.case, [(actor, told)], names)
     assert [(row.case, row.person, row.duty) for row in rows] == [
         (asked.case.id, name, duty) for name in names
     ]
 
 
-def test_duties_go_into_the_log_with_the_acts_that_take_them(house: MoneyHouse) -> None:
+def test_duties_go_into_the_log_with_the_acts_that_take_them(house: MoneyService) -> None:
     case = house.of()
-    house.desk.note(case.id, case.version, "Seen.", hands("bo", after(4.5)))
+    house.desk.note(case.id, case.version, "Seen.", caller_with_roles("bo", after(4.5)))
     at(house, State.APPROVED)
     with_rows = house.recorder._duties  # what the database has in its table
     assert {person: duty for (where, person), duty in with_rows.items() if where == case.id} == {
@@ -241,7 +243,7 @@ def test_duties_go_into_the_log_with_the_acts_that_take_them(house: MoneyHouse) 
 
 
 @pytest.fixture
-def known(house: MoneyHouse) -> PeopleDesk:
+def known(house: MoneyService) -> PeopleDesk:
     """Whom the log knows: where money is decided on, it is asked each time."""
     people = PeopleDesk(house.log, streams.people(house.log))
     for name in ("ana", "fay", "finn"):
@@ -260,11 +262,11 @@ def known(house: MoneyHouse) -> PeopleDesk:
 
 
 def test_what_was_taken_back_a_moment_ago_lets_nobody_decide(
-    house: MoneyHouse, known: PeopleDesk
+    house: MoneyService, known: PeopleDesk
 ) -> None:
     one = house.propose()
-    remembered = hands("fay", after(6))
-    known.revoke("fay", "g1", ChangeStanding(reason="Moved."), operator(after(5.5)))
+    remembered = caller_with_roles("fay", after(6))
+    known.revoke("fay", "g1", ChangePersonStatus(reason="Moved."), operator_caller(after(5.5)))
     with pytest.raises(NotInScope):
         house.approve(one, "fay", authority=remembered.authority)
     for_fay = Actor("key:finn", "fay", delegate="finn")
@@ -273,18 +275,18 @@ def test_what_was_taken_back_a_moment_ago_lets_nobody_decide(
     assert house.approve(one, "finn").state is State.APPROVED
 
 
-def test_a_delegate_who_has_left_decides_nothing(house: MoneyHouse, known: PeopleDesk) -> None:
+def test_a_delegate_who_has_left_decides_nothing(house: MoneyService, known: PeopleDesk) -> None:
     one = house.propose()
-    known.leave("finn", ChangeStanding(reason="Gone."), operator(after(5.5)))
+    known.leave("finn", ChangePersonStatus(reason="Gone."), operator_caller(after(5.5)))
     with pytest.raises(NotInScope):
         house.approve(one, "fay", actor=Actor("key:finn", "fay", delegate="finn"))
 
 
 def test_names_that_turned_out_to_be_one_a_moment_ago_are(
-    house: MoneyHouse, known: PeopleDesk
+    house: MoneyService, known: PeopleDesk
 ) -> None:
     one = house.propose()
-    known.same_as("fay", NameOther(other="ana", reason="One."), operator(after(5.5)))
+    known.same_as("fay", LinkPersonName(other="ana", reason="One."), operator_caller(after(5.5)))
     with pytest.raises(DutyConflict):
         house.approve(one, "fay")
 
@@ -292,7 +294,7 @@ def test_names_that_turned_out_to_be_one_a_moment_ago_are(
 @pytest.mark.parametrize("state", [State.APPROVED, State.EXECUTED])
 def test_the_service_does_not_wait_for_the_database_to_refuse(state: State) -> None:
     """Whoever approved, executed or rejected works the case no more, in a log without that rule."""
-    house = MoneyHouse(recorder=WithoutDuties())
+    house = MoneyService(recorder=WithoutDuties())
     house.buy("o-1", "900.00")
     at(house, state)
     case = house.of()
@@ -301,15 +303,19 @@ def test_the_service_does_not_wait_for_the_database_to_refuse(state: State) -> N
             house.desk.note(case.id, case.version, "By the way", caller(person, after(9)))
 
 
-def test_a_case_out_of_scope_is_told_like_none(house: MoneyHouse) -> None:
+def test_a_case_out_of_scope_is_told_like_none(house: MoneyService) -> None:
     case = house.of()
 
     def reaching(queue: str) -> ExceptionCase:
         grant = Grant(
-            grant="g1", role=Role.HANDLER, queues=(queue,), granted_at=after(0), granted_by=OPERATOR
+            grant="g1",
+            role=Role.HANDLER,
+            queues=(queue,),
+            granted_at=after(0),
+            granted_by=OPERATOR_ACTOR,
         )
         authority = authority_of([grant])
-        must_reach(authority, case)
+        require_case_in_scope(authority, case)
         return house.money.cases([case.id])[case.id]
 
     assert reaching(case.queue) == case

@@ -14,26 +14,26 @@ from msgspec import structs
 
 from application.log.event_codec import to_stored
 from application.policy.policy_desk import PolicyDesk
-from application.policy.reperformance import Period, Redone, Reperformance
+from application.policy.reperformance import Period, Reperformance, ReperformedDecision
 from domain.cases.errors import CaseNotFound
 from domain.orders.order import order_stream
 from domain.orders.signals import Customer, OrderPlaced, Signal
 from domain.policy.decision import Decision
 from domain.policy.rulebook import Rulebook
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
-from tests.application.governing import changed, rechecked
-from tests.application.house import CLOCKED, House, caller, kinds
-from tests.application.money import MoneyHouse
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService, caller, kinds
+from tests.application.money_service import MoneyService
 from tests.application.order_stories import ORDER_STORIES
 from tests.application.parcel_stories import PARCEL_STORIES
+from tests.application.policy_changes import change_policy, recheck_open_cases
 from tests.application.test_everything_open_is_looked_at_under_a_new_policy import without
-from tests.domain.telling import (
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
     ORDER,
     after,
     allocated,
     approved,
-    bounded,
     captured,
     delivered,
     placed,
@@ -41,26 +41,28 @@ from tests.domain.telling import (
     signals,
     unavailable,
 )
-from tests.domain.telling import line as order_line
+from tests.domain.signals import line as order_line
 
 STORIES = {**ORDER_STORIES, **PARCEL_STORIES}
 FAR_OFF = after(24 * 40)
 EVER = Period()
 
 
-def again(house: House, *policies: Rulebook, period: Period = EVER) -> list[Redone]:
+def again(
+    house: InMemoryService, *policies: Rulebook, period: Period = EVER
+) -> list[ReperformedDecision]:
     known = policies or (house.rulebook,)
     desk = Reperformance(house.log, lambda name, at: [one for one in known if one.version == name])
-    return [redone for order in desk.of_all(period) for redone in order]
+    return [redone for order in desk.reperform_all(period) for redone in order]
 
 
-def differing(redone: Sequence[Redone]) -> list[Any]:
+def differing(redone: Sequence[ReperformedDecision]) -> list[Any]:
     return [(one.type, [*one.differs]) for one in redone if one.differs]
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_each_kind_is_found_and_cleared_again_by_the_same_rule(name: str) -> None:
-    story, house = STORIES[name], House(CLOCKED)
+    story, house = STORIES[name], InMemoryService(SHIPPED_RULEBOOK)
     for signal in sorted(story.opened_by, key=lambda signal: signal.event_time):
         house.tick(signal.event_time, punctual=True)
         house.take(signal, at=signal.event_time)
@@ -73,10 +75,10 @@ def test_each_kind_is_found_and_cleared_again_by_the_same_rule(name: str) -> Non
     assert {one.type for one in redone} >= {"case.detected", "case.routed", "case.enriched"}
 
 
-@bounded
+@BOUNDED_SETTINGS
 @given(st.data())
 def test_whatever_comes_in_whatever_order_is_decided_the_same_again(data: st.DataObject) -> None:
-    house, now, number = House(), 0.0, 0
+    house, now, number = InMemoryService(), 0.0, 0
     for _ in range(data.draw(st.integers(1, 5))):
         now += data.draw(st.floats(0, 300))
         batch = []
@@ -98,7 +100,7 @@ def test_whatever_comes_in_whatever_order_is_decided_the_same_again(data: st.Dat
 
 
 def test_money_is_measured_again_by_the_same_matrix() -> None:
-    house = MoneyHouse(rulebook=CLOCKED)
+    house = MoneyService(rulebook=SHIPPED_RULEBOOK)
     house.adjusted("o-2", 10)
     case = house.of("o-2")
     case = house.desk.reterm(case.id, case.version, "As of now.", caller("ana", after(30))).case
@@ -110,32 +112,32 @@ def test_money_is_measured_again_by_the_same_matrix() -> None:
 
 def test_each_policy_is_asked_for_its_own_decisions() -> None:
     first = without("stock_unavailable", version="first")
-    house, now = House(first), [after(0)]
+    house, now = InMemoryService(first), [after(0)]
     desk = PolicyDesk(house.log, lambda: now[0])
     desk.bootstrap(first, after(0))
     house.take(promising(), unavailable(3), at=after(4))
     house.take(captured(5, "999.00"), at=after(5))
     now[0] = after(6)
-    changed(desk, CLOCKED, now[0])
-    house.rulebook = CLOCKED
-    rechecked(house, desk, CLOCKED.digest, now[0])
+    change_policy(desk, SHIPPED_RULEBOOK, now[0])
+    house.rulebook = SHIPPED_RULEBOOK
+    recheck_open_cases(house, desk, SHIPPED_RULEBOOK.digest, now[0])
     house.take(delivered(7), at=after(8))
-    found = [r for one in Reperformance(house.log, desk.cited).of_all(Period()) for r in one]
+    found = [r for one in Reperformance(house.log, desk.cited).reperform_all(Period()) for r in one]
     assert differing(found) == []
-    assert {one.policy for one in found} >= {first.version, CLOCKED.version}
+    assert {one.policy for one in found} >= {first.version, SHIPPED_RULEBOOK.version}
     # without the one, its decisions cannot be made again, and that is said of each
-    lost = differing(again(house, CLOCKED))
+    lost = differing(again(house, SHIPPED_RULEBOOK))
     assert lost
     assert {told[0].what for _, told in lost} == {"policy"}
 
 
-def with_altered(house: House, at: Recorded, event: object) -> House:
+def with_altered(house: InMemoryService, at: RecordedEvent, event: object) -> InMemoryService:
     """The same log, with one line altered by somebody with the keys to the database."""
     recorder = InMemoryLogRecorder()
     for one in house.lines():
         told = structs.replace(one, event=event) if one.position == at.position else one
         recorder.insert_events([to_stored(told)])
-    return House(house.rulebook, recorder)
+    return InMemoryService(house.rulebook, recorder)
 
 
 def flipped(decision: Decision) -> Decision:
@@ -145,9 +147,9 @@ def flipped(decision: Decision) -> Decision:
     )
 
 
-def house_of_all() -> House:
+def house_of_all() -> InMemoryService:
     """Every decision that policy makes, by whichever rule."""
-    house = MoneyHouse(rulebook=CLOCKED)
+    house = MoneyService(rulebook=SHIPPED_RULEBOOK)
     house.adjusted("o-2", 10)
 
     def tell(order: str, at: float, *told: Signal) -> None:
@@ -219,9 +221,9 @@ def test_a_verdict_that_was_altered_is_found_and_named() -> None:
 
 
 def test_another_rule_a_fact_or_a_queue_that_was_altered_is_found_as_well() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(promising(), unavailable(3), at=after(4))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     detected, enriched, routed, *_ = house.log.trail(case.id)
     rule = structs.replace(detected.event.decision, rule="some-other-rule")
     changes = [
@@ -238,7 +240,7 @@ def test_another_rule_a_fact_or_a_queue_that_was_altered_is_found_as_well() -> N
 
 
 def test_only_what_was_recorded_in_the_period_is_made_again_and_one_case_alone() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), unavailable(3), at=after(4))
     house.take(captured(5, "999.00"), at=after(6))
     all_of_it = again(house)
@@ -247,8 +249,8 @@ def test_only_what_was_recorded_in_the_period_is_made_again_and_one_case_alone()
     assert early
     assert late
     assert sorted(one.position for one in (*early, *late)) == sorted(o.position for o in all_of_it)
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     desk = Reperformance(house.log, lambda name, at: [house.rulebook])
-    assert {one.case for one in desk.of_case(case.id)} == {case.id}
+    assert {one.case for one in desk.reperform_case(case.id)} == {case.id}
     with pytest.raises(CaseNotFound):
-        desk.of_case(order_stream(ORDER))
+        desk.reperform_case(order_stream(ORDER))

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from domain.orders.signals import IncidentReason, Signal
-from tests.application.house import DEFAULT, House
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService
 from tests.application.order_stories import ORDER_STORIES
-from tests.application.parcel_stories import PARCEL_STORIES, because
-from tests.domain.telling import after
+from tests.application.parcel_stories import PARCEL_STORIES, incident
+from tests.domain.signals import after
 
 MOMENT = timedelta(microseconds=1)
 STORIES = {**ORDER_STORIES, **PARCEL_STORIES}
@@ -33,9 +33,9 @@ TOLD_ELSEWHERE = {
 FAR_OFF = after(24 * 40)
 
 
-def lived(told: list[Signal], until: datetime = FAR_OFF) -> House:
+def lived(told: list[Signal], until: datetime = FAR_OFF) -> InMemoryService:
     """Each statement is told when it happens, and time passes until then, or for forty days."""
-    house = House()
+    house = InMemoryService()
     for signal in sorted(told, key=lambda signal: signal.event_time):
         house.tick(signal.event_time, punctual=True)
         house.take(signal, at=signal.event_time)
@@ -43,13 +43,13 @@ def lived(told: list[Signal], until: datetime = FAR_OFF) -> House:
     return house
 
 
-def of_kind(house: House, kind: str) -> list[Any]:
+def of_kind(house: InMemoryService, kind: str) -> list[Any]:
     return [case for case in house.found() if case.kind == kind]
 
 
 def test_no_kind_of_the_policy_is_left_out() -> None:
     told = {story.kind for story in STORIES.values()}
-    assert told | TOLD_ELSEWHERE == set(DEFAULT.document.kinds)
+    assert told | TOLD_ELSEWHERE == set(UNTIMED_RULEBOOK.document.kinds)
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -84,11 +84,11 @@ def test_it_clears_when_the_problem_is_gone(name) -> None:
     assert receipt.outcome == "recorded"
     (case,) = of_kind(house, story.kind)
     assert case.cleared
-    automatic = DEFAULT.kind(story.kind).automation == "automatic"
+    automatic = UNTIMED_RULEBOOK.kind(story.kind).automation == "automatic"
     assert case.state == ("resolved" if automatic else "open")
 
 
 @pytest.mark.parametrize("reason", WHOSE_DOING)
 def test_a_carriers_problem_cites_the_rule_of_whose_doing_it_is(reason) -> None:
-    (case,) = of_kind(lived([because(reason)]), "carrier_exception")
+    (case,) = of_kind(lived([incident(reason)]), "carrier_exception")
     assert case.rule == WHOSE_DOING[reason]

@@ -10,15 +10,21 @@ import pytest
 from msgspec import structs
 
 from application.policy import recheck
-from application.policy.policy_desk import SETTLED, PolicyDesk
+from application.policy.policy_desk import RECHECK_DELAY, PolicyDesk
 from application.policy.recheck import PAUSE, RecheckDesk
 from domain.orders.order import order_stream
 from domain.policy.events import POLICY_STREAM, recheck_stream
 from domain.policy.rulebook import Rulebook
-from tests.application.governing import approved, changed, rechecked
-from tests.application.house import CLOCKED, House, caller, kinds, staff
+from tests.application.in_memory_service import (
+    SHIPPED_RULEBOOK,
+    InMemoryService,
+    caller,
+    kinds,
+    staff,
+)
+from tests.application.policy_changes import approve_policy, change_policy, recheck_open_cases
 from tests.domain.policies import shipped, with_version
-from tests.domain.telling import (
+from tests.domain.signals import (
     ORDER,
     after,
     cancelled,
@@ -29,7 +35,7 @@ from tests.domain.telling import (
     scanned,
     unavailable,
 )
-from tests.domain.telling import (
+from tests.domain.signals import (
     approved as payment_approved,
 )
 
@@ -50,7 +56,7 @@ class Changing:
     """A house in which one policy decides, and then the shipped one."""
 
     def __init__(self, first: Rulebook) -> None:
-        self.house = House(first)
+        self.house = InMemoryService(first)
         self.now = after(0)
         self.desk = PolicyDesk(self.house.log, lambda: self.now)
         self.desk.bootstrap(first, after(0))
@@ -58,9 +64,9 @@ class Changing:
     def change(self, rulebook: Rulebook, hour: float) -> int:
         """Activate it, and look at everything; in how many batches and events."""
         self.now = after(hour)
-        changed(self.desk, rulebook, self.now)
+        change_policy(self.desk, rulebook, self.now)
         self.house.rulebook = rulebook
-        return rechecked(self.house, self.desk, rulebook.digest, self.now)
+        return recheck_open_cases(self.house, self.desk, rulebook.digest, self.now)
 
     def ended(self, rulebook: Rulebook) -> Any:
         progress = RecheckDesk(self.house.log, self.desk, staff).progress(rulebook.digest)
@@ -72,17 +78,17 @@ def test_what_the_new_policy_sees_and_the_old_one_did_not_is_opened() -> None:
     ours = Changing(without("stock_unavailable"))
     ours.house.take(promising(), unavailable(3), at=after(4))
     assert ours.house.found() == []
-    ours.change(CLOCKED, 5)
-    case = ours.house.the("stock_unavailable")
+    ours.change(SHIPPED_RULEBOOK, 5)
+    case = ours.house.only_case("stock_unavailable")
     assert case.state == "open"
     detected, *_ = ours.house.log.trail(case.id)
-    assert detected.event.decision.policy == CLOCKED.version
+    assert detected.event.decision.policy == SHIPPED_RULEBOOK.version
     assert detected.event.signals == (unavailable(3).key,)
     assert detected.actor.principal == "system:policy"
-    assert detected.cause == f"policy:{CLOCKED.digest[:16]}"
-    ended = ours.ended(CLOCKED)
+    assert detected.cause == f"policy:{SHIPPED_RULEBOOK.digest[:16]}"
+    ended = ours.ended(SHIPPED_RULEBOOK)
     assert (ended.orders, ended.opened, ended.done_percent) == (1, 1, 100)
-    assert ours.house.log.trail(recheck_stream(CLOCKED.digest, after(5)))[-1].type == (
+    assert ours.house.log.trail(recheck_stream(SHIPPED_RULEBOOK.digest, after(5)))[-1].type == (
         "policy.recheck_finished"
     )
 
@@ -90,7 +96,7 @@ def test_what_the_new_policy_sees_and_the_old_one_did_not_is_opened() -> None:
 def test_what_is_expected_by_the_new_policy_is_waited_for_with_no_signal_needed() -> None:
     ours = Changing(without("delivery_late"))
     ours.house.take(promising(), payment_approved(), scanned(3), at=after(4))
-    ours.change(CLOCKED, 5)
+    ours.change(SHIPPED_RULEBOOK, 5)
     assert ours.house.due()[order_stream(ORDER)] <= after(252)
     ours.house.tick(after(252))
     assert "delivery_late" in kinds(ours.house.found())
@@ -106,11 +112,11 @@ def test_a_problem_that_is_none_under_the_new_policy_is_cleared() -> None:
     document.pop("automation_pauses_when", None)
     lenient = with_version("lenient", kinds=document["kinds"])
     lenient = Rulebook(structs.replace(lenient.document, automation_pauses_when=None))
-    ours = Changing(CLOCKED)
+    ours = Changing(SHIPPED_RULEBOOK)
     ours.house.take(promising(), unavailable(3), cancelled(4), at=after(4))
-    assert ours.house.the("stock_unavailable").state == "open"
+    assert ours.house.only_case("stock_unavailable").state == "open"
     ours.change(lenient, 5)
-    case = ours.house.the("stock_unavailable")
+    case = ours.house.only_case("stock_unavailable")
     assert case.state == "resolved"
     assert ours.house.trail(case.id)[-2:] == ["case.signal_joined", "case.resolved"]
     (resolved,) = ours.house.events(case.id, "case.resolved")
@@ -119,16 +125,18 @@ def test_a_problem_that_is_none_under_the_new_policy_is_cleared() -> None:
 
 
 def test_no_clock_that_runs_is_changed() -> None:
-    ours = Changing(CLOCKED)
+    ours = Changing(SHIPPED_RULEBOOK)
     ours.house.take(promising(), unavailable(3), at=after(4))
-    case = ours.house.the("stock_unavailable")
+    case = ours.house.only_case("stock_unavailable")
     services = [
         structs.replace(one, resolution=timedelta(hours=1), by_cut_off={})
-        for one in CLOCKED.document.services
+        for one in SHIPPED_RULEBOOK.document.services
     ]
-    strict = Rulebook(structs.replace(CLOCKED.document, version="strict", services=tuple(services)))
+    strict = Rulebook(
+        structs.replace(SHIPPED_RULEBOOK.document, version="strict", services=tuple(services))
+    )
     ours.change(strict, 5)
-    after_change = ours.house.the("stock_unavailable")
+    after_change = ours.house.only_case("stock_unavailable")
     assert after_change.timing == case.timing
     assert after_change.version == case.version
     ours.house.take(structs.replace(unavailable(6), order="o-2"), at=after(7))
@@ -137,15 +145,15 @@ def test_no_clock_that_runs_is_changed() -> None:
 
 
 def test_what_was_resolved_stays_resolved() -> None:
-    ours = Changing(CLOCKED)
+    ours = Changing(SHIPPED_RULEBOOK)
     ours.house.take(promising(), unavailable(3), at=after(4))
-    ours.house.resolve(ours.house.the("stock_unavailable"), after(5))
+    ours.house.resolve(ours.house.only_case("stock_unavailable"), after(5))
     document = shipped()
     for rule in document["detect"]:
         if rule["kind"] == "stock_unavailable":
             rule["when"] = {"all": [rule["when"], {"fact": "order.placed", "is": True}]}
     ours.change(with_version("next", detect=document["detect"]), 6)
-    assert ours.house.the("stock_unavailable").state == "resolved"
+    assert ours.house.only_case("stock_unavailable").state == "resolved"
 
 
 def test_what_has_come_to_its_end_is_left_alone() -> None:
@@ -156,9 +164,9 @@ def test_what_has_come_to_its_end_is_left_alone() -> None:
         if not case.is_resolved:
             ours.house.resolve(case, after(2_000))
     cases = len(ours.house.found())
-    ours.change(CLOCKED, 2_001)
+    ours.change(SHIPPED_RULEBOOK, 2_001)
     assert len(ours.house.found()) == cases
-    assert ours.ended(CLOCKED).orders == 0
+    assert ours.ended(SHIPPED_RULEBOOK).orders == 0
 
 
 def test_it_goes_on_where_it_was_when_it_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,16 +176,16 @@ def test_it_goes_on_where_it_was_when_it_is_begun_again(monkeypatch: pytest.Monk
         order = f"o-{number}"
         ours.house.take(structs.replace(unavailable(3), order=order), at=after(4))
     ours.now = after(5)
-    changed(ours.desk, CLOCKED, ours.now)
-    stream = recheck_stream(CLOCKED.digest, ours.now)
-    now = ours.now + SETTLED
+    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    stream = recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)
+    now = ours.now + RECHECK_DELAY
     for done in range(6):
         # Each time another process, which knows nothing but the log.
         desk = PolicyDesk(ours.house.log, lambda: ours.now)
         desk.load()
         rechecks = RecheckDesk(ours.house.log, desk, staff)
         rechecks.tick(stream, now)
-        progress = rechecks.progress(CLOCKED.digest)
+        progress = rechecks.progress(SHIPPED_RULEBOOK.digest)
         assert progress is not None
         assert progress.orders == min(2 * done, 7)
         assert len(ours.house.found()) == progress.opened == progress.orders
@@ -189,44 +197,47 @@ def test_it_goes_on_where_it_was_when_it_is_begun_again(monkeypatch: pytest.Monk
 def test_it_waits_until_every_process_decides_by_the_new_policy() -> None:
     ours = Changing(without("stock_unavailable"))
     ours.now = after(5)
-    changed(ours.desk, CLOCKED, ours.now)
-    assert ours.house.due()[recheck_stream(CLOCKED.digest, ours.now)] == ours.now + SETTLED
+    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    assert (
+        ours.house.due()[recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)]
+        == ours.now + RECHECK_DELAY
+    )
 
 
 def test_another_policy_brings_a_look_of_its_own() -> None:
     ours = Changing(without("stock_unavailable"))
     ours.house.take(promising(), unavailable(3), at=after(4))
     ours.now = after(5)
-    changed(ours.desk, CLOCKED, ours.now)
-    stream = recheck_stream(CLOCKED.digest, ours.now)
+    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    stream = recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)
     rechecks = RecheckDesk(ours.house.log, ours.desk, staff)
-    rechecks.tick(stream, after(5) + SETTLED)
-    ours.now = after(5) + SETTLED
+    rechecks.tick(stream, after(5) + RECHECK_DELAY)
+    ours.now = after(5) + RECHECK_DELAY
     back = ours.desk.roll_back(ours.house.rulebook.version, None, "No.", caller("bo", ours.now))
     rechecks.tick(stream, ours.now + PAUSE)
-    overtaken = rechecks.progress(CLOCKED.digest)
+    overtaken = rechecks.progress(SHIPPED_RULEBOOK.digest)
     assert overtaken is not None
     assert overtaken.overtaken
     assert ours.house.found() == []
-    assert rechecked(ours.house, ours.desk, back.policy.digest, ours.now) > 0
+    assert recheck_open_cases(ours.house, ours.desk, back.policy.digest, ours.now) > 0
 
 
 def test_what_never_came_to_decide_changes_nothing() -> None:
     ours = Changing(without("stock_unavailable"))
     ours.house.take(promising(), unavailable(3), at=after(4))
     ours.now = after(5)
-    approved(ours.desk, CLOCKED, ours.now)
+    approve_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
     starts_at = after(8)
-    ours.desk.activate(CLOCKED.version, starts_at, "", caller("bo", ours.now))
-    ours.desk.withdraw(CLOCKED.version, "No.", caller("ana", after(6)))
+    ours.desk.activate(SHIPPED_RULEBOOK.version, starts_at, "", caller("bo", ours.now))
+    ours.desk.withdraw(SHIPPED_RULEBOOK.version, "No.", caller("ana", after(6)))
     ours.now = after(9)
-    assert rechecked(ours.house, ours.desk, CLOCKED.digest, starts_at) == 1
+    assert recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, starts_at) == 1
     assert ours.house.found() == []
     assert ours.house.due().keys().isdisjoint({POLICY_STREAM})
 
 
 def test_an_expired_emergency_brings_what_was_before_to_all_that_is_open() -> None:
-    ours = Changing(CLOCKED)
+    ours = Changing(SHIPPED_RULEBOOK)
     ours.now = after(1)
     lenient = without("stock_unavailable", version="lenient")
     ours.desk.emergency(lenient, "Too many.", after(10), caller("ana", ours.now))
@@ -235,10 +246,10 @@ def test_an_expired_emergency_brings_what_was_before_to_all_that_is_open() -> No
     assert ours.house.found() == []
     ours.now = after(10)
     ours.desk.tick(POLICY_STREAM, ours.now)
-    assert ours.desk.current.digest == CLOCKED.digest
-    ours.house.rulebook = CLOCKED
-    rechecked(ours.house, ours.desk, CLOCKED.digest, after(10))
-    assert ours.house.the("stock_unavailable").state == "open"
+    assert ours.desk.current.digest == SHIPPED_RULEBOOK.digest
+    ours.house.rulebook = SHIPPED_RULEBOOK
+    recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, after(10))
+    assert ours.house.only_case("stock_unavailable").state == "open"
 
 
 def test_who_works_on_an_order_meanwhile_is_not_overwritten(
@@ -248,8 +259,8 @@ def test_who_works_on_an_order_meanwhile_is_not_overwritten(
     ours = Changing(without("stock_unavailable"))
     ours.house.take(promising(), unavailable(3), at=after(4))
     ours.now = after(5)
-    changed(ours.desk, CLOCKED, ours.now)
-    neighbour = ours.house.neighbour()
+    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    neighbour = ours.house.another_process()
     append = ours.house.log.append
     slipped: list[datetime] = []
 
@@ -260,7 +271,7 @@ def test_who_works_on_an_order_meanwhile_is_not_overwritten(
         return append(writes, command)
 
     monkeypatch.setattr(ours.house.log, "append", slow)
-    rechecked(ours.house, ours.desk, CLOCKED.digest, ours.now)
+    recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, ours.now)
     assert slipped
-    assert ours.house.the("stock_unavailable").state == "open"
+    assert ours.house.only_case("stock_unavailable").state == "open"
     assert captured(5).key in ours.house.order().signals

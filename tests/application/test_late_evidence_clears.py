@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.cases.reasons import ResolutionReason
-from domain.policy.decision import as_value
-from tests.application.house import DEFAULT, House, caller
-from tests.domain.policies import small
-from tests.domain.telling import (
+from domain.policy.decision import to_fact_value
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
+from tests.domain.policies import small_policy
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
     WEEK_AFTER,
     WEEK_BEFORE,
     after,
     allocated,
     approved,
-    bounded,
     cancelled,
     captured,
     delivered,
@@ -32,7 +32,7 @@ from tests.domain.telling import (
     released,
     returned,
     shipping_by,
-    stories,
+    statement_lists,
     unavailable,
 )
 
@@ -54,14 +54,14 @@ SELF_RESOLVING = {
 @pytest.mark.parametrize("story", SELF_RESOLVING)
 def test_a_kind_that_resolves_itself_does_so_with_the_statement_as_evidence(story) -> None:
     kind, told, proof = SELF_RESOLVING[story]
-    house = House()
+    house = InMemoryService()
     house.take(*told, at=after(2))
     house.tick(LATE)
-    assert house.the(kind).state == "open"
+    assert house.only_case(kind).state == "open"
 
     (receipt,) = house.take(proof, at=LONG_AFTER)
 
-    case = house.the(kind)
+    case = house.only_case(kind)
     assert case.state == "resolved"
     assert case.resolution is not None
     assert case.resolution.reason is ResolutionReason.SOURCE_CLEARED
@@ -83,11 +83,11 @@ def test_a_kind_that_resolves_itself_does_so_with_the_statement_as_evidence(stor
     ],
 )
 def test_what_happened_too_late_joins_and_clears_nothing(kind, order, proof) -> None:
-    house = House()
+    house = InMemoryService()
     house.take(order, at=after(1))
     house.tick(LATE)
     house.take(proof, at=LONG_AFTER)
-    case = house.the(kind)
+    case = house.only_case(kind)
     assert case.state == "open"
     assert not case.cleared
     (joined,) = house.events(case.id, "case.signal_joined")
@@ -108,15 +108,15 @@ REVIEWED = {
 @pytest.mark.parametrize("kind", REVIEWED)
 def test_a_kind_that_a_person_decides_waits_for_one_however_clear_it_is(kind) -> None:
     told, proof = REVIEWED[kind]
-    house = House()
+    house = InMemoryService()
     house.take(*told, at=after(4))
     house.tick(after(90))
-    assert house.the(kind).state == "open"
+    assert house.only_case(kind).state == "open"
 
     house.take(*proof, at=LONG_AFTER)
     house.tick(after(2000))
 
-    case = house.the(kind)
+    case = house.only_case(kind)
     assert case.state == "open"
     assert case.cleared
     assert house.events(case.id, "case.signal_joined")[-1].clearing is not None
@@ -124,38 +124,40 @@ def test_a_kind_that_a_person_decides_waits_for_one_however_clear_it_is(kind) ->
 
 
 def test_no_kind_of_the_shipped_policy_resolves_itself_but_those_that_say_so() -> None:
-    automatic = {n for n, kind in DEFAULT.document.kinds.items() if kind.automation == "automatic"}
+    automatic = {
+        n for n, kind in UNTIMED_RULEBOOK.document.kinds.items() if kind.automation == "automatic"
+    }
     assert automatic == {kind for kind, _, _ in SELF_RESOLVING.values()}
 
 
 def test_a_blocked_kind_is_never_resolved_by_policy() -> None:
     rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
     cleared = {"fact": "milestones.allocated_at", "known": True}
-    house = House(small(detect=[rule], automation="blocked", cleared_when=cleared))
+    house = InMemoryService(small_policy(detect=[rule], automation="blocked", cleared_when=cleared))
     house.take(unavailable(), at=after(3))
     house.take(allocated(4), at=after(5))
-    case = house.the("trouble")
+    case = house.only_case("trouble")
     assert (case.state, case.cleared) == ("open", True)
 
 
 def test_a_case_that_somebody_holds_resolves_itself_and_leaves_their_hands() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), at=after(1))
     house.tick(LATE)
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     house.desk.claim(case.id, case.version, caller("ana", LATE))
     house.take(delivered(200), at=LONG_AFTER)
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     assert (case.state, case.person) == ("resolved", None)
 
 
 def test_the_decision_to_clear_cites_the_deadline_and_what_was_read() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(shipping_by(48), at=after(1))
     house.tick(LATE)
     house.take(handed_over(47), at=LONG_AFTER)
-    (resolved,) = house.events(house.the("ship_by_missed").id, "case.resolved")
-    assert resolved.clearing.policy == DEFAULT.version
+    (resolved,) = house.events(house.only_case("ship_by_missed").id, "case.resolved")
+    assert resolved.clearing.policy == UNTIMED_RULEBOOK.version
     assert resolved.clearing.rule == "handed-over-by-the-shipping-limit"
     read = {v.fact: (v.read, v.passed) for v in resolved.clearing.verdicts}
     assert read["milestones.handed_over_at"] == ("2018-01-12T11:00:00Z", True)
@@ -166,20 +168,20 @@ def test_the_decision_to_clear_cites_the_deadline_and_what_was_read() -> None:
 
 
 def test_the_evidence_is_the_statement_that_shows_it_among_several_that_came_together() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), at=after(1))
     house.tick(LATE)
     house.take(delivered(200, id="in-time"), delivered(300, id="second-parcel"), at=LONG_AFTER)
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     assert case.resolution is not None
     assert case.resolution.evidence == ("test/in-time",)
 
 
 def test_a_refund_that_comes_with_other_news_joins_its_case_as_the_evidence() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(placed(), captured(), cancelled(), at=after(4))
     house.take(cancelled(5, id="cancelled-again"), refunded(6), at=after(7))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     joined = {j.signal: j.clearing for j in house.events(case.id, "case.signal_joined")}
     assert joined.keys() == {"test/cancelled-again", "test/refunded"}
     assert joined["test/refunded"] is not None
@@ -187,9 +189,9 @@ def test_a_refund_that_comes_with_other_news_joins_its_case_as_the_evidence() ->
 
 
 def test_a_refund_that_comes_with_the_problem_itself_is_the_evidence() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(placed(), captured(), cancelled(3), refunded(6), at=after(7))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     joined = {j.signal: j.clearing for j in house.events(case.id, "case.signal_joined")}
     assert joined["test/refunded"] is not None
 
@@ -198,10 +200,12 @@ def test_evidence_that_came_before_the_problem_is_the_evidence_that_is_cited() -
     rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
     cleared = {"fact": "milestones.allocated_at", "known": True}
     bucket = "inventory_conflict"
-    house = House(small(detect=[rule], bucket=bucket, automation="automatic", cleared_when=cleared))
+    house = InMemoryService(
+        small_policy(detect=[rule], bucket=bucket, automation="automatic", cleared_when=cleared)
+    )
     house.take(allocated(4), at=after(5))
     house.take(unavailable(3), at=after(6))
-    case = house.the("trouble")
+    case = house.only_case("trouble")
     assert case.state == "resolved"
     assert case.resolution is not None
     assert case.resolution.evidence == ("test/allocated",)
@@ -215,32 +219,35 @@ def test_evidence_clears_whether_it_comes_before_or_after_the_deadline_moves() -
     proof = delivered(60)
     outcomes = []
     for told in ([proof, moved], [moved, proof]):
-        house = House()
+        house = InMemoryService()
         house.take(promising(), at=after(1))
         house.tick(LATE)
         for n, signal in enumerate(told):
             house.take(signal, at=after(410 + n))
-        outcomes.append(house.outline())
+        outcomes.append(house.case_summaries())
     assert outcomes[0] == outcomes[1]
 
 
 def test_an_order_that_turns_out_to_have_been_promised_later_is_cleared_by_arriving_then() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), at=after(1))
     house.tick(after(260))
     house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
     house.take(delivered(262), at=after(263))
     house.tick(after(2000))
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     assert (case.state, case.cleared) == ("resolved", True)
 
 
-@settings(bounded, max_examples=120)
-@given(told=stories(least=2, most=6, hours=(0, 120), ship_by=(30, 90), days=(3,)), delays=st.data())
+@settings(BOUNDED_SETTINGS, max_examples=120)
+@given(
+    told=statement_lists(least=2, most=6, hours=(0, 120), ship_by=(30, 90), days=(3,)),
+    delays=st.data(),
+)
 def test_whatever_is_told_late_a_case_that_resolved_itself_cites_what_shows_it(
     told, delays
 ) -> None:
-    house = House()
+    house = InMemoryService()
     told = [shipping_by(48, id="first", promise=None), *told]
     late = [(s.event_time + timedelta(hours=delays.draw(st.integers(0, 90))), s) for s in told]
     for arrives, signal in sorted(late, key=lambda pair: (pair[0], pair[1].key)):
@@ -248,7 +255,9 @@ def test_whatever_is_told_late_a_case_that_resolved_itself_cites_what_shows_it(
         house.take(signal, at=arrives)
     house.tick(after(1000))
 
-    automatic = {n for n, kind in DEFAULT.document.kinds.items() if kind.automation == "automatic"}
+    automatic = {
+        n for n, kind in UNTIMED_RULEBOOK.document.kinds.items() if kind.automation == "automatic"
+    }
     signals = house.order().signals
     for case in house.found():
         for resolved in house.events(case.id, "case.resolved"):
@@ -257,7 +266,7 @@ def test_whatever_is_told_late_a_case_that_resolved_itself_cites_what_shows_it(
             shown = {v.read for v in resolved.clearing.verdicts if v.passed}
             # Either it is the milestone in time, or it moved the time.
             assert (
-                as_value(signals[evidence].event_time) in shown
+                to_fact_value(signals[evidence].event_time) in shown
                 or signals[evidence].type == "order.placed"
             )
             joined = [j.signal for j in house.events(case.id, "case.signal_joined")]

@@ -22,22 +22,22 @@ from domain.adjustments.events import AdjustmentExecuted
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty
 from domain.cases.errors import CaseNotYours, EvidenceMissing
 from domain.cases.evidence import Evidence, EvidenceType
-from domain.cases.exception_case import State as CaseState
+from domain.cases.exception_case import CaseState as CaseState
 from domain.errors import Invalid
 from domain.money import PositiveMoney
 from domain.people import Actor, Role
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT
-from tests.application.money import MoneyHouse, hands
-from tests.domain.telling import after, captured, refunded, scanned
+from tests.application.in_memory_service import UNTIMED_RULEBOOK
+from tests.application.money_service import MoneyService, caller_with_roles
+from tests.domain.signals import after, captured, refunded, scanned
 
 
 @pytest.fixture
-def house() -> MoneyHouse:
-    return MoneyHouse()
+def house() -> MoneyService:
+    return MoneyService()
 
 
-def test_a_refund_passes_through_four_hands(house: MoneyHouse) -> None:
+def test_a_refund_passes_through_four_hands(house: MoneyService) -> None:
     one = house.propose("300.00")
     case = house.of()
     assert (one.state, one.requirement.rule, one.missing_approvals) == (
@@ -55,7 +55,7 @@ def test_a_refund_passes_through_four_hands(house: MoneyHouse) -> None:
     told = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re_1", amount=amount)
     house.told(told, "o-1", 8)
     case = house.of()
-    by = hands("finn", after(9))
+    by = caller_with_roles("finn", after(9))
     done = house.money.reconcile(case.id, case.version, one.id, "ab" * 32, by)
     assert done.case.adjustments.get(one.id).state is State.RECONCILED
     assert {name: held.duty for name, held in done.case.duties.items()} == {
@@ -66,9 +66,11 @@ def test_a_refund_passes_through_four_hands(house: MoneyHouse) -> None:
     }
 
 
-def test_whoever_worked_the_case_cannot_approve(house: MoneyHouse) -> None:
+def test_whoever_worked_the_case_cannot_approve(house: MoneyService) -> None:
     case = house.of()
-    house.desk.note(case.id, case.version, "Looks right to me.", hands("tia", after(4.5)))
+    house.desk.note(
+        case.id, case.version, "Looks right to me.", caller_with_roles("tia", after(4.5))
+    )
     one = house.propose()
     with pytest.raises(DutyConflict) as refused:
         house.approve(one, "tia")
@@ -81,42 +83,47 @@ def test_whoever_worked_the_case_cannot_approve(house: MoneyHouse) -> None:
     assert house.of().version == case.version + 2
 
 
-def test_whoever_proposed_cannot_approve_even_after_a_promotion(house: MoneyHouse) -> None:
+def test_whoever_proposed_cannot_approve_even_after_a_promotion(house: MoneyService) -> None:
     one = house.propose()
     with pytest.raises(DutyConflict):
         house.approve(one, "ana", roles=(Role.FINANCE_APPROVER,))
 
 
-def test_whoever_approved_can_neither_execute_nor_work_the_case(house: MoneyHouse) -> None:
+def test_whoever_approved_can_neither_execute_nor_work_the_case(house: MoneyService) -> None:
     one = house.approve(house.propose(), "fay")
     with pytest.raises(DutyConflict):
         house.execute(one, "fay")
     case = house.of()
     with pytest.raises(DutyConflict):
         house.desk.note(
-            case.id, case.version, "By the way", hands("fay", after(8), roles=(Role.TEAM_LEAD,))
+            case.id,
+            case.version,
+            "By the way",
+            caller_with_roles("fay", after(8), roles=(Role.TEAM_LEAD,)),
         )
 
 
-def test_a_reopened_case_remembers_who_did_what(house: MoneyHouse) -> None:
+def test_a_reopened_case_remembers_who_did_what(house: MoneyService) -> None:
     one = house.reject(house.propose(), "tia")
     assert one.ended == "Not ours."
     case = house.of()
     case = house.resolve_held(case, after(8))
-    case = house.desk.reopen(case.id, case.version, "Again", hands("bo", after(9))).case
+    case = house.desk.reopen(case.id, case.version, "Again", caller_with_roles("bo", after(9))).case
     with pytest.raises(DutyConflict):
-        house.desk.claim(case.id, case.version, hands("tia", after(10)))
-    case = house.desk.claim(case.id, case.version, hands("bo", after(10))).case
+        house.desk.claim(case.id, case.version, caller_with_roles("tia", after(10)))
+    case = house.desk.claim(case.id, case.version, caller_with_roles("bo", after(10))).case
     two = house.propose(by="bo", at=11)
     with pytest.raises(DutyConflict):
         house.approve(two, "ana", 12, roles=(Role.OPS_MANAGER,))
     assert house.approve(two, "tia", 12).state is State.APPROVED
 
 
-def test_an_agent_holds_no_duty_and_is_its_person(house: MoneyHouse) -> None:
+def test_an_agent_holds_no_duty_and_is_its_person(house: MoneyService) -> None:
     agent = Actor("agent:tia-helper", "tia", via=("agent:helper",))
     case = house.of()
-    house.desk.note(case.id, case.version, "A draft.", hands("tia", after(4.5), actor=agent))
+    house.desk.note(
+        case.id, case.version, "A draft.", caller_with_roles("tia", after(4.5), actor=agent)
+    )
     one = house.propose()
     with pytest.raises(DutyConflict):
         house.approve(one, "tia")
@@ -128,23 +135,25 @@ def test_an_agent_holds_no_duty_and_is_its_person(house: MoneyHouse) -> None:
         house.execute(one, "fay", actor=Actor("agent:x", "fay", via=("agent:x",)))
 
 
-def test_a_delegate_counts_as_both(house: MoneyHouse) -> None:
+def test_a_delegate_counts_as_both(house: MoneyService) -> None:
     for_tia = Actor("key:bo", "tia", delegate="bo")
     case = house.of()
-    house.desk.note(case.id, case.version, "For her.", hands("tia", after(4.5), actor=for_tia))
+    house.desk.note(
+        case.id, case.version, "For her.", caller_with_roles("tia", after(4.5), actor=for_tia)
+    )
     one = house.propose()
     for name in ("tia", "bo"):
         with pytest.raises(DutyConflict):
             house.approve(one, name, roles=(Role.OPS_MANAGER,))
 
 
-def test_another_name_of_the_same_human_counts(house: MoneyHouse) -> None:
+def test_another_name_of_the_same_human_counts(house: MoneyService) -> None:
     one = house.propose()
     with pytest.raises(DutyConflict):
         house.approve(one, "omar", known_as=("ana",))
 
 
-def test_several_approvers_are_different_people(house: MoneyHouse) -> None:
+def test_several_approvers_are_different_people(house: MoneyService) -> None:
     one = house.propose("4000.00")
     assert one.requirement.rule == "two-approvers"
     with pytest.raises(BeyondAuthority) as refused:
@@ -165,7 +174,7 @@ def test_several_approvers_are_different_people(house: MoneyHouse) -> None:
     ]
 
 
-def test_splitting_a_sum_gains_nothing(house: MoneyHouse) -> None:
+def test_splitting_a_sum_gains_nothing(house: MoneyService) -> None:
     first = house.propose("240.00")
     house.approve(first, "tia")
     house.buy("o-2", "5000.00")
@@ -177,12 +186,12 @@ def test_splitting_a_sum_gains_nothing(house: MoneyHouse) -> None:
     assert third.requirement.rule == "two-approvers"
 
 
-def test_what_came_to_nothing_does_not_count(house: MoneyHouse) -> None:
+def test_what_came_to_nothing_does_not_count(house: MoneyService) -> None:
     house.withdraw(house.propose("900.00"), "ana")
     assert house.propose("100.00", at=8).requirement.counted == "100.00"
 
 
-def test_another_customer_and_an_old_adjustment_do_not_count(house: MoneyHouse) -> None:
+def test_another_customer_and_an_old_adjustment_do_not_count(house: MoneyService) -> None:
     house.propose("900.00")
     house.buy("o-2", "5000.00", customer="c-9")
     assert house.propose("100.00", order="o-2", at=8).requirement.counted == "100.00"
@@ -191,7 +200,7 @@ def test_another_customer_and_an_old_adjustment_do_not_count(house: MoneyHouse) 
     assert late.requirement.of_customer == "100.00"
 
 
-def test_a_simple_purchase_error_is_approved_by_policy_and_says_so(house: MoneyHouse) -> None:
+def test_a_simple_purchase_error_is_approved_by_policy_and_says_so(house: MoneyService) -> None:
     one = house.propose("15.00", reason=AdjustmentReason.PURCHASE_ERROR)
     assert (one.state, one.approved_by_rule) == (State.SYSTEM_APPROVED, "purchase-error-by-policy")
     assert house.of().state is CaseState.CLAIMED
@@ -207,13 +216,13 @@ def test_a_simple_purchase_error_is_approved_by_policy_and_says_so(house: MoneyH
     assert more.state is State.PROPOSED
 
 
-def test_an_approval_names_what_it_approved(house: MoneyHouse) -> None:
+def test_an_approval_names_what_it_approved(house: MoneyService) -> None:
     one = house.propose()
     with pytest.raises(DigestDiffers):
         house.approve(structs.replace(one, digest="ab" * 32), "tia")
 
 
-def test_what_changes_lets_it_lapse(house: MoneyHouse) -> None:
+def test_what_changes_lets_it_lapse(house: MoneyService) -> None:
     one = house.approve(house.propose(), "tia")
     house.take(structs.replace(scanned(), order="o-1"), at=after(7))
     assert house.of().adjustments.get(one.id).state is State.LAPSED
@@ -223,9 +232,9 @@ def test_what_changes_lets_it_lapse(house: MoneyHouse) -> None:
         house.execute(one, "fay", 8)
 
 
-def test_another_policy_lets_it_lapse(house: MoneyHouse) -> None:
+def test_another_policy_lets_it_lapse(house: MoneyService) -> None:
     one = house.propose()
-    house.rulebook = Rulebook(structs.replace(DEFAULT.document, version="next"))
+    house.rulebook = Rulebook(structs.replace(UNTIMED_RULEBOOK.document, version="next"))
     with pytest.raises(AdjustmentDrifted) as drifted:
         house.approve(one, "tia")
     assert drifted.value.facts["cause"] == "policy"
@@ -233,7 +242,7 @@ def test_another_policy_lets_it_lapse(house: MoneyHouse) -> None:
     assert house.of().adjustments.get(one.id).state is State.LAPSED
 
 
-def test_time_lets_it_lapse_and_tells_it(house: MoneyHouse) -> None:
+def test_time_lets_it_lapse_and_tells_it(house: MoneyService) -> None:
     one = house.propose()
     assert house.of().next_due == after(5 + 72)
     house.tick(after(5 + 72))
@@ -241,14 +250,14 @@ def test_time_lets_it_lapse_and_tells_it(house: MoneyHouse) -> None:
     assert (case.adjustments.get(one.id).state, case.state) == (State.LAPSED, CaseState.CLAIMED)
 
 
-def test_a_case_with_money_on_its_way_does_not_end(house: MoneyHouse) -> None:
+def test_a_case_with_money_on_its_way_does_not_end(house: MoneyService) -> None:
     house.propose()
     case = house.of()
     with pytest.raises(AdjustmentsOpen):
         house.resolve_held(case, after(6))
 
 
-def test_more_than_was_paid_is_not_given_back(house: MoneyHouse) -> None:
+def test_more_than_was_paid_is_not_given_back(house: MoneyService) -> None:
     with pytest.raises(MoreThanPaid):
         house.propose("50000.01")
     house.propose("49000.00")
@@ -257,7 +266,7 @@ def test_more_than_was_paid_is_not_given_back(house: MoneyHouse) -> None:
     house.propose("1000.01", kind=AdjustmentKind.STORE_CREDIT, at=6)
 
 
-def test_what_others_gave_back_counts(house: MoneyHouse) -> None:
+def test_what_others_gave_back_counts(house: MoneyService) -> None:
     gone = structs.replace(refunded(4, "49990.00"), order="o-1")
     gone = structs.replace(gone, amount=structs.replace(gone.amount, currency="EUR"))
     house.take(gone, at=after(4.5))
@@ -265,7 +274,7 @@ def test_what_others_gave_back_counts(house: MoneyHouse) -> None:
         house.propose("10.01")
 
 
-def test_it_must_be_known_where_the_money_goes(house: MoneyHouse) -> None:
+def test_it_must_be_known_where_the_money_goes(house: MoneyService) -> None:
     second = structs.replace(captured(1, "5.00", "EUR", id="second"), order="o-1")
     house.take(second, at=after(4))
     with pytest.raises(NoPaymentToRefund) as unknown:
@@ -278,18 +287,18 @@ def test_it_must_be_known_where_the_money_goes(house: MoneyHouse) -> None:
         house.propose(payment="second", amount="0.01", at=6)
 
 
-def test_only_whoever_holds_the_case_proposes(house: MoneyHouse) -> None:
+def test_only_whoever_holds_the_case_proposes(house: MoneyService) -> None:
     with pytest.raises(CaseNotYours):
         house.propose(by="bo")
 
 
-def test_what_policy_requires_is_attached_and_named(house: MoneyHouse) -> None:
+def test_what_policy_requires_is_attached_and_named(house: MoneyService) -> None:
     kind = AdjustmentKind.RESHIPMENT
     with pytest.raises(EvidenceMissing):
         house.propose(kind=kind)
     case = house.of()
     told = Evidence(ref="dhl/lost-1", type=EvidenceType.CARRIER_STATEMENT)
-    house.desk.attach(case.id, case.version, told, hands("ana", after(4.5)))
+    house.desk.attach(case.id, case.version, told, caller_with_roles("ana", after(4.5)))
     one = house.approve(house.propose(kind=kind, evidence=("dhl/lost-1",)), "tia")
     with pytest.raises(Invalid):
         house.execute(one, "fay")
@@ -298,16 +307,16 @@ def test_what_policy_requires_is_attached_and_named(house: MoneyHouse) -> None:
 
 
 @pytest.mark.parametrize("amount", ["0.00", "0"])
-def test_nothing_is_not_given(house: MoneyHouse, amount: str) -> None:
+def test_nothing_is_not_given(house: MoneyService, amount: str) -> None:
     with pytest.raises(Invalid) as unsound:
         house.propose(amount)
     assert unsound.value.faults[0].pointer == "/amount/amount"
 
 
-def test_two_proposals_for_one_customer_at_once_see_each_other(house: MoneyHouse) -> None:
+def test_two_proposals_for_one_customer_at_once_see_each_other(house: MoneyService) -> None:
     house.buy("o-2", "5000.00")
     other = house.of("o-2")
-    neighbour = MoneyHouse(recorder=house.recorder)
+    neighbour = MoneyService(recorder=house.recorder)
     first = house.propose("600.00")
     second = neighbour.propose("600.00", order="o-2")
     assert (first.requirement.counted, second.requirement.counted) == ("600.00", "1200.00")

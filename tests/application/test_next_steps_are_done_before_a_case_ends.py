@@ -8,36 +8,41 @@ import pytest
 from msgspec import structs
 
 from domain.cases.errors import CaseAlreadyResolved, HoldNotOurs, StepsOpen, TaskNotOpen
-from domain.cases.exception_case import ExceptionCase, State
+from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.steps import TaskState
 from domain.cases.work_commands import OpenCase
 from domain.clock.calendars import after_business_time
-from domain.people import POLICY, TIMEKEEPER
+from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy.document import Automation, HoldRule, NextStep
 from domain.policy.rulebook import Rulebook
-from tests.application.house import CLOCKED, DONE, House, caller
-from tests.domain.telling import after, delivered, promising, unavailable
-from tests.domain.telling_of_exceptions import checked
+from tests.application.in_memory_service import (
+    RESOLUTION,
+    SHIPPED_RULEBOOK,
+    InMemoryService,
+    caller,
+)
+from tests.domain.exception_signals import checked
+from tests.domain.signals import after, delivered, promising, unavailable
 
 KIND = "address_problem"
 
 
-def begun(rulebook: Rulebook = CLOCKED) -> tuple[House, ExceptionCase]:
+def begun(rulebook: Rulebook = SHIPPED_RULEBOOK) -> tuple[InMemoryService, ExceptionCase]:
     """A case about an address, opened at 3 h: a Wednesday, 16:00 at the desk."""
-    house = House(rulebook)
+    house = InMemoryService(rulebook)
     house.take(checked(2, "invalid"), at=after(3))
-    return house, house.the(KIND)
+    return house, house.only_case(KIND)
 
 
 def with_steps(kind: str, **parts: object) -> Rulebook:
-    kinds = dict(CLOCKED.document.kinds)
+    kinds = dict(SHIPPED_RULEBOOK.document.kinds)
     kinds[kind] = structs.replace(kinds[kind], **parts)
-    return Rulebook(structs.replace(CLOCKED.document, kinds=kinds))
+    return Rulebook(structs.replace(SHIPPED_RULEBOOK.document, kinds=kinds))
 
 
-def settled(house: House, case: ExceptionCase, at: float) -> ExceptionCase:
+def settled(house: InMemoryService, case: ExceptionCase, at: float) -> ExceptionCase:
     by = caller("ana", after(at))
     case = house.desk.complete_task(case.id, case.version, CompleteTask(task=1), by).case
     release = ReleaseHold(hold=1, note="The address is right now.")
@@ -68,8 +73,8 @@ def test_a_case_begins_with_what_policy_asks_for() -> None:
         after(3),
     )
     lines = house.log.trail(case.id)[3:]
-    assert {line.actor for line in lines} == {POLICY}
-    assert {line.event.policy for line in lines} == {CLOCKED.version}  # type: ignore[union-attr]
+    assert {line.actor for line in lines} == {POLICY_ACTOR}
+    assert {line.event.policy for line in lines} == {SHIPPED_RULEBOOK.version}  # type: ignore[union-attr]
 
 
 def test_policy_has_not_acted_for_anybody() -> None:
@@ -81,11 +86,11 @@ def test_nothing_ends_while_something_is_to_be_done_or_held_up() -> None:
     house, case = begun()
     case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     with pytest.raises(StepsOpen, match=r"task 1 .*hold 1 on fulfilment") as refused:
-        house.desk.resolve(case.id, case.version, DONE, caller("ana", after(4)))
+        house.desk.resolve(case.id, case.version, RESOLUTION, caller("ana", after(4)))
     assert refused.value.facts == {"tasks": [1], "holds": [1]}
     case = settled(house, case, 4)
-    ended = house.desk.resolve(case.id, case.version, DONE, caller("ana", after(5))).case
-    assert ended.state is State.RESOLVED
+    ended = house.desk.resolve(case.id, case.version, RESOLUTION, caller("ana", after(5))).case
+    assert ended.state is CaseState.RESOLVED
     assert [task.state for task in ended.steps.tasks] == [TaskState.DONE]
     assert [hold.released_at for hold in ended.steps.holds] == [after(4)]
 
@@ -116,8 +121,8 @@ def test_a_task_that_is_not_done_in_time_is_told_once() -> None:
     (overdue,) = house.events(case.id, "case.task_overdue")
     assert (overdue.task, overdue.owner, overdue.due_at) == (1, "order_desk", due_at)
     (line,) = [x for x in house.log.trail(case.id) if x.type == "case.task_overdue"]
-    assert line.actor == TIMEKEEPER
-    case = house.the(KIND)
+    assert line.actor == TIMEKEEPER_ACTOR
+    case = house.only_case(KIND)
     assert case.steps.tasks[0].state is TaskState.OVERDUE
     at = caller("ana", due_at + timedelta(hours=2))
     case = house.desk.complete_task(case.id, case.version, CompleteTask(task=1), at).case
@@ -134,14 +139,14 @@ def test_a_case_that_ends_itself_leaves_nothing_to_do_and_nothing_held_up() -> N
             ),
         ),
     )
-    house = House(rulebook)
+    house = InMemoryService(rulebook)
     house.take(promising(), at=after(0))
     house.tick(after(253), punctual=True)
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     assert case.automation is Automation.AUTOMATIC
     assert case.steps.open_tasks
     house.take(delivered(60), at=after(254))
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     assert case.is_resolved
     assert case.steps.tasks[0].state is TaskState.DROPPED
     assert case.steps.holds[0].released_at == after(254)
@@ -168,11 +173,11 @@ def test_only_a_hold_of_this_case_that_stands_is_released() -> None:
     ).case
     with pytest.raises(HoldNotOurs, match="none"):
         house.desk.release_hold(other.id, other.version, ReleaseHold(hold=1, note="Go."), by)
-    assert [hold.released_at for hold in house.the(KIND).steps.holds] == [None]
+    assert [hold.released_at for hold in house.only_case(KIND).steps.holds] == [None]
 
 
 def test_a_case_that_is_opened_by_hand_begins_with_the_steps_of_its_kind() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(unavailable(), at=after(1))
     ask = OpenCase(order=unavailable().order, kind="lost", note="She has not got it.")
     case = house.desk.open(ask, caller("ana", after(2))).case
@@ -186,11 +191,11 @@ def test_a_problem_that_returns_asks_for_its_steps_again() -> None:
     house, case = begun()
     case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     case = settled(house, case, 5)
-    case = house.desk.resolve(case.id, case.version, DONE, caller("ana", after(6))).case
+    case = house.desk.resolve(case.id, case.version, RESOLUTION, caller("ana", after(6))).case
     with pytest.raises(CaseAlreadyResolved):
         house.desk.add_task(case.id, case.version, AddTask(title="?"), caller("ana", after(6)))
     house.take(checked(8, "invalid", "again"), at=after(9))
-    case = house.the(KIND)
+    case = house.only_case(KIND)
     assert case.reopened == 1
     assert [task.task for task in case.steps.open_tasks] == [2]
     assert [hold.hold for hold in case.steps.open_holds] == [2]

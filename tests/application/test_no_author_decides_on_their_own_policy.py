@@ -11,11 +11,11 @@ from application.log.caller import Caller
 from application.policy.policy_desk import PolicyDesk
 from domain.people import Actor
 from domain.policy.errors import AuthorMayNotDecide, OnlyPersonsDecide
-from tests.application.governing import variant
-from tests.application.house import DEFAULT, House, caller
-from tests.domain.telling import after
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
+from tests.application.policy_changes import policy_variant
+from tests.domain.signals import after
 
-NEXT = variant(DEFAULT.document, "next", 900)
+NEXT = policy_variant(UNTIMED_RULEBOOK.document, "next", 900)
 AUTHOR = (
     caller("ana", after(2)),
     structs.replace(caller("nina", after(2)), known_as=("ana",)),
@@ -27,8 +27,8 @@ TOLD = ("herself", "by another name", "by a delegate", "as a delegate")
 
 @pytest.fixture
 def desk() -> PolicyDesk:
-    desk = PolicyDesk(House().log, lambda: after(1))
-    desk.bootstrap(DEFAULT, after(0))
+    desk = PolicyDesk(InMemoryService().log, lambda: after(1))
+    desk.bootstrap(UNTIMED_RULEBOOK, after(0))
     return desk
 
 

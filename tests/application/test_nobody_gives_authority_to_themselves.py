@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application.log import streams
-from application.log.caller import Caller, operator
+from application.log.caller import Caller, operator_caller
 from application.people.people_desk import PeopleDesk
 from domain.access_errors import (
     AnotherPersonNeeded,
@@ -21,33 +21,33 @@ from domain.access_errors import (
 )
 from domain.authority import authority_of
 from domain.errors import Invalid
-from domain.grants import ChangeStanding, GiveRole, NameOther, SetSkills
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
 from domain.people import Actor, Role, person_stream
 from domain.permissions import Permission
-from tests.application.house import House, caller
-from tests.domain.telling import after
+from tests.application.in_memory_service import InMemoryService, caller
+from tests.domain.signals import after
 
 QUEUES = ("refunds", "returns")
-WHY = ChangeStanding(reason="Because.")
+WHY = ChangePersonStatus(reason="Because.")
 
 
-def desk_of(house: House) -> PeopleDesk:
+def desk_of(house: InMemoryService) -> PeopleDesk:
     def roster() -> Sequence[str]:
         return [line.event.name for line in house.lines() if line.type == "person.added"]
 
     return PeopleDesk(house.log, streams.people(house.log), roster)
 
 
-def people(*names: str) -> tuple[House, PeopleDesk]:
-    house = House()
+def people(*names: str) -> tuple[InMemoryService, PeopleDesk]:
+    house = InMemoryService()
     desk = desk_of(house)
     for name in names:
         desk.add(name, [Role.OPS_MANAGER], after(0))
     return house, desk
 
 
-def finance(**facts: object) -> GiveRole:
-    return GiveRole(role=Role.FINANCE_APPROVER, reason="She pays.", **facts)  # type: ignore[arg-type]
+def finance(**facts: object) -> GrantRole:
+    return GrantRole(role=Role.FINANCE_APPROVER, reason="She pays.", **facts)  # type: ignore[arg-type]
 
 
 def test_a_grant_says_who_gave_what_where_until_when_and_why() -> None:
@@ -81,7 +81,9 @@ def acting(person: str, **facts: object) -> Caller:
 def test_nobody_gives_a_role_to_themselves(by: Caller) -> None:
     house, desk = people("ana", "ana2", "ana3", "olga")
     for one, other in (("ana", "ana2"), ("ana3", "ana2")):
-        desk.same_as(one, NameOther(other=other, reason="She said so."), caller("olga", after(1)))
+        desk.same_as(
+            one, LinkPersonName(other=other, reason="She said so."), caller("olga", after(1))
+        )
     before = house.log.head()
     with pytest.raises(AnotherPersonNeeded):
         desk.give("ana", finance(), QUEUES, by)
@@ -90,7 +92,7 @@ def test_nobody_gives_a_role_to_themselves(by: Caller) -> None:
 
 def test_whoever_has_the_database_begins() -> None:
     _, desk = people("ana")
-    assert desk.give("ana", finance(), QUEUES, operator(after(1))).person.at(after(2))
+    assert desk.give("ana", finance(), QUEUES, operator_caller(after(1))).person.at(after(2))
 
 
 def test_a_grant_for_what_is_not_there_is_refused_with_every_place() -> None:
@@ -123,7 +125,7 @@ def test_a_grant_is_taken_back_once() -> None:
 
 def test_who_has_left_may_do_nothing_under_any_name_and_stays_in_the_record() -> None:
     _, desk = people("ana", "ana2", "olga")
-    desk.same_as("ana", NameOther(other="ana2", reason="One."), caller("olga", after(1)))
+    desk.same_as("ana", LinkPersonName(other="ana2", reason="One."), caller("olga", after(1)))
     desk.leave("ana2", WHY, caller("olga", after(2)))
     for name in ("ana", "ana2"):
         assert desk.person(name).at(after(3)) == ()
@@ -145,7 +147,7 @@ def test_who_has_left_may_do_nothing_under_any_name_and_stays_in_the_record() ->
 
 def test_of_two_who_change_one_person_at_once_both_are_heard() -> None:
     house, _ = people("ana", "olga", "otto")
-    other = desk_of(house.neighbour())
+    other = desk_of(house.another_process())
     other.person("ana")
 
     class Racing(PeopleDesk):
@@ -172,7 +174,7 @@ def test_the_names_of_a_human_are_known_from_each_of_them(pairs: list[tuple[str,
     house, desk = people(*NAMES, "olga")
     humans = {name: {name} for name in NAMES}
     for n, (one, other) in enumerate(pairs):
-        ask = NameOther(other=other, reason="One.")
+        ask = LinkPersonName(other=other, reason="One.")
         if other in humans[one]:
             with pytest.raises(Invalid):
                 desk.same_as(one, ask, caller("olga", after(n)))

@@ -11,15 +11,20 @@ from domain.errors import CasetrailError
 from domain.orders.order import order_stream
 from domain.orders.signals import Signal
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT, DONE, House, caller
-from tests.domain.policies import small
-from tests.domain.telling import after, bounded, placed, stories
+from tests.application.in_memory_service import (
+    RESOLUTION,
+    UNTIMED_RULEBOOK,
+    InMemoryService,
+    caller,
+)
+from tests.domain.policies import small_policy
+from tests.domain.signals import BOUNDED_SETTINGS, after, placed, statement_lists
 
 END = after(24 * 100)
 ACTS = ("take", "take", "take", "tick", "claim", "resolve", "reopen", "release")
 
 
-def act(house: House, what: str, told: list[Signal], pick: int, now: datetime) -> None:
+def act(house: InMemoryService, what: str, told: list[Signal], pick: int, now: datetime) -> None:
     """One thing that one process does; what is refused is refused."""
     if what == "take":
         if told:
@@ -38,7 +43,7 @@ def act(house: House, what: str, told: list[Signal], pick: int, now: datetime) -
                 house.desk.claim(case.id, case.version, by)
             case "resolve":
                 held = house.desk.claim(case.id, case.version, by).case
-                house.desk.resolve(case.id, held.version, DONE, by)
+                house.desk.resolve(case.id, held.version, RESOLUTION, by)
             case "reopen":
                 house.desk.reopen(case.id, case.version, "why", by)
             case "release":
@@ -47,14 +52,14 @@ def act(house: House, what: str, told: list[Signal], pick: int, now: datetime) -
         return
 
 
-def timers_are_right(house: House) -> None:
+def timers_are_right(house: InMemoryService) -> None:
     order = house.order()
     due = order.next_due(house.rulebook)
     expected = {case.id: case.next_due for case in house.found() if case.next_due}
     assert house.due() == expected | ({order_stream(order.id): due} if due else {})
 
 
-def nothing_is_lost(house: House, rulebook: Rulebook) -> None:
+def nothing_is_lost(house: InMemoryService, rulebook: Rulebook) -> None:
     order, facts = house.order(), house.order().facts
     for detector in rulebook.detectors:
         if detector.holds(facts):
@@ -71,9 +76,9 @@ def nothing_is_lost(house: House, rulebook: Rulebook) -> None:
         assert all(case.is_resolved for case in older)
 
 
-@settings(bounded, max_examples=120)
+@settings(BOUNDED_SETTINGS, max_examples=120)
 @given(
-    told=stories(least=2, most=7, hours=(0, 300), ship_by=(30, 90, 200), days=(3, 6, 9)),
+    told=statement_lists(least=2, most=7, hours=(0, 300), ship_by=(30, 90, 200), days=(3, 6, 9)),
     work=st.lists(
         st.tuples(st.integers(0, 1), st.sampled_from(ACTS), st.integers(0, 5), st.integers(1, 60)),
         min_size=4,
@@ -81,8 +86,8 @@ def nothing_is_lost(house: House, rulebook: Rulebook) -> None:
     ),
 )
 def test_no_problem_is_lost_whatever_two_processes_do_in_turn(told, work) -> None:
-    first = House()
-    houses = (first, first.neighbour())
+    first = InMemoryService()
+    houses = (first, first.another_process())
     told = [placed(0, tenders=None, id="first"), *told]
     now = after(1)
     for process, what, pick, hours in work:
@@ -92,7 +97,7 @@ def test_no_problem_is_lost_whatever_two_processes_do_in_turn(told, work) -> Non
             timers_are_right(first)
     first.take(placed(0, tenders=None, id="first"), *told, at=now)
     houses[1].tick(END)
-    nothing_is_lost(first, DEFAULT)
+    nothing_is_lost(first, UNTIMED_RULEBOOK)
     assert first.due() == {}
 
 
@@ -102,12 +107,12 @@ def test_a_problem_that_another_process_closed_returns_when_it_is_missed_again()
         "due": {"after": "milestones.placed_at", "within": "PT1H"},
         "met_by": "milestones.delivered_at",
     }
-    house = House(small(expect=[rule]))
-    other = house.neighbour()
+    house = InMemoryService(small_policy(expect=[rule]))
+    other = house.another_process()
     house.take(placed(10), at=after(10))
     house.tick(after(12))
-    other.resolve(other.the("trouble"), after(13))
+    other.resolve(other.only_case("trouble"), after(13))
     # The order turns out to be older: another deadline, which was missed as well.
     house.take(placed(8, id="older"), at=after(14))
-    case = house.the("trouble")
+    case = house.only_case("trouble")
     assert (case.state, case.reopened) == ("open", 1)

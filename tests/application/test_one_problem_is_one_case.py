@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from domain.cases.exception_case import case_stream
-from tests.application.house import DONE, House, caller, kinds
-from tests.domain.policies import small
-from tests.domain.telling import (
+from tests.application.in_memory_service import RESOLUTION, InMemoryService, caller, kinds
+from tests.domain.policies import small_policy
+from tests.domain.signals import (
     ORDER,
     WEEK_AFTER,
     after,
@@ -31,7 +31,7 @@ REOPENS_WITHIN = timedelta(days=30)
 MOMENT = timedelta(microseconds=1)
 
 
-def overpaid(house: House) -> None:
+def overpaid(house: InMemoryService) -> None:
     house.take(placed(), approved(), captured(1, "150.00", id="first"), at=after(4))
 
 
@@ -39,10 +39,10 @@ MORE = captured(5, "10.00", id="more")
 
 
 def test_news_about_an_open_problem_join_its_case() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
     house.take(MORE, at=after(6))
-    case = house.the("payment_mismatch")
+    case = house.only_case("payment_mismatch")
     assert house.trail(case.id) == [
         *("case.detected", "case.enriched", "case.routed"),
         "case.signal_joined",
@@ -54,32 +54,32 @@ def test_news_about_an_open_problem_join_its_case() -> None:
 
 
 def test_news_join_a_case_that_somebody_holds_and_leave_it_in_their_hands() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
-    case = house.the("payment_mismatch")
+    case = house.only_case("payment_mismatch")
     house.desk.claim(case.id, case.version, caller("ana", after(5)))
     house.take(MORE, at=after(6))
-    case = house.the("payment_mismatch")
+    case = house.only_case("payment_mismatch")
     assert (case.state, case.person, case.signals_joined) == ("claimed", "ana", 1)
 
 
 def test_what_has_nothing_to_do_with_the_problem_does_not_join() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
     house.take(scanned(), handed_over(), delivered(), approved(5, id="again"), at=after(61))
-    assert house.the("payment_mismatch").signals_joined == 0
+    assert house.only_case("payment_mismatch").signals_joined == 0
 
 
 def test_several_news_at_once_join_one_by_one_in_the_order_of_their_times() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
     house.take(captured(9, "1.00", id="c"), MORE, captured(7, "1.00", id="b"), at=after(10))
-    joined = house.events(house.the("payment_mismatch").id, "case.signal_joined")
+    joined = house.events(house.only_case("payment_mismatch").id, "case.signal_joined")
     assert [j.signal for j in joined] == ["test/more", "test/b", "test/c"]
 
 
 def test_several_problems_of_one_order_are_several_cases() -> None:
-    house = House()
+    house = InMemoryService()
     told = (placed(5), approved(4), captured(1), cancelled(6), handed_over(7), unavailable(8))
     house.take(*told, at=after(9))
     assert kinds(house.found()) == [
@@ -91,16 +91,16 @@ def test_several_problems_of_one_order_are_several_cases() -> None:
 
 
 def test_the_id_of_a_case_follows_from_its_problem() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
-    assert house.the("payment_mismatch").id == case_stream(ORDER, "payment_mismatch", 1)
+    assert house.only_case("payment_mismatch").id == case_stream(ORDER, "payment_mismatch", 1)
 
 
 def test_a_case_names_the_signals_that_showed_it_and_keeps_what_was_known() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), at=after(2))
     house.take(cancelled(), refunded(4, "10.00"), scanned(5), at=after(6))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     (detected,) = house.events(case.id, "case.detected")
     assert detected.signals == ("test/cancelled",)
     assert (detected.detected_at, detected.deadline, detected.occurrence) == (after(6), None, 1)
@@ -114,9 +114,9 @@ def test_a_case_names_the_signals_that_showed_it_and_keeps_what_was_known() -> N
 
 
 def test_an_open_case_has_an_owner_and_the_time_since_when() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
-    case = house.the("payment_mismatch")
+    case = house.only_case("payment_mismatch")
     assert case.routed is not None
     assert (case.routed.owner_team, case.owned_since) == ("payments_desk", after(4))
 
@@ -125,23 +125,23 @@ def test_an_open_case_has_an_owner_and_the_time_since_when() -> None:
 
 
 def test_a_closed_case_takes_nothing_in() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
-    house.resolve(house.the("payment_mismatch"), after(5))
-    before = house.trail(house.the("payment_mismatch").id)
+    house.resolve(house.only_case("payment_mismatch"), after(5))
+    before = house.trail(house.only_case("payment_mismatch").id)
     house.take(placed(0, "the same again"), at=after(6))
     house.tick(after(24 * 365))
-    assert house.trail(house.the("payment_mismatch").id) == before
+    assert house.trail(house.only_case("payment_mismatch").id) == before
 
 
 @pytest.mark.parametrize("late_by", [timedelta(), timedelta(days=1), REOPENS_WITHIN])
 def test_a_problem_that_returns_soon_reopens_its_case_and_counts_as_rework(late_by) -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
-    house.resolve(house.the("payment_mismatch"), after(5))
+    house.resolve(house.only_case("payment_mismatch"), after(5))
     again = after(5) + late_by
     house.take(MORE, at=again)
-    case = house.the("payment_mismatch")
+    case = house.only_case("payment_mismatch")
     assert (case.state, case.reopened, case.occurrence) == ("open", 1, 1)
     assert (case.resolution, case.resolved_at, case.person) == (None, None, None)
     assert case.owned_since == again
@@ -152,9 +152,9 @@ def test_a_problem_that_returns_soon_reopens_its_case_and_counts_as_rework(late_
 
 
 def test_a_problem_that_returns_later_opens_a_linked_recurrence() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
-    first = house.resolve(house.the("payment_mismatch"), after(5))
+    first = house.resolve(house.only_case("payment_mismatch"), after(5))
     house.take(MORE, at=after(5) + REOPENS_WITHIN + MOMENT)
     before, recurrence = house.found()
     assert (before.id, before.state) == (first.id, "resolved")
@@ -164,9 +164,9 @@ def test_a_problem_that_returns_later_opens_a_linked_recurrence() -> None:
 
 
 def test_news_join_the_recurrence_and_not_the_case_before_it() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
-    house.resolve(house.the("payment_mismatch"), after(5))
+    house.resolve(house.only_case("payment_mismatch"), after(5))
     house.take(MORE, at=after(24 * 40))
     house.take(captured(24 * 41, "1.00", id="even more"), at=after(24 * 41))
     before, recurrence = house.found()
@@ -174,98 +174,98 @@ def test_news_join_the_recurrence_and_not_the_case_before_it() -> None:
 
 
 def test_a_case_can_return_again_and_again() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
     for n in range(1, 4):
-        house.resolve(house.the("payment_mismatch"), after(10 * n))
+        house.resolve(house.only_case("payment_mismatch"), after(10 * n))
         house.take(captured(10 * n, "1.00", id=str(n)), at=after(10 * n + 1))
-    assert house.the("payment_mismatch").reopened == 3
+    assert house.only_case("payment_mismatch").reopened == 3
 
 
 def test_a_deadline_that_moves_and_is_missed_again_reopens_the_case() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), approved(), at=after(2))
     house.tick(after(260))
-    house.resolve(house.the("delivery_late"), after(270))
+    house.resolve(house.only_case("delivery_late"), after(270))
     house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(271))
-    assert house.the("delivery_late").state == "resolved"
+    assert house.only_case("delivery_late").state == "resolved"
     house.tick(after(252 + 7 * 24))
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     assert (case.state, case.reopened) == ("open", 1)
     assert case.deadline == after(252 + 7 * 24)
 
 
 def test_a_deadline_that_moves_and_is_kept_leaves_the_case_closed() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), approved(), at=after(2))
     house.tick(after(260))
-    house.resolve(house.the("delivery_late"), after(270))
+    house.resolve(house.only_case("delivery_late"), after(270))
     house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), delivered(272), at=after(273))
     house.tick(after(24 * 365))
-    assert house.the("delivery_late").state == "resolved"
+    assert house.only_case("delivery_late").state == "resolved"
 
 
 def test_a_deadline_that_moves_while_its_case_is_open_opens_no_second_one() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(shipping_by(48), approved(), at=after(2))
     house.tick(after(50))
     house.take(shipping_by(60, at=-1, id="later"), at=after(51))
     house.tick(after(24 * 365))
-    assert house.the("ship_by_missed").state == "open"
+    assert house.only_case("ship_by_missed").state == "open"
     detected = [line for line in house.lines() if line.type == "order.problem_detected"]
     assert [line.event.deadline for line in detected] == [after(48), after(60)]
 
 
 def test_a_problem_that_a_source_tells_of_anew_after_its_case_was_closed_is_not_lost() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(unavailable(2), at=after(3))
-    house.resolve(house.the("stock_unavailable"), after(24))
+    house.resolve(house.only_case("stock_unavailable"), after(24))
     # Something was substituted, and that is gone as well.
     house.take(unavailable(48, id="gone-too", skus=("substitute",)), at=after(49))
     assert [case for case in house.found() if not case.is_resolved]
 
 
 def test_what_was_said_before_a_case_was_closed_and_comes_late_does_not_return_it() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(unavailable(2), at=after(3))
-    house.resolve(house.the("stock_unavailable"), after(24))
+    house.resolve(house.only_case("stock_unavailable"), after(24))
     house.take(unavailable(2, id="the-warehouse-says-so-too"), at=after(25))
-    assert house.the("stock_unavailable").state == "resolved"
+    assert house.only_case("stock_unavailable").state == "resolved"
 
 
 def test_a_problem_that_is_over_before_the_news_of_it_stays_closed() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), cancelled(), at=after(4))
-    house.resolve(house.the("refund_due"), after(5))
+    house.resolve(house.only_case("refund_due"), after(5))
     house.take(refunded(6), at=after(7))
     house.take(cancelled(8, id="again"), unavailable(9), at=after(10))
-    assert house.the("refund_due").state == "resolved"
+    assert house.only_case("refund_due").state == "resolved"
 
 
 def test_a_case_that_a_person_reopens_is_open_in_its_queue_with_its_owner() -> None:
-    house = House()
+    house = InMemoryService()
     overpaid(house)
-    resolved = house.resolve(house.the("payment_mismatch"), after(5))
+    resolved = house.resolve(house.only_case("payment_mismatch"), after(5))
     house.desk.reopen(resolved.id, resolved.version, "not yet paid back", caller("bo", after(9)))
-    case = house.the("payment_mismatch")
+    case = house.only_case("payment_mismatch")
     assert (case.state, case.reopened, case.owned_since) == ("open", 1, after(9))
     assert case.routed is not None
     assert case.routed.queue == "payment_hold_review"
     house.take(MORE, at=after(10))
-    assert house.the("payment_mismatch").signals_joined == 1
+    assert house.only_case("payment_mismatch").signals_joined == 1
 
 
 def test_the_window_of_reopening_is_the_policys() -> None:
     rule = {"rule": "gone", "when": {"fact": "payment.captured", "above": "0"}}
-    house = House(small(detect=[rule], reopen_within="P1D"))
+    house = InMemoryService(small_policy(detect=[rule], reopen_within="P1D"))
     house.take(captured(), at=after(2))
-    house.resolve(house.the("trouble"), after(3))
+    house.resolve(house.only_case("trouble"), after(3))
     house.take(captured(25, id="again"), at=after(3 + 24.001))
     assert [case.occurrence for case in house.found()] == [1, 2]
 
 
 def test_a_charge_that_is_told_late_is_compared_all_the_same() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(1, "60.00"), at=after(2))
     house.tick(after(30))
     house.take(placed(0, tenders=None), at=after(31))
@@ -274,11 +274,11 @@ def test_a_charge_that_is_told_late_is_compared_all_the_same() -> None:
 
 
 def test_evidence_may_clear_what_a_person_has_not_yet_closed() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(handed_over(), cancelled(), at=after(21))
     house.take(returned(), at=after(91))
-    case = house.the("cancelled_after_handover")
+    case = house.only_case("cancelled_after_handover")
     assert (case.state, case.cleared) == ("open", True)
     claimed = house.desk.claim(case.id, case.version, caller("ana", after(92))).case
-    house.desk.resolve(case.id, claimed.version, DONE, caller("ana", after(93)))
-    assert house.the("cancelled_after_handover").state == "resolved"
+    house.desk.resolve(case.id, claimed.version, RESOLUTION, caller("ana", after(93)))
+    assert house.only_case("cancelled_after_handover").state == "resolved"

@@ -13,16 +13,16 @@ from application.people.principals import Principals
 from domain.access_errors import PersonExists, PersonNotFound
 from domain.errors import CasetrailError
 from domain.people import Role
-from tests.application.house import House
-from tests.domain.telling import after
+from tests.application.in_memory_service import InMemoryService
+from tests.domain.signals import after
 
 
-def desk_of(house: House) -> PeopleDesk:
+def desk_of(house: InMemoryService) -> PeopleDesk:
     return PeopleDesk(house.log, streams.people(house.log))
 
 
 def test_a_person_is_added_once() -> None:
-    house = House()
+    house = InMemoryService()
     desk_of(house).add("ana", [Role.HANDLER, Role.AUDITOR], after(0))
     with pytest.raises(PersonExists):
         desk_of(house).add("ana", [Role.TEAM_LEAD], after(1))
@@ -33,7 +33,7 @@ def test_a_person_is_added_once() -> None:
 
 
 def test_of_many_who_add_one_person_one_succeeds_and_the_others_are_told() -> None:
-    house = House()
+    house = InMemoryService()
     gate = threading.Barrier(8)
 
     def add(n: int) -> str:
@@ -51,7 +51,7 @@ def test_of_many_who_add_one_person_one_succeeds_and_the_others_are_told() -> No
 
 
 def test_a_token_is_shown_once_and_only_its_digest_is_kept() -> None:
-    house = House()
+    house = InMemoryService()
     desk = desk_of(house)
     desk.add("ana", [Role.HANDLER], after(0))
     token = desk.issue_token("ana", after(1), expires_at=after(24))
@@ -62,7 +62,7 @@ def test_a_token_is_shown_once_and_only_its_digest_is_kept() -> None:
 
 
 def test_two_tokens_are_never_the_same() -> None:
-    house = House()
+    house = InMemoryService()
     desk = desk_of(house)
     desk.add("ana", [], after(0))
     tokens = {desk.issue_token("ana", after(n)) for n in range(20)}
@@ -75,12 +75,12 @@ def test_two_tokens_are_never_the_same() -> None:
 
 def test_nobody_gets_a_token_whom_nobody_knows() -> None:
     with pytest.raises(PersonNotFound):
-        desk_of(House()).issue_token("ana", after(0))
+        desk_of(InMemoryService()).issue_token("ana", after(0))
 
 
 @pytest.mark.parametrize("name", ["", "Ana", "ana b", "ana\n", "1ana", "a" * 65, "ana\0", "é"])
 def test_a_name_that_the_log_could_not_read_back_is_refused(name) -> None:
-    house = House()
+    house = InMemoryService()
     desk = desk_of(house)
     with pytest.raises((ValueError, CasetrailError)):
         desk.add(name, [], after(0))

@@ -13,8 +13,8 @@ from msgspec import structs
 from domain.cases.exception_case import ExceptionCase
 from domain.clock.terms import Measure
 from domain.policy.rulebook import Rulebook
-from tests.application.house import CLOCKED, House, caller
-from tests.domain.telling import after, cancelled, captured, placed, promising, shipping_by
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService, caller
+from tests.domain.signals import after, cancelled, captured, placed, promising, shipping_by
 
 
 def due(case: ExceptionCase) -> datetime | None:
@@ -23,12 +23,12 @@ def due(case: ExceptionCase) -> datetime | None:
 
 def test_a_refund_is_due_at_the_banks_cut_off_after_a_day_of_the_desk() -> None:
     """From Wednesday 16:00: 2 hours, on Thursday 4.5 and 1.5, until 15:00: just in time for it."""
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), captured(), cancelled(), at=after(3))
-    assert due(house.the("refund_due")) == after(26)
-    house = House(CLOCKED)
+    assert due(house.only_case("refund_due")) == after(26)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), captured(), cancelled(), at=after(3.1))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     assert due(case) == after(50)
     house.tick(after(50, microseconds=1))
     told = [(e.measure, e.due_at) for e in house.events(case.id, "case.breached")]
@@ -37,29 +37,29 @@ def test_a_refund_is_due_at_the_banks_cut_off_after_a_day_of_the_desk() -> None:
 
 def test_a_release_is_due_at_the_warehouses_cut_off() -> None:
     """From Friday 13:00: 2.5 hours from 13:30, on Saturday 1.5 until 10:30: due at 14:00."""
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(shipping_by(48), at=after(1))
     house.tick(after(48, microseconds=1))
-    assert due(house.the("ship_by_missed")) == after(73)
+    assert due(house.only_case("ship_by_missed")) == after(73)
 
 
 def test_a_late_parcel_is_due_at_the_carriers_pickup() -> None:
     """From the night to Sunday: eight hours of Monday end at 17:00, so Tuesday 16:30."""
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(promising(), at=after(1))
     house.tick(after(252))
-    assert due(house.the("delivery_late")) == after(315.5)
+    assert due(house.only_case("delivery_late")) == after(315.5)
 
 
 def test_a_case_of_older_terms_is_due_at_the_cut_off_once_somebody_says_so() -> None:
     """From Wednesday 17:00, eight hours end on Thursday at 16:00. At 18:00 seven are left, which is
     too long for 15:00: Friday."""
-    services = tuple(structs.replace(s, by_cut_off={}) for s in CLOCKED.document.services)
-    house = House(Rulebook(structs.replace(CLOCKED.document, services=services)))
+    services = tuple(structs.replace(s, by_cut_off={}) for s in SHIPPED_RULEBOOK.document.services)
+    house = InMemoryService(Rulebook(structs.replace(SHIPPED_RULEBOOK.document, services=services)))
     house.take(placed(), captured(), cancelled(), at=after(4))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     assert due(case) == after(27)
-    house.rulebook = CLOCKED
+    house.rulebook = SHIPPED_RULEBOOK
     case = house.desk.reterm(case.id, case.version, "Agreed.", caller("ana", after(5))).case
     assert due(case) == after(50)
     (event,) = house.events(case.id, "case.retermed")

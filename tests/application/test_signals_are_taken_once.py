@@ -12,11 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from application.orders.batches import Arrival
-from application.orders.intake import Outcome
+from application.orders.intake import SignalOutcome
 from domain.errors import SignalIdReused
 from domain.orders.order import order_stream
-from tests.application.house import SENDER, House
-from tests.domain.telling import (
+from tests.application.in_memory_service import SENDER, InMemoryService
+from tests.domain.signals import (
     ORDER,
     after,
     approved,
@@ -46,53 +46,53 @@ def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
         return list(pool.map(start, work))
 
 
-def recorded(house: House, order: str = ORDER) -> list[str]:
+def recorded(house: InMemoryService, order: str = ORDER) -> list[str]:
     """The keys of the signals that the log has, in the order of its lines."""
     lines = house.log.trail(order_stream(order))
     return [line.event.signal.key for line in lines if line.type == "order.signal_recorded"]
 
 
 def test_a_signal_that_a_hundred_send_at_once_is_recorded_once() -> None:
-    house = House()
+    house = InMemoryService()
     told = (placed(tenders=()), cancelled())
     outcomes = Counter(
         receipt.outcome
         for receipts in at_once([lambda: house.take(*told, at=after(4))] * A_HUNDRED)
         for receipt in receipts
     )
-    assert outcomes == {Outcome.RECORDED: 2, Outcome.DUPLICATE: 2 * A_HUNDRED - 2}
+    assert outcomes == {SignalOutcome.RECORDED: 2, SignalOutcome.DUPLICATE: 2 * A_HUNDRED - 2}
     assert sorted(recorded(house)) == sorted(keys(told))
     assert len(house.found()) == len({case.kind for case in house.found()})
 
 
 def test_a_signal_that_a_hundred_processes_send_at_once_is_recorded_once() -> None:
-    house = House()
-    neighbours = [house.neighbour() for _ in range(A_HUNDRED)]
+    house = InMemoryService()
+    neighbours = [house.another_process() for _ in range(A_HUNDRED)]
     told = (captured(), cancelled())
     work = [lambda one=one: one.take(*told, at=after(4)) for one in neighbours]
     outcomes = Counter(receipt.outcome for receipts in at_once(work) for receipt in receipts)
-    assert outcomes == {Outcome.RECORDED: 2, Outcome.DUPLICATE: 2 * A_HUNDRED - 2}
+    assert outcomes == {SignalOutcome.RECORDED: 2, SignalOutcome.DUPLICATE: 2 * A_HUNDRED - 2}
     assert [case.kind for case in house.found()] == ["refund_due"]
 
 
 def test_a_hundred_statements_about_one_order_at_once_are_all_taken() -> None:
-    house = House()
+    house = InMemoryService()
     told = [captured(1, "1.00", id=str(n)) for n in range(A_HUNDRED)]
     receipts = at_once([lambda one=one: house.take(one, at=after(4)) for one in told])
-    assert {receipt.outcome for (receipt,) in receipts} == {Outcome.RECORDED}
+    assert {receipt.outcome for (receipt,) in receipts} == {SignalOutcome.RECORDED}
     assert sorted(recorded(house)) == sorted(keys(told))
     assert house.order().facts.payment.captured == A_HUNDRED
 
 
 def test_a_signal_sent_twice_in_one_batch_is_taken_once() -> None:
-    house = House()
+    house = InMemoryService()
     receipts = house.take(placed(), placed(), cancelled(), placed(), at=after(4))
     assert [r.outcome for r in receipts] == ["recorded", "duplicate", "recorded", "duplicate"]
     assert recorded(house) == keys([placed(), cancelled()])
 
 
 def test_a_signal_that_reaches_us_at_two_times_in_one_batch_counts_from_the_first() -> None:
-    house = House()
+    house = InMemoryService()
     batch = [Arrival(placed(), after(9)), Arrival(placed(), after(8))]
     receipts = house.intake.take(batch, SENDER).receipts
     assert [r.outcome for r in receipts] == ["duplicate", "recorded"]
@@ -100,14 +100,14 @@ def test_a_signal_that_reaches_us_at_two_times_in_one_batch_counts_from_the_firs
 
 
 def test_the_same_statement_from_another_source_is_another_statement() -> None:
-    house = House()
+    house = InMemoryService()
     told = [placed(), replace(placed(), source="other"), replace(placed(), id="other")]
     assert {r.outcome for r in house.take(*told, at=after(4))} == {"recorded"}
     assert len(recorded(house)) == 3
 
 
 def test_an_identity_is_one_within_its_order_only() -> None:
-    house = House()
+    house = InMemoryService()
     told = [placed(), replace(placed(), order="o-2")]
     assert {r.outcome for r in house.take(*told, at=after(4))} == {"recorded"}
     assert (recorded(house), recorded(house, "o-2")) == (keys([told[0]]), keys([told[1]]))
@@ -115,7 +115,7 @@ def test_an_identity_is_one_within_its_order_only() -> None:
 
 @pytest.mark.parametrize("apart", [True, False], ids=["one by one", "in one batch"])
 def test_an_identity_with_other_content_is_refused_and_the_rest_is_taken(apart) -> None:
-    house = House()
+    house = InMemoryService()
     other = captured(1, "99.00")
     told = [captured(1, "100.00"), other, cancelled(), replace(other, order="o-2")]
     if apart:
@@ -125,7 +125,7 @@ def test_an_identity_with_other_content_is_refused_and_the_rest_is_taken(apart) 
     assert [r.outcome for r in receipts] == ["recorded", "refused", "recorded", "recorded"]
     assert isinstance(receipts[1].problem, SignalIdReused)
     assert recorded(house) == keys([told[0], told[2]])
-    assert house.the("refund_due").order == ORDER
+    assert house.only_case("refund_due").order == ORDER
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_identity_with_other_content_is_refused_and_the_rest_is_taken(apart) 
     ],
 )
 def test_any_difference_makes_it_other_content(other) -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), at=after(4))
     (receipt,) = house.take(other, at=after(5))
     assert receipt.outcome == "refused"
@@ -144,7 +144,7 @@ def test_any_difference_makes_it_other_content(other) -> None:
 
 
 def test_a_refused_signal_leaves_no_trace() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), at=after(4))
     head, due = house.log.head(), house.due()
     house.take(captured(1, "5.00"), at=after(5))
@@ -152,7 +152,7 @@ def test_a_refused_signal_leaves_no_trace() -> None:
 
 
 def test_a_receipt_names_the_cases_that_the_signals_opened_and_joined() -> None:
-    house = House()
+    house = InMemoryService()
     (first,) = house.take(captured(), at=after(4))
     (second,) = house.take(cancelled(), at=after(5))
     (third,) = house.take(unavailable(6), at=after(7))
@@ -165,7 +165,7 @@ def test_a_receipt_names_the_cases_that_the_signals_opened_and_joined() -> None:
 
 
 def test_detection_and_opening_are_in_one_append_with_the_signal() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), at=after(4))
     house.take(cancelled(), at=after(5))
     assert [line.type for line in house.lines()[1:]] == [
@@ -183,7 +183,7 @@ def test_detection_and_opening_are_in_one_append_with_the_signal() -> None:
 
 
 def test_a_batch_of_many_orders_is_taken_as_if_each_came_alone() -> None:
-    together, alone = House(), House()
+    together, alone = InMemoryService(), InMemoryService()
     told = [
         replace(signal, order=f"o-{n}")
         for n in range(30)
@@ -192,12 +192,12 @@ def test_a_batch_of_many_orders_is_taken_as_if_each_came_alone() -> None:
     together.take(*told, at=after(40))
     for signal in sorted(told, key=lambda s: s.order):
         alone.take(signal, at=after(40))
-    assert together.outline() == alone.outline()
+    assert together.case_summaries() == alone.case_summaries()
     assert together.due() == alone.due()
 
 
 def test_an_order_without_trouble_needs_nobody() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(shipping_by(48), approved(), captured(), at=after(2))
     house.take(handed_over(), at=after(20))
     house.take(delivered(), at=after(60))

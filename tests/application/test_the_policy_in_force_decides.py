@@ -13,10 +13,10 @@ from domain.orders.order import order_stream
 from domain.policy.errors import PolicyInForce, PolicyVersionReused
 from domain.policy.events import POLICY_STREAM, PolicyActivated
 from domain.policy.rulebook import Rulebook
-from tests.application.governing import changed
-from tests.application.house import DEFAULT, House, caller, kinds
-from tests.domain.policies import shipped, small, with_version
-from tests.domain.telling import (
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller, kinds
+from tests.application.policy_changes import change_policy
+from tests.domain.policies import shipped, small_policy, with_version
+from tests.domain.signals import (
     ORDER,
     after,
     approved,
@@ -29,7 +29,7 @@ from tests.domain.telling import (
 )
 
 
-def desk_of(house: House) -> PolicyDesk:
+def desk_of(house: InMemoryService) -> PolicyDesk:
     return PolicyDesk(house.log, lambda: after(100))
 
 
@@ -41,24 +41,24 @@ def other(version: str) -> Rulebook:
 
 
 def test_without_a_policy_nothing_is_decided() -> None:
-    desk = desk_of(House())
+    desk = desk_of(InMemoryService())
     assert desk.load() is None
     with pytest.raises(LookupError, match="no policy is active"):
         _ = desk.current
 
 
 def test_an_active_policy_stands_in_the_log_whole() -> None:
-    house = House()
-    desk_of(house).bootstrap(DEFAULT, after(0))
+    house = InMemoryService()
+    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
     (line,) = house.log.trail(POLICY_STREAM)
-    assert line.event.document == DEFAULT.document
-    assert line.event.digest == DEFAULT.digest
+    assert line.event.document == UNTIMED_RULEBOOK.document
+    assert line.event.digest == UNTIMED_RULEBOOK.digest
     assert line.actor.principal == "system:operator"
 
 
 def test_the_digest_can_be_taken_again_from_the_log_alone() -> None:
-    house = House()
-    desk_of(house).bootstrap(DEFAULT, after(0))
+    house = InMemoryService()
+    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
     ((_, state),) = house.recorder.select_positions(0, 1)
     event = json.loads(state)["event"]
     # As `jsonb` and other readers give the fields back in any order, the bytes must not depend on it.
@@ -69,25 +69,25 @@ def test_the_digest_can_be_taken_again_from_the_log_alone() -> None:
 
 
 def test_a_policy_that_is_loaded_is_the_one_that_was_activated() -> None:
-    house = House()
-    desk_of(house).bootstrap(DEFAULT, after(0))
+    house = InMemoryService()
+    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
     loaded = desk_of(house).load()
     assert loaded is not None
-    assert (loaded.digest, loaded.document) == (DEFAULT.digest, DEFAULT.document)
+    assert (loaded.digest, loaded.document) == (UNTIMED_RULEBOOK.digest, UNTIMED_RULEBOOK.document)
 
 
 def test_activating_the_active_policy_again_records_nothing() -> None:
-    house = House()
-    desk_of(house).bootstrap(DEFAULT, after(0))
-    desk_of(house).bootstrap(DEFAULT, after(1))
+    house = InMemoryService()
+    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
+    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(1))
     assert len(house.log.trail(POLICY_STREAM)) == 1
 
 
 def test_a_version_names_one_document_for_ever() -> None:
-    house = House()
+    house = InMemoryService()
     desk = desk_of(house)
     desk.bootstrap(with_version("a"), after(0))
-    changed(desk, other("b"), after(1))
+    change_policy(desk, other("b"), after(1))
     lines = len(house.log.trail(POLICY_STREAM))
     with pytest.raises(PolicyVersionReused, match="version a"):
         desk.propose(with_version("a", summary="another"), "Better.", None, caller("cy", after(2)))
@@ -96,26 +96,26 @@ def test_a_version_names_one_document_for_ever() -> None:
 
 
 def test_nothing_is_activated_past_the_people_once_a_policy_decides() -> None:
-    house = House()
-    desk_of(house).bootstrap(DEFAULT, after(0))
-    with pytest.raises(PolicyInForce, match=f"version {DEFAULT.version} decides"):
+    house = InMemoryService()
+    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
+    with pytest.raises(PolicyInForce, match=f"version {UNTIMED_RULEBOOK.version} decides"):
         desk_of(house).bootstrap(other("b"), after(1))
     assert len(house.log.trail(POLICY_STREAM)) == 1
 
 
 def test_an_old_log_in_which_versions_came_again_is_still_read() -> None:
-    house = House()
+    house = InMemoryService()
     for number, version in enumerate("aba"):
         rulebook = with_version(version)
         event = PolicyActivated(document=rulebook.document, digest=rulebook.digest)
-        house.slip_in(POLICY_STREAM, number + 1, event)
+        house.append_unchecked(POLICY_STREAM, number + 1, event)
     loaded = desk_of(house).load()
     assert loaded is not None
     assert loaded.version == "a"
 
 
 def test_decisions_cite_the_version_that_was_in_force() -> None:
-    house = House(with_version("old"))
+    house = InMemoryService(with_version("old"))
     house.take(unavailable(), at=after(3))
     house.rulebook = with_version("new")
     house.take(captured(), at=after(4))
@@ -141,21 +141,23 @@ def without(kind: str, version: str) -> Rulebook:
 
 
 def test_a_case_of_a_kind_that_is_gone_harms_no_signal_of_its_order() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), cancelled(), at=after(4))
     house.rulebook = without("refund_due", "next")
     house.take(unavailable(5), captured(6, id="more"), scanned(7), at=after(8))
     house.tick(after(1000))
     assert kinds(house.found()) == ["refund_due", "stock_unavailable"]
-    assert house.the("refund_due").state == "open"
+    assert house.only_case("refund_due").state == "open"
 
 
 def test_an_order_is_held_against_a_new_expectation_from_its_next_signal_on() -> None:
-    nothing = small(detect=[{"rule": "never", "when": {"fact": "order.cancelled", "is": True}}])
-    house = House(nothing)
+    nothing = small_policy(
+        detect=[{"rule": "never", "when": {"fact": "order.cancelled", "is": True}}]
+    )
+    house = InMemoryService(nothing)
     house.take(promising(), approved(), at=after(2))
     assert house.due() == {}
-    house.rulebook = DEFAULT
+    house.rulebook = UNTIMED_RULEBOOK
     house.take(scanned(3), at=after(4))
     assert house.due() == {order_stream(ORDER): after(252)}
     house.tick(after(252))
@@ -163,7 +165,7 @@ def test_an_order_is_held_against_a_new_expectation_from_its_next_signal_on() ->
 
 
 def test_a_clock_that_a_new_policy_stopped_rings_for_nothing() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(shipping_by(48), approved(), at=after(2))
     house.rulebook = without("ship_by_missed", "next")
     house.tick(after(1000))
@@ -172,15 +174,15 @@ def test_a_clock_that_a_new_policy_stopped_rings_for_nothing() -> None:
 
 
 def test_a_case_that_returns_is_routed_by_the_policy_in_force_and_keeps_what_it_was() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), cancelled(), at=after(4))
-    first = house.the("refund_due")
+    first = house.only_case("refund_due")
     house.resolve(first, after(5))
     document = shipped()
     document["route"][0]["queue"] = "return_authorization_support"
     house.rulebook = with_version("next", route=document["route"])
     house.take(unavailable(6), at=after(7))
-    case = house.the("refund_due")
+    case = house.only_case("refund_due")
     assert case.state == "open"
     assert case.routed is not None
     assert (case.routed.queue, case.routed.owner_team) == (
@@ -188,9 +190,9 @@ def test_a_case_that_returns_is_routed_by_the_policy_in_force_and_keeps_what_it_
         "returns_desk",
     )
     detected, *_ = house.log.trail(case.id)
-    assert detected.event.decision.policy == DEFAULT.version
+    assert detected.event.decision.policy == UNTIMED_RULEBOOK.version
 
 
 def test_the_shipped_policy_asks_for_a_look_within_the_days_that_it_promises() -> None:
-    within = {e.rule: e.due.within for e in DEFAULT.document.expect if e.due.within}
+    within = {e.rule: e.due.within for e in UNTIMED_RULEBOOK.document.expect if e.due.within}
     assert within["approved-within-72-hours"] == timedelta(hours=72)

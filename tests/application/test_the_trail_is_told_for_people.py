@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 from msgspec import structs
 
-from api.routes.trail_page import as_csv, as_page
-from application.cases.trail import ToldLine, told_line, told_lines, who
-from domain.adjustments.refusals import Refused
+from api.routes.trail_page import render_csv, render_page
+from application.cases.trail import TrailLine, describe_actor, describe_line, describe_lines
+from domain.adjustments.refusals import AttemptRefused
 from domain.cases.events import CaseEvent, Resolved
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
@@ -18,27 +18,27 @@ from domain.cases.work_commands import DeclareError
 from domain.cases.work_events import ErrorReason, NoteAdded
 from domain.orders.order import order_stream
 from domain.orders.signals import WarehouseNoted
-from domain.people import POLICY, Actor
-from tests.application.house import House, caller
-from tests.application.money import MoneyHouse
-from tests.domain.telling import ORDER, after, captured, promising, told, unavailable
-from tests.event_store.one_of_each import LINES
+from domain.people import POLICY_ACTOR, Actor
+from tests.application.in_memory_service import InMemoryService, caller
+from tests.application.money_service import MoneyService
+from tests.domain.signals import ORDER, after, captured, promising, signal_fields, unavailable
+from tests.event_store.sample_lines import LINES
 
 
-def told_of(house: House, case: ExceptionCase) -> list[ToldLine]:
-    return told_lines(house.log.trail(case.id), house.log.trail(order_stream(case.order)))
+def told_of(house: InMemoryService, case: ExceptionCase) -> list[TrailLine]:
+    return describe_lines(house.log.trail(case.id), house.log.trail(order_stream(case.order)))
 
 
-def newest(house: House, case: ExceptionCase, tag: str) -> ToldLine:
+def newest(house: InMemoryService, case: ExceptionCase, tag: str) -> TrailLine:
     return next(line for line in reversed(told_of(house, case)) if line.type == tag)
 
 
 def test_each_line_says_who_when_why_on_what_and_because_of_what() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), unavailable(3), at=after(4))
-    case = house.resolve(house.the("stock_unavailable"), after(5))
+    case = house.resolve(house.only_case("stock_unavailable"), after(5))
     detected, *_ = told_of(house, case)
-    assert (detected.who, detected.actor, detected.version) == ("policy", POLICY, 1)
+    assert (detected.who, detected.actor, detected.version) == ("policy", POLICY_ACTOR, 1)
     assert (detected.happened_at, detected.recorded_at) == (after(4), after(4))
     (why,) = detected.why
     assert (why.policy, why.verdicts[0].passed) == (house.rulebook.version, True)
@@ -52,13 +52,13 @@ def test_each_line_says_who_when_why_on_what_and_because_of_what() -> None:
 
 
 def test_what_was_known_and_not_in_the_packet_is_told_beside_the_decision() -> None:
-    house = MoneyHouse()
+    house = MoneyService()
     case = house.of()
-    note = WarehouseNoted(**told(3, "noted"), note="Found it behind the shelf.")
+    note = WarehouseNoted(**signal_fields(3, "noted"), note="Found it behind the shelf.")
     house.take(structs.replace(note, order="o-1"), at=after(4.5))
     one = house.propose()
     house.approve(one, "tia", at=6)
-    late = WarehouseNoted(**told(6.5, "late"), note="Sold it.")
+    late = WarehouseNoted(**signal_fields(6.5, "late"), note="Sold it.")
     house.take(structs.replace(late, order="o-1"), at=after(6.5))
     for tag in ("case.adjustment_proposed", "case.adjustment_approved"):
         line = newest(house, case, tag)
@@ -72,9 +72,9 @@ def test_what_was_known_and_not_in_the_packet_is_told_beside_the_decision() -> N
 
 
 def test_what_was_declared_wrong_says_by_which_line() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), unavailable(3), at=after(4))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     ask = DeclareError(about=2, reason=ErrorReason.INCORRECT_DATA, note="Another order.")
     case = house.desk.declare_error(case.id, case.version, ask, caller("ana", after(5))).case
     assert {
@@ -83,19 +83,22 @@ def test_what_was_declared_wrong_says_by_which_line() -> None:
 
 
 def test_everybody_whose_hands_it_went_through_is_named() -> None:
-    assert who(Actor("system:timekeeper")) == "timekeeper"
-    assert who(Actor("key:shop")) == "key:shop"
+    assert describe_actor(Actor("system:timekeeper")) == "timekeeper"
+    assert describe_actor(Actor("key:shop")) == "key:shop"
     acting = Actor("token:1", "ana", ("triage", "copilot"), "bo", "break-glass:7")
-    assert who(acting) == "bo for ana through triage, copilot (token:1), under break-glass:7"
+    assert (
+        describe_actor(acting)
+        == "bo for ana through triage, copilot (token:1), under break-glass:7"
+    )
 
 
-OF_CASES = [line for line in LINES if isinstance(line.event, CaseEvent | Refused)]
+OF_CASES = [line for line in LINES if isinstance(line.event, CaseEvent | AttemptRefused)]
 
 
 def test_the_table_has_a_row_for_each_line_and_no_formula() -> None:
-    lines = [told_line(line) for line in OF_CASES]
+    lines = [describe_line(line) for line in OF_CASES]
     bad = structs.replace(lines[0], said='=HYPERLINK("http://x","y")')
-    rows = [*csv.DictReader(io.StringIO(as_csv([bad, *lines])))]
+    rows = [*csv.DictReader(io.StringIO(render_csv([bad, *lines])))]
     assert len(rows) == len(lines) + 1
     assert rows[0]["said"] == '\'=HYPERLINK("http://x","y")'
     assert [row["event"] for row in rows[1:]] == [line.type for line in OF_CASES]
@@ -119,10 +122,10 @@ class Seen(HTMLParser):
 def test_the_page_shows_what_people_wrote_and_runs_none_of_it() -> None:
     attack = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     noted = next(line for line in OF_CASES if isinstance(line.event, NoteAdded))
-    line = told_line(structs.replace(noted, event=NoteAdded(note=attack)))
+    line = describe_line(structs.replace(noted, event=NoteAdded(note=attack)))
     odd = structs.replace(line, who=attack, cause=attack, evidence=(attack,))
     page = Seen()
-    page.feed(as_page(noted.stream, attack, [odd, *map(told_line, OF_CASES)], [odd]))
+    page.feed(render_page(noted.stream, attack, [odd, *map(describe_line, OF_CASES)], [odd]))
     assert page.tags <= {
         *("html", "meta", "title", "style", "h1", "h2", "table", "thead", "tbody"),
         *("tr", "th", "td", "div", "span", "br"),
@@ -133,9 +136,9 @@ def test_the_page_shows_what_people_wrote_and_runs_none_of_it() -> None:
 
 
 def test_a_decision_on_nothing_told_of_has_everything_shown() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), unavailable(3), captured(1, "999.00"), at=after(4))
-    case = house.resolve(house.the("stock_unavailable"), after(5))
+    case = house.resolve(house.only_case("stock_unavailable"), after(5))
     assert case.order == ORDER
     assert newest(house, case, "case.resolved").not_shown == []
     assert [x.type for x in told_of(house, case) if x.not_shown is not None] == ["case.resolved"]

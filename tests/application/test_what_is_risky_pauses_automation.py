@@ -16,22 +16,22 @@ from domain.orders.signals import (
     Signal,
 )
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT, House
-from tests.domain.telling import (
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService
+from tests.domain.signals import (
     after,
     delivered,
     line,
     promising,
     refunded,
     scanned,
-    told,
+    signal_fields,
     unavailable,
 )
 
-FEARLESS = Rulebook(structs.replace(DEFAULT.document, automation_pauses_when=None))
+FEARLESS = Rulebook(structs.replace(UNTIMED_RULEBOOK.document, automation_pauses_when=None))
 LATE = after(400)
 LONG_AFTER = after(420)
-FLAGGED = FraudScreened(**told(5, "screened"), verdict=FraudVerdict.REVIEW)
+FLAGGED = FraudScreened(**signal_fields(5, "screened"), verdict=FraudVerdict.REVIEW)
 DEAR = promising(lines=(line("250.00", quantity=2),))
 
 # the order, what else was told, what shows that it was there in time → the fact that pauses
@@ -40,7 +40,7 @@ RISKS: dict[str, tuple[Signal, list[Signal], Signal, str]] = {
     "fraud review": (promising(), [FLAGGED], delivered(200), "fraud.open"),
     "failed capture": (
         promising(),
-        [PaymentFailed(**told(5, "failed"))],
+        [PaymentFailed(**signal_fields(5, "failed"))],
         delivered(200),
         "payment.failure_open",
     ),
@@ -48,7 +48,7 @@ RISKS: dict[str, tuple[Signal, list[Signal], Signal, str]] = {
     "unavailable stock that shows it": (promising(), [], unavailable(200), "order.unavailable"),
     "address risk": (
         promising(),
-        [AddressChecked(**told(5, "checked"), verdict=AddressVerdict.UNDELIVERABLE)],
+        [AddressChecked(**signal_fields(5, "checked"), verdict=AddressVerdict.UNDELIVERABLE)],
         delivered(200),
         "address.open",
     ),
@@ -56,11 +56,11 @@ RISKS: dict[str, tuple[Signal, list[Signal], Signal, str]] = {
 }
 
 
-def late(order: Signal, *others: Signal, rulebook: Rulebook = DEFAULT) -> House:
-    house = House(rulebook)
+def late(order: Signal, *others: Signal, rulebook: Rulebook = UNTIMED_RULEBOOK) -> InMemoryService:
+    house = InMemoryService(rulebook)
     house.take(order, *others, at=after(301))
     house.tick(LATE)
-    assert house.the("delivery_late").state == "open"
+    assert house.only_case("delivery_late").state == "open"
     return house
 
 
@@ -69,12 +69,15 @@ def test_a_risk_leaves_the_case_to_a_person_and_the_trail_says_which(risk) -> No
     order, others, proof, fact = RISKS[risk]
     house = late(order, *others)
     house.take(proof, at=LONG_AFTER)
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     assert (case.state, case.cleared) == ("open", True)
     joined = house.events(case.id, "case.signal_joined")[-1]
     assert joined.signal == proof.key
     assert joined.clearing.rule == "delivered-by-the-promised-day"
-    assert (joined.paused.policy, joined.paused.rule) == (DEFAULT.version, "automation_pauses_when")
+    assert (joined.paused.policy, joined.paused.rule) == (
+        UNTIMED_RULEBOOK.version,
+        "automation_pauses_when",
+    )
     assert [v.fact for v in joined.paused.verdicts if v.passed] == [fact]
     assert house.resolve(case, after(430)).is_resolved
 
@@ -83,51 +86,51 @@ def test_a_risk_leaves_the_case_to_a_person_and_the_trail_says_which(risk) -> No
 def test_the_same_cases_are_opened_as_without_a_pause(risk) -> None:
     order, others, proof, _ = RISKS[risk]
     outcomes = []
-    for rulebook in (DEFAULT, FEARLESS):
+    for rulebook in (UNTIMED_RULEBOOK, FEARLESS):
         house = late(order, *others, rulebook=rulebook)
         house.take(proof, at=LONG_AFTER)
-        outcomes.append({(kind, case, over) for kind, case, _, over in house.outline()})
+        outcomes.append({(kind, case, over) for kind, case, _, over in house.case_summaries()})
     assert outcomes[0] == outcomes[1]
-    assert house.the("delivery_late").state == "resolved"
-    (joined,) = house.events(house.the("delivery_late").id, "case.signal_joined")[-1:]
+    assert house.only_case("delivery_late").state == "resolved"
+    (joined,) = house.events(house.only_case("delivery_late").id, "case.signal_joined")[-1:]
     assert not joined.paused
 
 
 def test_a_charge_just_below_high_value_pauses_nothing() -> None:
     house = late(promising(lines=(line("499.99"),)))
     house.take(delivered(200), at=LONG_AFTER)
-    assert house.the("delivery_late").state == "resolved"
+    assert house.only_case("delivery_late").state == "resolved"
 
 
 def test_a_risk_that_is_told_afterwards_undoes_nothing() -> None:
     house = late(promising())
     house.take(delivered(200), at=LONG_AFTER)
     house.take(FLAGGED, at=after(421))
-    assert house.the("delivery_late").state == "resolved"
+    assert house.only_case("delivery_late").state == "resolved"
 
 
 def test_a_risk_that_is_told_together_with_the_evidence_pauses() -> None:
     house = late(promising())
     house.take(delivered(200), FLAGGED, at=LONG_AFTER)
-    assert house.the("delivery_late").state == "open"
+    assert house.only_case("delivery_late").state == "open"
 
 
 def test_once_the_risk_is_over_the_next_news_of_the_problem_resolve_it() -> None:
     """The end of the risk alone says nothing of the problem, and wakes nobody."""
     house = late(promising(), FLAGGED)
     house.take(delivered(200), at=LONG_AFTER)
-    accepted = FraudDecided(**told(421, "accepted"), decision=FraudDecision.ACCEPT)
+    accepted = FraudDecided(**signal_fields(421, "accepted"), decision=FraudDecision.ACCEPT)
     house.take(accepted, at=after(422))
-    assert house.the("delivery_late").state == "open"
+    assert house.only_case("delivery_late").state == "open"
     house.take(delivered(200, id="the-carrier-says-so-too"), at=after(423))
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     assert case.state == "resolved"
     assert case.resolution is not None
     assert case.resolution.evidence == ("test/delivered",)
 
 
 def test_what_a_person_decides_anyway_is_not_said_to_be_paused() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), unavailable(), at=after(4))
     house.take(refunded(5), at=after(6))
     for case in house.found():

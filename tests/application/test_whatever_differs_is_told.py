@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.routes.cases import view_of
-from application.cases.history import case_of, changes, lines_until, order_of
+from application.cases.history import case_of, find_changes, lines_until, order_of
 from domain.cases.errors import CaseNotFound, NoSuchVersion
 from domain.errors import OrderNotFound
 from domain.orders.order import order_stream
-from tests.application.house import House, caller
-from tests.application.money import MoneyHouse
-from tests.domain.telling import ORDER, after, bounded, captured, promising, unavailable
+from tests.application.in_memory_service import InMemoryService, caller
+from tests.application.money_service import MoneyService
+from tests.domain.signals import BOUNDED_SETTINGS, ORDER, after, captured, promising, unavailable
 
 NAMES = st.sampled_from(["id", "ref", "a", "b/c", "~", ""])
 LEAVES = st.sampled_from([None, True, False, 0, 1, "", "1", "x", "PT60S"])
@@ -49,20 +49,20 @@ def at(told: Any, place: str) -> Any:
     return told
 
 
-@bounded
+@BOUNDED_SETTINGS
 @given(JSON, JSON)
 def test_nothing_is_told_if_and_only_if_they_are_written_alike(one: Any, other: Any) -> None:
     alike = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert ([*changes(one, other)] == []) == alike
-    places = {change.place for change in changes(one, other)}
-    assert {change.place for change in changes(other, one)} == places
-    assert [*changes(one, one)] == []
+    assert ([*find_changes(one, other)] == []) == alike
+    places = {change.place for change in find_changes(one, other)}
+    assert {change.place for change in find_changes(other, one)} == places
+    assert [*find_changes(one, one)] == []
 
 
 def test_parts_are_told_by_their_names_wherever_they_stand() -> None:
     before = [{"id": "a", "n": 1}, {"id": "b/c", "n": 2}]
     after_it = [{"id": "b/c", "n": True}, {"id": "a", "n": 1}, {"id": "d", "n": 3}]
-    told = {change.place: change for change in changes({"x": before}, {"x": after_it})}
+    told = {change.place: change for change in find_changes({"x": before}, {"x": after_it})}
     assert told.keys() == {"/x", "/x/b~1c/n", "/x/d"}
     assert (told["/x/b~1c/n"].before, told["/x/b~1c/n"].after) == (2, True)
     assert told["/x/b~1c/n"].how == "x, b/c, n: 2 → yes"
@@ -70,7 +70,7 @@ def test_parts_are_told_by_their_names_wherever_they_stand() -> None:
 
 
 def test_every_version_of_a_case_of_everything_is_told_from_every_other() -> None:
-    house = MoneyHouse()
+    house = MoneyService()
     house.adjusted("o-2", 10)
     lines = house.log.trail(house.of("o-2").id)
     views = [
@@ -78,7 +78,7 @@ def test_every_version_of_a_case_of_everything_is_told_from_every_other() -> Non
         for n in range(1, len(lines) + 1)
     ]
     for before, now in pairwise(views):
-        found = [*changes(before, now)]
+        found = [*find_changes(before, now)]
         assert "/version" in {change.place for change in found}
         assert {change.place.split("/")[1] for change in found} == {
             name for name in before if before[name] != now[name]
@@ -94,9 +94,9 @@ def test_every_version_of_a_case_of_everything_is_told_from_every_other() -> Non
 
 
 def test_a_clock_that_was_set_back_moves_no_line_before_another() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), unavailable(3), at=after(4))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     case = house.desk.note(case.id, case.version, "Late.", caller("ana", after(9))).case
     case = house.desk.note(case.id, case.version, "Set back.", caller("bo", after(5))).case
     lines = house.log.trail(case.id)
@@ -106,9 +106,9 @@ def test_a_clock_that_was_set_back_moves_no_line_before_another() -> None:
 
 
 def test_before_the_first_line_there_was_nothing() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), captured(2, "1.00"), unavailable(3), at=after(4))
-    lines = house.log.trail(house.the("stock_unavailable").id)
+    lines = house.log.trail(house.only_case("stock_unavailable").id)
     with pytest.raises(CaseNotFound):
         lines_until(lines, after(4) - timedelta(microseconds=1))
     for version in (0, -1, len(lines) + 1):

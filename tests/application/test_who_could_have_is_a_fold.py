@@ -8,32 +8,32 @@ import pytest
 
 from application.people.people_desk import PeopleDesk
 from domain.access_errors import PersonNotFound
-from domain.grants import ChangeStanding, GiveRole, NameOther
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.people import Role
 from domain.permissions import Permission
-from tests.application.house import House, caller
+from tests.application.in_memory_service import InMemoryService, caller
 from tests.application.test_nobody_gives_authority_to_themselves import desk_of
-from tests.domain.telling import after
+from tests.domain.signals import after
 
 QUEUES = ("refunds", "returns")
-WHY = ChangeStanding(reason="Because.")
+WHY = ChangePersonStatus(reason="Because.")
 
 
 @pytest.fixture(scope="module")
 def desk() -> PeopleDesk:
     """Six hours of coming and going."""
-    desk = desk_of(House())
+    desk = desk_of(InMemoryService())
     desk.add("olga", [Role.OPS_MANAGER], after(0))
     desk.add("ana", [Role.HANDLER], after(1))
     desk.add("bo", [], after(1))
-    lead = GiveRole(
+    lead = GrantRole(
         role=Role.TEAM_LEAD, queues=("refunds",), regions=("BR",), until=after(4), reason="For Ana."
     )
     desk.give("bo", lead, QUEUES, caller("olga", after(2)))
     desk.revoke("ana", "g1", WHY, caller("olga", after(3)))
-    desk.same_as("ana", NameOther(other="bo", reason="One."), caller("olga", after(3.5)))
+    desk.same_as("ana", LinkPersonName(other="bo", reason="One."), caller("olga", after(3.5)))
     desk.give(
-        "ana", GiveRole(role=Role.AUDITOR, reason="To look."), QUEUES, caller("olga", after(5))
+        "ana", GrantRole(role=Role.AUDITOR, reason="To look."), QUEUES, caller("olga", after(5))
     )
     desk.leave("olga", WHY, caller("head", after(6)))
     return desk

@@ -19,31 +19,36 @@ from domain.cases.errors import (
 )
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence, EvidenceType
-from domain.cases.exception_case import ExceptionCase, State
+from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.reasons import ResolutionReason, RootCause
-from domain.cases.work_commands import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason, EscalationCause, Link
 from domain.clock.terms import Dependency, Measure
 from domain.errors import Invalid, OrderNotFound
-from domain.people import POLICY, TIMEKEEPER
+from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy.rulebook import Rulebook
-from tests.application.house import CLOCKED, DONE, House, caller
-from tests.domain.telling import after, unavailable
-from tests.domain.telling_of_exceptions import checked
+from tests.application.in_memory_service import (
+    RESOLUTION,
+    SHIPPED_RULEBOOK,
+    InMemoryService,
+    caller,
+)
+from tests.domain.exception_signals import checked
+from tests.domain.signals import after, unavailable
 
 DHL = StartWait(dependency=Dependency.CARRIER, party="dhl")
 
 
-def begun(rulebook: Rulebook = CLOCKED) -> tuple[House, ExceptionCase]:
+def begun(rulebook: Rulebook = SHIPPED_RULEBOOK) -> tuple[InMemoryService, ExceptionCase]:
     """A house with one open case, routed at 3 h: a Wednesday, 15:00 UTC, 16:00 at the desk."""
-    house = House(rulebook)
+    house = InMemoryService(rulebook)
     house.take(unavailable(), at=after(3))
-    return house, house.the("stock_unavailable")
+    return house, house.only_case("stock_unavailable")
 
 
 def changed(**parts: object) -> Rulebook:
     """The policy that ships, with some of its parts written anew."""
-    return Rulebook(msgspec.structs.replace(CLOCKED.document, **parts))
+    return Rulebook(msgspec.structs.replace(SHIPPED_RULEBOOK.document, **parts))
 
 
 def test_the_next_owner_has_it_from_the_hand_off_on() -> None:
@@ -52,14 +57,14 @@ def test_the_next_owner_has_it_from_the_hand_off_on() -> None:
     ask = HandOff(to_queue="refund_validation", note="They want their money back.")
     handed = house.desk.hand_off(case.id, held.version, ask, caller("ana", after(5))).case
     assert (handed.state, handed.queue, handed.owner) == (
-        State.OPEN,
+        CaseState.OPEN,
         "refund_validation",
         "refunds_desk",
     )
     assert handed.owned_since == after(5)
     ask = HandOff(to_person="bo", note="You know this customer.")
     given = house.desk.hand_off(case.id, handed.version, ask, caller("cy", after(6))).case
-    assert (given.state, given.owner, given.owned_since) == (State.CLAIMED, "bo", after(6))
+    assert (given.state, given.owner, given.owned_since) == (CaseState.CLAIMED, "bo", after(6))
     assert given.hand_offs == 2
     (first, second) = house.events(case.id, "case.handed_off")
     assert (first.from_queue, first.from_person) == ("allocation_failure_review", "ana")
@@ -84,11 +89,11 @@ def test_a_hand_off_names_a_next_owner_who_is_another() -> None:
     ask = HandOff(to_queue="refund_validation", note="Mine now.")
     with pytest.raises(CaseNotYours):
         house.desk.hand_off(case.id, held.version, ask, caller("bo", after(5)))
-    assert house.the("stock_unavailable") == held
+    assert house.only_case("stock_unavailable") == held
 
 
 def test_a_hand_off_waits_for_the_evidence_that_its_queue_requires() -> None:
-    queues = dict(CLOCKED.document.queues)
+    queues = dict(SHIPPED_RULEBOOK.document.queues)
     queues["refund_validation"] = msgspec.structs.replace(
         queues["refund_validation"], hand_off_requires=(EvidenceType.RECEIPT,)
     )
@@ -107,13 +112,13 @@ def test_a_wait_keeps_its_person_and_ends_when_it_is_told() -> None:
     house, case = begun()
     case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     waiting = house.desk.wait(case.id, case.version, DHL, caller("ana", after(5))).case
-    assert (waiting.state, waiting.owner, waiting.lease_until) == (State.WAITING, "ana", None)
+    assert (waiting.state, waiting.owner, waiting.lease_until) == (CaseState.WAITING, "ana", None)
     with pytest.raises(CaseNotOpen):
         house.desk.claim(case.id, waiting.version, caller("bo", after(6)))
     with pytest.raises(CaseNotYours):
         house.desk.resume(case.id, waiting.version, "", caller("bo", after(6)))
     case = house.desk.resume(case.id, waiting.version, "They called.", caller("ana", after(7))).case
-    assert (case.state, case.owner, case.ownership.resumed) == (State.CLAIMED, "ana", True)
+    assert (case.state, case.owner, case.ownership.resumed) == (CaseState.CLAIMED, "ana", True)
     with pytest.raises(CaseNotWaiting):
         house.desk.resume(case.id, case.version, "", caller("ana", after(7)))
 
@@ -123,9 +128,9 @@ def test_what_was_expected_and_did_not_come_brings_the_case_back() -> None:
     ask = msgspec.structs.replace(DHL, expected_by=after(9))
     house.desk.wait(case.id, case.version, ask, caller("ana", after(4)))
     house.tick(after(9, microseconds=-1))
-    assert house.the("stock_unavailable").state is State.WAITING
+    assert house.only_case("stock_unavailable").state is CaseState.WAITING
     house.tick(after(9))
-    assert house.the("stock_unavailable").state is State.OPEN
+    assert house.only_case("stock_unavailable").state is CaseState.OPEN
     assert house.trail(case.id)[-1] == "case.wait_ended"
 
 
@@ -134,9 +139,9 @@ def test_a_hand_off_of_a_waiting_case_keeps_the_wait() -> None:
     case = house.desk.wait(case.id, case.version, DHL, caller("ana", after(4))).case
     ask = HandOff(to_queue="refund_validation", to_person="bo", note="Wait for them.")
     case = house.desk.hand_off(case.id, case.version, ask, caller("ana", after(5))).case
-    assert (case.state, case.owner, case.queue) == (State.WAITING, "bo", "refund_validation")
+    assert (case.state, case.owner, case.queue) == (CaseState.WAITING, "bo", "refund_validation")
     case = house.desk.resume(case.id, case.version, "", caller("bo", after(6))).case
-    assert (case.state, case.owner) == (State.CLAIMED, "bo")
+    assert (case.state, case.owner) == (CaseState.CLAIMED, "bo")
 
 
 def test_a_wait_for_another_ends_the_one_before() -> None:
@@ -159,10 +164,10 @@ def test_a_claim_that_lies_untouched_lapses_and_one_that_is_worked_on_does_not()
     assert case.lease_until == after(12)
     case = house.desk.note(case.id, case.version, "Called them.", caller("ana", after(11))).case
     house.tick(after(12))
-    assert house.the("stock_unavailable").person == "ana"
+    assert house.only_case("stock_unavailable").person == "ana"
     house.tick(after(19))
-    lapsed = house.the("stock_unavailable")
-    assert (lapsed.state, lapsed.owner) == (State.OPEN, "inventory_desk")
+    lapsed = house.only_case("stock_unavailable")
+    assert (lapsed.state, lapsed.owner) == (CaseState.OPEN, "inventory_desk")
     (event,) = house.events(case.id, "case.claim_lapsed")
     assert (event.person, event.lease_until) == ("ana", after(19))
 
@@ -191,7 +196,7 @@ def test_a_case_is_opened_by_hand_and_another_of_the_same_kind_beside_it() -> No
     first = house.desk.open(ask, caller("ana", after(5))).case
     second = house.desk.open(ask, caller("bo", after(6))).case
     assert first.id != second.id
-    assert (first.queue, first.state, first.rule) == ("refund_validation", State.OPEN, "")
+    assert (first.queue, first.state, first.rule) == ("refund_validation", CaseState.OPEN, "")
     assert house.trail(first.id) == ["case.opened", "case.enriched", "case.routed"]
     with pytest.raises(Invalid):
         house.desk.open(msgspec.structs.replace(ask, kind="nonsense"), caller("ana", after(7)))
@@ -203,7 +208,7 @@ def test_originals_stay_as_they_are() -> None:
     house, case = begun()
     ask = OpenCase(order="o-1", kind="refund_due", note="The customer called.")
     other = house.desk.open(ask, caller("ana", after(5))).case
-    link = LinkTo(link=Link.DUPLICATE_OF, case=other.id)
+    link = LinkCase(link=Link.DUPLICATE_OF, case=other.id)
     case = house.desk.link(case.id, case.version, link, caller("ana", after(6))).case
     wrong = DeclareError(about=1, reason=ErrorReason.DID_NOT_OCCUR, note="A test order.")
     before = house.log.trail(case.id)
@@ -290,7 +295,7 @@ def test_a_new_policy_moves_no_clock_that_runs_until_somebody_says_so() -> None:
     due = case.timing.clock.runs[Measure.RESOLUTION].due_at
     services = tuple(
         msgspec.structs.replace(s, resolution=s.resolution * 2 if s.resolution else None)
-        for s in CLOCKED.document.services
+        for s in SHIPPED_RULEBOOK.document.services
     )
     house.rulebook = changed(services=services)
     held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
@@ -309,14 +314,14 @@ def test_a_resolved_case_has_no_timer_and_nothing_comes_to_pass() -> None:
     before = house.lines()
     house.tick(after(24 * 60))
     assert house.lines() == before
-    resolved = house.the("stock_unavailable")
+    resolved = house.only_case("stock_unavailable")
     by = caller("ana", after(5))
     house.desk.note(resolved.id, resolved.version, "For the record.", by)
-    resolved = house.the("stock_unavailable")
+    resolved = house.only_case("stock_unavailable")
     with pytest.raises(CaseAlreadyResolved):
         house.desk.wait(resolved.id, resolved.version, DHL, caller("ana", after(6)))
     with pytest.raises(CaseAlreadyResolved):
-        house.desk.resolve(resolved.id, resolved.version, DONE, caller("ana", after(6)))
+        house.desk.resolve(resolved.id, resolved.version, RESOLUTION, caller("ana", after(6)))
 
 
 def test_what_is_said_of_a_resolved_case_afterwards_wakes_nobody() -> None:
@@ -328,7 +333,11 @@ def test_what_is_said_of_a_resolved_case_afterwards_wakes_nobody() -> None:
     case = house.desk.attach(case.id, case.version, proof, by).case
     ask = HandOff(to_queue="refund_validation", note="Whoever asks for it again, ask them.")
     case = house.desk.hand_off(case.id, case.version, ask, by).case
-    assert (case.state, case.queue, case.next_due) == (State.RESOLVED, "refund_validation", None)
+    assert (case.state, case.queue, case.next_due) == (
+        CaseState.RESOLVED,
+        "refund_validation",
+        None,
+    )
     assert house.due() == {}
     back = house.desk.reopen(case.id, case.version, "It is not.", caller("bo", after(6))).case
     assert (back.queue, back.owner) == ("refund_validation", "refunds_desk")
@@ -338,14 +347,14 @@ def test_what_is_said_of_a_resolved_case_afterwards_wakes_nobody() -> None:
 
 def test_two_keepers_and_a_late_one_tell_each_moment_once() -> None:
     house, case = begun()
-    other = house.neighbour()
+    other = house.another_process()
     for at in (after(20.2), after(21, microseconds=1), after(27), after(30)):
         house.tick(at)
         other.tick(at)
     tags = house.trail(case.id)
     assert tags.count("case.breached") == 1
     assert tags.count("case.escalated") == 1
-    assert house.due() == {case.id: house.the("stock_unavailable").next_due}
+    assert house.due() == {case.id: house.only_case("stock_unavailable").next_due}
 
 
 def test_a_command_tells_first_what_has_come_to_pass_and_no_keeper_has_told() -> None:
@@ -358,14 +367,14 @@ def test_a_command_tells_first_what_has_come_to_pass_and_no_keeper_has_told() ->
     told = house.log.trail(case.id)[held.version :]
     assert told[-1].type == "case.note_added"
     assert {line.type for line in told[:-1]} >= {"case.claim_lapsed", "case.breached"}
-    assert {line.actor for line in told[:-1]} == {TIMEKEEPER}
+    assert {line.actor for line in told[:-1]} == {TIMEKEEPER_ACTOR}
     assert {line.cause for line in told[:-1]} == {f"due:{due_of(held).isoformat()}"}
     (breached,) = [
         e for e in house.events(case.id, "case.breached") if e.measure is Measure.RESOLUTION
     ]
     assert breached.due_at == due
     assert house.due()[case.id] == noted.next_due
-    assert noted.state is State.OPEN
+    assert noted.state is CaseState.OPEN
 
 
 def test_a_claim_that_has_lapsed_is_worth_nothing_though_no_keeper_has_looked() -> None:
@@ -373,14 +382,14 @@ def test_a_claim_that_has_lapsed_is_worth_nothing_though_no_keeper_has_looked() 
     held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     assert held.lease_until is not None
     with pytest.raises(CaseNotYours):
-        house.desk.resolve(case.id, held.version, DONE, caller("ana", held.lease_until))
-    assert house.the("stock_unavailable") == held
+        house.desk.resolve(case.id, held.version, RESOLUTION, caller("ana", held.lease_until))
+    assert house.only_case("stock_unavailable") == held
 
 
 def test_a_signal_tells_first_what_has_come_to_pass() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(checked(2, "invalid"), at=after(3))
-    case = house.the("address_problem")
+    case = house.only_case("address_problem")
     due = case.timing.clock.runs[Measure.RESOLUTION].due_at
     assert due is not None
     house.take(checked(4, "valid", "again"), at=due + timedelta(hours=1))
@@ -389,19 +398,19 @@ def test_a_signal_tells_first_what_has_come_to_pass() -> None:
     joined = [n for n, line in enumerate(trail) if line.type == "case.signal_joined"]
     assert breaches
     assert max(breaches) < min(joined)
-    assert trail[breaches[0]].actor == TIMEKEEPER
-    assert trail[joined[0]].actor == POLICY
+    assert trail[breaches[0]].actor == TIMEKEEPER_ACTOR
+    assert trail[joined[0]].actor == POLICY_ACTOR
 
 
 def test_a_person_who_is_given_a_case_has_the_lease_of_its_queue() -> None:
     house, case = begun()
     ask = HandOff(to_person="bo", note="You know this customer.")
     given = house.desk.hand_off(case.id, case.version, ask, caller("cy", after(6))).case
-    lease = CLOCKED.document.queues[case.queue].claim_lease
+    lease = SHIPPED_RULEBOOK.document.queues[case.queue].claim_lease
     assert lease is not None
     assert given.lease_until == after(6) + lease
     house.tick(given.lease_until)
-    assert house.the("stock_unavailable").person is None
+    assert house.only_case("stock_unavailable").person is None
 
 
 def due_of(case: ExceptionCase) -> datetime:

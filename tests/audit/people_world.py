@@ -12,8 +12,8 @@ from typing import Final
 from msgspec import structs
 
 from application.log import streams
-from application.log.builds import tell_build
-from application.log.caller import Caller, operator
+from application.log.builds import record_build
+from application.log.caller import Caller, operator_caller
 from application.log.event_log import Write
 from application.log.streams import PERSON
 from application.money.reconciliation import ReconciliationDesk, Statement
@@ -29,25 +29,25 @@ from application.timekeeper import Timekeeper
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.errors import Refusal
 from domain.adjustments.events import AdjustmentExecuted, OutcomeInDoubt
-from domain.adjustments.statement import GivenStatus, StatementLine
-from domain.authority import EVERYWHERE
-from domain.break_glass import AskForBreakGlass, Judge, name_of
-from domain.builds import build_of
+from domain.adjustments.provider_statement import RefundStatus, StatementLine
+from domain.authority import FULL_AUTHORITY
+from domain.break_glass import RequestBreakGlass, ReviewBreakGlass, break_glass_name
+from domain.builds import create_build_started
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.step_commands import DropTask, ReleaseHold
 from domain.cases.work_commands import DeclareError, HandOff, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason
 from domain.clock.terms import Dependency
-from domain.grants import ChangeStanding, GiveRole, NameOther
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.money import Money, PositiveMoney
-from domain.people import OPERATOR, Role, TokenIssued, token_stream
+from domain.people import OPERATOR_ACTOR, Role, TokenIssued, token_stream
 from domain.policy.events import POLICY_STREAM
-from domain.recorded import Event
+from domain.recorded_event import Event
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
-from tests.application.governing import variant
-from tests.application.house import CLOCKED, staff
-from tests.application.money import MoneyHouse, hands
-from tests.domain.telling import after
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, staff
+from tests.application.money_service import MoneyService, caller_with_roles
+from tests.application.policy_changes import policy_variant
+from tests.domain.signals import after
 
 ROLES: Final = {
     "ana": Role.EXCEPTION_SPECIALIST,
@@ -64,8 +64,8 @@ ROLES: Final = {
 }
 BEGIN, END = after(-48), after(192)
 """Eight days after noon, and two before."""
-ALL_OF_IT: Final = Period(BEGIN, END)
-BUILD: Final = build_of(
+WHOLE_PERIOD: Final = Period(BEGIN, END)
+BUILD: Final = create_build_started(
     "0.1.0",
     "ab" * 32,
     "CPython 3.11.2",
@@ -76,25 +76,25 @@ BUILD: Final = build_of(
 ISSUER: Final = "https://id.example"
 
 
-def nobody(_: datetime) -> None:
+def no_witness(_: datetime) -> None:
     """Nobody witnesses the log."""
 
 
-class PeopleWorld(MoneyHouse):
+class PeopleWorld(MoneyService):
     """`witness` signs the log at a time of the story."""
 
     def __init__(
         self,
         recorder: InMemoryLogRecorder | None = None,
-        witness: Callable[[datetime], None] = nobody,
+        witness: Callable[[datetime], None] = no_witness,
     ) -> None:
-        super().__init__(None, recorder or InMemoryLogRecorder(), CLOCKED)
+        super().__init__(None, recorder or InMemoryLogRecorder(), SHIPPED_RULEBOOK)
         self.witness = witness
         self.people = PeopleDesk(self.log, streams.people(self.log), lambda: sorted(ROLES))
         self.now = BEGIN
         self.policy = PolicyDesk(self.log, lambda: self.now)
         self.glasses = BreakGlassDesk(
-            self.log, streams.break_glasses(self.log), self.people, lambda: CLOCKED
+            self.log, streams.break_glasses(self.log), self.people, lambda: SHIPPED_RULEBOOK
         )
         also = {
             streams.POLICY: self.policy.tick,
@@ -109,14 +109,14 @@ class PeopleWorld(MoneyHouse):
 
     def by(self, person: str, at: float, **more: object) -> Caller:
         roles = more.pop("roles", (ROLES[person],) if person in ROLES else ())
-        return hands(person, after(at), roles=roles, **more)
+        return caller_with_roles(person, after(at), roles=roles, **more)
 
     def tell(self, line: Event, stream: object, at: float, version: int = 0) -> None:
         write = Write(
             stream=stream,  # type: ignore[arg-type]
             kind=PERSON,
             expected=version,
-            events=[(OPERATOR, line)],
+            events=[(OPERATOR_ACTOR, line)],
             recorded_at=after(at),
             cause="command:people",
         )
@@ -161,7 +161,7 @@ class PeopleWorld(MoneyHouse):
             key=str(one.id),
             payment="p",
             amount=Money(amount or one.amount.amount, one.amount.currency),
-            status=GivenStatus.SUCCEEDED,
+            status=RefundStatus.SUCCEEDED,
             created_at=after(at),
         )
 
@@ -183,7 +183,7 @@ class PeopleWorld(MoneyHouse):
             lambda keys: {key: cases[key].id for key in keys if key in cases},
         )
         told = Statement("local", after(since), after(until), lines, "ab" * 32, True)
-        desk.reconcile(told, structs.replace(self.by(person, at), authority=EVERYWHERE))
+        desk.reconcile(told, structs.replace(self.by(person, at), authority=FULL_AUTHORITY))
 
     def _executed_at(self, case: ExceptionCase, key: object) -> datetime | None:
         for line in self.log.trail(case.id):
@@ -197,7 +197,7 @@ class PeopleWorld(MoneyHouse):
             raise AssertionError("nobody refused it")
 
 
-def lived(world: PeopleWorld) -> PeopleWorld:
+def play_story(world: PeopleWorld) -> PeopleWorld:
     """All of it."""
     _people_come(world)
     world.witness(after(-39.9))
@@ -220,22 +220,24 @@ def lived(world: PeopleWorld) -> PeopleWorld:
 
 
 def _people_come(world: PeopleWorld) -> None:
-    tell_build(world.log, BUILD, BEGIN)
+    record_build(world.log, BUILD, BEGIN)
     world.now = after(-47)
-    world.policy.bootstrap(CLOCKED, world.now)
+    world.policy.bootstrap(SHIPPED_RULEBOOK, world.now)
     for name, role in ROLES.items():
         world.people.add(name, [role], after(-46))
         world.key(name, -46)
-    queues = CLOCKED.document.queues
-    lent = GiveRole(role=Role.FINANCE_APPROVER, until=after(100), reason="While fred is away.")
+    queues = SHIPPED_RULEBOOK.document.queues
+    lent = GrantRole(role=Role.FINANCE_APPROVER, until=after(100), reason="While fred is away.")
     world.people.give("tia", lent, queues, world.by("omar", -40))
-    narrow = GiveRole(
+    narrow = GrantRole(
         role=Role.TEAM_LEAD, queues=("payment_hold_review",), regions=("BR",), reason="Her queue."
     )
     world.people.give("bo", narrow, queues, world.by("omar", -40))
-    over = GiveRole(role=Role.QA_ANALYST, reason="For the pilot.")
+    over = GrantRole(role=Role.QA_ANALYST, reason="For the pilot.")
     world.people.give("audra", over, queues, world.by("gus", -40))
-    world.people.revoke("audra", "g2", ChangeStanding(reason="It is over."), world.by("gus", -20))
+    world.people.revoke(
+        "audra", "g2", ChangePersonStatus(reason="It is over."), world.by("gus", -20)
+    )
     world.principals.register_agent("ana", "triage", after(-40))
     world.principals.link("ana", ISSUER, "t-1", after(-40), agent="triage")
     world.principals.link("omar", ISSUER, "o-1", after(-40))
@@ -281,24 +283,25 @@ def _sums_are_split(world: PeopleWorld) -> None:
 
 def _glass_is_broken(world: PeopleWorld) -> None:
     case = world.of("o-6")
-    ask = AskForBreakGlass(role=Role.TEAM_LEAD, case=case.id, reason="All leads are out.")
+    ask = RequestBreakGlass(role=Role.TEAM_LEAD, case=case.id, reason="All leads are out.")
     first = world.glasses.ask(ask, world.by("bo", 80)).glass.id
     world.glasses.open(first, world.by("nia", 80.1))
     by = world.by("bo", 80.2)
-    by = structs.replace(by, actor=structs.replace(by.actor, under=name_of(first)))
+    by = structs.replace(by, actor=structs.replace(by.actor, under=break_glass_name(first)))
     world.desk.note(case.id, world.of("o-6").version, "She waits at the counter.", by)
     world.glasses.close(first, world.by("bo", 80.5))
-    ask = AskForBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="A flood.")
+    ask = RequestBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="A flood.")
     second = world.glasses.ask(ask, world.by("ana", 81)).glass.id
     world.glasses.open(second, world.by("omar", 81.1))
     world.glasses.close(second, world.by("ana", 81.5))
-    judge = Judge(justified=True, findings="There was a flood.")
+    judge = ReviewBreakGlass(justified=True, findings="There was a flood.")
     world.glasses.review(second, judge, world.by("quin", 90))
 
 
 def _policy_is_changed(world: PeopleWorld) -> None:
     two, three, four = (
-        variant(CLOCKED.document, name, n) for n, name in enumerate(("a2", "a3", "a4"), start=900)
+        policy_variant(SHIPPED_RULEBOOK.document, name, n)
+        for n, name in enumerate(("a2", "a3", "a4"), start=900)
     )
 
     def at(person: str, hours: float) -> Caller:
@@ -320,7 +323,7 @@ def _policy_is_changed(world: PeopleWorld) -> None:
 def _policy_is_set_aside(world: PeopleWorld) -> None:
     by = world.by("ana", 101)
     case = world.of("o-8")
-    to = next(name for name in CLOCKED.document.queues if name != case.queue)
+    to = next(name for name in SHIPPED_RULEBOOK.document.queues if name != case.queue)
     case = world.desk.hand_off(case.id, case.version, HandOff(note="Theirs.", to_queue=to), by).case
     world.desk.reterm(case.id, case.version, "As of today.", world.by("tia", 101.5))
     ask = OpenCase(order="o-8", kind="refund_due", queue=to, note="The customer called.")
@@ -346,14 +349,14 @@ def _two_names_are_one(world: PeopleWorld) -> None:
         order="o-40",
     )
     world.approve(one, "nia", 112, "o-40", roles=(Role.TEAM_LEAD,))
-    same = NameOther(other="nia", reason="She married.")
-    world.people.same_as("bo", same, operator(after(113)))
+    same = LinkPersonName(other="nia", reason="She married.")
+    world.people.same_as("bo", same, operator_caller(after(113)))
     scan = ConflictScan(world.log, world.cases, lambda: [(case.id, ("bo", "nia"))])
     assert scan.look(after(113.1)) == 1
 
 
 def _somebody_leaves(world: PeopleWorld) -> None:
-    world.people.leave("lena", ChangeStanding(reason="Her last day."), world.by("omar", 120))
+    world.people.leave("lena", ChangePersonStatus(reason="Her last day."), world.by("omar", 120))
     stream = token_stream(hashlib.sha256(b"lena").hexdigest())
     world.principals.revoke_key(stream, "She has left.", after(120.1))
     case = world.of("o-10")

@@ -11,26 +11,26 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from api.composition import make_ready
-from application.audit.control import Control, Operated
-from application.audit.control_operation import ControlsOperated, operated
-from application.audit.log_scan import Reading
-from application.log.builds import tell_build
+from api.composition import prepare_database
+from application.audit.control import Control, ControlOutcome
+from application.audit.control_operation import ControlsOperated, check_controls
+from application.audit.log_scan import LogScan
+from application.log.builds import record_build
 from application.log.streams import CASE
 from application.policy.reperformance import Period
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.projections.runner import ProjectionRunner
-from infrastructure.reports.control_state import StandingNow
-from infrastructure.transparency.checkpoints import go_on, halt
+from infrastructure.reports.control_state import ControlState
+from infrastructure.transparency.checkpoints import halt_log, lift_halt
 from projections import PROJECTIONS
-from tests.application.house import CLOCKED
+from tests.application.in_memory_service import SHIPPED_RULEBOOK
 from tests.audit.people_world import BUILD, ROLES, PeopleWorld
-from tests.domain.telling import after
-from tests.tampering import tampering
-from tests.witnessing import checkpoints_in, make_at
+from tests.domain.signals import after
+from tests.tampering import without_triggers
+from tests.witness_checkpoints import make_checkpoint_at, open_checkpoints
 
-CLEAN = {Operated.YES, Operated.NOTHING_TO_DO}
+CLEAN = {ControlOutcome.YES, ControlOutcome.NOTHING_TO_DO}
 
 
 class Watched:
@@ -41,20 +41,20 @@ class Watched:
         self.datastore = Datastore(dsn)
         self.recorder = PostgresLogRecorder(self.datastore)
         self.world = PeopleWorld(self.recorder)  # type: ignore[arg-type]
-        self.checkpoints = checkpoints_in(place)
+        self.checkpoints = open_checkpoints(place)
 
     def witness(self, at: datetime) -> None:
-        make_at(self.checkpoints, self.dsn, at)
+        make_checkpoint_at(self.checkpoints, self.dsn, at)
 
     def sql(self, statement: str, *parameters: object) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as connection, tampering(connection):
+        with psycopg.connect(self.dsn, autocommit=True) as connection, without_triggers(connection):
             connection.execute(statement, parameters)  # type: ignore[call-overload]
 
     def look(self, at: float = 9) -> ControlsOperated:
-        reading = Reading(self.world.log, self.world.log.head())
-        standing = StandingNow(self.datastore)
+        reading = LogScan(self.world.log, self.world.log.head())
+        standing = ControlState(self.datastore)
         most = timedelta(hours=60)
-        return operated(reading, standing, Period(None, after(at)), after(at), most)
+        return check_controls(reading, standing, Period(None, after(at)), after(at), most)
 
     def control(self, name: str, at: float = 9) -> Control:
         return next(one for one in self.look(at).controls if one.name == name)
@@ -62,18 +62,18 @@ class Watched:
     def told(self, name: str, at: float = 9) -> list[str]:
         control = self.control(name, at)
         assert control.exceptions_in_all == len(control.exceptions)
-        assert (control.operated is Operated.NO) == bool(control.exceptions)
+        assert (control.operated is ControlOutcome.NO) == bool(control.exceptions)
         return [one.detail for one in control.exceptions]
 
 
 @pytest.fixture
 def watched(dsn: str, tmp_path: Path) -> Iterator[Watched]:
-    make_ready(dsn)
+    prepare_database(dsn)
     watched = Watched(dsn, tmp_path)
     world = watched.world
-    tell_build(world.log, BUILD, after(-48))
+    record_build(world.log, BUILD, after(-48))
     world.now = after(-47)
-    world.policy.bootstrap(CLOCKED, world.now)
+    world.policy.bootstrap(SHIPPED_RULEBOOK, world.now)
     for name, role in ROLES.items():
         world.people.add(name, [role], after(-46))
         world.key(name, -46)
@@ -127,10 +127,10 @@ def test_a_log_that_was_not_witnessed_in_time_or_is_halted(watched: Watched) -> 
     waited = timedelta(hours=100 - 8.9)
     assert told == f"position {grown + 1} was witnessed after {waited.total_seconds():g} seconds"
     with connect(watched.dsn) as connection:
-        halt(connection)
+        halt_log(connection)
         told = watched.told("log_witnessed")[-1]
         assert told == "the log is halted: it was found not to be the one that was witnessed"
-        go_on(connection)
+        lift_halt(connection)
     assert len(watched.told("log_witnessed")) == 1
 
 
@@ -172,10 +172,10 @@ def test_positions_that_are_older_than_any_build(dsn: str) -> None:
     recorder = PostgresLogRecorder(datastore)
     world = PeopleWorld(recorder)  # type: ignore[arg-type]
     world.people.add("ana", [], after(0))
-    tell_build(world.log, BUILD, after(1))
+    record_build(world.log, BUILD, after(1))
     now = datetime.now(UTC)
-    standing = StandingNow(datastore)
-    found = operated(Reading(world.log, world.log.head()), standing, Period(), now)
+    standing = ControlState(datastore)
+    found = check_controls(LogScan(world.log, world.log.head()), standing, Period(), now)
     recorder.close()
     (one,) = [one for one in found.controls if one.name == "builds_known"]
     assert [x.detail for x in one.exceptions] == [

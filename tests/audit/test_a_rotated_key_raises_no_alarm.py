@@ -9,10 +9,10 @@ import pytest
 from api.composition import checkpoints_of
 from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
-from infrastructure.transparency.key_rotation import rotate
-from tests.api.running import House, house
-from tests.infrastructure.growing import append
-from tests.witnessing import checkpoints_in
+from infrastructure.transparency.key_rotation import rotate_checkpoint_key
+from tests.api.running_service import RunningService, run_service
+from tests.infrastructure.log_growth import append_events
+from tests.witness_checkpoints import open_checkpoints
 
 ASKED = (
     "/v1/audit/questions/10",
@@ -28,15 +28,15 @@ def settings(dsn: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def ours(dsn: str, settings: Settings) -> Iterator[House]:
-    with house(dsn, reports=False) as running:
+def ours(dsn: str, settings: Settings) -> Iterator[RunningService]:
+    with run_service(dsn, reports=False) as running:
         running.service.checkpoints = checkpoints_of(settings)
         yield running
 
 
 @pytest.fixture
-def carla(ours: House) -> Iterator[httpx2.Client]:
-    with ours.asking_as("carla") as client:
+def carla(ours: RunningService) -> Iterator[httpx2.Client]:
+    with ours.client_as("carla") as client:
         yield client
 
 
@@ -55,7 +55,7 @@ def test_what_is_asked_of_a_running_service_goes_on_as_before(
     before = {address: carla.get(address) for address in ASKED}
     with connect(settings.database_url) as connection:
         first = Path(settings.signing_key).read_text()
-        rotate(connection, checkpoints_of(settings), Path(settings.signing_key))
+        rotate_checkpoint_key(connection, checkpoints_of(settings), Path(settings.signing_key))
         assert Path(settings.signing_key).read_text() != first
     carla.get("/v1/audit/questions/24")
     make(settings)  # signed by the new key alone
@@ -70,14 +70,14 @@ def test_what_is_asked_of_a_running_service_goes_on_as_before(
 
 
 def test_a_process_that_was_left_with_the_former_key_says_so_and_accuses_nobody(
-    settings: Settings, ours: House, carla: httpx2.Client, tmp_path: Path
+    settings: Settings, ours: RunningService, carla: httpx2.Client, tmp_path: Path
 ) -> None:
     assert settings.database_url is not None
     make(settings)
     copied = tmp_path / "copied"
     copied.write_text(Path(settings.signing_key).read_text())
     with connect(settings.database_url) as connection:
-        rotate(connection, checkpoints_of(settings), Path(settings.signing_key))
+        rotate_checkpoint_key(connection, checkpoints_of(settings), Path(settings.signing_key))
     carla.get("/v1/audit/questions/24")
     make(settings)
     ours.service.checkpoints = checkpoints_of(
@@ -95,10 +95,10 @@ def test_a_process_that_was_left_with_the_former_key_says_so_and_accuses_nobody(
 
 
 def test_without_a_checkpoint_there_is_nothing_to_compare_with_and_nobody_is_accused(
-    ours: House, carla: httpx2.Client, tmp_path: Path
+    ours: RunningService, carla: httpx2.Client, tmp_path: Path
 ) -> None:
-    append(ours.dsn)
-    ours.service.checkpoints = checkpoints_in(tmp_path / "empty")
+    append_events(ours.dsn)
+    ours.service.checkpoints = open_checkpoints(tmp_path / "empty")
     told = carla.get(ASKED[0])
     assert told.status_code == 404
     assert "no checkpoint was made yet" in told.json()["detail"]

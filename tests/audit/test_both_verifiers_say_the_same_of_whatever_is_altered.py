@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.forging import (
+from tests.audit.forged_bundles import (
     CASE,
+    CASE_POSITIONS,
     EXECUTED,
-    OF_CASE,
     PERIOD,
     SIGNER,
     Files,
-    asked_often,
     bundle,
-    by_both,
-    laid,
-    resigned,
-    reworded,
+    persistent_node_verifier,
+    reword_manifest,
+    sign_again,
+    verify_with_both,
+    write_files,
 )
 from tests.infrastructure.bundles import NODE
 
@@ -32,7 +32,7 @@ SEED = 9162
 ANSWER = {"count": 2, "sums": {"EUR": "19.50"}}
 BUNDLES = (
     bundle({"ask": "everything"}),
-    bundle({"ask": "case", "case": str(CASE)}, OF_CASE),
+    bundle({"ask": "case", "case": str(CASE)}, CASE_POSITIONS),
     bundle(PERIOD, range(4, 9)),
     bundle(EXECUTED, answer=ANSWER),
     bundle(EXECUTED, [15, *range(17, 22)], 16, {"count": 1, "sums": {"EUR": "12.50"}}),
@@ -145,14 +145,14 @@ def of_the_manifest(chance: random.Random, files: Files) -> Files:
         )
         return text[: part.start()] + told + text[part.end() :]
 
-    return reworded(files, change)
+    return reword_manifest(files, change)
 
 
 def of_a_checkpoint(chance: random.Random, files: Files) -> Files:
     """Signed by the owner, as are the digests of all the files."""
     text = files["checkpoint"].rpartition(b"\n\n")[0] + b"\n"
     changed = of_a_part(chance, {"text": text})["text"].decode(errors="replace")
-    return resigned({**files, "checkpoint": SIGNER.signed(changed)})
+    return sign_again({**files, "checkpoint": SIGNER.signed(changed)})
 
 
 def of_what_is_signed_then(chance: random.Random, files: Files) -> Files:
@@ -161,7 +161,7 @@ def of_what_is_signed_then(chance: random.Random, files: Files) -> Files:
         [of_a_byte, of_a_part, of_a_line, of_a_number, of_what_another_bundle_has]
     )
     changed = mutation(chance, {one: said for one, said in files.items() if one != "manifest.note"})
-    return resigned({**changed, "manifest.note": files["manifest.note"]})
+    return sign_again({**changed, "manifest.note": files["manifest.note"]})
 
 
 MUTATIONS: Sequence[Mutation] = (
@@ -181,11 +181,11 @@ MUTATIONS: Sequence[Mutation] = (
 def test_whatever_is_altered_both_verifiers_say_the_same_of_it(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     broken = 0
-    with asked_often() as node:
+    with persistent_node_verifier() as node:
         for n in range(MANY):
             mutation, files = chance.choice(MUTATIONS), chance.choice(BUNDLES)
-            told = by_both(
-                node, laid(tmp_path / f"{n} {mutation.__name__}", mutation(chance, files))
+            told = verify_with_both(
+                node, write_files(tmp_path / f"{n} {mutation.__name__}", mutation(chance, files))
             )
             broken += not told["verified"]
             shutil.rmtree(tmp_path / f"{n} {mutation.__name__}")

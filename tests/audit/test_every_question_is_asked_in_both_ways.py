@@ -11,23 +11,23 @@ from litestar.routes import HTTPRoute
 
 from api.app import create_app
 from api.cli import casetrail as commands
-from api.openapi import contract
-from api.routes.questions import QUESTIONS, listed
-from application.audit.wording import IN_WORDS
-from tests.api.running import House, house
+from api.openapi import openapi_document
+from api.routes.questions import QUESTIONS, listed_questions
+from application.audit.wording import QUESTION_TEXTS
+from tests.api.running_service import RunningService, run_service
 from tests.cli.conftest import Casetrail
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[House]:
-    with house(database, reports=False) as running:
+def ours(database: str) -> Iterator[RunningService]:
+    with run_service(database, reports=False) as running:
         yield running
 
 
 def test_all_25_are_there_in_the_order_of_their_numbers() -> None:
-    assert [*IN_WORDS] == [*range(1, 26)]
+    assert [*QUESTION_TEXTS] == [*range(1, 26)]
     numbers = [question.number for question in QUESTIONS]
-    assert numbers == [*IN_WORDS]
+    assert numbers == [*QUESTION_TEXTS]
 
 
 def command_of(words: str) -> click.Command:
@@ -40,11 +40,11 @@ def command_of(words: str) -> click.Command:
     return found
 
 
-@pytest.mark.parametrize("question", listed(), ids=lambda one: str(one.number))
+@pytest.mark.parametrize("question", listed_questions(), ids=lambda one: str(one.number))
 def test_each_route_is_served_and_each_command_takes_the_same(
-    ours: House, question: object
+    ours: RunningService, question: object
 ) -> None:
-    told = next(one for one in listed() if one == question)
+    told = next(one for one in listed_questions() if one == question)
     served = {
         f"{method} {route.path_format}"
         for route in create_app(ours.service).routes
@@ -53,7 +53,7 @@ def test_each_route_is_served_and_each_command_takes_the_same(
         for method in handler.http_methods
     }
     assert {told.route, *told.other_routes} <= served
-    operation = contract()["paths"][told.route.removeprefix("GET ")]["get"]
+    operation = openapi_document()["paths"][told.route.removeprefix("GET ")]["get"]
     taken = {(p["name"], p["required"], p["description"]) for p in operation.get("parameters", ())}
     assert taken == {(p.name, p.required, p.says) for p in told.parameters}
     assert all(p.says for p in told.parameters)
@@ -64,23 +64,23 @@ def test_each_route_is_served_and_each_command_takes_the_same(
 
 
 def test_the_list_is_the_same_by_route_and_by_command(
-    ours: House,
+    ours: RunningService,
     casetrail: Casetrail,
 ) -> None:
-    with ours.asking_as("carla") as carla:
+    with ours.client_as("carla") as carla:
         by_route = carla.get("/v1/audit/questions").json()
-    assert [one["number"] for one in by_route] == [one.number for one in listed()]
+    assert [one["number"] for one in by_route] == [one.number for one in listed_questions()]
     assert json.loads(casetrail("audit", "ask", "--json").stdout) == by_route
-    with ours.asking_as("bo") as bo, ours.asking_as("ana") as ana:
+    with ours.client_as("bo") as bo, ours.client_as("ana") as ana:
         assert ana.get("/v1/audit/questions/24", params={"of": "1"}).status_code == 400
         assert bo.get("/v1/audit/questions/24").status_code == 200
 
 
 def test_whoever_asks_is_on_record_before_the_answer(
-    ours: House,
+    ours: RunningService,
     casetrail: Casetrail,
 ) -> None:
-    with ours.asking_as("carla") as carla:
+    with ours.client_as("carla") as carla:
         first = carla.get("/v1/audit/questions/24").json()
         events = carla.get(f"/v1/events?after={first['recorded'] - 1}&limit=1").json()["items"]
     told = events[0]["event"]
@@ -101,9 +101,9 @@ def test_whoever_asks_is_on_record_before_the_answer(
     assert again["answer"]["asked"][-1]["account"]
 
 
-def test_people_are_told_in_words_and_tables(ours: House, casetrail: Casetrail) -> None:
+def test_people_are_told_in_words_and_tables(ours: RunningService, casetrail: Casetrail) -> None:
     listed_for_people = casetrail("audit", "ask").stdout
-    for words in IN_WORDS.values():
+    for words in QUESTION_TEXTS.values():
         assert words[:40] in listed_for_people
     ran = casetrail("audit", "ask", "24")
     assert ran.returncode == 0, ran.stderr

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from api.composition import make_ready
+from api.composition import prepare_database
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.api.running import House, reported, served
-from tests.audit.people_world import BEGIN, END, PeopleWorld, lived
+from tests.api.running_service import RunningService, run_reports, serve
+from tests.audit.people_world import BEGIN, END, PeopleWorld, play_story
 from tests.cli.conftest import Casetrail
-from tests.domain.telling import after
-from tests.witnessing import checkpoints_in, make_at
+from tests.domain.signals import after
+from tests.witness_checkpoints import make_checkpoint_at, open_checkpoints
 
 GOLDEN = Path(__file__).parent / "golden"
 PERIOD = {"from": BEGIN.isoformat(), "to": END.isoformat()}
@@ -46,23 +46,23 @@ NOT_WELL = {"22", "25"}
 
 @pytest.fixture(scope="module")
 def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeopleWorld]:
-    make_ready(database)
+    prepare_database(database)
     recorder = PostgresLogRecorder(Datastore(database))
-    checkpoints = checkpoints_in(tmp_path_factory.mktemp("witness"))
-    yield lived(PeopleWorld(recorder, partial(make_at, checkpoints, database)))  # type: ignore[arg-type]
+    checkpoints = open_checkpoints(tmp_path_factory.mktemp("witness"))
+    yield play_story(PeopleWorld(recorder, partial(make_checkpoint_at, checkpoints, database)))  # type: ignore[arg-type]
     recorder.close()
 
 
 @pytest.fixture(scope="module")
-def ours(database: str, world: PeopleWorld) -> Iterator[House]:
+def ours(database: str, world: PeopleWorld) -> Iterator[RunningService]:
     ProjectionRunner(database, PROJECTIONS).catch_up()
-    with served(database) as (url, service), reported(database):
+    with serve(database) as (url, service), run_reports(database):
         token = service.desks.people.issue_token("audra", service.desks.clock())
-        yield House(database, url, service, {"audra": token})
+        yield RunningService(database, url, service, {"audra": token})
 
 
-def by_route(ours: House, number: str, asked: dict[str, str]) -> Any:
-    with ours.asking_as("audra") as audra:
+def by_route(ours: RunningService, number: str, asked: dict[str, str]) -> Any:
+    with ours.client_as("audra") as audra:
         answer = audra.get(f"/v1/audit/questions/{number}", params=asked)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -74,7 +74,7 @@ def options(asked: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("number", ASKED)
 def test_the_answer_is_the_golden_one_both_ways(
-    ours: House, casetrail: Casetrail, number: str
+    ours: RunningService, casetrail: Casetrail, number: str
 ) -> None:
     told = by_route(ours, number, ASKED[number])["answer"]
     ran = casetrail("audit", "ask", number, *options(ASKED[number]), "--json")
@@ -92,16 +92,16 @@ def test_the_answer_is_the_golden_one_both_ways(
     assert told == json.loads(file.read_text())
 
 
-def test_each_is_told_to_people_as_well(ours: House, casetrail: Casetrail) -> None:
+def test_each_is_told_to_people_as_well(ours: RunningService, casetrail: Casetrail) -> None:
     for number, asked in ASKED.items():
         ran = casetrail("audit", "ask", number, *options(asked))
         assert ran.returncode == (number in NOT_WELL), ran.stderr
         assert f"{number}. " in ran.stdout
 
 
-def test_the_access_review_is_a_table_too(ours: House, casetrail: Casetrail) -> None:
+def test_the_access_review_is_a_table_too(ours: RunningService, casetrail: Casetrail) -> None:
     at = ASKED["21"]["at"]
-    with ours.asking_as("audra") as audra:
+    with ours.client_as("audra") as audra:
         answer = audra.get(
             "/v1/audit/access-review", params={"at": at}, headers={"Accept": "text/csv"}
         )
@@ -121,7 +121,7 @@ def test_the_access_review_is_a_table_too(ours: House, casetrail: Casetrail) -> 
 
 
 def test_a_provider_s_own_list_is_held_against_the_log(
-    world: PeopleWorld, ours: House, casetrail: Casetrail, tmp_path: Path
+    world: PeopleWorld, ours: RunningService, casetrail: Casetrail, tmp_path: Path
 ) -> None:
     first = world.of("o-1").adjustments.items[0]
     waiting = world.of("o-8").adjustments.items[0]
@@ -132,7 +132,7 @@ def test_a_provider_s_own_list_is_held_against_the_log(
     )
     file = tmp_path / "list.csv"
     file.write_bytes(f"{head}{rows}end,2\r\n".encode())
-    with ours.asking_as("audra") as audra:
+    with ours.client_as("audra") as audra:
         answer = audra.post(
             "/v1/audit/statement", content=file.read_bytes(), headers={"Content-Type": "text/csv"}
         )
@@ -150,14 +150,14 @@ def test_a_provider_s_own_list_is_held_against_the_log(
     assert casetrail("audit", "statement", bad).returncode != 0
 
 
-def test_what_cannot_be_asked_is_refused(ours: House) -> None:
+def test_what_cannot_be_asked_is_refused(ours: RunningService) -> None:
     wrong = (
         ("16", {"threshold": "much"}),
         ("16", {"days": "0"}),
         ("23", {"position": "0"}),
         ("25", {"late_after": "-1"}),
     )
-    with ours.asking_as("audra") as audra:
+    with ours.client_as("audra") as audra:
         for number, asked in wrong:
             answer = audra.get(f"/v1/audit/questions/{number}", params=asked)
             assert answer.status_code == 400, (number, answer.text)

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from tests.audit.test_what_an_auditor_is_told_is_the_same_every_time import GOLDEN
-from tests.audit.world import PEOPLE, PROOF
+from tests.audit.world import EVIDENCE_FILE, PEOPLE
 
 
 def golden(begins: str) -> Any:
@@ -84,7 +84,7 @@ def test_7_the_file_that_is_there_has_its_digest_and_the_other_is_missed() -> No
     told = golden("07")
     by = {one["standing"]: one for one in told["pieces"]}
     assert not told["unchanged"]
-    assert by["unchanged"]["sha256"] == hashlib.sha256(PROOF).hexdigest()
+    assert by["unchanged"]["sha256"] == hashlib.sha256(EVIDENCE_FILE).hexdigest()
     assert by["missing"]["sha256"] is None
     assert by["kept_elsewhere"]["ref"] == "dhl/pod-1"
     assert by["in_the_log"]["position"] == 17

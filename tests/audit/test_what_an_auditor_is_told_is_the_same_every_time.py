@@ -21,9 +21,9 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import casetrail
-from api.openapi import contract
-from tests.api.running import House
-from tests.audit.world import World, audited
+from api.openapi import openapi_document
+from tests.api.running_service import RunningService
+from tests.audit.world import World, serve_world
 
 GOLDEN = Path(__file__).with_name("golden")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -86,7 +86,7 @@ ASKS: dict[str, tuple[int, dict[str, str]]] = {
 class Asked:
     """One world, asked in both ways."""
 
-    def __init__(self, world: World, house: House) -> None:
+    def __init__(self, world: World, house: RunningService) -> None:
         self.world, self.house = world, house
 
     def parameters(self, name: str) -> dict[str, str]:
@@ -94,7 +94,7 @@ class Asked:
         return {key: said.format(**refs) for key, said in ASKS[name][1].items()}
 
     def by_api(self, name: str) -> bytes:
-        with self.house.asking_as("aud") as aud:
+        with self.house.client_as("aud") as aud:
             answer = aud.get(f"/v1/audit/questions/{ASKS[name][0]}", params=self.parameters(name))
         assert answer.status_code == 200, answer.text
         return answer.content
@@ -113,7 +113,7 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def asked(world: World) -> Iterator[Asked]:
-    with audited(world) as house:
+    with serve_world(world) as house:
         yield Asked(world, house)
 
 
@@ -142,7 +142,7 @@ def test_by_api_and_by_command_it_is_the_golden_answer(asked: Asked, name: str) 
         assert one["parameters"].items() >= asked.parameters(name).items()
     found = named_away(number, by_api["answer"])
     assert named_away(number, by_command["answer"]) == found
-    document = contract()
+    document = openapi_document()
     operation = document["paths"][f"/v1/audit/questions/{number}"]["get"]
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     jsonschema_rs.validate(

@@ -14,24 +14,24 @@ from typing import Any
 import pytest
 
 from infrastructure.verifier.bundle import verify
-from infrastructure.verifier.files import Broken
-from infrastructure.verifier.samples import members_of
-from tests.audit.forging import (
+from infrastructure.verifier.bundle_format import BundleBroken
+from infrastructure.verifier.samples import read_members
+from tests.audit.forged_bundles import (
     CASE,
+    CASE_POSITIONS,
     EXECUTED,
     LOG,
-    OF_CASE,
     OTHER,
     PERIOD,
     SIGNER,
     Files,
-    asked_often,
     bundle,
-    by_both,
     envelope,
-    laid,
-    resigned,
-    reworded,
+    persistent_node_verifier,
+    reword_manifest,
+    sign_again,
+    verify_with_both,
+    write_files,
 )
 from tests.infrastructure.bundles import NODE, ROOT
 
@@ -41,7 +41,7 @@ CHECKPOINT = [("checkpoint", "checkpoint")]
 ANSWER = {"count": 2, "sums": {"EUR": "19.50"}}
 SOUND = {
     "everything": bundle({"ask": "everything"}),
-    "case": bundle({"ask": "case", "case": str(CASE)}, OF_CASE),
+    "case": bundle({"ask": "case", "case": str(CASE)}, CASE_POSITIONS),
     "period": bundle(PERIOD, range(4, 9)),
     "population": bundle(EXECUTED, answer=ANSWER),
     "later": bundle(EXECUTED, [15, *range(17, 22)], 16, {"count": 1, "sums": {"EUR": "12.50"}}),
@@ -54,7 +54,7 @@ SOUND = {
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    with asked_often() as asked:
+    with persistent_node_verifier() as asked:
         yield asked
 
 
@@ -66,7 +66,7 @@ def faults(told: dict[str, Any]) -> list[tuple[str, str]]:
 def test_what_is_sound_is_verified_and_says_what_it_proves(
     node: Node, tmp_path: Path, name: str
 ) -> None:
-    told = by_both(node, laid(tmp_path / "b", SOUND[name]))
+    told = verify_with_both(node, write_files(tmp_path / "b", SOUND[name]))
     assert told["verified"], told["faults"]
     is_whole = name not in ("case", "period")
     assert ("left out" in told["proves"]) is not is_whole
@@ -86,16 +86,16 @@ ADDED = [
 
 @pytest.mark.parametrize("name", ADDED)
 def test_an_added_file_is_seen_whatever_its_name(node: Node, tmp_path: Path, name: str) -> None:
-    place = laid(tmp_path / "b", SOUND["everything"])
+    place = write_files(tmp_path / "b", SOUND["everything"])
     (place / name).mkdir()
-    assert faults(by_both(node, place)) == [("file_added", name)]
+    assert faults(verify_with_both(node, place)) == [("file_added", name)]
 
 
 def test_added_names_that_are_no_text_are_told_in_one_order(node: Node, tmp_path: Path) -> None:
-    place = laid(tmp_path / "b", SOUND["everything"])
+    place = write_files(tmp_path / "b", SOUND["everything"])
     for name in (b"\xff", "\U0001f600".encode(), "\uffee".encode(), b"a"):
         Path(os.fsdecode(bytes(place) + b"/" + name)).touch()
-    told = [file for _, file in faults(by_both(node, place))]
+    told = [file for _, file in faults(verify_with_both(node, place))]
     assert told == ["a", "\uffee", "\U0001f600", "\ufffd"]
 
 
@@ -122,15 +122,15 @@ def test_below_a_text_is_nothing_but_signatures(
     files = dict(SOUND["everything"])
     files[file] = NOTES[what](files[file])
     if file == "checkpoint":
-        files = resigned(files)
+        files = sign_again(files)
     expected = MANIFEST if file == "manifest.note" else CHECKPOINT
-    assert faults(by_both(node, laid(tmp_path / "b", files))) == expected
+    assert faults(verify_with_both(node, write_files(tmp_path / "b", files))) == expected
 
 
 def test_another_ones_signature_is_passed_over(node: Node, tmp_path: Path) -> None:
     files = dict(SOUND["everything"])
     files["manifest.note"] += "— other AAAAAAA=\n".encode()
-    assert by_both(node, laid(tmp_path / "b", files))["verified"]
+    assert verify_with_both(node, write_files(tmp_path / "b", files))["verified"]
 
 
 OVER = [
@@ -157,16 +157,21 @@ def test_an_amount_is_asked_for_in_one_shape(node: Node, tmp_path: Path, over: o
         manifest["question"]["over"] = over
 
     assert (
-        faults(by_both(node, laid(tmp_path / "b", resigned(SOUND["population"], ask)))) == MANIFEST
+        faults(
+            verify_with_both(
+                node, write_files(tmp_path / "b", sign_again(SOUND["population"], ask))
+            )
+        )
+        == MANIFEST
     )
 
 
 def edited(name: str, **said: object) -> Files:
-    return resigned(SOUND[name], lambda manifest: manifest.update(said))
+    return sign_again(SOUND[name], lambda manifest: manifest.update(said))
 
 
 def asked(name: str, **said: object) -> Files:
-    return resigned(SOUND[name], lambda manifest: manifest["question"].update(said))
+    return sign_again(SOUND[name], lambda manifest: manifest["question"].update(said))
 
 
 def worded(name: str, old: str, new: str) -> Files:
@@ -174,11 +179,11 @@ def worded(name: str, old: str, new: str) -> Files:
         assert old in text
         return text.replace(old, new, 1)
 
-    return reworded(SOUND[name], change)
+    return reword_manifest(SOUND[name], change)
 
 
 def without(name: str, *left_out: str) -> Files:
-    return resigned(SOUND[name], lambda told: [told.pop(one) for one in left_out] and None)
+    return sign_again(SOUND[name], lambda told: [told.pop(one) for one in left_out] and None)
 
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -208,7 +213,7 @@ BROKEN = {
     "half a character": worded("population", '"over":"5"', '"kind":"\\ud800"'),
     "something more": edited("everything", more=1),
     "a prototype": worded("everything", '"size":21', '"__proto__":{},"size":21'),
-    "in an array": reworded(SOUND["everything"], lambda text: f"[{text}]"),
+    "in an array": reword_manifest(SOUND["everything"], lambda text: f"[{text}]"),
     "with an answer to no question": edited("everything", answer=ANSWER),
     "without an answer": edited("population", answer=None),
     **{
@@ -244,17 +249,17 @@ BROKEN = {
             "2026-10-04T00:00:00.Z",
         )
     },
-    "a period without its end": resigned(
+    "a period without its end": sign_again(
         SOUND["period"], lambda m: m["question"].pop("to") and None
     ),
     **{
-        f"digest {said!r}": resigned(
+        f"digest {said!r}": sign_again(
             SOUND["everything"], lambda m, said=said: m["files"].update({"key": said})
         )
         for said in (5, None, "", "A" * 64)
     },
-    "another file": resigned({**SOUND["everything"], "more": b""}),
-    "an unasked since": resigned({**SOUND["everything"], "since": b""}),
+    "another file": sign_again({**SOUND["everything"], "more": b""}),
+    "an unasked since": sign_again({**SOUND["everything"], "since": b""}),
     "fewer events": edited("everything", events=20),
     "more events": edited("everything", events=22),
 }
@@ -264,14 +269,14 @@ BROKEN = {
 def test_a_manifest_that_is_not_what_it_must_be_is_broken(
     node: Node, tmp_path: Path, what: str
 ) -> None:
-    assert faults(by_both(node, laid(tmp_path / "b", BROKEN[what]))) == MANIFEST
+    assert faults(verify_with_both(node, write_files(tmp_path / "b", BROKEN[what]))) == MANIFEST
 
 
 def test_an_answer_is_compared_by_what_it_says(node: Node, tmp_path: Path) -> None:
     turned = edited("population", answer={"sums": {"EUR": "19.50"}, "count": 2})
-    assert by_both(node, laid(tmp_path / "turned", turned))["verified"]
+    assert verify_with_both(node, write_files(tmp_path / "turned", turned))["verified"]
     other = edited("population", answer={"count": 2, "sums": {"EUR": "19.5"}})
-    told = by_both(node, laid(tmp_path / "other", other))
+    told = verify_with_both(node, write_files(tmp_path / "other", other))
     assert faults(told) == [("answer", "manifest.note")]
 
 
@@ -297,7 +302,7 @@ def test_a_checkpoint_is_written_in_one_way(node: Node, tmp_path: Path, what: st
     files = dict(SOUND["everything"])
     text = HEADS[what](files["checkpoint"].decode().partition("\n\n")[0] + "\n")
     files["checkpoint"] = SIGNER.signed(text)
-    told = by_both(node, laid(tmp_path / "b", resigned(files)))
+    told = verify_with_both(node, write_files(tmp_path / "b", sign_again(files)))
     assert faults(told) == CHECKPOINT
 
 
@@ -315,15 +320,17 @@ def test_a_checkpoint_is_written_in_one_way(node: Node, tmp_path: Path, what: st
 def test_a_key_is_one_line(node: Node, tmp_path: Path, before: bytes, behind: bytes) -> None:
     files = dict(SOUND["everything"])
     files["key"] = before + SIGNER.key.text.encode() + behind
-    assert faults(by_both(node, laid(tmp_path / "b", resigned(files)))) == [("key", "key")]
+    assert faults(verify_with_both(node, write_files(tmp_path / "b", sign_again(files)))) == [
+        ("key", "key")
+    ]
 
 
 def test_a_key_that_was_given_is_named_and_is_no_file(node: Node, tmp_path: Path) -> None:
-    place = laid(tmp_path / "b", SOUND["everything"])
+    place = write_files(tmp_path / "b", SOUND["everything"])
     good = SIGNER.key.text
-    assert faults(by_both(node, place, "x")) == [("key", "KEY")]
-    assert faults(by_both(node, place, good, "x")) == [("key", "WITNESS")]
-    assert faults(by_both(node, place, good, "")) == [("key", "WITNESS")]
+    assert faults(verify_with_both(node, place, "x")) == [("key", "KEY")]
+    assert faults(verify_with_both(node, place, good, "x")) == [("key", "WITNESS")]
+    assert faults(verify_with_both(node, place, good, "")) == [("key", "WITNESS")]
     assert [fault.file for fault in verify(place, good, "x").faults] == ["KEY 2"]
 
 
@@ -348,15 +355,17 @@ def test_a_subtree_that_cannot_be_is_a_line_of_its_file(
 ) -> None:
     files = dict(SOUND["case"])
     files["nodes.txt"] += f"{line} {'a' * 64}\n".encode()
-    told = by_both(node, laid(tmp_path / "b", resigned(files)))
+    told = verify_with_both(node, write_files(tmp_path / "b", sign_again(files)))
     assert faults(told) == [("nodes", "nodes.txt")]
     assert told["faults"][0]["line"] == files["nodes.txt"].count(b"\n")
 
 
 def test_emptied_subtrees_and_emptied_events_are_blamed_by_name(node: Node, tmp_path: Path) -> None:
-    told = by_both(node, laid(tmp_path / "n", {**SOUND["case"], "nodes.txt": b""}))
+    told = verify_with_both(node, write_files(tmp_path / "n", {**SOUND["case"], "nodes.txt": b""}))
     assert faults(told) == [("nodes", "nodes.txt")]
-    told = by_both(node, laid(tmp_path / "e", {**SOUND["case"], "events.ndjson": b""}))
+    told = verify_with_both(
+        node, write_files(tmp_path / "e", {**SOUND["case"], "events.ndjson": b""})
+    )
     assert faults(told) == [("missing", "events.ndjson")]
 
 
@@ -364,7 +373,7 @@ def test_a_log_that_says_it_is_endless_is_not_gone_through(node: Node, tmp_path:
     files = edited("everything", size=2**53 - 1, events=2**53 - 1)
     text = files["checkpoint"].decode().partition("\n\n")[0].replace("\n21\n", f"\n{2**53 - 1}\n")
     files["checkpoint"] = SIGNER.signed(f"{text}\n")
-    told = by_both(node, laid(tmp_path / "b", resigned(files)))
+    told = verify_with_both(node, write_files(tmp_path / "b", sign_again(files)))
     assert faults(told) == [("missing", "events.ndjson")]
 
 
@@ -387,19 +396,19 @@ UNREAD = {
 }
 QUESTIONS: dict[str, tuple[Files, list[tuple[str, str]]]] = {
     "everything of a few": (
-        bundle({"ask": "everything"}, OF_CASE),
+        bundle({"ask": "everything"}, CASE_POSITIONS),
         [("question", "nodes.txt")],
     ),
     "another case": (
-        bundle({"ask": "case", "case": str(OTHER)}, OF_CASE),
-        [("question", "events.ndjson")] * len(OF_CASE),
+        bundle({"ask": "case", "case": str(OTHER)}, CASE_POSITIONS),
+        [("question", "events.ndjson")] * len(CASE_POSITIONS),
     ),
     "a case without its first": (
-        bundle({"ask": "case", "case": str(CASE)}, OF_CASE[1:]),
-        [("question", "events.ndjson")] * (len(OF_CASE) - 1),
+        bundle({"ask": "case", "case": str(CASE)}, CASE_POSITIONS[1:]),
+        [("question", "events.ndjson")] * (len(CASE_POSITIONS) - 1),
     ),
     "a case with one left out": (
-        bundle({"ask": "case", "case": str(CASE)}, [*OF_CASE[:4], OF_CASE[5]]),
+        bundle({"ask": "case", "case": str(CASE)}, [*CASE_POSITIONS[:4], CASE_POSITIONS[5]]),
         [("question", "events.ndjson")],
     ),
     "a period and more": (bundle(PERIOD, range(3, 10)), [("question", "events.ndjson")] * 2),
@@ -428,7 +437,7 @@ def test_events_are_of_what_the_manifest_says_was_asked(
     node: Node, tmp_path: Path, what: str
 ) -> None:
     files, expected = QUESTIONS[what]
-    told = by_both(node, laid(tmp_path / "b", files))
+    told = verify_with_both(node, write_files(tmp_path / "b", files))
     assert (faults(told), told["verified"], told["proves"]) == (expected, False, None)
 
 
@@ -438,15 +447,15 @@ def test_proposals_before_a_population_begins_are_read_and_not_counted(
     question = {"ask": "population", "type": "case.adjustment_proposed"}
     answer = {"count": 2, "sums": {"EUR": "9.25"}}
     files = bundle(question, [13, 15, *range(17, 22)], 16, answer)
-    told = by_both(node, laid(tmp_path / "b", files))
+    told = verify_with_both(node, write_files(tmp_path / "b", files))
     assert (told["verified"], told["answer"]) == (True, answer), told
 
 
 def test_only_plain_files_are_opened(node: Node, tmp_path: Path) -> None:
     def altered(name: str, change: Callable[[Path], object]) -> list[tuple[str, str]]:
-        place = laid(tmp_path / name, SOUND["everything"])
+        place = write_files(tmp_path / name, SOUND["everything"])
         change(place)
-        return faults(by_both(node, place))
+        return faults(verify_with_both(node, place))
 
     def replaced(make: Callable[[Path], object]) -> Callable[[Path], object]:
         def change(place: Path) -> None:
@@ -463,7 +472,7 @@ def test_only_plain_files_are_opened(node: Node, tmp_path: Path) -> None:
     assert altered("bare", lambda place: (place / "manifest.note").unlink()) == [
         ("file_missing", "manifest.note")
     ]
-    place = laid(tmp_path / "many keys", SOUND["everything"])
+    place = write_files(tmp_path / "many keys", SOUND["everything"])
     (place / "manifest.note").unlink()
     assert [one.code for one in verify(place, *[SIGNER.key.text] * 2).faults] == ["file_missing"]
 
@@ -471,7 +480,7 @@ def test_only_plain_files_are_opened(node: Node, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_a_fault_of_its_own() -> None:
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        place = laid(Path(folder) / "b", SOUND["everything"])
+        place = write_files(Path(folder) / "b", SOUND["everything"])
         (place / "leaves.txt").chmod(0)
         assert by_nobody(place) == [("file_unreadable", "leaves.txt")]
         (place / "leaves.txt").chmod(0o644)
@@ -512,8 +521,8 @@ def test_of_what_reads_as_no_event_nothing_is_drawn_and_it_is_said_where(
     """Its queue might be of a member's case."""
     question: dict[str, Any] = {"ask": "population", "type": "case.adjustment_executed"}
     answer = {"count": 4, "sums": {"EUR": "20.25"}}
-    place = laid(tmp_path / "b", bundle(question, answer=answer, log=[*LOG, odd]))
-    assert by_both(node, place)["verified"]
-    assert len(members_of(place, question, ["month"], 0)) == 4
-    with pytest.raises(Broken, match=f"the event at position {len(LOG) + 1} cannot be read"):
-        members_of(place, question, ["queue"], 0)
+    place = write_files(tmp_path / "b", bundle(question, answer=answer, log=[*LOG, odd]))
+    assert verify_with_both(node, place)["verified"]
+    assert len(read_members(place, question, ["month"], 0)) == 4
+    with pytest.raises(BundleBroken, match=f"the event at position {len(LOG) + 1} cannot be read"):
+        read_members(place, question, ["queue"], 0)

@@ -20,27 +20,27 @@ from click.testing import CliRunner, Result
 
 from api.cli import casetrail
 from infrastructure.postgres.datastore import connect
-from infrastructure.transparency.checkpoints import go_on, halt
-from infrastructure.verifier.archives import archived
-from tests.api.running import House
-from tests.audit.world import World, audited
+from infrastructure.transparency.checkpoints import halt_log, lift_halt
+from infrastructure.verifier.archives import archive_parts
+from tests.api.running_service import RunningService
+from tests.audit.world import World, serve_world
 from tests.conftest import Databases
-from tests.infrastructure.bundles import NODE, by_node, by_python
-from tests.tampering import tampering
+from tests.infrastructure.bundles import NODE, verify_with_node, verify_with_python
+from tests.tampering import without_triggers
 
 REFUNDS = {"type": "adjustment.executed", "kind": "refund", "over": "500"}
 QUESTIONS = "/v1/audit/questions"
 
 
 @pytest.fixture(scope="module")
-def house(world: World) -> Iterator[House]:
-    with audited(world) as running:
+def house(world: World) -> Iterator[RunningService]:
+    with serve_world(world) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def aud(house: House) -> Iterator[httpx2.Client]:
-    with house.asking_as("aud") as client:
+def aud(house: RunningService) -> Iterator[httpx2.Client]:
+    with house.client_as("aud") as client:
         yield client
 
 
@@ -80,7 +80,7 @@ def last_asked(aud: httpx2.Client) -> Any:
 )
 def test_a_bundle_by_api_is_verified_by_all_as_archive_and_unpacked(
     world: World,
-    house: House,
+    house: RunningService,
     aud: httpx2.Client,
     tmp_path: Path,
     name: str,
@@ -94,14 +94,14 @@ def test_a_bundle_by_api_is_verified_by_all_as_archive_and_unpacked(
     assert (ran.exit_code, told["verified"]) == (0, True), told
     assert told["events"] == events or events is None
     directory = unpacked(file)
-    assert by_python(directory) == {**told}
-    assert NODE is None or by_node(directory) == by_python(directory)
+    assert verify_with_python(directory) == {**told}
+    assert NODE is None or verify_with_node(directory) == verify_with_python(directory)
     again = taken(aud, tmp_path, name, **asked)
     assert again.read_bytes() == file.read_bytes()
 
 
 def test_that_it_was_taken_is_recorded_with_the_digest_of_its_manifest(
-    world: World, house: House, aud: httpx2.Client, tmp_path: Path
+    world: World, house: RunningService, aud: httpx2.Client, tmp_path: Path
 ) -> None:
     file = taken(aud, tmp_path, "export", case=world.refs["case"])
     manifest = (unpacked(file) / "manifest.note").read_bytes()
@@ -112,7 +112,7 @@ def test_that_it_was_taken_is_recorded_with_the_digest_of_its_manifest(
 
 
 def test_no_cache_answers_what_is_not_recorded(
-    world: World, house: House, aud: httpx2.Client
+    world: World, house: RunningService, aud: httpx2.Client
 ) -> None:
     for path in ("questions/24", "export"):
         answer = aud.get(f"/v1/audit/{path}")
@@ -127,7 +127,7 @@ def test_of_a_large_bundle_a_part_at_a_time_is_in_memory(tmp_path: Path) -> None
         large.truncate(40_000_000)
     (directory / "manifest.note").write_bytes(b"first")
     tracemalloc.start()
-    whole = sum(map(len, archived(directory)))
+    whole = sum(map(len, archive_parts(directory)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert whole > 40_000_000
@@ -135,7 +135,7 @@ def test_of_a_large_bundle_a_part_at_a_time_is_in_memory(tmp_path: Path) -> None
 
 
 def test_a_broken_archive_is_no_bundle(
-    world: World, house: House, aud: httpx2.Client, tmp_path: Path
+    world: World, house: RunningService, aud: httpx2.Client, tmp_path: Path
 ) -> None:
     file = taken(aud, tmp_path, "export")
     content = file.read_bytes()
@@ -207,7 +207,7 @@ def test_which_key_that_was_given_is_none_is_named(world: World, tmp_path: Path)
     ],
 )
 def test_a_population_has_kind_and_amount_of_the_proposal_and_both_verifiers_agree(
-    house: House,
+    house: RunningService,
     aud: httpx2.Client,
     tmp_path: Path,
     asked: dict[str, str],
@@ -216,9 +216,9 @@ def test_a_population_has_kind_and_amount_of_the_proposal_and_both_verifiers_agr
 ) -> None:
     answer = {"count": count, "sums": {"EUR": total} if total else {}}
     directory = unpacked(taken(aud, tmp_path, "population", **asked))
-    told = by_python(directory)
+    told = verify_with_python(directory)
     assert (told["verified"], told["answer"]) == (True, answer)
-    assert NODE is None or by_node(directory) == told
+    assert NODE is None or verify_with_node(directory) == told
     live = aud.get(f"{QUESTIONS}/11", params=asked).json()["answer"]
     assert (live["count"], live["sums"]) == (count, answer["sums"])
     assert len(live["positions"]) == count
@@ -227,7 +227,7 @@ def test_a_population_has_kind_and_amount_of_the_proposal_and_both_verifiers_agr
 @pytest.mark.parametrize("strata", ["", "kind", "kind,queue", "currency,month,person"])
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_a_sample_from_the_bundle_is_the_sample_from_the_log(
-    world: World, house: House, aud: httpx2.Client, tmp_path: Path, strata: str, size: int
+    world: World, house: RunningService, aud: httpx2.Client, tmp_path: Path, strata: str, size: int
 ) -> None:
     asked = {"type": "adjustment.executed"}
     how = {"strata": strata, "size": str(size), "seed": "x"}
@@ -242,7 +242,7 @@ def test_a_sample_from_the_bundle_is_the_sample_from_the_log(
 
 
 def test_another_seed_draws_others_and_what_comes_later_changes_nothing(
-    world: World, house: House, aud: httpx2.Client
+    world: World, house: RunningService, aud: httpx2.Client
 ) -> None:
     def drawn(seed: str, **more: str) -> list[int]:
         asked = {"type": "case.routed", "size": "3", "seed": seed, **more}
@@ -273,7 +273,7 @@ def test_another_seed_draws_others_and_what_comes_later_changes_nothing(
 )
 def test_what_cannot_be_answered_is_said_and_not_recorded(
     world: World,
-    house: House,
+    house: RunningService,
     aud: httpx2.Client,
     path: str,
     asked: dict[str, str],
@@ -286,9 +286,9 @@ def test_what_cannot_be_answered_is_said_and_not_recorded(
     assert house.service.desks.log.head() == before
 
 
-def test_only_whoever_reads_all_of_the_log_is_answered(house: House) -> None:
+def test_only_whoever_reads_all_of_the_log_is_answered(house: RunningService) -> None:
     for name in ("bob", "sam"):
-        with house.asking_as(name) as client:
+        with house.client_as(name) as client:
             for path in ("questions", "questions/24", "export", "population?type=case.routed"):
                 answer = client.get(f"/v1/audit/{path}")
                 assert answer.status_code == 403, (name, path)
@@ -299,7 +299,7 @@ def test_what_somebody_altered_is_found_and_the_log_that_takes_no_more_says_so(
 ) -> None:
     with databases.new() as name:
         world = World(databases.dsn(name), tmp_path)
-        with audited(world) as house, house.asking_as("aud") as aud:
+        with serve_world(world) as house, house.client_as("aud") as aud:
             alter(world)
             told = aud.get(f"{QUESTIONS}/10").json()["answer"]
             assert (told["unaltered"], told["root_holds"]) == (False, False)
@@ -313,14 +313,14 @@ def test_what_somebody_altered_is_found_and_the_log_that_takes_no_more_says_so(
             assert run(world, "audit", "export", "--out", taken_along / "bundle").exit_code == 1
             assert [*taken_along.iterdir()] == []
             with connect(world.dsn) as connection:
-                halt(connection)
+                halt_log(connection)
             halted = aud.get(f"{QUESTIONS}/10")
             assert (halted.status_code, halted.json()["recorded"]) == (200, None)
             assert aud.get(f"{QUESTIONS}/24").status_code == 503
             here = run(world, "audit", "ask", "10", "--json")
             assert json.loads(here.stdout)["answer"]["wrong"] == told["wrong"]
             with connect(world.dsn) as connection:
-                go_on(connection)
+                lift_halt(connection)
                 (head,) = connection.execute("SELECT position FROM log_head").fetchone() or (0,)
             cut_off(world, world.size - 2)
             lost = aud.get(f"{QUESTIONS}/10").json()["answer"]
@@ -332,7 +332,10 @@ def test_what_somebody_altered_is_found_and_the_log_that_takes_no_more_says_so(
 
 def alter(world: World) -> None:
     """The refund of o-1 becomes one of 1,640 EUR, behind everybody's back."""
-    with psycopg.connect(world.dsn, autocommit=True) as found, tampering(found) as connection:
+    with (
+        psycopg.connect(world.dsn, autocommit=True) as found,
+        without_triggers(found) as connection,
+    ):
         connection.execute(
             "UPDATE stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), "
             "'640.00', '1640.00'), 'UTF8') WHERE notification_id = 38"
@@ -340,6 +343,9 @@ def alter(world: World) -> None:
 
 
 def cut_off(world: World, size: int) -> None:
-    with psycopg.connect(world.dsn, autocommit=True) as found, tampering(found) as connection:
+    with (
+        psycopg.connect(world.dsn, autocommit=True) as found,
+        without_triggers(found) as connection,
+    ):
         connection.execute("DELETE FROM stored_events WHERE notification_id > %s", (size,))
         connection.execute("UPDATE log_head SET position = %s", (size,))

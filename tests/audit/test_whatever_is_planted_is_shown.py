@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
-from application.audit.access import access
-from application.audit.acts_after_leaving import after_the_end
-from application.audit.builds import handled_by
-from application.audit.conflicts import conflicts
-from application.audit.durations import durations
-from application.audit.log_scan import Reading
-from application.audit.overrides import Judged, overrides
-from application.audit.payments import payments
-from application.audit.splits import Of, splits
-from application.log.builds import tell_build
+from application.audit.access import review_access
+from application.audit.acts_after_leaving import find_acts_after_leaving
+from application.audit.builds import find_builds
+from application.audit.conflicts import find_conflicts
+from application.audit.durations import measure_durations
+from application.audit.log_scan import LogScan
+from application.audit.overrides import EmergencyReviewStatus, find_overrides
+from application.audit.payments import check_payments
+from application.audit.splits import SplitScope, find_splits
+from application.log.builds import record_build
 from application.log.event_codec import to_stored
 from application.policy.reperformance import Period
 from domain.adjustments.events import (
@@ -27,18 +27,18 @@ from domain.adjustments.events import (
     AmountDiffers,
     ExecutionStarted,
 )
-from domain.break_glass import AskForBreakGlass, BreakGlassOpened
+from domain.break_glass import BreakGlassOpened, RequestBreakGlass
 from domain.cases.work_events import NoteAdded
-from domain.grants import ChangeStanding, NameOther
+from domain.grants import ChangePersonStatus, LinkPersonName
 from domain.money import PositiveMoney
 from domain.people import Actor, PersonGranted, Role, person_stream
 from domain.personal_data import ERASED
 from domain.policy.events import POLICY_STREAM, PolicyActivated, PolicyApproved
-from domain.recorded import Event, Recorded
-from tests.application.governing import variant
-from tests.application.house import CLOCKED
+from domain.recorded_event import Event, RecordedEvent
+from tests.application.in_memory_service import SHIPPED_RULEBOOK
+from tests.application.policy_changes import policy_variant
 from tests.audit.people_world import BUILD, ROLES, PeopleWorld
-from tests.domain.telling import after
+from tests.domain.signals import after
 
 EVER = Period()
 
@@ -47,24 +47,24 @@ EVER = Period()
 def world() -> PeopleWorld:
     """People, and a policy that decides; nothing else yet."""
     world = PeopleWorld()
-    tell_build(world.log, BUILD, after(-48))
+    record_build(world.log, BUILD, after(-48))
     world.now = after(-47)
-    world.policy.bootstrap(CLOCKED, world.now)
+    world.policy.bootstrap(SHIPPED_RULEBOOK, world.now)
     for name, role in ROLES.items():
         world.people.add(name, [role], after(-46))
         world.key(name, -46)
     return world
 
 
-def reading(world: PeopleWorld) -> Reading:
-    return Reading(world.log, world.log.head())
+def reading(world: PeopleWorld) -> LogScan:
+    return LogScan(world.log, world.log.head())
 
 
 def plant(
     world: PeopleWorld, stream: UUID, event: Event, by: str, at: float, order: str | None = None
 ) -> int:
     """At the end of a stream, as somebody with the keys to the database could."""
-    line = Recorded(
+    line = RecordedEvent(
         stream=stream,
         version=len(world.log.trail(stream)) + 1,
         recorded_at=after(at),
@@ -94,12 +94,14 @@ def test_14_one_human_with_two_duties_that_nobody_has_told(world: PeopleWorld) -
     world.proposed("o-1", "40.00", 5)
     case = world.of("o-1").id
     plant(world, case, approval(world, "o-1"), "omar", 7, "o-1")
-    assert conflicts(reading(world), after(8), EVER).untold == []
-    world.people.same_as("omar", NameOther(other="ana", reason="It is she."), world.by("gus", 9))
-    (found,) = conflicts(reading(world), after(8), EVER).untold
+    assert find_conflicts(reading(world), after(8), EVER).untold == []
+    world.people.same_as(
+        "omar", LinkPersonName(other="ana", reason="It is she."), world.by("gus", 9)
+    )
+    (found,) = find_conflicts(reading(world), after(8), EVER).untold
     assert (found.case, found.person) == (case, "ana")
     assert [(act.duty, act.person) for act in found.acts] == [("review", "ana"), ("approve", "ana")]
-    assert conflicts(reading(world), after(8), Period(after(8), None)).untold == []
+    assert find_conflicts(reading(world), after(8), Period(after(8), None)).untold == []
 
 
 def test_14_an_attempt_by_an_agent_and_one_beyond_a_limit_are_told_apart(
@@ -109,7 +111,7 @@ def test_14_an_attempt_by_an_agent_and_one_beyond_a_limit_are_told_apart(
     agent = structs.replace(world.by("omar", 6).actor, via=("triage",))
     world.refused(lambda: world.approve(one, "omar", 6, actor=agent))
     world.refused(lambda: world.approve(one, "tia", 6.5))
-    found = conflicts(reading(world), after(8), EVER)
+    found = find_conflicts(reading(world), after(8), EVER)
     assert [(one.rule, one.who) for one in found.refused] == [
         ("agents-hold-no-duty", "omar through triage (key:omar)")
     ]
@@ -117,35 +119,35 @@ def test_14_an_attempt_by_an_agent_and_one_beyond_a_limit_are_told_apart(
 
 
 def test_15_an_author_who_approves_under_another_name(world: PeopleWorld) -> None:
-    two = variant(CLOCKED.document, "b2", 900)
+    two = policy_variant(SHIPPED_RULEBOOK.document, "b2", 900)
     world.now = after(1)
     world.policy.propose(two, "Better.", None, world.by("omar", 1))
-    digest, base = two.digest, CLOCKED.digest
+    digest, base = two.digest, SHIPPED_RULEBOOK.digest
     plant(world, POLICY_STREAM, PolicyApproved(digest=digest, base=base), "gus", 2)
     activated = PolicyActivated(document=two.document, digest=digest)
     plant(world, POLICY_STREAM, activated, "omar", 3)
-    (edit,) = [x for x in overrides(reading(world), EVER).policy_edits if x.version == "b2"]
+    (edit,) = [x for x in find_overrides(reading(world), EVER).policy_edits if x.version == "b2"]
     assert edit.by_others is True
-    same = NameOther(other="gus", reason="One man.")
+    same = LinkPersonName(other="gus", reason="One man.")
     world.people.same_as("omar", same, world.by("quin", 4))
-    (edit,) = [x for x in overrides(reading(world), EVER).policy_edits if x.version == "b2"]
+    (edit,) = [x for x in find_overrides(reading(world), EVER).policy_edits if x.version == "b2"]
     assert (edit.by_others, edit.authors, edit.approved_by) == (False, ["omar"], ["gus"])
 
 
 def test_15_a_policy_that_decides_with_nobody_having_approved_it(world: PeopleWorld) -> None:
-    two = variant(CLOCKED.document, "b2", 900)
+    two = policy_variant(SHIPPED_RULEBOOK.document, "b2", 900)
     activated = PolicyActivated(document=two.document, digest=two.digest)
     plant(world, POLICY_STREAM, activated, "omar", 3)
-    edit = overrides(reading(world), EVER).policy_edits[-1]
+    edit = find_overrides(reading(world), EVER).policy_edits[-1]
     assert (edit.version, edit.decided, edit.by_others) == ("b2", True, False)
 
 
 def test_15_a_break_glass_that_one_opens_for_oneself(world: PeopleWorld) -> None:
-    ask = AskForBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="A flood.")
+    ask = RequestBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="A flood.")
     glass = world.glasses.ask(ask, world.by("bo", 1)).glass.id
     plant(world, glass, BreakGlassOpened(grant="g2", until=after(2)), "bo", 1.5)
-    (found,) = overrides(reading(world), EVER).emergencies
-    assert (found.judged, found.by_others) == (Judged.OPEN, False)
+    (found,) = find_overrides(reading(world), EVER).emergencies
+    assert (found.judged, found.by_others) == (EmergencyReviewStatus.OPEN, False)
 
 
 def test_16_a_sum_that_was_split_past_the_ledgers(world: PeopleWorld) -> None:
@@ -158,10 +160,10 @@ def test_16_a_sum_that_was_split_past_the_ledgers(world: PeopleWorld) -> None:
     second = structs.replace(
         second, requirement=structs.replace(first.requirement, counted="700.00")
     )
-    assert splits(reading(world), world.policy.matrix, EVER).splits == []
+    assert find_splits(reading(world), world.policy.matrix, EVER).splits == []
     plant(world, world.of("o-2").id, second, "ana", 20, "o-2")
-    (found,) = splits(reading(world), world.policy.matrix, EVER).splits
-    assert (found.of, found.together, found.limit) == (Of.CUSTOMER, "1300.00", "1000")
+    (found,) = find_splits(reading(world), world.policy.matrix, EVER).splits
+    assert (found.of, found.together, found.limit) == (SplitScope.CUSTOMER, "1300.00", "1000")
     assert not found.is_counted_together
     assert [part.order for part in found.parts] == ["o-1", "o-2"]
 
@@ -169,7 +171,7 @@ def test_16_a_sum_that_was_split_past_the_ledgers(world: PeopleWorld) -> None:
 def test_16_customers_whose_data_was_erased_are_not_one(world: PeopleWorld) -> None:
     for n, customer in enumerate((ERASED, ERASED), start=1):
         world.proposed(f"o-{n}", "600.00", 10 * n, customer=customer)
-    assert splits(reading(world), world.policy.matrix, EVER).splits == []
+    assert find_splits(reading(world), world.policy.matrix, EVER).splits == []
 
 
 def test_16_a_threshold_and_a_window_may_be_asked_for(world: PeopleWorld) -> None:
@@ -178,7 +180,9 @@ def test_16_a_threshold_and_a_window_may_be_asked_for(world: PeopleWorld) -> Non
     matrix = world.policy.matrix
 
     def found(threshold: str, hours: float) -> list[list[str]]:
-        asked = splits(reading(world), matrix, EVER, Decimal(threshold), after(hours) - after(0))
+        asked = find_splits(
+            reading(world), matrix, EVER, Decimal(threshold), after(hours) - after(0)
+        )
         return [[part.order for part in one.parts] for one in asked.splits]
 
     assert found("100", 48) == [["o-1", "o-2"]]
@@ -192,7 +196,7 @@ def test_17_one_that_took_long_stands_out(world: PeopleWorld) -> None:
         world.approved(f"o-{n}", "40.00", 5, "tia", customer=f"c-{n}")
     slow = world.proposed("o-slow", "40.00", 5, customer="c-slow")
     world.approve(slow, "tia", 65, "o-slow")
-    told = durations(reading(world), EVER)
+    told = measure_durations(reading(world), EVER)
     (step,) = [one for one in told.quantiles if one.step == "proposal_to_approval"]
     assert (step.many, step.p50, step.p90, step.longest) == (10, 3600, 3600, 60 * 3600)
     (row,) = [one for one in told.adjustments if one.order == "o-slow"]
@@ -209,9 +213,9 @@ def executed(world: PeopleWorld, order: str, amount: str = "40.00") -> Adjustmen
 def test_18_a_payment_that_nobody_approved(world: PeopleWorld) -> None:
     world.proposed("o-1", "40.00", 5)
     case = world.of("o-1").id
-    assert payments(reading(world), EVER).paid_not_approved == []
+    assert check_payments(reading(world), EVER).paid_not_approved == []
     plant(world, case, executed(world, "o-1", "41.00"), "fay", 7, "o-1")
-    (found,) = payments(reading(world), EVER).paid_not_approved
+    (found,) = check_payments(reading(world), EVER).paid_not_approved
     assert (found.case, found.type) == (case, "case.adjustment_executed")
     assert found.why == [
         "0 people have approved it, and 1 must",
@@ -225,7 +229,7 @@ def test_18_one_that_nobody_even_proposed(world: PeopleWorld) -> None:
         adjustment=UUID(int=9), provider="local", reference="re", amount=PositiveMoney("1", "EUR")
     )
     plant(world, world.of("o-1").id, ghost, "fay", 7, "o-1")
-    (found,) = payments(reading(world), EVER).paid_not_approved
+    (found,) = check_payments(reading(world), EVER).paid_not_approved
     assert found.why == ["nobody has proposed it"]
 
 
@@ -238,7 +242,7 @@ def test_18_approvals_that_are_none(world: PeopleWorld) -> None:
     one = world.of("o-1").adjustments.items[-1]
     started = ExecutionStarted(adjustment=one.id, digest=one.digest, provider="local")
     plant(world, case, started, "ana", 7, "o-1")
-    (found,) = payments(reading(world), EVER).paid_not_approved
+    (found,) = check_payments(reading(world), EVER).paid_not_approved
     version = world.of("o-1").version - 1
     assert found.why == [
         "who proposed it has approved it",
@@ -250,11 +254,11 @@ def test_18_approvals_that_are_none(world: PeopleWorld) -> None:
 
 def test_18_more_than_was_ordered(world: PeopleWorld) -> None:
     one = world.paid("o-1", "40.00", 5, "tia")
-    assert payments(reading(world), EVER).paid_not_approved == []
+    assert check_payments(reading(world), EVER).paid_not_approved == []
     eur = PositiveMoney("40.00", "EUR"), PositiveMoney("400.00", "EUR")
     differs = AmountDiffers(adjustment=one.id, ordered=eur[0], given=eur[1])
     plant(world, world.of("o-1").id, differs, "fay", 9, "o-1")
-    (found,) = payments(reading(world), EVER).paid_not_approved
+    (found,) = check_payments(reading(world), EVER).paid_not_approved
     assert found.why == ["400.00 EUR was given, 40.00 was ordered"]
 
 
@@ -263,8 +267,8 @@ def test_21_a_role_that_somebody_gave_to_oneself_and_a_key_that_outlives_its_per
 ) -> None:
     granted = PersonGranted(grant="g2", role=Role.FINANCE_APPROVER, reason="Why not.")
     plant(world, person_stream("bo"), granted, "bo", 1)
-    world.people.leave("lena", ChangeStanding(reason="Her last day."), world.by("omar", 2))
-    told = {one.person: one for one in access(reading(world), after(3)).people}
+    world.people.leave("lena", ChangePersonStatus(reason="Her last day."), world.by("omar", 2))
+    told = {one.person: one for one in review_access(reading(world), after(3)).people}
     assert [(g.role, g.given_by, g.lives) for g in told["bo"].grants] == [
         ("handler", "operator", True),
         ("finance_approver", "bo (key:bo)", True),
@@ -272,17 +276,17 @@ def test_21_a_role_that_somebody_gave_to_oneself_and_a_key_that_outlives_its_per
     lena = told["lena"]
     assert (lena.left_at, lena.roles) == (after(2), ())
     assert [(one.name, one.lives) for one in lena.means] == [("key:lena", True)]
-    before = {one.person: one for one in access(reading(world), after(0)).people}
+    before = {one.person: one for one in review_access(reading(world), after(0)).people}
     assert [len(before["bo"].grants), before["lena"].left_at] == [1, None]
 
 
 def test_22_an_act_that_is_dated_back_is_after_the_end_all_the_same(world: PeopleWorld) -> None:
     world.buy("o-1", "900.00")
-    world.people.leave("lena", ChangeStanding(reason="Her last day."), world.by("omar", 20))
-    assert after_the_end(reading(world), EVER).acts == []
+    world.people.leave("lena", ChangePersonStatus(reason="Her last day."), world.by("omar", 20))
+    assert find_acts_after_leaving(reading(world), EVER).acts == []
     note = NoteAdded(note="I was never here.")
     at = plant(world, world.of("o-1").id, note, "lena", 10, "o-1")
-    (found,) = after_the_end(reading(world), EVER).acts
+    (found,) = find_acts_after_leaving(reading(world), EVER).acts
     assert (found.position, found.ended.what, found.seconds_after) == (at, "lena", -36_000)
 
 
@@ -291,9 +295,9 @@ def test_22_a_key_that_had_run_out(world: PeopleWorld) -> None:
     world.people.add("max", [Role.HANDLER], after(0))
     world.key("max", 0, expires_at=after(8))
     plant(world, world.of("o-1").id, NoteAdded(note="In time."), "max", 7, "o-1")
-    assert after_the_end(reading(world), EVER).acts == []
+    assert find_acts_after_leaving(reading(world), EVER).acts == []
     plant(world, world.of("o-1").id, NoteAdded(note="Late."), "max", 9, "o-1")
-    (found,) = after_the_end(reading(world), EVER).acts
+    (found,) = find_acts_after_leaving(reading(world), EVER).acts
     assert (found.ended.what, found.ended.how, found.ended.position) == ("key:max", "ran out", None)
 
 
@@ -303,10 +307,10 @@ def test_23_a_build_that_comes_later_may_not_have_written_what_was_before(
     case = world.buy("o-1", "900.00")
     before = world.log.head()
     changed = structs.replace(BUILD, build="99" * 32, files="98" * 32)
-    tell_build(world.log, changed, after(6))
-    tell_build(world.log, changed, after(7))  # once for each
+    record_build(world.log, changed, after(6))
+    record_build(world.log, changed, after(7))  # once for each
     world.desk.note(case.id, case.version, "By the new one, or the old.", world.by("ana", 8))
-    told = handled_by(reading(world), (before,), case.id)
+    told = find_builds(reading(world), (before,), case.id)
     assert [one.build.build for one in told.builds] == [BUILD.build, changed.build]
     assert (told.events[0].builds, told.events[0].is_certain) == ([BUILD.build], True)
     assert (told.events[-1].builds, told.events[-1].is_certain) == (

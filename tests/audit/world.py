@@ -20,8 +20,8 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
-from api.composition import Desks, checkpoints_of, desks, make_ready
-from application.audit.question_records import record_asked
+from api.composition import Desks, checkpoints_of, desks, prepare_database
+from application.audit.question_records import record_question
 from application.log.caller import Caller
 from application.log.event_log import Write
 from application.log.streams import CASE
@@ -34,7 +34,7 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.audit import AuditAsked
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.grants import GiveRole
+from domain.grants import GrantRole
 from domain.money import PositiveMoney
 from domain.orders.signals import (
     Channel,
@@ -43,7 +43,7 @@ from domain.orders.signals import (
     Signal,
     WarehouseNoted,
 )
-from domain.people import OPERATOR, PAYER, Actor, Role
+from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Role
 from domain.privacy import ErasureBasis
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.payments.local import LocalProvider
@@ -52,14 +52,14 @@ from infrastructure.postgres.datastore import connect
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import EVIDENCE, KEYS, Settings
 from projections import PROJECTIONS
-from tests.api.running import House, outside, served
-from tests.application.governing import variant
-from tests.domain.telling import cancelled, captured, line, placed, unavailable
+from tests.api.running_service import RunningService, outside_settings, serve
+from tests.application.policy_changes import policy_variant
+from tests.domain.signals import cancelled, captured, line, placed, unavailable
 
 MORNING = datetime(2026, 2, 2, 8, tzinfo=UTC)
 """A Monday."""
 SHOP = Actor("key:shop", "shop")
-AUD = Actor("key:aud", "aud")
+AUDITOR = Actor("key:aud", "aud")
 PEOPLE = {
     "ana": (Role.EXCEPTION_SPECIALIST, Role.OPS_MANAGER),
     "bo": (Role.HANDLER, Role.TEAM_LEAD),
@@ -71,7 +71,7 @@ PEOPLE = {
     "gil": (Role.GOVERNANCE_OWNER,),
     "shop": (Role.INTEGRATOR,),
 }
-PROOF = b"Signed for by nobody; the box was open.\n"
+EVIDENCE_FILE = b"Signed for by nobody; the box was open.\n"
 STATEMENT = "5e" * 32
 KIND = "stock_unavailable"
 
@@ -87,7 +87,7 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        keys = outside(self.dsn).place
+        keys = outside_settings(self.dsn).place
         evidence = str(Path(keys).with_name("evidence"))
         return Settings(home=self.home, database_url=self.dsn, keys=keys, evidence=evidence)
 
@@ -102,7 +102,7 @@ class World:
         }
 
 
-class Teller:
+class WorldBuilder:
     """Tells it, minute by minute."""
 
     def __init__(self, world: World, working: Desks, clock: list[datetime]) -> None:
@@ -184,7 +184,7 @@ class Teller:
             stream=case.id,
             kind=CASE,
             expected=case.version,
-            events=[(PAYER, paid)],
+            events=[(PAYER_ACTOR, paid)],
             recorded_at=self.at(hours + 0.1),
             order=order,
         )
@@ -205,8 +205,8 @@ class Teller:
         self.buy("o-1", "900.00", 1)
         refs["case"] = str(case_of("o-1"))
         self.at(1.5)
-        self.take("o-1", WarehouseNoted(note="The shelf was wet.", **_told("noted")))
-        stored = store.put(PROOF, "text/plain")
+        self.take("o-1", WarehouseNoted(note="The shelf was wet.", **_signal_fields("noted")))
+        stored = store.put(EVIDENCE_FILE, "text/plain")
         lost = store.put(b"Lost later.\n", "text/plain")
         for ref, kind in (
             (stored.ref, EvidenceType.SHIPPING_DOCUMENTATION),
@@ -238,7 +238,7 @@ class Teller:
         document = self.desks.policy.rulebook(
             self.desks.policy.governance.policies[self.desks.policy.current.digest]
         ).document
-        stricter = variant(document, "stricter", 900)
+        stricter = policy_variant(document, "stricter", 900)
         self.desks.policy.propose(stricter, "It is better.", None, self.by("gus"))
         self.at(6.5)
         self.desks.policy.approve("stricter", "Good.", None, self.by("gil"))
@@ -259,19 +259,19 @@ class Teller:
             (
                 26,
                 AuditAsked(asked="export", parameters=case, position=43, answer="e0" * 32),
-                AUD,
+                AUDITOR,
                 None,
             ),
             (
                 27,
                 AuditAsked(asked="question 2", parameters=case, position=44, answer="02" * 32),
-                OPERATOR,
+                OPERATOR_ACTOR,
                 "ops",
             ),
         ):
             now = self.at(hours)
             told = structs.replace(asked, account=account)
-            record_asked(self.desks.log, told, by, now)
+            record_question(self.desks.log, told, by, now)
 
     def others(self) -> None:
         kinds = AdjustmentKind
@@ -295,7 +295,9 @@ class Teller:
             whose = Customer(id=customer)
             basket = (structs.replace(line("20.00", "EUR"), sku=f"sku-{order}"),)
             self.take(order, placed(customer=whose, lines=basket))
-            said = MessageReceived(channel=Channel.EMAIL, summary="Where is it?", **_told("asked"))
+            said = MessageReceived(
+                channel=Channel.EMAIL, summary="Where is it?", **_signal_fields("asked")
+            )
             self.take(order, said)
         for hours, name, what in (
             (51, "fay", "GET /v1/orders/o-7"),
@@ -318,14 +320,14 @@ def case_of(order: str) -> UUID:
     return case_stream(order, KIND, 1)
 
 
-def told(world: World) -> None:
+def build_world(world: World) -> None:
     """All of it, witnessed in the end."""
-    make_ready(world.dsn)
+    prepare_database(world.dsn)
     clock = [MORNING]
     provider = LocalProvider("http://127.0.0.1:9")
     with desks(world.dsn, lambda: clock[0], provider, vault_of(world.settings)) as working:
-        working.decide_by()
-        teller = Teller(world, working, clock)
+        working.ensure_policy()
+        teller = WorldBuilder(world, working, clock)
         teller.people()
         teller.first_order()
         teller.another_policy()
@@ -342,10 +344,10 @@ def told(world: World) -> None:
 
 
 @contextmanager
-def audited(world: World) -> Iterator[House]:
+def serve_world(world: World) -> Iterator[RunningService]:
     """The world, told and served; `aud` may read all of it, `bob` and `sam` may not."""
-    told(world)
-    with served(world.dsn) as (url, ours):
+    build_world(world)
+    with serve(world.dsn) as (url, ours):
         ours.checkpoints = checkpoints_of(world.settings)
         tokens = {}
         with desks(world.dsn, vault=vault_of(world.settings)) as working:
@@ -353,13 +355,13 @@ def audited(world: World) -> Iterator[House]:
             for name, roles in (("aud", [Role.AUDITOR]), ("bob", [Role.HANDLER]), ("sam", [])):
                 working.people.add(name, roles, now)
                 tokens[name] = working.people.issue_token(name, now)
-            lead = GiveRole(role=Role.TEAM_LEAD, regions=("BR",), reason="For Brazil.")
-            by = Caller(OPERATOR, "", now, "command:told")
+            lead = GrantRole(role=Role.TEAM_LEAD, regions=("BR",), reason="For Brazil.")
+            by = Caller(OPERATOR_ACTOR, "", now, "command:told")
             working.people.give("sam", lead, (), by)
-        yield House(world.dsn, url, ours, tokens)
+        yield RunningService(world.dsn, url, ours, tokens)
 
 
-def _told(id: str) -> dict[str, Any]:
+def _signal_fields(id: str) -> dict[str, Any]:
     return {"source": "warehouse", "order": "", "id": id, "event_time": MORNING}
 
 

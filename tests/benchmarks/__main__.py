@@ -12,39 +12,39 @@ from types import ModuleType
 import click
 from rich.console import Console
 
-from api.serving import collect_seldom
+from api.serving import tune_garbage_collection
 from tests.benchmarks import (
     appending,
     authorizing,
-    becoming_visible,
-    catching_up,
+    case_history,
     claiming,
-    keeping_time,
-    looking_back,
+    projection_catch_up,
     replaying,
+    report_latency,
     signals_over_http,
     simulating,
+    timekeeping,
     vacuuming,
     verifying,
     witnessing,
     working,
 )
 from tests.benchmarks.figures import Bench, Figure, as_json, as_table
-from tests.benchmarks.servers import NothingToMeasureWith, a_server
+from tests.benchmarks.servers import BaselineMissing, benchmark_server
 
 BENCHMARKS: Mapping[str, ModuleType] = {
     "append": appending,
     "signals-http": signals_over_http,
-    "projections": catching_up,
-    "visible": becoming_visible,
+    "projections": projection_catch_up,
+    "visible": report_latency,
     "vacuum": vacuuming,
-    "timekeeper": keeping_time,
+    "timekeeper": timekeeping,
     "claim-next": claiming,
     "work": working,
     "simulate": simulating,
     "replay": replaying,
     "authorize": authorizing,
-    "looking-back": looking_back,
+    "looking-back": case_history,
     "verify": verifying,
     "witnessed": witnessing,
 }
@@ -74,11 +74,11 @@ def bench(names: tuple[str, ...], as_document: bool, seconds: float, olist: Path
     if unknown:
         raise click.UsageError(f"no {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    collect_seldom()  # as every process of the service does
+    tune_garbage_collection()  # as every process of the service does
     errors = Console(stderr=True, highlight=False, markup=False)
     figures: list[Figure] = []
     failed = False
-    with a_server(errors.print) as dsn:
+    with benchmark_server(errors.print) as dsn:
         for name in names or BENCHMARKS:
             with errors.status(name) as status:
                 setting = Bench(
@@ -89,7 +89,7 @@ def bench(names: tuple[str, ...], as_document: bool, seconds: float, olist: Path
                 )
                 try:
                     figures += BENCHMARKS[name].run(setting)
-                except NothingToMeasureWith as reason:
+                except BaselineMissing as reason:
                     errors.print(f"{name}: not measured: {reason}")
                     failed = True
     if as_document:

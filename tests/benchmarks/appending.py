@@ -12,9 +12,9 @@ from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.databases import scratch_database
 from infrastructure.postgres.datastore import Datastore
 from tests.benchmarks import stock_library
-from tests.benchmarks.figures import Bench, Figure, in_turn, per_second
+from tests.benchmarks.figures import Bench, Figure, measure_in_turn, per_second
 from tests.benchmarks.real_events import as_lines, one_row, one_signal
-from tests.benchmarks.servers import PGBENCH, PGBENCH_CLIENTS, a_log, pgbench
+from tests.benchmarks.servers import PGBENCH, PGBENCH_CLIENTS, pgbench, scratch_log
 
 CALLERS = 64
 LIBRARY_THREADS = 8
@@ -22,7 +22,7 @@ LIBRARY_THREADS = 8
 
 def run(bench: Bench) -> list[Figure]:
     with (
-        a_log(bench.dsn) as dsn,
+        scratch_log(bench.dsn) as dsn,
         scratch_database(bench.dsn, "library") as other,
         stock_library.recorder(other) as library,
         pgbench(bench.dsn, one_row()) as rows_per_second,
@@ -38,7 +38,7 @@ def run(bench: Bench) -> list[Figure]:
 
         seconds = bench.seconds
         try:
-            rounds = in_turn(
+            rounds = measure_in_turn(
                 bench,
                 {
                     "ours": lambda: per_second(ours, CALLERS, seconds),

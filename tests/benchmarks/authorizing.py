@@ -17,10 +17,10 @@ from pathlib import Path
 
 from api.composition import Desks, desks
 from domain.people import Role
-from infrastructure.identity.issuer import CLIENT, LocalIssuer, client_secret
-from tests.benchmarks.figures import Bench, Figure, in_slices
-from tests.benchmarks.open_door import AUDIENCE
-from tests.benchmarks.servers import HERE, a_log, asking, serving
+from infrastructure.identity.local_issuer import CLIENT_ID, LocalIssuer, client_secret
+from tests.benchmarks.figures import Bench, Figure, measure_in_slices
+from tests.benchmarks.servers import HERE, run_client, run_server, scratch_log
+from tests.benchmarks.unauthenticated_server import AUDIENCE
 
 CLIENTS = 32
 REQUESTS_A_SECOND = 15_000
@@ -36,13 +36,13 @@ ASKING = str(HERE / "asking.py")
 def run(bench: Bench) -> list[Figure]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        dsn = stack.enter_context(a_log(bench.dsn))
+        dsn = stack.enter_context(scratch_log(bench.dsn))
         with desks(dsn) as working:
-            working.decide_by()
+            working.ensure_policy()
             working.people.add("ana", [Role.HANDLER], working.clock())
             keys = [working.people.issue_token("ana", working.clock()) for _ in range(CLIENTS)]
         address = stack.enter_context(
-            serving(dsn, ["-m", "tests.benchmarks.open_door", str(folder)])
+            run_server(dsn, ["-m", "tests.benchmarks.unauthenticated_server", str(folder)])
         )
         with desks(dsn) as working:
             sign = _signing(working, folder, f"http://{address}/demo-issuer")
@@ -63,10 +63,10 @@ def run(bench: Bench) -> list[Figure]:
             with file.open("w") as out:
                 out.writelines(f"{json.dumps(line)}\n" for line in lines)
             words = [ASKING, address, str(file), str(CLIENTS)]
-            ask = stack.enter_context(asking(words))
+            ask = stack.enter_context(run_client(words))
             ask(0.5)  # the first requests meet cold caches
             pieces[name] = _per_second(ask, slice_seconds)
-        rounds = in_slices(bench, pieces, SLICES, ROUNDS)
+        rounds = measure_in_slices(bench, pieces, SLICES, ROUNDS)
     return [
         Figure(
             name=f"authorizing, {told}",
@@ -97,7 +97,7 @@ def _signing(working: Desks, home: Path, issuer: str) -> Callable[[], str]:
     local = LocalIssuer(home, issuer, AUDIENCE, ["ana"])
     asked = {
         "grant_type": "client_credentials",
-        "client_id": CLIENT,
+        "client_id": CLIENT_ID,
         "client_secret": client_secret(home),
         "subject": "ana",
     }

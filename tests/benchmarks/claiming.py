@@ -13,15 +13,15 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 
-from api.composition import Desks, desks, make_ready
+from api.composition import Desks, desks, prepare_database
 from application.log.caller import Caller
-from infrastructure.projections.positions import Positions
+from infrastructure.projections.positions import ReportPositions
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.reports.queries import Reports
 from projections import PROJECTIONS
-from tests.benchmarks.figures import Bench, Figure, late
+from tests.benchmarks.figures import Bench, Figure, percentile_99
 from tests.benchmarks.real_events import ANA, one_case
-from tests.benchmarks.servers import a_log
+from tests.benchmarks.servers import scratch_log
 
 FEW, MANY = 1_000, 100_000
 CLAIMS = 400
@@ -41,7 +41,7 @@ def run(bench: Bench) -> list[Figure]:
             bench.say(f"{claims} of {CLAIMS} claims")
             for size, claim in pieces.items():
                 took[size].append(claim())
-    few, many = late(took[FEW]), late(took[MANY])
+    few, many = percentile_99(took[FEW]), percentile_99(took[MANY])
     return [
         Figure(
             name="claim-next of 100,000",
@@ -57,10 +57,10 @@ def run(bench: Bench) -> list[Figure]:
 @contextmanager
 def _queue_of(bench: Bench, size: int) -> Iterator[Callable[[], float]]:
     """A queue with so many open cases; claims the next one and returns the milliseconds."""
-    with a_log(bench.dsn) as dsn:
-        make_ready(dsn)
+    with scratch_log(bench.dsn) as dsn:
+        prepare_database(dsn)
         with desks(dsn) as working:
-            working.decide_by()
+            working.ensure_policy()
             for first in range(0, size, AT_ONCE):
                 working.log.append([one_case(first + n, working.clock()) for n in range(AT_ONCE)])
             runner = ProjectionRunner(dsn, PROJECTIONS)
@@ -70,7 +70,7 @@ def _queue_of(bench: Bench, size: int) -> Iterator[Callable[[], float]]:
             working.recorder.announcer.subscribe(runner.wake)
             keeping = threading.Thread(target=runner.run, daemon=True)
             keeping.start()
-            positions = Positions(dsn)
+            positions = ReportPositions(dsn)
             try:
                 yield _claims(working, positions)
             finally:
@@ -79,7 +79,7 @@ def _queue_of(bench: Bench, size: int) -> Iterator[Callable[[], float]]:
                 keeping.join()
 
 
-def _claims(working: Desks, positions: Positions) -> Callable[[], float]:
+def _claims(working: Desks, positions: ReportPositions) -> Callable[[], float]:
     reports = Reports(working.datastore)
     pressing = working.policy.current.document.priorities.clock
     numbers = count(1)
@@ -87,7 +87,7 @@ def _claims(working: Desks, positions: Positions) -> Callable[[], float]:
     def claim() -> float:
         by = Caller(ANA, "ana", datetime.now(UTC), f"command:{next(numbers)}")
         started = time.monotonic()
-        candidates = reports.next_for(
+        candidates = reports.next_case_for(
             "ana", (), "payment_hold_review", CANDIDATES, working.clock(), pressing
         )
         done = working.cases.claim_next(candidates, by)

@@ -57,7 +57,7 @@ class Rounds:
         return f"{what}: {_short(self.value(other))} {unit}"
 
 
-def in_turn(
+def measure_in_turn(
     bench: Bench, pieces: Mapping[str, Callable[[], float]], rounds: int = ROUNDS
 ) -> Rounds:
     """Measure each piece once in every round."""
@@ -69,7 +69,7 @@ def in_turn(
     return Rounds(found)
 
 
-def in_slices(
+def measure_in_slices(
     bench: Bench, pieces: Mapping[str, Callable[[int], float]], slices: int, rounds: int
 ) -> Rounds:
     """Measure the pieces so many times in every round, each time in the other order; what a round finds
@@ -105,7 +105,7 @@ def per_second(act: Callable[[], object], callers: int, seconds: float) -> float
         return sum(threads.map(call, range(callers)))
 
 
-def late(found: Sequence[float]) -> float:
+def percentile_99(found: Sequence[float]) -> float:
     """The 99th percentile: the least that 99 of 100 do not exceed."""
     return sorted(found)[ceil(len(found) * 0.99) - 1]
 

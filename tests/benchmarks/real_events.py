@@ -19,8 +19,8 @@ from domain.cases.reasons import ResolutionReason, RootCause
 from domain.cases.work_events import CaseReleased, Claimed
 from domain.orders.events import SignalRecorded
 from domain.orders.signals import StockAllocated
-from domain.people import POLICY, Actor
-from domain.recorded import Recorded
+from domain.people import POLICY_ACTOR, Actor
+from domain.recorded_event import RecordedEvent
 from infrastructure.address_check import check_address
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.policies.files import load_policy
@@ -49,10 +49,10 @@ def one_signal() -> Write:
     )
 
 
-def as_lines(write: Write) -> list[Recorded]:
+def as_lines(write: Write) -> list[RecordedEvent]:
     """The lines of a write, for the library, which has no envelope of its own."""
     return [
-        Recorded(
+        RecordedEvent(
             stream=write.stream,
             version=version,
             recorded_at=write.recorded_at,
@@ -103,7 +103,7 @@ def _stages() -> Iterator[Write]:
         note="Refunded what was taken twice.",
     )
     stages: tuple[tuple[Actor, CaseEvent], ...] = (
-        *((POLICY, event) for event in opening),
+        *((POLICY_ACTOR, event) for event in opening),
         (ANA, Claimed(person="ana")),
         (ANA, CaseReleased(note="Needs somebody who knows the seller.")),
         (ANA, Claimed(person="ana")),
@@ -134,7 +134,7 @@ def one_case(number: int, at: datetime = NOW) -> Write:
         stream=case_stream(order, "payment_mismatch", 1),
         kind=streams.CASE,
         expected=0,
-        events=[(POLICY, event) for event in _OPENED],
+        events=[(POLICY_ACTOR, event) for event in _OPENED],
         recorded_at=at,
         order=order,
     )

@@ -20,7 +20,7 @@ from typing import Any
 from infrastructure.sources.olist import OlistTables
 from tests.benchmarks.figures import Bench, Figure
 from tests.benchmarks.real_events import one_row
-from tests.benchmarks.servers import PGBENCH, PGBENCH_CLIENTS, NothingToMeasureWith, pgbench
+from tests.benchmarks.servers import PGBENCH, PGBENCH_CLIENTS, BaselineMissing, pgbench
 
 MOST_SECONDS = 90
 TIMES = 3
@@ -28,7 +28,7 @@ TIMES = 3
 
 def run(bench: Bench) -> list[Figure]:
     if bench.olist is None:
-        raise NothingToMeasureWith("no Olist tables are here: name their folder with --olist")
+        raise BaselineMissing("no Olist tables are here: name their folder with --olist")
     with (
         pgbench(bench.dsn, one_row()) as rows_per_second,
         tempfile.TemporaryDirectory(prefix="casetrail-bench-") as folder,

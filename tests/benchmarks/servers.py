@@ -39,12 +39,12 @@ _INSERT = SQL(
 )
 
 
-class NothingToMeasureWith(Exception):
+class BaselineMissing(Exception):
     """Something that a benchmark is held against is not on this machine."""
 
 
 @contextmanager
-def a_server(warn: Callable[[str], None]) -> Iterator[str]:
+def benchmark_server(warn: Callable[[str], None]) -> Iterator[str]:
     """The address of the server that DATABASE_URL names, else of one of our own, on a disk."""
     given = os.environ.get("DATABASE_URL")
     if given:
@@ -69,7 +69,7 @@ def a_server(warn: Callable[[str], None]) -> Iterator[str]:
 
 
 @contextmanager
-def a_log(dsn: str) -> Iterator[str]:
+def scratch_log(dsn: str) -> Iterator[str]:
     """A migrated scratch database."""
     with scratch_database(dsn, "bench") as scratch:
         migrate(scratch)
@@ -109,26 +109,26 @@ def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
             )
             told = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
             if told is None:
-                raise NothingToMeasureWith(f"{program} failed: {done.stderr.strip()}")
+                raise BaselineMissing(f"{program} failed: {done.stderr.strip()}")
             return float(told[1])
 
         yield rows_per_second
 
 
 @contextmanager
-def asked(
+def run_server_and_client(
     dsn: str, serve: Sequence[str], client: Callable[[str], Sequence[str]]
 ) -> Iterator[Callable[[float], dict[str, float]]]:
     """A server on this database and a client, each a Python process of its own.
 
     `serve` are the server's words; `client` makes those of the client out of the server's address.
     """
-    with serving(dsn, serve) as address, asking(client(address)) as ask:
+    with run_server(dsn, serve) as address, run_client(client(address)) as ask:
         yield ask
 
 
 @contextmanager
-def serving(dsn: str, words: Sequence[str]) -> Iterator[str]:
+def run_server(dsn: str, words: Sequence[str]) -> Iterator[str]:
     """The address of a server on this database, a Python process that prints it."""
     environment = {**os.environ, "DATABASE_URL": dsn}
     with subprocess.Popen(
@@ -143,7 +143,7 @@ def serving(dsn: str, words: Sequence[str]) -> Iterator[str]:
 
 
 @contextmanager
-def asking(words: Sequence[str]) -> Iterator[Callable[[float], dict[str, float]]]:
+def run_client(words: Sequence[str]) -> Iterator[Callable[[float], dict[str, float]]]:
     """A client, a Python process that reads numbers of seconds, and tells in a line of JSON what
     it did in each."""
     with subprocess.Popen(
@@ -169,7 +169,7 @@ def _pgbench() -> Path:
             return directory / "pgbench"
     on_path = shutil.which("pgbench")
     if on_path is None:
-        raise NothingToMeasureWith(
+        raise BaselineMissing(
             "no pgbench beside the embedded server, in /usr/lib/postgresql or on PATH: "
             "install your system's PostgreSQL server package"
         )

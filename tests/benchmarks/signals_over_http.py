@@ -16,13 +16,20 @@ from pathlib import Path
 from api.composition import desks
 from domain.people import Role
 from infrastructure.postgres.datastore import connect
-from infrastructure.projections.positions import Positions
+from infrastructure.projections.positions import ReportPositions
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.benchmarks.figures import ROUNDS, Bench, Figure, in_turn
-from tests.benchmarks.lives_of_orders import write_bodies
+from tests.benchmarks.figures import ROUNDS, Bench, Figure, measure_in_turn
+from tests.benchmarks.order_signals import write_bodies
 from tests.benchmarks.real_events import one_row
-from tests.benchmarks.servers import HERE, PGBENCH, PGBENCH_CLIENTS, a_log, asked, pgbench
+from tests.benchmarks.servers import (
+    HERE,
+    PGBENCH,
+    PGBENCH_CLIENTS,
+    pgbench,
+    run_server_and_client,
+    scratch_log,
+)
 
 BATCH = 100
 CONNECTIONS = 8
@@ -41,10 +48,12 @@ def run(bench: Bench) -> list[Figure]:
         write_bodies(bodies, round(MOST_SIGNALS_A_SECOND * bench.seconds * (ROUNDS + 1)), BATCH)
         bench.say("starting the services")
         whole, alone = (
-            stack.enter_context(_service(stack.enter_context(a_log(bench.dsn)), bodies, words))
+            stack.enter_context(
+                _service(stack.enter_context(scratch_log(bench.dsn)), bodies, words)
+            )
             for words in (["--worker"], ["--no-worker"])
         )
-        rounds = in_turn(
+        rounds = measure_in_turn(
             bench,
             {
                 "pgbench": lambda: rows_per_second(PGBENCH_CLIENTS, bench.seconds),
@@ -78,7 +87,9 @@ def _service(dsn: str, bodies: Path, words: list[str]) -> Iterator[Callable[[flo
     token = _token(dsn)
     serve = ["-m", "api", "serve", "--port", "0", *words]
     client = [str(bodies), str(CONNECTIONS)]
-    with asked(dsn, serve, lambda address: [SENDING, address, token, *client]) as ask:
+    with run_server_and_client(
+        dsn, serve, lambda address: [SENDING, address, token, *client]
+    ) as ask:
 
         def signals_per_second(seconds: float) -> float:
             told = ask(seconds)
@@ -91,7 +102,7 @@ def _service(dsn: str, bodies: Path, words: list[str]) -> Iterator[Callable[[flo
 
 
 def _wait_for_reports(dsn: str) -> None:
-    positions = Positions(dsn)
+    positions = ReportPositions(dsn)
     try:
         with connect(dsn) as connection:
             row = connection.execute("SELECT position FROM log_head").fetchone()
@@ -104,7 +115,7 @@ def _wait_for_reports(dsn: str) -> None:
 
 def _token(dsn: str) -> str:
     with desks(dsn) as working:
-        working.decide_by()
+        working.ensure_policy()
         working.people.add("shop", [Role.INTEGRATOR], working.clock())
         token = working.people.issue_token("shop", working.clock())
     ProjectionRunner(dsn, PROJECTIONS).catch_up()

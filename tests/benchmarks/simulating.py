@@ -11,17 +11,17 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import structs
 
-from api.composition import Desks, desks, make_ready
+from api.composition import Desks, desks, prepare_database
 from application.log.event_codec import from_state
 from application.orders.batches import Arrival
-from application.policy.simulation import Asked
+from application.policy.simulation import SimulationScope
 from domain.policy.document import Severity
 from domain.policy.rulebook import Rulebook
 from infrastructure.policies.simulation_runs import run_simulation
-from infrastructure.sources.demonstration.orders import Orders
-from tests.benchmarks.figures import Bench, Figure, in_turn
+from infrastructure.sources.demonstration.orders import OrderGenerator
+from tests.benchmarks.figures import Bench, Figure, measure_in_turn
 from tests.benchmarks.real_events import SHOP
-from tests.benchmarks.servers import a_log
+from tests.benchmarks.servers import scratch_log
 
 ORDERS = 8_000
 AT_ONCE = 500
@@ -30,9 +30,9 @@ TARGET = 20_000
 
 
 def run(bench: Bench) -> list[Figure]:
-    with a_log(bench.dsn) as dsn, desks(dsn) as working:
-        make_ready(dsn)
-        working.decide_by()
+    with scratch_log(bench.dsn) as dsn, desks(dsn) as working:
+        prepare_database(dsn)
+        working.ensure_policy()
         bench.say(f"recording {ORDERS:,} orders")
         signals = _record(working)
         lines = [
@@ -55,7 +55,7 @@ def run(bench: Bench) -> list[Figure]:
             assert last.tally.signals >= signals, (last.tally.signals, signals)
             return last.tally.signals / (time.monotonic() - started)
 
-        found = in_turn(bench, {"simulate": simulated, "decode": decoded}, rounds=3)
+        found = measure_in_turn(bench, {"simulate": simulated, "decode": decoded}, rounds=3)
     return [
         Figure(
             name="simulate",
@@ -70,7 +70,7 @@ def run(bench: Bench) -> list[Figure]:
 
 def _record(working: Desks) -> int:
     """Orders of a shop, one in seven in trouble, as their signals came; how many."""
-    shop, begin = Orders(7, "S"), datetime.now(UTC) - timedelta(days=60)
+    shop, begin = OrderGenerator(7, "S"), datetime.now(UTC) - timedelta(days=60)
     plan = [told for n in range(ORDERS) for told in shop.order(begin + n * BETWEEN_ORDERS)]
     arrivals = [Arrival(signal, at) for at, signal in sorted(plan, key=lambda told: told[0])]
     for first in range(0, len(arrivals), AT_ONCE):
@@ -78,14 +78,14 @@ def _record(working: Desks) -> int:
     return sum(1 for arrival in arrivals if arrival.received_at < datetime.now(UTC))
 
 
-def _asked(working: Desks) -> Asked:
+def _asked(working: Desks) -> SimulationScope:
     """The policy that ships, and one under which late deliveries are worse."""
     active = working.policy.current
     kinds = dict(active.document.kinds)
     kinds["delivery_late"] = structs.replace(kinds["delivery_late"], severity=Severity.CRITICAL)
     proposed = Rulebook(structs.replace(active.document, version="stricter", kinds=kinds))
     now = datetime.now(UTC)
-    return Asked(
+    return SimulationScope(
         active=active,
         proposed=proposed,
         since=now - timedelta(days=90),

@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from application.log.event_codec import EventCodec
 from domain.cases.events import Resolved, Routed
 from domain.cases.work_events import CaseReleased, Claimed
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.projections.tables import columns_of
 from projections.queue import QueueRow, fold
@@ -57,10 +57,10 @@ class QueueTable(PostgresTrackingRecorder):
         values = tuple(getattr(row, name) for name in row.__struct_fields__)
         self._change(self._put, values, tracking)
 
-    def hold(self, line: Recorded, person: str | None, tracking: Tracking) -> None:
+    def hold(self, line: RecordedEvent, person: str | None, tracking: Tracking) -> None:
         self._change(self._hold, (person, line.recorded_at, line.stream), tracking)
 
-    def drop(self, line: Recorded, tracking: Tracking) -> None:
+    def drop(self, line: RecordedEvent, tracking: Tracking) -> None:
         self._change(self._drop, (line.stream,), tracking)
 
     def _change(self, statement: Composed, values: tuple[object, ...], tracking: Tracking) -> None:
@@ -72,7 +72,7 @@ class QueueTable(PostgresTrackingRecorder):
 class QueueProjection(Projection[QueueTable]):
     name = "stockqueue"
 
-    def process_event(self, domain_event: Recorded, tracking: Tracking) -> None:
+    def process_event(self, domain_event: RecordedEvent, tracking: Tracking) -> None:
         match domain_event.event:
             case Routed():
                 row = fold(None, domain_event)

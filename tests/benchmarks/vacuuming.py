@@ -20,9 +20,9 @@ from application.log.event_log import EventLog
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from tests.benchmarks import stock_library
-from tests.benchmarks.figures import Bench, Figure, in_turn
+from tests.benchmarks.figures import Bench, Figure, measure_in_turn
 from tests.benchmarks.real_events import as_lines, fill, one_signal
-from tests.benchmarks.servers import a_log
+from tests.benchmarks.servers import scratch_log
 
 EVENTS = 200_000
 CALLERS = 4
@@ -32,7 +32,7 @@ ROUNDS = 3
 
 
 def run(bench: Bench) -> list[Figure]:
-    with a_log(bench.dsn) as dsn:
+    with scratch_log(bench.dsn) as dsn:
         bench.say(f"writing a log of {EVENTS:,} events")
         recorder = PostgresLogRecorder(Datastore(dsn))
         log = EventLog(recorder)
@@ -55,7 +55,7 @@ def run(bench: Bench) -> list[Figure]:
             for table in ("stored_events", stock_library.EVENTS):
                 _vacuum(dsn, table, 0)  # the first has far more to do than those that follow
             try:
-                rounds = in_turn(
+                rounds = measure_in_turn(
                     bench,
                     {
                         "rest": lambda: _slowest(ours, rest),

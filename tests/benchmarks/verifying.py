@@ -15,13 +15,19 @@ from pathlib import Path
 
 from application.log.event_codec import to_stored
 from domain.merkle.tree import Frontier, Node, inclusion_proof
-from infrastructure.transparency.nodes import LOWEST
-from infrastructure.transparency.signing_keys import signer
+from infrastructure.transparency.nodes import LOWEST_LEVEL
+from infrastructure.transparency.signing_keys import open_signer
 from infrastructure.verifier.bundle import verify
-from infrastructure.verifier.disk import file_digest
-from infrastructure.verifier.files import EVENTS, FORMAT, LEAVES, MANIFEST, event_line
+from infrastructure.verifier.bundle_files import file_digest
+from infrastructure.verifier.bundle_format import (
+    EVENTS_FILE,
+    FORMAT,
+    LEAVES_FILE,
+    MANIFEST_FILE,
+    event_line,
+)
 from infrastructure.verifier.notes import Checkpoint
-from tests.benchmarks.figures import Bench, Figure, in_turn
+from tests.benchmarks.figures import Bench, Figure, measure_in_turn
 from tests.benchmarks.real_events import as_lines, one_signal
 
 MANY = 1_000_000
@@ -43,10 +49,10 @@ def run(bench: Bench) -> list[Figure]:
 
         def hashed() -> float:
             start = time.perf_counter()
-            file_digest(bundle / EVENTS)
+            file_digest(bundle / EVENTS_FILE)
             return time.perf_counter() - start
 
-        rounds = in_turn(bench, {"verify": verified, "hash": hashed}, ROUNDS)
+        rounds = measure_in_turn(bench, {"verify": verified, "hash": hashed}, ROUNDS)
     return [
         Figure(
             name="verify",
@@ -72,14 +78,14 @@ def _write(bundle: Path) -> None:
     bundle.mkdir()
     states = [to_stored(line).state for _ in range(DIFFERENT) for line in as_lines(one_signal())]
     frontier, leaves = Frontier(), list[bytes]()
-    with open(bundle / EVENTS, "wb") as events, open(bundle / LEAVES, "wb") as digests:
+    with open(bundle / EVENTS_FILE, "wb") as events, open(bundle / LEAVES_FILE, "wb") as digests:
         for position in range(1, MANY + 1):
             state = states[position % len(states)]
             events.write(event_line(position, state))
             leaves.append(hashlib.sha256(b"\x00" + state).digest())
             digests.write(leaves[-1].hex().encode() + b"\n")
     frontier.extend(leaves)
-    signing = signer(str(bundle.parent / "key"))
+    signing = open_signer(str(bundle.parent / "key"))
     checkpoint = Checkpoint(signing.key.name, MANY, frontier.root())
     (bundle / "checkpoint").write_bytes(signing.signed(checkpoint.text))
     (bundle / "key").write_text(f"{signing.key.text}\n")
@@ -95,7 +101,7 @@ def _write(bundle: Path) -> None:
         "files": digests_of,
     }
     text = json.dumps(manifest, separators=(",", ":"))
-    (bundle / MANIFEST).write_bytes(signing.signed(f"{text}\n"))
+    (bundle / MANIFEST_FILE).write_bytes(signing.signed(f"{text}\n"))
 
 
 def _most_reads() -> int:
@@ -103,7 +109,7 @@ def _most_reads() -> int:
     asked: list[int] = []
 
     def read(nodes: Sequence[Node]) -> list[bytes]:
-        asked.append(sum(1 if node.level >= LOWEST else 1 << node.level for node in nodes))
+        asked.append(sum(1 if node.level >= LOWEST_LEVEL else 1 << node.level for node in nodes))
         return [bytes(32)] * len(nodes)
 
     for leaf in range(0, MANY, 997):

@@ -27,15 +27,15 @@ from domain.merkle.verification import is_included
 from infrastructure.event_store import group_commit
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
-from infrastructure.transparency.acknowledged import Heads
+from infrastructure.transparency.acknowledged import AcknowledgedHeads
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.nodes import LOWEST, read
-from infrastructure.transparency.outside_checkpoints import Outside
-from infrastructure.transparency.signing_keys import signer
-from tests.benchmarks.figures import Bench, Figure, in_slices, per_second
+from infrastructure.transparency.nodes import LOWEST_LEVEL, read_nodes
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from infrastructure.transparency.signing_keys import open_signer
+from tests.benchmarks.figures import Bench, Figure, measure_in_slices, per_second
 from tests.benchmarks.real_events import one_signal
-from tests.benchmarks.servers import a_log, asking
+from tests.benchmarks.servers import run_client, scratch_log
 
 CALLERS = 64
 SLICE_SECONDS = 0.5
@@ -59,13 +59,13 @@ def _appending(bench: Bench) -> Figure:
     made = 0
     with (
         tempfile.TemporaryDirectory() as folder,
-        a_log(bench.dsn) as witnessed,
-        a_log(bench.dsn) as bare,
-        asking([str(Path(__file__)), witnessed, folder]) as make_checkpoint,
+        scratch_log(bench.dsn) as witnessed,
+        scratch_log(bench.dsn) as bare,
+        run_client([str(Path(__file__)), witnessed, folder]) as make_checkpoint,
         ThreadPoolExecutor(1) as beside,
     ):
         checkpoints = _checkpoints(Path(folder))
-        continuity = Continuity(Heads(Path(folder) / "heads"), lambda: checkpoints)
+        continuity = Continuity(AcknowledgedHeads(Path(folder) / "heads"), lambda: checkpoints)
         with _log(witnessed, continuity) as append, _log(bare, None) as append_barely:
 
             def with_all(number: int) -> float:
@@ -79,7 +79,9 @@ def _appending(bench: Bench) -> Figure:
                 with patch.object(group_commit, "leaf_digest", lambda state: b""):
                     return per_second(append_barely, CALLERS, SLICE_SECONDS)
 
-            rounds = in_slices(bench, {"with": with_all, "without": without}, SLICES, APPEND_ROUNDS)
+            rounds = measure_in_slices(
+                bench, {"with": with_all, "without": without}, SLICES, APPEND_ROUNDS
+            )
     return Figure(
         name="witnessed",
         value=rounds.value("with"),
@@ -94,7 +96,7 @@ def _proving(bench: Bench) -> list[Figure]:
     chance, reads, seconds = random.Random(11), list[int](), list[float]()
     with (
         tempfile.TemporaryDirectory() as folder,
-        a_log(bench.dsn) as dsn,
+        scratch_log(bench.dsn) as dsn,
         connect(dsn) as connection,
     ):
         bench.say(f"writing a log of {MANY:,} events")
@@ -109,14 +111,14 @@ def _proving(bench: Bench) -> list[Figure]:
             reads.append(0)
 
             def counted(nodes: Sequence[Node]) -> Sequence[bytes]:
-                rows = [1 if node.level >= LOWEST else 1 << node.level for node in nodes]
+                rows = [1 if node.level >= LOWEST_LEVEL else 1 << node.level for node in nodes]
                 reads[-1] += sum(rows)
-                return read(connection, nodes)
+                return read_nodes(connection, nodes)
 
             start = time.perf_counter()
             proof = inclusion_proof(leaf, MANY, counted)
             seconds.append(time.perf_counter() - start)
-            (digest,) = read(connection, [Node(0, leaf)])
+            (digest,) = read_nodes(connection, [Node(0, leaf)])
             assert is_included(leaf, MANY, digest, proof, checkpoint.root)
     return [
         Figure(
@@ -152,7 +154,7 @@ def _append(log: EventLog) -> None:
 
 
 def _checkpoints(folder: Path) -> Checkpoints:
-    return Checkpoints(signer(str(folder / "key")), Outside(folder / "outside"))
+    return Checkpoints(open_signer(str(folder / "key")), OutsideCheckpoints(folder / "outside"))
 
 
 def main(dsn: str, folder: Path) -> None:

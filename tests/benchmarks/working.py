@@ -18,9 +18,9 @@ from domain.people import Role
 from infrastructure.postgres.databases import scratch_database
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.benchmarks.figures import ROUNDS, Bench, Figure, in_turn
+from tests.benchmarks.figures import ROUNDS, Bench, Figure, measure_in_turn
 from tests.benchmarks.real_events import one_case
-from tests.benchmarks.servers import HERE, a_log, asked
+from tests.benchmarks.servers import HERE, run_server_and_client, scratch_log
 
 CLIENTS = 32
 CASES_A_SECOND = 1_500
@@ -46,7 +46,7 @@ def run(bench: Bench) -> list[Figure]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         seconds = bench.seconds * (ROUNDS + 1)
         bench.say("opening cases")
-        dsn = stack.enter_context(a_log(bench.dsn))
+        dsn = stack.enter_context(scratch_log(bench.dsn))
         work = folder / "work"
         _write_work(dsn, work, round(CASES_A_SECOND * seconds))
         rows = folder / "rows"
@@ -57,7 +57,7 @@ def run(bench: Bench) -> list[Figure]:
         serve = ["-m", "api", "serve", "--port", "0", "--no-worker"]
         ours = stack.enter_context(_asked(dsn, serve, work))
         bare = stack.enter_context(_asked(other, [str(HERE / "bare_handler.py")], rows))
-        rounds = in_turn(
+        rounds = measure_in_turn(
             bench, {"ours": lambda: ours(bench.seconds), "bare": lambda: bare(bench.seconds)}
         )
     return [
@@ -77,7 +77,7 @@ def run(bench: Bench) -> list[Figure]:
 def _write_work(dsn: str, file: Path, cases: int) -> None:
     """Open so many cases; each line of the file is all the work on one of them."""
     with desks(dsn) as working, file.open("w") as lines:
-        working.decide_by()
+        working.ensure_policy()
         working.people.add("ana", [Role.HANDLER], working.clock())
         token = working.people.issue_token("ana", working.clock())
         for first in range(0, cases, AT_ONCE):
@@ -113,7 +113,9 @@ def _request(path: str, body: str, **headers: str) -> str:
 @contextmanager
 def _asked(dsn: str, words: list[str], file: Path) -> Iterator[Callable[[float], float]]:
     """Requests a second that a server on this database answers."""
-    with asked(dsn, words, lambda address: [ASKING, address, str(file), str(CLIENTS)]) as ask:
+    with run_server_and_client(
+        dsn, words, lambda address: [ASKING, address, str(file), str(CLIENTS)]
+    ) as ask:
 
         def per_second(seconds: float) -> float:
             told = ask(seconds)

@@ -126,6 +126,6 @@ def write(file: Path, columns: Sequence[str], rows: Sequence[Row]) -> Path:
     return file
 
 
-def legal(lives: dict[str, Life]) -> dict[str, Life]:
+def with_valid_names(lives: dict[str, Life]) -> dict[str, Life]:
     """Names of a life are no ids of a case until they have no blanks."""
     return {name.replace(" ", "-"): life for name, life in lives.items()}

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.running import House, house, outside
-from tests.cli.starter import Ran, Starters
+from tests.api.running_service import RunningService, outside_settings, run_service
+from tests.cli.starter import CommandStarters, CompletedCommand
 from tests.conftest import Databases
 
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 120
 
-Casetrail = Callable[..., Ran]
+Casetrail = Callable[..., CompletedCommand]
 
 
 def environment(dsn: str) -> dict[str, str]:
     found = {name: value for name, value in os.environ.items() if not name.startswith("CASETRAIL")}
-    keys = outside(dsn).place  # those of a service over the same database
+    keys = outside_settings(dsn).place  # those of a service over the same database
     evidence = str(Path(keys).with_name("evidence"))
     more = {"CASETRAIL_KEYS": keys, "CASETRAIL_EVIDENCE": evidence}
     return {**found, **more, "DATABASE_URL": dsn, "COLUMNS": "200"}
@@ -35,24 +35,24 @@ def database(databases: Databases) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[House]:
+def ours(database: str) -> Iterator[RunningService]:
     """A service beside the command line."""
-    with house(database, reports=False) as running:
+    with run_service(database, reports=False) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def starters() -> Iterator[Starters]:
-    starters = Starters()
+def starters() -> Iterator[CommandStarters]:
+    starters = CommandStarters()
     yield starters
     starters.end()
 
 
 @pytest.fixture
-def casetrail(database: str, tmp_path: Path, starters: Starters) -> Casetrail:
+def casetrail(database: str, tmp_path: Path, starters: CommandStarters) -> Casetrail:
     """Run the command line as its users do, on that database."""
 
-    def run(*words: object, seconds: float = LONGEST_SECONDS) -> Ran:
+    def run(*words: object, seconds: float = LONGEST_SECONDS) -> CompletedCommand:
         told = ["--home", str(tmp_path / "home"), *map(str, words)]
         return starters.run(told, environment(database), seconds)
 

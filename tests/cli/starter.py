@@ -18,17 +18,19 @@ from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
-Ran = subprocess.CompletedProcess[str]
+CompletedCommand = subprocess.CompletedProcess[str]
 
 
-class Starters:
+class CommandStarters:
     """As many as commands run at once; each is used again."""
 
     def __init__(self) -> None:
         self._idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
         self._all: list[subprocess.Popen[str]] = []
 
-    def run(self, words: Sequence[str], environment: Mapping[str, str], seconds: float) -> Ran:
+    def run(
+        self, words: Sequence[str], environment: Mapping[str, str], seconds: float
+    ) -> CompletedCommand:
         """Raises subprocess.TimeoutExpired."""
         starter = self._one()
         with TemporaryDirectory() as folder:
@@ -49,7 +51,7 @@ class Starters:
             if not told:
                 raise subprocess.TimeoutExpired([*words], seconds)
             self._idle.put(starter)
-            return Ran([*words], int(told), out.read_text(), err.read_text())
+            return CompletedCommand([*words], int(told), out.read_text(), err.read_text())
 
     def end(self) -> None:
         for starter in self._all:

@@ -5,25 +5,27 @@ from uuid import UUID
 
 import pytest
 
-from tests.api.running import House
-from tests.api.told import captured, order_id, placed, send
+from tests.api.running_service import RunningService
+from tests.api.signals import captured, order_id, placed, send
 from tests.cli.conftest import Casetrail
 
 
 @pytest.fixture(scope="module")
-def case(ours: House) -> str:
+def case(ours: RunningService) -> str:
     """A case of a payment that differs from the charge."""
     order = order_id()
-    with ours.asking_as("shop") as shop:
+    with ours.client_as("shop") as shop:
         answer = send(shop, placed(order, "10.00"), captured(order, "12.50"))
     return str(answer.json()["items"][1]["cases"][0]["case"])
 
 
-def test_a_case_is_told_as_the_api_tells_it(casetrail: Casetrail, ours: House, case: str) -> None:
+def test_a_case_is_told_as_the_api_tells_it(
+    casetrail: Casetrail, ours: RunningService, case: str
+) -> None:
     shown = casetrail("case", "show", case, "--json")
     trail = casetrail("case", "trail", case, "--json")
     assert (shown.returncode, trail.returncode) == (0, 0)
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}").json()
         address = f"/v1/cases/{case}/trail"
         assert json.loads(trail.stdout) == ana.get(address).json()
@@ -33,8 +35,10 @@ def test_a_case_is_told_as_the_api_tells_it(casetrail: Casetrail, ours: House, c
     assert casetrail("case", "trail", case, "--csv", "--json").returncode == 2
 
 
-def test_a_past_is_told_as_the_api_tells_it(casetrail: Casetrail, ours: House, case: str) -> None:
-    with ours.asking_as("ana") as ana:
+def test_a_past_is_told_as_the_api_tells_it(
+    casetrail: Casetrail, ours: RunningService, case: str
+) -> None:
+    with ours.client_as("ana") as ana:
         shown = casetrail("case", "show", case, "--at", "2", "--json")
         assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}?version=2").json()
         changed = casetrail("case", "diff", case, "2", "3", "--json")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.running import House, house
-from tests.api.told import order_id, placed, send
+from tests.api.running_service import RunningService, run_service
+from tests.api.signals import order_id, placed, send
 from tests.cli.conftest import Casetrail
 
 CUSTOMER = "c-on-the-line"
@@ -16,9 +16,9 @@ WHY = ("--reason", "A proceeding.")
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[House]:
-    with house(database, reports=False) as running:
-        with running.asking_as("shop") as shop:
+def ours(database: str) -> Iterator[RunningService]:
+    with run_service(database, reports=False) as running:
+        with running.client_as("shop") as shop:
             order = order_id()
             answer = send(shop, placed(order, customer={"id": CUSTOMER, "tier": "gold"}))
             assert answer.status_code == 200, answer.text
@@ -31,7 +31,9 @@ def done(casetrail: Casetrail, *words: object) -> str:
     return ran.stdout
 
 
-def test_what_is_held_is_erased_once_nothing_holds_it(ours: House, casetrail: Casetrail) -> None:
+def test_what_is_held_is_erased_once_nothing_holds_it(
+    ours: RunningService, casetrail: Casetrail
+) -> None:
     (before,) = json.loads(done(casetrail, "show", CUSTOMER, "--json"))["texts"]
     assert CUSTOMER in before["texts"]
     assert "legal hold 1 since" in done(casetrail, "hold", CUSTOMER, *WHY, "--reference", "7/26")
@@ -49,7 +51,7 @@ def test_what_is_held_is_erased_once_nothing_holds_it(ours: House, casetrail: Ca
     assert "no order of this customer is known" in again.stderr
 
 
-def test_a_customer_without_a_name_is_refused(ours: House, casetrail: Casetrail) -> None:
+def test_a_customer_without_a_name_is_refused(ours: RunningService, casetrail: Casetrail) -> None:
     refused = casetrail("personal-data", "hold", "", *WHY)
     assert refused.returncode == 2
     assert "Expected `str` of length >= 1" in refused.stderr

@@ -12,21 +12,21 @@ import pytest
 import yaml
 
 from domain.people import Role
-from tests.api.running import House, house
+from tests.api.running_service import RunningService, run_service
 from tests.cli.conftest import LONGEST_SECONDS, environment
-from tests.cli.starter import Ran, Starters
+from tests.cli.starter import CommandStarters, CompletedCommand
 from tests.conftest import Databases
 from tests.domain.policies import shipped
 
-Run = Callable[..., Ran]
+Run = Callable[..., CompletedCommand]
 PEOPLE = {"gus": Role.GOVERNANCE_OWNER}
 
 
 @pytest.fixture(scope="module")
-def ours(databases: Databases, template_database: str) -> Iterator[House]:
+def ours(databases: Databases, template_database: str) -> Iterator[RunningService]:
     with (
         databases.new(template_database) as name,
-        house(databases.dsn(name), time=True) as running,
+        run_service(databases.dsn(name), time=True) as running,
     ):
         people = running.service.desks.people
         for person, role in PEOPLE.items():
@@ -36,8 +36,8 @@ def ours(databases: Databases, template_database: str) -> Iterator[House]:
 
 
 @pytest.fixture
-def run(ours: House, tmp_path: Path, starters: Starters) -> Run:
-    def asking(person: str | None, *words: object, url: str | None = None) -> Ran:
+def run(ours: RunningService, tmp_path: Path, starters: CommandStarters) -> Run:
+    def asking(person: str | None, *words: object, url: str | None = None) -> CompletedCommand:
         told = {**environment(ours.dsn), "CASETRAIL_URL": url or ours.url}
         if person is not None:
             told["CASETRAIL_TOKEN"] = ours.tokens[person]
@@ -56,7 +56,7 @@ def written(folder: Path, version: str, low: int) -> Path:
     return file
 
 
-def done(ran: Ran) -> str:
+def done(ran: CompletedCommand) -> str:
     assert ran.returncode == 0, ran.stderr
     assert "Traceback" not in ran.stderr
     return ran.stdout

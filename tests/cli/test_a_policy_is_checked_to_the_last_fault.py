@@ -8,21 +8,23 @@ import pytest
 import yaml
 
 from domain.errors import Invalid
-from infrastructure.policies.files import DEFAULT, load_policy
-from tests.cli.conftest import Casetrail, Ran
+from infrastructure.policies.files import DEFAULT_POLICY_FILE, load_policy
+from tests.cli.conftest import Casetrail, CompletedCommand
 
 Policy = dict[str, Any]
 
 
 @pytest.fixture
 def shipped() -> Policy:
-    document: Policy = yaml.safe_load(DEFAULT.read_text())
+    document: Policy = yaml.safe_load(DEFAULT_POLICY_FILE.read_text())
     return document
 
 
 @pytest.fixture
-def checked(casetrail: Casetrail, tmp_path: Path) -> Callable[[Policy | str | bytes], Ran]:
-    def check(policy: Policy | str | bytes) -> Ran:
+def checked(
+    casetrail: Casetrail, tmp_path: Path
+) -> Callable[[Policy | str | bytes], CompletedCommand]:
+    def check(policy: Policy | str | bytes) -> CompletedCommand:
         file = tmp_path / "policy.yaml"
         content = yaml.safe_dump(policy) if isinstance(policy, dict) else policy
         file.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -31,10 +33,10 @@ def checked(casetrail: Casetrail, tmp_path: Path) -> Callable[[Policy | str | by
     return check
 
 
-Check = Callable[[Policy | str | bytes], Ran]
+Check = Callable[[Policy | str | bytes], CompletedCommand]
 
 
-def faults_in(ran: Ran) -> dict[str, str]:
+def faults_in(ran: CompletedCommand) -> dict[str, str]:
     """Pointer -> what is told of it."""
     assert ran.returncode == 2, ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
@@ -46,7 +48,7 @@ def faults_in(ran: Ran) -> dict[str, str]:
 
 
 def test_the_shipped_policy_is_sound(casetrail: Casetrail) -> None:
-    ran = casetrail("policy", "check", DEFAULT)
+    ran = casetrail("policy", "check", DEFAULT_POLICY_FILE)
     assert ran.returncode == 0, ran.stderr
     assert "sound" in ran.stdout
     for told in ("version 4", "39 kinds", "29 detections", "20 expectations", "17 routes"):
@@ -167,7 +169,7 @@ BOMB = "\n".join(
 DEEP = "".join(f"{' ' * n}not:\n" for n in range(200))
 
 
-SHIPPED = DEFAULT.read_text()
+SHIPPED = DEFAULT_POLICY_FILE.read_text()
 NO_POLICIES: dict[str, str | bytes] = {
     "nothing": "",
     "text": "just a line of text",

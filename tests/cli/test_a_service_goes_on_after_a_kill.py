@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx2
 import psycopg
 
-from api.composition import make_ready
-from tests.api.running import people_of
-from tests.api.told import order_id, placed, send, unavailable
+from api.composition import prepare_database
+from tests.api.running_service import add_people
+from tests.api.signals import order_id, placed, send, unavailable
 from tests.cli.conftest import ROOT, Casetrail, command, environment
 
 SECONDS = 20
@@ -65,8 +65,8 @@ def workers(dsn: str) -> int:
 def test_after_kill_9_every_answer_that_was_given_still_holds(
     database: str, tmp_path: Path
 ) -> None:
-    make_ready(database)
-    headers = {"Authorization": f"Bearer {people_of(database)['ana']}"}
+    prepare_database(database)
+    headers = {"Authorization": f"Bearer {add_people(database)['ana']}"}
     key = {"Idempotency-Key": "before-the-kill"}
     claim = "/v1/queues/allocation_failure_review/claim-next"
     orders = [order_id() for _ in range(10)]

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from domain.orders.signals import OrderPlaced, Signal
-from infrastructure.csv_rows import Refusal
+from infrastructure.csv_rows import RejectedRow
 from infrastructure.sources.olist import OlistTables, TablesUnreadable
 from tests.cli.conftest import Casetrail
 from tests.cli.olist_tables import Row, Tables
 
 SOUND = "sound"
-Taken = tuple[dict[str, list[Signal]], list[Refusal], OlistTables]
+Taken = tuple[dict[str, list[Signal]], list[RejectedRow], OlistTables]
 
 
 def taken(folder: Path) -> Taken:

@@ -14,18 +14,18 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from api.composition import desks
-from infrastructure.sources.case_logs import Command, Party
+from infrastructure.sources.case_logs import Command, WaitingParty
 from infrastructure.sources.case_logs.driver import Driver
-from infrastructure.sources.case_logs.figures import figures_of, lines_of
+from infrastructure.sources.case_logs.figures import compute_figures, read_lines
 from infrastructure.sources.case_logs.plan import Assign, Open, Reopen, Resolve, Resume, Wait
-from infrastructure.sources.case_logs.replay_policy import Names, replay_policy
+from infrastructure.sources.case_logs.replay_policy import ServiceNames, build_replay_policy
 from tests.cli import case_logs_by_definition as definition
 from tests.cli.case_log_tables import (
     NOON,
     SERVICENOW,
     VOLVO,
     Life,
-    legal,
+    with_valid_names,
     write_servicenow,
     write_volvo,
 )
@@ -73,7 +73,7 @@ def assert_as_defined(told: dict[str, Any], wanted: dict[str, Any]) -> None:
 def test_a_small_log_of_servicenow_comes_out_as_it_went_in(
     casetrail: Casetrail, tmp_path: Path
 ) -> None:
-    file = write_servicenow(tmp_path / "log.csv", legal(SERVICENOW))
+    file = write_servicenow(tmp_path / "log.csv", with_valid_names(SERVICENOW))
     told = replayed(casetrail, "servicenow", file)
     assert_as_defined(told, definition.servicenow(file))
     assert told["impossible"] == []
@@ -138,7 +138,7 @@ def test_what_no_case_can_do_is_told_and_the_rest_is_done(
 def test_the_cases_lived_at_the_times_of_the_log_in_the_hands_of_its_people(
     casetrail: Casetrail, database: str, tmp_path: Path
 ) -> None:
-    file = write_servicenow(tmp_path / "log.csv", legal(SERVICENOW))
+    file = write_servicenow(tmp_path / "log.csv", with_valid_names(SERVICENOW))
     ran = casetrail("replay", "case-log", "servicenow", file, "--keep")
     assert ran.returncode == 0, ran.stderr
     assert "waited for vendor" in ran.stdout
@@ -192,16 +192,16 @@ def test_what_the_service_refuses_is_told_and_the_case_goes_on(dsn: str) -> None
         Assign("1", 2, NOON, "10"),
         Reopen("1", 3, NOON),  # it is not resolved
         Resolve("1", 4, NOON),
-        Wait("1", 5, NOON, Party.USER),  # it is resolved
+        Wait("1", 5, NOON, WaitingParty.USER),  # it is resolved
         Open("2", 6, NOON, "57"),  # there is no such queue: told once, and nothing can follow
         Resolve("2", 7, NOON),
     ]
-    names = Names({"56": "g_56", "57": "g_57"}, {"10": "p_10"})
+    names = ServiceNames({"56": "g_56", "57": "g_57"}, {"10": "p_10"})
     with desks(dsn) as working:
-        working.decide_by(replay_policy(Names({"56": "g_56"}, {})))
+        working.ensure_policy(build_replay_policy(ServiceNames({"56": "g_56"}, {})))
         driver = Driver(working.cases, names)
         assert list(driver.drive(steps)) == [len(steps)]
-        figures = figures_of(lines_of(working.log))
+        figures = compute_figures(read_lines(working.log))
     assert sorted(one.update for one in driver.impossible) == [1, 3, 5, 6]
     assert all(one.why for one in driver.impossible)
     assert (figures.cases, figures.final_states) == (1, {"resolved": 1})

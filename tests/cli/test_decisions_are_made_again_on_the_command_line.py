@@ -7,22 +7,22 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.api.running import House
-from tests.api.told import opened
+from tests.api.running_service import RunningService
+from tests.api.signals import open_case
 from tests.cli.conftest import Casetrail
-from tests.tampering import tampering
+from tests.tampering import without_triggers
 
 
 @pytest.fixture(scope="module")
-def ana(ours: House) -> Iterator[httpx2.Client]:
-    with ours.asking_as("ana") as client:
+def ana(ours: RunningService) -> Iterator[httpx2.Client]:
+    with ours.client_as("ana") as client:
         yield client
 
 
 def test_what_was_decided_comes_out_the_same_until_somebody_alters_it(
     casetrail: Casetrail, ana: httpx2.Client, database: str
 ) -> None:
-    case, other = opened(ana), opened(ana)
+    case, other = open_case(ana), open_case(ana)
     ran = casetrail("audit", "reperform", "--json")
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
@@ -35,7 +35,7 @@ def test_what_was_decided_comes_out_the_same_until_somebody_alters_it(
         "position": told["position"] + 1,  # that it was asked before stands in the log
     }
 
-    with psycopg.connect(database) as connection, tampering(connection):
+    with psycopg.connect(database) as connection, without_triggers(connection):
         connection.execute(
             "UPDATE stored_events SET state = convert_to(regexp_replace(convert_from(state, 'UTF8'), "
             "'\"passed\":true', '\"passed\":false'), 'UTF8') "
@@ -57,5 +57,5 @@ def test_what_was_decided_comes_out_the_same_until_somebody_alters_it(
 def test_one_case_and_a_period_are_not_asked_for_together(
     casetrail: Casetrail, ana: httpx2.Client
 ) -> None:
-    ran = casetrail("audit", "reperform", "--case", opened(ana), "--to", "2001-01-01")
+    ran = casetrail("audit", "reperform", "--case", open_case(ana), "--to", "2001-01-01")
     assert (ran.returncode, ran.stdout) == (2, "")

@@ -6,7 +6,7 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.api.running import reported, served
+from tests.api.running_service import run_reports, serve
 from tests.cli.conftest import Casetrail
 
 
@@ -25,7 +25,7 @@ def test_a_person_who_is_added_gets_a_token_that_the_api_knows(
     assert ran.returncode == 0, ran.stderr
     token = ran.stdout.strip()
     assert re.fullmatch(r"ct_[A-Za-z0-9_-]{43}", token)
-    with reported(database), served(database) as (url, ours):
+    with run_reports(database), serve(database) as (url, ours):
         ours.positions.wait("people", ours.desks.log.head(), 5)
         headers = {"Authorization": f"Bearer {token}"}
         assert httpx2.get(f"{url}/v1/queues", headers=headers).status_code == 200
@@ -67,5 +67,5 @@ def test_a_name_that_is_none_is_refused_and_the_log_stays_readable(
     assert ran.returncode == 2, ran.stdout
     assert "Traceback" not in ran.stderr
     assert lines_in_the_log(database) == before
-    with served(database) as (_, ours):
+    with serve(database) as (_, ours):
         assert len(ours.desks.log.read(0, 1_000)) == before

@@ -9,19 +9,19 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.issuing import SigningKey, chain, issuing
-from tests.api.running import reported, served
-from tests.cli.conftest import Casetrail, Ran
+from tests.api.issuer_server import SigningKey, actor_chain, serve_issuer
+from tests.api.running_service import run_reports, serve
+from tests.cli.conftest import Casetrail, CompletedCommand
 
 
 def ran(casetrail: Casetrail, *words: object) -> str:
-    done: Ran = casetrail("people", *words)
+    done: CompletedCommand = casetrail("people", *words)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def refused(casetrail: Casetrail, *words: object) -> str:
-    done: Ran = casetrail("people", *words)
+    done: CompletedCommand = casetrail("people", *words)
     assert done.returncode == 2, done.stdout
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
@@ -60,21 +60,21 @@ def test_a_key_is_issued_listed_and_revoked(
     assert token not in table
     assert token not in json.dumps(row)
     headers = {"Authorization": f"Bearer {token}"}
-    with served(database) as (url, _):
+    with serve(database) as (url, _):
         me = httpx2.get(f"{url}/v1/me", headers=headers).json()
         assert (me["principal"], me["agents"]) == (row["principal"], ["triage"])
     assert "ana" in ran(casetrail, "revoke", row["principal"], "--reason", "Found in a chat.")
     ran(casetrail, "revoke", row["principal"].removeprefix("key:"), "--reason", "Once more.")
     (row,) = [row for row in listed(casetrail, "ana") if row["kind"] == "key"]
     assert (row["reason"], row["ended_at"] is None) == ("Found in a chat.", False)
-    with served(database) as (url, _):
+    with serve(database) as (url, _):
         assert httpx2.get(f"{url}/v1/me", headers=headers).status_code == 401
 
 
 def test_a_key_is_revoked_while_a_worker_keeps_the_reports(
     people: None, casetrail: Casetrail, database: str
 ) -> None:
-    with served(database) as (url, ours), reported(database):
+    with serve(database) as (url, ours), run_reports(database):
         token = ran(casetrail, "token", "bo")
         headers = {"Authorization": f"Bearer {token}"}
         ours.positions.wait("principals", ours.desks.log.head(), 5)
@@ -88,13 +88,13 @@ def test_a_key_is_revoked_while_a_worker_keeps_the_reports(
 def test_logins_and_delegates_are_known_at_once(
     people: None, casetrail: Casetrail, database: str
 ) -> None:
-    with issuing(SigningKey("ES256", "1")) as issuer:
+    with serve_issuer(SigningKey("ES256", "1")) as issuer:
         for name in ("ana", "bo"):
             ran(casetrail, "link", name, "--issuer", issuer.name, "--subject", f"{name}-1")
         until = datetime.now(UTC) + timedelta(days=2)
         ran(casetrail, "delegate", "ana", "bo", "--until", until.isoformat(), "--reason", "Away.")
-        acted = issuer.token("ana-1", act=chain("bo-1"))
-        with served(database, issuers=[issuer.issuer()]) as (url, _):
+        acted = issuer.token("ana-1", act=actor_chain("bo-1"))
+        with serve(database, issuers=[issuer.issuer()]) as (url, _):
 
             def ask() -> httpx2.Response:
                 return httpx2.get(f"{url}/v1/me", headers={"Authorization": f"Bearer {acted}"})
@@ -102,7 +102,7 @@ def test_logins_and_delegates_are_known_at_once(
             assert ask().json()["delegate"] == "bo"
         assert {row["kind"] for row in listed(casetrail, "ana")} >= {"login", "delegate"}
         ran(casetrail, "end-delegation", "ana", "bo", "--reason", "Back.")
-        with served(database, issuers=[issuer.issuer()]) as (url, _):
+        with serve(database, issuers=[issuer.issuer()]) as (url, _):
             assert ask().status_code == 403
         ran(casetrail, "unlink", "--issuer", issuer.name, "--subject", "ana-1", "--reason", "Left.")
         ended = {row["reason"] for row in listed(casetrail, "ana") if row["ended_at"]}

@@ -5,7 +5,7 @@ import json
 import psycopg
 import pytest
 
-from tests.tampering import tampering
+from tests.tampering import without_triggers
 
 
 def test_what_is_exported_is_verified_and_a_lost_tail_stops_everything(
@@ -42,7 +42,7 @@ def test_what_is_exported_is_verified_and_a_lost_tail_stops_everything(
 
     with psycopg.connect(database, autocommit=True) as connection:
         (head,) = connection.execute("SELECT position FROM log_head").fetchone()
-        with tampering(connection):
+        with without_triggers(connection):
             connection.execute("DELETE FROM stored_events WHERE notification_id = %s", (head,))
         connection.execute("UPDATE log_head SET position = position - 1")
     for words in (("worker",), ("serve", "--port", "0", "--no-worker")):

@@ -13,8 +13,8 @@ import pytest
 from api.composition import desks
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.api.running import house, reported, served
-from tests.api.told import order_id, placed, send, unavailable
+from tests.api.running_service import run_reports, run_service, serve
+from tests.api.signals import order_id, placed, send, unavailable
 from tests.cli.conftest import ROOT, Casetrail, command, environment
 from tests.conftest import Databases
 
@@ -34,7 +34,7 @@ def digest(dsn: str, name: str) -> object:
 @pytest.fixture(scope="module")
 def some_orders(database: str) -> None:
     """In the log, and in no report yet."""
-    with house(database, reports=False) as ours, ours.asking_as("shop") as shop:
+    with run_service(database, reports=False) as ours, ours.client_as("shop") as shop:
         for order in [order_id() for _ in range(20)]:
             send(shop, placed(order), unavailable(order))
 
@@ -80,7 +80,7 @@ def token_for(dsn: str) -> str:
 def test_a_report_is_rebuilt_beside_a_worker_while_it_is_read_and_written(
     casetrail: Casetrail, database: str
 ) -> None:
-    with served(database) as (url, _), reported(database), httpx2.Client(base_url=url) as ana:
+    with serve(database) as (url, _), run_reports(database), httpx2.Client(base_url=url) as ana:
         ana.headers["Authorization"] = f"Bearer {token_for(database)}"
         stop, failures, orders = threading.Event(), list[str](), list[str]()
 
@@ -123,7 +123,7 @@ def test_several_who_rebuild_one_report_at_once_all_come_to_an_end(
     casetrail: Casetrail, database: str
 ) -> None:
     at_once = 3
-    with reported(database), ThreadPoolExecutor(at_once) as pool:
+    with run_reports(database), ThreadPoolExecutor(at_once) as pool:
         rebuilds = [
             pool.submit(casetrail, "projections", "rebuild", "people", seconds=SECONDS)
             for _ in range(at_once)

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from tests.api.told import Told, cancelled, captured, order_id, placed, unavailable
+from tests.api.signals import JsonObject, cancelled, captured, order_id, placed, unavailable
 from tests.cli.conftest import Casetrail
 
 
-def lines(*items: Told | str | bytes) -> bytes:
+def lines(*items: JsonObject | str | bytes) -> bytes:
     """Signals and whatever else, a line each."""
     texts = [json.dumps(item) if isinstance(item, dict) else item for item in items]
     return b"".join((t.encode() if isinstance(t, str) else t) + b"\n" for t in texts)

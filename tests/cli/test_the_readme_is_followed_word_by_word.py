@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from api.commands.demo import PEOPLE
-from tests.api.running import House, house
+from tests.api.running_service import RunningService, run_service
 from tests.cli.conftest import ROOT, Casetrail
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,8 +18,8 @@ BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[House]:
-    with house(database) as running:
+def ours(database: str) -> Iterator[RunningService]:
+    with run_service(database) as running:
         yield running
 
 
@@ -42,7 +42,7 @@ def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
 
 
 def test_whoever_follows_it_gets_a_token_a_case_and_work(
-    ours: House, casetrail: Casetrail, tmp_path: Path
+    ours: RunningService, casetrail: Casetrail, tmp_path: Path
 ) -> None:
     added, token = (
         shlex.split(line.split("#")[0])[3:]
@@ -65,15 +65,15 @@ def test_whoever_follows_it_gets_a_token_a_case_and_work(
     assert "is not finished yet" in told.stderr
 
 
-def test_an_erasure_is_asked_about_first(ours: House, casetrail: Casetrail) -> None:
+def test_an_erasure_is_asked_about_first(ours: RunningService, casetrail: Casetrail) -> None:
     unsure = casetrail("personal-data", "erase", "C7", "--basis", "consent_withdrawn")
     assert unsure.returncode == 1
     assert "Erase it? [y/N]" in unsure.stdout + unsure.stderr
     assert "[y/N]" in (ROOT / "docs" / "personal.md").read_text(encoding="utf-8")
 
 
-def test_the_page_names_the_parameters_of_the_api_as_they_are(ours: House) -> None:
-    with ours.asking_as("carla") as carla:
+def test_the_page_names_the_parameters_of_the_api_as_they_are(ours: RunningService) -> None:
+    with ours.client_as("carla") as carla:
         told = carla.get("/v1/audit/population?type=case.detected&since=17")
     assert told.status_code == 400
     known = told.json()["detail"].partition(": ")[2].split(", ")

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from api.composition import desks
 from domain.people import Role
 from infrastructure.transparency.signing_keys import Signer
-from tests.api.running import House
-from tests.api.told import captured, order_id, placed
+from tests.api.running_service import RunningService
+from tests.api.signals import captured, order_id, placed
 from tests.cli.conftest import ROOT, Casetrail, command, environment
 
 FEW = "0001-01-01T00:00:00+14:00"
@@ -23,13 +23,13 @@ FEW = "0001-01-01T00:00:00+14:00"
 
 
 @pytest.fixture(scope="module")
-def carla(ours: House) -> Iterator[httpx2.Client]:
-    with ours.asking_as("carla") as client:
+def carla(ours: RunningService) -> Iterator[httpx2.Client]:
+    with ours.client_as("carla") as client:
         yield client
 
 
 @pytest.fixture
-def said(casetrail: Casetrail, ours: House):
+def said(casetrail: Casetrail, ours: RunningService):
     """What a command that is refused says."""
 
     def run(*words: object) -> str:
@@ -60,7 +60,9 @@ def test_a_type_that_no_event_has_is_refused_and_near_ones_are_named(
         assert "near it are case.detected" in answer.json()["detail"]
 
 
-def test_a_population_says_how_many_it_has(casetrail: Casetrail, ours: House, tmp_path) -> None:
+def test_a_population_says_how_many_it_has(
+    casetrail: Casetrail, ours: RunningService, tmp_path
+) -> None:
     with desks(ours.dsn) as working:
         working.people.add("rae", [Role.AUDITOR], datetime.now(UTC))
     with psycopg.connect(ours.dsn) as connection:
@@ -103,19 +105,19 @@ def test_a_time_that_utc_does_not_have_is_no_time(said, words, tmp_path: Path) -
         "cases?due_before=",
     ],
 )
-def test_nor_is_it_one_by_api(ours: House, path: str) -> None:
+def test_nor_is_it_one_by_api(ours: RunningService, path: str) -> None:
     with desks(ours.dsn) as working:
         if working.people.known("odile") is None:
             working.people.add("odile", [Role.OPS_MANAGER], datetime.now(UTC))
         ours.tokens["odile"] = working.people.issue_token("odile", datetime.now(UTC))
-    with ours.asking_as("odile") as odile:
+    with ours.client_as("odile") as odile:
         told = odile.get(f"/v1/{path}{FEW.replace('+', '%2B')}")
     assert told.status_code == 400, told.text
     assert told.json()["type"] == "/problems/malformed-parameter"
 
 
-def test_what_is_sent_cannot_have_happened_then_either(ours: House) -> None:
-    with ours.asking_as("shop") as shop:
+def test_what_is_sent_cannot_have_happened_then_either(ours: RunningService) -> None:
+    with ours.client_as("shop") as shop:
         told = shop.post("/v1/signals", json=placed(order_id(), event_time=FEW))
     assert told.status_code == 422, told.text
 
@@ -139,7 +141,7 @@ def test_a_period_that_ends_before_it_begins_is_said_to_be_swapped(
 
 
 def test_a_date_is_a_time_of_utc_wherever_one_is_asked_for(
-    casetrail: Casetrail, ours: House
+    casetrail: Casetrail, ours: RunningService
 ) -> None:
     ran = casetrail("audit", "ask", "17", "--from", "2020-01-01", "--json")
     assert ran.returncode == 0, ran.stderr
@@ -180,10 +182,10 @@ def test_a_position_beyond_the_log_and_a_seed_of_nothing_are_refused(said) -> No
 
 
 def test_where_nothing_was_read_it_is_said_what_is_known(
-    casetrail: Casetrail, ours: House, carla: httpx2.Client
+    casetrail: Casetrail, ours: RunningService, carla: httpx2.Client
 ) -> None:
     order = order_id()
-    with ours.asking_as("shop") as shop:
+    with ours.client_as("shop") as shop:
         shop.post("/v1/signals", json=placed(order, customer={"id": f"C-{order}"}))
 
     def told(*words: str) -> str:
@@ -202,7 +204,7 @@ def test_where_nothing_was_read_it_is_said_what_is_known(
     with desks(ours.dsn) as working:
         working.people.add("petra", [Role.PRIVACY_OFFICER], datetime.now(UTC))
         ours.tokens["petra"] = working.people.issue_token("petra", datetime.now(UTC))
-    with ours.asking_as("petra") as petra:
+    with ours.client_as("petra") as petra:
         by_api = petra.post("/v1/personal-data/reads", json={"customer": f"C-{order}"}).json()
     assert (by_api["items"], by_api["nothing"]) == ([], gone.replace("--order", "order"))
     assert told("--order", "o-mistyped") == "Nothing is known of an order o-mistyped."
@@ -222,7 +224,7 @@ def test_a_parameter_at_fault_is_called_as_it_was_sent(carla: httpx2.Client) -> 
     assert told["errors"]
 
 
-def test_every_role_is_legible_on_a_narrow_terminal(ours: House, tmp_path: Path) -> None:
+def test_every_role_is_legible_on_a_narrow_terminal(ours: RunningService, tmp_path: Path) -> None:
     ran = subprocess.run(
         command(tmp_path, "people", "review"),
         cwd=ROOT,
@@ -236,7 +238,7 @@ def test_every_role_is_legible_on_a_narrow_terminal(ours: House, tmp_path: Path)
 
 
 def test_no_key_is_made_for_whoever_asks_which_it_is(
-    casetrail: Casetrail, ours: House, tmp_path: Path
+    casetrail: Casetrail, ours: RunningService, tmp_path: Path
 ) -> None:
     assert casetrail("audit", "ask", "1", "--case", "0" * 32).returncode == 2
     casetrail("doctor", "--whole")
@@ -249,7 +251,7 @@ def test_no_key_is_made_for_whoever_asks_which_it_is(
 
 
 def test_a_log_that_takes_no_more_is_told_by_every_command(
-    casetrail: Casetrail, ours: House, said, tmp_path: Path
+    casetrail: Casetrail, ours: RunningService, said, tmp_path: Path
 ) -> None:
     """The last of this file: the log stays halted."""
     with psycopg.connect(ours.dsn, autocommit=True) as connection:

@@ -163,7 +163,7 @@ def executable() -> str | None:
 
 
 @contextmanager
-def browsing(program: str) -> Iterator[Page]:
+def open_browser(program: str) -> Iterator[Page]:
     """A browser with nothing in it but one tab, for as long as this lasts."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         command = [

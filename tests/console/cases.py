@@ -7,39 +7,45 @@ from uuid import uuid4
 
 import httpx2
 
-from tests.api.running import House
-from tests.api.told import Told, cancelled, captured, money, order_id, placed, send
+from tests.api.running_service import RunningService
+from tests.api.signals import JsonObject, cancelled, captured, money, order_id, placed, send
 
 
-def paid_and_cancelled(ours: House, price: str = "600.00", order: str | None = None) -> Told:
+def open_paid_case(
+    ours: RunningService, price: str = "600.00", order: str | None = None
+) -> JsonObject:
     """A case of an order that was paid and cancelled; ana holds it."""
     order = order or order_id()
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         told = send(ana, placed(order, price), captured(order, price), cancelled(order))
         cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
         case = next(case["case"] for case in cases if case["kind"] == "refund_due")
-        found: Told = post(ana, ana.get(f"/v1/cases/{case}").json(), "claim").json()
+        found: JsonObject = post(ana, ana.get(f"/v1/cases/{case}").json(), "claim").json()
         return found
 
 
-def proposed(ours: House, amount: str = "300.00", **more: object) -> Told:
+def propose_on_new_case(ours: RunningService, amount: str = "300.00", **more: object) -> JsonObject:
     """The same, with something that ana asks for."""
-    case = paid_and_cancelled(ours)
-    with ours.asking_as("ana") as ana:
-        found: Told = post(ana, case, "adjustments", proposing(amount, **more)).json()
+    case = open_paid_case(ours)
+    with ours.client_as("ana") as ana:
+        found: JsonObject = post(ana, case, "adjustments", proposal_body(amount, **more)).json()
         return found
 
 
-def post(client: httpx2.Client, case: Told, command: str, body: Any = None) -> httpx2.Response:
+def post(
+    client: httpx2.Client, case: JsonObject, command: str, body: Any = None
+) -> httpx2.Response:
     headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": str(uuid4())}
     return client.post(f"/v1/cases/{case['id']}/{command}", json=body, headers=headers)
 
 
-def proposing(amount: str, kind: str = "refund", **more: object) -> Told:
+def proposal_body(amount: str, kind: str = "refund", **more: object) -> JsonObject:
     return {"kind": kind, "amount": money(amount), "reason": "cancelled", **more}
 
 
-def act(client: httpx2.Client, case: Told, name: str, **more: object) -> httpx2.Response:
+def act_on_adjustment(
+    client: httpx2.Client, case: JsonObject, name: str, **more: object
+) -> httpx2.Response:
     """An act on the case's last adjustment."""
     one = case["adjustments"][-1]
     return post(client, case, f"adjustments/{one['id']}/{name}", {"digest": one["digest"], **more})

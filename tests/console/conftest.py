@@ -2,9 +2,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.api.running import House, house
+from tests.api.running_service import RunningService, run_service
 from tests.conftest import Databases
-from tests.console.browser import Page, browsing, executable
+from tests.console.browser import Page, executable, open_browser
 
 SignedIn = Callable[..., Page]
 
@@ -14,19 +14,19 @@ def page() -> Iterator[Page]:
     program = executable()
     if program is None:
         pytest.skip("no browser here: install chromium")
-    with browsing(program) as page:
+    with open_browser(program) as page:
         yield page
 
 
 @pytest.fixture(scope="module")
-def ours(databases: Databases, template_database: str) -> Iterator[House]:
+def ours(databases: Databases, template_database: str) -> Iterator[RunningService]:
     """A service with people and reports, over a database that the tests of a file share."""
-    with databases.new(template_database) as name, house(databases.dsn(name)) as running:
+    with databases.new(template_database) as name, run_service(databases.dsn(name)) as running:
         yield running
 
 
 @pytest.fixture
-def as_person(ours: House, page: Page) -> Iterator[SignedIn]:
+def as_person(ours: RunningService, page: Page) -> Iterator[SignedIn]:
     """Opens the console as one person after another."""
 
     def sign_in(name: str, width: int = 1400) -> Page:

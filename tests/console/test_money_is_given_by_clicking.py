@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.running import House
-from tests.api.told import captured, money, order_id, placed, send
-from tests.console.cases import act, paid_and_cancelled, post, proposing
+from tests.api.running_service import RunningService
+from tests.api.signals import captured, money, order_id, placed, send
+from tests.console.cases import act_on_adjustment, open_paid_case, post, proposal_body
 from tests.console.conftest import SignedIn
 
 ACTS = "#adjustments"
@@ -29,8 +29,8 @@ def open_case(page: Any, case: str) -> None:
     page.until(f"openCase?.id === {case!r} && document.activeElement.id === 'case-title'")
 
 
-def test_a_store_credit_goes_from_hand_to_hand(ours: House, as_person: SignedIn) -> None:
-    case = paid_and_cancelled(ours)["id"]
+def test_a_store_credit_goes_from_hand_to_hand(ours: RunningService, as_person: SignedIn) -> None:
+    case = open_paid_case(ours)["id"]
     page = as_person("ana")
     open_case(page, case)
     page.press("Propose an adjustment")
@@ -75,11 +75,11 @@ def test_a_store_credit_goes_from_hand_to_hand(ours: House, as_person: SignedIn)
     assert [page.is_within(width) for width in (1400, 400)] == [True, True]
 
 
-def test_a_refusal_is_told_in_the_services_words(ours: House, as_person: SignedIn) -> None:
-    case = paid_and_cancelled(ours)
-    with ours.asking_as("carla") as carla, ours.asking_as("ana") as ana:
+def test_a_refusal_is_told_in_the_services_words(ours: RunningService, as_person: SignedIn) -> None:
+    case = open_paid_case(ours)
+    with ours.client_as("carla") as carla, ours.client_as("ana") as ana:
         case = post(carla, case, "notes", {"note": "Pay it."}).json()
-        post(ana, case, "adjustments", proposing("200.00"))
+        post(ana, case, "adjustments", proposal_body("200.00"))
     page = as_person("carla")
     open_case(page, case["id"])
     page.press("Approve: refund of 200.00 EUR")
@@ -91,9 +91,9 @@ def test_a_refusal_is_told_in_the_services_words(ours: House, as_person: SignedI
 
 
 def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(
-    ours: House, as_person: SignedIn
+    ours: RunningService, as_person: SignedIn
 ) -> None:
-    case = paid_and_cancelled(ours)["id"]
+    case = open_paid_case(ours)["id"]
     page = as_person("ana")
     open_case(page, case)
     page.press("Propose an adjustment")
@@ -106,21 +106,21 @@ def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(
     page.press("Propose it")
     page.reads("refund of 120 EUR: proposed", ACTS)
     page.reads("Done: it is in the trail.", "#status")
-    with ours.asking_as("ana") as ana:
+    with ours.client_as("ana") as ana:
         assert len(ana.get(f"/v1/cases/{case}").json()["adjustments"]) == 1
 
 
 def test_somebody_who_was_faster_is_shown_and_what_was_typed_stays(
-    ours: House, as_person: SignedIn
+    ours: RunningService, as_person: SignedIn
 ) -> None:
-    case = paid_and_cancelled(ours)
-    with ours.asking_as("ana") as ana, ours.asking_as("finn") as finn:
-        case = post(ana, case, "adjustments", proposing("300.00")).json()
+    case = open_paid_case(ours)
+    with ours.client_as("ana") as ana, ours.client_as("finn") as finn:
+        case = post(ana, case, "adjustments", proposal_body("300.00")).json()
         page = as_person("olga")
         open_case(page, case["id"])
         page.press("Reject: refund of 300.00 EUR")
         page.fill("Why", "It was paid back already.")
-        assert act(finn, case, "approve").status_code == 200
+        assert act_on_adjustment(finn, case, "approve").status_code == 200
     page.key("Enter")
     page.reads("It is shown now as it is.", "#status")
     page.reads("refund of 300.00 EUR: approved", ACTS)
@@ -129,10 +129,12 @@ def test_somebody_who_was_faster_is_shown_and_what_was_typed_stays(
     page.reads("It was paid back already.", ACTS)
 
 
-def test_evidence_and_one_of_several_payments_are_chosen(ours: House, as_person: SignedIn) -> None:
+def test_evidence_and_one_of_several_payments_are_chosen(
+    ours: RunningService, as_person: SignedIn
+) -> None:
     order = order_id()
-    case = paid_and_cancelled(ours, order=order)
-    with ours.asking_as("ana") as ana:
+    case = open_paid_case(ours, order=order)
+    with ours.client_as("ana") as ana:
         send(ana, captured(order, "5.00", id=f"{order}-more", payment="pay-2"))
         attached = {"ref": "mail/17", "type": "customer_communication", "title": "She wrote"}
         case = ana.get(f"/v1/cases/{case['id']}").json()
@@ -156,10 +158,10 @@ def test_evidence_and_one_of_several_payments_are_chosen(ours: House, as_person:
 
 
 @pytest.mark.parametrize("width", [400, 700, 1000, 1400])
-def test_nothing_is_cut_off(ours: House, as_person: SignedIn, width: int) -> None:
-    case = paid_and_cancelled(ours)
-    with ours.asking_as("ana") as ana:
-        asked = proposing("300.00", note="long" * 60, evidence=["mail/" + "x" * 200])
+def test_nothing_is_cut_off(ours: RunningService, as_person: SignedIn, width: int) -> None:
+    case = open_paid_case(ours)
+    with ours.client_as("ana") as ana:
+        asked = proposal_body("300.00", note="long" * 60, evidence=["mail/" + "x" * 200])
         case = post(ana, case, "adjustments", asked).json()
         send(ana, placed(order_id(), lines=[{"sku": "tea", "price": money("1.00")}]))
     page = as_person("ana", width)

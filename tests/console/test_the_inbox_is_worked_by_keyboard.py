@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from tests.api.running import House
+from tests.api.running_service import RunningService
 from tests.console.browser import Page
-from tests.console.cases import act, paid_and_cancelled, post, proposed, proposing
+from tests.console.cases import (
+    act_on_adjustment,
+    open_paid_case,
+    post,
+    proposal_body,
+    propose_on_new_case,
+)
 from tests.console.conftest import SignedIn
 
 MINE, OTHERS = "#may-approve", "#may-not-approve"
@@ -26,9 +32,11 @@ def stand_on(page: Page, order: str) -> None:
 
 
 def test_several_are_chosen_and_approved_and_a_refusal_is_told(
-    ours: House, as_person: SignedIn
+    ours: RunningService, as_person: SignedIn
 ) -> None:
-    first, second, third = (proposed(ours, amount) for amount in ("300.10", "120.05", "80.00"))
+    first, second, third = (
+        propose_on_new_case(ours, amount) for amount in ("300.10", "120.05", "80.00")
+    )
     page = as_person("olga")
     show(page, third["order"])
     for case in (first, second):
@@ -42,8 +50,8 @@ def test_several_are_chosen_and_approved_and_a_refusal_is_told(
     assert second["order"] in page.focused()
     page.key("a")
     page.reads("420.15 EUR", "#confirm[open]")
-    with ours.asking_as("finn") as finn:
-        assert act(finn, second, "approve").status_code == 200  # he is faster
+    with ours.client_as("finn") as finn:
+        assert act_on_adjustment(finn, second, "approve").status_code == 200  # he is faster
     page.key("Enter")
     page.reads("1 approved, 1 refused.", "#status")
     told = page.text("#approvals-told").splitlines()
@@ -51,7 +59,7 @@ def test_several_are_chosen_and_approved_and_a_refusal_is_told(
     assert told[1].startswith(f"refund of 120.05 EUR, order {second['order']}: refused. ")
     assert "is approved: it cannot be approved" in told[1]
     assert page.text(MINE).count("order ") == 1
-    with ours.asking_as("olga") as olga:
+    with ours.client_as("olga") as olga:
         states = [
             olga.get(f"/v1/cases/{case['id']}").json()["adjustments"][0]["approvals"]
             for case in (first, second, third)
@@ -61,12 +69,12 @@ def test_several_are_chosen_and_approved_and_a_refusal_is_told(
 
 
 def test_what_others_have_to_approve_says_why_and_shows_the_act(
-    ours: House, as_person: SignedIn
+    ours: RunningService, as_person: SignedIn
 ) -> None:
-    case = paid_and_cancelled(ours)
-    with ours.asking_as("carla") as carla, ours.asking_as("ana") as ana:
+    case = open_paid_case(ours)
+    with ours.client_as("carla") as carla, ours.client_as("ana") as ana:
         case = post(carla, case, "notes", {"note": "Pay it."}).json()
-        case = post(ana, case, "adjustments", proposing("200.00")).json()
+        case = post(ana, case, "adjustments", proposal_body("200.00")).json()
     page = as_person("carla")
     show(page, case["order"], OTHERS)
     assert "carla has the duty to review in this case" in page.text(OTHERS)
@@ -78,9 +86,9 @@ def test_what_others_have_to_approve_says_why_and_shows_the_act(
 
 
 def test_who_approves_but_works_no_cases_begins_in_the_inbox(
-    ours: House, as_person: SignedIn
+    ours: RunningService, as_person: SignedIn
 ) -> None:
-    case = proposed(ours, "4500.00", kind="write_off")
+    case = propose_on_new_case(ours, "4500.00", kind="write_off")
     page = as_person("fay", 400)
     page.reads(case["order"], MINE)
     assert page.is_within(400)

@@ -11,7 +11,7 @@ from domain.policy.document import PolicyDocument, digest_of
 from domain.policy.events import GovernanceEvent, PolicyActivated
 from domain.policy.governance import Governance, Policy, PolicyState
 from tests.domain.policies import shipped, with_version
-from tests.domain.telling import after
+from tests.domain.signals import after
 
 ANA = Actor("key:ana", "ana")
 BO = Actor("key:bo", "bo")
@@ -25,19 +25,19 @@ ANA_FOR_BO = Actor("key:ana", "bo", delegate="ana")
 _LOW = shipped()["priorities"]
 
 
-def saying(version: str, low: int = 1) -> PolicyDocument:
+def policy_with_low_weight(version: str, low: int = 1) -> PolicyDocument:
     """A policy of this name, in which the least severity weighs so much."""
     severity = {**_LOW["severity"], "low": low}
     return with_version(version, priorities={**_LOW, "severity": severity}).document
 
 
-class Office:
+class PolicyOffice:
     """The governed policies, on which people act."""
 
     def __init__(self, first: PolicyDocument | None = None) -> None:
         self.governed = Governance()
         self.events: list[GovernanceEvent] = []
-        self.first = first or saying("1")
+        self.first = first or policy_with_low_weight("1")
         activated = PolicyActivated(document=self.first, digest=digest_of(self.first))
         self.tell(activated, SYSTEM, 0)
 
@@ -103,7 +103,7 @@ class Office:
         self, document: PolicyDocument, by: Actor, hour: float, until: float | None = None
     ) -> None:
         expires_at = after(until) if until is not None else None
-        event = governance_decisions.emergency(
+        event = governance_decisions.activate_emergency(
             self.governed, document, "It burns.", expires_at, by, after(hour)
         )
         self.tell(event, by, hour)
@@ -129,7 +129,7 @@ class Office:
 
     def state(self, version: str, hour: float) -> PolicyState:
         return self.governed.state(
-            governance_decisions.policy_named(self.governed, version), after(hour)
+            governance_decisions.require_policy(self.governed, version), after(hour)
         )
 
     def _do(
@@ -139,4 +139,4 @@ class Office:
         hour: float,
         decide: Callable[[Policy], GovernanceEvent],
     ) -> None:
-        self.tell(decide(governance_decisions.policy_named(self.governed, version)), by, hour)
+        self.tell(decide(governance_decisions.require_policy(self.governed, version)), by, hour)

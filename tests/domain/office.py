@@ -11,8 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.clock.calendars import BusinessCalendar, Period, Weekday
-from domain.clock.clock import Change, Clock, Moment
-from domain.clock.runs import Standing
+from domain.clock.clock import Clock, ClockChange, ClockChangeKind
+from domain.clock.measure_runs import MeasureStatus
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 
 MOMENT = timedelta(microseconds=1)
@@ -36,23 +36,23 @@ def berlin(text: str) -> datetime:
     return moment.replace(tzinfo=BERLIN).astimezone(UTC)
 
 
-def on(text: str, change: Change, **more: Any) -> Moment:
-    return Moment(at=berlin(text), change=change, **more)
+def on(text: str, change: ClockChangeKind, **more: Any) -> ClockChange:
+    return ClockChange(at=berlin(text), change=change, **more)
 
 
-def started(text: str, calendar: BusinessCalendar = OFFICE, **terms: Any) -> Moment:
-    return on(text, Change.STARTED, terms=ServiceTerms(calendar=calendar, **terms))
+def started(text: str, calendar: BusinessCalendar = OFFICE, **terms: Any) -> ClockChange:
+    return on(text, ClockChangeKind.STARTED, terms=ServiceTerms(calendar=calendar, **terms))
 
 
-def waiting(text: str, dependency: Dependency, party: str | None = None) -> Moment:
-    return on(text, Change.WAITING, dependency=dependency, party=party)
+def waiting(text: str, dependency: Dependency, party: str | None = None) -> ClockChange:
+    return on(text, ClockChangeKind.WAITING, dependency=dependency, party=party)
 
 
-def seen(clock: Clock, measure: Measure, now: str) -> Standing:
+def seen(clock: Clock, measure: Measure, now: str) -> MeasureStatus:
     standing = clock.standing(measure, berlin(now))
     assert standing is not None
     return standing
 
 
-def resolution(clock: Clock, now: str) -> Standing:
+def resolution(clock: Clock, now: str) -> MeasureStatus:
     return seen(clock, Measure.RESOLUTION, now)

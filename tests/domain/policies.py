@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import yaml
 
+from domain.policy.reader import read_policy
 from domain.policy.rulebook import Rulebook
-from domain.policy.validation import read_policy
-from infrastructure.policies.files import DEFAULT, load_policy
-from infrastructure.policies.public_holidays import written_out
+from infrastructure.policies.files import DEFAULT_POLICY_FILE, load_policy
+from infrastructure.policies.public_holidays import expand_holidays
 
 # Dates stand in it as text, so that a plain safe load is the same document.
-_PLAIN, _ = written_out(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")))
+_PLAIN, _ = expand_holidays(yaml.safe_load(DEFAULT_POLICY_FILE.read_text(encoding="utf-8")))
 _DEFAULT = cast("dict[str, Any]", _PLAIN)
 SHIPPED = load_policy()
 
@@ -27,7 +27,7 @@ def with_version(version: str, **parts: Any) -> Rulebook:
     return read_policy({**shipped(), "version": version, **parts})
 
 
-def small(
+def small_policy(
     *,
     detect: list[dict[str, Any]] | None = None,
     expect: list[dict[str, Any]] | None = None,

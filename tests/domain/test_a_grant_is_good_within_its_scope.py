@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.authority import EVERYWHERE, NOWHERE, Scope, authority_of
-from domain.people import OPERATOR, Grant, Role
-from domain.permissions import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
+from domain.authority import FULL_AUTHORITY, NO_AUTHORITY, Scope, authority_of
+from domain.people import OPERATOR_ACTOR, Grant, Role
+from domain.permissions import ROLE_PERMISSIONS, SCOPED_PERMISSIONS, Permission
 from domain.regions import region_of
-from tests.domain.telling import after
+from tests.domain.signals import after
 
 CASE, OTHER_CASE = UUID(int=1), UUID(int=2)
 QUEUES = ("refunds", "returns", "lost")
@@ -21,7 +21,7 @@ P = Permission
 
 
 def grant(role: Role, **facts: object) -> Grant:
-    return Grant(grant="g1", role=role, granted_at=after(0), granted_by=OPERATOR, **facts)  # type: ignore[arg-type]
+    return Grant(grant="g1", role=role, granted_at=after(0), granted_by=OPERATOR_ACTOR, **facts)  # type: ignore[arg-type]
 
 
 def test_a_grant_without_scope_reaches_everything() -> None:
@@ -32,9 +32,9 @@ def test_a_grant_without_scope_reaches_everything() -> None:
 
 
 def test_no_grant_reaches_nothing() -> None:
-    assert NOWHERE.permissions == frozenset()
-    assert not NOWHERE.covers(P.READ_CASES, "refunds", "BR")
-    assert EVERYWHERE.covers(P.EXECUTE_ADJUSTMENTS, "refunds", None)
+    assert NO_AUTHORITY.permissions == frozenset()
+    assert not NO_AUTHORITY.covers(P.READ_CASES, "refunds", "BR")
+    assert FULL_AUTHORITY.covers(P.EXECUTE_ADJUSTMENTS, "refunds", None)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_grants_do_not_lend_each_other_their_scopes() -> None:
 @pytest.mark.parametrize("role", list(Role))
 def test_what_concerns_everything_comes_with_no_scope(role: Role) -> None:
     authority = authority_of([grant(role, queues=("refunds",))])
-    assert authority.permissions == ROLE_PERMISSIONS[role] & WITHIN_A_SCOPE
-    assert authority.partial == ROLE_PERMISSIONS[role] - WITHIN_A_SCOPE
+    assert authority.permissions == ROLE_PERMISSIONS[role] & SCOPED_PERMISSIONS
+    assert authority.partial == ROLE_PERMISSIONS[role] - SCOPED_PERMISSIONS
     assert not authority.everywhere
 
 
@@ -116,7 +116,7 @@ def test_what_may_be_done_without_a_break_glass_is_not_done_under_it() -> None:
 def test_a_queue_is_whole_where_no_region_bounds_it() -> None:
     authority = authority_of([grant(Role.TEAM_LEAD, queues=("refunds",), regions=("BR",))])
     assert authority.has_queue(P.READ_CASES, "refunds")
-    assert not authority.has_all_of(P.READ_CASES, "refunds")
+    assert not authority.has_whole_queue(P.READ_CASES, "refunds")
     assert not authority.has_queue(P.READ_CASES, "returns")
 
 
@@ -165,7 +165,7 @@ def test_a_key_never_reaches_further_than_its_owner_nor_than_itself(
     for permission in Permission:
         asked = permission in (P.READ_CASES, P.WORK_CASES, P.READ_LOG)
         expected = asked and owner.covers(permission, *place) and narrow.covers(*place)
-        if permission in WITHIN_A_SCOPE:
+        if permission in SCOPED_PERMISSIONS:
             assert key.covers(permission, *place) == expected, permission
         else:
             assert key.covers(permission, *place) == (

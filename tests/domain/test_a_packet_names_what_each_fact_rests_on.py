@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from domain.cases.packet import packet_digest, packet_of
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order
-from domain.orders.signals import Signal, in_time_order
-from domain.policy.decision import as_value
+from domain.orders.signals import Signal, event_time_key
+from domain.policy.decision import to_fact_value
 from domain.policy.facts import ORDER_FACTS
-from tests.domain.telling import (
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
     ORDER,
     after,
-    bounded,
     cancelled,
     captured,
     placed,
     promising,
     scanned,
-    stories,
+    statement_lists,
 )
 
 
@@ -58,15 +58,15 @@ def test_amounts_days_and_times_are_written_as_text() -> None:
     assert facts["payment.received"] is True
 
 
-@bounded
-@given(story=stories(), chance=st.randoms(use_true_random=False))
+@BOUNDED_SETTINGS
+@given(story=statement_lists(), chance=st.randoms(use_true_random=False))
 def test_the_packet_is_the_facts_with_their_sources_whatever_came_first(story, chance) -> None:
     packet = packet_of(order(*story))
     facts = order(*story).facts
     for told in packet:
         fact = ORDER_FACTS[told.fact]
-        resting_on = sorted((s for s in story if s.type in fact.feeds), key=in_time_order)
-        assert told.value == as_value(fact.read(facts))
+        resting_on = sorted((s for s in story if s.type in fact.feeds), key=event_time_key)
+        assert told.value == to_fact_value(fact.read(facts))
         assert told.sources == tuple(signal.key for signal in resting_on)
         assert told.event_time == resting_on[-1].event_time
     again = packet_of(order(*chance.sample(story, len(story))))

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from domain.errors import CasetrailError, Invalid
-from domain.policy.document import content_of, digest_of
+from domain.policy.document import canonical_content, digest_of
 from domain.policy.errors import (
     AuthorMayNotDecide,
     OnlyPersonsDecide,
@@ -30,19 +30,19 @@ from tests.domain.governed_policies import (
     BOS_AGENT,
     CY,
     SYSTEM,
-    Office,
-    saying,
+    PolicyOffice,
+    policy_with_low_weight,
 )
-from tests.domain.telling import after
+from tests.domain.signals import after
 
 
-def proposed() -> Office:
-    office = Office()
-    office.propose(saying("2", 2), ANA, 1)
+def proposed() -> PolicyOffice:
+    office = PolicyOffice()
+    office.propose(policy_with_low_weight("2", 2), ANA, 1)
     return office
 
 
-def approved() -> Office:
+def approved() -> PolicyOffice:
     office = proposed()
     office.approve("2", BO, 2)
     return office
@@ -73,8 +73,8 @@ def test_an_author_never_approves_in_whoevers_name(by) -> None:
 
 
 def test_a_delegate_who_wrote_it_is_its_author_as_is_the_person() -> None:
-    office = Office()
-    office.propose(saying("2", 2), BO_FOR_ANA, 1)
+    office = PolicyOffice()
+    office.propose(policy_with_low_weight("2", 2), BO_FOR_ANA, 1)
     for by in (ANA, BO):
         with pytest.raises(AuthorMayNotDecide):
             office.approve("2", by, 2)
@@ -94,15 +94,15 @@ def test_what_is_no_person_decides_on_nothing(by) -> None:
     with pytest.raises(OnlyPersonsDecide):
         office.roll_back("1", by, 4)
     with pytest.raises(OnlyPersonsDecide):
-        office.emergency(saying("3", 3), by, 4)
-    office.emergency(saying("3", 3), ANA, 4)
+        office.emergency(policy_with_low_weight("3", 3), by, 4)
+    office.emergency(policy_with_low_weight("3", 3), ANA, 4)
     with pytest.raises(OnlyPersonsDecide):
         office.ratify("3", by, 5)
 
 
 def test_an_agent_may_propose_and_its_person_is_the_author() -> None:
-    office = Office()
-    office.propose(saying("2", 2), ANAS_AGENT, 1)
+    office = PolicyOffice()
+    office.propose(policy_with_low_weight("2", 2), ANAS_AGENT, 1)
     with pytest.raises(AuthorMayNotDecide, match="ana wrote"):
         office.approve("2", ANA, 2)
     office.approve("2", BO, 2)
@@ -110,14 +110,14 @@ def test_an_agent_may_propose_and_its_person_is_the_author() -> None:
 
 def test_who_wrote_what_is_revised_may_not_approve_the_revision() -> None:
     office = proposed()
-    office.propose(saying("2b", 3), BO, 2, revises="2")
+    office.propose(policy_with_low_weight("2b", 3), BO, 2, revises="2")
     assert office.state("2", 2) == "revised"
     for by in (ANA, BO):
         with pytest.raises(AuthorMayNotDecide):
             office.approve("2b", by, 3)
     office.approve("2b", CY, 3)
     with pytest.raises(PolicyStateWrong, match="cannot be revised: it is revised"):
-        office.propose(saying("2c", 4), CY, 4, revises="2")
+        office.propose(policy_with_low_weight("2c", 4), CY, 4, revises="2")
 
 
 def test_nothing_decides_that_nobody_approved() -> None:
@@ -134,7 +134,7 @@ def test_what_is_over_is_over_and_may_be_proposed_anew() -> None:
     office.reject("2", BO, 2)
     with pytest.raises(PolicyStateWrong, match=r"it is rejected \(policy\.rejected by bo"):
         office.approve("2", CY, 3)
-    office.propose(saying("2", 2), CY, 3)
+    office.propose(policy_with_low_weight("2", 2), CY, 3)
     with pytest.raises(AuthorMayNotDecide):  # she wrote it, whoever proposes it now
         office.approve("2", ANA, 4)
     with pytest.raises(AuthorMayNotDecide, match="an author withdraws it"):
@@ -146,9 +146,9 @@ def test_what_is_over_is_over_and_may_be_proposed_anew() -> None:
 def test_what_is_proposed_is_not_proposed_twice() -> None:
     office = proposed()
     with pytest.raises(PolicyStateWrong, match=r"proposed by ana"):
-        office.propose(saying("2", 2), BO, 2)
+        office.propose(policy_with_low_weight("2", 2), BO, 2)
     with pytest.raises(PolicyStateWrong, match="it is in force"):
-        office.propose(saying("1"), BO, 2)
+        office.propose(policy_with_low_weight("1"), BO, 2)
 
 
 def test_a_version_names_one_document_for_ever() -> None:
@@ -156,12 +156,12 @@ def test_a_version_names_one_document_for_ever() -> None:
     office.withdraw("2", ANA, 2)
     for act in (office.propose, office.emergency):
         with pytest.raises(PolicyVersionReused):
-            act(saying("2", 3), ANA, 3)
+            act(policy_with_low_weight("2", 3), ANA, 3)
 
 
 def test_another_name_alone_is_no_change() -> None:
-    office = Office()
-    renamed = structs.replace(saying("2"), summary="Said anew.")
+    office = PolicyOffice()
+    renamed = structs.replace(policy_with_low_weight("2"), summary="Said anew.")
     for act in (office.propose, office.emergency):
         with pytest.raises(PolicyUnchanged):
             act(renamed, ANA, 1)
@@ -169,10 +169,10 @@ def test_another_name_alone_is_no_change() -> None:
 
 def test_an_approval_is_of_the_difference_to_what_decides() -> None:
     office = proposed()
-    office.change(saying("other", 7), 2)
+    office.change(policy_with_low_weight("other", 7), 2)
     with pytest.raises(PolicyOutOfDate, match="to take the place of version 1, and version other"):
         office.approve("2", BO, 3)
-    office.propose(saying("2", 2), ANA, 4)  # anew, held against the other
+    office.propose(policy_with_low_weight("2", 2), ANA, 4)  # anew, held against the other
     with pytest.raises(PolicyOutOfDate, match="by now it is to take the place of version other"):
         office.approve("2", BO, 5, base=digest_of(office.first))
     office.approve("2", BO, 5)
@@ -181,7 +181,7 @@ def test_an_approval_is_of_the_difference_to_what_decides() -> None:
 
 def test_what_was_approved_against_another_policy_is_not_activated() -> None:
     office = approved()
-    office.emergency(saying("fire", 9), CY, 3, until=10)
+    office.emergency(policy_with_low_weight("fire", 9), CY, 3, until=10)
     with pytest.raises(PolicyOutOfDate):
         office.activate("2", BO, 4)
     office.activate("2", BO, 10)  # the fire is out: what it was held against decides again
@@ -194,11 +194,13 @@ def test_a_policy_may_wait_for_its_day() -> None:
     assert office.governed.next_due() == after(24)
     assert (office.state("2", 23), office.in_force(23)) == ("scheduled", "1")
     assert (office.state("2", 24), office.in_force(24)) == ("in_force", "2")
-    (told,) = office.governed.came_to_pass(after(24))
-    assert told == PolicyTookEffect(digest=digest_of(saying("2", 2)), effective_from=after(24))
+    (told,) = office.governed.find_due_events(after(24))
+    assert told == PolicyTookEffect(
+        digest=digest_of(policy_with_low_weight("2", 2)), effective_from=after(24)
+    )
     office.tell(told, SYSTEM, 24.1)
     assert office.governed.next_due() is None
-    assert office.governed.came_to_pass(after(25)) == []
+    assert office.governed.find_due_events(after(25)) == []
 
 
 @pytest.mark.parametrize("way", ["reject", "withdraw"])
@@ -212,9 +214,9 @@ def test_what_waits_for_its_day_can_be_stopped(way: str) -> None:
 
 
 def test_while_one_waits_for_its_day_no_other_is_activated() -> None:
-    office = Office()
-    office.propose(saying("2", 2), ANA, 1)
-    office.propose(saying("3", 3), ANA, 1)
+    office = PolicyOffice()
+    office.propose(policy_with_low_weight("2", 2), ANA, 1)
+    office.propose(policy_with_low_weight("3", 3), ANA, 1)
     office.approve("2", BO, 2)
     office.approve("3", BO, 2)
     office.activate("2", BO, 3, after(24))
@@ -225,7 +227,7 @@ def test_while_one_waits_for_its_day_no_other_is_activated() -> None:
 def test_what_waited_lapses_when_something_else_happens_first() -> None:
     office = approved()
     office.activate("2", BO, 3, after(24))
-    office.emergency(saying("fire", 9), CY, 4, until=10)
+    office.emergency(policy_with_low_weight("fire", 9), CY, 4, until=10)
     assert office.in_force(25) == "1"
     assert office.state("2", 25) == "approved"
     assert office.governed.next_due() == after(10)
@@ -238,13 +240,13 @@ def test_a_day_that_is_none_is_refused(hour: float) -> None:
 
 
 def test_a_rollback_is_a_new_version_of_what_decided_before() -> None:
-    office = Office()
-    office.change(saying("2", 2), 1)
+    office = PolicyOffice()
+    office.change(policy_with_low_weight("2", 2), 1)
     office.roll_back("1", CY, 2)
     assert office.in_force(2) == "1-r1"
     back = office.governed.named("1-r1")
     assert back is not None
-    assert content_of(back.document) == content_of(office.first)
+    assert canonical_content(back.document) == canonical_content(office.first)
     assert isinstance(office.events[-1], PolicyRolledBack)
     assert office.state("1", 3) == "retired"
     office.roll_back("2", CY, 3, version="two-again")
@@ -259,28 +261,28 @@ def test_only_what_decided_before_can_be_gone_back_to() -> None:
     for version in ("1", "2"):
         with pytest.raises(PolicyStateWrong, match="cannot be gone back to"):
             office.roll_back(version, CY, 2)
-    office.emergency(saying("fire", 9), CY, 3, until=10)
+    office.emergency(policy_with_low_weight("fire", 9), CY, 3, until=10)
     with pytest.raises(PolicyStateWrong, match="it is expired"):
         office.roll_back("fire", CY, 11)
 
 
 def test_an_emergency_change_ends_by_itself() -> None:
-    office = Office()
-    office.emergency(saying("fire", 9), ANA, 1, until=5)
+    office = PolicyOffice()
+    office.emergency(policy_with_low_weight("fire", 9), ANA, 1, until=5)
     assert [office.in_force(n) for n in (0, 1, 4.9, 5, 6)] == ["1", "fire", "fire", "1", "1"]
     assert office.state("fire", 5) == "expired"
-    (told,) = office.governed.came_to_pass(after(5))
+    (told,) = office.governed.find_due_events(after(5))
     again = digest_of(office.first)
     assert told == PolicyEmergencyExpired(
-        digest=digest_of(saying("fire", 9)), expires_at=after(5), again=again
+        digest=digest_of(policy_with_low_weight("fire", 9)), expires_at=after(5), again=again
     )
     office.tell(told, SYSTEM, 5.1)
     assert office.governed.next_due() is None
 
 
 def test_an_emergency_change_stays_once_another_person_ratifies_it() -> None:
-    office = Office()
-    office.emergency(saying("fire", 9), ANA, 1)
+    office = PolicyOffice()
+    office.emergency(policy_with_low_weight("fire", 9), ANA, 1)
     assert office.governed.next_due() == after(25)
     with pytest.raises(AuthorMayNotDecide, match=r"policy\.emergency_activated by ana"):
         office.ratify("fire", ANA, 2)
@@ -292,13 +294,13 @@ def test_an_emergency_change_stays_once_another_person_ratifies_it() -> None:
 
 
 def test_an_emergency_change_that_ran_out_is_not_made_again_under_another_name() -> None:
-    office = Office()
-    office.emergency(saying("fire", 9), ANA, 1, until=5)
+    office = PolicyOffice()
+    office.emergency(policy_with_low_weight("fire", 9), ANA, 1, until=5)
     with pytest.raises(PolicyStateWrong, match="no emergency change"):
         office.ratify("fire", BO, 6)
     with pytest.raises(PolicyStateWrong, match="version fire is this very change"):
-        office.emergency(saying("fire2", 9), ANA, 6)
-    office.propose(saying("fire", 9), ANA, 6)  # but it may be approved as any other
+        office.emergency(policy_with_low_weight("fire2", 9), ANA, 6)
+    office.propose(policy_with_low_weight("fire", 9), ANA, 6)  # but it may be approved as any other
     office.approve("fire", BO, 7)
     office.activate("fire", BO, 8)
     assert office.in_force(9) == "fire"
@@ -307,22 +309,22 @@ def test_an_emergency_change_that_ran_out_is_not_made_again_under_another_name()
 def test_an_emergency_lasts_three_days_at_most() -> None:
     for until in (1, 1 + 73):
         with pytest.raises(Invalid, match="expires_at"):
-            Office().emergency(saying("fire", 9), ANA, 1, until=until)
+            PolicyOffice().emergency(policy_with_low_weight("fire", 9), ANA, 1, until=until)
 
 
 def test_a_rollback_ends_an_emergency() -> None:
-    office = Office()
-    office.change(saying("2", 2), 1)
-    office.emergency(saying("fire", 9), ANA, 2, until=20)
+    office = PolicyOffice()
+    office.change(policy_with_low_weight("2", 2), 1)
+    office.emergency(policy_with_low_weight("fire", 9), ANA, 2, until=20)
     office.roll_back("1", BO, 3)
     assert (office.in_force(3), office.in_force(30)) == ("1-r1", "1-r1")
 
 
 def test_every_turn_is_known_past_and_to_come() -> None:
-    office = Office()
-    office.change(saying("2", 2), 1)
-    office.emergency(saying("fire", 9), ANA, 2, until=20)
-    turns = [(turn.at, turn.before is None) for turn in office.governed.turns()]
+    office = PolicyOffice()
+    office.change(policy_with_low_weight("2", 2), 1)
+    office.emergency(policy_with_low_weight("fire", 9), ANA, 2, until=20)
+    turns = [(turn.at, turn.before is None) for turn in office.governed.policy_changes()]
     assert turns == [(after(0), True), (after(1), False), (after(2), False), (after(20), False)]
 
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from domain.adjustments.adjustment import PAID, Adjustment
+from domain.adjustments.adjustment import PAID_STATES, Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
-from domain.adjustments.events import Requirement
+from domain.adjustments.events import ApprovalRequirement
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
-from domain.adjustments.reconciliation import Comparison, Ours, compare
-from domain.adjustments.statement import GivenStatus, StatementLine, statement_digest
+from domain.adjustments.provider_statement import RefundStatus, StatementLine, statement_digest
+from domain.adjustments.reconciliation import CaseAdjustment, Comparison, compare_statement
 from domain.money import Money
-from tests.domain.telling import NOON, after, bounded
+from tests.domain.signals import BOUNDED_SETTINGS, NOON, after
 
 CASE = UUID(int=99)
 SINCE, UNTIL = after(0), after(24)
@@ -36,7 +36,7 @@ def paid(number: int, amount: str = "10.00", state: State = State.EXECUTED) -> A
         note="",
         packet="",
         digest="",
-        requirement=Requirement(
+        requirement=ApprovalRequirement(
             policy="4",
             policy_digest="",
             rule="one-approver",
@@ -50,7 +50,7 @@ def paid(number: int, amount: str = "10.00", state: State = State.EXECUTED) -> A
         proposed_at=NOON,
         lapses_at=NOON,
         provider="local",
-        reference=f"re_{number}" if state in PAID else None,
+        reference=f"re_{number}" if state in PAID_STATES else None,
     )
 
 
@@ -60,16 +60,16 @@ def line(number: int | None, amount: str = "10.00", at: float = 1, **more: objec
         key=str(UUID(int=number)) if number is not None else None,
         payment="p",
         amount=Money(amount, "EUR"),
-        status=GivenStatus.SUCCEEDED,
+        status=RefundStatus.SUCCEEDED,
         created_at=after(at),
     )
     return structs.replace(told, **more)
 
 
 def compared(adjustments: list[Adjustment], *lines: StatementLine) -> Comparison:
-    ours = {str(one.id): Ours(CASE, one) for one in adjustments}
-    expected = [key for key, one in ours.items() if one.adjustment.state in PAID]
-    return compare("local", lines, ours, expected, SINCE, UNTIL)
+    ours = {str(one.id): CaseAdjustment(CASE, one) for one in adjustments}
+    expected = [key for key, one in ours.items() if one.adjustment.state in PAID_STATES]
+    return compare_statement("local", lines, ours, expected, SINCE, UNTIL)
 
 
 def kinds(found: Comparison) -> list[str]:
@@ -103,8 +103,8 @@ def test_what_agrees_is_matched_however_its_amount_is_written() -> None:
             [line(1)],
             "not_executed_here",
         ),
-        ([paid(1)], [line(1, status=GivenStatus.PENDING)], "pending_there"),
-        ([paid(1)], [line(1, status=GivenStatus.FAILED)], "failed_there"),
+        ([paid(1)], [line(1, status=RefundStatus.PENDING)], "pending_there"),
+        ([paid(1)], [line(1, status=RefundStatus.FAILED)], "failed_there"),
     ],
 )
 def test_what_does_not_agree_is_named(
@@ -121,13 +121,13 @@ def test_a_line_outside_of_the_period_is_found_but_not_asked_after() -> None:
 
 
 def test_what_failed_on_both_sides_is_nothing() -> None:
-    failed = line(1, status=GivenStatus.FAILED)
+    failed = line(1, status=RefundStatus.FAILED)
     assert kinds(compared([paid(1, state=State.FAILED)], failed)) == []
     assert kinds(compared([], failed)) == []
 
 
 def test_a_failed_try_beside_one_that_stands_changes_nothing() -> None:
-    found = compared([paid(1)], line(1, reference="re_0", status=GivenStatus.FAILED), line(1))
+    found = compared([paid(1)], line(1, reference="re_0", status=RefundStatus.FAILED), line(1))
     assert (len(found.matched), kinds(found)) == (1, [])
 
 
@@ -139,13 +139,13 @@ told = st.lists(
         st.one_of(st.none(), st.integers(1, 12)),
         st.sampled_from(["5.00", "10.00"]),
         st.sampled_from([-1.0, 1.0, 23.0, 25.0]),
-        status=st.sampled_from([*GivenStatus]),
+        status=st.sampled_from([*RefundStatus]),
     ),
     max_size=12,
 )
 
 
-@bounded
+@BOUNDED_SETTINGS
 @given(books, told)
 def test_every_line_and_every_payment_is_accounted_for(
     book: dict[int, tuple[State, str]], lines: list[StatementLine]
@@ -156,21 +156,21 @@ def test_every_line_and_every_payment_is_accounted_for(
     matched = {str(one.adjustment.id) for one in found.matched}
     assert matched.isdisjoint(about)
     for one in adjustments:
-        if one.state in PAID:
+        if one.state in PAID_STATES:
             assert str(one.id) in matched | about
     for told_line in lines:
         within = SINCE <= told_line.created_at <= UNTIL
-        if within and told_line.status is not GivenStatus.FAILED:
+        if within and told_line.status is not RefundStatus.FAILED:
             named = {ref for one in found.discrepancies for ref in one.references}
             assert told_line.key in matched or told_line.reference in named
     by_id = {str(one.id): one for one in adjustments}
     for key in matched:
-        standing = [o for o in lines if o.key == key and o.status is not GivenStatus.FAILED]
+        standing = [o for o in lines if o.key == key and o.status is not RefundStatus.FAILED]
         assert [o.amount for o in standing] == [by_id[key].amount]
-        assert by_id[key].state in PAID
+        assert by_id[key].state in PAID_STATES
 
 
-@bounded
+@BOUNDED_SETTINGS
 @given(books, told, st.randoms())
 def test_the_order_of_the_lines_changes_nothing(
     book: dict[int, tuple[State, str]], lines: list[StatementLine], chance: object

@@ -14,7 +14,7 @@ from domain.merkle.tree import (
     Frontier,
     OutsideTree,
     consistency_proof,
-    cover,
+    covering_subtrees,
     inclusion_proof,
     root_at,
 )
@@ -123,7 +123,7 @@ def test_a_frontier_goes_on_from_where_it_stood(size, more):
 
 @given(st.integers(0, 5000), st.integers(0, 5000))
 def test_a_cover_is_without_gaps_and_short(start, more):
-    nodes, at = cover(start, start + more), start
+    nodes, at = covering_subtrees(start, start + more), start
     for node in nodes:
         assert node.first == at
         at = node.end

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from domain.errors import SignalIdReused
 from domain.orders.events import SignalRecorded
 from domain.orders.order import Order, order_stream
-from tests.domain.telling import ORDER, captured, placed
+from tests.domain.signals import ORDER, captured, placed
 
 TAKEN = Order(id=ORDER).after(SignalRecorded(signal=captured()))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.errors import Fault
 from domain.orders.signals import Signal
 from domain.validation import faults_of
-from tests.domain.telling import bounded, signals
+from tests.domain.signals import BOUNDED_SETTINGS, signals
 
 BRL = {"amount": "100.00", "currency": "BRL"}
 CANCELLED = {
@@ -220,7 +220,7 @@ def refused(raw: Any) -> bool:
     return False
 
 
-@settings(bounded, max_examples=400)
+@settings(BOUNDED_SETTINGS, max_examples=400)
 @given(document=mutated())
 def test_there_are_faults_exactly_where_the_decoder_refuses(document) -> None:
     found = faults_of(document, Signal)
@@ -231,7 +231,7 @@ def test_there_are_faults_exactly_where_the_decoder_refuses(document) -> None:
         assert fault.pointer == "" or fault.pointer.startswith("/")
 
 
-@settings(bounded, max_examples=100)
+@settings(BOUNDED_SETTINGS, max_examples=100)
 @given(signal=signals(1))
 def test_a_signal_is_the_same_after_it_was_written_and_read(signal) -> None:
     written = msgspec.json.encode(signal)

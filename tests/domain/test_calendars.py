@@ -22,7 +22,7 @@ from domain.clock.calendars import (
 from domain.clock.terms import ServiceTerms
 from domain.errors import Fault
 from domain.validation import faults_of
-from tests.domain.telling import bounded
+from tests.domain.signals import BOUNDED_SETTINGS
 
 MOMENT = timedelta(microseconds=1)
 NOTHING = timedelta()
@@ -390,7 +390,7 @@ def open_minutes(calendar: BusinessCalendar, first: date) -> set[int]:
     return found
 
 
-@settings(bounded, max_examples=60)
+@settings(BOUNDED_SETTINGS, max_examples=60)
 @given(place=places_and_calendars(), bounds=st.tuples(*[st.integers(0, DAYS * 1440)] * 2))
 def test_it_is_what_counting_minute_by_minute_gives(place, bounds) -> None:
     first, calendar = place
@@ -409,7 +409,7 @@ MOMENTS = st.datetimes(datetime(2010, 1, 1), datetime(2030, 1, 1)).map(  # noqa:
 SPANS = st.timedeltas(NOTHING, timedelta(days=40))
 
 
-@settings(bounded, max_examples=200)
+@settings(BOUNDED_SETTINGS, max_examples=200)
 @given(place=places_and_calendars(), moments=st.tuples(MOMENTS, SPANS, SPANS))
 def test_time_adds_up_and_never_runs_faster_than_the_wall_clock(place, moments) -> None:
     _, calendar = place
@@ -421,7 +421,7 @@ def test_time_adds_up_and_never_runs_faster_than_the_wall_clock(place, moments) 
     assert NOTHING <= earlier <= first
 
 
-@settings(bounded, max_examples=200)
+@settings(BOUNDED_SETTINGS, max_examples=200)
 @given(
     place=places_and_calendars(),
     start=MOMENTS,

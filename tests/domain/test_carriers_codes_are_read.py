@@ -7,10 +7,17 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from domain.orders.carriers import AFTERSHIP, EASYPOST, KARRIO, MAPPINGS, SHIPENGINE, read_code
+from domain.orders.carrier_codes import (
+    AFTERSHIP,
+    EASYPOST,
+    KARRIO,
+    MAPPINGS,
+    SHIPENGINE,
+    map_carrier_code,
+)
 from domain.orders.facts import facts_of
 from domain.orders.signals import FaultParty, IncidentReason, Scanned, ScanStatus
-from tests.domain.telling import told
+from tests.domain.signals import signal_fields
 
 EXCEPTIONS = [
     "001",
@@ -90,7 +97,7 @@ MEAN_NOTHING = {"unknown", "UN", "Pending", "Expired", "CARRIER_STATUS_NOT_MAPPE
 
 
 def scan(reading: Any) -> Scanned:
-    return Scanned(**told(20, "scan"), **structs.asdict(reading))
+    return Scanned(**signal_fields(20, "scan"), **structs.asdict(reading))
 
 
 def test_every_vocabulary_is_listed_in_full_and_nothing_else_is() -> None:
@@ -101,7 +108,7 @@ def test_every_vocabulary_is_listed_in_full_and_nothing_else_is() -> None:
 
 @pytest.mark.parametrize(("mapping", "code"), CODES, ids=lambda one: getattr(one, "name", one))
 def test_a_listed_code_means_something_and_stays_readable(mapping, code) -> None:
-    reading = read_code(mapping, code)
+    reading = map_carrier_code(mapping, code)
     assert (reading.status is ScanStatus.UNKNOWN) == (code in MEAN_NOTHING)
     assert (reading.code, reading.mapping, reading.mapping_version) == (code, mapping.name, "1")
     assert scan(reading).code == code
@@ -110,7 +117,7 @@ def test_a_listed_code_means_something_and_stays_readable(mapping, code) -> None
 @pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=list(MAPPINGS))
 @pytest.mark.parametrize("code", ["", "LT", "Exception_099", "delivered "])
 def test_a_code_that_is_not_listed_is_unknown_and_is_kept(mapping, code) -> None:
-    reading = read_code(mapping, code)
+    reading = map_carrier_code(mapping, code)
     assert (reading.status, reading.incident) == (ScanStatus.UNKNOWN, None)
     assert scan(reading).code == code
 
@@ -130,13 +137,13 @@ def test_a_code_that_is_not_listed_is_unknown_and_is_kept(mapping, code) -> None
     ],
 )
 def test_a_code_is_read_as_its_vocabulary_means_it(mapping, code, status, incident) -> None:
-    reading = read_code(mapping, code)
+    reading = map_carrier_code(mapping, code)
     assert (reading.status, reading.incident) == (status, incident)
 
 
 @pytest.mark.parametrize("reason", IncidentReason)
 def test_a_reason_beside_the_status_names_whose_doing_it_is(reason) -> None:
-    reading = read_code(KARRIO, "in_transit", reason.value)
+    reading = map_carrier_code(KARRIO, "in_transit", reason.value)
     assert reading.incident is reason
     assert reading.code == f"in_transit/{reason}"
     facts = facts_of([scan(reading)])
@@ -144,7 +151,7 @@ def test_a_reason_beside_the_status_names_whose_doing_it_is(reason) -> None:
 
 
 def test_a_reason_that_is_not_listed_is_unknown() -> None:
-    assert read_code(KARRIO, "in_transit", "dog").incident is IncidentReason.UNKNOWN
+    assert map_carrier_code(KARRIO, "in_transit", "dog").incident is IncidentReason.UNKNOWN
 
 
 def test_the_prefix_of_a_reason_is_the_party_at_fault() -> None:

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.clock.calendars import BusinessCalendar, Period, Weekday
-from domain.clock.clock import Change, Clock, Moment, clock_of
+from domain.clock.clock import Clock, ClockChange, ClockChangeKind, clock_of
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from tests.domain.office import (
     MOMENT,
@@ -53,7 +53,7 @@ def test_a_pause_across_a_holiday_takes_no_time_and_the_rest_follows_it() -> Non
     assert (paused.used, paused.left) == (hours(3), hours(13))
     assert clock.next_event_at(berlin("5 11:00")) is None
 
-    clock = clock.after(on("5 11:00", Change.RESUMED))
+    clock = clock.after(on("5 11:00", ClockChangeKind.RESUMED))
     resumed = resolution(clock, "5 11:00")
     assert (resumed.paused, resumed.used) == (False, hours(3))
     assert (resumed.due_at, resumed.at_risk_at) == (berlin("8 16:00"), berlin("8 12:48"))
@@ -73,9 +73,9 @@ def test_a_wait_on_another_does_not_stop_the_clock_and_is_seen_in_the_miss() -> 
         [
             started("8 09:00", first_action=hours(1), pauses_on=(Dependency.CUSTOMER,)),
             waiting("8 09:30", Dependency.WAREHOUSE, "w1"),
-            on("8 11:00", Change.RESUMED),
-            on("8 11:30", Change.ACTED),
-            on("8 11:30", Change.WORKED),
+            on("8 11:00", ClockChangeKind.RESUMED),
+            on("8 11:30", ClockChangeKind.ACTED),
+            on("8 11:30", ClockChangeKind.WORKED),
         ]
     )
     (miss,) = clock.misses(berlin("8 16:00"))
@@ -94,7 +94,7 @@ def test_a_re_term_counts_from_its_moment_and_shows_the_old_due_time() -> None:
     clock = clock_of(
         [
             started("8 09:00", resolution=hours(8)),
-            on("8 13:00", Change.RETERMED, terms=terms),
+            on("8 13:00", ClockChangeKind.RETERMED, terms=terms),
         ]
     )
     standing = resolution(clock, "8 13:00")
@@ -109,7 +109,10 @@ def test_a_re_term_to_less_than_is_used_is_due_at_once_and_not_in_the_past() -> 
     at 12:00 nobody could know it."""
     terms = ServiceTerms(calendar=OFFICE, resolution=hours(3))
     clock = clock_of(
-        [started("8 09:00", resolution=hours(8)), on("8 13:00", Change.RETERMED, terms=terms)]
+        [
+            started("8 09:00", resolution=hours(8)),
+            on("8 13:00", ClockChangeKind.RETERMED, terms=terms),
+        ]
     )
     at_once = resolution(clock, "8 13:00")
     assert (at_once.due_at, at_once.at_risk_at) == (berlin("8 13:00"), berlin("8 13:00"))
@@ -123,7 +126,10 @@ def test_a_re_term_gives_more_time_but_does_not_undo_a_breach() -> None:
     used, 5 left, due at 17:00; the breach of 11:00 stays on record and is not told twice."""
     terms = ServiceTerms(calendar=OFFICE, resolution=hours(8))
     clock = clock_of(
-        [started("8 09:00", resolution=hours(2)), on("8 12:00", Change.RETERMED, terms=terms)]
+        [
+            started("8 09:00", resolution=hours(2)),
+            on("8 12:00", ClockChangeKind.RETERMED, terms=terms),
+        ]
     )
     standing = resolution(clock, "9 12:00")
     assert (standing.due_before, standing.due_at) == (berlin("8 11:00"), berlin("8 17:00"))
@@ -142,8 +148,8 @@ def test_a_re_term_during_a_pause_counts_when_the_pause_ends() -> None:
     moments = [
         started("8 09:00", resolution=hours(8), pauses_on=pauses_on),
         waiting("8 11:00", Dependency.CUSTOMER),
-        on("8 12:00", Change.RETERMED, terms=terms),
-        on("9 10:00", Change.RESUMED),
+        on("8 12:00", ClockChangeKind.RETERMED, terms=terms),
+        on("9 10:00", ClockChangeKind.RESUMED),
     ]
     paused = resolution(clock_of(moments[:3]), "8 13:00")
     assert (paused.due_before, paused.due_at, paused.left) == (None, None, hours(10))
@@ -159,7 +165,7 @@ def test_a_re_term_that_no_longer_pauses_lets_the_clock_run_in_the_same_wait() -
         [
             started("8 09:00", resolution=hours(8), pauses_on=(Dependency.CUSTOMER,)),
             waiting("8 11:00", Dependency.CUSTOMER),
-            on("8 12:00", Change.RETERMED, terms=terms),
+            on("8 12:00", ClockChangeKind.RETERMED, terms=terms),
         ]
     )
     assert resolution(clock, "8 12:00").due_at == berlin("9 10:00")
@@ -175,11 +181,11 @@ def test_a_transfer_between_queues_moves_the_time_and_not_the_clock() -> None:
     were due at 17:00 all along."""
     moments = [
         started("8 09:00", first_action=hours(2), resolution=hours(8)),
-        on("8 10:00", Change.ACTED),
-        on("8 10:00", Change.WORKED),
-        on("8 10:30", Change.QUEUED),
-        on("8 12:00", Change.WORKED),
-        on("8 13:00", Change.STOPPED),
+        on("8 10:00", ClockChangeKind.ACTED),
+        on("8 10:00", ClockChangeKind.WORKED),
+        on("8 10:30", ClockChangeKind.QUEUED),
+        on("8 12:00", ClockChangeKind.WORKED),
+        on("8 13:00", ClockChangeKind.STOPPED),
     ]
     assert resolution(clock_of(moments[:4]), "8 11:00").due_at == berlin("8 17:00")
     clock = clock_of(moments)
@@ -194,8 +200,8 @@ def test_a_transfer_between_queues_moves_the_time_and_not_the_clock() -> None:
 
 
 REOPENED = (
-    on("8 14:00", Change.STOPPED),
-    on("10 10:00", Change.REOPENED),
+    on("8 14:00", ClockChangeKind.STOPPED),
+    on("10 10:00", ClockChangeKind.REOPENED),
 )
 
 
@@ -216,8 +222,8 @@ def test_a_reopened_case_starts_anew_where_the_terms_say_so() -> None:
     clock = clock_of(
         [
             started("8 09:00", resolution=hours(8), next_update=hours(2), resets_on_reopen=True),
-            on("8 10:00", Change.UPDATED),
-            on("8 12:00", Change.UPDATED),
+            on("8 10:00", ClockChangeKind.UPDATED),
+            on("8 12:00", ClockChangeKind.UPDATED),
             *REOPENED,
         ]
     )
@@ -248,8 +254,8 @@ def test_a_pending_update_ends_with_the_case_neither_met_nor_breached() -> None:
     clock = clock_of(
         [
             started("8 09:00", next_update=hours(4)),
-            on("8 10:00", Change.UPDATED),
-            on("8 12:00", Change.STOPPED),
+            on("8 10:00", ClockChangeKind.UPDATED),
+            on("8 12:00", ClockChangeKind.STOPPED),
         ]
     )
     standing = seen(clock, Measure.NEXT_UPDATE, "9 12:00")
@@ -265,8 +271,8 @@ def test_an_update_that_was_missed_before_the_case_ended_stays_missed() -> None:
     clock = clock_of(
         [
             started("8 09:00", next_update=hours(4)),
-            on("8 10:00", Change.UPDATED),
-            on("8 15:00", Change.STOPPED),
+            on("8 10:00", ClockChangeKind.UPDATED),
+            on("8 15:00", ClockChangeKind.STOPPED),
         ]
     )
     (miss,) = clock.misses(berlin("9 12:00"))
@@ -276,7 +282,9 @@ def test_an_update_that_was_missed_before_the_case_ended_stays_missed() -> None:
 
 def test_a_late_update_is_a_miss_and_starts_the_next_run() -> None:
     """Due at 11:00, given at 12:00 (3 h = 10,800 s after 09:00), so the next is due at 14:00."""
-    clock = clock_of([started("8 09:00", next_update=hours(2)), on("8 12:00", Change.UPDATED)])
+    clock = clock_of(
+        [started("8 09:00", next_update=hours(2)), on("8 12:00", ClockChangeKind.UPDATED)]
+    )
     (miss,) = clock.misses(berlin("8 13:00"))
     assert (miss.met_at, miss.business.seconds) == (berlin("8 12:00"), 10_800)
     standing = seen(clock, Measure.NEXT_UPDATE, "8 13:00")
@@ -289,8 +297,8 @@ def test_an_update_during_a_pause_gives_the_whole_time_from_its_end() -> None:
     moments = [
         started("8 09:00", next_update=hours(2), pauses_on=(Dependency.VENDOR,)),
         waiting("8 10:00", Dependency.VENDOR, "acme"),
-        on("8 10:30", Change.UPDATED),
-        on("8 13:00", Change.RESUMED),
+        on("8 10:30", ClockChangeKind.UPDATED),
+        on("8 13:00", ClockChangeKind.RESUMED),
     ]
     standing = seen(clock_of(moments), Measure.NEXT_UPDATE, "8 13:00")
     assert (standing.due_at, standing.used) == (berlin("8 15:00"), hours(0))
@@ -306,7 +314,7 @@ def test_a_measure_stays_at_risk_from_when_it_became_so_over_a_pause() -> None:
         [
             started("8 09:00", resolution=hours(10), pauses_on=(Dependency.FINANCE,)),
             waiting("9 09:30", Dependency.FINANCE),
-            on("9 12:00", Change.RESUMED),
+            on("9 12:00", ClockChangeKind.RESUMED),
         ]
     )
     standing = resolution(clock, "9 12:00")
@@ -319,7 +327,14 @@ def test_a_first_action_that_the_case_ended_without_is_due_again_when_it_is_reop
     start = started("8 09:00", first_action=hours(8))
     unmet = clock_of([start, *REOPENED])
     assert seen(unmet, Measure.FIRST_ACTION, "10 10:00").due_at == berlin("10 13:00")
-    met = clock_of([start, on("8 09:30", Change.ACTED), *REOPENED, on("10 12:00", Change.ACTED)])
+    met = clock_of(
+        [
+            start,
+            on("8 09:30", ClockChangeKind.ACTED),
+            *REOPENED,
+            on("10 12:00", ClockChangeKind.ACTED),
+        ]
+    )
     assert seen(met, Measure.FIRST_ACTION, "10 12:00").met_at == berlin("8 09:30")
 
 
@@ -355,8 +370,8 @@ def test_a_case_that_comes_in_at_closing_time_has_used_nothing_by_the_morning() 
 def test_what_is_done_at_the_due_time_is_in_time_and_a_moment_later_is_not() -> None:
     """One hour from Monday 8th 09:00: 10:00 is in time."""
     start = started("8 09:00", first_action=hours(1))
-    in_time = clock_of([start, on("8 10:00", Change.ACTED)])
-    too_late = clock_of([start, on("8 10:00:00.000001", Change.ACTED)])
+    in_time = clock_of([start, on("8 10:00", ClockChangeKind.ACTED)])
+    too_late = clock_of([start, on("8 10:00:00.000001", ClockChangeKind.ACTED)])
     assert in_time.misses(berlin("9 12:00")) == ()
     (miss,) = too_late.misses(berlin("9 12:00"))
     assert miss.met_at == miss.breached_at == berlin("8 10:00:00.000001")
@@ -384,7 +399,7 @@ def test_the_next_event_is_the_earliest_that_a_timer_must_wake_up_for() -> None:
         met.append(event)
         now = event
     assert met == [berlin(moment) for moment in expected]
-    acted = clock.after(on("8 09:30", Change.ACTED))
+    acted = clock.after(on("8 09:30", ClockChangeKind.ACTED))
     assert acted.next_event_at(berlin("8 09:30")) == berlin("8 13:00")
 
 
@@ -412,7 +427,7 @@ def test_four_hours_of_a_night_are_four_hours_when_the_clocks_change(change) -> 
     calendar = BusinessCalendar(time_zone=zone, week={Weekday.SUN: shift})
     at = datetime.fromisoformat(start).replace(tzinfo=UTC)
     terms = ServiceTerms(calendar=calendar, resolution=hours(4))
-    clock = clock_of([Moment(at=at, change=Change.STARTED, terms=terms)])
+    clock = clock_of([ClockChange(at=at, change=ClockChangeKind.STARTED, terms=terms)])
     standing = clock.standing(Measure.RESOLUTION, at)
     assert standing is not None
     assert standing.due_at == datetime.fromisoformat(due).replace(tzinfo=UTC)
@@ -427,7 +442,7 @@ def test_a_wait_for_one_party_after_another_is_told_apart() -> None:
             waiting("8 10:00", Dependency.CARRIER, "dhl"),
             waiting("8 11:00", Dependency.CARRIER, "ups"),
             waiting("8 13:00", Dependency.CARRIER),
-            on("8 13:30", Change.RESUMED),
+            on("8 13:30", ClockChangeKind.RESUMED),
         ]
     )
     assert clock.attribution(berlin("8 14:00")).business.parts == {
@@ -443,32 +458,38 @@ def test_a_wait_ends_where_it_began_unless_it_is_said_where_it_goes() -> None:
     not."""
     held = [
         started("8 09:00"),
-        on("8 09:00", Change.WORKED),
+        on("8 09:00", ClockChangeKind.WORKED),
         waiting("8 10:00", Dependency.CUSTOMER),
     ]
-    assert clock_of([*held, on("8 11:00", Change.RESUMED)]).place == "work"
-    assert clock_of([*held, on("8 11:00", Change.QUEUED)]).place == "queue"
+    assert clock_of([*held, on("8 11:00", ClockChangeKind.RESUMED)]).place == "work"
+    assert clock_of([*held, on("8 11:00", ClockChangeKind.QUEUED)]).place == "queue"
 
 
 def test_what_does_not_fit_changes_nothing_and_time_does_not_run_backwards() -> None:
     """A wait of a resolved case; a moment told with an earlier time than the one before it."""
-    resolved = clock_of([started("8 09:00", resolution=hours(8)), on("8 10:00", Change.STOPPED)])
+    resolved = clock_of(
+        [started("8 09:00", resolution=hours(8)), on("8 10:00", ClockChangeKind.STOPPED)]
+    )
     after = resolved.after(waiting("8 11:00", Dependency.CUSTOMER)).after(
-        on("8 12:00", Change.UPDATED)
+        on("8 12:00", ClockChangeKind.UPDATED)
     )
     assert replace(after, at=resolved.at) == resolved
-    assert Clock().after(on("8 09:00", Change.WORKED)) == Clock()
+    assert Clock().after(on("8 09:00", ClockChangeKind.WORKED)) == Clock()
     assert Clock().standing(Measure.RESOLUTION, berlin("8 09:00")) is None
     late_told = clock_of(
-        [started("8 09:00"), on("8 11:00", Change.WORKED), on("8 10:00", Change.QUEUED)]
+        [
+            started("8 09:00"),
+            on("8 11:00", ClockChangeKind.WORKED),
+            on("8 10:00", ClockChangeKind.QUEUED),
+        ]
     )
     assert late_told.attribution(berlin("8 11:00")).elapsed.parts == {"queue": 7_200}
 
 
 def test_a_moment_brings_what_it_needs_and_a_clock_starts_once() -> None:
     with pytest.raises(ValueError, match="needs terms"):
-        on("8 09:00", Change.STARTED)
+        on("8 09:00", ClockChangeKind.STARTED)
     with pytest.raises(ValueError, match="needs a dependency"):
-        on("8 09:00", Change.WAITING)
+        on("8 09:00", ClockChangeKind.WAITING)
     with pytest.raises(ValueError, match="started already"):
         clock_of([started("8 09:00"), started("8 10:00")])

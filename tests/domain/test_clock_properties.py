@@ -16,10 +16,10 @@ from domain.clock.calendars import (
     business_time,
     next_cut_off,
 )
-from domain.clock.clock import Change, Clock, Moment, clock_of
+from domain.clock.clock import Clock, ClockChange, ClockChangeKind, clock_of
 from domain.clock.terms import Dependency, Measure, ServiceTerms
-from domain.clock.time_split import split
-from tests.domain.telling import bounded
+from domain.clock.time_split import split_seconds
+from tests.domain.signals import BOUNDED_SETTINGS
 
 MOMENT = timedelta(microseconds=1)
 NOTHING = timedelta()
@@ -70,41 +70,50 @@ WITH_CUT_OFFS = st.builds(
 )
 TERMS = PLAIN | WITH_CUT_OFFS
 GAPS = st.timedeltas(NOTHING, timedelta(hours=40)) | st.just(NOTHING)
-LATER = st.sampled_from([change for change in Change if change is not Change.STARTED])
+LATER = st.sampled_from(
+    [change for change in ClockChangeKind if change is not ClockChangeKind.STARTED]
+)
 
 
 @st.composite
 def stories(
     draw: st.DrawFn,
     *,
-    changes: st.SearchStrategy[Change] = LATER,
+    changes: st.SearchStrategy[ClockChangeKind] = LATER,
     terms: st.SearchStrategy[ServiceTerms] = TERMS,
     most: int = 12,
-) -> list[Moment]:
+) -> list[ClockChange]:
     """A start and whatever may follow, fitting or not, each at the time of the last or later."""
-    moments = [Moment(at=START, change=Change.STARTED, terms=draw(terms))]
+    moments = [ClockChange(at=START, change=ClockChangeKind.STARTED, terms=draw(terms))]
     for change in draw(st.lists(changes, max_size=most)):
         moments.append(
-            Moment(
+            ClockChange(
                 at=moments[-1].at + draw(GAPS),
                 change=change,
-                terms=draw(terms) if change is Change.RETERMED else None,
-                dependency=draw(DEPENDENCIES) if change is Change.WAITING else None,
+                terms=draw(terms) if change is ClockChangeKind.RETERMED else None,
+                dependency=draw(DEPENDENCIES) if change is ClockChangeKind.WAITING else None,
                 party=draw(st.sampled_from([None, "dhl", "ups"]))
-                if change is Change.WAITING
+                if change is ClockChangeKind.WAITING
                 else None,
             )
         )
     return moments
 
 
-UNCHANGED_TERMS = LATER.filter(lambda change: change is not Change.RETERMED)
+UNCHANGED_TERMS = LATER.filter(lambda change: change is not ClockChangeKind.RETERMED)
 WITHOUT_REOPENING = st.sampled_from(
-    [Change.ACTED, Change.UPDATED, Change.QUEUED, Change.WORKED, Change.WAITING, Change.RESUMED]
+    [
+        ClockChangeKind.ACTED,
+        ClockChangeKind.UPDATED,
+        ClockChangeKind.QUEUED,
+        ClockChangeKind.WORKED,
+        ClockChangeKind.WAITING,
+        ClockChangeKind.RESUMED,
+    ]
 )
 
 
-def told_apart(moments: Sequence[Moment], now: datetime) -> tuple[dict[str, timedelta], ...]:
+def told_apart(moments: Sequence[ClockChange], now: datetime) -> tuple[dict[str, timedelta], ...]:
     """Stretch by stretch, without a clock: the wall and the business time of each place."""
     elapsed: dict[str, timedelta] = {}
     business: dict[str, timedelta] = {}
@@ -112,17 +121,17 @@ def told_apart(moments: Sequence[Moment], now: datetime) -> tuple[dict[str, time
     ends = [*(moment.at for moment in moments[1:]), now]
     for moment, end in zip(moments, ends, strict=True):
         change = moment.change
-        if change is Change.RETERMED:
+        if change is ClockChangeKind.RETERMED:
             terms = moment.terms
         elif resolved:
-            resolved = change is not Change.REOPENED
-        elif change in (Change.QUEUED, Change.WORKED):
-            own, wait = ("queue" if change is Change.QUEUED else "work"), ""
-        elif change is Change.WAITING:
+            resolved = change is not ClockChangeKind.REOPENED
+        elif change in (ClockChangeKind.QUEUED, ClockChangeKind.WORKED):
+            own, wait = ("queue" if change is ClockChangeKind.QUEUED else "work"), ""
+        elif change is ClockChangeKind.WAITING:
             wait = f"wait:{moment.dependency}" + (f"/{moment.party}" if moment.party else "")
-        elif change is Change.RESUMED:
+        elif change is ClockChangeKind.RESUMED:
             wait = ""
-        elif change is Change.STOPPED:
+        elif change is ClockChangeKind.STOPPED:
             own, wait, resolved = "queue", "", True
         if not resolved and end > moment.at:
             assert terms is not None
@@ -133,7 +142,7 @@ def told_apart(moments: Sequence[Moment], now: datetime) -> tuple[dict[str, time
     return elapsed, business
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), more=GAPS)
 def test_every_place_gets_its_time_and_the_seconds_add_up(moments, more) -> None:
     now = moments[-1].at + more
@@ -149,28 +158,29 @@ def test_every_place_gets_its_time_and_the_seconds_add_up(moments, more) -> None
             assert abs(exact[place] - part * SECOND) < SECOND
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), more=GAPS)
 def test_a_miss_adds_up_to_the_business_time_from_its_begin_to_its_end(moments, more) -> None:
     now = moments[-1].at + more
     for miss in clock_of(moments).misses(now):
         assert sum(miss.business.parts.values()) == miss.business.seconds
-        ends = {moment.at for moment in moments if moment.change is Change.STOPPED} | {now}
+        ends = {moment.at for moment in moments if moment.change is ClockChangeKind.STOPPED} | {now}
         assert miss.began_at <= miss.due_at < miss.breached_at
         if miss.met_at is not None:
             assert miss.met_at >= miss.breached_at
         # Its end: met, or with the case, or now. Counted from the tallies up to both.
         until = [miss.met_at] if miss.met_at else sorted(ends)
         assert miss.business in [
-            split(_business(moments, end), _business(moments, miss.began_at)) for end in until
+            split_seconds(_business(moments, end), _business(moments, miss.began_at))
+            for end in until
         ]
 
 
-def _business(moments: Sequence[Moment], now: datetime) -> dict[str, timedelta]:
+def _business(moments: Sequence[ClockChange], now: datetime) -> dict[str, timedelta]:
     return told_apart([moment for moment in moments if moment.at <= now], now)[1]
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), shares=st.lists(st.floats(0, 1), min_size=13, max_size=13))
 def test_looking_at_a_clock_in_between_changes_nothing(moments, shares) -> None:
     looked_at = Clock()
@@ -181,7 +191,7 @@ def test_looking_at_a_clock_in_between_changes_nothing(moments, shares) -> None:
     assert looked_at == clock_of(moments)
 
 
-@settings(bounded, max_examples=200)
+@settings(BOUNDED_SETTINGS, max_examples=200)
 @given(moments=stories(), more=GAPS)
 def test_a_clock_that_was_stored_goes_on_like_the_one_that_was_not(moments, more) -> None:
     clock = clock_of(moments)
@@ -190,7 +200,7 @@ def test_a_clock_that_was_stored_goes_on_like_the_one_that_was_not(moments, more
     assert stored.as_of(now) == clock.as_of(now)
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(changes=UNCHANGED_TERMS, terms=PLAIN), more=GAPS)
 def test_a_measure_is_breached_when_more_than_its_time_is_used(moments, more) -> None:
     now = moments[-1].at + more
@@ -208,7 +218,7 @@ def test_a_measure_is_breached_when_more_than_its_time_is_used(moments, more) ->
             assert standing.due_at is None
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(terms=PLAIN))
 def test_left_alone_a_running_measure_has_used_its_time_when_it_is_due(moments) -> None:
     clock = clock_of(moments)
@@ -222,7 +232,7 @@ def test_left_alone_a_running_measure_has_used_its_time_when_it_is_due(moments) 
         assert clock.standing(measure, run.due_at + MOMENT).breached_at is not None
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(changes=UNCHANGED_TERMS, terms=WITH_CUT_OFFS))
 def test_left_alone_what_is_due_at_a_cut_off_has_had_its_least_time_and_is_late_after_it(
     moments,
@@ -240,7 +250,7 @@ def test_left_alone_what_is_due_at_a_cut_off_has_had_its_least_time_and_is_late_
         assert run.at_risk_at <= run.due_at
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), gaps=st.tuples(GAPS, GAPS))
 def test_time_used_never_shrinks_and_places_never_lose_time(moments, gaps) -> None:
     clock = clock_of(moments)
@@ -266,7 +276,7 @@ def flags(clock: Clock, now: datetime) -> list[tuple[bool, bool]]:
     return found
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories())
 def test_the_next_event_is_the_next_change_of_what_is_at_risk_or_breached(moments) -> None:
     clock = clock_of(moments)
@@ -281,7 +291,7 @@ def test_the_next_event_is_the_next_change_of_what_is_at_risk_or_breached(moment
     assert flags(clock, now + timedelta(days=60)) == flags(clock, now)
 
 
-@settings(bounded, max_examples=200)
+@settings(BOUNDED_SETTINGS, max_examples=200)
 @given(moments=stories(changes=WITHOUT_REOPENING, terms=PLAIN), gap=GAPS)
 def test_more_time_is_never_due_sooner(moments, gap) -> None:
     """The same story under terms that give an hour more is due later, or as late."""
@@ -298,14 +308,14 @@ def test_more_time_is_never_due_sooner(moments, gap) -> None:
         assert other_due_at > due_at
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(
     times=st.dictionaries(
         st.text("abc", min_size=1, max_size=3), st.timedeltas(NOTHING, timedelta(days=3))
     )
 )
 def test_a_split_adds_up_and_no_part_is_off_by_a_second(times) -> None:
-    told = split(times)
+    told = split_seconds(times)
     assert sum(told.parts.values()) == told.seconds == sum(times.values(), NOTHING) // SECOND
     for place, part in told.parts.items():
         assert abs(times[place] - part * SECOND) < SECOND

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.orders.promise_facts import end_of_day
 from domain.orders.signals import LATEST, time_zone
-from tests.domain.telling import bounded
+from tests.domain.signals import BOUNDED_SETTINGS
 
 MOMENT = timedelta(microseconds=1)
 
@@ -49,7 +49,7 @@ def test_a_day_ends_at_its_first_moment_after(special) -> None:
     assert end_of_day(day, zone).tzinfo is UTC
 
 
-@settings(bounded, max_examples=300)
+@settings(BOUNDED_SETTINGS, max_examples=300)
 @given(
     day=st.dates(date(1990, 1, 1), date(2037, 12, 31)),
     zone=st.sampled_from(

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from domain.orders.events import ExpectationMet, SignalRecorded
 from domain.orders.order import Order
 from domain.orders.signals import Signal
-from tests.domain.policies import SHIPPED, small
-from tests.domain.telling import (
+from tests.domain.policies import SHIPPED, small_policy
+from tests.domain.signals import (
     LAST_DAY,
     NOON,
     ORDER,
@@ -124,7 +124,7 @@ def test_a_span_runs_in_absolute_time(hours) -> None:
     text = f"PT{span / timedelta(seconds=1):f}S"
     due = {"after": "milestones.placed_at", "within": text}
     met_by = "milestones.delivered_at"
-    rulebook = small(expect=[{"rule": "soon", "due": due, "met_by": met_by}])
+    rulebook = small_policy(expect=[{"rule": "soon", "due": due, "met_by": met_by}])
     assert order(placed()).next_due(rulebook) == NOON + span + MOMENT
 
 

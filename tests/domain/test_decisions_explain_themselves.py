@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Customer
 from domain.policy.conditions import compile_condition
-from domain.policy.decision import Verdict, as_value
+from domain.policy.decision import Verdict, to_fact_value
 from domain.policy.document import Severity
+from domain.policy.document_types import Condition
 from domain.policy.facts import ORDER_FACTS, CaseFacts
-from domain.policy.parts import Condition
-from domain.policy.validation import read_policy
-from tests.domain.policies import SHIPPED, shipped, small
-from tests.domain.telling import (
+from domain.policy.reader import read_policy
+from tests.domain.policies import SHIPPED, shipped, small_policy
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
     after,
-    bounded,
     cancelled,
     captured,
     handed_over,
@@ -30,7 +30,7 @@ from tests.domain.telling import (
     promising,
     refunded,
     shipping_by,
-    stories,
+    statement_lists,
     unavailable,
 )
 
@@ -203,14 +203,14 @@ def test_a_fact_that_nobody_told_passes_no_test_but_that_it_is_not_known(path) -
     assert passes(Condition(fact=path, known=False), NOBODY_SPOKE)
 
 
-@settings(bounded, max_examples=60)
-@given(story=stories())
+@settings(BOUNDED_SETTINGS, max_examples=60)
+@given(story=statement_lists())
 def test_verdicts_agree_with_the_decision_and_repeat_what_the_facts_say(story) -> None:
     facts = facts_of(story)
     for detector in SHIPPED.detectors:
         decision = detector.decide(facts)
         for verdict in decision.verdicts:
-            assert verdict.read == as_value(ORDER_FACTS[verdict.fact].read(facts))
+            assert verdict.read == to_fact_value(ORDER_FACTS[verdict.fact].read(facts))
         if all(v.passed for v in decision.verdicts):
             assert detector.holds(facts)
         if not any(v.passed for v in decision.verdicts):
@@ -231,7 +231,7 @@ def test_verdicts_agree_with_the_decision_and_repeat_what_the_facts_say(story) -
     ),
     told=st.sets(st.sampled_from([placed(), cancelled(), captured()]).map(lambda s: s.type)),
 )
-@settings(bounded, max_examples=150)
+@settings(BOUNDED_SETTINGS, max_examples=150)
 def test_a_tree_of_conditions_means_what_it_says(condition, told) -> None:
     facts = facts_of([s for s in (placed(), cancelled(), captured()) if s.type in told])
     types = {
@@ -283,7 +283,7 @@ def test_an_expectation_that_a_condition_excludes_has_no_deadline() -> None:
         "met_by": "milestones.paid_at",
         "given": {"fact": "customer.tier", "is": "gift"},
     }
-    (watch,) = small(expect=[expectation]).watches
+    (watch,) = small_policy(expect=[expectation]).watches
     assert watch.deadline(facts_of([placed()])) is None
     found = watch.deadline(of_tier("gift"))
     assert found is not None

@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.policy.differences import differences
-from domain.policy.document import PolicyDocument, canonical
+from domain.policy.differences import find_differences
+from domain.policy.document import PolicyDocument, canonical_json
 from tests.domain.policies import shipped
 
 
@@ -19,7 +19,7 @@ def document(plain: dict[str, Any]) -> PolicyDocument:
 
 
 def told(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return [str(one) for one in differences(document(before), document(after))]
+    return [str(one) for one in find_differences(document(before), document(after))]
 
 
 def test_a_change_reads_as_it_would_be_said() -> None:
@@ -115,7 +115,7 @@ def test_nothing_is_told_if_and_only_if_they_are_written_alike(random: Any, time
         before, after = document(one), document(other)
     except msgspec.ValidationError:
         return  # it is no policy by form
-    found = differences(before, after)
-    assert (not found) == (canonical(before) == canonical(after))
+    found = find_differences(before, after)
+    assert (not found) == (canonical_json(before) == canonical_json(after))
     assert all(str(one).strip() for one in found)
-    assert bool(differences(after, before)) == bool(found)
+    assert bool(find_differences(after, before)) == bool(found)

@@ -7,14 +7,14 @@ import typing
 import pytest
 from msgspec import structs
 
-from domain.adjustments.refusals import Refused
+from domain.adjustments.refusals import AttemptRefused
+from domain.cases.event_descriptions import describe_event
 from domain.cases.events import CaseEvent, SignalJoined
-from domain.cases.sentences import sentence
 from domain.cases.work_events import Breached, Claimed, ErrorDeclared, Escalated
-from domain.recorded import Event
-from tests.event_store.one_of_each import EVENTS
+from domain.recorded_event import Event
+from tests.event_store.sample_lines import EVENTS
 
-KINDS = (*typing.get_args(CaseEvent), Refused)
+KINDS = (*typing.get_args(CaseEvent), AttemptRefused)
 OF_CASES: list[Event] = [event for event in EVENTS if isinstance(event, KINDS)]
 
 
@@ -24,7 +24,7 @@ def test_no_event_of_a_case_is_left_out() -> None:
 
 @pytest.mark.parametrize("event", OF_CASES, ids=lambda event: str(event.__struct_config__.tag))
 def test_it_is_told_in_a_sentence(event: CaseEvent) -> None:
-    said = sentence(event)
+    said = describe_event(event)
     first, *_ = said.split()
     assert first
     assert "_" not in first
@@ -36,7 +36,7 @@ def test_it_is_told_in_a_sentence(event: CaseEvent) -> None:
 def test_no_two_events_are_told_alike() -> None:
     told: dict[str, set[type]] = {}
     for event in OF_CASES:
-        told.setdefault(sentence(event), set()).add(type(event))  # type: ignore[arg-type]
+        told.setdefault(describe_event(event), set()).add(type(event))  # type: ignore[arg-type]
     assert [kinds for kinds in told.values() if len(kinds) > 1] == []
 
 
@@ -45,13 +45,16 @@ def first(kind: type) -> typing.Any:
 
 
 def test_sentences_are_made_from_the_facts() -> None:
-    assert sentence(structs.replace(first(Claimed), person="ana", lease=None)) == "Claimed by ana."
-    joined = [sentence(event) for event in OF_CASES if isinstance(event, SignalJoined)]
+    assert (
+        describe_event(structs.replace(first(Claimed), person="ana", lease=None))
+        == "Claimed by ana."
+    )
+    joined = [describe_event(event) for event in OF_CASES if isinstance(event, SignalJoined)]
     assert any(said.endswith("the problem is gone.") for said in joined)
     assert any("leaves it to a person" in said for said in joined)
     breached = structs.replace(first(Breached), spent={"queue": 93_784, "wait:carrier/dhl": 60})
-    assert "queue 1 d 2 h 3 min 4 s, wait:carrier/dhl 1 min" in sentence(breached)
+    assert "queue 1 d 2 h 3 min 4 s, wait:carrier/dhl 1 min" in describe_event(breached)
     wrong = structs.replace(first(ErrorDeclared), about=7, note="Another order.")
-    assert sentence(wrong).startswith("Version 7 was declared wrong (")
+    assert describe_event(wrong).startswith("Version 7 was declared wrong (")
     nobody = structs.replace(first(Escalated), to=None, people=(), note="")
-    assert sentence(nobody).endswith("to nobody to notify.")
+    assert describe_event(nobody).endswith("to nobody to notify.")

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from domain.cases.packet import packet_of
 from domain.orders.events import SignalRecorded
-from domain.orders.fact_marks import GROWING, LASTING, ONCE_KNOWN
+from domain.orders.fact_metadata import GROWING, LASTING, ONCE_KNOWN
 from domain.orders.facts import facts_of
 from domain.orders.order import Order
 from domain.orders.signals import Signal
 from domain.policy.facts import ORDER_FACTS
 from tests.domain.policies import SHIPPED
-from tests.domain.telling import (
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
     ORDER,
     TYPES,
-    bounded,
     cancelled,
     captured,
     delivered,
@@ -31,7 +31,7 @@ from tests.domain.telling import (
     placed,
     refunded,
     signals,
-    stories,
+    statement_lists,
 )
 
 END = datetime(2300, 1, 1, tzinfo=UTC)
@@ -44,8 +44,8 @@ def told_to(order: Order, story: list[Signal]) -> Order:
     return order
 
 
-@bounded
-@given(story=stories(), chance=st.randoms(use_true_random=False))
+@BOUNDED_SETTINGS
+@given(story=statement_lists(), chance=st.randoms(use_true_random=False))
 def test_arrival_in_any_order_gives_the_same_facts(story, chance) -> None:
     shuffled = chance.sample(story, len(story))
     assert facts_of(shuffled) == facts_of(story)
@@ -54,8 +54,8 @@ def test_arrival_in_any_order_gives_the_same_facts(story, chance) -> None:
     assert packet_of(first) == packet_of(second)
 
 
-@bounded
-@given(story=stories(), chance=st.randoms(use_true_random=False))
+@BOUNDED_SETTINGS
+@given(story=statement_lists(), chance=st.randoms(use_true_random=False))
 def test_facts_and_deadlines_known_before_are_worked_out_anew_where_they_must(
     story, chance
 ) -> None:
@@ -80,7 +80,7 @@ AMOUNTS = [path for path, fact in MARKED.items() if fact.moves == GROWING]
 
 
 @pytest.mark.parametrize("path", LATCHES)
-@settings(bounded, max_examples=30)
+@settings(BOUNDED_SETTINGS, max_examples=30)
 @given(data=st.data())
 def test_what_is_marked_as_lasting_lasts_as_statements_are_added(path, data) -> None:
     before, now = read_twice(path, data)
@@ -88,7 +88,7 @@ def test_what_is_marked_as_lasting_lasts_as_statements_are_added(path, data) -> 
 
 
 @pytest.mark.parametrize("path", AMOUNTS)
-@settings(bounded, max_examples=150)
+@settings(BOUNDED_SETTINGS, max_examples=150)
 @given(data=st.data())
 def test_what_is_marked_as_growing_only_grows_as_statements_are_added(path, data) -> None:
     before, now = read_twice(path, data)
@@ -99,13 +99,13 @@ def read_twice(path: str, data: st.DataObject) -> tuple[Any, Any]:
     """The fact before and after one more of the statements that it rests on."""
     fact = MARKED[path]
     fed_by = [kind for kind in TYPES if kind.__struct_config__.tag in fact.feeds]
-    story = data.draw(stories(types=fed_by, least=1, most=5))
+    story = data.draw(statement_lists(types=fed_by, least=1, most=5))
     more = data.draw(signals(100, types=fed_by))
     return fact.read(facts_of(story)), fact.read(facts_of([*story, more]))
 
 
-@bounded
-@given(story=stories(), more=signals(100))
+@BOUNDED_SETTINGS
+@given(story=statement_lists(), more=signals(100))
 def test_a_statement_changes_only_the_facts_that_it_feeds(story, more) -> None:
     before, now = facts_of(story), facts_of([*story, more])
     changed = {path for path, fact in ORDER_FACTS.items() if fact.read(before) != fact.read(now)}

@@ -9,18 +9,7 @@ import pytest
 
 from domain.orders.facts import facts_of
 from domain.orders.signals import IncidentReason
-from tests.domain.telling import (
-    after,
-    allocated,
-    approved,
-    captured,
-    delivered,
-    handed_over,
-    placed,
-    promising,
-    released,
-)
-from tests.domain.telling_of_exceptions import (
+from tests.domain.exception_signals import (
     backordered,
     checked,
     decided,
@@ -30,6 +19,17 @@ from tests.domain.telling_of_exceptions import (
     scan,
     screened,
     stated,
+)
+from tests.domain.signals import (
+    after,
+    allocated,
+    approved,
+    captured,
+    delivered,
+    handed_over,
+    placed,
+    promising,
+    released,
 )
 
 

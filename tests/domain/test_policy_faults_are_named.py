@@ -12,10 +12,10 @@ from msgspec import structs
 from domain.errors import Fault, Invalid
 from domain.policy.document import Automation
 from domain.policy.facts import ORDER_FACTS
+from domain.policy.reader import read_policy
 from domain.policy.rulebook import Rulebook
-from domain.policy.validation import read_policy
 from tests.domain.policies import SHIPPED, shipped
-from tests.domain.telling import bounded
+from tests.domain.signals import BOUNDED_SETTINGS
 
 
 def faults_with(change: dict[str, Any]) -> list[Fault]:
@@ -332,7 +332,7 @@ def spoilt(draw: st.DrawFn) -> Any:
         place = place[step]
 
 
-@settings(bounded, max_examples=100)
+@settings(BOUNDED_SETTINGS, max_examples=100)
 @given(document=spoilt())
 def test_any_document_is_read_or_refused_with_places_that_exist(document) -> None:
     faults = faults_of_policy(document)

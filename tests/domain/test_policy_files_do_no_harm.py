@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Invalid
-from infrastructure.policies.files import DEFAULT, LARGEST_BYTES, load_policy
+from infrastructure.policies.files import DEFAULT_POLICY_FILE, LARGEST_BYTES, load_policy
 
-TEXT = DEFAULT.read_text(encoding="utf-8")
+TEXT = DEFAULT_POLICY_FILE.read_text(encoding="utf-8")
 LEAF = "{fact: order.unavailable, is: true}"
 
 

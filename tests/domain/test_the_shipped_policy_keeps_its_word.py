@@ -6,12 +6,12 @@ import pytest
 
 from domain.orders.facts import facts_of
 from domain.orders.signals import StatedField
-from domain.orders.statements import KEPT_BY
+from domain.orders.systems_of_record import FIELD_OWNERS
 from domain.policy.document import Automation
 from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Routing
 from tests.domain.policies import SHIPPED
-from tests.domain.telling import placed
+from tests.domain.signals import placed
 
 KINDS = SHIPPED.document.kinds
 DISAGREEMENTS = {
@@ -52,12 +52,12 @@ def routed(kind: str) -> Routing:
 
 
 def test_every_field_that_systems_state_is_kept_by_one_of_them() -> None:
-    assert set(KEPT_BY) == set(StatedField) == set(DISAGREEMENTS.values())
+    assert set(FIELD_OWNERS) == set(StatedField) == set(DISAGREEMENTS.values())
 
 
 @pytest.mark.parametrize("kind", DISAGREEMENTS)
 def test_a_disagreement_goes_to_the_owner_of_its_reconciliation(kind) -> None:
-    assert routed(kind).owner_team == KEPT_BY[DISAGREEMENTS[kind]].owner_team
+    assert routed(kind).owner_team == FIELD_OWNERS[DISAGREEMENTS[kind]].owner_team
 
 
 @pytest.mark.parametrize("risk", PAUSED)

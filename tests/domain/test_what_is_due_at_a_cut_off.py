@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.clock.calendars import BusinessCalendar, Period, Weekday
-from domain.clock.clock import Change, Moment, clock_of
+from domain.clock.clock import ClockChange, ClockChangeKind, clock_of
 from domain.clock.terms import Dependency, Measure, ServiceTerms
 from tests.domain.office import (
     MOMENT,
@@ -33,7 +33,7 @@ OPEN = replace(OFFICE, cut_offs={"warehouse": "14:00", "night": "24:00"})
 BY_WAREHOUSE = {Measure.RESOLUTION: "warehouse"}
 
 
-def ready(text: str, least: float | None = 2, **terms: Any) -> Moment:
+def ready(text: str, least: float | None = 2, **terms: Any) -> ClockChange:
     """A start under terms that are due at the warehouse's cut-off."""
     time = hours(least) if least is not None else None
     return started(text, OPEN, resolution=time, **{"by_cut_off": BY_WAREHOUSE, **terms})
@@ -98,7 +98,7 @@ def test_a_pause_across_the_cut_off_moves_it_to_the_next() -> None:
     paused = resolution(clock, "8 15:00")
     assert (paused.due_at, paused.at_risk_at) == (None, None)
     assert (paused.used, paused.left) == (hours(1), hours(4))  # what was left at 10:00
-    clock = clock.after(on("8 15:00", Change.RESUMED))
+    clock = clock.after(on("8 15:00", ClockChangeKind.RESUMED))
     resumed = resolution(clock, "8 15:00")
     assert (resumed.due_at, resumed.at_risk_at) == (berlin("9 14:00"), berlin("9 12:24"))
     assert (resumed.used, resumed.left) == (hours(1), hours(7))
@@ -107,7 +107,7 @@ def test_a_pause_across_the_cut_off_moves_it_to_the_next() -> None:
 def test_a_pause_that_leaves_enough_time_before_the_cut_off_changes_nothing_but_the_risk() -> None:
     """An hour used, and from 11:00 an hour more ends at 12:00. 1 + 3 hours: 80 % are 3:12, 2:12
     after 11:00."""
-    wait = [waiting("8 10:00", Dependency.CARRIER), on("8 11:00", Change.RESUMED)]
+    wait = [waiting("8 10:00", Dependency.CARRIER), on("8 11:00", ClockChangeKind.RESUMED)]
     standing = resolution(clock_of([ready("8 09:00", **PAUSING), *wait]), "8 11:00")
     assert (standing.due_at, standing.at_risk_at) == (berlin("8 14:00"), berlin("8 13:12"))
     assert standing.left == hours(3)
@@ -115,7 +115,7 @@ def test_a_pause_that_leaves_enough_time_before_the_cut_off_changes_nothing_but_
 
 def test_what_was_missed_at_a_cut_off_is_not_due_at_the_next_because_somebody_waits() -> None:
     """Missed at 14:00 on Monday; it waits from 15:00 to Tuesday 10:00."""
-    wait = [waiting("8 15:00", Dependency.CARRIER), on("9 10:00", Change.RESUMED)]
+    wait = [waiting("8 15:00", Dependency.CARRIER), on("9 10:00", ClockChangeKind.RESUMED)]
     clock = clock_of([ready("8 09:00", **PAUSING), *wait])
     standing = resolution(clock, "9 11:00")
     assert (standing.due_at, standing.left) == (berlin("8 14:00"), -hours(2))
@@ -123,8 +123,8 @@ def test_what_was_missed_at_a_cut_off_is_not_due_at_the_next_because_somebody_wa
     assert [miss.due_at for miss in clock.misses(berlin("9 11:00"))] == [berlin("8 14:00")]
 
 
-def retermed(text: str, **terms: Any) -> Moment:
-    return on(text, Change.RETERMED, terms=ServiceTerms(calendar=OPEN, **terms))
+def retermed(text: str, **terms: Any) -> ClockChange:
+    return on(text, ClockChangeKind.RETERMED, terms=ServiceTerms(calendar=OPEN, **terms))
 
 
 def test_a_re_term_to_a_cut_off_counts_what_is_used_as_part_of_the_least_time() -> None:
@@ -152,7 +152,7 @@ def test_a_re_term_after_a_miss_is_due_at_the_next_cut_off_and_stays_so_over_a_p
     """Missed at 14:00 on Monday, retermed at 15:00: Tuesday 14:00. It waits from 16:00 to Tuesday
     09:00, which leaves 5 hours."""
     again = retermed("8 15:00", by_cut_off=BY_WAREHOUSE, **PAUSING)
-    wait = [waiting("8 16:00", Dependency.CARRIER), on("9 09:00", Change.RESUMED)]
+    wait = [waiting("8 16:00", Dependency.CARRIER), on("9 09:00", ClockChangeKind.RESUMED)]
     standing = resolution(clock_of([ready("8 09:00", **PAUSING), again, *wait]), "9 09:00")
     assert (standing.due_at, standing.left) == (berlin("9 14:00"), hours(5))
     assert standing.breached_at == berlin("8 14:00") + MOMENT
@@ -162,17 +162,17 @@ def test_a_re_term_after_a_miss_is_due_at_the_next_cut_off_and_stays_so_over_a_p
 def test_a_reopened_case_has_what_is_left_of_its_least_time_or_all_of_it(resets, due) -> None:
     """Resolved after an hour, reopened on Wednesday at 12:30: an hour more ends at 13:30, two at
     14:30."""
-    moments = [ready("8 09:00", resets_on_reopen=resets), on("8 10:00", Change.STOPPED)]
-    clock = clock_of([*moments, on("10 12:30", Change.REOPENED)])
+    moments = [ready("8 09:00", resets_on_reopen=resets), on("8 10:00", ClockChangeKind.STOPPED)]
+    clock = clock_of([*moments, on("10 12:30", ClockChangeKind.REOPENED)])
     assert resolution(clock, "10 12:30").due_at == berlin(due)
 
 
 def test_an_update_shortly_before_the_cut_off_is_good_until_the_next() -> None:
     """Two hours at least: given at 11:00, the next is due at 14:00; given at 13:00, on Tuesday."""
     terms = {"next_update": hours(2), "by_cut_off": {Measure.NEXT_UPDATE: "warehouse"}}
-    moments = [started("8 09:00", OPEN, **terms), on("8 11:00", Change.UPDATED)]
+    moments = [started("8 09:00", OPEN, **terms), on("8 11:00", ClockChangeKind.UPDATED)]
     assert seen(clock_of(moments), Measure.NEXT_UPDATE, "8 11:00").due_at == berlin("8 14:00")
-    clock = clock_of([*moments, on("8 13:00", Change.UPDATED)])
+    clock = clock_of([*moments, on("8 13:00", ClockChangeKind.UPDATED)])
     assert seen(clock, Measure.NEXT_UPDATE, "8 13:00").due_at == berlin("9 14:00")
     assert clock.misses(berlin("9 12:00")) == ()
 
@@ -226,7 +226,7 @@ def test_a_cut_off_keeps_its_local_time_when_the_clocks_change(night) -> None:
         resolution=hours(least) if least else None,
         by_cut_off={Measure.RESOLUTION: "out"},
     )
-    clock = clock_of([Moment(at=at, change=Change.STARTED, terms=terms)])
+    clock = clock_of([ClockChange(at=at, change=ClockChangeKind.STARTED, terms=terms)])
     standing = clock.standing(Measure.RESOLUTION, at)
     assert standing is not None
     assert standing.due_at == datetime.fromisoformat(due).replace(tzinfo=UTC)

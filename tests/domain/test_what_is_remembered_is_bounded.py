@@ -8,10 +8,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.look_ups.duplicates import LONGEST_WITHIN, MOST_ORDERS, CustomerOrders
+from domain.look_ups.duplicates import MAX_DUPLICATE_WINDOW, MAX_PAST_ORDERS, CustomerOrders
 from domain.look_ups.events import CustomerOrdered, ProductPriced
-from domain.look_ups.prices import LONGEST_OVER, MOST_PRICES, ProductPrices
-from tests.domain.telling import NOON, after, bounded, money
+from domain.look_ups.prices import MAX_PAST_PRICES, MAX_PRICE_PERIOD, ProductPrices
+from tests.domain.signals import BOUNDED_SETTINGS, NOON, after, money
 
 DAY = timedelta(days=1)
 hours = st.integers(-24 * 800, 24 * 800)
@@ -35,44 +35,44 @@ def prices_after(told: list[tuple[float, float]]) -> ProductPrices:
     return state
 
 
-MANY = [(n / 100, n / 100) for n in range(MOST_ORDERS + 50)]
+MANY = [(n / 100, n / 100) for n in range(MAX_PAST_ORDERS + 50)]
 
 
 def test_of_more_than_can_be_remembered_the_newest_are() -> None:
-    assert MOST_ORDERS == MOST_PRICES
+    assert MAX_PAST_ORDERS == MAX_PAST_PRICES
     past = orders_after(MANY).past
-    assert (len(past), past[0].placed_at) == (MOST_ORDERS, after(0.5))
+    assert (len(past), past[0].placed_at) == (MAX_PAST_ORDERS, after(0.5))
     seen = prices_after(MANY).past
-    assert (len(seen), seen[0].at) == (MOST_PRICES, after(0.5))
+    assert (len(seen), seen[0].at) == (MAX_PAST_PRICES, after(0.5))
 
 
-@bounded
+@BOUNDED_SETTINGS
 @given(told=moments)
 def test_past_orders_are_few_sorted_and_not_older_than_the_longest_window(told) -> None:
     state = orders_after(told)
     assert state.version == len(told)
-    assert len(state.past) <= MOST_ORDERS
+    assert len(state.past) <= MAX_PAST_ORDERS
     assert [*state.past] == sorted(state.past)
     if told:
         newest = min(after(hours) for hours in told[-1])
-        assert all(one.placed_at >= newest - LONGEST_WITHIN for one in state.past)
+        assert all(one.placed_at >= newest - MAX_DUPLICATE_WINDOW for one in state.past)
 
 
-@bounded
+@BOUNDED_SETTINGS
 @given(told=moments)
 def test_past_prices_are_few_sorted_and_reach_back_over_the_longest_look(told) -> None:
     state = prices_after(told)
     assert state.version == len(told)
-    assert len(state.past) <= MOST_PRICES
+    assert len(state.past) <= MAX_PAST_PRICES
     times = [one.at for one in state.past]
     assert times == sorted(times)
     if told:
         newest = min(after(hours) for hours in told[-1])
         # One of them may be older: it was in force when the look back begins.
-        assert all(at > newest - LONGEST_OVER for at in times[1:])
+        assert all(at > newest - MAX_PRICE_PERIOD for at in times[1:])
 
 
-@bounded
+@BOUNDED_SETTINGS
 @given(
     told=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 5)), min_size=1, max_size=20),
     over=st.integers(1, 90),
@@ -91,7 +91,7 @@ def test_the_usual_price_is_the_middle_of_the_time_by_definition(told, over, lea
         day: datetime = at - back * DAY
         known = [(moment, value) for moment, value in shown if moment <= day]
         in_force += [value for moment, value in known[-1:] if day < moment + least * DAY]
-    usual = state.usual(at, "o", over * DAY, least * DAY)
+    usual = state.usual_price(at, "o", over * DAY, least * DAY)
     if len(in_force) < least:
         assert usual is None
     else:

@@ -27,14 +27,14 @@ from tests.domain.governed_policies import (
     BOS_AGENT,
     CY,
     SYSTEM,
-    Office,
-    saying,
+    PolicyOffice,
+    policy_with_low_weight,
 )
-from tests.domain.telling import after, bounded
+from tests.domain.signals import BOUNDED_SETTINGS, after
 
-FIRST = saying("v0", 100)
+FIRST = policy_with_low_weight("v0", 100)
 NAMES = [f"v{n}" for n in range(3)]
-DOCUMENTS = {name: saying(name, 100 + n) for n, name in enumerate(NAMES)}
+DOCUMENTS = {name: policy_with_low_weight(name, 100 + n) for n, name in enumerate(NAMES)}
 ACTORS = [*[ANA, BO, CY] * 3, ANAS_AGENT, BOS_AGENT, BO_FOR_ANA, ANA_FOR_BO]
 OFTEN = ["propose", "approve", "approve", "activate", "activate", "schedule", "roll_back"] * 2
 RARELY = ["revise", "reject", "withdraw", "emergency", "ratify", "ratify"]
@@ -46,7 +46,7 @@ ACTS = st.tuples(
 )
 
 
-class Watched(Office):
+class Watched(PolicyOffice):
     """An office of which is known who did what, and what was seen to decide at each hour."""
 
     def __init__(self) -> None:
@@ -108,13 +108,13 @@ class Watched(Office):
                 getattr(self, act)(name, by, hour)
 
 
-@settings(bounded, max_examples=120)
+@settings(BOUNDED_SETTINGS, max_examples=120)
 @given(st.lists(ACTS, min_size=20, max_size=60))
 def test_nobody_decides_alone_and_the_past_stays_as_it_was(acts) -> None:
     office, hour = Watched(), 1.0
     for act, name, by, pause in acts:
         hour += pause
-        for event in office.governed.came_to_pass(after(hour)):
+        for event in office.governed.find_due_events(after(hour)):
             office.tell(event, SYSTEM, hour)
         with suppress(CasetrailError):  # what is refused changes nothing
             office.attempt(act, name, by, hour)

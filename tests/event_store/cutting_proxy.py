@@ -50,7 +50,7 @@ class CuttingProxy:
         self.thawed = threading.Event()
         self._refusing = False
         self._armed: deque[tuple[Fault, Callable[[], object]]] = deque()
-        self._passages: list[Passage] = []
+        self._passages: list[ProxiedConnection] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
     def arm(self, fault: Fault, meanwhile: Callable[[], object] = nothing, times: int = 1) -> None:
@@ -105,7 +105,7 @@ class CuttingProxy:
                 except OSError:  # it is down, and will be back
                     client.close()
                     continue
-                passage = Passage(self, client, server)
+                passage = ProxiedConnection(self, client, server)
                 self._passages.append(passage)
                 for work in (passage.to_server, passage.to_client):
                     thread = threading.Thread(target=work, daemon=True)
@@ -126,7 +126,7 @@ class CuttingProxy:
         return server
 
 
-class Passage:
+class ProxiedConnection:
     """One connection through the proxy."""
 
     def __init__(self, proxy: CuttingProxy, client: socket.socket, server: socket.socket) -> None:

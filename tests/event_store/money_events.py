@@ -14,11 +14,11 @@ from domain.adjustments.events import (
     AdjustmentSystemApproved,
     AdjustmentWithdrawn,
     AmountDiffers,
+    ApprovalRequirement,
     DutiesConflicted,
     ExecutionFailed,
     ExecutionStarted,
     OutcomeInDoubt,
-    Requirement,
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
 from domain.adjustments.ledger import AdjustmentEntered
@@ -28,18 +28,18 @@ from domain.adjustments.reconciliation import (
     DiscrepancyKind,
     ReconciliationRecorded,
 )
-from domain.adjustments.refusals import Refused
+from domain.adjustments.refusals import AttemptRefused
 from domain.money import Money, PositiveMoney
 from domain.people import Role
 from domain.policy.decision import Decision, Verdict
-from domain.recorded import Event
+from domain.recorded_event import Event
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ODD = "Ünïcode „quotes“ \\ / 😀"
+UNUSUAL_TEXT = "Ünïcode „quotes“ \\ / 😀"
 ONE = UUID(int=1)
 DIGEST = "ab" * 32
 TEN = PositiveMoney("10.00", "EUR")
-REQUIRED = Requirement(
+REQUIRED = ApprovalRequirement(
     policy="4",
     policy_digest=DIGEST,
     rule="one-approver",
@@ -71,7 +71,7 @@ MONEY: tuple[Event, ...] = (
         reason=AdjustmentReason.DAMAGED,
         packet=DIGEST,
         digest=DIGEST,
-        requirement=Requirement(
+        requirement=ApprovalRequirement(
             policy="4",
             policy_digest=DIGEST,
             rule="two-approvers",
@@ -83,10 +83,10 @@ MONEY: tuple[Event, ...] = (
             roles=(Role.FINANCE_APPROVER,),
         ),
         lapses_at=NOON,
-        lines=(AdjustedLine(sku=ODD, quantity=2, amount=TEN),),
-        evidence=("psp/1", ODD),
+        lines=(AdjustedLine(sku=UNUSUAL_TEXT, quantity=2, amount=TEN),),
+        evidence=("psp/1", UNUSUAL_TEXT),
         payment="pi_1",
-        note=ODD,
+        note=UNUSUAL_TEXT,
     ),
     AdjustmentApproved(
         adjustment=ONE,
@@ -103,19 +103,19 @@ MONEY: tuple[Event, ...] = (
         limit="2500",
         complete=False,
         lapses_at=NOON,
-        note=ODD,
+        note=UNUSUAL_TEXT,
     ),
     AdjustmentSystemApproved(adjustment=ONE, digest=DIGEST, decision=DECISION, lapses_at=NOON),
-    AdjustmentRejected(adjustment=ONE, digest=DIGEST, reason=ODD),
-    AdjustmentWithdrawn(adjustment=ONE, reason=ODD),
+    AdjustmentRejected(adjustment=ONE, digest=DIGEST, reason=UNUSUAL_TEXT),
+    AdjustmentWithdrawn(adjustment=ONE, reason=UNUSUAL_TEXT),
     AdjustmentLapsed(adjustment=ONE, cause=LapseCause.TIME),
     AdjustmentLapsed(adjustment=ONE, cause=LapseCause.PACKET, was=DIGEST, now="cd" * 32),
     ExecutionStarted(adjustment=ONE, digest=DIGEST, provider="elsewhere"),
     ExecutionStarted(adjustment=ONE, digest=DIGEST, provider="local", payment="pi_1"),
-    OutcomeInDoubt(adjustment=ONE, detail=ODD),
+    OutcomeInDoubt(adjustment=ONE, detail=UNUSUAL_TEXT),
     AdjustmentExecuted(adjustment=ONE, provider="local", reference="re_1", amount=TEN),
     AmountDiffers(adjustment=ONE, ordered=TEN, given=PositiveMoney("9.00", "EUR")),
-    ExecutionFailed(adjustment=ONE, provider="local", detail=ODD),
+    ExecutionFailed(adjustment=ONE, provider="local", detail=UNUSUAL_TEXT),
     AdjustmentReconciled(adjustment=ONE, statement=DIGEST, reference="re_1"),
     DutiesConflicted(duties={"ana": Duty.REVIEW, "tia": Duty.APPROVE}),
     AdjustmentEntered(adjustment=ONE, case=ONE, amount=TEN),
@@ -147,8 +147,8 @@ MONEY: tuple[Event, ...] = (
         discrepancies=(
             Discrepancy(
                 kind=DiscrepancyKind.UNKNOWN_HERE,
-                detail=ODD,
-                key=ODD,
+                detail=UNUSUAL_TEXT,
+                key=UNUSUAL_TEXT,
                 case=ONE,
                 references=("re_1",),
                 here=Money("10.00", "EUR"),
@@ -156,12 +156,14 @@ MONEY: tuple[Event, ...] = (
             ),
         ),
     ),
-    Refused(case=ONE, attempt="approve", rule="within-limit", detail=ODD, case_version=7),
-    Refused(
+    AttemptRefused(
+        case=ONE, attempt="approve", rule="within-limit", detail=UNUSUAL_TEXT, case_version=7
+    ),
+    AttemptRefused(
         case=ONE,
         attempt="execute",
         rule="one-duty-per-person",
-        detail=ODD,
+        detail=UNUSUAL_TEXT,
         case_version=7,
         earlier=3,
         adjustment=ONE,

@@ -15,15 +15,15 @@ from application.log.recorder import (
 )
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from tests.event_store.writing import (
-    answers,
-    answers_of_a_group,
+from tests.event_store.appends import (
     append_of,
+    call_all_at_once,
+    call_as_one_group,
     command,
+    command_taken,
     event,
     read,
     stored,
-    taken,
 )
 
 
@@ -31,8 +31,8 @@ def test_the_answer_is_kept_byte_for_byte(recorder: LogRecorder) -> None:
     answer = bytes(range(256)) + "größe 漢字 🚚".encode()
     assert recorder.command("ana", "k") is None
     recorder.append(append_of(key="k", answer=answer))
-    assert recorder.command("ana", "k") == taken(command("k", answer), 1)
-    assert EventLog(recorder).answer("ana", "k") == taken(command("k", answer), 1)
+    assert recorder.command("ana", "k") == command_taken(command("k", answer), 1)
+    assert EventLog(recorder).answer("ana", "k") == command_taken(command("k", answer), 1)
 
 
 def test_its_position_is_that_of_its_last_event(recorder: LogRecorder) -> None:
@@ -48,8 +48,8 @@ def test_a_command_without_events_has_the_position_of_the_head(recorder: LogReco
     assert recorder.append(Append([], command=command("empty"))) == 0
     recorder.append(append_of(event(), event()))
     assert recorder.append(Append([], command=command("k"))) == 2
-    assert recorder.command("ana", "empty") == taken(command("empty"), 0)
-    assert recorder.command("ana", "k") == taken(command("k"), 2)
+    assert recorder.command("ana", "empty") == command_taken(command("empty"), 0)
+    assert recorder.command("ana", "k") == command_taken(command("k"), 2)
     with pytest.raises(CommandRepeated):
         recorder.append(Append([], command=command("k")))
     assert recorder.head() == 2
@@ -59,7 +59,7 @@ def test_a_retry_gets_the_first_answer_and_stores_nothing(recorder: LogRecorder)
     recorder.append(append_of(key="k", answer=b"first"))
     with pytest.raises(CommandRepeated) as repeated:
         recorder.append(append_of(key="k", answer=b"second"))
-    assert repeated.value.taken == taken(command("k", b"first"), 1)
+    assert repeated.value.taken == command_taken(command("k", b"first"), 1)
     assert recorder.head() == 1
 
 
@@ -112,10 +112,10 @@ def test_a_refused_append_leaves_its_key_free(recorder: LogRecorder) -> None:
 
 def test_of_rivals_for_a_key_in_one_group_one_wins(postgres: PostgresLogRecorder, dsn: str) -> None:
     rivals = [append_of(key="k", answer=b"%d" % n) for n in range(30)]
-    came_out = answers_of_a_group(dsn, [partial(postgres.append, rival) for rival in rivals])
+    came_out = call_as_one_group(dsn, [partial(postgres.append, rival) for rival in rivals])
     won = [n for n, one in enumerate(came_out) if one == 1]
     assert len(won) == 1
-    first = taken(command("k", b"%d" % won[0]), 1)
+    first = command_taken(command("k", b"%d" % won[0]), 1)
     assert {one.taken for one in came_out if isinstance(one, CommandRepeated)} == {first}
     assert [type(one) for one in came_out].count(CommandRepeated) == 29
     assert stored(dsn) == [(1, rivals[won[0]].events[0].state)]
@@ -129,10 +129,10 @@ def test_of_a_hundred_retries_on_two_nodes_one_is_carried_out(
         partial((postgres, other)[n % 2].append, append_of(event(), key="k", answer=b"%d" % n))
         for n in range(100)
     ]
-    came_out = answers(calls)
+    came_out = call_all_at_once(calls)
     other.close()
     assert came_out.count(1) == 1  # type: ignore[arg-type]
-    first = taken(command("k", b"%d" % came_out.index(1)), 1)  # type: ignore[arg-type]
+    first = command_taken(command("k", b"%d" % came_out.index(1)), 1)  # type: ignore[arg-type]
     assert {one.taken for one in came_out if isinstance(one, CommandRepeated)} == {first}
     assert len(stored(dsn)) == 1
     assert read(dsn, "SELECT count(*) FROM commands") == [(1,)]
@@ -143,7 +143,7 @@ def test_positions_are_right_for_each_of_a_group(postgres: PostgresLogRecorder, 
         Append([event() for _ in range(n % 3)], command=command(f"{n}") if n % 4 else None)
         for n in range(40)
     ]
-    firsts = answers_of_a_group(dsn, [partial(postgres.append, one) for one in appends])
+    firsts = call_as_one_group(dsn, [partial(postgres.append, one) for one in appends])
     places = dict(stored(dsn))
     assert sorted(places) == [*range(1, sum(n % 3 for n in range(40)) + 1)]
     for n, (first, append) in enumerate(zip(firsts, appends, strict=True)):

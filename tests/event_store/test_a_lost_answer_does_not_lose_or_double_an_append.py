@@ -14,19 +14,19 @@ from eventsourcing.persistence import OperationalError
 from application.log.recorder import Append, CommandRepeated, Timer, VersionTaken
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from tests.event_store.cutting_proxy import CuttingProxy, Fault
-from tests.event_store.writing import (
-    answers,
-    answers_of_a_group,
+from tests.event_store.appends import (
     append_of,
-    begin,
+    call_all_at_once,
+    call_as_one_group,
     command,
+    command_taken,
     event,
     read,
+    start_calls,
     stored,
-    taken,
-    until,
+    wait_until,
 )
+from tests.event_store.cutting_proxy import CuttingProxy, Fault
 
 CUT = [Fault.NEVER_SENT, Fault.UNCOMMITTED, Fault.ANSWER_LOST]
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -62,7 +62,7 @@ def test_with_a_command(
     assert far.append(append_of(*events, key="k")) == 2
     assert proxy.struck == [fault]
     assert stored(dsn)[1:] == [(n, e.state) for n, e in enumerate(events, start=2)]
-    assert far.command("ana", "k") == taken(command("k"), 4)
+    assert far.command("ana", "k") == command_taken(command("k"), 4)
 
 
 @pytest.mark.parametrize("fault", CUT, ids=name)
@@ -84,7 +84,7 @@ def test_with_a_command_and_no_events(
     proxy.arm(fault)
     assert far.append(Append([], command=command("k"))) == 1
     assert proxy.struck == [fault]
-    assert far.command("ana", "k") == taken(command("k"), 1)
+    assert far.command("ana", "k") == command_taken(command("k"), 1)
 
 
 @pytest.mark.parametrize("fault", CUT, ids=name)
@@ -116,7 +116,7 @@ def test_a_later_retry_gets_the_first_answer(
     for recorder in (far, PostgresLogRecorder(Datastore(dsn))):
         with pytest.raises(CommandRepeated) as repeated:
             recorder.append(append_of(key="k", answer=b"second answer"))
-        assert repeated.value.taken == taken(command("k", b"first answer"), 2)
+        assert repeated.value.taken == command_taken(command("k", b"first answer"), 2)
         if recorder is not far:
             recorder.close()
     assert len(stored(dsn)) == 2
@@ -135,7 +135,7 @@ def test_when_nothing_comes_through_any_more_the_caller_hears_that_it_is_not_kno
     if fault is Fault.ANSWER_LOST:
         with pytest.raises(CommandRepeated) as repeated:
             far.append(append_of(key="k"))
-        assert repeated.value.taken == taken(command("k"), 2)
+        assert repeated.value.taken == command_taken(command("k"), 2)
     else:
         assert far.append(append_of(key="k")) == 2
     assert len(stored(dsn)) == 2
@@ -147,7 +147,7 @@ def test_a_whole_group_of_appends(
 ) -> None:
     appends = [append_of(event(), event(), key=f"k{n}" if n % 2 else None) for n in range(20)]
     proxy.arm(fault, times=2)
-    firsts = answers_of_a_group(dsn, [lambda a=a: far.append(a) for a in appends])
+    firsts = call_as_one_group(dsn, [lambda a=a: far.append(a) for a in appends])
     assert proxy.struck == [fault] * 2
     places = dict(stored(dsn))
     assert sorted(places) == [*range(1, 42)]
@@ -166,7 +166,7 @@ def test_a_group_in_which_some_were_too_late(
     before = len(stored(dsn))
     proxy.arm(Fault.ANSWER_LOST)
     calls = [lambda s=s: far.append(append_of(event(s))) for s in streams]
-    came_out = answers_of_a_group(dsn, calls)
+    came_out = call_as_one_group(dsn, calls)
     assert proxy.struck == [Fault.ANSWER_LOST]
     assert [isinstance(one, VersionTaken) for one in came_out] == [True, False] * 5
     assert sorted(one for one in came_out if isinstance(one, int)) == [
@@ -218,7 +218,7 @@ def test_a_rival_takes_the_command_key_before_the_retry(
     proxy.arm(Fault.UNCOMMITTED, meanwhile=lambda: postgres.append(rival))
     with pytest.raises(CommandRepeated) as repeated:
         far.append(append_of(key="k"))
-    assert repeated.value.taken == taken(command("k", b"the rival's"), 2)
+    assert repeated.value.taken == command_taken(command("k", b"the rival's"), 2)
     assert [state for _, state in stored(dsn)[1:]] == [rival.events[0].state]
 
 
@@ -227,7 +227,7 @@ def test_followers_hear_of_it_nevertheless(far: PostgresLogRecorder, proxy: Cutt
     far.announcer.subscribe(heard.append)
     proxy.arm(Fault.ANSWER_LOST)
     assert far.append(append_of(event(), event())) == 2
-    until(lambda: 3 in heard, seconds=2)
+    wait_until(lambda: 3 in heard, seconds=2)
 
 
 def test_under_load(far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str) -> None:
@@ -243,7 +243,7 @@ def test_under_load(far: PostgresLogRecorder, proxy: CuttingProxy, dsn: str) -> 
             first = far.append(append_of(one, key=f"{caller}/{version}" if caller % 2 else None))
             acknowledged[first] = one.state
 
-    assert answers([lambda c=c: write(c) for c in range(8)], seconds=30) == [None] * 8
+    assert call_all_at_once([lambda c=c: write(c) for c in range(8)], seconds=30) == [None] * 8
     assert len(proxy.struck) > 10
     assert stored(dsn)[1:] == sorted(acknowledged.items())
     assert [p for p, _ in stored(dsn)] == [*range(1, 402)]
@@ -259,9 +259,11 @@ def test_a_client_that_freezes_before_it_commits_does_not_stop_the_others(
     """
     proxy.arm(Fault.FROZEN)
     frozen = event(text="frozen")
-    finish = begin([lambda: far.append(Append([frozen]))])
-    until(lambda: proxy.struck)
-    (first,) = answers([lambda: postgres.append(append_of(event(text="other")))], seconds=8)
+    finish = start_calls([lambda: far.append(Append([frozen]))])
+    wait_until(lambda: proxy.struck)
+    (first,) = call_all_at_once(
+        [lambda: postgres.append(append_of(event(text="other")))], seconds=8
+    )
     assert first == 2
     proxy.thawed.set()
     assert finish(10) == [3]

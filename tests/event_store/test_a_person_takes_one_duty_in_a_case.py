@@ -4,8 +4,8 @@ import pytest
 
 from application.log.recorder import Append, DutyRow, DutyTaken, LogRecorder
 from domain.adjustments.kinds import Duty
-from infrastructure.event_store.pending import Pending, without_rivals
-from tests.event_store.writing import UUID, answers, append_of, event, read, uuid4
+from infrastructure.event_store.pending_append import PendingAppend, split_conflicting
+from tests.event_store.appends import UUID, append_of, call_all_at_once, event, read, uuid4
 
 REVIEW, APPROVE, EXECUTE = Duty.REVIEW, Duty.APPROVE, Duty.EXECUTE
 
@@ -36,7 +36,7 @@ def test_of_many_at_once_one_takes_it_and_the_others_are_told(
 ) -> None:
     case = uuid4()
     wanted = [(REVIEW, APPROVE, EXECUTE)[n % 3] for n in range(24)]
-    told = answers([lambda d=d: recorder.append(taking((case, "ana", d))) for d in wanted])
+    told = call_all_at_once([lambda d=d: recorder.append(taking((case, "ana", d))) for d in wanted])
     done = {duty for duty, one in zip(wanted, told, strict=True) if not isinstance(one, Exception)}
     assert len(done) == 1
     assert {type(one) for one in told if isinstance(one, Exception)} == {DutyTaken}
@@ -46,11 +46,11 @@ def test_of_many_at_once_one_takes_it_and_the_others_are_told(
 def test_who_wants_two_duties_at_once_does_not_share_a_transaction() -> None:
     case = uuid4()
     first, second, other = (
-        Pending(taking((case, "ana", REVIEW))),
-        Pending(taking((case, "ana", APPROVE))),
-        Pending(append_of()),
+        PendingAppend(taking((case, "ana", REVIEW))),
+        PendingAppend(taking((case, "ana", APPROVE))),
+        PendingAppend(append_of()),
     )
-    assert without_rivals([first, second, other]) == ([first, other], [second])
+    assert split_conflicting([first, second, other]) == ([first, other], [second])
 
 
 def test_nobody_writes_a_second_duty_past_the_service(dsn: str) -> None:

@@ -14,7 +14,7 @@ from domain.cases.work_events import CaseReleased
 from domain.people import Actor
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from tests.event_store.writing import answers, answers_of_a_group, append_of, event, stored
+from tests.event_store.appends import append_of, call_all_at_once, call_as_one_group, event, stored
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
@@ -117,7 +117,7 @@ def test_of_rivals_for_a_version_one_wins(recorder: LogRecorder) -> None:
     stream = uuid4()
     for version in range(1, 11):
         rivals = [event(stream, version) for _ in range(8)]
-        came_out = answers([partial(recorder.append, Append([rival])) for rival in rivals])
+        came_out = call_all_at_once([partial(recorder.append, Append([rival])) for rival in rivals])
         won = [n for n, one in enumerate(came_out) if one == version]
         assert len(won) == 1
         assert [type(one) for one in came_out].count(VersionTaken) == 7
@@ -130,7 +130,7 @@ def test_of_rivals_in_one_group_one_wins(
 ) -> None:
     stream = uuid4()
     rivals = [event(stream, 1, text) for _ in range(30)]
-    came_out = answers_of_a_group(dsn, [partial(postgres.append, Append([r])) for r in rivals])
+    came_out = call_as_one_group(dsn, [partial(postgres.append, Append([r])) for r in rivals])
     assert [one for one in came_out if not isinstance(one, VersionTaken)] == [1]
     assert stored(dsn) == [(1, rivals[came_out.index(1)].state)]
 
@@ -144,7 +144,7 @@ def test_rivals_do_not_harm_the_others_in_their_group(
     rivals = [append_of(event(), event(contested)) for _ in range(5)]
     free = [append_of(event(), event()) for _ in range(20)]
     calls = [partial(postgres.append, append) for append in (*too_late, *rivals, *free)]
-    came_out = answers_of_a_group(dsn, calls)
+    came_out = call_as_one_group(dsn, calls)
     assert [type(one) for one in came_out[:5]] == [VersionTaken] * 5
     assert [type(one) for one in came_out[5:10]].count(VersionTaken) == 4
     places = dict(stored(dsn))
@@ -174,7 +174,7 @@ def test_in_one_group_too_nothing_is_stored_after_what_it_was_decided_upon_has_m
     relying = [Append([event()], guards=[Guard(stream, 1)]) for _ in range(20)]
     moving = append_of(event(stream, 2))
     calls = [partial(postgres.append, one) for one in (*relying[:10], moving, *relying[10:])]
-    came_out = answers_of_a_group(dsn, calls)
+    came_out = call_as_one_group(dsn, calls)
     moved = came_out.pop(10)
     assert isinstance(moved, int)
     before = [one for one in came_out if isinstance(one, int)]
@@ -190,7 +190,7 @@ def test_of_two_processes_that_write_the_same_one_wins(
     stream = uuid4()
     for version in range(1, 21):
         same = append_of(event(stream, version, "same"))
-        came_out = answers([partial(one.append, same) for one in (postgres, other)])
+        came_out = call_all_at_once([partial(one.append, same) for one in (postgres, other)])
         assert sorted(map(str, map(type, came_out))) == [str(VersionTaken), str(int)]
     other.close()
 

@@ -10,11 +10,15 @@ import psycopg
 import pytest
 
 from application.log.recorder import Append
-from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
+from infrastructure.event_store.announcements import (
+    LOG_GROWN_CHANNEL,
+    REPORTS_CHANNEL,
+    NotificationListener,
+)
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from infrastructure.projections.positions import Positions
-from tests.event_store.writing import answers, append_of, event, read, until
+from infrastructure.projections.positions import ReportPositions
+from tests.event_store.appends import append_of, call_all_at_once, event, read, wait_until
 
 END_ALL = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -23,11 +27,11 @@ END_ALL = (
 
 
 @contextmanager
-def ear(dsn: str, channel: str = GROWN) -> Iterator[list[str]]:
+def ear(dsn: str, channel: str = LOG_GROWN_CHANNEL) -> Iterator[list[str]]:
     heard: list[str] = []
-    listening = Ear(dsn, channel, heard.append)
+    listening = NotificationListener(dsn, channel, heard.append)
     try:
-        until(lambda: heard)
+        wait_until(lambda: heard)
         yield heard
     finally:
         listening.close()
@@ -43,7 +47,7 @@ def test_other_processes_hear_of_an_append(postgres: PostgresLogRecorder, dsn: s
         for turn in range(2, 12):
             postgres.append(append_of())
             # At once, and not by polling once a second.
-            until(lambda t=turn: len(heard) == t, seconds=0.9)
+            wait_until(lambda t=turn: len(heard) == t, seconds=0.9)
 
 
 def test_many_appends_need_few_announcements_and_the_last_is_told(
@@ -52,10 +56,12 @@ def test_many_appends_need_few_announcements_and_the_last_is_told(
     """A follower that looks whenever it is told, and only then, comes to the end of the log."""
     seen: list[int] = []
     reader = PostgresLogRecorder(Datastore(dsn))
-    listening = Ear(dsn, GROWN, lambda _: seen.append(reader.head()))
-    until(lambda: seen)
-    answers([lambda: [postgres.append(append_of(event(), event())) for _ in range(20)]] * 8)
-    until(lambda: seen[-1] == 8 * 20 * 2)
+    listening = NotificationListener(dsn, LOG_GROWN_CHANNEL, lambda _: seen.append(reader.head()))
+    wait_until(lambda: seen)
+    call_all_at_once(
+        [lambda: [postgres.append(append_of(event(), event())) for _ in range(20)]] * 8
+    )
+    wait_until(lambda: seen[-1] == 8 * 20 * 2)
     listening.close()
     reader.close()
 
@@ -63,8 +69,10 @@ def test_many_appends_need_few_announcements_and_the_last_is_told(
 def test_within_the_process_each_new_head_is_told_in_order(postgres: PostgresLogRecorder) -> None:
     heads: list[int] = []
     postgres.announcer.subscribe(heads.append)
-    answers([lambda: [postgres.append(append_of(event(), event())) for _ in range(20)]] * 8)
-    until(lambda: heads[-1:] == [320])
+    call_all_at_once(
+        [lambda: [postgres.append(append_of(event(), event())) for _ in range(20)]] * 8
+    )
+    wait_until(lambda: heads[-1:] == [320])
     assert heads == sorted(set(heads))
 
 
@@ -75,7 +83,7 @@ def test_an_append_without_events_tells_nobody(postgres: PostgresLogRecorder) ->
     postgres.append(append_of(key="k"))
     postgres.append(Append([]))
     postgres.append(append_of())
-    until(lambda: len(heads) == 3)
+    wait_until(lambda: len(heads) == 3)
     assert heads == [1, 2, 3]
 
 
@@ -87,21 +95,23 @@ def test_after_a_broken_connection_an_ear_is_told_to_look_and_hears_again(
         for _ in range(3):
             heard.clear()
             read(dsn, END_ALL)
-            until(lambda: "" in heard)
+            wait_until(lambda: "" in heard)
             heard.clear()
             # Announced over a connection that was ended, too: the first may be lost, no more.
-            until(lambda: postgres.append(append_of()) and (time.sleep(0.05), heard)[1], seconds=2)
+            wait_until(
+                lambda: postgres.append(append_of()) and (time.sleep(0.05), heard)[1], seconds=2
+            )
 
 
 def test_nonsense_on_a_channel_deafens_nobody(dsn: str) -> None:
     """Anybody with a connection may send whatever they like."""
-    positions = Positions(dsn)
-    with psycopg.connect(dsn, autocommit=True) as connection, ear(dsn, PROJECTED) as heard:
+    positions = ReportPositions(dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection, ear(dsn, REPORTS_CHANNEL) as heard:
         for position, nonsense in enumerate(["?", "[]", '{"queue": "x"}', '{"queue": null}'], 1):
-            connection.execute("SELECT pg_notify(%s, %s)", [PROJECTED, nonsense])
+            connection.execute("SELECT pg_notify(%s, %s)", [REPORTS_CHANNEL, nonsense])
             told = f'{{"queue": {position}}}'
-            connection.execute("SELECT pg_notify(%s, %s)", [PROJECTED, told])
-            until(lambda t=told: t in heard)
+            connection.execute("SELECT pg_notify(%s, %s)", [REPORTS_CHANNEL, told])
+            wait_until(lambda t=told: t in heard)
             came = positions.wait("queue", position, timeout=4)
             if not came:
                 break
@@ -112,13 +122,13 @@ def test_nonsense_on_a_channel_deafens_nobody(dsn: str) -> None:
 def test_an_ear_that_is_closed_hears_no_more(dsn: str) -> None:
     with ear(dsn) as heard:
         pass
-    read(dsn, f"SELECT pg_notify('{GROWN}', '')")
+    read(dsn, f"SELECT pg_notify('{LOG_GROWN_CHANNEL}', '')")
     time.sleep(0.05)
     assert heard == [""]
     listeners = (
         "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
     )
-    until(lambda: not read(dsn, listeners))
+    wait_until(lambda: not read(dsn, listeners))
 
 
 @pytest.mark.parametrize("used", [True, False])
@@ -129,6 +139,6 @@ def test_a_closed_recorder_leaves_no_connection_and_no_thread(dsn: str, used: bo
         recorder.append(append_of())
         recorder.head()
     recorder.close()
-    until(lambda: set(threading.enumerate()) <= before)
+    wait_until(lambda: set(threading.enumerate()) <= before)
     ours = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'casetrail %' AND datname = current_database()"
-    until(lambda: not read(dsn, ours))
+    wait_until(lambda: not read(dsn, ours))

@@ -12,16 +12,16 @@ from eventsourcing.persistence import PersistenceError, StoredEvent
 from application.log.recorder import Append, CommandRow, Timer
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from tests.event_store.writing import (
-    answers,
-    answers_of_a_group,
+from tests.event_store.appends import (
     append_of,
-    begin,
+    call_all_at_once,
+    call_as_one_group,
     command,
     event,
     read,
+    start_calls,
     stored,
-    until,
+    wait_until,
 )
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_the_others_of_its_group_are_stored(
 ) -> None:
     appends = [sound(n) for n in range(8)]
     appends.insert(4, BAD[bad]())
-    came_out = answers_of_a_group(dsn, [partial(postgres.append, a) for a in appends])
+    came_out = call_as_one_group(dsn, [partial(postgres.append, a) for a in appends])
 
     assert isinstance(came_out.pop(4), Exception)
     del appends[4]
@@ -87,7 +87,7 @@ def test_a_time_without_zone_is_not_taken_for_utc_because_of_its_neighbours(
 ) -> None:
     """One array of times goes to the server: each keeps its own meaning, whatever else is in it."""
     timers = [Timer(uuid4(), "order", NOON), Timer(uuid4(), "order", NAIVE)]
-    answers_of_a_group(dsn, [partial(postgres.append, Append([event()], [t])) for t in timers])
+    call_as_one_group(dsn, [partial(postgres.append, Append([event()], [t])) for t in timers])
     due = postgres.take_due(NOON, 10, NOON - NOON)
     assert (timers[0].stream, NOON) in [(one.stream, one.due_at) for one in due]
 
@@ -107,7 +107,7 @@ def test_a_listener_that_fails_does_not_stop_the_log(postgres: PostgresLogRecord
 
     postgres.announcer.subscribe(fail)
     for position in (1, 2, 3):
-        assert answers([partial(postgres.append, append_of())], seconds=3) == [position]
+        assert call_all_at_once([partial(postgres.append, append_of())], seconds=3) == [position]
 
 
 def test_a_damaged_log_is_an_error_and_not_a_standstill(
@@ -117,7 +117,7 @@ def test_a_damaged_log_is_an_error_and_not_a_standstill(
     postgres.append(append_of(event(), event()))
     read(dsn, "UPDATE log_head SET position = 1 RETURNING position")
     try:
-        (came_out,) = answers([partial(postgres.append, append_of())], seconds=5)
+        (came_out,) = call_all_at_once([partial(postgres.append, append_of())], seconds=5)
     finally:
         read(dsn, "UPDATE log_head SET position = 2 RETURNING position")
     assert isinstance(came_out, Exception)
@@ -132,8 +132,8 @@ def test_nobody_is_left_waiting_when_the_recorder_is_closed(dsn: str) -> None:
         while not enough.is_set():
             recorder.append(append_of())
 
-    finish = begin([write] * 8)
-    until(lambda: recorder.head() > 200)
+    finish = start_calls([write] * 8)
+    wait_until(lambda: recorder.head() > 200)
     recorder.close()
     try:
         came_out = finish(3)
@@ -146,6 +146,6 @@ def test_nobody_is_left_waiting_when_the_recorder_is_closed(dsn: str) -> None:
 def test_what_is_closed_stays_closed(postgres: PostgresLogRecorder, dsn: str) -> None:
     postgres.append(append_of())
     postgres.close()
-    (came_out,) = answers([partial(postgres.append, append_of())], seconds=3)
+    (came_out,) = call_all_at_once([partial(postgres.append, append_of())], seconds=3)
     assert isinstance(came_out, Exception)
     assert len(stored(dsn)) == 1

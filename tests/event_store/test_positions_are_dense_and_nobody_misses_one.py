@@ -13,8 +13,8 @@ import pytest
 from application.log.recorder import Append, LogRecorder, VersionTaken
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from tests.event_store.appends import append_of, call_all_at_once, event, read, stored, wait_until
 from tests.event_store.writer_process import CONTESTED, Writer
-from tests.event_store.writing import answers, append_of, event, read, stored, until
 
 
 @pytest.fixture
@@ -105,16 +105,16 @@ def test_when_a_writer_is_killed_in_the_middle(
     with follower(postgres, limit=1000) as seen:
         writers = [start(8), start(4)]
         for writer in writers:
-            until(lambda w=writer: len(w.acknowledged) > 200)
+            wait_until(lambda w=writer: len(w.acknowledged) > 200)
         writers[0].kill()
         before = len(writers[1].acknowledged)
-        until(lambda: len(writers[1].acknowledged) > before + 500)
+        wait_until(lambda: len(writers[1].acknowledged) > before + 500)
         writers[1].kill()
         # The server may still be at what it was sent last.
         busy = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%append_events%' AND pid <> pg_backend_pid() AND datname = current_database()"
-        until(lambda: not read(dsn, busy))
+        wait_until(lambda: not read(dsn, busy))
         last = postgres.append(append_of())
-        until(lambda: last in seen)
+        wait_until(lambda: last in seen)
     check(dsn, seen, writers)
 
 
@@ -139,11 +139,11 @@ def test_when_backends_are_killed_in_the_middle(postgres: PostgresLogRecorder, d
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
-                until(lambda b=before: len(acknowledged) > b + 20)
+                wait_until(lambda b=before: len(acknowledged) > b + 20)
                 kills += 1
 
     with follower(postgres) as seen:
-        assert answers([kill, *[write] * 8], seconds=20) == [None] * 9
+        assert call_all_at_once([kill, *[write] * 8], seconds=20) == [None] * 9
     assert dict(stored(dsn)) == acknowledged == seen
     assert [*seen] == [*range(1, len(seen) + 1)]
 
@@ -171,7 +171,7 @@ def test_in_memory_with_eight_threads() -> None:
                 continue
 
     with follower(recorder) as seen:
-        assert answers([partial(write, n) for n in range(8)]) == [None] * 8
+        assert call_all_at_once([partial(write, n) for n in range(8)]) == [None] * 8
     assert [*seen] == [*range(1, recorder.head() + 1)]
     assert len(list(recorder.select_streams([contested]))) == 100
     assert recorder.head() == 8 * 200 + 100

@@ -19,9 +19,9 @@ from domain.clock.terms import ServiceTerms
 from domain.orders.events import SignalRecorded
 from domain.orders.signals import Signal
 from domain.people import Actor
-from domain.recorded import Event, Recorded
+from domain.recorded_event import Event, RecordedEvent
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from tests.event_store.one_of_each import CASE, EVENTS, LINES, NOON
+from tests.event_store.sample_lines import CASE, EVENTS, LINES, NOON
 
 TAGS = Path(__file__).with_name("tags.txt")
 PACKAGES = ("domain", "application", "infrastructure", "projections", "api", "tests")
@@ -45,7 +45,7 @@ def test_these_tests_know_every_event_and_every_signal() -> None:
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.type)
-def test_every_event_comes_back_as_it_was(line: Recorded) -> None:
+def test_every_event_comes_back_as_it_was(line: RecordedEvent) -> None:
     event = to_stored(line)
     assert (event.originator_id, event.originator_version) == (line.stream, line.version)
     assert event.topic == line.event.__struct_config__.tag
@@ -61,7 +61,7 @@ def test_the_bytes_say_nothing_of_the_place_in_the_log() -> None:
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.type)
-def test_the_bytes_name_tags_and_no_code(line: Recorded) -> None:
+def test_the_bytes_name_tags_and_no_code(line: RecordedEvent) -> None:
     event = to_stored(line)
     told = json.loads(event.state)
     assert told["event"]["type"] == event.topic
@@ -71,7 +71,7 @@ def test_the_bytes_name_tags_and_no_code(line: Recorded) -> None:
 
 def test_the_bytes_are_for_people_too() -> None:
     event = CaseReleased(note="wartet auf Bestätigung — 漢字")
-    line = Recorded(
+    line = RecordedEvent(
         stream=CASE,
         version=3,
         recorded_at=NOON,
@@ -174,7 +174,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("line", [x for x in LINES if x.type in OUTSIDE], ids=lambda x: x.type)
-def test_no_text_from_outside_can_blind_the_auditors(line: Recorded) -> None:
+def test_no_text_from_outside_can_blind_the_auditors(line: RecordedEvent) -> None:
     """PostgreSQL's jsonb has no U+0000: let in once, it makes every row of the view fail."""
     field = OUTSIDE[line.type]
     said = json.loads(to_stored(line).state)["event"][field]

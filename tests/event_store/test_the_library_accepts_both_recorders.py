@@ -18,11 +18,11 @@ from eventsourcing.persistence import EventStore
 
 from application.log.event_codec import EventCodec
 from application.log.recorder import LogRecorder
-from domain.people import PEOPLE
-from infrastructure.event_store.announcements import GROWN
+from domain.people import PEOPLE_NAMESPACE
+from infrastructure.event_store.announcements import LOG_GROWN_CHANNEL
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from tests.event_store.one_of_each import LINES
+from tests.event_store.sample_lines import LINES
 
 
 def cases() -> Any:
@@ -55,7 +55,7 @@ def announced_again(dsn: str) -> Iterator[None]:
     def announce() -> None:
         with psycopg.connect(dsn, autocommit=True) as connection:
             while not over.wait(0.2):
-                connection.execute(f"NOTIFY {GROWN}".encode())
+                connection.execute(f"NOTIFY {LOG_GROWN_CHANNEL}".encode())
 
     announcing = threading.Thread(target=announce)
     announcing.start()
@@ -109,4 +109,4 @@ def test_the_librarys_event_store_reads_and_writes_our_lines(recorder: LogRecord
     assert [line.notification.id for line in tracked] == [*range(1, len(LINES) + 1)]
     for line in LINES:
         assert line in list(store.get(line.stream))
-    assert list(store.get(PEOPLE)) == []
+    assert list(store.get(PEOPLE_NAMESPACE)) == []

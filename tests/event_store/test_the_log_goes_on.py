@@ -20,8 +20,16 @@ from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.postgres.embedded import EmbeddedPostgres
+from tests.event_store.appends import (
+    append_of,
+    call_all_at_once,
+    event,
+    read,
+    start_calls,
+    stored,
+    wait_until,
+)
 from tests.event_store.writer_process import ROOT, Writer
-from tests.event_store.writing import answers, append_of, begin, event, read, stored, until
 
 HOLD_THE_HEAD = """
 import sys
@@ -62,12 +70,12 @@ def test_while_the_log_is_vacuumed(postgres: PostgresLogRecorder, dsn: str) -> N
             connection.execute("VACUUM (FREEZE, DISABLE_PAGE_SKIPPING) stored_events")
             done.set()
 
-    finish = begin([vacuum])
+    finish = start_calls([vacuum])
     at_work = (
         "SELECT 1 FROM pg_stat_progress_vacuum WHERE relid = 'stored_events'::regclass "
         "AND datname = current_database()"
     )
-    until(lambda: read(dsn, at_work))
+    wait_until(lambda: read(dsn, at_work))
     for position in range(5_001, 5_051):
         assert postgres.append(append_of()) == position
     assert not done.is_set(), "all of them during the VACUUM"
@@ -82,13 +90,13 @@ def test_while_another_writer_is_frozen(
     freeze: Callable[[subprocess.Popen[str]], None],
 ) -> None:
     writer = Writer(dsn, threads=8)
-    until(lambda: len(writer.acknowledged) > 100)
+    wait_until(lambda: len(writer.acknowledged) > 100)
     freeze(writer.process)
-    came_out = answers([lambda: postgres.append(append_of())] * 50, seconds=5)
+    came_out = call_all_at_once([lambda: postgres.append(append_of())] * 50, seconds=5)
     assert all(isinstance(one, int) for one in came_out)
     before = len(writer.acknowledged)
     writer.process.send_signal(signal.SIGCONT)
-    until(lambda: len(writer.acknowledged) > before + 50)
+    wait_until(lambda: len(writer.acknowledged) > before + 50)
     writer.kill()
     log = dict(stored(dsn))
     assert writer.acknowledged.items() <= log.items()
@@ -113,7 +121,7 @@ def test_while_somebody_frozen_holds_the_heads_lock(
     assert holder.stdout
     assert holder.stdout.readline() == "held\n"
     freeze(holder)
-    came_out = answers([lambda: postgres.append(append_of())] * 8, seconds=6)
+    came_out = call_all_at_once([lambda: postgres.append(append_of())] * 8, seconds=6)
     assert sorted(came_out) == [*range(2, 10)]  # type: ignore[type-var]
 
 
@@ -131,20 +139,20 @@ def test_after_every_connection_was_ended_reads_go_on(
         partial(postgres.select_events, stream),
         partial(postgres.select_notifications, 1, 10),
     ]
-    before = answers(reads)  # all at once: the pool has grown
+    before = call_all_at_once(reads)  # all at once: the pool has grown
     read(
         dsn,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
-    assert answers(reads) == before
+    assert call_all_at_once(reads) == before
     assert not [one for one in before if isinstance(one, Exception)]
 
 
 def test_with_more_readers_than_connections(postgres: PostgresLogRecorder) -> None:
     stream = uuid4()
     postgres.append(append_of(event(stream)))
-    came_out = answers([lambda: list(postgres.select_streams([stream]))] * 64)
+    came_out = call_all_at_once([lambda: list(postgres.select_streams([stream]))] * 64)
     assert [len(one) for one in came_out if isinstance(one, list)] == [1] * 64
 
 
@@ -160,7 +168,7 @@ def test_on_a_database_with_another_isolation_level(dsn: str) -> None:
         for _ in range(100):
             recorder.append(Append([event()]))
 
-    came_out = answers([partial(write, recorder) for recorder in recorders], seconds=20)
+    came_out = call_all_at_once([partial(write, recorder) for recorder in recorders], seconds=20)
     for recorder in recorders:
         recorder.close()
     assert came_out == [None] * 3
@@ -193,17 +201,17 @@ def test_when_the_server_is_killed_and_comes_back(server: EmbeddedPostgres) -> N
             one = event()
             acknowledged[recorder.append(Append([one]))] = one.state
 
-    finish = begin([write] * 8)
-    until(lambda: len(acknowledged) > 500)
+    finish = start_calls([write] * 8)
+    wait_until(lambda: len(acknowledged) > 500)
     postmaster = server.postmaster
     assert postmaster
     backends = read(dsn, "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     for pid in (postmaster, *(int(str(pid)) for (pid,) in backends)):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: server.postmaster is None)
+    wait_until(lambda: server.postmaster is None)
     before = len(acknowledged)
     server.start()
-    until(lambda: len(acknowledged) > before + 500, seconds=5)
+    wait_until(lambda: len(acknowledged) > before + 500, seconds=5)
     enough.set()
 
     assert finish(10) == [None] * 8, "nobody even heard of it"

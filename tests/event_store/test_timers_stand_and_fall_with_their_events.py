@@ -20,17 +20,17 @@ from application.log.recorder import (
     VersionTaken,
 )
 from domain.cases.work_events import CaseReleased
-from domain.people import TIMEKEEPER
+from domain.people import TIMEKEEPER_ACTOR
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from tests.event_store.writing import (
-    answers,
-    answers_of_a_group,
+from tests.event_store.appends import (
     append_of,
+    call_all_at_once,
+    call_as_one_group,
     command,
     event,
     read,
-    until,
+    wait_until,
 )
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_of_appends_in_one_group_the_last_word_counts(
     stream = uuid4()
     moments = [NOON + n * SECOND for n in range(20)]
     appends = [Append([event()], [Timer(stream, "order", moment)]) for moment in moments]
-    firsts = answers_of_a_group(dsn, [partial(postgres.append, one) for one in appends])
+    firsts = call_as_one_group(dsn, [partial(postgres.append, one) for one in appends])
     last = firsts.index(len(appends))
     assert [d.due_at for d in due(postgres, NOON + LONG)] == [moments[last]]
 
@@ -137,7 +137,7 @@ def test_a_write_that_says_nothing_of_the_timer_leaves_it(log: EventLog) -> None
     stream = uuid4()
 
     def write(expected: int, **more: datetime | None) -> Write:
-        event = (TIMEKEEPER, CaseReleased())
+        event = (TIMEKEEPER_ACTOR, CaseReleased())
         return Write(
             stream=stream,
             kind="order",
@@ -199,7 +199,7 @@ def test_many_takers_at_once_share_nothing_and_leave_nothing(
                 taken += [one.stream for one in some]
         return taken
 
-    came_out = answers([partial(take, recorders[n % 2]) for n in range(8)])
+    came_out = call_all_at_once([partial(take, recorders[n % 2]) for n in range(8)])
     for recorder in recorders:
         recorder.close()
     taken = [stream for one in came_out if isinstance(one, list) for stream in one]
@@ -221,7 +221,7 @@ def test_the_lease_of_a_dead_taker_runs_out(postgres: PostgresLogRecorder, dsn: 
     started = time.monotonic()
     assert len(dead.take_due(NOON, 10, SHORT)) == 1
     dead.close()
-    until(lambda: postgres.take_due(NOON, 10, LONG), seconds=5)
+    wait_until(lambda: postgres.take_due(NOON, 10, LONG), seconds=5)
     assert time.monotonic() - started >= SHORT.total_seconds()
     assert postgres.take_due(NOON, 10, LONG) == []
     set_timer(postgres, None, stream)
@@ -260,7 +260,7 @@ def test_takers_and_appends_do_not_hold_each_other_up(
         finally:
             stop.set()
 
-    came_out = answers([take, take, *(partial(move, turn) for turn in range(6))])
+    came_out = call_all_at_once([take, take, *(partial(move, turn) for turn in range(6))])
     assert [one for one in came_out if isinstance(one, Exception)] == []
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     assert read(dsn, deadlocks) == [(0,)]

@@ -20,10 +20,10 @@ from eventsourcing.popo import POPOApplicationRecorder
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 
-from infrastructure.event_store.announcements import GROWN
+from infrastructure.event_store.announcements import LOG_GROWN_CHANNEL
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
-from tests.event_store.writing import event, read
+from tests.event_store.appends import event, read
 
 SETTINGS = {
     "lock_timeout": "1s",
@@ -110,7 +110,7 @@ def test_the_librarys_recorder_takes_a_datastore_and_a_table(dsn: str) -> None:
 
 
 def test_the_librarys_subscriptions_listen_where_we_announce(postgres: PostgresLogRecorder) -> None:
-    assert postgres.channel_name == GROWN
+    assert postgres.channel_name == LOG_GROWN_CHANNEL
     assert postgres.events_table_name == "stored_events"
 
 

@@ -64,7 +64,7 @@ class Writer:
                 self.acknowledged[int(position)] = state_of(UUID(stream), int(version))
 
 
-def work(dsn: str, threads: int, appends: int) -> None:
+def append_in_threads(dsn: str, threads: int, appends: int) -> None:
     recorder = PostgresLogRecorder(Datastore(dsn))
     failed = threading.Event()
 
@@ -104,4 +104,4 @@ def work(dsn: str, threads: int, appends: int) -> None:
 
 
 if __name__ == "__main__":
-    work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    append_in_threads(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

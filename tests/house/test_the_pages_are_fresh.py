@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli import casetrail
-from api.openapi import contract
+from api.openapi import openapi_document
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -30,7 +30,7 @@ def test_a_generated_page_is_fresh(name: str):
 
 
 def test_the_words_that_the_console_offers_stand_in_the_contract():
-    schemas = contract()["components"]["schemas"]
+    schemas = openapi_document()["components"]["schemas"]
     scripts = [script.read_text() for script in sorted((ROOT / "api" / "console").glob("*.js"))]
     offered = re.findall(r'choice\("\w+", "[^"]+", "(\w+)"\)', "\n".join(scripts))
     assert {"ResolutionReason", "NextAction", "HoldOn"} <= set(offered)

@@ -11,8 +11,8 @@ from eventsourcing.persistence import StoredEvent
 
 from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.export import Export
-from tests.infrastructure.growing import append_all
-from tests.witnessing import checkpoints_in
+from tests.infrastructure.log_growth import append_in_one
+from tests.witness_checkpoints import open_checkpoints
 
 ROOT = Path(__file__).parents[2]
 NODE = shutil.which("node")
@@ -46,16 +46,16 @@ def proposed_and_executed(n, kind, amount, at):
     )
 
 
-class Desk:
+class BundleLog:
     """A log with a witness, and what is exported of it."""
 
     def __init__(self, dsn, home):
         self.dsn = dsn
-        self.checkpoints = checkpoints_in(home)
+        self.checkpoints = open_checkpoints(home)
         self.home = home
 
     def append(self, *events):
-        append_all(self.dsn, events)
+        append_in_one(self.dsn, events)
         with connect(self.dsn) as connection:
             return self.checkpoints.make(connection)
 
@@ -86,15 +86,15 @@ class Desk:
         return since
 
 
-def by_python(bundle, *key):
-    return asked([sys.executable, "-m", "infrastructure.verifier", str(bundle), *key])
+def verify_with_python(bundle, *key):
+    return run_verifier([sys.executable, "-m", "infrastructure.verifier", str(bundle), *key])
 
 
-def by_node(bundle, *key):
-    return asked([NODE, str(ROOT / "verifiers" / "verify.mjs"), str(bundle), *key])
+def verify_with_node(bundle, *key):
+    return run_verifier([NODE, str(ROOT / "verifiers" / "verify.mjs"), str(bundle), *key])
 
 
-def asked(command):
+def run_verifier(command):
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert ran.stdout, ran.stderr
     told = json.loads(ran.stdout)

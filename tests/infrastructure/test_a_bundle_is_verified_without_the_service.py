@@ -11,10 +11,18 @@ from functools import partial
 import pytest
 
 from infrastructure.transparency.export import LogAltered, NothingToExport
-from infrastructure.transparency.signing_keys import signer
+from infrastructure.transparency.signing_keys import open_signer
 from infrastructure.verifier.bundle import verify
-from tests.infrastructure.bundles import CASE, MANY, NODE, ROOT, Desk, by_node, by_python
-from tests.tampering import tampering
+from tests.infrastructure.bundles import (
+    CASE,
+    MANY,
+    NODE,
+    ROOT,
+    BundleLog,
+    verify_with_node,
+    verify_with_python,
+)
+from tests.tampering import without_triggers
 
 ASKED = {"type": "case.adjustment_executed", "kind": "refund", "over": "500"}
 PERIOD = ("2026-10-05T00:00:00.000000Z", "2026-10-09T00:00:00.000000Z")
@@ -24,7 +32,7 @@ with_node = pytest.mark.skipif(NODE is None, reason="node is not on this machine
 @pytest.fixture(scope="module")
 def desk(databases, template_database, tmp_path_factory):
     with databases.new(template_database) as name:
-        desk = Desk(databases.dsn(name), tmp_path_factory.mktemp("desk"))
+        desk = BundleLog(databases.dsn(name), tmp_path_factory.mktemp("desk"))
         desk.since = desk.live()
         yield desk
 
@@ -55,7 +63,7 @@ def test_what_was_exported_is_verified(desk, bundles, name):
 @with_node
 @pytest.mark.parametrize("name", NAMES)
 def test_both_verifiers_say_the_same(bundles, name):
-    assert by_node(bundles[name]) == by_python(bundles[name])
+    assert verify_with_node(bundles[name]) == verify_with_python(bundles[name])
 
 
 def test_a_list_is_counted_and_summed_by_who_verifies(bundles, desk):
@@ -156,7 +164,7 @@ def test_whatever_is_done_to_an_event_is_located(bundles, tmp_path, name, what):
     assert (code, position) in [(fault.code, fault.position) for fault in found.faults]
     assert {fault.file for fault in found.faults} == {"events.ndjson"}
     if NODE is not None:
-        assert by_node(copy) == found.told
+        assert verify_with_node(copy) == found.told
 
 
 @pytest.mark.parametrize(
@@ -188,7 +196,7 @@ def test_both_verifiers_see_the_same_of_it(bundles, tmp_path, name):
     size = (bundle / name).stat().st_size
     for place in range(3, size, max(1, size // 7)):
         copy = altered(bundle, tmp_path, name, partial(flipped, place, 1))
-        ours, theirs = by_python(copy), by_node(copy)
+        ours, theirs = verify_with_python(copy), verify_with_node(copy)
         for told in (ours, theirs):
             for fault in told["faults"]:
                 # Why a signature or a key is none, only one of them says.
@@ -213,7 +221,7 @@ def test_whatever_is_done_to_a_leaf_is_located(bundles, tmp_path, what):
     first = found.faults[0]
     assert (first.code, first.file, first.line) == ("leaf", "leaves.txt", line)
     if NODE is not None:
-        assert by_node(copy) == found.told
+        assert verify_with_node(copy) == found.told
 
 
 def test_files_are_neither_added_nor_left_out(bundles, tmp_path):
@@ -226,20 +234,20 @@ def test_files_are_neither_added_nor_left_out(bundles, tmp_path):
 
 
 def test_a_bundle_of_another_key_is_none_of_its_owners(desk, bundles, tmp_path):
-    another = signer(str(tmp_path / "key"))
+    another = open_signer(str(tmp_path / "key"))
     found = verify(bundles["case"], another.key.text)
     assert [fault.code for fault in found.faults] == ["manifest"]
 
 
 def test_an_altered_log_is_not_exported(databases, template_database, tmp_path):
     with databases.new(template_database) as name:
-        desk = Desk(databases.dsn(name), tmp_path)
+        desk = BundleLog(databases.dsn(name), tmp_path)
         with pytest.raises(NothingToExport):
             desk.export("none", lambda export: export.everything())
         desk.live()
         from infrastructure.postgres.datastore import connect
 
-        with connect(desk.dsn) as connection, tampering(connection):
+        with connect(desk.dsn) as connection, without_triggers(connection):
             connection.execute(
                 "UPDATE stored_events SET state = convert_to('{}', 'UTF8') WHERE notification_id = 17"
             )

@@ -7,7 +7,7 @@ from api.composition import desks
 from infrastructure.postgres.datastore import (
     Datastore,
     UnsafeSwitch,
-    refuse_unsafe_switches,
+    require_safe_switches,
 )
 
 NAMES = [
@@ -21,12 +21,12 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_the_switch_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(UnsafeSwitch, match=f"{name} is set.*Unset it"):
-        refuse_unsafe_switches({"PATH": "/bin", name: value})
+        require_safe_switches({"PATH": "/bin", name: value})
 
 
 def test_other_settings_are_no_concern() -> None:
-    refuse_unsafe_switches({})
-    refuse_unsafe_switches({"POSTGRES_DBNAME": "y", "POSTGRES_ENABLE_DB_FUNCTIONS_NOT": "y"})
+    require_safe_switches({})
+    require_safe_switches({"POSTGRES_DBNAME": "y", "POSTGRES_ENABLE_DB_FUNCTIONS_NOT": "y"})
 
 
 @pytest.mark.parametrize("name", NAMES)

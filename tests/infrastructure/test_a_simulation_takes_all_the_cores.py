@@ -7,28 +7,28 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from api.composition import Desks, desks, make_ready
+from api.composition import Desks, desks, prepare_database
 from application.orders.batches import Arrival
-from application.policy.simulation import Asked
+from application.policy.simulation import SimulationScope
 from domain.policy.document import Severity
 from domain.policy.rulebook import Rulebook
-from domain.policy.simulation_figures import Figures
+from domain.policy.simulation_figures import SimulationFigures
 from infrastructure.policies import simulation_runs
 from infrastructure.policies.simulation_runs import run_simulation
-from infrastructure.sources.demonstration.orders import Orders
-from tests.application.house import SENDER
+from infrastructure.sources.demonstration.orders import OrderGenerator
+from tests.application.in_memory_service import SENDER
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ORDERS = 60
 
 
-def asked_of(working: Desks) -> Asked:
+def asked_of(working: Desks) -> SimulationScope:
     active = working.policy.current
     kinds = {
         name: structs.replace(kind, severity=Severity.CRITICAL)
         for name, kind in active.document.kinds.items()
     }
-    return Asked(
+    return SimulationScope(
         active=active,
         proposed=Rulebook(structs.replace(active.document, version="dire", kinds=kinds)),
         since=NOW - timedelta(days=1),
@@ -40,16 +40,16 @@ def asked_of(working: Desks) -> Asked:
 def test_however_many_work_on_it_the_figures_are_the_same(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_ready(dsn)
+    prepare_database(dsn)
     with desks(dsn, lambda: NOW) as working:
-        working.decide_by()
-        shop = Orders(7, "S")
+        working.ensure_policy()
+        shop = OrderGenerator(7, "S")
         plan = [told for n in range(ORDERS) for told in shop.order(NOW + n * timedelta(minutes=9))]
         plan.sort(key=lambda told: told[0])
         working.intake.take([Arrival(signal, at) for at, signal in plan], SENDER)
         asked = asked_of(working)
 
-        def figures() -> Figures:
+        def figures() -> SimulationFigures:
             *_, last = run_simulation(dsn, working.log, asked, 2)
             assert last.position == asked.position
             return last.tally.figures()
@@ -67,8 +67,8 @@ def test_however_many_work_on_it_the_figures_are_the_same(
 
 
 def test_an_empty_log_has_nothing_to_tell(dsn: str) -> None:
-    make_ready(dsn)
+    prepare_database(dsn)
     with desks(dsn, lambda: NOW) as working:
-        working.decide_by()
+        working.ensure_policy()
         *_, last = run_simulation(dsn, working.log, asked_of(working))
     assert last.tally.figures().orders == 0

@@ -15,27 +15,35 @@ import pytest
 from api.serving import listen
 from domain.merkle.tree import Frontier, consistency_proof
 from infrastructure.postgres.datastore import connect
-from infrastructure.transparency.ask_witness import LARGEST_BYTES, written
-from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
-from infrastructure.transparency.cosignatures import Cosigning, WitnessUnusable, cosigning
+from infrastructure.transparency.ask_witness import LARGEST_BYTES, encode_request
+from infrastructure.transparency.checkpoints import (
+    Checkpoints,
+    LogNotAsWitnessed,
+    latest_checkpoint,
+)
+from infrastructure.transparency.cosignatures import (
+    WitnessClient,
+    WitnessUnusable,
+    open_witness_client,
+)
 from infrastructure.transparency.export import Export, NothingToExport
-from infrastructure.transparency.key_rotation import rotate
-from infrastructure.transparency.outside_checkpoints import Outside
-from infrastructure.transparency.signing_keys import KeyUnusable, cosigner, signer
+from infrastructure.transparency.key_rotation import rotate_checkpoint_key
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from infrastructure.transparency.signing_keys import KeyUnusable, open_cosigner, open_signer
 from infrastructure.verifier.notes import (
     COSIGNATURE,
     ED25519,
     Checkpoint,
     Key,
     NoteBroken,
-    cosigned_at,
-    key_of,
-    opened,
+    cosignature_time,
+    open_note,
+    parse_key,
 )
-from infrastructure.witness.memory import Memory
+from infrastructure.witness.cosigned_state import CosignedState
 from infrastructure.witness.server import WitnessServer
-from tests.infrastructure.bundles import Desk, by_node, by_python, envelope
-from tests.tampering import tampering
+from tests.infrastructure.bundles import BundleLog, envelope, verify_with_node, verify_with_python
+from tests.tampering import without_triggers
 
 SIZES = (0, 1, 5, 8, 13)
 
@@ -78,12 +86,14 @@ class Tree:
 
 @pytest.fixture
 def log(tmp_path):
-    return signer(str(tmp_path / "log.key"))
+    return open_signer(str(tmp_path / "log.key"))
 
 
 @pytest.fixture
 def memory(tmp_path, log):
-    return Memory(tmp_path / "witness", cosigner(tmp_path / "witness" / "witness.key"), [log.key])
+    return CosignedState(
+        tmp_path / "witness", open_cosigner(tmp_path / "witness" / "witness.key"), [log.key]
+    )
 
 
 @pytest.fixture
@@ -91,7 +101,7 @@ def asking(memory):
     with answering(memory) as url, httpx2.Client(base_url=url) as client:
 
         def ask(old, proof, note):
-            return client.post("/add-checkpoint", content=written(old, proof, note))
+            return client.post("/add-checkpoint", content=encode_request(old, proof, note))
 
         ask.client = client
         yield ask
@@ -99,18 +109,18 @@ def asking(memory):
 
 def test_a_key_that_cosigns_is_none_that_signs(log, memory):
     witness = memory.cosigner.key
-    assert key_of(witness.text, COSIGNATURE) == witness
+    assert parse_key(witness.text, COSIGNATURE) == witness
     for text, kind in ((witness.text, ED25519), (log.key.text, COSIGNATURE)):
         with pytest.raises(NoteBroken):
-            key_of(text, kind)
+            parse_key(text, kind)
     assert witness.id != Key(witness.name, witness.public).id
     note = Tree(log).note(5)
-    line = memory.cosigner.cosignature(opened(note, log.key), 1_700_000_000)
+    line = memory.cosigner.cosignature(open_note(note, log.key), 1_700_000_000)
     whole = note + line.encode()
-    assert cosigned_at(whole, witness) == 1_700_000_000
+    assert cosignature_time(whole, witness) == 1_700_000_000
     for n in range(len(whole) - len(line.encode()), len(whole)):
         with pytest.raises(NoteBroken):
-            cosigned_at(whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1 :], witness)
+            cosignature_time(whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1 :], witness)
 
 
 def test_what_goes_on_is_cosigned_from_the_empty_log_on(log, memory, asking):
@@ -118,13 +128,15 @@ def test_what_goes_on_is_cosigned_from_the_empty_log_on(log, memory, asking):
     for size in SIZES[1:]:
         answer = asking(last, tree.proof(last, size), tree.note(size))
         assert answer.status_code == 200, answer.text
-        assert cosigned_at(tree.note(size) + answer.content, memory.cosigner.key) > 1_700_000_000
+        assert (
+            cosignature_time(tree.note(size) + answer.content, memory.cosigner.key) > 1_700_000_000
+        )
         last = size
     again = asking(last, [], tree.note(last))
     assert again.status_code == 200
     # The witness is started again, and knows.
     with answering(memory) as url:
-        body = written(0, [], tree.note(5))
+        body = encode_request(0, [], tree.note(5))
         told = httpx2.post(f"{url}/add-checkpoint", content=body)
     assert (told.status_code, told.text) == (409, f"{last}\n")
     assert told.headers["Content-Type"] == "text/x.tlog.size"
@@ -132,7 +144,7 @@ def test_what_goes_on_is_cosigned_from_the_empty_log_on(log, memory, asking):
 
 def test_each_refusal_has_its_status(tmp_path, log, asking):
     tree, other = Tree(log), Tree(log, b"other")
-    stranger = signer(str(tmp_path / "stranger.key"))
+    stranger = open_signer(str(tmp_path / "stranger.key"))
     assert asking(0, [], tree.note(5)).status_code == 200
     assert asking(5, [], Tree(stranger).note(8)).status_code == 404
     assert asking(5, tree.proof(5, 8), tree.note(8, by=stranger)).status_code == 403
@@ -197,13 +209,15 @@ class Witnessed:
     """A database whose checkpoints a witness cosigns."""
 
     def __init__(self, dsn, home, url, memory):
-        self.desk = Desk(dsn, home)
+        self.desk = BundleLog(dsn, home)
         key_file = str(home / "key")
         self.checkpoints = Checkpoints(
-            signer(key_file), Outside(home / "outside"), lambda: signer(key_file)
+            open_signer(key_file),
+            OutsideCheckpoints(home / "outside"),
+            lambda: open_signer(key_file),
         )
         self.desk.checkpoints = self.checkpoints
-        self.cosigning = Cosigning(url, memory.cosigner.key, self.checkpoints)
+        self.cosigning = WitnessClient(url, memory.cosigner.key, self.checkpoints)
         self.key = memory.cosigner.key
 
 
@@ -215,8 +229,10 @@ def connection(dsn):
 
 @pytest.fixture
 def witnessed(dsn, tmp_path, connection):
-    log = signer(str(tmp_path / "key"))
-    memory = Memory(tmp_path / "witness", cosigner(tmp_path / "witness" / "k"), [log.key])
+    log = open_signer(str(tmp_path / "key"))
+    memory = CosignedState(
+        tmp_path / "witness", open_cosigner(tmp_path / "witness" / "k"), [log.key]
+    )
     with answering(memory) as url:
         yield Witnessed(dsn, tmp_path, url, memory)
 
@@ -225,15 +241,15 @@ def test_a_cosigned_checkpoint_is_kept_in_both_places_and_verifies_offline(witne
     desk = witnessed.desk
     desk.live()
     witnessed.cosigning.look(connection)
-    note = latest(connection)[1].encode()
+    note = latest_checkpoint(connection)[1].encode()
     assert note == witnessed.checkpoints.outside.latest()
-    assert cosigned_at(note, witnessed.key)
+    assert cosignature_time(note, witnessed.key)
     bundle = desk.export("bundle", lambda export: export.everything())
     ours, theirs = witnessed.checkpoints.signer.key.text, witnessed.key.text
-    for by in (by_python, by_node):
+    for by in (verify_with_python, verify_with_node):
         told = by(bundle, ours, theirs)
         assert told["verified"]
-        assert told["cosigned"] == cosigned_at(note, witnessed.key)
+        assert told["cosigned"] == cosignature_time(note, witnessed.key)
         assert by(bundle, ours)["cosigned"] is None
         stranger = Key("witness/x", witnessed.key.public, b"\x04").text
         refused = by(bundle, ours, stranger)
@@ -245,32 +261,32 @@ def test_a_cosigned_checkpoint_is_kept_in_both_places_and_verifies_offline(witne
 def test_a_lost_answer_and_a_quicker_worker_are_made_up_for(witnessed, connection):
     witnessed.desk.live()
     witnessed.cosigning.look(connection)
-    with tampering(connection):
+    with without_triggers(connection):
         connection.execute("DELETE FROM checkpoint_signatures")  # the answer was never stored
     witnessed.cosigning.look(connection)
     grow(witnessed.desk)
     with connect(witnessed.desk.dsn) as other:
-        second = Cosigning(witnessed.cosigning.url, witnessed.key, witnessed.checkpoints)
+        second = WitnessClient(witnessed.cosigning.url, witnessed.key, witnessed.checkpoints)
         second.look(other)
     witnessed.cosigning.look(connection)
-    assert cosigned_at(latest(connection)[1].encode(), witnessed.key)
+    assert cosignature_time(latest_checkpoint(connection)[1].encode(), witnessed.key)
     assert witnessed.checkpoints.outside.disputed() is None
 
 
 def test_a_witness_that_is_away_stops_nothing(witnessed, connection, caplog):
     witnessed.desk.live()
-    away = Cosigning("http://127.0.0.1:9", witnessed.key, witnessed.checkpoints)
+    away = WitnessClient("http://127.0.0.1:9", witnessed.key, witnessed.checkpoints)
     for _ in range(3):
         away.look(connection)
     assert caplog.text.count("does not cosign") == 1
     grow(witnessed.desk)
     witnessed.cosigning.look(connection)
-    assert cosigned_at(latest(connection)[1].encode(), witnessed.key)
+    assert cosignature_time(latest_checkpoint(connection)[1].encode(), witnessed.key)
 
 
 def restore(connection, position):
     """To how the log was at a position, before any checkpoint of it."""
-    with tampering(connection):
+    with without_triggers(connection):
         connection.execute("DELETE FROM checkpoint_signatures")
         connection.execute("DELETE FROM checkpoints")
         connection.execute("DELETE FROM log_nodes")
@@ -286,7 +302,7 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
     desk, outside = witnessed.desk, witnessed.checkpoints.outside
     desk.live()
     witnessed.cosigning.look(connection)
-    size = latest(connection)[0]
+    size = latest_checkpoint(connection)[0]
     restore(connection, 12)
     directory = Path(str(outside.place))
     os.rename(directory, directory.with_name("moved-away"))
@@ -294,7 +310,7 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
         witnessed.checkpoints.make(connection)
         told = rf"{size - 12} are missing \(13 to {size}\)"
     else:
-        with tampering(connection):
+        with without_triggers(connection):
             connection.execute("DELETE FROM stored_events")
         connection.execute("UPDATE log_head SET position = 0")
         grow(desk, 2 * size)
@@ -304,7 +320,7 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         connection.execute("SELECT append_events()")
     with pytest.raises(LogNotAsWitnessed, match=told):  # a start does not lift it
-        witnessed.checkpoints.must_go_on(connection)
+        witnessed.checkpoints.require_continuation(connection)
     # Nor does it help to say that it has cosigned this one: it is asked.
     own = "INSERT INTO checkpoint_signatures SELECT max(size), %s, '' FROM checkpoints"
     connection.execute(own, (witnessed.key.text,))
@@ -312,7 +328,7 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
         witnessed.cosigning.look(connection)
     assert outside.disputed() is not None
     outside.settle()  # somebody decides
-    witnessed.checkpoints.must_go_on(connection)
+    witnessed.checkpoints.require_continuation(connection)
     connection.execute("SELECT append_events()")
 
 
@@ -321,26 +337,26 @@ def test_a_rotated_key_signs_on_and_what_was_signed_before_still_opens(witnessed
     since = desk.live()
     first = checkpoints.signer.key
     before = desk.export("before", lambda export: export.everything())
-    key = rotate(connection, checkpoints, desk.home / "key").key
+    key = rotate_checkpoint_key(connection, checkpoints, desk.home / "key").key
     assert (key.name == first.name, key.id == first.id) == (True, False)
     both = checkpoints.outside.latest()
-    assert checkpoints.opened(both).size == latest(connection)[0]
-    size = latest(connection)[0]
+    assert checkpoints.opened(both).size == latest_checkpoint(connection)[0]
+    size = latest_checkpoint(connection)[0]
     assert (desk.home / "outside" / "keys").read_text() == f"0 {size} {first.text}\n"
     # A worker that runs takes the new one up; one that cannot says so and signs nothing.
     grow(desk)
     assert checkpoints.signer.key == key
-    checkpoints.must_go_on(connection)
+    checkpoints.require_continuation(connection)
     assert checkpoints.opened(checkpoints.outside.note(since)).size == since
-    late = Checkpoints(Desk(desk.dsn, desk.home).checkpoints.signer, checkpoints.outside)
-    late.must_go_on(connection)
+    late = Checkpoints(BundleLog(desk.dsn, desk.home).checkpoints.signer, checkpoints.outside)
+    late.require_continuation(connection)
     after = desk.export("after", lambda export: export.population({"type": "x"}, since))
-    for by in (by_python, by_node):
+    for by in (verify_with_python, verify_with_node):
         assert by(before, first.text)["key"] == first.text
         assert by(before, first.text)["verified"]
         assert by(after, key.text)["verified"]
         assert not by(after, first.text)["verified"]
-    second = rotate(connection, checkpoints, desk.home / "key").key
+    second = rotate_checkpoint_key(connection, checkpoints, desk.home / "key").key
     assert len((desk.home / "outside" / "keys").read_text().splitlines()) == 2
     assert second not in (first, key)
 
@@ -349,10 +365,10 @@ def test_a_key_that_was_rotated_away_signs_nothing_more(witnessed, connection):
     desk = witnessed.desk
     desk.live()
     stale = Checkpoints(witnessed.checkpoints.signer, witnessed.checkpoints.outside)
-    rotate(connection, witnessed.checkpoints, desk.home / "key")
+    rotate_checkpoint_key(connection, witnessed.checkpoints, desk.home / "key")
     with pytest.raises(KeyUnusable, match="was rotated"):
         stale.make(connection)
-    stale.must_go_on(connection)
+    stale.require_continuation(connection)
     connection.execute("SELECT append_events()")
 
 
@@ -372,21 +388,21 @@ def test_a_log_that_goes_on_with_less_under_another_name_is_not_taken_for_a_fork
     directory.mkdir()
     (directory / "keys").write_text(f"0 12 {former}\n")
     with pytest.raises(NothingToExport, match="not signed by the key"):
-        Export(connection, signer(str(desk.home / "key")), desk.home / "early")
+        Export(connection, open_signer(str(desk.home / "key")), desk.home / "early")
     witnessed.checkpoints.make(connection)
     witnessed.cosigning.look(connection)
     connection.execute("SELECT append_events()")
     key = witnessed.checkpoints.signer.key
-    assert key.name != signer(str(desk.home / "key.before")).key.name
+    assert key.name != open_signer(str(desk.home / "key.before")).key.name
     bundle = desk.export("bundle", lambda export: export.everything())
-    for by in (by_python, by_node):
+    for by in (verify_with_python, verify_with_node):
         assert by(bundle, key.text)["verified"]
 
 
 def test_a_setting_that_names_no_witness_is_refused(witnessed):
     for told in ("http://host", "ftp://host key", f"http://host {witnessed.cosigning.url}"):
         with pytest.raises(WitnessUnusable):
-            cosigning(told, witnessed.checkpoints)
+            open_witness_client(told, witnessed.checkpoints)
     text = f"http://host:1 {witnessed.key.text}"
-    assert cosigning(text, witnessed.checkpoints).witness == witnessed.key
-    assert cosigning(None, witnessed.checkpoints) is None
+    assert open_witness_client(text, witnessed.checkpoints).witness == witnessed.key
+    assert open_witness_client(None, witnessed.checkpoints) is None

@@ -17,7 +17,7 @@ from infrastructure.sources.case_logs import (
     Condition,
     LogUnreadable,
     bpi2013,
-    plan,
+    plan_commands,
     servicenow,
 )
 from infrastructure.sources.case_logs.plan import (
@@ -91,7 +91,11 @@ def names(commands: Sequence[Command]) -> str:
 
 
 def told(log: CaseLog) -> list[tuple[int, str]]:
-    return [(i.update, i.why) for found in log.incidents.values() for i in plan(found).impossible]
+    return [
+        (i.update, i.why)
+        for found in log.incidents.values()
+        for i in plan_commands(found).impossible
+    ]
 
 
 def carried_out(log: CaseLog, words: dict) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def carried_out(log: CaseLog, words: dict) -> dict[str, Any]:
     hand_offs, reopened, waited, final = 0, 0, Counter(), Counter()
     for updates in log.incidents.values():
         state, party, queue, since = Condition.NEW, None, None, None
-        commands = plan(updates).commands
+        commands = plan_commands(updates).commands
         assert [c.at for c in commands] == sorted(c.at for c in commands)
         assert {c.update for c in commands} == {u.number for u in updates}
         for command in commands:
@@ -171,7 +175,7 @@ def test_a_broken_row_is_left_out_by_itself(table, column: str, value: str) -> N
     place = servicenow.COLUMNS.index(column)
     whole = seen(1, "Active")
     broken = (*whole[:place], value, *whole[place + 1 :])
-    log = servicenow.read(table(SOUND, broken, SOUND))
+    log = servicenow.read_log(table(SOUND, broken, SOUND))
     assert (list(log.incidents), log.updates, log.refused) == (["sound"], 2, 1)
     assert (log.refusals[0].file, log.refusals[0].line) == ("log.csv", 3)
     assert log.refusals[0].column == column
@@ -189,7 +193,7 @@ def test_a_broken_row_is_left_out_by_itself(table, column: str, value: str) -> N
 def test_a_line_that_is_no_row_swallows_no_other(table, line: bytes, why: str) -> None:
     file = table(SOUND)
     file.write_bytes(file.read_bytes() + line + b"\n" + ",".join(SOUND).encode() + b"\n")
-    log = servicenow.read(file)
+    log = servicenow.read_log(file)
     assert (log.updates, log.refused) == (2, 1)
     assert str(log.refusals[0]) == f"log.csv:3: {why}"
 
@@ -208,7 +212,7 @@ def test_a_broken_row_of_volvo_is_left_out_by_itself(volvo, column: str, value: 
     place = bpi2013.COLUMNS.index(column)
     whole = changed(1, "Accepted/In Progress")
     broken = (*whole[:place], value, *whole[place + 1 :])
-    log = bpi2013.read(volvo(whole, broken, whole))
+    log = bpi2013.read_log(volvo(whole, broken, whole))
     assert (log.updates, log.refused) == (2, 1)
     assert (log.refusals[0].line, log.refusals[0].column) == (3, column)
 
@@ -227,11 +231,11 @@ def test_a_file_that_is_no_such_table_says_what_it_lacks(reader, tmp_path: Path)
 
 
 def test_a_table_without_rows_is_a_log_without_incidents(table) -> None:
-    assert servicenow.read(table()) == CaseLog({}, 0, 0, ())
+    assert servicenow.read_log(table()) == CaseLog({}, 0, 0, ())
 
 
 def test_updates_stand_by_their_count_then_by_the_file(table) -> None:
-    log = servicenow.read(
+    log = servicenow.read_log(
         table(
             seen(1, "Active", count=2, group="late"),
             seen(9, "Resolved", count=3),
@@ -244,7 +248,7 @@ def test_updates_stand_by_their_count_then_by_the_file(table) -> None:
     assert found[0].at == NOON + timedelta(minutes=2)
     back = "time goes back from 2016-02-29T12:02:00+00:00 to 2016-02-29T12:01:00+00:00"
     assert told(log) == [(2, f"{back}: taken at the former")]
-    assert [c.at.minute for c in plan(found).commands] == [2, 2, 2, 3, 9, 9]
+    assert [c.at.minute for c in plan_commands(found).commands] == [2, 2, 2, 3, 9, 9]
 
 
 def test_what_is_not_known_is_no_step(table) -> None:
@@ -256,8 +260,8 @@ def test_what_is_not_known_is_no_step(table) -> None:
         seen(5, "New", group="24"),
         seen(6, "New", group="70"),
     )
-    log = servicenow.read(file)
-    planned = plan(log.incidents["1"])
+    log = servicenow.read_log(file)
+    planned = plan_commands(log.incidents["1"])
     assert names(planned.commands) == "Open Reroute Assign Touch Reroute Assign HandOff HandOff"
     assert planned.impossible == ()
     assert carried_out(log, servicenow.NAMES) == definition.servicenow(file)
@@ -279,7 +283,7 @@ def test_a_life_with_everything_gives_the_figures_of_the_definition(table) -> No
         seen(71, "Closed", reopened=3),
         seen(5, "Awaiting Evidence", incident="2"),
     )
-    log = servicenow.read(file)
+    log = servicenow.read_log(file)
     figures = carried_out(log, servicenow.NAMES)
     assert figures["hand_offs"] == 7
     assert figures["waited_seconds"] == {"user": 1500, "vendor": 300, "problem": 600}
@@ -347,8 +351,8 @@ ENDED = (seen(1, "Active"), seen(2, "Resolved"), seen(3, "Closed"))
     ],
 )
 def test_a_step_that_no_case_can_take_is_told_once(table, rows, commands: str, why: str) -> None:
-    log = servicenow.read(table(*rows))
-    planned = plan(log.incidents["1"])
+    log = servicenow.read_log(table(*rows))
+    planned = plan_commands(log.incidents["1"])
     assert names(planned.commands) == commands
     assert [i.why for i in planned.impossible] == [why]
     carried_out(log, servicenow.NAMES)
@@ -356,8 +360,8 @@ def test_a_step_that_no_case_can_take_is_told_once(table, rows, commands: str, w
 
 def test_a_closed_incident_changes_hands_when_it_is_reopened(table) -> None:
     file = table(*ENDED, seen(4, "Closed", group="25"), seen(5, "New", reopened=1, group="25"))
-    log = servicenow.read(file)
-    assert names(plan(log.incidents["1"]).commands).endswith("Close Touch Reopen HandOff")
+    log = servicenow.read_log(file)
+    assert names(plan_commands(log.incidents["1"]).commands).endswith("Close Touch Reopen HandOff")
     assert told(log) == []
     assert carried_out(log, servicenow.NAMES) == definition.servicenow(file)
 
@@ -376,12 +380,12 @@ def test_volvos_updates_stand_by_their_times(volvo) -> None:
         changed(13, "Completed/Closed"),
         changed(13, "Completed/Resolved", "G96"),
     )
-    log = bpi2013.read(file)
+    log = bpi2013.read_log(file)
     (updates,) = log.incidents.values()
     assert [u.number for u in updates] == list(range(1, 12))
     assert [u.line for u in updates] == [3, 4, 5, 6, 7, 2, 8, 9, 10, 11, 12]
     assert updates[0].at == NOON + timedelta(minutes=1)
-    assert names(plan(updates).commands) == (
+    assert names(plan_commands(updates).commands) == (
         "Open Assign Start PutBack HandOff Assign Wait Resume Wait Resume HandOff Assign Resolve "
         "Touch Reopen Assign Start Resolve Close Reopen HandOff Assign Resolve"
     )

@@ -10,8 +10,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from infrastructure.doctor import must_be_safe
-from infrastructure.event_store.migrations import MayNotMigrate, migrate
+from infrastructure.doctor import require_safe
+from infrastructure.event_store.migrations import MigrationNotPermitted, migrate
 from infrastructure.postgres.datastore import LogHalted, connect
 from infrastructure.postgres.roles import (
     OWNER,
@@ -20,17 +20,17 @@ from infrastructure.postgres.roles import (
     ROLES,
     WRITER,
     RolesMissing,
-    acting_as,
+    dsn_for_role,
+    dsn_with_role_logins,
     ensure_roles,
-    with_logins,
 )
-from infrastructure.transparency.checkpoints import LogNotAsWitnessed, halt
-from tests.infrastructure import growing
-from tests.witnessing import checkpoints_in
+from infrastructure.transparency.checkpoints import LogNotAsWitnessed, halt_log
+from tests.infrastructure import log_growth
+from tests.witness_checkpoints import open_checkpoints
 
 
 def append(dsn: str) -> int:
-    return growing.append(acting_as(dsn, WRITER))
+    return log_growth.append_events(dsn_for_role(dsn, WRITER))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def login(databases: Any, dsn: str) -> Any:
 
 def test_a_writer_appends_and_touches_no_table(dsn: str) -> None:
     assert append(dsn) == 1
-    with connect(acting_as(dsn, WRITER)) as connection:
+    with connect(dsn_for_role(dsn, WRITER)) as connection:
         assert connection.execute("SELECT current_user").fetchone() == (WRITER,)
         for statement in (
             "INSERT INTO stored_events VALUES (gen_random_uuid(), 1, 't', '', 2, '')",
@@ -94,11 +94,11 @@ def test_the_log_is_only_added_to_whoever_asks(dsn: str) -> None:
 def test_who_witnesses_may_halt_and_only_who_migrates_lifts_it(
     dsn: str, login: Any, tmp_path: Any
 ) -> None:
-    checkpoints = checkpoints_in(tmp_path)
+    checkpoints = open_checkpoints(tmp_path)
     append(dsn)
-    with connect(acting_as(dsn, PROJECTOR)) as connection:
+    with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
         assert checkpoints.make(connection) is not None
-        halt(connection)
+        halt_log(connection)
     with pytest.raises(LogHalted, match="not as it was witnessed"):
         append(dsn)
     service = login(WRITER, PROJECTOR, READER)
@@ -106,18 +106,18 @@ def test_who_witnesses_may_halt_and_only_who_migrates_lifts_it(
         connect(service) as connection,
         pytest.raises(LogNotAsWitnessed, match="casetrail migrate"),
     ):
-        checkpoints.must_go_on(connection)
+        checkpoints.require_continuation(connection)
     with pytest.raises(LogHalted):
         append(dsn)
     with connect(dsn) as connection:
-        checkpoints.must_go_on(connection)
+        checkpoints.require_continuation(connection)
     assert append(dsn) == 2
 
 
 def test_a_forged_checkpoint_is_never_carried_outside(dsn: str, tmp_path: Any) -> None:
-    checkpoints = checkpoints_in(tmp_path)
+    checkpoints = open_checkpoints(tmp_path)
     append(dsn)
-    with connect(acting_as(dsn, PROJECTOR)) as connection:
+    with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
         checkpoints.make(connection)
         kept = checkpoints.outside.latest()
         connection.execute(
@@ -131,16 +131,16 @@ def test_a_forged_checkpoint_is_never_carried_outside(dsn: str, tmp_path: Any) -
 def test_a_login_of_its_own_serves_what_another_has_migrated(dsn: str, login: Any) -> None:
     service = login(WRITER, PROJECTOR, READER)
     assert migrate(service) == []
-    must_be_safe(service)
+    require_safe(service)
     assert append(service) == 1
-    with pytest.raises((RolesMissing, MayNotMigrate)):
+    with pytest.raises((RolesMissing, MigrationNotPermitted)):
         migrate(service, again=True)
 
 
 def test_who_may_create_no_roles_is_told_what_to_run(databases: Any, login: Any, dsn: str) -> None:
     with databases.new() as name:
         nobody = make_conninfo(login(), dbname=name)
-        with pytest.raises((RolesMissing, MayNotMigrate), match="--print-roles"):
+        with pytest.raises((RolesMissing, MigrationNotPermitted), match="--print-roles"):
             migrate(nobody)
 
 
@@ -158,7 +158,7 @@ def test_no_superuser_is_needed_to_migrate(databases: Any, login: Any, dsn: str)
         address = make_conninfo(owner, dbname=name)
         assert "0010_append_only_by_privilege.sql" in migrate(address)
         assert migrate(address, again=True) == []
-        must_be_safe(address)
+        require_safe(address)
         assert append(address) == 1
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(
@@ -193,16 +193,16 @@ def test_roles_are_made_once_by_however_many(dsn: str) -> None:
 
 
 def test_where_each_role_logs_in_none_can_become_another(dsn: str) -> None:
-    alone = with_logins("host=/tmp dbname=x user=postgres")
-    assert psycopg.conninfo.conninfo_to_dict(acting_as(alone, WRITER))["user"] == WRITER
-    assert OWNER not in acting_as(alone, READER)
-    said = psycopg.conninfo.conninfo_to_dict(acting_as(f"{dsn}", READER))
+    alone = dsn_with_role_logins("host=/tmp dbname=x user=postgres")
+    assert psycopg.conninfo.conninfo_to_dict(dsn_for_role(alone, WRITER))["user"] == WRITER
+    assert OWNER not in dsn_for_role(alone, READER)
+    said = psycopg.conninfo.conninfo_to_dict(dsn_for_role(f"{dsn}", READER))
     assert said["options"].endswith(f"-c role={READER}")
 
 
 def test_a_writer_that_freezes_is_ended_by_its_like(dsn: str) -> None:
     """Under roles, too: who logged in is the same, and may end what it began."""
-    with connect(acting_as(dsn, WRITER)) as frozen:
+    with connect(dsn_for_role(dsn, WRITER)) as frozen:
         frozen.execute("SET idle_in_transaction_session_timeout = 0")
         frozen.execute("BEGIN")
         frozen.execute("SELECT append_events()")

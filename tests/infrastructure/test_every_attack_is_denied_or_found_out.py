@@ -9,54 +9,54 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from api.commands.audit.attack import prepared, tried
+from api.commands.audit.attack import prepared_copy, run_attacks
 from infrastructure.attacks import ATTACKS
-from infrastructure.attacks.copies import ATTACKERS, Target, logins
+from infrastructure.attacks.copies import ATTACKER_ROLES, AttackTarget, temporary_logins
 from infrastructure.attacks.trial import (
     SUPERUSER,
-    NotSound,
-    Result,
+    AttackResult,
+    CopyNotSound,
     Trial,
-    must_be_sound,
-    what_is_wrong,
+    find_first_fault,
+    require_sound_copy,
 )
 from infrastructure.postgres.datastore import connect
 from infrastructure.postgres.roles import OWNER, PROJECTOR, WRITER
-from tests.tampering import tampering
+from tests.tampering import without_triggers
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 
 
 @pytest.fixture(scope="module")
-def target(databases: Any, template_database: str) -> Iterator[Target]:
-    with databases.new(template_database) as name, prepared(databases.dsn(name)) as target:
+def target(databases: Any, template_database: str) -> Iterator[AttackTarget]:
+    with databases.new(template_database) as name, prepared_copy(databases.dsn(name)) as target:
         yield target
 
 
 @pytest.fixture
-def weakened(target: Target) -> Iterator[Any]:
+def weakened(target: AttackTarget) -> Iterator[Any]:
     """A target like it, from which a measure can be taken away."""
     with target.copy() as copy:
-        like = Target.__new__(Target)
+        like = AttackTarget.__new__(AttackTarget)
         like.__dict__.update(target.__dict__, dsn=copy)
         yield like
 
 
-def became(target: Target, attacker: str, *names: str) -> list[tuple[Result, str]]:
-    with connect(target.server) as server, logins(server) as made:
+def became(target: AttackTarget, attacker: str, *names: str) -> list[tuple[AttackResult, str]]:
+    with connect(target.server) as server, temporary_logins(server) as made:
         trial = Trial(target, attacker, {SUPERUSER: {}, **made}[attacker])
         return [(one.result, one.how) for one in trial.run([BY_NAME[name] for name in names])]
 
 
-def test_nothing_that_anybody_tries_stays_unknown(target: Target) -> None:
-    outcomes = [*tried(target.server, target)]
-    assert [one for one in outcomes if one.result is Result.UNDETECTED] == []
+def test_nothing_that_anybody_tries_stays_unknown(target: AttackTarget) -> None:
+    outcomes = [*run_attacks(target.server, target)]
+    assert [one for one in outcomes if one.result is AttackResult.UNDETECTED] == []
     by_attacker = Counter(one.attacker for one in outcomes)
-    assert set(by_attacker) == {*ATTACKERS, SUPERUSER}
+    assert set(by_attacker) == {*ATTACKER_ROLES, SUPERUSER}
     assert min(by_attacker.values()) >= 30
     assert len(BY_NAME) == len(ATTACKS)
     denied = {
-        a: {o.attack for o in outcomes if o.attacker == a and o.result is Result.DENIED}
+        a: {o.attack for o in outcomes if o.attacker == a and o.result is AttackResult.DENIED}
         for a in by_attacker
     }
     # A reader changes nothing at all; the others only by the doors that they have.
@@ -65,53 +65,55 @@ def test_nothing_that_anybody_tries_stays_unknown(target: Target) -> None:
     assert all(name.startswith(("append", "take")) for name in set(BY_NAME) - denied[WRITER])
     # A denial is the database's own word, or nothing came of it.
     assert all(
-        o.sqlstate or "came to nothing" in o.how for o in outcomes if o.result is Result.DENIED
+        o.sqlstate or "came to nothing" in o.how
+        for o in outcomes
+        if o.result is AttackResult.DENIED
     )
     hidden = [o for o in outcomes if o.attacker == SUPERUSER and "guards off" in o.attack]
     assert len(hidden) >= 10
-    assert {o.result for o in hidden} == {Result.DETECTED}
-    must_be_sound(target)  # and the copy that is copied was never touched
+    assert {o.result for o in hidden} == {AttackResult.DETECTED}
+    require_sound_copy(target)  # and the copy that is copied was never touched
 
 
-def test_without_the_trigger_the_owner_is_not_denied_any_more(weakened: Target) -> None:
+def test_without_the_trigger_the_owner_is_not_denied_any_more(weakened: AttackTarget) -> None:
     name = "delete an event"
-    assert became(weakened, OWNER, name)[0][0] is Result.DENIED
+    assert became(weakened, OWNER, name)[0][0] is AttackResult.DENIED
     with psycopg.connect(weakened.dsn, autocommit=True) as connection:
         connection.execute("SET casetrail.migrating = on")
         connection.execute("DROP TRIGGER only_added_to ON stored_events")
-    with pytest.raises(NotSound, match="only_added_to on stored_events is missing"):
-        must_be_sound(weakened)
+    with pytest.raises(CopyNotSound, match="only_added_to on stored_events is missing"):
+        require_sound_copy(weakened)
     ((result, how),) = became(weakened, OWNER, name)
-    assert (result, how.split(":")[0]) == (Result.DETECTED, "doctor")
+    assert (result, how.split(":")[0]) == (AttackResult.DETECTED, "doctor")
 
 
-def test_without_the_event_triggers_the_owner_may_redefine_the_log(weakened: Target) -> None:
+def test_without_the_event_triggers_the_owner_may_redefine_the_log(weakened: AttackTarget) -> None:
     names = ("disable the triggers", "have appends run as the caller", "drop the key")
-    assert {result for result, _ in became(weakened, OWNER, *names)} == {Result.DENIED}
+    assert {result for result, _ in became(weakened, OWNER, *names)} == {AttackResult.DENIED}
     with psycopg.connect(weakened.dsn, autocommit=True) as connection:
         connection.execute("DROP EVENT TRIGGER casetrail_defines")
         connection.execute("DROP EVENT TRIGGER casetrail_drops")
-    with pytest.raises(NotSound, match="casetrail_drops missing"):
-        must_be_sound(weakened)
-    assert {result for result, _ in became(weakened, OWNER, *names)} == {Result.DETECTED}
+    with pytest.raises(CopyNotSound, match="casetrail_drops missing"):
+        require_sound_copy(weakened)
+    assert {result for result, _ in became(weakened, OWNER, *names)} == {AttackResult.DETECTED}
 
 
-def test_a_grant_too_many_is_seen(weakened: Target) -> None:
+def test_a_grant_too_many_is_seen(weakened: AttackTarget) -> None:
     name = "insert at the next position, around the function"
-    assert became(weakened, WRITER, name)[0][0] is Result.DENIED
+    assert became(weakened, WRITER, name)[0][0] is AttackResult.DENIED
     with psycopg.connect(weakened.dsn, autocommit=True) as connection:
         connection.execute("GRANT INSERT ON stored_events TO casetrail_writer")
         connection.execute("GRANT UPDATE ON log_head TO casetrail_writer")
     ((result, how),) = became(weakened, WRITER, name)
-    assert result is Result.DETECTED
+    assert result is AttackResult.DETECTED
     assert "INSERT on stored_events to casetrail_writer was granted" in how
 
 
-def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: Target) -> None:
+def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: AttackTarget) -> None:
     """A superuser who puts everything right again is found out by nothing that lies in the database."""
     name = "replace all of history, with the guards off and on again"
     ((result, how),) = became(weakened, SUPERUSER, name)
-    assert (result, how.split(":")[0]) == (Result.DETECTED, "checkpoint outside")
+    assert (result, how.split(":")[0]) == (AttackResult.DETECTED, "checkpoint outside")
     latest = Path(str(weakened.checkpoints.outside.place)) / "latest"
     kept = latest.read_bytes()
     latest.unlink()
@@ -122,22 +124,26 @@ def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: Targ
                 for statement in copies.does:
                     connection.execute(statement.format(**weakened.told()).encode())
             weakened.checkpoints.make(connection)
-            assert what_is_wrong(connection, weakened) is None
+            assert find_first_fault(connection, weakened) is None
     finally:
         for file in latest.parent.iterdir():
             file.unlink()
         latest.write_bytes(kept)
 
 
-def test_an_unsound_log_is_not_attacked(weakened: Target) -> None:
-    with psycopg.connect(weakened.dsn, autocommit=True) as connection, tampering(connection):
+def test_an_unsound_log_is_not_attacked(weakened: AttackTarget) -> None:
+    with psycopg.connect(weakened.dsn, autocommit=True) as connection, without_triggers(connection):
         connection.execute("UPDATE stored_events SET state = '{}' WHERE notification_id = 9")
-    with pytest.raises(NotSound, match="position 9 is not what its leaf says"):
-        must_be_sound(weakened)
+    with pytest.raises(CopyNotSound, match="position 9 is not what its leaf says"):
+        require_sound_copy(weakened)
 
 
-def test_an_attacker_has_the_rights_of_the_role_and_no_more(target: Target) -> None:
-    with connect(target.server) as server, logins(server, [WRITER]) as made, target.copy() as copy:
+def test_an_attacker_has_the_rights_of_the_role_and_no_more(target: AttackTarget) -> None:
+    with (
+        connect(target.server) as server,
+        temporary_logins(server, [WRITER]) as made,
+        target.copy() as copy,
+    ):
         with psycopg.connect(make_conninfo(copy, **made[WRITER])) as session:
             row = session.execute(
                 "SELECT current_user, session_user, rolsuper FROM pg_roles "

@@ -10,8 +10,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from infrastructure.event_loops import THREADS, Guest, Threads, as_guest, elsewhere, guest
-from infrastructure.event_store.stream_reads import MOST_STREAMS, StreamReads
+from infrastructure.event_loops import (
+    THREADS,
+    LoopGreenlet,
+    WorkerThreads,
+    current_greenlet,
+    run_blocking,
+    run_in_greenlet,
+)
+from infrastructure.event_store.stream_reads import MOST_STREAMS, BatchedStreamReads
 
 LONG = 5.0
 
@@ -22,20 +29,20 @@ def here() -> int:
 
 def test_a_guest_runs_in_the_thread_of_its_loop_and_gives_its_result() -> None:
     async def main() -> None:
-        assert await as_guest(here) == here()
-        assert await as_guest(lambda: None) is None
+        assert await run_in_greenlet(here) == here()
+        assert await run_in_greenlet(lambda: None) is None
 
     asyncio.run(main())
 
 
 def test_what_a_guest_raises_is_raised_where_it_is_awaited() -> None:
     def work() -> None:
-        elsewhere(lambda: None)
+        run_blocking(lambda: None)
         raise LookupError("nothing there")
 
     async def main() -> None:
         with pytest.raises(LookupError, match="nothing there"):
-            await as_guest(work)
+            await run_in_greenlet(work)
 
     asyncio.run(main())
 
@@ -49,7 +56,7 @@ def test_what_blocks_is_done_in_a_thread_and_the_loop_goes_on() -> None:
         return here()
 
     async def main() -> None:
-        waiting = asyncio.create_task(as_guest(lambda: elsewhere(blocks)))
+        waiting = asyncio.create_task(run_in_greenlet(lambda: run_blocking(blocks)))
         while not asked.is_set():
             await asyncio.sleep(0)
         ended.set()  # by the loop, while its guest waits
@@ -61,22 +68,22 @@ def test_what_blocks_is_done_in_a_thread_and_the_loop_goes_on() -> None:
 def test_what_fails_in_the_thread_fails_where_the_guest_waits() -> None:
     def work() -> str:
         with pytest.raises(ZeroDivisionError):
-            elsewhere(lambda: 1 // 0)
+            run_blocking(lambda: 1 // 0)
         return "went on"
 
     async def main() -> None:
-        assert await as_guest(work) == "went on"
+        assert await run_in_greenlet(work) == "went on"
 
     asyncio.run(main())
 
 
 def test_in_a_thread_of_its_own_nobody_is_a_guest() -> None:
-    assert guest() is None
-    assert elsewhere(here) == here()
+    assert current_greenlet() is None
+    assert run_blocking(here) == here()
 
     async def main() -> None:
-        assert isinstance(await as_guest(guest), Guest)
-        assert await THREADS.run(guest) is None
+        assert isinstance(await run_in_greenlet(current_greenlet), LoopGreenlet)
+        assert await THREADS.run(current_greenlet) is None
 
     asyncio.run(main())
 
@@ -85,7 +92,9 @@ def test_guests_wait_side_by_side() -> None:
     together = threading.Barrier(8)
 
     async def main() -> None:
-        found = [as_guest(lambda: elsewhere(lambda: together.wait(LONG))) for _ in range(8)]
+        found = [
+            run_in_greenlet(lambda: run_blocking(lambda: together.wait(LONG))) for _ in range(8)
+        ]
         assert sorted(await asyncio.gather(*found)) == list(range(8))
 
     asyncio.run(main())
@@ -97,12 +106,12 @@ def test_a_guest_that_is_cancelled_ends_where_it_waits_and_the_others_go_on() ->
 
     def work() -> None:
         try:
-            elsewhere(lambda: held.set() or let_go.wait(LONG))
+            run_blocking(lambda: held.set() or let_go.wait(LONG))
         finally:
             ended.append(True)
 
     async def main() -> None:
-        waiting = asyncio.create_task(as_guest(work))
+        waiting = asyncio.create_task(run_in_greenlet(work))
         while not held.is_set():
             await asyncio.sleep(0)
         waiting.cancel()
@@ -110,13 +119,13 @@ def test_a_guest_that_is_cancelled_ends_where_it_waits_and_the_others_go_on() ->
             await waiting
         assert ended == [True]
         let_go.set()
-        assert await as_guest(lambda: elsewhere(lambda: 7)) == 7
+        assert await run_in_greenlet(lambda: run_blocking(lambda: 7)) == 7
 
     asyncio.run(main())
 
 
 def test_no_more_threads_are_made_than_allowed_and_all_work_is_done() -> None:
-    threads = Threads(most=3)
+    threads = WorkerThreads(most=3)
     at_work: list[int] = []
     lock = threading.Lock()
     most = 0
@@ -160,18 +169,18 @@ def rows(stream: UUID) -> list[tuple[int, bytes]]:
     return [(stream.int % 1000, stream.bytes), (stream.int % 1000 + 1, stream.bytes)]
 
 
-async def ask(reads: StreamReads, *streams: UUID) -> list[tuple[int, bytes]]:
+async def ask(reads: BatchedStreamReads, *streams: UUID) -> list[tuple[int, bytes]]:
     def work() -> list[tuple[int, bytes]]:
-        asking = guest()
+        asking = current_greenlet()
         assert asking is not None
         return reads.rows(streams, asking)
 
-    return await as_guest(work)
+    return await run_in_greenlet(work)
 
 
 def test_what_is_asked_for_in_one_turn_is_read_together_and_each_gets_its_own() -> None:
     log = Log()
-    reads = StreamReads(log.read)
+    reads = BatchedStreamReads(log.read)
     streams = [uuid4() for _ in range(6)]
 
     async def main() -> None:
@@ -188,7 +197,7 @@ def test_what_is_asked_for_in_one_turn_is_read_together_and_each_gets_its_own() 
 
 def test_what_is_asked_for_during_a_read_is_read_next_and_never_from_the_read_before() -> None:
     log = Log()
-    reads = StreamReads(log.read)
+    reads = BatchedStreamReads(log.read)
     first, second = uuid4(), uuid4()
 
     async def main() -> None:
@@ -209,7 +218,7 @@ def test_what_is_asked_for_during_a_read_is_read_next_and_never_from_the_read_be
 
 def test_a_read_that_fails_is_told_to_all_who_asked_and_the_next_one_is_tried() -> None:
     log = Log()
-    reads = StreamReads(log.read)
+    reads = BatchedStreamReads(log.read)
     stream = uuid4()
 
     async def main() -> None:
@@ -226,7 +235,7 @@ def test_a_read_that_fails_is_told_to_all_who_asked_and_the_next_one_is_tried() 
 
 def test_a_heap_of_questions_is_read_in_parts() -> None:
     log = Log()
-    reads = StreamReads(log.read)
+    reads = BatchedStreamReads(log.read)
     streams = [uuid4() for _ in range(2 * MOST_STREAMS + 10)]
 
     async def main() -> None:

@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from domain.errors import Fault, Invalid
+from domain.policy.reader import read_policy
 from domain.policy.rulebook import Rulebook
-from domain.policy.validation import read_policy
-from infrastructure.policies.files import DEFAULT, load_policy
+from infrastructure.policies.files import DEFAULT_POLICY_FILE, load_policy
 
-FILE: dict[str, Any] = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+FILE: dict[str, Any] = yaml.safe_load(DEFAULT_POLICY_FILE.read_text(encoding="utf-8"))
 BERLIN = {"country": "DE", "subdivision": "BE", "years": [2027]}
 # The law of Berlin: 8 March and 3 October among them, Easter of 2027 is on 28 March.
 BERLIN_2027 = [
@@ -139,7 +139,7 @@ def test_calendars_that_are_none_are_left_to_who_checks_them(tmp_path, calendars
 
 
 def test_two_names_of_one_calendar_are_both_closed(tmp_path) -> None:
-    text = DEFAULT.read_text(encoding="utf-8")
+    text = DEFAULT_POLICY_FILE.read_text(encoding="utf-8")
     text = text.replace("  desk:\n    time_zone", "  desk: &desk\n    time_zone", 1)
     text = text.replace("  around_the_clock:\n", "  other: *desk\n  around_the_clock:\n", 1)
     file = tmp_path / "policy.yaml"

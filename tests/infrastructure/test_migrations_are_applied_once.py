@@ -13,13 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from infrastructure.doctor import must_be_safe
+from infrastructure.doctor import require_safe
 from infrastructure.event_store import migrations
-from infrastructure.event_store.migrations import SchemaChanged, migrate
+from infrastructure.event_store.migrations import AppliedMigrationChanged, migrate
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = Path(__file__).with_name("migrations.txt")
-SHIPPED = sorted(file.name for file in migrations.FILES.glob("*.sql"))
+SHIPPED = sorted(file.name for file in migrations.MIGRATIONS_DIRECTORY.glob("*.sql"))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def fresh(databases: Any) -> Iterator[str]:
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the files that may be changed."""
     copy = tmp_path / "sql"
-    shutil.copytree(migrations.FILES, copy)
+    shutil.copytree(migrations.MIGRATIONS_DIRECTORY, copy)
     monkeypatch.setattr(migrations, "FILES", copy)
     return copy
 
@@ -68,7 +68,7 @@ def test_a_file_that_was_edited_is_refused(dsn: str, files: Path) -> None:
     with open(files / SHIPPED[0], "a") as file:
         file.write("-- an afterthought\n")
     (files / "9999_more.sql").write_text("CREATE TABLE more (n int);")
-    with pytest.raises(SchemaChanged, match=rf"{SHIPPED[0]} was edited"):
+    with pytest.raises(AppliedMigrationChanged, match=rf"{SHIPPED[0]} was edited"):
         migrate(dsn)
     assert "more" not in tables(dsn)
 
@@ -78,7 +78,7 @@ def test_a_database_of_a_newer_build_is_refused(dsn: str, files: Path) -> None:
     newer.write_text("CREATE TABLE newer (n int);")
     migrate(dsn)
     newer.unlink()
-    with pytest.raises(SchemaChanged, match=r"9999_newer\.sql.*newer build"):
+    with pytest.raises(AppliedMigrationChanged, match=r"9999_newer\.sql.*newer build"):
         migrate(dsn)
 
 
@@ -127,7 +127,7 @@ def test_the_locale_of_whoever_starts_makes_no_difference(dsn: str) -> None:
 
 def test_a_migration_once_written_is_never_edited() -> None:
     """A database to which it was applied would not be opened any more: add a file, and its line."""
-    files = sorted(migrations.FILES.glob("*.sql"))
+    files = sorted(migrations.MIGRATIONS_DIRECTORY.glob("*.sql"))
     told = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files]
     assert told == WRITTEN.read_text().splitlines()
 
@@ -141,7 +141,7 @@ def test_a_database_from_before_there_were_roles_is_taken_over(fresh: str) -> No
             "applied_at timestamptz NOT NULL DEFAULT now())"
         )
         for name in before:
-            text = (migrations.FILES / name).read_bytes()
+            text = (migrations.MIGRATIONS_DIRECTORY / name).read_bytes()
             connection.execute(text)
             connection.execute(
                 "INSERT INTO migrations VALUES (%s, %s)", (name, hashlib.sha256(text).hexdigest())
@@ -153,7 +153,7 @@ def test_a_database_from_before_there_were_roles_is_taken_over(fresh: str) -> No
             "FOR EACH STATEMENT EXECUTE FUNCTION refuse_appends()"
         )
     assert migrate(fresh) == [name for name in SHIPPED if name not in before]
-    must_be_safe(fresh)
+    require_safe(fresh)
     with psycopg.connect(fresh, autocommit=True) as connection:
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             connection.execute("SELECT append_events()")

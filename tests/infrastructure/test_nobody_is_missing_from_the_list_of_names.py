@@ -2,17 +2,17 @@
 
 from datetime import UTC, datetime
 
-from api.composition import desks, make_ready
+from api.composition import desks, prepare_database
 from domain.people import Role
 from infrastructure.projections.runner import ProjectionRunner
-from infrastructure.reports.people_directory import Directory
+from infrastructure.reports.people_directory import PeopleDirectory
 from projections import PROJECTIONS
 
 
 def test_whom_the_report_has_not_seen_yet_is_there(dsn: str) -> None:
-    make_ready(dsn)
+    prepare_database(dsn)
     with desks(dsn) as working:
-        directory, now = Directory(working.datastore), datetime.now(UTC)
+        directory, now = PeopleDirectory(working.datastore), datetime.now(UTC)
         working.people.add("ana", [Role.HANDLER], now)
         assert directory.everybody() == ("ana",)  # nothing has kept the report so far
         ProjectionRunner(dsn, PROJECTIONS).catch_up()

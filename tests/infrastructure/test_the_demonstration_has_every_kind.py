@@ -8,18 +8,18 @@ import pytest
 
 from infrastructure.policies.files import load_policy
 from infrastructure.sources.demonstration import DemonstrationStream
-from infrastructure.sources.demonstration.shop import Plan, Shop
+from infrastructure.sources.demonstration.shop import Shop, SignalPlan
 from infrastructure.sources.demonstration.troubles import TROUBLES
-from tests.application.looking_up import looking_up
+from tests.application.look_ups import service_with_look_ups
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 KINDS = set(load_policy().document.kinds)
 LONG_AFTER = timedelta(days=40)
 
 
-def lived(plan: Plan, until: datetime) -> list[str]:
+def lived(plan: SignalPlan, until: datetime) -> list[str]:
     """The kinds of the cases that are found when each signal is told at its time."""
-    house = looking_up()
+    house = service_with_look_ups()
     for at, signal in sorted(plan, key=lambda told: told[0]):
         house.tick(at, punctual=True)
         house.take(signal, at=at)

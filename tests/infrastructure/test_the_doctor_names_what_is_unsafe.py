@@ -9,16 +9,16 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from api.composition import checkpoints_of, desks, make_ready, witnessed
-from infrastructure.doctor import Unsafe, examine, most_serious, must_be_safe
+from api.composition import checkpoints_of, desks, prepare_database, verified_checkpoints
+from infrastructure.doctor import UnsafeToStart, examine, most_serious, require_safe
 from infrastructure.doctor.findings import Verdict
-from infrastructure.doctor.log import switches
-from infrastructure.doctor.server import _clock, _promise
+from infrastructure.doctor.log import check_switches
+from infrastructure.doctor.server import _check_clock, _check_setting
 from infrastructure.event_store.migrations import migrate
 from infrastructure.postgres.datastore import connect
-from infrastructure.settings import Settings, settings
-from infrastructure.transparency.key_rotation import rotate
-from tests.tampering import tampering
+from infrastructure.settings import Settings, load_settings
+from infrastructure.transparency.key_rotation import rotate_checkpoint_key
+from tests.tampering import without_triggers
 
 BREACHES = {
     "owner of the log": "ALTER TABLE duties OWNER TO CURRENT_USER",
@@ -33,8 +33,8 @@ BREACHES = {
 
 @pytest.fixture
 def ours(dsn: str, tmp_path: Path) -> Settings:
-    make_ready(dsn)
-    return settings({"DATABASE_URL": dsn, "CASETRAIL_HOME": str(tmp_path / "home")})
+    prepare_database(dsn)
+    return load_settings({"DATABASE_URL": dsn, "CASETRAIL_HOME": str(tmp_path / "home")})
 
 
 def found(dsn: str, ours: Settings, **more: Any) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_what_migrate_leaves_behind_is_safe(dsn: str, ours: Settings) -> None:
     assert most_serious([*findings.values()]) is not Verdict.UNSAFE
     assert set(BREACHES) <= set(findings)
     assert all(findings[what].verdict is Verdict.OK for what in BREACHES)
-    must_be_safe(dsn)
+    require_safe(dsn)
 
 
 @pytest.mark.parametrize("what", BREACHES)
@@ -58,8 +58,8 @@ def test_what_is_otherwise_is_named_and_stops_a_start(dsn: str, ours: Settings, 
     one = found(dsn, ours)[what]
     assert one.verdict is Verdict.UNSAFE
     assert one.to_do
-    with pytest.raises(Unsafe, match=what):
-        must_be_safe(dsn)
+    with pytest.raises(UnsafeToStart, match=what):
+        require_safe(dsn)
 
 
 def test_what_was_taken_away_is_put_back_by_migrating(dsn: str, ours: Settings) -> None:
@@ -69,7 +69,7 @@ def test_what_was_taken_away_is_put_back_by_migrating(dsn: str, ours: Settings) 
         connection.execute("DROP EVENT TRIGGER casetrail_drops")
     assert found(dsn, ours)["event triggers"].verdict is Verdict.WARNING
     migrate(dsn, again=True)
-    must_be_safe(dsn)
+    require_safe(dsn)
     assert found(dsn, ours)["event triggers"].verdict is Verdict.OK
 
 
@@ -84,47 +84,47 @@ def test_a_start_is_not_held_up(dsn: str, ours: Settings) -> None:
     def connecting() -> None:
         connect(dsn).close()
 
-    looking = min(took(lambda: must_be_safe(dsn)) for _ in range(20))
+    looking = min(took(lambda: require_safe(dsn)) for _ in range(20))
     assert looking < max(0.05, 12 * min(took(connecting) for _ in range(20)))
 
 
 def test_a_server_that_forgets_is_refused_unless_it_is_there_to_be_thrown_away() -> None:
     for name in ("fsync", "full_page_writes", "synchronous_commit"):
-        assert _promise(name, "on", "harm", False).verdict is Verdict.OK
-        assert _promise(name, "off", "harm", False).verdict is Verdict.UNSAFE
-        told = _promise(name, "off", "harm", True)
+        assert _check_setting(name, "on", "harm", False).verdict is Verdict.OK
+        assert _check_setting(name, "off", "harm", False).verdict is Verdict.UNSAFE
+        told = _check_setting(name, "off", "harm", True)
         assert (told.verdict, "for tests" in told.to_do) == (Verdict.WARNING, True)
 
 
 def test_a_session_that_gives_up_commits_is_refused(dsn: str) -> None:
     lax = make_conninfo(dsn, options="-c synchronous_commit=off -c casetrail.expendable=off")
-    with pytest.raises(Unsafe, match="synchronous_commit"):
-        must_be_safe(lax)
+    with pytest.raises(UnsafeToStart, match="synchronous_commit"):
+        require_safe(lax)
 
 
 def test_clocks_that_are_apart_are_told() -> None:
     now = datetime.now(UTC)
-    assert _clock(now, now, now).verdict is Verdict.OK
+    assert _check_clock(now, now, now).verdict is Verdict.OK
     for apart in (timedelta(minutes=-5), timedelta(minutes=5)):
-        assert "300.0 s" in _clock(now + apart, now, now).found
+        assert "300.0 s" in _check_clock(now + apart, now, now).found
 
 
 def test_the_librarys_switch_is_found_under_any_name() -> None:
-    assert switches({"CASETRAIL_POSTGRES_ENABLE_DB_FUNCTIONS": "n"}).verdict is Verdict.UNSAFE
-    assert switches({"PATH": "/"}).verdict is Verdict.OK
+    assert check_switches({"CASETRAIL_POSTGRES_ENABLE_DB_FUNCTIONS": "n"}).verdict is Verdict.UNSAFE
+    assert check_switches({"PATH": "/"}).verdict is Verdict.OK
 
 
 def test_a_log_that_is_not_the_one_that_was_witnessed_is_named(dsn: str, ours: Settings) -> None:
     with desks(dsn) as working:
-        working.decide_by()
+        working.ensure_policy()
         for name in ("ana", "bo", "carla"):
             working.people.add(name, [], datetime.now(UTC))
     with connect(dsn) as connection:
-        witnessed(ours, dsn).make(connection)
+        verified_checkpoints(ours, dsn).make(connection)
     one = found(dsn, ours)["checkpoints outside"]
     assert (one.verdict, "a beginning of the log" in one.found) == (Verdict.OK, True)
     assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.OK
-    with psycopg.connect(dsn, autocommit=True) as connection, tampering(connection):
+    with psycopg.connect(dsn, autocommit=True) as connection, without_triggers(connection):
         connection.execute("UPDATE stored_events SET state = '{}' WHERE notification_id = 2")
     one = found(dsn, ours, whole=True)["whole log"]
     assert (one.verdict, one.found.startswith("position 2 is not what its leaf says")) == (
@@ -144,9 +144,9 @@ def test_checkpoints_by_a_key_of_then_are_fine_and_by_a_key_that_was_given_up_ar
     with desks(dsn) as working, connect(dsn) as connection:
         for name in ("ana", "bo"):
             working.people.add(name, [], datetime.now(UTC))
-            witnessed(ours, dsn).make(connection)
+            verified_checkpoints(ours, dsn).make(connection)
         first = checkpoints_of(ours).signer.key.text
-        rotate(connection, checkpoints_of(ours), Path(ours.signing_key))
+        rotate_checkpoint_key(connection, checkpoints_of(ours), Path(ours.signing_key))
         working.people.add("carla", [], datetime.now(UTC))
         checkpoints_of(ours).make(connection)
         assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.OK
@@ -165,6 +165,6 @@ def test_checkpoints_by_a_key_of_then_are_fine_and_by_a_key_that_was_given_up_ar
         (outside / "keys").write_text(f"0 2 {first}\n2 {size[0]} {key}\n")
         assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.OK
         (outside / "keys").unlink()
-        with tampering(connection):
+        with without_triggers(connection):
             connection.execute("UPDATE checkpoints SET root = sha256(root) WHERE size < 2")
         assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.UNSAFE

@@ -19,13 +19,17 @@ from domain.merkle.verification import is_consistent, is_included
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.transparency import nodes
-from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
-from infrastructure.transparency.outside_checkpoints import Outside
-from infrastructure.transparency.signing_keys import KeyUnusable, signer
-from infrastructure.verifier.notes import NoteBroken, checkpoint_of, key_of
-from tests.infrastructure.growing import append
-from tests.tampering import tampering
-from tests.witnessing import checkpoints_in
+from infrastructure.transparency.checkpoints import (
+    Checkpoints,
+    LogNotAsWitnessed,
+    latest_checkpoint,
+)
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from infrastructure.transparency.signing_keys import KeyUnusable, open_signer
+from infrastructure.verifier.notes import NoteBroken, open_checkpoint, parse_key
+from tests.infrastructure.log_growth import append_events
+from tests.tampering import without_triggers
+from tests.witness_checkpoints import open_checkpoints
 
 
 def states(connection):
@@ -35,7 +39,7 @@ def states(connection):
 
 @pytest.fixture
 def checkpoints(tmp_path):
-    return checkpoints_in(tmp_path)
+    return open_checkpoints(tmp_path)
 
 
 @pytest.fixture
@@ -46,34 +50,39 @@ def connection(dsn):
 
 def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path):
     file = tmp_path / "home" / "key"
-    made = signer(str(file))
+    made = open_signer(str(file))
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
     assert os.listdir(file.parent) == ["key"]
-    assert signer(str(file)).key == made.key == signer(made.secret).key == key_of(made.key.text)
+    assert (
+        open_signer(str(file)).key
+        == made.key
+        == open_signer(made.secret).key
+        == parse_key(made.key.text)
+    )
     for broken in ("PRIVATE+KEY+a", made.secret[:-4] + "AAA=", made.secret.replace("/", "-")):
         with pytest.raises(KeyUnusable):
-            signer(broken)
+            open_signer(broken)
 
 
 def test_a_checkpoint_is_opened_by_its_key_alone_and_byte_by_byte(tmp_path):
-    ours, theirs = signer(str(tmp_path / "a")), signer(str(tmp_path / "b"))
+    ours, theirs = open_signer(str(tmp_path / "a")), open_signer(str(tmp_path / "b"))
     note = ours.signed(f"{ours.key.name}\n7\n{'A' * 43}=\n")
-    assert checkpoint_of(note, ours.key).size == 7
+    assert open_checkpoint(note, ours.key).size == 7
     with pytest.raises(NoteBroken):
-        checkpoint_of(note, theirs.key)
+        open_checkpoint(note, theirs.key)
     for n in range(len(note)):
         with pytest.raises(NoteBroken):
-            checkpoint_of(note[:n] + bytes([note[n] ^ 1]) + note[n + 1 :], ours.key)
+            open_checkpoint(note[:n] + bytes([note[n] ^ 1]) + note[n + 1 :], ours.key)
     cosigned = note + theirs.signed("x\n").split(b"\n\n")[1]
-    assert checkpoint_of(cosigned, ours.key).size == 7
+    assert open_checkpoint(cosigned, ours.key).size == 7
 
 
 @pytest.mark.parametrize("sizes", [(1,), (8,), (5, 6, 9), (100, 3, 900)])
 def test_roots_and_proofs_from_the_tables_are_those_of_the_log(dsn, connection, checkpoints, sizes):
     roots = {}
     for many in sizes:
-        append(dsn, many)
-        while nodes.fill(connection, batch=64):
+        append_events(dsn, many)
+        while nodes.fill_nodes(connection, batch=64):
             pass
         made = checkpoints.make(connection)
         roots[made.size] = made.root
@@ -83,7 +92,7 @@ def test_roots_and_proofs_from_the_tables_are_those_of_the_log(dsn, connection, 
         frontier.add(entry)
         if size in roots:
             assert roots[size] == frontier.root()
-    read, size = partial(nodes.read, connection), len(entries)
+    read, size = partial(nodes.read_nodes, connection), len(entries)
     for leaf in {0, size // 2, size - 1}:
         proof = inclusion_proof(leaf, size, read)
         assert is_included(leaf, size, leaf_hash(entries[leaf]), proof, roots[size])
@@ -93,11 +102,11 @@ def test_roots_and_proofs_from_the_tables_are_those_of_the_log(dsn, connection, 
 
 
 def test_what_is_kept_in_the_database_lies_outside_too(dsn, connection, checkpoints):
-    append(dsn, 3)
+    append_events(dsn, 3)
     made = checkpoints.make(connection)
-    note = latest(connection)[1].encode()
+    note = latest_checkpoint(connection)[1].encode()
     assert note == checkpoints.outside.latest() == checkpoints.outside.note(3)
-    assert checkpoint_of(note, checkpoints.signer.key) == made
+    assert open_checkpoint(note, checkpoints.signer.key) == made
     checkpoints.outside.note(3)
     (Path(str(checkpoints.outside.place)) / f"{3:020d}").unlink()
     assert checkpoints.make(connection) is None  # and what a crash left out is made up for
@@ -105,57 +114,57 @@ def test_what_is_kept_in_the_database_lies_outside_too(dsn, connection, checkpoi
 
 
 def test_a_lost_tail_stops_writes_and_is_told_by_number(dsn, connection, checkpoints):
-    append(dsn, 10)
+    append_events(dsn, 10)
     checkpoints.make(connection)
-    append(dsn, 7)
+    append_events(dsn, 7)
     checkpoints.make(connection)
     connection.execute("UPDATE log_head SET position = 12")
-    with tampering(connection):
+    with without_triggers(connection):
         connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
         connection.execute("DELETE FROM checkpoints WHERE size > 12")
         connection.execute("DELETE FROM log_nodes WHERE (place + 1) << level > 12")
     with pytest.raises(LogNotAsWitnessed, match=r"5 are missing \(13 to 17\); the first 10 are as"):
-        checkpoints.must_go_on(connection)
+        checkpoints.require_continuation(connection)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         connection.execute("SELECT append_events()")
 
 
 def test_a_restored_log_that_went_on_elsewhere_is_no_continuation(dsn, connection, checkpoints):
-    append(dsn, 10)
+    append_events(dsn, 10)
     checkpoints.make(connection)
-    append(dsn, 7)
+    append_events(dsn, 7)
     checkpoints.make(connection)
     connection.execute("UPDATE log_head SET position = 12")
-    with tampering(connection):
+    with without_triggers(connection):
         connection.execute("DELETE FROM stored_events WHERE notification_id > 12")
         connection.execute("DELETE FROM log_nodes WHERE (place + 1) << level > 12")
-    append(dsn, 9, "something else")
+    append_events(dsn, 9, "something else")
     with pytest.raises(LogNotAsWitnessed, match="of positions 11 to 17 at least one differs"):
         checkpoints.make(connection)
 
 
 def test_an_altered_event_is_found_by_its_position(dsn, connection, checkpoints):
-    append(dsn, 20)
+    append_events(dsn, 20)
     checkpoints.make(connection)
-    with tampering(connection):
+    with without_triggers(connection):
         connection.execute("UPDATE stored_events SET state = 'other' WHERE notification_id = 13")
         connection.execute("UPDATE log_nodes SET hash = sha256(hash) WHERE level = 3 AND place = 1")
         connection.execute("UPDATE log_nodes SET hash = sha256(hash) WHERE level = 4")
     with pytest.raises(LogNotAsWitnessed, match="position 13 is the first that differs"):
-        checkpoints.must_go_on(connection)
+        checkpoints.require_continuation(connection)
 
 
 def test_the_log_goes_on_once_it_is_the_one_that_was_witnessed(dsn, connection, checkpoints):
-    append(dsn, 4)
+    append_events(dsn, 4)
     checkpoints.make(connection)
     connection.execute("UPDATE log_head SET position = 3")
     with pytest.raises(LogNotAsWitnessed):
-        checkpoints.must_go_on(connection)
+        checkpoints.require_continuation(connection)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         connection.execute("SELECT append_events()")
     connection.execute("UPDATE log_head SET position = 4")
-    checkpoints.must_go_on(connection)
-    append(dsn, 1)
+    checkpoints.require_continuation(connection)
+    append_events(dsn, 1)
     assert checkpoints.make(connection).size == 5
 
 
@@ -163,17 +172,21 @@ def test_a_checkpoint_that_only_a_lost_key_has_signed_is_signed_anew(
     dsn, connection, checkpoints, tmp_path
 ):
     """Who went on with another key has the database's checkpoints of before, and no others."""
-    append(dsn, 4)
+    append_events(dsn, 4)
     checkpoints.make(connection)
-    other = Checkpoints(signer(str(tmp_path / "other")), Outside(tmp_path / "elsewhere"))
+    other = Checkpoints(
+        open_signer(str(tmp_path / "other")), OutsideCheckpoints(tmp_path / "elsewhere")
+    )
     assert other.make(connection) is None
-    assert other.opened(latest(connection)[1].encode()).size == 4
-    other.must_go_on(connection)
-    with tampering(connection):
+    assert other.opened(latest_checkpoint(connection)[1].encode()).size == 4
+    other.require_continuation(connection)
+    with without_triggers(connection):
         connection.execute("DELETE FROM checkpoint_signatures")
         connection.execute("UPDATE log_nodes SET hash = sha256(hash)")
         connection.execute("UPDATE stored_events SET leaf = sha256(leaf)")
-    third = Checkpoints(signer(str(tmp_path / "third")), Outside(tmp_path / "third-place"))
+    third = Checkpoints(
+        open_signer(str(tmp_path / "third")), OutsideCheckpoints(tmp_path / "third-place")
+    )
     with pytest.raises(LogNotAsWitnessed, match="not of this log"):
         third.make(connection)
 
@@ -203,7 +216,9 @@ def test_a_log_that_grows_under_several_witnesses_is_never_taken_for_another(dsn
             recorder.close()
 
     work = [grow, grow]
-    work += [partial(again, checkpoints.make)] * 2 + [partial(again, checkpoints.must_go_on)] * 2
+    work += [partial(again, checkpoints.make)] * 2 + [
+        partial(again, checkpoints.require_continuation)
+    ] * 2
     threads = [threading.Thread(target=one) for one in work]
     for thread in threads:
         thread.start()

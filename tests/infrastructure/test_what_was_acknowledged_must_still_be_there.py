@@ -15,13 +15,13 @@ from eventsourcing.persistence import StoredEvent
 from application.log.recorder import Append, leaf_digest
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, LogHalted, connect
-from infrastructure.transparency.acknowledged import Head, Heads
+from infrastructure.transparency.acknowledged import AcknowledgedHead, AcknowledgedHeads
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.outside_checkpoints import Outside
-from infrastructure.transparency.signing_keys import signer
-from tests.tampering import tampering
-from tests.witnessing import checkpoints_in
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from infrastructure.transparency.signing_keys import open_signer
+from tests.tampering import without_triggers
+from tests.witness_checkpoints import open_checkpoints
 
 ROOT = Path(__file__).parents[2]
 APPEND = """
@@ -46,7 +46,8 @@ class Process:
 
     def __init__(self, dsn, heads=None, checkpoints=None):
         self.continuity = Continuity(
-            Heads(heads) if heads else None, (lambda: checkpoints) if checkpoints else None
+            AcknowledgedHeads(heads) if heads else None,
+            (lambda: checkpoints) if checkpoints else None,
         )
         self._recorder = PostgresLogRecorder(Datastore(dsn), self.continuity)
         self.close = self._recorder.close
@@ -77,7 +78,7 @@ def process(dsn, tmp_path):
 
 def lose(connection, position):
     """As a restore does: every connection breaks, and the log is what it was."""
-    with tampering(connection):
+    with without_triggers(connection):
         connection.execute("DELETE FROM stored_events WHERE notification_id > %s", (position,))
     connection.execute("UPDATE log_head SET position = %s", (position,))
     connection.execute(
@@ -130,11 +131,11 @@ def test_an_event_in_the_place_of_the_acknowledged_one_is_found(process, connect
 
 def test_what_was_witnessed_must_be_there_too(process, connection, tmp_path):
     """For a process that comes from another machine."""
-    checkpoints = checkpoints_in(tmp_path)
+    checkpoints = open_checkpoints(tmp_path)
     first = process()
     first.append(9)
     checkpoints.make(connection)
-    with tampering(connection):
+    with without_triggers(connection):
         connection.execute("DELETE FROM log_nodes")
     lose(connection, 7)
     with pytest.raises(LogHalted):
@@ -143,7 +144,7 @@ def test_what_was_witnessed_must_be_there_too(process, connection, tmp_path):
 
 
 def test_a_lost_connection_alone_stops_nothing(process, connection, tmp_path):
-    checkpoints = checkpoints_in(tmp_path)
+    checkpoints = open_checkpoints(tmp_path)
     one = process(tmp_path / "heads", checkpoints)
     for n in range(4):
         assert one.append(3) == 3 * n + 1
@@ -163,28 +164,28 @@ def test_a_start_is_held_to_what_a_killed_process_has_acknowledged(dsn, connecti
     ) as other:
         assert other.stdout.readline() == "1\n"
         other.send_signal(signal.SIGKILL)
-    heads = Heads(tmp_path / "heads")
-    assert heads.known() == [Head(1, leaf_digest(b"theirs"))]
+    heads = AcknowledgedHeads(tmp_path / "heads")
+    assert heads.known() == [AcknowledgedHead(1, leaf_digest(b"theirs"))]
     checkpoints = Checkpoints(
-        signer(str(tmp_path / "key")), Outside(tmp_path / "outside"), heads=heads
+        open_signer(str(tmp_path / "key")), OutsideCheckpoints(tmp_path / "outside"), heads=heads
     )
-    checkpoints.must_go_on(connection)
+    checkpoints.require_continuation(connection)
     lose(connection, 0)
     with pytest.raises(LogNotAsWitnessed, match=r"1 are missing \(1 to 1\)"):
-        checkpoints.must_go_on(connection)
+        checkpoints.require_continuation(connection)
 
 
 def test_of_processes_that_have_died_one_mark_is_enough(tmp_path):
     for n in (3, 9, 6):
-        dead = Heads(tmp_path)
-        dead.acknowledged(Head(n, bytes(32)))
+        dead = AcknowledgedHeads(tmp_path)
+        dead.acknowledged(AcknowledgedHead(n, bytes(32)))
         dead.close()
     (tmp_path / "torn").write_bytes(b"half of a mark")
-    living, newest = Heads(tmp_path), Heads(tmp_path)
-    living.acknowledged(Head(7, bytes(32)))
-    newest.acknowledged(Head(8, bytes(32)))
+    living, newest = AcknowledgedHeads(tmp_path), AcknowledgedHeads(tmp_path)
+    living.acknowledged(AcknowledgedHead(7, bytes(32)))
+    newest.acknowledged(AcknowledgedHead(8, bytes(32)))
     assert sorted(head.position for head in living.known()) == [7, 8, 9]
-    living.acknowledged(Head(70, bytes(32)))
+    living.acknowledged(AcknowledgedHead(70, bytes(32)))
     assert max(newest.known()).position == 70
     living.close()
     newest.close()
@@ -199,4 +200,4 @@ def test_what_cannot_be_noted_down_is_not_appended(process, tmp_path, caplog):
     assert str(heads) in caplog.text
     heads.unlink()
     assert one.append() == 1
-    assert [head.position for head in Heads(heads).known()] == [1]
+    assert [head.position for head in AcknowledgedHeads(heads).known()] == [1]

@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from application.money.provider import PaymentProvider, Refund, RefundReason
+from application.money.provider import PaymentProvider, RefundReason, RefundRequest
 from domain.money import Money
 from infrastructure.payments.local import LocalProvider
 from infrastructure.payments.stripe import StripeProvider
@@ -100,8 +100,8 @@ def refund(
     payment: str | None = None,
     key: str | None = None,
     reason: RefundReason = "requested_by_customer",
-) -> Refund:
-    return Refund(
+) -> RefundRequest:
+    return RefundRequest(
         key=key or str(uuid4()),
         payment=payment or f"pi_{uuid4().hex}",
         amount=Money(amount, currency),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from application.money.provider import Given, PaymentProvider, Refund
+from application.money.provider import PaymentProvider, RefundRequest, RefundResult
 from domain.adjustments.errors import OutcomeUnknown
 from tests.payments.conftest import ROOT, SECONDS, Kind, Running, adapter, eventually, refund
 
@@ -34,7 +34,7 @@ for key in ("kept", "killed"):
 """
 
 
-def until_known(provider: PaymentProvider, asked: Refund, doubts: list[str]) -> Given:
+def until_known(provider: PaymentProvider, asked: RefundRequest, doubts: list[str]) -> RefundResult:
     """As whoever executes refunds does it: unknown is looked up, and asked again with its key."""
     while True:
         try:

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from domain.adjustments.statement import GivenStatus
+from domain.adjustments.provider_statement import RefundStatus
 from infrastructure.payments import PaymentsUnusable, provider_of
-from infrastructure.settings import Settings, settings
+from infrastructure.settings import Settings, load_settings
 from tests.payments.conftest import KEY, Running, refund
 
 HOME = Path("/nowhere")
 
 
 def given(payments: str, key: str = "") -> Settings:
-    return settings({"CASETRAIL_PAYMENTS": payments, "CASETRAIL_STRIPE_KEY": key}, HOME)
+    return load_settings({"CASETRAIL_PAYMENTS": payments, "CASETRAIL_STRIPE_KEY": key}, HOME)
 
 
 def test_without_the_setting_there_is_none() -> None:
-    assert provider_of(settings({}, HOME)) is None
+    assert provider_of(load_settings({}, HOME)) is None
     assert provider_of(given("")) is None
 
 
@@ -28,7 +28,7 @@ def test_what_the_local_provider_says_of_itself_connects_it(running: Running) ->
     provider = provider_of(given(found[1]))
     assert provider is not None
     assert provider.name == "local"
-    assert provider.refund(refund()).status is GivenStatus.SUCCEEDED
+    assert provider.refund(refund()).status is RefundStatus.SUCCEEDED
 
 
 def test_stripe_is_connected_with_its_key(running: Running) -> None:
@@ -37,7 +37,7 @@ def test_stripe_is_connected_with_its_key(running: Running) -> None:
     assert provider.name == "stripe"
     asked = refund()
     running.register(asked.payment, "20.00", "EUR")
-    assert provider.refund(asked).status is GivenStatus.SUCCEEDED
+    assert provider.refund(asked).status is RefundStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize("address", ["", "https://api.stripe.com", "http://[::1]:8331"])

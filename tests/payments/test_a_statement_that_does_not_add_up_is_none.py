@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from domain.adjustments.errors import OutcomeUnknown
-from tests.payments.answering import answering
+from tests.payments.canned_server import serve_canned_answer
 from tests.payments.conftest import Running, adapter, refund
 
 FILE = """\
@@ -43,7 +43,7 @@ def test_the_file_sums_up_what_went_back(own: Running) -> None:
 
 
 def test_a_whole_file_is_read() -> None:
-    with answering(200, FILE) as url:
+    with serve_canned_answer(200, FILE) as url:
         lines = list(adapter("local", url).statement())
     assert [line.key for line in lines] == ["k1", None, "k3", "k4"]
 
@@ -85,5 +85,5 @@ def with_(old: str, new: str) -> Callable[[list[str]], list[str]]:
 def test_a_spoiled_file_is_no_statement(spoiled: Callable[[list[str]], list[str]]) -> None:
     lines = FILE.splitlines(keepends=True)
     assert spoiled(lines) != lines
-    with answering(200, "".join(spoiled(lines))) as url, pytest.raises(OutcomeUnknown):
+    with serve_canned_answer(200, "".join(spoiled(lines))) as url, pytest.raises(OutcomeUnknown):
         adapter("local", url).statement()

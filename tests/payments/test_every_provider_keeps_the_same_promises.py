@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from application.money.provider import PaymentProvider, Refund
+from application.money.provider import PaymentProvider, RefundRequest
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
-from domain.adjustments.statement import GivenStatus
+from domain.adjustments.provider_statement import RefundStatus
 from domain.money import Money
 from tests.payments.conftest import Kind, Running, adapter, eventually, refund
 
@@ -15,37 +15,37 @@ PLENTY = "100000"
 
 
 @pytest.fixture
-def asked(running: Running) -> Refund:
+def asked(running: Running) -> RefundRequest:
     """A refund of a payment that the provider knows and that was large enough."""
     return known(running, refund())
 
 
-def known(running: Running, refund: Refund, captured: str = PLENTY) -> Refund:
+def known(running: Running, refund: RefundRequest, captured: str = PLENTY) -> RefundRequest:
     running.register(refund.payment, captured, refund.amount.currency)
     return refund
 
 
-def once(running: Running, asked: Refund) -> bool:
+def once(running: Running, asked: RefundRequest) -> bool:
     """Whether the ledger has the refund exactly once."""
     written = running.written(asked.payment)
     return [key for key, *_ in written] == [asked.key]
 
 
-def test_money_goes_back(provider: PaymentProvider, running: Running, asked: Refund) -> None:
+def test_money_goes_back(provider: PaymentProvider, running: Running, asked: RefundRequest) -> None:
     given = provider.refund(asked)
-    assert (given.amount, given.status) == (Money("12.30", "EUR"), GivenStatus.SUCCEEDED)
+    assert (given.amount, given.status) == (Money("12.30", "EUR"), RefundStatus.SUCCEEDED)
     assert running.written(asked.payment) == [(asked.key, "12.30", "succeeded")]
 
 
 def test_asked_again_with_its_key_it_is_the_same_refund(
-    provider: PaymentProvider, running: Running, asked: Refund
+    provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     assert provider.refund(asked) == provider.refund(asked) == provider.find(asked)
     assert once(running, asked)
 
 
 def test_asked_by_many_at_once_it_is_made_once(
-    kind: Kind, provider: PaymentProvider, running: Running, asked: Refund
+    kind: Kind, provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     with ThreadPoolExecutor(8) as pool:
         each = [pool.submit(provider.refund, asked) for _ in range(16)]
@@ -54,7 +54,7 @@ def test_asked_by_many_at_once_it_is_made_once(
 
 
 def test_the_key_does_not_stand_for_another_refund(
-    provider: PaymentProvider, running: Running, asked: Refund
+    provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     provider.refund(asked)
     with pytest.raises(RefundKeyReused, match=asked.key):
@@ -63,20 +63,20 @@ def test_the_key_does_not_stand_for_another_refund(
 
 
 def test_a_lost_answer_is_found_again_and_nothing_is_doubled(
-    provider: PaymentProvider, running: Running, asked: Refund
+    provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     running.switch(drop_answer=True, times=1)
     with pytest.raises(OutcomeUnknown):
         provider.refund(asked)
     found = provider.find(asked)
     assert found is not None
-    assert (found.amount, found.status) == (asked.amount, GivenStatus.SUCCEEDED)
+    assert (found.amount, found.status) == (asked.amount, RefundStatus.SUCCEEDED)
     assert provider.refund(asked) == found
     assert once(running, asked)
 
 
 def test_a_provider_that_is_too_slow_leaves_it_unknown_until_it_is_done(
-    kind: Kind, provider: PaymentProvider, running: Running, asked: Refund
+    kind: Kind, provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     running.switch(delay_seconds=3, times=1)
     with pytest.raises(OutcomeUnknown):
@@ -88,7 +88,7 @@ def test_a_provider_that_is_too_slow_leaves_it_unknown_until_it_is_done(
 
 
 def test_a_provider_that_breaks_leaves_it_unknown_and_has_done_nothing(
-    provider: PaymentProvider, running: Running, asked: Refund
+    provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     running.switch(fail="error", times=1)
     with pytest.raises(OutcomeUnknown, match="500"):
@@ -98,7 +98,7 @@ def test_a_provider_that_breaks_leaves_it_unknown_and_has_done_nothing(
 
 
 def test_a_definite_no_is_told_in_the_providers_words(
-    provider: PaymentProvider, running: Running, asked: Refund
+    provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     running.switch(fail="refuse", times=1)
     with pytest.raises(RefundRefused) as refused:
@@ -127,9 +127,9 @@ def test_refunds_of_one_payment_at_once_never_exceed_it(
     payment = known(running, refund("30.00"), captured="100.00").payment
     asked = [refund("30.00", payment=payment) for _ in range(8)]
 
-    def succeeds(one: Refund) -> bool:
+    def succeeds(one: RefundRequest) -> bool:
         try:
-            return provider.refund(one).status is GivenStatus.SUCCEEDED
+            return provider.refund(one).status is RefundStatus.SUCCEEDED
         except RefundRefused:
             return False
 
@@ -172,20 +172,20 @@ def test_nothing_and_less_are_refused(
 
 
 def test_a_refund_that_is_pending_comes_to_its_end(
-    provider: PaymentProvider, running: Running, asked: Refund
+    provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     running.switch(status="pending", times=1)
     given = provider.refund(asked)
-    assert given.status is GivenStatus.PENDING
+    assert given.status is RefundStatus.PENDING
     running.post(f"/refunds/{given.reference}/settle", status="failed", failure="account_closed")
     found = provider.find(asked)
     assert found is not None
-    assert (found.reference, found.status) == (given.reference, GivenStatus.FAILED)
+    assert (found.reference, found.status) == (given.reference, RefundStatus.FAILED)
     assert found.failure == "account_closed"
 
 
 def test_what_nobody_asked_for_is_not_found(
-    provider: PaymentProvider, running: Running, asked: Refund
+    provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     assert provider.find(asked) is None
     provider.refund(asked)
@@ -193,7 +193,7 @@ def test_what_nobody_asked_for_is_not_found(
 
 
 def test_the_statement_has_each_refund_once_and_in_order(
-    provider: PaymentProvider, running: Running, asked: Refund
+    provider: PaymentProvider, running: Running, asked: RefundRequest
 ) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     more = [refund("1.00", payment=asked.payment) for _ in range(104)]

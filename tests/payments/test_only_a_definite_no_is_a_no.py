@@ -5,7 +5,7 @@ import json
 import pytest
 
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
-from tests.payments.answering import answering
+from tests.payments.canned_server import serve_canned_answer
 from tests.payments.conftest import Kind, adapter, refund
 
 NONE_YET = json.dumps({"object": "list", "data": [], "has_more": False})
@@ -17,7 +17,7 @@ def error(type: str, code: str | None = None, message: str | None = "no") -> str
 
 
 def asked_of_stripe(status: int, body: str) -> None:
-    with answering(status, body, refunds=NONE_YET, pi_1=PAID) as url:
+    with serve_canned_answer(status, body, refunds=NONE_YET, pi_1=PAID) as url:
         adapter("stripe", url).refund(refund(payment="pi_1"))
 
 
@@ -40,11 +40,11 @@ def asked_of_stripe(status: int, body: str) -> None:
     ],
 )
 def test_what_is_no_answer_leaves_it_unknown(kind: Kind, status: int, body: str) -> None:
-    with answering(status, body) as url, pytest.raises(OutcomeUnknown, match=str(status)):
+    with serve_canned_answer(status, body) as url, pytest.raises(OutcomeUnknown, match=str(status)):
         adapter(kind, url).refund(refund())
-    with answering(status, body) as url, pytest.raises(OutcomeUnknown, match=str(status)):
+    with serve_canned_answer(status, body) as url, pytest.raises(OutcomeUnknown, match=str(status)):
         adapter(kind, url).find(refund())
-    with answering(status, body) as url, pytest.raises(OutcomeUnknown):
+    with serve_canned_answer(status, body) as url, pytest.raises(OutcomeUnknown):
         adapter(kind, url).statement()
 
 
@@ -54,7 +54,7 @@ def test_an_answer_about_another_refund_is_none() -> None:
         asked_of_stripe(200, json.dumps({**other, "metadata": {"casetrail_adjustment": "x"}}))
     made = {"amount": {"amount": "12.30", "currency": "EUR"}, "status": "succeeded", "failure": ""}
     body = json.dumps({"reference": "re_1", "key": "x", **made})
-    with answering(201, body) as url, pytest.raises(OutcomeUnknown, match="re_1"):
+    with serve_canned_answer(201, body) as url, pytest.raises(OutcomeUnknown, match="re_1"):
         adapter("local", url).refund(refund())
 
 

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
-from domain.adjustments.statement import GivenStatus
+from domain.adjustments.provider_statement import RefundStatus
 from domain.currencies import EXPONENTS
 from domain.money import Money
 from infrastructure.payments.provider import stripe_api
-from infrastructure.payments.stripe import PAGE, StripeProvider, StripeRefund
-from infrastructure.payments.stripe_units import money_of, units_of
+from infrastructure.payments.stripe import PAGE_SIZE, StripeProvider, StripeRefund
+from infrastructure.payments.stripe_units import from_units, to_units
 from tests.payments.conftest import KEY, ROOT, Running, adapter, refund
 
 PUBLISHED = ROOT.parent / "shared" / "data" / "payloads" / "stripe" / "fixtures3.json"
@@ -56,7 +56,7 @@ def test_a_500_is_replayed_until_its_key_is_forgotten(running: Running) -> None:
         stripe.refund(asked)
     assert stripe.find(asked) is None
     running.switch(forget_keys=True, times=1)
-    assert stripe.refund(asked).status is GivenStatus.SUCCEEDED
+    assert stripe.refund(asked).status is RefundStatus.SUCCEEDED
     assert len(running.written(asked.payment)) == 1
 
 
@@ -64,11 +64,11 @@ def test_ours_is_found_among_all_refunds_of_a_payment(running: Running) -> None:
     asked, stripe = refund("1.00"), adapter("stripe", running.url)
     running.register(asked.payment, "1000.00", "EUR")
     made = stripe.refund(asked)
-    for _ in range(PAGE):
+    for _ in range(PAGE_SIZE):
         stripe.refund(refund("1.00", payment=asked.payment))
     assert listed(running, payment_intent=asked.payment, limit="100")["has_more"] is True
     assert stripe.find(asked) == made
-    assert len(running.written(asked.payment)) == PAGE + 1
+    assert len(running.written(asked.payment)) == PAGE_SIZE + 1
 
 
 def test_stripe_is_told_what_the_refund_is_for(running: Running) -> None:
@@ -106,7 +106,9 @@ def test_a_key_that_does_not_let_us_in_says_which_setting(running: Running) -> N
 
 def documented() -> list[str]:
     """Every currency that Stripe takes payments in, and some more of two decimals."""
-    special = f"ISK {stripe_api.WHOLE} {stripe_api.THOUSANDTHS}".split()
+    special = (
+        f"ISK {stripe_api.ZERO_DECIMAL_CURRENCIES} {stripe_api.THREE_DECIMAL_CURRENCIES}".split()
+    )
     return sorted({*special, *(name for name, digits in EXPONENTS.items() if digits == 2)})
 
 
@@ -114,9 +116,9 @@ def documented() -> list[str]:
 def test_units_are_those_that_stripe_documents(currency: str) -> None:
     """Against the list that the provider's own face has."""
     for amount in ("1", "12", "99999"):
-        units = units_of(Money(amount, currency))
-        assert units == stripe_api.units(amount, currency)
-        assert money_of(units, currency.lower()).value == Money(amount, currency).value
+        units = to_units(Money(amount, currency))
+        assert units == stripe_api.to_units(amount, currency)
+        assert from_units(units, currency.lower()).value == Money(amount, currency).value
 
 
 @pytest.mark.parametrize(
@@ -125,31 +127,31 @@ def test_units_are_those_that_stripe_documents(currency: str) -> None:
 )
 def test_amounts_that_stripe_would_misunderstand_are_refused(amount: str, currency: str) -> None:
     with pytest.raises(RefundRefused):
-        units_of(Money(amount, currency))
+        to_units(Money(amount, currency))
 
 
 @pytest.mark.parametrize(("units", "currency"), [(500, "ugx"), (4010, "isk"), (1, "xyz")])
 def test_amounts_that_we_would_misunderstand_are_unknown(units: int, currency: str) -> None:
     with pytest.raises(OutcomeUnknown):
-        money_of(units, currency)
+        from_units(units, currency)
 
 
 @pytest.mark.parametrize(
     ("told", "status", "failure"),
     [
-        ({"status": "succeeded"}, GivenStatus.SUCCEEDED, ""),
-        ({"status": "pending"}, GivenStatus.PENDING, ""),
-        ({"status": "requires_action"}, GivenStatus.PENDING, ""),
-        ({"status": None}, GivenStatus.PENDING, ""),
-        ({"status": "canceled"}, GivenStatus.FAILED, "canceled"),
+        ({"status": "succeeded"}, RefundStatus.SUCCEEDED, ""),
+        ({"status": "pending"}, RefundStatus.PENDING, ""),
+        ({"status": "requires_action"}, RefundStatus.PENDING, ""),
+        ({"status": None}, RefundStatus.PENDING, ""),
+        ({"status": "canceled"}, RefundStatus.FAILED, "canceled"),
         (
             {"status": "failed", "failure_reason": "lost_or_stolen_card"},
-            GivenStatus.FAILED,
+            RefundStatus.FAILED,
             "lost_or_stolen_card",
         ),
     ],
 )
-def test_stripes_states_are_read(told: dict[str, Any], status: GivenStatus, failure: str) -> None:
+def test_stripes_states_are_read(told: dict[str, Any], status: RefundStatus, failure: str) -> None:
     made = {"id": "re_1", "amount": 1, "currency": "eur", "created": 1, **told}
     given = msgspec.convert(made, StripeRefund).given
     assert (given.status, given.failure) == (status, failure)
@@ -162,7 +164,7 @@ def test_a_published_refund_is_read() -> None:
     assert (line.reference, line.key, line.payment) == (made["id"], None, made["charge"])
     assert line.amount == Money("1.00", "USD")
     assert line.created_at.timestamp() == made["created"]
-    assert line.status is GivenStatus.SUCCEEDED
+    assert line.status is RefundStatus.SUCCEEDED
 
 
 @published

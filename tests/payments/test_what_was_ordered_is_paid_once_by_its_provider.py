@@ -12,14 +12,14 @@ from domain.adjustments.adjustment import AdjustmentState as State
 from domain.adjustments.errors import AmountNotAsOrdered
 from domain.money import PositiveMoney
 from infrastructure.payments.local import LocalProvider
-from tests.application.money import MoneyHouse, hands
-from tests.domain.telling import after
+from tests.application.money_service import MoneyService, caller_with_roles
+from tests.domain.signals import after
 from tests.payments.conftest import Running, adapter, eventually
 
 Payers = Callable[..., Payer]
 
 
-class OrderedHouse(MoneyHouse):
+class OrderedHouse(MoneyService):
     """With orders to pay, as the report would list them."""
 
     def order_payment(self, order: str = "o-1", amount: str = "40.00") -> Adjustment:
@@ -87,7 +87,9 @@ def test_another_amount_than_was_ordered_is_said_and_never_reconciled(
     assert house.now(one).given == PositiveMoney("39.00", "EUR")
     case = house.of()
     with pytest.raises(AmountNotAsOrdered, match=r"39\.00 EUR were given, 40\.00 EUR ordered"):
-        house.money.reconcile(case.id, case.version, one.id, "ab" * 32, hands("finn", after(9)))
+        house.money.reconcile(
+            case.id, case.version, one.id, "ab" * 32, caller_with_roles("finn", after(9))
+        )
 
 
 def test_what_was_ordered_at_one_provider_is_not_paid_at_another(

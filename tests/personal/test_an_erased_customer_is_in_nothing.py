@@ -24,12 +24,12 @@ from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.transparency.export import Export
 from infrastructure.verifier.bundle import verify
 from projections import PROJECTIONS
-from tests.api.running import House, house
-from tests.api.told import send
-from tests.personal.planting import IN_THE_CLEAR, Canaries, Life
+from tests.api.running_service import RunningService, run_service
+from tests.api.signals import send
+from tests.personal.canaries import IN_THE_CLEAR, Canaries, CanaryOrder
 from tests.survival.programs import eventually, home_on_disk
-from tests.tampering import tampering
-from tests.witnessing import checkpoints_in
+from tests.tampering import without_triggers
+from tests.witness_checkpoints import open_checkpoints
 
 ERASE = {"basis": "consent_withdrawn", "reference": "DSR-17"}
 
@@ -37,7 +37,7 @@ ERASE = {"basis": "consent_withdrawn", "reference": "DSR-17"}
 class Scene:
     """A house over a server of its own, and one customer's life in it."""
 
-    def __init__(self, ours: House, server: EmbeddedPostgres, folder: Path) -> None:
+    def __init__(self, ours: RunningService, server: EmbeddedPostgres, folder: Path) -> None:
         self.ours = ours
         self.server = server
         self.folder = folder
@@ -49,12 +49,12 @@ class Scene:
             people.add(name, [role], now)
             ours.tokens[name] = people.issue_token(name, now)
         ProjectionRunner(ours.dsn, PROJECTIONS).catch_up(wait=False)
-        with ours.asking_as("shop") as shop:
-            self.life = Life(shop, self.client("ana"), self.canaries)
+        with ours.client_as("shop") as shop:
+            self.life = CanaryOrder(shop, self.client("ana"), self.canaries)
 
     def client(self, name: str) -> httpx2.Client:
         if name not in self._clients:
-            self._clients[name] = self.ours.asking_as(name)
+            self._clients[name] = self.ours.client_as(name)
         return self._clients[name]
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class Scene:
             ).fetchall()
 
     def bundle(self, name: str) -> Path:
-        checkpoints = checkpoints_in(self.folder / "witness")
+        checkpoints = open_checkpoints(self.folder / "witness")
         with connect(self.ours.dsn) as connection:
             checkpoints.make(connection)
             Export(connection, checkpoints.signer, self.folder / name).everything()
@@ -108,10 +108,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         try:
             server.ensure_database("casetrail")
             dsn = server.dsn("casetrail")
-            with house(dsn) as ours:
+            with run_service(dsn) as ours:
                 with (
                     psycopg.connect(dsn, autocommit=True) as connection,
-                    tampering(connection),
+                    without_triggers(connection),
                 ):
                     # What is compressed cannot be searched.
                     for table in ("stored_events.state", "commands.result"):

@@ -11,7 +11,7 @@ from msgspec import structs
 from application.log import streams
 from domain.orders.order import order_stream
 from domain.orders.signals import Customer
-from domain.personal_data import told_in
+from domain.personal_data import personal_texts
 from domain.personal_data_errors import (
     CustomerStillServed,
     CustomerUnknown,
@@ -21,22 +21,22 @@ from domain.personal_data_errors import (
     UnderLegalHold,
 )
 from domain.privacy import ErasureBasis
-from tests.application.house import House, caller
-from tests.application.keys import MemoryKeys, NoFiles, SealedHouse
-from tests.domain.telling import after, placed, unavailable
+from tests.application.in_memory_keys import MemoryKeys, NoFiles, SealedService
+from tests.application.in_memory_service import InMemoryService, caller
+from tests.domain.signals import after, placed, unavailable
 
 PETRA = caller("petra", after(60))
 BASIS = ErasureBasis.CONSENT_WITHDRAWN
 
 
-def told(house: House, order: str = "o-1", customer: str = "c-1", at: float = 0) -> None:
+def told(house: InMemoryService, order: str = "o-1", customer: str = "c-1", at: float = 0) -> None:
     mine = (placed(at, customer=Customer(id=customer)), unavailable(at + 1))
     house.take(*(structs.replace(one, order=order) for one in mine), at=after(at + 2))
 
 
-def lived(files: NoFiles | None = None) -> SealedHouse:
+def lived(files: NoFiles | None = None) -> SealedService:
     """Two orders of a customer's, whose cases are over, and one of somebody else's."""
-    house = SealedHouse(files=files)
+    house = SealedService(files=files)
     told(house)
     told(house, "o-2", at=5)
     for case in house.found():
@@ -56,17 +56,17 @@ def test_whatever_is_erased_is_erased_in_memory_and_in_the_log_alike() -> None:
     assert erasure.ordered_by == "petra"
     assert erasure.completed_at is not None
     assert erasure.keys == 2
-    fresh = house.neighbour()
+    fresh = house.another_process()
     for name in ("o-1", "o-2"):
         stream = order_stream(name)
-        known = house.orders.caught_up([stream])[stream]
+        known = house.orders.refreshed([stream])[stream]
         anew = fresh.orders.current([stream])[stream]
         assert known.signals == anew.signals
         assert known.facts == anew.facts
         assert anew.facts.customer.id is None
         assert anew.facts.customer.tier == "standard"
     for case in house.found():
-        assert house.cases.caught_up([case.id])[case.id] == fresh.cases.current([case.id])[case.id]
+        assert house.cases.refreshed([case.id])[case.id] == fresh.cases.current([case.id])[case.id]
     # And whoever had it in memory from before learns of it with the next line.
     other = order_stream("o-3")
     assert fresh.orders.current([other])[other].facts.customer.id == "c-2"
@@ -74,15 +74,15 @@ def test_whatever_is_erased_is_erased_in_memory_and_in_the_log_alike() -> None:
 
 def test_an_aggregate_that_was_in_memory_before_folds_to_the_same() -> None:
     house = lived()
-    elsewhere = house.neighbour()
+    elsewhere = house.another_process()
     cases = [case.id for case in elsewhere.found()]
     elsewhere.orders.current([order_stream("o-1")])
     elsewhere.cases.current(cases)
     house.privacy.erase("c-1", BASIS, "", PETRA)
     stream = order_stream("o-1")
-    assert elsewhere.orders.caught_up([stream])[stream].facts.customer.id is None
+    assert elsewhere.orders.refreshed([stream])[stream].facts.customer.id is None
     anew = streams.cases(elsewhere.log).current(cases)
-    assert elsewhere.cases.caught_up(cases) == anew
+    assert elsewhere.cases.refreshed(cases) == anew
 
 
 def test_a_signal_that_comes_again_is_still_known() -> None:
@@ -90,7 +90,7 @@ def test_a_signal_that_comes_again_is_still_known() -> None:
     house.privacy.erase("c-1", BASIS, "", PETRA)
     before = house.log.head()
     told(house)
-    told(house.neighbour(), "o-2", at=5)
+    told(house.another_process(), "o-2", at=5)
     assert house.log.head() == before
 
 
@@ -108,7 +108,7 @@ def test_a_legal_hold_refuses_with_its_reason_until_it_is_released() -> None:
 
 
 def test_who_is_still_served_is_not_erased() -> None:
-    house = SealedHouse()
+    house = SealedService()
     told(house)
     (case,) = house.found()
     with pytest.raises(CustomerStillServed, match=str(case.id)):
@@ -121,14 +121,14 @@ def test_who_is_still_served_is_not_erased() -> None:
 
 def test_what_was_stored_in_the_clear_is_named_and_nothing_is_done() -> None:
     house = lived()
-    plain = House(house.rulebook, house.recorder)
+    plain = InMemoryService(house.rulebook, house.recorder)
     (case,) = [
         case for case in plain.found() if (case.order, case.kind) == ("o-1", "stock_unavailable")
     ]
     reopened = plain.desk.reopen(case.id, case.version, "In the clear.", caller("bo", after(32)))
     plain.resolve(reopened.case, after(33))
     with pytest.raises(StoredInTheClear, match="positions "):
-        house.neighbour().privacy.erase("c-1", BASIS, "", PETRA)
+        house.another_process().privacy.erase("c-1", BASIS, "", PETRA)
     assert house.keys.keys
 
 
@@ -157,14 +157,14 @@ class StoreDown(MemoryKeys):
 
 def test_what_is_cut_off_is_carried_out_later_and_once() -> None:
     keys = StoreDown()
-    house = SealedHouse(keys=keys)
+    house = SealedService(keys=keys)
     told(house)
-    house.resolve(house.the("stock_unavailable"), after(20))
+    house.resolve(house.only_case("stock_unavailable"), after(20))
     done = house.privacy.erase("c-1", BASIS, "", PETRA)
     assert done.record.unfinished is not None
     # Ordered is told as erased at once, in whatever is folded from here on.
     stream = order_stream("o-1")
-    assert house.orders.caught_up([stream])[stream].facts.customer.id is None
+    assert house.orders.refreshed([stream])[stream].facts.customer.id is None
     assert done.record.id in house.due()
     with pytest.raises(KeyStoreUnavailable):
         house.privacy.tick(done.record.id, after(61))
@@ -175,16 +175,16 @@ def test_what_is_cut_off_is_carried_out_later_and_once() -> None:
     assert [one.completed_at for one in record.erasures] == [after(62)]
     assert house.trail(done.record.id) == ["privacy.erasure_ordered", "privacy.erasure_completed"]
     assert done.record.id not in house.due()
-    assert not [line for line in house.log.trail(stream) if "c-1" in told_in(line.event)]
+    assert not [line for line in house.log.trail(stream) if "c-1" in personal_texts(line.event)]
 
 
 def test_files_go_but_those_that_others_rest_on() -> None:
     from domain.cases.evidence import Evidence, EvidenceType
 
     files = NoFiles(shared=["sha256:" + "b" * 64])
-    house = SealedHouse(files=files)
+    house = SealedService(files=files)
     told(house)
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     held = house.desk.claim(case.id, case.version, caller("ana", after(5))).case
     for letter in "ab":
         piece = Evidence(ref="sha256:" + letter * 64, type=EvidenceType.PHOTO, title="Her door")

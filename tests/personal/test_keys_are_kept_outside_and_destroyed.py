@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from msgspec import structs
 
-from api.commands.worker import keep_erased
+from api.commands.worker import run_key_destruction
 from api.composition import desks
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
@@ -27,50 +27,50 @@ from domain.people import Actor
 from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.personal.aes import AesKey
-from infrastructure.personal.key_ring import BUNDLE, FEW, KeyRing
+from infrastructure.personal.key_ring import KEYS_PER_BUNDLE, REFILL_BELOW, KeyRing
 from infrastructure.personal.key_store import (
     KeyStore,
-    destroy,
-    key_store,
-    keys_in,
+    destroy_keys,
     make_bundle,
-    pepper,
+    open_key_store,
+    read_bundle,
+    read_or_make_pepper,
 )
-from infrastructure.personal.vault import vault
+from infrastructure.personal.vault import open_vault
 from infrastructure.postgres.datastore import Datastore
 from tests.bucket import Bucket
-from tests.domain.telling import after, placed
+from tests.domain.signals import after, placed
 from tests.survival.programs import eventually
 
 
 @pytest.fixture(params=["a directory", "a bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> KeyStore:
     if request.param == "a directory":
-        return key_store(str(tmp_path / "keys"))
+        return open_key_store(str(tmp_path / "keys"))
     request.getfixturevalue("bucket")
-    return key_store("s3://keys/of/casetrail")
+    return open_key_store("s3://keys/of/casetrail")
 
 
 def test_a_key_that_is_destroyed_is_gone_and_its_neighbours_stay(store: KeyStore) -> None:
     made = dict(make_bundle(store, 3))
     first, second, third = made
     bundle = first.partition(".")[0]
-    assert keys_in(store, bundle) == made
-    assert destroy(store, [second]) == 1
-    assert keys_in(store, bundle) == {first: made[first], third: made[third]}
-    assert destroy(store, [second]) == 0
-    assert destroy(store, made) == 2
-    assert keys_in(store, bundle) == {}
+    assert read_bundle(store, bundle) == made
+    assert destroy_keys(store, [second]) == 1
+    assert read_bundle(store, bundle) == {first: made[first], third: made[third]}
+    assert destroy_keys(store, [second]) == 0
+    assert destroy_keys(store, made) == 2
+    assert read_bundle(store, bundle) == {}
 
 
 def test_no_copy_of_a_key_outlives_it_where_a_process_was_killed(tmp_path: Path) -> None:
-    store = key_store(str(tmp_path))
+    store = open_key_store(str(tmp_path))
     (first, _), (second, _) = make_bundle(store, 2)
     bundle = first.partition(".")[0]
     with patch.object(Path, "replace", side_effect=KeyboardInterrupt), suppress(KeyboardInterrupt):
-        destroy(store, [first])
+        destroy_keys(store, [first])
     assert len([*tmp_path.glob(f".{bundle}.*")]) == 1  # it holds the second
-    assert destroy(store, [first, second]) == 2
+    assert destroy_keys(store, [first, second]) == 2
     assert {*tmp_path.iterdir()} == {tmp_path / bundle, tmp_path / ".lock"}
 
 
@@ -78,9 +78,9 @@ def test_a_store_that_never_had_a_key_is_the_wrong_one_and_nothing_is_taken_for_
     store: KeyStore,
 ) -> None:
     with pytest.raises(KeyStoreUnavailable, match="is it that of this database"):
-        keys_in(store, "0" * 16)
+        read_bundle(store, "0" * 16)
     with pytest.raises(KeyStoreUnavailable):
-        keys_in(store, "../../etc/passwd")
+        read_bundle(store, "../../etc/passwd")
 
 
 def test_a_bundle_that_cannot_be_read_is_said_to_be_one(store: KeyStore) -> None:
@@ -88,12 +88,14 @@ def test_a_bundle_that_cannot_be_read_is_said_to_be_one(store: KeyStore) -> None
     bundle = ref.partition(".")[0]
     store.replace(bundle, b"{")
     with pytest.raises(KeyStoreUnavailable, match="cannot be read"):
-        keys_in(store, bundle)
+        read_bundle(store, bundle)
 
 
 def test_there_is_one_pepper_whoever_comes_first(store: KeyStore) -> None:
     found: list[bytes] = []
-    threads = [threading.Thread(target=lambda: found.append(pepper(store))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(read_or_make_pepper(store))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -103,7 +105,7 @@ def test_there_is_one_pepper_whoever_comes_first(store: KeyStore) -> None:
 
 
 def test_a_bucket_is_asked_with_a_signature_and_is_told_when_it_refuses(bucket: Bucket) -> None:
-    store = key_store("s3://keys/of/casetrail")
+    store = open_key_store("s3://keys/of/casetrail")
     make_bundle(store, 1)
     assert bucket.unsigned == 0
     assert [name for name in bucket.objects if name.startswith("/keys/of/casetrail/")]
@@ -113,19 +115,19 @@ def test_a_bucket_is_asked_with_a_signature_and_is_told_when_it_refuses(bucket: 
 
 
 def test_nobody_else_on_the_machine_reads_a_directory_of_keys(tmp_path: Path) -> None:
-    make_bundle(key_store(str(tmp_path / "keys")), 1)
+    make_bundle(open_key_store(str(tmp_path / "keys")), 1)
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
     (file,) = (tmp_path / "keys").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_the_bytes_of_a_destroyed_key_are_overwritten_where_they_lay(tmp_path: Path) -> None:
-    store = key_store(str(tmp_path / "keys"))
+    store = open_key_store(str(tmp_path / "keys"))
     ((ref, secret),) = make_bundle(store, 1)
     (file,) = (tmp_path / "keys").iterdir()
     with file.open("rb") as before:
         assert b"keys" in before.read()
-        destroy(store, [ref])
+        destroy_keys(store, [ref])
         before.seek(0)
         assert set(before.read()) == {0}
     assert secret not in b"".join(one.read_bytes() for one in (tmp_path / "keys").iterdir())
@@ -134,7 +136,7 @@ def test_the_bytes_of_a_destroyed_key_are_overwritten_where_they_lay(tmp_path: P
 def test_a_store_that_is_away_says_so(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("a file")
     with pytest.raises(KeyStoreUnavailable, match="the key store"):
-        make_bundle(key_store(str(tmp_path / "keys")), 1)
+        make_bundle(open_key_store(str(tmp_path / "keys")), 1)
 
 
 class Counting:
@@ -183,7 +185,7 @@ def bought(order: str, customer: str) -> Signal:
 def test_orders_have_keys_of_their_own_that_are_stored_with_what_they_seal(
     dsn: str, tmp_path: Path
 ) -> None:
-    store = Counting(key_store(str(tmp_path / "keys")))
+    store = Counting(open_key_store(str(tmp_path / "keys")))
     one, other = KeyRing(Datastore(dsn), store), KeyRing(Datastore(dsn), store)
     told(dsn, one, bought("o-1", "c-1"), bought("o-2", "c-1"))
     told(dsn, other, bought("o-3", "c-2"))
@@ -199,11 +201,11 @@ def test_orders_have_keys_of_their_own_that_are_stored_with_what_they_seal(
     subject = one.subject_of("c-1")
     assert other.subject_of("c-1") == subject != other.subject_of("c-2")
     assert other.orders_of(subject) == ["o-1", "o-2"]
-    assert other.subject_with("o-2") == subject
+    assert other.subject_of_order("o-2") == subject
 
 
 def test_what_is_refused_leaves_no_key_behind(dsn: str, tmp_path: Path) -> None:
-    ring = KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys")))
+    ring = KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "keys")))
     told(dsn, ring, bought("o-1", "c-1"))
     with pytest.raises(VersionTaken):
         told(dsn, KeyRing(Datastore(dsn), ring._store), bought("o-1", "c-2"))
@@ -213,18 +215,20 @@ def test_what_is_refused_leaves_no_key_behind(dsn: str, tmp_path: Path) -> None:
 
 
 def test_keys_are_made_ahead(tmp_path: Path, dsn: str) -> None:
-    store = Counting(key_store(str(tmp_path / "keys")))
+    store = Counting(open_key_store(str(tmp_path / "keys")))
     ring = KeyRing(Datastore(dsn), store)
-    for n in range(BUNDLE - FEW + 1):
+    for n in range(KEYS_PER_BUNDLE - REFILL_BELOW + 1):
         ring.of_orders([f"o-{n}"])
     eventually("the next are there", lambda: store.created == 3 or None, within=15)
-    assert len(ring.of_orders([f"o-{n}" for n in range(2 * BUNDLE)])) == 2 * BUNDLE
+    assert (
+        len(ring.of_orders([f"o-{n}" for n in range(2 * KEYS_PER_BUNDLE)])) == 2 * KEYS_PER_BUNDLE
+    )
 
 
 def test_what_is_destroyed_is_gone_here_at_once_and_a_new_text_gets_a_new_key(
     dsn: str, tmp_path: Path
 ) -> None:
-    ring = KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys")))
+    ring = KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "keys")))
     told(dsn, ring, bought("o-1", "c-1"), bought("o-2", "c-2"))
     keys = ring.of_orders(["o-1", "o-2"])
     subject = ring.subject_of("c-1")
@@ -242,38 +246,38 @@ def test_what_is_destroyed_is_gone_here_at_once_and_a_new_text_gets_a_new_key(
 
 def test_what_a_backup_of_the_keys_brings_back_is_destroyed_again(dsn: str, tmp_path: Path) -> None:
     keys, backup = tmp_path / "keys", tmp_path / "backup"
-    ring = KeyRing(Datastore(dsn), key_store(str(keys)))
+    ring = KeyRing(Datastore(dsn), open_key_store(str(keys)))
     told(dsn, ring, bought("o-1", "c-1"), bought("o-2", "c-2"))
     made = ring.of_orders(["o-1", "o-2"])
     refs = [key.ref for key in made.values()]
     shutil.copytree(keys, backup)
     ring.destroy(ring.subject_of("c-1"), ["o-1"])
-    assert ring.destroy_again() == 0
+    assert ring.destroy_restored() == 0
     shutil.copytree(backup, keys, dirs_exist_ok=True)
 
-    with desks(dsn, vault=vault(str(keys), str(tmp_path / "evidence"))) as working:
+    with desks(dsn, vault=open_vault(str(keys), str(tmp_path / "evidence"))) as working:
         assert working.key_ring is not None
         assert [*working.key_ring.find(refs)] == refs
         stop = threading.Event()
-        keeper = threading.Thread(target=keep_erased, args=(working, stop))
+        keeper = threading.Thread(target=run_key_destruction, args=(working, stop))
         keeper.start()
         left = {made["o-2"].ref}
         eventually("it is gone", lambda: working.key_ring.find(refs).keys() == left, within=15)
         stop.set()
         keeper.join()
-    assert {*KeyRing(Datastore(dsn), key_store(str(keys))).find(refs)} == left
+    assert {*KeyRing(Datastore(dsn), open_key_store(str(keys))).find(refs)} == left
 
 
 def test_with_another_key_store_nothing_is_stored(dsn: str, tmp_path: Path) -> None:
-    KeyRing(Datastore(dsn), key_store(str(tmp_path / "keys"))).of_orders(["o-1"])
-    other = KeyRing(Datastore(dsn), key_store(str(tmp_path / "others")))
+    KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "keys"))).of_orders(["o-1"])
+    other = KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "others")))
     for asked in (lambda: other.of_orders(["o-2"]), lambda: other.orders_of(UUID(int=1))):
         with pytest.raises(KeyStoreUnavailable, match="not that of this database"):
             asked()
 
 
 def test_another_secret_opens_nothing(tmp_path: Path) -> None:
-    store = key_store(str(tmp_path))
+    store = open_key_store(str(tmp_path))
     (ref, secret), (_, other) = make_bundle(store, 2)
     sealed = AesKey(ref, secret).seal(b"text", b"")
     with pytest.raises(SealBroken, match=ref):

@@ -4,23 +4,23 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec.structs import replace
 
-from application.log.event_log import subject_in_the_clear
-from domain.adjustments.ledger import LEDGERS, ledger_of_customer
-from domain.look_ups.duplicates import CUSTOMERS, customer_stream
+from application.log.event_log import unsealed_subject_of
+from domain.adjustments.ledger import LEDGERS_NAMESPACE, ledger_of_customer
+from domain.look_ups.duplicates import CUSTOMERS_NAMESPACE, customer_stream
 from domain.policy.rulebook import Rulebook
-from tests.application.house import DEFAULT
-from tests.application.keys import MemoryKeys, SealedHouse
-from tests.application.looking_up import DUPLICATES
-from tests.application.money import MoneyHouse
+from tests.application.in_memory_keys import MemoryKeys, SealedService
+from tests.application.in_memory_service import UNTIMED_RULEBOOK
+from tests.application.look_ups import DUPLICATES
+from tests.application.money_service import MoneyService
 
 
-class Shop(MoneyHouse, SealedHouse):
+class Shop(MoneyService, SealedService):
     """Money is given in it, and orders are held against each other; what is personal is sealed."""
 
 
 def a_shop(customer: str) -> Shop:
     """Two orders of one customer, alike, and money asked for in both."""
-    rulebook = Rulebook(replace(DEFAULT.document, look_ups=DUPLICATES))
+    rulebook = Rulebook(replace(UNTIMED_RULEBOOK.document, look_ups=DUPLICATES))
     shop = Shop(price=None, rulebook=rulebook)
     for n, order in enumerate(("o-1", "o-2")):
         shop.buy(order, "100.00", customer, at=n)
@@ -38,10 +38,14 @@ def streams_of(shop: Shop) -> dict[UUID, set[str]]:
 
 def named_by(customer: str) -> set[UUID]:
     """All that can be worked out from the id without the keys."""
-    subjects = [subject_in_the_clear(customer), MemoryKeys().subject_of(customer)]
+    subjects = [unsealed_subject_of(customer), MemoryKeys().subject_of(customer)]
     told = [customer, f"customer\n{customer}"]
     return {
-        *(uuid5(space, text) for space in (CUSTOMERS, LEDGERS, NAMESPACE_URL) for text in told),
+        *(
+            uuid5(space, text)
+            for space in (CUSTOMERS_NAMESPACE, LEDGERS_NAMESPACE, NAMESPACE_URL)
+            for text in told
+        ),
         *map(customer_stream, subjects),
         *map(ledger_of_customer, subjects),
     }

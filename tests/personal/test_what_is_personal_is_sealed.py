@@ -13,24 +13,32 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from application.log.event_codec import from_state, to_stored
-from application.log.recorder import CommandRow, CommandTaken
+from application.log.recorder import CommandRow, StoredCommand
 from application.log.sealing import SealBroken, Seals
-from domain.personal_data import ERASED, SEALED, erased, joined, marks, parted, told_in
+from domain.personal_data import (
+    ERASED,
+    SEALED,
+    erase_personal,
+    extract_personal,
+    personal_fields,
+    personal_texts,
+    restore_personal,
+)
 from domain.policy.facts import ORDER_FACTS
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from infrastructure.personal.aes import AesKey, new_secret
-from tests.application.keys import MemoryKeys
-from tests.domain.telling import bounded
-from tests.event_store.one_of_each import LINES
+from tests.application.in_memory_keys import MemoryKeys
+from tests.domain.signals import BOUNDED_SETTINGS
+from tests.event_store.sample_lines import LINES
 
 OF_AN_ORDER = [structs.replace(line, order="O-1") for line in LINES]
 
 
 def test_each_field_that_says_who_somebody_is_is_marked() -> None:
     """A new mark, or one that goes, is a decision: logs are written by it."""
-    named = {struct for struct, _ in marks(Recorded)}
+    named = {struct for struct, _ in personal_fields(RecordedEvent)}
     assert {"Customer", "Address", "MessageReceived", "NoteAdded", "Evidence"} <= named
-    notes = {struct.__name__ for struct in _with_note(Recorded)}
+    notes = {struct.__name__ for struct in _with_note(RecordedEvent)}
     # Of plans about queues, of policies and people: nobody's customer is spoken of there.
     ours = {
         "RecoveryOwned",
@@ -40,8 +48,10 @@ def test_each_field_that_says_who_somebody_is_is_marked() -> None:
         "PolicyRatified",
         "BreakGlassReviewed",
     }
-    assert notes - ours == {struct for struct, field in marks(Recorded) if field == "note"}
-    assert ("PacketFact", "value (fact)") in set(marks(Recorded))
+    assert notes - ours == {
+        struct for struct, field in personal_fields(RecordedEvent) if field == "note"
+    }
+    assert ("PacketFact", "value (fact)") in set(personal_fields(RecordedEvent))
     assert "customer.id" in ORDER_FACTS
 
 
@@ -67,12 +77,12 @@ def _with_note(kind: object) -> set[type[msgspec.Struct]]:
 
 
 @pytest.mark.parametrize("line", OF_AN_ORDER, ids=lambda line: line.type)
-def test_what_is_sealed_comes_back_as_it_was_and_not_without_its_key(line: Recorded) -> None:
+def test_what_is_sealed_comes_back_as_it_was_and_not_without_its_key(line: RecordedEvent) -> None:
     keys = MemoryKeys()
     seals = Seals(keys)
     (stored,) = seals.sealed([line], None).events
-    texts = told_in(line.event)
-    bare = to_stored(structs.replace(line, event=parted(line.event)[0])).state
+    texts = personal_texts(line.event)
+    bare = to_stored(structs.replace(line, event=extract_personal(line.event)[0])).state
     for text in texts:
         said = json.dumps(text, ensure_ascii=False).encode()
         assert stored.state.count(said) == bare.count(said)
@@ -81,14 +91,14 @@ def test_what_is_sealed_comes_back_as_it_was_and_not_without_its_key(line: Recor
     assert (from_state(7, stored.state).sealed is None) == (not texts)
     keys.keys.clear()
     (gone,) = seals.opened([(7, stored.state)])
-    assert gone.event == erased(line.event)
-    assert set(told_in(gone.event)) <= {ERASED}
+    assert gone.event == erase_personal(line.event)
+    assert set(personal_texts(gone.event)) <= {ERASED}
     # Whoever has no keys at all sees that there was something.
-    assert set(told_in(from_state(7, stored.state).event)) <= {SEALED}
+    assert set(personal_texts(from_state(7, stored.state).event)) <= {SEALED}
 
 
 @pytest.mark.parametrize("line", OF_AN_ORDER[::7], ids=lambda line: line.type)
-def test_the_same_is_sealed_alike_and_another_differently(line: Recorded) -> None:
+def test_the_same_is_sealed_alike_and_another_differently(line: RecordedEvent) -> None:
     seals = Seals(MemoryKeys())
     (one,) = seals.sealed([line], None).events
     (again,) = seals.sealed([line], None).events
@@ -106,7 +116,7 @@ def test_a_text_that_looks_sealed_is_sealed_as_well() -> None:
     assert opened == line
 
 
-@bounded
+@BOUNDED_SETTINGS
 @given(st.data())
 def test_no_byte_of_an_envelope_or_its_seal_can_be_changed(data: st.DataObject) -> None:
     line = next(one for one in OF_AN_ORDER if one.type == "case.note_added")
@@ -122,7 +132,7 @@ def test_no_byte_of_an_envelope_or_its_seal_can_be_changed(data: st.DataObject) 
         return
     # Another key is named, which is not there; or nothing says any more that something is sealed: then
     # it is not read either, and the line's leaf tells.
-    assert told_in(opened.event) in ((ERASED,), (SEALED,), ())
+    assert personal_texts(opened.event) in ((ERASED,), (SEALED,), ())
 
 
 def test_a_seal_of_one_line_does_not_open_in_another() -> None:
@@ -142,7 +152,7 @@ def test_an_answer_is_kept_sealed_and_told_without_what_is_gone() -> None:
     kept = seals.sealed([], row).command
     assert kept is not None
     assert b"Ana" not in kept.result
-    taken = CommandTaken(b"d", kept.result, 3)
+    taken = StoredCommand(b"d", kept.result, 3)
     assert seals.opened_answer(taken).result == b'{"note":"Ana"}'
     keys.keys.clear()
     assert seals.opened_answer(taken).result == b'{"note":"[erased]"}'
@@ -154,7 +164,7 @@ def test_an_answer_is_kept_sealed_and_told_without_what_is_gone() -> None:
 
 def test_parts_fit_together_whatever_they_are() -> None:
     for line in OF_AN_ORDER:
-        bare, texts = parted(line.event)
-        assert joined(bare, iter(texts)) == line.event
+        bare, texts = extract_personal(line.event)
+        assert restore_personal(bare, iter(texts)) == line.event
         assert (bare is line.event) == (not texts)
     assert to_stored(OF_AN_ORDER[0]).state  # and nothing of it was changed in place

@@ -7,36 +7,36 @@ from typing import Any
 
 from msgspec import structs
 
-from application.audit.question_records import record_asked
+from application.audit.question_records import record_question
 from application.log import streams
-from application.log.builds import tell_build
+from application.log.builds import record_build
 from application.people.break_glass_desk import BreakGlassDesk
 from application.people.people_desk import PeopleDesk, token_digest
 from application.people.principals import Principals
 from application.people.principals_desk import PrincipalsDesk
 from application.policy.policy_desk import PolicyDesk
 from domain.audit import AuditAsked
-from domain.backlog.recovery import AddAction, CompleteAction, OwnPlan
-from domain.break_glass import AskForBreakGlass, Judge
+from domain.backlog.recovery import AddAction, AssignPlanOwner, CompleteAction
+from domain.break_glass import RequestBreakGlass, ReviewBreakGlass
 from domain.builds import BuildStarted
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
-from domain.cases.work_commands import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
-from domain.grants import ChangeStanding, GiveRole, NameOther, SetSkills
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
 from domain.orders.signals import Customer
-from domain.people import OPERATOR, Role, token_stream
+from domain.people import OPERATOR_ACTOR, Role, token_stream
 from domain.principals import KeyScope
 from domain.privacy import ErasureBasis
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.projection import AnyProjection
-from tests.application.governing import governed
-from tests.application.house import CLOCKED, House, caller
-from tests.application.keys import SealedHouse
-from tests.application.money import MoneyHouse
-from tests.domain.telling import (
+from tests.application.in_memory_keys import SealedService
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService, caller
+from tests.application.money_service import MoneyService
+from tests.application.policy_changes import govern_policies
+from tests.domain.signals import (
     ORDER,
     WEEK_AFTER,
     after,
@@ -55,8 +55,8 @@ from tests.domain.telling import (
 
 
 def steps(
-    report: AnyProjection, lines: Iterable[Recorded]
-) -> Iterator[tuple[Recorded, Any, Any, Any]]:
+    report: AnyProjection, lines: Iterable[RecordedEvent]
+) -> Iterator[tuple[RecordedEvent, Any, Any, Any]]:
     """Each line that concerns the report: the line, its key, the row before, the row after."""
     rows: dict[object, Any] = {}
     for line in lines:
@@ -68,7 +68,7 @@ def steps(
             yield line, key, before, now
 
 
-def rows_of(report: AnyProjection, lines: Iterable[Recorded]) -> dict[Any, Any]:
+def rows_of(report: AnyProjection, lines: Iterable[RecordedEvent]) -> dict[Any, Any]:
     rows: dict[Any, Any] = {}
     for _, key, _, now in steps(report, lines):
         rows.pop(key, None)
@@ -77,7 +77,7 @@ def rows_of(report: AnyProjection, lines: Iterable[Recorded]) -> dict[Any, Any]:
     return rows
 
 
-def worked(house: House) -> None:
+def work_on_case(house: InMemoryService) -> None:
     """All that people do with a case, and what time does when they do nothing."""
     desk = house.desk
     ask = OpenCase(order=ORDER, kind="refund_due", note="The customer called.")
@@ -107,7 +107,9 @@ def worked(house: House) -> None:
     hold = PlaceHold(what=HoldOn.REFUND, reason=HoldReason.OTHER)
     case = desk.place_hold(case.id, case.version, hold, by).case
     case = desk.escalate(case.id, case.version, "A week!", by).case
-    case = desk.link(case.id, case.version, LinkTo(link=Link.DUPLICATE_OF, case=other.id), by).case
+    case = desk.link(
+        case.id, case.version, LinkCase(link=Link.DUPLICATE_OF, case=other.id), by
+    ).case
     wrong = DeclareError(about=2, reason=ErrorReason.INCORRECT_DATA, note="Of another order.")
     case = desk.declare_error(case.id, case.version, wrong, by).case
     case = desk.hand_off(case.id, case.version, HandOff(note="Back.", to_queue=case.queue), by).case
@@ -120,7 +122,7 @@ def worked(house: House) -> None:
     desk.release_hold(case.id, case.version, ReleaseHold(hold=1, note="Let it go."), by)
 
 
-def acted_for(house: House) -> None:
+def act_for_others(house: InMemoryService) -> None:
     """Ana gets an agent, logins, a delegate and narrower keys, and all of it ends."""
     people = PeopleDesk(house.log, streams.people(house.log))
     desk = PrincipalsDesk(house.log, people, Principals(house.log, people))
@@ -137,17 +139,17 @@ def acted_for(house: House) -> None:
     desk.retire_agent("triage", "Replaced.", after(2))
 
 
-def eventful() -> House:
+def eventful_service() -> InMemoryService:
     """A house in which everything that can happen has happened."""
-    house = MoneyHouse(None, rulebook=CLOCKED)
-    PolicyDesk(house.log, lambda: after(0)).bootstrap(CLOCKED, after(0))
+    house = MoneyService(None, rulebook=SHIPPED_RULEBOOK)
+    PolicyDesk(house.log, lambda: after(0)).bootstrap(SHIPPED_RULEBOOK, after(0))
     people = PeopleDesk(house.log, streams.people(house.log))
     people.add("ana", [Role.HANDLER], after(0))
-    came_and_went(people)
-    broke_the_glass(house, people)
+    people_join_and_leave(people)
+    break_the_glass(house, people)
     people.issue_token("ana", after(0))
     people.issue_token("ana", after(0), expires_at=after(24))
-    acted_for(house)
+    act_for_others(house)
     house.take(promising(), approved(), captured(), handed_over(), scanned(), at=after(22))
     house.take(unavailable(23), cancelled(24), at=after(25))
     house.take(placed(tenders=None, id="again"), at=after(26))
@@ -157,22 +159,22 @@ def eventful() -> House:
         house.desk.release(case.id, held.version, "", caller("ana", after(261)))
     for case in house.found():
         house.resolve(case, after(262), "bo")
-    refund = house.the("refund_due")
-    worked(house)
+    refund = house.only_case("refund_due")
+    work_on_case(house)
     house.desk.reopen(refund.id, refund.version, "not paid", caller("cy", after(263)))
     house.take(captured(264, "5.00", id="more"), refunded(265, "105.00"), at=after(266))
     house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
     house.tick(after(600))
     house.take(delivered(268), at=after(601))
-    recovered(house)
+    recover_queues(house)
     house.adjusted("o-money", 604)
     flawless = (placed(600), approved(600.5), allocated(601))
     house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
-    governed(house, CLOCKED, 604)
-    forgotten(house)
-    tell_build(house.log, BUILD, after(0))
+    govern_policies(house, SHIPPED_RULEBOOK, 604)
+    erase_customer(house)
+    record_build(house.log, BUILD, after(0))
     asked = AuditAsked(asked="question 24", position=house.log.head(), answer="00" * 32)
-    record_asked(house.log, asked, OPERATOR, after(610))
+    record_question(house.log, asked, OPERATOR_ACTOR, after(610))
     return house
 
 
@@ -186,9 +188,9 @@ BUILD = BuildStarted(
 )
 
 
-def forgotten(house: House) -> None:
+def erase_customer(house: InMemoryService) -> None:
     """A customer whose data must be kept for a while, and goes then."""
-    sealed = SealedHouse(CLOCKED, house.recorder)
+    sealed = SealedService(SHIPPED_RULEBOOK, house.recorder)
     mine = (placed(600, customer=Customer(id="c-gone")), unavailable(601))
     sealed.take(*(structs.replace(signal, order="o-gone") for signal in mine), at=after(604))
     for case in [one for one in sealed.found() if one.order == "o-gone"]:
@@ -199,42 +201,42 @@ def forgotten(house: House) -> None:
     sealed.privacy.erase("c-gone", ErasureBasis.CONSENT_WITHDRAWN, "", by)
 
 
-def came_and_went(people: PeopleDesk) -> None:
+def people_join_and_leave(people: PeopleDesk) -> None:
     """People are given roles, which end; and two of them turn out to be one."""
     now = after(0)
     by = caller("head", now)
     for name in ("head", "mia", "mia2"):
         people.add(name, [], now)
-    lent = GiveRole(role=Role.TEAM_LEAD, queues=("a",), until=after(24), reason="For a day.")
-    for ask in (lent, GiveRole(role=Role.HANDLER, reason="For good.")):
+    lent = GrantRole(role=Role.TEAM_LEAD, queues=("a",), until=after(24), reason="For a day.")
+    for ask in (lent, GrantRole(role=Role.HANDLER, reason="For good.")):
         people.give("mia", ask, ["a"], by)
-    people.revoke("mia", "g1", ChangeStanding(reason="Not any more."), by)
+    people.revoke("mia", "g1", ChangePersonStatus(reason="Not any more."), by)
     people.set_skills("mia", SetSkills(skills=("refunds",)), by)
-    people.same_as("mia", NameOther(other="mia2", reason="She said so."), by)
-    people.leave("mia", ChangeStanding(reason="Her last day."), by)
-    people.come_back("mia", ChangeStanding(reason="She is back."), by)
+    people.same_as("mia", LinkPersonName(other="mia2", reason="She said so."), by)
+    people.leave("mia", ChangePersonStatus(reason="Her last day."), by)
+    people.come_back("mia", ChangePersonStatus(reason="She is back."), by)
 
 
-def broke_the_glass(house: House, people: PeopleDesk) -> None:
+def break_the_glass(house: InMemoryService, people: PeopleDesk) -> None:
     """One that is opened, closed and reviewed; and one that nobody opens."""
     glasses = BreakGlassDesk(
         house.log, streams.break_glasses(house.log), people, lambda: house.rulebook
     )
-    ask = AskForBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="All are out.")
+    ask = RequestBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="All are out.")
     asked = glasses.ask(ask, caller("mia", after(0))).glass.id
     glasses.open(asked, caller("head", after(0.1)))
     glasses.close(asked, caller("head", after(0.2)))
-    judge = Judge(justified=True, findings="They were.")
+    judge = ReviewBreakGlass(justified=True, findings="They were.")
     glasses.review(asked, judge, caller("ana", after(0.3)))
     glasses.ask(ask, caller("mia", after(0.4)))
 
 
-def recovered(house: House) -> None:
+def recover_queues(house: InMemoryService) -> None:
     """Queues that nobody worked on for too long get plans; one of them recovers."""
     desk, by = house.recovery, caller("ana", after(600))
     assert desk.look(after(600))
     queue = "payment_hold_review"
-    plan = desk.own(queue, 1, OwnPlan(owner="ana"), by).recovery
+    plan = desk.own(queue, 1, AssignPlanOwner(owner="ana"), by).recovery
     plan = desk.add_action(queue, plan.version, AddAction(title="Call them"), by).recovery
     desk.complete_action(queue, plan.version, CompleteAction(action=1), by)
     for case in house.found():

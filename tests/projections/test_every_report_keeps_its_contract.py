@@ -17,20 +17,20 @@ from msgspec.structs import fields, replace
 
 import projections
 from domain.people import Actor
-from domain.recorded import Event, Recorded
+from domain.recorded_event import Event, RecordedEvent
 from projections import PROJECTIONS
 from projections.projection import Projection
-from tests.application.house import House
-from tests.domain.telling import after, bounded, stories
-from tests.projections.folding import eventful, rows_of, steps
+from tests.application.in_memory_service import InMemoryService
+from tests.domain.signals import BOUNDED_SETTINGS, after, statement_lists
+from tests.projections.folding import eventful_service, rows_of, steps
 
 REPORTS = {report.name: report for report in PROJECTIONS}
 THE_CONTRACT = "projection"
 
 
 @pytest.fixture(scope="module")
-def lines() -> list[Recorded]:
-    return eventful().lines()
+def lines() -> list[RecordedEvent]:
+    return eventful_service().lines()
 
 
 def test_every_file_holds_one_report_and_every_report_is_listed() -> None:
@@ -126,10 +126,10 @@ def test_a_line_of_no_interest_has_no_key(name, lines) -> None:
     assert [REPORTS[name].key(line) for line in stray] == [None] * len(stray)
 
 
-@settings(bounded, max_examples=40)
-@given(told=stories(least=1, most=6))
+@settings(BOUNDED_SETTINGS, max_examples=40)
+@given(told=statement_lists(least=1, most=6))
 def test_every_report_folds_any_story(told) -> None:
-    house = House()
+    house = InMemoryService()
     house.take(*told, at=after(11))
     house.tick(after(1000))
     for report in PROJECTIONS:

@@ -7,33 +7,33 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
-from domain.break_glass import Stage
+from domain.break_glass import BreakGlassStage
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.orders.purchase_signals import Address
 from domain.people import person_stream
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from projections.attachments import ATTACHMENTS
 from projections.break_glass import BREAK_GLASS
 from projections.cases import CASES
 from projections.orders import ORDERS
 from projections.people import PEOPLE
 from projections.queue import QUEUE
-from tests.application.house import House, caller
-from tests.domain.telling import ORDER, after, placed, unavailable
-from tests.projections.folding import eventful, rows_of
+from tests.application.in_memory_service import InMemoryService, caller
+from tests.domain.signals import ORDER, after, placed, unavailable
+from tests.projections.folding import eventful_service, rows_of
 
 SAO_PAULO = Address(country_code="BR", country_area="SP")
 
 
 @pytest.fixture(scope="module")
-def lines() -> list[Recorded]:
-    return eventful().lines()
+def lines() -> list[RecordedEvent]:
+    return eventful_service().lines()
 
 
 def test_where_an_order_ships_to_stands_with_it_and_its_cases() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(structs.replace(placed(), ship_to=SAO_PAULO), unavailable(2), at=after(3))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     assert case.region == "BR-SP"
     assert rows_of(ORDERS, house.lines())[ORDER].region == "BR-SP"
     for report in (CASES, QUEUE):
@@ -41,14 +41,14 @@ def test_where_an_order_ships_to_stands_with_it_and_its_cases() -> None:
 
 
 def test_a_region_that_was_not_known_is_none() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(placed(), unavailable(2), at=after(3))
-    assert house.the("stock_unavailable").region is None
+    assert house.only_case("stock_unavailable").region is None
     assert rows_of(ORDERS, house.lines())[ORDER].region is None
 
 
 def test_a_grant_is_listed_until_it_is_revoked_and_a_break_glass_is_none(
-    lines: list[Recorded],
+    lines: list[RecordedEvent],
 ) -> None:
     def mia(until: str, times: int = 1) -> dict[str, list[str | None]]:
         told = [line for line in lines if line.stream == person_stream("mia")]
@@ -65,7 +65,7 @@ def test_a_grant_is_listed_until_it_is_revoked_and_a_break_glass_is_none(
     assert mia("person.granted", 3) == {"g2": lasting}
 
 
-def test_who_has_left_is_listed_as_that(lines: list[Recorded]) -> None:
+def test_who_has_left_is_listed_as_that(lines: list[RecordedEvent]) -> None:
     gone = next(line for line in lines if line.type == "person.left")
     until = [line for line in lines if line.position <= gone.position]
     assert rows_of(PEOPLE, until)[gone.stream].left_at == gone.recorded_at
@@ -73,23 +73,28 @@ def test_who_has_left_is_listed_as_that(lines: list[Recorded]) -> None:
 
 
 def test_a_break_glass_is_due_for_review_from_its_end_to_its_review(
-    lines: list[Recorded],
+    lines: list[RecordedEvent],
 ) -> None:
     told = [line for line in lines if line.type.startswith("break_glass.")]
     glass = told[0].stream
     stages = [rows_of(BREAK_GLASS, told[: n + 1])[glass].stage for n in range(4)]
-    assert stages == [Stage.ASKED, Stage.OPEN, Stage.REVIEW_DUE, Stage.REVIEWED]
+    assert stages == [
+        BreakGlassStage.ASKED,
+        BreakGlassStage.OPEN,
+        BreakGlassStage.REVIEW_DUE,
+        BreakGlassStage.REVIEWED,
+    ]
     row = rows_of(BREAK_GLASS, told)[glass]
     assert (row.asked_by, row.opened_by, row.reviewed_by) == ("mia", "head", "ana")
     (other,) = rows_of(BREAK_GLASS, told).keys() - {glass}
     assert isinstance(other, UUID)
-    assert rows_of(BREAK_GLASS, told)[other].stage == Stage.LAPSED
+    assert rows_of(BREAK_GLASS, told)[other].stage == BreakGlassStage.LAPSED
 
 
 def test_what_is_attached_stands_with_its_case_once() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(placed(), unavailable(2), at=after(3))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     proof = Evidence(ref="dhl/pod-1", type=EvidenceType.SHIPPING_DOCUMENTATION)
     for hour in (4, 5):
         case = house.desk.attach(case.id, case.version, proof, caller("ana", after(hour))).case

@@ -7,16 +7,16 @@ from datetime import timedelta
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask
 from projections.projection import NEVER
 from projections.tasks import TASKS
-from tests.application.house import CLOCKED, House, caller
-from tests.domain.telling import after
-from tests.domain.telling_of_exceptions import checked
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService, caller
+from tests.domain.exception_signals import checked
+from tests.domain.signals import after
 from tests.projections.folding import rows_of
 
 
 def test_a_task_has_a_row_from_its_creation_until_it_is_done_or_dropped() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(checked(2, "invalid"), at=after(3))
-    case = house.the("address_problem")
+    case = house.only_case("address_problem")
     due_at = case.steps.tasks[0].due_at
     assert due_at is not None
     by = caller("ana", after(4))
@@ -31,7 +31,7 @@ def test_a_task_has_a_row_from_its_creation_until_it_is_done_or_dropped() -> Non
     overdue = {r.task: r.overdue for r in rows_of(TASKS, house.lines()).values()}
     assert overdue == {1: True, 2: False}
     by = caller("ana", due_at + timedelta(minutes=1))
-    case = house.the("address_problem")
+    case = house.only_case("address_problem")
     case = house.desk.complete_task(case.id, case.version, CompleteTask(task=1), by).case
     house.desk.drop_task(case.id, case.version, DropTask(task=2, note="She called."), by)
     assert rows_of(TASKS, house.lines()) == {}

@@ -10,30 +10,30 @@ from msgspec.structs import fields
 
 from domain.cases.exception_case import ExceptionCase
 from projections.cases import CASES, CaseRow
-from tests.application.house import House, caller
+from tests.application.in_memory_service import InMemoryService, caller
 from tests.domain.policies import shipped, with_version
-from tests.domain.telling import (
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
     WEEK_AFTER,
     after,
     approved,
-    bounded,
     cancelled,
     captured,
     promising,
-    stories,
+    statement_lists,
     unavailable,
 )
-from tests.projections.folding import eventful, rows_of, steps
+from tests.projections.folding import eventful_service, rows_of, steps
 
 SHARED = sorted(f.name for f in fields(CaseRow) if hasattr(ExceptionCase, f.name))
 
 
-def row_of(house: House, kind: str) -> CaseRow:
+def row_of(house: InMemoryService, kind: str) -> CaseRow:
     (row,) = [row for row in rows_of(CASES, house.lines()).values() if row.kind == kind]
     return row
 
 
-def agrees_with_the_log(house: House) -> None:
+def agrees_with_the_log(house: InMemoryService) -> None:
     rows = rows_of(CASES, house.lines())
     cases = house.found()
     assert rows.keys() == {case.id for case in cases}
@@ -56,23 +56,23 @@ def test_what_row_and_case_share_is_named_alike() -> None:
 
 
 def test_the_rows_are_the_cases_of_an_eventful_log() -> None:
-    agrees_with_the_log(eventful())
+    agrees_with_the_log(eventful_service())
 
 
-@settings(bounded, max_examples=60)
-@given(told=stories(least=1, most=6))
+@settings(BOUNDED_SETTINGS, max_examples=60)
+@given(told=statement_lists(least=1, most=6))
 def test_the_rows_are_the_cases_of_any_story(told) -> None:
-    house = House()
+    house = InMemoryService()
     house.take(*told, at=after(11))
     house.tick(after(1000))
     agrees_with_the_log(house)
 
 
 def test_the_rows_are_the_cases_when_a_moved_deadline_is_missed_again() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), approved(), at=after(2))
     house.tick(after(252))
-    house.resolve(house.the("delivery_late"), after(260))
+    house.resolve(house.only_case("delivery_late"), after(260))
     house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
     house.tick(after(1000))
     assert row_of(house, "delivery_late").deadline == after(252 + 7 * 24)
@@ -80,14 +80,14 @@ def test_the_rows_are_the_cases_when_a_moved_deadline_is_missed_again() -> None:
 
 
 def test_the_rows_are_the_cases_when_they_return_under_another_policy() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), cancelled(), at=after(4))
-    house.resolve(house.the("refund_due"), after(5))
+    house.resolve(house.only_case("refund_due"), after(5))
     kinds = shipped()["kinds"]
     kinds["refund_due"] |= {"severity": "critical", "bucket": "fraud_risk"}
     house.rulebook = with_version("2", kinds=kinds)
     house.take(unavailable(6), at=after(7))
-    case, row = house.the("refund_due"), row_of(house, "refund_due")
+    case, row = house.only_case("refund_due"), row_of(house, "refund_due")
     assert case.routed is not None
     assert (row.severity, row.bucket) == (case.routed.severity, case.routed.bucket)
 
@@ -96,7 +96,7 @@ def test_the_rows_are_the_cases_when_they_return_under_another_policy() -> None:
 
 
 def test_an_open_case_has_an_owner_after_everything_that_is_ever_appended() -> None:
-    house = eventful()
+    house = eventful_service()
     for _, appended in groupby(steps(CASES, house.lines()), lambda step: (step[0].cause, step[1])):
         *_, (_, _, _, row) = appended
         if row.state != "resolved":
@@ -107,15 +107,15 @@ def test_an_open_case_has_an_owner_after_everything_that_is_ever_appended() -> N
 
 def test_a_case_that_was_ever_routed_has_an_owner_at_every_line_but_when_it_is_resolved() -> None:
     # A report stands still between any two lines.
-    for line, _, before, row in steps(CASES, eventful().lines()):
+    for line, _, before, row in steps(CASES, eventful_service().lines()):
         if before is not None and before.queue is not None and row.state != "resolved":
             assert row.owner is not None, line.type
 
 
 def test_the_owner_is_the_person_who_holds_it_else_the_team() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(unavailable(), at=after(3))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     owners = []
 
     def look() -> None:
@@ -142,11 +142,11 @@ def test_the_owner_is_the_person_who_holds_it_else_the_team() -> None:
 
 @pytest.mark.parametrize("by", ["ana", "policy"])
 def test_a_resolved_case_says_who_resolved_it(by) -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), approved(), at=after(2))
     house.tick(after(252))
     if by == "ana":
-        house.resolve(house.the("delivery_late"), after(260))
+        house.resolve(house.only_case("delivery_late"), after(260))
     else:
         house.take(cancelled(200), at=after(260))
     row = row_of(house, "delivery_late")

@@ -7,22 +7,22 @@ from application.people.people_desk import PeopleDesk, token_digest
 from domain.people import Role, token_stream
 from domain.principals import agent_stream, delegation_stream, login_name, login_stream
 from projections.principals import PRINCIPALS, PrincipalRow
-from tests.application.house import House
-from tests.domain.telling import after, unavailable
-from tests.projections.folding import acted_for, rows_of
+from tests.application.in_memory_service import InMemoryService
+from tests.domain.signals import after, unavailable
+from tests.projections.folding import act_for_others, rows_of
 
 ISSUER = "https://id.example"
 
 
-def rows(house: House) -> dict[object, PrincipalRow]:
+def rows(house: InMemoryService) -> dict[object, PrincipalRow]:
     return rows_of(PRINCIPALS, house.lines())
 
 
 def test_everything_that_may_act_as_a_person_has_a_row_with_its_end() -> None:
-    house = House()
+    house = InMemoryService()
     people = PeopleDesk(house.log, streams.people(house.log))
     people.add("ana", [Role.HANDLER], after(0))
-    acted_for(house)
+    act_for_others(house)
     house.take(unavailable(), at=after(4))
     found = rows(house)
     assert len(found) == 5
@@ -53,7 +53,7 @@ def test_everything_that_may_act_as_a_person_has_a_row_with_its_end() -> None:
 
 
 def test_a_key_that_narrows_nothing_says_so_and_is_found_by_its_stream() -> None:
-    house = House()
+    house = InMemoryService()
     people = PeopleDesk(house.log, streams.people(house.log))
     people.add("ana", [Role.HANDLER], after(0))
     token = people.issue_token("ana", after(1))

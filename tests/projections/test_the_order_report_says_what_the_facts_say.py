@@ -7,22 +7,22 @@ from hypothesis import strategies as st
 
 from domain.orders.signals import Customer
 from projections.orders import ORDERS, OrderRow
-from tests.application.house import CLOCKED, House
-from tests.domain.telling import (
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
     LAST_DAY,
     ORDER,
     WEEK_AFTER,
     after,
     allocated,
     approved,
-    bounded,
     cancelled,
     captured,
     delivered,
     placed,
     promising,
     scanned,
-    stories,
+    statement_lists,
     unavailable,
 )
 from tests.projections.folding import rows_of
@@ -30,14 +30,14 @@ from tests.projections.folding import rows_of
 MILESTONES = ("placed_at", "approved_at", "handed_over_at", "delivered_at", "cancelled_at")
 
 
-def row_of(house: House) -> OrderRow:
+def row_of(house: InMemoryService) -> OrderRow:
     return rows_of(ORDERS, house.lines())[ORDER]
 
 
-@settings(bounded, max_examples=80)
-@given(told=stories(least=1, most=6), chance=st.randoms(use_true_random=False))
+@settings(BOUNDED_SETTINGS, max_examples=80)
+@given(told=statement_lists(least=1, most=6), chance=st.randoms(use_true_random=False))
 def test_the_row_tells_what_the_facts_tell_in_any_order_of_arrival(told, chance) -> None:
-    house = House()
+    house = InMemoryService()
     for n, signal in enumerate(chance.sample(told, len(told))):
         house.take(signal, at=after(11 + n))
     house.tick(after(1000))
@@ -57,7 +57,7 @@ def test_two_statements_of_one_moment_are_told_as_the_facts_rank_them() -> None:
     )
     rows = []
     for arrival in (told, told[::-1]):
-        house = House()
+        house = InMemoryService()
         for n, signal in enumerate(arrival):
             house.take(signal, at=after(1 + n))
         rows.append(row_of(house))
@@ -70,7 +70,7 @@ def test_two_statements_of_one_moment_are_told_as_the_facts_rank_them() -> None:
 
 
 def test_an_order_that_has_passed_intake_says_when() -> None:
-    house = House(CLOCKED)
+    house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), approved(1), captured(1), at=after(2))
     assert rows_of(ORDERS, house.lines())["o-1"].passed_at is None
     house.take(allocated(2), at=after(3))
@@ -78,21 +78,21 @@ def test_an_order_that_has_passed_intake_says_when() -> None:
 
 
 def test_an_order_without_a_case_is_standard_flow() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(placed(), approved(), captured(), delivered(), at=after(61))
     house.tick(after(1000))
     assert row_of(house).cases == 0
 
 
 def test_an_order_is_known_from_the_first_thing_that_anybody_said_of_it() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(scanned(), at=after(22))
     row = row_of(house)
     assert (row.order_id, row.signals, row.placed_at, row.tier) == (ORDER, 1, None, None)
 
 
 def test_every_case_that_was_ever_opened_counts() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(), cancelled(), unavailable(), at=after(4))
     for case in house.found():
         house.resolve(case, after(5))

@@ -6,13 +6,13 @@ from application.log import streams
 from application.people.people_desk import PeopleDesk, token_digest
 from domain.people import Role, person_stream
 from projections.people import PEOPLE
-from tests.application.house import House
-from tests.domain.telling import after, unavailable
+from tests.application.in_memory_service import InMemoryService
+from tests.domain.signals import after, unavailable
 from tests.projections.folding import rows_of
 
 
 def test_a_person_has_roles_and_digests() -> None:
-    house = House()
+    house = InMemoryService()
     desk = PeopleDesk(house.log, streams.people(house.log))
     desk.add("ana", [Role.HANDLER, Role.AUDITOR], after(0))
     desk.add("bo", [], after(1))

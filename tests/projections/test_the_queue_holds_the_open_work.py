@@ -10,30 +10,30 @@ from hypothesis import strategies as st
 
 from domain.errors import CasetrailError
 from projections.queue import QUEUE, QueueRow
-from tests.application.house import DONE, House, caller
-from tests.domain.telling import (
+from tests.application.in_memory_service import RESOLUTION, InMemoryService, caller
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
     WEEK_AFTER,
     after,
     approved,
-    bounded,
     captured,
     delivered,
     placed,
     promising,
-    stories,
+    statement_lists,
     unavailable,
 )
-from tests.projections.folding import eventful, rows_of
+from tests.projections.folding import eventful_service, rows_of
 
 
-def queued(house: House) -> dict[Any, QueueRow]:
+def queued(house: InMemoryService) -> dict[Any, QueueRow]:
     return rows_of(QUEUE, house.lines())
 
 
 def test_a_new_case_stands_in_its_queue() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(placed(), unavailable(), at=after(3))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     assert queued(house) == {
         case.id: QueueRow(
             case_id=case.id,
@@ -54,9 +54,9 @@ def test_a_new_case_stands_in_its_queue() -> None:
 
 
 def test_a_claimed_case_stands_under_its_person_and_a_released_one_under_its_team() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(unavailable(), at=after(3))
-    case = house.the("stock_unavailable")
+    case = house.only_case("stock_unavailable")
     held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     row = queued(house)[case.id]
     assert (row.person, row.since, row.queued_at) == ("ana", after(4), after(3))
@@ -66,9 +66,9 @@ def test_a_claimed_case_stands_under_its_person_and_a_released_one_under_its_tea
 
 
 def test_a_resolved_case_leaves_and_a_reopened_one_returns() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(unavailable(), at=after(3))
-    resolved = house.resolve(house.the("stock_unavailable"), after(4))
+    resolved = house.resolve(house.only_case("stock_unavailable"), after(4))
     assert queued(house) == {}
     house.desk.reopen(resolved.id, resolved.version, "not so", caller("bo", after(5)))
     row = queued(house)[resolved.id]
@@ -76,20 +76,20 @@ def test_a_resolved_case_leaves_and_a_reopened_one_returns() -> None:
 
 
 def test_a_case_that_resolves_itself_leaves_also_out_of_somebodys_hands() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), approved(), at=after(2))
     house.tick(after(252))
-    case = house.the("delivery_late")
+    case = house.only_case("delivery_late")
     house.desk.claim(case.id, case.version, caller("ana", after(253)))
     house.take(delivered(200), at=after(254))
     assert queued(house) == {}
 
 
 def test_a_case_that_policy_reopens_returns() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(promising(), approved(), at=after(2))
     house.tick(after(252))
-    house.resolve(house.the("delivery_late"), after(260))
+    house.resolve(house.only_case("delivery_late"), after(260))
     house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
     assert queued(house) == {}
     house.tick(after(252 + 7 * 24))
@@ -98,15 +98,15 @@ def test_a_case_that_policy_reopens_returns() -> None:
 
 
 def test_news_that_join_change_nothing_in_the_queue() -> None:
-    house = House()
+    house = InMemoryService()
     house.take(unavailable(), at=after(3))
     before = queued(house)
     house.take(unavailable(4, id="again"), at=after(5))
-    assert house.the("stock_unavailable").signals_joined == 1
+    assert house.only_case("stock_unavailable").signals_joined == 1
     assert queued(house) == before
 
 
-def agrees_with_the_log(house: House) -> None:
+def agrees_with_the_log(house: InMemoryService) -> None:
     rows = queued(house)
     working = {case.id: case for case in house.found() if not case.is_resolved}
     assert rows.keys() == working.keys()
@@ -121,13 +121,13 @@ def agrees_with_the_log(house: House) -> None:
 
 
 def test_the_queue_is_the_unresolved_cases_of_an_eventful_log() -> None:
-    agrees_with_the_log(eventful())
+    agrees_with_the_log(eventful_service())
 
 
-@settings(bounded, max_examples=60)
-@given(told=stories(least=2, most=5), acts=st.data())
+@settings(BOUNDED_SETTINGS, max_examples=60)
+@given(told=statement_lists(least=2, most=5), acts=st.data())
 def test_the_queue_is_the_unresolved_cases_whatever_people_do(told, acts) -> None:
-    house = House()
+    house = InMemoryService()
     house.take(captured(1, "7.00"), *told, at=after(11))
     house.tick(after(400))
     for n in range(acts.draw(st.integers(0, 6))):
@@ -144,7 +144,7 @@ def test_the_queue_is_the_unresolved_cases_whatever_people_do(told, acts) -> Non
                 case "release":
                     house.desk.release(case.id, case.version, "", by)
                 case "resolve":
-                    house.desk.resolve(case.id, case.version, DONE, by)
+                    house.desk.resolve(case.id, case.version, RESOLUTION, by)
                 case "reopen":
                     house.desk.reopen(case.id, case.version, "why", by)
         except CasetrailError:

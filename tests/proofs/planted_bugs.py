@@ -312,7 +312,7 @@ BUGS = (
     ),
     Bug(
         "more is given back than was paid",
-        "domain/adjustments/refund_payment.py",
+        "domain/adjustments/refund_limits.py",
         "        if counted + ask.amount.value > captured:\n",
         "        if ask.amount.value > captured:\n",
         HANDS,

@@ -19,8 +19,8 @@ from application.log.event_log import Write
 from application.log.recorder import LogRecorder
 from application.log.repository import Repository
 from application.log.streams import CASE
-from application.people.people_desk import PeopleDesk, operator
-from domain.adjustments.adjustment import LIVE, AdjustmentState
+from application.people.people_desk import PeopleDesk, operator_caller
+from domain.adjustments.adjustment import LIVE_STATES, AdjustmentState
 from domain.adjustments.commands import (
     ApproveAdjustment,
     ExecuteAdjustment,
@@ -28,17 +28,17 @@ from domain.adjustments.commands import (
     RejectAdjustment,
     WithdrawAdjustment,
 )
-from domain.adjustments.events import AdjustmentExecuted, ExecutionFailed, PaymentTold
+from domain.adjustments.events import AdjustmentExecuted, ExecutionFailed, PaymentOutcome
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.grants import NameOther
+from domain.grants import LinkPersonName
 from domain.money import PositiveMoney
 from domain.orders.order import Order
-from domain.people import OPERATOR, PAYER, Actor, Grant, Role
-from tests.application.house import DONE
-from tests.application.money import MoneyHouse
-from tests.domain.telling import after, captured, line, placed, unavailable
+from domain.people import OPERATOR_ACTOR, PAYER_ACTOR, Actor, Grant, Role
+from tests.application.in_memory_service import RESOLUTION
+from tests.application.money_service import MoneyService
+from tests.domain.signals import after, captured, line, placed, unavailable
 
 ROLES = (Role.EXCEPTION_SPECIALIST, Role.FINANCE_APPROVER)
 NOW = after(5)
@@ -56,9 +56,9 @@ ACTORS = {
 }
 ONE_HUMAN = {"bo": "bob", "bob": "bo"}
 _C = {"cy": "dee", "dee": "cy"}
-ALIKE: tuple[dict[str, str], ...] = ({}, ONE_HUMAN, _C, {**ONE_HUMAN, **_C})
+NAME_SWAPS: tuple[dict[str, str], ...] = ({}, ONE_HUMAN, _C, {**ONE_HUMAN, **_C})
 """Renamings under which the scene stays the same."""
-IN_PLAY = (*LIVE, AdjustmentState.EXECUTED)
+OPEN_STATES = (*LIVE_STATES, AdjustmentState.EXECUTED)
 SIZES = {"small": "40.00", "large": "4000.00"}
 """One person has to approve a small one, two a large one; and whatever comes on top of a large one."""
 
@@ -73,7 +73,7 @@ class Move(NamedTuple):
     number: int = 0
 
 
-class Standing(Repository[A]):
+class FrozenRepository(Repository[A]):
     """States of streams that nothing changes any more: read once."""
 
     def current(self, streams: Sequence[UUID]) -> dict[UUID, A]:
@@ -81,24 +81,26 @@ class Standing(Repository[A]):
         return known if len(known) == len(streams) else super().current(streams)
 
 
-def settle(people: PeopleDesk) -> None:
+def merge_names(people: PeopleDesk) -> None:
     for name in ("ana", "bo", "bob", "cy", "dee"):
         people.add(name, ROLES, after(3))
-    people.same_as("bo", NameOther(other="bob", reason="She married."), operator(after(3)))
+    people.same_as(
+        "bo", LinkPersonName(other="bob", reason="She married."), operator_caller(after(3))
+    )
 
 
-class Scene(MoneyHouse):
+class ProofScene(MoneyService):
     """An order that was paid and cannot be delivered, its case, and those who may work on it."""
 
     def __init__(self, recorder: LogRecorder) -> None:
         super().__init__(None, recorder)  # type: ignore[arg-type]
         people = PeopleDesk(self.log, streams.people(self.log))
         if people.known("ana") is None:
-            settle(people)
+            merge_names(people)
         # Nothing more happens to the order of a case that is explored: it is read once.
-        self.money._orders = self.desk._orders = Standing(self.log, streams.order_after)
+        self.money._orders = self.desk._orders = FrozenRepository(self.log, streams.order_after)
         grants = [
-            Grant(grant=f"g{n}", role=role, granted_at=after(3), granted_by=OPERATOR)
+            Grant(grant=f"g{n}", role=role, granted_at=after(3), granted_by=OPERATOR_ACTOR)
             for n, role in enumerate(ROLES, start=1)
         ]
         self.callers = {
@@ -113,7 +115,7 @@ class Scene(MoneyHouse):
             for name, actor in ACTORS.items()
         }
 
-    def a_case(self, order: str = "o-1", customer: str = "c-1") -> ExceptionCase:
+    def open_new_case(self, order: str = "o-1", customer: str = "c-1") -> ExceptionCase:
         """Open, and held by nobody: its order was paid and cannot be delivered."""
         who = structs.replace(placed().customer, id=customer)
         signals = (
@@ -131,7 +133,7 @@ class Scene(MoneyHouse):
         self.cases.keep(case.id, case)
         return case
 
-    def go(self, path: Iterable[Move], case: ExceptionCase) -> ExceptionCase:
+    def move_clock(self, path: Iterable[Move], case: ExceptionCase) -> ExceptionCase:
         for move in path:
             case = self.make(move, case)
         return case
@@ -139,7 +141,7 @@ class Scene(MoneyHouse):
     def moves(self, case: ExceptionCase, at_once: int) -> Iterator[Move]:
         """All that anybody might try, sensible or not; with what is over, only the last of it."""
         items = case.adjustments.items
-        in_play = [n for n, one in enumerate(items) if one.state in IN_PLAY]
+        in_play = [n for n, one in enumerate(items) if one.state in OPEN_STATES]
         over = [n for n in range(len(items)) if n not in in_play]
         for who in self.callers:
             for act in ("claim", "note", "release", "resolve", "reopen"):
@@ -167,7 +169,7 @@ class Scene(MoneyHouse):
             case ["release"]:
                 return self.desk.release(*at, "", by).case
             case ["resolve"]:
-                return self.desk.resolve(*at, DONE, by).case
+                return self.desk.resolve(*at, RESOLUTION, by).case
             case ["reopen"]:
                 return self.desk.reopen(*at, "Again.", by).case
             case ["propose", size]:
@@ -201,7 +203,7 @@ class Scene(MoneyHouse):
         """What the provider says is recorded by nobody's decision."""
         one = case.adjustments.items[move.number]
         amount = PositiveMoney(one.amount.amount, one.amount.currency)
-        told: PaymentTold = (
+        told: PaymentOutcome = (
             AdjustmentExecuted(adjustment=one.id, provider="local", reference="re_1", amount=amount)
             if move.act == "paid"
             else ExecutionFailed(adjustment=one.id, provider="local", detail="closed")
@@ -210,11 +212,11 @@ class Scene(MoneyHouse):
             stream=case.id,
             kind=CASE,
             expected=case.version,
-            events=[(PAYER, told)],
+            events=[(PAYER_ACTOR, told)],
             recorded_at=NOW,
             order=case.order,
         )
         self.log.append([write])
-        now = case.after(told, case.order, NOW, PAYER)
+        now = case.after(told, case.order, NOW, PAYER_ACTOR)
         self.cases.keep(case.id, now)
         return now

@@ -17,11 +17,11 @@ from application.log.recorder import LogRecorder
 from domain.adjustments.errors import AgentHoldsNoDuty, DutyConflict
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from tests.proofs import book
-from tests.proofs.branching import BranchingRecorder, WithoutDuties
-from tests.proofs.exploring import Explored, explore
-from tests.proofs.scene import Move, Scene
-from tests.proofs.without import remove_the_domain_rule
+from tests.proofs import duty_ledger
+from tests.proofs.branching_recorder import BranchingRecorder, WithoutDuties
+from tests.proofs.removed_rule import remove_the_domain_rule
+from tests.proofs.scene import Move, ProofScene
+from tests.proofs.state_exploration import Exploration, explore
 
 WHOLE = os.environ.get("CASETRAIL_PROOFS") == "whole"
 DEPTH = 8
@@ -57,18 +57,18 @@ LARGE = (
 
 
 @pytest.fixture(scope="module")
-def with_both() -> Explored:
+def with_both() -> Exploration:
     return explore(BranchingRecorder(), None if WHOLE else DEPTH)
 
 
 @pytest.fixture(scope="module")
-def with_both_removed() -> Explored:
+def with_both_removed() -> Exploration:
     with pytest.MonkeyPatch.context() as patch:
         remove_the_domain_rule(patch.setattr)
         return explore(WithoutDuties(), SHALLOWER)
 
 
-def test_in_no_state_has_a_human_two_duties(with_both: Explored) -> None:
+def test_in_no_state_has_a_human_two_duties(with_both: Exploration) -> None:
     found = with_both
     print(f"\nboth rules: {found.told}")
     assert found.findings == {}
@@ -83,7 +83,7 @@ def test_with_two_adjustments_at_once_neither() -> None:
     assert found.findings == {}
 
 
-def test_states_that_are_taken_for_one_lead_to_the_same(with_both: Explored) -> None:
+def test_states_that_are_taken_for_one_lead_to_the_same(with_both: Exploration) -> None:
     depth = 5 if WHOLE else 4
     found = explore(BranchingRecorder(), depth, alike=({},))
     print(f"\neach by itself: {found.told}")
@@ -93,7 +93,7 @@ def test_states_that_are_taken_for_one_lead_to_the_same(with_both: Explored) -> 
     assert found.merged | {next(iter(with_both.seen))} == whole
 
 
-def test_with_both_rules_removed_every_pair_of_duties_meets(with_both_removed: Explored) -> None:
+def test_with_both_rules_removed_every_pair_of_duties_meets(with_both_removed: Exploration) -> None:
     found = with_both_removed
     print(f"\nneither rule: {found.told}")
     told = {
@@ -105,7 +105,7 @@ def test_with_both_rules_removed_every_pair_of_duties_meets(with_both_removed: E
 
 
 def test_with_the_domain_rule_removed_the_databases_rule_is_as_good(
-    with_both: Explored, monkeypatch: pytest.MonkeyPatch
+    with_both: Exploration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remove_the_domain_rule(monkeypatch.setattr)
     found = explore(BranchingRecorder(), SHALLOWER)
@@ -117,19 +117,19 @@ def test_with_the_domain_rule_removed_the_databases_rule_is_as_good(
 
 
 def test_with_the_domain_rule_removed_each_way_to_a_second_duty_is_refused(
-    with_both_removed: Explored, monkeypatch: pytest.MonkeyPatch
+    with_both_removed: Exploration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remove_the_domain_rule(monkeypatch.setattr)
     recorder = BranchingRecorder()
-    scene = Scene(recorder)
-    case = scene.a_case()
+    scene = ProofScene(recorder)
+    case = scene.open_new_case()
     base = recorder.place()
     ways: dict[tuple[Move, ...], list[Move]] = {}
     for path in with_both_removed.paths:
         ways.setdefault(path[:-1], []).append(path[-1])
     for way, ends in ways.items():
         recorder.back_to(base)
-        there = scene.go(way, scene.at(case))
+        there = scene.move_clock(way, scene.at(case))
         for end in ends:
             with pytest.raises(DutyConflict):
                 scene.make(end, there)
@@ -137,17 +137,17 @@ def test_with_the_domain_rule_removed_each_way_to_a_second_duty_is_refused(
 
 
 def test_postgresql_refuses_them_too(
-    with_both_removed: Explored, dsn: str, monkeypatch: pytest.MonkeyPatch
+    with_both_removed: Exploration, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shortest way to each finding."""
     remove_the_domain_rule(monkeypatch.setattr)
     recorder = PostgresLogRecorder(Datastore(dsn))
-    scene = Scene(recorder)
+    scene = ProofScene(recorder)
     for n, (*way, end) in enumerate(with_both_removed.findings.values()):
-        there = scene.go(way, scene.a_case(f"o-{n}", f"c-{n}"))
+        there = scene.move_clock(way, scene.open_new_case(f"o-{n}", f"c-{n}"))
         with pytest.raises(DutyConflict):
             scene.make(end, there)
-    pages = book.read(_states(recorder))
+    pages = duty_ledger.read(_states(recorder))
     recorder.close()
     assert len(with_both_removed.findings) >= len(HUMANS) * len(PAIRS)
     # Two cases of each order; the book has a page for every one, and not one finding.
@@ -156,8 +156,8 @@ def test_postgresql_refuses_them_too(
 
 
 def test_an_agent_is_refused_with_whatever_roles() -> None:
-    scene = Scene(BranchingRecorder())
-    there = scene.go(SMALL[:2], scene.a_case())
+    scene = ProofScene(BranchingRecorder())
+    there = scene.move_clock(SMALL[:2], scene.open_new_case())
     with pytest.raises(AgentHoldsNoDuty):
         scene.make(Move("cy's agent", "approve"), there)
 
@@ -214,13 +214,13 @@ def test_the_book_finds_what_is_wrong(
     story: Sequence[Move], spoil: Callable[[Lines], None], finding: str
 ) -> None:
     recorder = BranchingRecorder()
-    scene = Scene(recorder)
-    scene.go(story, scene.a_case())
+    scene = ProofScene(recorder)
+    scene.move_clock(story, scene.open_new_case())
     states = _states(recorder)
-    assert book.findings(states) == []
+    assert duty_ledger.findings(states) == []
     lines = [msgspec.json.decode(state) for state in states]
     spoil(lines)
-    told = book.findings(map(msgspec.json.encode, lines))
+    told = duty_ledger.findings(map(msgspec.json.encode, lines))
     assert any(finding in one for one in told), told
 
 

@@ -19,8 +19,8 @@ from application.log.recorder import LogRecorder
 from domain.cases.exception_case import case_stream
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from tests.proofs import book
-from tests.proofs.racing import (
+from tests.proofs import duty_ledger
+from tests.proofs.races import (
     BOTH,
     DATABASE_ALONE,
     RACES,
@@ -62,7 +62,7 @@ def test_of_two_duties_at_once_one_comes_to_be(
         loses = RACES[race_of(n)].loses
         lost = [one.removeprefix("later ") for one in pair if one not in DONE]
         assert lost == ([loses] if loses is not None else []), (n, race_of(n), pair)
-    pages = book.read(_states(recorder))
+    pages = duty_ledger.read(_states(recorder))
     assert [told for page in pages.values() for told in page.findings] == []
     assert _rows(dsn) == _told(pages)
     _sums_see_each_other(recorder, pairs)
@@ -94,7 +94,7 @@ def _rows(dsn: str) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
-def _told(pages: dict[str, book.Page]) -> dict[str, set[tuple[str, str]]]:
+def _told(pages: dict[str, duty_ledger.CasePage]) -> dict[str, set[tuple[str, str]]]:
     """Duties as the log tells them, where there is money to keep them apart for."""
     return {case: set(page.duties) for case, page in pages.items() if page.given}
 

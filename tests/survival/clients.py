@@ -18,15 +18,15 @@ import httpx2
 import msgspec
 from msgspec import Struct
 
-from api.composition import desks, make_ready
+from api.composition import desks, prepare_database
 from domain.money import PositiveMoney
 from domain.orders.signals import Customer, Line, OrderPlaced, Signal, StockAllocated
 from domain.people import Role
-from domain.personal_data import parted
-from domain.recorded import Recorded
+from domain.personal_data import extract_personal
+from domain.recorded_event import RecordedEvent
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.survival.log_reading import assert_no_case_is_doubled, signals_in
+from tests.survival.log_checks import assert_no_case_is_doubled, signals_in
 from tests.survival.programs import eventually
 
 THREADS = 8
@@ -34,15 +34,15 @@ ANSWER_SECONDS = 40
 SIGNALS_OF_A_BATCH = 12
 SHARED_ORDERS = 25
 QUEUE = "payment_hold_review"
-BEGUN = datetime.now(UTC).replace(microsecond=0)
+STARTED_AT = datetime.now(UTC).replace(microsecond=0)
 LINES = (Line(sku="kettle-17", price=PositiveMoney("39.90", "EUR")),)
 
 
 def tokens_of(dsn: str, names: Sequence[str]) -> list[str]:
     """People on a migrated database, with a token each that the API finds from the start."""
-    make_ready(dsn)
+    prepare_database(dsn)
     with desks(dsn) as working:
-        working.decide_by()
+        working.ensure_policy()
         for name in names:
             working.people.add(name, [Role.HANDLER, Role.INTEGRATOR], working.clock())
         tokens = [working.people.issue_token(name, working.clock()) for name in names]
@@ -73,18 +73,18 @@ class Command(Struct, frozen=True):
     answer: Answer
 
 
-class Promised(Struct, frozen=True):
+class PromisedSignal(Struct, frozen=True):
     """A signal that was said to be in the log by this position."""
 
     signal: Signal
     position: int
 
 
-class Ledger:
+class PromiseLedger:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.sent: dict[tuple[str, str], Signal] = {}
-        self.promised: list[Promised] = []
+        self.promised: list[PromisedSignal] = []
         self.commands: list[Command] = []
         self.wrong: list[str] = []
         self.unanswered: Counter[str] = Counter()
@@ -97,7 +97,7 @@ class Ledger:
     def succeeded_since(self, successes: int) -> bool:
         return self.successes > successes
 
-    def assert_holds(self, lines: Sequence[Recorded]) -> None:
+    def assert_holds(self, lines: Sequence[RecordedEvent]) -> None:
         """Compare with the whole log."""
         assert self.wrong == []
         in_log = signals_in(lines)
@@ -111,7 +111,7 @@ class Ledger:
         for promise in self.promised:
             line = stored.get((promise.signal.order, promise.signal.key))
             assert line is not None, f"acknowledged and not in the log: {promise}"
-            sealed, _ = parted(promise.signal)  # as whoever has no keys reads it
+            sealed, _ = extract_personal(promise.signal)  # as whoever has no keys reads it
             assert line.event.signal == sealed
             assert line.position <= promise.position
         by_cause = defaultdict(list)
@@ -154,7 +154,7 @@ def headers_of(token: str, key: str | None, version: str | None) -> dict[str, st
 class Client:
     """One thread's worth of signals and commands."""
 
-    def __init__(self, name: str, url: str, token: str, ledger: Ledger, seed: int) -> None:
+    def __init__(self, name: str, url: str, token: str, ledger: PromiseLedger, seed: int) -> None:
         self._name = name
         self._url = url
         self._token = token
@@ -184,7 +184,7 @@ class Client:
             source="storefront",
             id=f"{order}-placed",
             order=order,
-            event_time=BEGUN,
+            event_time=STARTED_AT,
             customer=Customer(id=f"C-{order}"),
             lines=LINES,
             tenders=tenders,
@@ -195,7 +195,11 @@ class Client:
         number = self._chance.randrange(400)
         order = f"shared-{number % SHARED_ORDERS}"
         return StockAllocated(
-            source="wms", id=f"{order}-{number}", order=order, event_time=BEGUN, warehouse="north"
+            source="wms",
+            id=f"{order}-{number}",
+            order=order,
+            event_time=STARTED_AT,
+            warehouse="north",
         )
 
     def _send(self, signals: Sequence[Signal]) -> None:
@@ -214,7 +218,7 @@ class Client:
         if ours and (key or answer.tries == 1) and outcomes["recorded"] != len(unique):
             self._ledger.complain(f"{self._name} was told of duplicates of its own: {outcomes}")
         with self._ledger.lock:
-            self._ledger.promised += [Promised(signal, answer.position) for signal in unique]
+            self._ledger.promised += [PromisedSignal(signal, answer.position) for signal in unique]
 
     def _work_a_case(self) -> None:
         claimed = self._ask(f"/v1/queues/{QUEUE}/claim-next", b"", self._new_key())
@@ -312,7 +316,7 @@ class Follower:
                 if not page["items"]:
                     ending.wait(0.05)
 
-    def assert_saw_all_once(self, lines: Sequence[Recorded]) -> None:
+    def assert_saw_all_once(self, lines: Sequence[RecordedEvent]) -> None:
         """All that was in the log when it stopped; workers may have added more since."""
         assert [position for position, _ in self.seen] == list(range(1, len(self.seen) + 1))
         told = [(line.position, str(line.stream)) for line in lines]
@@ -322,9 +326,11 @@ class Follower:
 
 
 @contextmanager
-def busy(url: str, tokens: Sequence[str], seed: int) -> Iterator[tuple[Ledger, Follower]]:
+def run_clients(
+    url: str, tokens: Sequence[str], seed: int
+) -> Iterator[tuple[PromiseLedger, Follower]]:
     """Clients in many threads and a follower of the feed; at the end each has its last answer."""
-    ledger, follower = Ledger(), Follower(url, tokens[0])
+    ledger, follower = PromiseLedger(), Follower(url, tokens[0])
     ending, over = threading.Event(), threading.Event()
     clients = [
         Client(f"c{seed}x{n}", url, tokens[n % len(tokens)], ledger, seed + n)
@@ -348,7 +354,7 @@ def busy(url: str, tokens: Sequence[str], seed: int) -> Iterator[tuple[Ledger, F
         following.join(15)
 
 
-def wait_for_success(ledger: Ledger, within: float) -> None:
+def wait_for_success(ledger: PromiseLedger, within: float) -> None:
     """Until the next request is answered with success."""
     before = ledger.successes
     eventually(

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from msgspec import Struct
 
-from api.composition import desks, make_ready
+from api.composition import desks, prepare_database
 from application.orders.batches import Arrival
 from domain.money import PositiveMoney
 from domain.orders.signals import Customer, Line, OrderPlaced, Signal
 from domain.people import Actor
-from domain.recorded import Recorded
-from tests.survival.log_reading import (
+from domain.recorded_event import RecordedEvent
+from tests.survival.log_checks import (
     assert_no_case_is_doubled,
     assert_nothing_is_due,
     problems_in,
@@ -24,7 +24,7 @@ SOURCE = Actor("key:test")
 AT_ONCE = 500
 
 
-class Neglected(Struct, frozen=True):
+class NeglectedOrder(Struct, frozen=True):
     order: str
     ship_by: datetime
     pay_by: datetime
@@ -47,23 +47,23 @@ def seconds_from_now(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def place(dsn: str, orders: Sequence[Neglected], received_at: datetime | None = None) -> None:
+def place(dsn: str, orders: Sequence[NeglectedOrder], received_at: datetime | None = None) -> None:
     """Take their signals, now or as if at an earlier time."""
     take(dsn, *(order.placed for order in orders), received_at=received_at)
 
 
 def take(dsn: str, *signals: Signal, received_at: datetime | None = None) -> None:
     """Take signals in this process, with nothing kept from earlier ones."""
-    make_ready(dsn)
+    prepare_database(dsn)
     with desks(dsn) as working:
-        working.decide_by()
+        working.ensure_policy()
         at = received_at or working.clock()
         arrivals = [Arrival(signal, at) for signal in signals]
         for start in range(0, len(arrivals), AT_ONCE):
             working.intake.take(arrivals[start : start + AT_ONCE], SOURCE)
 
 
-def opened(dsn: str) -> int:
+def count_opened(dsn: str) -> int:
     """How many cases have been opened so far."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
@@ -73,7 +73,7 @@ def opened(dsn: str) -> int:
     return int(row[0])
 
 
-def missed(dsn: str) -> int:
+def count_missed(dsn: str) -> int:
     """How many deadlines have been found to be missed so far."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
@@ -84,7 +84,7 @@ def missed(dsn: str) -> int:
     return int(row[0])
 
 
-def leased(dsn: str) -> int:
+def count_leased(dsn: str) -> int:
     """How many streams are reserved by somebody."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
@@ -101,7 +101,7 @@ def let_leases_run_out(dsn: str) -> None:
 
 
 def assert_each_was_missed_once(
-    dsn: str, lines: Sequence[Recorded], orders: Sequence[Neglected]
+    dsn: str, lines: Sequence[RecordedEvent], orders: Sequence[NeglectedOrder]
 ) -> None:
     """Each deadline of each order was decided on once, and opened one case."""
     names = {order.order for order in orders}

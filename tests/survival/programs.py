@@ -20,14 +20,14 @@ from typing import TypeVar
 
 import httpx2
 
-from infrastructure.file_locks import flocked
+from infrastructure.file_locks import file_lock
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from tests.survival.patience import slowness
+from tests.survival.machine_speed import measure_slowness
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
 # What would lead a process to another database, or provider, than those that the test gives it.
-LEADING_ASTRAY = (
+UNSET_VARIABLES = (
     *("DATABASE_URL", "CASETRAIL_HOME", "CASETRAIL_URL", "CASETRAIL_TOKEN"),
     *("CASETRAIL_PAYMENTS", "CASETRAIL_STRIPE_KEY"),
     *("CASETRAIL_KEYS", "CASETRAIL_EVIDENCE", "CASETRAIL_CHECKPOINTS"),
@@ -51,7 +51,7 @@ def eventually(what: str, found: Callable[[], T], within: float) -> T:
     while not (value := found()):
         if time.monotonic() - started > allowed:
             assert allowed == within, f"not within {within:g} s (here {allowed:g} s): {what}"
-            allowed = within * (1 + slowness())  # to look how slow it is takes a while, too
+            allowed = within * (1 + measure_slowness())  # to look how slow it is takes a while, too
         time.sleep(0.03)
     return value
 
@@ -81,7 +81,7 @@ class Program:
         self._mark = f"CASETRAIL_TEST_MARK={secrets.token_hex(16)}"
         name, _, value = self._mark.partition("=")
         environment = {**environment, name: value}
-        kept = {name: value for name, value in os.environ.items() if name not in LEADING_ASTRAY}
+        kept = {name: value for name, value in os.environ.items() if name not in UNSET_VARIABLES}
         # Keys and checkpoints of a test are its own.
         home = {"CASETRAIL_HOME": str(log.parent / "home")}
         with log.open("wb") as out:
@@ -171,7 +171,7 @@ class Programs:
     def api(self, dsn: str, port: int) -> Program:
         """The API, once it answers."""
         program = self.start("serve", "--no-worker", "--port", port, DATABASE_URL=dsn)
-        answering(program, f"http://127.0.0.1:{port}")
+        wait_until_answering(program, f"http://127.0.0.1:{port}")
         return program
 
     def worker(self, dsn: str) -> Program:
@@ -182,7 +182,7 @@ class Programs:
             program.kill_all()
 
 
-def answering(program: Program, url: str) -> None:
+def wait_until_answering(program: Program, url: str) -> None:
     """Wait until the program answers there."""
 
     def alive() -> bool:
@@ -245,9 +245,9 @@ def home_on_disk() -> Iterator[Path]:
     what a session that was killed has left behind, the next one removes."""
     place = Path(tempfile.gettempdir())
     name = f"casetrail-survival-{os.geteuid()}-"
-    with flocked(place / f"{name}lock"):
+    with file_lock(place / f"{name}lock"):
         for home in place.glob(f"{name}*/"):
-            with suppress(BlockingIOError), held(home):
+            with suppress(BlockingIOError), hold_home(home):
                 remove(home)
         home = Path(tempfile.mkdtemp(prefix=name, dir=place))
         home.chmod(0o755)
@@ -261,7 +261,7 @@ def home_on_disk() -> Iterator[Path]:
 
 
 @contextmanager
-def held(home: Path) -> Iterator[None]:
+def hold_home(home: Path) -> Iterator[None]:
     """Raises BlockingIOError if a session that lives has it."""
     in_use = os.open(home, os.O_RDONLY)
     try:

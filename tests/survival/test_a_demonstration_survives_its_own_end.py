@@ -18,13 +18,13 @@ from tests.survival.programs import (
     ROOT,
     Program,
     Programs,
-    answering,
     children_of,
     eventually,
     free_port,
     is_free,
     kill_postgres,
     state_of,
+    wait_until_answering,
 )
 
 GONE = ("", "Z")
@@ -53,7 +53,7 @@ class Demonstration:
 
     def answers(self) -> None:
         eventually("it says where it is", self._is_told, within=START_SECONDS)
-        answering(self.program, self.url)
+        wait_until_answering(self.program, self.url)
 
     def _is_told(self) -> bool:
         assert self.program.is_running, self.program.output

@@ -3,8 +3,8 @@
 import random
 import time
 
-from tests.survival.clients import busy, tokens_of, wait_for_success
-from tests.survival.log_reading import (
+from tests.survival.clients import run_clients, tokens_of, wait_for_success
+from tests.survival.log_checks import (
     assert_reports_equal_their_folds,
     wait_for_reports,
     whole_log,
@@ -24,7 +24,7 @@ def test_a_killed_api_loses_nothing_and_a_retry_gets_the_first_answer(
     programs.worker(dsn)
     api = programs.api(dsn, port)
 
-    with busy(url, tokens, seed=100) as (ledger, follower):
+    with run_clients(url, tokens, seed=100) as (ledger, follower):
         wait_for_success(ledger, within=15)
         for _ in range(ROUNDS):
             time.sleep(chance.uniform(0.3, 1.2))

@@ -12,16 +12,16 @@ import pytest
 
 from domain.orders.signals import Customer, OrderPlaced
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from tests.survival.clients import BEGUN, busy, headers_of, tokens_of, wait_for_success
+from tests.survival.clients import STARTED_AT, headers_of, run_clients, tokens_of, wait_for_success
 from tests.survival.deadlines import (
-    Neglected,
+    NeglectedOrder,
     assert_each_was_missed_once,
+    count_missed,
     let_leases_run_out,
-    missed,
     place,
     seconds_from_now,
 )
-from tests.survival.log_reading import (
+from tests.survival.log_checks import (
     assert_reports_equal_their_folds,
     wait_for_reports,
     whole_log,
@@ -73,7 +73,7 @@ def test_whatever_happens_to_the_database_what_was_acknowledged_is_there(
     tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
     # Due at any time, so that the timekeeper is met at work.
     orders = [
-        Neglected(
+        NeglectedOrder(
             f"order-{n}",
             seconds_from_now(chance.uniform(2, 9)),
             seconds_from_now(chance.uniform(2, 9)),
@@ -86,7 +86,7 @@ def test_whatever_happens_to_the_database_what_was_acknowledged_is_there(
     worker = programs.worker(dsn)
     api = programs.api(dsn, port)
 
-    with busy(url, tokens, seed=300) as (ledger, follower):
+    with run_clients(url, tokens, seed=300) as (ledger, follower):
         ledger.sent |= {(order.order, order.placed.key): order.placed for order in orders}
         wait_for_success(ledger, within=15)
         for strike in fault:
@@ -107,7 +107,7 @@ def test_whatever_happens_to_the_database_what_was_acknowledged_is_there(
 
     # What the worker had taken when the database went away is its own until the lease runs out.
     let_leases_run_out(dsn)
-    eventually("all is ticked", lambda: missed(dsn) == 2 * len(orders), within=10)
+    eventually("all is ticked", lambda: count_missed(dsn) == 2 * len(orders), within=10)
     wait_for_reports(dsn, within=LEVEL_SECONDS)
     lines = whole_log(dsn)
     assert_each_was_missed_once(dsn, lines, orders)
@@ -131,7 +131,7 @@ def test_a_read_is_never_older_than_it_may_be_even_when_reports_lost_their_tail(
                 source="storefront",
                 id="placed",
                 order=f"order-{n}",
-                event_time=BEGUN,
+                event_time=STARTED_AT,
                 customer=Customer(id="C1"),
                 tenders=(),
             )

@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 from application.log.recorder import Append
 from domain.orders.events import SignalRecorded
 from domain.orders.order import order_stream
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.projections.generations import begin_rebuild
@@ -26,12 +26,12 @@ from infrastructure.projections.runner import ProjectionRunner
 from projections import ORDERS, PROJECTIONS
 from projections import QUEUE as QUEUE_REPORT
 from projections.projection import AnyProjection, Projection
-from tests.survival.clients import QUEUE, busy, tokens_of, wait_for_success
-from tests.survival.deadlines import Neglected, place, seconds_from_now
-from tests.survival.log_reading import (
+from tests.survival.clients import QUEUE, run_clients, tokens_of, wait_for_success
+from tests.survival.deadlines import NeglectedOrder, place, seconds_from_now
+from tests.survival.log_checks import (
     assert_reports_equal_their_folds,
-    folded,
-    shown,
+    fold_report,
+    read_report,
     wait_for_reports,
     whole_log,
 )
@@ -51,29 +51,29 @@ class TallyRow(Struct, frozen=True):
     note: str = ""
 
 
-Fold = Callable[[TallyRow | None, Recorded], TallyRow | None]
+Fold = Callable[[TallyRow | None, RecordedEvent], TallyRow | None]
 
 
-def key(line: Recorded) -> str | None:
+def key(line: RecordedEvent) -> str | None:
     return line.order if isinstance(line.event, SignalRecorded) else None
 
 
-def fold(row: TallyRow | None, line: Recorded) -> TallyRow:
+def fold(row: TallyRow | None, line: RecordedEvent) -> TallyRow:
     row = row or TallyRow(line.order or "")
     return replace(row, signals=row.signals + 1)
 
 
-def raises_for_one(row: TallyRow | None, line: Recorded) -> TallyRow:
+def raises_for_one(row: TallyRow | None, line: RecordedEvent) -> TallyRow:
     if line.order == POISON:
         raise ZeroDivisionError("a fold with a fault")
     return fold(row, line)
 
 
-def refused_by_the_table_for_one(row: TallyRow | None, line: Recorded) -> TallyRow:
+def refused_by_the_table_for_one(row: TallyRow | None, line: RecordedEvent) -> TallyRow:
     return replace(fold(row, line), note="\0" if line.order == POISON else "")
 
 
-def slow(row: TallyRow | None, line: Recorded) -> TallyRow:
+def slow(row: TallyRow | None, line: RecordedEvent) -> TallyRow:
     time.sleep(0.004)  # as a log of millions would be, but shorter
     return fold(row, line)
 
@@ -82,9 +82,9 @@ def tally(fold: Fold, version: int = 1) -> AnyProjection:
     return Projection(name="tally", version=version, row=TallyRow, key=key, fold=fold)
 
 
-def orders(name: str, count: int) -> list[Neglected]:
+def orders(name: str, count: int) -> list[NeglectedOrder]:
     later = seconds_from_now(3600)
-    return [Neglected(f"{name}-{n}", later, later) for n in range(count)]
+    return [NeglectedOrder(f"{name}-{n}", later, later) for n in range(count)]
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def test_a_fold_that_fails_for_one_stream_holds_back_that_stream_alone_until_it_
     lines = whole_log(dsn)
     assert_reports_equal_their_folds(dsn, lines)
     sound = [line for line in lines if line.order != POISON]
-    assert shown(faulty, dsn) == folded(faulty, sound)
+    assert read_report(faulty, dsn) == fold_report(faulty, sound)
     ready = readiness(url)
     assert ready["status"] == "degraded"
     assert [report["name"] for report in ready["reports"] if report["held_streams"]] == ["tally"]
@@ -134,7 +134,7 @@ def test_a_fold_that_fails_for_one_stream_holds_back_that_stream_alone_until_it_
     with running(dsn, [*PROJECTIONS, mended]):
         eventually(
             "the mended report has it all",
-            lambda: shown(mended, dsn) == folded(mended, lines),
+            lambda: read_report(mended, dsn) == fold_report(mended, lines),
             within=15,
         )
     assert_reports_equal_their_folds(dsn, lines)
@@ -151,7 +151,7 @@ def test_a_row_that_its_table_refuses_holds_up_no_other_report(dsn: str) -> None
     lines = whole_log(dsn)
     assert_reports_equal_their_folds(dsn, lines)
     sound = [line for line in lines if line.order != POISON]
-    assert shown(faulty, dsn) == folded(faulty, sound)
+    assert read_report(faulty, dsn) == fold_report(faulty, sound)
 
 
 def test_a_line_that_this_build_cannot_read_holds_up_no_other_stream(
@@ -282,7 +282,7 @@ def test_a_rebuild_under_load_is_not_noticed_by_those_who_read(
                         sizes.append(mine["open"] + mine["claimed"])
 
     reader = threading.Thread(target=read, daemon=True)
-    with busy(url, tokens, seed=500) as (ledger, follower):
+    with run_clients(url, tokens, seed=500) as (ledger, follower):
         wait_for_success(ledger, within=15)
         ledger.sent |= {(o.order, o.placed.key): o.placed for o in orders("order", 3000)}
         reader.start()

@@ -13,7 +13,7 @@ from domain.orders.order import order_stream
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
 from tests.survival.clients import tokens_of
-from tests.survival.deadlines import SOURCE, Neglected, opened, place, seconds_from_now
+from tests.survival.deadlines import SOURCE, NeglectedOrder, count_opened, place, seconds_from_now
 from tests.survival.programs import Programs, eventually, free_port
 
 # More of each than a timekeeper takes at once.
@@ -44,7 +44,7 @@ def orders_with_a_case_that_is_not_there(dsn: str, due_at: datetime) -> list[UUI
 def test_streams_that_cannot_be_ticked_hold_up_no_other(dsn: str, programs: Programs) -> None:
     tokens_of(dsn, ["ana"])
     past, further_past = seconds_from_now(-60), seconds_from_now(-3600)
-    sound = [Neglected(f"sound-{n}", past, past) for n in range(300)]
+    sound = [NeglectedOrder(f"sound-{n}", past, past) for n in range(300)]
     place(dsn, sound, received_at=seconds_from_now(-120))
     torn = orders_with_a_case_that_is_not_there(dsn, further_past)
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
@@ -55,11 +55,13 @@ def test_streams_that_cannot_be_ticked_hold_up_no_other(dsn: str, programs: Prog
         cursor.executemany(add, [(stream, "order", further_past) for stream in missing])
 
     worker = programs.worker(dsn)
-    eventually("all that can be ticked is", lambda: opened(dsn) == 2 * len(sound), within=15)
+    eventually("all that can be ticked is", lambda: count_opened(dsn) == 2 * len(sound), within=15)
     # Found due while the others are waited for, too.
     at = seconds_from_now(0.5)
-    place(dsn, [Neglected(f"later-{n}", at, at) for n in range(50)])
-    eventually("and so is what comes", lambda: opened(dsn) == 2 * (len(sound) + 50), within=15)
+    place(dsn, [NeglectedOrder(f"later-{n}", at, at) for n in range(50)])
+    eventually(
+        "and so is what comes", lambda: count_opened(dsn) == 2 * (len(sound) + 50), within=15
+    )
 
     assert worker.is_running
     for poison in (torn[0], unknown[0], missing[0]):

@@ -12,19 +12,19 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from infrastructure.postgres.account import owner_of
+from infrastructure.postgres.account import account_for_owner
 from infrastructure.postgres.binaries import find_binaries
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from tests.survival.clients import busy, tokens_of, wait_for_success
-from tests.survival.log_reading import whole_log
+from tests.survival.clients import run_clients, tokens_of, wait_for_success
+from tests.survival.log_checks import whole_log
 from tests.survival.programs import (
     ROOT,
     Program,
     Programs,
-    answering,
     eventually,
     free_port,
     kill_postgres,
+    wait_until_answering,
 )
 
 FIRST_SUCCESS_SECONDS = 5
@@ -71,7 +71,7 @@ class Operator:
         subprocess.run(["sh", "-euc", script], check=True, env=environment)
 
     def runs(self, script: str, **more: str) -> None:
-        account = owner_of(self.server.cluster)
+        account = account_for_owner(self.server.cluster)
         found = find_binaries(self.version, account)
         assert found is not None
         environment = {
@@ -118,7 +118,7 @@ def serving(programs: Programs, operator: Operator) -> tuple[Program, str]:
     words = ("serve", "--no-worker", "--processes", 2, "--port", port)
     program = programs.start(*words, **operator.settings)
     url = f"http://127.0.0.1:{port}"
-    answering(program, url)
+    wait_until_answering(program, url)
     return program, url
 
 
@@ -139,7 +139,7 @@ def test_nothing_is_appended_to_a_database_that_was_restored_under_the_service(
     tokens = tokens_of(dsn, ["ana", "bo", "carla", "dev"])
     worker = programs.start("worker", **operator.settings)
     api, url = serving(programs, operator)
-    with busy(url, tokens, seed=500) as (ledger, _):
+    with run_clients(url, tokens, seed=500) as (ledger, _):
         wait_for_success(ledger, within=15)
         eventually("it is witnessed", operator.checkpoints.joinpath("latest").exists, within=10)
         worker.terminate()
@@ -179,7 +179,7 @@ def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
     server.start()
     worker = programs.start("worker", **operator.settings)
     api, url = serving(programs, operator)
-    with busy(url, tokens, seed=700) as (ledger, _):
+    with run_clients(url, tokens, seed=700) as (ledger, _):
         wait_for_success(ledger, within=15)
         operator.does("Each night: a base backup")
         wait_for_success(ledger, within=15)
@@ -222,7 +222,7 @@ def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
     assert early.ended(within=20) == 2
     assert "no checkpoint was made yet" in " ".join(early.output.split())
     api, url = serving(programs, operator)
-    with busy(url, tokens, seed=900) as (ledger, _):
+    with run_clients(url, tokens, seed=900) as (ledger, _):
         wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)
     assert len(whole_log(dsn)) > at_point
     programs.start("worker", **operator.settings)

@@ -11,16 +11,16 @@ import pytest
 
 from domain.orders.signals import Customer, OrderCancelled, OrderPlaced
 from infrastructure.postgres.embedded import EmbeddedPostgres
-from tests.survival.clients import BEGUN, headers_of, tokens_of
+from tests.survival.clients import STARTED_AT, headers_of, tokens_of
 from tests.survival.programs import (
     Program,
     Programs,
-    answering,
     children_of,
     eventually,
     free_port,
     is_free,
     state_of,
+    wait_until_answering,
 )
 
 GONE = ("", "Z")
@@ -34,7 +34,7 @@ class Serving:
         self.url = f"http://127.0.0.1:{self.port}"
         words = ("--home", home, "serve", "--port", self.port, *more)
         self.program: Program = programs.start(*words)
-        answering(self.program, self.url)
+        wait_until_answering(self.program, self.url)
 
     def worker(self) -> int:
         """The worker's process, once there is one."""
@@ -51,7 +51,7 @@ class Serving:
             source="storefront",
             id="placed",
             order=order,
-            event_time=BEGUN,
+            event_time=STARTED_AT,
             customer=Customer(id="C1"),
             tenders=(),
         )
@@ -204,7 +204,9 @@ def test_signals_are_taken_whoever_gets_them(programs: Programs, home: Path, tok
             return http.post("/v1/signals", content=body, headers=more)
 
     def cancelled(number: int) -> bytes:
-        told = OrderCancelled(source="oms", id=f"c-{number}", order="order-9", event_time=BEGUN)
+        told = OrderCancelled(
+            source="oms", id=f"c-{number}", order="order-9", event_time=STARTED_AT
+        )
         return msgspec.json.encode(told)
 
     eventually("it takes signals", lambda: send(cancelled(0)).status_code == 200, within=20)

@@ -4,13 +4,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from api.composition import desks, make_ready
-from infrastructure.health import HealthDesk
+from api.composition import desks, prepare_database
+from infrastructure.health import HealthChecker
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.verifier.bundle import verify
-from infrastructure.verifier.notes import COSIGNATURE, NoteBroken, cosigned_at, key_of
-from tests.survival.deadlines import Neglected, place, seconds_from_now
+from infrastructure.verifier.notes import COSIGNATURE, NoteBroken, cosignature_time, parse_key
+from tests.survival.deadlines import NeglectedOrder, place, seconds_from_now
 from tests.survival.programs import Program, Programs, eventually, free_port
 
 
@@ -24,7 +24,7 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
     server: EmbeddedPostgres, programs: Programs, tmp_path: Path
 ) -> None:
     dsn = server.dsn("casetrail")
-    make_ready(dsn)
+    prepare_database(dsn)
     starting = programs.start("worker", DATABASE_URL=dsn)
     eventually("there is a key", (tmp_path / "home" / "checkpoint.key").exists, within=20)
     starting.terminate()
@@ -51,20 +51,20 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
     def is_cosigned() -> bool:
         try:
             note = (outside / "latest").read_bytes()
-            return cosigned_at(note, key_of(cosigner, COSIGNATURE)) > 0
+            return cosignature_time(note, parse_key(cosigner, COSIGNATURE)) > 0
         except (NoteBroken, FileNotFoundError):
             return False
 
     def grow(name: str) -> None:
         soon = seconds_from_now(3600)
-        place(dsn, [Neglected(f"{name}-{n}", soon, soon) for n in range(20)])
+        place(dsn, [NeglectedOrder(f"{name}-{n}", soon, soon) for n in range(20)])
 
     eventually("it is cosigned", is_cosigned, within=20)
     first.kill()
     grow("away")
     eventually("nobody cosigns", lambda: not is_cosigned(), within=10)
     with desks(dsn) as working:
-        health = HealthDesk(Datastore(dsn), witness=cosigner)
+        health = HealthChecker(Datastore(dsn), witness=cosigner)
         assert not _complaints(health, working.clock())
         assert _complaints(health, working.clock() + timedelta(minutes=1))
     assert worker.is_running
@@ -96,6 +96,6 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
     assert worker.is_running
 
 
-def _complaints(health: HealthDesk, now: datetime) -> list[str]:
+def _complaints(health: HealthChecker, now: datetime) -> list[str]:
     found = health.look(now.astimezone(UTC)).problems
     return [one for one in found if one.startswith("the witness has not cosigned the log since 20")]

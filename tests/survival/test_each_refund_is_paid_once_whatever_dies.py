@@ -8,12 +8,12 @@ from pathlib import Path
 
 from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.event_store.cutting_proxy import Fault
-from tests.survival.log_reading import (
+from tests.survival.log_checks import (
     assert_reports_equal_their_folds,
     wait_for_reports,
     whole_log,
 )
-from tests.survival.paying import PayingService, ToPay, assert_paid_once, struck_at
+from tests.survival.paying_service import OrderedPayment, PayingService, arm_fault, assert_paid_once
 from tests.survival.programs import Programs
 
 SETTLED_SECONDS = 15
@@ -21,37 +21,37 @@ DELAY_SECONDS = 1.2
 KILLING_SECONDS = 15
 MANY = 24
 
-Step = Callable[[PayingService, ToPay], None]
+Step = Callable[[PayingService, OrderedPayment], None]
 
 
-def the_api_before_the_order_reaches_the_database(ours: PayingService, one: ToPay) -> None:
+def the_api_before_the_order_reaches_the_database(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_order(ours, one, Fault.NEVER_SENT, ours.api.kill)
 
 
-def the_api_before_the_order_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_api_before_the_order_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_order(ours, one, Fault.UNCOMMITTED, ours.api.kill)
 
 
-def the_api_after_the_order_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_api_after_the_order_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_order(ours, one, Fault.ANSWER_LOST, ours.api.kill)
 
 
-def the_database_before_the_order_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_database_before_the_order_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_order(ours, one, Fault.UNCOMMITTED, ours.kill_database)
 
 
-def the_database_after_the_order_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_database_after_the_order_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_order(ours, one, Fault.ANSWER_LOST, ours.kill_database)
 
 
-def the_worker_before_it_has_asked_anything(ours: PayingService, one: ToPay) -> None:
+def the_worker_before_it_has_asked_anything(ours: PayingService, one: OrderedPayment) -> None:
     ours.kill_worker()
     ours.execute(one)
     assert ours.written(one) == []
 
 
 def the_worker_after_it_has_looked_and_before_the_provider_pays(
-    ours: PayingService, one: ToPay
+    ours: PayingService, one: OrderedPayment
 ) -> None:
     """What it asked for is still on its way when the next one looks."""
     ours.switch(delay_seconds=DELAY_SECONDS)
@@ -62,7 +62,7 @@ def the_worker_after_it_has_looked_and_before_the_provider_pays(
 
 
 def the_worker_after_the_provider_has_paid_and_before_it_hears(
-    ours: PayingService, one: ToPay
+    ours: PayingService, one: OrderedPayment
 ) -> None:
     ours.switch(delay_seconds=DELAY_SECONDS)
     ours.execute(one)
@@ -73,42 +73,44 @@ def the_worker_after_the_provider_has_paid_and_before_it_hears(
     assert ours.shown(one)["state"] == "executing"
 
 
-def the_worker_whose_answer_was_dropped(ours: PayingService, one: ToPay) -> None:
+def the_worker_whose_answer_was_dropped(ours: PayingService, one: OrderedPayment) -> None:
     ours.switch(drop_answer=True)
     ours.execute(one)
     ours.wait_until_written(one)
     ours.kill_worker()
 
 
-def nobody_but_the_answer_is_dropped(ours: PayingService, one: ToPay) -> None:
+def nobody_but_the_answer_is_dropped(ours: PayingService, one: OrderedPayment) -> None:
     ours.switch(drop_answer=True)
     ours.execute(one)
 
 
-def the_worker_before_what_it_heard_reaches_the_database(ours: PayingService, one: ToPay) -> None:
+def the_worker_before_what_it_heard_reaches_the_database(
+    ours: PayingService, one: OrderedPayment
+) -> None:
     _strike_the_outcome(ours, one, Fault.NEVER_SENT, ours.kill_worker)
 
 
-def the_worker_before_what_it_heard_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_worker_before_what_it_heard_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_outcome(ours, one, Fault.UNCOMMITTED, ours.kill_worker)
 
 
-def the_worker_after_what_it_heard_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_worker_after_what_it_heard_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_outcome(ours, one, Fault.ANSWER_LOST, ours.kill_worker)
 
 
-def the_worker_before_a_definite_no_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_worker_before_a_definite_no_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     ours.switch(fail="refuse")
     _strike_the_outcome(ours, one, Fault.UNCOMMITTED, ours.kill_worker)
 
 
-def every_connection_of_the_worker(ours: PayingService, one: ToPay) -> None:
+def every_connection_of_the_worker(ours: PayingService, one: OrderedPayment) -> None:
     for fault in (Fault.NEVER_SENT, Fault.UNCOMMITTED, Fault.ANSWER_LOST):
         ours.to_worker.arm(fault)
     ours.execute(one)
 
 
-def the_provider_before_it_has_paid(ours: PayingService, one: ToPay) -> None:
+def the_provider_before_it_has_paid(ours: PayingService, one: OrderedPayment) -> None:
     ours.switch(delay_seconds=DELAY_SECONDS)
     ours.execute(one)
     ours.wait_until_asked()
@@ -116,14 +118,16 @@ def the_provider_before_it_has_paid(ours: PayingService, one: ToPay) -> None:
     assert ours.written(one) == []
 
 
-def the_provider_after_it_has_paid_and_before_it_answers(ours: PayingService, one: ToPay) -> None:
+def the_provider_after_it_has_paid_and_before_it_answers(
+    ours: PayingService, one: OrderedPayment
+) -> None:
     ours.switch(drop_answer=True)
     ours.execute(one)
     ours.wait_until_written(one)
     ours.provider.kill()
 
 
-def the_provider_again_while_it_starts(ours: PayingService, one: ToPay) -> None:
+def the_provider_again_while_it_starts(ours: PayingService, one: OrderedPayment) -> None:
     ours.switch(delay_seconds=DELAY_SECONDS)
     ours.execute(one)
     ours.wait_until_asked()
@@ -134,7 +138,7 @@ def the_provider_again_while_it_starts(ours: PayingService, one: ToPay) -> None:
     ours.provider.kill()
 
 
-def the_provider_and_the_worker_at_once(ours: PayingService, one: ToPay) -> None:
+def the_provider_and_the_worker_at_once(ours: PayingService, one: OrderedPayment) -> None:
     ours.switch(drop_answer=True)
     ours.execute(one)
     ours.wait_until_written(one)
@@ -142,7 +146,7 @@ def the_provider_and_the_worker_at_once(ours: PayingService, one: ToPay) -> None
     ours.provider.kill()
 
 
-def the_database_while_the_provider_is_asked(ours: PayingService, one: ToPay) -> None:
+def the_database_while_the_provider_is_asked(ours: PayingService, one: OrderedPayment) -> None:
     ours.switch(delay_seconds=DELAY_SECONDS)
     ours.execute(one)
     ours.wait_until_asked()
@@ -150,7 +154,7 @@ def the_database_while_the_provider_is_asked(ours: PayingService, one: ToPay) ->
     ours.wait_until_written(one)
 
 
-def the_database_when_the_answer_is_dropped(ours: PayingService, one: ToPay) -> None:
+def the_database_when_the_answer_is_dropped(ours: PayingService, one: OrderedPayment) -> None:
     ours.switch(drop_answer=True, delay_seconds=DELAY_SECONDS / 2)
     ours.execute(one)
     ours.wait_until_asked()
@@ -158,31 +162,31 @@ def the_database_when_the_answer_is_dropped(ours: PayingService, one: ToPay) -> 
     ours.wait_until_written(one)
 
 
-def the_database_before_the_outcome_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_database_before_the_outcome_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_outcome(ours, one, Fault.UNCOMMITTED, ours.kill_database)
 
 
-def the_database_after_the_outcome_is_committed(ours: PayingService, one: ToPay) -> None:
+def the_database_after_the_outcome_is_committed(ours: PayingService, one: OrderedPayment) -> None:
     _strike_the_outcome(ours, one, Fault.ANSWER_LOST, ours.kill_database)
 
 
 def _strike_the_order(
-    ours: PayingService, one: ToPay, fault: Fault, kill: Callable[[], None]
+    ours: PayingService, one: OrderedPayment, fault: Fault, kill: Callable[[], None]
 ) -> None:
-    struck = struck_at(ours.to_api, fault, kill)
+    struck = arm_fault(ours.to_api, fault, kill)
     asking = ours.executing(one)
     struck()
-    ours.all_is_up()
+    ours.ensure_running()
     asking.join()
 
 
 def _strike_the_outcome(
-    ours: PayingService, one: ToPay, fault: Fault, kill: Callable[[], None]
+    ours: PayingService, one: OrderedPayment, fault: Fault, kill: Callable[[], None]
 ) -> None:
-    struck = struck_at(ours.to_worker, fault, kill)
+    struck = arm_fault(ours.to_worker, fault, kill)
     asking = ours.executing(one)
     struck()
-    ours.all_is_up()  # the order's own answer may have been under way
+    ours.ensure_running()  # the order's own answer may have been under way
     asking.join()
 
 
@@ -221,7 +225,7 @@ def test_each_refund_is_paid_once_whoever_is_killed_at_whichever_step(
         to_pay = ours.approved(len(STEPS), "step")
         for step, one in zip(STEPS, to_pay, strict=True):
             step(ours, one)
-            ours.all_is_up()
+            ours.ensure_running()
             ours.wait_until_settled(one, within=SETTLED_SECONDS)
             expected = "failed" if step is REFUSED else "executed"
             assert ours.shown(one)["state"] == expected, step.__name__
@@ -234,7 +238,7 @@ def test_each_refund_is_paid_once_whatever_is_killed_while_two_workers_pay_many(
     chance = random.Random(41)
     with PayingService(server, programs, home) as ours:
         to_pay = ours.approved(MANY, "many")
-        ours.all_is_up(workers=2)
+        ours.ensure_running(workers=2)
         until = time.monotonic() + KILLING_SECONDS
         waiting = list(to_pay)
 
@@ -254,8 +258,8 @@ def test_each_refund_is_paid_once_whatever_is_killed_while_two_workers_pay_many(
                 victim(ours)
                 killed += 1
             time.sleep(chance.uniform(0, 0.3))
-            ours.all_is_up(workers=2)
-        ours.all_is_up(workers=2)
+            ours.ensure_running(workers=2)
+        ours.ensure_running(workers=2)
         for client in clients:
             client.join(SETTLED_SECONDS)
         assert len(ours.answers) == MANY
@@ -280,7 +284,7 @@ VICTIMS: tuple[Callable[[PayingService], None], ...] = (
 )
 
 
-def _assert_all_is_well(ours: PayingService, to_pay: list[ToPay]) -> None:
+def _assert_all_is_well(ours: PayingService, to_pay: list[OrderedPayment]) -> None:
     wait_for_reports(ours.dsn, within=10)
     ours.assert_answers_are_given_again()
     ours.assert_the_provider_tells_what_its_file_says()

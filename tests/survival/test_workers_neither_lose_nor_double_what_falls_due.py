@@ -11,27 +11,27 @@ from typing import LiteralString, TypeVar
 import psycopg
 import pytest
 
-from api.composition import desks, make_ready
+from api.composition import desks, prepare_database
 from domain.money import PositiveMoney
 from domain.orders.signals import Customer, Line, OrderPlaced, PaymentCaptured
 from tests.survival.deadlines import (
     PAYMENT_WITHIN,
-    Neglected,
+    NeglectedOrder,
     assert_each_was_missed_once,
-    leased,
+    count_leased,
+    count_opened,
     let_leases_run_out,
-    opened,
     place,
     seconds_from_now,
     take,
 )
-from tests.survival.log_reading import (
+from tests.survival.log_checks import (
     assert_reports_equal_their_folds,
     wait_for_reports,
     whole_log,
 )
 from tests.survival.programs import START_SECONDS, Program, Programs, eventually
-from tests.tampering import tampering
+from tests.tampering import without_triggers
 
 FROZEN_SECONDS = 5
 
@@ -70,11 +70,12 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
 ) -> None:
     chance = random.Random(22)
     behind = [
-        Neglected(f"behind-{n}", seconds_from_now(-60), seconds_from_now(-60)) for n in range(3000)
+        NeglectedOrder(f"behind-{n}", seconds_from_now(-60), seconds_from_now(-60))
+        for n in range(3000)
     ]
     place(dsn, behind, received_at=seconds_from_now(-120))
     coming = [
-        Neglected(
+        NeglectedOrder(
             f"coming-{n}",
             seconds_from_now(chance.uniform(1, 9)),
             seconds_from_now(chance.uniform(1, 9)),
@@ -85,18 +86,18 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
     total = 2 * (len(behind) + len(coming))
     deaths_at_work = 0
     last = max(order.ship_by for order in coming)
-    while datetime.now(UTC) < last or (deaths_at_work < 2 and opened(dsn) < total):
-        before = opened(dsn)
+    while datetime.now(UTC) < last or (deaths_at_work < 2 and count_opened(dsn) < total):
+        before = count_opened(dsn)
         worker = programs.worker(dsn)
         wait_until_they_ask(dsn, worker)
         time.sleep(chance.uniform(0.2, 0.9))
         worker.kill()
-        deaths_at_work += opened(dsn) > before
+        deaths_at_work += count_opened(dsn) > before
     assert deaths_at_work > 1
 
     programs.worker(dsn)
     let_leases_run_out(dsn)
-    eventually(f"{total} cases are open", lambda: opened(dsn) == total, within=30)
+    eventually(f"{total} cases are open", lambda: count_opened(dsn) == total, within=30)
     wait_for_reports(dsn, within=15)
     lines = whole_log(dsn)
     assert_each_was_missed_once(dsn, lines, behind + coming)
@@ -107,17 +108,17 @@ def test_a_worker_killed_again_and_again_ticks_each_stream_once(
 def test_workers_side_by_side_share_the_work_and_double_none(
     dsn: str, programs: Programs, count: int
 ) -> None:
-    with psycopg.connect(dsn) as connection, tampering(connection):
+    with psycopg.connect(dsn) as connection, without_triggers(connection):
         connection.execute(
             "ALTER TABLE stored_events ADD COLUMN appended_by int DEFAULT pg_backend_pid()"
         )
     place(dsn, [])
     wait_until_they_ask(dsn, *(programs.worker(dsn) for _ in range(count)))
     at = seconds_from_now(4)
-    orders = [Neglected(f"order-{n}", at, at) for n in range(1500)]
+    orders = [NeglectedOrder(f"order-{n}", at, at) for n in range(1500)]
     place(dsn, orders)
 
-    eventually("all cases are open", lambda: opened(dsn) == 2 * len(orders), within=30)
+    eventually("all cases are open", lambda: count_opened(dsn) == 2 * len(orders), within=30)
     wait_for_reports(dsn, within=5)
     lines = whole_log(dsn)
     assert_each_was_missed_once(dsn, lines, orders)
@@ -135,7 +136,7 @@ def freeze_with_leases(dsn: str, worker: Program) -> int:
     for _ in range(100):
         worker.freeze()
         time.sleep(0.1)  # what it had sent is carried out by now
-        if held := leased(dsn):
+        if held := count_leased(dsn):
             return held
         worker.thaw()
         time.sleep(random.uniform(0.01, 0.05))
@@ -146,11 +147,11 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
     dsn: str, programs: Programs
 ) -> None:
     past = seconds_from_now(-60)
-    orders = [Neglected(f"order-{n}", past, past) for n in range(3000)]
+    orders = [NeglectedOrder(f"order-{n}", past, past) for n in range(3000)]
     place(dsn, orders, received_at=past - timedelta(minutes=1))
     frozen = programs.worker(dsn)
     eventually("the first worker owns the reports", lambda: owner_of_reports(dsn), within=20)
-    eventually("the first worker has begun", lambda: opened(dsn), within=20)
+    eventually("the first worker has begun", lambda: count_opened(dsn), within=20)
     held = freeze_with_leases(dsn, frozen)
     owner = owner_of_reports(dsn)
     other = programs.worker(dsn)
@@ -158,7 +159,7 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
     total = 2 * len(orders)
     eventually(
         "all but what the frozen one holds is done",
-        lambda: opened(dsn) >= total - 2 * held,
+        lambda: count_opened(dsn) >= total - 2 * held,
         within=12,
     )
     # The server cuts the frozen owner off, and with the connection goes its lock.
@@ -169,7 +170,7 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
     )
     wait_for_reports(dsn, within=5)
     let_leases_run_out(dsn)
-    eventually("the leases have run out", lambda: opened(dsn) == total, within=15)
+    eventually("the leases have run out", lambda: count_opened(dsn) == total, within=15)
 
     frozen.thaw()
     time.sleep(2)
@@ -179,9 +180,9 @@ def test_what_a_frozen_worker_holds_is_taken_over_and_is_not_doubled_when_it_tha
     # And it is of use again: alone, it keeps time and reports.
     other.kill()
     at = seconds_from_now(0.5)
-    more = [Neglected(f"more-{n}", at, at) for n in range(20)]
+    more = [NeglectedOrder(f"more-{n}", at, at) for n in range(20)]
     place(dsn, more)
-    eventually("the thawed worker ticks", lambda: opened(dsn) == total + 40, within=15)
+    eventually("the thawed worker ticks", lambda: count_opened(dsn) == total + 40, within=15)
     wait_for_reports(dsn, within=5)
     lines = whole_log(dsn)
     assert_each_was_missed_once(dsn, lines, orders + more)
@@ -262,7 +263,7 @@ def test_a_worker_frozen_while_it_reads_loses_the_reports_to_another(
     wait_for_reports(dsn, within=10)
     worker.thaw()
     time.sleep(1)
-    place(dsn, [Neglected("order-1", seconds_from_now(60), seconds_from_now(60))])
+    place(dsn, [NeglectedOrder("order-1", seconds_from_now(60), seconds_from_now(60))])
     wait_for_reports(dsn, within=5)
     assert_reports_equal_their_folds(dsn, whole_log(dsn))
 
@@ -281,7 +282,7 @@ def test_what_another_process_has_recorded_since_is_not_forgotten_by_a_worker(
         lines=(Line(sku="kettle-17", price=PositiveMoney("39.90", "EUR")),),
     )
     take(dsn, placed)
-    eventually("missing and stalled", lambda: opened(dsn) == 2, within=10)
+    eventually("missing and stalled", lambda: count_opened(dsn) == 2, within=10)
 
     # Late, and too much: the difference counts a day after the payment, which is soon.
     captured = PaymentCaptured(
@@ -296,19 +297,19 @@ def test_what_another_process_has_recorded_since_is_not_forgotten_by_a_worker(
         assert connection.execute(
             "SELECT count(*) FROM timers WHERE kind = 'order'"
         ).fetchone() == (1,)
-    eventually("the mismatch is found when it is due", lambda: opened(dsn) == 3, within=15)
+    eventually("the mismatch is found when it is due", lambda: count_opened(dsn) == 3, within=15)
 
 
 def test_deciders_that_start_at_one_moment_on_an_empty_log_agree(dsn: str) -> None:
     count = 6
-    make_ready(dsn)
+    prepare_database(dsn)
     gate = threading.Barrier(count)
 
     def start() -> str:
         with desks(dsn) as working:
             working.log.head()
             gate.wait(10)
-            working.decide_by()
+            working.ensure_policy()
             return working.policy.current.digest
 
     with ThreadPoolExecutor(count) as pool:

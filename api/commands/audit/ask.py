@@ -11,15 +11,20 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from api.commands.audit.recording import account
+from api.commands.audit.recording import system_account
 from api.commands.options import AS_JSON
-from api.commands.personal_data import noted
-from api.composition import checkpoints_to_look_at, migrated_desks
-from api.routes.questions import QUESTIONS, listed
-from api.routes.questions.in_tables import tell_answered, tell_list
+from api.commands.personal_data import record_personal_reads
+from api.composition import migrated_desks, read_only_checkpoints
+from api.routes.questions import QUESTIONS, listed_questions
 from api.routes.questions.parameters import parameters_of
-from api.routes.questions.question import Question, Sources, answered, asking_of
-from domain.people import OPERATOR
+from api.routes.questions.question import (
+    AnswerSources,
+    Question,
+    answer_and_record,
+    parse_parameters,
+)
+from api.routes.questions.tables import render_question_list, render_recorded_answer
+from domain.people import OPERATOR_ACTOR
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.settings import Settings
 
@@ -33,13 +38,13 @@ def ask(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     if as_json:
-        click.echo(msgspec.json.encode(listed()))
+        click.echo(msgspec.json.encode(listed_questions()))
     else:
-        tell_list(Console(highlight=False), listed())
+        render_question_list(Console(highlight=False), listed_questions())
 
 
 @contextmanager
-def telling_progress() -> Iterator[Callable[[int, int], None]]:
+def show_progress() -> Iterator[Callable[[int, int], None]]:
     """A bar on the terminal, as soon as there is something to tell."""
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("reading the log", visible=False)
@@ -49,17 +54,21 @@ def telling_progress() -> Iterator[Callable[[int, int], None]]:
 def _command(question: Question) -> click.Command:
     def run(settings: Settings, as_json: bool, **told: str | None) -> None:
         said = {name: value for name, value in told.items() if value is not None}
-        asking = asking_of(question, said)
+        asking = parse_parameters(question, said)
         what = f"casetrail audit ask {question.number}"
-        with migrated_desks(settings) as desks, noted(desks, what):
+        with migrated_desks(settings) as desks, record_personal_reads(desks, what):
             evidence = EvidenceStore(settings.evidence_place)
-            with telling_progress() as progress:
-                sources = Sources(desks, evidence, checkpoints_to_look_at(settings), None, progress)
-                found = answered(question, sources, asking, OPERATOR, account())
+            with show_progress() as progress:
+                sources = AnswerSources(
+                    desks, evidence, read_only_checkpoints(settings), None, progress
+                )
+                found = answer_and_record(
+                    question, sources, asking, OPERATOR_ACTOR, system_account()
+                )
         if as_json:
             click.echo(msgspec.json.encode(found))
         else:
-            tell_answered(Console(highlight=False), question, found)
+            render_recorded_answer(Console(highlight=False), question, found)
         sys.exit(0 if question.holds is None or question.holds(found.answer) else 1)
 
     parameters: list[click.Parameter] = [
@@ -69,7 +78,7 @@ def _command(question: Question) -> click.Command:
             required=one.required,
             metavar=one.name.upper(),
         )
-        for one in parameters_of(question.asking)
+        for one in parameters_of(question.parameters_type)
     ]
     parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="One JSON document."))
     return click.Command(

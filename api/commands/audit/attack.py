@@ -18,24 +18,24 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from api.composition import desks, make_ready
+from api.composition import desks, prepare_database
 from application.orders.batches import Arrival
 from application.orders.replay import replay
 from domain.people import Actor
 from infrastructure.attacks import ATTACKS
 from infrastructure.attacks.copies import (
-    ATTACKERS,
-    Target,
-    copy_beginning,
-    logins,
+    ATTACKER_ROLES,
+    AttackTarget,
+    copy_first_events,
+    temporary_logins,
 )
 from infrastructure.attacks.trial import (
     SUPERUSER,
-    NotSound,
-    Outcome,
-    Result,
+    AttackOutcome,
+    AttackResult,
+    CopyNotSound,
     Trial,
-    must_be_sound,
+    require_sound_copy,
 )
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.postgres.datastore import connect
@@ -46,7 +46,11 @@ ENOUGH_EVENTS = 100
 MOST_SHOWN = 160
 _SIGNALS = 120
 _SEED = 20262
-_COLOURS = {Result.DENIED: "green", Result.DETECTED: "yellow", Result.UNDETECTED: "bold red"}
+_COLOURS = {
+    AttackResult.DENIED: "green",
+    AttackResult.DETECTED: "yellow",
+    AttackResult.UNDETECTED: "bold red",
+}
 
 
 @click.command()
@@ -60,19 +64,19 @@ def attack(settings: Settings, as_json: bool) -> None:
     """
     errors = Console(stderr=True, highlight=False)
     try:
-        with open_database(settings) as dsn, prepared(dsn) as target:
-            outcomes = _all(dsn, target, errors)
-    except NotSound as error:
+        with open_database(settings) as dsn, prepared_copy(dsn) as target:
+            outcomes = _run_all(dsn, target, errors)
+    except CopyNotSound as error:
         raise click.ClickException(f"{error.__doc__} {error}") from None
     if as_json:
         click.echo(msgspec.json.encode(outcomes))
     else:
-        _say(outcomes)
-    sys.exit(1 if any(one.result is Result.UNDETECTED for one in outcomes) else 0)
+        _print_outcomes(outcomes)
+    sys.exit(1 if any(one.result is AttackResult.UNDETECTED for one in outcomes) else 0)
 
 
 @contextmanager
-def prepared(dsn: str) -> Iterator[Target]:
+def prepared_copy(dsn: str) -> Iterator[AttackTarget]:
     """A copy of the log's beginning, with its roles and rights as this build makes them.
 
     Raises NotSound, DatabaseUnusable.
@@ -88,49 +92,49 @@ def prepared(dsn: str) -> Iterator[Target]:
             "it to try this on the embedded server."
         )
     with scratch_database(dsn, "attack") as scratch, TemporaryDirectory() as place:
-        make_ready(scratch)
-        many = copy_beginning(dsn, scratch) if known is not None and known[0] else 0
+        prepare_database(scratch)
+        many = copy_first_events(dsn, scratch) if known is not None and known[0] else 0
         if many < ENOUGH_EVENTS:
-            _live_on(scratch)
-        target = Target(dsn, scratch, Path(place))
-        must_be_sound(target)
+            _replay_demonstration(scratch)
+        target = AttackTarget(dsn, scratch, Path(place))
+        require_sound_copy(target)
         yield target
 
 
-def tried(
-    dsn: str, target: Target, attackers: Sequence[str] = (*ATTACKERS, SUPERUSER)
-) -> Iterator[Outcome]:
+def run_attacks(
+    dsn: str, target: AttackTarget, attackers: Sequence[str] = (*ATTACKER_ROLES, SUPERUSER)
+) -> Iterator[AttackOutcome]:
     """What becomes of every attack by each of them."""
     roles = [one for one in attackers if one != SUPERUSER]
-    with connect(dsn) as server, logins(server, roles) as made:
+    with connect(dsn) as server, temporary_logins(server, roles) as made:
         addresses: Mapping[str, Mapping[str, str]] = {SUPERUSER: {}, **made}
         for attacker in attackers:
             yield from Trial(target, attacker, addresses[attacker]).run(ATTACKS)
 
 
-def _live_on(dsn: str) -> None:
+def _replay_demonstration(dsn: str) -> None:
     now = datetime.now(UTC)
     past = takewhile(
         lambda n: n[0] < _SIGNALS, enumerate(DemonstrationStream(_SEED, now).history())
     )
     arrivals = [Arrival(signal, at) for _, (at, signal) in past]
     with desks(dsn) as working:
-        working.decide_by()
+        working.ensure_policy()
         for _ in replay(arrivals, working.intake, working.timekeeper, Actor("key:demonstration")):
             pass
 
 
-def _all(dsn: str, target: Target, errors: Console) -> list[Outcome]:
+def _run_all(dsn: str, target: AttackTarget, errors: Console) -> list[AttackOutcome]:
     outcomes = []
     with Progress(console=errors, transient=True) as progress:
-        task = progress.add_task("attacking", total=len(ATTACKS) * (len(ATTACKERS) + 1))
-        for outcome in tried(dsn, target):
+        task = progress.add_task("attacking", total=len(ATTACKS) * (len(ATTACKER_ROLES) + 1))
+        for outcome in run_attacks(dsn, target):
             outcomes.append(outcome)
             progress.update(task, advance=1, description=f"attacking as {outcome.attacker}")
     return outcomes
 
 
-def _say(outcomes: Sequence[Outcome]) -> None:
+def _print_outcomes(outcomes: Sequence[AttackOutcome]) -> None:
     console = Console(highlight=False)
     attackers = [*dict.fromkeys(one.attacker for one in outcomes)]
     table = Table(title=f"{len(outcomes)} attacks on a copy of the log")
@@ -141,14 +145,14 @@ def _say(outcomes: Sequence[Outcome]) -> None:
     for name in dict.fromkeys(one.attack for one in outcomes):
         table.add_row(name, *(_cell(cells[name, attacker]) for attacker in attackers))
     console.print(table)
-    found = [one for one in outcomes if one.result is not Result.DENIED]
+    found = [one for one in outcomes if one.result is not AttackResult.DENIED]
     for one in found:
         told = f"[bold]{one.attacker}[/bold], {one.attack}: {one.result}: {escape(one.how[:MOST_SHOWN])}"
         console.print(told, soft_wrap=True)
     counts = Counter(one.result for one in outcomes)
-    console.print(", ".join(f"{counts[result]} {result}" for result in Result))
+    console.print(", ".join(f"{counts[result]} {result}" for result in AttackResult))
 
 
-def _cell(one: Outcome) -> str:
-    told = one.sqlstate or "" if one.result is Result.DENIED else ""
+def _cell(one: AttackOutcome) -> str:
+    told = one.sqlstate or "" if one.result is AttackResult.DENIED else ""
     return f"[{_COLOURS[one.result]}]{one.result}[/] {told}".rstrip()

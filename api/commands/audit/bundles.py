@@ -13,23 +13,27 @@ from uuid import UUID
 
 import click
 
-from api.commands.audit.recording import record_here
-from api.commands.options import Moment, writing
-from api.composition import checkpoints_of, desks, make_ready, witnessed
-from api.http.times import must_be_in_order
-from api.routes.questions.bundles import OfPopulation, in_utc, question_of
+from api.commands.audit.recording import record_local_question
+from api.commands.options import TimeParameter, report_write_errors
+from api.composition import checkpoints_of, desks, prepare_database, verified_checkpoints
+from api.http.times import require_ordered_period
+from api.routes.questions.bundles import (
+    PopulationParameters,
+    manifest_question,
+    optional_envelope_time,
+)
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
-from infrastructure.postgres.roles import PROJECTOR, acting_as
+from infrastructure.postgres.roles import PROJECTOR, dsn_for_role
 from infrastructure.settings import CHECKPOINT_KEY, Settings
-from infrastructure.transparency.cosignatures import cosigning
+from infrastructure.transparency.cosignatures import open_witness_client
 from infrastructure.transparency.export import Export, LogAltered, NothingToExport
-from infrastructure.transparency.former_keys import former_keys
-from infrastructure.transparency.key_rotation import rotate
-from infrastructure.transparency.signing_keys import KeyUnusable, known_signer
-from infrastructure.verifier.population import AMOUNT
+from infrastructure.transparency.former_keys import read_former_keys
+from infrastructure.transparency.key_rotation import rotate_checkpoint_key
+from infrastructure.transparency.signing_keys import KeyUnusable, open_existing_signer
+from infrastructure.verifier.population import AMOUNT_PATTERN
 
-OUT = click.option(
+OUT_OPTION = click.option(
     "--out",
     required=True,
     type=click.Path(exists=False, path_type=Path),
@@ -44,20 +48,20 @@ class Amount(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         """As questions have it by every other way."""
-        if re.fullmatch(AMOUNT, str(value)) is None:
+        if re.fullmatch(AMOUNT_PATTERN, str(value)) is None:
             self.fail(f"{str(value)!a} is no amount: 500 or 500.00", param, ctx)
         return str(value)
 
 
-FROM = click.option("--from", "start", type=Moment(), help="Recorded then or later.")
-TO = click.option("--to", "end", type=Moment(), help="Recorded before.")
+FROM_OPTION = click.option("--from", "start", type=TimeParameter(), help="Recorded then or later.")
+TO_OPTION = click.option("--to", "end", type=TimeParameter(), help="Recorded before.")
 
 
 @click.command()
-@OUT
+@OUT_OPTION
 @click.option("--case", "case", type=click.UUID, help="One case's trail.")
-@FROM
-@TO
+@FROM_OPTION
+@TO_OPTION
 @click.pass_obj
 def export(
     settings: Settings,
@@ -69,8 +73,8 @@ def export(
     """Events with the proof that they are the log's: a case's, a period's, or all of them."""
     if (start is None) is not (end is None) or (case is not None and start is not None):
         raise click.UsageError("Either --case, or --from and --to, or none of them for everything.")
-    must_be_in_order(start, end)
-    since, until = in_utc(start), in_utc(end)
+    require_ordered_period(start, end)
+    since, until = optional_envelope_time(start), optional_envelope_time(end)
     told = {"case": str(case) if case is not None else None, "from": since, "to": until}
 
     def write(bundle: Export) -> int:
@@ -80,17 +84,17 @@ def export(
             return bundle.period(since, until)
         return bundle.everything()
 
-    _export(settings, out, "export", told, write)
+    _write_bundle(settings, out, "export", told, write)
 
 
 @click.command()
-@OUT
+@OUT_OPTION
 @click.option("--type", "tag", required=True, help="Of which events: adjustment.executed.")
 @click.option("--kind", help="Of which kind: refund.")
 @click.option("--over", type=Amount(), help="Of more than this amount.")
 @click.option("--currency", help="In this currency.")
-@FROM
-@TO
+@FROM_OPTION
+@TO_OPTION
 @click.option("--since", type=click.IntRange(min=0), default=0, help="After this checkpoint [0].")
 @click.pass_obj
 def population(
@@ -105,11 +109,13 @@ def population(
 ) -> None:
     """A list with the proof that it is complete: whoever verifies filters, counts and sums anew."""
     said = {name: value or None for name, value in asked.items()}
-    wanted = OfPopulation(type=tag, since=start, until=end, **said)
-    wanted.must_be_sound()
-    question = question_of(wanted)
+    wanted = PopulationParameters(type=tag, since=start, until=end, **said)
+    wanted.require_valid()
+    question = manifest_question(wanted)
     told = {**question, "after": str(since) if since else None}
-    _export(settings, out, "population", told, lambda bundle: bundle.population(question, since))
+    _write_bundle(
+        settings, out, "population", told, lambda bundle: bundle.population(question, since)
+    )
 
 
 @click.command()
@@ -119,15 +125,15 @@ def key(settings: Settings, as_all: bool) -> None:
     """The public key that checkpoints are verified by: hand it to auditors by another way. None is
     made: one that has signed nothing would tell them that everything is forged."""
     try:
-        known_signer(settings.signing_key)
+        open_existing_signer(settings.signing_key)
     except KeyUnusable as error:
         raise KeyUnusable(
             f"{error}. `serve` or `worker` makes one when it first starts. If they run, give this command "
             f"what they have: --home or CASETRAIL_HOME, or {CHECKPOINT_KEY}."
         ) from None
     checkpoints = checkpoints_of(settings)
-    checkpoints.last_outside()
-    former = former_keys(checkpoints.outside) if as_all else []
+    checkpoints.last_external()
+    former = read_former_keys(checkpoints.outside) if as_all else []
     click.echo("".join(one.line for one in former), nl=False)
     since = f"{former[-1].until if former else 0} - " if as_all else ""
     click.echo(f"{since}{checkpoints.signer.key.text}")
@@ -141,14 +147,14 @@ def rotate_key(settings: Settings) -> None:
     if not file.is_file():
         raise click.UsageError(f"only a key that lies in a file is rotated: {CHECKPOINT_KEY}")
     with open_database(settings) as dsn:
-        make_ready(dsn)
-        checkpoints = witnessed(settings, dsn)
+        prepare_database(dsn)
+        checkpoints = verified_checkpoints(settings, dsn)
         with connect(dsn) as connection:
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
-            click.echo(rotate(connection, checkpoints, file).key.text)
+            click.echo(rotate_checkpoint_key(connection, checkpoints, file).key.text)
 
 
-def _export(
+def _write_bundle(
     settings: Settings,
     out: Path,
     name: str,
@@ -159,23 +165,28 @@ def _export(
     if out.exists():
         raise click.UsageError(f"{out} exists already.")
     with open_database(settings) as dsn:
-        make_ready(dsn)
-        checkpoints = witnessed(settings, dsn)
-        with connect(acting_as(dsn, PROJECTOR)) as connection, _made_whole(out) as directory:
+        prepare_database(dsn)
+        checkpoints = verified_checkpoints(settings, dsn)
+        with (
+            connect(dsn_for_role(dsn, PROJECTOR)) as connection,
+            _atomic_directory(out) as directory,
+        ):
             connection.execute("SET idle_in_transaction_session_timeout = '60s'")
             checkpoints.make(connection)
-            witness = cosigning(settings.witness, checkpoints)
+            witness = open_witness_client(settings.witness, checkpoints)
             if witness is not None:
                 witness.look(connection)
             try:
                 bundle = Export(connection, checkpoints.signer, directory)
-                with writing(out):
+                with report_write_errors(out):
                     many = write(bundle)
             except (NothingToExport, LogAltered) as error:
                 raise click.ClickException(f"{error.__doc__} {error}") from None
             asked = {parameter: said for parameter, said in told.items() if said}
             with desks(dsn) as working:
-                record_here(working, name, asked, working.log.head(), bundle.manifest_digest)
+                record_local_question(
+                    working, name, asked, working.log.head(), bundle.manifest_digest
+                )
             # That somebody took it along is witnessed as well.
             checkpoints.make(connection)
     click.echo(f"{many} events in {out}")
@@ -185,12 +196,12 @@ def _export(
 
 
 @contextmanager
-def _made_whole(out: Path) -> Iterator[Path]:
+def _atomic_directory(out: Path) -> Iterator[Path]:
     """The directory is there once all of it is, and not before: it is made beside."""
     beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
         yield beside
-        with writing(out):
+        with report_write_errors(out):
             beside.rename(out)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from api.commands.options import AS_JSON
 from api.composition import migrated_desks
-from api.routes.personal_data import why_nothing
+from api.routes.personal_data import explain_no_reads
 from infrastructure.settings import Settings
 
 PAGE = 1_000
@@ -42,7 +42,7 @@ def reads(
                     click.echo(msgspec.json.encode(one))
                 who = one.person or one.principal
                 table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}Z", who, escape(one.what), one.order_id)
-        nothing = why_nothing(desks, orders, person) if not after else None
+        nothing = explain_no_reads(desks, orders, person) if not after else None
     if nothing is not None:
         click.echo(nothing.replace("by order", "by --order"), err=True)
     elif not as_json:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from api.composition import Desks
-from application.audit.question_records import record_asked
+from application.audit.question_records import record_question
 from domain.audit import AuditAsked
-from domain.people import OPERATOR
+from domain.people import OPERATOR_ACTOR
 from infrastructure.postgres.datastore import LogHalted
 
 
-def account() -> str:
+def system_account() -> str:
     """Of the machine: whoever sits beside the database."""
     try:
         return getpass.getuser()
@@ -22,15 +22,19 @@ def account() -> str:
         return "unknown"
 
 
-def record_here(
+def record_local_question(
     desks: Desks, name: str, parameters: Mapping[str, str], position: int, digest: str
 ) -> int | None:
     """Where it stands; None on a log that takes no more, which whoever asks is told."""
     asked = AuditAsked(
-        asked=name, parameters=parameters, position=position, answer=digest, account=account()
+        asked=name,
+        parameters=parameters,
+        position=position,
+        answer=digest,
+        account=system_account(),
     )
     try:
-        return record_asked(desks.log, asked, OPERATOR, desks.clock())
+        return record_question(desks.log, asked, OPERATOR_ACTOR, desks.clock())
     except LogHalted:
         Console(stderr=True).print("The log takes no more: that this was asked is not recorded.")
         return None

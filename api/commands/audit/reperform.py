@@ -12,21 +12,21 @@ import click
 import msgspec
 from rich.console import Console
 
-from api.commands.audit.recording import record_here
-from api.commands.options import Moment
+from api.commands.audit.recording import record_local_question
+from api.commands.options import TimeParameter
 from api.composition import migrated_desks
-from api.http.times import must_be_in_order
-from application.audit.reperformance import Reperformed, summed
-from application.policy.reperformance import Period, Redone, Reperformance
+from api.http.times import require_ordered_period
+from application.audit.reperformance import ReperformanceSummary, summarize_reperformance
+from application.policy.reperformance import Period, Reperformance, ReperformedDecision
 from infrastructure.settings import Settings
 
 
 @click.command()
 @click.option("--case", "case_id", type=click.UUID, help="This case alone.")
 @click.option(
-    "--from", "since", type=Moment(), help="Recorded from then on (UTC, if it says no zone)."
+    "--from", "since", type=TimeParameter(), help="Recorded from then on (UTC, if it says no zone)."
 )
-@click.option("--to", "until", type=Moment(), help="Recorded before then.")
+@click.option("--to", "until", type=TimeParameter(), help="Recorded before then.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
 def reperform(
@@ -42,26 +42,30 @@ def reperform(
     """
     if case_id is not None and (since is not None or until is not None):
         raise click.UsageError("say --case, or --from and --to")
-    must_be_in_order(since, until)
+    require_ordered_period(since, until)
     progress = Console(stderr=True, highlight=False)
     with migrated_desks(settings) as desks:
         desk = Reperformance(desks.log, desks.policy.cited)
         position = desks.log.head()
         period = Period(since, until)
-        all_of_it = [desk.of_case(case_id)] if case_id is not None else desk.of_all(period)
-        found = summed(_told(all_of_it, progress), position)
+        all_of_it = (
+            [desk.reperform_case(case_id)] if case_id is not None else desk.reperform_all(period)
+        )
+        found = summarize_reperformance(_with_progress(all_of_it, progress), position)
         told = {"case": case_id, "from": period.since, "to": period.until}
         asked = {name: str(said) for name, said in told.items() if said is not None}
         digest = hashlib.sha256(msgspec.json.encode(found)).hexdigest()
-        record_here(desks, "reperform", asked, position, digest)
+        record_local_question(desks, "reperform", asked, position, digest)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
-        _say(found)
+        _print_summary(found)
     sys.exit(1 if found.differing else 0)
 
 
-def _told(orders: Iterable[Sequence[Redone]], progress: Console) -> Iterator[Sequence[Redone]]:
+def _with_progress(
+    orders: Iterable[Sequence[ReperformedDecision]], progress: Console
+) -> Iterator[Sequence[ReperformedDecision]]:
     """The same, saying how far it has come."""
     with progress.status("making decisions again") as status:
         for n, redone in enumerate(orders, start=1):
@@ -70,7 +74,7 @@ def _told(orders: Iterable[Sequence[Redone]], progress: Console) -> Iterator[Seq
             yield redone
 
 
-def _say(found: Reperformed) -> None:
+def _print_summary(found: ReperformanceSummary) -> None:
     click.echo(
         f"{found.decisions} decisions of {found.orders} orders made again, up to position "
         f"{found.position}: {len(found.differing)} came out differently"

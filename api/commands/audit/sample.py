@@ -8,24 +8,24 @@ import click
 import msgspec
 from rich.console import Console
 
-from api.commands.audit.recording import account
+from api.commands.audit.recording import system_account
 from api.commands.options import AS_JSON
-from api.commands.personal_data import noted
-from api.commands.verify import shown
-from api.composition import checkpoints_to_look_at, migrated_desks
-from api.routes.questions.in_tables import tell
-from api.routes.questions.question import Sources, answered, asking_of
+from api.commands.personal_data import record_personal_reads
+from api.commands.verify import escape_for_terminal
+from api.composition import migrated_desks, read_only_checkpoints
+from api.routes.questions.log import Sample, draw_sample_from, parse_strata, require_seed
+from api.routes.questions.question import AnswerSources, answer_and_record, parse_parameters
 from api.routes.questions.registry import QUESTIONS
-from api.routes.questions.the_log import Sample, must_be_a_seed, sample_of, strata_of
-from domain.people import OPERATOR
+from api.routes.questions.tables import render_answer
+from domain.people import OPERATOR_ACTOR
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.settings import Settings
-from infrastructure.verifier.archives import opened_bundle
+from infrastructure.verifier.archives import open_bundle
 from infrastructure.verifier.bundle import verify
-from infrastructure.verifier.files import MANIFEST, Broken
-from infrastructure.verifier.manifest import manifest_of
-from infrastructure.verifier.notes import key_of
-from infrastructure.verifier.samples import members_of
+from infrastructure.verifier.bundle_format import MANIFEST_FILE, BundleBroken
+from infrastructure.verifier.manifest import read_manifest
+from infrastructure.verifier.notes import parse_key
+from infrastructure.verifier.samples import read_members
 
 NUMBER = 12
 
@@ -64,42 +64,47 @@ def sample(
 
     Parted into strata, each in proportion to its size; within one by SHA-256(seed, 0x00, leaf).
     """
-    must_be_a_seed(seed)
+    require_seed(seed)
     asked = {name: said for name, said in told.items() if said is not None}
     if bundle is not None:
         if asked:
             raise click.UsageError("The population is the bundle's: leave out what it is of.")
-        found = _of_bundle(bundle, strata, size, seed)
+        found = _sample_bundle(bundle, strata, size, seed)
     else:
         if "type" not in asked:
             raise click.UsageError("Say --type, or --bundle.")
         question = next(one for one in QUESTIONS if one.number == NUMBER)
         more = {"strata": strata, "size": str(size), "seed": seed}
-        with migrated_desks(settings) as desks, noted(desks, "casetrail audit sample"):
+        with (
+            migrated_desks(settings) as desks,
+            record_personal_reads(desks, "casetrail audit sample"),
+        ):
             evidence = EvidenceStore(settings.evidence_place)
-            sources = Sources(desks, evidence, checkpoints_to_look_at(settings))
-            asking = asking_of(question, {**asked, **more})
-            found = answered(question, sources, asking, OPERATOR, account()).answer
+            sources = AnswerSources(desks, evidence, read_only_checkpoints(settings))
+            asking = parse_parameters(question, {**asked, **more})
+            found = answer_and_record(
+                question, sources, asking, OPERATOR_ACTOR, system_account()
+            ).answer
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
-        tell(Console(highlight=False), found)
+        render_answer(Console(highlight=False), found)
 
 
-def _of_bundle(place: Path, strata: str, size: int, seed: str) -> Sample:
+def _sample_bundle(place: Path, strata: str, size: int, seed: str) -> Sample:
     try:
-        with opened_bundle(place) as bundle:
+        with open_bundle(place) as bundle:
             verdict = verify(bundle)
             if not verdict.verified:
                 raise click.ClickException("The bundle is broken: `casetrail verify` says where.")
-            question, names = verdict.question, strata_of(strata)
+            question, names = verdict.question, parse_strata(strata)
             if question["ask"] != "population":
                 raise click.ClickException("It is no population: `casetrail audit population`.")
-            key = key_of(verdict.key or "")
-            since = manifest_of((bundle / MANIFEST).read_bytes(), key)["since"]
+            key = parse_key(verdict.key or "")
+            since = read_manifest((bundle / MANIFEST_FILE).read_bytes(), key)["since"]
             if since and "queue" in names:
                 raise click.ClickException("It has no queues of before its first event.")
-            members = members_of(bundle, question, names, since)
-            return sample_of(verdict.size or 0, members, names, size, seed)
-    except Broken as broken:
-        raise click.ClickException(shown(broken.fault.detail)) from None
+            members = read_members(bundle, question, names, since)
+            return draw_sample_from(verdict.size or 0, members, names, size, seed)
+    except BundleBroken as broken:
+        raise click.ClickException(escape_for_terminal(broken.fault.detail)) from None

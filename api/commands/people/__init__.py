@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.commands.options import AS_JSON, Moment
+from api.commands.options import AS_JSON, TimeParameter
 from api.commands.people.principals import PRINCIPAL_COMMANDS
-from api.composition import Desks, desks, make_ready, migrated_desks
+from api.composition import Desks, desks, migrated_desks, prepare_database
 from api.routes.people import person_view, review_lines
-from application.log.caller import operator
+from application.log.caller import operator_caller
 from domain.errors import Invalid
-from domain.grants import ChangeStanding, GiveRole, NameOther
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.people import Role
 from domain.validation import faults_of
 from infrastructure.postgres.databases import open_database
@@ -28,8 +28,8 @@ from infrastructure.settings import Settings
 from projections import PROJECTIONS
 
 ROLES = click.Choice([str(role) for role in Role])
-WHY = click.option("--reason", required=True, help="It stands in the record.")
-A_TIME = "AT is a time such as 2026-11-21T12:00:00Z; one without an offset is taken for UTC."
+REASON_OPTION = click.option("--reason", required=True, help="It stands in the record.")
+TIME_HELP = "AT is a time such as 2026-11-21T12:00:00Z; one without an offset is taken for UTC."
 Ask = TypeVar("Ask", bound=msgspec.Struct)
 
 
@@ -59,7 +59,7 @@ def add(settings: Settings, name: str, roles: tuple[str, ...], skills: tuple[str
 @click.pass_obj
 def show(settings: Settings, as_json: bool) -> None:
     """Everybody, with the roles that are theirs now."""
-    with _reported_desks(settings) as desks:
+    with _desks_with_current_reports(settings) as desks:
         now = desks.clock()
         views = [person_view(person, now) for person in desks.people.everybody()]
     if as_json:
@@ -79,8 +79,10 @@ def show(settings: Settings, as_json: bool) -> None:
 @click.option("--role", required=True, type=ROLES)
 @click.option("--queue", "queues", multiple=True, help="Only for this queue [all of them].")
 @click.option("--region", "regions", multiple=True, help="Only for BR, or BR-SP [everywhere].")
-@click.option("--until", type=Moment(), help="As 2026-12-24, or 2026-12-24T18:00+01:00 [for good].")
-@WHY
+@click.option(
+    "--until", type=TimeParameter(), help="As 2026-12-24, or 2026-12-24T18:00+01:00 [for good]."
+)
+@REASON_OPTION
 @click.pass_obj
 def grant(
     settings: Settings,
@@ -94,71 +96,71 @@ def grant(
     """Give a person a role."""
     end = until.isoformat() if until is not None else None
     told = {"role": role, "queues": queues, "regions": regions, "until": end, "reason": reason}
-    ask = _asked(told, GiveRole)
+    ask = _parse_request(told, GrantRole)
     with migrated_desks(settings) as desks:
-        desks.decide_by()
+        desks.ensure_policy()
         queues_there = desks.policy.current.document.queues
-        done = desks.people.give(name, ask, queues_there, operator(desks.clock()))
+        done = desks.people.give(name, ask, queues_there, operator_caller(desks.clock()))
     click.echo(f"{name} has grant {done.person.grants[-1].grant}: {role}")
 
 
 @people.command(name="revoke-grant")
 @click.argument("name")
 @click.argument("grant")
-@WHY
+@REASON_OPTION
 @click.pass_obj
 def revoke(settings: Settings, name: str, grant: str, reason: str) -> None:
     """Take a grant back."""
-    ask = _asked({"reason": reason}, ChangeStanding)
+    ask = _parse_request({"reason": reason}, ChangePersonStatus)
     with migrated_desks(settings) as desks:
-        desks.people.revoke(name, grant, ask, operator(desks.clock()))
+        desks.people.revoke(name, grant, ask, operator_caller(desks.clock()))
     click.echo(f"grant {grant} of {name} was revoked")
 
 
 @people.command()
 @click.argument("name")
-@WHY
+@REASON_OPTION
 @click.pass_obj
 def leave(settings: Settings, name: str, reason: str) -> None:
     """A person has left: nothing more may be done under any of their names."""
-    ask = _asked({"reason": reason}, ChangeStanding)
+    ask = _parse_request({"reason": reason}, ChangePersonStatus)
     with migrated_desks(settings) as desks:
-        desks.people.leave(name, ask, operator(desks.clock()))
+        desks.people.leave(name, ask, operator_caller(desks.clock()))
     click.echo(f"{name} has left")
 
 
 @people.command(name="return")
 @click.argument("name")
-@WHY
+@REASON_OPTION
 @click.pass_obj
 def come_back(settings: Settings, name: str, reason: str) -> None:
     """A person has come back: the grants that have not ended are good again."""
-    ask = _asked({"reason": reason}, ChangeStanding)
+    ask = _parse_request({"reason": reason}, ChangePersonStatus)
     with migrated_desks(settings) as desks:
-        desks.people.come_back(name, ask, operator(desks.clock()))
+        desks.people.come_back(name, ask, operator_caller(desks.clock()))
     click.echo(f"{name} has come back")
 
 
 @people.command(name="same-as")
 @click.argument("name")
 @click.argument("other")
-@WHY
+@REASON_OPTION
 @click.pass_obj
 def same_as(settings: Settings, name: str, other: str, reason: str) -> None:
     """Two names are one human. It cannot be undone."""
-    ask = _asked({"other": other, "reason": reason}, NameOther)
+    ask = _parse_request({"other": other, "reason": reason}, LinkPersonName)
     with migrated_desks(settings) as desks:
-        done = desks.people.same_as(name, ask, operator(desks.clock()))
+        done = desks.people.same_as(name, ask, operator_caller(desks.clock()))
     click.echo(f"one human: {', '.join(sorted(done.person.known_as))}")
 
 
-@people.command(epilog=A_TIME)
-@click.option("--at", type=Moment(), help="As it was recorded until then [now].")
+@people.command(epilog=TIME_HELP)
+@click.option("--at", type=TimeParameter(), help="As it was recorded until then [now].")
 @AS_JSON
 @click.pass_obj
 def review(settings: Settings, at: datetime | None, as_json: bool) -> None:
     """Every grant of everybody: who may what, why, by whom and until when."""
-    with _reported_desks(settings) as desks:
+    with _desks_with_current_reports(settings) as desks:
         lines = review_lines(desks.people.everybody(at), at or desks.clock())
     if as_json:
         click.echo(msgspec.json.encode(lines))
@@ -185,16 +187,16 @@ def review(settings: Settings, at: datetime | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _reported_desks(settings: Settings) -> Iterator[Desks]:
+def _desks_with_current_reports(settings: Settings) -> Iterator[Desks]:
     """With the reports at the head of the log, unless a worker sees to that: they list the names."""
     with open_database(settings) as dsn:
-        make_ready(dsn)
+        prepare_database(dsn)
         ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
         with desks(dsn) as working:
             yield working
 
 
-def _asked(told: Mapping[str, object], kind: type[Ask]) -> Ask:
+def _parse_request(told: Mapping[str, object], kind: type[Ask]) -> Ask:
     """What the route would take. Raises Invalid with every fault."""
     if faults := faults_of(told, kind):
         raise Invalid(faults, "the command")

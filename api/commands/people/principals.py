@@ -12,15 +12,15 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from api.commands.options import Moment
-from api.composition import Desks, desks, make_ready, migrated_desks
+from api.commands.options import TimeParameter
+from api.composition import Desks, desks, migrated_desks, prepare_database
 from domain.access_errors import PrincipalNotFound
-from domain.identities import Means
+from domain.identities import IdentityKind
 from domain.permissions import Permission
 from domain.principals import KeyScope
 from infrastructure.postgres.databases import open_database
-from infrastructure.postgres.roles import READER, acting_as
-from infrastructure.projections.positions import Positions
+from infrastructure.postgres.roles import READER, dsn_for_role
+from infrastructure.projections.positions import ReportPositions
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.reports.principals import PrincipalList
 from infrastructure.settings import Settings
@@ -34,7 +34,9 @@ REASON = click.option("--reason", required=True, help="Why; it stands in the tra
 AGENT = click.option("--agent", help="For this agent of the person's [the person].")
 
 
-def _span(context: click.Context, parameter: click.Parameter, told: str | None) -> timedelta | None:
+def _parse_duration(
+    context: click.Context, parameter: click.Parameter, told: str | None
+) -> timedelta | None:
     """A number of minutes, hours or days: 90m, 12h, 30d."""
     if told is None:
         return None
@@ -57,7 +59,7 @@ def _span(context: click.Context, parameter: click.Parameter, told: str | None) 
 )
 @click.option("--queue", "queues", multiple=True, help="Good for this queue alone [all].")
 @click.option("--region", "regions", multiple=True, help="Good for this region alone [all].")
-@click.option("--expires-in", "span", callback=_span, help="Such as 12h or 30d [never].")
+@click.option("--expires-in", "span", callback=_parse_duration, help="Such as 12h or 30d [never].")
 @click.pass_obj
 def token(
     settings: Settings,
@@ -85,7 +87,7 @@ def token(
 @click.pass_obj
 def tokens(settings: Settings, name: str, as_json: bool) -> None:
     """Who may come as a person: keys, logins, agents and delegates, ended ones too."""
-    with _caught_up(settings) as working:
+    with _desks_with_current_reports(settings) as working:
         rows = PrincipalList(working.datastore).of(name)
     if as_json:
         click.echo(msgspec.json.encode(rows))
@@ -99,17 +101,17 @@ def tokens(settings: Settings, name: str, as_json: bool) -> None:
             row.kind,
             row.principal,
             row.agent or "",
-            _reach(row),
+            _describe_scope(row),
             *(f"{one:%Y-%m-%d %H:%M} UTC" if one else "" for one in ends),
             row.reason or "",
         )
     Console().print(table)
 
 
-def _reach(row: PrincipalRow) -> str:
+def _describe_scope(row: PrincipalRow) -> str:
     if row.issuer is not None:
         return f"{row.subject} at {row.issuer}"
-    if row.kind != Means.KEY:
+    if row.kind != IdentityKind.KEY:
         return ""
     told = (("", row.permissions), ("queues ", row.queues), ("regions ", row.regions))
     narrowed = [f"{what}{', '.join(names)}" for what, names in told if names is not None]
@@ -122,8 +124,8 @@ def _reach(row: PrincipalRow) -> str:
 @click.pass_obj
 def revoke(settings: Settings, key: str, reason: str) -> None:
     """End a key, by its name (`key:…`): no service takes it for longer than 5 seconds after."""
-    with _caught_up(settings) as working:
-        working.tell_build()
+    with _desks_with_current_reports(settings) as working:
+        working.record_build()
         stream = PrincipalList(working.datastore).key(key)
         if stream is None:
             raise PrincipalNotFound(f"no key {key}")
@@ -183,7 +185,9 @@ def retire(settings: Settings, agent: str, reason: str) -> None:
 @click.command()
 @click.argument("person")
 @click.argument("delegate")
-@click.option("--until", required=True, type=Moment(), help="Such as 2026-12-24T18:00+01:00.")
+@click.option(
+    "--until", required=True, type=TimeParameter(), help="Such as 2026-12-24T18:00+01:00."
+)
 @REASON
 @click.pass_obj
 def delegate(settings: Settings, person: str, delegate: str, until: datetime, reason: str) -> None:
@@ -206,12 +210,12 @@ def end_delegation(settings: Settings, person: str, delegate: str, reason: str) 
 
 
 @contextmanager
-def _caught_up(settings: Settings) -> Iterator[Desks]:
+def _desks_with_current_reports(settings: Settings) -> Iterator[Desks]:
     """The desks, with a report of principals that has seen all: ours to bring up, if no worker does."""
     with open_database(settings) as dsn:
-        make_ready(dsn)
+        prepare_database(dsn)
         ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
-        positions = Positions(acting_as(dsn, READER))
+        positions = ReportPositions(dsn_for_role(dsn, READER))
         try:
             with desks(dsn) as working:
                 if not positions.wait(PRINCIPALS.name, working.log.head(), _PATIENCE_SECONDS):

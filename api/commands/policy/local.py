@@ -11,13 +11,13 @@ from rich.table import Table
 
 from api.composition import Desks, migrated_desks
 from api.routes.policies import view_of
-from domain.policy.differences import differences
+from domain.policy.differences import find_differences
 from domain.policy.document import PolicyDocument
 from domain.policy.governance import Policy
-from domain.policy.governance_decisions import policy_named
+from domain.policy.governance_decisions import require_policy
 from domain.policy.rechecks import Recheck
 from domain.policy.rulebook import Rulebook
-from infrastructure.policies.files import DEFAULT, load_policy
+from infrastructure.policies.files import DEFAULT_POLICY_FILE, load_policy
 from infrastructure.settings import Settings
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -55,45 +55,45 @@ def show(settings: Settings, version: str | None, as_yaml: bool, as_json: bool) 
         active = desks.policy.load()
         governance, now = desks.policy.governance, desks.clock()
         if version is None and active is None:
-            _write(load_policy(), as_yaml)
+            _print_rulebook(load_policy(), as_yaml)
             return
-        policy = policy_named(governance, version or (active.digest if active else ""))
+        policy = require_policy(governance, version or (active.digest if active else ""))
         recheck = desks.rechecks.progress(policy.digest)
         view = view_of(governance, policy, now, recheck=recheck)
         rulebook = desks.policy.rulebook(policy)
     if as_json:
         click.echo(msgspec.json.encode(view))
         return
-    _write(rulebook, as_yaml)
+    _print_rulebook(rulebook, as_yaml)
     if not as_yaml:
         console = Console(highlight=False, markup=False, soft_wrap=True)
         console.print(f"{view.state}, digest {view.digest}")
-        _tell_acts(console, policy)
+        _print_acts(console, policy)
         if recheck is not None:
-            console.print(_recheck_told(recheck))
+            console.print(_describe_recheck(recheck))
         if view.against is not None:
             console.print(f"against version {view.against}:")
             for one in view.differences:
                 console.print(f"  {one.where}: {one.how}")
 
 
-def _write(rulebook: Rulebook, as_yaml: bool) -> None:
+def _print_rulebook(rulebook: Rulebook, as_yaml: bool) -> None:
     if not as_yaml:
-        Console().print(table_of(rulebook))
+        Console().print(rulebook_table(rulebook))
     elif rulebook.digest == load_policy().digest:
-        click.echo(DEFAULT.read_text())
+        click.echo(DEFAULT_POLICY_FILE.read_text())
     else:
         click.echo(yaml.safe_dump(msgspec.to_builtins(rulebook.document), sort_keys=False))
 
 
-def _tell_acts(console: Console, policy: Policy) -> None:
+def _print_acts(console: Console, policy: Policy) -> None:
     for act in policy.acts:
         who = act.by.person or act.by.principal
         note = f": {act.note}" if act.note else ""
         console.print(f"  {act.at:%Y-%m-%d %H:%M:%S}Z {act.what} by {who}{note}")
 
 
-def _recheck_told(recheck: Recheck) -> str:
+def _describe_recheck(recheck: Recheck) -> str:
     how = (
         "overtaken by another policy"
         if recheck.overtaken
@@ -114,7 +114,7 @@ def history(settings: Settings) -> None:
         governance, now = desks.policy.refresh(), desks.clock()
     for one in reversed([*governance.policies.values()]):
         console.print(f"{one.version}  {governance.state(one, now)}  {one.digest}")
-        _tell_acts(console, one)
+        _print_acts(console, one)
 
 
 @policy.command()
@@ -125,23 +125,23 @@ def diff(settings: Settings, before: str, after: str | None) -> None:
     """How two policies differ, in words: versions, digests or files. With one alone, how it
     differs from what decides now."""
     with migrated_desks(settings) as desks:
-        old = _document(desks, before) if after is not None else _deciding(desks)
+        old = _document(desks, before) if after is not None else _active_document(desks)
         new = _document(desks, after or before)
-    for one in differences(old, new):
+    for one in find_differences(old, new):
         click.echo(str(one))
 
 
 def _document(desks: Desks, name: str) -> PolicyDocument:
     if Path(name).is_file():
         return load_policy(Path(name)).document
-    return policy_named(desks.policy.refresh(), name).document
+    return require_policy(desks.policy.refresh(), name).document
 
 
-def _deciding(desks: Desks) -> PolicyDocument:
+def _active_document(desks: Desks) -> PolicyDocument:
     return (desks.policy.load() or load_policy()).document
 
 
-def table_of(rulebook: Rulebook) -> Table:
+def rulebook_table(rulebook: Rulebook) -> Table:
     table = Table(title=f"{rulebook.document.policy}, version {rulebook.version}")
     for column in ("kind", "what", "bucket", "severity", "automation"):
         table.add_column(column)

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.commands.options import AS_JSON, Moment
+from api.commands.options import AS_JSON, TimeParameter
 from infrastructure.policies.files import load_policy
 
 DEFAULT_URL = "http://127.0.0.1:8321"
@@ -39,22 +39,24 @@ NOTE = click.option("--note", default="", help="What there is to say.")
 @AS_JSON
 def propose(file: Path, why: str, revises: str | None, as_json: bool) -> None:
     """Propose a document to take the place of what decides now."""
-    asked = {"document": _plain(file), "why": why, "revises": revises}
-    _tell(_ask("POST", "", asked), as_json)
+    asked = {"document": _load_document(file), "why": why, "revises": revises}
+    _print_policy(_call_api("POST", "", asked), as_json)
 
 
 @click.command()
 @VERSION
-@click.option("--since", type=Moment(), help="From when on, as 2026-11-01T00:00:00Z [30 days].")
-@click.option("--until", type=Moment(), help="Until before when [now].")
+@click.option(
+    "--since", type=TimeParameter(), help="From when on, as 2026-11-01T00:00:00Z [30 days]."
+)
+@click.option("--until", type=TimeParameter(), help="Until before when [now].")
 @AS_JSON
 def simulate(version: str, since: datetime | None, until: datetime | None, as_json: bool) -> None:
     """What recorded history would have led to under this policy."""
-    told = _simulated(version, {"since": _written(since), "until": _written(until)})
+    told = _call_simulation(version, {"since": _format_time(since), "until": _format_time(until)})
     if as_json:
         click.echo(msgspec.json.encode(told))
     else:
-        _tell_figures(version, told)
+        _print_figures(version, told)
 
 
 @click.command()
@@ -64,7 +66,7 @@ def simulate(version: str, since: datetime | None, until: datetime | None, as_js
 @AS_JSON
 def approve(version: str, note: str, base: str | None, as_json: bool) -> None:
     """Approve what another person has proposed."""
-    _tell(_ask("POST", f"/{version}/approve", {"note": note, "base": base}), as_json)
+    _print_policy(_call_api("POST", f"/{version}/approve", {"note": note, "base": base}), as_json)
 
 
 @click.command()
@@ -73,7 +75,7 @@ def approve(version: str, note: str, base: str | None, as_json: bool) -> None:
 @AS_JSON
 def reject(version: str, reason: str, as_json: bool) -> None:
     """Reject a policy that does not decide yet."""
-    _tell(_ask("POST", f"/{version}/reject", {"reason": reason}), as_json)
+    _print_policy(_call_api("POST", f"/{version}/reject", {"reason": reason}), as_json)
 
 
 @click.command()
@@ -82,18 +84,20 @@ def reject(version: str, reason: str, as_json: bool) -> None:
 @AS_JSON
 def withdraw(version: str, reason: str, as_json: bool) -> None:
     """Withdraw a policy of your own that does not decide yet."""
-    _tell(_ask("POST", f"/{version}/withdraw", {"reason": reason}), as_json)
+    _print_policy(_call_api("POST", f"/{version}/withdraw", {"reason": reason}), as_json)
 
 
 @click.command()
 @VERSION
-@click.option("--from", "effective_from", type=Moment(), help="From when it decides [at once].")
+@click.option(
+    "--from", "effective_from", type=TimeParameter(), help="From when it decides [at once]."
+)
 @NOTE
 @AS_JSON
 def activate(version: str, effective_from: datetime | None, note: str, as_json: bool) -> None:
     """Let an approved policy decide."""
-    asked = {"effective_from": _written(effective_from), "note": note}
-    _tell(_ask("POST", f"/{version}/activate", asked), as_json)
+    asked = {"effective_from": _format_time(effective_from), "note": note}
+    _print_policy(_call_api("POST", f"/{version}/activate", asked), as_json)
 
 
 @click.command()
@@ -103,7 +107,9 @@ def activate(version: str, effective_from: datetime | None, note: str, as_json: 
 @AS_JSON
 def rollback(version: str, reason: str, name: str | None, as_json: bool) -> None:
     """Go back to what decided before, as a new version."""
-    _tell(_ask("POST", f"/{version}/rollback", {"reason": reason, "version": name}), as_json)
+    _print_policy(
+        _call_api("POST", f"/{version}/rollback", {"reason": reason, "version": name}), as_json
+    )
 
 
 @click.command()
@@ -114,8 +120,8 @@ def rollback(version: str, reason: str, name: str | None, as_json: bool) -> None
 def emergency(file: Path, reason: str, hours: float | None, as_json: bool) -> None:
     """Let a document decide at once; it expires unless another person ratifies it."""
     until = datetime.now().astimezone() + timedelta(hours=hours) if hours else None
-    asked = {"document": _plain(file), "reason": reason, "expires_at": _written(until)}
-    _tell(_ask("POST", "/emergency", asked), as_json)
+    asked = {"document": _load_document(file), "reason": reason, "expires_at": _format_time(until)}
+    _print_policy(_call_api("POST", "/emergency", asked), as_json)
 
 
 @click.command()
@@ -124,10 +130,10 @@ def emergency(file: Path, reason: str, hours: float | None, as_json: bool) -> No
 @AS_JSON
 def ratify(version: str, note: str, as_json: bool) -> None:
     """Ratify the emergency change of another person."""
-    _tell(_ask("POST", f"/{version}/ratify", {"note": note}), as_json)
+    _print_policy(_call_api("POST", f"/{version}/ratify", {"note": note}), as_json)
 
 
-ASKING: tuple[click.Command, ...] = (
+API_COMMANDS: tuple[click.Command, ...] = (
     propose,
     simulate,
     approve,
@@ -140,16 +146,16 @@ ASKING: tuple[click.Command, ...] = (
 )
 
 
-def _plain(file: Path) -> Any:
+def _load_document(file: Path) -> Any:
     return msgspec.to_builtins(load_policy(file).document, str_keys=True)
 
 
-def _written(moment: datetime | None) -> str | None:
+def _format_time(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment is not None else None
 
 
 @contextmanager
-def _service() -> Iterator[httpx2.Client]:
+def _api_client() -> Iterator[httpx2.Client]:
     token = os.environ.get("CASETRAIL_TOKEN")
     if not token:
         raise click.ClickException(
@@ -164,22 +170,22 @@ def _service() -> Iterator[httpx2.Client]:
         raise click.ClickException(f"{url} (CASETRAIL_URL) does not answer: {error}") from None
 
 
-def _ask(method: str, path: str, asked: dict[str, Any]) -> Any:
+def _call_api(method: str, path: str, asked: dict[str, Any]) -> Any:
     body = {name: value for name, value in asked.items() if value is not None}
-    with _service() as client:
+    with _api_client() as client:
         answer = client.request(method, f"/v1/policies{path}", json=body)
     if not answer.is_success:
-        raise _refused(answer.json())
+        raise _problem_error(answer.json())
     return answer.json()
 
 
-def _simulated(version: str, asked: dict[str, Any]) -> Any:
+def _call_simulation(version: str, asked: dict[str, Any]) -> Any:
     """The answer, with its progress told on the way."""
     body = {name: value for name, value in asked.items() if value is not None}
     errors = Console(stderr=True)
     told: Any = None
     with (
-        _service() as client,
+        _api_client() as client,
         Progress(console=errors, transient=True) as progress,
         client.stream(
             "POST",
@@ -191,24 +197,24 @@ def _simulated(version: str, asked: dict[str, Any]) -> Any:
     ):
         if not answer.is_success:
             answer.read()
-            raise _refused(answer.json())
+            raise _problem_error(answer.json())
         task = progress.add_task("simulating", total=100)
         for line in answer.iter_lines():
             told = msgspec.json.decode(line)
             if "done_percent" in told:
                 progress.update(task, completed=told["done_percent"])
     if told is None or "figures" not in told:
-        raise _refused(told or {"title": "The service ended.", "detail": "Simulate again."})
+        raise _problem_error(told or {"title": "The service ended.", "detail": "Simulate again."})
     return told
 
 
-def _refused(problem: Any) -> click.ClickException:
+def _problem_error(problem: Any) -> click.ClickException:
     lines = [f"{problem['title']}: {problem['detail']}"]
     lines += [f"  {fault.get('pointer')}: {fault['detail']}" for fault in problem.get("errors", ())]
     return click.ClickException("\n".join(lines))
 
 
-def _tell(told: Any, as_json: bool) -> None:
+def _print_policy(told: Any, as_json: bool) -> None:
     """How the policy stands now, and what it changes."""
     if as_json:
         click.echo(msgspec.json.encode(told))
@@ -219,7 +225,7 @@ def _tell(told: Any, as_json: bool) -> None:
         click.echo(f"  {one['where']}: {one['how']}")
 
 
-def _tell_figures(version: str, told: Any) -> None:
+def _print_figures(version: str, told: Any) -> None:
     figures = told["figures"]
     table = Table(title=f"{figures['orders']} orders, {figures['signals']} signals")
     for column in ("", told["against"], version):
@@ -237,12 +243,12 @@ def _tell_figures(version: str, told: Any) -> None:
         table.add_row(name, str(pair["active"]), str(pair["proposed"]))
     Console().print(table)
     if told["money"] is not None:
-        _tell_money(told["money"], told["against"], version)
+        _print_money(told["money"], told["against"], version)
     for one in figures["moved"]:
         click.echo(f"{one['cases']} cases go to {one['to_queue']} and not to {one['from_queue']}")
 
 
-def _tell_money(money: Any, against: str, version: str) -> None:
+def _print_money(money: Any, against: str, version: str) -> None:
     table = Table(title=f"{money['proposals']} adjustments proposed")
     for column in ("", against, version):
         table.add_column(column, justify="right" if column else "left")

@@ -14,23 +14,23 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.commands.replay.progress import MOST_SHOWN, progress_bar, tell_left_out
-from api.composition import Desks, desks, make_ready
-from api.serving import collect_seldom
+from api.commands.replay.progress import MAX_SHOWN, print_skipped_rows, progress_bar
+from api.composition import Desks, desks, prepare_database
+from api.serving import tune_garbage_collection
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.settings import Settings
-from infrastructure.sources.case_logs import CaseLog, Impossible, bpi2013, servicenow
+from infrastructure.sources.case_logs import CaseLog, ImpossibleStep, bpi2013, servicenow
 from infrastructure.sources.case_logs.driver import Driver, plans_of
-from infrastructure.sources.case_logs.figures import Figures, figures_of, lines_of
-from infrastructure.sources.case_logs.replay_policy import names_for, replay_policy
+from infrastructure.sources.case_logs.figures import Figures, compute_figures, read_lines
+from infrastructure.sources.case_logs.replay_policy import build_replay_policy, choose_names
 
 READERS: Final[dict[str, Callable[[Path, Callable[[int], None]], CaseLog]]] = {
-    "servicenow": servicenow.read,
-    "bpi2013": bpi2013.read,
+    "servicenow": servicenow.read_log,
+    "bpi2013": bpi2013.read_log,
 }
 
 
-class Outcome(Struct, frozen=True):
+class CaseLogReplayResult(Struct, frozen=True):
     incidents: int
     """Cases that the service has."""
     updates: int
@@ -39,7 +39,7 @@ class Outcome(Struct, frozen=True):
     reopened: int
     waited_seconds: dict[str, int]
     final_states: dict[str, int]
-    impossible: tuple[Impossible, ...]
+    impossible: tuple[ImpossibleStep, ...]
     seconds: float
 
 
@@ -66,11 +66,11 @@ def case_log(settings: Settings, kind: str, file: Path, as_json: bool, keep: boo
             open_database(settings) as dsn,
             scratch_database(dsn, "replay", keep=keep) as scratch,
         ):
-            make_ready(scratch)
+            prepare_database(scratch)
             with desks(scratch) as working:
                 impossible = _run(found, working, progress)
                 figures = _read_back(working, progress)
-    outcome = Outcome(
+    outcome = CaseLogReplayResult(
         incidents=figures.cases,
         updates=found.updates,
         hand_offs=figures.hand_offs,
@@ -80,21 +80,21 @@ def case_log(settings: Settings, kind: str, file: Path, as_json: bool, keep: boo
         impossible=tuple(impossible),
         seconds=round(time.monotonic() - started, 2),
     )
-    tell_left_out(found.refusals, found.refused, errors)
+    print_skipped_rows(found.refusals, found.refused, errors)
     if as_json:
         click.echo(msgspec.json.encode(outcome))
     else:
-        _tell(outcome)
+        _print_result(outcome)
     if keep:
         errors.print(f"kept: {scratch}", markup=False)
 
 
-def _run(found: CaseLog, working: Desks, progress: Progress) -> list[Impossible]:
+def _run(found: CaseLog, working: Desks, progress: Progress) -> list[ImpossibleStep]:
     """Every step of every incident; returns those that could not be taken."""
-    names = names_for(update for updates in found.incidents.values() for update in updates)
-    working.decide_by(replay_policy(names))
+    names = choose_names(update for updates in found.incidents.values() for update in updates)
+    working.ensure_policy(build_replay_policy(names))
     commands, impossible = plans_of(found.incidents)
-    collect_seldom()
+    tune_garbage_collection()
     driver = Driver(working.cases, names)
     task = progress.add_task("replaying", total=len(commands))
     for done in driver.drive(commands):
@@ -105,10 +105,10 @@ def _run(found: CaseLog, working: Desks, progress: Progress) -> list[Impossible]
 
 def _read_back(working: Desks, progress: Progress) -> Figures:
     task = progress.add_task("reading the log", total=working.log.head())
-    return figures_of(progress.track(lines_of(working.log), task_id=task))
+    return compute_figures(progress.track(read_lines(working.log), task_id=task))
 
 
-def _tell(outcome: Outcome) -> None:
+def _print_result(outcome: CaseLogReplayResult) -> None:
     table = Table(title=f"{outcome.incidents} incidents, {outcome.updates} updates")
     table.add_column("what")
     table.add_column("how much", justify="right")
@@ -124,9 +124,9 @@ def _tell(outcome: Outcome) -> None:
     console.print(table)
     if outcome.impossible:
         console.print(f"impossible: {len(outcome.impossible)} steps", markup=False)
-    for one in outcome.impossible[:MOST_SHOWN]:
+    for one in outcome.impossible[:MAX_SHOWN]:
         line = f"  {one.incident}, update {one.update}: {one.why}"
         console.print(line, markup=False, soft_wrap=True)
-    if (more := len(outcome.impossible) - MOST_SHOWN) > 0:
+    if (more := len(outcome.impossible) - MAX_SHOWN) > 0:
         console.print(f"  and {more} more, all of them with --json")
     console.print(f"{outcome.seconds} s")

@@ -18,15 +18,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.commands.options import writing
-from api.commands.replay.progress import progress_bar, tell_left_out
-from api.composition import Desks, desks, make_ready
-from api.serving import collect_seldom
+from api.commands.options import report_write_errors
+from api.commands.replay.progress import print_skipped_rows, progress_bar
+from api.composition import Desks, desks, prepare_database
+from api.serving import tune_garbage_collection
 from application.orders.batches import Arrival
 from application.orders.replay import replay as live_through
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
-from domain.policy.services import as_recorded
+from domain.policy.service_levels import without_clocks_and_look_ups
 from infrastructure.policies.files import load_policy
 from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.projections.runner import ProjectionRunner
@@ -39,7 +39,7 @@ COLUMNS = ("order_id", "kind", "detected_at", "queue", "bucket", "severity")
 PAGE = 5_000
 
 
-class Outcome(Struct, frozen=True):
+class OlistReplayResult(Struct, frozen=True):
     orders: int
     signals: int
     standard_flow: int
@@ -75,18 +75,18 @@ def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, k
         OlistTables(folder) as tables,
         progress_bar(errors) as progress,
     ):
-        make_ready(scratch)
+        prepare_database(scratch)
         _load(tables, progress)
         with desks(scratch) as working:
             # Nobody works in a replay: clocks would tell of nothing but that, for years.
-            working.decide_by(Rulebook(as_recorded(load_policy().document)))
-            collect_seldom()
+            working.ensure_policy(Rulebook(without_clocks_and_look_ups(load_policy().document)))
+            tune_garbage_collection()
             _run(tables, working, scratch, progress)
             outcome = _outcome(tables, Reports(working.datastore), time.monotonic() - started)
             if cases is not None:
                 _write_cases(working, cases)
         name = scratch
-    _tell(outcome, tables, errors, as_json)
+    _print_result(outcome, tables, errors, as_json)
     if keep:
         errors.print(f"kept: {name}", markup=False)
 
@@ -122,12 +122,12 @@ def _run(tables: OlistTables, working: Desks, dsn: str, progress: Progress) -> N
     )
 
 
-def _outcome(tables: OlistTables, reports: Reports, seconds: float) -> Outcome:
+def _outcome(tables: OlistTables, reports: Reports, seconds: float) -> OlistReplayResult:
     flow = reports.flow()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Kibibytes on Linux, bytes on macOS.
     mebibytes = peak / 1024 if sys.platform != "darwin" else peak / (1 << 20)
-    return Outcome(
+    return OlistReplayResult(
         orders=flow.orders,
         signals=tables.signals,
         standard_flow=flow.without_cases,
@@ -140,7 +140,7 @@ def _outcome(tables: OlistTables, reports: Reports, seconds: float) -> Outcome:
 
 
 def _write_cases(working: Desks, file: Path) -> None:
-    with writing(file), file.open("w", newline="") as text:
+    with report_write_errors(file), file.open("w", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
         for row in _all_cases(Reports(working.datastore)):
@@ -156,8 +156,10 @@ def _all_cases(reports: Reports) -> Iterator[tuple[object, ...]]:
         after = [rows[-1].priority, rows[-1].opened_at, rows[-1].case_id]
 
 
-def _tell(outcome: Outcome, tables: OlistTables, errors: Console, as_json: bool) -> None:
-    tell_left_out(tables.refusals, tables.refused, errors)
+def _print_result(
+    outcome: OlistReplayResult, tables: OlistTables, errors: Console, as_json: bool
+) -> None:
+    print_skipped_rows(tables.refusals, tables.refused, errors)
     if as_json:
         click.echo(msgspec.json.encode(outcome))
         return

@@ -9,9 +9,9 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from infrastructure.csv_rows import Refusal
+from infrastructure.csv_rows import RejectedRow
 
-MOST_SHOWN: Final = 20
+MAX_SHOWN: Final = 20
 
 
 def progress_bar(errors: Console) -> Progress:
@@ -26,9 +26,9 @@ def progress_bar(errors: Console) -> Progress:
     )
 
 
-def tell_left_out(refusals: Sequence[Refusal], refused: int, errors: Console) -> None:
+def print_skipped_rows(refusals: Sequence[RejectedRow], refused: int, errors: Console) -> None:
     """The first rows that were left out, and how many more were."""
-    for refusal in refusals[:MOST_SHOWN]:
+    for refusal in refusals[:MAX_SHOWN]:
         errors.print(f"left out: {refusal}", markup=False)
-    if refused > MOST_SHOWN:
-        errors.print(f"left out: {refused - MOST_SHOWN} more rows")
+    if refused > MAX_SHOWN:
+        errors.print(f"left out: {refused - MAX_SHOWN} more rows")

@@ -1,6 +1,6 @@
 """The auditor's questions: each answered by a route and by `casetrail audit ask`, from one registry."""
 
-from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed
+from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed_questions
 from api.routes.questions.routes import (
     QUESTION_ROUTES,
     give_export,
@@ -15,5 +15,5 @@ __all__ = [
     "give_export",
     "give_population",
     "list_questions",
-    "listed",
+    "listed_questions",
 ]

@@ -17,67 +17,73 @@ import psycopg
 from msgspec import Meta, Struct
 
 from api.http.errors import LogNotAsSigned, MalformedParameter, NothingRecorded
-from api.http.times import must_be_in_order
-from api.routes.questions.question import Asking, Sources
-from api.routes.questions.times import From, To
+from api.http.times import require_ordered_period
+from api.routes.questions.question import AnswerSources, QuestionParameters
+from api.routes.questions.times import PeriodEnd, PeriodStart
 from domain.errors import NotWitnessedYet
-from domain.recorded import Event
+from domain.recorded_event import Event
 from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.export import Export, LogAltered, NothingToExport
 from infrastructure.transparency.nodes import PositionsMissing
 from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.verifier.bundle import verify
-from infrastructure.verifier.population import AMOUNT
+from infrastructure.verifier.population import AMOUNT_PATTERN
 
 MOST_LISTED = 10_000
-_ONE = threading.Lock()
+_BUNDLE_LOCK = threading.Lock()
 """One bundle is made at a time: each reads all of the log."""
 
-Text = Annotated[str, Meta(max_length=100)]
-TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Event))
-Size = Annotated[int, Meta(ge=1, le=2**62)]
+ShortText = Annotated[str, Meta(max_length=100)]
+EVENT_TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Event))
+LogSize = Annotated[int, Meta(ge=1, le=2**62)]
 
 
-class OfPopulation(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    type: Annotated[Text, Meta(description="Of which events: adjustment.executed, case.breached.")]
+class PopulationParameters(
+    QuestionParameters, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
+):
+    type: Annotated[
+        ShortText, Meta(description="Of which events: adjustment.executed, case.breached.")
+    ]
     kind: Annotated[
-        Text | None,
+        ShortText | None,
         Meta(description="Of which kind: refund. An adjustment's is its proposal's."),
     ] = None
-    over: Annotated[Text | None, Meta(description="Of more than this amount.")] = None
-    currency: Annotated[Text | None, Meta(description="In this currency.")] = None
-    since: From = None
-    until: To = None
+    over: Annotated[ShortText | None, Meta(description="Of more than this amount.")] = None
+    currency: Annotated[ShortText | None, Meta(description="In this currency.")] = None
+    since: PeriodStart = None
+    until: PeriodEnd = None
 
-    def must_be_sound(self) -> None:
-        super().must_be_sound()
-        must_be_in_order(self.since, self.until)
-        must_be_known(self.type)
-        if self.over is not None and re.fullmatch(AMOUNT, self.over) is None:
+    def require_valid(self) -> None:
+        super().require_valid()
+        require_ordered_period(self.since, self.until)
+        require_known_type(self.type)
+        if self.over is not None and re.fullmatch(AMOUNT_PATTERN, self.over) is None:
             raise MalformedParameter(f"over={self.over} is no amount such as 500 or 99.90")
 
 
-class FromCheckpoint(OfPopulation, frozen=True, kw_only=True):
+class PopulationExportParameters(PopulationParameters, frozen=True, kw_only=True):
     after: Annotated[
         int,
         Meta(ge=0, le=2**62, description="Of the events after the checkpoint of this size [0]."),
     ] = 0
 
 
-class OfExport(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+class ExportParameters(
+    QuestionParameters, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
+):
     case: Annotated[
         UUID | None, Meta(description="One case's trail; else a period, or everything.")
     ] = None
-    since: From = None
-    until: To = None
+    since: PeriodStart = None
+    until: PeriodEnd = None
 
-    def must_be_sound(self) -> None:
-        super().must_be_sound()
-        must_be_in_order(self.since, self.until)
+    def require_valid(self) -> None:
+        super().require_valid()
+        require_ordered_period(self.since, self.until)
 
 
-class PopulationProven(Struct, frozen=True, kw_only=True):
+class ProvenPopulation(Struct, frozen=True, kw_only=True):
     """`verified` says that a bundle of all events was made and verified; `size` and `root` are of the
     checkpoint that signed them."""
 
@@ -92,7 +98,7 @@ class PopulationProven(Struct, frozen=True, kw_only=True):
     """Where they stand in the log; of very many, the first ten thousand."""
 
 
-class Made(Struct, frozen=True):
+class MadeBundle(Struct, frozen=True):
     """A bundle that lies in a directory."""
 
     directory: Path
@@ -102,38 +108,38 @@ class Made(Struct, frozen=True):
     listed: Sequence[int]
 
 
-def question_of(asked: OfPopulation) -> dict[str, str]:
+def manifest_question(asked: PopulationParameters) -> dict[str, str]:
     """As it stands in a manifest."""
     told = {
-        "type": tag(asked.type),
+        "type": stored_event_type(asked.type),
         "kind": asked.kind,
         "over": asked.over,
         "currency": asked.currency,
-        "from": in_utc(asked.since),
-        "to": in_utc(asked.until),
+        "from": optional_envelope_time(asked.since),
+        "to": optional_envelope_time(asked.until),
     }
     return {name: said for name, said in told.items() if said is not None}
 
 
-def tag(told: str) -> str:
+def stored_event_type(told: str) -> str:
     """As it is stored: adjustments are part of their case."""
     noun, _, act = told.partition(".")
     return f"case.adjustment_{act}" if noun == "adjustment" else told
 
 
-def must_be_known(told: str) -> None:
+def require_known_type(told: str) -> None:
     """A list of what is misspelt would be complete, and empty. Raises MalformedParameter."""
-    if tag(told) in TYPES:
+    if stored_event_type(told) in EVENT_TYPES:
         return
-    spoken = {one.replace("case.adjustment_", "adjustment."): one for one in TYPES}
+    spoken = {one.replace("case.adjustment_", "adjustment."): one for one in EVENT_TYPES}
     near = get_close_matches(told, [*spoken], n=3, cutoff=0.5)
     alike = f"; near it are {', '.join(near)}" if near else ""
     raise MalformedParameter(f"type={told} is no type of event (docs/events.md){alike}")
 
 
-def export(asked: OfExport) -> Callable[[Export], int]:
+def export_writer(asked: ExportParameters) -> Callable[[Export], int]:
     """Raises MalformedParameter."""
-    start, end = in_utc(asked.since), in_utc(asked.until)
+    start, end = optional_envelope_time(asked.since), optional_envelope_time(asked.until)
     if (start is None) is not (end is None) or (asked.case is not None and start is not None):
         raise MalformedParameter("say case, or from and to, or none of them for everything")
     case = asked.case
@@ -144,18 +150,18 @@ def export(asked: OfExport) -> Callable[[Export], int]:
     return lambda bundle: bundle.everything()
 
 
-def population(asked: FromCheckpoint) -> Callable[[Export], int]:
-    return lambda bundle: bundle.population(question_of(asked), asked.after)
+def population_writer(asked: PopulationExportParameters) -> Callable[[Export], int]:
+    return lambda bundle: bundle.population(manifest_question(asked), asked.after)
 
 
 @contextmanager
-def made(sources: Sources, write: Callable[[Export], int]) -> Iterator[Made]:
+def make_bundle(sources: AnswerSources, write: Callable[[Export], int]) -> Iterator[MadeBundle]:
     """The bundle, for as long as this lasts. Raises NothingRecorded, LogNotAsSigned, NotWitnessedYet."""
     if sources.checkpoints is None:
         raise NotWitnessedYet("this process does not know the key that signs")
     with TemporaryDirectory(prefix="casetrail-bundle-") as place:
         directory = Path(place) / "bundle"
-        with _ONE, connected(sources) as connection:
+        with _BUNDLE_LOCK, open_connection(sources) as connection:
             try:
                 sources.checkpoints.compare(connection)
                 bundle = Export(connection, sources.checkpoints.signer, directory)
@@ -166,14 +172,14 @@ def made(sources: Sources, write: Callable[[Export], int]) -> Iterator[Made]:
                 raise NothingRecorded(str(error)) from None
             except (LogAltered, LogNotAsWitnessed, PositionsMissing) as error:
                 raise LogNotAsSigned(str(error)) from None
-        yield Made(directory, events, bundle.manifest_digest, bundle.listed)
+        yield MadeBundle(directory, events, bundle.manifest_digest, bundle.listed)
 
 
-def prove(sources: Sources, asked: OfPopulation) -> PopulationProven:
-    with made(sources, lambda bundle: bundle.population(question_of(asked))) as bundle:
+def prove_population(sources: AnswerSources, asked: PopulationParameters) -> ProvenPopulation:
+    with make_bundle(sources, lambda bundle: bundle.population(manifest_question(asked))) as bundle:
         found = verify(bundle.directory)
     answer = found.answer or {"count": 0, "sums": {}}
-    return PopulationProven(
+    return ProvenPopulation(
         verified=found.verified,
         size=found.size or 0,
         root=found.root,
@@ -185,18 +191,18 @@ def prove(sources: Sources, asked: OfPopulation) -> PopulationProven:
 
 
 @contextmanager
-def connected(sources: Sources) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+def open_connection(sources: AnswerSources) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A connection of its own, for what takes long."""
     with connect(sources.desks.datastore.dsn) as connection:
         connection.execute("SET idle_in_transaction_session_timeout = '60s'")
         yield connection
 
 
-def in_utc(moment: datetime | None) -> str | None:
-    return as_in_envelopes(moment) if moment is not None else None
+def optional_envelope_time(moment: datetime | None) -> str | None:
+    return envelope_time(moment) if moment is not None else None
 
 
-def as_in_envelopes(moment: datetime) -> str:
+def envelope_time(moment: datetime) -> str:
     """Also of a year before 1000, which has four digits as every other."""
     told = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
     return f"{told}Z"

@@ -8,31 +8,35 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from api.routes.case import CaseDiff, case_diff_of, parse_point
 from api.routes.cases import CaseView, view_of
-from api.routes.one_case import CaseDiff, diff_of, point_of
-from api.routes.questions.decisions import Case
-from api.routes.questions.question import Asking, Question, Sources
-from application.audit.evidence import RestsOn, rests_on
-from application.audit.facts_by_time import Facts, facts_by, signals_of
-from application.cases.history import case_of, lines_until, until_both
-from application.cases.trail import NotShown
+from api.routes.questions.decisions import CaseId
+from api.routes.questions.question import AnswerSources, Question, QuestionParameters
+from application.audit.evidence import EvidenceReport, check_evidence
+from application.audit.facts_by_time import FactsAtTimes, find_facts_at, list_signal_times
+from application.cases.history import case_of, lines_until, lines_until_both
+from application.cases.trail import UnshownSignal
 
 
-class AboutCase(Asking, frozen=True, kw_only=True):
-    case: Case
+class CaseParameters(QuestionParameters, frozen=True, kw_only=True):
+    case: CaseId
 
 
-Point = Annotated[str, Meta(max_length=40)]
+VersionOrTime = Annotated[str, Meta(max_length=40)]
 
 
-class Since(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    case: Case
-    since: Annotated[Point, Meta(description="A version of the case, or an RFC 3339 time.")]
-    until: Annotated[Point | None, Meta(description="The same; left out: as it stands.")] = None
+class ChangesParameters(
+    QuestionParameters, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
+):
+    case: CaseId
+    since: Annotated[VersionOrTime, Meta(description="A version of the case, or an RFC 3339 time.")]
+    until: Annotated[
+        VersionOrTime | None, Meta(description="The same; left out: as it stands.")
+    ] = None
 
 
-class ByTwoClocks(Asking, frozen=True, kw_only=True):
-    case: Case
+class AsOfParameters(QuestionParameters, frozen=True, kw_only=True):
+    case: CaseId
     as_of: Annotated[
         datetime | None,
         Meta(description="By what had happened until then: an RFC 3339 time; left out: now."),
@@ -43,81 +47,81 @@ class ByTwoClocks(Asking, frozen=True, kw_only=True):
     ] = None
 
 
-class PolicyNamed(Struct, frozen=True):
+class PolicyIdentity(Struct, frozen=True):
     version: str
     digest: str
 
 
-class ChangedSince(Struct, frozen=True, kw_only=True):
+class CaseChanges(Struct, frozen=True, kw_only=True):
     """All that differs in the case and its packet, the order's signals that were recorded meanwhile,
     and the policy that decided at either point."""
 
     diff: CaseDiff
-    signals: Sequence[NotShown]
-    policy_before: PolicyNamed | None
-    policy_after: PolicyNamed | None
+    signals: Sequence[UnshownSignal]
+    policy_before: PolicyIdentity | None
+    policy_after: PolicyIdentity | None
 
 
-class Stood(Struct, frozen=True, kw_only=True):
+class CaseStateView(Struct, frozen=True, kw_only=True):
     """The case by what was done by both times; and the facts behind it by both limits."""
 
     version: int
     of: int
     """How many versions it has by now."""
     case: CaseView
-    order: Facts
+    order: FactsAtTimes
 
 
-def on_which_evidence(sources: Sources, asked: AboutCase) -> RestsOn:
+def on_which_evidence(sources: AnswerSources, asked: CaseParameters) -> EvidenceReport:
     """Each file, signal and record that a line of the trail names: files are hashed anew, signals are
     looked for in the log, and of what lies elsewhere that is said."""
     lines = sources.desks.cases.trail(asked.case)
-    return rests_on(lines, sources.order_trail(lines), sources.evidence.rehashed)
+    return check_evidence(lines, sources.order_trail(lines), sources.evidence.current_digest)
 
 
-def what_changed(sources: Sources, asked: Since) -> ChangedSince:
+def what_changed(sources: AnswerSources, asked: ChangesParameters) -> CaseChanges:
     """Between two versions or times: in the case, in its packet, in what is known of its order, and in
     the policy."""
     lines = sources.desks.cases.trail(asked.case)
-    before = lines_until(lines, point_of("from", asked.since))
-    until = point_of("to", asked.until) if asked.until is not None else None
+    before = lines_until(lines, parse_point("from", asked.since))
+    until = parse_point("to", asked.until) if asked.until is not None else None
     after = lines_until(lines, until) if until is not None else lines
     began, ended = before[-1].recorded_at, after[-1].recorded_at
     if isinstance(until, datetime):
         ended = until
     elif until is None:
         ended = sources.desks.clock()
-    told = signals_of(sources.order_trail(lines))
-    return ChangedSince(
-        diff=diff_of(before, after),
+    told = list_signal_times(sources.order_trail(lines))
+    return CaseChanges(
+        diff=case_diff_of(before, after),
         signals=[one for one in told if began < one.recorded_at <= ended],
-        policy_before=_policy(sources, began),
-        policy_after=_policy(sources, ended),
+        policy_before=_policy_at(sources, began),
+        policy_after=_policy_at(sources, ended),
     )
 
 
-def how_it_stood(sources: Sources, asked: ByTwoClocks) -> Stood:
+def how_it_stood(sources: AnswerSources, asked: AsOfParameters) -> CaseStateView:
     """What is done to a case happens when it is recorded: the case is as it was at the earlier of the
     two times. What it is about has two: the facts that had happened by `as_of`, of what was recorded by
     `known_at`, and what came later by either."""
     lines = sources.desks.cases.trail(asked.case)
-    then = case_of(until_both(lines, asked.as_of, asked.known_at))
-    return Stood(
+    then = case_of(lines_until_both(lines, asked.as_of, asked.known_at))
+    return CaseStateView(
         version=then.version,
         of=len(lines),
         case=view_of(then),
-        order=facts_by(
+        order=find_facts_at(
             sources.order_trail(lines), lines[0].order or "", asked.as_of, asked.known_at
         ),
     )
 
 
-def _policy(sources: Sources, at: datetime) -> PolicyNamed | None:
+def _policy_at(sources: AnswerSources, at: datetime) -> PolicyIdentity | None:
     found = sources.desks.policy.refresh().in_force(at)
-    return PolicyNamed(found.version, found.digest) if found is not None else None
+    return PolicyIdentity(found.version, found.digest) if found is not None else None
 
 
-CASES = (
+CASE_QUESTIONS = (
     Question(
         number=7,
         answer=on_which_evidence,

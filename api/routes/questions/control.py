@@ -10,19 +10,19 @@ from uuid import UUID
 from msgspec import Meta
 
 from api.http.errors import MalformedParameter
-from api.routes.questions.question import Asking, Question, Sources
-from api.routes.questions.times import InPeriod
-from application.audit.builds import HandledBy, handled_by
-from application.audit.control_operation import ControlsOperated, operated
-from infrastructure.reports.control_state import StandingNow
+from api.routes.questions.question import AnswerSources, Question, QuestionParameters
+from api.routes.questions.times import PeriodParameters
+from application.audit.builds import BuildReport, find_builds
+from application.audit.control_operation import ControlsOperated, check_controls
+from infrastructure.reports.control_state import ControlState
 
 
-class AboutBuilds(Asking, frozen=True, kw_only=True):
+class BuildsParameters(QuestionParameters, frozen=True, kw_only=True):
     position: Annotated[int | None, Meta(description="Of an event in the log.")] = None
     case: Annotated[UUID | None, Meta(description="Every event of this case.")] = None
 
 
-class AboutControls(InPeriod, frozen=True, kw_only=True):
+class ControlsParameters(PeriodParameters, frozen=True, kw_only=True):
     witnessed_within: Annotated[
         int, Meta(description="Seconds in which what was recorded must be signed [60].")
     ] = 60
@@ -31,7 +31,7 @@ class AboutControls(InPeriod, frozen=True, kw_only=True):
     ] = 60
 
 
-def which_build(sources: Sources, asked: AboutBuilds) -> HandledBy:
+def which_build(sources: AnswerSources, asked: BuildsParameters) -> BuildReport:
     """Every build that has written, with its files, libraries and migrations; and of an event, or of
     each of a case, all by which it may have been written: those that the log had seen by then."""
     positions = () if asked.position is None else (asked.position,)
@@ -40,10 +40,10 @@ def which_build(sources: Sources, asked: AboutBuilds) -> HandledBy:
         raise MalformedParameter(
             f"position={asked.position} is none of the log's, which has 1 to {reading.upto}"
         )
-    return handled_by(reading, positions, asked.case)
+    return find_builds(reading, positions, asked.case)
 
 
-def did_it_operate(sources: Sources, asked: AboutControls) -> ControlsOperated:
+def did_it_operate(sources: AnswerSources, asked: ControlsParameters) -> ControlsOperated:
     """A row for each control: how much of it there was in the period, the evidence, and each exception.
     Reports, rows of duties and a halt stand as they stand now."""
     within = _seconds("witnessed_within", asked.witnessed_within)
@@ -51,8 +51,8 @@ def did_it_operate(sources: Sources, asked: AboutControls) -> ControlsOperated:
     now = sources.desks.clock()
     if asked.until is not None:
         now = min(now, asked.until)
-    standing = StandingNow(sources.desks.datastore)
-    return operated(sources.reading, standing, asked.period, now, within, late)
+    standing = ControlState(sources.desks.datastore)
+    return check_controls(sources.reading, standing, asked.period, now, within, late)
 
 
 def _seconds(name: str, told: int) -> timedelta:
@@ -61,7 +61,7 @@ def _seconds(name: str, told: int) -> timedelta:
     return timedelta(seconds=told)
 
 
-CONTROL = (
+CONTROL_QUESTIONS = (
     Question(
         number=23,
         answer=which_build,

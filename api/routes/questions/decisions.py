@@ -9,63 +9,70 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from api.routes.questions.question import Asking, Question, Sources
-from api.routes.questions.times import At
-from api.routes.who_could import WhoCouldView, must_be_decided, who_could_view
-from application.audit.decisions import Act, Seen, Under, acts_on, seen, under
-from application.audit.why_not import CouldNot, why_not
-from application.cases.trail import NotShown, told_lines
+from api.routes.eligibility import WhoCouldView, require_adjustment_duty, who_could_view
+from api.routes.questions.question import AnswerSources, Question, QuestionParameters
+from api.routes.questions.times import AsOfTime
+from application.audit.decisions import (
+    AdjustmentAct,
+    ApprovalBasis,
+    SeenPacket,
+    find_approval_basis,
+    find_seen_packets,
+    list_adjustment_acts,
+)
+from application.audit.why_not import WhyNotReport, explain_why_not
+from application.cases.trail import UnshownSignal, describe_lines
 from domain.adjustments.kinds import Duty
 from domain.adjustments.refusals import refusals_stream
 from domain.cases.errors import NoSuchVersion
 
-Case = Annotated[UUID, Meta(description="The case.")]
-Adjustment = Annotated[UUID, Meta(description="The adjustment.")]
-OfDuty = Annotated[Duty, Meta(description="approve (if left out), execute or reconcile")]
-Version = Annotated[
+CaseId = Annotated[UUID, Meta(description="The case.")]
+AdjustmentId = Annotated[UUID, Meta(description="The adjustment.")]
+OptionalDuty = Annotated[Duty, Meta(description="approve (if left out), execute or reconcile")]
+DecisionVersion = Annotated[
     int | None,
     Meta(description="The decision's version in the case's trail; left out: every decision."),
 ]
 
 
-class AboutDecision(Asking, frozen=True, kw_only=True):
-    case: Case
-    adjustment: Adjustment
-    duty: OfDuty = Duty.APPROVE
-    at: At = None
+class DecisionParameters(QuestionParameters, frozen=True, kw_only=True):
+    case: CaseId
+    adjustment: AdjustmentId
+    duty: OptionalDuty = Duty.APPROVE
+    at: AsOfTime = None
 
 
-class AboutPerson(Asking, frozen=True, kw_only=True):
-    case: Case
-    adjustment: Adjustment
+class PersonParameters(QuestionParameters, frozen=True, kw_only=True):
+    case: CaseId
+    adjustment: AdjustmentId
     person: Annotated[str, Meta(description="The person, by any name.")]
-    duty: OfDuty = Duty.APPROVE
-    at: At = None
+    duty: OptionalDuty = Duty.APPROVE
+    at: AsOfTime = None
 
 
-class AboutAdjustment(Asking, frozen=True, kw_only=True):
-    case: Case
-    adjustment: Adjustment
+class AdjustmentParameters(QuestionParameters, frozen=True, kw_only=True):
+    case: CaseId
+    adjustment: AdjustmentId
 
 
-class AboutLine(Asking, frozen=True, kw_only=True):
-    case: Case
-    version: Version = None
+class TrailLineParameters(QuestionParameters, frozen=True, kw_only=True):
+    case: CaseId
+    version: DecisionVersion = None
 
 
-class Acts(Struct, frozen=True):
-    acts: Sequence[Act]
+class ActsAnswer(Struct, frozen=True):
+    acts: Sequence[AdjustmentAct]
 
 
-class AllSeen(Struct, frozen=True):
+class SeenPackets(Struct, frozen=True):
     """`unchanged` unless a packet, or what a decision is bound to, has another digest than it had: as far
     as nothing personal in it was erased."""
 
     unchanged: bool
-    decisions: Sequence[Seen]
+    decisions: Sequence[SeenPacket]
 
 
-class Hidden(Struct, frozen=True, kw_only=True):
+class DecisionNotShown(Struct, frozen=True, kw_only=True):
     """A decision of a person on a packet, and the signals that were recorded by then and on which
     nothing in that packet rests."""
 
@@ -75,32 +82,32 @@ class Hidden(Struct, frozen=True, kw_only=True):
     who: str
     recorded_at: datetime
     packet: str
-    not_shown: Sequence[NotShown]
+    not_shown: Sequence[UnshownSignal]
 
 
-class AllHidden(Struct, frozen=True):
-    decisions: Sequence[Hidden]
+class NotShownAnswer(Struct, frozen=True):
+    decisions: Sequence[DecisionNotShown]
 
 
-def who_could_have(sources: Sources, asked: AboutDecision) -> WhoCouldView:
+def who_could_have(sources: AnswerSources, asked: DecisionParameters) -> WhoCouldView:
     """Everybody who was here at that time, with the roles that reached the case, and each rule that
     stood against the person."""
     lines = sources.desks.cases.trail(asked.case)
     return who_could_view(sources.desks, lines, asked.adjustment, asked.duty, asked.at)
 
 
-def who_did(sources: Sources, asked: AboutAdjustment) -> Acts:
+def who_did(sources: AnswerSources, asked: AdjustmentParameters) -> ActsAnswer:
     """Everything that was done about the adjustment: by whom, for whom, with which key or login,
     through which agents, and whose duty it became."""
-    return Acts(acts_on(sources.desks.cases.trail(asked.case), asked.adjustment))
+    return ActsAnswer(list_adjustment_acts(sources.desks.cases.trail(asked.case), asked.adjustment))
 
 
-def why_could_not(sources: Sources, asked: AboutPerson) -> CouldNot:
+def why_could_not(sources: AnswerSources, asked: PersonParameters) -> WhyNotReport:
     """Each rule that stood against the person at that time, with the act that it followed from; and
     what the person tried in this case until then and was refused."""
-    must_be_decided(asked.duty)
+    require_adjustment_duty(asked.duty)
     desks = sources.desks
-    return why_not(
+    return explain_why_not(
         desks.who_could,
         desks.cases.trail(asked.case),
         desks.log.trail(refusals_stream(asked.case)),
@@ -111,33 +118,33 @@ def why_could_not(sources: Sources, asked: AboutPerson) -> CouldNot:
     )
 
 
-def under_which(sources: Sources, asked: AboutAdjustment) -> Under:
+def under_which(sources: AnswerSources, asked: AdjustmentParameters) -> ApprovalBasis:
     """What the policy required, by which version and digest, whether that is the document in the log
     and decided then, and each approval's limit, looked up again."""
     desks = sources.desks
     lines = desks.cases.trail(asked.case)
     governance = desks.policy.refresh()
     matrix = desks.policy.matrix
-    return under(lines, asked.adjustment, governance, matrix)
+    return find_approval_basis(lines, asked.adjustment, governance, matrix)
 
 
-def what_was_seen(sources: Sources, asked: AboutLine) -> AllSeen:
+def what_was_seen(sources: AnswerSources, asked: TrailLineParameters) -> SeenPackets:
     """The packet of each decision, as its bytes and as facts, with its digest worked out anew; and
     whether what the decision is bound to is still what was proposed."""
     lines = sources.desks.cases.trail(asked.case)
-    found = seen(lines, _known(asked.version, len(lines)))
-    return AllSeen(all(one.unchanged is not False for one in found), found)
+    found = find_seen_packets(lines, _require_version(asked.version, len(lines)))
+    return SeenPackets(all(one.unchanged is not False for one in found), found)
 
 
-def what_was_not_shown(sources: Sources, asked: AboutLine) -> AllHidden:
+def what_was_not_shown(sources: AnswerSources, asked: TrailLineParameters) -> NotShownAnswer:
     """Beside each decision of a person on a packet: what the log had of the order by then, and the
     packet did not rest on."""
     lines = sources.desks.cases.trail(asked.case)
-    version = _known(asked.version, len(lines))
-    told = told_lines(lines, sources.order_trail(lines))
-    return AllHidden(
+    version = _require_version(asked.version, len(lines))
+    told = describe_lines(lines, sources.order_trail(lines))
+    return NotShownAnswer(
         [
-            Hidden(
+            DecisionNotShown(
                 version=line.version,
                 type=line.type,
                 said=line.said,
@@ -152,7 +159,7 @@ def what_was_not_shown(sources: Sources, asked: AboutLine) -> AllHidden:
     )
 
 
-def _known(version: int | None, of: int) -> int | None:
+def _require_version(version: int | None, of: int) -> int | None:
     """Raises NoSuchVersion."""
     if version is not None and not 1 <= version <= of:
         raise NoSuchVersion(f"the case has versions 1 to {of}, not {version}")
@@ -161,7 +168,7 @@ def _known(version: int | None, of: int) -> int | None:
 
 _TRAIL = ("GET /v1/cases/{case_id}/trail",)
 _TRAIL_COMMAND = ("casetrail case trail",)
-DECISIONS = (
+DECISION_QUESTIONS = (
     Question(
         number=1,
         answer=who_could_have,

@@ -9,16 +9,16 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.http.errors import MalformedParameter
-from api.routes.questions.question import Question, Sources
-from api.routes.questions.times import InPeriod
-from application.audit.durations import Durations, durations
-from application.audit.payments import Payments, payments
-from application.audit.splits import Splits, splits
+from api.routes.questions.question import AnswerSources, Question
+from api.routes.questions.times import PeriodParameters
+from application.audit.durations import Durations, measure_durations
+from application.audit.payments import PaymentCheck, check_payments
+from application.audit.splits import Splits, find_splits
 
 MOST_DAYS = 3_660
 
 
-class AboutSplits(InPeriod, frozen=True, kw_only=True):
+class SplitsParameters(PeriodParameters, frozen=True, kw_only=True):
     threshold: Annotated[
         str | None,
         Meta(
@@ -32,7 +32,7 @@ class AboutSplits(InPeriod, frozen=True, kw_only=True):
     ] = None
 
 
-def which_splits(sources: Sources, asked: AboutSplits) -> Splits:
+def which_splits(sources: AnswerSources, asked: SplitsParameters) -> Splits:
     """Proposals for one order, or one customer, that each stay within a limit and together pass it; and
     whether the matrix counted them together."""
     window = None
@@ -40,12 +40,12 @@ def which_splits(sources: Sources, asked: AboutSplits) -> Splits:
         if not 0 < asked.days <= MOST_DAYS:
             raise MalformedParameter(f"days={asked.days} must be from 1 to {MOST_DAYS}")
         window = timedelta(days=asked.days)
-    threshold = _amount(asked.threshold) if asked.threshold is not None else None
+    threshold = _parse_amount(asked.threshold) if asked.threshold is not None else None
     matrix = sources.desks.policy.matrix
-    return splits(sources.reading, matrix, asked.period, threshold, window)
+    return find_splits(sources.reading, matrix, asked.period, threshold, window)
 
 
-def _amount(text: str) -> Decimal:
+def _parse_amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
@@ -55,19 +55,19 @@ def _amount(text: str) -> Decimal:
     return amount
 
 
-def how_long(sources: Sources, asked: InPeriod) -> Durations:
+def how_long(sources: AnswerSources, asked: PeriodParameters) -> Durations:
     """For each adjustment that was proposed in the period, and as quantiles, in seconds; with the
     pauses and breaches of its case."""
-    return durations(sources.reading, asked.period)
+    return measure_durations(sources.reading, asked.period)
 
 
-def what_was_paid(sources: Sources, asked: InPeriod) -> Payments:
+def what_was_paid(sources: AnswerSources, asked: PeriodParameters) -> PaymentCheck:
     """Approved and not paid; ordered or paid and not approved as it must be, which must be empty; paid
     by a provider and not found on its list; and every list that was held against the log."""
-    return payments(sources.reading, asked.period)
+    return check_payments(sources.reading, asked.period)
 
 
-MONEY = (
+MONEY_QUESTIONS = (
     Question(
         number=16,
         answer=which_splits,

@@ -11,19 +11,19 @@ from litestar.params import QueryParameter
 from msgspec import NODEFAULT, Struct, inspect, structs
 
 from api.http.service import Service
-from api.routes.cases import Asking as Request
-from api.routes.questions.question import Asking
+from api.routes.cases import AuthenticatedRequest as Request
+from api.routes.questions.question import QuestionParameters
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-class TakenParameter(Struct, frozen=True):
+class QuestionParameter(Struct, frozen=True):
     name: str
     says: str
     required: bool
 
 
-def parameters_of(asking: type[Asking]) -> Iterator[TakenParameter]:
+def parameters_of(asking: type[QuestionParameters]) -> Iterator[QuestionParameter]:
     """Each as it is sent, with what it means."""
     told = inspect.type_info(asking)
     assert isinstance(told, inspect.StructType)
@@ -31,10 +31,12 @@ def parameters_of(asking: type[Asking]) -> Iterator[TakenParameter]:
         said = ""
         if isinstance(field.type, inspect.Metadata):
             said = str((field.type.extra_json_schema or {}).get("description", ""))
-        yield TakenParameter(field.encode_name, said, field.required)
+        yield QuestionParameter(field.encode_name, said, field.required)
 
 
-def taking(handler: Handler, asking: type[Asking], gives: Any) -> Handler:
+def with_query_parameters(
+    handler: Handler, asking: type[QuestionParameters], gives: Any
+) -> Handler:
     """The handler, which takes `request`, `service` and all fields by name, told as if each were a
     parameter of its own."""
     told = {one.name: one.says for one in parameters_of(asking)}

@@ -3,48 +3,48 @@ what, and what was done after somebody had left."""
 
 from __future__ import annotations
 
-from api.routes.questions.question import Asking, Question, Sources
-from api.routes.questions.times import At, InPeriod
-from application.audit.access import AccessReview, access
-from application.audit.acts_after_leaving import AfterTheEnd, after_the_end
-from application.audit.conflicts import Conflicts, conflicts
-from application.audit.overrides import Overrides, overrides
+from api.routes.questions.question import AnswerSources, Question, QuestionParameters
+from api.routes.questions.times import AsOfTime, PeriodParameters
+from application.audit.access import AccessReview, review_access
+from application.audit.acts_after_leaving import ActsAfterLeaving, find_acts_after_leaving
+from application.audit.conflicts import Conflicts, find_conflicts
+from application.audit.overrides import Overrides, find_overrides
 from domain.permissions import Permission
 
 
-class AboutDuties(InPeriod, frozen=True, kw_only=True):
-    at: At = None
+class DutiesParameters(PeriodParameters, frozen=True, kw_only=True):
+    at: AsOfTime = None
 
 
-class AsOf(Asking, frozen=True, kw_only=True):
-    at: At = None
+class PeopleAsOfParameters(QuestionParameters, frozen=True, kw_only=True):
+    at: AsOfTime = None
 
 
-def which_conflicts(sources: Sources, asked: AboutDuties) -> Conflicts:
+def which_conflicts(sources: AnswerSources, asked: DutiesParameters) -> Conflicts:
     """Whose grants would allow two duties, as of a date; and of the period: who tried and was refused,
     whose names turned out to be one human's, and, found anew from every act, what nobody has told."""
     at = asked.at or sources.desks.clock()
-    return conflicts(sources.reading, at, asked.period)
+    return find_conflicts(sources.reading, at, asked.period)
 
 
-def which_overrides(sources: Sources, asked: InPeriod) -> Overrides:
+def which_overrides(sources: AnswerSources, asked: PeriodParameters) -> Overrides:
     """Break-glass with what was done under it and how it was judged, edits of policy with authors and
     approvers, declared errors, and decisions of policy that people set aside."""
-    return overrides(sources.reading, asked.period)
+    return find_overrides(sources.reading, asked.period)
 
 
-def who_might(sources: Sources, asked: AsOf) -> AccessReview:
+def who_might(sources: AnswerSources, asked: PeopleAsOfParameters) -> AccessReview:
     """Everybody with grants and who gave them, keys, logins, agents, delegates, and what each did last."""
-    return access(sources.reading, asked.at or sources.desks.clock())
+    return review_access(sources.reading, asked.at or sources.desks.clock())
 
 
-def what_after_the_end(sources: Sources, asked: InPeriod) -> AfterTheEnd:
+def what_after_the_end(sources: AnswerSources, asked: PeriodParameters) -> ActsAfterLeaving:
     """Acts of somebody who had left, and by a key, login, agent or delegate that was no longer good, in
     the order of the log."""
-    return after_the_end(sources.reading, asked.period)
+    return find_acts_after_leaving(sources.reading, asked.period)
 
 
-PEOPLE = (
+PEOPLE_QUESTIONS = (
     Question(
         number=14,
         answer=which_conflicts,

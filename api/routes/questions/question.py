@@ -17,16 +17,16 @@ from rich.console import Console
 
 from api.composition import Desks
 from api.http.errors import MalformedParameter
-from api.http.times import moment_of, must_have_zone
-from application.audit.log_scan import Reading
-from application.audit.question_records import record_asked
-from application.audit.wording import IN_WORDS
+from api.http.times import parse_time, require_offset
+from application.audit.log_scan import LogScan
+from application.audit.question_records import record_question
+from application.audit.wording import QUESTION_TEXTS
 from domain.audit import AuditAsked
 from domain.orders.order import order_stream
 from domain.people import Actor
 from domain.permissions import Permission
-from domain.recorded import Recorded
-from domain.validation import fault_from
+from domain.recorded_event import RecordedEvent
+from domain.validation import fault_from_msgspec
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.postgres.datastore import LogHalted
 from infrastructure.reports.money import MoneyReports
@@ -38,19 +38,19 @@ A = TypeVar("A", bound=Struct)
 MOST_LEAVES = 100_000
 
 
-class Asking(Struct, frozen=True, kw_only=True):
+class QuestionParameters(Struct, frozen=True, kw_only=True):
     """What a question takes: each field a parameter of its route and an option of its command, whose
     meaning is said with `Meta(description=…)`. What may be left out has a default."""
 
-    def must_be_sound(self) -> None:
+    def require_valid(self) -> None:
         """What no type says. Raises MalformedParameter."""
         for field in structs.fields(self):
             moment = getattr(self, field.name)
             if isinstance(moment, datetime):
-                must_have_zone(field.encode_name, moment)
+                require_offset(field.encode_name, moment)
 
 
-class Sources(Struct, frozen=True):
+class AnswerSources(Struct, frozen=True):
     """What answers are made from: all of the log, for whoever reads all of it."""
 
     desks: Desks
@@ -62,14 +62,14 @@ class Sources(Struct, frozen=True):
     progress: Callable[[int, int], None] | None = None
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> LogScan:
         """Of the log as it stands, for what reads all of it."""
         head, progress = self.desks.log.head(), self.progress
         if progress is None:
-            return Reading(self.desks.log, head)
-        return Reading(self.desks.log, head, lambda position: progress(position, head))
+            return LogScan(self.desks.log, head)
+        return LogScan(self.desks.log, head, lambda position: progress(position, head))
 
-    def order_trail(self, lines: Sequence[Recorded]) -> list[Recorded]:
+    def order_trail(self, lines: Sequence[RecordedEvent]) -> list[RecordedEvent]:
         """The trail of the order that the case with these lines is about."""
         return self.desks.log.trail(order_stream(lines[0].order or ""))
 
@@ -88,7 +88,7 @@ class Sources(Struct, frozen=True):
 
 class Question(Struct, frozen=True, kw_only=True):
     number: int
-    answer: Callable[[Sources, Any], Any]
+    answer: Callable[[AnswerSources, Any], Any]
     """Its signature says what is `asked` and what it gives; its docstring tells it to people."""
     tell: Callable[[Console, Any], None] | None = None
     """For people, where a plain table of the answer is not good enough."""
@@ -111,8 +111,8 @@ class Question(Struct, frozen=True, kw_only=True):
         return self.answer.__name__
 
     @property
-    def asking(self) -> type[Asking]:
-        kind: type[Asking] = get_type_hints(self.answer)["asked"]
+    def parameters_type(self) -> type[QuestionParameters]:
+        kind: type[QuestionParameters] = get_type_hints(self.answer)["asked"]
         return kind
 
     @property
@@ -122,10 +122,10 @@ class Question(Struct, frozen=True, kw_only=True):
 
     @property
     def asks(self) -> str:
-        return IN_WORDS[self.number]
+        return QUESTION_TEXTS[self.number]
 
 
-class Answered(Struct, Generic[A], frozen=True, kw_only=True):
+class RecordedAnswer(Struct, Generic[A], frozen=True, kw_only=True):
     """An answer, with what was asked and where in the log that stands."""
 
     question: int
@@ -140,23 +140,27 @@ class Answered(Struct, Generic[A], frozen=True, kw_only=True):
     answer: A
 
 
-def answered(
-    question: Question, sources: Sources, asking: Asking, by: Actor, account: str | None = None
-) -> Answered[Any]:
+def answer_and_record(
+    question: Question,
+    sources: AnswerSources,
+    asking: QuestionParameters,
+    by: Actor,
+    account: str | None = None,
+) -> RecordedAnswer[Any]:
     """The answer, after it was recorded that it was asked. Raises LogHalted where that cannot be, but
     for what is to be known just then."""
     position = sources.desks.log.head()
     answer = question.answer(sources, asking)
     digest = hashlib.sha256(msgspec.json.encode(answer)).hexdigest()
-    parameters = in_text(asking)
+    parameters = parameters_as_text(asking)
     name = question.recorded_as or f"question {question.number}"
     try:
-        recorded = must_be_recorded(sources, name, parameters, position, digest, by, account)
+        recorded = record_answer(sources, name, parameters, position, digest, by, account)
     except LogHalted:
         if not question.even_if_halted and account is None:
             raise
         recorded = None
-    return Answered(
+    return RecordedAnswer(
         question=question.number,
         asks=question.asks,
         parameters=parameters,
@@ -167,8 +171,8 @@ def answered(
     )
 
 
-def must_be_recorded(
-    sources: Sources,
+def record_answer(
+    sources: AnswerSources,
     name: str,
     parameters: Mapping[str, str],
     position: int,
@@ -180,10 +184,10 @@ def must_be_recorded(
     asked = AuditAsked(
         asked=name, parameters=parameters, position=position, answer=digest, account=account
     )
-    return record_asked(sources.desks.log, asked, by, sources.desks.clock())
+    return record_question(sources.desks.log, asked, by, sources.desks.clock())
 
 
-def in_text(asking: Asking) -> Mapping[str, str]:
+def parameters_as_text(asking: QuestionParameters) -> Mapping[str, str]:
     """What was asked for, as it would be written in an address; what was left out is left out."""
     told = msgspec.to_builtins(asking)
     return {
@@ -193,34 +197,36 @@ def in_text(asking: Asking) -> Mapping[str, str]:
     }
 
 
-def asking_as(kind: type[Asking], fields: Mapping[str, Any]) -> Asking:
+def validate_parameters(
+    kind: type[QuestionParameters], fields: Mapping[str, Any]
+) -> QuestionParameters:
     """From what came as its fields: held against what each may be. Raises MalformedParameter."""
     asking = kind(**fields)
-    asking.must_be_sound()
+    asking.require_valid()
     try:
         # Bounds and patterns, which a struct does not look at when it is made.
         msgspec.convert(msgspec.to_builtins(asking), kind)
     except msgspec.ValidationError as error:
-        raise MalformedParameter(_in_words(error)) from None
+        raise MalformedParameter(_describe_fault(error)) from None
     return asking
 
 
-def asking_of(question: Question, told: Mapping[str, str]) -> Asking:
+def parse_parameters(question: Question, told: Mapping[str, str]) -> QuestionParameters:
     """From text, as people write it. Raises MalformedParameter."""
-    hints = get_type_hints(question.asking)
-    fields = structs.fields(question.asking)
+    hints = get_type_hints(question.parameters_type)
+    fields = structs.fields(question.parameters_type)
     times = {f.encode_name for f in fields if datetime in get_args(hints[f.name])}
     try:
-        asked = {name: moment_of(said) if name in times else said for name, said in told.items()}
-        found = msgspec.convert(asked, question.asking, strict=False)
+        asked = {name: parse_time(said) if name in times else said for name, said in told.items()}
+        found = msgspec.convert(asked, question.parameters_type, strict=False)
     except msgspec.ValidationError as error:
-        raise MalformedParameter(_in_words(error)) from None
+        raise MalformedParameter(_describe_fault(error)) from None
     except ValueError as error:
         raise MalformedParameter(str(error)) from None
-    found.must_be_sound()
+    found.require_valid()
     return found
 
 
-def _in_words(error: msgspec.ValidationError) -> str:
-    fault = fault_from(error)
+def _describe_fault(error: msgspec.ValidationError) -> str:
+    fault = fault_from_msgspec(error)
     return f"{fault.pointer.removeprefix('/')}: {fault.detail}"

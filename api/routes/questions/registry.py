@@ -7,19 +7,27 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from api.routes.questions.cases import CASES
-from api.routes.questions.control import CONTROL
-from api.routes.questions.decisions import DECISIONS
-from api.routes.questions.money import MONEY
-from api.routes.questions.parameters import TakenParameter, parameters_of
-from api.routes.questions.people import PEOPLE
-from api.routes.questions.privacy import PRIVACY
+from api.routes.questions.cases import CASE_QUESTIONS
+from api.routes.questions.control import CONTROL_QUESTIONS
+from api.routes.questions.decisions import DECISION_QUESTIONS
+from api.routes.questions.log import LOG_QUESTIONS
+from api.routes.questions.money import MONEY_QUESTIONS
+from api.routes.questions.parameters import QuestionParameter, parameters_of
+from api.routes.questions.people import PEOPLE_QUESTIONS
+from api.routes.questions.privacy import PRIVACY_QUESTIONS
 from api.routes.questions.question import Question
-from api.routes.questions.the_log import THE_LOG
 
 QUESTIONS: tuple[Question, ...] = tuple(
     sorted(
-        (*DECISIONS, *CASES, *PEOPLE, *MONEY, *CONTROL, *THE_LOG, *PRIVACY),
+        (
+            *DECISION_QUESTIONS,
+            *CASE_QUESTIONS,
+            *PEOPLE_QUESTIONS,
+            *MONEY_QUESTIONS,
+            *CONTROL_QUESTIONS,
+            *LOG_QUESTIONS,
+            *PRIVACY_QUESTIONS,
+        ),
         key=lambda question: question.number,
     )
 )
@@ -32,13 +40,13 @@ class ListedQuestion(Struct, frozen=True, kw_only=True):
     asks: str
     route: str
     command: str
-    parameters: Sequence[TakenParameter]
+    parameters: Sequence[QuestionParameter]
     other_routes: Sequence[str]
     """What answers it as well, or tells more of it."""
     other_commands: Sequence[str]
 
 
-def listed() -> list[ListedQuestion]:
+def listed_questions() -> list[ListedQuestion]:
     """All of them, in the order of their numbers."""
     return [
         ListedQuestion(
@@ -46,7 +54,7 @@ def listed() -> list[ListedQuestion]:
             asks=question.asks,
             route=f"GET /v1/audit/questions/{question.number}",
             command=f"casetrail audit ask {question.number}",
-            parameters=[*parameters_of(question.asking)],
+            parameters=[*parameters_of(question.parameters_type)],
             other_routes=question.routes,
             other_commands=question.commands,
         )

@@ -13,28 +13,34 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from api.http.concurrency import get
-from api.http.query import only_known
-from api.http.responses import POSITION
+from api.http.query import require_known_parameters
+from api.http.responses import POSITION_HEADER
 from api.http.service import Service
-from api.routes.cases import Asking
-from api.routes.questions.bundles import FromCheckpoint, OfExport, export, made, population
-from api.routes.questions.parameters import parameters_of, taking
-from api.routes.questions.question import (
-    Answered,
-    Question,
-    Sources,
-    answered,
-    asking_as,
-    in_text,
-    must_be_recorded,
+from api.routes.cases import AuthenticatedRequest
+from api.routes.questions.bundles import (
+    ExportParameters,
+    PopulationExportParameters,
+    export_writer,
+    make_bundle,
+    population_writer,
 )
-from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed
+from api.routes.questions.parameters import parameters_of, with_query_parameters
+from api.routes.questions.question import (
+    AnswerSources,
+    Question,
+    RecordedAnswer,
+    answer_and_record,
+    parameters_as_text,
+    record_answer,
+    validate_parameters,
+)
+from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed_questions
 from domain.permissions import Permission
 from infrastructure.transparency.export import Export
-from infrastructure.verifier.archives import archived
+from infrastructure.verifier.archives import archive_parts
 
-TAR = "application/x-tar"
-NOT_KEPT = {"Cache-Control": "no-store"}
+TAR_MEDIA_TYPE = "application/x-tar"
+NO_STORE_HEADERS = {"Cache-Control": "no-store"}
 """What a cache would answer, nobody would have recorded."""
 
 
@@ -43,32 +49,36 @@ NOT_KEPT = {"Cache-Control": "no-store"}
     needs=Permission.READ_LOG,
     summary="What an auditor asks, and how it is asked here",
 )
-def list_questions(request: Asking, service: NamedDependency[Service]) -> Sequence[ListedQuestion]:
+def list_questions(
+    request: AuthenticatedRequest, service: NamedDependency[Service]
+) -> Sequence[ListedQuestion]:
     """Each question in words, with the route and the command that answer it, and what they take."""
-    only_known(request)
-    return listed()
+    require_known_parameters(request)
+    return listed_questions()
 
 
-def sources_of(service: Service) -> Sources:
-    return Sources(service.desks, service.evidence, service.checkpoints)
+def answer_sources(service: Service) -> AnswerSources:
+    return AnswerSources(service.desks, service.evidence, service.checkpoints)
 
 
 def _route(question: Question) -> HTTPRouteHandler:
-    names = [one.name for one in parameters_of(question.asking)]
+    names = [one.name for one in parameters_of(question.parameters_type)]
 
-    def handler(request: Asking, service: Service, **asked: Any) -> Response[Answered[Any]]:
-        only_known(request, *names)
-        asking = asking_as(question.asking, asked)
-        found = answered(question, sources_of(service), asking, request.user.actor)
-        headers = {POSITION: str(found.recorded)} if found.recorded is not None else {}
-        return Response(found, headers={**NOT_KEPT, **headers})
+    def handler(
+        request: AuthenticatedRequest, service: Service, **asked: Any
+    ) -> Response[RecordedAnswer[Any]]:
+        require_known_parameters(request, *names)
+        asking = validate_parameters(question.parameters_type, asked)
+        found = answer_and_record(question, answer_sources(service), asking, request.user.actor)
+        headers = {POSITION_HEADER: str(found.recorded)} if found.recorded is not None else {}
+        return Response(found, headers={**NO_STORE_HEADERS, **headers})
 
     handler.__name__ = handler.__qualname__ = f"answer_{question.name}"
     handler.__doc__ = question.answer.__doc__
-    gives = Response[Answered[question.gives]]  # type: ignore[name-defined]
+    gives = Response[RecordedAnswer[question.gives]]  # type: ignore[name-defined]
     path = f"/audit/questions/{question.number}"
     return get(path, needs=question.needs, summary=question.asks)(
-        taking(handler, question.asking, gives)
+        with_query_parameters(handler, question.parameters_type, gives)
     )
 
 
@@ -81,37 +91,42 @@ def _bundle_route(
 ) -> HTTPRouteHandler:
     names = [one.name for one in parameters_of(kind)]
 
-    def handler(request: Asking, service: Service, **asked: Any) -> Stream:
-        only_known(request, *names)
-        asking = asking_as(kind, asked)
-        sources = sources_of(service)
+    def handler(request: AuthenticatedRequest, service: Service, **asked: Any) -> Stream:
+        require_known_parameters(request, *names)
+        asking = validate_parameters(kind, asked)
+        sources = answer_sources(service)
         position = sources.desks.log.head()
         stack = ExitStack()
         try:
-            bundle = stack.enter_context(made(sources, write(asking)))
-            recorded = must_be_recorded(
-                sources, name, in_text(asking), position, bundle.digest, request.user.actor
+            bundle = stack.enter_context(make_bundle(sources, write(asking)))
+            recorded = record_answer(
+                sources,
+                name,
+                parameters_as_text(asking),
+                position,
+                bundle.digest,
+                request.user.actor,
             )
         except BaseException:
             stack.close()
             raise
         headers = {
-            **NOT_KEPT,
-            POSITION: str(recorded),
+            **NO_STORE_HEADERS,
+            POSITION_HEADER: str(recorded),
             "Content-Disposition": f'attachment; filename="casetrail-{name}.tar"',
         }
-        return Stream(_parts(stack, bundle.directory), media_type=TAR, headers=headers)
+        return Stream(_parts(stack, bundle.directory), media_type=TAR_MEDIA_TYPE, headers=headers)
 
     handler.__name__ = handler.__qualname__ = f"give_{name}"
     handler.__doc__ = doc
     return get(f"/audit/{name}", needs=Permission.READ_LOG, summary=summary)(
-        taking(handler, kind, Stream)
+        with_query_parameters(handler, kind, Stream)
     )
 
 
 def _parts(stack: ExitStack, directory: Path) -> Iterator[bytes]:
     with stack:
-        yield from archived(directory)
+        yield from archive_parts(directory)
 
 
 give_export = _bundle_route(
@@ -120,16 +135,16 @@ give_export = _bundle_route(
     "A case's, a period's, or all of them: the bundle of `casetrail audit export` as a tar, which "
     "`casetrail verify` takes as it is. That it was given out is recorded first; "
     "`Casetrail-Position` says where.",
-    OfExport,
-    export,
+    ExportParameters,
+    export_writer,
 )
 give_population = _bundle_route(
     "population",
     "A list with the proof that it is complete",
     "All events, or all after a checkpoint, so that none can have been left out: the bundle of "
     "`casetrail audit population` as a tar. Whoever verifies it filters, counts and sums anew.",
-    FromCheckpoint,
-    population,
+    PopulationExportParameters,
+    population_writer,
 )
 QUESTION_ROUTES: tuple[HTTPRouteHandler, ...] = (
     list_questions,

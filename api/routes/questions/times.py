@@ -7,25 +7,29 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.http.times import must_be_in_order
-from api.routes.questions.question import Asking
+from api.http.times import require_ordered_period
+from api.routes.questions.question import QuestionParameters
 from application.policy.reperformance import Period
 
-From = Annotated[datetime | None, Meta(description="Recorded then or later: an RFC 3339 time.")]
-To = Annotated[datetime | None, Meta(description="Recorded before: an RFC 3339 time.")]
-At = Annotated[
+PeriodStart = Annotated[
+    datetime | None, Meta(description="Recorded then or later: an RFC 3339 time.")
+]
+PeriodEnd = Annotated[datetime | None, Meta(description="Recorded before: an RFC 3339 time.")]
+AsOfTime = Annotated[
     datetime | None,
     Meta(description="As it was recorded until then: an RFC 3339 time; left out: now."),
 ]
 
 
-class InPeriod(Asking, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    since: From = None
-    until: To = None
+class PeriodParameters(
+    QuestionParameters, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
+):
+    since: PeriodStart = None
+    until: PeriodEnd = None
 
-    def must_be_sound(self) -> None:
-        super().must_be_sound()
-        must_be_in_order(self.since, self.until)
+    def require_valid(self) -> None:
+        super().require_valid()
+        require_ordered_period(self.since, self.until)
 
     @property
     def period(self) -> Period:

@@ -28,10 +28,12 @@ CREATE TABLE IF NOT EXISTS keys (
     status INTEGER NOT NULL, answer BLOB NOT NULL, PRIMARY KEY (face, key));
 """
 _BUSY_SECONDS = 10.0
-_REFUND = "reference, key, payment, currency, amount, reason, metadata, status, failure, created_at"
+_REFUND_COLUMNS = (
+    "reference, key, payment, currency, amount, reason, metadata, status, failure, created_at"
+)
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class LedgerRefund(Struct, frozen=True, kw_only=True):
     """A refund as the ledger has it."""
 
     reference: str
@@ -46,7 +48,7 @@ class Line(Struct, frozen=True, kw_only=True):
     created_at: str
 
 
-class Kept(Struct, frozen=True):
+class KeyedAnswer(Struct, frozen=True):
     """What was asked with a key, and what came of it."""
 
     asked: str
@@ -64,7 +66,7 @@ class Payment(Struct, frozen=True):
     left: str
 
 
-class TooMuch(Exception):
+class RefundTooLarge(Exception):
     """More than was captured, or in another currency."""
 
 
@@ -124,14 +126,18 @@ class Ledger:
         reason: str,
         metadata: dict[str, str],
         status: str,
-    ) -> Line:
+    ) -> LedgerRefund:
         """Write a refund down. Raises TooMuch, for a payment that was registered."""
         known = self.payment(payment)
         if known and known.currency != currency:
-            raise TooMuch(f"payment {payment} was made in {known.currency}, not in {currency}")
+            raise RefundTooLarge(
+                f"payment {payment} was made in {known.currency}, not in {currency}"
+            )
         if known and Decimal(amount) > Decimal(known.left):
-            raise TooMuch(f"{known.left} {currency} of payment {payment} is left, {amount} is more")
-        line = Line(
+            raise RefundTooLarge(
+                f"{known.left} {currency} of payment {payment} is left, {amount} is more"
+            )
+        line = LedgerRefund(
             reference=f"re_{secrets.token_hex(12)}",
             key=key,
             payment=payment,
@@ -145,12 +151,12 @@ class Ledger:
         )
         row = (line.reference, key, payment, currency, amount, reason, json.dumps(metadata))
         self._rows(
-            f"INSERT INTO refunds ({_REFUND}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO refunds ({_REFUND_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, status, line.failure, line.created_at),
         )
         return line
 
-    def settle(self, reference: str, status: str, failure: str) -> Line | None:
+    def settle(self, reference: str, status: str, failure: str) -> LedgerRefund | None:
         """What was pending has come to its end."""
         self._rows(
             "UPDATE refunds SET status = ?, failure = ? WHERE reference = ?",
@@ -158,30 +164,32 @@ class Ledger:
         )
         return self.refund(reference)
 
-    def refund(self, reference: str) -> Line | None:
-        found = self._rows(f"SELECT {_REFUND} FROM refunds WHERE reference = ?", (reference,))
-        return _line(found[0]) if found else None
+    def refund(self, reference: str) -> LedgerRefund | None:
+        found = self._rows(
+            f"SELECT {_REFUND_COLUMNS} FROM refunds WHERE reference = ?", (reference,)
+        )
+        return _to_refund(found[0]) if found else None
 
     def refunds(
         self, *, key: str | None = None, payment: str | None = None, after: str | None = None
-    ) -> list[Line]:
+    ) -> list[LedgerRefund]:
         """In the order in which they were made; with `after`, those since that one."""
         found = self._rows(
-            f"SELECT {_REFUND} FROM refunds WHERE (?1 IS NULL OR key = ?1)"
+            f"SELECT {_REFUND_COLUMNS} FROM refunds WHERE (?1 IS NULL OR key = ?1)"
             " AND (?2 IS NULL OR payment = ?2) AND (?3 IS NULL OR number >"
             " (SELECT number FROM refunds WHERE reference = ?3)) ORDER BY number",
             (key, payment, after),
         )
-        return [_line(row) for row in found]
+        return [_to_refund(row) for row in found]
 
-    def kept(self, face: str, key: str) -> Kept | None:
+    def kept(self, face: str, key: str) -> KeyedAnswer | None:
         rows = self._rows(
             "SELECT asked, reference, status, answer FROM keys WHERE face = ? AND key = ?",
             (face, key),
         )
-        return Kept(*rows[0]) if rows else None
+        return KeyedAnswer(*rows[0]) if rows else None
 
-    def keep(self, face: str, key: str, kept: Kept) -> None:
+    def keep(self, face: str, key: str, kept: KeyedAnswer) -> None:
         self._rows(
             "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)",
             (face, key, kept.asked, kept.reference, kept.status, kept.answer),
@@ -195,9 +203,9 @@ class Ledger:
             return self._connection.execute(statement, values).fetchall()
 
 
-def _line(row: Sequence[Any]) -> Line:
+def _to_refund(row: Sequence[Any]) -> LedgerRefund:
     reference, key, payment, currency, amount, reason, metadata, status, failure, created_at = row
-    return Line(
+    return LedgerRefund(
         reference=reference,
         key=key,
         payment=payment,

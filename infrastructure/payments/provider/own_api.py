@@ -13,16 +13,25 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from infrastructure.payments.provider.exchange import Answer, Asked, told
-from infrastructure.payments.provider.ledger import Kept, Ledger, Line, TooMuch
-from infrastructure.payments.provider.switches import Board, Switches
+from infrastructure.payments.provider.ledger import (
+    KeyedAnswer,
+    Ledger,
+    LedgerRefund,
+    RefundTooLarge,
+)
+from infrastructure.payments.provider.messages import (
+    ProviderRequest,
+    ProviderResponse,
+    json_response,
+)
+from infrastructure.payments.provider.switches import FaultSwitches, SwitchBoard
 
 COLUMNS = (
     *("line", "reference", "key", "payment", "created_at", "status"),
     *("currency", "amount", "running_total"),
 )
-LARGEST_PAGE = 100
-_FACE = "own"
+MAX_PAGE_SIZE = 100
+_API_NAME = "own"
 _Id = Annotated[str, Meta(min_length=1, max_length=255)]
 _Decimal = Annotated[str, Meta(pattern=r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,4})?\Z")]
 
@@ -50,21 +59,21 @@ class Settlement(Struct, frozen=True, forbid_unknown_fields=True):
     failure: str = ""
 
 
-class OwnFace:
-    def __init__(self, ledger: Ledger, board: Board) -> None:
+class OwnApi:
+    def __init__(self, ledger: Ledger, board: SwitchBoard) -> None:
         self._ledger = ledger
         self._board = board
 
-    def answer(self, asked: Asked, switches: Switches) -> Answer:
+    def answer(self, asked: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
         try:
             return self._answer(asked, switches)
         except msgspec.MsgspecError as error:
-            return _refusal(400, "malformed", str(error))
+            return _error_response(400, "malformed", str(error))
 
-    def _answer(self, asked: Asked, switches: Switches) -> Answer:
+    def _answer(self, asked: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
         match (asked.method, asked.path.strip("/").split("/")):
             case "GET", [""]:
-                return told(200, {"provider": "casetrail's local payment provider"})
+                return json_response(200, {"provider": "casetrail's local payment provider"})
             case "POST", ["payments"]:
                 return self._register(msgspec.json.decode(asked.body, type=NewPayment))
             case "POST", ["refunds"]:
@@ -75,34 +84,40 @@ class OwnFace:
                 settlement = msgspec.json.decode(asked.body, type=Settlement)
                 return self._settle(reference, settlement)
             case "GET", ["statement"]:
-                return Answer(200, statement(self._ledger.refunds()), "text/csv; charset=utf-8")
+                return ProviderResponse(
+                    200, write_statement(self._ledger.refunds()), "text/csv; charset=utf-8"
+                )
             case "GET", ["switches"]:
-                return told(200, msgspec.to_builtins(self._board.show()))
+                return json_response(200, msgspec.to_builtins(self._board.show()))
             case "POST", ["switches"]:
-                self._board.set(msgspec.json.decode(asked.body, type=Switches))
-                return told(200, msgspec.to_builtins(self._board.show()))
+                self._board.set(msgspec.json.decode(asked.body, type=FaultSwitches))
+                return json_response(200, msgspec.to_builtins(self._board.show()))
             case _:
-                return _refusal(404, "not_found", f"there is no {asked.method} {asked.path}")
+                return _error_response(404, "not_found", f"there is no {asked.method} {asked.path}")
 
-    def _register(self, new: NewPayment) -> Answer:
+    def _register(self, new: NewPayment) -> ProviderResponse:
         with self._ledger.transaction():
             if self._ledger.register(new.payment, new.captured.currency, new.captured.amount):
-                return told(200, msgspec.to_builtins(new))
-        return _refusal(409, "payment_known", f"{new.payment} is registered with another amount")
+                return json_response(200, msgspec.to_builtins(new))
+        return _error_response(
+            409, "payment_known", f"{new.payment} is registered with another amount"
+        )
 
-    def _refund(self, new: NewRefund, switches: Switches) -> Answer:
+    def _refund(self, new: NewRefund, switches: FaultSwitches) -> ProviderResponse:
         digest = hashlib.sha256(msgspec.json.encode(new)).hexdigest()
         if switches.fail == "error":
-            return _refusal(500, "broken", "something broke")
+            return _error_response(500, "broken", "something broke")
         with self._ledger.transaction():
-            if kept := self._ledger.kept(_FACE, new.key):
+            if kept := self._ledger.kept(_API_NAME, new.key):
                 if kept.asked != digest:
-                    return _refusal(409, "key_reused", f"{new.key} came with another body before")
+                    return _error_response(
+                        409, "key_reused", f"{new.key} came with another body before"
+                    )
                 if kept.reference is None:
-                    return Answer(kept.status, kept.answer)
+                    return ProviderResponse(kept.status, kept.answer)
                 line = self._ledger.refund(kept.reference)
                 assert line is not None, "a key is kept with its refund"
-                return told(200, _shown(line))
+                return json_response(200, _refund_document(line))
             if switches.fail == "refuse":
                 said = "the bank does not take the money back"
                 return self._refused(new.key, digest, "refused", said)
@@ -116,36 +131,38 @@ class OwnFace:
                     metadata={"order": new.order},
                     status=switches.status,
                 )
-            except TooMuch as error:
+            except RefundTooLarge as error:
                 return self._refused(new.key, digest, "more_than_captured", str(error))
-            self._ledger.keep(_FACE, new.key, Kept(digest, line.reference, 201, b""))
-        return told(201, _shown(line))
+            self._ledger.keep(_API_NAME, new.key, KeyedAnswer(digest, line.reference, 201, b""))
+        return json_response(201, _refund_document(line))
 
-    def _refused(self, key: str, digest: str, code: str, message: str) -> Answer:
+    def _refused(self, key: str, digest: str, code: str, message: str) -> ProviderResponse:
         """A no is for good: another request with the key may be on its way still."""
-        answer = _refusal(422, code, message)
-        self._ledger.keep(_FACE, key, Kept(digest, None, answer.status, answer.body))
+        answer = _error_response(422, code, message)
+        self._ledger.keep(_API_NAME, key, KeyedAnswer(digest, None, answer.status, answer.body))
         return answer
 
-    def _refunds(self, asked: Asked) -> Answer:
+    def _refunds(self, asked: ProviderRequest) -> ProviderResponse:
         try:
-            limit = min(max(int(asked.query.get("limit", LARGEST_PAGE)), 1), LARGEST_PAGE)
+            limit = min(max(int(asked.query.get("limit", MAX_PAGE_SIZE)), 1), MAX_PAGE_SIZE)
         except ValueError:
-            return _refusal(400, "malformed", "limit is not a number")
+            return _error_response(400, "malformed", "limit is not a number")
         found = self._ledger.refunds(key=asked.query.get("key"), after=asked.query.get("after"))
         page = found[:limit]
         following = page[-1].reference if len(found) > limit else None
-        return told(200, {"items": [_shown(line) for line in page], "next": following})
+        return json_response(
+            200, {"items": [_refund_document(line) for line in page], "next": following}
+        )
 
-    def _settle(self, reference: str, settlement: Settlement) -> Answer:
+    def _settle(self, reference: str, settlement: Settlement) -> ProviderResponse:
         with self._ledger.transaction():
             line = self._ledger.settle(reference, settlement.status, settlement.failure)
         if line is None:
-            return _refusal(404, "not_found", f"there is no refund {reference}")
-        return told(200, _shown(line))
+            return _error_response(404, "not_found", f"there is no refund {reference}")
+        return json_response(200, _refund_document(line))
 
 
-def statement(lines: Iterable[Line]) -> bytes:
+def write_statement(lines: Iterable[LedgerRefund]) -> bytes:
     """The file: a numbered line for each refund, the total of its currency so far without what has
     failed, and how many lines there are at the end."""
     out = io.StringIO()
@@ -162,7 +179,7 @@ def statement(lines: Iterable[Line]) -> bytes:
     return out.getvalue().encode()
 
 
-def _shown(line: Line) -> dict[str, object]:
+def _refund_document(line: LedgerRefund) -> dict[str, object]:
     return {
         "reference": line.reference,
         "key": line.key,
@@ -176,5 +193,5 @@ def _shown(line: Line) -> dict[str, object]:
     }
 
 
-def _refusal(status: int, code: str, message: str) -> Answer:
-    return told(status, {"error": {"code": code, "message": message}})
+def _error_response(status: int, code: str, message: str) -> ProviderResponse:
+    return json_response(status, {"error": {"code": code, "message": message}})

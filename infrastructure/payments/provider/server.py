@@ -10,15 +10,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from infrastructure.payments.provider.exchange import Answer, Asked, told
 from infrastructure.payments.provider.ledger import Ledger
-from infrastructure.payments.provider.own_api import OwnFace
-from infrastructure.payments.provider.stripe_api import StripeFace
-from infrastructure.payments.provider.switches import Board, Switches
+from infrastructure.payments.provider.messages import (
+    ProviderRequest,
+    ProviderResponse,
+    json_response,
+)
+from infrastructure.payments.provider.own_api import OwnApi
+from infrastructure.payments.provider.stripe_api import StripeApi
+from infrastructure.payments.provider.switches import FaultSwitches, SwitchBoard
 
 LARGEST_BYTES = 65_536
-_AT_ONCE = struct.pack("ii", 1, 0)
-_REFUNDING = ("/refunds", "/v1/refunds")
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_REFUND_PATHS = ("/refunds", "/v1/refunds")
 _logger = logging.getLogger("casetrail.provider")
 
 
@@ -31,22 +35,22 @@ class ProviderServer(ThreadingHTTPServer):
         super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        self.board = Board()
+        self.board = SwitchBoard()
         self.ledger = Ledger(ledger_file)
-        self.own = OwnFace(self.ledger, self.board)
-        self.stripe = StripeFace(self.ledger)
+        self.own = OwnApi(self.ledger, self.board)
+        self.stripe = StripeApi(self.ledger)
 
     def server_close(self) -> None:
         super().server_close()
         self.ledger.close()
 
-    def answer(self, asked: Asked, switches: Switches) -> Answer:
+    def answer(self, asked: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
         face = self.stripe if asked.path.startswith("/v1/") else self.own
         try:
             return face.answer(asked, switches)
         except Exception:
             _logger.exception("%s %s", asked.method, asked.path)
-            return told(500, {"error": {"type": "api_error", "message": "see the log"}})
+            return json_response(500, {"error": {"type": "api_error", "message": "see the log"}})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -64,7 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not length.isdecimal() or int(length) > LARGEST_BYTES:
             self.close_connection = True
             self._send(
-                told(413, {"error": {"message": f"a body of at most {LARGEST_BYTES} bytes"}})
+                json_response(
+                    413, {"error": {"message": f"a body of at most {LARGEST_BYTES} bytes"}}
+                )
             )
             return
         self._answer(self.rfile.read(int(length)))
@@ -72,9 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         address = urlsplit(self.path)
         query = dict(parse_qsl(address.query, keep_blank_values=True))
-        asked = Asked(self.command, address.path, query, self.headers, body)
-        for_a_refund = asked.method == "POST" and asked.path in _REFUNDING
-        switches = self.server.board.take() if for_a_refund else Switches()
+        asked = ProviderRequest(self.command, address.path, query, self.headers, body)
+        for_a_refund = asked.method == "POST" and asked.path in _REFUND_PATHS
+        switches = self.server.board.take() if for_a_refund else FaultSwitches()
         time.sleep(switches.delay_seconds)
         answer = self.server.answer(asked, switches)
         if switches.drop_answer:
@@ -84,11 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _cut(self) -> None:
         """Reset the connection: whoever asked learns that nothing more will come, and no more."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.connection.close()
         self.close_connection = True
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: ProviderResponse) -> None:
         try:
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.media_type)

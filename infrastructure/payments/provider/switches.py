@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, structs
 
 
-class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FaultSwitches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How requests for a refund are treated. Everything else is answered as ever."""
 
     delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 0.0
@@ -27,27 +27,27 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For so many requests. Left out, until something else is said."""
 
 
-class Board:
+class SwitchBoard:
     """The switches that are set. They are not kept: a provider starts with all of them off."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._set = Switches()
+        self._set = FaultSwitches()
 
-    def set(self, switches: Switches) -> None:
+    def set(self, switches: FaultSwitches) -> None:
         with self._lock:
             self._set = switches
 
-    def show(self) -> Switches:
+    def show(self) -> FaultSwitches:
         with self._lock:
             return self._set
 
-    def take(self) -> Switches:
+    def take(self) -> FaultSwitches:
         """For one request."""
         with self._lock:
             now = self._set
             if now.times == 1:
-                self._set = Switches()
+                self._set = FaultSwitches()
             elif now.times is not None:
                 self._set = structs.replace(now, times=now.times - 1)
             return now

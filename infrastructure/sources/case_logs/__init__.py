@@ -7,26 +7,26 @@ Sources: ServiceNow's incident event log (UCI) and Volvo IT's incidents (BPI Cha
 """
 
 from infrastructure.sources.case_logs import bpi2013, servicenow
-from infrastructure.sources.case_logs.plan import Command, Plan, plan
-from infrastructure.sources.case_logs.steps import (
+from infrastructure.sources.case_logs.plan import Command, Plan, plan_commands
+from infrastructure.sources.case_logs.updates import (
     CaseLog,
     Condition,
-    Impossible,
+    ImpossibleStep,
     LogUnreadable,
-    Party,
     Update,
+    WaitingParty,
 )
 
 __all__ = [
     "CaseLog",
     "Command",
     "Condition",
-    "Impossible",
+    "ImpossibleStep",
     "LogUnreadable",
-    "Party",
     "Plan",
     "Update",
+    "WaitingParty",
     "bpi2013",
-    "plan",
+    "plan_commands",
     "servicenow",
 ]

@@ -16,18 +16,18 @@ from typing import Final
 from msgspec import structs
 
 from infrastructure.csv_rows import Row
-from infrastructure.sources.case_logs.steps import (
+from infrastructure.sources.case_logs.updates import (
     CaseLog,
     Condition,
     Meaning,
-    Party,
     Progress,
     Update,
-    moment,
-    name,
-    names_of,
-    needed,
+    WaitingParty,
+    optional_name,
     read_updates,
+    required_name,
+    required_time,
+    words_by_meaning,
 )
 
 COLUMNS: Final = (
@@ -42,11 +42,11 @@ STATES: Final[dict[str, Meaning]] = {
     "Awaiting Assignment": (Condition.NEW, None),
     "In Progress": (Condition.ACTIVE, None),
     "Assigned": (Condition.ACTIVE, None),
-    "Wait": (Condition.AWAITING, Party.OTHER),
-    "Wait - User": (Condition.AWAITING, Party.USER),
-    "Wait - Customer": (Condition.AWAITING, Party.CUSTOMER),
-    "Wait - Vendor": (Condition.AWAITING, Party.VENDOR),
-    "Wait - Implementation": (Condition.AWAITING, Party.IMPLEMENTATION),
+    "Wait": (Condition.AWAITING, WaitingParty.OTHER),
+    "Wait - User": (Condition.AWAITING, WaitingParty.USER),
+    "Wait - Customer": (Condition.AWAITING, WaitingParty.CUSTOMER),
+    "Wait - Vendor": (Condition.AWAITING, WaitingParty.VENDOR),
+    "Wait - Implementation": (Condition.AWAITING, WaitingParty.IMPLEMENTATION),
     "Resolved": (Condition.RESOLVED, None),
     # Solved while the user was on the telephone, and rarely closed on top of it.
     "In Call": (Condition.RESOLVED, None),
@@ -54,29 +54,31 @@ STATES: Final[dict[str, Meaning]] = {
     "Cancelled": (Condition.CLOSED, None),
 }
 """By sub-status, which says more than the status and never contradicts it."""
-NAMES: Final = names_of(STATES)
+NAMES: Final = words_by_meaning(STATES)
 """The log's own word for a condition and its party: the first where it has several."""
-_DONE: Final = {Condition.RESOLVED: 1, Condition.CLOSED: 2}
+_COMPLETION_RANK: Final = {Condition.RESOLVED: 1, Condition.CLOSED: 2}
 
 
-def read(file: Path, progress: Progress = lambda line: None) -> CaseLog:
+def read_log(file: Path, progress: Progress = lambda line: None) -> CaseLog:
     """The whole log. Raises LogUnreadable for a file that is no such table."""
-    incidents, refused, refusals = read_updates(file, COLUMNS, _update, progress)
+    incidents, refused, refusals = read_updates(file, COLUMNS, _parse_update, progress)
     # Sorting keeps the file's order among equals.
-    ordered = {key: _numbered(sorted(found, key=_at)) for key, found in incidents.items()}
+    ordered = {
+        key: _number_updates(sorted(found, key=_time_of)) for key, found in incidents.items()
+    }
     return CaseLog(ordered, sum(map(len, ordered.values())), refused, refusals)
 
 
-def _update(row: Row) -> Update:
+def _parse_update(row: Row) -> Update:
     fields = row.fields
-    state = intern(needed(fields, "Sub Status"))
+    state = intern(required_name(fields, "Sub Status"))
     condition, party = STATES.get(state, (Condition.UNKNOWN, None))
-    group, person = name(fields, "Involved ST"), name(fields, "Resource")
+    group, person = optional_name(fields, "Involved ST"), optional_name(fields, "Resource")
     return Update(
-        incident=intern(needed(fields, "SR Number")),
+        incident=intern(required_name(fields, "SR Number")),
         number=0,  # its place, once all are there
         line=row.line,
-        at=moment(fields, "Change Date+Time", _time),
+        at=required_time(fields, "Change Date+Time", _parse_time),
         state=state,
         condition=condition,
         party=party,
@@ -87,24 +89,24 @@ def _update(row: Row) -> Update:
     )
 
 
-def _numbered(updates: Sequence[Update]) -> tuple[Update, ...]:
+def _number_updates(updates: Sequence[Update]) -> tuple[Update, ...]:
     """With their places and the reopenings so far. A state that is not known says nothing."""
     numbered, done, reopenings = [], 0, 0
     for place, update in enumerate(updates, start=1):
         if update.condition is not Condition.UNKNOWN:
-            before, done = done, _DONE.get(update.condition, 0)
+            before, done = done, _COMPLETION_RANK.get(update.condition, 0)
             reopenings += done < before
         numbered.append(structs.replace(update, number=place, reopenings=reopenings))
     return tuple(numbered)
 
 
 @lru_cache(maxsize=65_536)
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("it has no offset from UTC")
     return at
 
 
-def _at(update: Update) -> datetime:
+def _time_of(update: Update) -> datetime:
     return update.at

@@ -13,12 +13,12 @@ from uuid import UUID
 
 import msgspec
 
-from application.cases.case_commands import Done
+from application.cases.case_commands import CommandResult
 from application.cases.case_desk import CaseDesk
 from application.log.caller import Caller
 from domain.cases import work_commands
 from domain.cases.events import Resolution
-from domain.cases.exception_case import ExceptionCase, State
+from domain.cases.exception_case import CaseState, ExceptionCase
 from domain.cases.reasons import ResolutionReason, RootCause
 from domain.clock.terms import Dependency
 from domain.errors import CasetrailError
@@ -38,40 +38,45 @@ from infrastructure.sources.case_logs.plan import (
     Start,
     Touch,
     Wait,
-    plan,
+    plan_commands,
 )
-from infrastructure.sources.case_logs.replay_policy import KIND, SOMEBODY, UNKNOWN_QUEUE, Names
-from infrastructure.sources.case_logs.steps import Impossible, Party, Update
+from infrastructure.sources.case_logs.replay_policy import (
+    KIND,
+    UNKNOWN_PERSON,
+    UNKNOWN_QUEUE,
+    ServiceNames,
+)
+from infrastructure.sources.case_logs.updates import ImpossibleStep, Update, WaitingParty
 
-LANES: Final = 16
-AT_ONCE: Final = 4_000
+THREADS: Final = 16
+COMMANDS_PER_BATCH: Final = 4_000
 PRINCIPAL: Final = "key:case-log"
 NOTE: Final = "As the log tells it."
-DEPENDENCIES: Final[Mapping[Party, Dependency]] = {
-    Party.USER: Dependency.CUSTOMER,
-    Party.CUSTOMER: Dependency.CUSTOMER,
-    Party.VENDOR: Dependency.VENDOR,
-    Party.PROBLEM: Dependency.INTERNAL_TEAM,
-    Party.IMPLEMENTATION: Dependency.INTERNAL_TEAM,
-    Party.EVIDENCE: Dependency.OTHER,
-    Party.OTHER: Dependency.OTHER,
+DEPENDENCIES: Final[Mapping[WaitingParty, Dependency]] = {
+    WaitingParty.USER: Dependency.CUSTOMER,
+    WaitingParty.CUSTOMER: Dependency.CUSTOMER,
+    WaitingParty.VENDOR: Dependency.VENDOR,
+    WaitingParty.PROBLEM: Dependency.INTERNAL_TEAM,
+    WaitingParty.IMPLEMENTATION: Dependency.INTERNAL_TEAM,
+    WaitingParty.EVIDENCE: Dependency.OTHER,
+    WaitingParty.OTHER: Dependency.OTHER,
 }
 
 
 def plans_of(
     incidents: Mapping[str, Sequence[Update]],
-) -> tuple[list[Command], list[Impossible]]:
+) -> tuple[list[Command], list[ImpossibleStep]]:
     """The commands of all incidents in the order of their times, and what cannot be."""
     commands: list[Command] = []
-    impossible: list[Impossible] = []
+    impossible: list[ImpossibleStep] = []
     for incident, updates in incidents.items():
         try:
             msgspec.convert(incident, OrderId)
         except msgspec.ValidationError as error:
             why = f"none of its {len(updates)} updates: no case can have this id ({error})"
-            impossible.append(Impossible(incident, updates[0].number, why))
+            impossible.append(ImpossibleStep(incident, updates[0].number, why))
             continue
-        planned = plan(updates)
+        planned = plan_commands(updates)
         commands += planned.commands
         impossible += planned.impossible
     # An incident's own times never fall, and sorting keeps its order among equals.
@@ -82,13 +87,13 @@ def plans_of(
 class Driver:
     """The cases of a log's incidents, as the commands so far have left them."""
 
-    def __init__(self, desk: CaseDesk, names: Names) -> None:
+    def __init__(self, desk: CaseDesk, names: ServiceNames) -> None:
         self._desk = desk
         self._names = names
         self._cases: dict[str, ExceptionCase] = {}
-        self.impossible: list[Impossible] = []
+        self.impossible: list[ImpossibleStep] = []
 
-    def drive(self, commands: Sequence[Command], lanes: int = LANES) -> Iterator[int]:
+    def drive(self, commands: Sequence[Command], lanes: int = THREADS) -> Iterator[int]:
         """Carry them out; yields how many are done.
 
         Incidents do not touch each other, so many go side by side and share the log's commits. All
@@ -99,8 +104,8 @@ class Driver:
         for number, incident in enumerate(lane_of):
             lane_of[incident] = number % lanes
         with ThreadPoolExecutor(lanes, thread_name_prefix="replay") as pool:
-            for start in range(0, len(commands), AT_ONCE):
-                batch = commands[start : start + AT_ONCE]
+            for start in range(0, len(commands), COMMANDS_PER_BATCH):
+                batch = commands[start : start + COMMANDS_PER_BATCH]
                 split: list[list[Command]] = [[] for _ in range(lanes)]
                 for command in batch:
                     split[lane_of[command.incident]].append(command)
@@ -125,12 +130,12 @@ class Driver:
         except CasetrailError as refusal:
             step = type(command).__name__.lower()
             why = f"{step}: {refusal.detail}"
-            self.impossible.append(Impossible(command.incident, command.update, why))
+            self.impossible.append(ImpossibleStep(command.incident, command.update, why))
 
     def _open(self, command: Open) -> None:
         queue = UNKNOWN_QUEUE if command.queue is None else self._names.queues[command.queue]
         ask = work_commands.OpenCase(order=command.incident, kind=KIND, queue=queue, note=NOTE)
-        self._keep(command, self._desk.open(ask, _caller(command, SOMEBODY)))
+        self._keep(command, self._desk.open(ask, _caller(command, UNKNOWN_PERSON)))
 
     def _work(self, case: ExceptionCase, command: Command) -> None:
         match command:
@@ -142,8 +147,8 @@ class Driver:
                 self._assign(case, command, self._names.people[person])
             case PutBack():
                 if case.person is not None:
-                    self._as_holder(
-                        case, command, lambda by: self._desk.release(*_at(case), "", by)
+                    self._caller_for_holder(
+                        case, command, lambda by: self._desk.release(*_time_of(case), "", by)
                     )
             case HandOff(queue=group):
                 self._move(case, command, self._names.queues[group])
@@ -154,48 +159,60 @@ class Driver:
                 self._move(case, command, self._names.queues[group])
             case Wait(party=party):
                 wait = work_commands.StartWait(dependency=DEPENDENCIES[party], party=party.value)
-                self._as_holder(case, command, lambda by: self._desk.wait(*_at(case), wait, by))
+                self._caller_for_holder(
+                    case, command, lambda by: self._desk.wait(*_time_of(case), wait, by)
+                )
             case Resume():
-                self._as_holder(case, command, lambda by: self._desk.resume(*_at(case), "", by))
+                self._caller_for_holder(
+                    case, command, lambda by: self._desk.resume(*_time_of(case), "", by)
+                )
             case Resolve():
                 self._resolve(case, command)
             case Reopen():
-                self._as_holder(case, command, lambda by: self._desk.reopen(*_at(case), NOTE, by))
+                self._caller_for_holder(
+                    case, command, lambda by: self._desk.reopen(*_time_of(case), NOTE, by)
+                )
             case _:
                 assert_never(command)
 
     def _assign(self, case: ExceptionCase, command: Command, person: str) -> None:
         if case.person == person:
             return
-        if case.person is None and case.state is State.OPEN:
-            self._keep(command, self._desk.claim(*_at(case), _caller(command, person)))
+        if case.person is None and case.state is CaseState.OPEN:
+            self._keep(command, self._desk.claim(*_time_of(case), _caller(command, person)))
             return
         ask = work_commands.HandOff(to_person=person, note=NOTE)
-        self._as_holder(case, command, lambda by: self._desk.hand_off(*_at(case), ask, by))
+        self._caller_for_holder(
+            case, command, lambda by: self._desk.hand_off(*_time_of(case), ask, by)
+        )
 
     def _move(self, case: ExceptionCase, command: Command, queue: str) -> ExceptionCase:
         ask = work_commands.HandOff(to_queue=queue, note=NOTE)
-        return self._as_holder(case, command, lambda by: self._desk.hand_off(*_at(case), ask, by))
+        return self._caller_for_holder(
+            case, command, lambda by: self._desk.hand_off(*_time_of(case), ask, by)
+        )
 
     def _resolve(self, case: ExceptionCase, command: Command) -> None:
         if case.person is None:
             # Only who holds a case can resolve it.
-            done = self._desk.claim(*_at(case), _caller(command, SOMEBODY))
+            done = self._desk.claim(*_time_of(case), _caller(command, UNKNOWN_PERSON))
             case = self._keep(command, done)
         resolution = Resolution(
             reason=ResolutionReason.RESOLVED_AS_EXPECTED,
             root_cause=RootCause.SYSTEM_DEFECT,
             evidence=(f"case-log/{command.incident}/{command.update}",),
         )
-        self._as_holder(case, command, lambda by: self._desk.resolve(*_at(case), resolution, by))
+        self._caller_for_holder(
+            case, command, lambda by: self._desk.resolve(*_time_of(case), resolution, by)
+        )
 
-    def _as_holder(
-        self, case: ExceptionCase, command: Command, act: Callable[[Caller], Done]
+    def _caller_for_holder(
+        self, case: ExceptionCase, command: Command, act: Callable[[Caller], CommandResult]
     ) -> ExceptionCase:
         """The log does not tell who did it, and only the holder can, if there is one."""
-        return self._keep(command, act(_caller(command, case.person or SOMEBODY)))
+        return self._keep(command, act(_caller(command, case.person or UNKNOWN_PERSON)))
 
-    def _keep(self, command: Command, done: Done) -> ExceptionCase:
+    def _keep(self, command: Command, done: CommandResult) -> ExceptionCase:
         self._cases[command.incident] = done.case
         return done.case
 
@@ -209,5 +226,5 @@ def _caller(command: Command, person: str) -> Caller:
     )
 
 
-def _at(case: ExceptionCase) -> tuple[UUID, int]:
+def _time_of(case: ExceptionCase) -> tuple[UUID, int]:
     return case.id, case.version

@@ -14,10 +14,10 @@ from application.log.streams import case_after
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.work_events import HandedOff
-from domain.recorded import Recorded
+from domain.recorded_event import RecordedEvent
 from infrastructure.sources.case_logs.replay_policy import UNKNOWN_QUEUE
 
-PAGE: Final = 5_000
+PAGE_SIZE: Final = 5_000
 
 
 class Figures(Struct, frozen=True):
@@ -31,19 +31,19 @@ class Figures(Struct, frozen=True):
     final_states: dict[str, int]
 
 
-def lines_of(log: EventLog) -> Iterator[Recorded]:
+def read_lines(log: EventLog) -> Iterator[RecordedEvent]:
     """The whole log, by position."""
     after = 0
-    while page := log.read(after, PAGE):
+    while page := log.read(after, PAGE_SIZE):
         yield from page
         after = page[-1].position
 
 
-def figures_of(lines: Iterable[Recorded]) -> Figures:
+def compute_figures(lines: Iterable[RecordedEvent]) -> Figures:
     """Folds each case as the service does, and looks when its wait changes: however it ends, then,
     it is seen to end."""
     cases: dict[UUID, ExceptionCase] = {}
-    began: dict[UUID, Recorded] = {}
+    began: dict[UUID, RecordedEvent] = {}
     hand_offs, waited = 0, Counter[str]()
     for line in lines:
         if not isinstance(line.event, CaseEvent):

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from infrastructure.sources.case_logs.steps import Condition, Impossible, Party, Update
+from infrastructure.sources.case_logs.updates import Condition, ImpossibleStep, Update, WaitingParty
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -65,7 +65,7 @@ class Reroute(Step, frozen=True, gc=False):
 class Wait(Step, frozen=True, gc=False):
     """Work on a new or active case stands still until a party has done its part."""
 
-    party: Party
+    party: WaitingParty
 
 
 class Resume(Step, frozen=True, gc=False):
@@ -108,13 +108,13 @@ class Plan(Struct, frozen=True):
     """What is to be done for an incident, in time order, and what cannot be."""
 
     commands: tuple[Command, ...]
-    impossible: tuple[Impossible, ...]
+    impossible: tuple[ImpossibleStep, ...]
 
 
-ENDED: Final = frozenset([Condition.RESOLVED, Condition.CLOSED])
+ENDED_CONDITIONS: Final = frozenset([Condition.RESOLVED, Condition.CLOSED])
 
 
-def plan(updates: Sequence[Update]) -> Plan:
+def plan_commands(updates: Sequence[Update]) -> Plan:
     """The plan for one incident, from its updates in their order."""
     planner = _Planner()
     for update in updates:
@@ -127,9 +127,9 @@ class _Planner:
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
-        self.impossible: list[Impossible] = []
+        self.impossible: list[ImpossibleStep] = []
         self.condition = Condition.NEW
-        self.party: Party | None = None
+        self.party: WaitingParty | None = None
         self.queue: str | None = None
         self.person: str | None = None
         self.at: datetime | None = None
@@ -174,7 +174,7 @@ class _Planner:
         if now < before:
             self._cannot(update, f"{change}: it never falls")
             return
-        if self.condition not in ENDED:
+        if self.condition not in ENDED_CONDITIONS:
             self._cannot(update, f"{change}, but the incident is {self.condition}")
             return
         if now - before > 1:
@@ -218,7 +218,7 @@ class _Planner:
 
     def _assign(self, update: Update, step: tuple[str, int, datetime]) -> None:
         # The name beside an ended incident is that of who ended it, a program as a rule.
-        if update.person in (None, self.person) or self.condition in ENDED:
+        if update.person in (None, self.person) or self.condition in ENDED_CONDITIONS:
             return
         assert update.person is not None
         self._do(Assign(*step, update.person))
@@ -259,4 +259,4 @@ class _Planner:
             self._cannot(update, f"state {update.state!r}: {why}")
 
     def _cannot(self, update: Update, why: str) -> None:
-        self.impossible.append(Impossible(update.incident, update.number, why))
+        self.impossible.append(ImpossibleStep(update.incident, update.number, why))

@@ -22,38 +22,38 @@ from domain.policy.document import (
     Severity,
 )
 from domain.policy.rulebook import Rulebook
-from infrastructure.sources.case_logs.steps import Update
+from infrastructure.sources.case_logs.updates import Update
 
 KIND: Final = "incident"
 UNKNOWN_QUEUE: Final = "unknown"
 """Where a case lies while the log does not say with which group."""
-SOMEBODY: Final = "somebody"
+UNKNOWN_PERSON: Final = "somebody"
 """Who did it where the log names nobody."""
-_LONGEST: Final = 56
-_NOT_OF_A_NAME: Final = re.compile("[^a-z0-9]+")
+_MAX_NAME_LENGTH: Final = 56
+_INVALID_CHARACTERS: Final = re.compile("[^a-z0-9]+")
 
 
-class Names(Struct, frozen=True):
+class ServiceNames(Struct, frozen=True):
     """The service's names for those of the log."""
 
     queues: Mapping[str, str]
     people: Mapping[str, str]
 
 
-def names_for(updates: Iterable[Update]) -> Names:
+def choose_names(updates: Iterable[Update]) -> ServiceNames:
     groups, people = set(), set()
     for update in updates:
         groups.add(update.group)
         people.add(update.person)
-    return Names(_legal(groups, "g_"), _legal(people, "p_"))
+    return ServiceNames(_make_valid_names(groups, "g_"), _make_valid_names(people, "p_"))
 
 
-def _legal(found: set[str | None], prefix: str) -> dict[str, str]:
+def _make_valid_names(found: set[str | None], prefix: str) -> dict[str, str]:
     """A name of its own for each, that still reads like it; the same ones for the same log."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for text in sorted(one for one in found if one is not None):
-        stem = prefix + _NOT_OF_A_NAME.sub("_", text.lower()).strip("_")[:_LONGEST]
+        stem = prefix + _INVALID_CHARACTERS.sub("_", text.lower()).strip("_")[:_MAX_NAME_LENGTH]
         name, number = stem, 1
         while name in taken:
             number += 1
@@ -63,7 +63,7 @@ def _legal(found: set[str | None], prefix: str) -> dict[str, str]:
     return names
 
 
-def replay_policy(names: Names) -> Rulebook:
+def build_replay_policy(names: ServiceNames) -> Rulebook:
     """No leases and no evidence asked for: the log shows what people did, not under which rules.
 
     A document made here and not by an owner: it may have more queues than one that is proposed, and

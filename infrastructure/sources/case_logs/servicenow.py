@@ -15,19 +15,19 @@ from sys import intern
 from typing import Final
 
 from infrastructure.csv_rows import Row, RowRefused
-from infrastructure.sources.case_logs.steps import (
+from infrastructure.sources.case_logs.updates import (
     CaseLog,
     Condition,
     Meaning,
-    Party,
     Progress,
     Update,
-    moment,
-    name,
-    names_of,
-    needed,
-    number,
+    WaitingParty,
+    optional_name,
+    optional_number,
     read_updates,
+    required_name,
+    required_time,
+    words_by_meaning,
 )
 
 COLUMNS: Final = (
@@ -42,57 +42,57 @@ COLUMNS: Final = (
 STATES: Final[dict[str, Meaning]] = {
     "New": (Condition.NEW, None),
     "Active": (Condition.ACTIVE, None),
-    "Awaiting User Info": (Condition.AWAITING, Party.USER),
-    "Awaiting Vendor": (Condition.AWAITING, Party.VENDOR),
-    "Awaiting Problem": (Condition.AWAITING, Party.PROBLEM),
-    "Awaiting Evidence": (Condition.AWAITING, Party.EVIDENCE),
+    "Awaiting User Info": (Condition.AWAITING, WaitingParty.USER),
+    "Awaiting Vendor": (Condition.AWAITING, WaitingParty.VENDOR),
+    "Awaiting Problem": (Condition.AWAITING, WaitingParty.PROBLEM),
+    "Awaiting Evidence": (Condition.AWAITING, WaitingParty.EVIDENCE),
     "Resolved": (Condition.RESOLVED, None),
     "Closed": (Condition.CLOSED, None),
 }
-NAMES: Final = names_of(STATES)
+NAMES: Final = words_by_meaning(STATES)
 """The log's own word for a condition and its party."""
 _TIME = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}) (\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
 
 
-def read(file: Path, progress: Progress = lambda line: None) -> CaseLog:
+def read_log(file: Path, progress: Progress = lambda line: None) -> CaseLog:
     """The whole log. Raises LogUnreadable for a file that is no such table."""
-    incidents, refused, refusals = read_updates(file, COLUMNS, _update, progress)
+    incidents, refused, refusals = read_updates(file, COLUMNS, _parse_update, progress)
     # Sorting keeps the file's order among equals.
     ordered = {key: tuple(sorted(found, key=_number)) for key, found in incidents.items()}
     return CaseLog(ordered, sum(map(len, ordered.values())), refused, refusals)
 
 
-def _update(row: Row) -> Update:
+def _parse_update(row: Row) -> Update:
     fields = row.fields
-    count = number(fields, "sys_mod_count")
+    count = optional_number(fields, "sys_mod_count")
     if count is None:
         raise RowRefused("sys_mod_count", "missing")
-    state = _state(fields)
+    state = _parse_state(fields)
     condition, party = STATES.get(state, (Condition.UNKNOWN, None))
-    group, person = name(fields, "assignment_group"), name(fields, "assigned_to")
+    group, person = optional_name(fields, "assignment_group"), optional_name(fields, "assigned_to")
     return Update(
-        incident=intern(needed(fields, "number")),
+        incident=intern(required_name(fields, "number")),
         number=count,
         line=row.line,
-        at=moment(fields, "sys_updated_at", _time),
+        at=required_time(fields, "sys_updated_at", _parse_time),
         state=state,
         condition=condition,
         party=party,
         group=group and intern(group),
         person=person and intern(person),
-        reopenings=number(fields, "reopen_count"),
+        reopenings=optional_number(fields, "reopen_count"),
     )
 
 
-def _state(fields: Mapping[str, str]) -> str:
+def _parse_state(fields: Mapping[str, str]) -> str:
     """The state's word, known or not. A question mark is a word here: the update is in no other."""
     if not fields["incident_state"].strip():
         raise RowRefused("incident_state", "missing")
-    return intern(name(fields, "incident_state") or "?")
+    return intern(optional_name(fields, "incident_state") or "?")
 
 
 @lru_cache(maxsize=65_536)
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     found = _TIME.fullmatch(text)
     if not found:
         raise ValueError("day/month/year hour:minute is meant")

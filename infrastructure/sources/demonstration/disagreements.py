@@ -6,20 +6,20 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.orders.signals import StatedField, System, SystemStated
-from infrastructure.sources.demonstration.shop import Plan, Shop, also, hours
+from infrastructure.sources.demonstration.shop import Shop, SignalPlan, add_signal, hours
 
 
-def differ(
+def disagreement_plan(
     field: StatedField, one: System, this: str, other: System, that: str, shop: Shop, at: datetime
-) -> Plan:
+) -> SignalPlan:
     plan = shop.life(at)
     for n, (system, value) in enumerate(((one, this), (other, that)), start=1):
         told: dict[str, Any] = {"system": system, "field": field, "value": value}
-        plan = also(plan, SystemStated, system.value, hours(n), f"-{field}", **told)
+        plan = add_signal(plan, SystemStated, system.value, hours(n), f"-{field}", **told)
     return plan
 
 
-DIFFERENCES: Final[tuple[tuple[StatedField, System, str, System, str], ...]] = (
+DISAGREEMENTS: Final[tuple[tuple[StatedField, System, str, System, str], ...]] = (
     (StatedField.ORDER_TOTAL, System.STOREFRONT, "101.80", System.OMS, "108.70"),
     (StatedField.SHIPPING_ADDRESS, System.OMS, "10115", System.WMS, "10117"),
     (StatedField.QUANTITY_SHIPPED, System.WMS, "3", System.CARRIER, "2"),

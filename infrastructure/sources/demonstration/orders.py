@@ -5,28 +5,28 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from infrastructure.sources.demonstration.shop import Plan, Shop
+from infrastructure.sources.demonstration.shop import Shop, SignalPlan
 from infrastructure.sources.demonstration.troubles import TROUBLES, Trouble
 
 SHARE_WITHOUT_TROUBLE: Final = 0.85
-SURELY: Final = timedelta(hours=1)
+DETECTION_MARGIN: Final = timedelta(hours=1)
 
 
-class Orders:
+class OrderGenerator:
     def __init__(self, seed: int, prefix: str) -> None:
         self._shop = Shop(seed, prefix)
         self._coming: list[Trouble] = []
 
-    def order(self, at: datetime, shows_by: datetime | None = None) -> Plan:
+    def order(self, at: datetime, shows_by: datetime | None = None) -> SignalPlan:
         """An order bought at this time, or earlier if its trouble is to show by some time."""
         if self._shop.chance.random() < SHARE_WITHOUT_TROUBLE:
             return self._shop.life(at)
         trouble = self._next_trouble()
         if shows_by is not None:
-            at = min(at, shows_by - trouble.shows_after - SURELY)
+            at = min(at, shows_by - trouble.shows_after - DETECTION_MARGIN)
         return trouble.plan(self._shop, at)
 
-    def trouble_about_now(self, now: datetime) -> Plan:
+    def order_in_trouble_now(self, now: datetime) -> SignalPlan:
         """An order whose trouble shows within seconds, told by a channel that tells late."""
         trouble = self._next_trouble()
         soon = timedelta(seconds=self._shop.chance.uniform(2, 10))

@@ -26,7 +26,7 @@ from domain.orders.signals import (
     StockAllocated,
 )
 
-Plan = list[tuple[datetime, Signal]]
+SignalPlan = list[tuple[datetime, Signal]]
 """Signals, each with the time at which it is told: as a rule, its event time."""
 
 CATALOGUE: Final = (
@@ -39,8 +39,8 @@ CATALOGUE: Final = (
     ("headphones-b", "199.00"),
     ("plant-ficus", "34.95"),
 )
-DEAR: Final = ("sofa-3", "899.00")
-PLACES: Final = (
+EXPENSIVE_ITEM: Final = ("sofa-3", "899.00")
+CUSTOMER_ADDRESSES: Final = (
     ("Europe/Berlin", "EUR", ("DE", "", "Berlin", "10115", "Chausseestr. 12")),
     ("Europe/Lisbon", "EUR", ("PT", "", "Lisboa", "1100-148", "Rua Augusta 24")),
     ("America/New_York", "USD", ("US", "NY", "New York", "10001", "350 W 31st St")),
@@ -80,11 +80,13 @@ class Shop:
         tier: str | None = None,
         is_dear: bool = False,
         ship_complete: bool = False,
-    ) -> Plan:
+    ) -> SignalPlan:
         """An order bought at this time; each time span is counted from then. `until` is the last
         type of signal that is told, `without` are types that are not."""
         order = f"{self._prefix}-{next(self._numbers):05}"
-        zone, currency, (country, area, city, postal_code, street) = self.chance.choice(PLACES)
+        zone, currency, (country, area, city, postal_code, street) = self.chance.choice(
+            CUSTOMER_ADDRESSES
+        )
         chance = self.chance.uniform
         approval = approved or timedelta(minutes=chance(0.2, 4))
         lines = self._lines(currency, at + SHIP_WITHIN, is_dear)
@@ -148,7 +150,7 @@ class Shop:
             ),
             *(
                 told(Scanned, "carrier", seen, f"-{n}", status=status, carrier="parcelco")
-                for n, (seen, status) in enumerate(_scans(leaves, arrives), start=1)
+                for n, (seen, status) in enumerate(_scan_times(leaves, arrives), start=1)
             ),
             told(Delivered, "carrier", arrives),
         ]
@@ -160,7 +162,7 @@ class Shop:
     def _lines(self, currency: str, ship_by: datetime, is_dear: bool) -> tuple[Line, ...]:
         chosen = self.chance.sample(CATALOGUE, self.chance.choice((1, 1, 1, 2, 3)))
         if is_dear:
-            chosen = [DEAR, *chosen[:1]]
+            chosen = [EXPENSIVE_ITEM, *chosen[:1]]
         freight = PositiveMoney("6.90", currency)
         return tuple(
             Line(sku=sku, price=PositiveMoney(price, currency), freight=freight, ship_by=ship_by)
@@ -168,7 +170,7 @@ class Shop:
         )
 
 
-def _scans(leaves: timedelta, arrives: timedelta) -> list[tuple[timedelta, ScanStatus]]:
+def _scan_times(leaves: timedelta, arrives: timedelta) -> list[tuple[timedelta, ScanStatus]]:
     """A parcel is scanned soon after it leaves, now and then on its way, and on its last morning."""
     first, last = leaves + timedelta(hours=6), arrives - timedelta(hours=5)
     scans = [(first, ScanStatus.IN_TRANSIT)]
@@ -177,14 +179,14 @@ def _scans(leaves: timedelta, arrives: timedelta) -> list[tuple[timedelta, ScanS
     return [*scans, (last, ScanStatus.OUT_FOR_DELIVERY)] if last > first else scans
 
 
-def also(
-    plan: Plan,
+def add_signal(
+    plan: SignalPlan,
     kind: Callable[..., Signal],
     source: str,
     after: timedelta,
     which: str = "",
     **facts: object,
-) -> Plan:
+) -> SignalPlan:
     """The same, and one more signal so long after the purchase."""
     at, placed = plan[0]
     name = f"{placed.order}-{kind.__name__.lower()}{which}"

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.orders.signals import Signal
-from infrastructure.sources.demonstration.orders import Orders
-from infrastructure.sources.demonstration.shop import Plan
+from infrastructure.sources.demonstration.orders import OrderGenerator
+from infrastructure.sources.demonstration.shop import SignalPlan
 
 HISTORY: Final = timedelta(days=14)
 HISTORY_ORDERS: Final = 420
@@ -22,8 +22,8 @@ class DemonstrationStream:
 
     def __init__(self, seed: int, started_at: datetime) -> None:
         stamp = started_at.strftime("%m%d%H%M")
-        self._past = Orders(seed, f"P{stamp}")
-        self._present = Orders(seed + 1, f"D{stamp}")
+        self._past = OrderGenerator(seed, f"P{stamp}")
+        self._present = OrderGenerator(seed + 1, f"D{stamp}")
         self._chance = random.Random(seed + 2)
         self._started_at = started_at
         self._told = itertools.count()
@@ -40,11 +40,11 @@ class DemonstrationStream:
 
     def present(self, now: datetime, *, trouble: bool) -> list[Signal]:
         """What is told by now, with one more order: an everyday one, or one in trouble."""
-        plan = self._present.trouble_about_now(now) if trouble else self._present.order(now)
+        plan = self._present.order_in_trouble_now(now) if trouble else self._present.order(now)
         self._expect(plan)
         return [signal for _, signal in self._until(now)]
 
-    def _expect(self, plan: Plan) -> None:
+    def _expect(self, plan: SignalPlan) -> None:
         for at, signal in plan:
             heapq.heappush(self._waiting, (at, next(self._told), signal))
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import structs
 
 from domain.money import PositiveMoney
-from domain.orders.carriers import AFTERSHIP, KARRIO, read_code
+from domain.orders.carrier_codes import AFTERSHIP, KARRIO, map_carrier_code
 from domain.orders.signals import (
     AllocationFailed,
     Backordered,
@@ -40,102 +40,106 @@ from domain.orders.signals import (
     StockUnavailable,
     SubstitutionProposed,
 )
-from infrastructure.sources.demonstration.disagreements import DIFFERENCES, differ
+from infrastructure.sources.demonstration.disagreements import DISAGREEMENTS, disagreement_plan
 from infrastructure.sources.demonstration.shop import (
     PROMISED_WITHIN,
     SHIP_WITHIN,
-    Plan,
     Shop,
-    also,
+    SignalPlan,
+    add_signal,
     hours,
 )
 
-Tell = Callable[[Shop, datetime], Plan]
+MakePlan = Callable[[Shop, datetime], SignalPlan]
 
 
 class Trouble(NamedTuple):
     """A kind of trouble, and how long after the purchase it shows."""
 
-    plan: Tell
+    plan: MakePlan
     shows_after: timedelta
 
 
-def delivered_late(shop: Shop, at: datetime) -> Plan:
+def delivered_late(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, delivered=timedelta(days=shop.chance.uniform(8, 10)))
 
 
-def never_shipped(shop: Shop, at: datetime) -> Plan:
+def never_shipped(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, until="fulfilment.released")
 
 
-def payment_stalls(shop: Shop, at: datetime) -> Plan:
+def payment_stalls(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, approved=hours(shop.chance.uniform(80, 120)))
 
 
-def overcharged(shop: Shop, at: datetime) -> Plan:
+def overcharged(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, extra=shop.chance.choice(("4.31", "11.08", "0.57")))
 
 
-def pays_nothing(shop: Shop, at: datetime) -> Plan:
+def nothing_paid(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, until="order.placed", tenders=())
 
 
-def out_of_stock(shop: Shop, at: datetime) -> Plan:
-    return also(shop.life(at, until="payment.captured"), StockUnavailable, "wms", hours(9))
+def out_of_stock(shop: Shop, at: datetime) -> SignalPlan:
+    return add_signal(shop.life(at, until="payment.captured"), StockUnavailable, "wms", hours(9))
 
 
-def cancelled_and_paid(shop: Shop, at: datetime) -> Plan:
-    return also(shop.life(at, until="stock.allocated"), OrderCancelled, "oms", hours(3))
+def cancelled_and_paid(shop: Shop, at: datetime) -> SignalPlan:
+    return add_signal(shop.life(at, until="stock.allocated"), OrderCancelled, "oms", hours(3))
 
 
-def cancelled_after_handover(shop: Shop, at: datetime) -> Plan:
-    return also(shop.life(at, until="shipment.handed_over"), OrderCancelled, "oms", hours(30))
+def cancelled_after_handover(shop: Shop, at: datetime) -> SignalPlan:
+    return add_signal(shop.life(at, until="shipment.handed_over"), OrderCancelled, "oms", hours(30))
 
 
-def clocks_disagree(shop: Shop, at: datetime) -> Plan:
+def clocks_disagree(shop: Shop, at: datetime) -> SignalPlan:
     """The carrier's clock is behind the warehouse's: delivered before it was handed over."""
     return shop.life(at, delivered=hours(20))
 
 
-def scanned_late(shop: Shop, at: datetime) -> Plan:
+def scanned_late(shop: Shop, at: datetime) -> SignalPlan:
     """Handed over in time, but told only after the limit: evidence that clears the case."""
     plan = shop.life(at, until="shipment.handed_over")
     told = at + SHIP_WITHIN + timedelta(seconds=20)
     return [(told if isinstance(s, HandedOver) else t, s) for t, s in plan]
 
 
-def capture_fails(shop: Shop, at: datetime) -> Plan:
+def capture_fails(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at, until="payment.authorized")
     reason = "card expired"
-    return also(plan, PaymentFailed, "psp", hours(1), stage=PaymentStage.CAPTURE, reason=reason)
+    return add_signal(
+        plan, PaymentFailed, "psp", hours(1), stage=PaymentStage.CAPTURE, reason=reason
+    )
 
 
-def authorization_expires(shop: Shop, at: datetime) -> Plan:
+def authorization_expires(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, without=("payment.captured",), expires=timedelta(days=4))
 
 
-def refund_stalls(shop: Shop, at: datetime) -> Plan:
-    return also(shop.life(at), RefundRequested, "support", hours(30), reason="one piece too many")
+def refund_stalls(shop: Shop, at: datetime) -> SignalPlan:
+    return add_signal(
+        shop.life(at), RefundRequested, "support", hours(30), reason="one piece too many"
+    )
 
 
-def price_glitch(shop: Shop, at: datetime) -> Plan:
+def price_glitch(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at)
     placed = plan[0][1]
     assert isinstance(placed, OrderPlaced)
     line = placed.lines[0]
     usual = PositiveMoney(f"{line.price.value * 4:.2f}", line.price.currency)
     told: dict[str, Any] = {"sku": line.sku, "price": line.price, "usual_price": usual}
-    return also(plan, PriceFlagged, "pricing", timedelta(minutes=1), **told)
+    return add_signal(plan, PriceFlagged, "pricing", timedelta(minutes=1), **told)
 
 
-def looks_like_fraud(shop: Shop, at: datetime) -> Plan:
-    plan = also(
+def looks_like_fraud(shop: Shop, at: datetime) -> SignalPlan:
+    plan = add_signal(
         shop.life(at), FraudScreened, "fraud", hours(0.01), verdict=FraudVerdict.REVIEW, score=710
     )
-    return also(plan, FraudDecided, "fraud", hours(5), decision=FraudDecision.ACCEPT)
+    return add_signal(plan, FraudDecided, "fraud", hours(5), decision=FraudDecision.ACCEPT)
 
 
-def bought_twice(shop: Shop, at: datetime) -> Plan:
+def duplicate_purchase(shop: Shop, at: datetime) -> SignalPlan:
     """The customer pressed the button again: the second order is like the first, and goes its way."""
     plan, later = shop.life(at), timedelta(minutes=2)
     twin = [
@@ -153,7 +157,7 @@ def bought_twice(shop: Shop, at: datetime) -> Plan:
     return [*plan, *twin]
 
 
-def bad_address(shop: Shop, at: datetime) -> Plan:
+def bad_address(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at)
     told, placed = plan[0]
     assert isinstance(placed, OrderPlaced)
@@ -163,96 +167,104 @@ def bad_address(shop: Shop, at: datetime) -> Plan:
     return [(told, structs.replace(placed, ship_to=ship_to)), *plan[1:]]
 
 
-def not_allocated(shop: Shop, at: datetime) -> Plan:
+def not_allocated(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at, without=("stock.allocated",))
-    return also(plan, AllocationFailed, "wms", timedelta(minutes=10), reason="stock is locked")
+    return add_signal(
+        plan, AllocationFailed, "wms", timedelta(minutes=10), reason="stock is locked"
+    )
 
 
-def oversold(shop: Shop, at: datetime) -> Plan:
+def oversold(shop: Shop, at: datetime) -> SignalPlan:
     told: dict[str, Any] = {"sku": "kettle-17", "on_hand": 2, "allocated": 5, "warehouse": "north"}
-    return also(shop.life(at), StockLevelTold, "inventory", timedelta(minutes=20), **told)
+    return add_signal(shop.life(at), StockLevelTold, "inventory", timedelta(minutes=20), **told)
 
 
-def backordered(shop: Shop, at: datetime) -> Plan:
+def backordered(shop: Shop, at: datetime) -> SignalPlan:
     day = (at + PROMISED_WITHIN + timedelta(days=5)).date()
     plan = shop.life(at, without=("stock.allocated",))
-    return also(plan, Backordered, "wms", timedelta(minutes=30), expected_on=day)
+    return add_signal(plan, Backordered, "wms", timedelta(minutes=30), expected_on=day)
 
 
-def substitute(shop: Shop, at: datetime) -> Plan:
+def substitute(shop: Shop, at: datetime) -> SignalPlan:
     told: dict[str, Any] = {"sku": "lamp-oak", "substitute": "lamp-beech"}
-    return also(shop.life(at), SubstitutionProposed, "wms", hours(2), **told)
+    return add_signal(shop.life(at), SubstitutionProposed, "wms", hours(2), **told)
 
 
-def miscounted(shop: Shop, at: datetime) -> Plan:
+def miscounted(shop: Shop, at: datetime) -> SignalPlan:
     told: dict[str, Any] = {"sku": "rug-220", "counted": 3, "system": 5, "warehouse": "north"}
-    return also(shop.life(at), StockCounted, "wms", hours(3), **told)
+    return add_signal(shop.life(at), StockCounted, "wms", hours(3), **told)
 
 
-def release_stalls(shop: Shop, at: datetime) -> Plan:
+def release_stalls(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, released=hours(28))
 
 
-def ships_in_parts(shop: Shop, at: datetime) -> Plan:
+def ships_in_parts(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at, ship_complete=True)
     for n, parcel in enumerate("ab"):
-        plan = also(plan, LabelCreated, "wms", hours(20 + n), parcel, shipment=parcel)
+        plan = add_signal(plan, LabelCreated, "wms", hours(20 + n), parcel, shipment=parcel)
     return plan
 
 
-def carrier_is_silent(shop: Shop, at: datetime) -> Plan:
+def carrier_is_silent(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, without=("shipment.scanned",), delivered=hours(125))
 
 
-def delivery_fails(shop: Shop, at: datetime) -> Plan:
+def delivery_fails(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at, delivered=hours(120))
     reason = IncidentReason.CONSIGNEE_NOT_HOME
-    return also(plan, DeliveryFailed, "carrier", hours(96), incident=reason)
+    return add_signal(plan, DeliveryFailed, "carrier", hours(96), incident=reason)
 
 
-def carrier_tells(code: str, reason: str, after: timedelta, shop: Shop, at: datetime) -> Plan:
+def carrier_incident(
+    code: str, reason: str, after: timedelta, shop: Shop, at: datetime
+) -> SignalPlan:
     """A carrier reports an incident on the way; what it lost does not arrive."""
-    reading = read_code(KARRIO if reason else AFTERSHIP, code, reason)
+    reading = map_carrier_code(KARRIO if reason else AFTERSHIP, code, reason)
     is_lost = reading.incident is IncidentReason.CARRIER_PARCEL_LOST
     without = ("shipment.delivered",) if is_lost else ()
     plan = shop.life(at, without=without, delivered=hours(120))
     told: dict[str, Any] = {name: getattr(reading, name) for name in reading.__struct_fields__}
-    return also(plan, Scanned, "carrier", after, carrier="parcelco", **told)
+    return add_signal(plan, Scanned, "carrier", after, carrier="parcelco", **told)
 
 
-def delivered_and_still_on_its_way(shop: Shop, at: datetime) -> Plan:
+def delivered_and_in_transit(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at, delivered=hours(100))
     told: dict[str, Any] = {"status": ScanStatus.OUT_FOR_DELIVERY, "carrier": "parcelco"}
-    return also(plan, Scanned, "carrier", hours(120), **told)
+    return add_signal(plan, Scanned, "carrier", hours(120), **told)
 
 
-def comes_broken(shop: Shop, at: datetime) -> Plan:
-    return also(shop.life(at), DamageReported, "support", hours(140), reason="a leg is broken")
+def delivered_damaged(shop: Shop, at: datetime) -> SignalPlan:
+    return add_signal(
+        shop.life(at), DamageReported, "support", hours(140), reason="a leg is broken"
+    )
 
 
-def wants_to_return(shop: Shop, at: datetime) -> Plan:
+def return_requested(shop: Shop, at: datetime) -> SignalPlan:
     """Nobody answers, until somebody does."""
-    plan = also(shop.life(at), ReturnRequested, "returns", hours(144), reason="too small")
-    return also(plan, ReturnAuthorized, "returns", hours(240))
+    plan = add_signal(shop.life(at), ReturnRequested, "returns", hours(144), reason="too small")
+    return add_signal(plan, ReturnAuthorized, "returns", hours(240))
 
 
-def return_label_fails(shop: Shop, at: datetime) -> Plan:
-    plan = also(shop.life(at), ReturnRequested, "returns", hours(144), reason="wrong colour")
-    plan = also(plan, ReturnAuthorized, "returns", hours(146))
-    return also(plan, ReturnLabelFailed, "returns", hours(147), reason="no service to the address")
+def return_label_fails(shop: Shop, at: datetime) -> SignalPlan:
+    plan = add_signal(shop.life(at), ReturnRequested, "returns", hours(144), reason="wrong colour")
+    plan = add_signal(plan, ReturnAuthorized, "returns", hours(146))
+    return add_signal(
+        plan, ReturnLabelFailed, "returns", hours(147), reason="no service to the address"
+    )
 
 
-def return_does_not_come(shop: Shop, at: datetime) -> Plan:
-    plan = also(shop.life(at), ReturnRequested, "returns", hours(144), reason="unwanted")
-    plan = also(plan, ReturnAuthorized, "returns", hours(146))
-    return also(plan, ReturnLabelCreated, "returns", hours(147), carrier="parcelco")
+def return_does_not_come(shop: Shop, at: datetime) -> SignalPlan:
+    plan = add_signal(shop.life(at), ReturnRequested, "returns", hours(144), reason="unwanted")
+    plan = add_signal(plan, ReturnAuthorized, "returns", hours(146))
+    return add_signal(plan, ReturnLabelCreated, "returns", hours(147), carrier="parcelco")
 
 
-def keeps_a_vip_waiting(shop: Shop, at: datetime) -> Plan:
+def vip_waits(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(at, tier="vip", handed_over=hours(100))
 
 
-def keeps_dear_goods_waiting(shop: Shop, at: datetime) -> Plan:
+def expensive_goods_wait(shop: Shop, at: datetime) -> SignalPlan:
     return shop.life(
         at, tier="standard", is_dear=True, handed_over=hours(118), delivered=hours(140)
     )
@@ -263,7 +275,7 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble(never_shipped, SHIP_WITHIN),
     Trouble(payment_stalls, hours(72)),
     Trouble(overcharged, hours(4)),
-    Trouble(pays_nothing, timedelta()),
+    Trouble(nothing_paid, timedelta()),
     Trouble(out_of_stock, hours(9)),
     Trouble(cancelled_and_paid, hours(3)),
     Trouble(cancelled_after_handover, hours(30)),
@@ -274,7 +286,7 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble(refund_stalls, hours(30 + 72)),
     Trouble(price_glitch, timedelta(minutes=1)),
     Trouble(looks_like_fraud, hours(0.01)),
-    Trouble(bought_twice, timedelta(minutes=2)),
+    Trouble(duplicate_purchase, timedelta(minutes=2)),
     Trouble(bad_address, timedelta()),
     Trouble(not_allocated, timedelta(minutes=10)),
     Trouble(oversold, timedelta(minutes=20)),
@@ -285,14 +297,14 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble(ships_in_parts, hours(21)),
     Trouble(carrier_is_silent, hours(24 + 72)),
     Trouble(delivery_fails, hours(96)),
-    Trouble(partial(carrier_tells, "on_hold", "customs_documentation", hours(50)), hours(50)),
-    Trouble(partial(carrier_tells, "Exception_013", "", hours(70)), hours(70)),
-    Trouble(delivered_and_still_on_its_way, hours(120)),
-    Trouble(comes_broken, hours(140)),
-    Trouble(wants_to_return, hours(144 + 48)),
+    Trouble(partial(carrier_incident, "on_hold", "customs_documentation", hours(50)), hours(50)),
+    Trouble(partial(carrier_incident, "Exception_013", "", hours(70)), hours(70)),
+    Trouble(delivered_and_in_transit, hours(120)),
+    Trouble(delivered_damaged, hours(140)),
+    Trouble(return_requested, hours(144 + 48)),
     Trouble(return_label_fails, hours(147)),
     Trouble(return_does_not_come, hours(147) + timedelta(days=14)),
-    Trouble(keeps_a_vip_waiting, hours(87)),
-    Trouble(keeps_dear_goods_waiting, hours(111)),
-    *(Trouble(partial(differ, *difference), hours(26)) for difference in DIFFERENCES),
+    Trouble(vip_waits, hours(87)),
+    Trouble(expensive_goods_wait, hours(111)),
+    *(Trouble(partial(disagreement_plan, *difference), hours(26)) for difference in DISAGREEMENTS),
 )

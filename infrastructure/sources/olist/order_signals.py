@@ -14,7 +14,7 @@ from domain.orders.signals import Line, PaymentCaptured, Promise, Signal
 
 ZONE_NAME: Final = "America/Sao_Paulo"
 ZONE: Final = ZoneInfo(ZONE_NAME)
-UNREAD: Final = "unread"
+UNKNOWN_VALUE: Final = "unread"
 """The means of a payment whose row could not be read."""
 
 
@@ -23,7 +23,7 @@ def signals_of(
 ) -> Iterator[Signal]:
     """The signals of one order. Raises msgspec.ValidationError for what no signal can tell."""
     key, customer, status, *texts, complete, unread, _ = order
-    purchased, approved, handed_over, delivered, promised = map(_moment, texts)
+    purchased, approved, handed_over, delivered, promised = map(_parse_time, texts)
     assert purchased is not None
 
     def told(kind: str, source: str, name: str, at: datetime, **facts: object) -> Signal:
@@ -40,7 +40,7 @@ def signals_of(
         customer={"id": customer},
         lines=items,
         lines_complete=bool(complete),
-        tenders=[payment.method for payment in payments] + [UNREAD] * unread,
+        tenders=[payment.method for payment in payments] + [UNKNOWN_VALUE] * unread,
         promise=Promise(delivery_date=day, time_zone=ZONE_NAME) if day else None,
     )
     if approved:
@@ -58,5 +58,5 @@ def signals_of(
         yield told("order.cancelled", "oms", "cancelled", latest)
 
 
-def _moment(text: str | None) -> datetime | None:
+def _parse_time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

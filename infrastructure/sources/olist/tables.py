@@ -20,14 +20,19 @@ from domain.orders.signals import (
 )
 from infrastructure.csv_rows import (
     MOST_REFUSALS_KEPT,
-    Refusal,
+    RejectedRow,
     Row,
     RowRefused,
-    TableUnreadable,
-    rows,
+    UnreadableTable,
+    read_rows,
 )
-from infrastructure.sources.olist.checked_rows import item_of, key_of, order_of, payment_of
 from infrastructure.sources.olist.order_signals import signals_of
+from infrastructure.sources.olist.row_parser import (
+    parse_item,
+    parse_key,
+    parse_order,
+    parse_payment,
+)
 
 TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # table: (file names to look for, columns that it must have)
@@ -86,11 +91,11 @@ class OlistTables:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.files = {name: _find(folder, stems) for name, (stems, _) in TABLES.items()}
+        self.files = {name: _find_table(folder, stems) for name, (stems, _) in TABLES.items()}
         self.orders = 0
         self.signals = 0
         self.refused = 0
-        self.refusals: list[Refusal] = []
+        self.refusals: list[RejectedRow] = []
         """The first rows that were left out; `refused` counts them all."""
         self.ends_at: datetime | None = None
         """The latest time known of the whole file: purchase, approval, hand-over or delivery."""
@@ -129,23 +134,23 @@ class OlistTables:
     def _take(self, table: str, take: Callable[[Row], None], progress: Progress) -> None:
         file = self.files[table]
         try:
-            for row in rows(file, TABLES[table][1]):
+            for row in read_rows(file, TABLES[table][1]):
                 try:
                     take(row)
                 except RowRefused as refused:
                     self._refuse(file, row.line, refused.column, refused.detail)
                 if row.line % 5_000 == 0:
                     progress(table, row.line)
-        except TableUnreadable as error:
+        except UnreadableTable as error:
             raise TablesUnreadable(str(error)) from None
 
     def _refuse(self, file: Path, line: int, column: str, detail: str) -> None:
         self.refused += 1
         if len(self.refusals) < MOST_REFUSALS_KEPT:
-            self.refusals.append(Refusal(file.name, line, column, detail))
+            self.refusals.append(RejectedRow(file.name, line, column, detail))
 
     def _order(self, row: Row) -> None:
-        values, latest = order_of(row)
+        values, latest = parse_order(row)
         added = self._db.execute(
             "INSERT OR IGNORE INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?)", values
         )
@@ -157,7 +162,7 @@ class OlistTables:
     def _item(self, row: Row) -> None:
         order = self._known(row)
         try:
-            number, line = item_of(row)
+            number, line = parse_item(row)
             self._insert("items", (order, number, msgspec.json.encode(line)))
         except RowRefused:
             # The order has a line that we cannot read: no charge must be derived from the others.
@@ -167,7 +172,7 @@ class OlistTables:
     def _payment(self, row: Row) -> None:
         order = self._known(row)
         try:
-            number, payment = payment_of(row)
+            number, payment = parse_payment(row)
             self._insert("payments", (order, number, msgspec.json.encode(payment)))
         except RowRefused:
             # The tender is known, its payment is not: the payments must never seem complete.
@@ -180,7 +185,7 @@ class OlistTables:
             raise RowRefused("", f"{values[0]}, number {values[1]} stands in an earlier row too")
 
     def _known(self, row: Row) -> str:
-        order = key_of(row.fields)
+        order = parse_key(row.fields)
         if not self._db.execute("SELECT 1 FROM orders WHERE id = ?", (order,)).fetchone():
             raise RowRefused("order_id", f"no order {order}")
         return order
@@ -223,7 +228,7 @@ CREATE TABLE signals (at REAL, step INTEGER, body BLOB);
 """
 
 
-def _find(folder: Path, stems: tuple[str, ...]) -> Path:
+def _find_table(folder: Path, stems: tuple[str, ...]) -> Path:
     for stem in stems:
         for ending in (".csv.gz", ".csv"):
             if (file := folder / f"{stem}{ending}").is_file():

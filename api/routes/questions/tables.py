@@ -1,0 +1,120 @@
+"""Answers for people: what a struct says, line by line, and its lists as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from api.routes.questions.question import Question, RecordedAnswer
+
+MOST_ROWS = 500
+MOST_COLUMNS = 7
+MOST_IN_LINE = 4
+MAX_CELL_LENGTH = 240
+
+
+def render_question_list(console: Console, questions: Sequence[Any]) -> None:
+    table = Table("number", "question", "takes")
+    for one in questions:
+        options = ((f"--{p.name.replace('_', '-')}", p.required) for p in one.parameters)
+        takes = " ".join(name if required else f"[{name}]" for name, required in options)
+        table.add_row(str(one.number), escape(one.asks), escape(takes))
+    console.print(table)
+
+
+def render_recorded_answer(
+    console: Console, question: Question, found: RecordedAnswer[Any]
+) -> None:
+    console.print(f"[bold]{found.question}. {escape(found.asks)}[/bold]")
+    if question.tell is not None:
+        question.tell(console, found.answer)
+    else:
+        render_answer(console, found.answer)
+    where = f"position {found.recorded}" if found.recorded is not None else "nowhere: it is halted"
+    console.print(
+        f"\nof the log up to position {found.position}; recorded at {where}; sha256 {found.digest}",
+        style="dim",
+    )
+
+
+def render_answer(console: Console, answer: Struct) -> None:
+    """Every field: single values first, then each list, as a table where it is flat and narrow."""
+    _render_fields(console, msgspec.json.decode(msgspec.json.encode(answer)), "")
+
+
+def _render_fields(console: Console, told: Mapping[str, Any], indent: str) -> None:
+    below = {name: value for name, value in told.items() if _is_rows(value) or _is_deep(value)}
+    for name, value in told.items():
+        if name not in below and (_is_present(value) or not (indent or value is None)):
+            said = escape(_format_cell(value)).replace("\n", ", ") or "none"
+            console.print(f"{indent}{_label(name)}: {said}", soft_wrap=True)
+    for name, value in below.items():
+        if isinstance(value, dict):
+            console.print(f"{indent}[bold]{_label(name)}[/bold]")
+            _render_fields(console, value, indent + "  ")
+        else:
+            console.print(f"{indent}[bold]{_label(name)}[/bold]: {len(value)}")
+            _render_rows(console, value, indent + "  ")
+
+
+def _render_rows(console: Console, rows: Sequence[Mapping[str, Any]], indent: str) -> None:
+    shown = rows[:MOST_ROWS]
+    names = [
+        *dict.fromkeys(name for row in shown for name, said in row.items() if _is_present(said))
+    ]
+    if len(names) <= MOST_COLUMNS and not any(_is_rows(row.get(n)) for row in shown for n in names):
+        table = Table()
+        for name in names:
+            table.add_column(_label(name), overflow="fold")
+        for row in shown:
+            table.add_row(*(escape(_format_cell(row.get(name))) for name in names))
+        if shown:
+            console.print(Padding(table, (0, 0, 0, len(indent))))
+    else:
+        for number, row in enumerate(shown, 1):
+            console.print(f"{indent}[dim]{number}[/dim]")
+            _render_fields(console, row, indent + "  ")
+    if len(rows) > MOST_ROWS:
+        console.print(f"{indent}and {len(rows) - MOST_ROWS} more (--json tells all)")
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _is_deep(value: object) -> bool:
+    return isinstance(value, dict) and (
+        len(value) > MOST_IN_LINE or any(isinstance(part, list | dict) for part in value.values())
+    )
+
+
+def _is_present(value: object) -> bool:
+    return value not in (None, "", [], {})
+
+
+def _format_cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case str() if len(value) > MAX_CELL_LENGTH:
+            return f"{value[:MAX_CELL_LENGTH]}… ({len(value)} characters; --json tells all)"
+        case list():
+            return "\n".join(_format_cell(part) for part in value)
+        case dict():
+            said = ((name, _format_cell(part)) for name, part in value.items())
+            return ", ".join(f"{_label(name)} {part}" for name, part in said if part)
+        case _:
+            return str(value)
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")

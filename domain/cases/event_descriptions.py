@@ -1,0 +1,260 @@
+"""An event of a case as one sentence for people, made from its facts when somebody reads it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from domain.adjustments.events import (
+    AdjustmentApproved,
+    AdjustmentEvent,
+    AdjustmentExecuted,
+    AdjustmentLapsed,
+    AdjustmentProposed,
+    AdjustmentReconciled,
+    AdjustmentRejected,
+    AdjustmentSystemApproved,
+    AdjustmentWithdrawn,
+    AmountDiffers,
+    DutiesConflicted,
+    ExecutionFailed,
+    ExecutionStarted,
+    OutcomeInDoubt,
+)
+from domain.adjustments.refusals import AttemptRefused
+from domain.cases.events import (
+    CaseDataErased,
+    CaseEvent,
+    Detected,
+    Enriched,
+    Reopened,
+    Resolved,
+    Routed,
+    SignalJoined,
+)
+from domain.cases.step_events import (
+    Held,
+    HoldReleased,
+    StepEvent,
+    TaskCreated,
+    TaskDone,
+    TaskDropped,
+    TaskOverdue,
+)
+from domain.cases.work_events import (
+    AtRisk,
+    Breached,
+    CaseReleased,
+    CaseWorkEvent,
+    Claimed,
+    ClaimLapsed,
+    ErrorDeclared,
+    Escalated,
+    EvidenceAttached,
+    HandedOff,
+    Linked,
+    NoteAdded,
+    Opened,
+    Retermed,
+    WaitEnd,
+    WaitEnded,
+    WaitStarted,
+)
+from domain.money import Money
+from domain.policy.decision import Decision
+
+
+def describe_event(event: CaseEvent | AttemptRefused) -> str:
+    """What happened; who, when and by which rule stand beside it."""
+    match event:
+        case CaseDataErased():
+            return "What is personal in the trail so far was erased."
+        case Opened(kind=kind, note=note):
+            return f"Opened by hand as {_spell_out(kind)}: {note}"
+        case Detected(kind=kind, deadline=deadline, signals=signals):
+            why = (
+                f"{_format_time(deadline)} passed"
+                if deadline
+                else f"shown by {_format_list(signals)}"
+            )
+            again = ", once more" if event.recurrence_of else ""
+            return f"Found {_spell_out(kind)}{again}: {why}."
+        case Enriched(packet=packet, digest=digest):
+            return f"Looked up what is known: {_format_count(len(packet), 'fact')}, packet {digest[:12]}."
+        case Routed(queue=queue, owner_team=team, priority=priority):
+            return f"Given to the queue {queue} ({team}) with priority {priority}."
+        case SignalJoined():
+            return _describe_joined(event)
+        case Resolved(resolution=resolution):
+            how = "Resolved itself" if event.clearing else "Resolved"
+            said = f" {resolution.note}" if resolution.note else ""
+            cause = (
+                f"{_spell_out(resolution.reason)}, caused by {_spell_out(resolution.root_cause)}"
+            )
+            return f"{how}: {cause}.{said}"
+        case Reopened(note=note, decision=decision):
+            why = note or ("the problem returned" if decision else "to be worked on again")
+            return f"Reopened: {_end_sentence(why)}"
+        case DutiesConflicted(duties=duties):
+            told = ", ".join(f"{name} ({duty})" for name, duty in sorted(duties.items()))
+            return f"Turned out to be one human, with different duties: {told}."
+        case AttemptRefused(attempt=attempt, rule=rule, detail=detail):
+            return f"Refused to {attempt} by the rule {rule}: {_end_sentence(detail)}"
+        case _ if isinstance(event, AdjustmentEvent):
+            return _describe_adjustment(event)
+        case _:
+            return _describe_work(event)
+
+
+def _describe_joined(event: SignalJoined) -> str:
+    said = f"{event.signal} ({event.signal_type}) joined"
+    if event.clearing is None:
+        return f"{said}."
+    if isinstance(event.paused, Decision):
+        return f"{said}: the problem is gone, but {event.paused.rule} leaves it to a person."
+    return f"{said}: the problem is gone."
+
+
+def _describe_work(event: CaseWorkEvent) -> str:
+    match event:
+        case Claimed(person=person, lease=lease):
+            return f"Claimed by {person}{f' for {_format_duration(lease)}' if lease else ''}."
+        case CaseReleased(note=note):
+            return _append_note("Given back to the queue", note)
+        case ClaimLapsed(person=person, lease_until=until):
+            return f"The claim of {person} lapsed at {_format_time(until)}: nothing had been done."
+        case HandedOff(to_queue=queue, to_person=person, note=note):
+            return _append_note(f"Handed to {f'{person} in ' if person else ''}{queue}", note)
+        case WaitStarted(dependency=dependency, party=party, note=note, expected_by=by):
+            due_by = f", expected by {_format_time(by)}" if by else ""
+            return _append_note(f"Waits for {party} ({_spell_out(dependency)}){due_by}", note)
+        case WaitEnded(how=how, note=note):
+            late = "What was waited for did not come in time"
+            return _append_note(late if how is WaitEnd.OVERDUE else "The wait is over", note)
+        case NoteAdded(note=note):
+            return f"Noted: {note}"
+        case EvidenceAttached(evidence=evidence):
+            named = f" “{evidence.title}”" if evidence.title else ""
+            return f"Attached {_spell_out(evidence.type)}{named}: {evidence.ref}"
+        case Escalated(cause=cause, to=to, people=people, note=note):
+            who = f"{_spell_out(to)} ({_format_list(people)})" if to else "nobody to notify"
+            return _append_note(f"Escalated ({_spell_out(cause)}) to {who}", note)
+        case AtRisk(measure=measure, due_at=risky):
+            when = f", due {_format_time(risky)}" if risky else ""
+            return f"At risk: {_spell_out(measure)}{when}."
+        case Breached(measure=measure, due_at=due, spent=spent):
+            where = ", ".join(
+                f"{place} {_format_duration(timedelta(seconds=s))}" for place, s in spent.items()
+            )
+            return f"Breached: {_spell_out(measure)}, due {_format_time(due)}; time went to {where or 'nothing'}."
+        case Retermed(service=service, policy=policy, note=note):
+            return _append_note(
+                f"Runs under the terms {service} of policy {policy} from here on", note
+            )
+        case Linked(link=link, case=other, note=note):
+            return _append_note(f"Linked as {_spell_out(link)} {other}", note)
+        case ErrorDeclared(about=version, reason=reason, note=note):
+            return _append_note(
+                f"Version {version} was declared wrong ({_spell_out(reason)})", note
+            )
+        case _:
+            return _describe_step(event)
+
+
+def _describe_step(event: StepEvent) -> str:
+    match event:
+        case TaskCreated(task=task, title=title, owner=owner, due_at=due_at):
+            when = f", due {_format_time(due_at)}" if due_at else ""
+            return f"Task {task} for {owner}{when}: {title}"
+        case TaskDone(task=task, note=note):
+            return _append_note(f"Task {task} is done", note)
+        case TaskDropped(task=task, note=note):
+            return _append_note(f"Task {task} was dropped", note)
+        case TaskOverdue(task=task, owner=owner, due_at=due):
+            return f"Task {task} of {owner} was not done by {_format_time(due)}."
+        case Held(hold=hold, what=what, reason=reason, note=note):
+            return _append_note(f"Hold {hold} on {_spell_out(what)} ({_spell_out(reason)})", note)
+        case HoldReleased(hold=hold, what=what, note=note):
+            return _append_note(f"Hold {hold} on {_spell_out(what)} is over", note)
+        case _:
+            assert_never(event)
+
+
+def _describe_adjustment(event: AdjustmentEvent) -> str:
+    match event:
+        case AdjustmentProposed(kind=kind, amount=amount, reason=reason, note=note):
+            asks = event.requirement.approvers
+            by = (
+                f"{_format_count(asks, 'person')} must approve"
+                if asks
+                else "policy approves by itself"
+            )
+            return _append_note(
+                f"Proposed {_spell_out(kind)} of {_format_money(amount)} ({_spell_out(reason)}); {by}",
+                note,
+            )
+        case AdjustmentApproved(role=role, limit=limit, complete=complete, note=note):
+            rest = "" if complete else "; somebody else must, too"
+            return _append_note(
+                f"Approved as {_spell_out(role)}, whose limit is {limit}{rest}", note
+            )
+        case AdjustmentSystemApproved(decision=decision):
+            return f"Approved by policy itself, by the rule {decision.rule}."
+        case AdjustmentRejected(reason=reason):
+            return f"Rejected: {_end_sentence(reason)}"
+        case AdjustmentWithdrawn(reason=reason):
+            return f"Withdrawn: {_end_sentence(reason)}"
+        case AdjustmentLapsed(cause=cause):
+            return f"The adjustment lapsed ({_spell_out(cause)})."
+        case ExecutionStarted(provider=provider):
+            return f"Ordered to be carried out by {provider}."
+        case OutcomeInDoubt(detail=detail):
+            return f"What became of the payment is not known: {_end_sentence(detail)}"
+        case AdjustmentExecuted(provider=provider, reference=reference, amount=amount):
+            return f"{provider} gave {_format_money(amount)} ({reference})."
+        case AmountDiffers(ordered=ordered, given=given):
+            return f"{_format_money(given)} was given where {_format_money(ordered)} was ordered."
+        case ExecutionFailed(provider=provider, detail=detail):
+            return f"{provider} refused: {_end_sentence(detail)}"
+        case AdjustmentReconciled(statement=statement, reference=reference):
+            return f"Found in the provider's statement {statement[:12]} as {reference}."
+        case _:
+            assert_never(event)
+
+
+def _append_note(said: str, note: str) -> str:
+    return f"{said}: {note}" if note else f"{said}."
+
+
+def _end_sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _spell_out(name: str) -> str:
+    return str(name).replace("_", " ")
+
+
+def _format_money(amount: Money) -> str:
+    return f"{amount.amount} {amount.currency}"
+
+
+def _format_list(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "nothing new"
+
+
+def _format_count(number: int, what: str) -> str:
+    plural = "people" if what == "person" else f"{what}s"
+    return f"{number} {what if number == 1 else plural}"
+
+
+def _format_time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z"
+
+
+def _format_duration(length: timedelta) -> str:
+    """`1 d 2 h`; parts that are nothing are left out."""
+    minutes, seconds = divmod(int(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"

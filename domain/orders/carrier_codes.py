@@ -1,0 +1,142 @@
+"""What carriers' codes mean: from four vocabularies to our status and incident.
+
+The code itself stays beside the reading, with the mapping's name and version, since mappings err.
+A code that is not listed reads as `unknown`. Raise a mapping's version with every change of it.
+Where a vocabulary does not say whose doing something is, neither do we.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from domain.orders.shipment_signals import IncidentReason as Why
+from domain.orders.shipment_signals import ScanStatus
+
+_Meaning = ScanStatus | tuple[ScanStatus, Why]
+
+_UNKNOWN: Final = ScanStatus.UNKNOWN
+_PRE: Final = ScanStatus.PRE_TRANSIT
+_MOVING: Final = ScanStatus.IN_TRANSIT
+_OUT: Final = ScanStatus.OUT_FOR_DELIVERY
+_DONE: Final = ScanStatus.DELIVERED
+_WAITING: Final = ScanStatus.AVAILABLE_FOR_PICKUP
+_BACK: Final = ScanStatus.RETURN_TO_SENDER
+_FAILED: Final = ScanStatus.FAILURE
+_ERROR: Final = ScanStatus.ERROR
+
+
+class CarrierMapping(Struct, frozen=True):
+    name: str
+    version: str
+    codes: Mapping[str, _Meaning]
+    reasons: Mapping[str, Why] = MappingProxyType({})
+    """Of vocabularies that tell the reason of an incident beside the status."""
+
+
+class CodeMeaning(Struct, frozen=True):
+    """What a code means: the fields of a scan that follow from it."""
+
+    status: ScanStatus
+    incident: Why | None
+    code: str
+    mapping: str
+    mapping_version: str
+
+
+EASYPOST: Final = CarrierMapping(
+    name="easypost", version="1", codes={status.value: status for status in ScanStatus}
+)
+
+AFTERSHIP: Final = CarrierMapping(
+    name="aftership",
+    version="1",
+    codes={
+        "Pending": _UNKNOWN,
+        "InfoReceived": _PRE,
+        "InTransit": _MOVING,
+        "OutForDelivery": _OUT,
+        "AttemptFail": _FAILED,
+        "Delivered": _DONE,
+        "AvailableForPickup": _WAITING,
+        "Exception": _ERROR,
+        # Thirty days without a word: nothing is known, and the gap in the scans shows by itself.
+        "Expired": _UNKNOWN,
+        "Exception_001": _ERROR,
+        "Exception_002": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "Exception_003": (_ERROR, Why.CONSIGNEE_REFUSED),
+        "Exception_004": (_ERROR, Why.CUSTOMS_DELAY),
+        "Exception_005": (_ERROR, Why.FORCE_MAJEURE),
+        "Exception_006": (_ERROR, Why.CUSTOMS_DUTIES_UNPAID),
+        "Exception_007": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
+        "Exception_008": (_ERROR, Why.CONSIGNEE_NOT_AVAILABLE),
+        # Rejected by the carrier: it may be the parcel, the data, or the carrier.
+        "Exception_009": (_ERROR, Why.UNKNOWN),
+        "Exception_010": _BACK,
+        "Exception_011": _BACK,
+        "Exception_012": (_ERROR, Why.CARRIER_DAMAGED_PARCEL),
+        "Exception_013": (_ERROR, Why.CARRIER_PARCEL_LOST),
+        "Exception_016": (_ERROR, Why.UNKNOWN),
+        "Exception_017": (_ERROR, Why.WEATHER_DELAY),
+        "Exception_018": (_ERROR, Why.CUSTOMS_DOCUMENTATION),
+    },
+)
+
+SHIPENGINE: Final = CarrierMapping(
+    name="shipengine",
+    version="1",
+    codes={
+        "UN": _UNKNOWN,
+        "AC": _MOVING,
+        "IT": _MOVING,
+        "DE": _DONE,
+        "EX": _ERROR,
+        "AT": _FAILED,
+        "NY": _PRE,
+        "SP": _WAITING,
+        # Of status_detail_code, which says more than status_code where it is told.
+        "CUSTOMS_PROCESSING": _MOVING,
+        "DROPPED_OFF": _MOVING,
+        "CARRIER_STATUS_NOT_MAPPED": _UNKNOWN,
+    },
+)
+
+KARRIO: Final = CarrierMapping(
+    name="karrio",
+    version="1",
+    codes={
+        "pending": _PRE,
+        "picked_up": _MOVING,
+        "on_hold": (_ERROR, Why.UNKNOWN),
+        "in_transit": _MOVING,
+        "out_for_delivery": _OUT,
+        "ready_for_pickup": _WAITING,
+        "delivered": _DONE,
+        "delivery_failed": _FAILED,
+        "delivery_delayed": (_MOVING, Why.UNKNOWN),
+        "return_to_sender": _BACK,
+        "cancelled": ScanStatus.CANCELLED,
+        "unknown": _UNKNOWN,
+    },
+    reasons={reason.value: reason for reason in Why},
+)
+
+MAPPINGS: Final[Mapping[str, CarrierMapping]] = MappingProxyType(
+    {mapping.name: mapping for mapping in (EASYPOST, AFTERSHIP, SHIPENGINE, KARRIO)}
+)
+
+
+def map_carrier_code(mapping: CarrierMapping, code: str, reason: str = "") -> CodeMeaning:
+    """What a carrier's code means, with the reason where the vocabulary tells it apart."""
+    meaning = mapping.codes.get(code, _UNKNOWN)
+    status, incident = meaning if isinstance(meaning, tuple) else (meaning, None)
+    if reason:
+        incident = mapping.reasons.get(reason, Why.UNKNOWN)
+    return CodeMeaning(
+        status=status,
+        incident=incident,
+        code=f"{code}/{reason}" if reason else code,
+        mapping=mapping.name,
+        mapping_version=mapping.version,
+    )

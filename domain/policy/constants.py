@@ -1,0 +1,55 @@
+"""What is written in a policy, as values of the facts' own types."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from domain.errors import Fault
+from domain.policy.document_types import Value
+from domain.policy.facts import Fact
+
+
+def to_fact_type(value: Value, fact: Fact, pointer: str, faults: list[Fault]) -> Any:
+    """The constant in the fact's own type; None, with a fault, where it cannot be one."""
+    kind = fact.type
+    try:
+        if kind is bool and isinstance(value, bool):
+            return value
+        if kind is int and isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if issubclass(kind, str) and isinstance(value, str):
+            return kind(value)
+        if kind is Decimal and isinstance(value, str) and Decimal(value).is_finite():
+            return Decimal(value)
+        if kind is datetime and isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                return moment
+        elif kind is date and isinstance(value, str):
+            return date.fromisoformat(value)
+    except (ValueError, InvalidOperation):
+        pass
+    allowed = ""
+    if issubclass(kind, str) and kind is not str:
+        allowed = "; one of: " + ", ".join(
+            str(m.value) for m in getattr(kind, "__members__", {}).values()
+        )
+    faults.append(
+        Fault(
+            pointer, f"{value!r} does not fit {fact.path}, which is {describe_type(kind)}{allowed}"
+        )
+    )
+    return None
+
+
+def describe_type(kind: type[Any]) -> str:
+    return {
+        bool: "true or false",
+        str: "text",
+        int: "a whole number",
+        Decimal: 'an amount, written as quoted text such as "0.01"',
+        datetime: "a time, written as RFC 3339 text with its offset",
+        date: "a date, written as text such as 2026-12-24",
+    }.get(kind, "text" if issubclass(kind, str) else kind.__name__)

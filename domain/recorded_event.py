@@ -1,0 +1,75 @@
+"""The envelope: one line of the log. It says which stream, in which order, when, who, of which
+order and why; the event inside says only what happened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.adjustments.ledger import LedgerEvent
+from domain.adjustments.reconciliation import ReconciliationEvent
+from domain.adjustments.refusals import RefusalEvent
+from domain.audit import AuditEvent
+from domain.backlog.events import RecoveryEvent
+from domain.break_glass import BreakGlassEvent
+from domain.builds import BuildEvent
+from domain.cases.events import CaseEvent
+from domain.look_ups.events import LookUpEvent
+from domain.orders.events import OrderEvent
+from domain.people import Actor, PersonEvent
+from domain.policy.events import PolicyEvent
+from domain.principals import PrincipalEvent
+from domain.privacy import PrivacyEvent
+
+Event: TypeAlias = (
+    OrderEvent
+    | CaseEvent
+    | PolicyEvent
+    | PersonEvent
+    | RecoveryEvent
+    | LookUpEvent
+    | LedgerEvent
+    | RefusalEvent
+    | ReconciliationEvent
+    | BreakGlassEvent
+    | BuildEvent
+    | PrincipalEvent
+    | PrivacyEvent
+    | AuditEvent
+)
+
+
+class SealedTexts(Struct, frozen=True, gc=False):
+    """The personal texts of a line, encrypted: AES-GCM over a JSON array of them, with all else of the
+    envelope as associated data. `text` is base64 of a nonce of 12 bytes and what it was used for."""
+
+    key: str
+    """Of which key, in the key store."""
+    text: str
+
+
+class RecordedEvent(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One line of the log.
+
+    `version` counts the stream's events from 1, `position` all events of the log from 1 in commit
+    order; 0 means not stored yet. `recorded_at` is record time, in UTC; what an outside event's own
+    time was stands in the event. `cause` names what led to it: `signal:…`, `due:…`, `command:…`.
+    """
+
+    stream: UUID
+    version: int
+    recorded_at: datetime
+    actor: Actor
+    event: Event
+    order: str | None = None
+    cause: str | None = None
+    position: int = 0
+    sealed: SealedTexts | None = None
+    """What stands as `[sealed]` in the event. Last, so that all before it are the associated data."""
+
+    @property
+    def type(self) -> str:
+        return str(self.event.__struct_config__.tag)

@@ -1,0 +1,46 @@
+"""Evidence files by the cases that rest on them: which can go when a customer's data is erased."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from psycopg.rows import tuple_row
+
+from infrastructure.evidence_store import EvidenceStore
+from infrastructure.postgres.datastore import Datastore, retry_lost_connection
+from projections.attachments import ATTACHMENTS
+
+
+class CaseEvidenceFiles:
+    """The application's `Files` over the report of attachments and the store of files."""
+
+    def __init__(self, datastore: Datastore, store: EvidenceStore) -> None:
+        self._datastore = datastore
+        self._store = store
+
+    @retry_lost_connection
+    def attached_elsewhere(
+        self, refs: Collection[str], cases: Collection[UUID]
+    ) -> Collection[str] | None:
+        if not refs:
+            return ()
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            with connection.transaction():
+                behind = cursor.execute(
+                    "SELECT log_head.position > projections.position FROM log_head, projections "
+                    "WHERE name = %s AND live",
+                    (ATTACHMENTS.name,),
+                ).fetchone()
+                if behind is None or behind[0]:
+                    return None
+                rows = cursor.execute(
+                    "SELECT DISTINCT ref FROM views.attachments WHERE ref = ANY(%s) "
+                    "AND NOT case_id = ANY(%s)",
+                    ([*refs], [*cases]),
+                )
+                return {ref for (ref,) in rows}
+
+    def erase(self, refs: Collection[str]) -> int:
+        return sum(self._store.erase(ref) for ref in refs)

@@ -1,0 +1,151 @@
+"""What one row of each table says, checked by itself. All raise RowRefused."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from domain.orders.signals import Line, PaymentCaptured, check_moment
+from infrastructure.csv_rows import Row, RowRefused
+from infrastructure.sources.olist.order_signals import ZONE, signals_of
+
+CURRENCY: Final = "BRL"
+STATUSES: Final = frozenset(
+    [
+        "created",
+        "approved",
+        "invoiced",
+        "processing",
+        "shipped",
+        "delivered",
+        "unavailable",
+        "canceled",
+    ]
+)
+TIME_COLUMNS: Final = (
+    "order_purchase_timestamp",
+    "order_approved_at",
+    "order_delivered_carrier_date",
+    "order_delivered_customer_date",
+    "order_estimated_delivery_date",
+)
+_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+
+T = TypeVar("T")
+
+
+def parse_key(fields: dict[str, str]) -> str:
+    if not fields.get("order_id"):
+        raise RowRefused("order_id", "missing")
+    return fields["order_id"]
+
+
+def parse_order(row: Row) -> tuple[tuple[Any, ...], datetime]:
+    """The order as `signals_of` reads it, and the latest time known of it."""
+    _require_all_fields(row)
+    fields = row.fields
+    times = [_parse_time(fields, column) for column in TIME_COLUMNS]
+    if times[0] is None:
+        raise RowRefused(TIME_COLUMNS[0], "missing")
+    if fields["order_status"] not in STATUSES:
+        known = ", ".join(sorted(STATUSES))
+        raise RowRefused("order_status", f"unknown: {fields['order_status']!r}; known are: {known}")
+    # Absent in the published data set, whose items are complete.
+    complete = fields.get("items_complete", "True").strip().lower() != "false"
+    values = (
+        parse_key(fields),
+        fields["customer_id"],
+        fields["order_status"],
+        *map(_format_time, times),
+        complete,
+        0,
+        row.line,
+    )
+    _require_valid_order(values)
+    return values, max(t for t in times[:4] if t is not None)
+
+
+def parse_item(row: Row) -> tuple[int, Line]:
+    """A line of an order, and its number."""
+    _require_all_fields(row)
+    fields = row.fields
+    number = _parse_number(fields, "order_item_id")
+    line = {
+        "sku": fields["product_id"],
+        "price": _parse_money(fields["price"]),
+        "freight": _parse_money(fields["freight_value"]),
+        "ship_by": _format_time(_parse_time(fields, "shipping_limit_date")),
+        "seller": fields["seller_id"],
+    }
+    return number, _convert(line, Line)
+
+
+def parse_payment(row: Row) -> tuple[int, PaymentCaptured]:
+    """A payment, and its number."""
+    _require_all_fields(row)
+    fields = row.fields
+    order, number = parse_key(fields), _parse_number(fields, "payment_sequential")
+    captured = {
+        "type": "payment.captured",
+        "source": "payments",
+        "id": f"{order}:{number}",
+        "order": order,
+        "event_time": "2000-01-01T00:00:00Z",  # that of the order comes later
+        "amount": _parse_money(fields["payment_value"]),
+        "method": fields["payment_type"],
+        "installments": _parse_number(fields, "payment_installments"),
+    }
+    return number, _convert(captured, PaymentCaptured)
+
+
+def _require_valid_order(values: tuple[Any, ...]) -> None:
+    """What is wrong with an order by itself is told with its own row."""
+    try:
+        list(signals_of(values, [], []))
+    except msgspec.ValidationError as error:
+        raise RowRefused("", str(error)) from None
+
+
+def _require_all_fields(row: Row) -> None:
+    if row.fault:
+        raise RowRefused("", row.fault)
+
+
+def _parse_time(fields: dict[str, str], column: str) -> datetime | None:
+    """A local time of São Paulo in UTC; where it is skipped or repeated, the earlier offset."""
+    text = fields[column].strip()
+    if not text:
+        return None
+    try:
+        if not _LOCAL_TIME.fullmatch(text):
+            raise ValueError(text)
+        moment = datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
+        check_moment(moment)
+        return moment
+    except (ValueError, OverflowError) as error:
+        raise RowRefused(column, f"not a time of an order: {text!r} ({error})") from None
+
+
+def _format_time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _parse_number(fields: dict[str, str], column: str) -> int:
+    text = fields[column]
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise RowRefused(column, f"not a number: {text!r}")
+    return int(text)
+
+
+def _parse_money(text: str) -> dict[str, str]:
+    return {"amount": text.strip(), "currency": CURRENCY}
+
+
+def _convert(raw: dict[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise RowRefused("", str(error)) from None

@@ -1,0 +1,76 @@
+"""A house that looks things up, and orders that repeat each other or cost too little."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from domain.orders.signals import Customer, Line, OrderPlaced, Signal
+from domain.policy.document import DuplicateLookUp, LookUps, PriceLookUp
+from domain.policy.rulebook import Rulebook
+from infrastructure.event_store.in_memory import InMemoryLogRecorder
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, UNTIMED_RULEBOOK, InMemoryService
+from tests.domain.signals import money, placed
+
+SHIPPED = SHIPPED_RULEBOOK.document.look_ups
+assert SHIPPED is not None
+DAY, WEEK, QUARTER = timedelta(days=1), timedelta(days=7), timedelta(days=90)
+DUPLICATES = LookUps(duplicates=DuplicateLookUp(within=DAY))
+PRICES = LookUps(prices=PriceLookUp(over=QUARTER, least_history=WEEK))
+ADDRESSES = LookUps(addresses=True)
+
+
+def service_with_look_ups(look_ups: LookUps | None = SHIPPED, **more: Any) -> InMemoryService:
+    """No clock runs, and this is looked up."""
+    return InMemoryService(Rulebook(replace(UNTIMED_RULEBOOK.document, look_ups=look_ups)), **more)
+
+
+def purchase(
+    order: str,
+    hours: float = 0,
+    customer: str = "ana",
+    price: str = "100.00",
+    sku: str = "kettle",
+    quantity: int = 1,
+    currency: str = "BRL",
+    **more: Any,
+) -> OrderPlaced:
+    """An order of one line."""
+    line = Line(sku=sku, quantity=quantity, price=money(price, currency))
+    said = {"customer": Customer(id=customer), "lines": (line,), "tenders": None, **more}
+    return replace(placed(hours, **said), order=order)
+
+
+def days(count: float) -> float:
+    return 24 * count
+
+
+def take_signals(house: InMemoryService, *signals: Signal) -> None:
+    """Each at its own time."""
+    for signal in sorted(signals, key=lambda one: one.event_time):
+        house.take(signal, at=signal.event_time)
+
+
+def own_signals(house: InMemoryService) -> list[Signal]:
+    """What the house itself has said of orders, in the order of the log."""
+    lines = [line for line in house.lines() if line.type == "order.signal_recorded"]
+    return [line.event.signal for line in lines if line.event.signal.source == "casetrail"]
+
+
+def own_signals_of(house: InMemoryService, type: str) -> list[Any]:
+    return [signal for signal in own_signals(house) if signal.type == type]
+
+
+class CountingRecorder(InMemoryLogRecorder):
+    """Counts how often streams were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[set[UUID]] = []
+
+    def select_streams(self, streams: Any) -> Any:
+        self.asked.append(set(streams))
+        return super().select_streams(streams)

