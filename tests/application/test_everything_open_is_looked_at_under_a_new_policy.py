@@ -170,7 +170,7 @@ def test_what_has_come_to_its_end_is_left_alone() -> None:
 
 
 def test_it_goes_on_where_it_was_when_it_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recheck, "AT_ONCE", 2)
+    monkeypatch.setattr(recheck, "BATCH_SIZE", 2)
     ours = Changing(without("stock_unavailable"))
     for number in range(7):
         order = f"o-{number}"

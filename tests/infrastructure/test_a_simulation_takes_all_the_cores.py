@@ -58,8 +58,8 @@ def test_however_many_work_on_it_the_figures_are_the_same(
         assert alone.orders == ORDERS
         assert alone.cases.active > 0
         assert alone.severities["critical"].proposed == alone.cases.proposed
-        monkeypatch.setattr(simulation_runs, "AT_ONCE", 7)
-        monkeypatch.setattr(simulation_runs, "FEW", 14)
+        monkeypatch.setattr(simulation_runs, "BATCH_SIZE", 7)
+        monkeypatch.setattr(simulation_runs, "MAX_ORDERS_IN_PROCESS", 14)
         positions = [one.position for one in run_simulation(dsn, working.log, asked, 2)]
         assert positions == sorted(positions)
         assert len(positions) > ORDERS // 7

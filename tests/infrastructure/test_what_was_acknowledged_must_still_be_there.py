@@ -33,9 +33,9 @@ from application.log.recorder import Append
 from infrastructure.postgres.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.acknowledged import Heads
+from infrastructure.transparency.acknowledged import AcknowledgedHeads
 
-recorder = PostgresLogRecorder(Datastore(sys.argv[1]), Continuity(Heads(Path(sys.argv[2]))))
+recorder = PostgresLogRecorder(Datastore(sys.argv[1]), Continuity(AcknowledgedHeads(Path(sys.argv[2]))))
 print(recorder.append(Append([StoredEvent(uuid4(), 1, "t", b"theirs")])), flush=True)
 sys.stdin.read()
 """

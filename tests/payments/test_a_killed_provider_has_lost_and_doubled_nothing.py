@@ -22,7 +22,7 @@ KILLS = 3
 KILLED_IN_BETWEEN = """
 import os, signal, sys
 from pathlib import Path
-from infrastructure.payments.provider.ledger import Kept, Ledger
+from infrastructure.payments.provider.ledger import KeyedAnswer, Ledger
 ledger = Ledger(Path(sys.argv[1]))
 for key in ("kept", "killed"):
     with ledger.transaction():
@@ -30,7 +30,7 @@ for key in ("kept", "killed"):
                            status="succeeded")
         if key == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        ledger.keep("own", key, Kept("digest", line.reference, 201, b""))
+        ledger.keep("own", key, KeyedAnswer("digest", line.reference, 201, b""))
 """
 
 

@@ -11,9 +11,9 @@ from domain.adjustments import decisions
 
 def remove_the_domain_rule(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Nobody's earlier duty stands against anything, in whatever decision it is asked for."""
-    put(case_commands, "must_be_free_for", _nothing)
-    put(decisions, "must_be_free_for", _nothing)
-    put(decisions, "conflict", _nothing)
+    put(case_commands, "require_no_duty_conflict", _nothing)
+    put(decisions, "require_no_duty_conflict", _nothing)
+    put(decisions, "find_duty_conflict", _nothing)
 
 
 def _nothing(*_: object) -> None:
