@@ -30,7 +30,7 @@ SLICES = 4
 ROUNDS = 8
 """In half the time each, and more of them: what disturbs a shared machine for a while disturbs all."""
 AT_ONCE = 10
-ASKING = str(HERE / "asking.py")
+ASKING = str(HERE / "http_client.py")
 
 
 def run(bench: Bench) -> list[Figure]:

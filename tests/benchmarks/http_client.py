@@ -1,6 +1,6 @@
 """The client of `work`, a process of its own: sends requests that were written before.
 
-    python asking.py HOST:PORT FILE CLIENTS
+    python http_client.py HOST:PORT FILE CLIENTS
 
 Each line of the file is what one client sends, one after the other: a JSON list of whole requests.
 Each line of standard input is a number of seconds; the answer is a line of JSON with how many

@@ -27,7 +27,7 @@ CASES_A_SECOND = 1_500
 """More than this would run out of cases."""
 ROWS_A_SECOND = 8_000
 AT_ONCE = 500
-ASKING = str(HERE / "asking.py")
+ASKING = str(HERE / "http_client.py")
 WORK = (
     ("claim", None),
     ("wait", {"dependency": "carrier", "party": "dhl"}),

@@ -34,7 +34,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the files that may be changed."""
     copy = tmp_path / "sql"
     shutil.copytree(migrations.MIGRATIONS_DIRECTORY, copy)
-    monkeypatch.setattr(migrations, "FILES", copy)
+    monkeypatch.setattr(migrations, "MIGRATIONS_DIRECTORY", copy)
     return copy
 
 

@@ -19,7 +19,7 @@ from rich.table import Table
 from tests.proofs.planted_bugs import BUGS, Bug
 
 ROOT = Path(__file__).parents[2]
-PLANTING = Path(__file__).with_name("planting.py")
+PLANTING = Path(__file__).with_name("mutation_runner.py")
 COPIED = ("domain", "application", "infrastructure", "projections", "api", "tests")
 NONE = "none is planted"
 FAILED, PASSED = 1, 0
