@@ -13,7 +13,7 @@ import pytest
 from api.composition import desks, make_ready
 from infrastructure.event_store.migrations import migrate
 from infrastructure.personal.vault import vault_of
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 from tests.conftest import Databases

@@ -23,9 +23,9 @@ from msgspec import Struct
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
-from infrastructure.database_roles import ensure_roles
 from infrastructure.event_store.migrations import FILES
-from infrastructure.projection_tables import columns_of
+from infrastructure.postgres.roles import ensure_roles
+from infrastructure.projections.tables import columns_of
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 from tests.api.running import outside

@@ -19,10 +19,10 @@ import msgspec
 import psycopg
 
 from api.composition import checkpoints_of, desks
-from application.reperformance import Period, Reperformance
+from application.policy.reperformance import Period, Reperformance
 from domain.merkle.tree import root_at
-from infrastructure.event_store.datastore import connect
 from infrastructure.personal.vault import vault_of
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.nodes import read
 from tests.api.running import served
 from tests.conftest import Databases, remove, start_server_in_memory

@@ -11,11 +11,11 @@ from uuid import UUID
 from msgspec import structs
 
 from api.composition import Desks
-from application import streams
-from application.caller import Caller
-from application.event_log import Appended, EventLog, Write
-from application.intake import Receipt
-from application.recovery_desk import RecoveryDesk
+from application.cases.recovery_desk import RecoveryDesk
+from application.log import streams
+from application.log.caller import Caller
+from application.log.event_log import Appended, EventLog, Write
+from application.orders.intake import Receipt
 from domain.orders.signals import Signal
 from domain.recorded import Recorded
 from tests.application.house import CLOCKED, House

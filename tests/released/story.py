@@ -15,21 +15,21 @@ import httpx2
 from msgspec import structs
 
 from api.composition import checkpoints_of, continuity, desks, make_ready
-from application.audit.asked import record_asked
-from application.event_log import Write
-from application.people_desk import token_digest
-from application.streams import PERSON
+from application.audit.question_records import record_asked
+from application.log.event_log import Write
+from application.log.streams import PERSON
+from application.people.people_desk import token_digest
 from domain.audit import AuditAsked
 from domain.orders.signals import Customer, Signal
 from domain.people import OPERATOR, Role, TokenIssued, token_stream
 from domain.privacy import ErasureBasis
-from infrastructure.event_store.datastore import connect
 from infrastructure.payments.local import LocalProvider
 from infrastructure.personal.vault import vault_of
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.datastore import connect
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import Settings
-from infrastructure.transparency.exporting import Export
-from infrastructure.transparency.rotating import rotate
+from infrastructure.transparency.export import Export
+from infrastructure.transparency.key_rotation import rotate
 from projections import PROJECTIONS
 from tests.api.running import served
 from tests.application.governing import governed

@@ -14,10 +14,10 @@ import msgspec
 import psycopg
 
 from api.composition import Desks, checkpoints_of, witnessed
-from application import streams
-from application.event_codec import from_state, to_stored
-from application.people_desk import token_digest
-from application.reperformance import Period, Reperformance
+from application.log import streams
+from application.log.event_codec import from_state, to_stored
+from application.people.people_desk import token_digest
+from application.policy.reperformance import Period, Reperformance
 from domain.adjustments.ledger import LedgerEvent
 from domain.backlog.events import RecoveryEvent
 from domain.break_glass import BreakGlassEvent
@@ -29,11 +29,11 @@ from domain.people import Standing
 from domain.policy.events import GovernanceEvent, RecheckEvent
 from domain.policy.governance import Governance
 from domain.privacy import PrivacyEvent
-from infrastructure.event_store.datastore import connect
-from infrastructure.transparency.exporting import Export
+from infrastructure.postgres.datastore import connect
+from infrastructure.transparency.export import Export
 from infrastructure.transparency.former_keys import former_keys
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.whole_log import faults
+from infrastructure.transparency.full_check import faults
+from infrastructure.transparency.outside_checkpoints import Outside
 from projections import PROJECTIONS
 from tests.infrastructure.bundles import NODE, by_node, by_python
 from tests.released.conftest import Home

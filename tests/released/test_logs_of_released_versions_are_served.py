@@ -13,8 +13,8 @@ import httpx2
 import psycopg
 
 from api.composition import witnessed
-from infrastructure.event_store.datastore import connect
-from infrastructure.transparency.whole_log import faults
+from infrastructure.postgres.datastore import connect
+from infrastructure.transparency.full_check import faults
 from tests.api.running import served
 from tests.released.conftest import Home
 from tests.released.homes import kept_headers, token_of

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from infrastructure.event_store.datastore import connect
-from infrastructure.transparency.whole_log import faults
+from infrastructure.postgres.datastore import connect
+from infrastructure.transparency.full_check import faults
 from tests.conftest import Databases
 from tests.released.homes import settings_of
 from tests.released.make_fixture import checkpoints_of, write
