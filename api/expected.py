@@ -12,6 +12,7 @@ from infrastructure.event_store.datastore import LogHalted, UnsafeSwitch
 from infrastructure.event_store.migrations import MayNotMigrate, SchemaChanged
 from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
+from infrastructure.projection_owners import ReportNotRebuilt
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.cosigning import WitnessUnusable
 from infrastructure.transparency.nodes import PositionsMissing
@@ -32,6 +33,7 @@ EXPECTED = (
     OutsideUnavailable,
     PositionsMissing,
     PostgresNotStarted,
+    ReportNotRebuilt,
     SchemaChanged,
     Unsafe,
     UnsafeSwitch,

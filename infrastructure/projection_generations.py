@@ -35,6 +35,10 @@ class Unreadable(Struct, frozen=True):
 Line: TypeAlias = Recorded | Unreadable
 
 
+class Overtaken(psycopg.OperationalError):
+    """Another process has folded this generation meanwhile; look at it again and go on from there."""
+
+
 class Folded(NamedTuple):
     """What a batch does to a report: rows to write, keys to delete, lines that cannot be folded."""
 
@@ -98,8 +102,15 @@ class Target:
         )
 
     def write(self, connection: psycopg.Connection[Any], folded: Folded) -> None:
-        """Store it, with the new position, in the caller's transaction."""
+        """Store it, with the new position, in the caller's transaction. Raises Overtaken."""
         name, generation = self.name, self.table.generation
+        # First, so that of two processes that fold one generation the second waits here and then stops.
+        moved = connection.execute(
+            "UPDATE projections SET position = %s WHERE name = %s AND generation = %s AND position = %s",
+            (folded.upto, name, generation, self.position),
+        )
+        if moved.rowcount == 0:
+            raise Overtaken(f"{name}, generation {generation}: no longer at {self.position}")
         self.table.write(connection, folded.changed, folded.gone)
         for line, error in folded.failed:
             connection.execute(
@@ -107,10 +118,6 @@ class Target:
                 "VALUES (%s, %s, %s, %s, %s)",
                 (name, generation, line.stream, line.position, error.replace("\0", "\\0")),
             )
-        connection.execute(
-            "UPDATE projections SET position = %s WHERE name = %s AND generation = %s",
-            (folded.upto, name, generation),
-        )
 
     def forget(self, folded: Folded) -> None:
         """It was not stored."""
@@ -171,6 +178,25 @@ def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection
         _as_their_keeper(connection)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
         return _begin(connection, projection, live=False)
+
+
+def discard_building(
+    connection: psycopg.Connection[Any], projection: AnyProjection, *, first: int, last: int
+) -> None:
+    """Drop the generations from first to last that are not live, with what they hold back."""
+    with connection.transaction():
+        _as_their_keeper(connection)
+        gone = connection.execute(
+            "DELETE FROM projections WHERE name = %s AND generation BETWEEN %s AND %s AND NOT live "
+            "RETURNING generation",
+            (projection.name, first, last),
+        ).fetchall()
+        for (generation,) in gone:
+            connection.execute(
+                "DELETE FROM projections_held WHERE name = %s AND generation = %s",
+                (projection.name, generation),
+            )
+            Table(projection, generation).drop(connection)
 
 
 def _as_their_keeper(connection: psycopg.Connection[Any]) -> None:
