@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from msgspec import Struct
@@ -16,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from infrastructure.event_store.datastore import connect
 from infrastructure.projection_runner import OWNER_LOCK
 
+T = TypeVar("T")
 FROZEN_AFTER_SECONDS: Final = 3.0
 """A worker looks for new events every second. A session that was silent for longer is frozen."""
 LOOK_SECONDS: Final = 0.5
@@ -147,6 +149,20 @@ def bounded(dsn: str, wait: float, say: Callable[[str], None]) -> Iterator[tuple
         raise ReportNotRebuilt(f"The database did not answer: {error}") from None
     finally:
         watch.close()
+
+
+def patiently(wait: float, watch: Watch, action: Callable[[], T]) -> T:
+    """What the action returns, tried again while a lock is taken: a session gives up after a second.
+
+    Raises ReportNotRebuilt.
+    """
+    ends_at = time.monotonic() + wait
+    while True:
+        try:
+            return action()
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() > ends_at:
+                raise not_rebuilt(wait, watch.last) from None
 
 
 def not_rebuilt(wait: float, last: str | None) -> ReportNotRebuilt:

@@ -17,7 +17,7 @@ from infrastructure.projection_generations import (
     begin_rebuild,
     discard_building,
 )
-from infrastructure.projection_owners import Watch, not_rebuilt, owner_of_reports
+from infrastructure.projection_owners import Watch, not_rebuilt, owner_of_reports, patiently
 from infrastructure.projection_runner import ProjectionRunner, end_if_frozen
 from infrastructure.projection_tables import row_digest
 from projections.projection import AnyProjection
@@ -109,12 +109,13 @@ class Rebuild:
         # The server shows the state of a session only to its own login.
         with connect(self._login) as looking, connect(self._dsn) as connection:
             end_if_frozen(connection)
-            generation = begin_rebuild(connection, self._projection)
+            generation = patiently(
+                self._wait, self._watch, lambda: begin_rebuild(connection, self._projection)
+            )
             try:
                 return self._follow(connection, looking, generation, progress)
             except BaseException:
-                with connect(self._dsn) as cleaning:
-                    discard_building(cleaning, self._projection, first=generation, last=generation)
+                self._discard(generation, generation)
                 raise
 
     def _follow(
@@ -163,11 +164,13 @@ class Rebuild:
                     is_ours = True
                 except Overtaken:
                     is_ours, is_moving = False, True
+                except psycopg.errors.LockNotAvailable:
+                    is_moving = False  # who holds it is said by the watch
                 if is_moving:
                     nearer = time.monotonic()
                     continue
                 if not switch and owner is not None:
-                    discard_building(connection, self._projection, first=1, last=generation - 1)
+                    self._discard(1, generation - 1)
                     return done(
                         False,
                         state.position,
@@ -177,6 +180,14 @@ class Rebuild:
             if now - nearer > self._wait:
                 raise not_rebuilt(self._wait, self._watch.last)
             time.sleep(LOOK_SECONDS)
+
+    def _discard(self, first: int, last: int) -> None:
+        with connect(self._dsn) as cleaning:
+            patiently(
+                self._wait,
+                self._watch,
+                lambda: discard_building(cleaning, self._projection, first=first, last=last),
+            )
 
     @staticmethod
     def _stale(owner: object, is_ours: bool) -> str | None:

@@ -25,7 +25,7 @@ from api.options import AS_JSON
 from infrastructure.database_roles import READER, acting_as
 from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
-from infrastructure.projection_owners import bounded
+from infrastructure.projection_owners import bounded, patiently
 from infrastructure.projection_rebuild import Rebuild
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
@@ -86,7 +86,7 @@ def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
             bounded(dsn, wait, say) as (address, watch),
             _progress(errors) as bar,
         ):
-            make_ready(address)
+            patiently(wait, watch, lambda: make_ready(address))
             task = bar.add_task(name, total=None)
             told_at = time.monotonic()
 
