@@ -27,6 +27,11 @@ from infrastructure.databases import open_database
 from infrastructure.event_store.datastore import connect
 from infrastructure.projection_owners import bounded, patiently
 from infrastructure.projection_rebuild import Rebuild
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.roles import PROJECTOR, READER, acting_as
+from infrastructure.projections.generations import begin_rebuild
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 

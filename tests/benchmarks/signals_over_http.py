@@ -15,9 +15,9 @@ from pathlib import Path
 
 from api.composition import desks
 from domain.people import Role
-from infrastructure.event_store.datastore import connect
-from infrastructure.projection_positions import Positions
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.datastore import connect
+from infrastructure.projections.positions import Positions
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.benchmarks.figures import ROUNDS, Bench, Figure, in_turn
 from tests.benchmarks.lives_of_orders import write_bodies

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from api.composition import desks
 from domain.people import Role
-from infrastructure.databases import scratch_database
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.databases import scratch_database
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.benchmarks.figures import ROUNDS, Bench, Figure, in_turn
 from tests.benchmarks.real_events import one_case
