@@ -8,11 +8,11 @@ from infrastructure.doctor import Unsafe
 from infrastructure.event_store.migrations import MayNotMigrate, SchemaChanged
 from infrastructure.identity.issuers import IssuerUnusable
 from infrastructure.payments import PaymentsUnusable
-from infrastructure.projection_owners import ReportNotRebuilt
 from infrastructure.postgres.databases import DatabaseUnusable
 from infrastructure.postgres.datastore import LogHalted, UnsafeSwitch
 from infrastructure.postgres.embedded import PostgresNotStarted
 from infrastructure.postgres.roles import RolesMissing
+from infrastructure.projections.lock_owners import ReportNotRebuilt
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.cosignatures import WitnessUnusable
 from infrastructure.transparency.nodes import PositionsMissing

@@ -20,18 +20,13 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from api.commands.options import AS_JSON
 from api.composition import make_ready
-from api.options import AS_JSON
-from infrastructure.database_roles import READER, acting_as
-from infrastructure.databases import open_database
-from infrastructure.event_store.datastore import connect
-from infrastructure.projection_owners import bounded, patiently
-from infrastructure.projection_rebuild import Rebuild
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
-from infrastructure.postgres.roles import PROJECTOR, READER, acting_as
-from infrastructure.projections.generations import begin_rebuild
-from infrastructure.projections.runner import ProjectionRunner
+from infrastructure.postgres.roles import READER, acting_as
+from infrastructure.projections.lock_owners import bounded, patiently
+from infrastructure.projections.rebuild import Rebuild
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 

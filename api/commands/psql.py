@@ -20,9 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from api.composition import make_ready
-from infrastructure.database_roles import READER, acting_as
-from infrastructure.databases import open_database
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.roles import READER, acting_as
 from infrastructure.settings import Settings
 
 READ_ONLY = "-c default_transaction_read_only=on"

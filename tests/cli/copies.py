@@ -50,7 +50,7 @@ def running_worker(dsn: str, home: Path, root: Path = ROOT) -> Iterator[subproce
 
 def owners(dsn: str) -> list[str]:
     """The programs that hold the lock of those who keep the reports."""
-    from infrastructure.projection_runner import OWNER_LOCK
+    from infrastructure.projections.runner import OWNER_LOCK
 
     with psycopg.connect(dsn) as connection:
         rows = connection.execute(

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from infrastructure.projection_runner import OWNER_LOCK
+from infrastructure.projections.runner import OWNER_LOCK
 from projections.queue import QUEUE
 from tests.api.running import house
 from tests.api.told import order_id, placed, send, unavailable

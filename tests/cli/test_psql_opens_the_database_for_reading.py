@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infrastructure.database_roles import READER
+from infrastructure.postgres.roles import READER
 from tests.cli.conftest import ROOT, Casetrail, command, environment
 
 WHO = "SELECT current_user AS who, 1 AS one"

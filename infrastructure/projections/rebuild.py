@@ -9,17 +9,17 @@ from typing import Any, Final
 import psycopg
 from msgspec import Struct
 
-from infrastructure.database_roles import PROJECTOR, acting_as
-from infrastructure.event_store.datastore import connect
-from infrastructure.projection_generations import (
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.roles import PROJECTOR, acting_as
+from infrastructure.projections.generations import (
     Overtaken,
     Target,
     begin_rebuild,
     discard_building,
 )
-from infrastructure.projection_owners import Watch, not_rebuilt, owner_of_reports, patiently
-from infrastructure.projection_runner import ProjectionRunner, end_if_frozen
-from infrastructure.projection_tables import row_digest
+from infrastructure.projections.lock_owners import Watch, not_rebuilt, owner_of_reports, patiently
+from infrastructure.projections.runner import ProjectionRunner, end_if_frozen
+from infrastructure.projections.tables import row_digest
 from projections.projection import AnyProjection
 
 TAKE_UP_SECONDS: Final = 5.0

@@ -14,8 +14,8 @@ import psycopg
 from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from infrastructure.event_store.datastore import connect
-from infrastructure.projection_runner import OWNER_LOCK
+from infrastructure.postgres.datastore import connect
+from infrastructure.projections.runner import OWNER_LOCK
 
 T = TypeVar("T")
 FROZEN_AFTER_SECONDS: Final = 3.0
