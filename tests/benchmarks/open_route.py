@@ -1,8 +1,8 @@
-"""The server of `authorizing`: the real application, and one of its routes once more, open to all.
+"""The server of `authorize`: the real application, and one of its routes a second time, open to all.
 
-    DATABASE_URL=… python -m tests.benchmarks.open_door HOME
+    DATABASE_URL=… python -m tests.benchmarks.open_route HOME
 
-Prints its address. The open route has the same handler, and a person whom nobody had to find out.
+Prints its address. The open route has the same handler, with a fixed person who is not authenticated.
 """
 
 from __future__ import annotations
@@ -66,8 +66,6 @@ def main(home: Path) -> None:
             access_log=False,
             proxy_headers=False,
             http=OneWrite,
-            # Each client rests while the others are measured.
-            timeout_keep_alive=600,
         )
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -1,4 +1,4 @@
-"""The same work done by the event-sourcing library as it comes: what our own parts are held against."""
+"""The same work done by the unchanged event-sourcing library: our own parts are compared with it."""
 
 from __future__ import annotations
 

@@ -1,33 +1,30 @@
 """work: claim, wait, resume and resolve over HTTP, each on a case of its own, by 32 clients.
 
-A `casetrail serve` without a worker. Held against a bare asynchronous Litestar handler that inserts
-one row through psycopg, asked by the same client.
+A `casetrail serve` without a worker. Compared with a bare asynchronous Litestar handler that inserts
+one row through psycopg, with the same client.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from itertools import repeat
 from uuid import UUID
 
-from api.composition import desks
+from api.composition import Desks, desks
 from domain.people import Role
 from infrastructure.databases import scratch_database
 from infrastructure.projection_runner import ProjectionRunner
 from projections import PROJECTIONS
-from tests.benchmarks.figures import ROUNDS, Bench, Figure, in_turn
+from tests.benchmarks.figures import Bench, Figure, in_turn, ratio_at_least
 from tests.benchmarks.real_events import one_case
-from tests.benchmarks.servers import HERE, a_log, asked
+from tests.benchmarks.servers import HERE, a_log, serving
+from tests.benchmarks.supply import supplied
 
 CLIENTS = 32
-CASES_A_SECOND = 1_500
-"""More than this would run out of cases."""
-ROWS_A_SECOND = 8_000
 AT_ONCE = 500
-ASKING = str(HERE / "asking.py")
+CLIENT = str(HERE / "http_client.py")
 WORK = (
     ("claim", None),
     ("wait", {"dependency": "carrier", "party": "dhl"}),
@@ -40,23 +37,22 @@ WORK = (
 FIRST_VERSION = 3
 """Of a case that was opened: detected, enriched, routed."""
 
+TARGETS = {
+    "work": ratio_at_least(0.7, "a bare handler"),
+}
+
 
 def run(bench: Bench) -> list[Figure]:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        seconds = bench.seconds * (ROUNDS + 1)
         bench.say("opening cases")
         dsn = stack.enter_context(a_log(bench.dsn))
-        work = folder / "work"
-        _write_work(dsn, work, round(CASES_A_SECOND * seconds))
-        rows = folder / "rows"
-        body = json.dumps(WORK[1][1])
-        line = json.dumps([_request("/rows", body)] * 4)
-        rows.write_text(f"{line}\n" * round(ROWS_A_SECOND * seconds / 4))
+        working = stack.enter_context(desks(dsn))
+        token = _token(dsn, working)
+        row = json.dumps([_request("/rows", json.dumps(WORK[1][1]))] * len(WORK)).encode()
         other = stack.enter_context(scratch_database(bench.dsn, "bare"))
         serve = ["-m", "api", "serve", "--port", "0", "--no-worker"]
-        ours = stack.enter_context(_asked(dsn, serve, work))
-        bare = stack.enter_context(_asked(other, [str(HERE / "bare_handler.py")], rows))
+        ours = stack.enter_context(_measured(dsn, serve, _work(working, token)))
+        bare = stack.enter_context(_measured(other, [str(HERE / "bare_handler.py")], repeat(row)))
         rounds = in_turn(
             bench, {"ours": lambda: ours(bench.seconds), "bare": lambda: bare(bench.seconds)}
         )
@@ -69,25 +65,28 @@ def run(bench: Bench) -> list[Figure]:
             against=rounds.against(
                 f"a bare handler that inserts a row, {CLIENTS} clients", "bare", "requests/s"
             ),
-            target="≥ 0.7",
         )
     ]
 
 
-def _write_work(dsn: str, file: Path, cases: int) -> None:
-    """Open so many cases; each line of the file is all the work on one of them."""
-    with desks(dsn) as working, file.open("w") as lines:
-        working.decide_by()
-        working.people.add("ana", [Role.HANDLER], working.clock())
-        token = working.people.issue_token("ana", working.clock())
-        for first in range(0, cases, AT_ONCE):
-            writes = [one_case(first + n, working.clock()) for n in range(AT_ONCE)]
-            working.log.append(writes)
-            lines.writelines(f"{json.dumps(_work(w.stream, token))}\n" for w in writes)
+def _token(dsn: str, working: Desks) -> str:
+    working.decide_by()
+    working.people.add("ana", [Role.HANDLER], working.clock())
+    token = working.people.issue_token("ana", working.clock())
     ProjectionRunner(dsn, PROJECTIONS).catch_up()
+    return token
 
 
-def _work(case: UUID, token: str) -> list[str]:
+def _work(working: Desks, token: str) -> Iterator[bytes]:
+    """All the work on one case after another, which are opened as they are needed."""
+    while True:
+        writes = [one_case(number, working.clock()) for number in range(AT_ONCE)]
+        working.log.append(writes)
+        for write in writes:
+            yield json.dumps(_work_on(write.stream, token)).encode()
+
+
+def _work_on(case: UUID, token: str) -> list[str]:
     return [
         _request(
             f"/v1/cases/{case}/{command}",
@@ -100,24 +99,23 @@ def _work(case: UUID, token: str) -> list[str]:
 
 
 def _request(path: str, body: str, **headers: str) -> str:
-    told = {
+    fields = {
         "Host": "localhost",
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         **headers,
     }
-    head = "\r\n".join(f"{name}: {value}" for name, value in told.items())
+    head = "\r\n".join(f"{name}: {value}" for name, value in fields.items())
     return f"POST {path} HTTP/1.1\r\n{head}\r\n\r\n{body}"
 
 
 @contextmanager
-def _asked(dsn: str, words: list[str], file: Path) -> Iterator[Callable[[float], float]]:
-    """Requests a second that a server on this database answers."""
-    with asked(dsn, words, lambda address: [ASKING, address, str(file), str(CLIENTS)]) as ask:
-
-        def per_second(seconds: float) -> float:
-            told = ask(seconds)
-            return told["requests"] / told["seconds"]
-
-        per_second(0.5)  # the first requests meet cold caches
+def _measured(
+    dsn: str, words: list[str], lines: Iterator[bytes]
+) -> Iterator[Callable[[float], float]]:
+    """Measures how many requests a second a server on this database answers."""
+    with (
+        serving(dsn, words) as address,
+        supplied(lambda file: [CLIENT, address, file, str(CLIENTS)], lines) as per_second,
+    ):
         yield per_second
