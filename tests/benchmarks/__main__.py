@@ -96,27 +96,29 @@ def bench(
     collect_seldom()  # as every process of the service does
     errors = Console(stderr=True, highlight=False, markup=False)
     folder = olist or (OLIST if OLIST.is_dir() else None)
-    with a_server(errors.print) as dsn, errors.status("") as status:
+    with a_server(errors.print) as dsn:
+        with errors.status("") as status:
 
-        def bench_of(name: str) -> Bench:
-            return Bench(dsn, seconds, folder, lambda what: status.update(f"{name}: {what}"))
+            def bench_of(name: str) -> Bench:
+                return Bench(dsn, seconds, folder, lambda what: status.update(f"{name}: {what}"))
 
-        def print_line(line: str) -> None:
-            status.stop()  # while it is shown, it takes over standard output
+            def print_line(line: str) -> None:
+                status.stop()  # while it is shown, it takes over standard output
+                click.echo(line, err=as_document)
+                status.start()
+
+            def report_error(error: Exception) -> None:
+                trace = "".join(traceback.format_exception(error))
+                errors.print(trace, soft_wrap=True)
+
+            results = run_benchmarks(chosen, bench_of, print_line, report_error)
+        if as_document:
+            click.echo(json.dumps(results.as_json()))
+        out = errors if as_document else Console(highlight=False, markup=False)
+        out.width = max(out.width, NARROWEST)
+        out.print(results.summary())
+        for line in results.verdict():
             click.echo(line, err=as_document)
-            status.start()
-
-        def report_error(error: Exception) -> None:
-            errors.print("".join(traceback.format_exception(error)))
-
-        results = run_benchmarks(chosen, bench_of, print_line, report_error)
-    if as_document:
-        click.echo(json.dumps(results.as_json()))
-    out = errors if as_document else Console(highlight=False, markup=False)
-    out.width = max(out.width, NARROWEST)
-    out.print(results.summary())
-    for line in results.verdict():
-        click.echo(line, err=as_document)
     sys.exit(1 if results.not_measured else 0)
 
 

@@ -1,4 +1,4 @@
-"""What the client processes have in common: they take lines out of a file that `supply` goes on writing."""
+"""The common part of the client processes: they send the lines of a file, to which `supply` adds."""
 
 import json
 import sys

@@ -39,22 +39,22 @@ def run(bench: Bench) -> list[Figure]:
         lines = working.cases.trail(case)
         versions = random.Random(1)
 
-        def stands() -> None:
+        def as_of_now() -> None:
             view_of(working.cases.case(case))
 
-        def stood() -> None:
+        def as_of_version() -> None:
             view_of(case_of(lines_until(working.cases.trail(case), versions.randint(1, EVENTS))))
 
-        def stood_then() -> None:
+        def as_of_time() -> None:
             at = lines[versions.randrange(EVENTS)].recorded_at
             view_of(case_of(lines_until(working.cases.trail(case), at)))
 
-        def changed() -> None:
+        def diff() -> None:
             one, other = versions.randint(1, EVENTS), versions.randint(1, EVENTS)
             trail = working.cases.trail(case)
             diff_of(lines_until(trail, one), lines_until(trail, other))
 
-        pieces = {"now": stands, "version": stood, "time": stood_then, "diff": changed}
+        pieces = {"now": as_of_now, "version": as_of_version, "time": as_of_time, "diff": diff}
         timed = {name: _timed(act, bench.seconds) for name, act in pieces.items()}
         rounds = in_turn(bench, timed)
     return [

@@ -76,7 +76,9 @@ def _replay(dsn: str, folder: Path) -> tuple[dict[str, Any], float]:
     command = [sys.executable, "-m", "api", "replay", "olist", str(folder), "--json"]
     environment = {**os.environ, "DATABASE_URL": dsn}
     started = time.monotonic()
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CouldNotMeasure(f"`casetrail replay olist {folder}` failed: {done.stderr.strip()}")
     return json.loads(done.stdout), time.monotonic() - started
 
 

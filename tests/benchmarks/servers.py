@@ -107,10 +107,10 @@ def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
             done = subprocess.run(
                 [program, *options, *size, scratch], capture_output=True, text=True, check=False
             )
-            told = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
-            if told is None:
+            speed = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
+            if speed is None:
                 raise CouldNotMeasure(f"{program} failed: {done.stderr.strip()}")
-            return float(told[1])
+            return float(speed[1])
 
         yield rows_per_second
 

@@ -73,8 +73,8 @@ def run(bench: Bench) -> list[Figure]:
 def _record(working: Desks) -> int:
     """Orders of a shop, one in seven in trouble, as their signals came; how many."""
     shop, begin = Orders(7, "S"), datetime.now(UTC) - timedelta(days=60)
-    plan = [told for n in range(ORDERS) for told in shop.order(begin + n * BETWEEN_ORDERS)]
-    arrivals = [Arrival(signal, at) for at, signal in sorted(plan, key=lambda told: told[0])]
+    plan = [entry for n in range(ORDERS) for entry in shop.order(begin + n * BETWEEN_ORDERS)]
+    arrivals = [Arrival(signal, at) for at, signal in sorted(plan, key=lambda entry: entry[0])]
     for first in range(0, len(arrivals), AT_ONCE):
         working.intake.take(arrivals[first : first + AT_ONCE], SHOP)
     return sum(1 for arrival in arrivals if arrival.received_at < datetime.now(UTC))

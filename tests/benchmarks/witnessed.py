@@ -76,9 +76,9 @@ def _appending(bench: Bench) -> Figure:
 
             def with_all(number: int) -> float:
                 nonlocal made
-                told = beside.submit(make_checkpoint, 1) if number == 0 else None
+                answer = beside.submit(make_checkpoint, 1) if number == 0 else None
                 found = per_second(append, CALLERS, SLICE_SECONDS)
-                made += told.result()["made"] if told is not None else 0
+                made += answer.result()["made"] if answer is not None else 0
                 return found
 
             def without(_: int) -> float:
@@ -160,7 +160,7 @@ def _checkpoints(folder: Path) -> Checkpoints:
 
 
 def main(dsn: str, folder: Path) -> None:
-    """Make a checkpoint for each line; tell how many were made of it."""
+    """Make a checkpoint for each line, if the log has grown; print how many were made."""
     checkpoints = _checkpoints(folder)
     for _ in sys.stdin:
         with connect(dsn) as connection:
