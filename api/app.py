@@ -6,15 +6,15 @@ from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
-from api.authentication import Authentication
-from api.demo_issuer import demo_issuer_routes
-from api.errors import RouteUnguarded
-from api.forwarding import Forwarding
-from api.problems import EXCEPTION_HANDLERS
+from api.http.authentication import Authentication
+from api.http.concurrency import NEEDS, PUBLIC
+from api.http.errors import RouteUnguarded
+from api.http.problems import EXCEPTION_HANDLERS
+from api.http.service import Service
+from api.http.signal_forwarding import Forwarding
+from api.pages import PAGES, STATIC
 from api.routes import UNVERSIONED, VERSIONED
-from api.routes.pages import PAGES, STATIC
-from api.service import Service
-from api.threads import NEEDS, PUBLIC
+from api.routes.demo_issuer import demo_issuer_routes
 from domain.permissions import Permission
 from infrastructure.identity.issuer import LocalIssuer
 

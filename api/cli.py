@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _is_expected(error: Exception) -> bool:
-    from api.expected import EXPECTED  # a lot to import for what seldom happens
+    from api.commands.expected_errors import EXPECTED  # a lot to import for what seldom happens
 
     return isinstance(error, EXPECTED)
 

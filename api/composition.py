@@ -11,60 +11,60 @@ from functools import partial
 
 from eventsourcing.persistence import PersistenceError
 
-from application import streams
-from application.break_glass_desk import BreakGlassDesk
-from application.builds import tell_build
-from application.case_desk import CaseDesk
-from application.conflict_scan import ConflictScan
-from application.event_log import EventLog
-from application.intake import Intake
-from application.look_up import LookUp
-from application.money_desk import MoneyDesk
-from application.past import order_of
-from application.payer import Payer
-from application.payments import PaymentProvider
-from application.people_desk import PeopleDesk
-from application.policy_desk import PolicyDesk
-from application.principals import Principals
-from application.principals_desk import PrincipalsDesk
-from application.privacy_desk import PrivacyDesk
-from application.recheck import RecheckDesk
-from application.reconciliation import ReconciliationDesk
-from application.recovery_desk import RecoveryDesk
-from application.sealing import Seals
+from application.cases.case_desk import CaseDesk
+from application.cases.history import order_of
+from application.cases.recovery_desk import RecoveryDesk
+from application.log import streams
+from application.log.builds import tell_build
+from application.log.event_log import EventLog
+from application.log.sealing import Seals
+from application.money.eligibility import WhoCould
+from application.money.money_desk import MoneyDesk
+from application.money.payer import Payer
+from application.money.provider import PaymentProvider
+from application.money.reconciliation import ReconciliationDesk
+from application.orders.intake import Intake
+from application.orders.look_ups import LookUp
+from application.people.break_glass_desk import BreakGlassDesk
+from application.people.conflict_scan import ConflictScan
+from application.people.people_desk import PeopleDesk
+from application.people.principals import Principals
+from application.people.principals_desk import PrincipalsDesk
+from application.policy.policy_desk import PolicyDesk
+from application.policy.recheck import RecheckDesk
+from application.privacy.privacy_desk import PrivacyDesk
 from application.timekeeper import Timekeeper
-from application.who_could import WhoCould
 from domain.errors import OrderNotFound
 from domain.orders.order import Order, order_stream
 from domain.policy.rulebook import Rulebook
 from infrastructure.address_check import check_address
-from infrastructure.backlogs import backlogs
 from infrastructure.build import this_build
-from infrastructure.database_roles import PROJECTOR, WRITER, acting_as
-from infrastructure.databases import open_database
-from infrastructure.directory import Directory
-from infrastructure.event_store.datastore import (
+from infrastructure.event_store.migrations import migrate
+from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.personal.evidence_of_cases import EvidenceOfCases
+from infrastructure.personal.key_ring import KeyRing
+from infrastructure.personal.reads import PersonalReads
+from infrastructure.personal.vault import Vault, vault_of
+from infrastructure.policies.files import load_policy
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import (
     Datastore,
     LogHalted,
     connect,
     refuse_unsafe_switches,
 )
-from infrastructure.event_store.migrations import migrate
-from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.money_reports import MoneyReports
-from infrastructure.personal.evidence_of_cases import EvidenceOfCases
-from infrastructure.personal.key_ring import KeyRing
-from infrastructure.personal.reads import PersonalReads
-from infrastructure.personal.vault import Vault, vault_of
-from infrastructure.policy_files import load_policy
-from infrastructure.projection_generations import prepare
+from infrastructure.postgres.roles import PROJECTOR, WRITER, acting_as
+from infrastructure.projections.generations import prepare
+from infrastructure.reports.backlogs import backlogs
+from infrastructure.reports.money import MoneyReports
+from infrastructure.reports.people_directory import Directory
 from infrastructure.settings import Settings
+from infrastructure.transparency.acknowledged import Heads
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.cosigning import cosigning
-from infrastructure.transparency.heads import Heads
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import known_signer, looking_signer, signer
+from infrastructure.transparency.cosignatures import cosigning
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import known_signer, looking_signer, signer
 from projections import PROJECTIONS
 
 Clock = Callable[[], datetime]

@@ -21,8 +21,8 @@ import uvicorn
 
 from api.app import create_app
 from api.composition import checkpoints_of, continuity, following
-from api.one_write import OneWrite
-from api.service import service
+from api.http.service import service
+from api.http.single_write import OneWrite
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
 from infrastructure.payments import provider_of

@@ -15,15 +15,15 @@ from uuid import UUID
 from eventsourcing.persistence import InterfaceError, OperationalError
 from msgspec import structs
 
-from application.event_log import EventLog, Write
-from application.log_recorder import DueStream, VersionTaken
-from application.repository import Repository
-from application.streams import BREAK_GLASS, CASE, ORDER, break_glasses
-from application.writes import timer_of, with_next_due, writes_of
+from application.log.event_log import EventLog, Write
+from application.log.recorder import DueStream, VersionTaken
+from application.log.repository import Repository
+from application.log.streams import BREAK_GLASS, CASE, ORDER, break_glasses
+from application.log.writes import timer_of, with_next_due, writes_of
 from domain.break_glass import BreakGlass, passed
 from domain.cases.detection import Response
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.passing_time import look_at_clock
+from domain.cases.timers import look_at_clock
 from domain.cases.timing import Staff
 from domain.orders.order import Order
 from domain.people import TIMEKEEPER

@@ -14,7 +14,7 @@ from msgspec import structs
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from api.problems import BY_SLUG, STATUS, title  # noqa: E402
+from api.http.problems import BY_SLUG, STATUS, title  # noqa: E402
 from api.routes.questions import ListedQuestion, listed  # noqa: E402
 from domain.orders.signals import Signal  # noqa: E402
 from domain.policy.facts import ORDER_FACTS, ROUTING_FACTS  # noqa: E402

@@ -14,7 +14,7 @@ from uuid import UUID
 from msgspec import Meta, Struct, structs
 
 from domain.people import Actor
-from domain.personal_errors import NoSuchHold, UnderLegalHold
+from domain.personal_data_errors import NoSuchHold, UnderLegalHold
 from domain.texts import END, lines, one_line
 
 Reason = Annotated[str, lines(2000, least=1)]

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.adjustments.ledger import LedgerEvent
-from domain.adjustments.reconciling import ReconciliationEvent
+from domain.adjustments.reconciliation import ReconciliationEvent
 from domain.adjustments.refusals import RefusalEvent
 from domain.audit import AuditEvent
 from domain.backlog.events import RecoveryEvent

@@ -14,7 +14,7 @@ from typing import Final
 from psycopg.rows import tuple_row
 
 from domain.builds import BuildStarted, build_of
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = ("api", "application", "domain", "infrastructure", "projections")

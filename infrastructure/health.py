@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, structs
 from psycopg.rows import class_row, tuple_row
 
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 
 FAR_BEHIND_EVENTS = 10_000
 STANDSTILL_SECONDS = 2.0

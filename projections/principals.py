@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.means import MeansBegun, MeansEnded, begun_by
+from domain.identities import MeansBegun, MeansEnded, begun_by
 from domain.people import TokenIssued, token_stream
 from domain.principals import PrincipalEvent, PrincipalLinked
 from domain.recorded import Recorded

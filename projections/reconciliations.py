@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from domain.adjustments.reconciling import ReconciliationRecorded
+from domain.adjustments.reconciliation import ReconciliationRecorded
 from domain.recorded import Recorded
 from projections.projection import Projection
 

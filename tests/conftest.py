@@ -21,8 +21,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.file_locks import flocked
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.bucket import Bucket, serving_a_bucket
 
 ROOM_FOR_A_SERVER_BYTES = 1_000_000_000

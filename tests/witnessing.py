@@ -3,10 +3,10 @@
 from datetime import datetime
 from pathlib import Path
 
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import signer
 from tests.tampering import tampering
 
 

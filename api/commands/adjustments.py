@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from api.options import AS_JSON, Moment
-from api.reading import MOST_ROWS
+from api.commands.options import AS_JSON, Moment
+from api.http.query import MOST_ROWS
 from domain.adjustments.adjustment import AdjustmentState
 
 PATIENCE_SECONDS = 120.0

@@ -8,15 +8,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.commands.options import AS_JSON
 from api.commands.personal_data import noted
 from api.composition import migrated_desks
-from api.options import AS_JSON
 from api.routes.cases import view_of
 from api.routes.one_case import diff_of, point_of
 from api.routes.trail import TrailView, trail_of
-from api.trail_pages import as_csv, notes
-from application.past import case_of, lines_until
-from application.told_trail import ToldLine
+from api.routes.trail_page import as_csv, notes
+from application.cases.history import case_of, lines_until
+from application.cases.trail import ToldLine
 from infrastructure.settings import Settings
 
 

@@ -19,11 +19,10 @@ from msgspec import Struct, structs
 from rich.console import Console
 from rich.progress import track
 
-from api.commands.provider import address_of, ledger_in
-from api.commands.serve import DEFAULT_PORT, HOST
+from api.commands.addresses import API_PORT, HOST, address_of, provider_ledger
+from api.commands.demo_welcome import welcome
 from api.composition import Desks, make_ready, settled_desks, utc_now, witnessed
-from api.demo_issuer import PATH
-from api.demo_welcome import welcome
+from api.routes.demo_issuer import PATH
 from api.serving import (
     AddressUnusable,
     PortTaken,
@@ -32,15 +31,15 @@ from api.serving import (
     serve_http,
     wait_for_parent_to_end,
 )
-from application.batches import Arrival
-from application.replay import AT_ONCE, replay
+from application.orders.batches import Arrival
+from application.orders.replay import AT_ONCE, replay
 from domain.people import Actor, Role
-from infrastructure.databases import open_database
 from infrastructure.doctor import must_be_safe
 from infrastructure.file_locks import only_one
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.databases import open_database
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings, default_home
 from infrastructure.sources.demonstration import DemonstrationStream
 from projections import PROJECTIONS
@@ -85,7 +84,7 @@ class Running(Struct, frozen=True):
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help=f"[{DEFAULT_PORT}, or any free one if that is taken]",
+    help=f"[{API_PORT}, or any free one if that is taken]",
 )
 @click.pass_obj
 def demo(settings: Settings, host: str, port: int | None) -> None:
@@ -138,7 +137,7 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
         _write_privately(note, msgspec.json.encode(running))
         os.environ |= {"CASETRAIL_URL": running.url, "CASETRAIL_TOKEN": tokens["shop"]}
         os.environ[PAYMENTS] = f"local:{running.payments}"
-        provider = ["provider", "--until-eof", "--ledger", str(ledger_in(settings.home))]
+        provider = ["provider", "--until-eof", "--ledger", str(provider_ledger(settings.home))]
         provider += ["--beside", str(paying.fileno())]
         try:
             with (
@@ -167,7 +166,7 @@ def _listener(host: str, port: int | None) -> socket.socket:
     if port is not None:
         return listen(host, port)
     try:
-        return listen(host, DEFAULT_PORT)
+        return listen(host, API_PORT)
     except PortTaken:
         return listen(host, 0)
 

@@ -7,7 +7,7 @@ import httpx2
 import msgspec
 
 from api.commands.demo import Running, note_in
-from api.demo_issuer import PATH
+from api.routes.demo_issuer import PATH
 from infrastructure.identity import issuer
 from infrastructure.settings import Settings
 

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infrastructure.databases import open_database
 from infrastructure.doctor import examine, most_serious
 from infrastructure.doctor.findings import Finding, Verdict
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.UNSAFE: "bold red"}

@@ -3,10 +3,10 @@
 import click
 
 from api.composition import witnessed
-from infrastructure.database_roles import script
-from infrastructure.databases import open_database
 from infrastructure.event_store import migrations, rights
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.roles import script
 from infrastructure.settings import Settings
 
 

@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.commands.options import AS_JSON
 from api.composition import Desks, migrated_desks
-from api.options import AS_JSON
-from application.caller import Caller, operator
-from application.privacy_desk import PrivacyDesk
-from application.sealing import noting_what_is_read
+from application.log.caller import Caller, operator
+from application.log.sealing import noting_what_is_read
+from application.privacy.privacy_desk import PrivacyDesk
 from domain.errors import Invalid
-from domain.faults import faults_of
 from domain.orders.purchase_signals import CustomerId
 from domain.privacy import ErasureBasis, PrivacyRecord
+from domain.validation import faults_of
 from infrastructure.settings import Settings
 
 CUSTOMER = click.argument("customer")

@@ -10,11 +10,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from api.composition import make_ready
-from infrastructure.database_roles import PROJECTOR, READER, acting_as
-from infrastructure.databases import open_database
-from infrastructure.event_store.datastore import connect
-from infrastructure.projection_generations import begin_rebuild
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.roles import PROJECTOR, READER, acting_as
+from infrastructure.projections.generations import begin_rebuild
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 

@@ -9,17 +9,15 @@ from pathlib import Path
 
 import click
 
-from api.commands.serve import HOST
+from api.commands.addresses import HOST, PROVIDER_PORT, address_of, provider_ledger
 from api.serving import AddressUnusable, listen, wait_for_parent_to_end
 from infrastructure.payments.provider.server import ProviderServer
 from infrastructure.settings import PAYMENTS, Settings
 
-DEFAULT_PORT = 8331
-
 
 @click.command()
 @HOST
-@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--port", default=PROVIDER_PORT, show_default=True, type=click.IntRange(0, 65535))
 @click.option(
     "--ledger",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -38,7 +36,7 @@ def provider(
 ) -> None:
     """A payment provider to try refunds with: a ledger of its own, and switches to make it fail."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    file = ledger or ledger_in(settings.home)
+    file = ledger or provider_ledger(settings.home)
     try:
         # Somebody else's, it lives on when this process is killed: who connects meanwhile waits.
         given = socket.socket(fileno=descriptor) if descriptor is not None else None
@@ -52,15 +50,6 @@ def provider(
         if until_eof:
             threading.Thread(target=_end_at_eof, args=(server,), daemon=True).start()
         server.serve_forever()
-
-
-def ledger_in(home: Path) -> Path:
-    return home / "provider.sqlite"
-
-
-def address_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _end_at_eof(server: ProviderServer) -> None:

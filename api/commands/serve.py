@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from api.commands.addresses import HOST, PORT
 from api.composition import make_ready, settled_desks, witnessed
 from api.serving import (
     AddressUnusable,
@@ -19,17 +20,10 @@ from api.serving import (
     most_processes,
     serve_http,
 )
-from infrastructure.databases import open_database
 from infrastructure.doctor import must_be_safe
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
+from infrastructure.postgres.databases import open_database
 from infrastructure.settings import Settings
-
-DEFAULT_PORT = 8321
-
-HOST = click.option("--host", default="127.0.0.1", show_default=True)
-PORT = click.option(
-    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535)
-)
 
 
 @click.command()

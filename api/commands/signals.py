@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from api.composition import migrated_desks
-from api.problems import problem_of
-from api.signal_bodies import MOST_SIGNALS, Item, items_of
-from application.batches import Arrival
-from application.intake import Outcome
+from api.http.problems import problem_of
+from api.http.signal_bodies import MOST_SIGNALS, Item, items_of
+from application.orders.batches import Arrival
+from application.orders.intake import Outcome
 from domain.errors import CasetrailError, Invalid
 from domain.people import OPERATOR
 from infrastructure.settings import Settings

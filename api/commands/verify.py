@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from api.options import AS_JSON
+from api.commands.options import AS_JSON
 from infrastructure.verifier.archives import opened_bundle
 from infrastructure.verifier.bundle import MOST_FAULTS, Verdict
 from infrastructure.verifier.bundle import verify as verdict_on

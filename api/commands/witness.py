@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from api.commands.provider import address_of
-from api.commands.serve import HOST
+from api.commands.addresses import HOST, address_of
 from api.serving import AddressUnusable, listen
 from infrastructure.settings import WITNESS, Settings
-from infrastructure.transparency.signing import cosigner
+from infrastructure.transparency.signing_keys import cosigner
 from infrastructure.verifier.notes import NoteBroken, key_of
 from infrastructure.witness.memory import Memory
 from infrastructure.witness.server import WitnessServer

@@ -14,22 +14,22 @@ from psycopg_pool import PoolTimeout
 
 from api.composition import Desks, continuity, desks, following, make_ready, witnessed
 from api.serving import collect_seldom, wait_for_parent_to_end
-from application.payments import PaymentProvider
-from domain.personal_errors import KeyStoreUnavailable
-from infrastructure.database_roles import PROJECTOR, acting_as
-from infrastructure.databases import open_database
+from application.money.provider import PaymentProvider
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.doctor import must_be_safe
-from infrastructure.event_store.datastore import LONGEST_PAUSE_SECONDS, connect
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import Vault, vault_of
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
+from infrastructure.postgres.roles import PROJECTOR, acting_as
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import PAYMENTS, Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.cosigning import Cosigning, cosigning
+from infrastructure.transparency.cosignatures import Cosigning, cosigning
 from infrastructure.transparency.nodes import Connection, PositionsMissing
-from infrastructure.transparency.places import OutsideUnavailable
-from infrastructure.transparency.signing import KeyUnusable
+from infrastructure.transparency.signing_keys import KeyUnusable
+from infrastructure.transparency.storage import OutsideUnavailable
 from projections import PROJECTIONS
 
 IDLE_SECONDS = 0.2

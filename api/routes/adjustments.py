@@ -13,9 +13,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from msgspec import Struct
 
-from api.carrying_out import as_command, carry_out
-from api.errors import KeyRequired
-from api.reading import (
+from api.http.commands import as_command, carry_out
+from api.http.concurrency import get, post
+from api.http.errors import KeyRequired
+from api.http.query import (
     DEFAULT_LIMIT,
     Cursor,
     IdempotencyKey,
@@ -32,14 +33,13 @@ from api.reading import (
     page_of_views,
     wait_for,
 )
+from api.http.service import Service
 from api.routes.cases import Asking, CaseView, case_answer
-from api.service import Service
-from api.threads import get, post
-from application.caller import Caller
-from application.case_acts import Done
-from application.money_desk import MoneyDesk
+from application.cases.case_commands import Done
+from application.log.caller import Caller
+from application.money.money_desk import MoneyDesk
 from domain.adjustments.adjustment import AdjustmentState
-from domain.adjustments.asks import (
+from domain.adjustments.commands import (
     ApproveAdjustment,
     ExecuteAdjustment,
     ProposeAdjustment,

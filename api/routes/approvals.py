@@ -13,11 +13,11 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, RawBody
 from msgspec import Meta, Struct, structs
 
-from api.answers import Answer, Ask, ask_of
-from api.carrying_out import caller_of
-from api.json_names import refuse_repeated_names
-from api.problems import problem_of
-from api.reading import (
+from api.http.commands import caller_of
+from api.http.concurrency import get, post
+from api.http.json_keys import refuse_repeated_names
+from api.http.problems import problem_of
+from api.http.query import (
     DEFAULT_LIMIT,
     Cursor,
     IdempotencyKey,
@@ -31,20 +31,20 @@ from api.reading import (
     page_of_views,
     wait_for,
 )
+from api.http.responses import Answer, Ask, ask_of
+from api.http.service import Service
 from api.routes.adjustments import must_have_key
 from api.routes.cases import Asking
-from api.service import Service
-from api.threads import get, post
-from application.caller import Caller
-from application.log_recorder import CommandRepeated, CommandRow
-from application.who_could import Against
+from application.log.caller import Caller
+from application.log.recorder import CommandRepeated, CommandRow
+from application.money.eligibility import Against
 from domain.adjustments.adjustment import Adjustment
-from domain.adjustments.asks import ApproveAdjustment
+from domain.adjustments.commands import ApproveAdjustment
 from domain.adjustments.events import AdjustmentNote, Digest
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
 from domain.permissions import Permission
-from infrastructure.reach import known_within
+from infrastructure.reports.scope_sql import known_within
 from projections.adjustments import AdjustmentRow
 
 PROPOSAL_TYPES = (datetime, UUID)

@@ -8,9 +8,9 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from api.reading import only_known
-from api.service import Service
-from api.threads import get
+from api.http.concurrency import get
+from api.http.query import only_known
+from api.http.service import Service
 from domain.permissions import Permission
 from infrastructure.transparency.proofs import ConsistencyProof, InclusionProof, SignedCheckpoint
 

@@ -13,20 +13,20 @@ from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter, RawBody
 
-from api.errors import MalformedBody
-from api.reading import only_known
+from api.http.concurrency import get, post
+from api.http.errors import MalformedBody
+from api.http.query import only_known
+from api.http.service import Service
+from api.http.times import must_have_zone
 from api.routes.cases import Asking as Request
 from api.routes.questions import QUESTIONS
 from api.routes.questions.people import AsOf
 from api.routes.questions.question import Answered, Asking, Question, Sources, answered
 from api.routes.questions.routes import sources_of
-from api.service import Service
-from api.threads import get, post
-from api.times import must_have_zone
-from api.trail_pages import CSV, cell
+from api.routes.trail_page import CSV, cell
 from application.audit.access import AccessReview
 from application.audit.access_rows import COLUMNS, review_rows
-from application.audit.provider_list import AgainstList, held_against
+from application.audit.provider_statement import AgainstList, held_against
 from domain.adjustments.errors import StatementNotWhole
 from domain.adjustments.statement import StatementLine
 from domain.permissions import Permission

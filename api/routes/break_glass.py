@@ -13,9 +13,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from msgspec import Struct
 
-from api.answers import Answer
-from api.carrying_out import as_command, carry_out
-from api.reading import (
+from api.http.commands import as_command, carry_out
+from api.http.concurrency import get, post
+from api.http.query import (
     DEFAULT_LIMIT,
     Cursor,
     IdempotencyKey,
@@ -30,11 +30,11 @@ from api.reading import (
     page_of,
     wait_for,
 )
+from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.people import Asking
-from api.service import Service
-from api.threads import get, post
-from application.break_glass_desk import BreakGlassDesk, Broken
-from application.caller import Caller
+from application.log.caller import Caller
+from application.people.break_glass_desk import BreakGlassDesk, Broken
 from domain.break_glass import (
     AskForBreakGlass,
     BreakGlass,

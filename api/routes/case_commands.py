@@ -13,21 +13,21 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 from msgspec import Struct, structs
 
-from api.carrying_out import as_command, carry_out
-from api.quick import Quick
-from api.reading import IdempotencyKey, IfMatch, expected_version
+from api.http.commands import as_command, carry_out
+from api.http.concurrency import in_loop, needing, post
+from api.http.fast_path import Quick
+from api.http.query import IdempotencyKey, IfMatch, expected_version
+from api.http.service import Service
 from api.routes.cases import Asking, CaseView, case_answer
-from api.service import Service
-from api.threads import in_loop, needing, post
-from application.caller import Caller
-from application.case_acts import Done
-from application.case_desk import CaseDesk
+from application.cases.case_commands import Done
+from application.cases.case_desk import CaseDesk
+from application.log.caller import Caller
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
-from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
+from domain.cases.work_commands import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import Note, SaidNote
 from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX

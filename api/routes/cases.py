@@ -12,9 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.answers import Answer
-from api.authentication import Who
-from api.reading import (
+from api.http.authentication import Who
+from api.http.concurrency import get
+from api.http.query import (
     DEFAULT_LIMIT,
     URGENCY_TYPES,
     Cursor,
@@ -30,9 +30,9 @@ from api.reading import (
     page_of,
     wait_for,
 )
-from api.service import Service
-from api.threads import get
-from api.times import must_have_zone
+from api.http.responses import Answer
+from api.http.service import Service
+from api.http.times import must_have_zone
 from domain.adjustments.adjustment import Adjustment
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
@@ -42,7 +42,7 @@ from domain.cases.steps import Hold, Task
 from domain.cases.work_events import Link, WaitStarted
 from domain.permissions import Permission
 from domain.policy.document import Bucket, Severity
-from infrastructure.reach import cases_within
+from infrastructure.reports.scope_sql import cases_within
 from projections.cases import CaseRow
 
 Asking = Request[Who, str, Any]

@@ -10,9 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.reading import Limit, only_known
-from api.service import Service
-from api.threads import get
+from api.http.concurrency import get
+from api.http.query import Limit, only_known
+from api.http.service import Service
 from domain.permissions import Permission
 from domain.recorded import Recorded
 

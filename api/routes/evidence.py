@@ -8,17 +8,17 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, PathParameter, RawBody
 
-from api.answers import JSON
-from api.authentication import Who
-from api.errors import MalformedBody
-from api.reading import MinPosition, Prefer, wait_for
-from api.service import Service
-from api.threads import get, post
+from api.http.authentication import Who
+from api.http.concurrency import get, post
+from api.http.errors import MalformedBody
+from api.http.query import MinPosition, Prefer, wait_for
+from api.http.responses import JSON
+from api.http.service import Service
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX, StoredFile
-from infrastructure.reach import known_within
-from infrastructure.report_pages import EVERY
+from infrastructure.reports.pages import EVERY
+from infrastructure.reports.scope_sql import known_within
 
 LARGEST_FILE_BYTES = 25 << 20
 MEDIA_TYPES = (

@@ -12,8 +12,8 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
-from api.service import Service
-from api.threads import get, needing
+from api.http.concurrency import get, needing
+from api.http.service import Service
 from infrastructure.health import ReportHealth, TimerHealth
 
 

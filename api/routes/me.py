@@ -9,9 +9,9 @@ from typing import Any
 from litestar import Request
 from msgspec import Struct
 
-from api.authentication import Who
+from api.http.authentication import Who
+from api.http.concurrency import get
 from api.routes.people import GrantView, grant_view
-from api.threads import get
 from domain.people import Role
 from domain.permissions import Permission
 from domain.principals import WHOLE, KeyScope

@@ -13,14 +13,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.errors import MalformedParameter
-from api.reading import etag, only_known
+from api.http.concurrency import get
+from api.http.errors import MalformedParameter
+from api.http.query import etag, only_known
+from api.http.service import Service
+from api.http.times import must_have_zone
 from api.routes.cases import Asking, CaseView, view_of
-from api.service import Service
-from api.threads import get
-from api.times import must_have_zone
-from application.past import Change, Point, case_of, changes, lines_until, until_both
-from application.reperformance import Redone, Reperformance
+from application.cases.history import Change, Point, case_of, changes, lines_until, until_both
+from application.policy.reperformance import Redone, Reperformance
 from domain.cases.events import Enriched
 from domain.permissions import Permission
 from domain.recorded import Recorded

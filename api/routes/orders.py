@@ -11,8 +11,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.authentication import Who
-from api.reading import (
+from api.http.authentication import Who
+from api.http.concurrency import get
+from api.http.query import (
     DEFAULT_LIMIT,
     LAST_SIGNAL_TYPES,
     Cursor,
@@ -27,10 +28,9 @@ from api.reading import (
     page_of,
     wait_for,
 )
+from api.http.service import Service
 from api.routes.one_case import AsOf, KnownAt, past_of
-from api.service import Service
-from api.threads import get
-from application.reaching import may_see
+from application.people.scope import may_see
 from domain.authority import Authority
 from domain.cases.packet import PacketFact, packet_of
 from domain.errors import OrderNotFound
@@ -39,7 +39,7 @@ from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal, in_time_order
 from domain.permissions import Permission
 from domain.recorded import Recorded
-from infrastructure.reach import orders_within
+from infrastructure.reports.scope_sql import orders_within
 from projections.orders import OrderRow
 
 Asking = Request[Who, str, Any]

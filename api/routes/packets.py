@@ -11,13 +11,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
 
-from api.answers import JSON
-from api.reading import MOST_ROWS, only_known
+from api.http.concurrency import get
+from api.http.query import MOST_ROWS, only_known
+from api.http.responses import JSON
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.one_case import AsOf, KnownAt, past_of
-from api.service import Service
-from api.threads import get
-from application.past import case_of, known_by, lines_until
+from application.cases.history import case_of, known_by, lines_until
 from domain.cases.errors import PacketNotFound
 from domain.cases.events import Enriched
 from domain.cases.exception_case import ExceptionCase
@@ -29,7 +29,7 @@ from domain.orders.signals import MessageReceived, MessageSent, WarehouseNoted, 
 from domain.permissions import Permission
 from domain.policy.decision import Read
 from domain.recorded import Recorded
-from infrastructure.reach import cases_within
+from infrastructure.reports.scope_sql import cases_within
 
 
 class KnownFact(Struct, frozen=True):

@@ -12,9 +12,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.authentication import Who
-from api.errors import MalformedParameter
-from api.reading import (
+from api.http.authentication import Who
+from api.http.concurrency import get
+from api.http.errors import MalformedParameter
+from api.http.query import (
     DEFAULT_LIMIT,
     Cursor,
     Limit,
@@ -27,10 +28,9 @@ from api.reading import (
     page_of,
     wait_for,
 )
-from api.service import Service
-from api.threads import get
-from api.times import must_have_zone
-from application.past import case_of, lines_until
+from api.http.service import Service
+from api.http.times import must_have_zone
+from application.cases.history import case_of, lines_until
 from domain.authority import authority_of
 from domain.people import Actor, Grant, Person, Role
 from domain.permissions import Permission

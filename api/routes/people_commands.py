@@ -10,15 +10,15 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 
-from api.answers import Answer
-from api.carrying_out import as_command, carry_out
-from api.reading import IdempotencyKey
+from api.http.commands import as_command, carry_out
+from api.http.concurrency import post
+from api.http.query import IdempotencyKey
+from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.people import Asking, PersonView, person_view
-from api.service import Service
-from api.threads import post
-from application.caller import Caller
-from application.people_desk import Changed, PeopleDesk
-from domain.granting import AddPerson, ChangeStanding, GiveRole, NameOther, SetSkills
+from application.log.caller import Caller
+from application.people.people_desk import Changed, PeopleDesk
+from domain.grants import AddPerson, ChangeStanding, GiveRole, NameOther, SetSkills
 from domain.people import Person
 from domain.permissions import Permission
 

@@ -15,16 +15,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter, RawBody
 from msgspec import Meta, Struct
 
-from api.answers import Answer
-from api.authentication import Who
-from api.carrying_out import as_command, carry_out
 from api.composition import Desks
-from api.reading import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
-from api.service import Service
-from api.threads import get, noting, post
-from application.caller import Caller
-from application.customer_data import HeldData
-from application.privacy_desk import Noted, PrivacyDesk
+from api.http.authentication import Who
+from api.http.commands import as_command, carry_out
+from api.http.concurrency import get, noting, post
+from api.http.query import DEFAULT_LIMIT, IdempotencyKey, Limit, only_known
+from api.http.responses import Answer
+from api.http.service import Service
+from application.log.caller import Caller
+from application.privacy.customer_data import HeldData
+from application.privacy.privacy_desk import Noted, PrivacyDesk
 from domain.orders.order import order_stream
 from domain.orders.purchase_signals import CustomerId
 from domain.permissions import Permission

@@ -10,21 +10,21 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import UNSET, Struct
 
-from api.answers import Answer
-from api.reading import only_known
+from api.http.concurrency import get
+from api.http.query import only_known
+from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.cases import Asking
-from api.service import Service
-from api.threads import get
-from application.policy_desk import Governed
+from application.policy.policy_desk import Governed
 from domain.permissions import Permission
 from domain.policy.differences import differences
 from domain.policy.document import PolicyDocument
 from domain.policy.events import PolicySimulated
-from domain.policy.figures import Figures
 from domain.policy.governance import Governance, Policy, PolicyState
-from domain.policy.governing import policy_named
+from domain.policy.governance_decisions import policy_named
 from domain.policy.money_figures import MoneyFigures
 from domain.policy.rechecks import Recheck
+from domain.policy.simulation_figures import Figures
 
 
 class ActView(Struct, frozen=True):

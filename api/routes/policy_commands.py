@@ -10,17 +10,17 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, RawBody
 
-from api.carrying_out import as_command, carry_out
-from api.reading import IdempotencyKey
+from api.http.commands import as_command, carry_out
+from api.http.concurrency import post
+from api.http.query import IdempotencyKey
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.policies import PolicyView, policy_answer
-from api.service import Service
-from api.threads import post
-from application.caller import Caller
-from application.policy_desk import Governed, PolicyDesk
+from application.log.caller import Caller
+from application.policy.policy_desk import Governed, PolicyDesk
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
-from domain.policy.policy_asks import (
+from domain.policy.policy_commands import (
     ActivatePolicy,
     ApprovePolicy,
     DropPolicy,
@@ -30,7 +30,7 @@ from domain.policy.policy_asks import (
     RollBack,
 )
 from domain.policy.rulebook import Rulebook
-from infrastructure.policy_files import rulebook_of
+from infrastructure.policies.files import rulebook_of
 
 Told = tuple[Governed, int]
 

@@ -6,8 +6,8 @@ from litestar import get
 from litestar.params import FromPath
 from msgspec import Struct
 
-from api.errors import RouteNotFound
-from api.problems import BY_SLUG, STATUS, title
+from api.http.errors import RouteNotFound
+from api.http.problems import BY_SLUG, STATUS, title
 
 
 class ProblemType(Struct, frozen=True):

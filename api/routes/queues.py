@@ -11,10 +11,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from msgspec import Struct
 
-from api.answers import Answer, ask_of
-from api.authentication import Who
-from api.carrying_out import caller_of
-from api.reading import (
+from api.http.authentication import Who
+from api.http.commands import caller_of
+from api.http.concurrency import get, post
+from api.http.query import (
     DEFAULT_LIMIT,
     URGENCY_TYPES,
     Cursor,
@@ -29,14 +29,14 @@ from api.reading import (
     page_of,
     wait_for,
 )
+from api.http.responses import Answer, ask_of
+from api.http.service import Service
 from api.routes.cases import CaseView, case_answer
-from api.service import Service
-from api.threads import get, post
 from domain.authority import Authority
 from domain.cases.errors import QueueNotFound
 from domain.permissions import Permission
-from infrastructure.reach import cases_within
-from infrastructure.reports import QueueCounts, QueueLine
+from infrastructure.reports.queries import QueueCounts, QueueLine
+from infrastructure.reports.scope_sql import cases_within
 
 Asking = Request[Who, str, Any]
 CANDIDATES = 200

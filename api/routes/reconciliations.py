@@ -14,11 +14,11 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 from msgspec import Struct
 
-from api.answers import Answer
-from api.carrying_out import carry_out
-from api.errors import MalformedBody
-from api.json_names import refuse_repeated_names
-from api.reading import (
+from api.http.commands import carry_out
+from api.http.concurrency import get, post
+from api.http.errors import MalformedBody
+from api.http.json_keys import refuse_repeated_names
+from api.http.query import (
     DEFAULT_LIMIT,
     Cursor,
     IdempotencyKey,
@@ -32,14 +32,14 @@ from api.reading import (
     page_of_views,
     wait_for,
 )
+from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.adjustments import must_have_key
 from api.routes.cases import Asking
-from api.service import Service
-from api.threads import get, post
-from api.trail_pages import CSV
-from application.caller import Caller
-from application.reconciliation import Reconciled, Statement
-from domain.adjustments.reconciling import CurrencySums, Discrepancy
+from api.routes.trail_page import CSV
+from application.log.caller import Caller
+from application.money.reconciliation import Reconciled, Statement
+from domain.adjustments.reconciliation import CurrencySums, Discrepancy
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
 from infrastructure.payments.local import read_statement

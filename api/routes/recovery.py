@@ -13,10 +13,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 from msgspec import Struct
 
-from api.answers import Answer
-from api.authentication import Who
-from api.carrying_out import as_command, carry_out
-from api.reading import (
+from api.http.authentication import Who
+from api.http.commands import as_command, carry_out
+from api.http.concurrency import get, post
+from api.http.query import (
     IdempotencyKey,
     IfMatch,
     MinPosition,
@@ -26,11 +26,11 @@ from api.reading import (
     only_known,
     wait_for,
 )
+from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.queues import must_exist
-from api.service import Service
-from api.threads import get, post
-from application.caller import Caller
-from application.recovery_desk import Planned, RecoveryDesk
+from application.cases.recovery_desk import Planned, RecoveryDesk
+from application.log.caller import Caller
 from domain.backlog.events import BacklogCause, Measured
 from domain.backlog.recovery import Action, AddAction, CompleteAction, OwnPlan, Recovery
 from domain.errors import Fault, Invalid

@@ -11,16 +11,16 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 from msgspec import UNSET, Struct, UnsetType
 
-from api.answers import Answer, ask_of
-from api.authentication import Who
-from api.problems import STATUS, problem_of
-from api.reading import IdempotencyKey
-from api.service import Service
-from api.signal_bodies import Item, items_of
-from api.threads import post
-from application.batches import Arrival
-from application.intake import Outcome, Receipt
-from application.log_recorder import CommandRow
+from api.http.authentication import Who
+from api.http.concurrency import post
+from api.http.problems import STATUS, problem_of
+from api.http.query import IdempotencyKey
+from api.http.responses import Answer, ask_of
+from api.http.service import Service
+from api.http.signal_bodies import Item, items_of
+from application.log.recorder import CommandRow
+from application.orders.batches import Arrival
+from application.orders.intake import Outcome, Receipt
 from domain.errors import CasetrailError
 from domain.permissions import Permission
 

@@ -16,26 +16,26 @@ from litestar.params import FromPath, JSONBody, RawBody
 from litestar.response import Stream
 from msgspec import UNSET, Struct, UnsetType
 
-from api.answers import Answer
-from api.carrying_out import carry_out
-from api.errors import Unavailable, Unexpected
-from api.problems import problem_of
-from api.reading import IdempotencyKey, wait_for
+from api.http.commands import carry_out
+from api.http.concurrency import post
+from api.http.errors import Unavailable, Unexpected
+from api.http.problems import problem_of
+from api.http.query import IdempotencyKey, wait_for
+from api.http.responses import Answer
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.policies import SimulationView, simulation_view
-from api.service import Service
-from api.threads import post
-from application.caller import Caller
-from application.past_proposals import past_proposals
-from application.policy_desk import Governed
-from application.simulation import Asked
+from application.log.caller import Caller
+from application.money.proposal_history import past_proposals
+from application.policy.policy_desk import Governed
+from application.policy.simulation import Asked
 from domain.errors import CasetrailError, Fault, Invalid
 from domain.permissions import Permission
 from domain.policy.events import PolicySimulated
-from domain.policy.governing import policy_named
+from domain.policy.governance_decisions import policy_named
 from domain.policy.money_figures import MoneyFigures, money_figures
-from domain.policy.policy_asks import SimulatePolicy
-from infrastructure.simulation_runs import Progress, SimulationStopped, run_simulation
+from domain.policy.policy_commands import SimulatePolicy
+from infrastructure.policies.simulation_runs import Progress, SimulationStopped, run_simulation
 
 USUAL_PERIOD = timedelta(days=30)
 _logger = logging.getLogger("casetrail")

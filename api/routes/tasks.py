@@ -11,8 +11,9 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.authentication import Who
-from api.reading import (
+from api.http.authentication import Who
+from api.http.concurrency import get
+from api.http.query import (
     DEFAULT_LIMIT,
     Cursor,
     Limit,
@@ -27,10 +28,9 @@ from api.reading import (
     unless_never,
     wait_for,
 )
-from api.service import Service
-from api.threads import get
+from api.http.service import Service
 from domain.permissions import Permission
-from infrastructure.reach import known_within
+from infrastructure.reports.scope_sql import known_within
 from projections.tasks import TaskRow
 
 DUE_TYPES = (datetime, str)

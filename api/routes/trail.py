@@ -11,11 +11,11 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from api.composition import Desks
+from api.http.concurrency import get
+from api.http.service import Service
 from api.routes.cases import Asking
-from api.service import Service
-from api.threads import get
-from api.trail_pages import CSV, HTML, as_csv, as_page
-from application.told_trail import ToldLine, told_line, told_lines
+from api.routes.trail_page import CSV, HTML, as_csv, as_page
+from application.cases.trail import ToldLine, told_line, told_lines
 from domain.adjustments.refusals import refusals_stream
 from domain.authority import EVERYWHERE, Authority
 from domain.orders.order import order_stream

@@ -16,8 +16,9 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from msgspec import Struct
 
-from api.errors import RouteNotFound
-from api.reading import (
+from api.http.concurrency import get, needing
+from api.http.errors import RouteNotFound
+from api.http.query import (
     DEFAULT_LIMIT,
     Cursor,
     Limit,
@@ -32,14 +33,13 @@ from api.reading import (
     unless_never,
     wait_for,
 )
+from api.http.service import Service
 from api.routes.cases import Asking
-from api.service import Service
-from api.threads import get, needing
 from domain.clock.runs import Attribution, Miss
 from domain.clock.terms import Measure, ServiceTerms
 from domain.permissions import Permission
-from infrastructure.reach import known_within, orders_within
-from infrastructure.reports import Flow
+from infrastructure.reports.queries import Flow
+from infrastructure.reports.scope_sql import known_within, orders_within
 from projections import PROJECTIONS
 from projections.sla import SlaRow
 

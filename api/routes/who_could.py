@@ -12,13 +12,13 @@ from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
 from api.composition import Desks
-from api.errors import MalformedParameter
-from api.reading import only_known
+from api.http.concurrency import get
+from api.http.errors import MalformedParameter
+from api.http.query import only_known
+from api.http.service import Service
+from api.http.times import must_have_zone
 from api.routes.cases import Asking
-from api.service import Service
-from api.threads import get
-from api.times import must_have_zone
-from application.who_could import NEEDS, Candidate
+from application.money.eligibility import NEEDS, Candidate
 from domain.adjustments.kinds import Duty
 from domain.permissions import Permission
 from domain.recorded import Recorded

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.humans import everybody
-from application.audit.reading_through import Reading
-from application.told_trail import who
+from application.audit.log_scan import Reading
+from application.audit.persons import everybody
+from application.cases.trail import who
 from domain.authority import authority_of
-from domain.means import Means, MeansBegun, MeansEnded, begun_by
+from domain.identities import Means, MeansBegun, MeansEnded, begun_by
 from domain.people import Grant, Person, Role
 from domain.permissions import Permission
 from domain.recorded import Recorded

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.reading_through import AT_ONCE, Reading
+from application.audit.log_scan import AT_ONCE, Reading
 from domain.builds import BuildStarted
 from domain.cases.errors import CaseNotFound
 from domain.cases.events import Detected

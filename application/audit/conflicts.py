@@ -10,11 +10,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.could_conflict import CouldConflict, Delegations, could_conflict
-from application.audit.humans import everybody, names_of, one_name_each
-from application.audit.reading_through import Reading
-from application.reperformance import Period
-from application.told_trail import who
+from application.audit.log_scan import Reading
+from application.audit.persons import everybody, names_of, one_name_each
+from application.audit.potential_conflicts import CouldConflict, Delegations, could_conflict
+from application.cases.trail import who
+from application.policy.reperformance import Period
 from domain.adjustments.events import DutiesConflicted
 from domain.adjustments.kinds import Duty
 from domain.adjustments.refusals import Refused

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from application.audit.moments import moments
-from application.audit.reading_through import Reading
-from application.past import case_of
-from application.reperformance import Period
+from application.audit.adjustment_times import moments
+from application.audit.log_scan import Reading
+from application.cases.history import case_of
+from application.policy.reperformance import Period
 from domain.adjustments.kinds import Duty
 from domain.cases.duties import duty_of
 from domain.cases.events import CaseEvent, Detected

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from application.told_trail import evidence_of
+from application.cases.trail import evidence_of
 from domain.cases.events import CaseEvent
 from domain.cases.work_events import EvidenceAttached
 from domain.orders.events import SignalRecorded

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from application.audit.humans import everybody, one_name_each
+from application.audit.log_scan import Reading
+from application.audit.persons import everybody, one_name_each
 from application.audit.policy_edits import PolicyEdit, PolicyEdits
-from application.audit.reading_through import Reading
-from application.audit.set_aside import SetAside, candidate, set_aside
-from application.reperformance import Period
-from application.streams import break_glass_after
-from application.told_trail import who
+from application.audit.policy_overrides import SetAside, candidate, set_aside
+from application.cases.trail import who
+from application.log.streams import break_glass_after
+from application.policy.reperformance import Period
 from domain.break_glass import (
     BreakGlass,
     BreakGlassAsked,

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from application.audit.humans import names_of, one_name_each
-from application.reperformance import Period
-from application.streams import governance_after
-from application.told_trail import who
+from application.audit.persons import names_of, one_name_each
+from application.cases.trail import who
+from application.log.streams import governance_after
+from application.policy.reperformance import Period
 from domain.people import Actor
 from domain.policy.events import GovernanceEvent
 from domain.policy.governance import Act, Governance, Policy

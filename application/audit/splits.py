@@ -11,9 +11,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.reading_through import Reading
-from application.past import case_of
-from application.reperformance import Period
+from application.audit.log_scan import Reading
+from application.cases.history import case_of
+from application.policy.reperformance import Period
 from domain.adjustments.adjustment import COUNTED, Adjustment
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, ledger_of_customer, ledger_of_order
@@ -21,7 +21,7 @@ from domain.errors import Invalid
 from domain.orders.events import SignalRecorded
 from domain.orders.facts import facts_of
 from domain.orders.order import order_stream
-from domain.personal import ERASED, SEALED
+from domain.personal_data import ERASED, SEALED
 from domain.policy.approvals import ApprovalMatrix
 from domain.recorded import Recorded
 

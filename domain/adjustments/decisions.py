@@ -14,7 +14,7 @@ from domain.adjustments.adjustment import (
     Adjustment,
     AdjustmentState,
 )
-from domain.adjustments.asks import (
+from domain.adjustments.commands import (
     ApproveAdjustment,
     ExecuteAdjustment,
     RejectAdjustment,
@@ -41,11 +41,11 @@ from domain.adjustments.events import (
     ExecutionStarted,
 )
 from domain.adjustments.kinds import BY_PROVIDER, Duty
+from domain.cases.decisions import must_be_held_by
 from domain.cases.duties import conflict, must_be_free_for
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
-from domain.cases.work import must_be_held_by
 from domain.errors import Fault, Invalid
 from domain.money import Money, PositiveMoney
 from domain.orders.order import Order

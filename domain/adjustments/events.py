@@ -12,7 +12,7 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, Lap
 from domain.cases.evidence import EvidenceRef
 from domain.money import PositiveMoney
 from domain.people import Role
-from domain.personal import PERSONAL
+from domain.personal_data import PERSONAL
 from domain.policy.decision import Decision
 from domain.texts import END, lines, one_line
 

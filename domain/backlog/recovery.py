@@ -25,7 +25,7 @@ from domain.backlog.events import (
     RecoveryOpened,
     RecoveryOwned,
 )
-from domain.cases.work_asks import Ask
+from domain.cases.work_commands import Ask
 from domain.people import PersonName
 from domain.policy.document import Backlog
 from domain.policy.parts import Name, Title

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from domain.cases.events import CaseEvent, Reopened
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.cases.joining import clearing_evidence, joined, source_cleared
 from domain.cases.opening import open_by_rule, routed_by
 from domain.cases.packet import packet_digest, packet_of
-from domain.cases.passing_time import look_at_clock
+from domain.cases.signals import clearing_evidence, joined, source_cleared
 from domain.cases.steps import asked_for
+from domain.cases.timers import look_at_clock
 from domain.cases.timing import Staff
 from domain.orders.events import (
     ExpectationMet,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from domain.personal import PERSONAL
+from domain.personal_data import PERSONAL
 from domain.texts import END, one_line
 
 EvidenceRef = Annotated[str, one_line(300, least=1)]

@@ -44,7 +44,7 @@ from domain.cases.work_events import (
     WaitStarted,
 )
 from domain.people import POLICY, Actor
-from domain.personal import ERASED, PERSONAL_FACTS, erased
+from domain.personal_data import ERASED, PERSONAL_FACTS, erased
 from domain.policy.decision import Read
 from domain.policy.document import Automation
 

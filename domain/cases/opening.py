@@ -11,7 +11,7 @@ from msgspec import structs
 from domain.cases.events import CaseEvent, Detected, Enriched, Routed
 from domain.cases.packet import packet_digest, packet_of
 from domain.cases.steps import Steps, asked_for
-from domain.cases.work_asks import OpenCase
+from domain.cases.work_commands import OpenCase
 from domain.cases.work_events import Opened
 from domain.errors import Fault, Invalid, OrderNotFound
 from domain.orders.order import Order

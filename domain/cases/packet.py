@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from domain.orders.order import Order
 from domain.orders.signals import in_time_order
-from domain.personal import OF_THE_FACT
+from domain.personal_data import OF_THE_FACT
 from domain.policy.decision import Read, as_value
 from domain.policy.facts import ORDER_FACTS
 

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
-from domain.personal import PERSONAL
+from domain.personal_data import PERSONAL
 from domain.policy.parts import Title
 from domain.texts import lines, one_line
 

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from domain.cases.errors import HoldNotOurs, StepsOpen, TaskNotOpen
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
-from domain.cases.step_asks import AddTask, PlaceHold
+from domain.cases.step_commands import AddTask, PlaceHold
 from domain.cases.step_events import (
     Held,
     HoldReleased,

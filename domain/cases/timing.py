@@ -35,8 +35,8 @@ from domain.cases.work_events import (
 )
 from domain.clock.clock import Change, Clock, Moment
 from domain.clock.runs import RESOLUTION, Run
-from domain.clock.tally import split
 from domain.clock.terms import Dependency, Measure
+from domain.clock.time_split import split
 from domain.policy.document import Ladder
 
 Staff = Callable[[str], Sequence[str]]

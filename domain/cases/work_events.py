@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from domain.cases.evidence import Evidence, EvidenceRef
 from domain.cases.step_events import StepEvent, TaskOverdue
 from domain.clock.terms import Dependency, Measure, ServiceTerms
-from domain.personal import PERSONAL
+from domain.personal_data import PERSONAL
 from domain.policy.document import Automation, Bucket, Ladder, Severity
 from domain.policy.parts import Name, RuleName
 from domain.texts import lines, one_line

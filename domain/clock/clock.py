@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from domain.clock.calendars import after_business_time, business_time, next_cut_off
 from domain.clock.local_times import in_utc
 from domain.clock.runs import RESOLUTION, Attribution, Miss, Run, Standing, reached
-from domain.clock.tally import NOTHING, Tally, split
 from domain.clock.terms import Dependency, Measure, ServiceTerms
+from domain.clock.time_split import NOTHING, Tally, split
 
 
 class Change(StrEnum):

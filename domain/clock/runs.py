@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.clock.tally import Split, Tally, split
 from domain.clock.terms import Measure
+from domain.clock.time_split import Split, Tally, split
 
 RESOLUTION = timedelta.resolution
 

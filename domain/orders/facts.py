@@ -45,7 +45,7 @@ from domain.orders.signals import (
     in_time_order,
 )
 from domain.orders.stock_facts import StockFacts, stock_facts
-from domain.personal import ERASED
+from domain.personal_data import ERASED
 
 
 class OrderFlags(Struct, frozen=True, gc=False):

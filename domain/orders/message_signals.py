@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from domain.orders.signal_body import SignalBody
-from domain.personal import PERSONAL
+from domain.personal_data import PERSONAL
 from domain.texts import Text, one_line
 
 Summary = Annotated[str, one_line(1000, least=1), PERSONAL]

@@ -21,7 +21,7 @@ from domain.orders.events import (
 )
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Signal
-from domain.personal import erased
+from domain.personal_data import erased
 from domain.policy.expectations import Deadline, Watch
 from domain.policy.rulebook import Rulebook
 

@@ -17,7 +17,7 @@ from domain.orders.signal_body import (
     check_moment,
     time_zone,
 )
-from domain.personal import PERSONAL
+from domain.personal_data import PERSONAL
 from domain.texts import END, Text, one_line
 
 CustomerId = Annotated[str, one_line(120, least=1), PERSONAL]

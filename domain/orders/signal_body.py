@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct, structs
 
-from domain.personal import PERSONAL
+from domain.personal_data import PERSONAL
 from domain.texts import END, Text, one_line
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)

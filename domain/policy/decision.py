@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from domain.personal import OF_THE_FACT
+from domain.personal_data import OF_THE_FACT
 
 Read = str | int | bool
 """A fact as it was read: times and amounts as text."""

@@ -9,8 +9,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.policy.document import PolicyDocument
-from domain.policy.figures import Figures
 from domain.policy.money_figures import MoneyFigures
+from domain.policy.simulation_figures import Figures
 from domain.texts import END, lines
 
 POLICY_STREAM = uuid5(NAMESPACE_URL, "casetrail:policy")

@@ -13,8 +13,8 @@ from domain.errors import Invalid
 from domain.money import PositiveMoney
 from domain.orders.facts import OrderFacts
 from domain.policy.approvals import ApprovalMatrix, Asked, Sums
-from domain.policy.figures import Pair
 from domain.policy.rulebook import Rulebook
+from domain.policy.simulation_figures import Pair
 
 
 class Proposal(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Final
 from infrastructure.attacks.attack import Attack
 from infrastructure.attacks.on_definitions import RIGHTS, ROUTINES, TABLES
 from infrastructure.attacks.on_rows import BESIDE, EVENTS, HIDDEN
-from infrastructure.attacks.on_the_door import APPENDS
+from infrastructure.attacks.on_the_append import APPENDS
 
 ATTACKS: Final[tuple[Attack, ...]] = (
     *EVENTS,

@@ -13,15 +13,15 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier, Literal
 
-from infrastructure.attacks.made_up import case_about_money, sent
-from infrastructure.database_roles import OWNER, PROJECTOR, READER, WRITER
-from infrastructure.event_store.datastore import Datastore, connect
+from infrastructure.attacks.sample_case import case_about_money, sent
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.event_store.rights import Connection
+from infrastructure.postgres.datastore import Datastore, connect
+from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, WRITER
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
-from infrastructure.transparency.whole_log import RECORDED_EARLIER, faults
+from infrastructure.transparency.full_check import RECORDED_EARLIER, faults
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import signer
 
 MOST_EVENTS = 300
 ATTACKERS = (WRITER, PROJECTOR, READER, OWNER)

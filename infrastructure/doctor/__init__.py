@@ -9,8 +9,8 @@ from infrastructure.doctor.findings import Finding, Verdict
 from infrastructure.doctor.log import keys, last_event, migrations, switches, whole_log, witnessed
 from infrastructure.doctor.rights import rights_found
 from infrastructure.doctor.server import server_found
-from infrastructure.event_store.datastore import connect
 from infrastructure.event_store.rights import Connection
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
 
 

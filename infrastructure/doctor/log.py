@@ -10,19 +10,19 @@ from typing import Final
 
 from psycopg.rows import tuple_row
 
-from domain.personal_errors import KeyStoreUnavailable
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
-from infrastructure.event_store.datastore import UNSAFE_SWITCH
 from infrastructure.event_store.migrations import SchemaChanged, missing, shipped
 from infrastructure.event_store.rights import Connection
 from infrastructure.personal.key_store import PEPPER, key_store, name_of
+from infrastructure.postgres.datastore import UNSAFE_SWITCH
 from infrastructure.settings import Settings
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.former_keys import KEYS
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.places import OutsideUnavailable
-from infrastructure.transparency.signing import KeyUnusable, looking_signer, signer
-from infrastructure.transparency.whole_log import RECORDED_EARLIER, SIGNED_BY_ANOTHER, faults
+from infrastructure.transparency.full_check import RECORDED_EARLIER, SIGNED_BY_ANOTHER, faults
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import KeyUnusable, looking_signer, signer
+from infrastructure.transparency.storage import OutsideUnavailable
 
 AHEAD: Final = timedelta(minutes=5)
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from psycopg.rows import tuple_row
 
-from infrastructure.database_roles import OWNER, PROJECTOR, READER, READING, WRITER
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
 from infrastructure.event_store.migrations import FILES
 from infrastructure.event_store.rights import (
@@ -22,6 +21,7 @@ from infrastructure.event_store.rights import (
     Connection,
     bodies,
 )
+from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, READING, WRITER
 
 MIGRATE: Final = "run `casetrail migrate` with the address that migrates, and ask who changed it."
 MOST_TOLD: Final = 5

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from psycopg.rows import dict_row
 
-from infrastructure.database_roles import LOGINS, ROLES
 from infrastructure.doctor.findings import Finding, ok, unsafe, warning
-from infrastructure.embedded_postgres import EXPENDABLE
 from infrastructure.event_store.rights import Connection
+from infrastructure.postgres.embedded import EXPENDABLE
+from infrastructure.postgres.roles import LOGINS, ROLES
 
 CLOCKS_APART: Final = timedelta(seconds=2)
 SETTINGS: Final = (

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from infrastructure.event_store.datastore import LONGEST_PAUSE_SECONDS, connect
+from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
 
 _logger = logging.getLogger("casetrail.log")
 GROWN = "stored_events"

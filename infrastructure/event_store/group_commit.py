@@ -24,23 +24,23 @@ from eventsourcing.persistence import (
 )
 from psycopg.errors import LockNotAvailable, UniqueViolation
 
-from application.log_recorder import (
+from application.log.recorder import (
     Append,
     CommandTaken,
     leaf_digest,
 )
 from infrastructure.event_store.append_call import append_call
-from infrastructure.event_store.datastore import (
+from infrastructure.event_store.pending import (
+    Pending,
+    answered,
+    without_rivals,
+)
+from infrastructure.postgres.datastore import (
     PATIENCE_SECONDS,
     PAUSE_SECONDS,
     LogHalted,
     connect,
     in_library_words,
-)
-from infrastructure.event_store.pending import (
-    Pending,
-    answered,
-    without_rivals,
 )
 from infrastructure.transparency.continuity import Continuity
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
-from application.log_recorder import (
+from application.log.recorder import (
     Append,
     CommandRepeated,
     CommandTaken,

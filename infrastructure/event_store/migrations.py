@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from infrastructure.database_roles import ensure_roles, roles_exist
 from infrastructure.event_store.rights import grant
+from infrastructure.postgres.roles import ensure_roles, roles_exist
 
 FILES = Path(__file__).parent / "sql"
 _LOCK = 0x0CA5E7A1

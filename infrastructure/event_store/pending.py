@@ -8,7 +8,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append, CommandRepeated, CommandTaken, DutyTaken, VersionTaken
+from application.log.recorder import Append, CommandRepeated, CommandTaken, DutyTaken, VersionTaken
 from infrastructure.event_loops import guest
 
 

@@ -11,7 +11,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg.rows import tuple_row
 
-from application.log_recorder import (
+from application.log.recorder import (
     Append,
     CommandTaken,
     DueStream,
@@ -20,9 +20,9 @@ from application.log_recorder import (
 )
 from infrastructure.event_loops import guest
 from infrastructure.event_store.announcements import Announcer
-from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.event_store.group_commit import GroupCommit
 from infrastructure.event_store.stream_reads import StreamReads
+from infrastructure.postgres.datastore import Datastore, patiently
 from infrastructure.transparency.continuity import Continuity
 
 # Arrays, so that the choice is made once: a plan may run a plain subquery for each row.

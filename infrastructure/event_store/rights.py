@@ -12,7 +12,7 @@ from msgspec import Struct
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composed, Identifier
 
-from infrastructure.database_roles import OWNER, PROJECTOR, READER, WRITER
+from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, WRITER
 
 Connection = psycopg.Connection[Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import httpx2
 
-from application.payments import PaymentProvider
+from application.money.provider import PaymentProvider
 from infrastructure.payments.local import LocalProvider
 from infrastructure.payments.stripe import STRIPE, StripeProvider
 from infrastructure.settings import PAYMENTS, STRIPE_KEY, Settings

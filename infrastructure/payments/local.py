@@ -13,7 +13,7 @@ from typing import NoReturn
 import httpx2
 from msgspec import Struct
 
-from application.payments import Given, Refund
+from application.money.provider import Given, Refund
 from domain.adjustments.errors import (
     OutcomeUnknown,
     RefundKeyReused,
@@ -22,7 +22,7 @@ from domain.adjustments.errors import (
 )
 from domain.adjustments.statement import GivenStatus, StatementLine
 from domain.money import Money
-from infrastructure.payments.asking import PATIENCE_SECONDS, ask, connected, read, told_by
+from infrastructure.payments.http_client import PATIENCE_SECONDS, ask, connected, read, told_by
 
 _REFUSED = (400, 422)
 _KEY_REUSED = 409

@@ -17,11 +17,11 @@ from typing import Final, NoReturn
 import httpx2
 from msgspec import Struct
 
-from application.payments import Given, Refund
+from application.money.provider import Given, Refund
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.adjustments.statement import GivenStatus, StatementLine
 from domain.money import Money
-from infrastructure.payments.asking import PATIENCE_SECONDS, ask, connected, read, told_by
+from infrastructure.payments.http_client import PATIENCE_SECONDS, ask, connected, read, told_by
 from infrastructure.payments.stripe_units import money_of, units_of
 
 STRIPE: Final = "https://api.stripe.com"

@@ -15,7 +15,7 @@ import secrets
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from application.sealing import SealBroken
+from application.log.sealing import SealBroken
 
 SECRET_BYTES = 64
 _NONCE = 12

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from psycopg.rows import tuple_row
 
-from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.evidence_store import EvidenceStore
+from infrastructure.postgres.datastore import Datastore, patiently
 from projections.attachments import ATTACHMENTS
 
 

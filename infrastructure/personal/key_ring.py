@@ -15,9 +15,8 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import tuple_row
 
-from domain.personal_errors import KeyStoreUnavailable
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_loops import elsewhere
-from infrastructure.event_store.datastore import Datastore, patiently
 from infrastructure.personal.aes import AesKey
 from infrastructure.personal.key_store import (
     KeyStore,
@@ -27,6 +26,7 @@ from infrastructure.personal.key_store import (
     name_of,
     pepper,
 )
+from infrastructure.postgres.datastore import Datastore, patiently
 
 BUNDLE: Final = 1_024
 FEW: Final = 256

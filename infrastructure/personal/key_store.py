@@ -21,7 +21,7 @@ from msgspec import Struct
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
 
-from domain.personal_errors import KeyStoreUnavailable
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.file_locks import flocked
 from infrastructure.personal.aes import new_secret
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from psycopg.rows import class_row
 
 from infrastructure.event_loops import elsewhere
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 
 
 class PersonalRead(Struct, frozen=True):

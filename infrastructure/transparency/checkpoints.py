@@ -8,10 +8,10 @@ from functools import partial
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import tuple_row
 
-from application.log_recorder import leaf_digest
+from application.log.recorder import leaf_digest
 from domain.merkle.tree import root_at
+from infrastructure.transparency.acknowledged import AcknowledgedMissing, Heads
 from infrastructure.transparency.former_keys import former_keys
-from infrastructure.transparency.heads import AcknowledgedMissing, Heads
 from infrastructure.transparency.nodes import (
     Connection,
     PositionsMissing,
@@ -20,8 +20,8 @@ from infrastructure.transparency.nodes import (
     is_first,
     read,
 )
-from infrastructure.transparency.outside import DISPUTED, Outside
-from infrastructure.transparency.signing import KeyUnusable, Signer
+from infrastructure.transparency.outside_checkpoints import DISPUTED, Outside
+from infrastructure.transparency.signing_keys import KeyUnusable, Signer
 from infrastructure.verifier.notes import (
     Checkpoint,
     Key,

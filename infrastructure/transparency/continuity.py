@@ -12,12 +12,12 @@ from contextlib import suppress
 
 from psycopg.errors import InsufficientPrivilege
 
-from infrastructure.event_store.datastore import LogHalted
+from infrastructure.postgres.datastore import LogHalted
+from infrastructure.transparency.acknowledged import AcknowledgedMissing, Head, Heads, must_be_there
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, halt
-from infrastructure.transparency.heads import AcknowledgedMissing, Head, Heads, must_be_there
 from infrastructure.transparency.nodes import Connection, PositionsMissing, fill_all
-from infrastructure.transparency.places import OutsideUnavailable
-from infrastructure.transparency.signing import KeyUnusable
+from infrastructure.transparency.signing_keys import KeyUnusable
+from infrastructure.transparency.storage import OutsideUnavailable
 
 _logger = logging.getLogger("casetrail.log")
 _HERE = "; this process has acknowledged them. Restore a later backup, and start it again."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from infrastructure.transparency.outside import Outside
+from infrastructure.transparency.outside_checkpoints import Outside
 from infrastructure.verifier.notes import Key, NoteBroken, checkpoint_of, key_of
 
 KEYS: Final = "keys"

@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 
 from domain.errors import NotWitnessedYet
 from domain.merkle.tree import Node, consistency_proof, inclusion_proof, root_at
-from infrastructure.event_store.datastore import Datastore, patiently
+from infrastructure.postgres.datastore import Datastore, patiently
 from infrastructure.transparency.checkpoints import latest
 from infrastructure.transparency.nodes import Connection, read
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from domain.merkle.tree import CHUNK_LEVEL, Frontier, OutsideTree
+from infrastructure.verifier.differences import located
 from infrastructure.verifier.disk import faults_of_files, read
 from infrastructure.verifier.files import (
     CHECKPOINT,
@@ -26,7 +27,6 @@ from infrastructure.verifier.files import (
     line_head,
     runs,
 )
-from infrastructure.verifier.locating import located
 from infrastructure.verifier.manifest import manifest_of
 from infrastructure.verifier.notes import (
     COSIGNATURE,

@@ -11,7 +11,8 @@ from pathlib import Path
 from domain.merkle.hashing import EMPTY_ROOT
 from domain.merkle.verification import is_consistent
 from infrastructure.file_locks import flocked
-from infrastructure.transparency.signing import Signer
+from infrastructure.transparency.ask_witness import SIZE, Answer, Asked
+from infrastructure.transparency.signing_keys import Signer
 from infrastructure.verifier.notes import (
     Checkpoint,
     Key,
@@ -21,7 +22,6 @@ from infrastructure.verifier.notes import (
     opened,
     parted,
 )
-from infrastructure.witness.asked import SIZE, Answer, Asked
 
 
 class MemoryBroken(Exception):

@@ -7,10 +7,9 @@ import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from infrastructure.witness.asked import LARGEST_BYTES, Answer, Malformed, asked
+from infrastructure.transparency.ask_witness import LARGEST_BYTES, PATH, Answer, Malformed, asked
 from infrastructure.witness.memory import Memory, MemoryBroken
 
-PATH = "/add-checkpoint"
 _logger = logging.getLogger("casetrail.witness")
 
 

@@ -17,14 +17,14 @@ from psycopg.conninfo import conninfo_to_dict
 from api.app import create_app
 from api.commands.worker import keep_time
 from api.composition import Clock, desks, following, make_ready, utc_now
-from api.service import Service, service
+from api.http.service import Service, service
 from api.serving import listen
-from application.payments import PaymentProvider
+from application.money.provider import PaymentProvider
 from domain.people import Role
 from infrastructure.identity.issuer import LocalIssuer
 from infrastructure.identity.issuers import Issuer, Patience
 from infrastructure.personal.vault import Vault, vault
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 
 ROLES = {

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from domain.policy.document import Backlog, ClockBands
 from domain.policy.rulebook import Rulebook
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
 from tests.api.running import House
 from tests.api.told import order_id, placed, send, signal, unavailable
 from tests.application.governing import changed

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from api.quick import LARGEST_BYTES
+from api.http.fast_path import LARGEST_BYTES
 from tests.api.running import House
 from tests.api.told import order_id, send, unavailable
 

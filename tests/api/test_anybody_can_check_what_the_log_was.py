@@ -2,9 +2,9 @@
 
 import pytest
 
-from application.log_recorder import leaf_digest
+from application.log.recorder import leaf_digest
 from domain.merkle.verification import is_consistent, is_included
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import go_on, halt
 from infrastructure.verifier.notes import checkpoint_of
 from tests.api.told import order_id, placed, send

@@ -9,9 +9,9 @@ import httpx2
 import psycopg
 import pytest
 
-import api.errors
+import api.http.errors
 import domain.cases.errors
-from api.problems import STATUS, slug, title
+from api.http.problems import STATUS, slug, title
 from domain.errors import CasetrailError
 from tests.api.running import House
 from tests.api.told import JSON, RESOLUTION, Told, opened, order_id, placed
@@ -52,7 +52,7 @@ def test_no_two_types_of_problem_share_a_name_or_a_title() -> None:
 def test_every_error_of_the_api_has_a_status() -> None:
     kinds = [
         kind
-        for _, kind in inspect.getmembers(api.errors, inspect.isclass)
+        for _, kind in inspect.getmembers(api.http.errors, inspect.isclass)
         if issubclass(kind, CasetrailError) and kind is not CasetrailError
     ]
     assert [kind for kind in kinds if kind not in STATUS] == []

@@ -11,10 +11,10 @@ import httpx2
 import psycopg
 import pytest
 
-from application.caller import operator
-from domain.granting import ChangeStanding, NameOther
+from application.log.caller import operator
+from domain.grants import ChangeStanding, NameOther
 from domain.people import Role
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running import House
 from tests.api.told import Told, cancelled, captured, money, order_id, placed, send

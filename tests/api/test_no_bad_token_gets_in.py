@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from joserfc import jwe
 
 from api.composition import desks
-from application.event_log import Write
-from application.people_desk import token_digest
-from application.streams import PERSON
+from application.log.event_log import Write
+from application.log.streams import PERSON
+from application.people.people_desk import token_digest
 from domain.people import OPERATOR, Role, TokenIssued, token_stream
 from domain.permissions import NEVER_FOR_AGENTS, permissions_of
 from domain.principals import KeyScope, login_name

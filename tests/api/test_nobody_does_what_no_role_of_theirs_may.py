@@ -14,12 +14,12 @@ from litestar import get as plain_get
 from litestar.handlers import HTTPRouteHandler
 
 from api.app import create_app, must_be_guarded
-from api.errors import RouteUnguarded
+from api.http.concurrency import NEEDS, PUBLIC
+from api.http.errors import RouteUnguarded
 from api.routes import UNVERSIONED, VERSIONED
-from api.threads import NEEDS, PUBLIC
 from domain.people import Role
 from domain.permissions import ROLE_PERMISSIONS, Permission, permissions_of, roles_with
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running import House
 

@@ -9,9 +9,9 @@ from litestar.routes import HTTPRoute
 
 from api.app import create_app
 from api.composition import desks
-from application.people_desk import token_digest
+from application.people.people_desk import token_digest
 from domain.people import Role
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running import House
 from tests.api.told import cancelled, opened, order_id

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from infrastructure.directory import Directory
+from infrastructure.reports.people_directory import Directory
 from tests.api.running import House
 from tests.api.told import Told, in_future, opened
 

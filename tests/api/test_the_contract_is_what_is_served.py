@@ -27,20 +27,20 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import create_app
-from api.contract import contract
+from api.openapi import contract
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.views import stream_view
-from application.event_log import Write
-from application.streams import RECOVERY
+from application.log.event_log import Write
+from application.log.streams import RECOVERY
 from domain.backlog.errors import RecoveryNotFound
 from domain.backlog.events import BacklogCause, Measured, RecoveryOpened
 from domain.backlog.recovery import recovery_stream
 from domain.people import POLICY, Role
 from domain.policy.document import Backlog
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import signer
 from tests.api.running import House
 from tests.api.told import (
     NDJSON,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from api.authentication import Tokens, Who
-from api.errors import NotAuthenticated
-from application import streams
-from application.caller import Caller
-from application.people_desk import PeopleDesk, token_digest
-from application.principals import Principals
-from application.principals_desk import PrincipalsDesk
+from api.http.authentication import Tokens, Who
+from api.http.errors import NotAuthenticated
+from application.log import streams
+from application.log.caller import Caller
+from application.people.people_desk import PeopleDesk, token_digest
+from application.people.principals import Principals
+from application.people.principals_desk import PrincipalsDesk
 from domain.access_errors import ActorNotAllowed
-from domain.granting import ChangeStanding, GiveRole
+from domain.grants import ChangeStanding, GiveRole
 from domain.people import OPERATOR, Role, token_stream
 from domain.permissions import NEVER_FOR_AGENTS, Permission
 from infrastructure.identity.access_tokens import AccessTokens

@@ -21,9 +21,9 @@ from click.testing import CliRunner
 
 from api.cli import casetrail
 from api.composition import desks
-from api.contract import contract
-from application.caller import Caller
-from domain.granting import GiveRole
+from api.openapi import contract
+from application.log.caller import Caller
+from domain.grants import GiveRole
 from domain.people import OPERATOR, Role
 from infrastructure.health import HealthDesk
 from infrastructure.payments.local import LocalProvider

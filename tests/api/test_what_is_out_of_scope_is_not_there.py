@@ -13,11 +13,11 @@ import httpx2
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
+from api.http.concurrency import NEEDS
 from api.routes import VERSIONED
-from api.threads import NEEDS
-from application.caller import operator
+from application.log.caller import operator
 from domain.cases.exception_case import case_stream
-from domain.granting import GiveRole
+from domain.grants import GiveRole
 from domain.people import Role
 from domain.permissions import ROLE_PERMISSIONS, WITHIN_A_SCOPE, Permission
 from tests.api.running import House

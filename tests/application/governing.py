@@ -6,12 +6,12 @@ from datetime import datetime
 
 from msgspec import structs
 
-from application.policy_desk import SETTLED, Governed, PolicyDesk
-from application.recheck import PAUSE, RecheckDesk
+from application.policy.policy_desk import SETTLED, Governed, PolicyDesk
+from application.policy.recheck import PAUSE, RecheckDesk
 from domain.policy.document import PolicyDocument
 from domain.policy.events import POLICY_STREAM, PolicySimulated, recheck_stream
-from domain.policy.figures import Figures, Pair
 from domain.policy.rulebook import Rulebook
+from domain.policy.simulation_figures import Figures, Pair
 from tests.application.house import House, caller, staff
 from tests.domain.telling import after
 

@@ -7,22 +7,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from application import streams
-from application.batches import Arrival
-from application.caller import Caller
-from application.case_desk import CaseDesk
-from application.event_codec import to_stored
-from application.event_log import EventLog
-from application.intake import Intake, Receipt
-from application.look_up import LookUp
-from application.recovery_desk import RecoveryDesk
-from application.sealing import Seals
+from application.cases.case_desk import CaseDesk
+from application.cases.recovery_desk import RecoveryDesk
+from application.log import streams
+from application.log.caller import Caller
+from application.log.event_codec import to_stored
+from application.log.event_log import EventLog
+from application.log.sealing import Seals
+from application.orders.batches import Arrival
+from application.orders.intake import Intake, Receipt
+from application.orders.look_ups import LookUp
 from application.timekeeper import Timekeeper
 from domain.backlog.events import Measured
 from domain.cases.events import Resolution
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.reasons import ResolutionReason, RootCause
-from domain.cases.step_asks import CompleteTask, ReleaseHold
+from domain.cases.step_commands import CompleteTask, ReleaseHold
 from domain.orders.order import Order, order_stream
 from domain.orders.signals import Signal
 from domain.people import Actor
@@ -31,7 +31,7 @@ from domain.policy.services import as_recorded
 from domain.recorded import Event, Recorded
 from infrastructure.address_check import check_address
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
 from projections.queue import QUEUE, QueueRow
 from tests.domain.telling import ORDER, after
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID, uuid4, uuid5
 
-from application.privacy_desk import PrivacyDesk
-from application.sealing import Seals
+from application.log.sealing import Seals
+from application.privacy.privacy_desk import PrivacyDesk
 from domain.policy.rulebook import Rulebook
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.personal.aes import AesKey, new_secret

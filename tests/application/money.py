@@ -8,15 +8,15 @@ from datetime import datetime
 
 from msgspec import structs
 
-from application import streams
-from application.caller import Caller
-from application.conflict_scan import ConflictScan
-from application.event_log import Write
-from application.money_desk import MoneyDesk
-from application.reconciliation import ReconciliationDesk, Statement
-from application.streams import CASE
+from application.log import streams
+from application.log.caller import Caller
+from application.log.event_log import Write
+from application.log.streams import CASE
+from application.money.money_desk import MoneyDesk
+from application.money.reconciliation import ReconciliationDesk, Statement
+from application.people.conflict_scan import ConflictScan
 from domain.adjustments.adjustment import Adjustment
-from domain.adjustments.asks import (
+from domain.adjustments.commands import (
     ApproveAdjustment,
     ExecuteAdjustment,
     ProposeAdjustment,

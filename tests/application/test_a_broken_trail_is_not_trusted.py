@@ -8,9 +8,9 @@ import pytest
 from eventsourcing.persistence import IntegrityError
 from msgspec.structs import replace
 
-from application.event_log import Write
-from application.log_recorder import VersionTaken
-from application.streams import case_after, order_after, person_after
+from application.log.event_log import Write
+from application.log.recorder import VersionTaken
+from application.log.streams import case_after, order_after, person_after
 from domain.cases.work_events import CaseReleased, Claimed
 from domain.errors import TrailHasGap
 from domain.orders.order import order_stream

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from application.caller import Caller
-from application.log_recorder import CommandRepeated, CommandRow
+from application.log.caller import Caller
+from application.log.recorder import CommandRepeated, CommandRow
 from domain.cases.errors import (
     CaseAlreadyResolved,
     CaseChanged,

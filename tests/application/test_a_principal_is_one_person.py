@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from application import streams
-from application.people_desk import PeopleDesk, token_digest
-from application.principals import Principals
-from application.principals_desk import PrincipalsDesk
+from application.log import streams
+from application.people.people_desk import PeopleDesk, token_digest
+from application.people.principals import Principals
+from application.people.principals_desk import PrincipalsDesk
 from domain.access_errors import (
     ActorNotAllowed,
     PersonNotFound,

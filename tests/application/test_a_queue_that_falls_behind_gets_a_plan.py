@@ -10,7 +10,7 @@ from msgspec import structs
 from domain.backlog.errors import ActionNotOpen, RecoveryChanged, RecoveryNotFound
 from domain.backlog.events import BacklogCause, Measured
 from domain.backlog.recovery import AddAction, CompleteAction, OwnPlan, Plan, recovery_stream
-from domain.cases.work_asks import StartWait
+from domain.cases.work_commands import StartWait
 from domain.clock.terms import Dependency
 from domain.people import POLICY
 from domain.policy.document import Backlog

@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from application.batches import Arrival
-from application.replay import AT_ONCE
-from application.replay import replay as replayed
+from application.orders.batches import Arrival
+from application.orders.replay import AT_ONCE
+from application.orders.replay import replay as replayed
 from domain.orders.signals import Signal, in_time_order
 from tests.application.house import SENDER, House
 from tests.domain.telling import (

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from application.past_proposals import past_proposals
-from application.simulation import Asked
+from application.money.proposal_history import past_proposals
+from application.policy.simulation import Asked
 from domain.adjustments.kinds import AdjustmentReason
 from domain.policy.document import PolicyDocument
-from domain.policy.figures import Pair
 from domain.policy.money_figures import MoneyFigures, Sum, money_figures
 from domain.policy.rulebook import Rulebook
+from domain.policy.simulation_figures import Pair
 from tests.application.house import DEFAULT
 from tests.application.money import MoneyHouse
 from tests.domain.telling import after

@@ -8,16 +8,16 @@ from functools import cache
 
 from msgspec import structs
 
-from application.batches import Arrival
-from application.log_recorder import LogRecorder
-from application.recheck import BEGINS_WITH
-from application.replay import replay
-from application.simulation import Asked, lives, pasts, simulate
+from application.log.recorder import LogRecorder
+from application.orders.batches import Arrival
+from application.orders.replay import replay
+from application.policy.recheck import BEGINS_WITH
+from application.policy.simulation import Asked, lives, pasts, simulate
 from domain.cases.events import Resolved
 from domain.policy.document import Severity
-from domain.policy.figures import Pair
 from domain.policy.rulebook import Rulebook
-from domain.policy.tallies import Tally
+from domain.policy.simulation_counts import Tally
+from domain.policy.simulation_figures import Pair
 from infrastructure.sources.demonstration import DemonstrationStream
 from tests.application.house import CLOCKED, SENDER, House
 from tests.domain.policies import shipped, with_version

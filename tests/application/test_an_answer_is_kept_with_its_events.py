@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from application.batches import Arrival
-from application.event_log import Write
-from application.intake import Receipt
-from application.log_recorder import CommandRepeated, CommandRow, VersionTaken
+from application.log.event_log import Write
+from application.log.recorder import CommandRepeated, CommandRow, VersionTaken
+from application.orders.batches import Arrival
+from application.orders.intake import Receipt
 from domain.orders.order import order_stream
 from tests.application.house import SENDER, House
 from tests.domain.telling import ORDER, after, cancelled, captured, placed, unavailable

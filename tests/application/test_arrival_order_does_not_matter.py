@@ -7,7 +7,7 @@ from datetime import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from application.batches import Arrival
+from application.orders.batches import Arrival
 from domain.orders.order import order_stream
 from domain.orders.signals import Signal, in_time_order
 from tests.application.house import SENDER, House

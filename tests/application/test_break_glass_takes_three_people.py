@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from application import streams
-from application.break_glass_desk import BreakGlassDesk
-from application.caller import Caller
-from application.people_desk import PeopleDesk
+from application.log import streams
+from application.log.caller import Caller
+from application.people.break_glass_desk import BreakGlassDesk
+from application.people.people_desk import PeopleDesk
 from domain.access_errors import (
     AnotherPersonNeeded,
     BreakGlassMoved,
@@ -22,7 +22,7 @@ from domain.access_errors import (
 from domain.break_glass import AskForBreakGlass, BreakGlass, Ending, Judge, Stage, name_of
 from domain.cases.errors import CaseNotFound
 from domain.errors import Invalid
-from domain.granting import ChangeStanding, GiveRole, NameOther
+from domain.grants import ChangeStanding, GiveRole, NameOther
 from domain.people import Actor, Role
 from domain.permissions import Permission
 from tests.application.house import DEFAULT, House, caller

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
-from application import streams
-from application.case_acts import duties_taken
-from application.money_desk import MoneyDesk
-from application.people_desk import PeopleDesk, operator
-from application.reaching import must_reach
+from application.cases.case_commands import duties_taken
+from application.log import streams
+from application.money.money_desk import MoneyDesk
+from application.people.people_desk import PeopleDesk, operator
+from application.people.scope import must_reach
 from domain.access_errors import NotInScope
 from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
-from domain.adjustments.asks import ApproveAdjustment, ExecuteAdjustment, RejectAdjustment
+from domain.adjustments.commands import ApproveAdjustment, ExecuteAdjustment, RejectAdjustment
 from domain.adjustments.decisions import Hands
 from domain.adjustments.errors import (
     AdjustmentDrifted,
@@ -36,7 +36,7 @@ from domain.adjustments.kinds import Duty
 from domain.authority import authority_of
 from domain.cases.errors import CaseNotFound
 from domain.cases.exception_case import ExceptionCase
-from domain.granting import ChangeStanding, NameOther
+from domain.grants import ChangeStanding, NameOther
 from domain.money import PositiveMoney
 from domain.people import OPERATOR, Actor, Grant, Role
 from domain.policy.rulebook import Rulebook

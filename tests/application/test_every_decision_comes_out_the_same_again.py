@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from application.event_codec import to_stored
-from application.policy_desk import PolicyDesk
-from application.reperformance import Period, Redone, Reperformance
+from application.log.event_codec import to_stored
+from application.policy.policy_desk import PolicyDesk
+from application.policy.reperformance import Period, Redone, Reperformance
 from domain.cases.errors import CaseNotFound
 from domain.orders.order import order_stream
 from domain.orders.signals import Customer, OrderPlaced, Signal

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from application import recheck
-from application.policy_desk import SETTLED, PolicyDesk
-from application.recheck import PAUSE, RecheckDesk
+from application.policy import recheck
+from application.policy.policy_desk import SETTLED, PolicyDesk
+from application.policy.recheck import PAUSE, RecheckDesk
 from domain.orders.order import order_stream
 from domain.policy.events import POLICY_STREAM, recheck_stream
 from domain.policy.rulebook import Rulebook

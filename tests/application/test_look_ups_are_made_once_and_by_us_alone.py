@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from application import streams
-from application.batches import Arrival
+from application.log import streams
+from application.orders.batches import Arrival
 from domain.errors import SourceReserved
 from domain.orders.order import order_stream
 from domain.orders.signals import Address, Customer, Line
 from domain.policy.document import LookUps
 from domain.policy.rulebook import Rulebook
 from domain.policy.services import as_recorded
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
 from tests.application.house import SENDER, House
 from tests.application.looking_up import (
     CountingRecorder,

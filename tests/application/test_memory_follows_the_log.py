@@ -6,8 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
-from application.repository import Repository
-from application.streams import case_after, cases
+from application.log.repository import Repository
+from application.log.streams import case_after, cases
 from domain.cases.exception_case import ExceptionCase
 from tests.application.house import House, caller
 from tests.domain.telling import after, unavailable

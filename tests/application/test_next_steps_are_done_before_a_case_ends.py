@@ -10,9 +10,9 @@ from msgspec import structs
 from domain.cases.errors import CaseAlreadyResolved, HoldNotOurs, StepsOpen, TaskNotOpen
 from domain.cases.exception_case import ExceptionCase, State
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
-from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
+from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.steps import TaskState
-from domain.cases.work_asks import OpenCase
+from domain.cases.work_commands import OpenCase
 from domain.clock.calendars import after_business_time
 from domain.people import POLICY, TIMEKEEPER
 from domain.policy.document import Automation, HoldRule, NextStep

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from application.caller import Caller
-from application.policy_desk import PolicyDesk
+from application.log.caller import Caller
+from application.policy.policy_desk import PolicyDesk
 from domain.people import Actor
 from domain.policy.errors import AuthorMayNotDecide, OnlyPersonsDecide
 from tests.application.governing import variant

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from application import streams
-from application.caller import Caller, operator
-from application.people_desk import PeopleDesk
+from application.log import streams
+from application.log.caller import Caller, operator
+from application.people.people_desk import PeopleDesk
 from domain.access_errors import (
     AnotherPersonNeeded,
     GrantNotFound,
@@ -21,7 +21,7 @@ from domain.access_errors import (
 )
 from domain.authority import authority_of
 from domain.errors import Invalid
-from domain.granting import ChangeStanding, GiveRole, NameOther, SetSkills
+from domain.grants import ChangeStanding, GiveRole, NameOther, SetSkills
 from domain.people import Actor, Role, person_stream
 from domain.permissions import Permission
 from tests.application.house import House, caller

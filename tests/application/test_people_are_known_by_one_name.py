@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from application import streams
-from application.people_desk import PeopleDesk, token_digest
-from application.principals import Principals
+from application.log import streams
+from application.people.people_desk import PeopleDesk, token_digest
+from application.people.principals import Principals
 from domain.access_errors import PersonExists, PersonNotFound
 from domain.errors import CasetrailError
 from domain.people import Role

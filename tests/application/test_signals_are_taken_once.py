@@ -11,8 +11,8 @@ from typing import TypeVar
 import pytest
 from msgspec.structs import replace
 
-from application.batches import Arrival
-from application.intake import Outcome
+from application.orders.batches import Arrival
+from application.orders.intake import Outcome
 from domain.errors import SignalIdReused
 from domain.orders.order import order_stream
 from tests.application.house import SENDER, House

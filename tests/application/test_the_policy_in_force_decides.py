@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from application.policy_desk import PolicyDesk
+from application.policy.policy_desk import PolicyDesk
 from domain.orders.order import order_stream
 from domain.policy.errors import PolicyInForce, PolicyVersionReused
 from domain.policy.events import POLICY_STREAM, PolicyActivated

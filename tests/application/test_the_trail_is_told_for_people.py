@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 
 from msgspec import structs
 
-from api.trail_pages import as_csv, as_page
-from application.told_trail import ToldLine, told_line, told_lines, who
+from api.routes.trail_page import as_csv, as_page
+from application.cases.trail import ToldLine, told_line, told_lines, who
 from domain.adjustments.refusals import Refused
 from domain.cases.events import CaseEvent, Resolved
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
-from domain.cases.work_asks import DeclareError
+from domain.cases.work_commands import DeclareError
 from domain.cases.work_events import ErrorReason, NoteAdded
 from domain.orders.order import order_stream
 from domain.orders.signals import WarehouseNoted

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from application.event_log import Write
+from application.log.event_log import Write
 from domain.cases.exception_case import ExceptionCase
 from domain.orders.order import order_stream
 from domain.orders.signals import in_time_order

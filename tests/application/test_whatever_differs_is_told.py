@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.routes.cases import view_of
-from application.past import case_of, changes, lines_until, order_of
+from application.cases.history import case_of, changes, lines_until, order_of
 from domain.cases.errors import CaseNotFound, NoSuchVersion
 from domain.errors import OrderNotFound
 from domain.orders.order import order_stream

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import pytest
 
-from application.people_desk import PeopleDesk
+from application.people.people_desk import PeopleDesk
 from domain.access_errors import PersonNotFound
-from domain.granting import ChangeStanding, GiveRole, NameOther
+from domain.grants import ChangeStanding, GiveRole, NameOther
 from domain.people import Role
 from domain.permissions import Permission
 from tests.application.house import House, caller

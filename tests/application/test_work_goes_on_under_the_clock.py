@@ -21,7 +21,7 @@ from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import ExceptionCase, State
 from domain.cases.reasons import ResolutionReason, RootCause
-from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.work_commands import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason, EscalationCause, Link
 from domain.clock.terms import Dependency, Measure
 from domain.errors import Invalid, OrderNotFound

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.merkle.hashing import leaf_hash
 from domain.merkle.tree import Frontier, cover
-from infrastructure.transparency.signing import Signer
+from infrastructure.transparency.signing_keys import Signer
 from infrastructure.verifier.bundle import verify
 from infrastructure.verifier.files import FORMAT, Broken, event_line
 from infrastructure.verifier.notes import Checkpoint

@@ -11,20 +11,20 @@ from typing import Final
 
 from msgspec import structs
 
-from application import streams
-from application.break_glass_desk import BreakGlassDesk
-from application.builds import tell_build
-from application.caller import Caller, operator
-from application.conflict_scan import ConflictScan
-from application.event_log import Write
-from application.people_desk import PeopleDesk
-from application.policy_desk import PolicyDesk
-from application.principals import Principals
-from application.principals_desk import PrincipalsDesk
-from application.recheck import RecheckDesk
-from application.reconciliation import ReconciliationDesk, Statement
-from application.reperformance import Period
-from application.streams import PERSON
+from application.log import streams
+from application.log.builds import tell_build
+from application.log.caller import Caller, operator
+from application.log.event_log import Write
+from application.log.streams import PERSON
+from application.money.reconciliation import ReconciliationDesk, Statement
+from application.people.break_glass_desk import BreakGlassDesk
+from application.people.conflict_scan import ConflictScan
+from application.people.people_desk import PeopleDesk
+from application.people.principals import Principals
+from application.people.principals_desk import PrincipalsDesk
+from application.policy.policy_desk import PolicyDesk
+from application.policy.recheck import RecheckDesk
+from application.policy.reperformance import Period
 from application.timekeeper import Timekeeper
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.errors import Refusal
@@ -34,11 +34,11 @@ from domain.authority import EVERYWHERE
 from domain.break_glass import AskForBreakGlass, Judge, name_of
 from domain.builds import build_of
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.step_asks import DropTask, ReleaseHold
-from domain.cases.work_asks import DeclareError, HandOff, OpenCase, StartWait
+from domain.cases.step_commands import DropTask, ReleaseHold
+from domain.cases.work_commands import DeclareError, HandOff, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason
 from domain.clock.terms import Dependency
-from domain.granting import ChangeStanding, GiveRole, NameOther
+from domain.grants import ChangeStanding, GiveRole, NameOther
 from domain.money import Money, PositiveMoney
 from domain.people import OPERATOR, Role, TokenIssued, token_stream
 from domain.policy.events import POLICY_STREAM

@@ -13,15 +13,15 @@ import pytest
 
 from api.composition import make_ready
 from application.audit.control import Control, Operated
-from application.audit.operated import ControlsOperated, operated
-from application.audit.reading_through import Reading
-from application.builds import tell_build
-from application.reperformance import Period
-from application.streams import CASE
-from infrastructure.event_store.datastore import Datastore, connect
+from application.audit.control_operation import ControlsOperated, operated
+from application.audit.log_scan import Reading
+from application.log.builds import tell_build
+from application.log.streams import CASE
+from application.policy.reperformance import Period
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.standing import StandingNow
+from infrastructure.postgres.datastore import Datastore, connect
+from infrastructure.projections.runner import ProjectionRunner
+from infrastructure.reports.control_state import StandingNow
 from infrastructure.transparency.checkpoints import go_on, halt
 from projections import PROJECTIONS
 from tests.application.house import CLOCKED

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 
 from api.composition import checkpoints_of
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
-from infrastructure.transparency.rotating import rotate
+from infrastructure.transparency.key_rotation import rotate
 from tests.api.running import House, house
 from tests.infrastructure.growing import append
 from tests.witnessing import checkpoints_in

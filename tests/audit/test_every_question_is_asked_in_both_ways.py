@@ -11,9 +11,9 @@ from litestar.routes import HTTPRoute
 
 from api.app import create_app
 from api.cli import casetrail as commands
-from api.contract import contract
+from api.openapi import contract
 from api.routes.questions import QUESTIONS, listed
-from application.audit.in_words import IN_WORDS
+from application.audit.wording import IN_WORDS
 from tests.api.running import House, house
 from tests.cli.conftest import Casetrail
 

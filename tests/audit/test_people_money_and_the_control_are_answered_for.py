@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from api.composition import make_ready
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running import House, reported, served
 from tests.audit.people_world import BEGIN, END, PeopleWorld, lived

@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import casetrail
-from api.contract import contract
+from api.openapi import contract
 from tests.api.running import House
 from tests.audit.world import World, audited
 

@@ -15,7 +15,7 @@ import pytest
 
 from infrastructure.verifier.bundle import verify
 from infrastructure.verifier.files import Broken
-from infrastructure.verifier.sampling import members_of
+from infrastructure.verifier.samples import members_of
 from tests.audit.forging import (
     CASE,
     EXECUTED,

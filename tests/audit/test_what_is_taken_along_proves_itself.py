@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli import casetrail
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import go_on, halt
 from infrastructure.verifier.archives import archived
 from tests.api.running import House

@@ -10,11 +10,11 @@ import pytest
 from msgspec import structs
 
 from api.composition import desks
-from application.audit.decided import seen
-from domain.cases.again import of_packet
+from application.audit.decisions import seen
 from domain.cases.events import Enriched
+from domain.cases.reperformance import of_packet
 from domain.orders.order import Order
-from domain.personal import erased
+from domain.personal_data import erased
 from domain.recorded import Recorded
 from infrastructure.personal.vault import vault_of
 from tests.audit.world import World, told

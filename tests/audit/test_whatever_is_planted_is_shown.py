@@ -9,17 +9,17 @@ import pytest
 from msgspec import structs
 
 from application.audit.access import access
-from application.audit.after_the_end import after_the_end
+from application.audit.acts_after_leaving import after_the_end
 from application.audit.builds import handled_by
 from application.audit.conflicts import conflicts
 from application.audit.durations import durations
+from application.audit.log_scan import Reading
 from application.audit.overrides import Judged, overrides
-from application.audit.paid import payments
-from application.audit.reading_through import Reading
+from application.audit.payments import payments
 from application.audit.splits import Of, splits
-from application.builds import tell_build
-from application.event_codec import to_stored
-from application.reperformance import Period
+from application.log.builds import tell_build
+from application.log.event_codec import to_stored
+from application.policy.reperformance import Period
 from domain.adjustments.events import (
     AdjustmentApproved,
     AdjustmentExecuted,
@@ -29,10 +29,10 @@ from domain.adjustments.events import (
 )
 from domain.break_glass import AskForBreakGlass, BreakGlassOpened
 from domain.cases.work_events import NoteAdded
-from domain.granting import ChangeStanding, NameOther
+from domain.grants import ChangeStanding, NameOther
 from domain.money import PositiveMoney
 from domain.people import Actor, PersonGranted, Role, person_stream
-from domain.personal import ERASED
+from domain.personal_data import ERASED
 from domain.policy.events import POLICY_STREAM, PolicyActivated, PolicyApproved
 from domain.recorded import Event, Recorded
 from tests.application.governing import variant

@@ -21,20 +21,20 @@ import pytest
 from msgspec import structs
 
 from api.composition import Desks, checkpoints_of, desks, make_ready
-from application.audit.asked import record_asked
-from application.batches import Arrival
-from application.caller import Caller
-from application.event_log import Write
-from application.streams import CASE
+from application.audit.question_records import record_asked
+from application.log.caller import Caller
+from application.log.event_log import Write
+from application.log.streams import CASE
+from application.orders.batches import Arrival
 from domain.adjustments.adjustment import Adjustment
-from domain.adjustments.asks import ApproveAdjustment, ExecuteAdjustment, ProposeAdjustment
+from domain.adjustments.commands import ApproveAdjustment, ExecuteAdjustment, ProposeAdjustment
 from domain.adjustments.errors import Refusal
 from domain.adjustments.events import AdjustmentExecuted
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.audit import AuditAsked
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.granting import GiveRole
+from domain.grants import GiveRole
 from domain.money import PositiveMoney
 from domain.orders.signals import (
     Channel,
@@ -45,11 +45,11 @@ from domain.orders.signals import (
 )
 from domain.people import OPERATOR, PAYER, Actor, Role
 from domain.privacy import ErasureBasis
-from infrastructure.event_store.datastore import connect
 from infrastructure.evidence_store import EvidenceStore
 from infrastructure.payments.local import LocalProvider
 from infrastructure.personal.vault import vault_of
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.datastore import connect
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import EVIDENCE, KEYS, Settings
 from projections import PROJECTIONS
 from tests.api.running import House, outside, served

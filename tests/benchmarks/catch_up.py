@@ -10,11 +10,11 @@ import time
 
 import psycopg
 
-from application.event_codec import from_state
-from application.event_log import EventLog
-from infrastructure.event_store.datastore import Datastore, connect
+from application.log.event_codec import from_state
+from application.log.event_log import EventLog
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.projection_runner import BATCH, ProjectionRunner
+from infrastructure.postgres.datastore import Datastore, connect
+from infrastructure.projections.runner import BATCH, ProjectionRunner
 from projections.queue import QUEUE
 from tests.benchmarks import library_baseline
 from tests.benchmarks.figures import Bench, Figure, in_turn, ratio_at_least

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from itertools import count
 
 from api.composition import Desks, desks, make_ready
-from application.caller import Caller
-from infrastructure.projection_positions import Positions
-from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.reports import Reports
+from application.log.caller import Caller
+from infrastructure.projections.positions import Positions
+from infrastructure.projections.runner import ProjectionRunner
+from infrastructure.reports.queries import Reports
 from projections import PROJECTIONS
 from tests.benchmarks.figures import Bench, Figure, late, ratio_at_most
 from tests.benchmarks.real_events import ANA, one_case

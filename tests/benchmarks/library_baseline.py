@@ -14,12 +14,12 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresTracking
 from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg.sql import SQL, Composed, Identifier
 
-from application.event_codec import EventCodec
+from application.log.event_codec import EventCodec
 from domain.cases.events import Resolved, Routed
 from domain.cases.work_events import CaseReleased, Claimed
 from domain.recorded import Recorded
-from infrastructure.event_store.datastore import Datastore
-from infrastructure.projection_tables import columns_of
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.projections.tables import columns_of
 from projections.queue import QueueRow, fold
 
 EVENTS = "caselog_events"

@@ -16,12 +16,12 @@ import uvicorn
 from litestar import Request
 
 from api.app import create_app
-from api.authentication import Who
-from api.one_write import OneWrite
+from api.http.authentication import Who
+from api.http.concurrency import get
+from api.http.service import service
+from api.http.single_write import OneWrite
 from api.routes.me import Me, get_me
-from api.service import service
 from api.serving import collect_seldom, listen
-from api.threads import get
 from domain.authority import authority_of
 from domain.orders.signals import EARLIEST
 from domain.people import OPERATOR, Actor, Grant, Role

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from uuid import uuid4
 
-from application import streams
-from application.batches import Arrival
-from application.event_codec import to_stored
-from application.event_log import EventLog, Write
-from application.intake import Intake
-from application.look_up import LookUp
+from application.log import streams
+from application.log.event_codec import to_stored
+from application.log.event_log import EventLog, Write
+from application.orders.batches import Arrival
+from application.orders.intake import Intake
+from application.orders.look_ups import LookUp
 from domain.cases.events import CaseEvent, Resolution, Resolved
 from domain.cases.exception_case import case_stream
 from domain.cases.reasons import ResolutionReason, RootCause
@@ -23,7 +23,7 @@ from domain.people import POLICY, Actor
 from domain.recorded import Recorded
 from infrastructure.address_check import check_address
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
 from infrastructure.sources.demonstration.shop import Shop
 from infrastructure.sources.demonstration.troubles import overcharged
 

@@ -17,10 +17,10 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Literal
 
-from infrastructure.databases import scratch_database
-from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.event_store.migrations import migrate
-from infrastructure.postgres_binaries import find_binaries
+from infrastructure.postgres.binaries import find_binaries
+from infrastructure.postgres.databases import scratch_database
+from infrastructure.postgres.embedded import EmbeddedPostgres
 
 HERE = Path(__file__).parent
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

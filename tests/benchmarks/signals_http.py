@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 
 from api.composition import desks
 from domain.people import Role
-from infrastructure.event_store.datastore import connect
-from infrastructure.projection_positions import Positions
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.datastore import connect
+from infrastructure.projections.positions import Positions
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.benchmarks.figures import Bench, Figure, in_turn, ratio_at_least
 from tests.benchmarks.real_events import one_row

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from msgspec import structs
 
 from api.composition import Desks, desks, make_ready
-from application.batches import Arrival
-from application.event_codec import from_state
-from application.simulation import Asked
+from application.log.event_codec import from_state
+from application.orders.batches import Arrival
+from application.policy.simulation import Asked
 from domain.policy.document import Severity
 from domain.policy.rulebook import Rulebook
-from infrastructure.simulation_runs import run_simulation
+from infrastructure.policies.simulation_runs import run_simulation
 from infrastructure.sources.demonstration.orders import Orders
 from tests.benchmarks.figures import Bench, Figure, at_least, in_turn
 from tests.benchmarks.real_events import SHOP

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.commands.worker import KEEPERS
 from api.composition import Desks, desks
-from application.batches import Arrival
+from application.orders.batches import Arrival
 from domain.money import PositiveMoney
 from domain.orders.order import order_stream
 from domain.orders.signals import Customer, Line, OrderPlaced

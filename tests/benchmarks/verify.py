@@ -13,10 +13,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from application.event_codec import to_stored
+from application.log.event_codec import to_stored
 from domain.merkle.tree import Frontier, Node, inclusion_proof
 from infrastructure.transparency.nodes import LOWEST
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.signing_keys import signer
 from infrastructure.verifier.bundle import verify
 from infrastructure.verifier.disk import file_digest
 from infrastructure.verifier.files import EVENTS, FORMAT, LEAVES, MANIFEST, event_line

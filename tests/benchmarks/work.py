@@ -14,8 +14,8 @@ from uuid import UUID
 
 from api.composition import Desks, desks
 from domain.people import Role
-from infrastructure.databases import scratch_database
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.databases import scratch_database
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.benchmarks.figures import Bench, Figure, in_turn, ratio_at_least
 from tests.benchmarks.real_events import one_case

@@ -75,7 +75,7 @@ class Starters:
 def _import_all() -> None:
     import click
 
-    import api.expected  # noqa: F401
+    import api.commands.expected_errors  # noqa: F401
     from api.cli import casetrail
 
     asked = click.Context(casetrail)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from domain.errors import Invalid
-from infrastructure.policy_files import DEFAULT, load_policy
+from infrastructure.policies.files import DEFAULT, load_policy
 from tests.cli.conftest import Casetrail, Ran
 
 Policy = dict[str, Any]

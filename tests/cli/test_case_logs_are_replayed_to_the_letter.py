@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from api.composition import desks
 from infrastructure.sources.case_logs import Command, Party
-from infrastructure.sources.case_logs.driving import Driver
+from infrastructure.sources.case_logs.driver import Driver
 from infrastructure.sources.case_logs.figures import figures_of, lines_of
 from infrastructure.sources.case_logs.plan import Assign, Open, Reopen, Resolve, Resume, Wait
 from infrastructure.sources.case_logs.replay_policy import Names, replay_policy

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from api.composition import desks
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.api.running import house, reported, served
 from tests.api.told import order_id, placed, send, unavailable

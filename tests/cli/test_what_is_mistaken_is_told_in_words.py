@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.composition import desks
 from domain.people import Role
-from infrastructure.transparency.signing import Signer
+from infrastructure.transparency.signing_keys import Signer
 from tests.api.running import House
 from tests.api.told import captured, order_id, placed
 from tests.cli.conftest import ROOT, Casetrail, command, environment

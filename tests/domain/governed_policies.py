@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from domain.people import Actor
-from domain.policy import governing
+from domain.policy import governance_decisions
 from domain.policy.document import PolicyDocument, digest_of
 from domain.policy.events import GovernanceEvent, PolicyActivated
 from domain.policy.governance import Governance, Policy, PolicyState
@@ -48,7 +48,9 @@ class Office:
     def propose(
         self, document: PolicyDocument, by: Actor, hour: float, revises: str | None = None
     ) -> None:
-        event = governing.propose(self.governed, document, "Better.", revises, after(hour))
+        event = governance_decisions.propose(
+            self.governed, document, "Better.", revises, after(hour)
+        )
         self.tell(event, by, hour)
 
     def approve(self, version: str, by: Actor, hour: float, base: str | None = None) -> None:
@@ -56,12 +58,15 @@ class Office:
             version,
             by,
             hour,
-            lambda p: governing.approve(self.governed, p, "", base, by, after(hour)),
+            lambda p: governance_decisions.approve(self.governed, p, "", base, by, after(hour)),
         )
 
     def reject(self, version: str, by: Actor, hour: float) -> None:
         self._do(
-            version, by, hour, lambda p: governing.reject(self.governed, p, "No.", by, after(hour))
+            version,
+            by,
+            hour,
+            lambda p: governance_decisions.reject(self.governed, p, "No.", by, after(hour)),
         )
 
     def withdraw(self, version: str, by: Actor, hour: float) -> None:
@@ -69,7 +74,7 @@ class Office:
             version,
             by,
             hour,
-            lambda p: governing.withdraw(self.governed, p, "No.", by, after(hour)),
+            lambda p: governance_decisions.withdraw(self.governed, p, "No.", by, after(hour)),
         )
 
     def activate(
@@ -79,7 +84,9 @@ class Office:
             version,
             by,
             hour,
-            lambda p: governing.activate(self.governed, p, effective_from, "", by, after(hour)),
+            lambda p: governance_decisions.activate(
+                self.governed, p, effective_from, "", by, after(hour)
+            ),
         )
 
     def roll_back(self, to: str, by: Actor, hour: float, version: str | None = None) -> None:
@@ -87,21 +94,26 @@ class Office:
             to,
             by,
             hour,
-            lambda p: governing.roll_back(self.governed, p, version, "Broken.", by, after(hour)),
+            lambda p: governance_decisions.roll_back(
+                self.governed, p, version, "Broken.", by, after(hour)
+            ),
         )
 
     def emergency(
         self, document: PolicyDocument, by: Actor, hour: float, until: float | None = None
     ) -> None:
         expires_at = after(until) if until is not None else None
-        event = governing.emergency(
+        event = governance_decisions.emergency(
             self.governed, document, "It burns.", expires_at, by, after(hour)
         )
         self.tell(event, by, hour)
 
     def ratify(self, version: str, by: Actor, hour: float) -> None:
         self._do(
-            version, by, hour, lambda p: governing.ratify(self.governed, p, "", by, after(hour))
+            version,
+            by,
+            hour,
+            lambda p: governance_decisions.ratify(self.governed, p, "", by, after(hour)),
         )
 
     def change(self, document: PolicyDocument, hour: float) -> None:
@@ -116,7 +128,9 @@ class Office:
         return found.version
 
     def state(self, version: str, hour: float) -> PolicyState:
-        return self.governed.state(governing.policy_named(self.governed, version), after(hour))
+        return self.governed.state(
+            governance_decisions.policy_named(self.governed, version), after(hour)
+        )
 
     def _do(
         self,
@@ -125,4 +139,4 @@ class Office:
         hour: float,
         decide: Callable[[Policy], GovernanceEvent],
     ) -> None:
-        self.tell(decide(governing.policy_named(self.governed, version)), by, hour)
+        self.tell(decide(governance_decisions.policy_named(self.governed, version)), by, hour)

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import yaml
 
-from domain.policy.checking import read_policy
 from domain.policy.rulebook import Rulebook
-from infrastructure.policy_files import DEFAULT, load_policy
-from infrastructure.public_holidays import written_out
+from domain.policy.validation import read_policy
+from infrastructure.policies.files import DEFAULT, load_policy
+from infrastructure.policies.public_holidays import written_out
 
 # Dates stand in it as text, so that a plain safe load is the same document.
 _PLAIN, _ = written_out(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")))

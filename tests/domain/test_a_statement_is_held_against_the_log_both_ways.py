@@ -14,7 +14,7 @@ from domain.adjustments.adjustment import PAID, Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
 from domain.adjustments.events import Requirement
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
-from domain.adjustments.reconciling import Comparison, Ours, compare
+from domain.adjustments.reconciliation import Comparison, Ours, compare
 from domain.adjustments.statement import GivenStatus, StatementLine, statement_digest
 from domain.money import Money
 from tests.domain.telling import NOON, after, bounded

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Fault
-from domain.faults import faults_of
 from domain.orders.signals import Signal
+from domain.validation import faults_of
 from tests.domain.telling import bounded, signals
 
 BRL = {"amount": "100.00", "currency": "BRL"}

@@ -21,7 +21,7 @@ from domain.clock.calendars import (
 )
 from domain.clock.terms import ServiceTerms
 from domain.errors import Fault
-from domain.faults import faults_of
+from domain.validation import faults_of
 from tests.domain.telling import bounded
 
 MOMENT = timedelta(microseconds=1)

@@ -17,8 +17,8 @@ from domain.clock.calendars import (
     next_cut_off,
 )
 from domain.clock.clock import Change, Clock, Moment, clock_of
-from domain.clock.tally import split
 from domain.clock.terms import Dependency, Measure, ServiceTerms
+from domain.clock.time_split import split
 from tests.domain.telling import bounded
 
 MOMENT = timedelta(microseconds=1)

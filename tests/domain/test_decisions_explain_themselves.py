@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.signals import Customer
-from domain.policy.checking import read_policy
 from domain.policy.conditions import compile_condition
 from domain.policy.decision import Verdict, as_value
 from domain.policy.document import Severity
 from domain.policy.facts import ORDER_FACTS, CaseFacts
 from domain.policy.parts import Condition
+from domain.policy.validation import read_policy
 from tests.domain.policies import SHIPPED, shipped, small
 from tests.domain.telling import (
     after,

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from domain.errors import Fault, Invalid
-from domain.policy.checking import read_policy
 from domain.policy.document import Automation
 from domain.policy.facts import ORDER_FACTS
 from domain.policy.rulebook import Rulebook
+from domain.policy.validation import read_policy
 from tests.domain.policies import SHIPPED, shipped
 from tests.domain.telling import bounded
 

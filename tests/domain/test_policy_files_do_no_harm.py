@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Invalid
-from infrastructure.policy_files import DEFAULT, LARGEST_BYTES, load_policy
+from infrastructure.policies.files import DEFAULT, LARGEST_BYTES, load_policy
 
 TEXT = DEFAULT.read_text(encoding="utf-8")
 LEAF = "{fact: order.unavailable, is: true}"

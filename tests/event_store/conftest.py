@@ -2,11 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from application.event_log import EventLog
-from application.log_recorder import LogRecorder
-from infrastructure.event_store.datastore import Datastore
+from application.log.event_log import EventLog
+from application.log.recorder import LogRecorder
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from domain.adjustments.events import (
 )
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, LapseCause
 from domain.adjustments.ledger import AdjustmentEntered
-from domain.adjustments.reconciling import (
+from domain.adjustments.reconciliation import (
     CurrencySums,
     Discrepancy,
     DiscrepancyKind,

@@ -166,8 +166,8 @@ from domain.policy.events import (
     PolicyTookEffect,
     PolicyWithdrawn,
 )
-from domain.policy.figures import Figures, Moved, Pair
 from domain.policy.money_figures import MoneyFigures, Sum
+from domain.policy.simulation_figures import Figures, Moved, Pair
 from domain.principals import (
     AgentRegistered,
     AgentRetired,
@@ -185,7 +185,7 @@ from domain.privacy import (
     LegalHoldReleased,
 )
 from domain.recorded import Event, Recorded
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
 from tests.event_store.money_events import MONEY
 
 NOON = datetime(2026, 3, 29, 12, 0, 0, 123456, tzinfo=UTC)

@@ -5,16 +5,16 @@ from uuid import uuid4
 
 import pytest
 
-from application.event_log import EventLog
-from application.log_recorder import (
+from application.log.event_log import EventLog
+from application.log.recorder import (
     Append,
     CommandRepeated,
     CommandRow,
     LogRecorder,
     VersionTaken,
 )
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.event_store.writing import (
     answers,
     answers_of_a_group,

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import OperationalError
 
-from application.log_recorder import Append, CommandRepeated, Timer, VersionTaken
-from infrastructure.event_store.datastore import Datastore
+from application.log.recorder import Append, CommandRepeated, Timer, VersionTaken
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.event_store.cutting_proxy import CuttingProxy, Fault
 from tests.event_store.writing import (
     answers,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from application.log_recorder import Append, DutyRow, DutyTaken, LogRecorder
+from application.log.recorder import Append, DutyRow, DutyTaken, LogRecorder
 from domain.adjustments.kinds import Duty
 from infrastructure.event_store.pending import Pending, without_rivals
 from tests.event_store.writing import UUID, answers, append_of, event, read, uuid4

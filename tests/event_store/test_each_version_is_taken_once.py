@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from application.event_log import EventLog, Write
-from application.log_recorder import Append, Guard, LogRecorder, VersionTaken
+from application.log.event_log import EventLog, Write
+from application.log.recorder import Append, Guard, LogRecorder, VersionTaken
 from domain.cases.work_events import CaseReleased
 from domain.people import Actor
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.event_store.writing import answers, answers_of_a_group, append_of, event, stored
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)

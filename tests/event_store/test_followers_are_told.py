@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from application.log_recorder import Append
+from application.log.recorder import Append
 from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.projection_positions import Positions
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.projections.positions import Positions
 from tests.event_store.writing import answers, append_of, event, read, until
 
 END_ALL = (

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from eventsourcing.persistence import PersistenceError, StoredEvent
 
-from application.log_recorder import Append, CommandRow, Timer
-from infrastructure.event_store.datastore import Datastore
+from application.log.recorder import Append, CommandRow, Timer
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.event_store.writing import (
     answers,
     answers_of_a_group,

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from application.log_recorder import Append, LogRecorder, VersionTaken
+from application.log.recorder import Append, LogRecorder, VersionTaken
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from tests.event_store.writer_process import CONTESTED, Writer

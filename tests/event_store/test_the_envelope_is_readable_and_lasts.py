@@ -12,8 +12,8 @@ import pytest
 from msgspec import structs
 from psycopg.rows import dict_row
 
-from application.event_codec import EventCodec, from_state, to_stored
-from application.log_recorder import leaf_digest
+from application.log.event_codec import EventCodec, from_state, to_stored
+from application.log.recorder import leaf_digest
 from domain.cases.work_events import CaseReleased
 from domain.clock.terms import ServiceTerms
 from domain.orders.events import SignalRecorded

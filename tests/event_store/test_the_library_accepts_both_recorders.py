@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from eventsourcing.persistence import EventStore
 
-from application.event_codec import EventCodec
-from application.log_recorder import LogRecorder
+from application.log.event_codec import EventCodec
+from application.log.recorder import LogRecorder
 from domain.people import PEOPLE
 from infrastructure.event_store.announcements import GROWN
 from infrastructure.event_store.in_memory import InMemoryLogRecorder

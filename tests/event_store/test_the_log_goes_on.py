@@ -15,17 +15,17 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from application.log_recorder import Append
-from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.event_store.datastore import Datastore
+from application.log.recorder import Append
 from infrastructure.event_store.migrations import migrate
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.event_store.writer_process import ROOT, Writer
 from tests.event_store.writing import answers, append_of, begin, event, read, stored, until
 
 HOLD_THE_HEAD = """
 import sys
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 connection = connect(sys.argv[1])
 connection.execute("BEGIN")
 connection.execute("UPDATE log_head SET position = position + 1")

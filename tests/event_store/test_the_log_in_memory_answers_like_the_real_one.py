@@ -8,7 +8,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.log_recorder import (
+from application.log.recorder import (
     Append,
     CommandRepeated,
     CommandRow,

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from application.event_log import EventLog, Write
-from application.log_recorder import (
+from application.log.event_log import EventLog, Write
+from application.log.recorder import (
     Append,
     CommandRepeated,
     CommandRow,
@@ -21,8 +21,8 @@ from application.log_recorder import (
 )
 from domain.cases.work_events import CaseReleased
 from domain.people import TIMEKEEPER
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.event_store.writing import (
     answers,
     answers_of_a_group,

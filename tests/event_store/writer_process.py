@@ -16,9 +16,9 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append, CommandRow, VersionTaken
-from infrastructure.event_store.datastore import Datastore
+from application.log.recorder import Append, CommandRow, VersionTaken
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 
 ROOT = Path(__file__).parents[2]
 CONTESTED = [uuid5(NAMESPACE_URL, f"contested {n}") for n in range(5)]

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append, CommandRow, CommandTaken
+from application.log.recorder import Append, CommandRow, CommandTaken
 
 T = TypeVar("T")
 

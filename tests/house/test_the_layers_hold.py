@@ -15,7 +15,9 @@ CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 # One import for each contract that must not pass: what it says, and the file that would say it.
 BREACHES = {
     "layers": ("application/breach.py", "import infrastructure.settings"),
-    "reads-and-writes-apart": ("projections/breach.py", "import application.event_log"),
+    "reads-and-writes-apart": ("projections/breach.py", "import application.log.event_log"),
+    "application-floors": ("application/log/breach.py", "import application.people.scope"),
+    "no-circles": ("infrastructure/postgres/breach.py", "import infrastructure.event_store.rights"),
     "http": ("infrastructure/breach.py", "import litestar"),
     "http-clients": ("application/breach.py", "import httpx2"),
     "sql": ("application/breach.py", "import psycopg"),

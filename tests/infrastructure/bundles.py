@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 from eventsourcing.persistence import StoredEvent
 
-from infrastructure.event_store.datastore import connect
-from infrastructure.transparency.exporting import Export
+from infrastructure.postgres.datastore import connect
+from infrastructure.transparency.export import Export
 from tests.infrastructure.growing import append_all
 from tests.witnessing import checkpoints_in
 

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append
-from infrastructure.event_store.datastore import Datastore
+from application.log.recorder import Append
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.transparency.continuity import Continuity
 
 

@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from infrastructure.transparency.exporting import LogAltered, NothingToExport
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.export import LogAltered, NothingToExport
+from infrastructure.transparency.signing_keys import signer
 from infrastructure.verifier.bundle import verify
 from tests.infrastructure.bundles import CASE, MANY, NODE, ROOT, Desk, by_node, by_python
 from tests.tampering import tampering
@@ -237,7 +237,7 @@ def test_an_altered_log_is_not_exported(databases, template_database, tmp_path):
         with pytest.raises(NothingToExport):
             desk.export("none", lambda export: export.everything())
         desk.live()
-        from infrastructure.event_store.datastore import connect
+        from infrastructure.postgres.datastore import connect
 
         with connect(desk.dsn) as connection, tampering(connection):
             connection.execute(

@@ -4,7 +4,7 @@ ever, and nothing shows it. Whoever has it set does not start."""
 import pytest
 
 from api.composition import desks
-from infrastructure.event_store.datastore import (
+from infrastructure.postgres.datastore import (
     Datastore,
     UnsafeSwitch,
     refuse_unsafe_switches,

@@ -8,13 +8,13 @@ import pytest
 from msgspec import structs
 
 from api.composition import Desks, desks, make_ready
-from application.batches import Arrival
-from application.simulation import Asked
+from application.orders.batches import Arrival
+from application.policy.simulation import Asked
 from domain.policy.document import Severity
-from domain.policy.figures import Figures
 from domain.policy.rulebook import Rulebook
-from infrastructure import simulation_runs
-from infrastructure.simulation_runs import run_simulation
+from domain.policy.simulation_figures import Figures
+from infrastructure.policies import simulation_runs
+from infrastructure.policies.simulation_runs import run_simulation
 from infrastructure.sources.demonstration.orders import Orders
 from tests.application.house import SENDER
 

@@ -14,13 +14,14 @@ import pytest
 
 from api.serving import listen
 from domain.merkle.tree import Frontier, consistency_proof
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
+from infrastructure.transparency.ask_witness import LARGEST_BYTES, written
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
-from infrastructure.transparency.cosigning import Cosigning, WitnessUnusable, cosigning
-from infrastructure.transparency.exporting import Export, NothingToExport
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.rotating import rotate
-from infrastructure.transparency.signing import KeyUnusable, cosigner, signer
+from infrastructure.transparency.cosignatures import Cosigning, WitnessUnusable, cosigning
+from infrastructure.transparency.export import Export, NothingToExport
+from infrastructure.transparency.key_rotation import rotate
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import KeyUnusable, cosigner, signer
 from infrastructure.verifier.notes import (
     COSIGNATURE,
     ED25519,
@@ -31,7 +32,6 @@ from infrastructure.verifier.notes import (
     key_of,
     opened,
 )
-from infrastructure.witness.asked import LARGEST_BYTES, written
 from infrastructure.witness.memory import Memory
 from infrastructure.witness.server import WitnessServer
 from tests.infrastructure.bundles import Desk, by_node, by_python, envelope

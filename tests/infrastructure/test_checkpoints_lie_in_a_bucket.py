@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.event_store.datastore import LogHalted, connect
+from infrastructure.postgres.datastore import LogHalted, connect
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.places import OutsideUnavailable
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import signer
+from infrastructure.transparency.storage import OutsideUnavailable
 from tests.bucket import Bucket
 from tests.infrastructure.growing import append
 from tests.tampering import tampering

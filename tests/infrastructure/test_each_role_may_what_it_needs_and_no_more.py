@@ -10,7 +10,10 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from infrastructure.database_roles import (
+from infrastructure.doctor import must_be_safe
+from infrastructure.event_store.migrations import MayNotMigrate, migrate
+from infrastructure.postgres.datastore import LogHalted, connect
+from infrastructure.postgres.roles import (
     OWNER,
     PROJECTOR,
     READER,
@@ -21,9 +24,6 @@ from infrastructure.database_roles import (
     ensure_roles,
     with_logins,
 )
-from infrastructure.doctor import must_be_safe
-from infrastructure.event_store.datastore import LogHalted, connect
-from infrastructure.event_store.migrations import MayNotMigrate, migrate
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed, halt
 from tests.infrastructure import growing
 from tests.witnessing import checkpoints_in

@@ -19,15 +19,15 @@ from urllib.parse import unquote
 import psycopg
 import pytest
 
-from infrastructure import postgres_account
-from infrastructure.embedded_postgres import EmbeddedPostgres, PostgresNotStarted
+from infrastructure.postgres import account
+from infrastructure.postgres.embedded import EmbeddedPostgres, PostgresNotStarted
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = Path(psycopg.__file__).parents[1]
 USE = """
 import sys
 from pathlib import Path
-from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres.embedded import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]), durable=False).start()
 print(server.postmaster, flush=True)
 sys.stdin.read()
@@ -71,7 +71,7 @@ def users() -> Iterator[list[subprocess.Popen[str]]]:
 def python_as(account: pwd.struct_passwd | None) -> list[str] | None:
     """An interpreter with the libraries of this one that the account can run."""
     for interpreter in (sys.executable, "/usr/bin/python3"):
-        command = [interpreter, "-c", "import psycopg, infrastructure.embedded_postgres"]
+        command = [interpreter, "-c", "import psycopg, infrastructure.postgres.embedded"]
         with suppress(OSError):
             if run_as(account, command).returncode == 0:
                 return [interpreter]
@@ -387,7 +387,7 @@ def test_a_plain_user_is_told_that_the_home_is_roots(server: EmbeddedPostgres) -
 def test_root_leaves_a_home_out_of_reach_as_it_was(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_account, "PLACE_FOR_ROOT", place / "var" / "casetrail")
+    monkeypatch.setattr(account, "PLACE_FOR_ROOT", place / "var" / "casetrail")
     closed = place / "closed"
     closed.mkdir(mode=0o700)
     (closed / "home").mkdir(mode=0o750)
@@ -411,7 +411,7 @@ def rights(*directories: Path) -> list[tuple[int, int, int]]:
 def test_root_copies_binaries_that_the_account_cannot_reach(
     place: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_account, "PLACE_FOR_ROOT", place / "var" / "casetrail")
+    monkeypatch.setattr(account, "PLACE_FOR_ROOT", place / "var" / "casetrail")
     closed = place / "closed"
     closed.mkdir(mode=0o700)
     for name in ("embedded_postgres", "embedded_postgres.libs"):

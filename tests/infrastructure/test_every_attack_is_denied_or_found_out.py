@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from api.commands.audit.attack import prepared, tried
 from infrastructure.attacks import ATTACKS
 from infrastructure.attacks.copies import ATTACKERS, Target, logins
-from infrastructure.attacks.trying import (
+from infrastructure.attacks.trial import (
     SUPERUSER,
     NotSound,
     Result,
@@ -20,8 +20,8 @@ from infrastructure.attacks.trying import (
     must_be_sound,
     what_is_wrong,
 )
-from infrastructure.database_roles import OWNER, PROJECTOR, WRITER
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.roles import OWNER, PROJECTOR, WRITER
 from tests.tampering import tampering
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}

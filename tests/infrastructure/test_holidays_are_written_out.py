@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from domain.errors import Fault, Invalid
-from domain.policy.checking import read_policy
 from domain.policy.rulebook import Rulebook
-from infrastructure.policy_files import DEFAULT, load_policy
+from domain.policy.validation import read_policy
+from infrastructure.policies.files import DEFAULT, load_policy
 
 FILE: dict[str, Any] = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
 BERLIN = {"country": "DE", "subdivision": "BE", "years": [2027]}

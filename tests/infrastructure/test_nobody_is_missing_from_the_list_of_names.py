@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from api.composition import desks, make_ready
 from domain.people import Role
-from infrastructure.directory import Directory
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.projections.runner import ProjectionRunner
+from infrastructure.reports.people_directory import Directory
 from projections import PROJECTIONS
 
 

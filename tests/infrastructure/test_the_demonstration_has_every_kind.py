@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
 from infrastructure.sources.demonstration import DemonstrationStream
 from infrastructure.sources.demonstration.shop import Plan, Shop
 from infrastructure.sources.demonstration.troubles import TROUBLES

@@ -14,10 +14,10 @@ from infrastructure.doctor import Unsafe, examine, most_serious, must_be_safe
 from infrastructure.doctor.findings import Verdict
 from infrastructure.doctor.log import switches
 from infrastructure.doctor.server import _clock, _promise
-from infrastructure.event_store.datastore import connect
 from infrastructure.event_store.migrations import migrate
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings, settings
-from infrastructure.transparency.rotating import rotate
+from infrastructure.transparency.key_rotation import rotate
 from tests.tampering import tampering
 
 BREACHES = {

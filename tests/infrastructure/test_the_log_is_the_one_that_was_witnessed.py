@@ -12,16 +12,16 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append
+from application.log.recorder import Append
 from domain.merkle.hashing import leaf_hash
 from domain.merkle.tree import Frontier, consistency_proof, inclusion_proof
 from domain.merkle.verification import is_consistent, is_included
-from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.transparency import nodes
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed, latest
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import KeyUnusable, signer
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import KeyUnusable, signer
 from infrastructure.verifier.notes import NoteBroken, checkpoint_of, key_of
 from tests.infrastructure.growing import append
 from tests.tampering import tampering

@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import Append, leaf_digest
-from infrastructure.event_store.datastore import Datastore, LogHalted, connect
+from application.log.recorder import Append, leaf_digest
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore, LogHalted, connect
+from infrastructure.transparency.acknowledged import Head, Heads
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.heads import Head, Heads
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import signer
 from tests.tampering import tampering
 from tests.witnessing import checkpoints_in
 
@@ -29,11 +29,11 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 from eventsourcing.persistence import StoredEvent
-from application.log_recorder import Append
-from infrastructure.event_store.datastore import Datastore
+from application.log.recorder import Append
+from infrastructure.postgres.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.heads import Heads
+from infrastructure.transparency.acknowledged import Heads
 
 recorder = PostgresLogRecorder(Datastore(sys.argv[1]), Continuity(Heads(Path(sys.argv[2]))))
 print(recorder.append(Append([StoredEvent(uuid4(), 1, "t", b"theirs")])), flush=True)

@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from application.payments import PaymentProvider, Refund, RefundReason
+from application.money.provider import PaymentProvider, Refund, RefundReason
 from domain.money import Money
 from infrastructure.payments.local import LocalProvider
 from infrastructure.payments.stripe import StripeProvider

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from application.payments import Given, PaymentProvider, Refund
+from application.money.provider import Given, PaymentProvider, Refund
 from domain.adjustments.errors import OutcomeUnknown
 from tests.payments.conftest import ROOT, SECONDS, Kind, Running, adapter, eventually, refund
 

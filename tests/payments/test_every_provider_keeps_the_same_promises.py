@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from application.payments import PaymentProvider, Refund
+from application.money.provider import PaymentProvider, Refund
 from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRefused
 from domain.adjustments.statement import GivenStatus
 from domain.money import Money

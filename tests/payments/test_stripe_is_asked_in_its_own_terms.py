@@ -11,7 +11,7 @@ from domain.adjustments.errors import OutcomeUnknown, RefundKeyReused, RefundRef
 from domain.adjustments.statement import GivenStatus
 from domain.currencies import EXPONENTS
 from domain.money import Money
-from infrastructure.payments.provider import stripe_face
+from infrastructure.payments.provider import stripe_api
 from infrastructure.payments.stripe import PAGE, StripeProvider, StripeRefund
 from infrastructure.payments.stripe_units import money_of, units_of
 from tests.payments.conftest import KEY, ROOT, Running, adapter, refund
@@ -106,7 +106,7 @@ def test_a_key_that_does_not_let_us_in_says_which_setting(running: Running) -> N
 
 def documented() -> list[str]:
     """Every currency that Stripe takes payments in, and some more of two decimals."""
-    special = f"ISK {stripe_face.WHOLE} {stripe_face.THOUSANDTHS}".split()
+    special = f"ISK {stripe_api.WHOLE} {stripe_api.THOUSANDTHS}".split()
     return sorted({*special, *(name for name, digits in EXPONENTS.items() if digits == 2)})
 
 
@@ -115,7 +115,7 @@ def test_units_are_those_that_stripe_documents(currency: str) -> None:
     """Against the list that the provider's own face has."""
     for amount in ("1", "12", "99999"):
         units = units_of(Money(amount, currency))
-        assert units == stripe_face.units(amount, currency)
+        assert units == stripe_api.units(amount, currency)
         assert money_of(units, currency.lower()).value == Money(amount, currency).value
 
 

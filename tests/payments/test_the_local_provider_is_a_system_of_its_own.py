@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from application.payments import PaymentProvider
+from application.money.provider import PaymentProvider
 from domain.adjustments.errors import OutcomeUnknown
 from tests.payments.conftest import ROOT, SECONDS, Running, adapter, refund
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from application.payer import Payer
-from application.payments import PaymentProvider
+from application.money.payer import Payer
+from application.money.provider import PaymentProvider
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.adjustment import AdjustmentState as State
 from domain.adjustments.errors import AmountNotAsOrdered

@@ -15,13 +15,13 @@ import httpx2
 import psycopg
 import pytest
 
-from application.log_recorder import leaf_digest
+from application.log.recorder import leaf_digest
 from domain.orders.order import order_stream
 from domain.people import Role
-from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.event_store.datastore import connect
-from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.transparency.exporting import Export
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.embedded import EmbeddedPostgres
+from infrastructure.projections.runner import ProjectionRunner
+from infrastructure.transparency.export import Export
 from infrastructure.verifier.bundle import verify
 from projections import PROJECTIONS
 from tests.api.running import House, house

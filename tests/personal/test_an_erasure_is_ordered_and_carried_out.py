@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
-from application import streams
+from application.log import streams
 from domain.orders.order import order_stream
 from domain.orders.signals import Customer
-from domain.personal import told_in
-from domain.personal_errors import (
+from domain.personal_data import told_in
+from domain.personal_data_errors import (
     CustomerStillServed,
     CustomerUnknown,
     KeyStoreUnavailable,

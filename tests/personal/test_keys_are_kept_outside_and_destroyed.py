@@ -17,15 +17,14 @@ from msgspec import structs
 
 from api.commands.worker import keep_erased
 from api.composition import desks
-from application.event_log import EventLog, Write
-from application.log_recorder import VersionTaken
-from application.sealing import SealBroken, Seals
+from application.log.event_log import EventLog, Write
+from application.log.recorder import VersionTaken
+from application.log.sealing import SealBroken, Seals
 from domain.orders.events import SignalRecorded
 from domain.orders.order import order_stream
 from domain.orders.signals import Customer, Signal
 from domain.people import Actor
-from domain.personal_errors import KeyStoreUnavailable
-from infrastructure.event_store.datastore import Datastore
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.personal.aes import AesKey
 from infrastructure.personal.key_ring import BUNDLE, FEW, KeyRing
@@ -38,6 +37,7 @@ from infrastructure.personal.key_store import (
     pepper,
 )
 from infrastructure.personal.vault import vault
+from infrastructure.postgres.datastore import Datastore
 from tests.bucket import Bucket
 from tests.domain.telling import after, placed
 from tests.survival.programs import eventually

@@ -4,7 +4,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec.structs import replace
 
-from application.event_log import subject_in_the_clear
+from application.log.event_log import subject_in_the_clear
 from domain.adjustments.ledger import LEDGERS, ledger_of_customer
 from domain.look_ups.duplicates import CUSTOMERS, customer_stream
 from domain.policy.rulebook import Rulebook

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from application.event_codec import from_state, to_stored
-from application.log_recorder import CommandRow, CommandTaken
-from application.sealing import SealBroken, Seals
-from domain.personal import ERASED, SEALED, erased, joined, marks, parted, told_in
+from application.log.event_codec import from_state, to_stored
+from application.log.recorder import CommandRow, CommandTaken
+from application.log.sealing import SealBroken, Seals
+from domain.personal_data import ERASED, SEALED, erased, joined, marks, parted, told_in
 from domain.policy.facts import ORDER_FACTS
 from domain.recorded import Recorded
 from infrastructure.personal.aes import AesKey, new_secret
@@ -50,7 +50,7 @@ def _with_note(kind: object) -> set[type[msgspec.Struct]]:
     seen: set[object] = set()
 
     def walk(hint: object) -> None:
-        from domain.personal import _hints, _structs_in
+        from domain.personal_data import _hints, _structs_in
 
         for struct in _structs_in(hint):
             if struct in seen:

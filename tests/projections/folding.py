@@ -7,25 +7,25 @@ from typing import Any
 
 from msgspec import structs
 
-from application import streams
-from application.audit.asked import record_asked
-from application.break_glass_desk import BreakGlassDesk
-from application.builds import tell_build
-from application.people_desk import PeopleDesk, token_digest
-from application.policy_desk import PolicyDesk
-from application.principals import Principals
-from application.principals_desk import PrincipalsDesk
+from application.audit.question_records import record_asked
+from application.log import streams
+from application.log.builds import tell_build
+from application.people.break_glass_desk import BreakGlassDesk
+from application.people.people_desk import PeopleDesk, token_digest
+from application.people.principals import Principals
+from application.people.principals_desk import PrincipalsDesk
+from application.policy.policy_desk import PolicyDesk
 from domain.audit import AuditAsked
 from domain.backlog.recovery import AddAction, CompleteAction, OwnPlan
 from domain.break_glass import AskForBreakGlass, Judge
 from domain.builds import BuildStarted
 from domain.cases.evidence import Evidence, EvidenceType
 from domain.cases.next_steps import HoldOn, HoldReason
-from domain.cases.step_asks import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
-from domain.cases.work_asks import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
+from domain.cases.work_commands import DeclareError, HandOff, LinkTo, OpenCase, StartWait
 from domain.cases.work_events import ErrorReason, Link
 from domain.clock.terms import Dependency
-from domain.granting import ChangeStanding, GiveRole, NameOther, SetSkills
+from domain.grants import ChangeStanding, GiveRole, NameOther, SetSkills
 from domain.orders.signals import Customer
 from domain.people import OPERATOR, Role, token_stream
 from domain.principals import KeyScope

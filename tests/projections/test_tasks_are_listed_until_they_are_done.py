@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from domain.cases.step_asks import AddTask, CompleteTask, DropTask
+from domain.cases.step_commands import AddTask, CompleteTask, DropTask
 from projections.projection import NEVER
 from projections.tasks import TASKS
 from tests.application.house import CLOCKED, House, caller

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from application import streams
-from application.people_desk import PeopleDesk, token_digest
+from application.log import streams
+from application.people.people_desk import PeopleDesk, token_digest
 from domain.people import Role, token_stream
 from domain.principals import agent_stream, delegation_stream, login_name, login_stream
 from projections.principals import PRINCIPALS, PrincipalRow

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from application import streams
-from application.people_desk import PeopleDesk, token_digest
+from application.log import streams
+from application.people.people_desk import PeopleDesk, token_digest
 from domain.people import Role, person_stream
 from projections.people import PEOPLE
 from tests.application.house import House

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
-from application.log_recorder import DutyRow, Timer
+from application.log.recorder import DutyRow, Timer
 from domain.adjustments.kinds import Duty
 from infrastructure.event_store.in_memory import InMemoryLogRecorder
 

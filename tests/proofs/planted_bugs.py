@@ -21,18 +21,18 @@ DECISIONS = "domain/adjustments/decisions.py"
 ADJUSTMENT = "domain/adjustments/adjustment.py"
 LEDGER = "domain/adjustments/ledger.py"
 APPROVALS = "domain/policy/approvals.py"
-GOVERNING = "domain/policy/governing.py"
+GOVERNING = "domain/policy/governance_decisions.py"
 AUTHORITY = "domain/authority.py"
 PERMISSIONS = "domain/permissions.py"
 PEOPLE = "domain/people.py"
-GRANTING = "domain/granting.py"
+GRANTING = "domain/grants.py"
 BREAK_GLASS = "domain/break_glass.py"
 DUTIES = "domain/cases/duties.py"
-ACTS = "application/case_acts.py"
-MONEY = "application/money_desk.py"
-WHO = "application/principals.py"
+ACTS = "application/cases/case_commands.py"
+MONEY = "application/money/money_desk.py"
+WHO = "application/people/principals.py"
 TOKENS = "infrastructure/identity/access_tokens.py"
-AUTHENTICATION = "api/authentication.py"
+AUTHENTICATION = "api/http/authentication.py"
 APPEND_SQL = "infrastructure/event_store/sql/0016_the_door.sql"
 SQL = "infrastructure/event_store/sql/0004_one_person_one_duty.sql"
 
@@ -114,7 +114,7 @@ BUGS = (
     ),
     Bug(
         "other names of a human do not count",
-        "application/caller.py",
+        "application/log/caller.py",
         "dict.fromkeys((*self.actor.persons, *self.known_as))",
         "dict.fromkeys(self.actor.persons)",
         HANDS,
@@ -312,7 +312,7 @@ BUGS = (
     ),
     Bug(
         "more is given back than was paid",
-        "domain/adjustments/repaying.py",
+        "domain/adjustments/refund_payment.py",
         "        if counted + ask.amount.value > captured:\n",
         "        if ask.amount.value > captured:\n",
         HANDS,
@@ -334,7 +334,7 @@ BUGS = (
     ),
     Bug(
         "a case out of scope is forbidden, and so it is there",
-        "application/reaching.py",
+        "application/people/scope.py",
         '        raise CaseNotFound(f"no case {case.id}")\n',
         '        raise PermissionError(f"no case {case.id}")\n',
         RULES,
@@ -348,7 +348,7 @@ BUGS = (
     ),
     Bug(
         "lists are those of all queues",
-        "infrastructure/reach.py",
+        "infrastructure/reports/scope_sql.py",
         "    if scope.queues is not None:\n",
         "    if scope.queues == ():\n",
         LISTS,
@@ -397,7 +397,7 @@ BUGS = (
     ),
     Bug(
         "an author approves the policy under another name",
-        "application/policy_desk.py",
+        "application/policy/policy_desk.py",
         "governing.approve(g, p, note, base, by.actor, by.now, by.names)",
         "governing.approve(g, p, note, base, by.actor, by.now)",
         AUTHORS,

@@ -25,8 +25,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.persistence import StoredEvent
 
-from application.event_log import subject_in_the_clear
-from application.log_recorder import Append, DutyRow, DutyTaken, LogRecorder
+from application.log.event_log import subject_in_the_clear
+from application.log.recorder import Append, DutyRow, DutyTaken, LogRecorder
 from domain.adjustments.adjustment import adjustment_id
 from domain.adjustments.kinds import Duty
 from domain.adjustments.ledger import ledger_of_customer, ledger_of_order
@@ -34,8 +34,8 @@ from domain.cases.errors import CaseChanged
 from domain.cases.exception_case import case_stream
 from domain.errors import CasetrailError
 from domain.orders.order import order_stream
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.proofs.branching import BranchingRecorder
 from tests.proofs.scene import Move, Scene
 from tests.proofs.without import remove_the_domain_rule

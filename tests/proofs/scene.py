@@ -13,15 +13,15 @@ from uuid import UUID
 
 from msgspec import structs
 
-from application import streams
-from application.caller import Caller
-from application.event_log import Write
-from application.log_recorder import LogRecorder
-from application.people_desk import PeopleDesk, operator
-from application.repository import Repository
-from application.streams import CASE
+from application.log import streams
+from application.log.caller import Caller
+from application.log.event_log import Write
+from application.log.recorder import LogRecorder
+from application.log.repository import Repository
+from application.log.streams import CASE
+from application.people.people_desk import PeopleDesk, operator
 from domain.adjustments.adjustment import LIVE, AdjustmentState
-from domain.adjustments.asks import (
+from domain.adjustments.commands import (
     ApproveAdjustment,
     ExecuteAdjustment,
     ProposeAdjustment,
@@ -32,7 +32,7 @@ from domain.adjustments.events import AdjustmentExecuted, ExecutionFailed, Payme
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.authority import authority_of
 from domain.cases.exception_case import ExceptionCase, case_stream
-from domain.granting import NameOther
+from domain.grants import NameOther
 from domain.money import PositiveMoney
 from domain.orders.order import Order
 from domain.people import OPERATOR, PAYER, Actor, Grant, Role

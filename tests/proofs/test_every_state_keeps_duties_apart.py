@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from application.log_recorder import LogRecorder
+from application.log.recorder import LogRecorder
 from domain.adjustments.errors import AgentHoldsNoDuty, DutyConflict
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.proofs import book
 from tests.proofs.branching import BranchingRecorder, WithoutDuties
 from tests.proofs.exploring import Explored, explore

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from application import streams
-from application.event_log import EventLog
-from application.log_recorder import LogRecorder
+from application.log import streams
+from application.log.event_log import EventLog
+from application.log.recorder import LogRecorder
 from domain.cases.exception_case import case_stream
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.proofs import book
 from tests.proofs.racing import (
     BOTH,

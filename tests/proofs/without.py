@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from application import case_acts
+from application.cases import case_commands
 from domain.adjustments import decisions
 
 
 def remove_the_domain_rule(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Nobody's earlier duty stands against anything, in whatever decision it is asked for."""
-    put(case_acts, "must_be_free_for", _nothing)
+    put(case_commands, "must_be_free_for", _nothing)
     put(decisions, "must_be_free_for", _nothing)
     put(decisions, "conflict", _nothing)
 

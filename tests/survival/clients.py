@@ -22,9 +22,9 @@ from api.composition import desks, make_ready
 from domain.money import PositiveMoney
 from domain.orders.signals import Customer, Line, OrderPlaced, Signal, StockAllocated
 from domain.people import Role
-from domain.personal import parted
+from domain.personal_data import parted
 from domain.recorded import Recorded
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.survival.log_reading import assert_no_case_is_doubled, signals_in
 from tests.survival.programs import eventually

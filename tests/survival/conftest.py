@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.programs import Programs, home_on_disk
 
 

@@ -8,7 +8,7 @@ import psycopg
 from msgspec import Struct
 
 from api.composition import desks, make_ready
-from application.batches import Arrival
+from application.orders.batches import Arrival
 from domain.money import PositiveMoney
 from domain.orders.signals import Customer, Line, OrderPlaced, Signal
 from domain.people import Actor

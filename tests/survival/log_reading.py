@@ -8,12 +8,12 @@ import psycopg
 from msgspec import structs
 from psycopg.rows import class_row
 
-from application.event_log import EventLog
+from application.log.event_log import EventLog
 from domain.cases.events import Detected, Enriched
 from domain.orders.events import ProblemDetected, SignalRecorded
 from domain.recorded import Recorded
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from projections import PROJECTIONS
 from projections.projection import AnyProjection
 from tests.survival.programs import eventually

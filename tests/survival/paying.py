@@ -40,8 +40,8 @@ from domain.orders.signals import (
 )
 from domain.people import Role
 from domain.recorded import Recorded
-from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.embedded import EmbeddedPostgres
+from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
 from tests.event_store.cutting_proxy import CuttingProxy, Fault
 from tests.survival.clients import headers_of

@@ -20,8 +20,8 @@ from typing import TypeVar
 
 import httpx2
 
-from infrastructure.embedded_postgres import EmbeddedPostgres
 from infrastructure.file_locks import flocked
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.patience import slowness
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import msgspec
 
-from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.policy_files import load_policy
+from infrastructure.policies.files import load_policy
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.programs import (
     API_THAT_DIES_WITH_US,
     ROOT,

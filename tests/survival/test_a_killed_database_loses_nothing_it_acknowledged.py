@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from domain.orders.signals import Customer, OrderPlaced
-from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.clients import BEGUN, busy, headers_of, tokens_of, wait_for_success
 from tests.survival.deadlines import (
     Neglected,

@@ -15,14 +15,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg.rows import tuple_row
 
-from application.log_recorder import Append
+from application.log.recorder import Append
 from domain.orders.events import SignalRecorded
 from domain.orders.order import order_stream
 from domain.recorded import Recorded
-from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.projection_generations import begin_rebuild
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.datastore import Datastore, connect
+from infrastructure.projections.generations import begin_rebuild
+from infrastructure.projections.runner import ProjectionRunner
 from projections import ORDERS, PROJECTIONS
 from projections import QUEUE as QUEUE_REPORT
 from projections.projection import AnyProjection, Projection

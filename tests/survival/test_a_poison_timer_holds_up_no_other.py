@@ -6,12 +6,12 @@ from uuid import UUID, uuid4
 import httpx2
 import psycopg
 
-from application.event_log import EventLog, Write
-from application.streams import ORDER
+from application.log.event_log import EventLog, Write
+from application.log.streams import ORDER
 from domain.orders.events import ProblemDetected
 from domain.orders.order import order_stream
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.survival.clients import tokens_of
 from tests.survival.deadlines import SOURCE, Neglected, opened, place, seconds_from_now
 from tests.survival.programs import Programs, eventually, free_port

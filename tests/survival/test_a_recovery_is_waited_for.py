@@ -6,9 +6,9 @@ import time
 import psycopg
 import pytest
 
-from infrastructure import databases
-from infrastructure.databases import DatabaseUnusable, open_database
-from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres import databases
+from infrastructure.postgres.databases import DatabaseUnusable, open_database
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.settings import Settings
 from tests.survival.programs import eventually
 

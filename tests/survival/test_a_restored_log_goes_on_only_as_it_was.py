@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.postgres_account import owner_of
-from infrastructure.postgres_binaries import find_binaries
+from infrastructure.postgres.account import owner_of
+from infrastructure.postgres.binaries import find_binaries
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.clients import busy, tokens_of, wait_for_success
 from tests.survival.log_reading import whole_log
 from tests.survival.programs import (

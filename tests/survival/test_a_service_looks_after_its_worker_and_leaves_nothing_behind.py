@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from domain.orders.signals import Customer, OrderCancelled, OrderPlaced
-from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.survival.clients import BEGUN, headers_of, tokens_of
 from tests.survival.programs import (
     Program,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from api.composition import desks, make_ready
-from infrastructure.embedded_postgres import EmbeddedPostgres
-from infrastructure.event_store.datastore import Datastore
 from infrastructure.health import HealthDesk
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from infrastructure.verifier.bundle import verify
 from infrastructure.verifier.notes import COSIGNATURE, NoteBroken, cosigned_at, key_of
 from tests.survival.deadlines import Neglected, place, seconds_from_now

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from infrastructure.embedded_postgres import EmbeddedPostgres
+from infrastructure.postgres.embedded import EmbeddedPostgres
 from tests.event_store.cutting_proxy import Fault
 from tests.survival.log_reading import (
     assert_reports_equal_their_folds,

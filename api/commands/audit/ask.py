@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from api.commands.audit.recording import account
+from api.commands.options import AS_JSON
 from api.commands.personal_data import noted
 from api.composition import checkpoints_to_look_at, migrated_desks
-from api.options import AS_JSON
 from api.routes.questions import QUESTIONS, listed
 from api.routes.questions.in_tables import tell_answered, tell_list
 from api.routes.questions.parameters import parameters_of

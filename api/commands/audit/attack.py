@@ -19,8 +19,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from api.composition import desks, make_ready
-from application.batches import Arrival
-from application.replay import replay
+from application.orders.batches import Arrival
+from application.orders.replay import replay
 from domain.people import Actor
 from infrastructure.attacks import ATTACKS
 from infrastructure.attacks.copies import (
@@ -29,7 +29,7 @@ from infrastructure.attacks.copies import (
     copy_beginning,
     logins,
 )
-from infrastructure.attacks.trying import (
+from infrastructure.attacks.trial import (
     SUPERUSER,
     NotSound,
     Outcome,
@@ -37,8 +37,8 @@ from infrastructure.attacks.trying import (
     Trial,
     must_be_sound,
 )
-from infrastructure.databases import open_database, scratch_database
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.databases import open_database, scratch_database
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import Settings
 from infrastructure.sources.demonstration import DemonstrationStream
 

@@ -14,19 +14,19 @@ from uuid import UUID
 import click
 
 from api.commands.audit.recording import record_here
+from api.commands.options import Moment, writing
 from api.composition import checkpoints_of, desks, make_ready, witnessed
-from api.options import Moment, writing
+from api.http.times import must_be_in_order
 from api.routes.questions.bundles import OfPopulation, in_utc, question_of
-from api.times import must_be_in_order
-from infrastructure.database_roles import PROJECTOR, acting_as
-from infrastructure.databases import open_database
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.roles import PROJECTOR, acting_as
 from infrastructure.settings import CHECKPOINT_KEY, Settings
-from infrastructure.transparency.cosigning import cosigning
-from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
+from infrastructure.transparency.cosignatures import cosigning
+from infrastructure.transparency.export import Export, LogAltered, NothingToExport
 from infrastructure.transparency.former_keys import former_keys
-from infrastructure.transparency.rotating import rotate
-from infrastructure.transparency.signing import KeyUnusable, known_signer
+from infrastructure.transparency.key_rotation import rotate
+from infrastructure.transparency.signing_keys import KeyUnusable, known_signer
 from infrastructure.verifier.population import AMOUNT
 
 OUT = click.option(

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from api.commands.audit.ask import telling_progress
 from api.commands.audit.recording import account
+from api.commands.options import AS_JSON, writing
 from api.composition import migrated_desks
-from api.options import AS_JSON, writing
 from api.routes.audit_lists import ACCESS, as_csv, statement_question
 from api.routes.questions.in_tables import tell_answered
 from api.routes.questions.question import Answered, Asking, Question, Sources, answered, asking_of

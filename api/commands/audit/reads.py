@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.commands.options import AS_JSON
 from api.composition import migrated_desks
-from api.options import AS_JSON
 from api.routes.personal_data import why_nothing
 from infrastructure.settings import Settings
 

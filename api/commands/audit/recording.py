@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from api.composition import Desks
-from application.audit.asked import record_asked
+from application.audit.question_records import record_asked
 from domain.audit import AuditAsked
 from domain.people import OPERATOR
-from infrastructure.event_store.datastore import LogHalted
+from infrastructure.postgres.datastore import LogHalted
 
 
 def account() -> str:

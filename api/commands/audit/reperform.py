@@ -13,11 +13,11 @@ import msgspec
 from rich.console import Console
 
 from api.commands.audit.recording import record_here
+from api.commands.options import Moment
 from api.composition import migrated_desks
-from api.options import Moment
-from api.times import must_be_in_order
-from application.audit.reperformed import Reperformed, summed
-from application.reperformance import Period, Redone, Reperformance
+from api.http.times import must_be_in_order
+from application.audit.reperformance import Reperformed, summed
+from application.policy.reperformance import Period, Redone, Reperformance
 from infrastructure.settings import Settings
 
 

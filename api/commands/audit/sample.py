@@ -9,10 +9,10 @@ import msgspec
 from rich.console import Console
 
 from api.commands.audit.recording import account
+from api.commands.options import AS_JSON
 from api.commands.personal_data import noted
 from api.commands.verify import shown
 from api.composition import checkpoints_to_look_at, migrated_desks
-from api.options import AS_JSON
 from api.routes.questions.in_tables import tell
 from api.routes.questions.question import Sources, answered, asking_of
 from api.routes.questions.registry import QUESTIONS
@@ -25,7 +25,7 @@ from infrastructure.verifier.bundle import verify
 from infrastructure.verifier.files import MANIFEST, Broken
 from infrastructure.verifier.manifest import manifest_of
 from infrastructure.verifier.notes import key_of
-from infrastructure.verifier.sampling import members_of
+from infrastructure.verifier.samples import members_of
 
 NUMBER = 12
 

@@ -13,17 +13,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.commands.options import AS_JSON, Moment
 from api.commands.people.principals import PRINCIPAL_COMMANDS
 from api.composition import Desks, desks, make_ready, migrated_desks
-from api.options import AS_JSON, Moment
 from api.routes.people import person_view, review_lines
-from application.caller import operator
+from application.log.caller import operator
 from domain.errors import Invalid
-from domain.faults import faults_of
-from domain.granting import ChangeStanding, GiveRole, NameOther
+from domain.grants import ChangeStanding, GiveRole, NameOther
 from domain.people import Role
-from infrastructure.databases import open_database
-from infrastructure.projection_runner import ProjectionRunner
+from domain.validation import faults_of
+from infrastructure.postgres.databases import open_database
+from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 

@@ -12,17 +12,17 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from api.commands.options import Moment
 from api.composition import Desks, desks, make_ready, migrated_desks
-from api.options import Moment
 from domain.access_errors import PrincipalNotFound
-from domain.means import Means
+from domain.identities import Means
 from domain.permissions import Permission
 from domain.principals import KeyScope
-from infrastructure.database_roles import READER, acting_as
-from infrastructure.databases import open_database
-from infrastructure.principal_list import PrincipalList
-from infrastructure.projection_positions import Positions
-from infrastructure.projection_runner import ProjectionRunner
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.roles import READER, acting_as
+from infrastructure.projections.positions import Positions
+from infrastructure.projections.runner import ProjectionRunner
+from infrastructure.reports.principals import PrincipalList
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 from projections.principals import PRINCIPALS, PrincipalRow

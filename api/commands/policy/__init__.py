@@ -1,7 +1,7 @@
 """casetrail policy …"""
 
-from api.commands.policy.asking import ASKING
-from api.commands.policy.beside import policy
+from api.commands.policy.local import policy
+from api.commands.policy.through_api import ASKING
 
 for command in ASKING:
     policy.add_command(command)

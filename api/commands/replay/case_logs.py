@@ -17,10 +17,10 @@ from rich.table import Table
 from api.commands.replay.progress import MOST_SHOWN, progress_bar, tell_left_out
 from api.composition import Desks, desks, make_ready
 from api.serving import collect_seldom
-from infrastructure.databases import open_database, scratch_database
+from infrastructure.postgres.databases import open_database, scratch_database
 from infrastructure.settings import Settings
 from infrastructure.sources.case_logs import CaseLog, Impossible, bpi2013, servicenow
-from infrastructure.sources.case_logs.driving import Driver, plans_of
+from infrastructure.sources.case_logs.driver import Driver, plans_of
 from infrastructure.sources.case_logs.figures import Figures, figures_of, lines_of
 from infrastructure.sources.case_logs.replay_policy import names_for, replay_policy
 

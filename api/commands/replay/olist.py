@@ -18,19 +18,19 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from api.commands.options import writing
 from api.commands.replay.progress import progress_bar, tell_left_out
 from api.composition import Desks, desks, make_ready
-from api.options import writing
 from api.serving import collect_seldom
-from application.batches import Arrival
-from application.replay import replay as live_through
+from application.orders.batches import Arrival
+from application.orders.replay import replay as live_through
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
 from domain.policy.services import as_recorded
-from infrastructure.databases import open_database, scratch_database
-from infrastructure.policy_files import load_policy
-from infrastructure.projection_runner import ProjectionRunner
-from infrastructure.reports import Reports
+from infrastructure.policies.files import load_policy
+from infrastructure.postgres.databases import open_database, scratch_database
+from infrastructure.projections.runner import ProjectionRunner
+from infrastructure.reports.queries import Reports
 from infrastructure.settings import Settings
 from infrastructure.sources.olist import OlistTables
 from projections import PROJECTIONS

@@ -16,17 +16,17 @@ from uuid import UUID
 import psycopg
 from msgspec import Meta, Struct
 
-from api.errors import LogNotAsSigned, MalformedParameter, NothingRecorded
+from api.http.errors import LogNotAsSigned, MalformedParameter, NothingRecorded
+from api.http.times import must_be_in_order
 from api.routes.questions.question import Asking, Sources
 from api.routes.questions.times import From, To
-from api.times import must_be_in_order
 from domain.errors import NotWitnessedYet
 from domain.recorded import Event
-from infrastructure.event_store.datastore import connect
+from infrastructure.postgres.datastore import connect
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
-from infrastructure.transparency.exporting import Export, LogAltered, NothingToExport
+from infrastructure.transparency.export import Export, LogAltered, NothingToExport
 from infrastructure.transparency.nodes import PositionsMissing
-from infrastructure.transparency.signing import KeyUnusable
+from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.verifier.bundle import verify
 from infrastructure.verifier.population import AMOUNT
 

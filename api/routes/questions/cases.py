@@ -13,9 +13,9 @@ from api.routes.one_case import CaseDiff, diff_of, point_of
 from api.routes.questions.decisions import Case
 from api.routes.questions.question import Asking, Question, Sources
 from application.audit.evidence import RestsOn, rests_on
-from application.audit.two_clocks import Facts, facts_by, signals_of
-from application.past import case_of, lines_until, until_both
-from application.told_trail import NotShown
+from application.audit.facts_by_time import Facts, facts_by, signals_of
+from application.cases.history import case_of, lines_until, until_both
+from application.cases.trail import NotShown
 
 
 class AboutCase(Asking, frozen=True, kw_only=True):

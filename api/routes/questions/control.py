@@ -9,12 +9,12 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from api.errors import MalformedParameter
+from api.http.errors import MalformedParameter
 from api.routes.questions.question import Asking, Question, Sources
 from api.routes.questions.times import InPeriod
 from application.audit.builds import HandledBy, handled_by
-from application.audit.operated import ControlsOperated, operated
-from infrastructure.standing import StandingNow
+from application.audit.control_operation import ControlsOperated, operated
+from infrastructure.reports.control_state import StandingNow
 
 
 class AboutBuilds(Asking, frozen=True, kw_only=True):

@@ -12,9 +12,9 @@ from msgspec import Meta, Struct
 from api.routes.questions.question import Asking, Question, Sources
 from api.routes.questions.times import At
 from api.routes.who_could import WhoCouldView, must_be_decided, who_could_view
-from application.audit.could_not import CouldNot, why_not
-from application.audit.decided import Act, Seen, Under, acts_on, seen, under
-from application.told_trail import NotShown, told_lines
+from application.audit.decisions import Act, Seen, Under, acts_on, seen, under
+from application.audit.why_not import CouldNot, why_not
+from application.cases.trail import NotShown, told_lines
 from domain.adjustments.kinds import Duty
 from domain.adjustments.refusals import refusals_stream
 from domain.cases.errors import NoSuchVersion

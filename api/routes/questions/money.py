@@ -8,11 +8,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.errors import MalformedParameter
+from api.http.errors import MalformedParameter
 from api.routes.questions.question import Question, Sources
 from api.routes.questions.times import InPeriod
 from application.audit.durations import Durations, durations
-from application.audit.paid import Payments, payments
+from application.audit.payments import Payments, payments
 from application.audit.splits import Splits, splits
 
 MOST_DAYS = 3_660

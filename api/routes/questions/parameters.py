@@ -10,9 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import NODEFAULT, Struct, inspect, structs
 
+from api.http.service import Service
 from api.routes.cases import Asking as Request
 from api.routes.questions.question import Asking
-from api.service import Service
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from api.routes.questions.question import Asking, Question, Sources
 from api.routes.questions.times import At, InPeriod
 from application.audit.access import AccessReview, access
-from application.audit.after_the_end import AfterTheEnd, after_the_end
+from application.audit.acts_after_leaving import AfterTheEnd, after_the_end
 from application.audit.conflicts import Conflicts, conflicts
 from application.audit.overrides import Overrides, overrides
 from domain.permissions import Permission

@@ -9,12 +9,12 @@ from msgspec import Meta
 
 from api.routes.questions.question import Asking, Question, Sources
 from api.routes.questions.times import InPeriod
-from application.audit.personal import PersonalDataHeld, ReadLine, ReadsOf, personal_data_held
-from application.privacy_desk import PrivacyDesk
-from application.sealing import shown_to_nobody
+from application.audit.personal_data import PersonalDataHeld, ReadLine, ReadsOf, personal_data_held
+from application.log.sealing import shown_to_nobody
+from application.privacy.privacy_desk import PrivacyDesk
 from domain.orders.signals import OrderId
 from domain.permissions import Permission
-from domain.personal_errors import KeyStoreUnavailable
+from domain.personal_data_errors import KeyStoreUnavailable
 from infrastructure.personal.key_ring import KeyRing
 
 PAGE = 1_000

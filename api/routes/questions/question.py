@@ -16,21 +16,21 @@ from msgspec import Struct, structs
 from rich.console import Console
 
 from api.composition import Desks
-from api.errors import MalformedParameter
-from api.times import moment_of, must_have_zone
-from application.audit.asked import record_asked
-from application.audit.in_words import IN_WORDS
-from application.audit.reading_through import Reading
+from api.http.errors import MalformedParameter
+from api.http.times import moment_of, must_have_zone
+from application.audit.log_scan import Reading
+from application.audit.question_records import record_asked
+from application.audit.wording import IN_WORDS
 from domain.audit import AuditAsked
-from domain.faults import fault_from
 from domain.orders.order import order_stream
 from domain.people import Actor
 from domain.permissions import Permission
 from domain.recorded import Recorded
-from infrastructure.event_store.datastore import LogHalted
+from domain.validation import fault_from
 from infrastructure.evidence_store import EvidenceStore
-from infrastructure.money_reports import MoneyReports
-from infrastructure.reports import Reports
+from infrastructure.postgres.datastore import LogHalted
+from infrastructure.reports.money import MoneyReports
+from infrastructure.reports.queries import Reports
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.proofs import Proofs
 

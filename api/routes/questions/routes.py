@@ -12,8 +12,10 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
-from api.answers import POSITION
-from api.reading import only_known
+from api.http.concurrency import get
+from api.http.query import only_known
+from api.http.responses import POSITION
+from api.http.service import Service
 from api.routes.cases import Asking
 from api.routes.questions.bundles import FromCheckpoint, OfExport, export, made, population
 from api.routes.questions.parameters import parameters_of, taking
@@ -27,10 +29,8 @@ from api.routes.questions.question import (
     must_be_recorded,
 )
 from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed
-from api.service import Service
-from api.threads import get
 from domain.permissions import Permission
-from infrastructure.transparency.exporting import Export
+from infrastructure.transparency.export import Export
 from infrastructure.verifier.archives import archived
 
 TAR = "application/x-tar"

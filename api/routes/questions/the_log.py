@@ -9,7 +9,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from api.errors import MalformedParameter
+from api.http.errors import MalformedParameter
+from api.http.times import must_be_in_order
 from api.routes.questions.bundles import (
     OfPopulation,
     PopulationProven,
@@ -21,15 +22,14 @@ from api.routes.questions.bundles import (
 )
 from api.routes.questions.question import Asking, Question, Sources
 from api.routes.questions.times import From, InPeriod, To
-from api.times import must_be_in_order
-from application.audit.asked import AskedBefore, asked_before
-from application.audit.reperformed import Reperformed, summed
-from application.reperformance import Period, Reperformance
+from application.audit.question_records import AskedBefore, asked_before
+from application.audit.reperformance import Reperformed, summed
+from application.policy.reperformance import Period, Reperformance
 from domain.errors import NotWitnessedYet
-from infrastructure.transparency.checking import Checked, check
-from infrastructure.transparency.drawing import NONE_YET, population_of
-from infrastructure.transparency.signing import KeyUnusable
-from infrastructure.verifier.sampling import STRATA, Member, drawn
+from infrastructure.transparency.prefix_check import Checked, check
+from infrastructure.transparency.sample_population import NONE_YET, population_of
+from infrastructure.transparency.signing_keys import KeyUnusable
+from infrastructure.verifier.samples import STRATA, Member, drawn
 
 MOST_DRAWN = 10_000
 

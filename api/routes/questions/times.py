@@ -7,9 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from api.http.times import must_be_in_order
 from api.routes.questions.question import Asking
-from api.times import must_be_in_order
-from application.reperformance import Period
+from application.policy.reperformance import Period
 
 From = Annotated[datetime | None, Meta(description="Recorded then or later: an RFC 3339 time.")]
 To = Annotated[datetime | None, Meta(description="Recorded before: an RFC 3339 time.")]

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from infrastructure.payments.provider.exchange import Answer, Asked, told
 from infrastructure.payments.provider.ledger import Ledger
-from infrastructure.payments.provider.own_face import OwnFace
-from infrastructure.payments.provider.stripe_face import StripeFace
+from infrastructure.payments.provider.own_api import OwnFace
+from infrastructure.payments.provider.stripe_api import StripeFace
 from infrastructure.payments.provider.switches import Board, Switches
 
 LARGEST_BYTES = 65_536

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.event_log import EventLog
-from application.streams import case_after
+from application.log.event_log import EventLog
+from application.log.streams import case_after
 from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.work_events import HandedOff

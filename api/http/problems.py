@@ -1,0 +1,273 @@
+"""Errors as RFC 9457 problem documents: the one table from error to HTTP status."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import psycopg
+from eventsourcing.persistence import InterfaceError, OperationalError
+from litestar import Request, Response
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.routes import HTTPRoute
+from litestar.utils.scope.state import ScopeState
+
+from api.http import errors as e
+from domain import access_errors as a
+from domain import errors as d
+from domain import personal_data_errors as y
+from domain.adjustments import errors as m
+from domain.backlog import errors as b
+from domain.cases import errors as c
+from domain.errors import CasetrailError
+from domain.policy import errors as p
+from domain.validation import faults_of
+from infrastructure.postgres.datastore import LogHalted
+
+STATUS: Mapping[type[CasetrailError], int] = {
+    e.MalformedBody: 400,
+    e.MalformedParameter: 400,
+    e.NotAuthenticated: 401,
+    e.NotPermitted: 403,
+    a.NotInScope: 403,
+    a.AnotherPersonNeeded: 403,
+    e.PrincipalNotPermitted: 403,
+    a.PrincipalNotLinked: 403,
+    a.ActorNotAllowed: 403,
+    p.AuthorMayNotDecide: 403,
+    p.OnlyPersonsDecide: 403,
+    e.RouteNotFound: 404,
+    e.NothingRecorded: 404,
+    d.OrderNotFound: 404,
+    c.CaseNotFound: 404,
+    c.QueueNotFound: 404,
+    c.EvidenceNotFound: 404,
+    c.PacketNotFound: 404,
+    b.RecoveryNotFound: 404,
+    a.PersonNotFound: 404,
+    a.GrantNotFound: 404,
+    a.BreakGlassNotFound: 404,
+    a.PrincipalNotFound: 404,
+    p.PolicyNotFound: 404,
+    d.NotWitnessedYet: 404,
+    e.MethodNotAllowed: 405,
+    m.DutyConflict: 403,
+    m.BeyondAuthority: 403,
+    m.AgentHoldsNoDuty: 403,
+    m.ApprovedAlready: 403,
+    m.AdjustmentNotFound: 404,
+    y.CustomerUnknown: 404,
+    y.NoSuchHold: 404,
+    m.AdjustmentNotPending: 409,
+    m.AdjustmentDrifted: 409,
+    m.AdjustmentsOpen: 409,
+    m.DigestDiffers: 409,
+    m.MoreThanPaid: 409,
+    m.NothingMayBeGiven: 409,
+    m.NoPaymentToRefund: 409,
+    c.CaseNotOpen: 409,
+    c.CaseNotYours: 409,
+    c.CaseAlreadyResolved: 409,
+    c.CaseNotResolved: 409,
+    c.CaseNotWaiting: 409,
+    c.EvidenceMissing: 409,
+    c.TaskNotOpen: 409,
+    b.ActionNotOpen: 409,
+    c.HoldNotOurs: 409,
+    c.StepsOpen: 409,
+    m.AmountNotAsOrdered: 409,
+    m.StatementNotWhole: 422,
+    m.NoPaymentProvider: 409,
+    m.RefundRefused: 409,
+    a.PersonExists: 409,
+    a.PersonGone: 409,
+    a.PersonPresent: 409,
+    a.GrantOver: 409,
+    a.BreakGlassMoved: 409,
+    a.BreakGlassReviewDue: 409,
+    a.PrincipalTaken: 409,
+    p.PolicyStateWrong: 409,
+    p.PolicyOutOfDate: 409,
+    p.PolicyUnchanged: 409,
+    p.PolicyVersionReused: 409,
+    y.UnderLegalHold: 409,
+    y.CustomerStillServed: 409,
+    y.StoredInTheClear: 409,
+    e.IdempotencyKeyInFlight: 409,
+    c.EvidenceErased: 410,
+    c.CaseChanged: 412,
+    b.RecoveryChanged: 412,
+    e.TooLarge: 413,
+    d.Invalid: 422,
+    d.SignalIdReused: 422,
+    d.SourceReserved: 422,
+    c.NoNextOwner: 422,
+    c.NoTermsFit: 422,
+    c.NoSuchVersion: 422,
+    e.IdempotencyKeyReused: 422,
+    e.KeyRequired: 428,
+    e.VersionRequired: 428,
+    e.Unexpected: 500,
+    m.RefundKeyReused: 500,
+    m.OutcomeUnknown: 502,
+    e.ReportBehind: 503,
+    e.Unavailable: 503,
+    e.LogUnwritable: 503,
+    e.LogNotAsSigned: 503,
+    e.IssuerUnavailable: 503,
+    y.KeyStoreUnavailable: 503,
+    d.TooContended: 503,
+}
+"""Every error that a client may see. What is missing here is a fault of ours, and a 500."""
+
+_logger = logging.getLogger("casetrail")
+MEDIA_TYPE = "application/problem+json"
+
+
+def slug(kind: type[CasetrailError]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+def title(kind: type[CasetrailError]) -> str:
+    return (kind.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+BY_SLUG: Mapping[str, type[CasetrailError]] = {slug(kind): kind for kind in STATUS}
+
+
+def problem_of(error: CasetrailError) -> dict[str, Any]:
+    """The problem document of an error."""
+    kind = type(error)
+    document: dict[str, Any] = {
+        "type": f"/problems/{slug(kind)}",
+        "title": title(kind),
+        "status": STATUS[kind],
+        "detail": error.detail,
+    }
+    if isinstance(error, d.Invalid):
+        document["errors"] = [
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults
+        ]
+    return document | msgspec.to_builtins(error.facts)  # type: ignore[no-any-return]
+
+
+def respond(error: CasetrailError, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    document = problem_of(error)
+    extra = dict(headers or {})
+    if isinstance(error, e.NotAuthenticated):
+        extra["WWW-Authenticate"] = error.challenge
+    if document["status"] == 503 or isinstance(error, e.IdempotencyKeyInFlight):
+        extra["Retry-After"] = "1"
+    if isinstance(error, c.CaseChanged | b.RecoveryChanged):
+        extra["ETag"] = f'"{error.facts["version"]}"'
+    return Response(
+        msgspec.json.encode(document),
+        status_code=document["status"],
+        media_type=MEDIA_TYPE,
+        headers=extra,
+    )
+
+
+def from_domain(_: Request[Any, Any, Any], error: CasetrailError) -> Response[bytes]:
+    if type(error) not in STATUS:
+        return from_anything(_, error)
+    return respond(error)
+
+
+def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refuses by itself, in our words."""
+    if isinstance(error, NotFoundException):
+        return respond(e.RouteNotFound(f"nothing at {request.url.path}"))
+    if isinstance(error, MethodNotAllowedException):
+        allowed = {"Allow": ", ".join(_methods(request))}
+        return respond(e.MethodNotAllowed(f"{request.method} {request.url.path}"), allowed)
+    if error.status_code == 413:
+        return respond(e.TooLarge("the body is larger than it may be"))
+    if isinstance(error, ValidationException):
+        return respond(_invalid(request, error))
+    if isinstance(error, ClientException):
+        return respond(e.MalformedBody(error.detail))
+    return from_anything(request, error)
+
+
+def _methods(request: Request[Any, Any, Any]) -> list[str]:
+    """The methods that an address takes."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        pattern = re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(route.path_format))
+        if isinstance(route, HTTPRoute) and re.fullmatch(pattern, request.url.path):
+            found |= set(route.methods)
+    return sorted(found)
+
+
+def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> CasetrailError:
+    """All faults of the body at once; else those that the framework found in the parameters."""
+    field = request.route_handler.parsed_data_field
+    body = ScopeState.from_scope(request.scope).body
+    if field is not None and isinstance(body, bytes):
+        try:
+            raw = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
+            return e.MalformedBody(str(malformed))
+        if found := faults_of(raw, field.annotation):
+            return d.Invalid(found, "the body")
+    extra = error.extra if isinstance(error.extra, list) else []
+    faults = [
+        {
+            "parameter": _as_sent(request, str(one.get("key", ""))),
+            "detail": str(one.get("message", "")),
+        }
+        for one in extra
+        if isinstance(one, dict)
+    ]
+    return e.MalformedParameter(error.detail, errors=faults)
+
+
+def _as_sent(request: Request[Any, Any, Any], name: str) -> str:
+    """What a handler's parameter is called outside."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(name)
+    told = field.kwarg_definition if field is not None else None
+    return getattr(told, "name", None) or name
+
+
+def from_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _logger.warning("the database did not answer %s: %s", request.url.path, error)
+    return respond(e.Unavailable("the database did not answer"))
+
+
+def from_halt(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _logger.error("nothing is written, %s: %s", request.url.path, error)
+    return respond(e.LogUnwritable(str(error)))
+
+
+def from_unreadable(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What the decoder lets out for bytes that are no text, and for nesting beyond reason."""
+    return respond(e.MalformedBody(str(error)))
+
+
+def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _logger.error("%s %s", request.method, request.url.path, exc_info=error)
+    return respond(e.Unexpected("see the service's log"))
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    CasetrailError: from_domain,
+    HTTPException: from_framework,
+    UnicodeDecodeError: from_unreadable,
+    RecursionError: from_unreadable,
+    LogHalted: from_halt,
+    OperationalError: from_database,
+    InterfaceError: from_database,
+    psycopg.OperationalError: from_database,
+    psycopg.InterfaceError: from_database,
+    Exception: from_anything,
+}

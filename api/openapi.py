@@ -1,0 +1,195 @@
+"""The OpenAPI 3.1 document: addresses and parameters as the framework serves them, bodies as
+msgspec decodes and encodes them (tags, bounds and all)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any, get_args
+
+import msgspec
+from litestar import Litestar, Response, Router
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.response import ServerSentEvent, Stream
+from msgspec import Meta, Struct
+
+from api.http.concurrency import NEEDS
+from api.http.problems import MEDIA_TYPE
+from api.http.signal_bodies import MOST_SIGNALS
+from api.routes import UNVERSIONED, VERSIONED
+from api.routes.evidence import MEDIA_TYPES, download_evidence, upload_evidence
+from api.routes.questions import give_export, give_population
+from api.routes.queues import claim_next
+from api.routes.reconciliations import ReconciledPeriod, reconcile
+from api.routes.signals import SignalResult, SignalResults, send_signals
+from api.routes.simulations import NDJSON, simulate_policy
+from api.routes.trail import get_trail
+from api.routes.trail_page import CSV, HTML
+from api.routes.views import stream_view
+from domain.cases.exception_case import State
+from domain.orders.signals import Signal
+
+REFERENCE = "#/components/schemas/{name}"
+
+_SUMMARY = """
+Signals in, worked cases out. Every error is a problem document (RFC 9457) whose `type` answers
+with its explanation. A command on a case names the version that it was decided on (`If-Match`);
+a POST may carry an `Idempotency-Key`, and its retry gets the first answer. Every write answers
+`Casetrail-Position`; a read that is sent with it as `Casetrail-Min-Position` is never older.
+"""
+
+
+class FieldFault(Struct, frozen=True):
+    detail: str
+    pointer: str = ""
+    """JSON Pointer (RFC 6901) to the place in the body."""
+    parameter: str = ""
+
+
+class Problem(Struct, frozen=True):
+    """RFC 9457. Some types say more in members of their own."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Sequence[FieldFault] = ()
+
+
+SignalBatch = Annotated[list[Signal], Meta(max_length=MOST_SIGNALS)]
+
+
+@cache
+def contract() -> dict[str, Any]:
+    """The document, worked out once."""
+    document = _addresses()
+    served = _served()
+    types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, State, ReconciledPeriod]
+    for _, _, handler in served:
+        types += [t for t in (_body_type(handler), _answer_type(handler)) if t is not None]
+    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    of = dict(zip(map(repr, types), schemas, strict=True))
+    for path, method, handler in served:
+        operation = document["paths"][path][method.lower()]
+        operation["tags"] = [path.removeprefix("/v1/").strip("/").partition("/")[0]]
+        _describe(operation, handler, of)
+    document["components"] = {
+        "schemas": components,
+        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+    }
+    return document
+
+
+def _addresses() -> dict[str, Any]:
+    nothing = Provide(lambda: None, sync_to_thread=False)
+    app = Litestar(
+        route_handlers=[Router("/v1", route_handlers=VERSIONED), *UNVERSIONED],
+        dependencies={"service": nothing},
+        openapi_config=OpenAPIConfig(
+            title="casetrail",
+            version="1",
+            description=_SUMMARY,
+            use_handler_docstrings=True,
+            operation_id_creator=lambda handler, method, path: handler.handler_name,
+        ),
+    )
+    document: dict[str, Any] = app.openapi_schema.to_schema()
+    return document
+
+
+def _served() -> Sequence[tuple[str, str, HTTPRouteHandler]]:
+    found = []
+    for prefix, handlers in (("/v1", VERSIONED), ("", UNVERSIONED)):
+        for handler in handlers:
+            for path in handler.paths:
+                plain = "/".join(_without_type(part) for part in path.split("/"))
+                found += [(prefix + plain, method, handler) for method in handler.http_methods]
+    return found
+
+
+def _without_type(part: str) -> str:
+    return part.partition(":")[0] + "}" if part.startswith("{") else part
+
+
+def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, of: dict[str, Any]) -> None:
+    if (needed := handler.opt.get(NEEDS)) is not None:
+        operation["x-permission"] = needed
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
+        # The handlers answer for it themselves, with 428 where the framework would say 400.
+        parameter["required"] = parameter.get("required", False) or parameter["name"] == "If-Match"
+    if (body := _body_type(handler)) is not None:
+        content = {"application/json": {"schema": of[repr(body)]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    answer: dict[str, Any] = of[repr(_answer_type(handler))]
+    if handler is send_signals:
+        one, many = of[repr(Signal)], of[repr(SignalBatch)]
+        operation["requestBody"] = {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"anyOf": [one, many]}},
+                "application/x-ndjson": {"schema": {"type": "string"}},
+            },
+        }
+        answer = {"anyOf": [of[repr(SignalResult)], of[repr(SignalResults)]]}
+    responses: dict[str, Any] = {
+        "200": {"description": "Done", "content": {"application/json": {"schema": answer}}}
+    }
+    if handler is upload_evidence:
+        file = {"schema": {"type": "string", "minLength": 1}}
+        kinds = dict.fromkeys(MEDIA_TYPES, file)
+        operation["requestBody"] = {"required": True, "content": kinds}
+    if handler is reconcile:
+        asked = {
+            "application/json": {"schema": of[repr(ReconciledPeriod)]},
+            CSV: {"schema": {"type": "string"}},
+        }
+        operation["requestBody"] = {"required": True, "content": asked}
+    if handler is download_evidence:
+        responses["200"] = {"description": "The file", "content": {"*/*": {"schema": {}}}}
+    if handler in (give_export, give_population):
+        bundle = {"application/x-tar": {"schema": {"type": "string"}}}
+        responses["200"] = {"description": "A bundle", "content": bundle}
+    if handler is stream_view:
+        responses["200"] = {
+            "description": "Events",
+            "content": {"text/event-stream": {"schema": answer}},
+        }
+    if handler is simulate_policy:
+        responses["200"]["content"][NDJSON] = {"schema": {"type": "string"}}
+    if handler is get_trail:
+        for media_type in (CSV, HTML):
+            told = {"schema": {"type": "string"}}
+            responses["200"]["content"][f"{media_type}; charset=utf-8"] = told
+    if handler is claim_next:
+        responses["204"] = {"description": "No open case is left in the queue"}
+    if handler.handler_name == "readyz":
+        responses["503"] = {**responses["200"], "description": "Signals cannot be taken now"}
+    responses["default"] = {
+        "description": "A problem",
+        "content": {MEDIA_TYPE: {"schema": of[repr(Problem)]}},
+    }
+    operation["responses"] = responses
+    if not handler.opt.get("public"):
+        operation["security"] = [{"bearer": []}]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """An optional parameter is left out, never sent as null."""
+    options = [option for option in schema.pop("oneOf", ()) if option.get("type") != "null"]
+    return {**schema, **options[0]} if options else schema
+
+
+def _body_type(handler: HTTPRouteHandler) -> Any:
+    field = handler.parsed_data_field
+    return field.annotation if field is not None else None
+
+
+def _answer_type(handler: HTTPRouteHandler) -> Any:
+    annotation = handler.parsed_return_field.annotation
+    if annotation in (ServerSentEvent, Stream) or get_args(annotation) == (bytes,):
+        return str
+    arguments = get_args(annotation)
+    return arguments[0] if getattr(annotation, "__origin__", None) is Response else annotation

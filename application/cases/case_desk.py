@@ -1,0 +1,210 @@
+"""Every way in which a person changes a case: one method, one command, one append."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from application.cases.case_commands import CaseActs, Decide, Done
+from application.log.caller import Caller
+from application.log.event_log import EventLog
+from application.log.recorder import VersionTaken
+from application.log.repository import Repository
+from application.people.scope import may_open, may_see
+from domain.access_errors import NotInScope
+from domain.authority import EVERYWHERE, Authority
+from domain.cases import decisions
+from domain.cases.errors import CaseChanged, CaseNotFound, CaseNotOpen
+from domain.cases.events import CaseEvent, Resolution
+from domain.cases.evidence import Evidence
+from domain.cases.exception_case import ExceptionCase, State, case_stream
+from domain.cases.opening import open_by_hand
+from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
+from domain.cases.timing import Staff
+from domain.cases.work_commands import DeclareError, HandOff, LinkTo, OpenCase, StartWait
+from domain.cases.work_events import Note, SaidNote
+from domain.errors import Fault, Invalid
+from domain.orders.order import Order, order_stream
+from domain.permissions import Permission
+from domain.policy.rulebook import Rulebook
+from domain.recorded import Recorded
+
+MOST_OCCURRENCES = 1_000
+AuthorityOf = Callable[[str, datetime], Authority | None]
+"""What a person may do now; None for somebody whom nobody knows."""
+
+
+class CaseDesk:
+    def __init__(
+        self,
+        log: EventLog,
+        orders: Repository[Order],
+        cases: Repository[ExceptionCase],
+        rulebook: Callable[[], Rulebook],
+        staff: Staff,
+        authority_of: AuthorityOf = lambda person, now: EVERYWHERE,
+    ) -> None:
+        self._authority_of = authority_of
+        self._acts = CaseActs(log, cases, staff)
+        self._orders = orders
+        self._cases = cases
+        self._rulebook = rulebook
+        self._staff = staff
+
+    def open(self, ask: OpenCase, by: Caller) -> Done:
+        """Open a case by hand, for a problem of an order that no rule has found.
+
+        Raises Invalid for a kind or queue that the policy does not name, OrderNotFound.
+        """
+        order = self._order(ask.order)
+        if order is not None and not may_see(by.authority, order):
+            order = None  # as if there were none
+        opening = open_by_hand(ask, order, self._rulebook(), by.now)
+        by = may_open(ask, opening, order, by)
+        for occurrence in range(1, MOST_OCCURRENCES):
+            case_id = case_stream(ask.order, f"{ask.kind}\nby hand", occurrence)
+            if self._cases.at_hand([case_id]):
+                continue
+            case = ExceptionCase(id=case_id, order=ask.order)
+            try:
+                return self._acts.record(case, opening(occurrence), by)
+            except VersionTaken:
+                self._cases.forget([case_id])
+        raise CaseChanged(case_id, 0, 1, ())
+
+    def claim(self, case_id: UUID, expected: int, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [self._claimed(case, by)])
+
+    def release(self, case_id: UUID, expected: int, note: Note, by: Caller) -> Done:
+        return self._act(
+            case_id, expected, by, lambda case: [decisions.release(case, by.person, note)]
+        )
+
+    def hand_off(self, case_id: UUID, expected: int, ask: HandOff, by: Caller) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            to = decisions.next_owner(case, ask, self._rulebook())
+            # A replay tells of people whom nobody has added.
+            if to.person is not None and by.authority is not EVERYWHERE:
+                self._must_reach(to.person, to.queue, case, by.now)
+            return [decisions.hand_off(case, by.person, to, ask.note, ask.evidence)]
+
+        return self._act(case_id, expected, by, decide)
+
+    def wait(self, case_id: UUID, expected: int, ask: StartWait, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: decisions.wait(case, by.person, ask))
+
+    def resume(self, case_id: UUID, expected: int, note: Note, by: Caller) -> Done:
+        return self._act(
+            case_id, expected, by, lambda case: [decisions.resume(case, by.person, note)]
+        )
+
+    def note(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [decisions.add_note(case, note)])
+
+    def attach(self, case_id: UUID, expected: int, evidence: Evidence, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [decisions.attach(case, evidence)])
+
+    def add_task(self, case_id: UUID, expected: int, ask: AddTask, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [decisions.add_task(case, ask)])
+
+    def complete_task(self, case_id: UUID, expected: int, ask: CompleteTask, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [decisions.complete_task(case, ask)])
+
+    def drop_task(self, case_id: UUID, expected: int, ask: DropTask, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [decisions.drop_task(case, ask)])
+
+    def place_hold(self, case_id: UUID, expected: int, ask: PlaceHold, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [decisions.place_hold(case, ask)])
+
+    def release_hold(self, case_id: UUID, expected: int, ask: ReleaseHold, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [decisions.release_hold(case, ask)])
+
+    def escalate(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
+        return self._act(
+            case_id, expected, by, lambda case: [decisions.escalate(case, note, self._staff)]
+        )
+
+    def reterm(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            return [decisions.reterm(case, note, by.now, self._rulebook())]
+
+        return self._act(case_id, expected, by, decide)
+
+    def link(self, case_id: UUID, expected: int, ask: LinkTo, by: Caller) -> Done:
+        other = self.case(ask.case, by.authority)
+        return self._act(case_id, expected, by, lambda case: [decisions.link(case, other, ask)])
+
+    def declare_error(self, case_id: UUID, expected: int, ask: DeclareError, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: [decisions.declare_error(case, ask)])
+
+    def resolve(self, case_id: UUID, expected: int, resolution: Resolution, by: Caller) -> Done:
+        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
+            required = self._rulebook().document.resolving_requires.get(resolution.reason, ())
+            return decisions.resolve(case, by.person, resolution, self._order(case.order), required)
+
+        return self._act(case_id, expected, by, decide)
+
+    def reopen(self, case_id: UUID, expected: int, note: SaidNote, by: Caller) -> Done:
+        return self._act(case_id, expected, by, lambda case: decisions.reopen(case, note))
+
+    def claim_next(self, candidates: Iterable[UUID], by: Caller) -> Done | None:
+        """Claim the first of the candidates that can still be claimed; None if none can.
+
+        The candidates come from a view, which may be behind: each is decided on its own stream.
+        """
+        for case_id in candidates:
+            # What is at hand may be behind, and is tried first; then what the log says.
+            for look in (self._cases.at_hand, self._cases.current):
+                case = look([case_id]).get(case_id)
+                if case is None or not _can_be_claimed(case, by.person):
+                    continue
+                try:
+                    return self.claim(case_id, case.version, by)
+                except (CaseNotOpen, CaseChanged, CaseNotFound, NotInScope):
+                    self._cases.forget([case_id])
+        return None
+
+    def case(self, case_id: UUID, by: Authority = EVERYWHERE) -> ExceptionCase:
+        """The case as the log has it now. Raises CaseNotFound, also for one out of reach."""
+        return self._acts.case(case_id, by)
+
+    def those(self, case_ids: Iterable[UUID]) -> list[ExceptionCase]:
+        """The cases as the log has them now."""
+        return [*self._cases.current([*case_ids]).values()]
+
+    def trail(self, case_id: UUID, by: Authority = EVERYWHERE) -> list[Recorded]:
+        """Every line of the case, oldest first. Raises CaseNotFound, also for one out of reach."""
+        return self._acts.trail(case_id, by)
+
+    def _must_reach(self, person: str, queue: str, case: ExceptionCase, now: datetime) -> None:
+        """Nobody becomes the owner of what they may not work on."""
+        authority = self._authority_of(person, now)
+        if authority is None:
+            raise Invalid([Fault("/to_person", f"no person {person}")], "the hand-off")
+        if not authority.covers(Permission.WORK_CASES, queue, case.region, case.id):
+            told = f"{person} may not work on this case in {queue}"
+            raise Invalid([Fault("/to_person", told)], "the hand-off")
+
+    def _order(self, order_id: str) -> Order | None:
+        """The order as the log has it now."""
+        stream = order_stream(order_id)
+        return self._orders.current([stream]).get(stream)
+
+    def _claimed(self, case: ExceptionCase, by: Caller) -> CaseEvent:
+        queue = self._rulebook().document.queues.get(case.queue)
+        return decisions.claim(case, by.person, queue.claim_lease if queue else None)
+
+    def _act(
+        self,
+        case_id: UUID,
+        expected: int,
+        by: Caller,
+        decide: Decide,
+        needs: Permission = Permission.WORK_CASES,
+    ) -> Done:
+        return self._acts.act(case_id, expected, by, decide, needs=needs)
+
+
+def _can_be_claimed(case: ExceptionCase, person: str) -> bool:
+    return case.state is State.OPEN or (case.ownership.resumed and case.person == person)

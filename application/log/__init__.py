@@ -1,0 +1,1 @@
+"""The event log: the one append, event encoding, repositories and sealed personal data."""

@@ -1,0 +1,1 @@
+"""Adjustments: proposing, approving, paying and reconciling them."""

@@ -1,0 +1,1 @@
+"""Signals about orders: intake, look-ups and replay."""

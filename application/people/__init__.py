@@ -1,0 +1,1 @@
+"""People, their accounts and grants, and what is in scope for them."""

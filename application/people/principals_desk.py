@@ -1,0 +1,199 @@
+"""Who may come as whom is changed here: keys, logins at issuers, agents and delegates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from application.log.event_log import EventLog, Write
+from application.log.recorder import VersionTaken
+from application.log.streams import PRINCIPAL
+from application.people.people_desk import PeopleDesk
+from application.people.principals import Principals
+from domain.access_errors import PersonNotFound, PrincipalNotFound, PrincipalTaken
+from domain.errors import Fault, Invalid
+from domain.people import OPERATOR, Actor, PersonName
+from domain.permissions import Permission
+from domain.policy.parts import Name
+from domain.principals import (
+    WHOLE,
+    AgentRegistered,
+    AgentRetired,
+    DelegationEnded,
+    DelegationGranted,
+    IssuerName,
+    KeyScope,
+    PrincipalEvent,
+    PrincipalLinked,
+    PrincipalUnlinked,
+    Reason,
+    Region,
+    Subject,
+    TokenRevoked,
+    agent_stream,
+    delegation_stream,
+    login_stream,
+)
+from domain.validation import faults_of
+
+
+class PrincipalsDesk:
+    def __init__(self, log: EventLog, people: PeopleDesk, principals: Principals) -> None:
+        self._log = log
+        self._people = people
+        self._principals = principals
+        self.watchers: list[Callable[[], None]] = []
+        """Told of every change that is made here, so that nobody goes on by what was."""
+
+    def issue_key(
+        self,
+        name: str,
+        now: datetime,
+        *,
+        agent: str | None = None,
+        scope: KeyScope = WHOLE,
+        expires_at: datetime | None = None,
+        by: Actor = OPERATOR,
+    ) -> str:
+        """A new key, shown this once. Raises Invalid, PersonNotFound, PrincipalNotFound."""
+        _must_fit("the key", permissions=(scope.permissions, frozenset[Permission] | None))
+        _must_fit("the key", queues=(scope.queues, tuple[Name, ...] | None))
+        _must_fit("the key", regions=(scope.regions, tuple[Region, ...] | None))
+        if expires_at is not None and expires_at <= now:
+            raise Invalid([Fault("/expires_at", "not in the future")], "the key")
+        if agent is not None and self._principals.agent(agent).person != name:
+            raise PrincipalNotFound(f"{name} has no agent {agent}")
+        return self._people.issue_token(name, now, expires_at, agent=agent, scope=scope, by=by)
+
+    def revoke_key(self, stream: UUID, reason: str, now: datetime, by: Actor = OPERATOR) -> str:
+        """End the key that this stream is of; the report of principals knows it by its name.
+
+        Returns whose it was. Raises Invalid, PrincipalNotFound; what is revoked stays so."""
+        _must_fit("the revocation", reason=(reason, Reason))
+        key = self._principals.key_of(stream)
+        if not key.version:
+            raise PrincipalNotFound("no such key")
+        if not key.is_revoked:
+            event = TokenRevoked(name=key.person, key=key.key, reason=reason)
+            self._append(stream, key.version, event, now, by)
+        return key.person
+
+    def link(
+        self,
+        name: str,
+        issuer: str,
+        subject: str,
+        now: datetime,
+        *,
+        agent: str | None = None,
+        by: Actor = OPERATOR,
+    ) -> None:
+        """Raises Invalid, PersonNotFound, PrincipalNotFound, PrincipalTaken."""
+        _must_fit("the login", issuer=(issuer, IssuerName), subject=(subject, Subject))
+        self._must_be_known(name)
+        if agent is not None and self._principals.agent(agent).person != name:
+            raise PrincipalNotFound(f"{name} has no agent {agent}")
+        login = self._principals.login(issuer, subject)
+        if login.person is not None:
+            raise PrincipalTaken(f"{subject} is {login.agent or login.person} already")
+        linked = PrincipalLinked(issuer=issuer, subject=subject, person=name)
+        if agent is not None:
+            linked = PrincipalLinked(issuer=issuer, subject=subject, person=name, agent=agent)
+        self._append(login_stream(issuer, subject), login.version, linked, now, by)
+
+    def unlink(
+        self, issuer: str, subject: str, reason: str, now: datetime, by: Actor = OPERATOR
+    ) -> None:
+        """Raises Invalid, PrincipalNotFound."""
+        _must_fit("the login", reason=(reason, Reason))
+        login = self._principals.login(issuer, subject)
+        if login.person is None:
+            raise PrincipalNotFound(f"{subject} is linked to nobody")
+        event = PrincipalUnlinked(
+            issuer=issuer, subject=subject, person=login.person, reason=reason
+        )
+        self._append(login_stream(issuer, subject), login.version, event, now, by)
+
+    def register_agent(self, name: str, agent: str, now: datetime, by: Actor = OPERATOR) -> None:
+        """Raises Invalid, PersonNotFound, PrincipalTaken."""
+        _must_fit("the agent", name=(agent, PersonName))
+        self._must_be_known(name)
+        found = self._principals.agent(agent)
+        if found.person is not None:
+            raise PrincipalTaken(f"{agent} is an agent of {found.person} already")
+        event = AgentRegistered(name=agent, person=name)
+        self._append(agent_stream(agent), found.version, event, now, by)
+
+    def retire_agent(self, agent: str, reason: str, now: datetime, by: Actor = OPERATOR) -> None:
+        """Raises Invalid, PrincipalNotFound."""
+        _must_fit("the agent", reason=(reason, Reason))
+        found = self._principals.agent(agent)
+        if found.person is None:
+            raise PrincipalNotFound(f"no agent {agent}")
+        event = AgentRetired(name=agent, person=found.person, reason=reason)
+        self._append(agent_stream(agent), found.version, event, now, by)
+
+    def delegate(
+        self,
+        person: str,
+        delegate: str,
+        until: datetime,
+        reason: str,
+        now: datetime,
+        by: Actor = OPERATOR,
+    ) -> None:
+        """Until then, in the place of what was said before. Raises Invalid, PersonNotFound."""
+        _must_fit("the delegation", reason=(reason, Reason))
+        if until <= now:
+            raise Invalid([Fault("/until", "not in the future")], "the delegation")
+        if person == delegate:
+            raise Invalid([Fault("/delegate", "nobody acts for themselves")], "the delegation")
+        self._must_be_known(person)
+        self._must_be_known(delegate)
+        version = self._principals.delegation(person, delegate).version
+        event = DelegationGranted(person=person, delegate=delegate, until=until, reason=reason)
+        self._append(delegation_stream(person, delegate), version, event, now, by)
+
+    def end_delegation(
+        self, person: str, delegate: str, reason: str, now: datetime, by: Actor = OPERATOR
+    ) -> None:
+        """Raises Invalid, PrincipalNotFound."""
+        _must_fit("the delegation", reason=(reason, Reason))
+        found = self._principals.delegation(person, delegate)
+        if found.until is None:
+            raise PrincipalNotFound(f"{delegate} does not act for {person}")
+        event = DelegationEnded(person=person, delegate=delegate, reason=reason)
+        self._append(delegation_stream(person, delegate), found.version, event, now, by)
+
+    def _must_be_known(self, name: str) -> None:
+        if self._people.known(name) is None:
+            raise PersonNotFound(f"no person {name}")
+
+    def _append(
+        self, stream: UUID, version: int, event: PrincipalEvent, now: datetime, by: Actor
+    ) -> None:
+        write = Write(
+            stream=stream,
+            kind=PRINCIPAL,
+            expected=version,
+            events=[(by, event)],
+            recorded_at=now,
+            cause="command:people",
+        )
+        try:
+            self._log.append([write])
+        except VersionTaken:
+            raise PrincipalTaken("somebody else changed it just now") from None
+        for told in self.watchers:
+            told()
+
+
+def _must_fit(what: str, **fields: tuple[Any, Any]) -> None:
+    """Raises Invalid: what the log could not read back is never written."""
+    found = [
+        fault for name, (raw, kind) in fields.items() for fault in faults_of(raw, kind, f"/{name}")
+    ]
+    if found:
+        raise Invalid(found, what)

@@ -1,0 +1,1 @@
+"""Policy: governance, simulation, and repeating recorded decisions."""

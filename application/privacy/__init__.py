@@ -1,0 +1,1 @@
+"""Personal data of customers: what is stored, legal holds and erasure."""

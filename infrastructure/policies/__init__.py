@@ -1,0 +1,1 @@
+"""Policy documents as files, and simulations that use every core."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, its account and binaries, databases and roles."""

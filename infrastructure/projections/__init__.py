@@ -1,0 +1,1 @@
+"""Runs the reports: tables, generations, positions."""

@@ -1,0 +1,197 @@
+"""The generations of each report: the live one, and one that is being built beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+import psycopg
+from msgspec import Struct
+from psycopg.sql import SQL, Identifier
+
+from domain.recorded import Recorded
+from infrastructure.postgres.roles import PROJECTOR
+from infrastructure.projections.tables import Table, row_digest
+from projections.projection import AnyProjection
+
+_MAKING_TABLES = 0x0CA5E7A3
+
+
+FOLDING_SECONDS = 0.25
+"""A batch that takes longer to fold is cut short, so that no report keeps the others waiting."""
+_LOOK_AT_CLOCK = 64
+
+
+class Unreadable(Struct, frozen=True):
+    """A line that this build cannot read, as a newer one may have written it."""
+
+    position: int
+    stream: UUID
+    error: str
+
+
+Line: TypeAlias = Recorded | Unreadable
+
+
+class Folded(NamedTuple):
+    """What a batch does to a report: rows to write, keys to delete, lines that cannot be folded."""
+
+    upto: int
+    changed: Sequence[Any]
+    gone: Sequence[object]
+    failed: Sequence[tuple[Line, str]]
+
+
+class Target:
+    """One generation of one report: where it stands, and which streams it holds back."""
+
+    def __init__(self, table: Table, position: int, live: bool, held: dict[UUID, int]) -> None:
+        self.table = table
+        self.position = position
+        self.live = live
+        self._held = held
+        """Stream -> the position from which on it is left out."""
+
+    @property
+    def name(self) -> str:
+        return self.table.projection.name
+
+    def fold(self, connection: psycopg.Connection[Any], lines: Sequence[Line]) -> Folded:
+        """Fold the lines, or as many of them as there is time for. Nothing is stored yet."""
+        projection = self.table.projection
+        ends_at = time.monotonic() + FOLDING_SECONDS
+        failed: list[tuple[Line, str]] = []
+        keyed: list[tuple[object, Recorded]] = []
+        for line in lines:
+            if self._is_held(line):
+                continue
+            if isinstance(line, Unreadable):
+                failed.append(self._hold(line, line.error))
+                continue
+            try:
+                key = projection.key(line)
+            except Exception as error:  # noqa: BLE001 - a report's fault is told, never ours
+                failed.append(self._hold(line, error))
+                continue
+            if key is not None:
+                keyed.append((key, line))
+        before = self.table.rows(connection, {key for key, _ in keyed}) if keyed else {}
+        after = dict(before)
+        upto = lines[-1].position
+        for number, (key, line) in enumerate(keyed, start=1):
+            if not self._is_held(line):
+                try:
+                    after[key] = projection.fold(after.get(key), line)
+                except Exception as error:  # noqa: BLE001
+                    failed.append(self._hold(line, error))
+            if number % _LOOK_AT_CLOCK == 0 and time.monotonic() > ends_at:
+                upto = line.position
+                break
+        self._let_go(line for line, _ in failed if line.position > upto)
+        return Folded(
+            upto,
+            [r for key, r in after.items() if r is not None and r is not before.get(key)],
+            [key for key, row in after.items() if row is None and key in before],
+            [(line, error) for line, error in failed if line.position <= upto],
+        )
+
+    def write(self, connection: psycopg.Connection[Any], folded: Folded) -> None:
+        """Store it, with the new position, in the caller's transaction."""
+        name, generation = self.name, self.table.generation
+        self.table.write(connection, folded.changed, folded.gone)
+        for line, error in folded.failed:
+            connection.execute(
+                "INSERT INTO projections_held (name, generation, stream, position, error) "
+                "VALUES (%s, %s, %s, %s, %s)",
+                (name, generation, line.stream, line.position, error.replace("\0", "\\0")),
+            )
+        connection.execute(
+            "UPDATE projections SET position = %s WHERE name = %s AND generation = %s",
+            (folded.upto, name, generation),
+        )
+
+    def forget(self, folded: Folded) -> None:
+        """It was not stored."""
+        self._let_go(line for line, _ in folded.failed)
+
+    def without(self, line: Line, error: Exception) -> Folded:
+        """What leaving out this one line, and the rest of its stream, does to the report."""
+        return Folded(line.position, (), (), [self._hold(line, error)])
+
+    def _is_held(self, line: Line) -> bool:
+        return self._held.get(line.stream, line.position + 1) <= line.position
+
+    def _hold(self, line: Line, error: Exception | str) -> tuple[Line, str]:
+        self._held[line.stream] = line.position
+        return line, error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+
+    def _let_go(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self._held.pop(line.stream, None)
+
+
+def prepare(
+    connection: psycopg.Connection[Any], projections: Sequence[AnyProjection]
+) -> list[Target]:
+    """The generations to keep up; makes the tables of new reports and of changed ones.
+
+    A report whose version or row has changed is rebuilt beside the live one, which stands still
+    until the new one has seen as much.
+    """
+    targets = []
+    with connection.transaction():
+        _as_their_keeper(connection)
+        # Two processes that start at once must not both make the first tables.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
+        for projection in projections:
+            digest = row_digest(projection)
+            rows = connection.execute(
+                "SELECT generation, version, row_digest, position, live FROM projections "
+                "WHERE name = %s ORDER BY generation",
+                (projection.name,),
+            ).fetchall()
+            fits = [row for row in rows if (row[1], row[2]) == (projection.version, digest)]
+            if not fits:
+                fits = [(_begin(connection, projection, not rows), 0, "", 0, not rows)]
+            for generation, _, _, position, live in fits:
+                held = connection.execute(
+                    "SELECT stream, position FROM projections_held WHERE name = %s AND generation = %s",
+                    (projection.name, generation),
+                ).fetchall()
+                table = Table(projection, generation)
+                targets.append(Target(table, position, live, dict(held)))
+    return targets
+
+
+def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection) -> int:
+    """Start a new generation beside the live one; the runner takes it up by itself."""
+    with connection.transaction():
+        _as_their_keeper(connection)
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING_TABLES,))
+        return _begin(connection, projection, live=False)
+
+
+def _as_their_keeper(connection: psycopg.Connection[Any]) -> None:
+    """Whoever makes a report's table: it is the projector's, who is to write to it."""
+    connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(PROJECTOR)))
+
+
+def _begin(connection: psycopg.Connection[Any], projection: AnyProjection, live: bool) -> int:
+    row = connection.execute(
+        "SELECT coalesce(max(generation), 0) + 1 FROM projections WHERE name = %s",
+        (projection.name,),
+    ).fetchone()
+    assert row is not None
+    generation: int = row[0]
+    table = Table(projection, generation)
+    table.create(connection)
+    connection.execute(
+        "INSERT INTO projections (name, generation, version, row_digest, live) "
+        "VALUES (%s, %s, %s, %s, %s)",
+        (projection.name, generation, projection.version, row_digest(projection), live),
+    )
+    if live:
+        table.show(connection)
+    return generation

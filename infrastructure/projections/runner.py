@@ -1,0 +1,271 @@
+"""Runs all reports of a database: one reader, one transaction per batch, one owner at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.rows import tuple_row
+
+from application.log.event_codec import from_state
+from infrastructure.event_store.announcements import GROWN, PROJECTED, Ear
+from infrastructure.postgres.datastore import LONGEST_PAUSE_SECONDS, connect
+from infrastructure.postgres.roles import PROJECTOR, acting_as
+from infrastructure.projections.generations import Folded, Line, Target, Unreadable, prepare
+from infrastructure.projections.tables import Table
+from projections.projection import AnyProjection
+
+BATCH = 2_000
+POLL_SECONDS = 1.0
+FROZEN_SECONDS = 5
+_OWNER_LOCK = 0x0CA5E7A2
+LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+"""Errors of the connection or the server, not of what was to be stored."""
+
+
+class ProjectionRunner:
+    """Keeps the tables of `projections` up with the log.
+
+    Several may run; one holds the database's lock and works, the others stand by.
+    """
+
+    def __init__(
+        self, dsn: str, projections: Sequence[AnyProjection], *, batch: int = BATCH
+    ) -> None:
+        self._dsn = acting_as(dsn, PROJECTOR)
+        self._projections = projections
+        self._batch = batch
+        self._wake = threading.Event()
+        self._closing = False
+        self._targets: list[Target] | None = None
+        self._seen_generations: object = None
+        self._looked_at = 0.0
+        self._front_first = False
+
+    def wake(self, _: object = None) -> None:
+        """The log has grown."""
+        self._wake.set()
+
+    def run(self) -> None:
+        """Work until `close`; a lost connection or a database restart is waited out."""
+        ear = Ear(self._dsn, GROWN, self.wake)
+        pause = 0.05
+        try:
+            while not self._closing:
+                try:
+                    with connect(self._dsn) as connection:
+                        self._own(connection)
+                        pause = 0.05
+                        while not self._closing:
+                            self._wake.clear()
+                            if not self.step(connection):
+                                self._wake.wait(POLL_SECONDS)
+                except psycopg.Error:
+                    self._targets = None
+                    time.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        finally:
+            ear.close()
+
+    def close(self) -> None:
+        self._closing = True
+        self._wake.set()
+
+    def catch_up(
+        self, progress: Callable[[int, int], None] | None = None, *, wait: bool = True
+    ) -> None:
+        """Bring every report to the head of the log, then return. For commands that end.
+
+        Without `wait`, returns at once if somebody else is at it.
+        """
+        with connect(self._dsn) as connection:
+            if not self._own(connection, wait=wait):
+                return
+            while self.step(connection):
+                if progress is not None:
+                    targets = self._targets or []
+                    progress(min((t.position for t in targets), default=0), _head(connection))
+
+    def _own(self, connection: psycopg.Connection[Any], *, wait: bool = True) -> bool:
+        """Wait until nobody else runs this database's reports; the lock ends with the connection."""
+        while not self._closing:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_OWNER_LOCK,)).fetchone()
+            if row is not None and row[0]:
+                break
+            if not wait:
+                return False
+            self._end_frozen(connection)
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
+        # An owner that freezes is cut off and loses the lock; one that works looks every second. Between
+        # two statements of a batch it folds, on a machine that may be busy.
+        connection.execute(
+            f"SET idle_session_timeout = '{FROZEN_SECONDS}s'; "
+            f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'".encode()
+        )
+        self._targets = None
+        return True
+
+    def _end_frozen(self, connection: psycopg.Connection[Any]) -> None:
+        """End an owner that froze while the log was on its way to it.
+
+        It is not idle, for the server still waits to be rid of the rest.
+        """
+        with connection.transaction():
+            # As who logged in: that is whose the others' sessions are.
+            connection.execute("SET LOCAL ROLE NONE")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
+                "WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted "
+                "AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                "AND wait_event = 'ClientWrite' AND state_change < clock_timestamp() - %s * interval '1 s'",
+                (_OWNER_LOCK, FROZEN_SECONDS),
+            )
+
+    def step(self, connection: psycopg.Connection[Any]) -> bool:
+        """Fold one batch for some of the reports; False if all are at the head.
+
+        Those in front and those that catch up with them take turns: neither waits for the other.
+        """
+        targets = self._current_targets(connection)
+        most = max((target.position for target in targets), default=0)
+        front = [target for target in targets if target.position == most]
+        rest = [target for target in targets if target.position < most]
+        self._front_first = not self._front_first
+        try:
+            moved = any(
+                self._advance(connection, group, targets)
+                for group in ((front, rest) if self._front_first else (rest, front))
+                if group
+            )
+        except BaseException:
+            self._targets = None  # what they hold in memory was not stored
+            raise
+        for target in [target for target in targets if not target.live]:
+            self._show_if_level(connection, target)
+        return moved
+
+    def _advance(
+        self,
+        connection: psycopg.Connection[Any],
+        group: Sequence[Target],
+        targets: Sequence[Target],
+    ) -> bool:
+        """Fold one batch for those of the group that are furthest behind."""
+        behind = min(target.position for target in group)
+        lines = _read(connection, behind, self._batch)
+        if not lines:
+            return False
+        moving = [target for target in group if target.position == behind]
+        # One that is ahead is caught up with exactly, so that it joins and is read for once.
+        stop = min((t.position for t in targets if t.position > behind), default=lines[-1].position)
+        lines = [line for line in lines if line.position <= stop]
+        folded = [(target, target.fold(connection, lines)) for target in moving]
+        try:
+            self._store(connection, folded)
+        except psycopg.Error as error:
+            if isinstance(error, LOST):
+                raise
+            for target, one in folded:
+                target.forget(one)
+                self._store_carefully(connection, target, lines)
+        return True
+
+    def _store(
+        self, connection: psycopg.Connection[Any], folded: Sequence[tuple[Target, Folded]]
+    ) -> None:
+        """Rows, positions and the announcement stand or fall together. All of it is on disk before
+        it is announced: a crash must not take a report back behind what somebody was told."""
+        told = {target.name: one.upto for target, one in folded if target.live}
+        with connection.transaction():
+            for target, one in folded:
+                target.write(connection, one)
+            connection.execute(
+                "SELECT pg_notify(%s, %s)", (PROJECTED, msgspec.json.encode(told).decode())
+            )
+        for target, one in folded:
+            target.position = one.upto
+
+    def _store_carefully(
+        self, connection: psycopg.Connection[Any], target: Target, lines: Sequence[Line]
+    ) -> None:
+        """Halve what a table refuses, until the line is found whose stream must be held back."""
+        folded = target.fold(connection, lines)
+        try:
+            self._store(connection, [(target, folded)])
+        except psycopg.Error as error:
+            if isinstance(error, LOST):
+                raise
+            target.forget(folded)
+            if len(lines) == 1:
+                self._store(connection, [(target, target.without(lines[0], error))])
+                return
+            half = len(lines) // 2
+            self._store_carefully(connection, target, lines[:half])
+            if target.position == lines[half - 1].position:  # it had the time to fold them all
+                self._store_carefully(connection, target, lines[half:])
+
+    def _show_if_level(self, connection: psycopg.Connection[Any], target: Target) -> None:
+        """Put a rebuilt report in the place of the live one, once it has seen as much."""
+        live = connection.execute(
+            "SELECT position FROM projections WHERE name = %s AND live", (target.name,)
+        ).fetchone()
+        if live is not None and target.position < live[0]:
+            return
+        with connection.transaction():
+            generation = target.table.generation
+            connection.execute(
+                "DELETE FROM projections WHERE name = %s AND generation < %s",
+                (target.name, generation),
+            )
+            connection.execute(
+                "UPDATE projections SET live = true WHERE name = %s AND generation = %s",
+                (target.name, generation),
+            )
+            target.table.show(connection)
+            for old in range(1, generation):
+                Table(target.table.projection, old).drop(connection)
+        self._targets = None
+
+    def _current_targets(self, connection: psycopg.Connection[Any]) -> list[Target]:
+        now = time.monotonic()
+        if self._targets is not None and now - self._looked_at < POLL_SECONDS:
+            return self._targets
+        self._looked_at = now
+        generations = connection.execute(
+            "SELECT name, generation, live FROM projections ORDER BY name, generation"
+        ).fetchall()
+        if self._targets is None or generations != self._seen_generations:
+            self._targets = prepare(connection, self._projections)
+            self._seen_generations = connection.execute(
+                "SELECT name, generation, live FROM projections ORDER BY name, generation"
+            ).fetchall()
+        return self._targets
+
+
+def _read(connection: psycopg.Connection[Any], after: int, limit: int) -> list[Line]:
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        cursor.execute(
+            "SELECT notification_id, state, originator_id FROM stored_events "
+            "WHERE notification_id > %s ORDER BY notification_id LIMIT %s",
+            (after, limit),
+            prepare=True,
+        )
+        return [_line(*row) for row in cursor]
+
+
+def _line(position: int, state: bytes, stream: UUID) -> Line:
+    try:
+        return from_state(position, state)
+    except (msgspec.MsgspecError, ValueError) as error:
+        return Unreadable(position, stream, str(error))
+
+
+def _head(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT position FROM log_head").fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,33 @@
+"""Backlogs are measured: what a plan to recover a queue begins and ends by."""
+
+from __future__ import annotations
+
+from psycopg.rows import tuple_row
+
+from domain.backlog.events import Measured
+from infrastructure.postgres.datastore import Datastore, patiently
+
+
+@patiently
+def backlogs(datastore: Datastore) -> tuple[int, dict[str, Measured]]:
+    """The position of the queue report, and every queue that holds work as it was there.
+
+    One statement, and so one snapshot: rows and position belong together.
+    """
+    with datastore.get_connection() as connection:
+        rows = (
+            connection.cursor(row_factory=tuple_row)
+            .execute(
+                "SELECT position, queue, cases, oldest FROM projections LEFT JOIN ("
+                "SELECT queue, count(*) AS cases, min(queued_at) AS oldest FROM views.queue "
+                "WHERE waits_for IS NULL GROUP BY queue) AS held ON true "
+                "WHERE name = 'queue' AND live"
+            )
+            .fetchall()
+        )
+    position = rows[0][0] if rows else 0
+    return position, {
+        queue: Measured(position=position, cases=cases, oldest_queued_at=oldest)
+        for _, queue, cases, oldest in rows
+        if queue is not None
+    }

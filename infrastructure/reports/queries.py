@@ -1,0 +1,281 @@
+"""Reading the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import LiteralString
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg.rows import class_row, tuple_row
+from psycopg.sql import SQL
+
+from domain.policy.document import ClockBands
+from infrastructure.postgres.datastore import Datastore, patiently
+from infrastructure.reports.pages import EVERY, Clause, Ordering, all_of, page
+from projections.break_glass import BreakGlassRow
+from projections.cases import CaseRow
+from projections.orders import OrderRow
+from projections.queue import QueueRow
+from projections.recovery import RecoveryRow
+from projections.sla import SlaRow
+from projections.tasks import TaskRow
+
+BY_URGENCY: Ordering = (("priority", True), ("opened_at", False), ("case_id", False))
+QUEUE_ORDER: Ordering = (("priority", True), ("queued_at", False), ("case_id", False))
+BY_DUE: Ordering = (("due_next", False), ("case_id", False))
+BY_TASK: Ordering = (("due_by", False), ("task_id", False))
+BY_ASKED: Ordering = (("asked_at", False), ("break_glass", False))
+BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
+
+
+class Flow(Struct, frozen=True):
+    """How many orders passed intake as standard flow, how many ever had a case, and how many of
+    those had passed before."""
+
+    orders: int
+    passed: int
+    with_cases: int
+    broke_later: int
+
+    @property
+    def without_cases(self) -> int:
+        """Those that needed nobody."""
+        return self.orders - self.with_cases
+
+
+class QueueCounts(Struct, frozen=True):
+    queue: str
+    open: int
+    claimed: int
+    waiting: int
+    pending_approval: int
+    at_risk: int
+    breached: int
+    oldest_queued_at: datetime | None
+    highest_priority: int | None
+
+
+class Band(StrEnum):
+    """How the clock of a case stands."""
+
+    ON_TRACK = "on_track"
+    AT_RISK = "at_risk"
+    BREACHED = "breached"
+    PAUSED = "paused"
+    NO_CLOCK = "no_clock"
+
+
+class QueueLine(QueueRow, frozen=True):
+    """A case of a queue with its clock: what is due next, and how pressing that is."""
+
+    due_next: datetime | None = None
+    band: Band = Band.NO_CLOCK
+
+
+_IS_DUE = SQL(
+    "case_id IN (SELECT case_id FROM views.sla WHERE resolved_at IS NULL AND due_next <= %s)"
+)
+# A row and a clock may be of two positions: each report is told as it is.
+_BAND: LiteralString = (
+    "CASE WHEN sla.case_id IS NULL THEN 'no_clock' WHEN paused THEN 'paused' "
+    "WHEN due_next < %s THEN 'breached' WHEN risk_next <= %s THEN 'at_risk' ELSE 'on_track' END"
+)
+_FREE: LiteralString = (
+    "queue.queue = %s AND person IS NULL AND queue.waits_for IS NULL "
+    "AND pending_approvals = '[]' AND (%s OR skill = ANY(%s)) "
+    "AND {}"
+)
+_AT_HAND: LiteralString = "waits_for IS NULL AND pending_approvals = '[]'"
+_WANTED: LiteralString = "SELECT queue.case_id, priority, queued_at, " + _BAND + " AS band "
+_IMPORTANT = SQL(
+    _WANTED
+    + "FROM views.queue LEFT JOIN views.sla USING (case_id) WHERE "
+    + _FREE
+    + " ORDER BY priority DESC, queued_at, case_id LIMIT %s"
+)
+_LATE = SQL(
+    _WANTED
+    + "FROM views.queue JOIN views.sla USING (case_id) WHERE "
+    + _FREE
+    + " AND sla.queue = queue.queue AND resolved_at IS NULL AND risk_next <= %s "
+    "ORDER BY risk_next, case_id LIMIT %s"
+)
+_REACHED = SQL("queue.case_id IN (SELECT case_id FROM views.queue WHERE {})")
+_QUEUE_WITH_CLOCKS = SQL(
+    "(SELECT queue.*, nullif(due_next, '9999-12-31Z') AS due_next, "
+    + _BAND
+    + " AS band FROM views.queue LEFT JOIN views.sla USING (case_id)) AS listed"
+)
+
+
+class Reports:
+    def __init__(self, datastore: Datastore) -> None:
+        self._datastore = datastore
+
+    def cases(
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        due_by: datetime | None = None,
+        reach: Clause = EVERY,
+    ) -> list[CaseRow]:
+        """With `due_by`, those alone of which something is due by then, or was."""
+        test = all_of(Clause(_IS_DUE, (due_by,)) if due_by is not None else EVERY, reach)
+        return page(self._datastore, "cases", CaseRow, where, BY_URGENCY, after, limit, test)
+
+    def orders(
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        reach: Clause = EVERY,
+    ) -> list[OrderRow]:
+        return page(self._datastore, "orders", OrderRow, where, BY_LAST_SIGNAL, after, limit, reach)
+
+    def queue(
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        now: datetime,
+        reach: Clause = EVERY,
+    ) -> list[QueueLine]:
+        """With how each clock stands at `now`."""
+        source = Clause(_QUEUE_WITH_CLOCKS, (now, now))
+        return page(self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit, reach)
+
+    def sla(
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        reach: Clause = EVERY,
+    ) -> list[SlaRow]:
+        """Of the cases that are not resolved."""
+        test = all_of(Clause(SQL("resolved_at IS NULL")), reach)
+        return page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, test)
+
+    def tasks(
+        self,
+        where: Mapping[str, object],
+        after: Sequence[object] | None,
+        limit: int,
+        reach: Clause = EVERY,
+    ) -> list[TaskRow]:
+        return page(self._datastore, "tasks", TaskRow, where, BY_TASK, after, limit, reach)
+
+    def break_glass(
+        self, where: Mapping[str, object], after: Sequence[object] | None, limit: int
+    ) -> list[BreakGlassRow]:
+        return page(self._datastore, "break_glass", BreakGlassRow, where, BY_ASKED, after, limit)
+
+    @patiently
+    def is_attached(self, ref: str, reach: Clause) -> bool:
+        """Whether a case within reach has this evidence."""
+        asked = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
+        with self._datastore.get_connection() as connection:
+            found = connection.cursor(row_factory=tuple_row).execute(
+                asked.format(reach.sql), (ref, *reach.values)
+            )
+            return found.rowcount > 0
+
+    @patiently
+    def next_for(
+        self,
+        person: str,
+        skills: Sequence[str],
+        queue: str,
+        limit: int,
+        now: datetime,
+        pressing: ClockBands,
+        reach: Clause = EVERY,
+    ) -> list[UUID]:
+        """What the person should work on next in this queue: one's own work whose wait has ended,
+        then what nobody holds and one has the skill for, most urgent first and then oldest first.
+
+        Urgent is the priority, and what a clock that presses adds to it at `now`. Somebody for whom
+        no skills are recorded has them all.
+        """
+        reached = reach.sql if reach == EVERY else _REACHED.format(reach.sql)
+        free = (queue, not skills, list(skills), *reach.values)
+        with self._datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            own = cursor.execute(
+                SQL(
+                    "SELECT case_id FROM views.queue WHERE person = %s AND resumed AND queue = %s "
+                    "AND {} ORDER BY priority DESC, queued_at, case_id LIMIT %s"
+                ).format(reached),
+                (person, queue, *reach.values, limit),
+            ).fetchall()
+            important = cursor.execute(
+                _IMPORTANT.format(reached), (now, now, *free, limit)
+            ).fetchall()
+            # What presses most may stand far down by its priority alone.
+            late = cursor.execute(_LATE.format(reached), (now, now, *free, now, limit)).fetchall()
+        adds = {Band.AT_RISK.value: pressing.at_risk, Band.BREACHED.value: pressing.breached}
+        found = sorted(
+            {row[0]: row for row in (*important, *late)}.values(),
+            key=lambda row: (-(row[1] + adds.get(row[3], 0)), row[2], row[0]),
+        )
+        return [row[0] for row in (*own, *found)][:limit]
+
+    @patiently
+    def queue_counts(self, now: datetime, reach: Clause = EVERY) -> dict[str, QueueCounts]:
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
+                SQL(
+                    "SELECT queue, "
+                    "count(*) FILTER (WHERE person IS NULL AND " + _AT_HAND + ") AS open, "
+                    "count(*) FILTER (WHERE person IS NOT NULL AND " + _AT_HAND + ") AS claimed, "
+                    "count(waits_for) AS waiting, "
+                    "count(*) FILTER (WHERE waits_for IS NULL AND pending_approvals <> '[]') "
+                    "AS pending_approval, "
+                    "count(*) FILTER (WHERE band = 'at_risk') AS at_risk, "
+                    "count(*) FILTER (WHERE band = 'breached') AS breached, "
+                    "min(queued_at) AS oldest_queued_at, "
+                    "max(priority) AS highest_priority FROM {} WHERE {} GROUP BY queue"
+                ).format(_QUEUE_WITH_CLOCKS, reach.sql),
+                (now, now, *reach.values),
+            )
+            return {row.queue: row for row in rows}
+
+    @patiently
+    def recoveries(self) -> list[RecoveryRow]:
+        """Every queue's newest plan, those that go on first."""
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=class_row(RecoveryRow)).execute(
+                "SELECT * FROM views.recovery ORDER BY closed_at DESC NULLS FIRST, queue"
+            )
+            return rows.fetchall()
+
+    @patiently
+    def cases_by_kind(self) -> dict[str, int]:
+        with self._datastore.get_connection() as connection:
+            rows = connection.cursor(row_factory=tuple_row).execute(
+                "SELECT kind, count(*) FROM views.cases GROUP BY kind ORDER BY kind"
+            )
+            return dict(rows.fetchall())
+
+    @patiently
+    def flow(self, reach: Clause = EVERY) -> Flow:
+        """How many orders there are, and what became of them."""
+        with self._datastore.get_connection() as connection:
+            row = (
+                connection.cursor(row_factory=class_row(Flow))
+                .execute(
+                    SQL(
+                        "SELECT count(*) AS orders, count(passed_at) AS passed, "
+                        "count(*) FILTER (WHERE cases > 0) AS with_cases, count(*) FILTER "
+                        "(WHERE cases > 0 AND passed_at IS NOT NULL) AS broke_later "
+                        "FROM views.orders WHERE {}"
+                    ).format(reach.sql),
+                    reach.values,
+                )
+                .fetchone()
+            )
+            assert row is not None
+            return row
