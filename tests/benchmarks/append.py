@@ -6,11 +6,11 @@ transaction) and with the library's own recorder. All of it is durable when it i
 
 from __future__ import annotations
 
-from application.event_codec import to_stored
-from application.event_log import EventLog
-from infrastructure.databases import scratch_database
-from infrastructure.event_store.datastore import Datastore
+from application.log.event_codec import to_stored
+from application.log.event_log import EventLog
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.databases import scratch_database
+from infrastructure.postgres.datastore import Datastore
 from tests.benchmarks import library_baseline
 from tests.benchmarks.figures import Bench, Figure, in_turn, per_second, ratio_at_least
 from tests.benchmarks.real_events import as_lines, one_row, one_signal

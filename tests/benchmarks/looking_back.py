@@ -14,8 +14,8 @@ from uuid import UUID
 from api.composition import Desks, desks, make_ready
 from api.routes.cases import view_of
 from api.routes.one_case import diff_of
-from application.caller import Caller
-from application.past import case_of, lines_until
+from application.cases.history import case_of, lines_until
+from application.log.caller import Caller
 from tests.benchmarks.figures import Bench, Figure, in_turn, ratio_at_most
 from tests.benchmarks.real_events import ANA, one_case
 from tests.benchmarks.servers import a_log

@@ -15,10 +15,10 @@ from math import ceil
 
 import psycopg
 
-from application.event_codec import to_stored
-from application.event_log import EventLog
-from infrastructure.event_store.datastore import Datastore
+from application.log.event_codec import to_stored
+from application.log.event_log import EventLog
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore
 from tests.benchmarks import library_baseline
 from tests.benchmarks.figures import Bench, Figure, at_most, in_turn
 from tests.benchmarks.real_events import as_lines, fill, one_signal

@@ -20,11 +20,11 @@ from uuid import UUID
 
 import psycopg
 
-from application.event_log import EventLog
-from infrastructure.databases import scratch_database
-from infrastructure.event_store.datastore import Datastore
+from application.log.event_log import EventLog
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
-from infrastructure.projection_positions import Positions
+from infrastructure.postgres.databases import scratch_database
+from infrastructure.postgres.datastore import Datastore
+from infrastructure.projections.positions import Positions
 from tests.benchmarks import library_baseline
 from tests.benchmarks.figures import Bench, Figure, at_most, late
 from tests.benchmarks.real_events import as_lines, one_case

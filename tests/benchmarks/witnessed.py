@@ -21,18 +21,18 @@ from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
-from application.event_log import EventLog
+from application.log.event_log import EventLog
 from domain.merkle.tree import Node, inclusion_proof
 from domain.merkle.verification import is_included
 from infrastructure.event_store import group_commit
-from infrastructure.event_store.datastore import Datastore, connect
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
+from infrastructure.postgres.datastore import Datastore, connect
+from infrastructure.transparency.acknowledged import Heads
 from infrastructure.transparency.checkpoints import Checkpoints
 from infrastructure.transparency.continuity import Continuity
-from infrastructure.transparency.heads import Heads
 from infrastructure.transparency.nodes import LOWEST, read
-from infrastructure.transparency.outside import Outside
-from infrastructure.transparency.signing import signer
+from infrastructure.transparency.outside_checkpoints import Outside
+from infrastructure.transparency.signing_keys import signer
 from tests.benchmarks.figures import Bench, Figure, in_slices, less_than, per_second, ratio_at_least
 from tests.benchmarks.real_events import one_signal
 from tests.benchmarks.servers import a_log, client_process

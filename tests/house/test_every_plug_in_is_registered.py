@@ -14,7 +14,6 @@ from api.pages import PAGES
 from infrastructure import payments, sources
 from projections.projection import Projection
 
-
 SHARED_BY_COMMANDS = {"addresses", "demo_welcome", "expected_errors", "options"}
 
 
