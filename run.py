@@ -4,7 +4,7 @@
     python3 run.py demo             a living service on an embedded PostgreSQL
     python3 run.py test [ARGS]      the tests (arguments go to pytest)
     python3 run.py check            format, lint, types, import contracts, tests (or --no-tests)
-    python3 run.py bench [NAME …]   the benchmarks
+    python3 run.py bench [NAME …]   the benchmarks (or --list)
     python3 run.py WORDS…           the casetrail command, e.g. `python3 run.py replay olist DIR`
 
 Only the standard library of Python 3.11 or newer is needed to start.
