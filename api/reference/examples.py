@@ -14,6 +14,7 @@ _FORMATS: Mapping[str, str] = {
     "date-time": "2026-11-20T12:00:00Z",
     "date": "2026-11-20",
     "decimal": "12.50",
+    "duration": "P1D",
 }
 _NAMED: Mapping[str, str] = {
     "order": "A-1001",
@@ -71,10 +72,14 @@ def example_of(schema: Schema, shapes: Mapping[str, Schema], name: str = "", dep
 
 def _object(schema: Schema, shapes: Mapping[str, Schema], depth: int) -> dict[str, Any]:
     members = schema.get("properties", {})
-    return {
+    found = {
         name: example_of(members[name], shapes, name, depth + 1)
         for name in schema.get("required", ())
     }
+    if schema.get("minProperties"):
+        name = _text(schema.get("propertyNames", {}), "name")
+        found[name] = example_of(schema["additionalProperties"], shapes, name, depth + 1)
+    return found
 
 
 def _array(schema: Schema, shapes: Mapping[str, Schema], name: str, depth: int) -> list[Any]:

@@ -70,7 +70,7 @@ def _operation(one: Operation, shapes: Mapping[str, Schema]) -> str:
         _parameters(told.get("parameters", ())),
         _body(told.get("requestBody"), shapes),
         _answers(told["responses"], shapes),
-        f"<h4>Example request</h4><pre>{escape(request_of(one, shapes))}</pre>",
+        f"<h3>Example request</h3><pre>{escape(request_of(one, shapes))}</pre>",
     ]
     return (
         f"<details id={told['operationId']} class=operation><summary>"
@@ -95,11 +95,11 @@ def _parameters(parameters: Sequence[Mapping[str, Any]]) -> str:
         for one in parameters
     )
     headings = ("Name", "In", "Type", "Meaning")
-    return f"<h4>Parameters</h4>{table(headings, rows)}" if rows else ""
+    return f"<h3>Parameters</h3>{table(headings, rows)}" if rows else ""
 
 
 def _body(body: Mapping[str, Any] | None, shapes: Mapping[str, Schema]) -> str:
-    return f"<h4>Body</h4>{_contents(body['content'], shapes)}" if body is not None else ""
+    return f"<h3>Body</h3>{_contents(body['content'], shapes)}" if body is not None else ""
 
 
 def _answers(responses: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:
@@ -107,7 +107,7 @@ def _answers(responses: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:
     for status, response in responses.items():
         if status != "default":
             content = _contents(response.get("content", {}), shapes)
-            told.append(f"<h4>Answer {status}</h4><p>{escape(response['description'])}.{content}")
+            told.append(f"<h3>Answer {status}</h3><p>{escape(response['description'])}.{content}")
     return "".join(told)
 
 
@@ -150,7 +150,7 @@ def _problems() -> str:
     )
     told = table(("Name", "Status", "Meaning", "What to do"), rows)
     return (
-        "<section aria-labelledby=problems><h2 id=problems>Problems</h2>"
+        "<section aria-labelledby=problems><h2 id=problems>Problem types</h2>"
         f"<p>Every error is answered as <code>{MEDIA_TYPE}</code>, a <a href=#Problem>Problem</a> "
         f"with one of these types.{told}</section>"
     )

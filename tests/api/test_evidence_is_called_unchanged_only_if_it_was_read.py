@@ -13,18 +13,18 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import casetrail
-from infrastructure.postgres.datastore import connect
 from infrastructure.evidence_store import EvidenceStore
+from infrastructure.postgres.datastore import connect
 from infrastructure.settings import EVIDENCE, KEYS
-from tests.api.running import House, outside
-from tests.api.told import RESOLUTION, Told, opened, order_id
-from tests.tampering import tampering
+from tests.api.running_service import RunningService, outside_settings
+from tests.api.signals import RESOLUTION, JsonObject, open_case, order_id
+from tests.tampering import without_triggers
 
 
 def by_hand(client: httpx2.Client) -> str:
-    """A case that a person opened: nothing is cited yet."""
+    """A case that a person open_case: nothing is cited yet."""
     order = order_id()
-    opened(client, order=order)
+    open_case(client, order=order)
     asked = {"order": order, "kind": "refund_due", "note": "The customer called."}
     case: str = client.post("/v1/cases", json=asked).json()["id"]
     return case
@@ -43,28 +43,28 @@ def uploaded(client: httpx2.Client, content: bytes) -> str:
     return ref
 
 
-def stored_at(ours: House, ref: str) -> Path:
+def stored_at(ours: RunningService, ref: str) -> Path:
     digest = ref.removeprefix("sha256:")
     return evidence_of(ours) / "sha256" / digest[:2] / digest
 
 
-def evidence_of(ours: House) -> Path:
-    return Path(urlsplit(outside(ours.dsn).place).path).with_name("evidence")
+def evidence_of(ours: RunningService) -> Path:
+    return Path(urlsplit(outside_settings(ours.dsn).place).path).with_name("evidence")
 
 
-def asked(client: httpx2.Client, case: str) -> Told:
+def asked(client: httpx2.Client, case: str) -> JsonObject:
     answer = client.get("/v1/audit/questions/7", params={"case": case})
     assert answer.status_code == 200, answer.text
-    found: Told = answer.json()["answer"]
+    found: JsonObject = answer.json()["answer"]
     return found
 
 
-def told(ours: House, case: str) -> tuple[int, str]:
+def told(ours: RunningService, case: str) -> tuple[int, str]:
     """What the command says to people, in one line, and its exit status."""
     environment = {
         **os.environ,
         "DATABASE_URL": ours.dsn,
-        KEYS: outside(ours.dsn).place,
+        KEYS: outside_settings(ours.dsn).place,
         EVIDENCE: str(evidence_of(ours)),
         "COLUMNS": "400",
     }
@@ -72,7 +72,7 @@ def told(ours: House, case: str) -> tuple[int, str]:
     return ran.exit_code, " ".join(ran.stdout.split())
 
 
-def test_a_case_without_evidence_says_that_there_is_none(ours: House, ana: httpx2.Client) -> None:
+def test_a_case_without_evidence_says_that_there_is_none(ours: RunningService, ana: httpx2.Client) -> None:
     case = by_hand(ana)
     answer = asked(ana, case)
     assert (answer["unchanged"], answer["pieces"]) == (None, [])
@@ -88,7 +88,7 @@ def test_a_case_without_a_decision_says_nothing_of_what_was_seen(ana: httpx2.Cli
 
 
 def test_what_is_kept_elsewhere_is_not_checked_and_its_place_is_named(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
     case = by_hand(ana)
     attached(ana, case, "dhl/pod-1", "Signed [by hand]")
@@ -106,7 +106,7 @@ def test_what_is_kept_elsewhere_is_not_checked_and_its_place_is_named(
 
 
 def test_a_file_is_unchanged_then_changed_then_missing_as_its_bytes_are(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
     case, content = by_hand(ana), uuid4().bytes
     ref = uploaded(ana, content)
@@ -134,7 +134,7 @@ def test_a_file_is_unchanged_then_changed_then_missing_as_its_bytes_are(
 
 
 def test_one_unchecked_piece_beside_checked_ones_leaves_the_whole_undecided(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
     case = by_hand(ana)
     attached(ana, case, uploaded(ana, uuid4().bytes))
@@ -146,7 +146,7 @@ def test_one_unchecked_piece_beside_checked_ones_leaves_the_whole_undecided(
 
 
 def test_a_file_that_was_erased_with_its_customer_is_not_called_missing(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
     case = by_hand(ana)
     ref = uploaded(ana, uuid4().bytes)
@@ -160,7 +160,7 @@ def test_a_file_that_was_erased_with_its_customer_is_not_called_missing(
 
 @pytest.mark.parametrize("ref", ["sha256:../../keys", "sha256:", f"sha256:{'AB' * 32}"])
 def test_a_name_that_is_no_digest_reads_no_file(ana: httpx2.Client, ref: str) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     for command, body in (("claim", None), ("resolve", {**RESOLUTION, "evidence": [ref]})):
         headers = {"If-Match": ana.get(f"/v1/cases/{case}").headers["ETag"]}
         done = ana.post(f"/v1/cases/{case}/{command}", json=body, headers=headers)
@@ -170,14 +170,14 @@ def test_a_name_that_is_no_digest_reads_no_file(ana: httpx2.Client, ref: str) ->
 
 
 def test_a_signal_is_unchanged_only_while_its_envelope_has_the_digest_of_its_leaf(
-    ours: House, ana: httpx2.Client
+    ours: RunningService, ana: httpx2.Client
 ) -> None:
-    case = opened(ana)
+    case = open_case(ana)
     answer = asked(ana, case)
     (piece,) = answer["pieces"]
     assert (answer["unchanged"], piece["standing"]) == (True, "in_the_log")
     assert piece["where"] == f"the log, position {piece['position']}"
-    with connect(ours.dsn) as connection, tampering(connection):
+    with connect(ours.dsn) as connection, without_triggers(connection):
         connection.execute(
             "UPDATE stored_events SET state = state || ' '::bytea WHERE notification_id = %s",
             (piece["position"],),
