@@ -25,15 +25,17 @@ function openWanted() {
   const wanted = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (wanted?.tagName !== "DETAILS") return;
   if (wanted.hidden) {
-    document.getElementById("find").value = "";
+    field.value = "";
     find([]);
   }
   wanted.open = true;
   wanted.scrollIntoView();
 }
 
-document.getElementById("find").addEventListener("input", (event) => {
-  find(event.target.value.toLowerCase().split(/\s+/).filter(Boolean));
-});
+const field = document.getElementById("find");
+const findTyped = () => find(field.value.toLowerCase().split(/\s+/).filter(Boolean));
+field.addEventListener("input", findTyped);
 window.addEventListener("hashchange", openWanted);
+// Something may have been typed before this script was there.
+findTyped();
 openWanted();

@@ -140,7 +140,9 @@ def _says(standing: EvidenceStatus, where: str) -> str:
     return f"{_SAYS[standing]}, in {where}" if is_elsewhere else _SAYS[standing]
 
 
-def _evidence_status(ref: str, digest: str | None, position: int | None, stored: StoredEvidence) -> EvidenceStatus:
+def _evidence_status(
+    ref: str, digest: str | None, position: int | None, stored: StoredEvidence
+) -> EvidenceStatus:
     if position is not None:
         holds = stored.is_as_recorded(position)
         return EvidenceStatus.IN_THE_LOG if holds else EvidenceStatus.CHANGED

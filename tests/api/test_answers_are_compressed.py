@@ -165,7 +165,9 @@ def test_a_page_names_its_scripts_by_version_and_those_are_kept(ours: RunningSer
         assert stale.headers["Cache-Control"] == "no-cache"
 
 
-def test_the_console_asks_for_the_words_of_its_forms_and_not_for_the_contract(ours: RunningService) -> None:
+def test_the_console_asks_for_the_words_of_its_forms_and_not_for_the_contract(
+    ours: RunningService,
+) -> None:
     with ours.client_as(None) as nobody:
         told = nobody.get("/console/words.json")
         assert len(told.content) < 4_000

@@ -72,7 +72,9 @@ def told(ours: RunningService, case: str) -> tuple[int, str]:
     return ran.exit_code, " ".join(ran.stdout.split())
 
 
-def test_a_case_without_evidence_says_that_there_is_none(ours: RunningService, ana: httpx2.Client) -> None:
+def test_a_case_without_evidence_says_that_there_is_none(
+    ours: RunningService, ana: httpx2.Client
+) -> None:
     case = by_hand(ana)
     answer = asked(ana, case)
     assert (answer["unchanged"], answer["pieces"]) == (None, [])

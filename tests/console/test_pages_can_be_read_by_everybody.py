@@ -30,11 +30,12 @@ def worked_on(ours: RunningService) -> str:
         attached = {"ref": "dhl/pod-1", "type": "carrier_statement", "title": "Signed"}
         case = post(ana, case, "evidence", attached).json()
         case = post(ana, case, "notes", {"note": "Called.\nNobody answered."}).json()
-        wrong = {"version": case["version"], "reason": "wrong_data", "note": "Another number."}
-        post(ana, case, "declare-error", wrong)
+        wrong = {"about": case["version"], "reason": "incorrect_data", "note": "Another number."}
+        assert post(ana, case, "declare-error", wrong).status_code == 200
         refused = act_on_adjustment(ana, ana.get(f"/v1/cases/{case['id']}").json(), "approve")
         assert refused.status_code == 403, refused.text
-        act_on_adjustment(fay, ana.get(f"/v1/cases/{case['id']}").json(), "approve")
+        case = ana.get(f"/v1/cases/{case['id']}").json()
+        assert act_on_adjustment(fay, case, "approve").status_code == 200
     found: str = case["id"]
     return found
 
@@ -46,6 +47,7 @@ def test_the_trail_as_a_page(ours: RunningService, page: Page, width: int) -> No
         page.open(f"{ours.url}/v1/cases/{case}/trail", width)
         page.until("document.querySelector('table') && document.readyState === 'complete'")
         assert page.value("document.querySelectorAll('table').length") == 2
+        assert page.text("s").startswith("Noted: Called.")
         assert violations(page) == []
         assert page.is_within(width)
     finally:
@@ -61,7 +63,27 @@ def test_the_reference(ours: RunningService, page: Page, width: int) -> None:
     assert page.is_within(width)
 
 
-def test_the_console_before_anybody_has_signed_in(ours: RunningService, page: Page, width: int) -> None:
+def test_the_reference_is_searched_by_words_and_a_link_opens_what_it_names(
+    ours: RunningService, page: Page
+) -> None:
+    page.faults.clear()
+    page.open(f"{ours.url}/docs")
+    page.until("document.querySelector('#find')")
+    page.value("document.querySelector('#find').focus()")
+    page.fill("Find", "approve adjustment")
+    page.reads("found", "#found")
+    assert "Approve an adjustment" in page.text("main")
+    assert "Send signals" not in page.text("main")
+    page.value("location.hash = 'Signed'; location.hash = 'send_signals'")
+    page.until("document.querySelector('#send_signals').open")
+    page.reads("Send signals", "main")
+    assert page.value("document.querySelector('#find').value") == ""
+    assert page.faults == []
+
+
+def test_the_console_before_anybody_has_signed_in(
+    ours: RunningService, page: Page, width: int
+) -> None:
     page.open(f"{ours.url}/", width)
     page.value("sessionStorage.clear()")
     page.open(f"{ours.url}/", width)
@@ -73,7 +95,9 @@ def test_the_console_before_anybody_has_signed_in(ours: RunningService, page: Pa
     assert violations(page) == []
 
 
-def test_the_console_with_a_case_of_money(ours: RunningService, as_person: SignedIn, width: int) -> None:
+def test_the_console_with_a_case_of_money(
+    ours: RunningService, as_person: SignedIn, width: int
+) -> None:
     case = worked_on(ours)
     page = as_person("ana", width)
     page.value(f"showCase({case!r}, true)")
@@ -83,7 +107,9 @@ def test_the_console_with_a_case_of_money(ours: RunningService, as_person: Signe
     assert violations(page) == []
 
 
-def test_the_console_with_a_case_to_resolve(ours: RunningService, as_person: SignedIn, width: int) -> None:
+def test_the_console_with_a_case_to_resolve(
+    ours: RunningService, as_person: SignedIn, width: int
+) -> None:
     with ours.client_as("ana") as ana:
         case = open_case(ana)
         assert post(ana, ana.get(f"/v1/cases/{case}").json(), "claim").status_code == 200
