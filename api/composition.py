@@ -117,12 +117,7 @@ class Desks:
             self.privacy = PrivacyDesk(self.log, orders, cases, self.key_ring, files)
             ticks[streams.PRIVACY] = self.privacy.tick
         self.timekeeper = Timekeeper(
-            self.log,
-            orders,
-            cases,
-            lambda: self.policy.current,
-            staff,
-            ticks,
+            self.log, orders, cases, lambda: self.policy.current, staff, ticks
         )
         self.cases = CaseDesk(
             self.log, orders, cases, lambda: self.policy.current, staff, self.people.authority_of
@@ -248,19 +243,15 @@ def prepare_database(dsn: str) -> None:
 def checkpoints_of(settings: Settings) -> Checkpoints:
     """The checkpoints at the place in the settings. Raises KeyUnusable."""
     again = partial(open_existing_signer, settings.signing_key)
-    outside, heads = (
-        OutsideCheckpoints(settings.checkpoint_place),
-        AcknowledgedHeads(settings.heads_place),
-    )
+    outside = OutsideCheckpoints(settings.checkpoint_place)
+    heads = AcknowledgedHeads(settings.heads_place)
     return Checkpoints(open_signer(settings.signing_key), outside, again, heads)
 
 
 def read_only_checkpoints(settings: Settings) -> Checkpoints:
     """The same, without creating a missing signing key. Raises KeyUnusable."""
-    outside, heads = (
-        OutsideCheckpoints(settings.checkpoint_place),
-        AcknowledgedHeads(settings.heads_place),
-    )
+    outside = OutsideCheckpoints(settings.checkpoint_place)
+    heads = AcknowledgedHeads(settings.heads_place)
     return Checkpoints(read_only_signer(settings.signing_key), outside, heads=heads)
 
 
@@ -277,8 +268,7 @@ def continuity(settings: Settings) -> Continuity:
 @contextmanager
 def configured_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
     """The desks on a migrated database, with the vault and checkpoints of the settings."""
-    outside = vault_of(settings)
-    with desks(dsn, vault=outside, continuity=continuity(settings)) as working:
+    with desks(dsn, vault=vault_of(settings), continuity=continuity(settings)) as working:
         yield working
 
 

@@ -85,6 +85,9 @@ def get(
 def post(
     path: str, *, needs: Permission | None, **options: Any
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A POST route whose handler runs in a thread and needs a permission (None: public)."""
-    route = litestar.post(path, opt=permission_option(needs), **options)
+    """A POST route whose handler runs in a thread and needs a permission (None: public).
+
+    It answers 200, not Litestar's 201: a command usually creates nothing.
+    """
+    route = litestar.post(path, opt=permission_option(needs), status_code=200, **options)
     return lambda handler: route(in_thread(handler))

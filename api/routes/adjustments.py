@@ -93,7 +93,6 @@ def _line(row: AdjustmentRow) -> AdjustmentLine:
 @post(
     "/cases/{case_id:uuid}/adjustments",
     needs=Permission.PROPOSE_ADJUSTMENTS,
-    status_code=200,
     summary="Propose an adjustment",
 )
 def propose_adjustment(
@@ -136,7 +135,7 @@ def _command(
         )
 
     path = f"/cases/{{case_id:uuid}}/adjustments/{{adjustment_id:uuid}}/{name}"
-    return post(path, needs=needs, status_code=200, summary=summary)(
+    return post(path, needs=needs, summary=summary)(
         configure_command_handler(handler, f"{name}_adjustment", doc, kind)
     )
 

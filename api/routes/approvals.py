@@ -110,12 +110,7 @@ class BulkApprovalResult(Struct, frozen=True):
     items: Sequence[ApprovalResult]
 
 
-@post(
-    "/approvals",
-    needs=Permission.APPROVE_ADJUSTMENTS,
-    status_code=200,
-    summary="Approve several adjustments",
-)
+@post("/approvals", needs=Permission.APPROVE_ADJUSTMENTS, summary="Approve several adjustments")
 def approve_several(
     command: CommandDependency, data: JSONBody[BulkApproval]
 ) -> Response[BulkApprovalResult]:

@@ -44,11 +44,7 @@ def prove_inclusion(
     return service.proofs.inclusion(position, size)
 
 
-@get(
-    "/audit/proofs/consistency",
-    needs=Permission.READ_LOG,
-    summary="Prove that the log only grew",
-)
+@get("/audit/proofs/consistency", needs=Permission.READ_LOG, summary="Prove that the log only grew")
 def prove_consistency(
     request: AuthenticatedRequest,
     service: ServiceDependency,

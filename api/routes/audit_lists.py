@@ -39,11 +39,7 @@ def render_csv(review: AccessReview) -> str:
     return write_csv(COLUMNS, review_rows(review))
 
 
-@get(
-    "/audit/access-review",
-    needs=Permission.READ_PEOPLE,
-    summary="Get the access review",
-)
+@get("/audit/access-review", needs=Permission.READ_PEOPLE, summary="Get the access review")
 def get_access_review(
     request: AuthenticatedRequest, service: ServiceDependency, moment: At = None
 ) -> Response[AccessReview]:
@@ -77,8 +73,8 @@ def statement_question(body: bytes, provider: str) -> tuple[Question, StatementP
     if not lines:
         raise StatementNotWhole("it has no lines, and so no period")
 
-    def compare(sources: AnswerSources, asked: StatementParameters) -> StatementComparison:
-        return compare_statement(sources.reading, asked.provider, lines)
+    def compare(sources: AnswerSources, given: StatementParameters) -> StatementComparison:
+        return compare_statement(sources.reading, given.provider, lines)
 
     question = Question(number=18, answer=compare)
     digest = hashlib.sha256(body).hexdigest()
@@ -88,7 +84,6 @@ def statement_question(body: bytes, provider: str) -> tuple[Question, StatementP
 @post(
     "/audit/statement",
     needs=Permission.READ_LOG,
-    status_code=200,
     summary="Compare a provider's statement with the log",
 )
 def hold_statement(
@@ -102,9 +97,9 @@ def hold_statement(
     """Lists the differences, and reconciles nothing. The body is the statement, as `text/csv` in the
     format of the local provider. Only the request is recorded."""
     require_known_parameters(request)
-    question, asking = statement_question(body, provider)
+    question, given = statement_question(body, provider)
     found: RecordedAnswer[Any] = answer_and_record(
-        question, answer_sources(service), asking, request.user.actor
+        question, answer_sources(service), given, request.user.actor
     )
     return found
 

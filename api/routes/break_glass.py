@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from api.http.commands import CommandDependency, CommandRequest, configure_command_handler
+from api.http.commands import CommandDependency, CommandRequest
 from api.http.concurrency import get, post
 from api.http.query import ListDependency, Page, Sort, given_filters
 from api.http.responses import CommandResponse, build_view
@@ -105,21 +105,14 @@ def list_break_glass(
 
 
 @get(
-    "/break-glass/{break_glass:uuid}",
-    needs=Permission.USE_BREAK_GLASS,
-    summary="Get a break-glass",
+    "/break-glass/{break_glass:uuid}", needs=Permission.USE_BREAK_GLASS, summary="Get a break-glass"
 )
 def get_break_glass(break_glass: FromPath[UUID], service: ServiceDependency) -> BreakGlassView:
     """For the person who is asked to open it. Computed from its own events: always up to date."""
     return _view(service.desks.break_glass.glass(break_glass))
 
 
-@post(
-    "/break-glass",
-    needs=Permission.USE_BREAK_GLASS,
-    status_code=200,
-    summary="Request a break-glass",
-)
+@post("/break-glass", needs=Permission.USE_BREAK_GLASS, summary="Request a break-glass")
 def ask_for_break_glass(
     command: CommandDependency, data: JSONBody[RequestBreakGlass]
 ) -> Response[BreakGlassView]:
@@ -127,27 +120,33 @@ def ask_for_break_glass(
     return _run(command, lambda desk, by: desk.ask(data, by))
 
 
-def _command_without_body(
-    name: str,
-    summary: str,
-    doc: str,
-    act: Callable[[BreakGlassDesk, UUID, Caller], BreakGlassResult],
-) -> HTTPRouteHandler:
-    def handler(
-        command: CommandDependency, break_glass: FromPath[UUID]
-    ) -> Response[BreakGlassView]:
-        return _run(command, lambda desk, by: act(desk, break_glass, by))
+@post(
+    "/break-glass/{break_glass:uuid}/open",
+    needs=Permission.USE_BREAK_GLASS,
+    summary="Open a break-glass that another person requested",
+)
+def open_break_glass(
+    command: CommandDependency, break_glass: FromPath[UUID]
+) -> Response[BreakGlassView]:
+    """Its time starts. Until it is reviewed, neither of you can request or open another."""
+    return _run(command, lambda desk, by: desk.open(break_glass, by))
 
-    path = f"/break-glass/{{break_glass:uuid}}/{name}"
-    return post(path, needs=Permission.USE_BREAK_GLASS, status_code=200, summary=summary)(
-        configure_command_handler(handler, f"{name}_break_glass", doc)
-    )
+
+@post(
+    "/break-glass/{break_glass:uuid}/close",
+    needs=Permission.USE_BREAK_GLASS,
+    summary="Close a break-glass early",
+)
+def close_break_glass(
+    command: CommandDependency, break_glass: FromPath[UUID]
+) -> Response[BreakGlassView]:
+    """Its grant is revoked. A request that was not opened lapses."""
+    return _run(command, lambda desk, by: desk.close(break_glass, by))
 
 
 @post(
     "/break-glass/{break_glass:uuid}/review",
     needs=Permission.REVIEW_BREAK_GLASS,
-    status_code=200,
     summary="Review a break-glass",
 )
 def review_break_glass(
@@ -159,17 +158,7 @@ def review_break_glass(
 
 BREAK_GLASS_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     ask_for_break_glass,
-    _command_without_body(
-        "open",
-        "Open a break-glass that another person requested",
-        "Its time starts. Until it is reviewed, neither of you can request or open another.",
-        BreakGlassDesk.open,
-    ),
-    _command_without_body(
-        "close",
-        "Close a break-glass early",
-        "Its grant is revoked. A request that was not opened lapses.",
-        BreakGlassDesk.close,
-    ),
+    open_break_glass,
+    close_break_glass,
     review_break_glass,
 )

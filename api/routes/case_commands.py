@@ -43,25 +43,18 @@ class RequiredNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
     note: RequiredNote
 
 
-@post("/cases", needs=Permission.WORK_CASES, status_code=200, summary="Open a case")
+@post("/cases", needs=Permission.WORK_CASES, summary="Open a case")
 def open_case(command: CommandDependency, data: JSONBody[OpenCase]) -> Response[CaseView]:
     """By hand, for a problem of an order that no rule detected. Policy routes it unless you send a
     queue."""
     return run_case_command(command, lambda by: command.service.desks.cases.open(data, by))
 
 
-def _command_without_body(
-    name: str, summary: str, doc: str, act: Callable[[CaseDesk, UUID, int, Caller], CommandResult]
-) -> HTTPRouteHandler:
-    def handler(
-        command: CommandDependency, case_id: FromPath[UUID], if_match: IfMatch = None
-    ) -> Response[CaseView]:
-        desk = command.service.desks.cases
-        return run_case_command(
-            command, lambda by: act(desk, case_id, expected_version(if_match), by)
-        )
-
-    return _route(name, summary, doc, handler, None)
+def _claim(
+    command: CommandDependency, case_id: FromPath[UUID], if_match: IfMatch = None
+) -> Response[CaseView]:
+    desk = command.service.desks.cases
+    return run_case_command(command, lambda by: desk.claim(case_id, expected_version(if_match), by))
 
 
 def _command(
@@ -114,7 +107,7 @@ def _route(
     handler = configure_command_handler(handler, name, doc, kind)
     path = f"/cases/{{case_id:uuid}}/{name}"
     if name in SLOW_COMMANDS:
-        return post(path, needs=Permission.WORK_CASES, status_code=200, summary=summary)(handler)
+        return post(path, needs=Permission.WORK_CASES, summary=summary)(handler)
     fast_path = [FastPath(handler, kind)]
     opt = permission_option(Permission.WORK_CASES)
     route = litestar.post(path, status_code=200, summary=summary, middleware=fast_path, opt=opt)
@@ -123,11 +116,12 @@ def _route(
 
 CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     open_case,
-    _command_without_body(
+    _route(
         "claim",
         "Claim a case",
         "Takes an open case, or resumes one of yours whose wait has ended.",
-        CaseDesk.claim,
+        _claim,
+        None,
     ),
     _command(
         "release",

@@ -28,7 +28,7 @@ def demo_issuer_routes(issuer: LocalIssuer) -> Sequence[HTTPRouteHandler]:
     def get_keys() -> Mapping[str, Any]:
         return issuer.jwks()
 
-    @post(f"{PATH}/token", needs=None, include_in_schema=False, status_code=200)
+    @post(f"{PATH}/token", needs=None, include_in_schema=False)
     def sign_in(data: Form) -> Response[Mapping[str, Any]]:
         try:
             return Response(issuer.token(data, datetime.now(UTC)), headers=_FRESH)

@@ -37,7 +37,6 @@ Digest = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA
 @post(
     "/evidence",
     needs=Permission.WORK_CASES,
-    status_code=200,
     summary="Upload a file",
     request_max_body_size=LARGEST_FILE_BYTES,
 )

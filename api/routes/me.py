@@ -15,7 +15,7 @@ from domain.permissions import Permission
 from domain.principals import UNRESTRICTED_KEY, KeyScope
 
 
-class Reach(Struct, frozen=True):
+class KeyLimits(Struct, frozen=True):
     """The limits of a key. Null: no limit."""
 
     permissions: Sequence[str] | None
@@ -37,7 +37,7 @@ class Me(Struct, frozen=True):
     """The person's agents that the request came through, the first one first."""
     delegate: str | None = None
     """The person who acts on behalf of this person."""
-    key_scope: Reach | None = None
+    key_scope: KeyLimits | None = None
     """The limits of the key; null if it has all permissions of the person."""
     expires_at: datetime | None = None
     """When this principal, or one of its grants, expires."""
@@ -56,13 +56,13 @@ def get_me(request: AuthenticatedRequest) -> Me:
         grants=[grant_view(grant, lives=True) for grant in who.authority.grants],
         agents=who.actor.via,
         delegate=who.actor.delegate,
-        key_scope=_delegate_reach(who.key_scope),
+        key_scope=_key_limits(who.key_scope),
         expires_at=who.expires_at,
     )
 
 
-def _delegate_reach(scope: KeyScope) -> Reach | None:
+def _key_limits(scope: KeyScope) -> KeyLimits | None:
     if scope == UNRESTRICTED_KEY:
         return None
     permissions = None if scope.permissions is None else sorted(scope.permissions)
-    return Reach(permissions, scope.queues, scope.regions)
+    return KeyLimits(permissions, scope.queues, scope.regions)

@@ -78,9 +78,7 @@ class PacketView(Struct, frozen=True):
 
 
 @get(
-    "/cases/{case_id:uuid}/packet",
-    needs=Permission.READ_CASES,
-    summary="Get the packet of a case",
+    "/cases/{case_id:uuid}/packet", needs=Permission.READ_CASES, summary="Get the packet of a case"
 )
 def get_packet(
     request: AuthenticatedRequest,

@@ -20,7 +20,7 @@ from domain.grants import AddPerson, ChangePersonStatus, GrantRole, LinkPersonNa
 from domain.permissions import Permission
 
 
-@post("/people", needs=Permission.MANAGE_PEOPLE, status_code=200, summary="Add a person")
+@post("/people", needs=Permission.MANAGE_PEOPLE, summary="Add a person")
 def add_person(command: CommandDependency, data: JSONBody[AddPerson]) -> Response[PersonView]:
     """Each role becomes a grant without a scope and without an end."""
     return _run(command, lambda desk, by: desk.add(data.name, data.roles, by.now, data.skills, by))
@@ -29,7 +29,6 @@ def add_person(command: CommandDependency, data: JSONBody[AddPerson]) -> Respons
 @post(
     "/people/{name:str}/grants/{grant:str}/revoke",
     needs=Permission.MANAGE_PEOPLE,
-    status_code=200,
     summary="Revoke a grant",
 )
 def revoke_grant(
@@ -67,14 +66,14 @@ def _command(
         return _run(command, lambda _, by: act(command.service, name, data, by))
 
     path = f"/people/{{name:str}}/{name}"
-    return post(path, needs=Permission.MANAGE_PEOPLE, status_code=200, summary=summary)(
+    return post(path, needs=Permission.MANAGE_PEOPLE, summary=summary)(
         configure_command_handler(handler, f"person_{name}", doc, kind)
     )
 
 
-def _grant_role(service: Service, name: str, ask: GrantRole, by: Caller) -> PersonResult:
+def _grant_role(service: Service, name: str, data: GrantRole, by: Caller) -> PersonResult:
     queues = service.desks.policy.current.document.queues
-    return service.desks.people.give(name, ask, queues, by)
+    return service.desks.people.give(name, data, queues, by)
 
 
 PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
@@ -93,27 +92,27 @@ PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Record that a person has left",
         "Within seconds, all names of the person lose access. The record stays.",
         ChangePersonStatus,
-        lambda service, name, ask, by: service.desks.people.leave(name, ask, by),
+        lambda service, name, data, by: service.desks.people.leave(name, data, by),
     ),
     _command(
         "return",
         "Record that a person has returned",
         "Under this name: the grants that have not ended are active again.",
         ChangePersonStatus,
-        lambda service, name, ask, by: service.desks.people.come_back(name, ask, by),
+        lambda service, name, data, by: service.desks.people.come_back(name, data, by),
     ),
     _command(
         "skills",
         "Set the skills of a person",
         "Claim-next offers only cases that need one of these skills; without skills, all cases.",
         SetSkills,
-        lambda service, name, ask, by: service.desks.people.set_skills(name, ask, by),
+        lambda service, name, data, by: service.desks.people.set_skills(name, data, by),
     ),
     _command(
         "same-as",
         "Record that two names are one person",
         "From now on, a duty of one name counts for the other too. It cannot be undone.",
         LinkPersonName,
-        lambda service, name, ask, by: service.desks.people.same_as(name, ask, by),
+        lambda service, name, data, by: service.desks.people.same_as(name, data, by),
     ),
 )

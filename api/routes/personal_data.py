@@ -76,7 +76,6 @@ class ReadsPage(Struct, frozen=True):
 @post(
     "/personal-data/find",
     needs=Permission.MANAGE_PERSONAL_DATA,
-    status_code=200,
     summary="Find the personal data of a customer",
 )
 def find_personal_data(
@@ -91,7 +90,6 @@ def find_personal_data(
 @post(
     "/personal-data/reads",
     needs=Permission.READ_PERSONAL_READS,
-    status_code=200,
     summary="Find the reads of a customer's data",
 )
 def find_reads(
@@ -108,9 +106,7 @@ def find_reads(
 
 
 @get(
-    "/audit/reads",
-    needs=Permission.READ_PERSONAL_READS,
-    summary="List the reads of personal data",
+    "/audit/reads", needs=Permission.READ_PERSONAL_READS, summary="List the reads of personal data"
 )
 def list_reads(
     request: AuthenticatedRequest,
@@ -170,7 +166,7 @@ def _command(
         )
 
     path = f"/personal-data/{path}"
-    return post(path, needs=Permission.MANAGE_PERSONAL_DATA, status_code=200, summary=summary)(
+    return post(path, needs=Permission.MANAGE_PERSONAL_DATA, summary=summary)(
         configure_command_handler(handler, name, doc, kind)
     )
 
@@ -183,7 +179,7 @@ PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
         "Place a legal hold",
         "While it lasts, no data of the customer is erased.",
         PlaceLegalHold,
-        lambda desk, ask, by: desk.hold(ask.customer, ask.reason, ask.reference, by),
+        lambda desk, data, by: desk.hold(data.customer, data.reason, data.reference, by),
     ),
     _command(
         "release-legal-hold",
@@ -191,7 +187,7 @@ PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
         "Release a legal hold",
         "",
         ReleaseLegalHold,
-        lambda desk, ask, by: desk.release(ask.customer, ask.hold, ask.reason, by),
+        lambda desk, data, by: desk.release(data.customer, data.hold, data.reason, by),
     ),
     _command(
         "erase-personal-data",
@@ -200,7 +196,7 @@ PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
         "Destroys the keys of the customer's orders and the files of their cases. Decisions, amounts and "
         "proofs stay. The answer confirms the order; `completed_at` says when it was executed.",
         OrderErasure,
-        lambda desk, ask, by: desk.erase(ask.customer, ask.basis, ask.reference, by),
+        lambda desk, data, by: desk.erase(data.customer, data.basis, data.reference, by),
     ),
     find_reads,
     list_reads,

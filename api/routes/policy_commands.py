@@ -29,12 +29,7 @@ from domain.policy.rulebook import Rulebook
 from infrastructure.policies.files import parse_rulebook
 
 
-@post(
-    "/policies",
-    needs=Permission.PROPOSE_POLICIES,
-    status_code=200,
-    summary="Propose a policy",
-)
+@post("/policies", needs=Permission.PROPOSE_POLICIES, summary="Propose a policy")
 def propose_policy(
     command: CommandDependency, data: JSONBody[ProposePolicy]
 ) -> Response[PolicyView]:
@@ -46,7 +41,6 @@ def propose_policy(
 @post(
     "/policies/emergency",
     needs=Permission.ACTIVATE_POLICIES,
-    status_code=200,
     summary="Change the policy in an emergency",
 )
 def emergency_policy(
@@ -92,7 +86,7 @@ def _command(
         return _run(command, lambda desk, by: act(desk, version, data, by))
 
     path = f"/policies/{{version:str}}/{name}"
-    return post(path, needs=needs, status_code=200, summary=summary)(
+    return post(path, needs=needs, summary=summary)(
         configure_command_handler(handler, f"{name}_policy", doc, kind)
     )
 
@@ -106,7 +100,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Approve a proposed policy",
         "By a person who is not an author. Send the `base` version that you compared it with.",
         ApprovePolicy,
-        lambda desk, version, ask, by: desk.approve(version, ask.note, ask.base, by),
+        lambda desk, version, data, by: desk.approve(version, data.note, data.base, by),
     ),
     _command(
         "reject",
@@ -114,7 +108,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Reject a policy that is not active",
         "It may be proposed, approved or scheduled. It can be proposed again.",
         DropPolicy,
-        lambda desk, version, ask, by: desk.reject(version, ask.reason, by),
+        lambda desk, version, data, by: desk.reject(version, data.reason, by),
     ),
     _command(
         "withdraw",
@@ -122,7 +116,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Withdraw your policy",
         "By one of its authors, before it is active.",
         DropPolicy,
-        lambda desk, version, ask, by: desk.withdraw(version, ask.reason, by),
+        lambda desk, version, data, by: desk.withdraw(version, data.reason, by),
     ),
     _command(
         "activate",
@@ -130,7 +124,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Activate an approved policy",
         "At once, or at `effective_from`. Open orders are then re-evaluated under it.",
         ActivatePolicy,
-        lambda desk, version, ask, by: desk.activate(version, ask.effective_from, ask.note, by),
+        lambda desk, version, data, by: desk.activate(version, data.effective_from, data.note, by),
     ),
     _command(
         "rollback",
@@ -138,7 +132,7 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Roll back to an earlier policy",
         "Activates its rules again at once, under a new version, which the answer contains.",
         RollBack,
-        lambda desk, version, ask, by: desk.roll_back(version, ask.version, ask.reason, by),
+        lambda desk, version, data, by: desk.roll_back(version, data.version, data.reason, by),
     ),
     _command(
         "ratify",
@@ -146,6 +140,6 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "Ratify an emergency change",
         "By a person who did not make it. Then it does not expire.",
         RatifyPolicy,
-        lambda desk, version, ask, by: desk.ratify(version, ask.note, by),
+        lambda desk, version, data, by: desk.ratify(version, data.note, by),
     ),
 )

@@ -18,10 +18,7 @@ class ProblemType(Struct, frozen=True):
 
 
 @get(
-    "/problems/{name:str}",
-    summary="Explain a problem",
-    sync_to_thread=False,
-    opt={"public": True},
+    "/problems/{name:str}", summary="Explain a problem", sync_to_thread=False, opt={"public": True}
 )
 def explain_problem(name: FromPath[str]) -> ProblemType:
     kind = BY_SLUG.get(name)

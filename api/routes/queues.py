@@ -99,12 +99,7 @@ def get_queue(
     )
 
 
-@post(
-    "/queues/{queue:str}/claim-next",
-    needs=Permission.WORK_CASES,
-    status_code=200,
-    summary="Claim the next case",
-)
+@post("/queues/{queue:str}/claim-next", needs=Permission.WORK_CASES, summary="Claim the next case")
 def claim_next(
     command: CommandDependency,
     queue: FromPath[str],

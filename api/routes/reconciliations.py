@@ -63,7 +63,6 @@ class ReconciliationView(Struct, frozen=True):
 @post(
     "/reconciliations",
     needs=Permission.RECONCILE_ADJUSTMENTS,
-    status_code=200,
     summary="Reconcile a provider's statement",
 )
 def reconcile(command: CommandDependency, prefer: Prefer = None) -> Response[ReconciliationView]:

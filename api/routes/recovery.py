@@ -120,7 +120,7 @@ def _command(
         return command.run(run, lambda result: result.recovery, _command_response)
 
     path = f"/queues/{{queue:str}}/recovery/{name}"
-    return post(path, needs=Permission.MANAGE_BACKLOG, status_code=200, summary=summary)(
+    return post(path, needs=Permission.MANAGE_BACKLOG, summary=summary)(
         configure_command_handler(handler, name, doc, kind)
     )
 

@@ -51,7 +51,7 @@ class SignalResults(Struct, frozen=True):
     items: Sequence[SignalResult]
 
 
-@post("/signals", needs=Permission.SEND_SIGNALS, status_code=200, summary="Send signals")
+@post("/signals", needs=Permission.SEND_SIGNALS, summary="Send signals")
 def send_signals(
     request: AuthenticatedRequest,
     service: ServiceDependency,

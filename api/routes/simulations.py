@@ -51,7 +51,6 @@ class SimulationProgress(Struct, frozen=True):
 @post(
     "/policies/{version:str}/simulate",
     needs=Permission.PROPOSE_POLICIES,
-    status_code=200,
     summary="Simulate a policy on recorded history",
 )
 def simulate_policy(

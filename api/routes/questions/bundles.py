@@ -109,15 +109,15 @@ class MadeBundle(Struct, frozen=True):
     listed: Sequence[int]
 
 
-def manifest_question(asked: PopulationParameters) -> dict[str, str]:
+def manifest_question(given: PopulationParameters) -> dict[str, str]:
     """The question as the manifest contains it."""
     fields = {
-        "type": stored_event_type(asked.type),
-        "kind": asked.kind,
-        "over": asked.over,
-        "currency": asked.currency,
-        "from": optional_envelope_time(asked.since),
-        "to": optional_envelope_time(asked.until),
+        "type": stored_event_type(given.type),
+        "kind": given.kind,
+        "over": given.over,
+        "currency": given.currency,
+        "from": optional_envelope_time(given.since),
+        "to": optional_envelope_time(given.until),
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -138,12 +138,12 @@ def require_known_type(name: str) -> None:
     raise MalformedParameter(f"type={name} is not an event type (docs/events.md){hint}")
 
 
-def export_writer(asked: ExportParameters) -> Callable[[Export], int]:
+def export_writer(given: ExportParameters) -> Callable[[Export], int]:
     """Raises MalformedParameter."""
-    start, end = optional_envelope_time(asked.since), optional_envelope_time(asked.until)
-    if (start is None) is not (end is None) or (asked.case is not None and start is not None):
+    start, end = optional_envelope_time(given.since), optional_envelope_time(given.until)
+    if (start is None) is not (end is None) or (given.case is not None and start is not None):
         raise MalformedParameter("send case, or from and to, or none of them for everything")
-    case = asked.case
+    case = given.case
     if case is not None:
         return lambda bundle: bundle.case(case)
     if start is not None and end is not None:
@@ -151,8 +151,8 @@ def export_writer(asked: ExportParameters) -> Callable[[Export], int]:
     return lambda bundle: bundle.everything()
 
 
-def population_writer(asked: PopulationExportParameters) -> Callable[[Export], int]:
-    return lambda bundle: bundle.population(manifest_question(asked), asked.after)
+def population_writer(given: PopulationExportParameters) -> Callable[[Export], int]:
+    return lambda bundle: bundle.population(manifest_question(given), given.after)
 
 
 @contextmanager
@@ -176,8 +176,8 @@ def make_bundle(sources: AnswerSources, write: Callable[[Export], int]) -> Itera
         yield MadeBundle(directory, events, bundle.manifest_digest, bundle.listed)
 
 
-def prove_population(sources: AnswerSources, asked: PopulationParameters) -> ProvenPopulation:
-    with make_bundle(sources, lambda bundle: bundle.population(manifest_question(asked))) as bundle:
+def prove_population(sources: AnswerSources, given: PopulationParameters) -> ProvenPopulation:
+    with make_bundle(sources, lambda bundle: bundle.population(manifest_question(given))) as bundle:
         found = verify(bundle.directory)
     answer = found.answer or {"count": 0, "sums": {}}
     return ProvenPopulation(

@@ -77,10 +77,10 @@ class CaseStateView(Struct, frozen=True, kw_only=True):
     order: FactsAtTimes
 
 
-def on_which_evidence(sources: AnswerSources, asked: CaseParameters) -> EvidenceReport:
+def on_which_evidence(sources: AnswerSources, given: CaseParameters) -> EvidenceReport:
     """Each file, signal and record that the trail cites. Files and signals are read and hashed now, and
     compared with their digest. Records of other systems cannot be checked; the answer says so."""
-    lines = sources.desks.cases.trail(asked.case)
+    lines = sources.desks.cases.trail(given.case)
     with open_connection(sources) as connection:
         stored = _Stored(sources.evidence, connection)
         return check_evidence(lines, sources.order_trail(lines), stored)
@@ -112,12 +112,12 @@ def _print_evidence(console: Console, found: EvidenceReport) -> None:
         console.print(table)
 
 
-def what_changed(sources: AnswerSources, asked: ChangesParameters) -> CaseChanges:
+def what_changed(sources: AnswerSources, given: ChangesParameters) -> CaseChanges:
     """The changes between two versions or times: of the case, its packet, the facts about its order, and
     the policy."""
-    lines = sources.desks.cases.trail(asked.case)
-    before = lines_until(lines, parse_point("from", asked.since))
-    until = parse_point("to", asked.until) if asked.until is not None else None
+    lines = sources.desks.cases.trail(given.case)
+    before = lines_until(lines, parse_point("from", given.since))
+    until = parse_point("to", given.until) if given.until is not None else None
     after = lines_until(lines, until) if until is not None else lines
     began, ended = before[-1].recorded_at, after[-1].recorded_at
     if isinstance(until, datetime):
@@ -133,18 +133,18 @@ def what_changed(sources: AnswerSources, asked: ChangesParameters) -> CaseChange
     )
 
 
-def how_it_stood(sources: AnswerSources, asked: AsOfParameters) -> CaseStateView:
+def how_it_stood(sources: AnswerSources, given: AsOfParameters) -> CaseStateView:
     """The case at the earlier of the two times, since acts on it happen when they are recorded. And the
     facts about its order that had happened by `as_of` and were recorded by `known_at`, and the later
     ones."""
-    lines = sources.desks.cases.trail(asked.case)
-    past = case_of(lines_until_both(lines, asked.as_of, asked.known_at))
+    lines = sources.desks.cases.trail(given.case)
+    past = case_of(lines_until_both(lines, given.as_of, given.known_at))
     return CaseStateView(
         version=past.version,
         of=len(lines),
         case=view_of(past),
         order=find_facts_at(
-            sources.order_trail(lines), lines[0].order or "", asked.as_of, asked.known_at
+            sources.order_trail(lines), lines[0].order or "", given.as_of, given.known_at
         ),
     )
 

@@ -30,28 +30,28 @@ class ControlsParameters(PeriodParameters, frozen=True, kw_only=True):
     ] = 60
 
 
-def which_build(sources: AnswerSources, asked: BuildsParameters) -> BuildReport:
+def which_build(sources: AnswerSources, given: BuildsParameters) -> BuildReport:
     """Every build that wrote, with its files, libraries and migrations. For an event, or each event of a
     case: the builds that may have written it, which are those recorded before."""
-    positions = () if asked.position is None else (asked.position,)
+    positions = () if given.position is None else (given.position,)
     reading = sources.reading
-    if asked.position is not None and not 1 <= asked.position <= reading.upto:
+    if given.position is not None and not 1 <= given.position <= reading.upto:
         raise MalformedParameter(
-            f"position={asked.position} is not in the log, which has 1 to {reading.upto}"
+            f"position={given.position} is not in the log, which has 1 to {reading.upto}"
         )
-    return find_builds(reading, positions, asked.case)
+    return find_builds(reading, positions, given.case)
 
 
-def did_it_operate(sources: AnswerSources, asked: ControlsParameters) -> ControlsOperated:
+def did_it_operate(sources: AnswerSources, given: ControlsParameters) -> ControlsOperated:
     """A row for each control: how often it operated in the period, the evidence, and each exception.
     Reports, duty rows and a halt are checked as they are now."""
-    within = _seconds("witnessed_within", asked.witnessed_within)
-    late = _seconds("late_after", asked.late_after)
+    within = _seconds("witnessed_within", given.witnessed_within)
+    late = _seconds("late_after", given.late_after)
     now = sources.desks.clock()
-    if asked.until is not None:
-        now = min(now, asked.until)
+    if given.until is not None:
+        now = min(now, given.until)
     state = ControlState(sources.desks.datastore)
-    return check_controls(sources.reading, state, asked.period, now, within, late)
+    return check_controls(sources.reading, state, given.period, now, within, late)
 
 
 def _seconds(name: str, value: int) -> timedelta:

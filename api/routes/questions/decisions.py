@@ -90,60 +90,60 @@ class NotShownAnswer(Struct, frozen=True):
     decisions: Sequence[DecisionNotShown]
 
 
-def who_could_have(sources: AnswerSources, asked: DecisionParameters) -> WhoCouldView:
+def who_could_have(sources: AnswerSources, given: DecisionParameters) -> WhoCouldView:
     """Every person at that time, with the roles that reach the case, and each rule that barred the
     person."""
-    lines = sources.desks.cases.trail(asked.case)
-    return who_could_view(sources.desks, lines, asked.adjustment, asked.duty, asked.at)
+    lines = sources.desks.cases.trail(given.case)
+    return who_could_view(sources.desks, lines, given.adjustment, given.duty, given.at)
 
 
-def who_did(sources: AnswerSources, asked: AdjustmentParameters) -> ActsAnswer:
+def who_did(sources: AnswerSources, given: AdjustmentParameters) -> ActsAnswer:
     """Every act on the adjustment: by whom, on whose behalf, with which key or login, through which
     agents, and who got a duty by it."""
-    return ActsAnswer(list_adjustment_acts(sources.desks.cases.trail(asked.case), asked.adjustment))
+    return ActsAnswer(list_adjustment_acts(sources.desks.cases.trail(given.case), given.adjustment))
 
 
-def why_could_not(sources: AnswerSources, asked: PersonParameters) -> WhyNotReport:
+def why_could_not(sources: AnswerSources, given: PersonParameters) -> WhyNotReport:
     """Each rule that barred the person at that time, with the act that it follows from; and the person's
     refused attempts in this case until then."""
-    require_adjustment_duty(asked.duty)
+    require_adjustment_duty(given.duty)
     desks = sources.desks
     return explain_why_not(
         desks.who_could,
-        desks.cases.trail(asked.case),
-        desks.log.trail(refusals_stream(asked.case)),
-        asked.adjustment,
-        asked.duty,
-        asked.person,
-        asked.at or desks.clock(),
+        desks.cases.trail(given.case),
+        desks.log.trail(refusals_stream(given.case)),
+        given.adjustment,
+        given.duty,
+        given.person,
+        given.at or desks.clock(),
     )
 
 
-def under_which(sources: AnswerSources, asked: AdjustmentParameters) -> ApprovalBasis:
+def under_which(sources: AnswerSources, given: AdjustmentParameters) -> ApprovalBasis:
     """What the policy required, its version and digest, whether it is the document in the log and was
     active then, and each approval's limit, looked up again."""
     desks = sources.desks
-    lines = desks.cases.trail(asked.case)
+    lines = desks.cases.trail(given.case)
     governance = desks.policy.refresh()
     matrix = desks.policy.matrix
-    return find_approval_basis(lines, asked.adjustment, governance, matrix)
+    return find_approval_basis(lines, given.adjustment, governance, matrix)
 
 
-def what_was_seen(sources: AnswerSources, asked: TrailLineParameters) -> SeenPackets:
+def what_was_seen(sources: AnswerSources, given: TrailLineParameters) -> SeenPackets:
     """The packet of each decision, as bytes and as facts, with its digest computed again; and whether the
     decision refers to what was proposed."""
-    lines = sources.desks.cases.trail(asked.case)
-    found = find_seen_packets(lines, _require_version(asked.version, len(lines)))
+    lines = sources.desks.cases.trail(given.case)
+    found = find_seen_packets(lines, _require_version(given.version, len(lines)))
     states = {packet.unchanged for packet in found}
     unchanged = False if False in states else True if states == {True} else None
     return SeenPackets(unchanged, found)
 
 
-def what_was_not_shown(sources: AnswerSources, asked: TrailLineParameters) -> NotShownAnswer:
+def what_was_not_shown(sources: AnswerSources, given: TrailLineParameters) -> NotShownAnswer:
     """For each person's decision on a packet: the signals of the order that were recorded by then and that
     the packet does not use."""
-    lines = sources.desks.cases.trail(asked.case)
-    version = _require_version(asked.version, len(lines))
+    lines = sources.desks.cases.trail(given.case)
+    version = _require_version(given.version, len(lines))
     described = describe_lines(lines, sources.order_trail(lines))
     return NotShownAnswer(
         [

@@ -1,5 +1,5 @@
 """Questions about the log: is it unaltered, is a list complete, what is in a sample, does policy still
-give the same results, and who asked."""
+give the same results, and who given."""
 
 from __future__ import annotations
 
@@ -101,26 +101,26 @@ class Sample(Struct, frozen=True, kw_only=True):
     members: Sequence[DrawnMember]
 
 
-class AskedBeforeAnswer(Struct, frozen=True):
+class AnsweredQuestions(Struct, frozen=True):
     """Every answer that was given to an auditor, oldest first."""
 
     asked: Sequence[QuestionRecord]
 
 
-def was_it_altered(sources: AnswerSources, asked: LeavesParameters) -> RangeCheck:
+def was_it_altered(sources: AnswerSources, given: LeavesParameters) -> RangeCheck:
     """Compares the log with the last checkpoint outside the database, and each envelope of the range with
     its leaf. If the range is the whole log, the root hash is computed from the envelopes."""
     if sources.checkpoints is None:
         raise NotWitnessedYet("this process has no access to the checkpoints outside the database")
-    if asked.last is not None and asked.last < asked.first:
-        raise MalformedParameter(f"last={asked.last} is less than first={asked.first}")
+    if given.last is not None and given.last < given.first:
+        raise MalformedParameter(f"last={given.last} is less than first={given.first}")
     with open_connection(sources) as connection:
         try:
             found = check_range(
                 connection,
                 sources.checkpoints,
-                asked.first,
-                asked.last,
+                given.first,
+                given.last,
                 sources.most_leaves,
                 sources.progress,
             )
@@ -131,19 +131,19 @@ def was_it_altered(sources: AnswerSources, asked: LeavesParameters) -> RangeChec
     return found
 
 
-def is_it_complete(sources: AnswerSources, asked: PopulationParameters) -> ProvenPopulation:
+def is_it_complete(sources: AnswerSources, given: PopulationParameters) -> ProvenPopulation:
     """The number of events and their sums, from a bundle of all events that is made and verified for this
     answer. `/v1/audit/population` returns the bundle."""
-    return prove_population(sources, asked)
+    return prove_population(sources, given)
 
 
-def which_are_drawn(sources: AnswerSources, asked: SampleParameters) -> Sample:
+def which_are_drawn(sources: AnswerSources, given: SampleParameters) -> Sample:
     """Members are chosen within each stratum by SHA-256(seed ‖ 0x00 ‖ leaf), in proportion to its size.
     The stratum `queue` is the queue of the case at the time of the event."""
-    strata = parse_strata(asked.strata)
+    strata = parse_strata(given.strata)
     with open_connection(sources) as connection:
-        upto, members = read_population(connection, manifest_question(asked), strata, asked.upto)
-    return draw_sample_from(upto, members, strata, asked.size, asked.seed)
+        upto, members = read_population(connection, manifest_question(given), strata, given.upto)
+    return draw_sample_from(upto, members, strata, given.size, given.seed)
 
 
 def draw_sample_from(
@@ -188,27 +188,27 @@ def parse_strata(text: str) -> list[str]:
 
 
 def does_it_come_out_the_same(
-    sources: AnswerSources, asked: ReperformParameters
+    sources: AnswerSources, given: ReperformParameters
 ) -> ReperformanceSummary:
     """Computes every policy decision of the case or the period again, from the facts known then and under
     the policy that it cites."""
-    if (asked.case is None) is (asked.since is None and asked.until is None):
+    if (given.case is None) is (given.since is None and given.until is None):
         raise MalformedParameter("send either case, or from and to")
-    if asked.case is None and (asked.since is None or asked.until is None):
+    if given.case is None and (given.since is None or given.until is None):
         raise MalformedParameter("send both from and to")
     log = sources.desks.log
     desk = Reperformance(log, sources.desks.policy.cited)
     position = log.head()
-    if asked.case is not None:
-        sources.desks.cases.case(asked.case)
-        return summarize_reperformance([desk.reperform_case(asked.case)], position)
-    return summarize_reperformance(desk.reperform_all(Period(asked.since, asked.until)), position)
+    if given.case is not None:
+        sources.desks.cases.case(given.case)
+        return summarize_reperformance([desk.reperform_case(given.case)], position)
+    return summarize_reperformance(desk.reperform_all(Period(given.since, given.until)), position)
 
 
-def who_asked(sources: AnswerSources, asked: PeriodParameters) -> AskedBeforeAnswer:
+def who_asked(sources: AnswerSources, given: PeriodParameters) -> AnsweredQuestions:
     """Every export, population, sample, re-performance and question that was answered: who asked, with
     which parameters, the size of the log, and the digest of the answer."""
-    return AskedBeforeAnswer(list_question_records(sources.desks.log, asked.period))
+    return AnsweredQuestions(list_question_records(sources.desks.log, given.period))
 
 
 LOG_QUESTIONS = (

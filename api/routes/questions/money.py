@@ -32,17 +32,17 @@ class SplitsParameters(PeriodParameters, frozen=True, kw_only=True):
     ] = None
 
 
-def which_splits(sources: AnswerSources, asked: SplitsParameters) -> Splits:
+def which_splits(sources: AnswerSources, given: SplitsParameters) -> Splits:
     """Proposals for one order or one customer that each stay within a limit and together exceed it; and
     whether the matrix counted them together."""
     window = None
-    if asked.days is not None:
-        if not 0 < asked.days <= MOST_DAYS:
-            raise MalformedParameter(f"days={asked.days} must be from 1 to {MOST_DAYS}")
-        window = timedelta(days=asked.days)
-    threshold = _parse_amount(asked.threshold) if asked.threshold is not None else None
+    if given.days is not None:
+        if not 0 < given.days <= MOST_DAYS:
+            raise MalformedParameter(f"days={given.days} must be from 1 to {MOST_DAYS}")
+        window = timedelta(days=given.days)
+    threshold = _parse_amount(given.threshold) if given.threshold is not None else None
     matrix = sources.desks.policy.matrix
-    return find_splits(sources.reading, matrix, asked.period, threshold, window)
+    return find_splits(sources.reading, matrix, given.period, threshold, window)
 
 
 def _parse_amount(text: str) -> Decimal:
@@ -55,16 +55,16 @@ def _parse_amount(text: str) -> Decimal:
     return amount
 
 
-def how_long(sources: AnswerSources, asked: PeriodParameters) -> Durations:
+def how_long(sources: AnswerSources, given: PeriodParameters) -> Durations:
     """For each adjustment proposed in the period, and as quantiles, in seconds; with the pauses and
     breaches of its case."""
-    return measure_durations(sources.reading, asked.period)
+    return measure_durations(sources.reading, given.period)
 
 
-def what_was_paid(sources: AnswerSources, asked: PeriodParameters) -> PaymentCheck:
+def what_was_paid(sources: AnswerSources, given: PeriodParameters) -> PaymentCheck:
     """Adjustments that were approved and not paid; paid or ordered without the needed approvals (must be
     empty); paid and missing in the provider's statement; and every reconciliation."""
-    return check_payments(sources.reading, asked.period)
+    return check_payments(sources.reading, given.period)
 
 
 MONEY_QUESTIONS = (

@@ -22,9 +22,9 @@ class QuestionParameter(Struct, frozen=True):
     required: bool
 
 
-def parameters_of(asking: type[QuestionParameters]) -> Iterator[QuestionParameter]:
+def parameters_of(kind: type[QuestionParameters]) -> Iterator[QuestionParameter]:
     """The parameters by their public names, with descriptions."""
-    info = inspect.type_info(asking)
+    info = inspect.type_info(kind)
     assert isinstance(info, inspect.StructType)
     for field in info.fields:
         description = ""
@@ -33,18 +33,16 @@ def parameters_of(asking: type[QuestionParameters]) -> Iterator[QuestionParamete
         yield QuestionParameter(field.encode_name, description, field.required)
 
 
-def with_query_parameters(
-    handler: Handler, asking: type[QuestionParameters], gives: Any
-) -> Handler:
-    """Give a handler with `request`, `service` and `**asked` the signature of one with a query parameter
+def with_query_parameters(handler: Handler, kind: type[QuestionParameters], gives: Any) -> Handler:
+    """Give a handler with `request`, `service` and `**fields` the signature of one with a query parameter
     for each field."""
-    descriptions = {parameter.name: parameter.says for parameter in parameters_of(asking)}
-    hints = get_type_hints(asking)
+    descriptions = {parameter.name: parameter.says for parameter in parameters_of(kind)}
+    hints = get_type_hints(kind)
     parameters = [
         Parameter("request", Parameter.KEYWORD_ONLY, annotation=AuthenticatedRequest),
         Parameter("service", Parameter.KEYWORD_ONLY, annotation=ServiceDependency),
     ]
-    for field in structs.fields(asking):
+    for field in structs.fields(kind):
         name = field.encode_name
         marker = QueryParameter(name=name, description=descriptions[name])
         parameters.append(

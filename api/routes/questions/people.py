@@ -19,28 +19,28 @@ class PeopleAsOfParameters(QuestionParameters, frozen=True, kw_only=True):
     at: AsOfTime = None
 
 
-def which_conflicts(sources: AnswerSources, asked: DutiesParameters) -> Conflicts:
+def which_conflicts(sources: AnswerSources, given: DutiesParameters) -> Conflicts:
     """Persons whose grants allow two duties, as of a date. For the period: refused attempts, names that
     were found to be one person's, and conflicts found from the acts that were not reported."""
-    at = asked.at or sources.desks.clock()
-    return find_conflicts(sources.reading, at, asked.period)
+    at = given.at or sources.desks.clock()
+    return find_conflicts(sources.reading, at, given.period)
 
 
-def which_overrides(sources: AnswerSources, asked: PeriodParameters) -> Overrides:
+def which_overrides(sources: AnswerSources, given: PeriodParameters) -> Overrides:
     """Break-glasses with their acts and reviews, policy changes with authors and approvers, declared
     errors, and policy decisions that persons overrode."""
-    return find_overrides(sources.reading, asked.period)
+    return find_overrides(sources.reading, given.period)
 
 
-def who_might(sources: AnswerSources, asked: PeopleAsOfParameters) -> AccessReview:
+def who_might(sources: AnswerSources, given: PeopleAsOfParameters) -> AccessReview:
     """Every person with grants and who gave them, keys, logins, agents, delegates, and the last act."""
-    return review_access(sources.reading, asked.at or sources.desks.clock())
+    return review_access(sources.reading, given.at or sources.desks.clock())
 
 
-def what_after_the_end(sources: AnswerSources, asked: PeriodParameters) -> ActsAfterLeaving:
+def what_after_the_end(sources: AnswerSources, given: PeriodParameters) -> ActsAfterLeaving:
     """Acts of persons who had left, and acts with a key, login, agent or delegate that had ended, in the
     order of the log."""
-    return find_acts_after_leaving(sources.reading, asked.period)
+    return find_acts_after_leaving(sources.reading, given.period)
 
 
 PEOPLE_QUESTIONS = (

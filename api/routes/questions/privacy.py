@@ -33,12 +33,12 @@ class CustomerParameters(QuestionParameters, frozen=True, kw_only=True):
     order: Annotated[OrderId, Meta(description="Any order of the customer.")]
 
 
-def who_read_it(sources: AnswerSources, asked: PersonalReadsParameters) -> PersonalDataReads:
+def who_read_it(sources: AnswerSources, given: PersonalReadsParameters) -> PersonalDataReads:
     """Every read of personal data in any order of this order's customer. Acts on a case are in its
     trail, not here."""
     desk, _ = _desk_and_keys(sources)
     with without_read_tracking():
-        orders = desk.customer_of_order(asked.order).orders
+        orders = desk.customer_of_order(given.order).orders
     found: list[PersonalDataRead] = []
     after = 0
     while page := sources.desks.reads.of(orders, None, after, PAGE_SIZE):
@@ -48,18 +48,18 @@ def who_read_it(sources: AnswerSources, asked: PersonalReadsParameters) -> Perso
                 at=read.at, who=read.person or read.principal, what=read.what, order=read.order_id
             )
             for read in page
-            if asked.period.holds(read.at)
+            if given.period.holds(read.at)
         ]
     readers = Counter(line.who for line in found)
     return PersonalDataReads(orders=orders, readers=dict(sorted(readers.items())), reads=found)
 
 
-def what_is_held(sources: AnswerSources, asked: CustomerParameters) -> PersonalDataHeld:
+def what_is_held(sources: AnswerSources, given: CustomerParameters) -> PersonalDataHeld:
     """For all orders and cases of this order's customer: how many personal texts are readable, how many
     were erased, and who ordered that. The answer contains no personal text."""
     desk, keys = _desk_and_keys(sources)
     with without_read_tracking():
-        return find_personal_data_held(sources.desks.log, desk, keys, asked.order)
+        return find_personal_data_held(sources.desks.log, desk, keys, given.order)
 
 
 def _desk_and_keys(sources: AnswerSources) -> tuple[PrivacyDesk, KeyRing]:

@@ -111,7 +111,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
     @property
     def parameters_type(self) -> type[QuestionParameters]:
-        kind: type[QuestionParameters] = get_type_hints(self.answer)["asked"]
+        kind: type[QuestionParameters] = get_type_hints(self.answer)["given"]
         return kind
 
     @property
@@ -142,16 +142,16 @@ class RecordedAnswer(Struct, Generic[A], frozen=True, kw_only=True):
 def answer_and_record(
     question: Question,
     sources: AnswerSources,
-    asking: QuestionParameters,
+    given: QuestionParameters,
     by: Actor,
     account: str | None = None,
 ) -> RecordedAnswer[Any]:
     """The answer, after the question was recorded. Raises LogHalted if it cannot be recorded, except for
     questions with `even_if_halted`."""
     position = sources.desks.log.head()
-    answer = question.answer(sources, asking)
+    answer = question.answer(sources, given)
     digest = hashlib.sha256(msgspec.json.encode(answer)).hexdigest()
-    parameters = parameters_as_text(asking)
+    parameters = parameters_as_text(given)
     name = question.recorded_as or f"question {question.number}"
     try:
         recorded = record_answer(sources, name, parameters, position, digest, by, account)
@@ -187,9 +187,9 @@ def record_answer(
     return record_question(sources.desks.log, asked, by, sources.desks.clock())
 
 
-def parameters_as_text(asking: QuestionParameters) -> Mapping[str, str]:
+def parameters_as_text(given: QuestionParameters) -> Mapping[str, str]:
     """The given parameters, as they would be written in a URL."""
-    fields = msgspec.to_builtins(asking)
+    fields = msgspec.to_builtins(given)
     return {
         name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for name, value in fields.items()
@@ -201,14 +201,14 @@ def validate_parameters(
     kind: type[QuestionParameters], fields: Mapping[str, Any]
 ) -> QuestionParameters:
     """The parameters from field values, checked. Raises MalformedParameter."""
-    asking = kind(**fields)
-    asking.require_valid()
+    given = kind(**fields)
+    given.require_valid()
     try:
         # A struct does not check bounds and patterns when it is created.
-        msgspec.convert(msgspec.to_builtins(asking), kind)
+        msgspec.convert(msgspec.to_builtins(given), kind)
     except msgspec.ValidationError as error:
         raise MalformedParameter(_describe_fault(error)) from None
-    return asking
+    return given
 
 
 def parse_parameters(question: Question, texts: Mapping[str, str]) -> QuestionParameters:

@@ -43,11 +43,7 @@ NO_STORE_HEADERS = {"Cache-Control": "no-store"}
 """An answer from a cache would not be recorded."""
 
 
-@get(
-    "/audit/questions",
-    needs=Permission.READ_LOG,
-    summary="List the auditor's questions",
-)
+@get("/audit/questions", needs=Permission.READ_LOG, summary="List the auditor's questions")
 def list_questions(
     request: AuthenticatedRequest, service: ServiceDependency
 ) -> Sequence[ListedQuestion]:
@@ -62,11 +58,11 @@ def answer_sources(service: Service) -> AnswerSources:
 
 def _route(question: Question) -> HTTPRouteHandler:
     def handler(
-        request: AuthenticatedRequest, service: Service, **asked: Any
+        request: AuthenticatedRequest, service: Service, **fields: Any
     ) -> Response[RecordedAnswer[Any]]:
         require_known_parameters(request)
-        asking = validate_parameters(question.parameters_type, asked)
-        found = answer_and_record(question, answer_sources(service), asking, request.user.actor)
+        given = validate_parameters(question.parameters_type, fields)
+        found = answer_and_record(question, answer_sources(service), given, request.user.actor)
         headers = {POSITION_HEADER: str(found.recorded)} if found.recorded is not None else {}
         return Response(found, headers={**NO_STORE_HEADERS, **headers})
 
@@ -86,18 +82,18 @@ def _bundle_route(
     kind: type[Any],
     write: Callable[[Any], Callable[[Export], int]],
 ) -> HTTPRouteHandler:
-    def handler(request: AuthenticatedRequest, service: Service, **asked: Any) -> Stream:
+    def handler(request: AuthenticatedRequest, service: Service, **fields: Any) -> Stream:
         require_known_parameters(request)
-        asking = validate_parameters(kind, asked)
+        given = validate_parameters(kind, fields)
         sources = answer_sources(service)
         position = sources.desks.log.head()
         stack = ExitStack()
         try:
-            bundle = stack.enter_context(make_bundle(sources, write(asking)))
+            bundle = stack.enter_context(make_bundle(sources, write(given)))
             recorded = record_answer(
                 sources,
                 name,
-                parameters_as_text(asking),
+                parameters_as_text(given),
                 position,
                 bundle.digest,
                 request.user.actor,
