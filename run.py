@@ -4,7 +4,7 @@
     python3 run.py demo             start the demonstration, on an embedded PostgreSQL
     python3 run.py test [ARGS]      run the tests (ARGS go to pytest)
     python3 run.py check            check format, lint, types and import contracts, then test (or --no-tests)
-    python3 run.py bench [NAME …]   run the benchmarks
+    python3 run.py bench [NAME …]   run the benchmarks (or --list)
     python3 run.py COMMAND …        run a casetrail command, for example `python3 run.py replay olist DIR`
 
 It needs Python 3.11 or newer and nothing else.

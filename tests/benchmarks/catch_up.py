@@ -1,7 +1,7 @@
-"""projections: the report `queue` catching up with a log of cases in all their stages.
+"""projections: the report `queue` catches up with a log of cases in all their stages.
 
-Held against the library's own runner, which writes the same rows with one transaction for each
-event, and against reading and decoding the same events and doing nothing with them.
+Compared with the library's own runner, which writes the same rows with one transaction for each
+event, and with reading and decoding the same events and doing nothing with them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore, connect
 from infrastructure.projections.runner import BATCH_SIZE, ProjectionRunner
 from projections.queue import QUEUE
-from tests.benchmarks import stock_library
-from tests.benchmarks.figures import Bench, Figure, measure_in_turn
+from tests.benchmarks import library_baseline
+from tests.benchmarks.figures import Bench, Figure, measure_in_turn, ratio_at_least
 from tests.benchmarks.real_events import fill
 from tests.benchmarks.servers import scratch_log
 
 EVENTS = 200_000
 FEWER_EVENTS = 60_000
-"""What the library's runner is given: more than it can do in its time."""
+"""What the library's runner gets."""
+LOOK_SECONDS = 0.05
 _FORGET = (
     "DROP SCHEMA views CASCADE; CREATE SCHEMA views AUTHORIZATION casetrail_projector; "
     "GRANT USAGE ON SCHEMA views TO casetrail_reader; DELETE FROM projections"
@@ -33,6 +34,10 @@ _READ = (
     b"ORDER BY notification_id LIMIT %s"
 )
 
+TARGETS = {
+    "projections": ratio_at_least(20, "the library's runner"),
+}
+
 
 def run(bench: Bench) -> list[Figure]:
     with scratch_log(bench.dsn) as dsn:
@@ -40,7 +45,7 @@ def run(bench: Bench) -> list[Figure]:
         recorder = PostgresLogRecorder(Datastore(dsn))
         fill(EventLog(recorder), EVENTS)
         recorder.close()
-        stock_library.copy_log(dsn, FEWER_EVENTS)
+        library_baseline.copy_log(dsn, FEWER_EVENTS)
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
         rounds = measure_in_turn(
@@ -60,10 +65,9 @@ def run(bench: Bench) -> list[Figure]:
             against=rounds.against(
                 "the library's runner, one transaction an event", "library", "events/s"
             ),
-            target="≥ 20",
         ),
         Figure(
-            name="projections",
+            name="projections, and reading alone",
             value=rounds.value("ours"),
             unit="events/s",
             ratio=rounds.ratio("ours", "reading"),
@@ -81,13 +85,16 @@ def _caught_up(dsn: str) -> float:
 
 
 def _library(dsn: str, seconds: float) -> float:
-    """Goes on in each round where it stopped in the round before; starts anew at the end."""
-    with stock_library.runner(dsn) as runner:
+    """Goes on where it stopped in the round before, and from the start after the end. The clock stops
+    when there is nothing left to do."""
+    with library_baseline.runner(dsn) as runner:
         view = runner.view
         before = view.max_tracking_id("caselog") or 0
         started = time.monotonic()
-        time.sleep(seconds)
-        done = (view.max_tracking_id("caselog") or 0) - before
+        done = 0
+        while time.monotonic() - started < seconds and before + done < FEWER_EVENTS:
+            time.sleep(LOOK_SECONDS)
+            done = (view.max_tracking_id("caselog") or 0) - before
         took = time.monotonic() - started
     if before + done >= FEWER_EVENTS - FEWER_EVENTS // 10:
         with psycopg.connect(dsn, autocommit=True) as connection:

@@ -1,7 +1,7 @@
-"""simulate: how many recorded signals a second are lived through under two policies at once.
+"""simulate: recorded signals replayed in a second under two policies at once.
 
-Each order is read from the log, and what falls due for it is decided at its moment, twice. Held
-against decoding the same lines of the log and doing nothing with them, in one process.
+Each order is read from the log, and its timers are decided at the time when they are due, twice.
+Compared with decoding the same lines of the log and doing nothing with them, in one process.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from domain.policy.document import Severity
 from domain.policy.rulebook import Rulebook
 from infrastructure.policies.simulation_runs import run_simulation
 from infrastructure.sources.demonstration.orders import OrderGenerator
-from tests.benchmarks.figures import Bench, Figure, measure_in_turn
+from tests.benchmarks.figures import Bench, Figure, at_least, measure_in_turn
 from tests.benchmarks.real_events import SHOP
 from tests.benchmarks.servers import scratch_log
 
 ORDERS = 8_000
 AT_ONCE = 500
 BETWEEN_ORDERS = timedelta(minutes=2)
-TARGET = 20_000
+
+TARGETS = {
+    "simulate": at_least(20_000, "signals/s"),
+}
 
 
 def run(bench: Bench) -> list[Figure]:
@@ -63,7 +66,6 @@ def run(bench: Bench) -> list[Figure]:
             unit="signals/s, two policies",
             ratio=found.ratio("simulate", "decode"),
             against=found.against("decoding the same lines, 1 process", "decode", "signals/s"),
-            target=f"≥ {TARGET:,}",
         )
     ]
 
@@ -71,8 +73,8 @@ def run(bench: Bench) -> list[Figure]:
 def _record(working: Desks) -> int:
     """Orders of a shop, one in seven in trouble, as their signals came; how many."""
     shop, begin = OrderGenerator(7, "S"), datetime.now(UTC) - timedelta(days=60)
-    plan = [told for n in range(ORDERS) for told in shop.order(begin + n * BETWEEN_ORDERS)]
-    arrivals = [Arrival(signal, at) for at, signal in sorted(plan, key=lambda told: told[0])]
+    plan = [entry for n in range(ORDERS) for entry in shop.order(begin + n * BETWEEN_ORDERS)]
+    arrivals = [Arrival(signal, at) for at, signal in sorted(plan, key=lambda entry: entry[0])]
     for first in range(0, len(arrivals), AT_ONCE):
         working.intake.take(arrivals[first : first + AT_ONCE], SHOP)
     return sum(1 for arrival in arrivals if arrival.received_at < datetime.now(UTC))

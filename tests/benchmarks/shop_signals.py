@@ -1,4 +1,4 @@
-"""Signals as the systems of a shop send them: many orders live at a time, one in seven in trouble."""
+"""Signals as the systems of a shop send them: many orders at a time, one in seven in trouble."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count, islice
-from pathlib import Path
 
 import msgspec
 
@@ -16,20 +15,19 @@ from infrastructure.sources.demonstration.orders import OrderGenerator
 BETWEEN_ORDERS = timedelta(minutes=2)
 
 
-def write_bodies(file: Path, signals: int, at_once: int) -> None:
-    """One body on each line."""
+def bodies(signals_each: int) -> Iterator[bytes]:
+    """Bodies of requests, without end."""
     stream = _signals(datetime.now(UTC))
     encode = msgspec.json.Encoder().encode
-    with file.open("wb") as lines:
-        for _ in range(0, signals, at_once):
-            lines.write(encode(list(islice(stream, at_once))) + b"\n")
+    while True:
+        yield encode(list(islice(stream, signals_each)))
 
 
 def _signals(now: datetime) -> Iterator[Signal]:
-    """What the orders of a shop tell, in the order in which it happens from now on.
+    """The signals of a shop's orders, in the order in which they happen from now on.
 
-    Nothing of it is due yet: a batch of last week's signals would open cases for what the next
-    batch shows to be well.
+    None of it is due yet: a batch of last week's signals would open cases for problems that the next
+    batch shows to be solved.
     """
     shop = OrderGenerator(7, "B")
     numbers = count()

@@ -1,4 +1,4 @@
-"""The same work done by the event-sourcing library as it comes: what our own parts are held against."""
+"""The same work done by the unchanged event-sourcing library: our own parts are compared with it."""
 
 from __future__ import annotations
 
@@ -41,13 +41,15 @@ class QueueTable(PostgresTrackingRecorder):
         super().__init__(*args, **kwargs)
         table = Identifier(self.datastore.schema, "stock_queue")
         columns = columns_of(QueueRow)
-        told = SQL(", ").join(
+        definitions = SQL(", ").join(
             SQL("{} {}").format(Identifier(column.name), SQL(column.type)) for column in columns
         )
         names = SQL(", ").join(Identifier(column.name) for column in columns)
         values = SQL(", ").join(SQL("%s") for _ in columns)
         self.sql_create_statements.append(
-            SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY (case_id))").format(table, told)
+            SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY (case_id))").format(
+                table, definitions
+            )
         )
         self._put = SQL("INSERT INTO {} ({}) VALUES ({})").format(table, names, values)
         self._hold = SQL("UPDATE {} SET person = %s, since = %s WHERE case_id = %s").format(table)

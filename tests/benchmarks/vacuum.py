@@ -1,8 +1,8 @@
-"""vacuum: the slowest append while the log is being vacuumed.
+"""vacuum: the slowest append while a VACUUM of the log runs.
 
-The VACUUM is slowed down so that it lasts some seconds, as on a log that is far larger. Held against
-the slowest append without a VACUUM, and against the library's recorder while its own table of as
-many rows is vacuumed in the same way: it waits for the VACUUM's end.
+The VACUUM is slowed down so that it lasts some seconds, as on a log that is far larger. Compared with
+the slowest append without a VACUUM, and with the library's recorder during the same VACUUM of its own
+table of as many rows: it waits for the end of the VACUUM.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from application.log.event_codec import to_stored
 from application.log.event_log import EventLog
 from infrastructure.event_store.postgres_recorder import PostgresLogRecorder
 from infrastructure.postgres.datastore import Datastore
-from tests.benchmarks import stock_library
-from tests.benchmarks.figures import Bench, Figure, measure_in_turn
+from tests.benchmarks import library_baseline
+from tests.benchmarks.figures import Bench, Figure, at_most, measure_in_turn
 from tests.benchmarks.real_events import as_lines, fill, one_signal
 from tests.benchmarks.servers import scratch_log
 
@@ -30,6 +30,10 @@ DELAY_MILLISECONDS = 20
 """How long VACUUM rests each time it has used up its allowance of pages."""
 ROUNDS = 3
 
+TARGETS = {
+    "vacuum": at_most(100, "ms"),
+}
+
 
 def run(bench: Bench) -> list[Figure]:
     with scratch_log(bench.dsn) as dsn:
@@ -37,8 +41,8 @@ def run(bench: Bench) -> list[Figure]:
         recorder = PostgresLogRecorder(Datastore(dsn))
         log = EventLog(recorder)
         fill(log, EVENTS)
-        stock_library.copy_log(dsn, EVENTS)
-        with stock_library.recorder(dsn) as library:
+        library_baseline.copy_log(dsn, EVENTS)
+        with library_baseline.recorder(dsn) as library:
 
             def ours() -> None:
                 log.append([one_signal()])
@@ -52,7 +56,7 @@ def run(bench: Bench) -> list[Figure]:
             def vacuum(table: str) -> Callable[[], None]:
                 return lambda: _vacuum(dsn, table, bench.seconds)
 
-            for table in ("stored_events", stock_library.EVENTS):
+            for table in ("stored_events", library_baseline.EVENTS):
                 _vacuum(dsn, table, 0)  # the first has far more to do than those that follow
             try:
                 rounds = measure_in_turn(
@@ -60,7 +64,7 @@ def run(bench: Bench) -> list[Figure]:
                     {
                         "rest": lambda: _slowest(ours, rest),
                         "ours": lambda: _slowest(ours, vacuum("stored_events")),
-                        "library": lambda: _slowest(theirs, vacuum(stock_library.EVENTS)),
+                        "library": lambda: _slowest(theirs, vacuum(library_baseline.EVENTS)),
                     },
                     ROUNDS,
                 )
@@ -74,10 +78,9 @@ def run(bench: Bench) -> list[Figure]:
             unit="ms, slowest append",
             ratio=rounds.ratio("ours", "rest"),
             against=rounds.against("without a VACUUM", "rest", "ms"),
-            target="≤ 100 ms",
         ),
         Figure(
-            name="vacuum",
+            name="vacuum, and the library",
             value=slowest,
             unit="ms, slowest append",
             ratio=rounds.ratio("ours", "library"),

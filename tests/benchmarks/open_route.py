@@ -1,8 +1,8 @@
-"""The server of `authorizing`: the real application, and one of its routes once more, open to all.
+"""The server of `authorize`: the real application, and one of its routes a second time, open to all.
 
-    DATABASE_URL=… python -m tests.benchmarks.unauthenticated_server HOME
+    DATABASE_URL=… python -m tests.benchmarks.open_route HOME
 
-Prints its address. The open route has the same handler, and a person whom nobody had to find out.
+Prints its address. The open route has the same handler, with a fixed person who is not authenticated.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from infrastructure.identity.trusted_issuers import Issuer
 from infrastructure.personal.vault import open_vault
 
 AUDIENCE = "casetrail-bench"
-ANY_PRINCIPAL = Principal(
+ANYBODY = Principal(
     Actor("key:000000000000", "ana"),
     "ana",
     (Role.HANDLER,),
@@ -41,7 +41,7 @@ ANY_PRINCIPAL = Principal(
 
 
 def get_me_of_anybody(request: Request[Principal, str, Any]) -> Me:
-    request.scope["user"] = ANY_PRINCIPAL
+    request.scope["user"] = ANYBODY
     found: Me = get_me.fn.__wrapped__(request)
     return found
 
@@ -66,8 +66,6 @@ def main(home: Path) -> None:
             access_log=False,
             proxy_headers=False,
             http=SingleWriteProtocol,
-            # Each client rests while the others are measured.
-            timeout_keep_alive=600,
         )
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -1,7 +1,7 @@
-"""claim-next: the right next case out of a queue of 1,000 and out of one of 100,000.
+"""claim-next: the right next case out of a queue of 100,000, and out of one of 1,000.
 
-What is timed is the look into the queue and the claim on the case's own stream. A claim waits for
-the reports to have seen the one before, as a person's next request would.
+The measured time is that of the query of the queue and of the claim on the case's stream. Each claim
+waits until the reports have seen the one before, as a person's next request would.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from infrastructure.projections.positions import ReportPositions
 from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.reports.queries import Reports
 from projections import PROJECTIONS
-from tests.benchmarks.figures import Bench, Figure, percentile_99
+from tests.benchmarks.figures import Bench, Figure, percentile_99, ratio_at_most
 from tests.benchmarks.real_events import ANA, one_case
 from tests.benchmarks.servers import scratch_log
 
@@ -28,6 +28,10 @@ CLAIMS = 400
 AT_ONCE = 500
 CANDIDATES = 200
 PATIENCE_SECONDS = 10.0
+
+TARGETS = {
+    "claim-next of 100,000": ratio_at_most(2.0, "of 1,000"),
+}
 
 
 def run(bench: Bench) -> list[Figure]:
@@ -49,7 +53,6 @@ def run(bench: Bench) -> list[Figure]:
             unit="ms, 99th percentile",
             ratio=many / few,
             against=f"of 1,000: {few:.3g} ms, 99th percentile",
-            target="≤ 2.0",
         )
     ]
 
