@@ -20,30 +20,32 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from infrastructure.postgres_account import ENVIRONMENT
 from run import SPREAD
+from tests.conftest import remove, start_server_in_memory
 
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parent.parent
 LIBRARIES: Final = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 BEFORE: Final = timedelta(seconds=25)
 """How long before midnight, or before the clocks change, a run begins: that happens while it goes on."""
-README: Final = ("tests/cli/test_the_readme_is_followed_word_by_word.py",)
-COMMANDS: Final = (
-    *README,
-    "tests/cli/test_a_policy_is_changed_from_the_command_line.py",
-    "tests/cli/test_access_is_given_and_reviewed_beside_the_database.py",
-    "tests/cli/test_principals_are_kept_on_the_command_line.py",
+EVERY_DAY: Final = (
+    "tests/cli/test_the_readme_is_followed_word_by_word.py",
+    "tests/api/test_people_come_are_given_roles_and_go.py",
+    "tests/api/test_the_past_is_told_as_it_was.py",
 )
+KEYS: Final = "tests/cli/test_principals_are_kept_on_the_command_line.py"
+ACCESS: Final = "tests/cli/test_access_is_given_and_reviewed_beside_the_database.py"
 
 
 @dataclass(frozen=True)
 class Day:
-    """When a run begins, in which time zone, and what it runs."""
+    """When a run begins, in which time zone, and what it runs beside what runs on every day."""
 
     begins: timedelta | datetime
     """So long from now, or at this moment."""
     zone: str
-    tests: Sequence[str]
+    more: Sequence[str] = ()
 
     def seconds_from_now(self) -> int:
         if isinstance(self.begins, timedelta):
@@ -52,31 +54,35 @@ class Day:
 
 
 DAYS: Final = {
-    "in-30-days": Day(timedelta(days=30), "UTC", (*README, "tests/application")),
-    "in-200-days": Day(timedelta(days=200), "America/New_York", (*COMMANDS, "tests/payments")),
-    "in-400-days": Day(timedelta(days=400), "UTC", (*COMMANDS, "tests/projections")),
-    "leap-day": Day(datetime(2028, 2, 29, 12, tzinfo=UTC), "UTC", COMMANDS),
-    "new-years-eve": Day(
-        datetime(2026, 12, 31, 23, tzinfo=UTC) - BEFORE, "Europe/Berlin", COMMANDS
-    ),
-    "spring-forward": Day(datetime(2027, 3, 28, 1, tzinfo=UTC) - BEFORE, "Europe/Berlin", COMMANDS),
-    "fall-back": Day(datetime(2027, 10, 31, 1, tzinfo=UTC) - BEFORE, "Europe/Berlin", COMMANDS),
+    "in-30-days": Day(timedelta(days=30), "UTC", ("tests/application",)),
+    "in-200-days": Day(timedelta(days=200), "America/New_York", ("tests/payments", KEYS)),
+    "in-400-days": Day(timedelta(days=400), "UTC", ("tests/projections", ACCESS)),
+    "leap-day": Day(datetime(2028, 2, 29, 12, tzinfo=UTC), "UTC"),
+    "new-years-eve": Day(datetime(2026, 12, 31, 23, tzinfo=UTC) - BEFORE, "Europe/Berlin"),
+    "spring-forward": Day(datetime(2027, 3, 28, 1, tzinfo=UTC) - BEFORE, "Europe/Berlin"),
+    "fall-back": Day(datetime(2027, 10, 31, 1, tzinfo=UTC) - BEFORE, "Europe/Berlin"),
 }
 
 
 def run_day(day: Day, library: str) -> int:
-    """Run a day's tests on embedded PostgreSQL, whose clock is shifted with theirs."""
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    environment |= {
+    """Run a day's tests on a PostgreSQL whose clock is shifted with theirs."""
+    shift = {
         "LD_PRELOAD": library,
         "FAKETIME": f"{day.seconds_from_now():+d}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
-        "PYTHONPATH": f"{HERE / 'clock'}{os.pathsep}{ROOT}",
-        "TZ": day.zone,
     }
-    command = [sys.executable, "-m", "pytest", *SPREAD, *day.tests]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    # What starts the embedded server gives it none of our own variables.
+    ENVIRONMENT.update(shift)
+    server = start_server_in_memory()
+    try:
+        path = f"{HERE / 'clock'}{os.pathsep}{ROOT}"
+        own = {"DATABASE_URL": server.dsn(), "PYTHONPATH": path, "TZ": day.zone}
+        command = [sys.executable, "-m", "pytest", *SPREAD, *EVERY_DAY, *day.more]
+        environment = {**os.environ, **shift, **own}
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    finally:
+        remove(server)
 
 
 def main(names: Sequence[str]) -> int:
@@ -90,7 +96,8 @@ def main(names: Sequence[str]) -> int:
     failed = []
     for name in names or DAYS:
         day = DAYS[name]
-        begins = datetime.now(ZoneInfo(day.zone)) + timedelta(seconds=day.seconds_from_now())
+        begins = datetime.now(UTC) + timedelta(seconds=day.seconds_from_now())
+        begins = begins.astimezone(ZoneInfo(day.zone))
         print(f"{name}: {begins:%Y-%m-%d %H:%M:%S} in {day.zone}", file=sys.stderr)
         started = time.monotonic()
         if run_day(day, found[0]):
