@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from infrastructure.postgres_account import ENVIRONMENT
+from infrastructure.postgres.account import ENVIRONMENT
 from run import SPREAD
 from tests.conftest import remove, start_server_in_memory
 
@@ -55,7 +55,7 @@ class Day:
 
 DAYS: Final = {
     "in-30-days": Day(timedelta(days=30), "UTC", ("tests/application",)),
-    "in-200-days": Day(timedelta(days=200), "America/New_York", ("tests/payments", KEYS)),
+    "in-200-days": Day(timedelta(days=200), "America/New_York", (KEYS,)),
     "in-400-days": Day(timedelta(days=400), "UTC", ("tests/projections", ACCESS)),
     "leap-day": Day(datetime(2028, 2, 29, 12, tzinfo=UTC), "UTC"),
     "new-years-eve": Day(datetime(2026, 12, 31, 23, tzinfo=UTC) - BEFORE, "Europe/Berlin"),
