@@ -82,5 +82,5 @@ class CustomerOrders(Struct, frozen=True, kw_only=True):
         bisect.insort(past, PastOrder(event.placed_at, order, event.basket))
         # An order with a time far in the future must not push out the orders of today.
         oldest = min(event.placed_at, recorded_at) - MAX_DUPLICATE_WINDOW
-        kept = past[bisect.bisect_left(past, oldest, key=lambda one: one.placed_at) :]
+        kept = past[bisect.bisect_left(past, oldest, key=lambda past_order: past_order.placed_at) :]
         return structs.replace(self, version=self.version + 1, past=tuple(kept[-MAX_PAST_ORDERS:]))

@@ -63,4 +63,4 @@ def is_consistent(
 
 
 def _are_hashes(*hashes: bytes) -> bool:
-    return all(len(one) == HASH_BYTES for one in hashes)
+    return all(len(digest) == HASH_BYTES for digest in hashes)

@@ -145,7 +145,7 @@ def payment_facts(signals: SignalsByType, charge: ChargeFacts) -> PaymentFacts:
         overpaid, underpaid = max(over for over, _ in worst), max(under for _, under in worst)
     return PaymentFacts(
         captured=max((_sum_payments(payments, c, max) for c in currencies), default=ZERO),
-        received=any(one.amount.value > 0 for one in captured),
+        received=any(capture.amount.value > 0 for capture in captured),
         tenders_told=bool(tenders),
         none_chosen=0 in tenders,
         complete=complete,
@@ -172,10 +172,10 @@ def _capture_due_at(
     authorized: list[PaymentAuthorized], captured: list[PaymentCaptured]
 ) -> datetime | None:
     """The last authorization of each payment counts. A capture without a payment id covers any."""
-    captured_payments = {one.payment for one in captured}
+    captured_payments = {capture.payment for capture in captured}
     if None in captured_payments:
         return None
-    newest = {one.payment: one.expires_at for one in authorized}
+    newest = {a.payment: a.expires_at for a in authorized}
     waiting = [
         at
         for payment, at in newest.items()
@@ -206,8 +206,8 @@ def refund_facts(signals: SignalsByType, charge: ChargeFacts) -> RefundFacts:
 def _amounts_by_payment(captured: list[PaymentCaptured]) -> list[list[Money]]:
     """The reported amounts of each payment, earliest first."""
     readings: dict[str, list[Money]] = {}
-    for one in captured:
-        readings.setdefault(one.payment or one.key, []).append(one.amount)
+    for capture in captured:
+        readings.setdefault(capture.payment or capture.key, []).append(capture.amount)
     return list(readings.values())
 
 
