@@ -3,6 +3,7 @@
 
     python3 run.py demo             start the demonstration, on an embedded PostgreSQL
     python3 run.py test [ARGS]      run the tests (ARGS go to pytest)
+    python3 run.py test-dates       run the tests that read the clock, on other dates (Linux, with faketime)
     python3 run.py check            check format, lint, types and import contracts, then test (or --no-tests)
     python3 run.py bench [NAME …]   run the benchmarks (or --list)
     python3 run.py COMMAND …        run a casetrail command, for example `python3 run.py replay olist DIR`
@@ -127,6 +128,8 @@ def main(words: list[str]) -> int:
         case ["test", *rest]:
             os.chdir(ROOT)
             arguments = ["-m", "pytest", *(rest or SPREAD)]
+        case ["test-dates", *rest]:
+            arguments = [str(ROOT / "tests" / "other_days"), *rest]
         case ["bench", *rest]:
             arguments = [str(ROOT / "tests" / "benchmarks"), *rest]
         case _:
