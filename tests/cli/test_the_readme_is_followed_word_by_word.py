@@ -121,7 +121,7 @@ def test_the_tour_leads_from_a_person_to_a_verified_log(
     assert told.returncode == 2
     assert "is not finished yet" in told.stderr
 
-    known = {"CASE_ID": case.json()["items"][0]["case"], "bundle": str(tmp_path / "bundle")}
+    known = {"CASE_ID": case.json()["items"][0]["case_id"], "bundle": str(tmp_path / "bundle")}
     trail, export, verify, psql = (
         [known.get(word, word) for word in words] for words in commands(BLOCKS[3])
     )
