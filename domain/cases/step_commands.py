@@ -1,4 +1,4 @@
-"""What people ask about tasks and holds, as it is decoded from a request."""
+"""Commands on tasks and holds, as decoded from a request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CompleteTask(CommandRequest, frozen=True, kw_only=True):
 class DropTask(CommandRequest, frozen=True, kw_only=True):
     task: Number
     note: RequiredNote
-    """Why it needs not be done."""
+    """Why it does not need to be done."""
 
 
 class PlaceHold(CommandRequest, frozen=True, kw_only=True):
