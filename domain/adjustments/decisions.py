@@ -211,7 +211,7 @@ def require_not_agent(by: ActingPerson, duty: Duty) -> None:
 
 def _agent_refusal(by: ActingPerson, duty: Duty) -> AgentHoldsNoDuty:
     return AgentHoldsNoDuty(
-        f"an agent acts for {by.person}; only a person may {duty} an adjustment",
+        f"an agent acts for {by.person}; only a person may {duty}",
         rule="agents-hold-no-duty",
         duty=duty.value,
         person=by.person,
