@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from domain.personal_data import PERSONAL
+
 PATTERN_END: Final = r"(?!\n)$"
 _ONE_LINE: Final = r"[^\x00-\x1f\x7f]"
 _LINES: Final = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
@@ -26,6 +28,9 @@ def lines(most: int, least: int = 0) -> Meta:
 
 
 Text = Annotated[str, one_line(500)]
+Note = Annotated[str, lines(4000), PERSONAL]
+RequiredNote = Annotated[str, lines(4000, least=1), PERSONAL]
+"""A note that must not be empty."""
 Owner = Annotated[str, one_line(64, least=1)]
 """The name of a team or a person."""
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]

@@ -16,7 +16,6 @@ from domain.adjustments.events import (
     AdjustmentEvent,
     AdjustmentExecuted,
     AdjustmentLapsed,
-    AdjustmentNote,
     AdjustmentProposed,
     AdjustmentReconciled,
     AdjustmentRejected,
@@ -31,6 +30,7 @@ from domain.adjustments.events import (
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
 from domain.money import Money
 from domain.people import Actor
+from domain.texts import Note
 
 
 class AdjustmentState(StrEnum):
@@ -72,7 +72,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     lines: tuple[AdjustedLine, ...]
     evidence: tuple[str, ...]
     payment: str | None
-    note: AdjustmentNote
+    note: Note
     packet: str
     digest: str
     requirement: ApprovalRequirement

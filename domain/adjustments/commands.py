@@ -8,7 +8,6 @@ from msgspec import Meta
 
 from domain.adjustments.events import (
     AdjustedLine,
-    AdjustmentNote,
     PaymentId,
     Reference,
     RequiredReason,
@@ -17,7 +16,7 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.cases.evidence import EvidenceRef
 from domain.cases.work_commands import CommandRequest
 from domain.money import PositiveMoney
-from domain.texts import Digest
+from domain.texts import Digest, Note
 
 
 class ProposeAdjustment(CommandRequest, frozen=True, kw_only=True):
@@ -29,13 +28,13 @@ class ProposeAdjustment(CommandRequest, frozen=True, kw_only=True):
     evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=50)] = ()
     payment: PaymentId | None = None
     """The payment to refund; left out, the order's only payment."""
-    note: AdjustmentNote = ""
+    note: Note = ""
 
 
 class ApproveAdjustment(CommandRequest, frozen=True, kw_only=True):
     digest: Digest
     """The `digest` of the adjustment as you read it."""
-    note: AdjustmentNote = ""
+    note: Note = ""
 
 
 class RejectAdjustment(CommandRequest, frozen=True, kw_only=True):

@@ -12,11 +12,9 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, Lap
 from domain.cases.evidence import EvidenceRef
 from domain.money import PositiveMoney
 from domain.people import Role
-from domain.personal_data import PERSONAL
 from domain.policy.decision import Decision
-from domain.texts import lines, one_line
+from domain.texts import Note, lines, one_line
 
-AdjustmentNote = Annotated[str, lines(4000), PERSONAL]
 RequiredReason = Annotated[str, lines(4000, least=1)]
 Reference = Annotated[str, one_line(200, least=1)]
 """The id of the payment at the provider, or in the system that carried it out."""
@@ -74,7 +72,7 @@ class AdjustmentProposed(
     lines: tuple[AdjustedLine, ...] = ()
     evidence: tuple[EvidenceRef, ...] = ()
     payment: PaymentId | None = None
-    note: AdjustmentNote = ""
+    note: Note = ""
 
 
 class AdjustmentApproved(
@@ -88,7 +86,7 @@ class AdjustmentApproved(
     """How much the role may approve, in the matrix's currency."""
     complete: bool
     lapses_at: datetime
-    note: AdjustmentNote = ""
+    note: Note = ""
 
 
 class AdjustmentSystemApproved(

@@ -38,9 +38,7 @@ from domain.cases.work_events import (
     EvidenceAttached,
     HandedOff,
     Linked,
-    Note,
     NoteAdded,
-    RequiredNote,
     Retermed,
     WaitEnd,
     WaitEnded,
@@ -54,6 +52,7 @@ from domain.policy.decision import Decision
 from domain.policy.document import Ladder
 from domain.policy.document_types import Name
 from domain.policy.rulebook import Rulebook
+from domain.texts import Note, RequiredNote
 
 HAND_OFF_RULE = "handed-off"
 """The rule name of a routing that a person decided, not a policy."""

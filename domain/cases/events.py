@@ -13,10 +13,11 @@ from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
 from domain.cases.evidence import EvidenceRef
 from domain.cases.packet import PacketFact
 from domain.cases.reasons import ResolutionReason, RootCause
-from domain.cases.work_events import Note, WorkEvent
+from domain.cases.work_events import WorkEvent
 from domain.clock.terms import ServiceTerms
 from domain.policy.decision import Decision
 from domain.policy.document import Automation, Bucket, Ladder, Severity
+from domain.texts import Note
 
 
 class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

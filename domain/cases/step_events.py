@@ -8,13 +8,11 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
-from domain.personal_data import PERSONAL
 from domain.policy.document_types import Title
-from domain.texts import Owner, lines
+from domain.texts import Note, Owner
 
 Number = Annotated[int, Meta(ge=1)]
 """The number of a task or a hold within its case."""
-StepNote = Annotated[str, lines(4000), PERSONAL]
 
 
 class TaskCreated(
@@ -33,14 +31,14 @@ class TaskCreated(
 
 class TaskDone(Struct, frozen=True, kw_only=True, gc=False, tag="case.task_done"):
     task: Number
-    note: StepNote = ""
+    note: Note = ""
 
 
 class TaskDropped(Struct, frozen=True, kw_only=True, gc=False, tag="case.task_dropped"):
     """The task does not need to be done any more."""
 
     task: Number
-    note: StepNote
+    note: Note
 
 
 class TaskOverdue(Struct, frozen=True, kw_only=True, gc=False, tag="case.task_overdue"):
@@ -57,7 +55,7 @@ class Held(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag=
     hold: Number
     what: HoldOn
     reason: HoldReason
-    note: StepNote = ""
+    note: Note = ""
     policy: str | None = None
     """The version of the policy that placed it; None if a person did."""
 
@@ -67,7 +65,7 @@ class HoldReleased(Struct, frozen=True, kw_only=True, gc=False, tag="case.hold_r
 
     hold: Number
     what: HoldOn
-    note: StepNote = ""
+    note: Note = ""
 
 
 StepEvent: TypeAlias = TaskCreated | TaskDone | TaskDropped | TaskOverdue | Held | HoldReleased

@@ -9,11 +9,12 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from domain.cases.evidence import EvidenceRef
-from domain.cases.work_events import ErrorReason, Link, Note, Party, RequiredNote, Version
+from domain.cases.work_events import ErrorReason, Link, Party, Version
 from domain.clock.terms import Dependency
 from domain.orders.signals import OrderId
 from domain.people import PersonName
 from domain.policy.document_types import Name
+from domain.texts import Note, RequiredNote
 
 
 class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

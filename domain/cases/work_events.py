@@ -14,14 +14,10 @@ from msgspec import Meta, Struct
 from domain.cases.evidence import Evidence, EvidenceRef
 from domain.cases.step_events import StepEvent, TaskOverdue
 from domain.clock.terms import Dependency, Measure, ServiceTerms
-from domain.personal_data import PERSONAL
 from domain.policy.document import Automation, Bucket, Ladder, Severity
 from domain.policy.document_types import Name, RuleName
-from domain.texts import lines, one_line
+from domain.texts import Note, RequiredNote, one_line
 
-Note = Annotated[str, lines(4000), PERSONAL]
-RequiredNote = Annotated[str, lines(4000, least=1), PERSONAL]
-"""A note that must not be empty."""
 Party = Annotated[str, one_line(100, least=1)]
 Version = Annotated[int, Meta(ge=1)]
 
