@@ -23,12 +23,12 @@ from domain.cases.opening import open_manually
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import RoleMembers
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
-from domain.cases.work_events import Note, RequiredNote
 from domain.errors import Fault, Invalid
 from domain.orders.order import Order, order_stream
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent
+from domain.texts import Note, RequiredNote
 
 MOST_OCCURRENCES = 1_000
 AuthorityLookup = Callable[[str, datetime], Authority | None]

@@ -14,7 +14,7 @@ from application.people.people_desk import PeopleDesk
 from application.people.principals import Principals
 from domain.access_errors import PersonNotFound, PrincipalNotFound, PrincipalTaken
 from domain.errors import Fault, Invalid
-from domain.people import OPERATOR_ACTOR, Actor, PersonName
+from domain.people import OPERATOR_ACTOR, Actor, PersonName, Reason
 from domain.permissions import Permission
 from domain.policy.document_types import Name
 from domain.principals import (
@@ -28,7 +28,6 @@ from domain.principals import (
     PrincipalEvent,
     PrincipalLinked,
     PrincipalUnlinked,
-    Reason,
     Region,
     Subject,
     TokenRevoked,

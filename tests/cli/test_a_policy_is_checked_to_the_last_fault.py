@@ -42,7 +42,7 @@ def faults_in(ran: CompletedCommand) -> dict[str, str]:
     assert "Traceback" not in ran.stderr
     assert ran.stdout == ""
     title, *lines = ran.stderr.splitlines()
-    assert title == "The document has faults."
+    assert title == "The document is not valid."
     faults = [line.strip() for line in lines if line.startswith("  /")]
     return dict(line.split(": ", 1) for line in faults)
 

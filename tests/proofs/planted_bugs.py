@@ -377,7 +377,7 @@ BUGS = (
     Bug(
         "people open their own break-glass",
         BREAK_GLASS,
-        '    _require_different_person(by, openers, _all_names(askers), "opens what was asked for by")\n',
+        '    _require_different_person(by, openers, _all_names(askers), "opens the request of")\n',
         "",
         GLASS,
     ),
