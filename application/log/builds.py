@@ -1,4 +1,4 @@
-"""A process says with which build it is about to write, if the log has not seen that one."""
+"""Records the build of a process that is about to write, once for each build."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.builds import SERVICE_ACTOR, BuildStarted, build_stream
 
 
 def record_build(log: EventLog, build: BuildStarted, now: datetime) -> None:
-    """Told once for each build, by whichever process is first."""
+    """Does nothing if the log has this build already."""
     stream = build_stream(build.build)
     if log.trail(stream):
         return
@@ -24,5 +24,5 @@ def record_build(log: EventLog, build: BuildStarted, now: datetime) -> None:
         recorded_at=now,
         cause="command:start",
     )
-    with suppress(VersionTaken):  # another process was quicker
+    with suppress(VersionTaken):  # another process was faster
         log.append([write])

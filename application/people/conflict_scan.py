@@ -1,4 +1,4 @@
-"""Names that turn out to be one human's may have had different duties: looked for, and told."""
+"""Finds two names of one person that have different duties in a case, and records the conflict."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from domain.cases.exception_case import ExceptionCase
 from domain.people import POLICY_ACTOR
 
 SuspectedConflicts = Sequence[tuple[UUID, Sequence[str]]]
-"""Cases, each with names of one human that have different duties in it."""
+"""Cases, each with names of one person that have different duties in it."""
 
 
 class ConflictScan:
-    """`suspects` may be behind, and names a case again and again: each is decided on its own trail."""
+    """Checks suspects on their own trails: the list may be behind, and repeats recorded conflicts."""
 
     def __init__(
         self,
@@ -32,12 +32,12 @@ class ConflictScan:
         self._suspects = suspects
 
     def look(self, now: datetime) -> int:
-        """Tell what was found and is not told yet; return how many cases that were."""
+        """Record the conflicts that are not recorded yet; return in how many cases."""
         found = self._suspects()
         cases = self._cases.refreshed([*dict.fromkeys(case for case, _ in found)]) if found else {}
-        return sum(self._tell(cases[case], names, now) for case, names in found if case in cases)
+        return sum(self._record(cases[case], names, now) for case, names in found if case in cases)
 
-    def _tell(self, case: ExceptionCase, names: Sequence[str], now: datetime) -> bool:
+    def _record(self, case: ExceptionCase, names: Sequence[str], now: datetime) -> bool:
         duties = {name: case.duties[name].duty for name in sorted(names) if name in case.duties}
         if len({*duties.values()}) < 2 or frozenset(duties) in case.conflicts:
             return False
