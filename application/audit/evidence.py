@@ -1,4 +1,4 @@
-"""On which evidence a case rests, and whether it is what it was."""
+"""Lists the evidence of a case, and checks whether it is unchanged."""
 
 from __future__ import annotations
 

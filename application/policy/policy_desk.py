@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, Struct, structs
@@ -22,7 +21,7 @@ from application.log.streams import POLICY as POLICY_KIND
 from application.log.streams import RECHECK, governance_after
 from domain.adjustments.decisions import require_matrix
 from domain.errors import TooContended
-from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR, Actor
+from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy import governance_decisions
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.errors import PolicyInForce
@@ -152,7 +151,9 @@ class PolicyDesk:
                 return
             with suppress(VersionTaken):  # another process activated a policy: use that one
                 event = PolicyActivated(document=default.document, digest=default.digest)
-                self._append(self._governance, [event], OPERATOR_ACTOR, now, "command:policy")
+                self._append(
+                    self._governance, [event], Caller(OPERATOR_ACTOR, "", now, "command:policy")
+                )
                 return
         raise TooContended(f"{ATTEMPTS} attempts")
 
@@ -237,7 +238,8 @@ class PolicyDesk:
             governance = self.refresh()
             with suppress(VersionTaken):
                 due = governance.find_due_events(now)
-                self._append(governance, due, TIMEKEEPER_ACTOR, now, f"due:{now.isoformat()}")
+                by = Caller(TIMEKEEPER_ACTOR, "", now, f"due:{now.isoformat()}")
+                self._append(governance, due, by)
                 return
         raise TooContended(f"{ATTEMPTS} attempts")
 
@@ -252,39 +254,24 @@ class PolicyDesk:
             governance = self.refresh()
             event = decide(governance)
             with suppress(VersionTaken):  # somebody else was faster: decide again
-                return self._append(governance, [event], by.actor, by.now, by.cause, by.row)
+                return self._append(governance, [event], by)
         raise TooContended(f"{ATTEMPTS} attempts")
 
     def _append(
-        self,
-        before: Governance,
-        events: Sequence[GovernanceEvent],
-        actor: Actor,
-        now: datetime,
-        cause: str,
-        row: Callable[[Any], Any] | None = None,
+        self, before: Governance, events: Sequence[GovernanceEvent], by: Caller
     ) -> PolicyResult:
         after = before
         for event in events:
-            after = after.after(event, actor, now)
+            after = after.after(event, by.actor, by.now)
         due = after.next_due()
-        writes = [
-            Write(
-                stream=POLICY_STREAM,
-                kind=POLICY_KIND,
-                expected=before.version,
-                events=[(actor, event) for event in events],
-                recorded_at=now,
-                cause=cause,
-                # A tick without events still sets the timer, or the stream would be due again at once.
-                next_due=due if due != before.next_due() or not events else UNSET,
-            ),
-            *_recheck_timers(before, after, now),
-        ]
-        policy = after.policies[events[-1].digest] if events else after.in_force(now)
+        # A tick without events still sets the timer, or the stream would be due again at once.
+        next_due = due if due != before.next_due() or not events else UNSET
+        write = by.write(POLICY_STREAM, POLICY_KIND, before.version, events, next_due=next_due)
+        policy = after.policies[events[-1].digest] if events else after.in_force(by.now)
         assert policy is not None
-        result = PolicyResult(policy, after, now, 0)
-        appended = self._log.append(writes, row(result) if row is not None else None)
+        result = PolicyResult(policy, after, by.now, 0)
+        writes = [write, *_recheck_timers(before, after, by.now)]
+        appended = self._log.append(writes, by.row_of(result))
         with self._lock:
             if after.version > self._governance.version:
                 self._adopt(after)
