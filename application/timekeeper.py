@@ -14,6 +14,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import InterfaceError, OperationalError
 
+from application.log.caller import system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import DueStream, VersionTaken
 from application.log.repository import Repository
@@ -70,9 +71,9 @@ class Timekeeper:
         except STORE_ERRORS:
             raise
         except Exception:  # noqa: BLE001 - ticking them one by one finds and logs the cause
-            ticked = sum(self._tick_alone(one, moments) for one in due)
+            ticked = sum(self._tick_alone(timer, moments) for timer in due)
         others = [d for d in leased if d.kind in self._also]
-        return ticked + sum(self._tick_other(one, moments[one.stream]) for one in others)
+        return ticked + sum(self._tick_other(timer, moments[timer.stream]) for timer in others)
 
     def _tick_other(self, due: DueStream, now: datetime) -> bool:
         try:
@@ -142,23 +143,23 @@ class Timekeeper:
         cases = self._cases.cached(refs) if refs else {}
         rulebook = self._rulebook()
         responses: list[tuple[UUID, CaseDetection]] = []
-        for one in due:
-            order = orders[one.stream]
+        for timer in due:
+            order = orders[timer.stream]
             due_before = known_timer_of(order, rulebook)
             own = {ref.case: cases[ref.case] for ref in order.cases.values()}
-            response = CaseDetection(order, own, rulebook, moments[one.stream], self._staff)
+            response = CaseDetection(order, own, rulebook, moments[timer.stream], self._staff)
             response.tick()
-            cause = f"due:{one.due_at.isoformat()}"
+            cause = f"due:{timer.due_at.isoformat()}"
             own_writes = writes_of(
-                response, order, own, cause, moments[one.stream], TIMEKEEPER_ACTOR
+                response, order, own, cause, moments[timer.stream], TIMEKEEPER_ACTOR
             )
             # Without events, the timer is still set, or the stream would be due again at once.
             writes += with_next_due(own_writes, due_before, response.order, rulebook) or [
                 _tick_write(
-                    one, order.version, order.id, response.order.next_due(rulebook), moments
+                    timer, order.version, order.id, response.order.next_due(rulebook), moments
                 )
             ]
-            responses.append((one.stream, response))
+            responses.append((timer.stream, response))
         return responses
 
     def _tick_cases(
@@ -166,11 +167,11 @@ class Timekeeper:
     ) -> list[ExceptionCase]:
         cases = self._cases.cached([d.stream for d in due])
         ticked = []
-        for one in due:
-            case, now = cases[one.stream], moments[one.stream]
+        for timer in due:
+            case, now = cases[timer.stream], moments[timer.stream]
             events, after = apply_due_events(case, now, self._staff)
             writes.append(
-                _tick_write(one, case.version, case.order, after.next_due, moments, events)
+                _tick_write(timer, case.version, case.order, after.next_due, moments, events)
             )
             ticked.append(after)
         return ticked
@@ -180,13 +181,13 @@ class Timekeeper:
     ) -> list[BreakGlass]:
         glasses = self._glasses.cached([d.stream for d in due])
         ticked = []
-        for one in due:
-            glass, now = glasses[one.stream], moments[one.stream]
+        for timer in due:
+            glass, now = glasses[timer.stream], moments[timer.stream]
             events = find_due_events(glass, now)
             after = glass
             for event in events:
                 after = after.after(event, now, TIMEKEEPER_ACTOR)
-            writes.append(_tick_write(one, glass.version, None, after.next_due, moments, events))
+            writes.append(_tick_write(timer, glass.version, None, after.next_due, moments, events))
             ticked.append(after)
         return ticked
 
@@ -199,13 +200,5 @@ def _tick_write(
     moments: dict[UUID, datetime],
     events: Sequence[Event] = (),
 ) -> Write:
-    return Write(
-        stream=due.stream,
-        kind=due.kind,
-        expected=version,
-        events=[(TIMEKEEPER_ACTOR, event) for event in events],
-        recorded_at=moments[due.stream],
-        cause=f"due:{due.due_at.isoformat()}",
-        order=order,
-        next_due=next_due,
-    )
+    by = system_caller(TIMEKEEPER_ACTOR, moments[due.stream], f"due:{due.due_at.isoformat()}")
+    return by.write(due.stream, due.kind, version, events, order, next_due)

@@ -91,11 +91,11 @@ class Conflicts(Struct, frozen=True, kw_only=True):
 def find_conflicts(scan: LogScan, as_of: datetime, period: Period) -> Conflicts:
     """Find what grants would allow as of a date, and the attempts and conflicts of the period."""
     recorded, delegations = _RecordedConflicts(period), Delegations(as_of)
-    human = load_persons(scan).human()
+    canonical = load_persons(scan).canonical()
     unrecorded = [
         conflict
         for lines in scan.money_trails(recorded, delegations)
-        for conflict in find_unrecorded_conflicts(lines, human)
+        for conflict in find_unrecorded_conflicts(lines, canonical)
         if period.holds(max(act.at for act in conflict.acts))
     ]
     return Conflicts(
@@ -159,18 +159,18 @@ class _RecordedConflicts:
 
 
 def find_unrecorded_conflicts(
-    lines: Sequence[RecordedEvent], human: dict[str, str]
+    lines: Sequence[RecordedEvent], canonical: dict[str, str]
 ) -> Iterator[UnrecordedConflict]:
     """Find conflicts by the acts in the trail, not by the duties that the case computed from them."""
     acts: dict[str, dict[Duty, DutyAct]] = {}
     recorded: set[str] = set()
     for line in lines:
         if isinstance(line.event, DutiesConflicted):
-            recorded |= canonical_names(line.event.duties, human)
+            recorded |= canonical_names(line.event.duties, canonical)
         duty = duty_of(line.event) if isinstance(line.event, CaseEvent) else None
         if duty is None or line.actor.person is None:
             continue
-        for person in persons_behind(line.actor, human):
+        for person in persons_behind(line.actor, canonical):
             act = DutyAct(duty, person, line.type, line.version, line.position, line.recorded_at)
             acts.setdefault(person, {}).setdefault(duty, act)
     for person, by_duty in sorted(acts.items()):

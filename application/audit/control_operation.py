@@ -45,16 +45,16 @@ def check_controls(
     late: timedelta = MAX_TICK_DELAY,
 ) -> ControlsOperated:
     """Check all controls for the period. Reports, duty rows and a halt are checked as they are now."""
-    human = load_persons(scan).human()
+    canonical = load_persons(scan).canonical()
     lateness, reconciled = TimerLateness(period, late), DailyReconciliation(period)
     glasses, edits, ends = BreakGlassUses(period), PolicyEdits(), AuthorityEndScan(period)
     duties, kept_apart, approved = _new_findings()
     cases = 0
     for trail in scan.money_trails(lateness, reconciled, glasses, edits, ends):
         cases += 1
-        check_duty_rows(duties, trail, database, human, scan.upto)
-        _check_separation_of_duties(kept_apart, trail, human, period)
-        _check_approvals(approved, trail, human, period)
+        check_duty_rows(duties, trail, database, canonical, scan.upto)
+        _check_separation_of_duties(kept_apart, trail, canonical, period)
+        _check_approvals(approved, trail, canonical, period)
     rows = database.duty_rows(scan.upto)
     duties.evidence = {"cases": str(cases), "rows": str(rows)}
     if rows > duties.looked_at:
@@ -65,8 +65,8 @@ def check_controls(
         duties.control(),
         approved.control(),
         reconciled.control(now),
-        _check_policy_edits(edits, period, human),
-        _check_emergencies(glasses, human),
+        _check_policy_edits(edits, period, canonical),
+        _check_emergencies(glasses, canonical),
         _check_departures(ends),
         lateness.control(database.overdue(now)),
         check_reports(database, scan.upto),
@@ -93,10 +93,13 @@ def _new_findings() -> tuple[ControlFindings, ControlFindings, ControlFindings]:
 
 
 def _check_separation_of_duties(
-    found: ControlFindings, trail: Sequence[RecordedEvent], human: dict[str, str], period: Period
+    found: ControlFindings,
+    trail: Sequence[RecordedEvent],
+    canonical: dict[str, str],
+    period: Period,
 ) -> None:
     found.looked_at += 1
-    for conflict in find_unrecorded_conflicts(trail, human):
+    for conflict in find_unrecorded_conflicts(trail, canonical):
         last = max(conflict.acts, key=lambda act: act.position)
         if period.holds(last.at):
             duties = ", ".join(f"{act.duty} (version {act.version})" for act in conflict.acts)
@@ -105,22 +108,25 @@ def _check_separation_of_duties(
 
 
 def _check_approvals(
-    found: ControlFindings, trail: Sequence[RecordedEvent], human: dict[str, str], period: Period
+    found: ControlFindings,
+    trail: Sequence[RecordedEvent],
+    canonical: dict[str, str],
+    period: Period,
 ) -> None:
     wanted = ("case.adjustment_execution_started", "case.adjustment_executed")
     found.looked_at += sum(x.type in wanted and period.holds(x.recorded_at) for x in trail)
-    for paid in find_unapproved_payments(trail, human):
+    for paid in find_unapproved_payments(trail, canonical):
         if period.holds(paid.recorded_at):
             detail = f"adjustment {paid.adjustment} of case {paid.case}: {'; '.join(paid.why)}"
             found.wrong(detail, paid.recorded_at, paid.position)
 
 
-def _check_policy_edits(edits: PolicyEdits, period: Period, human: dict[str, str]) -> Control:
+def _check_policy_edits(edits: PolicyEdits, period: Period, canonical: dict[str, str]) -> Control:
     found = ControlFindings(
         "policies_by_two",
         "every policy in force was approved by a person who is not one of its authors",
     )
-    for edit in edits.edits(period, human):
+    for edit in edits.edits(period, canonical):
         if not edit.decided or edit.by_others is None:
             continue
         found.looked_at += 1
@@ -132,12 +138,12 @@ def _check_policy_edits(edits: PolicyEdits, period: Period, human: dict[str, str
     return found.control()
 
 
-def _check_emergencies(glasses: BreakGlassUses, human: dict[str, str]) -> Control:
+def _check_emergencies(glasses: BreakGlassUses, canonical: dict[str, str]) -> Control:
     found = ControlFindings(
         "emergencies_reviewed",
         "every break-glass was opened by a second person and reviewed by a third",
     )
-    for emergency in glasses.emergencies(human):
+    for emergency in glasses.emergencies(canonical):
         if emergency.judged is EmergencyReviewStatus.NOT_OPENED:
             continue
         found.looked_at += 1

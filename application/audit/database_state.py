@@ -101,7 +101,7 @@ def check_duty_rows(
     found: ControlFindings,
     trail: Sequence[RecordedEvent],
     database: DatabaseState,
-    human: dict[str, str],
+    canonical: dict[str, str],
     upto: int,
 ) -> None:
     """Check the duty rows of a case against its trail. Other names of a person in the trail may have rows
@@ -111,9 +111,9 @@ def check_duty_rows(
         return
     rows = database.duties(case.id, upto)
     wanted = {name: held.duty.value for name, held in case.duties.items()}
-    by_human: dict[str, set[str]] = {}
+    by_person: dict[str, set[str]] = {}
     for name, duty in wanted.items():
-        by_human.setdefault(human.get(name, name), set()).add(duty)
+        by_person.setdefault(canonical.get(name, name), set()).add(duty)
     for name, duty in sorted(wanted.items()):
         held = case.duties[name]
         if name not in rows:
@@ -123,7 +123,7 @@ def check_duty_rows(
             detail = f"case {case.id}: {name} has the duty to {duty}, but the row says {rows[name]}"
             found.wrong(detail, held.at, trail[held.version - 1].position)
     for name, duty in sorted(rows.items()):
-        if name not in wanted and duty not in by_human.get(human.get(name, name), ()):
+        if name not in wanted and duty not in by_person.get(canonical.get(name, name), ()):
             found.wrong(f"case {case.id}: a row gives {name} the duty to {duty}, but no act does")
     found.looked_at += len(rows)
 

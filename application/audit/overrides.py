@@ -93,7 +93,11 @@ class Overrides(Struct, frozen=True, kw_only=True):
 
 
 def find_overrides(scan: LogScan, period: Period) -> Overrides:
-    glasses, policies, human = BreakGlassUses(period), PolicyEdits(), load_persons(scan).human()
+    glasses, policies, canonical = (
+        BreakGlassUses(period),
+        PolicyEdits(),
+        load_persons(scan).canonical(),
+    )
     errors: list[DeclaredError] = []
     overrides: list[PolicyOverride] = []
     for batch in scan.batches():
@@ -110,8 +114,8 @@ def find_overrides(scan: LogScan, period: Period) -> Overrides:
         for x in candidates:
             overrides += find_policy_overrides(opened[x.position], trails[x.stream])
     return Overrides(
-        emergencies=glasses.emergencies(human),
-        policy_edits=policies.edits(period, human),
+        emergencies=glasses.emergencies(canonical),
+        policy_edits=policies.edits(period, canonical),
         errors=errors,
         set_aside=overrides,
     )
@@ -149,14 +153,14 @@ class BreakGlassUses:
             if under in self._known and self._period.holds(line.recorded_at):
                 self._within.add(self._known[under])
 
-    def emergencies(self, human: dict[str, str]) -> list[Emergency]:
+    def emergencies(self, canonical: dict[str, str]) -> list[Emergency]:
         return [
-            self._emergency(glass, human)
+            self._emergency(glass, canonical)
             for id, glass in self._glasses.items()
             if id in self._within
         ]
 
-    def _emergency(self, glass: BreakGlass, human: dict[str, str]) -> Emergency:
+    def _emergency(self, glass: BreakGlass, canonical: dict[str, str]) -> Emergency:
         assert glass.asked is not None
         assert glass.asked_at is not None
         return Emergency(
@@ -178,7 +182,7 @@ class BreakGlassUses:
             reviewed_at=glass.reviewed_at,
             justified=glass.review.justified if glass.review is not None else None,
             findings=glass.review.findings if glass.review is not None else None,
-            by_others=is_by_others(glass, human),
+            by_others=is_by_others(glass, canonical),
         )
 
 
@@ -194,9 +198,9 @@ def review_status_of(glass: BreakGlass) -> EmergencyReviewStatus:
             return EmergencyReviewStatus.REVIEWED
 
 
-def is_by_others(glass: BreakGlass, human: dict[str, str]) -> bool:
+def is_by_others(glass: BreakGlass, canonical: dict[str, str]) -> bool:
     names = [name for name in (glass.asked_by, glass.opened_by, glass.reviewed_by) if name]
-    return len(canonical_names(names, human)) == len(names)
+    return len(canonical_names(names, canonical)) == len(names)
 
 
 def _declared_error(line: RecordedEvent, lines: Sequence[RecordedEvent]) -> DeclaredError:

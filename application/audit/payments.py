@@ -106,7 +106,7 @@ class PaymentCheck(Struct, frozen=True, kw_only=True):
 
 def check_payments(scan: LogScan, period: Period) -> PaymentCheck:
     """Check what was approved, ordered or paid in the period, with the states at the end of the log."""
-    statements, human = _StatementReconciliations(period), load_persons(scan).human()
+    statements, canonical = _StatementReconciliations(period), load_persons(scan).canonical()
     approved = paid = 0
     waiting: list[UnpaidApproval] = []
     unapproved: list[UnapprovedPayment] = []
@@ -114,7 +114,7 @@ def check_payments(scan: LogScan, period: Period) -> PaymentCheck:
     for lines in scan.money_trails(statements):
         case = case_of(lines)
         unapproved += [
-            x for x in find_unapproved_payments(lines, human) if period.holds(x.recorded_at)
+            x for x in find_unapproved_payments(lines, canonical) if period.holds(x.recorded_at)
         ]
         for adjustment in case.adjustments.items:
             at = find_adjustment_times(adjustment.id, lines)
@@ -167,18 +167,18 @@ class _StatementReconciliations:
 
 
 def find_unapproved_payments(
-    lines: Sequence[RecordedEvent], human: dict[str, str]
+    lines: Sequence[RecordedEvent], canonical: dict[str, str]
 ) -> Iterator[UnapprovedPayment]:
     """Each line of a case that orders or records a payment without the required earlier acts."""
     ordered: set[UUID] = set()
     for n, line in enumerate(lines):
         match line.event:
             case ExecutionStarted(adjustment=adjustment):
-                why = [*_missing_approvals(adjustment, lines[:n], line, human)]
+                why = [*_missing_approvals(adjustment, lines[:n], line, canonical)]
                 ordered.add(adjustment)
             case AdjustmentExecuted(adjustment=adjustment) if adjustment not in ordered:
                 # Executed outside, with a reference; or nobody ordered it.
-                why = [*_missing_approvals(adjustment, lines[:n], line, human)]
+                why = [*_missing_approvals(adjustment, lines[:n], line, canonical)]
                 if line.actor.person is None:
                     why.append("nobody ordered it")
             case AmountDiffers(adjustment=adjustment, ordered=amount, given=given):
@@ -202,7 +202,10 @@ def find_unapproved_payments(
 
 
 def _missing_approvals(
-    adjustment: UUID, before: Sequence[RecordedEvent], line: RecordedEvent, human: dict[str, str]
+    adjustment: UUID,
+    before: Sequence[RecordedEvent],
+    line: RecordedEvent,
+    canonical: dict[str, str],
 ) -> Iterator[str]:
     own = lines_about(before, adjustment)
     proposals = [x for x in own if isinstance(x.event, AdjustmentProposed)]
@@ -215,12 +218,12 @@ def _missing_approvals(
     needed = proposed.requirement.approvers
     if not needed and not any(isinstance(x.event, AdjustmentSystemApproved) for x in own):
         yield "policy did not approve it"
-    by = frozenset().union(*(persons_behind(x.actor, human) for x in approvals))
+    by = frozenset().union(*(persons_behind(x.actor, canonical) for x in approvals))
     if len(by) < needed:
         yield f"{len(by)} of {needed} required people approved it"
-    if by & persons_behind(proposals[-1].actor, human):
+    if by & persons_behind(proposals[-1].actor, canonical):
         yield "a person who proposed it approved it"
-    if by & persons_behind(line.actor, human):
+    if by & persons_behind(line.actor, canonical):
         yield "a person who approved it ordered it"
     for approval in approvals:
         assert isinstance(approval.event, AdjustmentApproved)

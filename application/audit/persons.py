@@ -43,7 +43,7 @@ class Persons:
                 seen |= person.known_as
                 yield [by_name[other] for other in sorted(person.known_as) if other in by_name]
 
-    def human(self) -> dict[str, str]:
+    def canonical(self) -> dict[str, str]:
         """Each name with the canonical name of its person, which is the first in the alphabet."""
         return {person.name: min(person.known_as) for person in self._people.values()}
 
@@ -56,10 +56,10 @@ def load_persons(scan: LogScan, at: datetime | None = None) -> Persons:
     return persons
 
 
-def persons_behind(actor: Actor, human: dict[str, str]) -> frozenset[str]:
+def persons_behind(actor: Actor, canonical: dict[str, str]) -> frozenset[str]:
     """The persons that the act counts for, each by the canonical name."""
-    return canonical_names(actor.persons, human)
+    return canonical_names(actor.persons, canonical)
 
 
-def canonical_names(names: Iterable[str], human: dict[str, str]) -> frozenset[str]:
-    return frozenset(human.get(name, name) for name in names)
+def canonical_names(names: Iterable[str], canonical: dict[str, str]) -> frozenset[str]:
+    return frozenset(canonical.get(name, name) for name in names)

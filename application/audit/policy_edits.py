@@ -55,16 +55,16 @@ class PolicyEdits:
         if isinstance(line.event, GovernanceEvent):
             self._governance = governance_after(self._governance, line)
 
-    def edits(self, period: Period, human: dict[str, str]) -> list[PolicyEdit]:
+    def edits(self, period: Period, canonical: dict[str, str]) -> list[PolicyEdit]:
         """The documents with an act in the period."""
         return [
-            _policy_edit(policy, human)
+            _policy_edit(policy, canonical)
             for policy in self._governance.policies.values()
             if any(period.holds(act.at) for act in policy.acts)
         ]
 
 
-def _policy_edit(policy: Policy, human: dict[str, str]) -> PolicyEdit:
+def _policy_edit(policy: Policy, canonical: dict[str, str]) -> PolicyEdit:
     begun = [act for act in policy.acts if act.what in ACTIVATION_EVENTS]
     return PolicyEdit(
         version=policy.version,
@@ -77,7 +77,7 @@ def _policy_edit(policy: Policy, human: dict[str, str]) -> PolicyEdit:
         decided=bool(begun),
         by_emergency=any(act.what == "policy.emergency_activated" for act in begun),
         rolled_back_to=any(act.what == "policy.rolled_back" for act in begun),
-        by_others=_is_approved_by_others(policy, begun, human),
+        by_others=_is_approved_by_others(policy, begun, canonical),
         acts=[
             PolicyEditAct(act.what, describe_actor(act.by), act.at, act.note) for act in policy.acts
         ],
@@ -85,12 +85,12 @@ def _policy_edit(policy: Policy, human: dict[str, str]) -> PolicyEdit:
 
 
 def _is_approved_by_others(
-    policy: Policy, begun: Sequence[PolicyAction], human: dict[str, str]
+    policy: Policy, begun: Sequence[PolicyAction], canonical: dict[str, str]
 ) -> bool | None:
-    authors = canonical_names(policy.authors, human)
+    authors = canonical_names(policy.authors, canonical)
     governed = [act for act in begun if not _is_first_policy(act, policy)]
     return (
-        all(_has_independent_approval(policy, act, authors, human) for act in governed)
+        all(_has_independent_approval(policy, act, authors, canonical) for act in governed)
         if governed
         else None
     )
@@ -102,7 +102,7 @@ def _is_first_policy(act: PolicyAction, policy: Policy) -> bool:
 
 
 def _has_independent_approval(
-    policy: Policy, act: PolicyAction, authors: frozenset[str], human: dict[str, str]
+    policy: Policy, act: PolicyAction, authors: frozenset[str], canonical: dict[str, str]
 ) -> bool:
     if act.what == "policy.rolled_back":
         return True
@@ -110,11 +110,11 @@ def _has_independent_approval(
     at = policy.acts.index(act)
     others = policy.acts[:at] if wanted == "policy.approved" else policy.acts[at:]
     return any(
-        other.what == wanted and _is_independent_person(other.by, authors, human)
+        other.what == wanted and _is_independent_person(other.by, authors, canonical)
         for other in others
     )
 
 
-def _is_independent_person(by: Actor, authors: frozenset[str], human: dict[str, str]) -> bool:
-    names = persons_behind(by, human)
+def _is_independent_person(by: Actor, authors: frozenset[str], canonical: dict[str, str]) -> bool:
+    names = persons_behind(by, canonical)
     return bool(names) and not names & authors

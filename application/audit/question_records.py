@@ -9,7 +9,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.cases.trail import describe_actor
-from application.log.event_log import EventLog, Write
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.streams import AUDIT
 from application.policy.reperformance import Period
 from domain.audit import AuditAsked, audit_stream
@@ -40,15 +41,8 @@ class QuestionRecord(Struct, frozen=True, kw_only=True):
 
 def record_question(log: EventLog, asked: AuditAsked, by: Actor, now: datetime) -> int:
     """Record a question, and return the position of the record. Raises TooContended."""
-    write = Write(
-        stream=audit_stream(now),
-        kind=AUDIT,
-        expected=0,
-        events=[(by, asked)],
-        recorded_at=now,
-        cause="command:audit",
-    )
-    appended = log.append_last(write, ATTEMPTS)
+    caller = system_caller(by, now, "command:audit")
+    appended = log.append_last(caller.write(audit_stream(now), AUDIT, 0, [asked]), ATTEMPTS)
     if appended is None:
         raise TooContended(f"others asked at the same moment; {ATTEMPTS} attempts")
     return appended.position

@@ -28,7 +28,7 @@ QUESTION_TEXTS: Final[Mapping[int, str]] = MappingProxyType(
         20: "Which personal data is held, and what was erased?",
         21: "Who had access to what, as of a date?",
         22: "What was done in the name of a person who had left?",
-        23: "Which build and schema wrote it?",
+        23: "Which builds and schemas may have written it?",
         24: "Who asked which question, with which query, at which position?",
         25: "Did the controls operate during the whole period?",
     }

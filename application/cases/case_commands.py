@@ -75,12 +75,12 @@ class CaseCommands:
                     require_no_duty_conflict(now.duties, by.names, duty)
             return self.record(now, events, by, before, also)
         except Refusal as refusal:
-            record_refusal(self.log, now, refusal, by.actor, by.now, by.cause)
+            record_refusal(self.log, now, refusal, by)
             raise
         except DutyTaken as taken:
             # Another act came first: the log says by now which one.
             found = self._duty_conflict(case_id, taken, by)
-            record_refusal(self.log, now, found, by.actor, by.now, by.cause)
+            record_refusal(self.log, now, found, by)
             raise found from None
         except VersionTaken:
             case = self.case(case_id, by.authority)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from application.log.caller import Caller
-from application.log.event_log import EventLog, Write
+from application.log.caller import Caller, system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import RECOVERY
@@ -24,7 +24,7 @@ from domain.backlog.recovery import (
     decide_recovery,
     recovery_stream,
 )
-from domain.people import POLICY_ACTOR, Actor
+from domain.people import POLICY_ACTOR
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 
@@ -77,7 +77,9 @@ class RecoveryDesk:
             )
             if found:
                 try:
-                    self._record(recovery, found, POLICY_ACTOR, now, f"measured:{position}")
+                    self._record(
+                        recovery, found, system_caller(POLICY_ACTOR, now, f"measured:{position}")
+                    )
                 except VersionTaken:  # another process was faster; the next look decides again
                     continue
                 changed += 1
@@ -114,32 +116,19 @@ class RecoveryDesk:
         if recovery.version != expected:
             raise self._changed(queue, expected)
         try:
-            return self._record(recovery, [decide(recovery)], by.actor, by.now, by.cause, by)
+            return self._record(recovery, [decide(recovery)], by)
         except VersionTaken:
             raise self._changed(queue, expected) from None
 
     def _record(
-        self,
-        recovery: Recovery,
-        events: Sequence[RecoveryEvent],
-        actor: Actor,
-        now: datetime,
-        cause: str,
-        by: Caller | None = None,
+        self, recovery: Recovery, events: Sequence[RecoveryEvent], by: Caller
     ) -> RecoveryResult:
         after = recovery
         for event in events:
-            after = after.after(event, now)
+            after = after.after(event, by.now)
         stream = recovery_stream(recovery.queue)
-        write = Write(
-            stream=stream,
-            kind=RECOVERY,
-            expected=recovery.version,
-            events=[(actor, event) for event in events],
-            recorded_at=now,
-            cause=cause,
-        )
-        appended = self._log.append([write], by.row_of(after) if by is not None else None)
+        write = by.write(stream, RECOVERY, recovery.version, events)
+        appended = self._log.append([write], by.row_of(after))
         self._recoveries.keep(stream, after)
         return RecoveryResult(after, appended.position)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
-from application.log.event_log import EventLog, Write
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.streams import BUILD
 from domain.builds import SERVICE_ACTOR, BuildStarted, build_stream
@@ -16,13 +17,6 @@ def record_build(log: EventLog, build: BuildStarted, now: datetime) -> None:
     stream = build_stream(build.build)
     if log.trail(stream):
         return
-    write = Write(
-        stream=stream,
-        kind=BUILD,
-        expected=0,
-        events=[(SERVICE_ACTOR, build)],
-        recorded_at=now,
-        cause="command:start",
-    )
+    by = system_caller(SERVICE_ACTOR, now, "command:start")
     with suppress(VersionTaken):  # another process was faster
-        log.append([write])
+        log.append([by.write(stream, BUILD, 0, [build])])

@@ -74,6 +74,11 @@ class Caller(Struct, frozen=True):
         return self.row(result) if self.row is not None else None
 
 
+def system_caller(actor: Actor, now: datetime, cause: str) -> Caller:
+    """A part of the service, or the operator, as a caller with full authority."""
+    return Caller(actor, "", now, cause)
+
+
 def operator_caller(now: datetime) -> Caller:
     """The person who runs the command line with direct access to the database."""
-    return Caller(OPERATOR_ACTOR, "", now, "command:people")
+    return system_caller(OPERATOR_ACTOR, now, "command:people")

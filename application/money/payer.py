@@ -17,7 +17,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from uuid import UUID
 
-from application.log.event_log import EventLog, Write
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import CASE
@@ -184,18 +185,10 @@ class Payer:
             after = case
             for event in outcome:
                 after = after.after(event, case.order, at, PAYER_ACTOR)
-            write = Write(
-                stream=case_id,
-                kind=CASE,
-                expected=case.version,
-                events=[(PAYER_ACTOR, event) for event in outcome],
-                recorded_at=at,
-                cause=f"payment:{adjustment.id}",
-                order=case.order,
-                next_due=timer_after(case, after),
-            )
+            by = system_caller(PAYER_ACTOR, at, f"payment:{adjustment.id}")
+            due = timer_after(case, after)
             try:
-                self._log.append([write])
+                self._log.append([by.write(case_id, CASE, case.version, outcome, case.order, due)])
             except VersionTaken:
                 continue
             self._cases.keep(case_id, after)

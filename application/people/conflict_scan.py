@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from application.log.event_log import EventLog, Write
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import CASE
@@ -43,17 +44,9 @@ class ConflictScan:
             return False
         event = DutiesConflicted(duties=duties)
         after = case.after(event, case.order, now)
-        write = Write(
-            stream=case.id,
-            kind=CASE,
-            expected=case.version,
-            events=[(POLICY_ACTOR, event)],
-            recorded_at=now,
-            cause="scan:duties",
-            order=case.order,
-        )
+        by = system_caller(POLICY_ACTOR, now, "scan:duties")
         try:
-            self._log.append([write])
+            self._log.append([by.write(case.id, CASE, case.version, [event], case.order)])
         except VersionTaken:
             return False  # the next look finds it again
         self._cases.keep(case.id, after)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct
 
-from application.log.caller import Caller, operator_caller
+from application.log.caller import Caller, operator_caller, system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
@@ -234,7 +234,7 @@ class PeopleDesk:
             queues=UNSET if scope.queues is None else scope.queues,
             regions=UNSET if scope.regions is None else scope.regions,
         )
-        caller = Caller(by, "", now, "command:people")
+        caller = system_caller(by, now, "command:people")
         self._log.append([caller.write(token_stream(digest), PERSON, 0, [issued])])
         return token
 

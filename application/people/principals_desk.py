@@ -9,7 +9,8 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from application.log.event_log import EventLog, Write
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.streams import PRINCIPAL
 from application.people.people_desk import PeopleDesk
@@ -190,16 +191,9 @@ class PrincipalsDesk:
     def _append(
         self, stream: UUID, version: int, event: PrincipalEvent, now: datetime, by: Actor
     ) -> None:
-        write = Write(
-            stream=stream,
-            kind=PRINCIPAL,
-            expected=version,
-            events=[(by, event)],
-            recorded_at=now,
-            cause="command:people",
-        )
+        caller = system_caller(by, now, "command:people")
         try:
-            self._log.append([write])
+            self._log.append([caller.write(stream, PRINCIPAL, version, [event])])
         except VersionTaken:
             raise PrincipalTaken("somebody else changed it at the same moment; try again") from None
         for watcher in self.watchers:

@@ -6,22 +6,19 @@ time, and keep others from working.
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
-from application.log.event_log import EventLog, Write
+from application.log.caller import Caller
+from application.log.event_log import EventLog
 from application.log.streams import REFUSALS
 from domain.adjustments.errors import Refusal
 from domain.adjustments.refusals import AttemptRefused, refusals_stream
 from domain.cases.exception_case import ExceptionCase
-from domain.people import Actor
 
 ATTEMPTS = 10
 
 
-def record_refusal(
-    log: EventLog, case: ExceptionCase, refusal: Refusal, by: Actor, now: datetime, cause: str
-) -> None:
+def record_refusal(log: EventLog, case: ExceptionCase, refusal: Refusal, by: Caller) -> None:
     """Record that it was refused, without the content of the request."""
     adjustment = refusal.facts.get("adjustment")
     event = AttemptRefused(
@@ -33,15 +30,7 @@ def record_refusal(
         earlier=earlier_version_of(refusal),
         adjustment=UUID(str(adjustment)) if adjustment is not None else None,
     )
-    write = Write(
-        stream=refusals_stream(case.id),
-        kind=REFUSALS,
-        expected=0,
-        events=[(by, event)],
-        recorded_at=now,
-        cause=cause,
-        order=case.order,
-    )
+    write = by.write(refusals_stream(case.id), REFUSALS, 0, [event], case.order)
     log.append_last(write, ATTEMPTS)
 
 

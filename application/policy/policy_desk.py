@@ -14,7 +14,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, structs
 
-from application.log.caller import Caller
+from application.log.caller import Caller, system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import POLICY as POLICY_KIND
@@ -151,9 +151,8 @@ class PolicyDesk:
                 return
             with suppress(VersionTaken):  # another process activated a policy: use that one
                 event = PolicyActivated(document=default.document, digest=default.digest)
-                self._append(
-                    self._governance, [event], Caller(OPERATOR_ACTOR, "", now, "command:policy")
-                )
+                by = system_caller(OPERATOR_ACTOR, now, "command:policy")
+                self._append(self._governance, [event], by)
                 return
         raise TooContended(f"{ATTEMPTS} attempts")
 
@@ -238,7 +237,7 @@ class PolicyDesk:
             governance = self.refresh()
             with suppress(VersionTaken):
                 due = governance.find_due_events(now)
-                by = Caller(TIMEKEEPER_ACTOR, "", now, f"due:{now.isoformat()}")
+                by = system_caller(TIMEKEEPER_ACTOR, now, f"due:{now.isoformat()}")
                 self._append(governance, due, by)
                 return
         raise TooContended(f"{ATTEMPTS} attempts")

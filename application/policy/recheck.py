@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from application.log import streams
+from application.log.caller import system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import ORDER, RECHECK
@@ -24,7 +25,7 @@ from domain.cases.events import Detected, Reopened, SignalJoined
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import TooContended
-from domain.orders.order import Order, order_stream
+from domain.orders.order import Order
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy.events import (
     PolicyRecheckAdvanced,
@@ -103,20 +104,22 @@ class RecheckDesk:
         """Recheck the next open orders; None if no orders are left."""
         writes: list[Write] = []
         position, seen, opened, cleared, changed = recheck.position, 0, 0, 0, 0
-        cause = f"policy:{rulebook.digest[:16]}"
+        by = system_caller(POLICY_ACTOR, now, f"policy:{rulebook.digest[:16]}")
         for _ in range(MAX_PAGES):
             page = self._page(position, recheck.until, most)
             if not page or seen:
                 break
             position = page[-1][0]
-            for order, own in self._load_open_orders([stream for _, stream in page], before):
+            wanted = [stream for _, stream in page]
+            for stream, order, own in self._load_open_orders(wanted, before):
                 seen += 1
                 response = CaseDetection(order, own, rulebook, now, self._staff)
                 response.recheck()
-                decided = writes_of(response, order, own, cause, now, POLICY_ACTOR)
+                decided = writes_of(response, order, own, by.cause, now, POLICY_ACTOR)
                 due = response.order.next_due(rulebook)
                 changed += bool(decided) or due != order.next_due(before)
-                first, *others = decided or [_timer_only_write(order, now, cause)]
+                # Without events, only the timer of the order may change.
+                first, *others = decided or [by.write(stream, ORDER, order.version, [], order.id)]
                 writes += [structs.replace(first, next_due=due), *others]
                 for event in (e for events in response.case_events.values() for e in events):
                     opened += isinstance(event, Detected | Reopened)
@@ -134,15 +137,15 @@ class RecheckDesk:
 
     def _load_open_orders(
         self, wanted: Sequence[UUID], before: Rulebook
-    ) -> Iterator[tuple[Order, dict[UUID, ExceptionCase]]]:
+    ) -> Iterator[tuple[UUID, Order, dict[UUID, ExceptionCase]]]:
         """The open orders as the log has them; not cached, so that caches keep the orders in use."""
         orders = streams.orders(self._log).current(wanted)
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
         cases = streams.cases(self._log).current(refs) if refs else {}
-        for order in orders.values():
+        for stream, order in orders.items():
             own = {ref.case: cases[ref.case] for ref in order.cases.values()}
             if is_open(order, own, before):
-                yield order, own
+                yield stream, order, own
 
     def _load_recheck(self, stream: UUID) -> Recheck | None:
         recheck = None
@@ -159,15 +162,8 @@ class RecheckDesk:
         now: datetime,
         writes: Sequence[Write] = (),
     ) -> None:
-        own = Write(
-            stream=stream,
-            kind=RECHECK,
-            expected=recheck.version,
-            events=[(TIMEKEEPER_ACTOR, event) for event in events],
-            recorded_at=now,
-            cause="policy",
-            next_due=next_due,
-        )
+        by = system_caller(TIMEKEEPER_ACTOR, now, "policy")
+        own = by.write(stream, RECHECK, recheck.version, events, next_due=next_due)
         self._log.append([own, *writes])
 
 
@@ -179,17 +175,4 @@ def is_open(order: Order, cases: dict[UUID, ExceptionCase], before: Rulebook) ->
         ended is None
         or order.next_due(before) is not None
         or any(not case.is_resolved for case in cases.values())
-    )
-
-
-def _timer_only_write(order: Order, now: datetime, cause: str) -> Write:
-    """A write without events, since only the timer of the order may change."""
-    return Write(
-        stream=order_stream(order.id),
-        kind=ORDER,
-        expected=order.version,
-        events=[],
-        recorded_at=now,
-        cause=cause,
-        order=order.id,
     )

@@ -15,7 +15,7 @@ from uuid import UUID
 from eventsourcing.persistence import PersistenceError
 from msgspec import Struct
 
-from application.log.caller import Caller
+from application.log.caller import Caller, system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
@@ -30,7 +30,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
-from domain.people import ERASER_ACTOR, Actor
+from domain.people import ERASER_ACTOR
 from domain.personal_data_errors import CustomerUnknown, KeyStoreUnavailable
 from domain.privacy import (
     Erasure,
@@ -179,12 +179,9 @@ class PrivacyDesk:
         keys = self._keys.destroy(stream, ordered.orders)
         files = self._files.erase([ref for ref in ordered.files if ref not in shared])
         completed = ErasureCompleted(erasure=ordered.erasure, keys=keys, files=files)
-        after = record.after(completed, now, ERASER_ACTOR)
-        write = _write(
-            record, after, [(ERASER_ACTOR, completed)], now, f"erasure:{ordered.erasure}"
-        )
+        by = system_caller(ERASER_ACTOR, now, f"erasure:{ordered.erasure}")
         try:
-            self._log.append([write])
+            self._record(record, completed, by)
         except VersionTaken:
             return  # another process carried it out, or somebody placed a hold too late
 
@@ -220,26 +217,8 @@ class PrivacyDesk:
         self, record: PrivacyRecord, event: PrivacyEvent, by: Caller, also: Sequence[Write] = ()
     ) -> PrivacyResult:
         after = record.after(event, by.now, by.actor)
-        write = _write(record, after, [(by.actor, event)], by.now, by.cause)
+        write = by.write(record.id, PRIVACY, record.version, [event], next_due=after.next_due)
         return PrivacyResult(after, self._log.append([write, *also], by.row_of(after)).position)
-
-
-def _write(
-    before: PrivacyRecord,
-    after: PrivacyRecord,
-    events: Sequence[tuple[Actor, PrivacyEvent]],
-    now: datetime,
-    cause: str,
-) -> Write:
-    return Write(
-        stream=before.id,
-        kind=PRIVACY,
-        expected=before.version,
-        events=events,
-        recorded_at=now,
-        cause=cause,
-        next_due=after.next_due,
-    )
 
 
 def _describe_last_erasure(erasures: Sequence[Erasure]) -> str:
