@@ -246,6 +246,6 @@ def test_a_cut_off_that_the_calendar_does_not_have_is_named_with_those_that_it_h
     terms = ServiceTerms(calendar=OPEN, by_cut_off={Measure.FIRST_ACTION: "lunch"})
     (fault,) = terms.faults("/services/3")
     assert fault.pointer == "/services/3/by_cut_off/first_action"
-    assert fault.detail == "the calendar has no cut-off lunch; known are: night, warehouse"
+    assert fault.detail == "there is no cut-off lunch; known are: night, warehouse"
     (fault,) = replace(terms, calendar=OFFICE).faults()
     assert fault.detail.endswith("known are: none")
