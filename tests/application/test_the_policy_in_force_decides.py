@@ -98,7 +98,7 @@ def test_a_version_names_one_document_for_ever() -> None:
 def test_nothing_is_activated_past_the_people_once_a_policy_decides() -> None:
     house = InMemoryService()
     desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
-    with pytest.raises(PolicyInForce, match=f"version {UNTIMED_RULEBOOK.version} decides"):
+    with pytest.raises(PolicyInForce, match=f"version {UNTIMED_RULEBOOK.version} is in force"):
         desk_of(house).bootstrap(other("b"), after(1))
     assert len(house.log.trail(POLICY_STREAM)) == 1
 

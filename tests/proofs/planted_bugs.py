@@ -143,7 +143,7 @@ BUGS = (
     Bug(
         "what was refused is not recorded",
         ACTS,
-        "            record_refusal(self.log, now, refusal, by.actor, by.now, by.cause)\n",
+        "            record_refusal(self.log, now, refusal, by)\n",
         "",
         HANDS,
     ),
