@@ -3,9 +3,9 @@
 from typing import Final
 
 from infrastructure.attacks.attack import Attack
-from infrastructure.attacks.on_definitions import RIGHTS_ATTACKS, ROUTINE_ATTACKS, TABLE_ATTACKS
-from infrastructure.attacks.on_rows import EVENT_ATTACKS, HIDDEN_ATTACKS, TREE_ATTACKS
-from infrastructure.attacks.on_the_append import APPEND_ATTACKS
+from infrastructure.attacks.definition_attacks import RIGHTS_ATTACKS, ROUTINE_ATTACKS, TABLE_ATTACKS
+from infrastructure.attacks.row_attacks import EVENT_ATTACKS, HIDDEN_ATTACKS, TREE_ATTACKS
+from infrastructure.attacks.append_attacks import APPEND_ATTACKS
 
 ATTACKS: Final[tuple[Attack, ...]] = (
     *EVENT_ATTACKS,
