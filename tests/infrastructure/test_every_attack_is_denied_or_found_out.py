@@ -122,7 +122,7 @@ def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: Atta
         with weakened.copy() as copy, psycopg.connect(copy, autocommit=True) as connection:
             with connection.transaction():
                 for statement in copies.does:
-                    connection.execute(statement.format(**weakened.told()).encode())
+                    connection.execute(statement.format(**weakened.placeholders()).encode())
             weakened.checkpoints.make(connection)
             assert find_first_fault(connection, weakened) is None
     finally:
