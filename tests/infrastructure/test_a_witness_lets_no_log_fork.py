@@ -314,7 +314,7 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
             connection.execute("DELETE FROM stored_events")
         connection.execute("UPDATE log_head SET position = 0")
         grow(desk, 2 * size)
-        told = f"of {size} positions is no beginning of {2 * size}"
+        told = f"the {2 * size} positions do not extend the {size} that it has cosigned"
     with pytest.raises(LogNotAsWitnessed, match=told):
         witnessed.cosigning.cosign_latest(connection)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
@@ -387,7 +387,7 @@ def test_a_log_that_goes_on_with_less_under_another_name_is_not_taken_for_a_fork
     os.rename(desk.home / "key", desk.home / "key.before")
     directory.mkdir()
     (directory / "keys").write_text(f"0 12 {former}\n")
-    with pytest.raises(NothingToExport, match="not signed by the key"):
+    with pytest.raises(NothingToExport, match="key has not signed the last checkpoint"):
         Export(connection, open_signer(str(desk.home / "key")), desk.home / "early")
     witnessed.checkpoints.make(connection)
     witnessed.cosigning.cosign_latest(connection)
