@@ -3,8 +3,9 @@
 
     python3 run.py demo             a living service on an embedded PostgreSQL
     python3 run.py test [ARGS]      the tests (arguments go to pytest)
+    python3 run.py test-dates       the tests that read the clock, as if it were another day (Linux, with faketime)
     python3 run.py check            format, lint, types, import contracts, tests (or --no-tests)
-    python3 run.py bench [NAME …]   the benchmarks
+    python3 run.py bench [NAME …]   the benchmarks (or --list)
     python3 run.py WORDS…           the casetrail command, e.g. `python3 run.py replay olist DIR`
 
 Only the standard library of Python 3.11 or newer is needed to start.
@@ -91,6 +92,8 @@ def main(words: list[str]) -> int:
         case ["test", *rest]:
             os.chdir(ROOT)
             arguments = ["-m", "pytest", *(rest or SPREAD)]
+        case ["test-dates", *rest]:
+            arguments = [str(ROOT / "tests" / "other_days"), *rest]
         case ["bench", *rest]:
             arguments = [str(ROOT / "tests" / "benchmarks"), *rest]
         case _:

@@ -7,12 +7,13 @@ from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from api.http.authentication import Authentication
+from api.http.compression import Application
 from api.http.concurrency import NEEDS, PUBLIC
 from api.http.errors import RouteUnguarded
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.service import Service
 from api.http.signal_forwarding import SignalForwarding
-from api.pages import PAGES, STATIC
+from api.pages import PAGES
 from api.routes import UNVERSIONED, VERSIONED
 from api.routes.demo_issuer import demo_issuer_routes
 from domain.permissions import Permission
@@ -29,12 +30,11 @@ def create_app(
     forwarding = (
         [SignalForwarding(signals_to, LARGEST_BODY_BYTES)] if signals_to is not None else []
     )
-    app = Litestar(
+    app = Application(
         route_handlers=[
             Router("/v1", route_handlers=VERSIONED),
             *UNVERSIONED,
             *PAGES,
-            STATIC,
             *(demo_issuer_routes(issuer) if issuer is not None else ()),
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False, use_cache=True)},

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "policy": "policy",
     "projections": "projections",
     "provider": "provider",
+    "psql": "psql",
 }
 """By name, the file that it stands in."""
 

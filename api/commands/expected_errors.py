@@ -12,6 +12,7 @@ from infrastructure.postgres.databases import DatabaseUnusable
 from infrastructure.postgres.datastore import LogHalted, UnsafeSwitch
 from infrastructure.postgres.embedded import PostgresNotStarted
 from infrastructure.postgres.roles import RolesMissing
+from infrastructure.projections.lock_owners import ReportNotRebuilt
 from infrastructure.transparency.checkpoints import LogNotAsWitnessed
 from infrastructure.transparency.cosignatures import WitnessUnusable
 from infrastructure.transparency.nodes import PositionsMissing
@@ -32,6 +33,7 @@ EXPECTED_ERRORS = (
     StorageUnavailable,
     PositionsMissing,
     PostgresNotStarted,
+    ReportNotRebuilt,
     AppliedMigrationChanged,
     UnsafeToStart,
     UnsafeSwitch,

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import click
+import msgspec
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
+from api.commands.options import AS_JSON
 from api.composition import prepare_database
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
-from infrastructure.postgres.roles import PROJECTOR, READER, dsn_for_role
-from infrastructure.projections.generations import begin_rebuild
-from infrastructure.projections.runner import ProjectionRunner
+from infrastructure.postgres.roles import READER, dsn_for_role
+from infrastructure.projections.lock_owners import bounded, patiently
+from infrastructure.projections.rebuild import Rebuild
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 
+TELL_SECONDS = 5.0
+"""How often progress is written where no bar can be drawn."""
 BY_NAME = {projection.name: projection for projection in PROJECTIONS}
-LOOK_SECONDS = 0.2
 
 
 @click.group()
 def projections() -> None:
-    """The reports: how far they are, and building them anew."""
+    """List the reports, or rebuild one."""
 
 
 @projections.command(name="list")
@@ -50,26 +63,74 @@ def show(settings: Settings) -> None:
 
 @projections.command()
 @click.argument("name", type=click.Choice(sorted(BY_NAME)))
+@click.option(
+    "--wait",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give up after so many seconds without progress.",
+)
+@AS_JSON
 @click.pass_obj
-def rebuild(settings: Settings, name: str) -> None:
-    """Fold a report anew from the first event, beside the live one, and switch when it is level."""
-    with open_database(settings) as dsn:
-        prepare_database(dsn)
-        with connect(dsn_for_role(dsn, PROJECTOR)) as connection, Progress() as progress:
-            generation = begin_rebuild(connection, BY_NAME[name])
-            task = progress.add_task(f"{name}, generation {generation}", total=None)
-            while True:
-                # A worker that runs takes the new generation up; if none does, we do it here.
-                ProjectionRunner(dsn, PROJECTIONS).catch_up(
-                    lambda at, head: progress.update(task, completed=at, total=head), wait=False
-                )
-                row = connection.execute(
-                    "SELECT live, p.position, head.position FROM projections p, log_head head "
-                    "WHERE name = %s AND generation = %s",
-                    (name, generation),
-                ).fetchone()
-                if row is None or row[0]:
-                    break
-                progress.update(task, completed=row[1], total=row[2])
-                time.sleep(LOOK_SECONDS)
-    click.echo(f"{name} is live as generation {generation}")
+def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
+    """Rebuild a report from the first event; the old one serves until the new one is ready.
+
+    The service may run meanwhile. Ctrl-C leaves the live report as it is.
+    """
+    errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    say = errors.print
+    try:
+        with (
+            open_database(settings) as dsn,
+            bounded(dsn, wait, say) as (address, watch),
+            _progress(errors) as bar,
+        ):
+            patiently(wait, watch, lambda: prepare_database(address))
+            task = bar.add_task(name, total=None)
+            told_at = time.monotonic()
+
+            def progress(at: int, head: int) -> None:
+                nonlocal told_at
+                bar.update(task, completed=at, total=head)
+                if bar.disable and time.monotonic() - told_at > TELL_SECONDS:
+                    told_at = time.monotonic()
+                    rate = bar.tasks[task].speed or 0
+                    say(f"{name}: {at} of {head} events, {rate:.0f} a second")
+
+            rebuilt = Rebuild(address, BY_NAME[name], wait, watch, say).run(progress)
+    except KeyboardInterrupt:
+        errors.print(f"Stopped. The live report {name} is unchanged.")
+        raise
+    if as_json:
+        click.echo(msgspec.json.encode(rebuilt))
+        return
+    if rebuilt.live:
+        rate = rebuilt.events / max(rebuilt.seconds, 0.001)
+        click.echo(
+            f"{name} is live as generation {rebuilt.generation}: {rebuilt.events} events in "
+            f"{rebuilt.seconds:.1f} s ({rate:.0f} a second)"
+        )
+    if rebuilt.note:
+        click.echo(rebuilt.note)
+
+
+class Rate(ProgressColumn):
+    """Events a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f} a second" if task.speed else "")
+
+
+def _progress(errors: Console) -> Progress:
+    """Events folded of how many, and the rate; silent where nobody watches."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("events"),
+        Rate(),
+        TimeRemainingColumn(),
+        console=errors,
+        disable=not sys.stderr.isatty(),
+    )

@@ -21,11 +21,14 @@ COLUMNS = (
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would work out, where it begins a cell."""
 _STYLE = """
+:root { color-scheme: light }
 body { font: 11pt/1.4 sans-serif; margin: 2em; color: #000; background: #fff }
 table { border-collapse: collapse; width: 100% }
-td, th { border-top: 1px solid #999; padding: .3em .6em; text-align: left; vertical-align: top }
+td, th { border-top: 1px solid #999; padding: .3em .6em; text-align: left; vertical-align: top;
+  overflow-wrap: anywhere }
+tbody th { font-weight: normal }
 tr { break-inside: avoid } thead { display: table-header-group }
-.small { font-size: 9pt; color: #333 } .wrong { text-decoration: line-through }
+.small { font-size: 9pt; color: #333 }
 """
 
 
@@ -52,14 +55,20 @@ def render_page(
     title = f"Case {case} of order {order}"
     told = "".join(_render_row(line) for line in lines)
     attempts = "".join(_render_row(line) for line in refused)
-    head = "<tr><th>#<th>When<th>Who<th>What, why and on what evidence</tr>"
-    table = f"<table><thead>{head}</thead><tbody>{{}}</tbody></table>"
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style><h1>{escape(title)}</h1>{table.format(told)}"
-        + (f"<h2>What was refused</h2>{table.format(attempts)}" if refused else "")
-        + "</html>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
+        f"<body><main><h1>{escape(title)}</h1>{_table('What was recorded', told)}"
+        + (f"<h2>What was refused</h2>{_table('What was refused', attempts)}" if refused else "")
+        + "</main></body></html>"
     )
+
+
+def _table(name: str, rows: str) -> str:
+    headings = ("#", "When", "Who", "What, why and on what evidence")
+    head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
+    return f'<table aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def describe_details(line: TrailLine) -> Iterator[str]:
@@ -111,9 +120,9 @@ def _render_row(line: TrailLine) -> str:
         at += f"<br>happened {line.happened_at:%Y-%m-%d %H:%M:%S}Z"
     said = escape(line.said).replace("\n", "<br>")
     if line.declared_wrong_by is not None:
-        said = f'<span class="wrong">{said}</span>'
+        said = f"<s>{said}</s>"
     small = "<br>".join(escape(note) for note in describe_details(line))
     return (
-        f"<tr><td>{line.version}<td>{at}<td>{escape(line.who)}"
-        f'<td>{said}<div class="small">{escape(line.type)}<br>{small}</div></tr>'
+        f'<tr><th scope="row">{line.version}</th><td>{at}</td><td>{escape(line.who)}</td>'
+        f'<td>{said}<div class="small">{escape(line.type)}<br>{small}</div></td></tr>'
     )

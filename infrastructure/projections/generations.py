@@ -35,6 +35,10 @@ class UnreadableLine(Struct, frozen=True):
 Line: TypeAlias = RecordedEvent | UnreadableLine
 
 
+class Overtaken(psycopg.OperationalError):
+    """Another process has folded this generation meanwhile; look at it again and go on from there."""
+
+
 class FoldedBatch(NamedTuple):
     """What a batch does to a report: rows to write, keys to delete, lines that cannot be folded."""
 
@@ -98,8 +102,15 @@ class ReportGeneration:
         )
 
     def write(self, connection: psycopg.Connection[Any], folded: FoldedBatch) -> None:
-        """Store it, with the new position, in the caller's transaction."""
+        """Store it, with the new position, in the caller's transaction. Raises Overtaken."""
         name, generation = self.name, self.table.generation
+        # First, so that of two processes that fold one generation the second waits here and then stops.
+        moved = connection.execute(
+            "UPDATE projections SET position = %s WHERE name = %s AND generation = %s AND position = %s",
+            (folded.upto, name, generation, self.position),
+        )
+        if moved.rowcount == 0:
+            raise Overtaken(f"{name}, generation {generation}: no longer at {self.position}")
         self.table.write(connection, folded.changed, folded.gone)
         for line, error in folded.failed:
             connection.execute(
@@ -107,10 +118,6 @@ class ReportGeneration:
                 "VALUES (%s, %s, %s, %s, %s)",
                 (name, generation, line.stream, line.position, error.replace("\0", "\\0")),
             )
-        connection.execute(
-            "UPDATE projections SET position = %s WHERE name = %s AND generation = %s",
-            (folded.upto, name, generation),
-        )
 
     def forget(self, folded: FoldedBatch) -> None:
         """It was not stored."""
@@ -171,6 +178,25 @@ def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection
         _act_as_projector(connection)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATE_TABLES_LOCK,))
         return _create_generation(connection, projection, live=False)
+
+
+def discard_building(
+    connection: psycopg.Connection[Any], projection: AnyProjection, *, first: int, last: int
+) -> None:
+    """Drop the generations from first to last that are not live, with what they hold back."""
+    with connection.transaction():
+        _act_as_projector(connection)
+        gone = connection.execute(
+            "DELETE FROM projections WHERE name = %s AND generation BETWEEN %s AND %s AND NOT live "
+            "RETURNING generation",
+            (projection.name, first, last),
+        ).fetchall()
+        for (generation,) in gone:
+            connection.execute(
+                "DELETE FROM projections_held WHERE name = %s AND generation = %s",
+                (projection.name, generation),
+            )
+            Table(projection, generation).drop(connection)
 
 
 def _act_as_projector(connection: psycopg.Connection[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,9 @@ from projections.projection import AnyProjection
 BATCH_SIZE = 2_000
 POLL_SECONDS = 1.0
 FROZEN_SECONDS = 5
-_OWNER_LOCK = 0x0CA5E7A2
+SWITCH_MILLISECONDS = 200
+"""A switch waits no longer than this for those who read the report: others queue behind it."""
+OWNER_LOCK = 0x0CA5E7A2
 CONNECTION_ERRORS = (psycopg.OperationalError, psycopg.InterfaceError)
 """Errors of the connection or the server, not of what was to be stored."""
 
@@ -56,6 +59,7 @@ class ProjectionRunner:
         self._seen_generations: object = None
         self._looked_at = 0.0
         self._front_first = False
+        self._switch_at = 0.0
 
     def wake(self, _: object = None) -> None:
         """The log has grown."""
@@ -104,7 +108,7 @@ class ProjectionRunner:
     def _acquire_ownership(self, connection: psycopg.Connection[Any], *, wait: bool = True) -> bool:
         """Wait until nobody else runs this database's reports; the lock ends with the connection."""
         while not self._closing:
-            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_OWNER_LOCK,)).fetchone()
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (OWNER_LOCK,)).fetchone()
             if row is not None and row[0]:
                 break
             if not wait:
@@ -112,12 +116,7 @@ class ProjectionRunner:
             self._end_frozen(connection)
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
-        # An owner that freezes is cut off and loses the lock; one that works looks every second. Between
-        # two statements of a batch it folds, on a machine that may be busy.
-        connection.execute(
-            f"SET idle_session_timeout = '{FROZEN_SECONDS}s'; "
-            f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'".encode()
-        )
+        end_if_frozen(connection)
         self._targets = None
         return True
 
@@ -134,7 +133,7 @@ class ProjectionRunner:
                 "WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted "
                 "AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
                 "AND wait_event = 'ClientWrite' AND state_change < clock_timestamp() - %s * interval '1 s'",
-                (_OWNER_LOCK, FROZEN_SECONDS),
+                (OWNER_LOCK, FROZEN_SECONDS),
             )
 
     def step(self, connection: psycopg.Connection[Any]) -> bool:
@@ -225,13 +224,17 @@ class ProjectionRunner:
     def _switch_if_caught_up(
         self, connection: psycopg.Connection[Any], target: ReportGeneration
     ) -> None:
-        """Put a rebuilt report in the place of the live one, once it has seen as much."""
+        """Put a rebuilt report in the place of the live one, once it has seen as much. If somebody
+        reads the live one in an open transaction, this is tried again later."""
         live = connection.execute(
             "SELECT position FROM projections WHERE name = %s AND live", (target.name,)
         ).fetchone()
-        if live is not None and target.position < live[0]:
+        is_behind = live is not None and target.position < live[0]
+        if is_behind or time.monotonic() < self._switch_at:
             return
-        with connection.transaction():
+        self._switch_at = time.monotonic() + POLL_SECONDS
+        with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = {SWITCH_MILLISECONDS}".encode())
             generation = target.table.generation
             connection.execute(
                 "DELETE FROM projections WHERE name = %s AND generation < %s",
@@ -244,7 +247,7 @@ class ProjectionRunner:
             target.table.show(connection)
             for old in range(1, generation):
                 Table(target.table.projection, old).drop(connection)
-        self._targets = None
+            self._targets, self._switch_at = None, 0.0
 
     def _current_targets(self, connection: psycopg.Connection[Any]) -> list[ReportGeneration]:
         now = time.monotonic()
@@ -260,6 +263,18 @@ class ProjectionRunner:
                 "SELECT name, generation, live FROM projections ORDER BY name, generation"
             ).fetchall()
         return self._targets
+
+
+def end_if_frozen(connection: psycopg.Connection[Any]) -> None:
+    """Have the server end this session when its process freezes, so that its locks are free again.
+
+    A process that works looks every second. Between two statements of a batch it folds, on a machine
+    that may be busy.
+    """
+    connection.execute(
+        f"SET idle_session_timeout = '{FROZEN_SECONDS}s'; "
+        f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'".encode()
+    )
 
 
 def _read_lines(connection: psycopg.Connection[Any], after: int, limit: int) -> list[Line]:

@@ -289,7 +289,8 @@ def test_the_command_line_asks_over_the_api(
     file.write_bytes(httpx2.get(f"{ours.provider.url}/statement").content)
     assert run(casetrail, ["adjustments", "reconcile", str(file)]).exit_code == 0
     ours.write_into_ledger("UPDATE refunds SET amount = '4.00' WHERE key = ?", key)
-    differs = run(casetrail, ["adjustments", "reconcile", "--since", "2026-01-01"])
+    few_days_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+    differs = run(casetrail, ["adjustments", "reconcile", "--since", few_days_ago])
     assert differs.exit_code == 1
     assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was given" in differs.output
     monkeypatch.setenv("CASETRAIL_TOKEN", "ct_nobody")

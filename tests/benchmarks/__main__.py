@@ -1,61 +1,66 @@
-"""python3 run.py bench [NAME …] [--json] [--seconds N] [--olist DIR]"""
+"""python3 run.py bench [NAME …] [--list] [--json] [--seconds N] [--olist DIR]"""
 
 from __future__ import annotations
 
 import json
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import traceback
 from pathlib import Path
-from types import ModuleType
 
 import click
 from rich.console import Console
 
 from api.serving import tune_garbage_collection
 from tests.benchmarks import (
-    appending,
-    authorizing,
+    append,
+    authorize,
     case_history,
-    claiming,
-    projection_catch_up,
-    replaying,
-    report_latency,
-    signals_over_http,
-    simulating,
-    timekeeping,
-    vacuuming,
-    verifying,
-    witnessing,
-    working,
+    catch_up,
+    claim_next,
+    replay,
+    signals_http,
+    simulate,
+    timekeeper,
+    vacuum,
+    verify,
+    visible,
+    witnessed,
+    work,
 )
-from tests.benchmarks.figures import Bench, Figure, as_json, as_table
-from tests.benchmarks.servers import BaselineMissing, benchmark_server
+from tests.benchmarks.figures import Bench
+from tests.benchmarks.runner import Benchmark, run_benchmarks
+from tests.benchmarks.servers import benchmark_server
 
-BENCHMARKS: Mapping[str, ModuleType] = {
-    "append": appending,
-    "signals-http": signals_over_http,
-    "projections": projection_catch_up,
-    "visible": report_latency,
-    "vacuum": vacuuming,
-    "timekeeper": timekeeping,
-    "claim-next": claiming,
-    "work": working,
-    "simulate": simulating,
-    "replay": replaying,
-    "authorize": authorizing,
+BENCHMARKS: dict[str, Benchmark] = {
+    "append": append,
+    "signals-http": signals_http,
+    "projections": catch_up,
+    "visible": visible,
+    "vacuum": vacuum,
+    "timekeeper": timekeeper,
+    "claim-next": claim_next,
+    "work": work,
+    "simulate": simulate,
+    "replay": replay,
+    "authorize": authorize,
     "looking-back": case_history,
-    "verify": verifying,
-    "witnessed": witnessing,
+    "verify": verify,
+    "witnessed": witnessed,
 }
-"""Each module has `run(bench)`, and says in its docstring what is measured against what."""
 NARROWEST = 120
 OLIST = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "olist"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, metavar="[NAME …]")
-@click.option("--json", "as_document", is_flag=True, help="A JSON list on standard output.")
+@click.option("--list", "as_list", is_flag=True, help="List the benchmarks; measure nothing.")
+@click.option(
+    "--json",
+    "as_document",
+    is_flag=True,
+    help="Print a JSON list on standard output, and everything else on standard error.",
+)
 @click.option(
     "--seconds",
     default=2.0,
@@ -68,39 +73,58 @@ OLIST = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "olist"
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help=f"A folder with Olist's tables [{OLIST}, if it is there].",
 )
-def bench(names: tuple[str, ...], as_document: bool, seconds: float, olist: Path | None) -> None:
-    """How fast it is, each time held against something measured in the same run."""
+def bench(
+    names: tuple[str, ...], as_list: bool, as_document: bool, seconds: float, olist: Path | None
+) -> None:
+    """Run the benchmarks with these names, or all of them.
+
+    Each figure is compared with something that is measured in the same run. The exit code is 1 if a
+    benchmark could not be measured. A missed target does not change it: other work on the machine may
+    be the reason.
+    """
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        raise click.UsageError(f"no {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        raise click.UsageError(
+            f"No benchmark named {', '.join(unknown)}. The benchmarks are: {', '.join(BENCHMARKS)}."
+        )
+    chosen = {name: BENCHMARKS[name] for name in names or BENCHMARKS}
+    if as_list:
+        for name, benchmark in chosen.items():
+            click.echo(f"{name:<14}{_measures(benchmark)}")
+        return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tune_garbage_collection()  # as every process of the service does
     errors = Console(stderr=True, highlight=False, markup=False)
-    figures: list[Figure] = []
-    failed = False
+    folder = olist or (OLIST if OLIST.is_dir() else None)
     with benchmark_server(errors.print) as dsn:
-        for name in names or BENCHMARKS:
-            with errors.status(name) as status:
-                setting = Bench(
-                    dsn,
-                    seconds,
-                    olist or (OLIST if OLIST.is_dir() else None),
-                    _saying(status, name),
-                )
-                try:
-                    figures += BENCHMARKS[name].run(setting)
-                except BaselineMissing as reason:
-                    errors.print(f"{name}: not measured: {reason}")
-                    failed = True
-    if as_document:
-        click.echo(json.dumps(as_json(figures)))
-    else:
-        Console(width=max(Console().width, NARROWEST)).print(as_table(figures))
-    sys.exit(1 if failed else 0)
+        with errors.status("") as status:
+
+            def bench_of(name: str) -> Bench:
+                return Bench(dsn, seconds, folder, lambda what: status.update(f"{name}: {what}"))
+
+            def print_line(line: str) -> None:
+                status.stop()  # while it is shown, it takes over standard output
+                click.echo(line, err=as_document)
+                status.start()
+
+            def report_error(error: Exception) -> None:
+                trace = "".join(traceback.format_exception(error))
+                errors.print(trace, soft_wrap=True)
+
+            results = run_benchmarks(chosen, bench_of, print_line, report_error)
+        if as_document:
+            click.echo(json.dumps(results.as_json()))
+        out = errors if as_document else Console(highlight=False, markup=False)
+        out.width = max(out.width, NARROWEST)
+        out.print(results.summary())
+        for line in results.verdict():
+            click.echo(line, err=as_document)
+    sys.exit(1 if results.not_measured else 0)
 
 
-def _saying(status: object, name: str) -> Callable[[str], None]:
-    return lambda what: status.update(f"{name}: {what}")
+def _measures(benchmark: Benchmark) -> str:
+    first, _, _ = (benchmark.__doc__ or "").partition("\n")
+    return first.partition(": ")[2]
 
 
 if __name__ == "__main__":

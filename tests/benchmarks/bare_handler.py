@@ -1,4 +1,4 @@
-"""What `work` is held against: an asynchronous handler that inserts one row, and nothing else.
+"""What `work` is compared with: an asynchronous handler that inserts one row, and nothing else.
 
     DATABASE_URL=… python bare_handler.py
 

@@ -1,7 +1,8 @@
-"""What a benchmark finds, and how: pieces measured in turn, several rounds, medians."""
+"""The figures of a benchmark, their targets, and how they are measured: in turn, in rounds, as medians."""
 
 from __future__ import annotations
 
+import operator
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,27 +10,71 @@ from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from pathlib import Path
 from statistics import mean, median
+from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType
-from rich.table import Table
+from msgspec import Struct
 
 ROUNDS = 5
 
 
 class Figure(Struct, frozen=True, kw_only=True):
-    """One line of the result. `ratio` is the value divided by what it is held against, or by the
-    same quantity of it: above 1 is more, be it rows a second or milliseconds."""
+    """One line of the result. `ratio` is the value divided by the value that it is compared with: above 1
+    is more, be it rows a second or milliseconds."""
 
     name: str
+    """Unique among the figures of all benchmarks; a target of this name applies to it."""
     value: float
     unit: str
     ratio: float
     against: str
-    target: str | UnsetType = UNSET
+    """What the value is compared with."""
+
+
+class Target(Struct, frozen=True):
+    """A limit for the value of a figure, or for its ratio."""
+
+    of: Literal["value", "ratio"]
+    sign: Literal["≥", "≤", "<"]
+    limit: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.limit:,g} {self.unit}"
+
+    def is_met(self, figure: Figure) -> bool:
+        found: float = getattr(figure, self.of)
+        return bool(_COMPARE[self.sign](found, self.limit))
+
+    def found(self, figure: Figure) -> str:
+        """What the target is about, of this figure."""
+        return f"{short(getattr(figure, self.of))} {self.unit}"
+
+
+_COMPARE = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}
+
+
+def at_least(limit: float, unit: str) -> Target:
+    return Target("value", "≥", limit, unit)
+
+
+def at_most(limit: float, unit: str) -> Target:
+    return Target("value", "≤", limit, unit)
+
+
+def less_than(limit: float, unit: str) -> Target:
+    return Target("value", "<", limit, unit)
+
+
+def ratio_at_least(limit: float, other: str) -> Target:
+    return Target("ratio", "≥", limit, f"× {other}")
+
+
+def ratio_at_most(limit: float, other: str) -> Target:
+    return Target("ratio", "≤", limit, f"× {other}")
 
 
 class Bench(Struct, frozen=True):
-    """What every benchmark gets."""
+    """The arguments of every benchmark."""
 
     dsn: str
     """A database on the server under test: scratch databases are made beside it."""
@@ -37,10 +82,11 @@ class Bench(Struct, frozen=True):
     """How long one piece is measured in one round."""
     olist: Path | None
     say: Callable[[str], None]
+    """Shows what is done now."""
 
 
 class Rounds:
-    """What was measured, piece by piece, in rounds."""
+    """The measurements of each piece, one in each round."""
 
     def __init__(self, found: Mapping[str, Sequence[float]]) -> None:
         self._found = found
@@ -54,7 +100,7 @@ class Rounds:
         return median(one / two for one, two in pairs)
 
     def against(self, what: str, other: str, unit: str) -> str:
-        return f"{what}: {_short(self.value(other))} {unit}"
+        return f"{what}: {short(self.value(other))} {unit}"
 
 
 def measure_in_turn(
@@ -72,8 +118,8 @@ def measure_in_turn(
 def measure_in_slices(
     bench: Bench, pieces: Mapping[str, Callable[[int], float]], slices: int, rounds: int
 ) -> Rounds:
-    """Measure the pieces so many times in every round, each time in the other order; what a round finds
-    of a piece is the mean of its slices. Each is told which slice of the round it is, from 0."""
+    """Measure the pieces in several slices of every round, each time in the other order. A round's value
+    of a piece is the mean of its slices. A piece gets the number of the slice in the round, from 0."""
     found: dict[str, list[float]] = {name: [] for name in pieces}
     order = [*pieces.items()]
     for number in range(1, rounds + 1):
@@ -89,7 +135,7 @@ def measure_in_slices(
 
 
 def per_second(act: Callable[[], object], callers: int, seconds: float) -> float:
-    """How often so many threads together carry it out in a second, each again and again."""
+    """How often a second so many threads together do it, each again and again."""
     begin = threading.Barrier(callers)
 
     def call(_: int) -> float:
@@ -106,28 +152,9 @@ def per_second(act: Callable[[], object], callers: int, seconds: float) -> float
 
 
 def percentile_99(found: Sequence[float]) -> float:
-    """The 99th percentile: the least that 99 of 100 do not exceed."""
+    """The 99th percentile: the smallest value that 99 of 100 do not exceed."""
     return sorted(found)[ceil(len(found) * 0.99) - 1]
 
 
-def as_table(figures: Sequence[Figure]) -> Table:
-    table = Table(title="casetrail benchmarks", title_justify="left")
-    table.add_column("name", overflow="fold")
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("unit")
-    table.add_column("ratio", justify="right", no_wrap=True)
-    table.add_column("target", no_wrap=True)
-    table.add_column("against", overflow="fold")
-    for one in figures:
-        target = "" if one.target is UNSET else one.target
-        table.add_row(one.name, _short(one.value), one.unit, _short(one.ratio), target, one.against)
-    return table
-
-
-def as_json(figures: Sequence[Figure]) -> list[dict[str, object]]:
-    fields = ("name", "value", "unit", "ratio", "against")
-    return [{field: getattr(one, field) for field in fields} for one in figures]
-
-
-def _short(number: float) -> str:
+def short(number: float) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

