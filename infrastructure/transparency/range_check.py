@@ -1,59 +1,63 @@
-"""Whether the log is what it was: the tree against the last checkpoint outside, and each envelope
-against its leaf."""
+"""Checks a range of the log: each envelope against its leaf, and the tree against the last checkpoint
+outside the database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from msgspec import Struct
-from psycopg.rows import tuple_row
 
 from application.log.recorder import leaf_digest
 from domain.merkle.tree import CHUNK_LEVEL, Frontier
 from infrastructure.transparency.checkpoints import Checkpoints, LogNotAsWitnessed
-from infrastructure.transparency.nodes import Connection, PositionsMissing, read_head
+from infrastructure.transparency.nodes import (
+    Connection,
+    PositionsMissing,
+    read_envelopes,
+    read_head,
+)
 
 MAX_REPORTED: Final = 100
 _CHUNK_SIZE: Final = 1 << CHUNK_LEVEL
 Progress = Callable[[int, int], None]
-"""How many leaves were hashed, of how many."""
+"""Called with the number of leaves hashed so far and in all."""
 
 
 class AlteredPosition(Struct, frozen=True):
-    """A position whose envelope is not what its leaf says, or is not there."""
+    """A position whose envelope is missing or does not have the stored leaf."""
 
     position: int
     what: str
 
 
 class CheckpointComparison(Struct, frozen=True, kw_only=True):
-    """The last checkpoint outside the database. `goes_on` if the log begins as it says."""
+    """The last checkpoint outside the database. `goes_on`: the log begins with its root."""
 
     size: int
     root: str
     goes_on: bool
     detail: str | None
-    """What is missing or differs, where it does not."""
+    """What is missing or differs, if it does not."""
 
 
 class RangeCheck(Struct, frozen=True, kw_only=True):
-    """`unaltered` if there is a checkpoint to compare with, and nothing was found as far as was looked;
-    `whole` if that was all that was ever witnessed."""
+    """`unaltered`: there is a checkpoint to compare with, and the range has no fault. `whole`: the range
+    covers all witnessed positions."""
 
     unaltered: bool
     whole: bool
     size: int
     """How many positions the log has."""
     witnessed: CheckpointComparison | None
-    """None where no checkpoint was made yet."""
+    """None if no checkpoint was made yet."""
     first: int
     last: int
-    """The positions whose envelopes were hashed anew."""
+    """The positions whose envelopes were hashed."""
     wrong: Sequence[AlteredPosition]
-    """At most 100 are told."""
+    """The first 100 faults."""
     root: str | None
-    """Worked out anew from all envelopes of the checkpoint's size; None if not all were hashed."""
+    """Recomputed from all envelopes of the checkpoint's size; None if not all were hashed."""
     root_holds: bool | None
 
 
@@ -65,20 +69,21 @@ def check_range(
     most: int | None,
     progress: Progress | None = None,
 ) -> RangeCheck:
-    """From the first position to the last, and at most so many of them: without `last`, the newest."""
+    """Check the positions `first` to `last` (None: the end of the log); of more than `most`, the last."""
     size = read_head(connection)
     witnessed = _compare_with_checkpoint(connection, checkpoints)
     end = max(size, witnessed.size if witnessed is not None else 0)
     last = min(last, end) if last is not None else end
     if most is not None and last - first + 1 > most:
         first = last - most + 1
-    of = witnessed.size if witnessed is not None and first == 1 and witnessed.size <= last else None
-    wrong, root = _hash_range(connection, first, last, of, progress)
+    whole = witnessed is not None and first == 1 and last >= witnessed.size
+    root_size = witnessed.size if witnessed is not None and whole else None
+    wrong, root = _hash_range(connection, first, last, root_size, progress)
     holds = root == witnessed.root if witnessed is not None and root is not None else None
     goes_on = witnessed is not None and witnessed.goes_on
     return RangeCheck(
         unaltered=goes_on and not wrong and holds is not False,
-        whole=witnessed is not None and first == 1 and last >= witnessed.size,
+        whole=whole,
         size=size,
         witnessed=witnessed,
         first=first,
@@ -109,47 +114,32 @@ def _compare_with_checkpoint(
 
 
 def _hash_range(
-    connection: Connection, first: int, last: int, of: int | None, progress: Progress | None
+    connection: Connection, first: int, last: int, root_size: int | None, progress: Progress | None
 ) -> tuple[list[AlteredPosition], str | None]:
-    """What is wrong, and the root over the first `of` envelopes, if that is asked for."""
+    """The faults, and the root over the first `root_size` envelopes."""
     wrong: list[AlteredPosition] = []
     frontier, leaves, due, root = Frontier(), list[bytes](), first, None
-    for position, state, leaf in _rows(connection, first, last):
-        wrong += [
-            AlteredPosition(gone, "missing")
-            for gone in range(due, min(position, due + MAX_REPORTED))
-        ]
+    for position, state, leaf in read_envelopes(connection, first, last):
+        wrong += _missing(due, position)
         due = position + 1
         digest = leaf_digest(state)
         if digest != leaf:
             wrong.append(AlteredPosition(position, "altered"))
-        if of is not None and position <= of:
+        if root_size is not None and position <= root_size:
             leaves.append(digest)
             if len(leaves) == _CHUNK_SIZE:
                 frontier.extend(leaves)
                 leaves = []
         if progress is not None and position % _CHUNK_SIZE == 0:
             progress(position - first + 1, last - first + 1)
-    wrong += [
-        AlteredPosition(gone, "missing") for gone in range(due, min(last + 1, due + MAX_REPORTED))
-    ]
+    wrong += _missing(due, last + 1)
     frontier.extend(leaves)
-    if of is not None and frontier.size == of:
+    if root_size is not None and frontier.size == root_size:
         root = frontier.root().hex()
     if progress is not None:
         progress(last - first + 1, last - first + 1)
     return wrong, root
 
 
-def _rows(connection: Connection, first: int, last: int) -> Iterator[tuple[int, Any, Any]]:
-    with (
-        connection.transaction(),
-        connection.cursor("checked", row_factory=tuple_row, binary=True) as cursor,
-    ):
-        cursor.itersize = 2_000
-        cursor.execute(
-            "SELECT notification_id, state, leaf FROM stored_events WHERE notification_id >= %s "
-            "AND notification_id <= %s ORDER BY notification_id",
-            (first, last),
-        )
-        yield from cursor
+def _missing(first: int, end: int) -> list[AlteredPosition]:
+    return [AlteredPosition(p, "missing") for p in range(first, min(end, first + MAX_REPORTED))]

@@ -1,4 +1,4 @@
-"""Attacks on what stands guard: triggers, functions, tables, rights and roles."""
+"""Attacks on definitions: triggers, functions, tables, rights and roles."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ RIGHTS_ATTACKS: Final[tuple[Attack, ...]] = (
     attack(
         "grant oneself the rows", "GRANT UPDATE, DELETE ON stored_events TO CURRENT_USER", _DELETE
     ),
-    # Whoever has nothing to grant is warned, and no more.
+    # PostgreSQL only warns a role that has nothing to grant.
     attack(
         "grant a role the rows",
         "GRANT UPDATE ON stored_events TO casetrail_writer",

@@ -1,4 +1,4 @@
-"""Attacks on what is stored: rows added, altered, moved and removed."""
+"""Attacks on stored rows: rows added, altered, moved and removed."""
 
 from __future__ import annotations
 

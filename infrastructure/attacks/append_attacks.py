@@ -1,4 +1,4 @@
-"""Attacks by way of the one function that appends: what is not in order, and what does not belong."""
+"""Attacks through the append function: invalid appends, and substituted tables, schemas and operators."""
 
 from __future__ import annotations
 
