@@ -89,7 +89,7 @@ CHANGING_SUNDAYS = {
 
 
 @pytest.mark.parametrize("special", CHANGING_SUNDAYS)
-def test_a_period_is_open_between_its_two_moments_when_the_clocks_change(special) -> None:
+def test_a_period_is_open_from_start_to_end_when_the_clocks_change(special) -> None:
     zone, period, opens, closes = CHANGING_SUNDAYS[special]
     calendar = on_sundays(zone, period)
     opened, closed = utc(opens), utc(opens[:10] + closes)
@@ -100,7 +100,7 @@ def test_a_period_is_open_between_its_two_moments_when_the_clocks_change(special
     assert after_business_time(calendar, opened, closed - opened) == closed
 
 
-def test_a_period_that_is_skipped_whole_is_not_open_at_all() -> None:
+def test_a_period_that_the_clock_change_skips_is_not_open() -> None:
     """02:10 to 02:50 does not exist in Berlin on 2026-03-29: the next one is a week later, at
     00:10Z of 2026-04-05 (UTC+2)."""
     calendar = on_sundays("Europe/Berlin", "02:10-02:50")
@@ -119,7 +119,7 @@ def test_a_period_that_is_skipped_whole_is_not_open_at_all() -> None:
         *(("America/Havana", "2026-11-01", 25), ("Europe/Berlin", "2026-04-05", 24)),
     ],
 )
-def test_a_day_that_is_open_to_its_end_is_as_long_as_it_is(zone, sunday, length) -> None:
+def test_a_day_open_to_its_end_has_its_real_length(zone, sunday, length) -> None:
     calendar = on_sundays(zone, "00:00-24:00")
     noon = utc(sunday + "T12:00")
     around = business_time(calendar, noon - timedelta(days=3), noon + timedelta(days=3))
@@ -137,7 +137,7 @@ def test_a_saturday_ends_at_the_first_of_two_midnights() -> None:
     )
 
 
-def test_several_periods_a_day_and_a_holiday_are_counted_as_they_are_open() -> None:
+def test_several_periods_a_day_and_a_holiday_are_counted() -> None:
     """Berlin in winter is UTC+1. From Wednesday 2026-12-23 12:00 to Monday 12-28 10:00 local:
     Wednesday 12:00-12:30 and 13:30-17:30 = 4.5 h, Thursday's special hours 3 h, Friday closed, a
     weekend, Monday 1 h: 8.5 h. After 7.5 h of it, it is Thursday's closing time, 12:00 local."""
@@ -148,12 +148,12 @@ def test_several_periods_a_day_and_a_holiday_are_counted_as_they_are_open() -> N
     assert after_business_time(OFFICE, start, timedelta(hours=7.5)) == utc("2026-12-24T11:00")
 
 
-def test_no_duration_ends_where_it_starts_even_when_closed() -> None:
+def test_a_zero_duration_ends_where_it_starts_even_when_closed() -> None:
     christmas = utc("2026-12-25T12:00")
     assert after_business_time(OFFICE, christmas, NOTHING) == christmas
 
 
-def test_open_from_the_opening_moment_and_closed_from_the_closing_moment() -> None:
+def test_a_calendar_is_open_from_the_opening_time_and_closed_from_the_closing_time() -> None:
     """Monday 2026-12-28 opens at 08:00Z and closes for lunch at 11:30Z."""
     opens, closes = utc("2026-12-28T08:00"), utc("2026-12-28T11:30")
     assert business_time(OFFICE, opens - MOMENT, opens) == NOTHING
@@ -187,7 +187,7 @@ def test_the_next_cut_off_is_that_of_an_open_day(case) -> None:
     assert next_cut_off(OFFICE, name, utc(start)) == utc(expected)
 
 
-def test_a_cut_off_that_comes_twice_is_the_earlier_and_one_that_is_skipped_is_the_jump() -> None:
+def test_a_repeated_cut_off_is_the_earlier_and_a_skipped_one_is_at_the_clock_change() -> None:
     """Berlin: 02:30 comes at 00:30Z and 01:30Z of 2026-10-25; on 2026-03-29 it is skipped at
     01:00Z. Early is safe: what makes the earlier one makes either."""
     calendar = on_sundays("Europe/Berlin", "00:00-24:00", cut_offs={"pickup": "02:30"})
@@ -195,12 +195,12 @@ def test_a_cut_off_that_comes_twice_is_the_earlier_and_one_that_is_skipped_is_th
     assert next_cut_off(calendar, "pickup", utc("2026-03-28T12:00")) == utc("2026-03-29T01:00")
 
 
-def test_an_unknown_cut_off_is_named_with_those_that_are_known() -> None:
+def test_an_unknown_cut_off_error_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match="no cut-off moon; known are: carrier, finance, warehouse"):
         next_cut_off(OFFICE, "moon", utc("2026-12-23T12:00"))
 
 
-def test_a_time_without_a_zone_is_refused_and_any_zone_is_understood() -> None:
+def test_a_time_without_a_zone_is_refused_and_any_zone_is_accepted() -> None:
     with pytest.raises(ValueError, match="has no time zone"):
         business_time(OFFICE, datetime(2026, 12, 28, 9), utc("2026-12-28T12:00"))  # noqa: DTZ001
     berlin = ZoneInfo("Europe/Berlin")
@@ -239,7 +239,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("case", FAULTY)
-def test_each_fault_of_a_calendar_is_named_with_its_place(case) -> None:
+def test_each_calendar_fault_has_its_place(case) -> None:
     raw, expected = FAULTY[case]
     calendar = msgspec.convert({"time_zone": "UTC", **raw}, BusinessCalendar)
     found = calendar.faults("/calendars/dc")
@@ -263,7 +263,7 @@ def test_each_fault_of_a_calendar_is_named_with_its_place(case) -> None:
         ({"week": SUNDAYS, "cut_offs": {"pickup": "2 pm"}}, "/cut_offs/pickup"),
     ],
 )
-def test_a_calendar_of_another_form_is_refused_with_the_place(raw, pointer) -> None:
+def test_a_malformed_calendar_is_refused_with_the_place(raw, pointer) -> None:
     assert [f.pointer for f in faults_of({"time_zone": "UTC", **raw}, BusinessCalendar)] == [
         pointer
     ]
@@ -285,7 +285,7 @@ def test_terms_longer_than_a_year_of_open_time_are_a_fault() -> None:
     ).faults()
 
 
-def test_terms_with_no_fault_end_within_the_horizon_even_at_the_limits() -> None:
+def test_valid_terms_end_within_the_horizon_even_at_the_limits() -> None:
     """The worst that the limits allow: one minute a week, closed for 250 of its days in a row."""
     first = date(2026, 1, 4)
     closed = tuple(first + timedelta(weeks=n) for n in range(250))
@@ -299,7 +299,7 @@ def test_terms_with_no_fault_end_within_the_horizon_even_at_the_limits() -> None
         after_business_time(calendar, start, timedelta(hours=10))
 
 
-def test_a_calendar_reads_as_it_was_written_and_equal_ones_are_one() -> None:
+def test_a_calendar_survives_encoding_and_ignores_the_order_of_days() -> None:
     written = msgspec.json.encode(OFFICE)
     read = msgspec.json.decode(written, type=BusinessCalendar)
     assert read == OFFICE
@@ -392,7 +392,7 @@ def open_minutes(calendar: BusinessCalendar, first: date) -> set[int]:
 
 @settings(BOUNDED_SETTINGS, max_examples=60)
 @given(place=places_and_calendars(), bounds=st.tuples(*[st.integers(0, DAYS * 1440)] * 2))
-def test_it_is_what_counting_minute_by_minute_gives(place, bounds) -> None:
+def test_business_time_matches_counting_minute_by_minute(place, bounds) -> None:
     first, calendar = place
     origin = datetime(first.year, first.month, first.day, tzinfo=UTC)
     start, end = (minute for minute in sorted(bounds))
@@ -411,7 +411,7 @@ SPANS = st.timedeltas(NOTHING, timedelta(days=40))
 
 @settings(BOUNDED_SETTINGS, max_examples=200)
 @given(place=places_and_calendars(), moments=st.tuples(MOMENTS, SPANS, SPANS))
-def test_time_adds_up_and_never_runs_faster_than_the_wall_clock(place, moments) -> None:
+def test_business_time_adds_up_and_never_exceeds_the_wall_clock(place, moments) -> None:
     _, calendar = place
     start, first, second = moments
     middle, end = start + first, start + first + second
@@ -427,7 +427,7 @@ def test_time_adds_up_and_never_runs_faster_than_the_wall_clock(place, moments) 
     start=MOMENTS,
     duration=st.timedeltas(NOTHING, timedelta(minutes=50)),
 )
-def test_after_so_much_business_time_just_so_much_has_passed(place, start, duration) -> None:
+def test_adding_business_time_is_the_inverse_of_counting_it(place, start, duration) -> None:
     _, calendar = place
     end = after_business_time(calendar, start, duration)
     assert end.tzinfo is UTC

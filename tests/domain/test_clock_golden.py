@@ -30,7 +30,7 @@ from tests.domain.office import (
 ALWAYS = BusinessCalendar(time_zone="UTC", always_open=True)
 
 
-def test_a_pause_across_a_holiday_takes_no_time_and_the_rest_follows_it() -> None:
+def test_a_pause_across_a_holiday_uses_no_time() -> None:
     """16 hours from Tuesday 2nd 15:00. Used: Tuesday 2, Wednesday until 10:00 1 = 3 hours. Then it
     waits for the carrier over the closed Thursday until Friday 11:00. The 13 hours that are left:
     Friday 11:00-17:00 6, Monday 09:00-16:00 7: due Monday 8th 16:00. At risk at 80 % of 16 h =
@@ -64,7 +64,7 @@ def test_a_pause_across_a_holiday_takes_no_time_and_the_rest_follows_it() -> Non
     assert told.business.seconds == 43_200
 
 
-def test_a_wait_on_another_does_not_stop_the_clock_and_is_seen_in_the_miss() -> None:
+def test_a_wait_that_does_not_pause_the_clock_is_attributed_in_the_breach() -> None:
     """An hour for the first action from Monday 8th 09:00; only the customer stops the clock. It
     waits for a warehouse from 09:30 to 11:00 and is acted on at 11:30: due at 10:00, missed. The
     2.5 h until then are 1.5 h of wait = 5,400 s and half an hour of queue before and after it =
@@ -86,7 +86,7 @@ def test_a_wait_on_another_does_not_stop_the_clock_and_is_seen_in_the_miss() -> 
     assert miss.business.seconds == 9_000
 
 
-def test_a_re_term_counts_from_its_moment_and_shows_the_old_due_time() -> None:
+def test_a_re_term_counts_from_its_own_time_and_shows_the_old_due_time() -> None:
     """8 hours from Monday 8th 09:00 are due at 17:00. At 13:00, with 4 used, terms of 6 hours
     around the clock come in: 2 are left, due at 15:00. At 20:00 the 7 hours since 13:00 count too:
     11."""
@@ -104,7 +104,7 @@ def test_a_re_term_counts_from_its_moment_and_shows_the_old_due_time() -> None:
     assert resolution(clock, "8 20:00").left == -hours(5)
 
 
-def test_a_re_term_to_less_than_is_used_is_due_at_once_and_not_in_the_past() -> None:
+def test_a_re_term_to_less_than_the_used_time_is_due_at_once_not_in_the_past() -> None:
     """4 hours are used at 13:00 when the terms become 3 hours: due at 13:00, and not at 12:00, for
     at 12:00 nobody could know it."""
     terms = ServiceTerms(calendar=OFFICE, resolution=hours(3))
@@ -157,7 +157,7 @@ def test_a_re_term_during_a_pause_counts_when_the_pause_ends() -> None:
     assert (standing.used, standing.due_at) == (hours(2), berlin("10 12:00"))
 
 
-def test_a_re_term_that_no_longer_pauses_lets_the_clock_run_in_the_same_wait() -> None:
+def test_a_re_term_without_the_pause_restarts_the_clock_during_the_wait() -> None:
     """Paused at 11:00 with 2 of 8 hours used. At 12:00 terms come in that do not pause on the
     customer: 6 hours are left from there: 12:00-17:00 5, Tuesday 1: due Tuesday 9th 10:00."""
     terms = ServiceTerms(calendar=OFFICE, resolution=hours(8))
@@ -175,7 +175,7 @@ def test_a_re_term_that_no_longer_pauses_lets_the_clock_run_in_the_same_wait() -
     }
 
 
-def test_a_transfer_between_queues_moves_the_time_and_not_the_clock() -> None:
+def test_a_transfer_between_queues_does_not_change_the_due_time() -> None:
     """Monday 8th: queue 09:00-10:00, work until 10:30, handed off to another queue until 12:00,
     work until it is resolved at 13:00. Queue 1 + 1.5 h = 9,000 s, work 0.5 + 1 h = 5,400 s. 8 hours
     were due at 17:00 all along."""
@@ -205,7 +205,7 @@ REOPENED = (
 )
 
 
-def test_a_reopened_case_goes_on_with_what_was_left() -> None:
+def test_a_reopened_case_continues_with_the_time_left() -> None:
     """8 hours from Monday 8th 09:00, resolved at 14:00 with 5 used, reopened on Wednesday 10:00: 3
     are left, due Wednesday 13:00. The time while it was resolved is nobody's: by Wednesday 12:00
     the queue has had 5 + 2 h = 25,200 s."""
@@ -216,7 +216,7 @@ def test_a_reopened_case_goes_on_with_what_was_left() -> None:
     assert clock.attribution(berlin("10 12:00")).elapsed.parts == {"queue": 25_200}
 
 
-def test_a_reopened_case_starts_anew_where_the_terms_say_so() -> None:
+def test_a_reopened_case_restarts_its_clock_where_the_terms_say_so() -> None:
     """The same with the whole 8 hours again from Wednesday 10:00: 7 on Wednesday, 1 on Thursday:
     due Thursday 11th 10:00. The next update, 2 hours, starts anew as well: Wednesday 12:00."""
     clock = clock_of(
@@ -234,7 +234,7 @@ def test_a_reopened_case_starts_anew_where_the_terms_say_so() -> None:
 
 
 @pytest.mark.parametrize("resets", [True, False])
-def test_a_miss_before_a_reopening_stays_on_record(resets) -> None:
+def test_a_breach_before_a_reopening_stays_on_record(resets) -> None:
     """4 hours from Monday 8th 09:00 are missed at 13:00; resolved at 14:00 after 5 h = 18,000 s.
     Reopened on Wednesday 10:00. Where the clock starts anew, the miss ends with the first
     resolution, and the new run is due Wednesday 14:00. Else the one miss runs on: 18,000 + 2 h =
@@ -248,7 +248,7 @@ def test_a_miss_before_a_reopening_stays_on_record(resets) -> None:
     assert due_at == (berlin("10 14:00") if resets else berlin("8 13:00"))
 
 
-def test_a_pending_update_ends_with_the_case_neither_met_nor_breached() -> None:
+def test_a_pending_update_of_a_resolved_case_is_neither_met_nor_breached() -> None:
     """An update within 4 hours: from Monday 8th 09:00 by 13:00, after the one at 10:00 by 14:00.
     The case is resolved at 12:00."""
     clock = clock_of(
@@ -265,7 +265,7 @@ def test_a_pending_update_ends_with_the_case_neither_met_nor_breached() -> None:
     assert clock.misses(berlin("9 12:00")) == ()
 
 
-def test_an_update_that_was_missed_before_the_case_ended_stays_missed() -> None:
+def test_an_update_missed_before_the_resolution_stays_breached() -> None:
     """The same, resolved at 15:00: the update was due at 14:00. The miss is 10:00 to 15:00: 18,000
     s."""
     clock = clock_of(
@@ -280,7 +280,7 @@ def test_an_update_that_was_missed_before_the_case_ended_stays_missed() -> None:
     assert miss.business.parts == {"queue": 18_000}
 
 
-def test_a_late_update_is_a_miss_and_starts_the_next_run() -> None:
+def test_a_late_update_is_a_breach_and_starts_the_next_run() -> None:
     """Due at 11:00, given at 12:00 (3 h = 10,800 s after 09:00), so the next is due at 14:00."""
     clock = clock_of(
         [started("8 09:00", next_update=hours(2)), on("8 12:00", ClockChangeKind.UPDATED)]
@@ -291,7 +291,7 @@ def test_a_late_update_is_a_miss_and_starts_the_next_run() -> None:
     assert (standing.due_at, standing.breached_at) == (berlin("8 14:00"), None)
 
 
-def test_an_update_during_a_pause_gives_the_whole_time_from_its_end() -> None:
+def test_an_update_during_a_pause_gives_the_full_time_from_the_end_of_the_pause() -> None:
     """2 hours from 09:00; it waits from 10:00, an update goes out at 10:30, and at 13:00 it goes
     on: the next update is due at 15:00. Without that update, one of two hours was left: 14:00."""
     moments = [
@@ -306,7 +306,7 @@ def test_an_update_during_a_pause_gives_the_whole_time_from_its_end() -> None:
     assert seen(clock_of(moments), Measure.NEXT_UPDATE, "8 13:00").due_at == berlin("8 14:00")
 
 
-def test_a_measure_stays_at_risk_from_when_it_became_so_over_a_pause() -> None:
+def test_a_measure_stays_at_risk_through_a_pause() -> None:
     """10 hours from Monday 8th 09:00: at risk after 8, at 17:00. It waits on Tuesday from 09:30
     (8.5 used) to 12:00: the 1.5 hours that are left end at 13:30, and it has been at risk since
     Monday."""
@@ -321,7 +321,7 @@ def test_a_measure_stays_at_risk_from_when_it_became_so_over_a_pause() -> None:
     assert (standing.at_risk_at, standing.due_at) == (berlin("8 17:00"), berlin("9 13:30"))
 
 
-def test_a_first_action_that_the_case_ended_without_is_due_again_when_it_is_reopened() -> None:
+def test_a_first_action_missing_at_resolution_is_due_again_after_a_reopening() -> None:
     """8 hours from Monday 8th 09:00; resolved without anybody at 14:00 (5 used), reopened on
     Wednesday 10:00: 3 are left, due at 13:00. One that was met is met for good."""
     start = started("8 09:00", first_action=hours(8))
@@ -350,14 +350,14 @@ SEVERAL_PERIODS = {
 
 
 @pytest.mark.parametrize("limit", SEVERAL_PERIODS)
-def test_several_periods_a_day_are_counted_without_what_lies_between(limit) -> None:
+def test_several_periods_a_day_are_counted_without_the_gaps(limit) -> None:
     periods = (Period(opens="09:00", closes="12:30"), Period(opens="13:30", closes="17:30"))
     calendar = replace(OFFICE, week=dict.fromkeys(WORKDAYS, periods))
     clock = clock_of([started("8 12:00", calendar, resolution=hours(limit))])
     assert resolution(clock, "8 12:00").due_at == berlin(SEVERAL_PERIODS[limit])
 
 
-def test_a_case_that_comes_in_at_closing_time_has_used_nothing_by_the_morning() -> None:
+def test_a_case_that_starts_at_closing_time_has_used_no_time_by_the_next_opening() -> None:
     """Open periods are half-open: 17:00 is closed already, the microsecond before it is open."""
     at_closing = clock_of([started("8 17:00", resolution=hours(1))])
     just_before = clock_of([started("8 16:59:59.999999", resolution=hours(1))])
@@ -367,7 +367,7 @@ def test_a_case_that_comes_in_at_closing_time_has_used_nothing_by_the_morning() 
     assert resolution(just_before, "9 09:00").due_at == berlin("9 10:00") - MOMENT
 
 
-def test_what_is_done_at_the_due_time_is_in_time_and_a_moment_later_is_not() -> None:
+def test_an_action_at_the_due_time_is_in_time_and_a_microsecond_later_is_late() -> None:
     """One hour from Monday 8th 09:00: 10:00 is in time."""
     start = started("8 09:00", first_action=hours(1))
     in_time = clock_of([start, on("8 10:00", ClockChangeKind.ACTED)])
@@ -377,7 +377,7 @@ def test_what_is_done_at_the_due_time_is_in_time_and_a_moment_later_is_not() -> 
     assert miss.met_at == miss.breached_at == berlin("8 10:00:00.000001")
 
 
-def test_what_was_due_at_closing_time_is_late_in_the_morning() -> None:
+def test_a_measure_due_at_closing_time_is_breached_at_the_next_opening() -> None:
     """8 hours from Monday 8th 09:00 end at 17:00, and Tuesday 09:00 comes after that, though no
     open time lies between: left is nothing, and it is a miss."""
     clock = clock_of([started("8 09:00", resolution=hours(8))])
@@ -386,7 +386,7 @@ def test_what_was_due_at_closing_time_is_late_in_the_morning() -> None:
     assert (morning.left, morning.breached_at) == (hours(0), berlin("8 17:00") + MOMENT)
 
 
-def test_the_next_event_is_the_earliest_that_a_timer_must_wake_up_for() -> None:
+def test_the_next_event_is_the_earliest_change_of_any_measure() -> None:
     """From Monday 8th 09:00 with a share of 50 %: first action within 2 hours (at risk 10:00, due
     11:00), resolution within 8 (at risk 13:00, due 17:00). Late is the moment after the due
     time."""
@@ -421,7 +421,7 @@ NIGHT_SHIFTS = {
 
 
 @pytest.mark.parametrize("change", NIGHT_SHIFTS)
-def test_four_hours_of_a_night_are_four_hours_when_the_clocks_change(change) -> None:
+def test_four_hours_are_four_hours_when_the_clocks_change(change) -> None:
     zone, start, due = NIGHT_SHIFTS[change]
     shift = (Period(opens="00:00", closes="06:00"),)
     calendar = BusinessCalendar(time_zone=zone, week={Weekday.SUN: shift})
@@ -433,7 +433,7 @@ def test_four_hours_of_a_night_are_four_hours_when_the_clocks_change(change) -> 
     assert standing.due_at == datetime.fromisoformat(due).replace(tzinfo=UTC)
 
 
-def test_a_wait_for_one_party_after_another_is_told_apart() -> None:
+def test_waits_for_different_parties_are_counted_separately() -> None:
     """Monday 8th: queue 09:00-10:00, the carrier dhl until 11:00, ups until 13:00, then nobody in
     particular of the carriers until 13:30, then back in the queue."""
     clock = clock_of(
@@ -453,7 +453,7 @@ def test_a_wait_for_one_party_after_another_is_told_apart() -> None:
     }
 
 
-def test_a_wait_ends_where_it_began_unless_it_is_said_where_it_goes() -> None:
+def test_a_wait_ends_where_it_began_unless_another_state_is_given() -> None:
     """Held from 09:00, waiting 10:00-11:00: it is with the person again. Told to be queued: it is
     not."""
     held = [
@@ -465,7 +465,7 @@ def test_a_wait_ends_where_it_began_unless_it_is_said_where_it_goes() -> None:
     assert clock_of([*held, on("8 11:00", ClockChangeKind.QUEUED)]).place == "queue"
 
 
-def test_what_does_not_fit_changes_nothing_and_time_does_not_run_backwards() -> None:
+def test_a_change_that_does_not_apply_changes_nothing_and_time_never_runs_backwards() -> None:
     """A wait of a resolved case; a moment told with an earlier time than the one before it."""
     resolved = clock_of(
         [started("8 09:00", resolution=hours(8)), on("8 10:00", ClockChangeKind.STOPPED)]
@@ -486,7 +486,7 @@ def test_what_does_not_fit_changes_nothing_and_time_does_not_run_backwards() -> 
     assert late_told.attribution(berlin("8 11:00")).elapsed.parts == {"queue": 7_200}
 
 
-def test_a_moment_brings_what_it_needs_and_a_clock_starts_once() -> None:
+def test_a_clock_change_needs_its_values_and_a_clock_starts_once() -> None:
     with pytest.raises(ValueError, match="needs terms"):
         on("8 09:00", ClockChangeKind.STARTED)
     with pytest.raises(ValueError, match="needs a dependency"):

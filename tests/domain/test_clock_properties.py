@@ -144,7 +144,7 @@ def told_apart(moments: Sequence[ClockChange], now: datetime) -> tuple[dict[str,
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), more=GAPS)
-def test_every_place_gets_its_time_and_the_seconds_add_up(moments, more) -> None:
+def test_every_part_gets_its_time_and_the_seconds_add_up(moments, more) -> None:
     now = moments[-1].at + more
     clock = clock_of(moments).as_of(now)
     elapsed, business = told_apart(moments, now)
@@ -160,7 +160,7 @@ def test_every_place_gets_its_time_and_the_seconds_add_up(moments, more) -> None
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), more=GAPS)
-def test_a_miss_adds_up_to_the_business_time_from_its_begin_to_its_end(moments, more) -> None:
+def test_a_breach_adds_up_to_the_business_time_from_its_start_to_its_end(moments, more) -> None:
     now = moments[-1].at + more
     for miss in clock_of(moments).misses(now):
         assert sum(miss.business.parts.values()) == miss.business.seconds
@@ -182,7 +182,7 @@ def _business(moments: Sequence[ClockChange], now: datetime) -> dict[str, timede
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), shares=st.lists(st.floats(0, 1), min_size=13, max_size=13))
-def test_looking_at_a_clock_in_between_changes_nothing(moments, shares) -> None:
+def test_reading_a_clock_changes_nothing(moments, shares) -> None:
     looked_at = Clock()
     for moment, share in zip(moments, shares, strict=False):
         if looked_at.at is not None:
@@ -193,7 +193,7 @@ def test_looking_at_a_clock_in_between_changes_nothing(moments, shares) -> None:
 
 @settings(BOUNDED_SETTINGS, max_examples=200)
 @given(moments=stories(), more=GAPS)
-def test_a_clock_that_was_stored_goes_on_like_the_one_that_was_not(moments, more) -> None:
+def test_a_stored_clock_continues_like_the_original(moments, more) -> None:
     clock = clock_of(moments)
     stored = msgspec.json.decode(msgspec.json.encode(clock), type=Clock)
     now = moments[-1].at + more
@@ -202,7 +202,7 @@ def test_a_clock_that_was_stored_goes_on_like_the_one_that_was_not(moments, more
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(changes=UNCHANGED_TERMS, terms=PLAIN), more=GAPS)
-def test_a_measure_is_breached_when_more_than_its_time_is_used(moments, more) -> None:
+def test_a_measure_is_breached_when_it_has_used_more_than_its_time(moments, more) -> None:
     now = moments[-1].at + more
     clock, terms = clock_of(moments), moments[0].terms
     for measure in Measure:
@@ -220,7 +220,7 @@ def test_a_measure_is_breached_when_more_than_its_time_is_used(moments, more) ->
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(terms=PLAIN))
-def test_left_alone_a_running_measure_has_used_its_time_when_it_is_due(moments) -> None:
+def test_an_undisturbed_measure_has_used_its_time_when_it_is_due(moments) -> None:
     clock = clock_of(moments)
     for measure, run in clock.runs.items():
         if not run.is_running or run.due_at is None or run.due_at <= clock.at:
@@ -234,7 +234,7 @@ def test_left_alone_a_running_measure_has_used_its_time_when_it_is_due(moments) 
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(changes=UNCHANGED_TERMS, terms=WITH_CUT_OFFS))
-def test_left_alone_what_is_due_at_a_cut_off_has_had_its_least_time_and_is_late_after_it(
+def test_an_undisturbed_measure_with_a_cut_off_gets_its_minimum_time_and_is_late_after_it(
     moments,
 ) -> None:
     clock, terms = clock_of(moments), moments[0].terms
@@ -252,7 +252,7 @@ def test_left_alone_what_is_due_at_a_cut_off_has_had_its_least_time_and_is_late_
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), gaps=st.tuples(GAPS, GAPS))
-def test_time_used_never_shrinks_and_places_never_lose_time(moments, gaps) -> None:
+def test_used_time_never_shrinks_in_any_part(moments, gaps) -> None:
     clock = clock_of(moments)
     sooner = moments[-1].at + gaps[0]
     later = sooner + gaps[1]
@@ -278,7 +278,7 @@ def flags(clock: Clock, now: datetime) -> list[tuple[bool, bool]]:
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories())
-def test_the_next_event_is_the_next_change_of_what_is_at_risk_or_breached(moments) -> None:
+def test_the_next_event_is_the_next_change_to_at_risk_or_breached(moments) -> None:
     clock = clock_of(moments)
     now = moments[-1].at
     told = 0
@@ -293,7 +293,7 @@ def test_the_next_event_is_the_next_change_of_what_is_at_risk_or_breached(moment
 
 @settings(BOUNDED_SETTINGS, max_examples=200)
 @given(moments=stories(changes=WITHOUT_REOPENING, terms=PLAIN), gap=GAPS)
-def test_more_time_is_never_due_sooner(moments, gap) -> None:
+def test_longer_terms_are_never_due_sooner(moments, gap) -> None:
     """The same story under terms that give an hour more is due later, or as late."""
     start = moments[0]
     generous = msgspec.structs.replace(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-RULES = "tests/application/test_each_rule_of_money_stands_by_itself.py"
-HANDS = "tests/application/test_money_passes_through_four_hands.py"
-GLASS = "tests/application/test_break_glass_takes_three_people.py"
-GIVING = "tests/application/test_nobody_gives_authority_to_themselves.py"
-PRINCIPALS = "tests/application/test_a_principal_is_one_person.py"
-AUTHORS = "tests/application/test_no_author_decides_on_their_own_policy.py"
-GRANTS = "tests/domain/test_a_grant_is_good_within_its_scope.py"
+RULES = "tests/application/test_adjustment_rules_one_by_one.py"
+HANDS = "tests/application/test_adjustments.py"
+GLASS = "tests/application/test_break_glass.py"
+GIVING = "tests/application/test_granting_roles.py"
+PRINCIPALS = "tests/application/test_principals.py"
+AUTHORS = "tests/application/test_policy_authors.py"
+GRANTS = "tests/domain/test_grant_scopes.py"
 DOOR = "tests/api/test_the_door_keeps_out_whom_it_must.py"
 ROWS = "tests/event_store/test_a_person_takes_one_duty_in_a_case.py"
 LISTS = (

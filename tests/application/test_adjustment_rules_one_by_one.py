@@ -1,0 +1,325 @@
+"""Each rule that stands between a proposal and a payment, asked alone: no other rule covers for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec import structs
+
+from application.cases.case_commands import duty_rows_of
+from application.log import streams
+from application.money.money_desk import MoneyDesk
+from application.people.people_desk import PeopleDesk, operator_caller
+from application.people.scope import require_case_in_scope
+from domain.access_errors import NotInScope
+from domain.adjustments import decisions
+from domain.adjustments.adjustment import Adjustment
+from domain.adjustments.adjustment import AdjustmentState as State
+from domain.adjustments.commands import ApproveAdjustment, ExecuteAdjustment, RejectAdjustment
+from domain.adjustments.decisions import ActingPerson
+from domain.adjustments.errors import (
+    AdjustmentDrifted,
+    AdjustmentNotPending,
+    AgentHoldsNoDuty,
+    ApprovedAlready,
+    BeyondAuthority,
+    DigestDiffers,
+    DutyConflict,
+)
+from domain.adjustments.events import (
+    AdjustmentApproved,
+    AdjustmentExecuted,
+    AdjustmentReconciled,
+)
+from domain.adjustments.kinds import Duty
+from domain.authority import authority_of
+from domain.cases.errors import CaseNotFound
+from domain.cases.exception_case import ExceptionCase
+from domain.grants import ChangePersonStatus, LinkPersonName
+from domain.money import PositiveMoney
+from domain.people import OPERATOR_ACTOR, Actor, Grant, Role
+from domain.policy.rulebook import Rulebook
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, caller, staff
+from tests.application.money_service import FINANCE, MoneyService, caller_with_roles
+from tests.domain.signals import after, scanned
+from tests.proofs.branching_recorder import WithoutDuties
+
+NEXT_POLICY = Rulebook(structs.replace(UNTIMED_RULEBOOK.document, version="next"))
+OTHER_DIGEST = "ab" * 32
+
+
+@pytest.fixture
+def house() -> MoneyService:
+    return MoneyService()
+
+
+class Asked:
+    """The decisions on one adjustment, with everything else in order."""
+
+    def __init__(self, house: MoneyService, by: ActingPerson) -> None:
+        self.case = house.of()
+        self.one = self.case.adjustments.items[-1]
+        self.order = house.order("o-1")
+        self.by = by
+        self.digest = self.one.digest
+        self.rulebook = house.rulebook
+
+    def approve(self) -> object:
+        ask = ApproveAdjustment(digest=self.digest)
+        return decisions.approve(
+            self.case, self.one, ask, self.by, self.order, self.rulebook, after(6)
+        )
+
+    def reject(self) -> object:
+        ask = RejectAdjustment(digest=self.digest, reason="No.")
+        return decisions.reject(self.case, self.one, ask, self.by)
+
+    def execute(self) -> object:
+        ask = ExecuteAdjustment(digest=self.digest)
+        return decisions.execute(
+            self.case, self.one, ask, self.by, self.order, self.rulebook, "local"
+        )
+
+    def reconcile(self) -> object:
+        return decisions.reconcile(self.case, self.one, self.by, OTHER_DIGEST)
+
+
+Decision = Callable[[Asked], object]
+APPROVE, REJECT, EXECUTE, RECONCILE = Asked.approve, Asked.reject, Asked.execute, Asked.reconcile
+BEFORE: dict[Decision, State] = {
+    APPROVE: State.PROPOSED,
+    REJECT: State.PROPOSED,
+    EXECUTE: State.APPROVED,
+    RECONCILE: State.EXECUTED,
+}
+
+
+def at(house: MoneyService, state: State, amount: str = "40.00") -> Adjustment:
+    """An adjustment that ana proposed, as far as this: approved by fay, executed by finn."""
+    one = house.propose(amount)
+    if state is not State.PROPOSED:
+        one = house.approve(one, "fay")
+    if state in (State.EXECUTING, State.EXECUTED):
+        one = house.execute(one, "finn")
+    if state is State.EXECUTED:
+        paid(house, one)
+    return one
+
+
+def paid(house: MoneyService, one: Adjustment) -> None:
+    amount = PositiveMoney(one.amount.amount, one.amount.currency)
+    told = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re", amount=amount)
+    house.told(told, "o-1", 8)
+
+
+def by(*names: str, is_agent: bool = False) -> ActingPerson:
+    return ActingPerson(names[0], names, FINANCE, is_agent)
+
+
+@pytest.mark.parametrize("decision", BEFORE)
+def test_a_person_without_duties_may_decide(house: MoneyService, decision: Decision) -> None:
+    at(house, BEFORE[decision])
+    assert decision(Asked(house, by("fred"))) is not None
+
+
+@pytest.mark.parametrize("names", [("ana",), ("nina", "ana")])
+@pytest.mark.parametrize("decision", BEFORE)
+def test_a_person_who_worked_the_case_may_not_decide(
+    house: MoneyService, decision: Decision, names: tuple[str, ...]
+) -> None:
+    at(house, BEFORE[decision])
+    with pytest.raises(DutyConflict):
+        decision(Asked(house, by(*names)))
+
+
+@pytest.mark.parametrize("decision", BEFORE)
+def test_an_agent_may_not_decide(house: MoneyService, decision: Decision) -> None:
+    at(house, BEFORE[decision])
+    with pytest.raises(AgentHoldsNoDuty):
+        decision(Asked(house, by("fred", is_agent=True)))
+
+
+@pytest.mark.parametrize("decision", BEFORE)
+@pytest.mark.parametrize("state", [State.PROPOSED, State.APPROVED, State.EXECUTING, State.EXECUTED])
+def test_each_decision_needs_the_right_state(
+    house: MoneyService, decision: Decision, state: State
+) -> None:
+    at(house, state)
+    asked = Asked(house, by("fred"))
+    if state is BEFORE[decision] or (decision is REJECT and state is State.APPROVED):
+        assert decision(asked) is not None
+    else:
+        with pytest.raises(AdjustmentNotPending):
+            decision(asked)
+
+
+@pytest.mark.parametrize("decision", [APPROVE, REJECT, EXECUTE])
+def test_each_decision_needs_the_right_digest(house: MoneyService, decision: Decision) -> None:
+    at(house, BEFORE[decision])
+    asked = Asked(house, by("fred"))
+    asked.digest = OTHER_DIGEST
+    with pytest.raises(DigestDiffers):
+        decision(asked)
+
+
+@pytest.mark.parametrize("decision", [APPROVE, EXECUTE])
+@pytest.mark.parametrize("cause", ["packet", "policy"])
+def test_no_decision_on_changed_facts_or_a_changed_policy(
+    house: MoneyService, decision: Decision, cause: str
+) -> None:
+    at(house, BEFORE[decision])
+    asked = Asked(house, by("fred"))
+    if cause == "policy":
+        asked.rulebook = NEXT_POLICY
+    else:
+        house.take(structs.replace(scanned(), order="o-1"), at=after(7))
+        asked.order = house.order("o-1")
+    with pytest.raises(AdjustmentDrifted) as drifted:
+        decision(asked)
+    assert drifted.value.facts["cause"] == cause
+
+
+def test_an_approval_limit_is_inclusive(house: MoneyService) -> None:
+    assert house.approve(house.propose("250.00"), "tia").state is State.APPROVED
+    house.buy("o-2", "900.00", "c-2")
+    beyond = house.propose("250.01", order="o-2")
+    with pytest.raises(BeyondAuthority):
+        house.approve(beyond, "tia", order="o-2")
+
+
+def test_two_approvals_need_two_humans_under_any_names(house: MoneyService) -> None:
+    one = house.approve(house.propose("4000.00"), "fay")
+    with pytest.raises(ApprovedAlready):
+        house.approve(one, "finn", known_as=("fay",))
+    for_fay = Actor("key:finn", "finn", delegate="fay")
+    with pytest.raises(ApprovedAlready):
+        house.approve(one, "finn", actor=for_fay)
+    assert house.approve(one, "finn").state is State.APPROVED
+
+
+def test_a_paid_adjustment_still_counts(house: MoneyService) -> None:
+    one = house.execute(house.approve(house.propose("600.00"), "fay"), "finn")
+    assert house.propose("1.00", at=7).requirement.counted == "601.00"
+    paid(house, one)
+    assert house.propose("1.00", at=9).requirement.counted == "602.00"
+    case = house.of()
+    house.money.reconcile(
+        case.id, case.version, one.id, OTHER_DIGEST, caller_with_roles("fred", after(10))
+    )
+    assert house.propose("1.00", at=11).requirement.counted == "603.00"
+
+
+@pytest.mark.parametrize(
+    ("event", "duty"),
+    [
+        (AdjustmentApproved, Duty.APPROVE),
+        (AdjustmentReconciled, Duty.RECONCILE),
+    ],
+)
+def test_a_duty_is_recorded_under_all_names(
+    house: MoneyService, event: type[AdjustmentApproved | AdjustmentReconciled], duty: Duty
+) -> None:
+    at(house, State.EXECUTED if duty is Duty.RECONCILE else State.PROPOSED)
+    names = ("fred", "freda", "tess")
+    asked = Asked(house, by(*names))
+    told = asked.reconcile() if duty is Duty.RECONCILE else asked.approve()
+    assert isinstance(told, event)
+    actor = Actor("user:fred", "fred", delegate="tess")
+    rows = duty_rows_of(asked.case, [(actor, told)], names)
+    assert [(row.case, row.person, row.duty) for row in rows] == [
+        (asked.case.id, name, duty) for name in names
+    ]
+
+
+def test_duties_are_stored_with_their_events(house: MoneyService) -> None:
+    case = house.of()
+    house.desk.note(case.id, case.version, "Seen.", caller_with_roles("bo", after(4.5)))
+    at(house, State.APPROVED)
+    with_rows = house.recorder._duties  # what the database has in its table
+    assert {person: duty for (where, person), duty in with_rows.items() if where == case.id} == {
+        "bo": Duty.REVIEW,
+        "ana": Duty.REVIEW,
+        "fay": Duty.APPROVE,
+    }
+
+
+@pytest.fixture
+def known(house: MoneyService) -> PeopleDesk:
+    """Whom the log knows: where money is decided on, it is asked each time."""
+    people = PeopleDesk(house.log, streams.people(house.log))
+    for name in ("ana", "fay", "finn"):
+        people.add(name, FINANCE, after(0))
+    house.money = MoneyDesk(
+        house.log,
+        house.orders,
+        house.cases,
+        streams.ledgers(house.log),
+        lambda: house.rulebook,
+        staff,
+        "local",
+        people,
+    )
+    return people
+
+
+def test_a_just_revoked_grant_allows_no_decision(house: MoneyService, known: PeopleDesk) -> None:
+    one = house.propose()
+    remembered = caller_with_roles("fay", after(6))
+    known.revoke("fay", "g1", ChangePersonStatus(reason="Moved."), operator_caller(after(5.5)))
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", authority=remembered.authority)
+    for_fay = Actor("key:finn", "fay", delegate="finn")
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", actor=for_fay)
+    assert house.approve(one, "finn").state is State.APPROVED
+
+
+def test_a_delegate_who_has_left_cannot_decide(house: MoneyService, known: PeopleDesk) -> None:
+    one = house.propose()
+    known.leave("finn", ChangePersonStatus(reason="Gone."), operator_caller(after(5.5)))
+    with pytest.raises(NotInScope):
+        house.approve(one, "fay", actor=Actor("key:finn", "fay", delegate="finn"))
+
+
+def test_accounts_just_linked_to_one_human_count_as_one(
+    house: MoneyService, known: PeopleDesk
+) -> None:
+    one = house.propose()
+    known.same_as("fay", LinkPersonName(other="ana", reason="One."), operator_caller(after(5.5)))
+    with pytest.raises(DutyConflict):
+        house.approve(one, "fay")
+
+
+@pytest.mark.parametrize("state", [State.APPROVED, State.EXECUTED])
+def test_the_service_refuses_without_the_database_rule(state: State) -> None:
+    """Whoever approved, executed or rejected works the case no more, in a log without that rule."""
+    house = MoneyService(recorder=WithoutDuties())
+    house.buy("o-1", "900.00")
+    at(house, state)
+    case = house.of()
+    for person in ("fay", "finn")[: 1 if state is State.APPROVED else 2]:
+        with pytest.raises(DutyConflict):
+            house.desk.note(case.id, case.version, "By the way", caller(person, after(9)))
+
+
+def test_a_case_out_of_scope_is_not_found(house: MoneyService) -> None:
+    case = house.of()
+
+    def reaching(queue: str) -> ExceptionCase:
+        grant = Grant(
+            grant="g1",
+            role=Role.HANDLER,
+            queues=(queue,),
+            granted_at=after(0),
+            granted_by=OPERATOR_ACTOR,
+        )
+        authority = authority_of([grant])
+        require_case_in_scope(authority, case)
+        return house.money.cases([case.id])[case.id]
+
+    assert reaching(case.queue) == case
+    with pytest.raises(CaseNotFound) as refused:
+        reaching("fraud_review")
+    assert not isinstance(refused.value, NotInScope)
+    assert str(refused.value) == f"no case {case.id}"

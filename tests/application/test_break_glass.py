@@ -1,0 +1,314 @@
+"""Authority in an emergency: asked for by one, opened by another, over within the hour, and judged by a
+third before either has a part in another."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from application.log import streams
+from application.log.caller import Caller
+from application.people.break_glass_desk import BreakGlassDesk
+from application.people.people_desk import PeopleDesk
+from domain.access_errors import (
+    AnotherPersonNeeded,
+    BreakGlassMoved,
+    BreakGlassNotFound,
+    BreakGlassReviewDue,
+    NotInScope,
+)
+from domain.break_glass import (
+    BreakGlass,
+    BreakGlassEnding,
+    BreakGlassStage,
+    RequestBreakGlass,
+    ReviewBreakGlass,
+    break_glass_name,
+)
+from domain.cases.errors import CaseNotFound
+from domain.errors import Invalid
+from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
+from domain.people import Actor, Role
+from domain.permissions import Permission
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
+from tests.application.test_granting_roles import desk_of
+from tests.domain.signals import after, placed, unavailable
+
+QUEUE = "allocation_failure_review"
+OTHER = "refund_validation"
+ASK = RequestBreakGlass(role=Role.TEAM_LEAD, queue=QUEUE, minutes=30, reason="All leads are out.")
+RIGHT = ReviewBreakGlass(justified=True, findings="They were.")
+PEOPLE = ("ana", "bo", "cy", "dee", "eve")
+
+
+class Ward:
+    """A house with people, of whom each handles one queue only."""
+
+    def __init__(self) -> None:
+        self.house = InMemoryService()
+        self.people: PeopleDesk = desk_of(self.house)
+        known = streams.break_glasses(self.house.log)
+        self.glasses = BreakGlassDesk(self.house.log, known, self.people, lambda: UNTIMED_RULEBOOK)
+        for name in PEOPLE:
+            self.people.add(name, [], after(0))
+            ask = GrantRole(role=Role.HANDLER, queues=(OTHER,), reason="Theirs.")
+            self.people.give(name, ask, [OTHER], caller("olga", after(0)))
+
+    def ask(self, person: str = "ana", at: float = 1, ask: RequestBreakGlass = ASK) -> UUID:
+        return self.glasses.ask(ask, caller(person, after(at))).glass.id
+
+    def opened(self, person: str = "ana", by: str = "bo", at: float = 1) -> UUID:
+        glass = self.ask(person, at)
+        self.glasses.open(glass, caller(by, after(at)))
+        return glass
+
+    def one(self, person: str, other: str) -> None:
+        by = caller("olga", after(0.5))
+        self.people.same_as(person, LinkPersonName(other=other, reason="One."), by)
+
+    def may(self, person: str, permission: Permission, at: float, queue: str = QUEUE) -> bool:
+        authority = self.people.authority_of(person, after(at))
+        assert authority is not None
+        return authority.covers(permission, queue, None)
+
+    def stage(self, glass: UUID) -> BreakGlassStage:
+        return self.glasses.glass(glass).stage
+
+
+@pytest.fixture
+def ward() -> Ward:
+    return Ward()
+
+
+def test_a_break_glass_gives_a_role_in_one_scope_until_it_expires(ward: Ward) -> None:
+    glass = ward.ask()
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1)
+    opened = ward.glasses.open(glass, caller("bo", after(1))).glass
+    assert (opened.stage, opened.opened_by, opened.until) == (
+        BreakGlassStage.OPEN,
+        "bo",
+        after(1) + timedelta(minutes=30),
+    )
+    assert ward.may("ana", Permission.MANAGE_BACKLOG, 1.49)
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.49, OTHER)
+    assert not ward.may("bo", Permission.MANAGE_BACKLOG, 1.49)
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.5)
+    assert ward.house.due() == {glass: after(1.5)}
+    ward.house.tick(after(1.5), punctual=True)
+    ended = ward.glasses.glass(glass)
+    assert (ended.stage, ended.ended, ended.ended_at) == (
+        BreakGlassStage.REVIEW_DUE,
+        BreakGlassEnding.EXPIRED,
+        after(1.5),
+    )
+    assert ward.house.log.trail(glass)[-1].actor.principal == "system:timekeeper"
+    assert ward.house.due() == {}
+
+
+@pytest.mark.parametrize("role", [Role.FINANCE_APPROVER, Role.GOVERNANCE_OWNER, Role.OPS_MANAGER])
+def test_a_break_glass_gives_no_right_to_pay_or_to_grant_roles(ward: Ward, role: Role) -> None:
+    glass = ward.ask(ask=RequestBreakGlass(role=role, queue=QUEUE, reason="Now."))
+    ward.glasses.open(glass, caller("bo", after(1)))
+    authority = ward.people.authority_of("ana", after(1.1))
+    assert authority is not None
+    for permission in (
+        Permission.EXECUTE_ADJUSTMENTS,
+        Permission.RECONCILE_ADJUSTMENTS,
+        Permission.MANAGE_PEOPLE,
+        Permission.ACTIVATE_POLICIES,
+        Permission.READ_LOG,
+    ):
+        assert not authority.may(permission)
+
+
+def test_only_acts_that_need_the_break_glass_are_recorded_under_it(ward: Ward) -> None:
+    ward.house.take(placed(), unavailable(2), at=after(3))
+    case = ward.house.only_case("stock_unavailable")
+
+    def acting(at: float) -> Caller:
+        authority = ward.people.authority_of("ana", after(at))
+        assert authority is not None
+        return Caller(Actor("key:ana", "ana"), "ana", after(at), "command:x", None, authority)
+
+    with pytest.raises(CaseNotFound):
+        ward.house.desk.note(case.id, case.version, "Mine?", acting(3))
+    ask = RequestBreakGlass(role=Role.HANDLER, case=case.id, reason="Now.")
+    glass = ward.ask(at=3, ask=ask)
+    ward.glasses.open(glass, caller("bo", after(3)))
+    case = ward.house.desk.note(case.id, case.version, "Mine.", acting(3.5)).case
+    assert ward.house.log.trail(case.id)[-1].actor == Actor(
+        "key:ana", "ana", under=break_glass_name(glass)
+    )
+    with pytest.raises(CaseNotFound):
+        ward.house.desk.note(case.id, case.version, "Still?", acting(4))
+    ward.people.give(
+        "ana", GrantRole(role=Role.HANDLER, reason="For good."), [], caller("olga", after(3.6))
+    )
+    case = ward.house.desk.note(case.id, case.version, "Mine too.", acting(3.7)).case
+    assert ward.house.log.trail(case.id)[-1].actor == Actor("key:ana", "ana")
+
+
+def test_a_visible_case_out_of_scope_is_refused_as_not_in_scope(ward: Ward) -> None:
+    ward.house.take(placed(), unavailable(2), at=after(3))
+    case = ward.house.only_case("stock_unavailable")
+    audits = GrantRole(role=Role.AUDITOR, reason="To look.")
+    ward.people.give("ana", audits, [], caller("olga", after(3)))
+    authority = ward.people.authority_of("ana", after(3))
+    assert authority is not None
+    by = Caller(Actor("key:ana", "ana"), "ana", after(3), "command:x", None, authority)
+    with pytest.raises(NotInScope):
+        ward.house.desk.note(case.id, case.version, "Mine?", by)
+
+
+def acting(person: str, **facts: object) -> Caller:
+    return Caller(Actor(f"key:{person}", person, **facts), person, after(1.1), "command:x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        acting("ana"),
+        acting("dee"),  # who is ana too
+        acting("bo", via=("agent:helper",)),
+        acting("bo", delegate="ana"),
+        acting("ana", delegate="bo"),
+        acting("bo", delegate="cy"),
+    ],
+)
+def test_the_requester_cannot_open_their_own_break_glass_under_any_account(
+    ward: Ward, by: Caller
+) -> None:
+    ward.one("ana", "dee")
+    glass = ward.ask()
+    with pytest.raises(AnotherPersonNeeded):
+        ward.glasses.open(glass, by)
+    assert ward.stage(glass) is BreakGlassStage.ASKED
+
+
+def test_agents_and_delegates_cannot_request_a_break_glass(ward: Ward) -> None:
+    for by in (acting("ana", via=("agent:helper",)), acting("ana", delegate="bo")):
+        with pytest.raises(AnotherPersonNeeded):
+            ward.glasses.ask(ASK, by)
+
+
+@pytest.mark.parametrize(
+    ("ask", "pointer"),
+    [
+        (RequestBreakGlass(role=Role.TEAM_LEAD, reason="x"), "/queue"),
+        (RequestBreakGlass(role=Role.TEAM_LEAD, queue=QUEUE, case=uuid4(), reason="x"), "/queue"),
+        (RequestBreakGlass(role=Role.TEAM_LEAD, queue="nowhere", reason="x"), "/queue"),
+    ],
+)
+def test_a_break_glass_has_exactly_one_scope(
+    ward: Ward, ask: RequestBreakGlass, pointer: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        ward.ask(ask=ask)
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+@pytest.mark.parametrize("party", ["ana", "bo", "eve"])
+def test_requester_and_opener_cannot_take_part_in_another_until_the_review(
+    ward: Ward, party: str, ended: bool
+) -> None:
+    ward.one("bo", "eve")  # who opened it has another name
+    waiting = ward.ask("cy", at=1)
+    glass = ward.opened(at=1)
+    if ended:
+        ward.glasses.close(glass, caller("dee", after(1.2)))
+    with pytest.raises(BreakGlassReviewDue) as refused:
+        ward.ask(party, at=1.3)
+    assert refused.value.facts == {"due": [str(glass)]}
+    with pytest.raises(BreakGlassReviewDue):
+        ward.glasses.open(waiting, caller(party, after(1.3)))
+
+
+def test_only_one_of_two_requests_of_a_person_can_be_opened(ward: Ward) -> None:
+    first, second = ward.ask(at=1), ward.ask(at=1.1)
+    ward.glasses.open(first, caller("bo", after(1.2)))
+    with pytest.raises(BreakGlassReviewDue):
+        ward.glasses.open(second, caller("cy", after(1.2)))
+
+
+@pytest.mark.parametrize("by", ["ana", "bo", "eve"])
+def test_neither_requester_nor_opener_can_review(ward: Ward, by: str) -> None:
+    ward.one("bo", "eve")
+    glass = ward.opened()
+    ward.glasses.close(glass, caller("ana", after(1.2)))
+    with pytest.raises(AnotherPersonNeeded):
+        ward.glasses.review(glass, RIGHT, caller(by, after(2)))
+    with pytest.raises(AnotherPersonNeeded):
+        ward.glasses.review(glass, RIGHT, acting("cy", via=("agent:helper",)))
+
+
+def test_after_the_review_both_may_take_part_in_another(ward: Ward) -> None:
+    glass = ward.opened()
+    with pytest.raises(BreakGlassMoved):
+        ward.glasses.review(glass, RIGHT, caller("cy", after(1.2)))
+    # Its time is over, though nobody has told so yet.
+    done = ward.glasses.review(glass, RIGHT, caller("cy", after(3))).glass
+    assert (done.stage, done.reviewed_by, done.review) == (
+        BreakGlassStage.REVIEWED,
+        "cy",
+        ward.house.log.trail(glass)[-1].event,
+    )
+    told = [(line.type, line.actor.principal) for line in ward.house.log.trail(glass)]
+    assert told == [
+        ("break_glass.asked", "key:ana"),
+        ("break_glass.opened", "key:bo"),
+        ("break_glass.ended", "system:timekeeper"),
+        ("break_glass.reviewed", "key:cy"),
+    ]
+    assert ward.opened("bo", "ana", at=4)
+    with pytest.raises(BreakGlassMoved):
+        ward.glasses.review(glass, RIGHT, caller("cy", after(5)))
+
+
+def test_closing_early_revokes_the_grant(ward: Ward) -> None:
+    glass = ward.opened()
+    ward.glasses.close(glass, caller("bo", after(1.2)))
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
+    assert ward.glasses.glass(glass).ended is BreakGlassEnding.CLOSED
+    assert ward.house.due() == {}
+    for step in (ward.glasses.close, ward.glasses.open):
+        with pytest.raises(BreakGlassMoved):
+            step(glass, caller("cy", after(1.3)))
+
+
+def test_an_unopened_request_lapses_and_needs_no_review(ward: Ward) -> None:
+    glass, withdrawn = ward.ask(at=1), ward.ask("cy", at=1)
+    ward.glasses.close(withdrawn, caller("cy", after(1.1)))
+    with pytest.raises(BreakGlassMoved):
+        ward.glasses.open(glass, caller("bo", after(2)))
+    ward.house.tick(after(2))
+    assert [ward.stage(one) for one in (glass, withdrawn)] == [
+        BreakGlassStage.LAPSED,
+        BreakGlassStage.LAPSED,
+    ]
+    assert ward.opened(at=3)
+
+
+def test_a_person_who_left_gets_no_break_glass(ward: Ward) -> None:
+    glass = ward.opened()
+    ward.people.leave("ana", ChangePersonStatus(reason="Her last day."), caller("olga", after(1.1)))
+    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
+    assert isinstance(ward.glasses.glass(glass), BreakGlass)
+
+
+def test_eligibility_includes_break_glass_grants(ward: Ward) -> None:
+    glass = ward.opened()
+    found = ward.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.2))
+    assert [(e.person.name, [g.under for g in e.grants]) for e in found] == [
+        ("ana", [break_glass_name(glass)])
+    ]
+    assert ward.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.6)) == []
+
+
+def test_an_id_of_another_stream_is_not_found(ward: Ward) -> None:
+    ward.house.take(placed(), unavailable(2), at=after(3))
+    for other in (uuid4(), ward.house.only_case("stock_unavailable").id):
+        with pytest.raises(BreakGlassNotFound):
+            ward.glasses.open(other, caller("bo", after(1)))

@@ -1,0 +1,118 @@
+"""Several processes, each with its own memory, work on one log: nothing is lost or done twice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import CasetrailError
+from domain.orders.order import order_stream
+from domain.orders.signals import Signal
+from domain.policy.rulebook import Rulebook
+from tests.application.in_memory_service import (
+    RESOLUTION,
+    UNTIMED_RULEBOOK,
+    InMemoryService,
+    caller,
+)
+from tests.domain.policies import small_policy
+from tests.domain.signals import BOUNDED_SETTINGS, after, placed, statement_lists
+
+END = after(24 * 100)
+ACTS = ("take", "take", "take", "tick", "claim", "resolve", "reopen", "release")
+
+
+def act(house: InMemoryService, what: str, told: list[Signal], pick: int, now: datetime) -> None:
+    """One thing that one process does; what is refused is refused."""
+    if what == "take":
+        if told:
+            house.take(*[told.pop() for _ in range(min(1 + pick % 2, len(told)))], at=now)
+        return
+    if what == "tick":
+        house.tick(now)
+        return
+    cases = house.found()
+    if not cases:
+        return
+    case, by = cases[pick % len(cases)], caller("ana", now)
+    try:
+        match what:
+            case "claim":
+                house.desk.claim(case.id, case.version, by)
+            case "resolve":
+                held = house.desk.claim(case.id, case.version, by).case
+                house.desk.resolve(case.id, held.version, RESOLUTION, by)
+            case "reopen":
+                house.desk.reopen(case.id, case.version, "why", by)
+            case "release":
+                house.desk.release(case.id, case.version, "", by)
+    except CasetrailError:
+        return
+
+
+def timers_are_right(house: InMemoryService) -> None:
+    order = house.order()
+    due = order.next_due(house.rulebook)
+    expected = {case.id: case.next_due for case in house.found() if case.next_due}
+    assert house.due() == expected | ({order_stream(order.id): due} if due else {})
+
+
+def nothing_is_lost(house: InMemoryService, rulebook: Rulebook) -> None:
+    order, facts = house.order(), house.order().facts
+    for detector in rulebook.detectors:
+        if detector.holds(facts):
+            assert detector.kind in order.cases
+    for watch in rulebook.watches:
+        deadline = watch.deadline(facts)
+        if deadline is not None and not watch.settled(facts, deadline):
+            assert order.concluded.get(watch.rule) == deadline.at
+    found = house.found()
+    assert {ref.case for ref in order.cases.values()} <= {case.id for case in found}
+    for kind, ref in order.cases.items():
+        # Only the newest case of a kind may be open.
+        older = [case for case in found if case.kind == kind and case.id != ref.case]
+        assert all(case.is_resolved for case in older)
+
+
+@settings(BOUNDED_SETTINGS, max_examples=120)
+@given(
+    told=statement_lists(least=2, most=7, hours=(0, 300), ship_by=(30, 90, 200), days=(3, 6, 9)),
+    work=st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from(ACTS), st.integers(0, 5), st.integers(1, 60)),
+        min_size=4,
+        max_size=16,
+    ),
+)
+def test_two_interleaved_processes_lose_no_problem(told, work) -> None:
+    first = InMemoryService()
+    houses = (first, first.another_process())
+    told = [placed(0, tenders=None, id="first"), *told]
+    now = after(1)
+    for process, what, pick, hours in work:
+        now += timedelta(hours=hours)
+        act(houses[process], what, told, pick, now)
+        if first.log.head():
+            timers_are_right(first)
+    first.take(placed(0, tenders=None, id="first"), *told, at=now)
+    houses[1].tick(END)
+    nothing_is_lost(first, UNTIMED_RULEBOOK)
+    assert first.due() == {}
+
+
+def test_a_case_that_another_process_resolved_reopens_when_missed_again() -> None:
+    rule = {
+        "rule": "again",
+        "due": {"after": "milestones.placed_at", "within": "PT1H"},
+        "met_by": "milestones.delivered_at",
+    }
+    house = InMemoryService(small_policy(expect=[rule]))
+    other = house.another_process()
+    house.take(placed(10), at=after(10))
+    house.tick(after(12))
+    other.resolve(other.only_case("trouble"), after(13))
+    # The order turns out to be older: another deadline, which was missed as well.
+    house.take(placed(8, id="older"), at=after(14))
+    case = house.only_case("trouble")
+    assert (case.state, case.reopened) == ("open", 1)

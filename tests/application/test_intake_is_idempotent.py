@@ -1,0 +1,207 @@
+"""A signal is taken once however often and by however many it is sent."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
+from msgspec.structs import replace
+
+from application.orders.batches import Arrival
+from application.orders.intake import SignalOutcome
+from domain.errors import SignalIdReused
+from domain.orders.order import order_stream
+from tests.application.in_memory_service import SENDER, InMemoryService
+from tests.domain.signals import (
+    ORDER,
+    after,
+    approved,
+    cancelled,
+    captured,
+    delivered,
+    handed_over,
+    keys,
+    placed,
+    shipping_by,
+    unavailable,
+)
+
+T = TypeVar("T")
+A_HUNDRED = 100
+
+
+def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
+    """What each of them returned, all of them started together."""
+    gate = threading.Barrier(len(work))
+
+    def start(one: Callable[[], T]) -> T:
+        gate.wait()
+        return one()
+
+    with ThreadPoolExecutor(len(work)) as pool:
+        return list(pool.map(start, work))
+
+
+def recorded(house: InMemoryService, order: str = ORDER) -> list[str]:
+    """The keys of the signals that the log has, in the order of its lines."""
+    lines = house.log.trail(order_stream(order))
+    return [line.event.signal.key for line in lines if line.type == "order.signal_recorded"]
+
+
+def test_a_signal_sent_by_a_hundred_threads_is_recorded_once() -> None:
+    house = InMemoryService()
+    told = (placed(tenders=()), cancelled())
+    outcomes = Counter(
+        receipt.outcome
+        for receipts in at_once([lambda: house.take(*told, at=after(4))] * A_HUNDRED)
+        for receipt in receipts
+    )
+    assert outcomes == {SignalOutcome.RECORDED: 2, SignalOutcome.DUPLICATE: 2 * A_HUNDRED - 2}
+    assert sorted(recorded(house)) == sorted(keys(told))
+    assert len(house.found()) == len({case.kind for case in house.found()})
+
+
+def test_a_signal_sent_by_a_hundred_processes_is_recorded_once() -> None:
+    house = InMemoryService()
+    neighbours = [house.another_process() for _ in range(A_HUNDRED)]
+    told = (captured(), cancelled())
+    work = [lambda one=one: one.take(*told, at=after(4)) for one in neighbours]
+    outcomes = Counter(receipt.outcome for receipts in at_once(work) for receipt in receipts)
+    assert outcomes == {SignalOutcome.RECORDED: 2, SignalOutcome.DUPLICATE: 2 * A_HUNDRED - 2}
+    assert [case.kind for case in house.found()] == ["refund_due"]
+
+
+def test_a_hundred_concurrent_signals_for_one_order_are_all_recorded() -> None:
+    house = InMemoryService()
+    told = [captured(1, "1.00", id=str(n)) for n in range(A_HUNDRED)]
+    receipts = at_once([lambda one=one: house.take(one, at=after(4)) for one in told])
+    assert {receipt.outcome for (receipt,) in receipts} == {SignalOutcome.RECORDED}
+    assert sorted(recorded(house)) == sorted(keys(told))
+    assert house.order().facts.payment.captured == A_HUNDRED
+
+
+def test_a_signal_sent_twice_in_one_batch_is_recorded_once() -> None:
+    house = InMemoryService()
+    receipts = house.take(placed(), placed(), cancelled(), placed(), at=after(4))
+    assert [r.outcome for r in receipts] == ["recorded", "duplicate", "recorded", "duplicate"]
+    assert recorded(house) == keys([placed(), cancelled()])
+
+
+def test_a_signal_with_two_arrival_times_in_one_batch_counts_from_the_first() -> None:
+    house = InMemoryService()
+    batch = [Arrival(placed(), after(9)), Arrival(placed(), after(8))]
+    receipts = house.intake.take(batch, SENDER).receipts
+    assert [r.outcome for r in receipts] == ["duplicate", "recorded"]
+    assert [line.recorded_at for line in house.lines()] == [after(8)]
+
+
+def test_the_same_signal_id_from_another_source_is_another_signal() -> None:
+    house = InMemoryService()
+    told = [placed(), replace(placed(), source="other"), replace(placed(), id="other")]
+    assert {r.outcome for r in house.take(*told, at=after(4))} == {"recorded"}
+    assert len(recorded(house)) == 3
+
+
+def test_a_signal_id_is_unique_within_its_order() -> None:
+    house = InMemoryService()
+    told = [placed(), replace(placed(), order="o-2")]
+    assert {r.outcome for r in house.take(*told, at=after(4))} == {"recorded"}
+    assert (recorded(house), recorded(house, "o-2")) == (keys([told[0]]), keys([told[1]]))
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["one by one", "in one batch"])
+def test_a_repeated_id_with_other_content_is_refused_and_the_rest_is_recorded(apart) -> None:
+    house = InMemoryService()
+    other = captured(1, "99.00")
+    told = [captured(1, "100.00"), other, cancelled(), replace(other, order="o-2")]
+    if apart:
+        receipts = [house.take(one, at=after(4 + n))[0] for n, one in enumerate(told)]
+    else:
+        receipts = list(house.take(*told, at=after(4)))
+    assert [r.outcome for r in receipts] == ["recorded", "refused", "recorded", "recorded"]
+    assert isinstance(receipts[1].problem, SignalIdReused)
+    assert recorded(house) == keys([told[0], told[2]])
+    assert house.only_case("refund_due").order == ORDER
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *(captured(1, "100.01"), captured(1.5), captured(1, currency="USD")),
+        *(captured(1, payment="p"), captured(1, method="card"), cancelled(1, id="captured")),
+    ],
+)
+def test_any_changed_field_is_other_content(other) -> None:
+    house = InMemoryService()
+    house.take(captured(), at=after(4))
+    (receipt,) = house.take(other, at=after(5))
+    assert receipt.outcome == "refused"
+    assert len(house.lines()) == 1
+
+
+def test_a_refused_signal_leaves_no_trace() -> None:
+    house = InMemoryService()
+    house.take(captured(), at=after(4))
+    head, due = house.log.head(), house.due()
+    house.take(captured(1, "5.00"), at=after(5))
+    assert (house.log.head(), house.due()) == (head, due)
+
+
+def test_a_receipt_names_the_cases_that_the_signals_opened_and_joined() -> None:
+    house = InMemoryService()
+    (first,) = house.take(captured(), at=after(4))
+    (second,) = house.take(cancelled(), at=after(5))
+    (third,) = house.take(unavailable(6), at=after(7))
+    assert first.cases == ()
+    assert [(t.kind, t.event) for t in second.cases] == [("refund_due", "case.routed")]
+    assert {(t.kind, t.event) for t in third.cases} == {
+        ("refund_due", "case.signal_joined"),
+        ("stock_unavailable", "case.routed"),
+    }
+
+
+def test_detection_and_opening_are_in_one_append_with_the_signal() -> None:
+    house = InMemoryService()
+    house.take(captured(), at=after(4))
+    house.take(cancelled(), at=after(5))
+    assert [line.type for line in house.lines()[1:]] == [
+        "order.signal_recorded",
+        "order.problem_detected",
+        "case.detected",
+        "case.enriched",
+        "case.routed",
+    ]
+    assert {line.recorded_at for line in house.lines()[1:]} == {after(5)}
+    assert {line.cause for line in house.lines()[1:]} == {"signal:test/cancelled"}
+    actors = [line.actor.principal for line in house.lines()[1:]]
+    assert actors == ["key:test"] + ["system:policy"] * 4
+    assert [line.position for line in house.lines()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_batch_of_many_orders_equals_one_batch_for_each_order() -> None:
+    together, alone = InMemoryService(), InMemoryService()
+    told = [
+        replace(signal, order=f"o-{n}")
+        for n in range(30)
+        for signal in (shipping_by(48), captured(), approved(), cancelled(), delivered())[: n % 6]
+    ]
+    together.take(*told, at=after(40))
+    for signal in sorted(told, key=lambda s: s.order):
+        alone.take(signal, at=after(40))
+    assert together.case_summaries() == alone.case_summaries()
+    assert together.due() == alone.due()
+
+
+def test_an_order_without_problems_opens_no_case() -> None:
+    house = InMemoryService()
+    house.take(shipping_by(48), approved(), captured(), at=after(2))
+    house.take(handed_over(), at=after(20))
+    house.take(delivered(), at=after(60))
+    house.tick(after(24 * 365))
+    assert house.found() == []
+    assert house.due() == {}
+    assert {line.type for line in house.lines()} == {"order.signal_recorded"}

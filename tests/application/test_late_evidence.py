@@ -1,0 +1,273 @@
+"""A statement that comes after the due time and shows that all was well joins as clearing evidence.
+
+Kinds that resolve themselves then do; where a person decides, the case waits for one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.cases.reasons import ResolutionReason
+from domain.policy.decision import to_fact_value
+from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller
+from tests.domain.policies import small_policy
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
+    WEEK_AFTER,
+    WEEK_BEFORE,
+    after,
+    allocated,
+    approved,
+    cancelled,
+    captured,
+    delivered,
+    handed_over,
+    placed,
+    promising,
+    refunded,
+    released,
+    returned,
+    shipping_by,
+    statement_lists,
+    unavailable,
+)
+
+LATE = after(400)
+LONG_AFTER = after(420)
+
+# given what was placed → once overdue → the late statement shows that it was in time
+SELF_RESOLVING = {
+    "delivered in time": ("delivery_late", [promising()], delivered(200)),
+    "cancelled in time": ("delivery_late", [promising()], cancelled(200)),
+    "handed over in time": ("ship_by_missed", [shipping_by(48)], handed_over(48)),
+    "cancelled before shipping": ("ship_by_missed", [shipping_by(48)], cancelled(48)),
+    "approved in time": ("payment_stalled", [placed()], approved(72)),
+    "released in time": ("release_stalled", [approved(), allocated(2)], released(26)),
+    "handed over before it stalled": ("release_stalled", [approved(), allocated(2)], handed_over()),
+}
+
+
+@pytest.mark.parametrize("story", SELF_RESOLVING)
+def test_an_automatic_kind_resolves_with_the_signal_as_evidence(story) -> None:
+    kind, told, proof = SELF_RESOLVING[story]
+    house = InMemoryService()
+    house.take(*told, at=after(2))
+    house.tick(LATE)
+    assert house.only_case(kind).state == "open"
+
+    (receipt,) = house.take(proof, at=LONG_AFTER)
+
+    case = house.only_case(kind)
+    assert case.state == "resolved"
+    assert case.resolution is not None
+    assert case.resolution.reason is ResolutionReason.SOURCE_CLEARED
+    assert case.resolution.evidence == (proof.key,)
+    assert case.person is None
+    assert case.resolved_at == LONG_AFTER
+    assert house.trail(case.id)[-2:] == ["case.signal_joined", "case.resolved"]
+    assert house.log.trail(case.id)[-1].actor.principal == "system:policy"
+    assert (case.id, "case.resolved") in [(t.case, t.event) for t in receipt.cases]
+
+
+@pytest.mark.parametrize(
+    ("kind", "order", "proof"),
+    [
+        ("delivery_late", promising(), delivered(252)),
+        ("delivery_late", promising(), cancelled(252)),
+        ("ship_by_missed", shipping_by(48), handed_over(49)),
+        ("payment_stalled", placed(), approved(73)),
+    ],
+)
+def test_a_late_event_joins_and_clears_nothing(kind, order, proof) -> None:
+    house = InMemoryService()
+    house.take(order, at=after(1))
+    house.tick(LATE)
+    house.take(proof, at=LONG_AFTER)
+    case = house.only_case(kind)
+    assert case.state == "open"
+    assert not case.cleared
+    (joined,) = house.events(case.id, "case.signal_joined")
+    assert (joined.signal, joined.clearing) == (proof.key, None)
+
+
+REVIEWED = {
+    "payment_missing": ([placed(tenders=None)], [captured(200)]),
+    "payment_mismatch": (
+        [placed(), captured(1, "120.00", id="a", payment="p")],
+        [captured(0.5, "100.00", id="b", payment="p")],
+    ),
+    "refund_due": ([captured(), placed(), cancelled()], [refunded(200)]),
+    "cancelled_after_handover": ([handed_over(2), cancelled()], [returned(200)]),
+}
+
+
+@pytest.mark.parametrize("kind", REVIEWED)
+def test_a_manual_kind_waits_for_a_person_even_with_clear_evidence(kind) -> None:
+    told, proof = REVIEWED[kind]
+    house = InMemoryService()
+    house.take(*told, at=after(4))
+    house.tick(after(90))
+    assert house.only_case(kind).state == "open"
+
+    house.take(*proof, at=LONG_AFTER)
+    house.tick(after(2000))
+
+    case = house.only_case(kind)
+    assert case.state == "open"
+    assert case.cleared
+    assert house.events(case.id, "case.signal_joined")[-1].clearing is not None
+    assert not house.events(case.id, "case.resolved")
+
+
+def test_only_automatic_kinds_of_the_shipped_policy_resolve_themselves() -> None:
+    automatic = {
+        n for n, kind in UNTIMED_RULEBOOK.document.kinds.items() if kind.automation == "automatic"
+    }
+    assert automatic == {kind for kind, _, _ in SELF_RESOLVING.values()}
+
+
+def test_a_blocked_kind_never_resolves_automatically() -> None:
+    rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
+    cleared = {"fact": "milestones.allocated_at", "known": True}
+    house = InMemoryService(small_policy(detect=[rule], automation="blocked", cleared_when=cleared))
+    house.take(unavailable(), at=after(3))
+    house.take(allocated(4), at=after(5))
+    case = house.only_case("trouble")
+    assert (case.state, case.cleared) == ("open", True)
+
+
+def test_a_claimed_case_can_resolve_automatically_and_has_no_owner_then() -> None:
+    house = InMemoryService()
+    house.take(promising(), at=after(1))
+    house.tick(LATE)
+    case = house.only_case("delivery_late")
+    house.desk.claim(case.id, case.version, caller("ana", LATE))
+    house.take(delivered(200), at=LONG_AFTER)
+    case = house.only_case("delivery_late")
+    assert (case.state, case.person) == ("resolved", None)
+
+
+def test_the_clearing_decision_cites_the_deadline_and_the_facts() -> None:
+    house = InMemoryService()
+    house.take(shipping_by(48), at=after(1))
+    house.tick(LATE)
+    house.take(handed_over(47), at=LONG_AFTER)
+    (resolved,) = house.events(house.only_case("ship_by_missed").id, "case.resolved")
+    assert resolved.clearing.policy == UNTIMED_RULEBOOK.version
+    assert resolved.clearing.rule == "handed-over-by-the-shipping-limit"
+    read = {v.fact: (v.read, v.passed) for v in resolved.clearing.verdicts}
+    assert read["milestones.handed_over_at"] == ("2018-01-12T11:00:00Z", True)
+    assert read["promise.ship_by"][0] == "2018-01-12T12:00:00Z"
+
+
+# Which statement is the evidence: the one that shows it, not the newest of those that came with it.
+
+
+def test_the_clearing_signal_of_a_batch_is_the_evidence() -> None:
+    house = InMemoryService()
+    house.take(promising(), at=after(1))
+    house.tick(LATE)
+    house.take(delivered(200, id="in-time"), delivered(300, id="second-parcel"), at=LONG_AFTER)
+    case = house.only_case("delivery_late")
+    assert case.resolution is not None
+    assert case.resolution.evidence == ("test/in-time",)
+
+
+def test_a_refund_in_a_batch_joins_its_case_as_evidence() -> None:
+    house = InMemoryService()
+    house.take(placed(), captured(), cancelled(), at=after(4))
+    house.take(cancelled(5, id="cancelled-again"), refunded(6), at=after(7))
+    case = house.only_case("refund_due")
+    joined = {j.signal: j.clearing for j in house.events(case.id, "case.signal_joined")}
+    assert joined.keys() == {"test/cancelled-again", "test/refunded"}
+    assert joined["test/refunded"] is not None
+    assert joined["test/cancelled-again"] is None
+
+
+def test_a_refund_in_the_batch_of_its_problem_is_the_evidence() -> None:
+    house = InMemoryService()
+    house.take(placed(), captured(), cancelled(3), refunded(6), at=after(7))
+    case = house.only_case("refund_due")
+    joined = {j.signal: j.clearing for j in house.events(case.id, "case.signal_joined")}
+    assert joined["test/refunded"] is not None
+
+
+def test_evidence_that_came_before_the_problem_is_cited() -> None:
+    rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
+    cleared = {"fact": "milestones.allocated_at", "known": True}
+    bucket = "inventory_conflict"
+    house = InMemoryService(
+        small_policy(detect=[rule], bucket=bucket, automation="automatic", cleared_when=cleared)
+    )
+    house.take(allocated(4), at=after(5))
+    house.take(unavailable(3), at=after(6))
+    case = house.only_case("trouble")
+    assert case.state == "resolved"
+    assert case.resolution is not None
+    assert case.resolution.evidence == ("test/allocated",)
+
+
+# A deadline that has moved since it was missed.
+
+
+def test_evidence_clears_before_and_after_a_moved_deadline() -> None:
+    moved = promising(WEEK_BEFORE, at=-1, id="moved")
+    proof = delivered(60)
+    outcomes = []
+    for told in ([proof, moved], [moved, proof]):
+        house = InMemoryService()
+        house.take(promising(), at=after(1))
+        house.tick(LATE)
+        for n, signal in enumerate(told):
+            house.take(signal, at=after(410 + n))
+        outcomes.append(house.case_summaries())
+    assert outcomes[0] == outcomes[1]
+
+
+def test_an_order_with_a_later_promise_is_cleared_by_its_delivery() -> None:
+    house = InMemoryService()
+    house.take(promising(), at=after(1))
+    house.tick(after(260))
+    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
+    house.take(delivered(262), at=after(263))
+    house.tick(after(2000))
+    case = house.only_case("delivery_late")
+    assert (case.state, case.cleared) == ("resolved", True)
+
+
+@settings(BOUNDED_SETTINGS, max_examples=120)
+@given(
+    told=statement_lists(least=2, most=6, hours=(0, 120), ship_by=(30, 90), days=(3,)),
+    delays=st.data(),
+)
+def test_an_automatic_resolution_always_cites_its_evidence(told, delays) -> None:
+    house = InMemoryService()
+    told = [shipping_by(48, id="first", promise=None), *told]
+    late = [(s.event_time + timedelta(hours=delays.draw(st.integers(0, 90))), s) for s in told]
+    for arrives, signal in sorted(late, key=lambda pair: (pair[0], pair[1].key)):
+        house.tick(arrives)
+        house.take(signal, at=arrives)
+    house.tick(after(1000))
+
+    automatic = {
+        n for n, kind in UNTIMED_RULEBOOK.document.kinds.items() if kind.automation == "automatic"
+    }
+    signals = house.order().signals
+    for case in house.found():
+        for resolved in house.events(case.id, "case.resolved"):
+            assert case.kind in automatic
+            (evidence,) = resolved.resolution.evidence
+            shown = {v.read for v in resolved.clearing.verdicts if v.passed}
+            # Either it is the milestone in time, or it moved the time.
+            assert (
+                to_fact_value(signals[evidence].event_time) in shown
+                or signals[evidence].type == "order.placed"
+            )
+            joined = [j.signal for j in house.events(case.id, "case.signal_joined")]
+            assert evidence in joined
+        if case.kind not in automatic:
+            assert case.state == "open"

@@ -1,0 +1,277 @@
+"""Soon after another policy begins to decide, all that is open is looked at under it: what it sees
+is opened, what it takes for over is cleared, and no clock that runs is changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from application.policy import recheck
+from application.policy.policy_desk import RECHECK_DELAY, PolicyDesk
+from application.policy.recheck import PAUSE, RecheckDesk
+from domain.orders.order import order_stream
+from domain.policy.events import POLICY_STREAM, recheck_stream
+from domain.policy.rulebook import Rulebook
+from tests.application.in_memory_service import (
+    SHIPPED_RULEBOOK,
+    InMemoryService,
+    caller,
+    kinds,
+    staff,
+)
+from tests.application.policy_changes import approve_policy, change_policy, recheck_open_cases
+from tests.domain.policies import shipped, with_version
+from tests.domain.signals import (
+    ORDER,
+    after,
+    cancelled,
+    captured,
+    delivered,
+    placed,
+    promising,
+    scanned,
+    unavailable,
+)
+from tests.domain.signals import (
+    approved as payment_approved,
+)
+
+
+def without(*gone: str, version: str = "next") -> Rulebook:
+    """The shipped policy without these kinds, and without the rules and routes that name them."""
+    document = shipped()
+    for kind in gone:
+        del document["kinds"][kind]
+        for part in ("detect", "expect"):
+            document[part] = [rule for rule in document[part] if rule["kind"] != kind]
+        document["route"] = [r for r in document["route"] if kind not in str(r.get("when"))]
+    parts = {name: document[name] for name in ("kinds", "detect", "expect", "route")}
+    return with_version(version, **parts)
+
+
+class Changing:
+    """A house in which one policy decides, and then the shipped one."""
+
+    def __init__(self, first: Rulebook) -> None:
+        self.house = InMemoryService(first)
+        self.now = after(0)
+        self.desk = PolicyDesk(self.house.log, lambda: self.now)
+        self.desk.bootstrap(first, after(0))
+
+    def change(self, rulebook: Rulebook, hour: float) -> int:
+        """Activate it, and look at everything; in how many batches and events."""
+        self.now = after(hour)
+        change_policy(self.desk, rulebook, self.now)
+        self.house.rulebook = rulebook
+        return recheck_open_cases(self.house, self.desk, rulebook.digest, self.now)
+
+    def ended(self, rulebook: Rulebook) -> Any:
+        progress = RecheckDesk(self.house.log, self.desk, staff).progress(rulebook.digest)
+        assert progress is not None
+        return progress
+
+
+def test_problems_that_only_the_new_policy_detects_are_opened() -> None:
+    ours = Changing(without("stock_unavailable"))
+    ours.house.take(promising(), unavailable(3), at=after(4))
+    assert ours.house.found() == []
+    ours.change(SHIPPED_RULEBOOK, 5)
+    case = ours.house.only_case("stock_unavailable")
+    assert case.state == "open"
+    detected, *_ = ours.house.log.trail(case.id)
+    assert detected.event.decision.policy == SHIPPED_RULEBOOK.version
+    assert detected.event.signals == (unavailable(3).key,)
+    assert detected.actor.principal == "system:policy"
+    assert detected.cause == f"policy:{SHIPPED_RULEBOOK.digest[:16]}"
+    ended = ours.ended(SHIPPED_RULEBOOK)
+    assert (ended.orders, ended.opened, ended.done_percent) == (1, 1, 100)
+    assert ours.house.log.trail(recheck_stream(SHIPPED_RULEBOOK.digest, after(5)))[-1].type == (
+        "policy.recheck_finished"
+    )
+
+
+def test_new_expectations_apply_without_a_signal() -> None:
+    ours = Changing(without("delivery_late"))
+    ours.house.take(promising(), payment_approved(), scanned(3), at=after(4))
+    ours.change(SHIPPED_RULEBOOK, 5)
+    assert ours.house.due()[order_stream(ORDER)] <= after(252)
+    ours.house.tick(after(252))
+    assert "delivery_late" in kinds(ours.house.found())
+
+
+def test_a_case_that_is_no_problem_under_the_new_policy_is_cleared() -> None:
+    document = shipped()
+    document["kinds"]["stock_unavailable"]["cleared_when"] = {
+        "fact": "order.cancelled",
+        "is": True,
+    }
+    document["kinds"]["stock_unavailable"]["automation"] = "automatic"
+    document.pop("automation_pauses_when", None)
+    lenient = with_version("lenient", kinds=document["kinds"])
+    lenient = Rulebook(structs.replace(lenient.document, automation_pauses_when=None))
+    ours = Changing(SHIPPED_RULEBOOK)
+    ours.house.take(promising(), unavailable(3), cancelled(4), at=after(4))
+    assert ours.house.only_case("stock_unavailable").state == "open"
+    ours.change(lenient, 5)
+    case = ours.house.only_case("stock_unavailable")
+    assert case.state == "resolved"
+    assert ours.house.trail(case.id)[-2:] == ["case.signal_joined", "case.resolved"]
+    (resolved,) = ours.house.events(case.id, "case.resolved")
+    assert resolved.clearing.policy == "lenient"
+    assert ours.ended(lenient).cleared == 1
+
+
+def test_running_clocks_do_not_change() -> None:
+    ours = Changing(SHIPPED_RULEBOOK)
+    ours.house.take(promising(), unavailable(3), at=after(4))
+    case = ours.house.only_case("stock_unavailable")
+    services = [
+        structs.replace(one, resolution=timedelta(hours=1), by_cut_off={})
+        for one in SHIPPED_RULEBOOK.document.services
+    ]
+    strict = Rulebook(
+        structs.replace(SHIPPED_RULEBOOK.document, version="strict", services=tuple(services))
+    )
+    ours.change(strict, 5)
+    after_change = ours.house.only_case("stock_unavailable")
+    assert after_change.timing == case.timing
+    assert after_change.version == case.version
+    ours.house.take(structs.replace(unavailable(6), order="o-2"), at=after(7))
+    newer = [one for one in ours.house.found() if one.order == "o-2"]
+    assert newer[0].timing.clock.terms != case.timing.clock.terms
+
+
+def test_resolved_cases_stay_resolved() -> None:
+    ours = Changing(SHIPPED_RULEBOOK)
+    ours.house.take(promising(), unavailable(3), at=after(4))
+    ours.house.resolve(ours.house.only_case("stock_unavailable"), after(5))
+    document = shipped()
+    for rule in document["detect"]:
+        if rule["kind"] == "stock_unavailable":
+            rule["when"] = {"all": [rule["when"], {"fact": "order.placed", "is": True}]}
+    ours.change(with_version("next", detect=document["detect"]), 6)
+    assert ours.house.only_case("stock_unavailable").state == "resolved"
+
+
+def test_finished_orders_are_left_alone() -> None:
+    ours = Changing(without("stock_unavailable"))
+    ours.house.take(placed(0), unavailable(3), delivered(20), at=after(21))
+    ours.house.tick(after(2_000))
+    for case in ours.house.found():
+        if not case.is_resolved:
+            ours.house.resolve(case, after(2_000))
+    cases = len(ours.house.found())
+    ours.change(SHIPPED_RULEBOOK, 2_001)
+    assert len(ours.house.found()) == cases
+    assert ours.ended(SHIPPED_RULEBOOK).orders == 0
+
+
+def test_an_interrupted_recheck_continues_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recheck, "BATCH_SIZE", 2)
+    ours = Changing(without("stock_unavailable"))
+    for number in range(7):
+        order = f"o-{number}"
+        ours.house.take(structs.replace(unavailable(3), order=order), at=after(4))
+    ours.now = after(5)
+    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    stream = recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)
+    now = ours.now + RECHECK_DELAY
+    for done in range(6):
+        # Each time another process, which knows nothing but the log.
+        desk = PolicyDesk(ours.house.log, lambda: ours.now)
+        desk.load()
+        rechecks = RecheckDesk(ours.house.log, desk, staff)
+        rechecks.tick(stream, now)
+        progress = rechecks.progress(SHIPPED_RULEBOOK.digest)
+        assert progress is not None
+        assert progress.orders == min(2 * done, 7)
+        assert len(ours.house.found()) == progress.opened == progress.orders
+        now += PAUSE
+    assert progress.finished_at is not None
+    assert stream not in ours.house.due()
+
+
+def test_the_recheck_waits_until_every_process_uses_the_new_policy() -> None:
+    ours = Changing(without("stock_unavailable"))
+    ours.now = after(5)
+    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    assert (
+        ours.house.due()[recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)]
+        == ours.now + RECHECK_DELAY
+    )
+
+
+def test_each_policy_change_has_its_own_recheck() -> None:
+    ours = Changing(without("stock_unavailable"))
+    ours.house.take(promising(), unavailable(3), at=after(4))
+    ours.now = after(5)
+    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    stream = recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)
+    rechecks = RecheckDesk(ours.house.log, ours.desk, staff)
+    rechecks.tick(stream, after(5) + RECHECK_DELAY)
+    ours.now = after(5) + RECHECK_DELAY
+    back = ours.desk.roll_back(ours.house.rulebook.version, None, "No.", caller("bo", ours.now))
+    rechecks.tick(stream, ours.now + PAUSE)
+    overtaken = rechecks.progress(SHIPPED_RULEBOOK.digest)
+    assert overtaken is not None
+    assert overtaken.overtaken
+    assert ours.house.found() == []
+    assert recheck_open_cases(ours.house, ours.desk, back.policy.digest, ours.now) > 0
+
+
+def test_a_withdrawn_policy_changes_nothing() -> None:
+    ours = Changing(without("stock_unavailable"))
+    ours.house.take(promising(), unavailable(3), at=after(4))
+    ours.now = after(5)
+    approve_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    starts_at = after(8)
+    ours.desk.activate(SHIPPED_RULEBOOK.version, starts_at, "", caller("bo", ours.now))
+    ours.desk.withdraw(SHIPPED_RULEBOOK.version, "No.", caller("ana", after(6)))
+    ours.now = after(9)
+    assert recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, starts_at) == 1
+    assert ours.house.found() == []
+    assert ours.house.due().keys().isdisjoint({POLICY_STREAM})
+
+
+def test_an_expired_emergency_rechecks_under_the_earlier_policy() -> None:
+    ours = Changing(SHIPPED_RULEBOOK)
+    ours.now = after(1)
+    lenient = without("stock_unavailable", version="lenient")
+    ours.desk.emergency(lenient, "Too many.", after(10), caller("ana", ours.now))
+    ours.house.rulebook = lenient
+    ours.house.take(promising(), unavailable(3), at=after(4))
+    assert ours.house.found() == []
+    ours.now = after(10)
+    ours.desk.tick(POLICY_STREAM, ours.now)
+    assert ours.desk.current.digest == SHIPPED_RULEBOOK.digest
+    ours.house.rulebook = SHIPPED_RULEBOOK
+    recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, after(10))
+    assert ours.house.only_case("stock_unavailable").state == "open"
+
+
+def test_concurrent_work_on_an_order_is_not_overwritten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A signal slips in between the look and its append: the batch is worked out again."""
+    ours = Changing(without("stock_unavailable"))
+    ours.house.take(promising(), unavailable(3), at=after(4))
+    ours.now = after(5)
+    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    neighbour = ours.house.another_process()
+    append = ours.house.log.append
+    slipped: list[datetime] = []
+
+    def slow(writes: Any, command: Any = None) -> Any:
+        if any(write.order == ORDER for write in writes) and not slipped:
+            slipped.append(after(5))
+            neighbour.take(captured(5), at=after(5))
+        return append(writes, command)
+
+    monkeypatch.setattr(ours.house.log, "append", slow)
+    recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, ours.now)
+    assert slipped
+    assert ours.house.only_case("stock_unavailable").state == "open"
+    assert captured(5).key in ours.house.order().signals

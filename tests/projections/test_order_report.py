@@ -1,0 +1,99 @@
+"""The row of an order tells its milestones as its facts do, in whatever order they arrived."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.orders.signals import Customer
+from projections.orders import ORDERS, OrderRow
+from tests.application.in_memory_service import SHIPPED_RULEBOOK, InMemoryService
+from tests.domain.signals import (
+    BOUNDED_SETTINGS,
+    LAST_DAY,
+    ORDER,
+    WEEK_AFTER,
+    after,
+    allocated,
+    approved,
+    cancelled,
+    captured,
+    delivered,
+    placed,
+    promising,
+    scanned,
+    statement_lists,
+    unavailable,
+)
+from tests.projections.folding import rows_of
+
+MILESTONES = ("placed_at", "approved_at", "handed_over_at", "delivered_at", "cancelled_at")
+
+
+def row_of(house: InMemoryService) -> OrderRow:
+    return rows_of(ORDERS, house.lines())[ORDER]
+
+
+@settings(BOUNDED_SETTINGS, max_examples=80)
+@given(told=statement_lists(least=1, most=6), chance=st.randoms(use_true_random=False))
+def test_the_row_matches_the_facts_in_any_arrival_order(told, chance) -> None:
+    house = InMemoryService()
+    for n, signal in enumerate(chance.sample(told, len(told))):
+        house.take(signal, at=after(11 + n))
+    house.tick(after(1000))
+    row, facts = row_of(house), house.order().facts
+    for name in (*MILESTONES, "unavailable_at"):
+        assert getattr(row, name) == getattr(facts.milestones, name)
+    assert (row.tier, row.promised_date) == (facts.customer.tier, facts.promise.delivery_date)
+    assert row.signals == len(told)
+    assert row.cases == len(house.found())
+    assert (row.first_signal_at, row.last_signal_at) == (after(11), after(10 + len(told)))
+
+
+def test_two_signals_at_one_time_are_ranked_as_in_the_facts() -> None:
+    told = (
+        promising(LAST_DAY, id="a", customer=Customer(id="c", tier="vip")),
+        promising(WEEK_AFTER, id="b", customer=Customer(id="c", tier="gold")),
+    )
+    rows = []
+    for arrival in (told, told[::-1]):
+        house = InMemoryService()
+        for n, signal in enumerate(arrival):
+            house.take(signal, at=after(1 + n))
+        rows.append(row_of(house))
+        facts = house.order().facts
+        assert (rows[-1].tier, rows[-1].promised_date) == (
+            facts.customer.tier,
+            facts.promise.delivery_date,
+        )
+    assert rows[0] == rows[1]
+
+
+def test_an_order_that_passed_intake_has_the_time() -> None:
+    house = InMemoryService(SHIPPED_RULEBOOK)
+    house.take(placed(), approved(1), captured(1), at=after(2))
+    assert rows_of(ORDERS, house.lines())["o-1"].passed_at is None
+    house.take(allocated(2), at=after(3))
+    assert rows_of(ORDERS, house.lines())["o-1"].passed_at == after(3)
+
+
+def test_an_order_without_a_case_is_standard_flow() -> None:
+    house = InMemoryService()
+    house.take(placed(), approved(), captured(), delivered(), at=after(61))
+    house.tick(after(1000))
+    assert row_of(house).cases == 0
+
+
+def test_an_order_has_a_row_from_its_first_signal() -> None:
+    house = InMemoryService()
+    house.take(scanned(), at=after(22))
+    row = row_of(house)
+    assert (row.order_id, row.signals, row.placed_at, row.tier) == (ORDER, 1, None, None)
+
+
+def test_resolved_cases_count_too() -> None:
+    house = InMemoryService()
+    house.take(captured(), cancelled(), unavailable(), at=after(4))
+    for case in house.found():
+        house.resolve(case, after(5))
+    assert row_of(house).cases == 2
