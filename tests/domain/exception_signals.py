@@ -1,4 +1,4 @@
-"""Builders of the statements that few orders see."""
+"""Builders of the signals that few orders have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sources tell, in a few words: builders of signals, and strategies that contradict."""
+"""Builders of signals, and strategies for signals that contradict each other."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LAST_DAY = date(2018, 1, 20)
 """The promised day; it ends 252 hours after noon (UTC)."""
 WEEK_BEFORE, WEEK_AFTER = date(2018, 1, 13), date(2018, 1, 27)
 
-# The same examples every time, so that a failure is a change of ours.
+# The same examples every time, so that only a code change makes a test fail.
 BOUNDED_SETTINGS = settings(max_examples=120, derandomize=True, deadline=None, database=None)
 
 
@@ -138,7 +138,7 @@ def refunded(
 
 
 CURRENCIES = st.sampled_from(["BRL", "BRL", "BRL", "USD", "JPY"])
-# Few amounts, so that they meet and miss each other often.
+# Few amounts, so that they are often equal.
 AMOUNTS = st.sampled_from(["0", "1", "40", "60", "100", "101"])
 
 
@@ -186,7 +186,7 @@ def placings(
     )
 
 
-# The types that most is decided by come several times.
+# The types that matter most for decisions are repeated, so they are drawn more often.
 COMMON_TYPES: Final = (
     *(OrderPlaced, OrderPlaced, PaymentCaptured, PaymentCaptured, PaymentCaptured, RefundIssued),
     *(PaymentAuthorized, HandedOver, HandedOver, Delivered, Delivered, Scanned, FraudScreened),
@@ -206,7 +206,7 @@ def signals(
     ship_by: Sequence[float] = (30, 40, 90, 130, 300),
     days: Sequence[int] = (3, 6, 8),
 ) -> Signal:
-    """One statement about the order; `n` makes its identity, which must be its own."""
+    """One signal of the order; `n` makes its unique id."""
     kind = draw(st.sampled_from(types))
     minutes = draw(st.integers(hours[0] * 4, hours[1] * 4)) * 15
     # Sources that sort before and after each other break ties of time both ways.
@@ -255,7 +255,7 @@ def signals(
 def statement_lists(
     draw: st.DrawFn, *, first: int = 0, least: int = 0, most: int = 6, **where: Any
 ) -> list[Signal]:
-    """Statements about one order that may well contradict each other."""
+    """Signals of one order, which may contradict each other."""
     count = draw(st.integers(least, most))
     return [draw(signals(first + n, **where)) for n in range(count)]
 

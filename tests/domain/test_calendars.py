@@ -1,4 +1,4 @@
-"""A business calendar is counted to the microsecond, over holidays and daylight saving."""
+"""Business time is exact to the microsecond, over holidays and daylight saving."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
 
 
 def hours(*told: str) -> tuple[Period, ...]:
-    """Periods, each told as 09:00-17:00."""
+    """Periods, each written as 09:00-17:00."""
     return tuple(Period(opens=one[:5], closes=one[6:]) for one in told)
 
 
@@ -101,7 +101,7 @@ def test_a_period_is_open_from_start_to_end_when_the_clocks_change(special) -> N
 
 
 def test_a_period_that_the_clock_change_skips_is_not_open() -> None:
-    """02:10 to 02:50 does not exist in Berlin on 2026-03-29: the next one is a week later, at
+    """02:10 to 02:50 does not exist in Berlin on 2026-03-29. The next one is a week later, at
     00:10Z of 2026-04-05 (UTC+2)."""
     calendar = on_sundays("Europe/Berlin", "02:10-02:50")
     saturday = utc("2026-03-28T12:00")
@@ -127,8 +127,8 @@ def test_a_day_open_to_its_end_has_its_real_length(zone, sunday, length) -> None
 
 
 def test_a_saturday_ends_at_the_first_of_two_midnights() -> None:
-    """Havana goes back from 01:00 to 00:00 on Sunday 2026-11-01: Saturday (UTC-4) ends at 04:00Z,
-    and the hour that is repeated is Sunday's."""
+    """Havana goes back from 01:00 to 00:00 on Sunday 2026-11-01. Saturday (UTC-4) ends at
+    04:00Z, and the repeated hour is Sunday's."""
     calendar = BusinessCalendar(
         time_zone="America/Havana", week={Weekday.SAT: hours("00:00-24:00")}
     )
@@ -189,7 +189,7 @@ def test_the_next_cut_off_is_that_of_an_open_day(case) -> None:
 
 def test_a_repeated_cut_off_is_the_earlier_and_a_skipped_one_is_at_the_clock_change() -> None:
     """Berlin: 02:30 comes at 00:30Z and 01:30Z of 2026-10-25; on 2026-03-29 it is skipped at
-    01:00Z. Early is safe: what makes the earlier one makes either."""
+    01:00Z. The earlier one is safe: work that meets it also meets the later one."""
     calendar = on_sundays("Europe/Berlin", "00:00-24:00", cut_offs={"pickup": "02:30"})
     assert next_cut_off(calendar, "pickup", utc("2026-10-24T12:00")) == utc("2026-10-25T00:30")
     assert next_cut_off(calendar, "pickup", utc("2026-03-28T12:00")) == utc("2026-03-29T01:00")
@@ -286,7 +286,7 @@ def test_terms_longer_than_a_year_of_open_time_are_a_fault() -> None:
 
 
 def test_valid_terms_end_within_the_horizon_even_at_the_limits() -> None:
-    """The worst that the limits allow: one minute a week, closed for 250 of its days in a row."""
+    """The worst case within the limits: one minute a week, closed for 250 of its days in a row."""
     first = date(2026, 1, 4)
     closed = tuple(first + timedelta(weeks=n) for n in range(250))
     calendar = on_sundays("UTC", "09:00-09:01", closed=closed)
@@ -310,7 +310,7 @@ def test_a_calendar_survives_encoding_and_ignores_the_order_of_days() -> None:
 
 PLACES = (
     # (zone, the first day of eleven): daylight saving, midnights that come twice or not at all, a
-    # day that was left out, and two quiet weeks.
+    # skipped day, and two ordinary weeks.
     *(("Europe/Berlin", date(2026, 3, 24)), ("Europe/Berlin", date(2026, 10, 20))),
     *(("America/New_York", date(2026, 3, 3)), ("America/New_York", date(2026, 10, 28))),
     *(("Australia/Lord_Howe", date(2026, 4, 1)), ("Australia/Lord_Howe", date(2026, 9, 29))),
@@ -357,15 +357,15 @@ def places_and_calendars(draw: st.DrawFn) -> tuple[date, BusinessCalendar]:
 
 @lru_cache(maxsize=32)
 def local_minutes(zone: str, first: date) -> list[datetime]:
-    """What the clock on the wall shows at each minute of UTC from the day before the first on."""
+    """The local time at each minute of UTC from the day before the first on."""
     start = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=1)
     minutes = (start + timedelta(minutes=n) for n in range((DAYS + 2) * MINUTES_PER_DAY))
     return [minute.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for minute in minutes]
 
 
 def open_minutes(calendar: BusinessCalendar, first: date) -> set[int]:
-    """Minute by minute: open from the first that shows the opening time or later, until the last
-    that shows less than the closing time (or, for 24:00, still the same day)."""
+    """The open minutes, counted one by one: from the first that shows the opening time or later,
+    until the last that shows less than the closing time (or, for 24:00, still the same day)."""
     shown = local_minutes(calendar.time_zone, first)
     found: set[int] = set()
     for n in range(-1, DAYS + 1):

@@ -1,4 +1,4 @@
-"""Every code of four vocabularies has one reading, and what is not listed keeps its own words."""
+"""Every code of four vocabularies has one meaning, and an unlisted code keeps its own text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trail for people: each event of a case, whichever it is and whatever it holds, is one sentence."""
+"""The readable trail: each event of a case is one sentence."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is due at a cut-off, worked out by hand.
+"""Due times at a cut-off, worked out by hand.
 
-The office of `office.py`, whose warehouse takes what is ready by 14:00. Two hours are the least
-that a case has, unless it says otherwise.
+The office of `office.py`; its warehouse has a cut-off at 14:00. A case has at least two hours
+unless a test says otherwise.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ BY_WAREHOUSE = {Measure.RESOLUTION: "warehouse"}
 
 
 def ready(text: str, least: float | None = 2, **terms: Any) -> ClockChange:
-    """A start under terms that are due at the warehouse's cut-off."""
+    """A start under terms with the warehouse's cut-off."""
     time = hours(least) if least is not None else None
     return started(text, OPEN, resolution=time, **{"by_cut_off": BY_WAREHOUSE, **terms})
 
 
 DUE = {
-    # told → due, with two hours at least
+    # start → due, with two hours at least
     "8 09:00": "8 14:00",
     "8 12:00": "8 14:00",  # the two hours end at 14:00: just in time
     "8 12:00:00.000001": "9 14:00",
@@ -49,7 +49,7 @@ DUE = {
     "12 12:00": "12 14:00",
     "12 15:00": "15 14:00",  # Friday: over the weekend
     "3 13:00": "5 14:00",  # Wednesday: Thursday is closed
-    "4 10:00": "5 14:00",  # told on the closed day itself
+    "4 10:00": "5 14:00",  # on the closed day itself
     "13 10:00": "15 14:00",  # Saturday
 }
 
@@ -69,8 +69,8 @@ def test_without_a_minimum_time_a_start_at_the_cut_off_is_due_at_once() -> None:
 
 
 def test_the_time_left_and_the_risk_are_counted_to_the_cut_off() -> None:
-    """From Monday 13:00 to Tuesday 14:00 lie 4 + 5 = 9 hours. 80 % are 7:12: 4 on Monday, 3:12 on
-    Tuesday. At 13:00 on Tuesday 8 are used, 1 is left; at 16:00 it is overrun by 2."""
+    """From Monday 13:00 to Tuesday 14:00 are 4 + 5 = 9 hours. 80 % are 7:12: 4 on Monday, 3:12
+    on Tuesday. At 13:00 on Tuesday 8 are used, 1 is left; at 16:00 it is overdue by 2."""
     clock = clock_of([ready("8 13:00")])
     standing = resolution(clock, "9 13:00")
     assert (standing.due_at, standing.at_risk_at) == (berlin("9 14:00"), berlin("9 12:12"))
@@ -91,9 +91,9 @@ PAUSING = {"pauses_on": (Dependency.CARRIER,)}
 
 
 def test_a_pause_across_the_cut_off_moves_it_to_the_next() -> None:
-    """Told at 09:00, an hour used at 10:00. It goes on at 15:00: an hour more ends at 16:00, too
-    late for 14:00. To Tuesday 14:00 lie 2 + 5 hours; 80 % of 1 + 7 are 6:24, so 5:24 more: 2 on
-    Monday, 3:24 on Tuesday."""
+    """Started at 09:00, an hour used at 10:00. The wait ends at 15:00: an hour more ends at
+    16:00, too late for 14:00. To Tuesday 14:00 are 2 + 5 hours; 80 % of 1 + 7 are 6:24, so 5:24
+    more: 2 on Monday, 3:24 on Tuesday."""
     clock = clock_of([ready("8 09:00", **PAUSING), waiting("8 10:00", Dependency.CARRIER, "dhl")])
     paused = resolution(clock, "8 15:00")
     assert (paused.due_at, paused.at_risk_at) == (None, None)
@@ -128,8 +128,8 @@ def retermed(text: str, **terms: Any) -> ClockChange:
 
 
 def test_a_re_term_to_a_cut_off_counts_the_used_time_towards_the_minimum() -> None:
-    """8 hours from 09:00 are due at 17:00. At 12:30 three and a half are used, which is more than
-    two: due at 14:00. 80 % of 5 hours were over at 13:00."""
+    """8 hours from 09:00 are due at 17:00. At 12:30 three and a half are used, which is more
+    than two: due at 14:00. 80 % of 5 hours were used up at 13:00."""
     clock = clock_of(
         [
             started("8 09:00", OPEN, resolution=hours(8)),
@@ -168,7 +168,8 @@ def test_a_reopened_case_has_the_rest_of_its_minimum_time_or_all_of_it(resets, d
 
 
 def test_an_update_shortly_before_the_cut_off_counts_until_the_next() -> None:
-    """Two hours at least: given at 11:00, the next is due at 14:00; given at 13:00, on Tuesday."""
+    """Two hours at least: after an update at 11:00 the next is due at 14:00; after one at 13:00,
+    on Tuesday."""
     terms = {"next_update": hours(2), "by_cut_off": {Measure.NEXT_UPDATE: "warehouse"}}
     moments = [started("8 09:00", OPEN, **terms), on("8 11:00", ClockChangeKind.UPDATED)]
     assert seen(clock_of(moments), Measure.NEXT_UPDATE, "8 11:00").due_at == berlin("8 14:00")
@@ -178,7 +179,8 @@ def test_an_update_shortly_before_the_cut_off_counts_until_the_next() -> None:
 
 
 def test_a_cut_off_after_closing_time_is_not_missed_at_closing_time() -> None:
-    """24:00 of Monday is Tuesday 00:00. Nothing is left from 17:00 on, and it is still in time."""
+    """24:00 of Monday is Tuesday 00:00. No open time is left from 17:00 on, and it is still in
+    time."""
     clock = clock_of([ready("8 16:00", 1, by_cut_off={Measure.RESOLUTION: "night"})])
     evening = resolution(clock, "8 23:00")
     assert (evening.due_at, evening.left) == (berlin("9 00:00"), hours(0))
@@ -197,8 +199,8 @@ def test_a_shift_until_midnight_has_its_cut_off_at_the_end_of_its_day(told, due)
 
 
 SUNDAYS = {
-    # Open from 00:00 to 06:00 on Sundays; told, least hours, cut-off → due.
-    # 29 March: 00:00 is 23:00Z (UTC+1), 02:00 becomes 03:00 at 01:00Z.
+    # Open from 00:00 to 06:00 on Sundays; start, least hours, cut-off → due. 29 March: 00:00 is
+    # 23:00Z (UTC+1), 02:00 becomes 03:00 at 01:00Z.
     "the skipped time is the jump": ("2026-03-28T12:00", 0, "02:30", "2026-03-29T01:00"),
     "three hours of the short night end at 04:00": (
         *("2026-03-28T12:00", 3, "04:00", "2026-03-29T02:00"),

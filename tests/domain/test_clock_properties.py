@@ -1,4 +1,4 @@
-"""Whatever happens to a case, its clock adds up, and nothing depends on when it is looked at."""
+"""After any changes the parts of a clock add up, and reading it changes nothing."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def stories(
     terms: st.SearchStrategy[ServiceTerms] = TERMS,
     most: int = 12,
 ) -> list[ClockChange]:
-    """A start and whatever may follow, fitting or not, each at the time of the last or later."""
+    """A start and any changes after it, valid or not, in time order."""
     moments = [ClockChange(at=START, change=ClockChangeKind.STARTED, terms=draw(terms))]
     for change in draw(st.lists(changes, max_size=most)):
         moments.append(
@@ -114,7 +114,7 @@ WITHOUT_REOPENING = st.sampled_from(
 
 
 def told_apart(moments: Sequence[ClockChange], now: datetime) -> tuple[dict[str, timedelta], ...]:
-    """Stretch by stretch, without a clock: the wall and the business time of each place."""
+    """The wall time and the business time of each part, counted without a clock."""
     elapsed: dict[str, timedelta] = {}
     business: dict[str, timedelta] = {}
     terms, own, wait, resolved = moments[0].terms, "queue", "", False
@@ -168,7 +168,7 @@ def test_a_breach_adds_up_to_the_business_time_from_its_start_to_its_end(moments
         assert miss.began_at <= miss.due_at < miss.breached_at
         if miss.met_at is not None:
             assert miss.met_at >= miss.breached_at
-        # Its end: met, or with the case, or now. Counted from the tallies up to both.
+        # It ends when it is met, with the case, or now. Counted from the tallies up to both.
         until = [miss.met_at] if miss.met_at else sorted(ends)
         assert miss.business in [
             split_seconds(_business(moments, end), _business(moments, miss.began_at))
@@ -265,13 +265,13 @@ def test_used_time_never_shrinks_in_any_part(moments, gaps) -> None:
 
 
 def flags(clock: Clock, now: datetime) -> list[tuple[bool, bool]]:
-    """What a timer cares for: whether each measure is at risk, and whether it is breached."""
+    """Whether each measure is at risk, and whether it is breached."""
     found = []
     for measure in Measure:
         standing = clock.standing(measure, now)
         risky = standing.at_risk_at is not None and standing.at_risk_at <= now
         breached = standing.breached_at is not None
-        # A breach is the last that is told of a run, even if new terms give it more time.
+        # A breach is the last event of a run, even if new terms give it more time.
         found.append((risky and not breached, breached))
     return found
 
@@ -294,7 +294,7 @@ def test_the_next_event_is_the_next_change_to_at_risk_or_breached(moments) -> No
 @settings(BOUNDED_SETTINGS, max_examples=200)
 @given(moments=stories(changes=WITHOUT_REOPENING, terms=PLAIN), gap=GAPS)
 def test_longer_terms_are_never_due_sooner(moments, gap) -> None:
-    """The same story under terms that give an hour more is due later, or as late."""
+    """The same story under terms that give an hour more is due later or at the same time."""
     start = moments[0]
     generous = msgspec.structs.replace(
         start.terms, resolution=(start.terms.resolution or NOTHING) + timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""The end of a promised day is the first moment after it, on the customer's clock."""
+"""A promised day ends at the first moment of the next day, in the customer's time zone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.domain.signals import BOUNDED_SETTINGS
 MOMENT = timedelta(microseconds=1)
 
 DAYS = {
-    # what is special: (zone, day, first moment after it in UTC)
+    # special case: (zone, day, first moment after it in UTC)
     "winter": ("America/Sao_Paulo", date(2018, 6, 1), "2018-06-02T03:00:00Z"),
     "summer time": ("America/Sao_Paulo", date(2018, 1, 20), "2018-01-21T02:00:00Z"),
     "midnight is skipped after it": ("America/Sao_Paulo", date(2017, 10, 14), "2017-10-15T03:00Z"),

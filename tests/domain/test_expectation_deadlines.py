@@ -1,4 +1,4 @@
-"""What happens at a deadline is in time; what happens at the end of a day is already the next."""
+"""An event at the deadline is in time; an event at the end of a day belongs to the next day."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def missed(state: Order, now: datetime) -> list[str]:
 
 
 def shifted(signal: Signal, to: datetime) -> Signal:
-    """The same statement about another moment."""
+    """The same signal with another event time."""
     return replace(signal, event_time=to)
 
 

@@ -1,4 +1,4 @@
-"""What somebody may do follows from the grants that live, each within its scope and its time."""
+"""Authority follows from the active grants, each within its scope and its time."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_region_is_read_from_an_address(code: str, area: str, region: str | No
 
 
 def test_a_scope_applies_to_its_own_grant_only() -> None:
-    """A handler of one queue who audits everything works on that queue alone."""
+    """A handler of one queue who audits everything can work on that queue only."""
     authority = authority_of([grant(Role.HANDLER, queues=("refunds",)), grant(Role.AUDITOR)])
     assert authority.covers(P.WORK_CASES, "refunds", None)
     assert not authority.covers(P.WORK_CASES, "returns", None)

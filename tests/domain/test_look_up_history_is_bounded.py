@@ -1,4 +1,5 @@
-"""However many orders come, and whatever times they name: what is remembered of them is bounded."""
+"""The history of orders and prices for look-ups is bounded for any number of orders and any
+times."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ moments = st.lists(st.tuples(hours, hours), max_size=60)
 
 
 def orders_after(told: list[tuple[float, float]]) -> CustomerOrders:
-    """Hours at which orders were placed, and at which they came to us."""
+    """The history after orders with these hours of placing and of arrival."""
     state = CustomerOrders()
     for n, (placed, came) in enumerate(told):
         event = CustomerOrdered(customer="c", basket=f"{n % 3:032}", placed_at=after(placed))
@@ -68,7 +69,7 @@ def test_past_prices_are_limited_sorted_and_cover_the_longest_look_back(told) ->
     assert times == sorted(times)
     if told:
         newest = min(after(hours) for hours in told[-1])
-        # One of them may be older: it was in force when the look back begins.
+        # One of them may be older: it is the price at the start of the look back.
         assert all(at > newest - MAX_PRICE_PERIOD for at in times[1:])
 
 
@@ -79,7 +80,7 @@ def test_past_prices_are_limited_sorted_and_cover_the_longest_look_back(told) ->
     least=st.integers(1, 30),
 )
 def test_the_usual_price_is_the_median_over_time(told, over, least) -> None:
-    """Against a count of days: on each, the price that was shown last, and not too long ago."""
+    """Compared with a count of days: on each, the last price shown, if it is not too old."""
     state = ProductPrices()
     for n, (day, price) in enumerate(told):
         event = ProductPriced(sku="s", price=money(f"{price}.00"), at=NOON + day * DAY)

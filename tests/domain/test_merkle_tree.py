@@ -1,4 +1,4 @@
-"""The tree against its definition in RFC 9162, and against vectors from elsewhere."""
+"""The Merkle tree compared with its definition in RFC 9162 and with vectors of other projects."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ SIZES = st.integers(1, 300)
 
 
 def naive_root(entries):
-    """MTH, as it is written."""
+    """MTH, as RFC 9162 defines it."""
     if not entries:
         return sha256(b"").digest()
     if len(entries) == 1:
@@ -153,7 +153,7 @@ def test_an_inclusion_proof_among_a_million_reads_a_few_nodes():
 
 @pytest.mark.skipif(not VECTORS.is_dir(), reason="../shared/data/vectors/merkle is not here")
 def test_vectors_of_other_implementations_pass():
-    """Test data of other implementations, where they lie on this machine; never copied."""
+    """Test data of other implementations, if this machine has them; never copied."""
     found = {"inclusion": 0, "consistency": 0}
     for file in sorted(VECTORS.glob("inclusion/**/*.json")):
         told = json.loads(file.read_text())

@@ -1,4 +1,4 @@
-"""Facts are a function of what was said, never of when it arrived, and move as they are marked."""
+"""Facts depend on the set of signals and not on arrival order, and change only as declared."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_cached_facts_and_deadlines_are_updated_after_each_signal(story, chance)
     order = Order(id=ORDER)
     for number, signal in enumerate(story, start=1):
         order = order.after(SignalRecorded(signal=signal))
-        if chance.random() < 0.5:  # not asked for in every state
+        if chance.random() < 0.5:  # not computed in every state
             assert order.facts == facts_of(story[:number])
             anew = Order(id=ORDER, signals=order.signals)
             assert order.next_due(SHIPPED) == anew.next_due(SHIPPED)
@@ -94,7 +94,7 @@ def test_a_growing_fact_only_grows_as_signals_are_added(path, data) -> None:
 
 
 def read_twice(path: str, data: st.DataObject) -> tuple[Any, Any]:
-    """The fact before and after one more of the statements that it rests on."""
+    """The fact before and after one more of the signals that feed it."""
     fact = MARKED[path]
     fed_by = [kind for kind in TYPES if kind.__struct_config__.tag in fact.feeds]
     story = data.draw(statement_lists(types=fed_by, least=1, most=5))
@@ -114,7 +114,7 @@ def test_every_fact_names_the_signals_that_feed_it() -> None:
     assert [path for path, fact in ORDER_FACTS.items() if not fact.feeds] == []
 
 
-# given contradicting statements → decision on facts → what stands
+# contradicting signals → decision on facts → what stays true
 
 
 def test_a_capture_stays_when_an_earlier_payment_was_in_another_currency() -> None:

@@ -1,4 +1,4 @@
-"""The order packet: every known fact with the statements that it rests on, and one digest of all."""
+"""The order packet: every known fact with its source signals, and one digest over all."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_packet_does_not_depend_on_arrival_order(story, chance) -> None:
 
 
 def test_the_digest_can_be_recomputed_from_the_json_alone() -> None:
-    # As `jsonb` and other readers give the fields back in any order, the bytes must not depend on it.
+    # `jsonb` and other readers may reorder the fields, so the bytes must not depend on the order.
     packet = packet_of(order(promising(), captured()))
     read = json.loads(msgspec.json.encode(packet))
     canonical = json.dumps(read, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""A statement is recorded once; the same identity with other content is refused."""
+"""A signal is recorded once; the same id with other content is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts about parcels and about what systems hold, where a few statements say it all."""
+"""Facts about parcels and about disagreements of systems, from a few signals each."""
 
 from __future__ import annotations
 

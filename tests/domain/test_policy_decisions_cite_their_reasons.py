@@ -1,4 +1,4 @@
-"""Every decision cites the policy's version, the rule, and what each test read and how it came out."""
+"""Every decision cites the policy's version, the rule, and each test with its value and result."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_each_detection_holds_on_the_orders_it_describes() -> None:
     ]
 
 
-# A fact that nobody has told.
+# A fact that no signal gives.
 
 TESTS: dict[type[Any], list[dict[str, Any]]] = {
     bool: [{"is_": True}, {"is_": False}, {"one_of": (True, False)}],

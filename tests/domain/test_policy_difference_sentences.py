@@ -1,4 +1,4 @@
-"""What differs between two policies is told in the reader's words, and nothing goes untold."""
+"""Every difference between two policies has a sentence."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ PLACES = st.randoms(use_true_random=False)
 
 
 def spoil(plain: Any, random: Any) -> None:
-    """Change, remove, add or move one thing somewhere."""
+    """Change, remove, add or move one part at random."""
     here = plain
     while True:
         keys = [*here] if isinstance(here, dict) else [*range(len(here))]
@@ -114,7 +114,7 @@ def test_there_are_no_differences_exactly_when_both_are_equal(random: Any, times
     try:
         before, after = document(one), document(other)
     except msgspec.ValidationError:
-        return  # it is no policy by form
+        return  # not a policy document
     found = find_differences(before, after)
     assert (not found) == (canonical_json(before) == canonical_json(after))
     assert all(str(one).strip() for one in found)

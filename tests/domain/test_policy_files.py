@@ -1,4 +1,4 @@
-"""A policy file is read, or refused with a fault: whatever stands in it."""
+"""A policy file with any content is read, or refused with a fault."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def test_a_condition_of_any_depth_is_read_or_refused(tmp_path, deep) -> None:
 
 
 def test_yaml_aliases_cannot_exhaust_memory(tmp_path) -> None:
-    # Four levels of ten: 10,000 conditions out of 300 characters. Ten levels would fill any memory.
+    # Four levels of ten: 10,000 conditions out of 300 characters. Ten levels would fill any
+    # memory.
     mountain = f"&a0 {LEAF}"
     for level in range(1, 5):
         mountain = f"&a{level} {{all: [{mountain}{f', *a{level - 1}' * 9}]}}"

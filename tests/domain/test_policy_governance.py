@@ -1,4 +1,4 @@
-"""A policy is proposed by one person, approved by another, and decides from its moment on."""
+"""One person proposes a policy, another approves it, and it takes effect at its activation."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_rejected_policy_cannot_be_approved_but_may_be_proposed_again() -> Non
     with pytest.raises(PolicyStateWrong, match=r"it is rejected \(policy\.rejected by bo"):
         office.approve("2", CY, 3)
     office.propose(policy_with_low_weight("2", 2), CY, 3)
-    with pytest.raises(AuthorMayNotDecide):  # she wrote it, whoever proposes it now
+    with pytest.raises(AuthorMayNotDecide):  # she is still an author, although cy proposes it now
         office.approve("2", ANA, 4)
     with pytest.raises(AuthorMayNotDecide, match="an author withdraws it"):
         office.withdraw("2", BO, 4)
@@ -172,7 +172,7 @@ def test_an_approval_covers_the_difference_to_the_active_policy() -> None:
     office.change(policy_with_low_weight("other", 7), 2)
     with pytest.raises(PolicyOutOfDate, match="to take the place of version 1, and version other"):
         office.approve("2", BO, 3)
-    office.propose(policy_with_low_weight("2", 2), ANA, 4)  # anew, held against the other
+    office.propose(policy_with_low_weight("2", 2), ANA, 4)  # again, based on the other policy
     with pytest.raises(PolicyOutOfDate, match="by now it is to take the place of version other"):
         office.approve("2", BO, 5, base=digest_of(office.first))
     office.approve("2", BO, 5)
@@ -184,7 +184,9 @@ def test_a_policy_approved_against_another_base_cannot_be_activated() -> None:
     office.emergency(policy_with_low_weight("fire", 9), CY, 3, until=10)
     with pytest.raises(PolicyOutOfDate):
         office.activate("2", BO, 4)
-    office.activate("2", BO, 10)  # the fire is out: what it was held against decides again
+    office.activate(
+        "2", BO, 10
+    )  # the emergency has ended: the base of the approval is active again
     assert office.in_force(10) == "2"
 
 
@@ -300,7 +302,9 @@ def test_an_expired_emergency_change_cannot_be_repeated_under_another_version() 
         office.ratify("fire", BO, 6)
     with pytest.raises(PolicyStateWrong, match="version fire is this very change"):
         office.emergency(policy_with_low_weight("fire2", 9), ANA, 6)
-    office.propose(policy_with_low_weight("fire", 9), ANA, 6)  # but it may be approved as any other
+    office.propose(
+        policy_with_low_weight("fire", 9), ANA, 6
+    )  # but it may be approved like any other
     office.approve("fire", BO, 7)
     office.activate("fire", BO, 8)
     assert office.in_force(9) == "fire"

@@ -1,5 +1,5 @@
-"""Whatever people try with policies, in whatever order: what decides was approved by another person
-than its authors, or is an emergency that ends; and what has decided is never rewritten."""
+"""Random acts on policies: the active policy was approved by another person than its authors, or
+is an emergency change that ends. Past decisions are never rewritten."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ACTS = st.tuples(
 
 
 class Watched(PolicyOffice):
-    """An office of which is known who did what, and what was seen to decide at each hour."""
+    """An office that records who did what, and which policy was active at each hour."""
 
     def __init__(self) -> None:
         self.acts: list[tuple[object, Actor, float]] = []
@@ -82,7 +82,7 @@ class Watched(PolicyOffice):
                 return
 
     def authors_of(self, digest: str) -> set[str]:
-        """Worked out from the events alone, and not as the fold does it."""
+        """The authors, computed from the events alone and not by the fold."""
         found: set[str] = set()
         wanted = {digest}
         for event, by, _ in reversed(self.acts):
@@ -116,13 +116,13 @@ def test_nobody_decides_alone_and_past_decisions_never_change(acts) -> None:
         hour += pause
         for event in office.governed.find_due_events(after(hour)):
             office.tell(event, SYSTEM, hour)
-        with suppress(CasetrailError):  # what is refused changes nothing
+        with suppress(CasetrailError):  # a refused act changes nothing
             office.attempt(act, name, by, hour)
         office.seen.append((hour, office.in_force(hour)))
         assert [(then, office.in_force(then)) for then, _ in office.seen] == office.seen
         due = office.governed.next_due()
         assert due is None or due > after(hour)
-    # Nothing that nobody approved lasts.
+    # No unapproved policy lasts.
     last = office.governed.in_force(after(hour + 1_000))
     assert last is not None
     approved = {

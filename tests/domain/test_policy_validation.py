@@ -1,4 +1,4 @@
-"""Every fault of a policy is named, with the path of its place; a sound one has none."""
+"""Every fault of a policy is listed with its path; a valid policy has none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.domain.signals import BOUNDED_SETTINGS
 
 
 def faults_with(change: dict[str, Any]) -> list[Fault]:
-    """The faults of the shipped policy with these places (`a/0/b`) written anew."""
+    """The faults of the shipped policy after these places (`a/0/b`) are replaced."""
     document = shipped()
     for path, value in change.items():
         *way, last = (int(step) if step.isdigit() else step for step in path.split("/"))
@@ -34,7 +34,7 @@ def faults_with(change: dict[str, Any]) -> list[Fault]:
 
 
 def faults_of_policy(document: object) -> list[Fault]:
-    """Empty if it is sound; whatever else `read_policy` raises is a bug."""
+    """Empty if the policy is valid; any other error of `read_policy` is a bug."""
     try:
         read_policy(document)
     except Invalid as refused:
@@ -121,7 +121,7 @@ def test_the_shipped_policy_has_no_faults() -> None:
         (BACKLOG, {"age": "P1D"}, f"/{BACKLOG}", "recovered_age"),
         (BACKLOG, {"age": "PT1S", "recovered_age": "PT1S"}, f"/{BACKLOG}/age", "a minute"),
         (BACKLOG, {"age": "P1D", "recovered_age": "P2D"}, f"/{BACKLOG}/recovered_age", "at most"),
-        # what may not happen without a person
+        # what needs a person
         ("kinds/fraud_review/automation", "automatic", "/kinds/fraud_review/automation", "a person decides"),
         ("kinds/address_disagreement/automation", "automatic", "/kinds/address_disagreement/automation", "address_problem"),
         ("kinds/ship_by_missed/bucket", "fraud_risk", "/kinds/ship_by_missed/automation", "review or blocked"),
@@ -142,7 +142,7 @@ def test_the_shipped_policy_has_no_faults() -> None:
         ("look_ups/prices/least_history", "P91D", "/look_ups/prices/least_history", "`over`"),
         ("look_ups/prices/over", "PT23H", "/look_ups/prices/over", "from a day"),
         ("look_ups/prices/over", "P367D", "/look_ups/prices/over", "to 366 days"),
-        # names that lead nowhere
+        # names that do not exist
         ("detect/0/kind", "nothing", "/detect/0/kind", "no kind nothing"),
         ("expect/0/kind", "nothing", "/expect/0/kind", "no kind nothing"),
         ("route/0/queue", "nowhere", "/route/0/queue", "no queue nowhere"),
@@ -194,7 +194,7 @@ def test_the_shipped_policy_has_no_faults() -> None:
         ("route/0/when", {"fact": "case.kind", "one_of": ["refund_due", "x"]}, "/route/0/when/one_of/1", ""),
         ("route/3/when", {"fact": "case.bucket", "is": "nothing"}, "/route/3/when/is", "payment"),
         ("route/0/when", {"fact": "case.rule", "is": "nothing"}, "/route/0/when/is", ""),
-        # numbers and texts that nothing downstream can hold
+        # numbers and texts that cannot be stored or computed with
         ("route/0/priority", 10**30, "/route/0/priority", ""),
         ("priorities/severity/low", -(10**30), "/priorities/severity/low", ""),
         ("kinds/refund_due/title", "half a \ud83d", "/kinds/refund_due/title", ""),
@@ -320,7 +320,7 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> Any:
-    """The shipped policy with anything at all in some place."""
+    """The shipped policy with any value at any place."""
     document: Any = shipped()
     place = document
     while True:
@@ -342,7 +342,7 @@ def test_any_document_is_accepted_or_refused_with_pointers_that_exist(document) 
 
 
 def leads_somewhere(document: Any, pointer: str) -> bool:
-    """Does the pointer name a place of the document, or one that is missing from a mapping?"""
+    """Whether the pointer names a place of the document or a missing member of a mapping."""
     place = document
     steps = [s.replace("~1", "/").replace("~0", "~") for s in pointer.split("/")[1:]]
     for n, step in enumerate(steps):
@@ -368,7 +368,7 @@ def test_the_rulebook_cites_the_version_and_the_digest_of_its_document() -> None
 
 
 def test_an_older_policy_with_automatic_fraud_resolution_can_still_be_read_from_the_log() -> None:
-    """It is refused where it is proposed; what the log holds as active must go on deciding."""
+    """A proposal of it is refused, but the log may hold it as the active policy."""
     kind = structs.replace(SHIPPED.kind("fraud_review"), automation=Automation.AUTOMATIC)
     kinds = {**SHIPPED.document.kinds, "fraud_review": kind}
     assert Rulebook(structs.replace(SHIPPED.document, kinds=kinds)).kind("fraud_review") == kind

@@ -1,4 +1,4 @@
-"""The comparison of a provider's list with the log: every line and every adjustment is accounted for."""
+"""The comparison of a provider's statement with the log covers every line and every adjustment."""
 
 from __future__ import annotations
 

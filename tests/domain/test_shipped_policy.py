@@ -1,4 +1,4 @@
-"""What operations and governance rely on in the shipped policy, whoever changes it next."""
+"""Properties of the shipped policy that operations and governance rely on."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_automation_pauses_for_exactly_the_listed_risks() -> None:
 
 def test_a_blocked_kind_says_which_evidence_clears_it() -> None:
     blocked = {n for n, kind in KINDS.items() if kind.automation is Automation.BLOCKED}
-    # That stock is gone is final: only a person ends it.
+    # Missing stock is final: only a person resolves the case.
     assert {n for n in blocked if KINDS[n].cleared_when is None} == {"stock_unavailable"}
 
 

@@ -1,4 +1,4 @@
-"""A bad signal is refused with all that is wrong with it, each with a pointer to its place."""
+"""An invalid signal is refused with all of its faults, each with a pointer to its place."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_valid_signal_has_no_faults(signal) -> None:
         (CANCELLED, "order", "A" * 121, "/order", "regex"),
         (CANCELLED, "id", "", "/id", ">= 1"),
         (PLACED, "customer/tier", "vip\n", "/customer/tier", ""),
-        # PostgreSQL's text and jsonb hold no NUL: one of them would stop the auditors' view.
+        # PostgreSQL's text and jsonb cannot store NUL: one of them would stop the auditors' view.
         (CANCELLED, "id", "1\0", "/id", ""),
         (CANCELLED, "reason", "1\0", "/reason", ""),
         (PLACED, "customer/id", "\0", "/customer/id", ""),
@@ -175,7 +175,7 @@ def test_an_impossible_time_is_listed_with_the_other_faults() -> None:
     assert faults(bad).keys() == {"/event_time", "/source"}
 
 
-# Whatever is sent: refused with faults, or taken. Never an error of ours, never a silent no.
+# Any document is either refused with faults or accepted, never an internal error.
 
 JUNK: st.SearchStrategy[Any] = st.one_of(
     st.none(),
@@ -190,7 +190,7 @@ JUNK: st.SearchStrategy[Any] = st.one_of(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """A signal's document with a few places spoilt, gone or new."""
+    """A signal's document with a few fields changed, removed or added."""
     document: Any = msgspec.to_builtins(draw(signals(1)))
     for _ in range(draw(st.integers(1, 3))):
         place = document
