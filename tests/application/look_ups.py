@@ -1,4 +1,4 @@
-"""A house that looks things up, and orders that repeat each other or cost too little."""
+"""A service with look-ups, and orders that repeat each other or have unusual prices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESSES = LookUps(addresses=True)
 
 
 def service_with_look_ups(look_ups: LookUps | None = SHIPPED, **more: Any) -> InMemoryService:
-    """No clock runs, and this is looked up."""
+    """A service without clocks and with these look-ups."""
     return InMemoryService(Rulebook(replace(UNTIMED_RULEBOOK.document, look_ups=look_ups)), **more)
 
 
@@ -49,13 +49,13 @@ def days(count: float) -> float:
 
 
 def take_signals(house: InMemoryService, *signals: Signal) -> None:
-    """Each at its own time."""
+    """Take each signal at its own time."""
     for signal in sorted(signals, key=lambda one: one.event_time):
         house.take(signal, at=signal.event_time)
 
 
 def own_signals(house: InMemoryService) -> list[Signal]:
-    """What the house itself has said of orders, in the order of the log."""
+    """The service's own signals, in the order of the log."""
     lines = [line for line in house.lines() if line.type == "order.signal_recorded"]
     return [line.event.signal for line in lines if line.event.signal.source == "casetrail"]
 
@@ -65,7 +65,7 @@ def own_signals_of(house: InMemoryService, type: str) -> list[Any]:
 
 
 class CountingRecorder(InMemoryLogRecorder):
-    """Counts how often streams were asked for."""
+    """A recorder that counts reads of streams."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A house with money in it: an order that was paid, a case that ana holds, and who decides."""
+"""A service with a paid order, a case that ana has claimed, and people who decide on money."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ROLES = {
 
 
 def caller_with_roles(person: str, at: datetime, **more: object) -> Caller:
-    """A person of the house, with the person's roles."""
+    """A caller with the roles of this person."""
     roles = more.pop("roles", ROLES.get(person, ()))
     grants = tuple(
         Grant(grant=f"g-{role}", role=role, granted_at=at, granted_by=OPERATOR_ACTOR)
@@ -92,7 +92,7 @@ class MoneyService(InMemoryService):
     def buy(
         self, order: str, price: str, customer: str | None = None, at: float = 0
     ) -> ExceptionCase:
-        """An order that was paid and cannot be delivered: ana holds its case."""
+        """A paid order that cannot be delivered; ana claims its case."""
         lines = (line(price, "EUR"),)
         told = (
             placed(at, lines=lines),
@@ -182,7 +182,7 @@ class MoneyService(InMemoryService):
         return done.case.adjustments.get(adjustment.id)
 
     def refusals(self) -> Sequence[tuple[str | None, str, str]]:
-        """Who was refused what, and by which rule."""
+        """The recorded refusals: who, what, and by which rule."""
         return [
             (line.actor.person, line.event.attempt, line.event.rule)  # type: ignore[union-attr]
             for line in self.lines()
@@ -190,7 +190,7 @@ class MoneyService(InMemoryService):
         ]
 
     def told(self, event: PaymentOutcome, order: str, at: float) -> None:
-        """What the provider says, as whoever pays records it."""
+        """Record the provider's answer as the payer does."""
         case = self.of(order)
         write = Write(
             stream=case.id,
@@ -204,7 +204,7 @@ class MoneyService(InMemoryService):
         self.cases.forget([case.id])
 
     def adjusted(self, order: str, at: float) -> None:
-        """All that can become of adjustments."""
+        """Adjustments in every state they can reach."""
         self.buy(order, "900.00", f"c-{order}", at)
 
         def new(**more: object) -> Adjustment:
@@ -243,7 +243,7 @@ class MoneyService(InMemoryService):
         assert (scan.look(after(at + 10)), scan.look(after(at + 10))) == (1, 0)
 
     def reconciled(self, at: float) -> None:
-        """The provider's list has something that nobody here ordered."""
+        """Reconcile with a statement that has a line nobody ordered."""
         line = StatementLine(
             reference="re_9",
             key=None,

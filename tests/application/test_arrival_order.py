@@ -1,4 +1,4 @@
-"""Between two due times, any order and any batches of the same signals lead to the same."""
+"""Between two due times, any order and any batches of the same signals give the same result."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from domain.orders.signals import Signal, event_time_key
 from tests.application.in_memory_service import SENDER, InMemoryService
 from tests.domain.signals import BOUNDED_SETTINGS, ORDER, after, captured, placed, statement_lists
 
-# Hours after noon: statements of a window are made in its first part and reach us in its second,
-# in which nothing falls due. What the windows tell falls due between them, or after them.
+# Hours after noon: the signals of a window happen in its first part and arrive in its second, in
+# which nothing falls due. Their deadlines are between the windows or after them.
 FIRST = {"hours": (0, 10), "ship_by": (30, 40, 90, 300), "days": (3, 8)}
 SECOND = {"hours": (100, 110), "ship_by": (130, 300), "days": (6, 8)}
 
 
 @st.composite
 def arrivals(draw: st.DrawFn, told: list[Signal]) -> list[list[Signal]]:
-    """The same signals in some order, some of them twice, in some batches."""
+    """The same signals in random order and random batches, some of them twice."""
     again = draw(st.lists(st.sampled_from(told), max_size=2)) if told else []
     mixed = draw(st.permutations([*told, *again]))
     cuts = sorted(draw(st.sets(st.integers(1, max(len(mixed), 1)), max_size=3)))
@@ -51,7 +51,7 @@ def test_any_arrival_order_leads_to_the_same_cases(data) -> None:
     for told, start, until in ((first, 10, 100), (second, 110, 1000)):
         one_by_one = [[signal] for signal in sorted(told, key=event_time_key)]
         mixed = data.draw(arrivals(told))
-        # Whoever sends again does so in the second window too.
+        # Repeated signals arrive in the second window too.
         assert live(sorted_stream, one_by_one, after(start), after(until)) == live(
             as_it_comes, mixed, after(start), after(until)
         )

@@ -1,4 +1,4 @@
-"""A risk of the order pauses automation: what shows that all was well joins, and a person decides."""
+"""A risk of the order pauses automation: clearing evidence joins, and a person decides."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LONG_AFTER = after(420)
 FLAGGED = FraudScreened(**signal_fields(5, "screened"), verdict=FraudVerdict.REVIEW)
 DEAR = promising(lines=(line("250.00", quantity=2),))
 
-# the order, what else was told, what shows that it was there in time → the fact that pauses
+# the order, other signals, the signal that shows it was in time → the fact that pauses
 RISKS: dict[str, tuple[Signal, list[Signal], Signal, str]] = {
     "high value": (DEAR, [], delivered(200), "charge.total"),
     "fraud review": (promising(), [FLAGGED], delivered(200), "fraud.open"),
@@ -116,7 +116,7 @@ def test_a_risk_that_arrives_with_the_evidence_pauses() -> None:
 
 
 def test_after_the_risk_ends_the_next_signal_resolves_the_case() -> None:
-    """The end of the risk alone says nothing of the problem, and wakes nobody."""
+    """The end of the risk alone does not touch the case."""
     house = late(promising(), FLAGGED)
     house.take(delivered(200), at=LONG_AFTER)
     accepted = FraudDecided(**signal_fields(421, "accepted"), decision=FraudDecision.ACCEPT)

@@ -1,5 +1,5 @@
-"""Authority in an emergency: asked for by one, opened by another, over within the hour, and judged by a
-third before either has a part in another."""
+"""Break-glass: one person requests it, another opens it, it ends within the hour, and a third
+reviews it before either takes part in another."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PEOPLE = ("ana", "bo", "cy", "dee", "eve")
 
 
 class Ward:
-    """A house with people, of whom each handles one queue only."""
+    """A service whose people each handle one queue only."""
 
     def __init__(self) -> None:
         self.house = InMemoryService()
@@ -170,7 +170,7 @@ def acting(person: str, **facts: object) -> Caller:
     "by",
     [
         acting("ana"),
-        acting("dee"),  # who is ana too
+        acting("dee"),  # another account of ana
         acting("bo", via=("agent:helper",)),
         acting("bo", delegate="ana"),
         acting("ana", delegate="bo"),
@@ -214,7 +214,7 @@ def test_a_break_glass_has_exactly_one_scope(
 def test_requester_and_opener_cannot_take_part_in_another_until_the_review(
     ward: Ward, party: str, ended: bool
 ) -> None:
-    ward.one("bo", "eve")  # who opened it has another name
+    ward.one("bo", "eve")  # the opener has another account
     waiting = ward.ask("cy", at=1)
     glass = ward.opened(at=1)
     if ended:
@@ -248,7 +248,7 @@ def test_after_the_review_both_may_take_part_in_another(ward: Ward) -> None:
     glass = ward.opened()
     with pytest.raises(BreakGlassMoved):
         ward.glasses.review(glass, RIGHT, caller("cy", after(1.2)))
-    # Its time is over, though nobody has told so yet.
+    # It has expired, but its end is not recorded yet.
     done = ward.glasses.review(glass, RIGHT, caller("cy", after(3))).glass
     assert (done.stage, done.reviewed_by, done.review) == (
         BreakGlassStage.REVIEWED,

@@ -1,4 +1,4 @@
-"""A trail that is not numbered 1, 2, 3 …, or that holds what it cannot hold, is told as broken."""
+"""A trail with missing numbers or impossible events is reported as broken."""
 
 from __future__ import annotations
 

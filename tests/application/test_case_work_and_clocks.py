@@ -1,4 +1,4 @@
-"""What people do with a case all day, and what time does when they do nothing."""
+"""The work of people on a case, and the events of its clocks without work."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ DHL = StartWait(dependency=Dependency.CARRIER, party="dhl")
 
 
 def begun(rulebook: Rulebook = SHIPPED_RULEBOOK) -> tuple[InMemoryService, ExceptionCase]:
-    """A house with one open case, routed at 3 h: a Wednesday, 15:00 UTC, 16:00 at the desk."""
+    """A service with one open case, routed at 3 h: a Wednesday, 15:00 UTC, 16:00 at the desk."""
     house = InMemoryService(rulebook)
     house.take(unavailable(), at=after(3))
     return house, house.only_case("stock_unavailable")
 
 
 def changed(**parts: object) -> Rulebook:
-    """The policy that ships, with some of its parts written anew."""
+    """The shipped policy with some parts replaced."""
     return Rulebook(msgspec.structs.replace(SHIPPED_RULEBOOK.document, **parts))
 
 
@@ -183,7 +183,7 @@ def test_a_resolution_needs_the_evidence_that_policy_requires() -> None:
     with pytest.raises(EvidenceMissing):
         house.desk.resolve(case.id, case.version, reshipped, caller("ana", after(5)))
     case = house.desk.attach(case.id, case.version, label, caller("ana", after(5))).case
-    with pytest.raises(EvidenceMissing):  # attached, but the resolution does not rest on it
+    with pytest.raises(EvidenceMissing):  # attached, but the resolution does not name it
         house.desk.resolve(case.id, case.version, reshipped, caller("ana", after(5)))
     rests = msgspec.structs.replace(reshipped, evidence=("dhl/label-7",))
     case = house.desk.resolve(case.id, case.version, rests, caller("ana", after(6))).case
@@ -226,9 +226,9 @@ def test_links_and_error_declarations_do_not_change_earlier_events() -> None:
 
 @pytest.mark.parametrize("late", [0, 30])
 def test_at_risk_and_breached_events_have_their_own_times(late: float) -> None:
-    """Routed on Wednesday at 16:00 in Berlin, the first action due after 4 hours of the desk: 2 are
-    left of Wednesday, so on Thursday at 10:00, which is 09:00 UTC (21 h after noon). At risk with
-    80 %: after 3 h 12 min, at 08:12 UTC."""
+    """Routed on Wednesday at 16:00 in Berlin, the first action due after 4 hours of the desk. 2
+    are left of Wednesday, so it is due on Thursday at 10:00, which is 09:00 UTC (21 h after
+    noon). At risk at 80 %: after 3 h 12 min, at 08:12 UTC."""
     house, case = begun()
     house.tick(after(21 + late, microseconds=1))
     found = {
@@ -261,7 +261,7 @@ def test_a_wait_for_the_customer_stops_the_clock_and_one_for_the_carrier_does_no
 
 
 def test_aging_work_escalates_and_empty_rungs_are_skipped_and_recorded() -> None:
-    """Nobody is an ops manager: the second rung is skipped at once."""
+    """There is no ops manager, so the second rung is skipped at once."""
     house, case = begun()
     steps = [after(27), after(39), after(39 + 72), after(39 + 144)]
     for at in steps:
@@ -282,7 +282,7 @@ def test_work_on_a_case_restarts_the_aging_escalation() -> None:
     house.desk.claim(case.id, case.version, caller("ana", after(28)))
     house.tick(after(51))
     assert len(house.events(case.id, "case.escalated")) == 1
-    house.tick(after(52))  # a day after the claim, and nothing was done since
+    house.tick(after(52))  # a day after the claim without any work
     told = house.events(case.id, "case.escalated")
     assert [(e.cause, e.rung) for e in told] == [
         (EscalationCause.AGING, 1),

@@ -1,4 +1,4 @@
-"""Two people never hold one case, nobody acts on a case that they do not hold, and a refusal says why."""
+"""One person at a time holds a case, only that person acts on it, and a refusal says why."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ ACTS: dict[str, Act] = {
     "reopen": lambda house, case, by: house.desk.reopen(case.id, case.version, "why", by),
 }
 REFUSED = {
-    # state of the case, as bo finds it: what bo is told
+    # state of the case that bo finds: the error that bo gets
     ("open", "release"): CaseNotYours,
     ("open", "resolve"): CaseNotYours,
     ("open", "reopen"): CaseNotResolved,
@@ -130,7 +130,7 @@ def test_a_refused_command_changes_nothing(house, case, state, act) -> None:
     assert house.log.head() == head
 
 
-# Decided on an older version.
+# Commands that were decided on an older version.
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -168,7 +168,7 @@ def test_an_outdated_cache_accepts_the_newest_version(house, case) -> None:
     assert other.desk.release(case.id, held.version, "", ANA).case.state == "open"
 
 
-# Ids that name no case.
+# Unknown case ids.
 
 
 @pytest.mark.parametrize("act", [*ACTS, "read", "trail"])
@@ -263,7 +263,7 @@ def test_claim_next_offers_a_case_that_another_process_reopened(house, case) -> 
     assert other.desk.claim_next([case.id], ANA) is not None
 
 
-# Signals that come while other processes work on the case.
+# Signals that arrive while other processes work on the case.
 
 
 def test_evidence_joins_a_case_that_another_process_reopened() -> None:
@@ -288,7 +288,7 @@ def test_evidence_joins_a_case_that_another_process_claimed() -> None:
     assert (case.state, case.person, case.cleared) == ("claimed", "ana", True)
 
 
-# The answer that is kept with the command.
+# The answer that is stored with the command.
 
 
 def test_a_repeated_command_runs_once_and_returns_its_answer(house, case) -> None:

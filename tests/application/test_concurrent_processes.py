@@ -1,4 +1,4 @@
-"""Several processes, each with its own memory, work on one log: nothing is lost or done twice."""
+"""Several processes with their own caches work on one log; nothing is lost or done twice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ACTS = ("take", "take", "take", "tick", "claim", "resolve", "reopen", "release")
 
 
 def act(house: InMemoryService, what: str, told: list[Signal], pick: int, now: datetime) -> None:
-    """One thing that one process does; what is refused is refused."""
+    """One random act of one process; a refusal is accepted."""
     if what == "take":
         if told:
             house.take(*[told.pop() for _ in range(min(1 + pick % 2, len(told)))], at=now)
@@ -112,7 +112,7 @@ def test_a_case_that_another_process_resolved_reopens_when_missed_again() -> Non
     house.take(placed(10), at=after(10))
     house.tick(after(12))
     other.resolve(other.only_case("trouble"), after(13))
-    # The order turns out to be older: another deadline, which was missed as well.
+    # The order was placed earlier than known: another deadline, which was missed as well.
     house.take(placed(8, id="older"), at=after(14))
     case = house.only_case("trouble")
     assert (case.state, case.reopened) == ("open", 1)

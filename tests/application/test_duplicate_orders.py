@@ -1,4 +1,4 @@
-"""An order that repeats another of the same customer is flagged when it comes."""
+"""An order that repeats another of the same customer is flagged on arrival."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.domain.signals import after, cancelled, money
 
 
 def flagged(house: InMemoryService) -> dict[str, str]:
-    """Order -> the one that it repeats."""
+    """Order id -> the order that it repeats."""
     return {s.order: s.other for s in own_signals_of(house, "order.duplicate_suspected")}
 
 
@@ -64,7 +64,7 @@ def test_the_flag_is_recorded_with_the_order_by_the_policy_actor() -> None:
     ("hours", "is_flagged"), [(0, True), (24, True), (24.001, False), (-24, True), (-24.001, False)]
 )
 def test_only_orders_placed_within_the_window_are_duplicates(hours, is_flagged) -> None:
-    """Also if the one that was placed first comes last: nothing that was decided is taken back."""
+    """Even if the order that was placed first arrives last: no decision is taken back."""
     house = service_with_look_ups(DUPLICATES)
     house.take(purchase("first"), at=after(30))
     house.take(purchase("second", hours), at=after(31))
@@ -137,7 +137,7 @@ def test_all_but_one_of_concurrent_equal_orders_are_flagged(apart) -> None:
 
 
 def test_an_order_taken_by_another_process_is_seen() -> None:
-    """A process that remembers the customer is told by the log that it is behind."""
+    """The log tells a process with an outdated customer that it must catch up."""
     house = service_with_look_ups(DUPLICATES)
     other = house.another_process()
     house.take(purchase("before", sku="lamp"), at=after(1))

@@ -1,4 +1,5 @@
-"""For each kind of exception: what opens it, what comes near and does not, and what clears it."""
+"""For each kind of exception: the signals that open it, near misses, and the signals that clear
+it."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ WHOSE_DOING = {
     IncidentReason.UNKNOWN: "unexplained-by-the-carrier",
 }
 
-# These are told of in the other files of this folder.
+# The other files of this folder test these.
 TOLD_ELSEWHERE = {
     *("delivery_late", "ship_by_missed", "payment_stalled", "payment_mismatch", "payment_missing"),
     *("stock_unavailable", "refund_due", "cancelled_after_handover", "milestones_out_of_order"),
@@ -34,7 +35,7 @@ FAR_OFF = after(24 * 40)
 
 
 def lived(told: list[Signal], until: datetime = FAR_OFF) -> InMemoryService:
-    """Each statement is told when it happens, and time passes until then, or for forty days."""
+    """Take each signal at its event time, then let time pass until then or for forty days."""
     house = InMemoryService()
     for signal in sorted(told, key=lambda signal: signal.event_time):
         house.tick(signal.event_time, punctual=True)

@@ -1,4 +1,5 @@
-"""Roles are given by another human: not by oneself, under another name, or through an agent."""
+"""Another human gives a role: nobody gives one to themselves, under another name or through an
+agent."""
 
 from __future__ import annotations
 
@@ -170,7 +171,7 @@ NAMES = tuple("abcdef")
 @settings(max_examples=60, deadline=None)
 @given(pairs=st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=8))
 def test_each_account_leads_to_all_accounts_of_the_human(pairs: list[tuple[str, str]]) -> None:
-    """Held against a plain union of sets."""
+    """Compared with a plain union of sets."""
     house, desk = people(*NAMES, "olga")
     humans = {name: {name} for name in NAMES}
     for n, (one, other) in enumerate(pairs):
@@ -190,7 +191,7 @@ def test_each_account_leads_to_all_accounts_of_the_human(pairs: list[tuple[str, 
             for line in house.log.trail(person_stream(name))
             if line.type == "person.same_as"
         ]
-        assert sorted(told) == sorted(humans[name] - {name})  # each is told once
+        assert sorted(told) == sorted(humans[name] - {name})  # each pair is added once
     assert desk.names_of("nobody") == {"nobody"}
 
 

@@ -1,4 +1,4 @@
-"""The answer to a batch is stored with what the batch led to: both, or neither, and once."""
+"""The answer to a batch is stored with its events, once: both or neither."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_repeated_idempotency_key_stores_nothing_new() -> None:
         house.intake.take(batch(captured(), cancelled()), SENDER, row)
     assert repeated.value.taken.result == b"recorded"
     assert (house.log.head(), house.due()) == (head, due)
-    # What was not stored is not remembered either.
+    # What was not stored is not cached either.
     assert house.order().signals.keys() == {"test/placed"}
     (receipt,) = house.take(captured(), at=after(5))
     assert receipt.outcome == "recorded"

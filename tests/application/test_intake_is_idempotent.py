@@ -1,4 +1,4 @@
-"""A signal is taken once however often and by however many it is sent."""
+"""A signal is recorded once, even if many senders send it many times."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ A_HUNDRED = 100
 
 
 def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
-    """What each of them returned, all of them started together."""
+    """The result of each function; all start together."""
     gate = threading.Barrier(len(work))
 
     def start(one: Callable[[], T]) -> T:
@@ -47,7 +47,7 @@ def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def recorded(house: InMemoryService, order: str = ORDER) -> list[str]:
-    """The keys of the signals that the log has, in the order of its lines."""
+    """The keys of the recorded signals, in the order of the log."""
     lines = house.log.trail(order_stream(order))
     return [line.event.signal.key for line in lines if line.type == "order.signal_recorded"]
 

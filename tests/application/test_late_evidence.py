@@ -1,6 +1,6 @@
-"""A statement that comes after the due time and shows that all was well joins as clearing evidence.
+"""A late signal that shows that all was well joins its case as clearing evidence.
 
-Kinds that resolve themselves then do; where a person decides, the case waits for one.
+Automatic kinds then resolve; where a person decides, the case waits for the person.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tests.domain.signals import (
 LATE = after(400)
 LONG_AFTER = after(420)
 
-# given what was placed → once overdue → the late statement shows that it was in time
+# placed order → overdue → the late signal shows that it was in time
 SELF_RESOLVING = {
     "delivered in time": ("delivery_late", [promising()], delivered(200)),
     "cancelled in time": ("delivery_late", [promising()], cancelled(200)),
@@ -164,7 +164,7 @@ def test_the_clearing_decision_cites_the_deadline_and_the_facts() -> None:
     assert read["promise.ship_by"][0] == "2018-01-12T12:00:00Z"
 
 
-# Which statement is the evidence: the one that shows it, not the newest of those that came with it.
+# Which signal is the evidence: the one that shows it, not the newest of its batch.
 
 
 def test_the_clearing_signal_of_a_batch_is_the_evidence() -> None:
@@ -211,7 +211,7 @@ def test_evidence_that_came_before_the_problem_is_cited() -> None:
     assert case.resolution.evidence == ("test/allocated",)
 
 
-# A deadline that has moved since it was missed.
+# A deadline that moved after it was missed.
 
 
 def test_evidence_clears_before_and_after_a_moved_deadline() -> None:
@@ -262,7 +262,7 @@ def test_an_automatic_resolution_always_cites_its_evidence(told, delays) -> None
             assert case.kind in automatic
             (evidence,) = resolved.resolution.evidence
             shown = {v.read for v in resolved.clearing.verdicts if v.passed}
-            # Either it is the milestone in time, or it moved the time.
+            # Either it is the milestone in time, or it moved the deadline.
             assert (
                 to_fact_value(signals[evidence].event_time) in shown
                 or signals[evidence].type == "order.placed"

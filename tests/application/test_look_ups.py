@@ -1,4 +1,4 @@
-"""What is looked up is recorded with the order, once, and nobody else can say it in our name."""
+"""A look-up result is recorded once with its order, and only the service can write it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BAD = Address(country_code="DE", city="Berlin", street_address="Chausseestr. 1")
 
 
 def eventful(house: InMemoryService) -> None:
-    """Orders in which every look-up finds something."""
+    """Orders for which every look-up has a result."""
     take_signals(house, *(purchase(f"o-{n}", days(n), customer=f"c-{n}") for n in range(10)))
     cheap = {"price": "1.00", "ship_to": BAD}
     take_signals(
@@ -79,7 +79,7 @@ def test_nothing_is_looked_up_unless_the_policy_asks(off) -> None:
 
 
 def test_a_replay_of_tables_looks_nothing_up() -> None:
-    """`replay olist` opens no case that its tables do not tell of."""
+    """`replay olist` opens only cases that its tables show."""
     house = InMemoryService(Rulebook(without_clocks_and_look_ups(load_policy().document)))
     eventful(house)
     assert (own_signals(house), house.found()) == ([], [])
@@ -93,7 +93,7 @@ def test_reading_the_log_again_looks_nothing_up() -> None:
     kept = house.orders.cached([stream])[stream]
     assert (read_back.signals, read_back.facts) == (kept.signals, kept.facts)
     assert read_back.facts.order.duplicate_of == "first"
-    # Under a policy that asks for nothing, the same log says the same.
+    # Under a policy without look-ups the same log gives the same result.
     without = InMemoryService(
         Rulebook(without_clocks_and_look_ups(house.rulebook.document)), house.recorder
     )
@@ -155,7 +155,7 @@ def test_a_batch_reads_its_comparison_streams_together_and_only_if_needed() -> N
     house.take(*told, at=after(4))
     assert [len(asked) for asked in recorder.asked] == [40, 7 + 3]
     recorder.asked.clear()
-    # From here on it remembers.
+    # From here on the streams are cached.
     more = [purchase(f"b-{n}", 30, f"c-{n % 7}", sku=f"s-{n % 3}") for n in range(40)]
     house.take(*more, at=after(30))
     assert [len(asked) for asked in recorder.asked] == [40]
@@ -177,7 +177,8 @@ PAST = [purchase(f"p-{n}", days(-20 + 2 * n), f"c-{n % 2}", str(90 + n), "s") fo
 @settings(BOUNDED_SETTINGS, max_examples=80)
 @given(told=statement_lists(least=1, most=6), chance=st.randoms(use_true_random=False))
 def test_look_up_results_do_not_depend_on_arrival_order(told, chance) -> None:
-    """Several statements of its purchase, with other lines, currencies and times, among them."""
+    """Several purchase signals of one order are among them, with other lines, currencies and
+    times."""
     first, second = service_with_look_ups(), service_with_look_ups()
     for house in (first, second):
         take_signals(house, *PAST)
@@ -210,7 +211,7 @@ orders_placed = st.builds(
 @settings(BOUNDED_SETTINGS, max_examples=80)
 @given(told=st.lists(orders_placed, min_size=2, max_size=12, unique_by=lambda o: o.order))
 def test_a_batch_of_orders_with_several_times_equals_several_batches(told) -> None:
-    """Wherever they stand in the batch, the one that reached us later repeats the other."""
+    """At any place in the batch, the order that arrived later is the duplicate."""
     together, apart = service_with_look_ups(), service_with_look_ups()
     arrivals = [Arrival(signal, after(50 + n)) for n, signal in enumerate(told)]
     together.intake.take(arrivals[::-1], SENDER)

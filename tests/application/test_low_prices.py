@@ -1,4 +1,4 @@
-"""A product whose price drops is flagged, by what orders have shown that it costs as a rule."""
+"""A product far below its usual price, as seen in earlier orders, is flagged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sold(
 
 
 def flagged(house: InMemoryService) -> dict[str, tuple[str, str]]:
-    """Order -> its price, and the usual one."""
+    """Order id -> its price and the usual price."""
     return {
         s.order: (s.price.amount, s.usual_price.amount)
         for s in own_signals_of(house, "order.price_flagged")
@@ -38,7 +38,7 @@ def flagged(house: InMemoryService) -> dict[str, tuple[str, str]]:
 
 
 def recorded(house: InMemoryService) -> list[tuple[str, float]]:
-    """The prices in the log: the amount, and the day."""
+    """The prices in the log: the amount and the day."""
     lines = [line for line in house.lines() if line.type == "product.priced"]
     return [(line.event.price.amount, (line.event.at - after()) / DAY) for line in lines]
 
@@ -86,7 +86,7 @@ def test_a_low_price_that_many_use_does_not_become_usual() -> None:
 def test_a_lasting_price_becomes_usual() -> None:
     house = service_with_look_ups(PRICES)
     take_signals(house, *sold("100.00", 0), *sold("40.00", *range(10, 25)))
-    # 100 was seen once, which shows a week of it.
+    # 100 was seen once and is assumed to last a week.
     assert list(flagged(house)) == [f"40.00-{n}" for n in range(10, 17)]
 
 
@@ -106,7 +106,7 @@ def test_orders_dated_years_off_are_not_history() -> None:
 def test_only_the_look_back_period_counts() -> None:
     house = service_with_look_ups(PRICES)
     take_signals(house, *sold("100.00", *range(0, 200, 10)), *sold("60.00", *range(200, 260, 10)))
-    # 60 for 45 of 90 days, and nothing before them is remembered as the rule.
+    # 60 for 45 of 90 days; nothing before them counts.
     assert list(flagged(house)) == [f"60.00-{n}" for n in range(200, 250, 10)]
 
 
@@ -157,7 +157,7 @@ def test_a_late_order_is_compared_with_earlier_prices() -> None:
 
 
 def test_late_orders_do_not_change_the_usual_price() -> None:
-    """A hundred cheap ones of long ago come in late: each lay between two that cost as always."""
+    """A hundred cheap orders of long ago arrive late; each is between two at the usual price."""
     house = service_with_look_ups(PRICES)
     take_signals(house, *sold("100.00", *range(60)))
     late = [purchase(f"late-{n}", days(20) + n / 1000, price="1.00") for n in range(100)]
@@ -190,7 +190,7 @@ def test_a_process_with_an_outdated_cache_catches_up_before_it_compares() -> Non
     other = house.another_process()
     take_signals(house, *sold("100.00", 0))
     take_signals(other, *sold("10.00", 0.1))
-    # As far as this one remembers, the price is what it was, and there is nothing to record.
+    # In the cache of this process the price is unchanged, so there is nothing to record.
     take_signals(house, *sold("100.00", 0.2))
     assert recorded(house) == [("100.00", 0), ("10.00", 0.1), ("100.00", 0.2)]
 

@@ -1,4 +1,4 @@
-"""What policy wants done about a problem, by whom and by when; and what is held up meanwhile."""
+"""Next steps of the policy: tasks with an owner and a due time, and holds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KIND = "address_problem"
 
 
 def begun(rulebook: Rulebook = SHIPPED_RULEBOOK) -> tuple[InMemoryService, ExceptionCase]:
-    """A case about an address, opened at 3 h: a Wednesday, 16:00 at the desk."""
+    """An address case opened at 3 h: a Wednesday, 16:00 at the desk."""
     house = InMemoryService(rulebook)
     house.take(checked(2, "invalid"), at=after(3))
     return house, house.only_case(KIND)

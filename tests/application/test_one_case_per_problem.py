@@ -1,4 +1,5 @@
-"""One problem is one case: news joins it, a closed one takes nothing in, and what returns counts."""
+"""One problem has one case: signals join it while it is open, and a returning problem reopens or
+links."""
 
 from __future__ import annotations
 
@@ -121,7 +122,7 @@ def test_an_open_case_has_an_owner_and_the_time_since_when() -> None:
     assert (case.routed.owner_team, case.owned_since) == ("payments_desk", after(4))
 
 
-# A closed case.
+# A resolved case.
 
 
 def test_no_signal_joins_a_resolved_case() -> None:
@@ -220,7 +221,7 @@ def test_a_problem_reported_again_after_the_resolution_has_an_open_case() -> Non
     house = InMemoryService()
     house.take(unavailable(2), at=after(3))
     house.resolve(house.only_case("stock_unavailable"), after(24))
-    # Something was substituted, and that is gone as well.
+    # A substitute was chosen, and that is unavailable as well.
     house.take(unavailable(48, id="gone-too", skus=("substitute",)), at=after(49))
     assert [case for case in house.found() if not case.is_resolved]
 

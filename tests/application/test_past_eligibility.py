@@ -1,4 +1,4 @@
-"""Who could have done something at a time follows from what was recorded of people until then."""
+"""Past eligibility is computed from the people events recorded until then."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHY = ChangePersonStatus(reason="Because.")
 
 @pytest.fixture(scope="module")
 def desk() -> PeopleDesk:
-    """Six hours of coming and going."""
+    """Six hours in which people join and leave."""
     desk = desk_of(InMemoryService())
     desk.add("olga", [Role.OPS_MANAGER], after(0))
     desk.add("ana", [Role.HANDLER], after(1))

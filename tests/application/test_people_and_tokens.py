@@ -1,4 +1,4 @@
-"""A person has one name, and a token of which only the digest is kept."""
+"""A person has one name; only the digest of a token is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who wrote a policy lets it decide under none of their names, nor by other hands."""
+"""An author of a policy cannot decide on it under any name or through an agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Keys, logins, agents and delegates: each is somebody's, and what is changed holds at once."""
+"""Each key, login, agent and delegation belongs to one person, and a change takes effect at
+once."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def test_a_single_sign_on_account_belongs_to_one_person_until_it_is_unlinked(doo
 
 
 def test_an_issuer_cannot_use_the_accounts_of_another(door: Door) -> None:
-    """Whatever it calls itself, and wherever its name ends and the subject begins."""
+    """The issuer and the subject cannot be split in another place, nor written in another way."""
     assert login_stream(ISSUER, "ana-1") != login_stream(ISSUER + "a", "na-1")
     assert login_stream("1\nx", "y") != login_stream("1", "\nxy")
     token = VerifiedToken(ISSUER + "/", "ana-1", (), "tests", after(9))

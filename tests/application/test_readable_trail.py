@@ -1,4 +1,4 @@
-"""Who, when, why, on what evidence, caused by what; and what was known and not shown."""
+"""The readable trail: actor, time, reason, evidence and cause of each line, and hidden signals."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Soon after another policy begins to decide, all that is open is looked at under it: what it sees
-is opened, what it takes for over is cleared, and no clock that runs is changed."""
+"""After a policy change everything open is rechecked under the new policy. New problems are
+opened, problems that are over are cleared, and running clocks do not change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tests.domain.signals import (
 
 
 def without(*gone: str, version: str = "next") -> Rulebook:
-    """The shipped policy without these kinds, and without the rules and routes that name them."""
+    """The shipped policy without these kinds and without the rules and routes that name them."""
     document = shipped()
     for kind in gone:
         del document["kinds"][kind]
@@ -53,7 +53,7 @@ def without(*gone: str, version: str = "next") -> Rulebook:
 
 
 class Changing:
-    """A house in which one policy decides, and then the shipped one."""
+    """A service that starts with one policy and then changes to the shipped one."""
 
     def __init__(self, first: Rulebook) -> None:
         self.house = InMemoryService(first)
@@ -62,7 +62,7 @@ class Changing:
         self.desk.bootstrap(first, after(0))
 
     def change(self, rulebook: Rulebook, hour: float) -> int:
-        """Activate it, and look at everything; in how many batches and events."""
+        """Activate it and recheck everything; returns the number of batches."""
         self.now = after(hour)
         change_policy(self.desk, rulebook, self.now)
         self.house.rulebook = rulebook
@@ -180,7 +180,7 @@ def test_an_interrupted_recheck_continues_where_it_stopped(monkeypatch: pytest.M
     stream = recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)
     now = ours.now + RECHECK_DELAY
     for done in range(6):
-        # Each time another process, which knows nothing but the log.
+        # Another process each time, which has only the log.
         desk = PolicyDesk(ours.house.log, lambda: ours.now)
         desk.load()
         rechecks = RecheckDesk(ours.house.log, desk, staff)
@@ -255,7 +255,7 @@ def test_an_expired_emergency_rechecks_under_the_earlier_policy() -> None:
 def test_concurrent_work_on_an_order_is_not_overwritten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A signal slips in between the look and its append: the batch is worked out again."""
+    """A signal arrives between the read and the append, so the batch is decided again."""
     ours = Changing(without("stock_unavailable"))
     ours.house.take(promising(), unavailable(3), at=after(4))
     ours.now = after(5)

@@ -1,4 +1,4 @@
-"""Queues that hold more, or older, work than they should; and the plans to recover them."""
+"""Queues with too much work or too old work get recovery plans."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def house_with(limits: Backlog | None = LIMITS) -> InMemoryService:
 
 
 def fill(house: InMemoryService, many: int, hours: float, first: int = 0) -> None:
-    """So many cases in the queue, queued at that time."""
+    """Open this many cases in the queue at this time."""
     for n in range(first, first + many):
         house.take(structs.replace(unavailable(), order=f"o-{n}"), at=after(hours))
 

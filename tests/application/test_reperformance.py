@@ -1,5 +1,5 @@
-"""Re-performance: every recorded decision of policy is made again, on what was known at its position,
-and comes out as it was recorded; one that was altered does not, and is named."""
+"""Re-performance repeats every recorded policy decision on the facts of its position. It gives
+the recorded result, and names each altered decision."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ def test_each_decision_is_reperformed_under_its_own_policy() -> None:
     found = [r for one in Reperformance(house.log, desk.cited).reperform_all(Period()) for r in one]
     assert differing(found) == []
     assert {one.policy for one in found} >= {first.version, SHIPPED_RULEBOOK.version}
-    # without the one, its decisions cannot be made again, and that is said of each
+    # without the first policy its decisions cannot be repeated, and each of them says so
     lost = differing(again(house, SHIPPED_RULEBOOK))
     assert lost
     assert {told[0].what for _, told in lost} == {"policy"}
 
 
 def with_altered(house: InMemoryService, at: RecordedEvent, event: object) -> InMemoryService:
-    """The same log, with one line altered by somebody with the keys to the database."""
+    """The same log with one line altered by somebody with access to the database."""
     recorder = InMemoryLogRecorder()
     for one in house.lines():
         told = structs.replace(one, event=event) if one.position == at.position else one
@@ -148,7 +148,7 @@ def flipped(decision: Decision) -> Decision:
 
 
 def house_of_all() -> InMemoryService:
-    """Every decision that policy makes, by whichever rule."""
+    """A service with every policy decision, by every rule."""
     house = MoneyService(rulebook=SHIPPED_RULEBOOK)
     house.adjusted("o-2", 10)
 

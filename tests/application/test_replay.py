@@ -1,4 +1,4 @@
-"""A replay takes each arrival at its time, and finds what fell due at the moment when it did."""
+"""A replay takes each signal at its arrival time and records overdue events at their own time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def replay(
 
 
 def lives(count: int) -> list[Signal]:
-    """So many orders with a few kinds of trouble, an hour apart, in the order of their times."""
+    """This many orders with a few kinds of problems, an hour apart, in time order."""
     told: list[Signal] = []
     for n in range(count):
         life = [

@@ -1,4 +1,4 @@
-"""What a process remembers of an order or a case is what the log had, and never goes back."""
+"""The cache of a process has states of the log and never goes back."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_process_that_lost_a_race_catches_up_before_its_next_batch() -> None:
     other = house.another_process()
     house.take(unavailable(), at=after(3))
     other.take(unavailable(4, id="second"), at=after(4))
-    house.take(unavailable(5, id="third"), at=after(5))  # behind, and told so by the log
+    house.take(unavailable(5, id="third"), at=after(5))  # outdated, and the log says so
     other.take(unavailable(6, id="fourth"), at=after(6))
     head = house.log.head()
     house.take(unavailable(7, id="fifth"), at=after(7))

@@ -1,7 +1,7 @@
-"""Refunds, releases and parcels are due when the bank, the warehouse and the carrier take them.
+"""Refunds, releases and parcels are due at the cut-offs of bank, warehouse and carrier.
 
-Hours are counted from a Wednesday at noon UTC, which is 13:00 at the desk in Berlin. It is open from
-08:00 to 12:30 and from 13:30 to 18:00, on Fridays to 16:00, on Saturdays from 09:00 to 13:00.
+Hours are counted from a Wednesday at noon UTC, which is 13:00 at the desk in Berlin. It is open
+from 08:00 to 12:30 and from 13:30 to 18:00, on Fridays to 16:00, on Saturdays from 09:00 to 13:00.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def due(case: ExceptionCase) -> datetime | None:
 
 
 def test_a_refund_is_due_at_the_banks_cut_off_after_a_day_of_the_desk() -> None:
-    """From Wednesday 16:00: 2 hours, on Thursday 4.5 and 1.5, until 15:00: just in time for it."""
+    """From Wednesday 16:00: 2 hours, on Thursday 4.5 and 1.5, until 15:00: just in time for the
+    cut-off."""
     house = InMemoryService(SHIPPED_RULEBOOK)
     house.take(placed(), captured(), cancelled(), at=after(3))
     assert due(house.only_case("refund_due")) == after(26)
@@ -52,8 +53,8 @@ def test_a_late_parcel_is_due_at_the_carriers_pickup() -> None:
 
 
 def test_a_case_with_older_terms_is_due_at_the_cut_off_after_a_re_term() -> None:
-    """From Wednesday 17:00, eight hours end on Thursday at 16:00. At 18:00 seven are left, which is
-    too long for 15:00: Friday."""
+    """From Wednesday 17:00, eight hours end on Thursday at 16:00. At 18:00 seven are left, too
+    long for 15:00: Friday."""
     services = tuple(structs.replace(s, by_cut_off={}) for s in SHIPPED_RULEBOOK.document.services)
     house = InMemoryService(Rulebook(structs.replace(SHIPPED_RULEBOOK.document, services=services)))
     house.take(placed(), captured(), cancelled(), at=after(4))

@@ -1,5 +1,5 @@
-"""A simulation lives through what was recorded, and finds what did happen under the policy that did
-decide, and what would have happened under another."""
+"""A simulation replays the recorded events: the active policy reproduces what happened, another
+policy shows what would have happened."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ YEARS = timedelta(days=3_000)
 
 @cache
 def demonstration() -> InMemoryService:
-    """Two weeks of a shop, every third order in trouble, on which nobody worked."""
+    """Two weeks of a shop without people at work; every third order has a problem."""
     house = InMemoryService(SHIPPED_RULEBOOK)
     past = DemonstrationStream(20261, NOW).history()
     arrivals = [Arrival(signal, at) for at, signal in past]
@@ -127,7 +127,8 @@ def test_later_events_change_nothing() -> None:
 
 
 def other() -> Rulebook:
-    """No more cases of one kind; another is worse; a third goes elsewhere."""
+    """Another policy: without one kind, with a higher severity for another and another queue for
+    a third."""
     document = shipped()
     gone = "delivery_late"
     del document["kinds"][gone]

@@ -1,5 +1,5 @@
-"""What was proposed to be given, held against two approval matrices: the active one finds what it
-asked then, another what it would have asked."""
+"""Proposed adjustments under two approval matrices: the active one gives the recorded
+requirements, another gives its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ assert APPROVALS is not None
 
 
 def saying(**changes: object) -> Rulebook:
-    """The shipped policy with another matrix."""
+    """The shipped policy with another approval matrix."""
     document: PolicyDocument = structs.replace(
         UNTIMED_RULEBOOK.document, version="other", **changes
     )
@@ -48,7 +48,8 @@ def figures(
 
 
 def with_money() -> MoneyService:
-    """A purchase error by policy, a small sum, and one that together with it is larger."""
+    """A purchase error approved by policy, a small amount, and one that exceeds a limit together
+    with it."""
     house = MoneyService()
     house.propose("15.00", reason=AdjustmentReason.PURCHASE_ERROR, at=5)
     house.withdraw(house.propose("900.00", at=6), "ana", 7)
@@ -76,7 +77,8 @@ def test_another_matrix_requires_other_approvals() -> None:
     )
     approvals = structs.replace(APPROVALS, bands=(lenient, *APPROVALS.bands[1:]))
     found = figures(with_money(), saying(approvals=approvals))
-    # The 100.00 count 115.00 with what the customer had before: still by policy. The 900.00 do not.
+    # The 100.00 count as 115.00 with the customer's earlier adjustments: still by policy. The
+    # 900.00 do not.
     assert found.by_policy == CountPair(active=1, proposed=2)
     assert found.given_by_policy == AmountPair(active="15.00 EUR", proposed="115.00 EUR")
     assert (found.fewer, found.more) == (1, 0)

@@ -1,4 +1,4 @@
-"""Intake validation: an order with nothing wrong is released as standard flow, once, and counted."""
+"""Intake validation: an order without problems is released as standard flow, once."""
 
 from __future__ import annotations
 

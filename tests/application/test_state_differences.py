@@ -1,4 +1,4 @@
-"""A difference of two states: nothing that differs goes untold, and nothing else is told."""
+"""The differences of two states are complete, and contain nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JSON = st.recursive(
 
 
 def at(told: Any, place: str) -> Any:
-    """What stands at a JSON Pointer, through lists whose parts have names; `...` where nothing does."""
+    """The value at a JSON Pointer, through lists of named items; `...` if there is none."""
     for step in place.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(told, list):

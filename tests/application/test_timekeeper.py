@@ -1,4 +1,4 @@
-"""Whenever the timekeeper looks, and however many there are, what fell due is found once, as it was."""
+"""The timekeeper finds each overdue event once and with its own time, late or with many at work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MOMENT = timedelta(microseconds=1)
 
 
 def story_of(cases: list[ExceptionCase]) -> list[tuple[object, ...]]:
-    """What a case is, but for when it was written down."""
+    """A case without its recording times."""
     return sorted(
         (c.kind, c.id, str(c.state), c.detected_at, c.deadline, c.readings, c.cleared)
         for c in cases
@@ -84,7 +84,7 @@ def test_a_case_is_detected_at_its_deadline_even_by_a_late_timekeeper(late_by) -
 def test_overdue_events_are_decided_on_earlier_facts_before_a_signal() -> None:
     house = InMemoryService()
     house.take(shipping_by(48), approved(), at=after(2))
-    house.take(cancelled(50), at=after(51))  # and no timekeeper ever looked
+    house.take(cancelled(50), at=after(51))  # and no timekeeper ran
     case = house.only_case("ship_by_missed")
     assert (case.state, case.detected_at, case.opened_at) == ("open", after(48), after(51))
     assert case.signals_joined == 1
@@ -181,7 +181,7 @@ def test_a_late_timekeeper_reopens_or_links_like_a_punctual_one() -> None:
     assert outcomes[0] == outcomes[1]
 
 
-# Several side by side.
+# Several timekeepers at once.
 
 
 def many_overdue(house: InMemoryService, count: int) -> list[str]:
@@ -221,7 +221,7 @@ def test_a_second_timekeeper_at_the_same_time_records_nothing() -> None:
     house = InMemoryService()
     other = house.another_process()
     house.take(shipping_by(48), approved(), at=after(2))
-    # Both have the order at hand as it was before.
+    # Both have the earlier order in their cache.
     other.tick(after(40))
     other.orders.cached([order_stream(ORDER)])
     house.tick(after(50))
@@ -242,13 +242,13 @@ def test_concurrent_intake_and_timekeeper_on_one_order_both_succeed() -> None:
     assert house.only_case("ship_by_missed").signals_joined == 1
 
 
-# What another process wrote is never undone by what this one remembers.
+# An outdated cache never undoes the writes of another process.
 
 
 def test_an_outdated_cache_does_not_lose_a_timer_of_another_process() -> None:
     worker = InMemoryService()
     worker.take(shipping_by(48), approved(), at=after(2))
-    worker.tick(after(50))  # from here on the worker has the order at hand, with nothing due
+    worker.tick(after(50))  # from here on the worker has the order in its cache, without a deadline
     api = worker.another_process()
     api.take(promising(at=-1, id="promised"), at=after(60))
     assert worker.due() == {order_stream(ORDER): after(252)}
@@ -259,7 +259,7 @@ def test_an_outdated_cache_does_not_lose_a_timer_of_another_process() -> None:
 def test_no_problem_joins_a_case_that_another_process_has_resolved() -> None:
     worker = InMemoryService()
     worker.take(promising(), approved(), at=after(2))
-    worker.tick(after(252))  # the worker has the case at hand, open
+    worker.tick(after(252))  # the worker has the open case in its cache
     api = worker.another_process()
     api.resolve(api.only_case("delivery_late"), after(260))
     api.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))

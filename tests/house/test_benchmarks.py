@@ -1,4 +1,4 @@
-"""The runner of the benchmarks: what it prints, when, and which exit code it gives."""
+"""The benchmark runner: its output, when it prints, and its exit code."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ BENCH = Bench("", 1.0, None, lambda what: None)
 
 
 class Gives(Struct):
-    """A benchmark that gives these figures and then, if there is one, raises this error."""
+    """A benchmark that gives these figures and then raises this error, if any."""
 
     TARGETS: dict[str, Target]
     figures: list[Figure]

@@ -1,4 +1,4 @@
-"""Generated pages say what the code says, and what the README tells to type works."""
+"""Generated pages match the code, and the commands in the README work."""
 
 import re
 from importlib.util import module_from_spec, spec_from_file_location
@@ -63,7 +63,7 @@ def test_the_readme_has_the_two_commands():
     "words", [w for w in commands_of_the_readme() if w not in ("demo", "test")]
 )
 def test_a_command_of_the_readme_exists(words: str):
-    """Each is known by its words; what it does is tested where it belongs."""
+    """The command exists; its own tests check what it does."""
     names = [
         word
         for word in words.split()

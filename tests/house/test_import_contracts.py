@@ -1,4 +1,4 @@
-"""The import contracts hold, cover every package, and each one fails when it is broken."""
+"""The import contracts are kept, cover every package, and fail on a violation."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("domain", "application", "infrastructure", "projections", "api")
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 
-# One import for each contract that must not pass: what it says, and the file that would say it.
+# One forbidden import for each contract: the statement, and the file that would have it.
 BREACHES = {
     "layers": ("application/breach.py", "import infrastructure.settings"),
     "reads-and-writes-apart": ("projections/breach.py", "import application.log.event_log"),
@@ -48,7 +48,7 @@ def test_all_import_contracts_are_kept():
 
 
 def test_every_package_is_covered_by_the_contracts():
-    """One that is missing from root_packages counts as external, and its imports go unchecked."""
+    """A package missing from root_packages counts as external, and its imports are not checked."""
     built = CONFIGURATION["hatch"]["build"]["targets"]["wheel"]["packages"]
     found = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert set(CONFIGURATION["importlinter"]["root_packages"]) == set(built) == found

@@ -1,4 +1,4 @@
-"""A report, route, command or event that exists but is not listed would silently do nothing."""
+"""Every report, route, command and event is listed; an unlisted one would silently do nothing."""
 
 import inspect
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Reports as functions: a log in, its rows out."""
+"""Reports as functions: from a log to rows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from tests.domain.signals import (
 def steps(
     report: AnyProjection, lines: Iterable[RecordedEvent]
 ) -> Iterator[tuple[RecordedEvent, Any, Any, Any]]:
-    """Each line that concerns the report: the line, its key, the row before, the row after."""
+    """Each line of the report: the line, its key, the row before, the row after."""
     rows: dict[object, Any] = {}
     for line in lines:
         key = report.key(line)
@@ -78,7 +78,7 @@ def rows_of(report: AnyProjection, lines: Iterable[RecordedEvent]) -> dict[Any, 
 
 
 def work_on_case(house: InMemoryService) -> None:
-    """All that people do with a case, and what time does when they do nothing."""
+    """Every act of people on a case, and every clock event."""
     desk = house.desk
     ask = OpenCase(order=ORDER, kind="refund_due", note="The customer called.")
     by = caller("ana", after(262))
@@ -96,7 +96,7 @@ def work_on_case(house: InMemoryService) -> None:
         by = caller("bo", after(262.2))
     case = desk.resume(case.id, case.version, "They answered.", by).case
     case = desk.wait(case.id, case.version, waits, by).case
-    house.tick(after(263.5))  # what was expected has not come
+    house.tick(after(263.5))  # the expected answer did not come
     case = desk.case(case.id)
     case = desk.note(case.id, case.version, "Asked again.", by).case
     proof = Evidence(ref="dhl/pod-1", type=EvidenceType.SHIPPING_DOCUMENTATION)
@@ -115,7 +115,7 @@ def work_on_case(house: InMemoryService) -> None:
     case = desk.hand_off(case.id, case.version, HandOff(note="Back.", to_queue=case.queue), by).case
     case = desk.reterm(case.id, case.version, "As of today.", by).case
     desk.claim(case.id, case.version, caller("cy", after(264)))
-    house.tick(after(288))  # and cy forgets it
+    house.tick(after(288))  # and cy does nothing
     case, by = desk.case(case.id), caller("cy", after(288))
     case = desk.complete_task(case.id, case.version, CompleteTask(task=1), by).case
     case = desk.drop_task(case.id, case.version, DropTask(task=2, note="Told."), by).case
@@ -123,7 +123,7 @@ def work_on_case(house: InMemoryService) -> None:
 
 
 def act_for_others(house: InMemoryService) -> None:
-    """Ana gets an agent, logins, a delegate and narrower keys, and all of it ends."""
+    """Ana gets an agent, logins, a delegate and narrower keys; then all of them end."""
     people = PeopleDesk(house.log, streams.people(house.log))
     desk = PrincipalsDesk(house.log, people, Principals(house.log, people))
     people.add("bo", [Role.HANDLER], after(0))
@@ -140,7 +140,7 @@ def act_for_others(house: InMemoryService) -> None:
 
 
 def eventful_service() -> InMemoryService:
-    """A house in which everything that can happen has happened."""
+    """A service with a log of every event."""
     house = MoneyService(None, rulebook=SHIPPED_RULEBOOK)
     PolicyDesk(house.log, lambda: after(0)).bootstrap(SHIPPED_RULEBOOK, after(0))
     people = PeopleDesk(house.log, streams.people(house.log))
@@ -189,7 +189,7 @@ BUILD = BuildStarted(
 
 
 def erase_customer(house: InMemoryService) -> None:
-    """A customer whose data must be kept for a while, and goes then."""
+    """Erase a customer whose data must first be kept for a while."""
     sealed = SealedService(SHIPPED_RULEBOOK, house.recorder)
     mine = (placed(600, customer=Customer(id="c-gone")), unavailable(601))
     sealed.take(*(structs.replace(signal, order="o-gone") for signal in mine), at=after(604))
@@ -202,7 +202,7 @@ def erase_customer(house: InMemoryService) -> None:
 
 
 def people_join_and_leave(people: PeopleDesk) -> None:
-    """People are given roles, which end; and two of them turn out to be one."""
+    """People get roles, which end; two accounts turn out to be one person."""
     now = after(0)
     by = caller("head", now)
     for name in ("head", "mia", "mia2"):
@@ -218,7 +218,7 @@ def people_join_and_leave(people: PeopleDesk) -> None:
 
 
 def break_the_glass(house: InMemoryService, people: PeopleDesk) -> None:
-    """One that is opened, closed and reviewed; and one that nobody opens."""
+    """One break-glass that is opened, closed and reviewed; and one that nobody opens."""
     glasses = BreakGlassDesk(
         house.log, streams.break_glasses(house.log), people, lambda: house.rulebook
     )
@@ -232,7 +232,7 @@ def break_the_glass(house: InMemoryService, people: PeopleDesk) -> None:
 
 
 def recover_queues(house: InMemoryService) -> None:
-    """Queues that nobody worked on for too long get plans; one of them recovers."""
+    """Queues that fall behind get recovery plans; one of them recovers."""
     desk, by = house.recovery, caller("ana", after(600))
     assert desk.look(after(600))
     queue = "payment_hold_review"

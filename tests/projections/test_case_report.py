@@ -1,4 +1,4 @@
-"""The row of a case is its aggregate in other words, and an open case always has an owner."""
+"""A row of the case report matches its case, and an open case always has an owner."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_rows_match_the_cases_that_reopen_under_another_policy() -> None:
     assert (row.severity, row.bucket) == (case.routed.severity, case.routed.bucket)
 
 
-# Somebody owns it.
+# Ownership.
 
 
 def test_an_open_case_has_an_owner_after_every_append() -> None:
@@ -106,7 +106,7 @@ def test_an_open_case_has_an_owner_after_every_append() -> None:
 
 
 def test_a_routed_case_has_an_owner_at_every_line_unless_resolved() -> None:
-    # A report stands still between any two lines.
+    # A report can stop between any two lines.
     for line, _, before, row in steps(CASES, eventful_service().lines()):
         if before is not None and before.queue is not None and row.state != "resolved":
             assert row.owner is not None, line.type

@@ -1,4 +1,4 @@
-"""The row of an order tells its milestones as its facts do, in whatever order they arrived."""
+"""The row of an order has the milestones of its facts, in any arrival order."""
 
 from __future__ import annotations
 

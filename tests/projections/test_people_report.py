@@ -1,4 +1,4 @@
-"""The row of a person has the roles and the digests of the tokens, each with its end."""
+"""The row of a person has the roles and the token digests, each with its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A row for each key, login, agent and delegation: whose, how far, since when, and how it ended."""
+"""A row for each key, login, agent and delegation: person, scope, start and end."""
 
 from __future__ import annotations
 

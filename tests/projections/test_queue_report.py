@@ -1,4 +1,4 @@
-"""The queue has a row for each case that is to be worked on, and for no other."""
+"""The queue has a row for each unresolved case and for no other."""
 
 from __future__ import annotations
 

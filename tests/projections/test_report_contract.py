@@ -1,4 +1,4 @@
-"""A report is one listed file with a pure fold; whatever is in the log, it folds."""
+"""A report is one listed file with a pure fold that accepts any log."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_row_is_immutable_and_its_indexes_use_its_columns(name) -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_row_can_be_built_from_its_columns_in_order(name) -> None:
-    """The runner makes it of what the database has, place by place."""
+    """The runner builds it from the database columns by position."""
     for parameter in inspect.signature(REPORTS[name].row).parameters.values():
         assert parameter.kind is not parameter.KEYWORD_ONLY
 

@@ -1,4 +1,4 @@
-"""What lists are filtered by stands in their rows: regions, grants that live, reviews that are due."""
+"""Rows have the fields that lists filter by: regions, active grants, reviews due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of tasks: a row for each that is to be done."""
+"""The task report: a row for each open task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bugs in authorization and segregation that somebody might make, and the tests that must notice."""
+"""Plausible bugs in authorization and segregation, and the tests that must catch them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SQL = "infrastructure/event_store/sql/0004_one_person_one_duty.sql"
 
 
 class Bug(NamedTuple):
-    """`old` stands once in the file; with `new` in its place, these tests must fail."""
+    """A bug: `old` occurs once in the file; with `new` in its place, these tests must fail."""
 
     name: str
     file: str
@@ -147,7 +147,7 @@ BUGS = (
         "",
         HANDS,
     ),
-    # What the database is told, and refuses.
+    # What the database receives, and refuses.
     Bug(
         "duties are not sent to the database",
         ACTS,
@@ -197,7 +197,7 @@ BUGS = (
         "is None:",
         ROWS,
     ),
-    # How much, how often, and of what.
+    # Limits and amounts.
     Bug(
         "a limit is not to be reached",
         DECISIONS,
@@ -317,7 +317,7 @@ BUGS = (
         "        if ask.amount.value > captured:\n",
         HANDS,
     ),
-    # Who may, and where.
+    # Permissions and scopes.
     Bug(
         "a grant that was taken back a moment ago is good for a payment",
         MONEY,
@@ -402,7 +402,7 @@ BUGS = (
         "governance_decisions.approve(g, p, note, base, by.actor, by.now)",
         AUTHORS,
     ),
-    # Who stands at the door.
+    # Authentication.
     Bug(
         "a revoked key lets people in",
         AUTHENTICATION,

@@ -1,5 +1,4 @@
-"""Each of the planted bugs is caught by the tests that are named with it; without them, all of them
-pass. What no test would miss was never tested."""
+"""Each planted bug makes its tests fail; without a bug, all of them pass."""
 
 from __future__ import annotations
 
@@ -69,13 +68,13 @@ def test_every_planted_bug_is_caught(tmp_path: Path, server_dsn: str) -> None:
     shown(told, outputs)
     assert told[NONE]["code"] == PASSED, outputs[NONE]
     for bug in BUGS:
-        # Other codes: a test could not even be begun, and would have noticed anything.
+        # Other exit codes mean that a test could not start, which would prove nothing.
         assert told[bug.name]["code"] == FAILED, f"{bug.name}\n{outputs[bug.name]}"
         assert caught_by(outputs[bug.name]) is not None, outputs[bug.name]
 
 
 def house(place: Path, bug: Bug | None = None) -> Path:
-    """A copy, with a bug in it; what stays as it is is shared."""
+    """A copy of the source tree with a bug in it; unchanged files are hard links."""
     place.mkdir()
     for name in COPIED:
         shutil.copytree(ROOT / name, place / name, copy_function=shared)

@@ -1,7 +1,7 @@
-"""Whatever anybody does, in whatever order, no human comes to have two duties in a case: every state
-that eight acts lead to is looked at. And what would notice does notice, with a rule removed.
+"""No human gets two duties in a case, in any state that eight acts lead to. With a rule removed,
+the check finds the violations.
 
-`CASETRAIL_PROOFS=whole` looks at all states that there are, however many acts lead to them.
+`CASETRAIL_PROOFS=whole` explores all states, after any number of acts.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def test_the_database_rule_is_enough_without_the_domain_rule(
     print(f"\nthe database's rule alone: {found.told}")
     assert found.findings == {}
     assert found.refusals["DutyConflict"] > 0
-    # It lets nothing happen that both together would not.
+    # It allows nothing that both rules together refuse.
     assert found.seen == {state: at for state, at in with_both.seen.items() if at <= SHALLOWER}
 
 
@@ -139,7 +139,7 @@ def test_without_the_domain_rule_each_way_to_a_second_duty_is_refused(
 def test_postgresql_refuses_every_second_duty(
     with_both_removed: Exploration, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The shortest way to each finding."""
+    """PostgreSQL refuses the last act of the shortest path to each finding."""
     remove_the_domain_rule(monkeypatch.setattr)
     recorder = PostgresLogRecorder(Datastore(dsn))
     scene = ProofScene(recorder)
@@ -150,7 +150,7 @@ def test_postgresql_refuses_every_second_duty(
     pages = duty_ledger.read(_states(recorder))
     recorder.close()
     assert len(with_both_removed.findings) >= len(HUMANS) * len(PAIRS)
-    # Two cases of each order; the book has a page for every one, and not one finding.
+    # Two cases of each order; the ledger has a page for every one and no finding.
     assert len(pages) >= len(with_both_removed.findings)
     assert [told for page in pages.values() for told in page.findings] == []
 

@@ -1,5 +1,5 @@
 """One human tries two duties of a case through two accounts, from two processes at the same moment:
-one of them comes to be, and the other is refused.
+one is taken, and the other is refused.
 
 10,000 pairs in all; with `CASETRAIL_PROOFS=whole`, 10,000 of each kind.
 """
@@ -77,7 +77,7 @@ def test_the_database_rule_alone_allows_one_of_two_duties(dsn: str) -> None:
         counted = connection.execute(
             "SELECT (SELECT count(*) FROM duties), (SELECT count(*) FROM stored_events)"
         ).fetchone()
-    # Of what was refused, nothing is stored.
+    # A refused act stores nothing.
     assert counted == (OF_ROWS, OF_ROWS)
 
 
@@ -86,7 +86,7 @@ def _states(recorder: LogRecorder) -> Iterator[bytes]:
 
 
 def _rows(dsn: str) -> dict[str, set[tuple[str, str]]]:
-    """Duties as the database has them, by humans."""
+    """Duties in the database, by human."""
     found: dict[str, set[tuple[str, str]]] = {}
     with psycopg.connect(dsn) as connection:
         for case, person, duty in connection.execute("SELECT case_id, person, duty FROM duties"):
@@ -95,7 +95,7 @@ def _rows(dsn: str) -> dict[str, set[tuple[str, str]]]:
 
 
 def _told(pages: dict[str, duty_ledger.CasePage]) -> dict[str, set[tuple[str, str]]]:
-    """Duties as the log tells them, where there is money to keep them apart for."""
+    """Duties in the log, for cases with money."""
     return {case: set(page.duties) for case, page in pages.items() if page.given}
 
 
