@@ -40,8 +40,8 @@ def purchase(
 ) -> OrderPlaced:
     """An order of one line."""
     line = Line(sku=sku, quantity=quantity, price=money(price, currency))
-    said = {"customer": Customer(id=customer), "lines": (line,), "tenders": None, **more}
-    return replace(placed(hours, **said), order=order)
+    body = {"customer": Customer(id=customer), "lines": (line,), "tenders": None, **more}
+    return replace(placed(hours, **body), order=order)
 
 
 def days(count: float) -> float:
@@ -69,8 +69,8 @@ class CountingRecorder(InMemoryLogRecorder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[set[UUID]] = []
+        self.reads: list[set[UUID]] = []
 
     def select_streams(self, streams: Any) -> Any:
-        self.asked.append(set(streams))
+        self.reads.append(set(streams))
         return super().select_streams(streams)

@@ -94,13 +94,13 @@ class MoneyService(InMemoryService):
     ) -> ExceptionCase:
         """A paid order that cannot be delivered; ana claims its case."""
         lines = (line(price, "EUR"),)
-        told = (
+        story = (
             placed(at, lines=lines),
             captured(at + 1, price, "EUR"),
             unavailable(at + 2),
         )
         signals = [
-            structs.replace(signal, order=order, id=f"{signal.id}-{order}") for signal in told
+            structs.replace(signal, order=order, id=f"{signal.id}-{order}") for signal in story
         ]
         if customer is not None:
             who = structs.replace(signals[0].customer, id=customer)  # type: ignore[attr-defined]
@@ -189,7 +189,7 @@ class MoneyService(InMemoryService):
             if line.type == "attempt.refused"
         ]
 
-    def told(self, event: PaymentOutcome, order: str, at: float) -> None:
+    def record_outcome(self, event: PaymentOutcome, order: str, at: float) -> None:
         """Record the provider's answer as the payer does."""
         case = self.of(order)
         write = Write(
@@ -220,20 +220,22 @@ class MoneyService(InMemoryService):
             one = self.execute(
                 self.approve(new(), "tia", at + 6, order), "fay", at + 7, order=order
             )
-            self.told(OutcomeInDoubt(adjustment=one.id, detail="no answer"), order, at + 7)
+            self.record_outcome(
+                OutcomeInDoubt(adjustment=one.id, detail="no answer"), order, at + 7
+            )
             amount = PositiveMoney(one.amount.amount, one.amount.currency)
-            told: PaymentOutcome = (
+            outcome: PaymentOutcome = (
                 ExecutionFailed(adjustment=one.id, provider="local", detail="closed")
                 if fails
                 else AdjustmentExecuted(
                     adjustment=one.id, provider="local", reference="re_1", amount=amount
                 )
             )
-            self.told(told, order, at + 8)
+            self.record_outcome(outcome, order, at + 8)
         differs = AmountDiffers(
             adjustment=self.of(order).adjustments.items[-2].id, ordered=amount, given=amount
         )
-        self.told(differs, order, at + 8)
+        self.record_outcome(differs, order, at + 8)
         case = self.of(order)
         by = caller_with_roles("finn", after(at + 9))
         self.money.reconcile(case.id, case.version, case.adjustments.items[-1].id, "ab" * 32, by)
@@ -253,5 +255,5 @@ class MoneyService(InMemoryService):
             created_at=after(at),
         )
         desk = ReconciliationDesk(self.log, self.money, None, lambda *_: {}, lambda _: {})
-        told = Statement("local", after(at), after(at), [line], "ab" * 32, True)
-        desk.reconcile(told, caller_with_roles("finn", after(at)))
+        statement = Statement("local", after(at), after(at), [line], "ab" * 32, True)
+        desk.reconcile(statement, caller_with_roles("finn", after(at)))

@@ -42,7 +42,7 @@ def to(**changes: str) -> Address:
     return Address(**{**GOOD, **changes})
 
 
-def word_on(address: Address | None) -> tuple[InMemoryService, list[AddressChecked]]:
+def check_of(address: Address | None) -> tuple[InMemoryService, list[AddressChecked]]:
     house = service_with_look_ups(ADDRESSES)
     take_signals(house, purchase("o-1", ship_to=address))
     return house, own_signals_of(house, "address.checked")
@@ -77,10 +77,10 @@ def word_on(address: Address | None) -> tuple[InMemoryService, list[AddressCheck
     ],
 )
 def test_each_address_gets_a_verdict_with_the_fields_behind_it(address, verdict, says):
-    _, (said,) = word_on(address)
-    assert (said.verdict, said.detail) == (verdict, says + CHECKED_BY)
-    assert (said.order, said.event_time) == ("o-1", after())
-    assert said.id.startswith("address:")
+    _, (check,) = check_of(address)
+    assert (check.verdict, check.detail) == (verdict, says + CHECKED_BY)
+    assert (check.order, check.event_time) == ("o-1", after())
+    assert check.id.startswith("address:")
 
 
 @pytest.mark.parametrize(
@@ -94,32 +94,32 @@ def test_each_address_gets_a_verdict_with_the_fields_behind_it(address, verdict,
     ],
 )
 def test_an_undeliverable_address_opens_a_case(address, is_problem) -> None:
-    house, _ = word_on(address)
+    house, _ = check_of(address)
     assert kinds(house.found()) == ["address_problem"] * is_problem
 
 
 def test_an_order_without_an_address_is_not_checked() -> None:
-    house, said = word_on(None)
-    assert said == []
+    house, check = check_of(None)
+    assert check == []
     assert [line.type for line in house.lines()] == ["order.signal_recorded"]
 
 
 @pytest.mark.parametrize("wrong", [{}, {"postal_code": "1"}, {"city": ""}, {"country_area": "?"}])
 def test_the_check_repeats_no_text_of_the_address(wrong) -> None:
     address = to(**wrong)
-    _, (said,) = word_on(address)
+    _, (check,) = check_of(address)
     texts = (address.city, address.street_address, address.name, address.postal_code)
-    assert not [text for text in texts if len(text) > 1 and text in said.detail]
+    assert not [text for text in texts if len(text) > 1 and text in check.detail]
 
 
 def test_a_later_check_by_another_system_counts() -> None:
-    house, _ = word_on(to(postal_code=""))
+    house, _ = check_of(to(postal_code=""))
     house.take(replace(checked(2, "valid"), order="o-1"), at=after(2))
     assert house.only_case("address_problem").cleared
 
 
 def test_a_changed_address_is_checked_too() -> None:
-    house, _ = word_on(to(postal_code=""))
+    house, _ = check_of(to(postal_code=""))
     again = replace(purchase("o-1", 5, ship_to=to()), id="again")
     house.take(again, at=after(5))
     assert [s.verdict for s in own_signals_of(house, "address.checked")] == ["incomplete", "valid"]

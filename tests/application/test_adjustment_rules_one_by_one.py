@@ -54,7 +54,7 @@ def house() -> MoneyService:
     return MoneyService()
 
 
-class Asked:
+class Decisions:
     """The decisions on one adjustment; everything else about them is valid."""
 
     def __init__(self, house: MoneyService, by: ActingPerson) -> None:
@@ -85,8 +85,13 @@ class Asked:
         return decisions.reconcile(self.case, self.one, self.by, OTHER_DIGEST)
 
 
-Decision = Callable[[Asked], object]
-APPROVE, REJECT, EXECUTE, RECONCILE = Asked.approve, Asked.reject, Asked.execute, Asked.reconcile
+Decision = Callable[[Decisions], object]
+APPROVE, REJECT, EXECUTE, RECONCILE = (
+    Decisions.approve,
+    Decisions.reject,
+    Decisions.execute,
+    Decisions.reconcile,
+)
 BEFORE: dict[Decision, State] = {
     APPROVE: State.PROPOSED,
     REJECT: State.PROPOSED,
@@ -109,8 +114,8 @@ def at(house: MoneyService, state: State, amount: str = "40.00") -> Adjustment:
 
 def paid(house: MoneyService, one: Adjustment) -> None:
     amount = PositiveMoney(one.amount.amount, one.amount.currency)
-    told = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re", amount=amount)
-    house.told(told, "o-1", 8)
+    outcome = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re", amount=amount)
+    house.record_outcome(outcome, "o-1", 8)
 
 
 def by(*names: str, is_agent: bool = False) -> ActingPerson:
@@ -120,7 +125,7 @@ def by(*names: str, is_agent: bool = False) -> ActingPerson:
 @pytest.mark.parametrize("decision", BEFORE)
 def test_a_person_without_duties_may_decide(house: MoneyService, decision: Decision) -> None:
     at(house, BEFORE[decision])
-    assert decision(Asked(house, by("fred"))) is not None
+    assert decision(Decisions(house, by("fred"))) is not None
 
 
 @pytest.mark.parametrize("names", [("ana",), ("nina", "ana")])
@@ -130,14 +135,14 @@ def test_a_person_who_worked_the_case_may_not_decide(
 ) -> None:
     at(house, BEFORE[decision])
     with pytest.raises(DutyConflict):
-        decision(Asked(house, by(*names)))
+        decision(Decisions(house, by(*names)))
 
 
 @pytest.mark.parametrize("decision", BEFORE)
 def test_an_agent_may_not_decide(house: MoneyService, decision: Decision) -> None:
     at(house, BEFORE[decision])
     with pytest.raises(AgentHoldsNoDuty):
-        decision(Asked(house, by("fred", is_agent=True)))
+        decision(Decisions(house, by("fred", is_agent=True)))
 
 
 @pytest.mark.parametrize("decision", BEFORE)
@@ -146,21 +151,21 @@ def test_each_decision_needs_the_right_state(
     house: MoneyService, decision: Decision, state: State
 ) -> None:
     at(house, state)
-    asked = Asked(house, by("fred"))
+    request = Decisions(house, by("fred"))
     if state is BEFORE[decision] or (decision is REJECT and state is State.APPROVED):
-        assert decision(asked) is not None
+        assert decision(request) is not None
     else:
         with pytest.raises(AdjustmentNotPending):
-            decision(asked)
+            decision(request)
 
 
 @pytest.mark.parametrize("decision", [APPROVE, REJECT, EXECUTE])
 def test_each_decision_needs_the_right_digest(house: MoneyService, decision: Decision) -> None:
     at(house, BEFORE[decision])
-    asked = Asked(house, by("fred"))
-    asked.digest = OTHER_DIGEST
+    request = Decisions(house, by("fred"))
+    request.digest = OTHER_DIGEST
     with pytest.raises(DigestDiffers):
-        decision(asked)
+        decision(request)
 
 
 @pytest.mark.parametrize("decision", [APPROVE, EXECUTE])
@@ -169,14 +174,14 @@ def test_no_decision_on_changed_facts_or_a_changed_policy(
     house: MoneyService, decision: Decision, cause: str
 ) -> None:
     at(house, BEFORE[decision])
-    asked = Asked(house, by("fred"))
+    request = Decisions(house, by("fred"))
     if cause == "policy":
-        asked.rulebook = NEXT_POLICY
+        request.rulebook = NEXT_POLICY
     else:
         house.take(structs.replace(scanned(), order="o-1"), at=after(7))
-        asked.order = house.order("o-1")
+        request.order = house.order("o-1")
     with pytest.raises(AdjustmentDrifted) as drifted:
-        decision(asked)
+        decision(request)
     assert drifted.value.facts["cause"] == cause
 
 
@@ -222,13 +227,13 @@ def test_a_duty_is_recorded_under_all_names(
 ) -> None:
     at(house, State.EXECUTED if duty is Duty.RECONCILE else State.PROPOSED)
     names = ("fred", "freda", "tess")
-    asked = Asked(house, by(*names))
-    told = asked.reconcile() if duty is Duty.RECONCILE else asked.approve()
-    assert isinstance(told, event)
+    request = Decisions(house, by(*names))
+    decided = request.reconcile() if duty is Duty.RECONCILE else request.approve()
+    assert isinstance(decided, event)
     actor = Actor("user:fred", "fred", delegate="tess")
-    rows = duty_rows_of(asked.case, [(actor, told)], names)
+    rows = duty_rows_of(request.case, [(actor, decided)], names)
     assert [(row.case, row.person, row.duty) for row in rows] == [
-        (asked.case.id, name, duty) for name in names
+        (request.case.id, name, duty) for name in names
     ]
 
 

@@ -52,8 +52,10 @@ def test_a_refund_needs_four_people(house: MoneyService) -> None:
     one = house.execute(one, "fay")
     assert (one.state, one.provider, one.payment) == (State.EXECUTING, "local", "captured-o-1")
     amount = PositiveMoney("300.00", "EUR")
-    told = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re_1", amount=amount)
-    house.told(told, "o-1", 8)
+    outcome = AdjustmentExecuted(
+        adjustment=one.id, provider="local", reference="re_1", amount=amount
+    )
+    house.record_outcome(outcome, "o-1", 8)
     case = house.of()
     by = caller_with_roles("finn", after(9))
     done = house.money.reconcile(case.id, case.version, one.id, "ab" * 32, by)
@@ -297,8 +299,8 @@ def test_the_required_evidence_must_be_attached_and_named(house: MoneyService) -
     with pytest.raises(EvidenceMissing):
         house.propose(kind=kind)
     case = house.of()
-    told = Evidence(ref="dhl/lost-1", type=EvidenceType.CARRIER_STATEMENT)
-    house.desk.attach(case.id, case.version, told, caller_with_roles("ana", after(4.5)))
+    evidence = Evidence(ref="dhl/lost-1", type=EvidenceType.CARRIER_STATEMENT)
+    house.desk.attach(case.id, case.version, evidence, caller_with_roles("ana", after(4.5)))
     one = house.approve(house.propose(kind=kind, evidence=("dhl/lost-1",)), "tia")
     with pytest.raises(Invalid):
         house.execute(one, "fay")

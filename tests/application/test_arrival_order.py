@@ -20,10 +20,10 @@ SECOND = {"hours": (100, 110), "ship_by": (130, 300), "days": (6, 8)}
 
 
 @st.composite
-def arrivals(draw: st.DrawFn, told: list[Signal]) -> list[list[Signal]]:
+def arrivals(draw: st.DrawFn, signals: list[Signal]) -> list[list[Signal]]:
     """The same signals in random order and random batches, some of them twice."""
-    again = draw(st.lists(st.sampled_from(told), max_size=2)) if told else []
-    mixed = draw(st.permutations([*told, *again]))
+    again = draw(st.lists(st.sampled_from(signals), max_size=2)) if signals else []
+    mixed = draw(st.permutations([*signals, *again]))
     cuts = sorted(draw(st.sets(st.integers(1, max(len(mixed), 1)), max_size=3)))
     batches = [mixed[a:b] for a, b in zip([0, *cuts], [*cuts, len(mixed)], strict=True)]
     return [batch for batch in batches if batch]
@@ -48,9 +48,9 @@ def test_any_arrival_order_leads_to_the_same_cases(data) -> None:
     second = data.draw(statement_lists(first=50, most=4, **SECOND))
 
     sorted_stream, as_it_comes = InMemoryService(), InMemoryService()
-    for told, start, until in ((first, 10, 100), (second, 110, 1000)):
-        one_by_one = [[signal] for signal in sorted(told, key=event_time_key)]
-        mixed = data.draw(arrivals(told))
+    for signals, start, until in ((first, 10, 100), (second, 110, 1000)):
+        one_by_one = [[signal] for signal in sorted(signals, key=event_time_key)]
+        mixed = data.draw(arrivals(signals))
         # Repeated signals arrive in the second window too.
         assert live(sorted_stream, one_by_one, after(start), after(until)) == live(
             as_it_comes, mixed, after(start), after(until)
@@ -60,21 +60,21 @@ def test_any_arrival_order_leads_to_the_same_cases(data) -> None:
 
 
 @settings(BOUNDED_SETTINGS, max_examples=40)
-@given(told=statement_lists(least=1, most=5, **FIRST), chance=st.randoms(use_true_random=False))
-def test_repeated_signals_change_nothing(told, chance) -> None:
+@given(signals=statement_lists(least=1, most=5, **FIRST), chance=st.randoms(use_true_random=False))
+def test_repeated_signals_change_nothing(signals, chance) -> None:
     house = InMemoryService()
-    house.take(*told, at=after(10))
+    house.take(*signals, at=after(10))
     before = house.log.head()
-    receipts = house.take(*chance.sample(told, len(told)), at=after(11))
+    receipts = house.take(*chance.sample(signals, len(signals)), at=after(11))
     assert {receipt.outcome for receipt in receipts} == {"duplicate"}
     assert house.log.head() == before
 
 
 @settings(BOUNDED_SETTINGS, max_examples=60)
-@given(told=statement_lists(least=1, most=6, **FIRST))
-def test_the_log_folds_to_the_state_of_the_decision(told) -> None:
+@given(signals=statement_lists(least=1, most=6, **FIRST))
+def test_the_log_folds_to_the_state_of_the_decision(signals) -> None:
     house = InMemoryService()
-    for n, signal in enumerate(told):
+    for n, signal in enumerate(signals):
         house.take(signal, at=after(10 + n / 10))
     house.tick(after(1000))
     order = house.order()
@@ -96,10 +96,10 @@ def test_payments_before_their_order_are_compared_with_it() -> None:
 
 
 @settings(BOUNDED_SETTINGS, max_examples=60)
-@given(told=statement_lists(least=2, most=6, hours=(0, 200), ship_by=(30, 90), days=(3, 6)))
-def test_a_batch_with_several_times_equals_several_batches(told) -> None:
+@given(signals=statement_lists(least=2, most=6, hours=(0, 200), ship_by=(30, 90), days=(3, 6)))
+def test_a_batch_with_several_times_equals_several_batches(signals) -> None:
     together, apart = InMemoryService(), InMemoryService()
-    arrivals = [Arrival(signal, after(20 * n + 1)) for n, signal in enumerate(told)]
+    arrivals = [Arrival(signal, after(20 * n + 1)) for n, signal in enumerate(signals)]
     together.intake.take(arrivals[::-1], SENDER)
     for arrival in arrivals:
         apart.intake.take([arrival], SENDER)

@@ -43,7 +43,7 @@ RIGHT = ReviewBreakGlass(justified=True, findings="They were.")
 PEOPLE = ("ana", "bo", "cy", "dee", "eve")
 
 
-class Ward:
+class BreakGlassSetup:
     """A service whose people each handle one queue only."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Ward:
         self.glasses.open(glass, caller(by, after(at)))
         return glass
 
-    def one(self, person: str, other: str) -> None:
+    def link_names(self, person: str, other: str) -> None:
         by = caller("olga", after(0.5))
         self.people.same_as(person, LinkPersonName(other=other, reason="One."), by)
 
@@ -78,40 +78,42 @@ class Ward:
 
 
 @pytest.fixture
-def ward() -> Ward:
-    return Ward()
+def setup() -> BreakGlassSetup:
+    return BreakGlassSetup()
 
 
-def test_a_break_glass_gives_a_role_in_one_scope_until_it_expires(ward: Ward) -> None:
-    glass = ward.ask()
-    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1)
-    opened = ward.glasses.open(glass, caller("bo", after(1))).glass
+def test_a_break_glass_gives_a_role_in_one_scope_until_it_expires(setup: BreakGlassSetup) -> None:
+    glass = setup.ask()
+    assert not setup.may("ana", Permission.MANAGE_BACKLOG, 1)
+    opened = setup.glasses.open(glass, caller("bo", after(1))).glass
     assert (opened.stage, opened.opened_by, opened.until) == (
         BreakGlassStage.OPEN,
         "bo",
         after(1) + timedelta(minutes=30),
     )
-    assert ward.may("ana", Permission.MANAGE_BACKLOG, 1.49)
-    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.49, OTHER)
-    assert not ward.may("bo", Permission.MANAGE_BACKLOG, 1.49)
-    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.5)
-    assert ward.house.due() == {glass: after(1.5)}
-    ward.house.tick(after(1.5), punctual=True)
-    ended = ward.glasses.glass(glass)
+    assert setup.may("ana", Permission.MANAGE_BACKLOG, 1.49)
+    assert not setup.may("ana", Permission.MANAGE_BACKLOG, 1.49, OTHER)
+    assert not setup.may("bo", Permission.MANAGE_BACKLOG, 1.49)
+    assert not setup.may("ana", Permission.MANAGE_BACKLOG, 1.5)
+    assert setup.house.due() == {glass: after(1.5)}
+    setup.house.tick(after(1.5), punctual=True)
+    ended = setup.glasses.glass(glass)
     assert (ended.stage, ended.ended, ended.ended_at) == (
         BreakGlassStage.REVIEW_DUE,
         BreakGlassEnding.EXPIRED,
         after(1.5),
     )
-    assert ward.house.log.trail(glass)[-1].actor.principal == "system:timekeeper"
-    assert ward.house.due() == {}
+    assert setup.house.log.trail(glass)[-1].actor.principal == "system:timekeeper"
+    assert setup.house.due() == {}
 
 
 @pytest.mark.parametrize("role", [Role.FINANCE_APPROVER, Role.GOVERNANCE_OWNER, Role.OPS_MANAGER])
-def test_a_break_glass_gives_no_right_to_pay_or_to_grant_roles(ward: Ward, role: Role) -> None:
-    glass = ward.ask(ask=RequestBreakGlass(role=role, queue=QUEUE, reason="Now."))
-    ward.glasses.open(glass, caller("bo", after(1)))
-    authority = ward.people.authority_of("ana", after(1.1))
+def test_a_break_glass_gives_no_right_to_pay_or_to_grant_roles(
+    setup: BreakGlassSetup, role: Role
+) -> None:
+    glass = setup.ask(ask=RequestBreakGlass(role=role, queue=QUEUE, reason="Now."))
+    setup.glasses.open(glass, caller("bo", after(1)))
+    authority = setup.people.authority_of("ana", after(1.1))
     assert authority is not None
     for permission in (
         Permission.EXECUTE_ADJUSTMENTS,
@@ -123,43 +125,43 @@ def test_a_break_glass_gives_no_right_to_pay_or_to_grant_roles(ward: Ward, role:
         assert not authority.may(permission)
 
 
-def test_only_acts_that_need_the_break_glass_are_recorded_under_it(ward: Ward) -> None:
-    ward.house.take(placed(), unavailable(2), at=after(3))
-    case = ward.house.only_case("stock_unavailable")
+def test_only_acts_that_need_the_break_glass_are_recorded_under_it(setup: BreakGlassSetup) -> None:
+    setup.house.take(placed(), unavailable(2), at=after(3))
+    case = setup.house.only_case("stock_unavailable")
 
     def acting(at: float) -> Caller:
-        authority = ward.people.authority_of("ana", after(at))
+        authority = setup.people.authority_of("ana", after(at))
         assert authority is not None
         return Caller(Actor("key:ana", "ana"), "ana", after(at), "command:x", None, authority)
 
     with pytest.raises(CaseNotFound):
-        ward.house.desk.note(case.id, case.version, "Mine?", acting(3))
+        setup.house.desk.note(case.id, case.version, "Mine?", acting(3))
     ask = RequestBreakGlass(role=Role.HANDLER, case=case.id, reason="Now.")
-    glass = ward.ask(at=3, ask=ask)
-    ward.glasses.open(glass, caller("bo", after(3)))
-    case = ward.house.desk.note(case.id, case.version, "Mine.", acting(3.5)).case
-    assert ward.house.log.trail(case.id)[-1].actor == Actor(
+    glass = setup.ask(at=3, ask=ask)
+    setup.glasses.open(glass, caller("bo", after(3)))
+    case = setup.house.desk.note(case.id, case.version, "Mine.", acting(3.5)).case
+    assert setup.house.log.trail(case.id)[-1].actor == Actor(
         "key:ana", "ana", under=break_glass_name(glass)
     )
     with pytest.raises(CaseNotFound):
-        ward.house.desk.note(case.id, case.version, "Still?", acting(4))
-    ward.people.give(
+        setup.house.desk.note(case.id, case.version, "Still?", acting(4))
+    setup.people.give(
         "ana", GrantRole(role=Role.HANDLER, reason="For good."), [], caller("olga", after(3.6))
     )
-    case = ward.house.desk.note(case.id, case.version, "Mine too.", acting(3.7)).case
-    assert ward.house.log.trail(case.id)[-1].actor == Actor("key:ana", "ana")
+    case = setup.house.desk.note(case.id, case.version, "Mine too.", acting(3.7)).case
+    assert setup.house.log.trail(case.id)[-1].actor == Actor("key:ana", "ana")
 
 
-def test_a_visible_case_out_of_scope_is_refused_as_not_in_scope(ward: Ward) -> None:
-    ward.house.take(placed(), unavailable(2), at=after(3))
-    case = ward.house.only_case("stock_unavailable")
+def test_a_visible_case_out_of_scope_is_refused_as_not_in_scope(setup: BreakGlassSetup) -> None:
+    setup.house.take(placed(), unavailable(2), at=after(3))
+    case = setup.house.only_case("stock_unavailable")
     audits = GrantRole(role=Role.AUDITOR, reason="To look.")
-    ward.people.give("ana", audits, [], caller("olga", after(3)))
-    authority = ward.people.authority_of("ana", after(3))
+    setup.people.give("ana", audits, [], caller("olga", after(3)))
+    authority = setup.people.authority_of("ana", after(3))
     assert authority is not None
     by = Caller(Actor("key:ana", "ana"), "ana", after(3), "command:x", None, authority)
     with pytest.raises(NotInScope):
-        ward.house.desk.note(case.id, case.version, "Mine?", by)
+        setup.house.desk.note(case.id, case.version, "Mine?", by)
 
 
 def acting(person: str, **facts: object) -> Caller:
@@ -178,19 +180,19 @@ def acting(person: str, **facts: object) -> Caller:
     ],
 )
 def test_the_requester_cannot_open_their_own_break_glass_under_any_account(
-    ward: Ward, by: Caller
+    setup: BreakGlassSetup, by: Caller
 ) -> None:
-    ward.one("ana", "dee")
-    glass = ward.ask()
+    setup.link_names("ana", "dee")
+    glass = setup.ask()
     with pytest.raises(AnotherPersonNeeded):
-        ward.glasses.open(glass, by)
-    assert ward.stage(glass) is BreakGlassStage.ASKED
+        setup.glasses.open(glass, by)
+    assert setup.stage(glass) is BreakGlassStage.ASKED
 
 
-def test_agents_and_delegates_cannot_request_a_break_glass(ward: Ward) -> None:
+def test_agents_and_delegates_cannot_request_a_break_glass(setup: BreakGlassSetup) -> None:
     for by in (acting("ana", via=("agent:helper",)), acting("ana", delegate="bo")):
         with pytest.raises(AnotherPersonNeeded):
-            ward.glasses.ask(ASK, by)
+            setup.glasses.ask(ASK, by)
 
 
 @pytest.mark.parametrize(
@@ -202,113 +204,115 @@ def test_agents_and_delegates_cannot_request_a_break_glass(ward: Ward) -> None:
     ],
 )
 def test_a_break_glass_has_exactly_one_scope(
-    ward: Ward, ask: RequestBreakGlass, pointer: str
+    setup: BreakGlassSetup, ask: RequestBreakGlass, pointer: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
-        ward.ask(ask=ask)
+        setup.ask(ask=ask)
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
 
 
 @pytest.mark.parametrize("ended", [True, False])
 @pytest.mark.parametrize("party", ["ana", "bo", "eve"])
 def test_requester_and_opener_cannot_take_part_in_another_until_the_review(
-    ward: Ward, party: str, ended: bool
+    setup: BreakGlassSetup, party: str, ended: bool
 ) -> None:
-    ward.one("bo", "eve")  # the opener has another account
-    waiting = ward.ask("cy", at=1)
-    glass = ward.opened(at=1)
+    setup.link_names("bo", "eve")  # the opener has another account
+    waiting = setup.ask("cy", at=1)
+    glass = setup.opened(at=1)
     if ended:
-        ward.glasses.close(glass, caller("dee", after(1.2)))
+        setup.glasses.close(glass, caller("dee", after(1.2)))
     with pytest.raises(BreakGlassReviewDue) as refused:
-        ward.ask(party, at=1.3)
+        setup.ask(party, at=1.3)
     assert refused.value.facts == {"due": [str(glass)]}
     with pytest.raises(BreakGlassReviewDue):
-        ward.glasses.open(waiting, caller(party, after(1.3)))
+        setup.glasses.open(waiting, caller(party, after(1.3)))
 
 
-def test_only_one_of_two_requests_of_a_person_can_be_opened(ward: Ward) -> None:
-    first, second = ward.ask(at=1), ward.ask(at=1.1)
-    ward.glasses.open(first, caller("bo", after(1.2)))
+def test_only_one_of_two_requests_of_a_person_can_be_opened(setup: BreakGlassSetup) -> None:
+    first, second = setup.ask(at=1), setup.ask(at=1.1)
+    setup.glasses.open(first, caller("bo", after(1.2)))
     with pytest.raises(BreakGlassReviewDue):
-        ward.glasses.open(second, caller("cy", after(1.2)))
+        setup.glasses.open(second, caller("cy", after(1.2)))
 
 
 @pytest.mark.parametrize("by", ["ana", "bo", "eve"])
-def test_neither_requester_nor_opener_can_review(ward: Ward, by: str) -> None:
-    ward.one("bo", "eve")
-    glass = ward.opened()
-    ward.glasses.close(glass, caller("ana", after(1.2)))
+def test_neither_requester_nor_opener_can_review(setup: BreakGlassSetup, by: str) -> None:
+    setup.link_names("bo", "eve")
+    glass = setup.opened()
+    setup.glasses.close(glass, caller("ana", after(1.2)))
     with pytest.raises(AnotherPersonNeeded):
-        ward.glasses.review(glass, RIGHT, caller(by, after(2)))
+        setup.glasses.review(glass, RIGHT, caller(by, after(2)))
     with pytest.raises(AnotherPersonNeeded):
-        ward.glasses.review(glass, RIGHT, acting("cy", via=("agent:helper",)))
+        setup.glasses.review(glass, RIGHT, acting("cy", via=("agent:helper",)))
 
 
-def test_after_the_review_both_may_take_part_in_another(ward: Ward) -> None:
-    glass = ward.opened()
+def test_after_the_review_both_may_take_part_in_another(setup: BreakGlassSetup) -> None:
+    glass = setup.opened()
     with pytest.raises(BreakGlassMoved):
-        ward.glasses.review(glass, RIGHT, caller("cy", after(1.2)))
+        setup.glasses.review(glass, RIGHT, caller("cy", after(1.2)))
     # It has expired, but its end is not recorded yet.
-    done = ward.glasses.review(glass, RIGHT, caller("cy", after(3))).glass
+    done = setup.glasses.review(glass, RIGHT, caller("cy", after(3))).glass
     assert (done.stage, done.reviewed_by, done.review) == (
         BreakGlassStage.REVIEWED,
         "cy",
-        ward.house.log.trail(glass)[-1].event,
+        setup.house.log.trail(glass)[-1].event,
     )
-    told = [(line.type, line.actor.principal) for line in ward.house.log.trail(glass)]
-    assert told == [
+    recorded = [(line.type, line.actor.principal) for line in setup.house.log.trail(glass)]
+    assert recorded == [
         ("break_glass.asked", "key:ana"),
         ("break_glass.opened", "key:bo"),
         ("break_glass.ended", "system:timekeeper"),
         ("break_glass.reviewed", "key:cy"),
     ]
-    assert ward.opened("bo", "ana", at=4)
+    assert setup.opened("bo", "ana", at=4)
     with pytest.raises(BreakGlassMoved):
-        ward.glasses.review(glass, RIGHT, caller("cy", after(5)))
+        setup.glasses.review(glass, RIGHT, caller("cy", after(5)))
 
 
-def test_closing_early_revokes_the_grant(ward: Ward) -> None:
-    glass = ward.opened()
-    ward.glasses.close(glass, caller("bo", after(1.2)))
-    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
-    assert ward.glasses.glass(glass).ended is BreakGlassEnding.CLOSED
-    assert ward.house.due() == {}
-    for step in (ward.glasses.close, ward.glasses.open):
+def test_closing_early_revokes_the_grant(setup: BreakGlassSetup) -> None:
+    glass = setup.opened()
+    setup.glasses.close(glass, caller("bo", after(1.2)))
+    assert not setup.may("ana", Permission.MANAGE_BACKLOG, 1.2)
+    assert setup.glasses.glass(glass).ended is BreakGlassEnding.CLOSED
+    assert setup.house.due() == {}
+    for step in (setup.glasses.close, setup.glasses.open):
         with pytest.raises(BreakGlassMoved):
             step(glass, caller("cy", after(1.3)))
 
 
-def test_an_unopened_request_lapses_and_needs_no_review(ward: Ward) -> None:
-    glass, withdrawn = ward.ask(at=1), ward.ask("cy", at=1)
-    ward.glasses.close(withdrawn, caller("cy", after(1.1)))
+def test_an_unopened_request_lapses_and_needs_no_review(setup: BreakGlassSetup) -> None:
+    glass, withdrawn = setup.ask(at=1), setup.ask("cy", at=1)
+    setup.glasses.close(withdrawn, caller("cy", after(1.1)))
     with pytest.raises(BreakGlassMoved):
-        ward.glasses.open(glass, caller("bo", after(2)))
-    ward.house.tick(after(2))
-    assert [ward.stage(one) for one in (glass, withdrawn)] == [
+        setup.glasses.open(glass, caller("bo", after(2)))
+    setup.house.tick(after(2))
+    assert [setup.stage(one) for one in (glass, withdrawn)] == [
         BreakGlassStage.LAPSED,
         BreakGlassStage.LAPSED,
     ]
-    assert ward.opened(at=3)
+    assert setup.opened(at=3)
 
 
-def test_a_person_who_left_gets_no_break_glass(ward: Ward) -> None:
-    glass = ward.opened()
-    ward.people.leave("ana", ChangePersonStatus(reason="Her last day."), caller("olga", after(1.1)))
-    assert not ward.may("ana", Permission.MANAGE_BACKLOG, 1.2)
-    assert isinstance(ward.glasses.glass(glass), BreakGlass)
+def test_a_person_who_left_gets_no_break_glass(setup: BreakGlassSetup) -> None:
+    glass = setup.opened()
+    setup.people.leave(
+        "ana", ChangePersonStatus(reason="Her last day."), caller("olga", after(1.1))
+    )
+    assert not setup.may("ana", Permission.MANAGE_BACKLOG, 1.2)
+    assert isinstance(setup.glasses.glass(glass), BreakGlass)
 
 
-def test_eligibility_includes_break_glass_grants(ward: Ward) -> None:
-    glass = ward.opened()
-    found = ward.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.2))
+def test_eligibility_includes_break_glass_grants(setup: BreakGlassSetup) -> None:
+    glass = setup.opened()
+    found = setup.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.2))
     assert [(e.person.name, [g.under for g in e.grants]) for e in found] == [
         ("ana", [break_glass_name(glass)])
     ]
-    assert ward.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.6)) == []
+    assert setup.people.eligible(Permission.MANAGE_BACKLOG, QUEUE, None, after(1.6)) == []
 
 
-def test_an_id_of_another_stream_is_not_found(ward: Ward) -> None:
-    ward.house.take(placed(), unavailable(2), at=after(3))
-    for other in (uuid4(), ward.house.only_case("stock_unavailable").id):
+def test_an_id_of_another_stream_is_not_found(setup: BreakGlassSetup) -> None:
+    setup.house.take(placed(), unavailable(2), at=after(3))
+    for other in (uuid4(), setup.house.only_case("stock_unavailable").id):
         with pytest.raises(BreakGlassNotFound):
-            ward.glasses.open(other, caller("bo", after(1)))
+            setup.glasses.open(other, caller("bo", after(1)))

@@ -39,7 +39,7 @@ from tests.domain.signals import after, unavailable
 DHL = StartWait(dependency=Dependency.CARRIER, party="dhl")
 
 
-def begun(rulebook: Rulebook = SHIPPED_RULEBOOK) -> tuple[InMemoryService, ExceptionCase]:
+def open_case(rulebook: Rulebook = SHIPPED_RULEBOOK) -> tuple[InMemoryService, ExceptionCase]:
     """A service with one open case, routed at 3 h: a Wednesday, 15:00 UTC, 16:00 at the desk."""
     house = InMemoryService(rulebook)
     house.take(unavailable(), at=after(3))
@@ -52,7 +52,7 @@ def changed(**parts: object) -> Rulebook:
 
 
 def test_a_hand_off_gives_the_case_to_the_next_owner() -> None:
-    house, case = begun()
+    house, case = open_case()
     held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     ask = HandOff(to_queue="refund_validation", note="They want their money back.")
     handed = house.desk.hand_off(case.id, held.version, ask, caller("ana", after(5))).case
@@ -76,7 +76,7 @@ def test_a_hand_off_gives_the_case_to_the_next_owner() -> None:
 
 
 def test_a_hand_off_needs_another_owner() -> None:
-    house, case = begun()
+    house, case = open_case()
     by = caller("ana", after(4))
     for ask, error in (
         (HandOff(note="Yours."), NoNextOwner),
@@ -97,7 +97,7 @@ def test_a_hand_off_needs_the_evidence_that_the_queue_requires() -> None:
     queues["refund_validation"] = msgspec.structs.replace(
         queues["refund_validation"], hand_off_requires=(EvidenceType.RECEIPT,)
     )
-    house, case = begun(changed(queues=queues))
+    house, case = open_case(changed(queues=queues))
     ask = HandOff(to_queue="refund_validation", note="Refund it.")
     with pytest.raises(EvidenceMissing, match="receipt") as refused:
         house.desk.hand_off(case.id, case.version, ask, caller("ana", after(4)))
@@ -109,7 +109,7 @@ def test_a_hand_off_needs_the_evidence_that_the_queue_requires() -> None:
 
 
 def test_a_wait_keeps_its_person_and_ends_on_resume() -> None:
-    house, case = begun()
+    house, case = open_case()
     case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     waiting = house.desk.wait(case.id, case.version, DHL, caller("ana", after(5))).case
     assert (waiting.state, waiting.owner, waiting.lease_until) == (CaseState.WAITING, "ana", None)
@@ -124,7 +124,7 @@ def test_a_wait_keeps_its_person_and_ends_on_resume() -> None:
 
 
 def test_a_wait_ends_when_the_expected_answer_is_overdue() -> None:
-    house, case = begun()
+    house, case = open_case()
     ask = msgspec.structs.replace(DHL, expected_by=after(9))
     house.desk.wait(case.id, case.version, ask, caller("ana", after(4)))
     house.tick(after(9, microseconds=-1))
@@ -135,7 +135,7 @@ def test_a_wait_ends_when_the_expected_answer_is_overdue() -> None:
 
 
 def test_a_hand_off_of_a_waiting_case_keeps_the_wait() -> None:
-    house, case = begun()
+    house, case = open_case()
     case = house.desk.wait(case.id, case.version, DHL, caller("ana", after(4))).case
     ask = HandOff(to_queue="refund_validation", to_person="bo", note="Wait for them.")
     case = house.desk.hand_off(case.id, case.version, ask, caller("ana", after(5))).case
@@ -145,7 +145,7 @@ def test_a_hand_off_of_a_waiting_case_keeps_the_wait() -> None:
 
 
 def test_a_new_wait_ends_the_earlier_one() -> None:
-    house, case = begun()
+    house, case = open_case()
     case = house.desk.wait(case.id, case.version, DHL, caller("ana", after(4))).case
     other = StartWait(dependency=Dependency.CUSTOMER, party="C1")
     case = house.desk.wait(case.id, case.version, other, caller("ana", after(5))).case
@@ -159,7 +159,7 @@ def test_a_new_wait_ends_the_earlier_one() -> None:
 
 
 def test_an_idle_claim_lapses_and_an_active_one_does_not() -> None:
-    house, case = begun()
+    house, case = open_case()
     case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     assert case.lease_until == after(12)
     case = house.desk.note(case.id, case.version, "Called them.", caller("ana", after(11))).case
@@ -174,7 +174,7 @@ def test_an_idle_claim_lapses_and_an_active_one_does_not() -> None:
 
 def test_a_resolution_needs_the_evidence_that_policy_requires() -> None:
     required = {ResolutionReason.RESHIPPED: (EvidenceType.SHIPPING_DOCUMENTATION,)}
-    house, case = begun(changed(resolving_requires=required))
+    house, case = open_case(changed(resolving_requires=required))
     case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     label = Evidence(ref="dhl/label-7", type=EvidenceType.SHIPPING_DOCUMENTATION)
     reshipped = Resolution(
@@ -191,7 +191,7 @@ def test_a_resolution_needs_the_evidence_that_policy_requires() -> None:
 
 
 def test_a_person_can_open_two_cases_of_one_kind() -> None:
-    house, _ = begun()
+    house, _ = open_case()
     ask = OpenCase(order="o-1", kind="refund_due", note="The customer called.")
     first = house.desk.open(ask, caller("ana", after(5))).case
     second = house.desk.open(ask, caller("bo", after(6))).case
@@ -205,7 +205,7 @@ def test_a_person_can_open_two_cases_of_one_kind() -> None:
 
 
 def test_links_and_error_declarations_do_not_change_earlier_events() -> None:
-    house, case = begun()
+    house, case = open_case()
     ask = OpenCase(order="o-1", kind="refund_due", note="The customer called.")
     other = house.desk.open(ask, caller("ana", after(5))).case
     link = LinkCase(link=Link.DUPLICATE_OF, case=other.id)
@@ -229,7 +229,7 @@ def test_at_risk_and_breached_events_have_their_own_times(late: float) -> None:
     """Routed on Wednesday at 16:00 in Berlin, the first action due after 4 hours of the desk. 2
     are left of Wednesday, so it is due on Thursday at 10:00, which is 09:00 UTC (21 h after
     noon). At risk at 80 %: after 3 h 12 min, at 08:12 UTC."""
-    house, case = begun()
+    house, case = open_case()
     house.tick(after(21 + late, microseconds=1))
     found = {
         (event.measure, event.at)
@@ -252,22 +252,22 @@ def test_at_risk_and_breached_events_have_their_own_times(late: float) -> None:
 
 def test_a_wait_for_the_customer_stops_the_clock_and_one_for_the_carrier_does_not() -> None:
     for dependency, breached in ((Dependency.CUSTOMER, False), (Dependency.CARRIER, True)):
-        house, case = begun()
+        house, case = open_case()
         ask = StartWait(dependency=dependency, party="C1")
         house.desk.wait(case.id, case.version, ask, caller("ana", after(4)))
         house.tick(after(24 * 14))
-        told = {event.measure for event in house.events(case.id, "case.breached")}
-        assert (Measure.RESOLUTION in told) is breached
+        measures = {event.measure for event in house.events(case.id, "case.breached")}
+        assert (Measure.RESOLUTION in measures) is breached
 
 
 def test_aging_work_escalates_and_empty_rungs_are_skipped_and_recorded() -> None:
     """There is no ops manager, so the second rung is skipped at once."""
-    house, case = begun()
+    house, case = open_case()
     steps = [after(27), after(39), after(39 + 72), after(39 + 144)]
     for at in steps:
         house.tick(at)
-    told = house.events(case.id, "case.escalated")
-    assert [(e.cause, e.rung, e.to, e.people, e.skipped) for e in told] == [
+    escalations = house.events(case.id, "case.escalated")
+    assert [(e.cause, e.rung, e.to, e.people, e.skipped) for e in escalations] == [
         (EscalationCause.AGING, 1, "team_lead", ("tia",), ()),
         (EscalationCause.IDLE, 3, "executive_sponsor", ("eve",), ("ops_manager",)),
         (EscalationCause.IDLE, 3, "executive_sponsor", ("eve",), ()),
@@ -276,22 +276,22 @@ def test_aging_work_escalates_and_empty_rungs_are_skipped_and_recorded() -> None
 
 
 def test_work_on_a_case_restarts_the_aging_escalation() -> None:
-    house, case = begun()
+    house, case = open_case()
     house.tick(after(27))
     case = house.desk.case(case.id)
     house.desk.claim(case.id, case.version, caller("ana", after(28)))
     house.tick(after(51))
     assert len(house.events(case.id, "case.escalated")) == 1
     house.tick(after(52))  # a day after the claim without any work
-    told = house.events(case.id, "case.escalated")
-    assert [(e.cause, e.rung) for e in told] == [
+    escalations = house.events(case.id, "case.escalated")
+    assert [(e.cause, e.rung) for e in escalations] == [
         (EscalationCause.AGING, 1),
         (EscalationCause.AGING, 1),
     ]
 
 
 def test_a_new_policy_moves_no_running_clock_until_a_re_term() -> None:
-    house, case = begun()
+    house, case = open_case()
     due = case.timing.clock.runs[Measure.RESOLUTION].due_at
     services = tuple(
         msgspec.structs.replace(s, resolution=s.resolution * 2 if s.resolution else None)
@@ -308,7 +308,7 @@ def test_a_new_policy_moves_no_running_clock_until_a_re_term() -> None:
 
 
 def test_a_resolved_case_has_no_timer() -> None:
-    house, case = begun()
+    house, case = open_case()
     house.resolve(case, after(4))
     assert house.due() == {}
     before = house.lines()
@@ -325,7 +325,7 @@ def test_a_resolved_case_has_no_timer() -> None:
 
 
 def test_notes_on_a_resolved_case_set_no_timer() -> None:
-    house, case = begun()
+    house, case = open_case()
     case = house.resolve(case, after(4))
     by = caller("ana", after(5))
     case = house.desk.note(case.id, case.version, "For the record.", by).case
@@ -346,7 +346,7 @@ def test_notes_on_a_resolved_case_set_no_timer() -> None:
 
 
 def test_concurrent_and_late_timekeepers_record_each_event_once() -> None:
-    house, case = begun()
+    house, case = open_case()
     other = house.another_process()
     for at in (after(20.2), after(21, microseconds=1), after(27), after(30)):
         house.tick(at)
@@ -358,17 +358,17 @@ def test_concurrent_and_late_timekeepers_record_each_event_once() -> None:
 
 
 def test_overdue_events_are_recorded_before_a_command() -> None:
-    house, case = begun()
+    house, case = open_case()
     held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     due = held.timing.clock.runs[Measure.RESOLUTION].due_at
     assert due is not None
     late = due + timedelta(seconds=1)
     noted = house.desk.note(case.id, held.version, "At last.", caller("bo", late)).case
-    told = house.log.trail(case.id)[held.version :]
-    assert told[-1].type == "case.note_added"
-    assert {line.type for line in told[:-1]} >= {"case.claim_lapsed", "case.breached"}
-    assert {line.actor for line in told[:-1]} == {TIMEKEEPER_ACTOR}
-    assert {line.cause for line in told[:-1]} == {f"due:{due_of(held).isoformat()}"}
+    lines = house.log.trail(case.id)[held.version :]
+    assert lines[-1].type == "case.note_added"
+    assert {line.type for line in lines[:-1]} >= {"case.claim_lapsed", "case.breached"}
+    assert {line.actor for line in lines[:-1]} == {TIMEKEEPER_ACTOR}
+    assert {line.cause for line in lines[:-1]} == {f"due:{due_of(held).isoformat()}"}
     (breached,) = [
         e for e in house.events(case.id, "case.breached") if e.measure is Measure.RESOLUTION
     ]
@@ -378,7 +378,7 @@ def test_overdue_events_are_recorded_before_a_command() -> None:
 
 
 def test_a_lapsed_claim_is_void_even_before_the_timekeeper_runs() -> None:
-    house, case = begun()
+    house, case = open_case()
     held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     assert held.lease_until is not None
     with pytest.raises(CaseNotYours):
@@ -403,7 +403,7 @@ def test_overdue_events_are_recorded_before_a_signal() -> None:
 
 
 def test_an_assigned_person_gets_the_lease_of_the_queue() -> None:
-    house, case = begun()
+    house, case = open_case()
     ask = HandOff(to_person="bo", note="You know this customer.")
     given = house.desk.hand_off(case.id, case.version, ask, caller("cy", after(6))).case
     lease = SHIPPED_RULEBOOK.document.queues[case.queue].claim_lease

@@ -295,9 +295,9 @@ def test_a_repeated_command_runs_once_and_returns_its_answer(house, case) -> Non
     row = CommandRow("key:ana", "k-1", b"digest", b"answer")
     by = Caller(ANA.actor, "ana", after(10), "command:k-1", lambda _: row)
     held = house.desk.claim(case.id, case.version, by).case
-    taken = house.log.answer("key:ana", "k-1")
-    assert taken is not None
-    assert (taken.result, taken.position) == (b"answer", house.log.head())
+    answer = house.log.answer("key:ana", "k-1")
+    assert answer is not None
+    assert (answer.result, answer.position) == (b"answer", house.log.head())
     with pytest.raises(CommandRepeated):
         house.desk.release(case.id, held.version, "", by)
     assert house.only_case("stock_unavailable") == held

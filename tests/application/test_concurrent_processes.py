@@ -24,11 +24,11 @@ END = after(24 * 100)
 ACTS = ("take", "take", "take", "tick", "claim", "resolve", "reopen", "release")
 
 
-def act(house: InMemoryService, what: str, told: list[Signal], pick: int, now: datetime) -> None:
+def act(house: InMemoryService, what: str, signals: list[Signal], pick: int, now: datetime) -> None:
     """One random act of one process; a refusal is accepted."""
     if what == "take":
-        if told:
-            house.take(*[told.pop() for _ in range(min(1 + pick % 2, len(told)))], at=now)
+        if signals:
+            house.take(*[signals.pop() for _ in range(min(1 + pick % 2, len(signals)))], at=now)
         return
     if what == "tick":
         house.tick(now)
@@ -78,24 +78,24 @@ def nothing_is_lost(house: InMemoryService, rulebook: Rulebook) -> None:
 
 @settings(BOUNDED_SETTINGS, max_examples=120)
 @given(
-    told=statement_lists(least=2, most=7, hours=(0, 300), ship_by=(30, 90, 200), days=(3, 6, 9)),
+    signals=statement_lists(least=2, most=7, hours=(0, 300), ship_by=(30, 90, 200), days=(3, 6, 9)),
     work=st.lists(
         st.tuples(st.integers(0, 1), st.sampled_from(ACTS), st.integers(0, 5), st.integers(1, 60)),
         min_size=4,
         max_size=16,
     ),
 )
-def test_two_interleaved_processes_lose_no_problem(told, work) -> None:
+def test_two_interleaved_processes_lose_no_problem(signals, work) -> None:
     first = InMemoryService()
     houses = (first, first.another_process())
-    told = [placed(0, tenders=None, id="first"), *told]
+    signals = [placed(0, tenders=None, id="first"), *signals]
     now = after(1)
     for process, what, pick, hours in work:
         now += timedelta(hours=hours)
-        act(houses[process], what, told, pick, now)
+        act(houses[process], what, signals, pick, now)
         if first.log.head():
             timers_are_right(first)
-    first.take(placed(0, tenders=None, id="first"), *told, at=now)
+    first.take(placed(0, tenders=None, id="first"), *signals, at=now)
     houses[1].tick(END)
     nothing_is_lost(first, UNTIMED_RULEBOOK)
     assert first.due() == {}

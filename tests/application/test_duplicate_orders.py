@@ -148,9 +148,9 @@ def test_an_order_taken_by_another_process_is_seen() -> None:
 
 def test_an_order_is_not_a_duplicate_of_itself() -> None:
     house = service_with_look_ups(DUPLICATES)
-    told = purchase("first")
-    house.take(told, replace(told, source="oms"), at=after(1))
-    house.take(told, replace(told, source="wms", event_time=after(0.5)), at=after(2))
+    order = purchase("first")
+    house.take(order, replace(order, source="oms"), at=after(1))
+    house.take(order, replace(order, source="wms", event_time=after(0.5)), at=after(2))
     assert flagged(house) == {}
 
 

@@ -27,17 +27,17 @@ WHOSE_DOING = {
 }
 
 # The other files of this folder test these.
-TOLD_ELSEWHERE = {
+TESTED_ELSEWHERE = {
     *("delivery_late", "ship_by_missed", "payment_stalled", "payment_mismatch", "payment_missing"),
     *("stock_unavailable", "refund_due", "cancelled_after_handover", "milestones_out_of_order"),
 }
 FAR_OFF = after(24 * 40)
 
 
-def lived(told: list[Signal], until: datetime = FAR_OFF) -> InMemoryService:
+def run_story(signals: list[Signal], until: datetime = FAR_OFF) -> InMemoryService:
     """Take each signal at its event time, then let time pass until then or for forty days."""
     house = InMemoryService()
-    for signal in sorted(told, key=lambda signal: signal.event_time):
+    for signal in sorted(signals, key=lambda signal: signal.event_time):
         house.tick(signal.event_time, punctual=True)
         house.take(signal, at=signal.event_time)
     house.tick(until, punctual=True)
@@ -49,8 +49,8 @@ def of_kind(house: InMemoryService, kind: str) -> list[Any]:
 
 
 def test_every_kind_of_the_policy_has_a_story() -> None:
-    told = {story.kind for story in STORIES.values()}
-    assert told | TOLD_ELSEWHERE == set(UNTIMED_RULEBOOK.document.kinds)
+    tested = {story.kind for story in STORIES.values()}
+    assert tested | TESTED_ELSEWHERE == set(UNTIMED_RULEBOOK.document.kinds)
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -58,25 +58,25 @@ def test_each_kind_opens_on_its_story(name) -> None:
     story = STORIES[name]
     newest = max(signal.event_time for signal in story.opened_by)
     if story.opens_at is None:
-        (case,) = of_kind(lived(story.opened_by, until=newest), story.kind)
+        (case,) = of_kind(run_story(story.opened_by, until=newest), story.kind)
         assert case.detected_at <= newest
         return
     due = after(story.opens_at)
-    assert of_kind(lived(story.opened_by, until=due), story.kind) == []
-    (case,) = of_kind(lived(story.opened_by, until=due + MOMENT), story.kind)
+    assert of_kind(run_story(story.opened_by, until=due), story.kind) == []
+    (case,) = of_kind(run_story(story.opened_by, until=due + MOMENT), story.kind)
     assert case.detected_at == due
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_a_near_miss_does_not_open_the_kind(name) -> None:
     story = STORIES[name]
-    assert of_kind(lived(story.near), story.kind) == []
+    assert of_kind(run_story(story.near), story.kind) == []
 
 
 @pytest.mark.parametrize("name", [n for n, story in STORIES.items() if story.cleared_by])
 def test_each_kind_clears_when_the_problem_is_gone(name) -> None:
     story = STORIES[name]
-    house = lived(story.opened_by)
+    house = run_story(story.opened_by)
     (case,) = of_kind(house, story.kind)
     assert (case.state, case.cleared) == ("open", False)
     assert story.cleared_by is not None
@@ -91,5 +91,5 @@ def test_each_kind_clears_when_the_problem_is_gone(name) -> None:
 
 @pytest.mark.parametrize("reason", WHOSE_DOING)
 def test_a_carrier_exception_cites_the_rule_of_the_party_at_fault(reason) -> None:
-    (case,) = of_kind(lived([incident(reason)]), "carrier_exception")
+    (case,) = of_kind(run_story([incident(reason)]), "carrier_exception")
     assert case.rule == WHOSE_DOING[reason]

@@ -186,12 +186,12 @@ def test_each_account_leads_to_all_accounts_of_the_human(pairs: list[tuple[str, 
     for name in NAMES:
         assert desk.names_of(name) == humans[name]
         assert desk.person(name).known_as == humans[name]
-        told = [
+        others = [
             line.event.other
             for line in house.log.trail(person_stream(name))
             if line.type == "person.same_as"
         ]
-        assert sorted(told) == sorted(humans[name] - {name})  # each pair is added once
+        assert sorted(others) == sorted(humans[name] - {name})  # each pair is added once
     assert desk.names_of("nobody") == {"nobody"}
 
 

@@ -21,27 +21,27 @@ def batch(*signals: Any) -> list[Arrival]:
 
 
 def row(receipts: Sequence[Receipt]) -> CommandRow:
-    told = ",".join(receipt.outcome for receipt in receipts)
-    return CommandRow("key:test", "k-1", b"digest", told.encode())
+    outcomes = ",".join(receipt.outcome for receipt in receipts)
+    return CommandRow("key:test", "k-1", b"digest", outcomes.encode())
 
 
 def test_the_answer_has_an_outcome_for_each_signal() -> None:
     house = InMemoryService()
     house.take(placed(), at=after(3))
-    taken = house.intake.take(batch(placed(), captured(), placed(hours=9)), SENDER, row)
+    result = house.intake.take(batch(placed(), captured(), placed(hours=9)), SENDER, row)
     kept = house.log.answer("key:test", "k-1")
     assert kept is not None
-    assert (kept.result, kept.position) == (b"duplicate,recorded,refused", taken.position)
+    assert (kept.result, kept.position) == (b"duplicate,recorded,refused", result.position)
 
 
 def test_a_batch_of_duplicates_still_stores_its_answer() -> None:
     house = InMemoryService()
     house.take(placed(), at=after(3))
-    taken = house.intake.take(batch(placed()), SENDER, row)
+    result = house.intake.take(batch(placed()), SENDER, row)
     kept = house.log.answer("key:test", "k-1")
     assert kept is not None
     assert (kept.result, kept.position) == (b"duplicate", house.log.head())
-    assert taken.position == house.log.head()
+    assert result.position == house.log.head()
 
 
 def test_a_repeated_idempotency_key_stores_nothing_new() -> None:
@@ -60,8 +60,8 @@ def test_a_repeated_idempotency_key_stores_nothing_new() -> None:
 
 def test_an_empty_batch_is_accepted_and_does_nothing() -> None:
     house = InMemoryService()
-    taken = house.intake.take([], SENDER)
-    assert (taken.position, list(taken.receipts)) == (0, [])
+    result = house.intake.take([], SENDER)
+    assert (result.position, list(result.receipts)) == (0, [])
 
 
 def test_a_batch_that_meets_another_write_is_decided_again() -> None:
@@ -70,8 +70,8 @@ def test_a_batch_that_meets_another_write_is_decided_again() -> None:
     house.take(captured(), at=after(2))
     other.orders.cached([order_stream(ORDER)])
     house.take(unavailable(), at=after(3))
-    taken = other.intake.take(batch(cancelled(), unavailable()), SENDER, row)
-    assert [r.outcome for r in taken.receipts] == ["recorded", "duplicate"]
+    result = other.intake.take(batch(cancelled(), unavailable()), SENDER, row)
+    assert [r.outcome for r in result.receipts] == ["recorded", "duplicate"]
     assert {c.kind for c in house.found()} == {"refund_due", "stock_unavailable"}
     assert house.only_case("refund_due").signals_joined == 1
 

@@ -54,22 +54,22 @@ def recorded(house: InMemoryService, order: str = ORDER) -> list[str]:
 
 def test_a_signal_sent_by_a_hundred_threads_is_recorded_once() -> None:
     house = InMemoryService()
-    told = (placed(tenders=()), cancelled())
+    signals = (placed(tenders=()), cancelled())
     outcomes = Counter(
         receipt.outcome
-        for receipts in at_once([lambda: house.take(*told, at=after(4))] * A_HUNDRED)
+        for receipts in at_once([lambda: house.take(*signals, at=after(4))] * A_HUNDRED)
         for receipt in receipts
     )
     assert outcomes == {SignalOutcome.RECORDED: 2, SignalOutcome.DUPLICATE: 2 * A_HUNDRED - 2}
-    assert sorted(recorded(house)) == sorted(keys(told))
+    assert sorted(recorded(house)) == sorted(keys(signals))
     assert len(house.found()) == len({case.kind for case in house.found()})
 
 
 def test_a_signal_sent_by_a_hundred_processes_is_recorded_once() -> None:
     house = InMemoryService()
     neighbours = [house.another_process() for _ in range(A_HUNDRED)]
-    told = (captured(), cancelled())
-    work = [lambda one=one: one.take(*told, at=after(4)) for one in neighbours]
+    signals = (captured(), cancelled())
+    work = [lambda one=one: one.take(*signals, at=after(4)) for one in neighbours]
     outcomes = Counter(receipt.outcome for receipts in at_once(work) for receipt in receipts)
     assert outcomes == {SignalOutcome.RECORDED: 2, SignalOutcome.DUPLICATE: 2 * A_HUNDRED - 2}
     assert [case.kind for case in house.found()] == ["refund_due"]
@@ -77,10 +77,10 @@ def test_a_signal_sent_by_a_hundred_processes_is_recorded_once() -> None:
 
 def test_a_hundred_concurrent_signals_for_one_order_are_all_recorded() -> None:
     house = InMemoryService()
-    told = [captured(1, "1.00", id=str(n)) for n in range(A_HUNDRED)]
-    receipts = at_once([lambda one=one: house.take(one, at=after(4)) for one in told])
+    signals = [captured(1, "1.00", id=str(n)) for n in range(A_HUNDRED)]
+    receipts = at_once([lambda one=one: house.take(one, at=after(4)) for one in signals])
     assert {receipt.outcome for (receipt,) in receipts} == {SignalOutcome.RECORDED}
-    assert sorted(recorded(house)) == sorted(keys(told))
+    assert sorted(recorded(house)) == sorted(keys(signals))
     assert house.order().facts.payment.captured == A_HUNDRED
 
 
@@ -101,30 +101,30 @@ def test_a_signal_with_two_arrival_times_in_one_batch_counts_from_the_first() ->
 
 def test_the_same_signal_id_from_another_source_is_another_signal() -> None:
     house = InMemoryService()
-    told = [placed(), replace(placed(), source="other"), replace(placed(), id="other")]
-    assert {r.outcome for r in house.take(*told, at=after(4))} == {"recorded"}
+    signals = [placed(), replace(placed(), source="other"), replace(placed(), id="other")]
+    assert {r.outcome for r in house.take(*signals, at=after(4))} == {"recorded"}
     assert len(recorded(house)) == 3
 
 
 def test_a_signal_id_is_unique_within_its_order() -> None:
     house = InMemoryService()
-    told = [placed(), replace(placed(), order="o-2")]
-    assert {r.outcome for r in house.take(*told, at=after(4))} == {"recorded"}
-    assert (recorded(house), recorded(house, "o-2")) == (keys([told[0]]), keys([told[1]]))
+    signals = [placed(), replace(placed(), order="o-2")]
+    assert {r.outcome for r in house.take(*signals, at=after(4))} == {"recorded"}
+    assert (recorded(house), recorded(house, "o-2")) == (keys([signals[0]]), keys([signals[1]]))
 
 
 @pytest.mark.parametrize("apart", [True, False], ids=["one by one", "in one batch"])
 def test_a_repeated_id_with_other_content_is_refused_and_the_rest_is_recorded(apart) -> None:
     house = InMemoryService()
     other = captured(1, "99.00")
-    told = [captured(1, "100.00"), other, cancelled(), replace(other, order="o-2")]
+    signals = [captured(1, "100.00"), other, cancelled(), replace(other, order="o-2")]
     if apart:
-        receipts = [house.take(one, at=after(4 + n))[0] for n, one in enumerate(told)]
+        receipts = [house.take(one, at=after(4 + n))[0] for n, one in enumerate(signals)]
     else:
-        receipts = list(house.take(*told, at=after(4)))
+        receipts = list(house.take(*signals, at=after(4)))
     assert [r.outcome for r in receipts] == ["recorded", "refused", "recorded", "recorded"]
     assert isinstance(receipts[1].problem, SignalIdReused)
-    assert recorded(house) == keys([told[0], told[2]])
+    assert recorded(house) == keys([signals[0], signals[2]])
     assert house.only_case("refund_due").order == ORDER
 
 
@@ -184,13 +184,13 @@ def test_detection_and_opening_are_in_one_append_with_the_signal() -> None:
 
 def test_a_batch_of_many_orders_equals_one_batch_for_each_order() -> None:
     together, alone = InMemoryService(), InMemoryService()
-    told = [
+    signals = [
         replace(signal, order=f"o-{n}")
         for n in range(30)
         for signal in (shipping_by(48), captured(), approved(), cancelled(), delivered())[: n % 6]
     ]
-    together.take(*told, at=after(40))
-    for signal in sorted(told, key=lambda s: s.order):
+    together.take(*signals, at=after(40))
+    for signal in sorted(signals, key=lambda s: s.order):
         alone.take(signal, at=after(40))
     assert together.case_summaries() == alone.case_summaries()
     assert together.due() == alone.due()

@@ -53,9 +53,9 @@ SELF_RESOLVING = {
 
 @pytest.mark.parametrize("story", SELF_RESOLVING)
 def test_an_automatic_kind_resolves_with_the_signal_as_evidence(story) -> None:
-    kind, told, proof = SELF_RESOLVING[story]
+    kind, order, proof = SELF_RESOLVING[story]
     house = InMemoryService()
-    house.take(*told, at=after(2))
+    house.take(*order, at=after(2))
     house.tick(LATE)
     assert house.only_case(kind).state == "open"
 
@@ -107,9 +107,9 @@ REVIEWED = {
 
 @pytest.mark.parametrize("kind", REVIEWED)
 def test_a_manual_kind_waits_for_a_person_even_with_clear_evidence(kind) -> None:
-    told, proof = REVIEWED[kind]
+    order, proof = REVIEWED[kind]
     house = InMemoryService()
-    house.take(*told, at=after(4))
+    house.take(*order, at=after(4))
     house.tick(after(90))
     assert house.only_case(kind).state == "open"
 
@@ -218,11 +218,11 @@ def test_evidence_clears_before_and_after_a_moved_deadline() -> None:
     moved = promising(WEEK_BEFORE, at=-1, id="moved")
     proof = delivered(60)
     outcomes = []
-    for told in ([proof, moved], [moved, proof]):
+    for arrivals in ([proof, moved], [moved, proof]):
         house = InMemoryService()
         house.take(promising(), at=after(1))
         house.tick(LATE)
-        for n, signal in enumerate(told):
+        for n, signal in enumerate(arrivals):
             house.take(signal, at=after(410 + n))
         outcomes.append(house.case_summaries())
     assert outcomes[0] == outcomes[1]
@@ -241,13 +241,13 @@ def test_an_order_with_a_later_promise_is_cleared_by_its_delivery() -> None:
 
 @settings(BOUNDED_SETTINGS, max_examples=120)
 @given(
-    told=statement_lists(least=2, most=6, hours=(0, 120), ship_by=(30, 90), days=(3,)),
+    drawn=statement_lists(least=2, most=6, hours=(0, 120), ship_by=(30, 90), days=(3,)),
     delays=st.data(),
 )
-def test_an_automatic_resolution_always_cites_its_evidence(told, delays) -> None:
+def test_an_automatic_resolution_always_cites_its_evidence(drawn, delays) -> None:
     house = InMemoryService()
-    told = [shipping_by(48, id="first", promise=None), *told]
-    late = [(s.event_time + timedelta(hours=delays.draw(st.integers(0, 90))), s) for s in told]
+    drawn = [shipping_by(48, id="first", promise=None), *drawn]
+    late = [(s.event_time + timedelta(hours=delays.draw(st.integers(0, 90))), s) for s in drawn]
     for arrives, signal in sorted(late, key=lambda pair: (pair[0], pair[1].key)):
         house.tick(arrives)
         house.take(signal, at=arrives)

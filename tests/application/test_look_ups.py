@@ -149,19 +149,19 @@ def test_a_batch_reads_its_comparison_streams_together_and_only_if_needed() -> N
     recorder = CountingRecorder()
     house = service_with_look_ups(recorder=recorder)
     house.take(captured(1), delivered(2), at=after(3))
-    assert recorder.asked == [{order_stream("o-1")}]
-    recorder.asked.clear()
-    told = [purchase(f"a-{n}", 4, f"c-{n % 7}", sku=f"s-{n % 3}") for n in range(40)]
-    house.take(*told, at=after(4))
-    assert [len(asked) for asked in recorder.asked] == [40, 7 + 3]
-    recorder.asked.clear()
+    assert recorder.reads == [{order_stream("o-1")}]
+    recorder.reads.clear()
+    orders = [purchase(f"a-{n}", 4, f"c-{n % 7}", sku=f"s-{n % 3}") for n in range(40)]
+    house.take(*orders, at=after(4))
+    assert [len(reads) for reads in recorder.reads] == [40, 7 + 3]
+    recorder.reads.clear()
     # From here on the streams are cached.
     more = [purchase(f"b-{n}", 30, f"c-{n % 7}", sku=f"s-{n % 3}") for n in range(40)]
     house.take(*more, at=after(30))
-    assert [len(asked) for asked in recorder.asked] == [40]
-    recorder.asked.clear()
+    assert [len(reads) for reads in recorder.reads] == [40]
+    recorder.reads.clear()
     house.take(*more, at=after(31))
-    assert recorder.asked == []
+    assert recorder.reads == []
 
 
 def test_look_up_streams_have_no_timers() -> None:
@@ -175,8 +175,8 @@ PAST = [purchase(f"p-{n}", days(-20 + 2 * n), f"c-{n % 2}", str(90 + n), "s") fo
 
 
 @settings(BOUNDED_SETTINGS, max_examples=80)
-@given(told=statement_lists(least=1, most=6), chance=st.randoms(use_true_random=False))
-def test_look_up_results_do_not_depend_on_arrival_order(told, chance) -> None:
+@given(drawn=statement_lists(least=1, most=6), chance=st.randoms(use_true_random=False))
+def test_look_up_results_do_not_depend_on_arrival_order(drawn, chance) -> None:
     """Several purchase signals of one order are among them, with other lines, currencies and
     times."""
     first, second = service_with_look_ups(), service_with_look_ups()
@@ -189,7 +189,7 @@ def test_look_up_results_do_not_depend_on_arrival_order(told, chance) -> None:
         )
         for n in range(3)
     ]
-    signals = [*told, *cheap]
+    signals = [*drawn, *cheap]
     first.take(*signals, at=after(12))
     for signal in chance.sample(signals, len(signals)):
         second.take(signal, at=after(12))
@@ -209,11 +209,11 @@ orders_placed = st.builds(
 
 
 @settings(BOUNDED_SETTINGS, max_examples=80)
-@given(told=st.lists(orders_placed, min_size=2, max_size=12, unique_by=lambda o: o.order))
-def test_a_batch_of_orders_with_several_times_equals_several_batches(told) -> None:
+@given(orders=st.lists(orders_placed, min_size=2, max_size=12, unique_by=lambda o: o.order))
+def test_a_batch_of_orders_with_several_times_equals_several_batches(orders) -> None:
     """At any place in the batch, the order that arrived later is the duplicate."""
     together, apart = service_with_look_ups(), service_with_look_ups()
-    arrivals = [Arrival(signal, after(50 + n)) for n, signal in enumerate(told)]
+    arrivals = [Arrival(signal, after(50 + n)) for n, signal in enumerate(orders)]
     together.intake.take(arrivals[::-1], SENDER)
     for arrival in arrivals:
         apart.intake.take([arrival], SENDER)

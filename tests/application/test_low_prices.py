@@ -134,8 +134,8 @@ def test_each_product_of_an_order_is_compared_with_its_own_price() -> None:
         *sold("11.00", 0, sku="lamp"),
         purchase("o", days(8), lines=lines),
     )
-    told = own_signals_of(house, "order.price_flagged")
-    assert {(s.sku, s.usual_price.amount) for s in told} == {
+    flags = own_signals_of(house, "order.price_flagged")
+    assert {(s.sku, s.usual_price.amount) for s in flags} == {
         ("kettle", "100.00"),
         ("lamp", "11.00"),
     }
@@ -143,8 +143,8 @@ def test_each_product_of_an_order_is_compared_with_its_own_price() -> None:
 
 def test_a_price_is_recorded_on_change_and_otherwise_once_a_day() -> None:
     house = service_with_look_ups(PRICES)
-    told = [purchase(f"o-{n}", n, price="100.00") for n in range(49)]
-    take_signals(house, *told, *sold("90.00", 2.1), *sold("90", 2.2))
+    orders = [purchase(f"o-{n}", n, price="100.00") for n in range(49)]
+    take_signals(house, *orders, *sold("90.00", 2.1), *sold("90", 2.2))
     assert recorded(house) == [("100.00", 0), ("100.00", 1), ("100.00", 2), ("90.00", 2.1)]
 
 
@@ -169,8 +169,8 @@ def test_late_orders_do_not_change_the_usual_price() -> None:
 
 def test_history_in_reverse_order_gives_the_same_result() -> None:
     forwards, backwards = service_with_look_ups(PRICES), service_with_look_ups(PRICES)
-    told = sold("100.00", *range(20))
-    for house, signals in ((forwards, told), (backwards, told[::-1])):
+    history = sold("100.00", *range(20))
+    for house, signals in ((forwards, history), (backwards, history[::-1])):
         for signal in signals:
             house.take(signal, at=after(days(21)))
         house.take(*sold("30.00", 22), at=after(days(22)))

@@ -29,7 +29,7 @@ from tests.domain.signals import after, delivered, promising, unavailable
 KIND = "address_problem"
 
 
-def begun(rulebook: Rulebook = SHIPPED_RULEBOOK) -> tuple[InMemoryService, ExceptionCase]:
+def open_case(rulebook: Rulebook = SHIPPED_RULEBOOK) -> tuple[InMemoryService, ExceptionCase]:
     """An address case opened at 3 h: a Wednesday, 16:00 at the desk."""
     house = InMemoryService(rulebook)
     house.take(checked(2, "invalid"), at=after(3))
@@ -50,7 +50,7 @@ def settled(house: InMemoryService, case: ExceptionCase, at: float) -> Exception
 
 
 def test_a_case_begins_with_the_tasks_and_holds_of_the_policy() -> None:
-    house, case = begun()
+    house, case = open_case()
     assert house.trail(case.id) == [
         "case.detected",
         "case.enriched",
@@ -78,12 +78,12 @@ def test_a_case_begins_with_the_tasks_and_holds_of_the_policy() -> None:
 
 
 def test_tasks_created_by_policy_are_no_first_action() -> None:
-    _, case = begun()
+    _, case = open_case()
     assert case.timing.clock.runs["first_action"].met_at is None  # type: ignore[index]
 
 
 def test_a_case_with_open_tasks_or_holds_cannot_be_resolved() -> None:
-    house, case = begun()
+    house, case = open_case()
     case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     with pytest.raises(StepsOpen, match=r"task 1 .*hold 1 on fulfilment") as refused:
         house.desk.resolve(case.id, case.version, RESOLUTION, caller("ana", after(4)))
@@ -96,7 +96,7 @@ def test_a_case_with_open_tasks_or_holds_cannot_be_resolved() -> None:
 
 
 def test_a_task_is_done_or_dropped_once() -> None:
-    house, case = begun()
+    house, case = open_case()
     by = caller("bo", after(4))
     case = house.desk.drop_task(case.id, case.version, DropTask(task=1, note="Known."), by).case
     assert case.steps.tasks[0].state is TaskState.DROPPED
@@ -111,7 +111,7 @@ def test_a_task_is_done_or_dropped_once() -> None:
 
 
 def test_an_overdue_task_is_recorded_once() -> None:
-    house, case = begun()
+    house, case = open_case()
     due_at = case.steps.tasks[0].due_at
     assert due_at is not None
     house.tick(due_at - timedelta.resolution)
@@ -159,7 +159,7 @@ def test_automatic_resolution_drops_tasks_and_releases_holds() -> None:
 
 
 def test_only_an_active_hold_of_the_case_can_be_released() -> None:
-    house, case = begun()
+    house, case = open_case()
     by = caller("ana", after(4))
     other = house.desk.open(OpenCase(order=case.order, kind="lost", note="No scan."), by).case
     with pytest.raises(HoldNotOurs):
@@ -188,7 +188,7 @@ def test_a_case_opened_by_hand_begins_with_the_steps_of_its_kind() -> None:
 
 
 def test_a_reopened_case_gets_its_steps_again() -> None:
-    house, case = begun()
+    house, case = open_case()
     case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
     case = settled(house, case, 5)
     case = house.desk.resolve(case.id, case.version, RESOLUTION, caller("ana", after(6))).case
@@ -202,7 +202,7 @@ def test_a_reopened_case_gets_its_steps_again() -> None:
 
 
 def test_completing_a_task_counts_as_work_on_the_case() -> None:
-    house, case = begun()
+    house, case = open_case()
     case = settled(house, case, 5)
     first_action = case.timing.clock.runs["first_action"]  # type: ignore[index]
     assert first_action.met_at == after(5)

@@ -81,8 +81,8 @@ def test_several_signals_in_one_batch_join_in_time_order() -> None:
 
 def test_several_problems_of_one_order_are_several_cases() -> None:
     house = InMemoryService()
-    told = (placed(5), approved(4), captured(1), cancelled(6), handed_over(7), unavailable(8))
-    house.take(*told, at=after(9))
+    signals = (placed(5), approved(4), captured(1), cancelled(6), handed_over(7), unavailable(8))
+    house.take(*signals, at=after(9))
     assert kinds(house.found()) == [
         "cancelled_after_handover",
         "milestones_out_of_order",

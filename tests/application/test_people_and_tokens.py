@@ -46,8 +46,8 @@ def test_concurrent_additions_of_one_person_succeed_once() -> None:
         return "added"
 
     with ThreadPoolExecutor(8) as pool:
-        told = sorted(pool.map(add, range(8)))
-    assert told == ["added"] + ["exists"] * 7
+        outcomes = sorted(pool.map(add, range(8)))
+    assert outcomes == ["added"] + ["exists"] * 7
 
 
 def test_a_token_is_shown_once_and_only_its_digest_is_stored() -> None:

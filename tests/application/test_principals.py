@@ -30,13 +30,13 @@ from tests.domain.signals import after
 ISSUER = "https://id.example"
 
 
-class Door:
+class PrincipalDesks:
     def __init__(self, house: InMemoryService) -> None:
         self.people = PeopleDesk(house.log, streams.people(house.log))
         self.principals = Principals(house.log, self.people)
         self.desk = PrincipalsDesk(house.log, self.people, self.principals)
 
-    def stands(self, subject: str, *actors: str, at: float = 1) -> Actor:
+    def person_of(self, subject: str, *actors: str, at: float = 1) -> Actor:
         token = VerifiedToken(ISSUER, subject, actors, "tests", after(1_000))
         return self.principals.resolve_token(token, after(at)).actor
 
@@ -47,45 +47,47 @@ def house() -> InMemoryService:
 
 
 @pytest.fixture
-def door(house: InMemoryService) -> Door:
-    door = Door(house)
+def desks(house: InMemoryService) -> PrincipalDesks:
+    desks = PrincipalDesks(house)
     for name in ("ana", "bo", "carla"):
-        door.people.add(name, [Role.HANDLER], after(0))
-        door.desk.link(name, ISSUER, f"{name}-1", after(0))
-    door.desk.register_agent("ana", "triage", after(0))
-    door.desk.link("ana", ISSUER, "triage-1", after(0), agent="triage")
-    return door
+        desks.people.add(name, [Role.HANDLER], after(0))
+        desks.desk.link(name, ISSUER, f"{name}-1", after(0))
+    desks.desk.register_agent("ana", "triage", after(0))
+    desks.desk.link("ana", ISSUER, "triage-1", after(0), agent="triage")
+    return desks
 
 
-def test_a_single_sign_on_account_belongs_to_one_person_until_it_is_unlinked(door: Door) -> None:
-    assert door.stands("ana-1").persons == ("ana",)
+def test_a_single_sign_on_account_belongs_to_one_person_until_it_is_unlinked(
+    desks: PrincipalDesks,
+) -> None:
+    assert desks.person_of("ana-1").persons == ("ana",)
     with pytest.raises(PrincipalTaken):
-        door.desk.link("bo", ISSUER, "ana-1", after(1))
-    door.desk.unlink(ISSUER, "ana-1", "Left.", after(1))
+        desks.desk.link("bo", ISSUER, "ana-1", after(1))
+    desks.desk.unlink(ISSUER, "ana-1", "Left.", after(1))
     with pytest.raises(PrincipalNotLinked):
-        door.stands("ana-1")
-    door.desk.link("bo", ISSUER, "ana-1", after(2))
-    assert door.stands("ana-1").persons == ("bo",)
+        desks.person_of("ana-1")
+    desks.desk.link("bo", ISSUER, "ana-1", after(2))
+    assert desks.person_of("ana-1").persons == ("bo",)
 
 
-def test_an_issuer_cannot_use_the_accounts_of_another(door: Door) -> None:
+def test_an_issuer_cannot_use_the_accounts_of_another(desks: PrincipalDesks) -> None:
     """The issuer and the subject cannot be split in another place, nor written in another way."""
     assert login_stream(ISSUER, "ana-1") != login_stream(ISSUER + "a", "na-1")
     assert login_stream("1\nx", "y") != login_stream("1", "\nxy")
     token = VerifiedToken(ISSUER + "/", "ana-1", (), "tests", after(9))
     with pytest.raises(PrincipalNotLinked):
-        door.principals.resolve_token(token, after(1))
+        desks.principals.resolve_token(token, after(1))
 
 
 def test_concurrent_links_of_one_account_succeed_once(house: InMemoryService) -> None:
-    door = Door(house)
-    door.people.add("ana", [], after(0))
+    desks = PrincipalDesks(house)
+    desks.people.add("ana", [], after(0))
     gate = threading.Barrier(8)
 
     def link(_: int) -> bool:
         gate.wait()
         try:
-            Door(house).desk.link("ana", ISSUER, "raced", after(1))
+            PrincipalDesks(house).desk.link("ana", ISSUER, "raced", after(1))
         except PrincipalTaken:
             return False
         return True
@@ -94,57 +96,57 @@ def test_concurrent_links_of_one_account_succeed_once(house: InMemoryService) ->
         assert sum(pool.map(link, range(8))) == 1
 
 
-def test_a_delegation_is_valid_until_just_before_its_end(door: Door) -> None:
-    door.desk.delegate("ana", "bo", after(10), "Away.", after(0))
-    assert door.stands("ana-1", "bo-1", at=9.99).persons == ("ana", "bo")
+def test_a_delegation_is_valid_until_just_before_its_end(desks: PrincipalDesks) -> None:
+    desks.desk.delegate("ana", "bo", after(10), "Away.", after(0))
+    assert desks.person_of("ana-1", "bo-1", at=9.99).persons == ("ana", "bo")
     with pytest.raises(ActorNotAllowed):
-        door.stands("ana-1", "bo-1", at=10)
-    door.desk.delegate("ana", "bo", after(20), "Longer.", after(10))
-    assert door.stands("ana-1", "bo-1", at=15).delegate == "bo"
+        desks.person_of("ana-1", "bo-1", at=10)
+    desks.desk.delegate("ana", "bo", after(20), "Longer.", after(10))
+    assert desks.person_of("ana-1", "bo-1", at=15).delegate == "bo"
     with pytest.raises(ActorNotAllowed):
-        door.stands("bo-1", "ana-1", at=15)
+        desks.person_of("bo-1", "ana-1", at=15)
     with pytest.raises(ActorNotAllowed):
-        door.stands("ana-1", "carla-1", at=15)
+        desks.person_of("ana-1", "carla-1", at=15)
 
 
-def test_a_session_through_a_delegate_ends_with_the_delegation(door: Door) -> None:
-    door.desk.delegate("ana", "bo", after(10), "Away.", after(0))
+def test_a_session_through_a_delegate_ends_with_the_delegation(desks: PrincipalDesks) -> None:
+    desks.desk.delegate("ana", "bo", after(10), "Away.", after(0))
     token = VerifiedToken(ISSUER, "ana-1", ("bo-1",), "tests", after(1_000))
-    assert door.principals.resolve_token(token, after(1)).expires_at == after(10)
+    assert desks.principals.resolve_token(token, after(1)).expires_at == after(10)
 
 
-def test_an_agent_with_a_key_or_a_login_acts_for_its_owner(door: Door) -> None:
-    token = door.desk.issue_key("ana", after(1), agent="triage")
-    key = door.principals.key(token_digest(token))
+def test_an_agent_with_a_key_or_a_login_acts_for_its_owner(desks: PrincipalDesks) -> None:
+    token = desks.desk.issue_key("ana", after(1), agent="triage")
+    key = desks.principals.key(token_digest(token))
     assert key is not None
-    standing = door.principals.resolve_key(key)
+    standing = desks.principals.resolve_key(key)
     assert standing is not None
     for actor in (
         standing.actor,
-        door.stands("triage-1"),
-        door.stands("ana-1", "triage-1"),
+        desks.person_of("triage-1"),
+        desks.person_of("ana-1", "triage-1"),
     ):
         assert (actor.persons, actor.via, actor.is_agent) == (("ana",), ("triage",), True)
-    door.desk.retire_agent("triage", "Replaced.", after(2))
+    desks.desk.retire_agent("triage", "Replaced.", after(2))
     for come in (
-        lambda: door.principals.resolve_key(key),
-        lambda: door.stands("triage-1"),
-        lambda: door.stands("ana-1", "triage-1"),
+        lambda: desks.principals.resolve_key(key),
+        lambda: desks.person_of("triage-1"),
+        lambda: desks.person_of("ana-1", "triage-1"),
     ):
         with pytest.raises(ActorNotAllowed):
             come()
 
 
-def test_an_agent_with_a_new_owner_no_longer_acts_for_the_old_one(door: Door) -> None:
-    token = door.desk.issue_key("ana", after(1), agent="triage")
-    door.desk.retire_agent("triage", "Moved.", after(2))
-    door.desk.register_agent("bo", "triage", after(3))
-    key = door.principals.key(token_digest(token))
+def test_an_agent_with_a_new_owner_no_longer_acts_for_the_old_one(desks: PrincipalDesks) -> None:
+    token = desks.desk.issue_key("ana", after(1), agent="triage")
+    desks.desk.retire_agent("triage", "Moved.", after(2))
+    desks.desk.register_agent("bo", "triage", after(3))
+    key = desks.principals.key(token_digest(token))
     assert key is not None
     with pytest.raises(ActorNotAllowed):
-        door.principals.resolve_key(key)
+        desks.principals.resolve_key(key)
     with pytest.raises(ActorNotAllowed):
-        door.stands("triage-1")
+        desks.person_of("triage-1")
 
 
 def test_a_key_scope_only_narrows_permissions() -> None:
@@ -163,40 +165,42 @@ def test_a_key_scope_only_narrows_permissions() -> None:
     assert nothing.of(person, is_agent=False) == {Permission.KNOW_ONESELF}
 
 
-def test_a_revoked_key_stays_revoked(door: Door, house: InMemoryService) -> None:
-    token = door.desk.issue_key("ana", after(1))
+def test_a_revoked_key_stays_revoked(desks: PrincipalDesks, house: InMemoryService) -> None:
+    token = desks.desk.issue_key("ana", after(1))
     stream = token_stream(token_digest(token))
-    assert door.desk.revoke_key(stream, "Found.", after(2)) == "ana"
-    assert door.desk.revoke_key(stream, "Again.", after(3)) == "ana"
+    assert desks.desk.revoke_key(stream, "Found.", after(2)) == "ana"
+    assert desks.desk.revoke_key(stream, "Again.", after(3)) == "ana"
     assert [line.type for line in house.log.trail(stream)] == [
         "person.token_issued",
         "person.token_revoked",
     ]
-    key = door.principals.key(token_digest(token))
+    key = desks.principals.key(token_digest(token))
     assert key is not None
     assert key.is_revoked
 
 
-def test_watchers_are_notified_of_every_change(door: Door) -> None:
-    told: list[None] = []
-    door.desk.watchers.append(lambda: told.append(None))
-    token = door.desk.issue_key("ana", after(1))
+def test_watchers_are_notified_of_every_change(desks: PrincipalDesks) -> None:
+    calls: list[None] = []
+    desks.desk.watchers.append(lambda: calls.append(None))
+    token = desks.desk.issue_key("ana", after(1))
     changes: list[Callable[[], object]] = [
-        lambda: door.desk.revoke_key(token_stream(token_digest(token)), "Found.", after(2)),
-        lambda: door.desk.link("ana", ISSUER, "2", after(2)),
-        lambda: door.desk.unlink(ISSUER, "2", "Left.", after(2)),
-        lambda: door.desk.register_agent("bo", "bos", after(2)),
-        lambda: door.desk.retire_agent("bos", "Gone.", after(2)),
-        lambda: door.desk.delegate("ana", "bo", after(9), "Away.", after(2)),
-        lambda: door.desk.end_delegation("ana", "bo", "Back.", after(2)),
+        lambda: desks.desk.revoke_key(token_stream(token_digest(token)), "Found.", after(2)),
+        lambda: desks.desk.link("ana", ISSUER, "2", after(2)),
+        lambda: desks.desk.unlink(ISSUER, "2", "Left.", after(2)),
+        lambda: desks.desk.register_agent("bo", "bos", after(2)),
+        lambda: desks.desk.retire_agent("bos", "Gone.", after(2)),
+        lambda: desks.desk.delegate("ana", "bo", after(9), "Away.", after(2)),
+        lambda: desks.desk.end_delegation("ana", "bo", "Back.", after(2)),
     ]
     for number, change in enumerate(changes, start=1):
         change()
-        assert len(told) == number
+        assert len(calls) == number
 
 
-def test_invalid_changes_are_refused_and_record_nothing(door: Door, house: InMemoryService) -> None:
-    desk, before = door.desk, len(house.lines())
+def test_invalid_changes_are_refused_and_record_nothing(
+    desks: PrincipalDesks, house: InMemoryService
+) -> None:
+    desk, before = desks.desk, len(house.lines())
     refusals: list[tuple[type[CasetrailError], Callable[[], object]]] = [
         (PersonNotFound, lambda: desk.link("nobody", ISSUER, "3", after(1))),
         (PersonNotFound, lambda: desk.register_agent("nobody", "x", after(1))),

@@ -25,19 +25,19 @@ from tests.domain.signals import ORDER, after, captured, promising, signal_field
 from tests.event_store.sample_lines import LINES
 
 
-def told_of(house: InMemoryService, case: ExceptionCase) -> list[TrailLine]:
+def trail_lines(house: InMemoryService, case: ExceptionCase) -> list[TrailLine]:
     return describe_lines(house.log.trail(case.id), house.log.trail(order_stream(case.order)))
 
 
 def newest(house: InMemoryService, case: ExceptionCase, tag: str) -> TrailLine:
-    return next(line for line in reversed(told_of(house, case)) if line.type == tag)
+    return next(line for line in reversed(trail_lines(house, case)) if line.type == tag)
 
 
 def test_each_line_has_actor_time_reason_evidence_and_cause() -> None:
     house = InMemoryService()
     house.take(promising(), unavailable(3), at=after(4))
     case = house.resolve(house.only_case("stock_unavailable"), after(5))
-    detected, *_ = told_of(house, case)
+    detected, *_ = trail_lines(house, case)
     assert (detected.who, detected.actor, detected.version) == ("policy", POLICY_ACTOR, 1)
     assert (detected.happened_at, detected.recorded_at) == (after(4), after(4))
     (why,) = detected.why
@@ -67,7 +67,7 @@ def test_signals_outside_the_packet_are_listed_with_the_decision() -> None:
         (hidden,) = line.not_shown
         assert (hidden.signal, hidden.type) == (note.key, note.type)
         assert (hidden.event_time, hidden.recorded_at) == (after(3), after(4.5))
-    lines = told_of(house, case)
+    lines = trail_lines(house, case)
     assert all(x.not_shown is None for x in lines if x.actor.person is None)
 
 
@@ -78,7 +78,7 @@ def test_a_line_declared_wrong_names_the_declaration() -> None:
     ask = DeclareError(about=2, reason=ErrorReason.INCORRECT_DATA, note="Another order.")
     case = house.desk.declare_error(case.id, case.version, ask, caller("ana", after(5))).case
     assert {
-        x.version: x.declared_wrong_by for x in told_of(house, case) if x.declared_wrong_by
+        x.version: x.declared_wrong_by for x in trail_lines(house, case) if x.declared_wrong_by
     } == {2: case.version}
 
 
@@ -106,7 +106,7 @@ def test_the_table_has_a_row_for_each_line_and_no_formula() -> None:
         assert not [cell for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
 
 
-class Seen(HTMLParser):
+class PageParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tags: set[str] = set()
@@ -124,7 +124,7 @@ def test_the_page_escapes_what_people_wrote() -> None:
     noted = next(line for line in OF_CASES if isinstance(line.event, NoteAdded))
     line = describe_line(structs.replace(noted, event=NoteAdded(note=attack)))
     odd = structs.replace(line, who=attack, cause=attack, evidence=(attack,))
-    page = Seen()
+    page = PageParser()
     page.feed(render_page(noted.stream, attack, [odd, *map(describe_line, OF_CASES)], [odd]))
     assert page.tags <= {
         *("html", "meta", "title", "style", "h1", "h2", "table", "thead", "tbody"),
@@ -141,5 +141,7 @@ def test_a_decision_with_no_hidden_signals_lists_none() -> None:
     case = house.resolve(house.only_case("stock_unavailable"), after(5))
     assert case.order == ORDER
     assert newest(house, case, "case.resolved").not_shown == []
-    assert [x.type for x in told_of(house, case) if x.not_shown is not None] == ["case.resolved"]
+    assert [x.type for x in trail_lines(house, case) if x.not_shown is not None] == [
+        "case.resolved"
+    ]
     assert isinstance(house.log.trail(case.id)[-1].event, Resolved)

@@ -52,7 +52,7 @@ def without(*gone: str, version: str = "next") -> Rulebook:
     return with_version(version, **parts)
 
 
-class Changing:
+class PolicyChange:
     """A service that starts with one policy and then changes to the shipped one."""
 
     def __init__(self, first: Rulebook) -> None:
@@ -75,31 +75,31 @@ class Changing:
 
 
 def test_problems_that_only_the_new_policy_detects_are_opened() -> None:
-    ours = Changing(without("stock_unavailable"))
-    ours.house.take(promising(), unavailable(3), at=after(4))
-    assert ours.house.found() == []
-    ours.change(SHIPPED_RULEBOOK, 5)
-    case = ours.house.only_case("stock_unavailable")
+    setup = PolicyChange(without("stock_unavailable"))
+    setup.house.take(promising(), unavailable(3), at=after(4))
+    assert setup.house.found() == []
+    setup.change(SHIPPED_RULEBOOK, 5)
+    case = setup.house.only_case("stock_unavailable")
     assert case.state == "open"
-    detected, *_ = ours.house.log.trail(case.id)
+    detected, *_ = setup.house.log.trail(case.id)
     assert detected.event.decision.policy == SHIPPED_RULEBOOK.version
     assert detected.event.signals == (unavailable(3).key,)
     assert detected.actor.principal == "system:policy"
     assert detected.cause == f"policy:{SHIPPED_RULEBOOK.digest[:16]}"
-    ended = ours.ended(SHIPPED_RULEBOOK)
+    ended = setup.ended(SHIPPED_RULEBOOK)
     assert (ended.orders, ended.opened, ended.done_percent) == (1, 1, 100)
-    assert ours.house.log.trail(recheck_stream(SHIPPED_RULEBOOK.digest, after(5)))[-1].type == (
+    assert setup.house.log.trail(recheck_stream(SHIPPED_RULEBOOK.digest, after(5)))[-1].type == (
         "policy.recheck_finished"
     )
 
 
 def test_new_expectations_apply_without_a_signal() -> None:
-    ours = Changing(without("delivery_late"))
-    ours.house.take(promising(), payment_approved(), scanned(3), at=after(4))
-    ours.change(SHIPPED_RULEBOOK, 5)
-    assert ours.house.due()[order_stream(ORDER)] <= after(252)
-    ours.house.tick(after(252))
-    assert "delivery_late" in kinds(ours.house.found())
+    setup = PolicyChange(without("delivery_late"))
+    setup.house.take(promising(), payment_approved(), scanned(3), at=after(4))
+    setup.change(SHIPPED_RULEBOOK, 5)
+    assert setup.house.due()[order_stream(ORDER)] <= after(252)
+    setup.house.tick(after(252))
+    assert "delivery_late" in kinds(setup.house.found())
 
 
 def test_a_case_that_is_no_problem_under_the_new_policy_is_cleared() -> None:
@@ -112,22 +112,22 @@ def test_a_case_that_is_no_problem_under_the_new_policy_is_cleared() -> None:
     document.pop("automation_pauses_when", None)
     lenient = with_version("lenient", kinds=document["kinds"])
     lenient = Rulebook(structs.replace(lenient.document, automation_pauses_when=None))
-    ours = Changing(SHIPPED_RULEBOOK)
-    ours.house.take(promising(), unavailable(3), cancelled(4), at=after(4))
-    assert ours.house.only_case("stock_unavailable").state == "open"
-    ours.change(lenient, 5)
-    case = ours.house.only_case("stock_unavailable")
+    setup = PolicyChange(SHIPPED_RULEBOOK)
+    setup.house.take(promising(), unavailable(3), cancelled(4), at=after(4))
+    assert setup.house.only_case("stock_unavailable").state == "open"
+    setup.change(lenient, 5)
+    case = setup.house.only_case("stock_unavailable")
     assert case.state == "resolved"
-    assert ours.house.trail(case.id)[-2:] == ["case.signal_joined", "case.resolved"]
-    (resolved,) = ours.house.events(case.id, "case.resolved")
+    assert setup.house.trail(case.id)[-2:] == ["case.signal_joined", "case.resolved"]
+    (resolved,) = setup.house.events(case.id, "case.resolved")
     assert resolved.clearing.policy == "lenient"
-    assert ours.ended(lenient).cleared == 1
+    assert setup.ended(lenient).cleared == 1
 
 
 def test_running_clocks_do_not_change() -> None:
-    ours = Changing(SHIPPED_RULEBOOK)
-    ours.house.take(promising(), unavailable(3), at=after(4))
-    case = ours.house.only_case("stock_unavailable")
+    setup = PolicyChange(SHIPPED_RULEBOOK)
+    setup.house.take(promising(), unavailable(3), at=after(4))
+    case = setup.house.only_case("stock_unavailable")
     services = [
         structs.replace(one, resolution=timedelta(hours=1), by_cut_off={})
         for one in SHIPPED_RULEBOOK.document.services
@@ -135,133 +135,133 @@ def test_running_clocks_do_not_change() -> None:
     strict = Rulebook(
         structs.replace(SHIPPED_RULEBOOK.document, version="strict", services=tuple(services))
     )
-    ours.change(strict, 5)
-    after_change = ours.house.only_case("stock_unavailable")
+    setup.change(strict, 5)
+    after_change = setup.house.only_case("stock_unavailable")
     assert after_change.timing == case.timing
     assert after_change.version == case.version
-    ours.house.take(structs.replace(unavailable(6), order="o-2"), at=after(7))
-    newer = [one for one in ours.house.found() if one.order == "o-2"]
+    setup.house.take(structs.replace(unavailable(6), order="o-2"), at=after(7))
+    newer = [one for one in setup.house.found() if one.order == "o-2"]
     assert newer[0].timing.clock.terms != case.timing.clock.terms
 
 
 def test_resolved_cases_stay_resolved() -> None:
-    ours = Changing(SHIPPED_RULEBOOK)
-    ours.house.take(promising(), unavailable(3), at=after(4))
-    ours.house.resolve(ours.house.only_case("stock_unavailable"), after(5))
+    setup = PolicyChange(SHIPPED_RULEBOOK)
+    setup.house.take(promising(), unavailable(3), at=after(4))
+    setup.house.resolve(setup.house.only_case("stock_unavailable"), after(5))
     document = shipped()
     for rule in document["detect"]:
         if rule["kind"] == "stock_unavailable":
             rule["when"] = {"all": [rule["when"], {"fact": "order.placed", "is": True}]}
-    ours.change(with_version("next", detect=document["detect"]), 6)
-    assert ours.house.only_case("stock_unavailable").state == "resolved"
+    setup.change(with_version("next", detect=document["detect"]), 6)
+    assert setup.house.only_case("stock_unavailable").state == "resolved"
 
 
 def test_finished_orders_are_left_alone() -> None:
-    ours = Changing(without("stock_unavailable"))
-    ours.house.take(placed(0), unavailable(3), delivered(20), at=after(21))
-    ours.house.tick(after(2_000))
-    for case in ours.house.found():
+    setup = PolicyChange(without("stock_unavailable"))
+    setup.house.take(placed(0), unavailable(3), delivered(20), at=after(21))
+    setup.house.tick(after(2_000))
+    for case in setup.house.found():
         if not case.is_resolved:
-            ours.house.resolve(case, after(2_000))
-    cases = len(ours.house.found())
-    ours.change(SHIPPED_RULEBOOK, 2_001)
-    assert len(ours.house.found()) == cases
-    assert ours.ended(SHIPPED_RULEBOOK).orders == 0
+            setup.house.resolve(case, after(2_000))
+    cases = len(setup.house.found())
+    setup.change(SHIPPED_RULEBOOK, 2_001)
+    assert len(setup.house.found()) == cases
+    assert setup.ended(SHIPPED_RULEBOOK).orders == 0
 
 
 def test_an_interrupted_recheck_continues_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recheck, "BATCH_SIZE", 2)
-    ours = Changing(without("stock_unavailable"))
+    setup = PolicyChange(without("stock_unavailable"))
     for number in range(7):
         order = f"o-{number}"
-        ours.house.take(structs.replace(unavailable(3), order=order), at=after(4))
-    ours.now = after(5)
-    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
-    stream = recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)
-    now = ours.now + RECHECK_DELAY
+        setup.house.take(structs.replace(unavailable(3), order=order), at=after(4))
+    setup.now = after(5)
+    change_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)
+    stream = recheck_stream(SHIPPED_RULEBOOK.digest, setup.now)
+    now = setup.now + RECHECK_DELAY
     for done in range(6):
         # Another process each time, which has only the log.
-        desk = PolicyDesk(ours.house.log, lambda: ours.now)
+        desk = PolicyDesk(setup.house.log, lambda: setup.now)
         desk.load()
-        rechecks = RecheckDesk(ours.house.log, desk, staff)
+        rechecks = RecheckDesk(setup.house.log, desk, staff)
         rechecks.tick(stream, now)
         progress = rechecks.progress(SHIPPED_RULEBOOK.digest)
         assert progress is not None
         assert progress.orders == min(2 * done, 7)
-        assert len(ours.house.found()) == progress.opened == progress.orders
+        assert len(setup.house.found()) == progress.opened == progress.orders
         now += PAUSE
     assert progress.finished_at is not None
-    assert stream not in ours.house.due()
+    assert stream not in setup.house.due()
 
 
 def test_the_recheck_waits_until_every_process_uses_the_new_policy() -> None:
-    ours = Changing(without("stock_unavailable"))
-    ours.now = after(5)
-    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    setup = PolicyChange(without("stock_unavailable"))
+    setup.now = after(5)
+    change_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)
     assert (
-        ours.house.due()[recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)]
-        == ours.now + RECHECK_DELAY
+        setup.house.due()[recheck_stream(SHIPPED_RULEBOOK.digest, setup.now)]
+        == setup.now + RECHECK_DELAY
     )
 
 
 def test_each_policy_change_has_its_own_recheck() -> None:
-    ours = Changing(without("stock_unavailable"))
-    ours.house.take(promising(), unavailable(3), at=after(4))
-    ours.now = after(5)
-    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
-    stream = recheck_stream(SHIPPED_RULEBOOK.digest, ours.now)
-    rechecks = RecheckDesk(ours.house.log, ours.desk, staff)
+    setup = PolicyChange(without("stock_unavailable"))
+    setup.house.take(promising(), unavailable(3), at=after(4))
+    setup.now = after(5)
+    change_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)
+    stream = recheck_stream(SHIPPED_RULEBOOK.digest, setup.now)
+    rechecks = RecheckDesk(setup.house.log, setup.desk, staff)
     rechecks.tick(stream, after(5) + RECHECK_DELAY)
-    ours.now = after(5) + RECHECK_DELAY
-    back = ours.desk.roll_back(ours.house.rulebook.version, None, "No.", caller("bo", ours.now))
-    rechecks.tick(stream, ours.now + PAUSE)
+    setup.now = after(5) + RECHECK_DELAY
+    back = setup.desk.roll_back(setup.house.rulebook.version, None, "No.", caller("bo", setup.now))
+    rechecks.tick(stream, setup.now + PAUSE)
     overtaken = rechecks.progress(SHIPPED_RULEBOOK.digest)
     assert overtaken is not None
     assert overtaken.overtaken
-    assert ours.house.found() == []
-    assert recheck_open_cases(ours.house, ours.desk, back.policy.digest, ours.now) > 0
+    assert setup.house.found() == []
+    assert recheck_open_cases(setup.house, setup.desk, back.policy.digest, setup.now) > 0
 
 
 def test_a_withdrawn_policy_changes_nothing() -> None:
-    ours = Changing(without("stock_unavailable"))
-    ours.house.take(promising(), unavailable(3), at=after(4))
-    ours.now = after(5)
-    approve_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
+    setup = PolicyChange(without("stock_unavailable"))
+    setup.house.take(promising(), unavailable(3), at=after(4))
+    setup.now = after(5)
+    approve_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)
     starts_at = after(8)
-    ours.desk.activate(SHIPPED_RULEBOOK.version, starts_at, "", caller("bo", ours.now))
-    ours.desk.withdraw(SHIPPED_RULEBOOK.version, "No.", caller("ana", after(6)))
-    ours.now = after(9)
-    assert recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, starts_at) == 1
-    assert ours.house.found() == []
-    assert ours.house.due().keys().isdisjoint({POLICY_STREAM})
+    setup.desk.activate(SHIPPED_RULEBOOK.version, starts_at, "", caller("bo", setup.now))
+    setup.desk.withdraw(SHIPPED_RULEBOOK.version, "No.", caller("ana", after(6)))
+    setup.now = after(9)
+    assert recheck_open_cases(setup.house, setup.desk, SHIPPED_RULEBOOK.digest, starts_at) == 1
+    assert setup.house.found() == []
+    assert setup.house.due().keys().isdisjoint({POLICY_STREAM})
 
 
 def test_an_expired_emergency_rechecks_under_the_earlier_policy() -> None:
-    ours = Changing(SHIPPED_RULEBOOK)
-    ours.now = after(1)
+    setup = PolicyChange(SHIPPED_RULEBOOK)
+    setup.now = after(1)
     lenient = without("stock_unavailable", version="lenient")
-    ours.desk.emergency(lenient, "Too many.", after(10), caller("ana", ours.now))
-    ours.house.rulebook = lenient
-    ours.house.take(promising(), unavailable(3), at=after(4))
-    assert ours.house.found() == []
-    ours.now = after(10)
-    ours.desk.tick(POLICY_STREAM, ours.now)
-    assert ours.desk.current.digest == SHIPPED_RULEBOOK.digest
-    ours.house.rulebook = SHIPPED_RULEBOOK
-    recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, after(10))
-    assert ours.house.only_case("stock_unavailable").state == "open"
+    setup.desk.emergency(lenient, "Too many.", after(10), caller("ana", setup.now))
+    setup.house.rulebook = lenient
+    setup.house.take(promising(), unavailable(3), at=after(4))
+    assert setup.house.found() == []
+    setup.now = after(10)
+    setup.desk.tick(POLICY_STREAM, setup.now)
+    assert setup.desk.current.digest == SHIPPED_RULEBOOK.digest
+    setup.house.rulebook = SHIPPED_RULEBOOK
+    recheck_open_cases(setup.house, setup.desk, SHIPPED_RULEBOOK.digest, after(10))
+    assert setup.house.only_case("stock_unavailable").state == "open"
 
 
 def test_concurrent_work_on_an_order_is_not_overwritten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A signal arrives between the read and the append, so the batch is decided again."""
-    ours = Changing(without("stock_unavailable"))
-    ours.house.take(promising(), unavailable(3), at=after(4))
-    ours.now = after(5)
-    change_policy(ours.desk, SHIPPED_RULEBOOK, ours.now)
-    neighbour = ours.house.another_process()
-    append = ours.house.log.append
+    setup = PolicyChange(without("stock_unavailable"))
+    setup.house.take(promising(), unavailable(3), at=after(4))
+    setup.now = after(5)
+    change_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)
+    neighbour = setup.house.another_process()
+    append = setup.house.log.append
     slipped: list[datetime] = []
 
     def slow(writes: Any, command: Any = None) -> Any:
@@ -270,8 +270,8 @@ def test_concurrent_work_on_an_order_is_not_overwritten(
             neighbour.take(captured(5), at=after(5))
         return append(writes, command)
 
-    monkeypatch.setattr(ours.house.log, "append", slow)
-    recheck_open_cases(ours.house, ours.desk, SHIPPED_RULEBOOK.digest, ours.now)
+    monkeypatch.setattr(setup.house.log, "append", slow)
+    recheck_open_cases(setup.house, setup.desk, SHIPPED_RULEBOOK.digest, setup.now)
     assert slipped
-    assert ours.house.only_case("stock_unavailable").state == "open"
-    assert captured(5).key in ours.house.order().signals
+    assert setup.house.only_case("stock_unavailable").state == "open"
+    assert captured(5).key in setup.house.order().signals

@@ -128,15 +128,15 @@ def test_each_decision_is_reperformed_under_its_own_policy() -> None:
     # without the first policy its decisions cannot be repeated, and each of them says so
     lost = differing(again(house, SHIPPED_RULEBOOK))
     assert lost
-    assert {told[0].what for _, told in lost} == {"policy"}
+    assert {result[0].what for _, result in lost} == {"policy"}
 
 
 def with_altered(house: InMemoryService, at: RecordedEvent, event: object) -> InMemoryService:
     """The same log with one line altered by somebody with access to the database."""
     recorder = InMemoryLogRecorder()
     for one in house.lines():
-        told = structs.replace(one, event=event) if one.position == at.position else one
-        recorder.insert_events([to_stored(told)])
+        altered = structs.replace(one, event=event) if one.position == at.position else one
+        recorder.insert_events([to_stored(altered)])
     return InMemoryService(house.rulebook, recorder)
 
 
@@ -152,10 +152,10 @@ def house_of_all() -> InMemoryService:
     house = MoneyService(rulebook=SHIPPED_RULEBOOK)
     house.adjusted("o-2", 10)
 
-    def tell(order: str, at: float, *told: Signal) -> None:
+    def tell(order: str, at: float, *signals: Signal) -> None:
         house.tick(after(at))
         own = []
-        for one in told:
+        for one in signals:
             it = structs.replace(one, order=order, id=f"{one.id}-{order}")
             own.append(
                 structs.replace(it, customer=Customer(id=f"c-{order}"))
@@ -235,8 +235,8 @@ def test_an_altered_rule_fact_or_queue_is_found() -> None:
     for line, event, recorded in changes:
         found = [one for one in again(with_altered(house, line, event)) if one.differs]
         assert line.position in [one.position for one in found]
-        told = next(one for one in found if one.position == line.position)
-        assert recorded in [differs.recorded for differs in told.differs]
+        result = next(one for one in found if one.position == line.position)
+        assert recorded in [differs.recorded for differs in result.differs]
 
 
 def test_reperformance_can_be_limited_to_a_period_or_a_case() -> None:

@@ -36,9 +36,9 @@ def replay(
     return list(replayed(arrivals, house.intake, house.timekeeper, SENDER, ends_at))
 
 
-def lives(count: int) -> list[Signal]:
+def orders_with_problems(count: int) -> list[Signal]:
     """This many orders with a few kinds of problems, an hour apart, in time order."""
-    told: list[Signal] = []
+    story_signals: list[Signal] = []
     for n in range(count):
         life = [
             shipping_by(n + 48, at=n),
@@ -48,8 +48,8 @@ def lives(count: int) -> list[Signal]:
             *([cancelled(n + 60)] if n % 11 == 0 else []),
             delivered(n + 100),
         ]
-        told += [replace(signal, order=f"o-{n}") for signal in life]
-    return sorted(told, key=event_time_key)
+        story_signals += [replace(signal, order=f"o-{n}") for signal in life]
+    return sorted(story_signals, key=event_time_key)
 
 
 def story(house: InMemoryService) -> set[tuple[object, ...]]:
@@ -60,28 +60,28 @@ def story(house: InMemoryService) -> set[tuple[object, ...]]:
 
 
 def test_a_replay_finds_the_same_cases_as_live_operation() -> None:
-    told = lives(150)
-    assert len(told) > BATCH_SIZE
-    lived, read_again = InMemoryService(), InMemoryService()
-    for signal in told:
-        lived.tick(signal.event_time, punctual=True)
-        lived.take(signal, at=signal.event_time)
-    lived.tick(after(1000), punctual=True)
+    story_signals = orders_with_problems(150)
+    assert len(story_signals) > BATCH_SIZE
+    live, read_again = InMemoryService(), InMemoryService()
+    for signal in story_signals:
+        live.tick(signal.event_time, punctual=True)
+        live.take(signal, at=signal.event_time)
+    live.tick(after(1000), punctual=True)
 
-    replay(read_again, told, ends_at=after(1000))
+    replay(read_again, story_signals, ends_at=after(1000))
 
-    assert story(read_again) == story(lived)
-    assert read_again.due() == lived.due() == {}
-    assert len({kind for _, kind, *_ in story(lived)}) >= 3
+    assert story(read_again) == story(live)
+    assert read_again.due() == live.due() == {}
+    assert len({kind for _, kind, *_ in story(live)}) >= 3
 
 
 @pytest.mark.parametrize("before", [0, 1, BATCH_SIZE - 2, BATCH_SIZE - 1, BATCH_SIZE])
 def test_batch_borders_do_not_change_what_falls_due(before) -> None:
     filler = [replace(scanned(-1), id=str(n), order="busy") for n in range(before)]
-    told = [shipping_by(48), approved(1), handed_over(47), delivered(300)]
+    story_signals = [shipping_by(48), approved(1), handed_over(47), delivered(300)]
     house = InMemoryService()
-    taken = replay(house, [*filler, *told], ends_at=after(1000))
-    assert taken[-1][0] == len(filler) + len(told)
+    taken = replay(house, [*filler, *story_signals], ends_at=after(1000))
+    assert taken[-1][0] == len(filler) + len(story_signals)
     assert house.found() == []
 
     late = [shipping_by(48), approved(1), handed_over(48.5), delivered(300)]
@@ -92,13 +92,13 @@ def test_batch_borders_do_not_change_what_falls_due(before) -> None:
 
 
 def test_progress_reports_the_count_and_the_simulated_time() -> None:
-    told = lives(150)
-    progress = replay(InMemoryService(), told)
+    story_signals = orders_with_problems(150)
+    progress = replay(InMemoryService(), story_signals)
     assert [taken for taken, _ in progress] == [
-        *range(BATCH_SIZE, len(told), BATCH_SIZE),
-        len(told),
+        *range(BATCH_SIZE, len(story_signals), BATCH_SIZE),
+        len(story_signals),
     ]
-    assert progress[-1][1] == told[-1].event_time
+    assert progress[-1][1] == story_signals[-1].event_time
     assert all(one[1] <= next_[1] for one, next_ in pairwise(progress))
 
 
@@ -118,11 +118,11 @@ def test_a_deadline_at_the_end_is_still_found(ends_at, found) -> None:
 
 def test_a_replay_without_an_end_stops_at_the_last_arrival() -> None:
     house = InMemoryService()
-    told = [promising(), approved(1), replace(scanned(252), order="another")]
-    replay(house, told)
+    story_signals = [promising(), approved(1), replace(scanned(252), order="another")]
+    replay(house, story_signals)
     assert [case.kind for case in house.found()] == ["delivery_late"]
     house = InMemoryService()
-    replay(house, [*told[:2], replace(scanned(251.999), order="another")])
+    replay(house, [*story_signals[:2], replace(scanned(251.999), order="another")])
     assert house.found() == []
 
 
@@ -157,10 +157,10 @@ def test_a_replay_of_no_signals_without_an_end_does_nothing() -> None:
 
 def test_replaying_twice_changes_nothing() -> None:
     house = InMemoryService()
-    told = lives(30)
-    replay(house, told, ends_at=after(1000))
+    story_signals = orders_with_problems(30)
+    replay(house, story_signals, ends_at=after(1000))
     head = house.log.head()
-    replay(house, told, ends_at=after(1000))
+    replay(house, story_signals, ends_at=after(1000))
     assert house.log.head() == head
 
 

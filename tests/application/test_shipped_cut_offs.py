@@ -32,8 +32,8 @@ def test_a_refund_is_due_at_the_banks_cut_off_after_a_day_of_the_desk() -> None:
     case = house.only_case("refund_due")
     assert due(case) == after(50)
     house.tick(after(50, microseconds=1))
-    told = [(e.measure, e.due_at) for e in house.events(case.id, "case.breached")]
-    assert (Measure.RESOLUTION, after(50)) in told
+    breaches = [(e.measure, e.due_at) for e in house.events(case.id, "case.breached")]
+    assert (Measure.RESOLUTION, after(50)) in breaches
 
 
 def test_a_release_is_due_at_the_warehouses_cut_off() -> None:

@@ -43,7 +43,7 @@ def demonstration() -> InMemoryService:
     return house
 
 
-def asked(house: InMemoryService, proposed: Rulebook, **period: datetime) -> SimulationScope:
+def scope_of(house: InMemoryService, proposed: Rulebook, **period: datetime) -> SimulationScope:
     return structs.replace(
         SimulationScope(
             active=house.rulebook,
@@ -72,7 +72,7 @@ def test_the_active_policy_reproduces_what_happened() -> None:
             recorded[line.stream] = line.event.kind, line.event.detected_at
     queues = {line.stream: line.event.queue for line in house.lines() if line.type == "case.routed"}
     cleared = {line.stream for line in house.lines() if isinstance(line.event, Resolved)}
-    ask = asked(house, house.rulebook)
+    ask = scope_of(house, house.rulebook)
     found = {}
     for past in load_order_pasts(house.log, orders_of(house.recorder), ask):
         for lived in simulate_order_under_each(past, (ask.active, ask.proposed), ask.until):
@@ -103,7 +103,7 @@ def test_the_active_policy_reproduces_what_happened() -> None:
 
 def test_partitions_of_the_input_give_the_same_figures() -> None:
     house = demonstration()
-    ask = asked(house, other())
+    ask = scope_of(house, other())
     streams = orders_of(house.recorder)
     whole = simulate(house.log, streams, ask)
     parts = (simulate(house.log, streams[n::3], ask) for n in range(3))
@@ -142,7 +142,7 @@ def other() -> Rulebook:
 
 def test_the_differences_of_another_policy_are_counted() -> None:
     house = demonstration()
-    figures = simulated(house, asked(house, other())).figures()
+    figures = simulated(house, scope_of(house, other())).figures()
     late = figures.kinds["delivery_late"]
     assert late.active > 0
     assert late.proposed == 0
@@ -159,14 +159,14 @@ def test_cases_routed_differently_are_listed_with_both_queues() -> None:
     document = shipped()
     queues = set(document["queues"])
     house = demonstration()
-    figures = simulated(house, asked(house, house.rulebook)).figures()
+    figures = simulated(house, scope_of(house, house.rulebook)).figures()
     busiest = max(figures.queues, key=lambda name: figures.queues[name].active)
     queue = min(queues - {busiest})
     for route in document["route"]:
         if route["queue"] == busiest:
             route["queue"] = queue
     proposed = with_version("moved", route=document["route"])
-    figures = simulated(house, asked(house, proposed)).figures()
+    figures = simulated(house, scope_of(house, proposed)).figures()
     (moved,) = figures.moved
     assert (moved.from_queue, moved.to_queue) == (busiest, queue)
     assert moved.cases == figures.queues[busiest].active
@@ -176,9 +176,9 @@ def test_cases_routed_differently_are_listed_with_both_queues() -> None:
 def test_only_the_period_is_counted() -> None:
     house = demonstration()
     middle = NOW - timedelta(days=5)
-    first = simulated(house, asked(house, other(), until=middle)).figures()
-    second = simulated(house, asked(house, other(), since=middle)).figures()
-    whole = simulated(house, asked(house, other())).figures()
+    first = simulated(house, scope_of(house, other(), until=middle)).figures()
+    second = simulated(house, scope_of(house, other(), since=middle)).figures()
+    whole = simulated(house, scope_of(house, other())).figures()
     assert first.signals + second.signals == whole.signals
     for part in ("active", "proposed"):
         assert sum(getattr(one.cases, part) for one in (first, second)) == getattr(

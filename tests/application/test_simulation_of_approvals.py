@@ -22,7 +22,7 @@ APPROVALS = UNTIMED_RULEBOOK.document.approvals
 assert APPROVALS is not None
 
 
-def saying(**changes: object) -> Rulebook:
+def with_matrix(**changes: object) -> Rulebook:
     """The shipped policy with another approval matrix."""
     document: PolicyDocument = structs.replace(
         UNTIMED_RULEBOOK.document, version="other", **changes
@@ -33,7 +33,7 @@ def saying(**changes: object) -> Rulebook:
 def figures(
     house: MoneyService, proposed: Rulebook, since: float = 0, until: float = 99
 ) -> MoneyFigures:
-    asked = SimulationScope(
+    scope = SimulationScope(
         active=house.rulebook,
         proposed=proposed,
         since=after(since),
@@ -41,8 +41,8 @@ def figures(
         position=house.log.head(),
     )
     cases = [case.id for case in house.found()]
-    past = load_proposal_history(house.log, cases, asked)
-    found = compute_money_figures(past, asked.active, asked.proposed, asked.since)
+    past = load_proposal_history(house.log, cases, scope)
+    found = compute_money_figures(past, scope.active, scope.proposed, scope.since)
     assert found is not None
     return found
 
@@ -61,10 +61,10 @@ def with_money() -> MoneyService:
 
 def test_the_active_policy_reproduces_the_approvals_it_required() -> None:
     house = with_money()
-    found = figures(house, saying())
-    asked = [one.requirement.approvers for c in house.found() for one in c.adjustments.items]
-    assert (found.proposals, found.approvals.active) == (4, sum(asked))
-    assert found.by_policy == CountPair(active=asked.count(0), proposed=asked.count(0))
+    found = figures(house, with_matrix())
+    approvers = [one.requirement.approvers for c in house.found() for one in c.adjustments.items]
+    assert (found.proposals, found.approvals.active) == (4, sum(approvers))
+    assert found.by_policy == CountPair(active=approvers.count(0), proposed=approvers.count(0))
     assert (found.fewer, found.more, found.impossible) == (0, 0, CountPair())
     assert found.concerned == AmountPair(active="2115.00 EUR", proposed="2115.00 EUR")
     assert found.given_by_policy.active == "15.00 EUR"
@@ -76,7 +76,7 @@ def test_another_matrix_requires_other_approvals() -> None:
         APPROVALS.bands[0], kinds=(), reasons=(), when=None, up_to=Decimal(150)
     )
     approvals = structs.replace(APPROVALS, bands=(lenient, *APPROVALS.bands[1:]))
-    found = figures(with_money(), saying(approvals=approvals))
+    found = figures(with_money(), with_matrix(approvals=approvals))
     # The 100.00 count as 115.00 with the customer's earlier adjustments: still by policy. The
     # 900.00 do not.
     assert found.by_policy == CountPair(active=1, proposed=2)
@@ -86,14 +86,14 @@ def test_another_matrix_requires_other_approvals() -> None:
 
 def test_proposals_are_impossible_without_a_matrix_or_an_exchange_rate() -> None:
     assert APPROVALS is not None
-    assert figures(with_money(), saying(approvals=None)).impossible == CountPair(
+    assert figures(with_money(), with_matrix(approvals=None)).impossible == CountPair(
         active=0, proposed=4
     )
     elsewhere = structs.replace(APPROVALS, currency="USD", rates={})
-    assert figures(with_money(), saying(approvals=elsewhere)).impossible.proposed == 4
+    assert figures(with_money(), with_matrix(approvals=elsewhere)).impossible.proposed == 4
 
 
 def test_only_the_period_is_reported_but_earlier_adjustments_count() -> None:
-    found = figures(with_money(), saying(), since=8.5)
+    found = figures(with_money(), with_matrix(), since=8.5)
     assert (found.proposals, found.approvals.active) == (1, 2)
-    assert figures(with_money(), saying(), until=6.5).proposals == 2
+    assert figures(with_money(), with_matrix(), until=6.5).proposals == 2

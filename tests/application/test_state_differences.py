@@ -30,23 +30,23 @@ JSON = st.recursive(
 )
 
 
-def at(told: Any, place: str) -> Any:
+def at(value: Any, place: str) -> Any:
     """The value at a JSON Pointer, through lists of named items; `...` if there is none."""
     for step in place.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(told, list):
-            told = next(
+        if isinstance(value, list):
+            value = next(
                 (
                     part
-                    for part in told
+                    for part in value
                     for field in ("id", "fact", "ref", "task", "hold", "case")
                     if str(part.get(field, ...)) == name
                 ),
                 ...,
             )
         else:
-            told = told.get(name, ...)
-    return told
+            value = value.get(name, ...)
+    return value
 
 
 @BOUNDED_SETTINGS
@@ -62,11 +62,11 @@ def test_there_are_no_differences_exactly_when_both_are_equal(one: Any, other: A
 def test_list_items_are_compared_by_name() -> None:
     before = [{"id": "a", "n": 1}, {"id": "b/c", "n": 2}]
     after_it = [{"id": "b/c", "n": True}, {"id": "a", "n": 1}, {"id": "d", "n": 3}]
-    told = {change.place: change for change in find_changes({"x": before}, {"x": after_it})}
-    assert told.keys() == {"/x", "/x/b~1c/n", "/x/d"}
-    assert (told["/x/b~1c/n"].before, told["/x/b~1c/n"].after) == (2, True)
-    assert told["/x/b~1c/n"].how == "x, b/c, n: 2 → yes"
-    assert told["/x"].how == "x: in the order a, b/c → b/c, a"
+    changes = {change.place: change for change in find_changes({"x": before}, {"x": after_it})}
+    assert changes.keys() == {"/x", "/x/b~1c/n", "/x/d"}
+    assert (changes["/x/b~1c/n"].before, changes["/x/b~1c/n"].after) == (2, True)
+    assert changes["/x/b~1c/n"].how == "x, b/c, n: 2 → yes"
+    assert changes["/x"].how == "x: in the order a, b/c → b/c, a"
 
 
 def test_reported_differences_are_the_fields_that_changed() -> None:
@@ -114,11 +114,11 @@ def test_there_is_no_state_before_the_first_line() -> None:
     for version in (0, -1, len(lines) + 1):
         with pytest.raises(NoSuchVersion):
             lines_until(lines, version)
-    told = house.log.trail(order_stream(ORDER))
+    trail = house.log.trail(order_stream(ORDER))
     with pytest.raises(OrderNotFound):
-        order_of(told, None, after(3))
+        order_of(trail, None, after(3))
     with pytest.raises(OrderNotFound):
-        order_of(told, datetime(2001, 1, 1, tzinfo=UTC), None)
-    order, when = order_of(told, after(2), after(4))
+        order_of(trail, datetime(2001, 1, 1, tzinfo=UTC), None)
+    order, when = order_of(trail, after(2), after(4))
     assert [*order.signals] == [promising().key, captured(2, "1.00").key]
     assert {*when.values()} == {after(4)}

@@ -49,12 +49,12 @@ def story_of(cases: list[ExceptionCase]) -> list[tuple[object, ...]]:
 
 @settings(BOUNDED_SETTINGS, max_examples=100)
 @given(
-    told=statement_lists(least=1, most=6, hours=(0, 240), ship_by=(30, 90, 130), days=(3, 6)),
+    signals=statement_lists(least=1, most=6, hours=(0, 240), ship_by=(30, 90, 130), days=(3, 6)),
     looks=st.lists(st.integers(1, 400), max_size=4),
 )
-def test_a_late_timekeeper_finds_the_same_cases_as_a_punctual_one(told, looks) -> None:
+def test_a_late_timekeeper_finds_the_same_cases_as_a_punctual_one(signals, looks) -> None:
     punctual, late = InMemoryService(), InMemoryService()
-    for signal in sorted(told, key=event_time_key):
+    for signal in sorted(signals, key=event_time_key):
         punctual.tick(signal.event_time, punctual=True)
         punctual.take(signal, at=signal.event_time)
         for look in sorted(looks):
@@ -187,8 +187,8 @@ def test_a_late_timekeeper_reopens_or_links_like_a_punctual_one() -> None:
 def many_overdue(house: InMemoryService, count: int) -> list[str]:
     names = [f"o-{n}" for n in range(count)]
     for name in names:
-        told = (shipping_by(48), promising(at=1, id="promised"), captured())
-        house.take(*(replace(signal, order=name) for signal in told), at=after(3))
+        signals = (shipping_by(48), promising(at=1, id="promised"), captured())
+        house.take(*(replace(signal, order=name) for signal in signals), at=after(3))
     return names
 
 

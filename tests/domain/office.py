@@ -48,11 +48,11 @@ def waiting(text: str, dependency: Dependency, party: str | None = None) -> Cloc
     return on(text, ClockChangeKind.WAITING, dependency=dependency, party=party)
 
 
-def seen(clock: Clock, measure: Measure, now: str) -> MeasureStatus:
+def status(clock: Clock, measure: Measure, now: str) -> MeasureStatus:
     standing = clock.standing(measure, berlin(now))
     assert standing is not None
     return standing
 
 
 def resolution(clock: Clock, now: str) -> MeasureStatus:
-    return seen(clock, Measure.RESOLUTION, now)
+    return status(clock, Measure.RESOLUTION, now)

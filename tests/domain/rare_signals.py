@@ -77,7 +77,7 @@ RARE: Final = tuple(FIELDS)
 
 
 @st.composite
-def rare(draw: st.DrawFn, kind: type[Any], said: dict[str, Any]) -> Signal:
+def rare(draw: st.DrawFn, kind: type[Any], common: dict[str, Any]) -> Signal:
     """A rare signal with the fields of every signal."""
-    signal: Signal = kind(**said, **{name: draw(drawn) for name, drawn in FIELDS[kind].items()})
+    signal: Signal = kind(**common, **{name: draw(drawn) for name, drawn in FIELDS[kind].items()})
     return signal

@@ -29,13 +29,13 @@ NOTHING = timedelta()
 WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
 
 
-def hours(*told: str) -> tuple[Period, ...]:
+def hours(*texts: str) -> tuple[Period, ...]:
     """Periods, each written as 09:00-17:00."""
-    return tuple(Period(opens=one[:5], closes=one[6:]) for one in told)
+    return tuple(Period(opens=one[:5], closes=one[6:]) for one in texts)
 
 
-def on_sundays(zone: str, *told: str, **more: object) -> BusinessCalendar:
-    return BusinessCalendar(time_zone=zone, week={Weekday.SUN: hours(*told)}, **more)
+def on_sundays(zone: str, *texts: str, **more: object) -> BusinessCalendar:
+    return BusinessCalendar(time_zone=zone, week={Weekday.SUN: hours(*texts)}, **more)
 
 
 def utc(text: str) -> datetime:
@@ -335,8 +335,8 @@ def several_hours(draw: st.DrawFn, least: int = 0) -> tuple[Period, ...]:
         )
     )
     bounds = sorted(bounds)[: len(bounds) // 2 * 2]
-    told = [f"{minute // 60:02}:{minute % 60:02}" for minute in bounds]
-    return hours(*(f"{told[n]}-{told[n + 1]}" for n in range(0, len(told), 2)))
+    times = [f"{minute // 60:02}:{minute % 60:02}" for minute in bounds]
+    return hours(*(f"{times[n]}-{times[n + 1]}" for n in range(0, len(times), 2)))
 
 
 @st.composite

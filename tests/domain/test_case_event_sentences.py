@@ -24,20 +24,20 @@ def test_every_case_event_is_covered() -> None:
 
 @pytest.mark.parametrize("event", OF_CASES, ids=lambda event: str(event.__struct_config__.tag))
 def test_each_case_event_has_a_sentence(event: CaseEvent) -> None:
-    said = describe_event(event)
-    first, *_ = said.split()
+    sentence = describe_event(event)
+    first, *_ = sentence.split()
     assert first
     assert "_" not in first
     for code in ("None", "datetime", "UUID(", type(event).__name__ + "("):
-        assert code not in said, said
-    assert not said.endswith((" ", ",", ".."))
+        assert code not in sentence, sentence
+    assert not sentence.endswith((" ", ",", ".."))
 
 
 def test_no_two_events_have_the_same_sentence() -> None:
-    told: dict[str, set[type]] = {}
+    types_by_sentence: dict[str, set[type]] = {}
     for event in OF_CASES:
-        told.setdefault(describe_event(event), set()).add(type(event))  # type: ignore[arg-type]
-    assert [kinds for kinds in told.values() if len(kinds) > 1] == []
+        types_by_sentence.setdefault(describe_event(event), set()).add(type(event))  # type: ignore[arg-type]
+    assert [kinds for kinds in types_by_sentence.values() if len(kinds) > 1] == []
 
 
 def first(kind: type) -> typing.Any:
@@ -50,8 +50,8 @@ def test_sentences_contain_the_values_of_the_event() -> None:
         == "Claimed by ana."
     )
     joined = [describe_event(event) for event in OF_CASES if isinstance(event, SignalJoined)]
-    assert any(said.endswith("the problem is gone.") for said in joined)
-    assert any("leaves it to a person" in said for said in joined)
+    assert any(sentence.endswith("the problem is gone.") for sentence in joined)
+    assert any("leaves it to a person" in sentence for sentence in joined)
     breached = structs.replace(first(Breached), spent={"queue": 93_784, "wait:carrier/dhl": 60})
     assert "queue 1 d 2 h 3 min 4 s, wait:carrier/dhl 1 min" in describe_event(breached)
     wrong = structs.replace(first(ErrorDeclared), about=7, note="Another order.")

@@ -24,8 +24,8 @@ from tests.domain.office import (
     hours,
     on,
     resolution,
-    seen,
     started,
+    status,
     waiting,
 )
 
@@ -54,9 +54,9 @@ DUE = {
 }
 
 
-@pytest.mark.parametrize("told", DUE)
-def test_an_early_start_is_due_today_and_a_late_one_on_the_next_open_day(told) -> None:
-    assert resolution(clock_of([ready(told)]), told).due_at == berlin(DUE[told])
+@pytest.mark.parametrize("start", DUE)
+def test_an_early_start_is_due_today_and_a_late_one_on_the_next_open_day(start) -> None:
+    assert resolution(clock_of([ready(start)]), start).due_at == berlin(DUE[start])
 
 
 def test_without_a_minimum_time_a_start_at_the_cut_off_is_due_at_once() -> None:
@@ -76,8 +76,8 @@ def test_the_time_left_and_the_risk_are_counted_to_the_cut_off() -> None:
     assert (standing.due_at, standing.at_risk_at) == (berlin("9 14:00"), berlin("9 12:12"))
     assert (standing.used, standing.left) == (hours(8), hours(1))
     assert resolution(clock, "9 16:00").left == -hours(2)
-    told = [clock.next_event_at(berlin("8 13:00")), clock.next_event_at(berlin("9 12:12"))]
-    assert told == [berlin("9 12:12"), berlin("9 14:00") + MOMENT]
+    next_events = [clock.next_event_at(berlin("8 13:00")), clock.next_event_at(berlin("9 12:12"))]
+    assert next_events == [berlin("9 12:12"), berlin("9 14:00") + MOMENT]
 
 
 def test_over_a_holiday_the_risk_is_counted_in_open_time_too() -> None:
@@ -172,9 +172,9 @@ def test_an_update_shortly_before_the_cut_off_counts_until_the_next() -> None:
     on Tuesday."""
     terms = {"next_update": hours(2), "by_cut_off": {Measure.NEXT_UPDATE: "warehouse"}}
     moments = [started("8 09:00", OPEN, **terms), on("8 11:00", ClockChangeKind.UPDATED)]
-    assert seen(clock_of(moments), Measure.NEXT_UPDATE, "8 11:00").due_at == berlin("8 14:00")
+    assert status(clock_of(moments), Measure.NEXT_UPDATE, "8 11:00").due_at == berlin("8 14:00")
     clock = clock_of([*moments, on("8 13:00", ClockChangeKind.UPDATED)])
-    assert seen(clock, Measure.NEXT_UPDATE, "8 13:00").due_at == berlin("9 14:00")
+    assert status(clock, Measure.NEXT_UPDATE, "8 13:00").due_at == berlin("9 14:00")
     assert clock.misses(berlin("9 12:00")) == ()
 
 
@@ -189,13 +189,13 @@ def test_a_cut_off_after_closing_time_is_not_missed_at_closing_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "due"), [("8 22:00", "9 00:00"), ("8 22:00:00.000001", "10 00:00")]
+    ("start", "due"), [("8 22:00", "9 00:00"), ("8 22:00:00.000001", "10 00:00")]
 )
-def test_a_shift_until_midnight_has_its_cut_off_at_the_end_of_its_day(told, due) -> None:
+def test_a_shift_until_midnight_has_its_cut_off_at_the_end_of_its_day(start, due) -> None:
     shift = (Period(opens="16:00", closes="24:00"),)
     nights = replace(OPEN, week=dict.fromkeys(WORKDAYS, shift))
     terms = {"resolution": hours(2), "by_cut_off": {Measure.RESOLUTION: "night"}}
-    assert resolution(clock_of([started(told, nights, **terms)]), told).due_at == berlin(due)
+    assert resolution(clock_of([started(start, nights, **terms)]), start).due_at == berlin(due)
 
 
 SUNDAYS = {
@@ -217,12 +217,12 @@ SUNDAYS = {
 
 @pytest.mark.parametrize("night", SUNDAYS)
 def test_a_cut_off_keeps_its_local_time_when_the_clocks_change(night) -> None:
-    told, least, cut_off, due = SUNDAYS[night]
+    start, least, cut_off, due = SUNDAYS[night]
     shift = (Period(opens="00:00", closes="06:00"),)
     calendar = BusinessCalendar(
         time_zone="Europe/Berlin", week={Weekday.SUN: shift}, cut_offs={"out": cut_off}
     )
-    at = datetime.fromisoformat(told).replace(tzinfo=UTC)
+    at = datetime.fromisoformat(start).replace(tzinfo=UTC)
     terms = ServiceTerms(
         calendar=calendar,
         resolution=hours(least) if least else None,

@@ -22,8 +22,8 @@ from tests.domain.office import (
     hours,
     on,
     resolution,
-    seen,
     started,
+    status,
     waiting,
 )
 
@@ -57,11 +57,11 @@ def test_a_pause_across_a_holiday_uses_no_time() -> None:
     resumed = resolution(clock, "5 11:00")
     assert (resumed.paused, resumed.used) == (False, hours(3))
     assert (resumed.due_at, resumed.at_risk_at) == (berlin("8 16:00"), berlin("8 12:48"))
-    told = clock.attribution(berlin("5 11:00"))
-    assert told.elapsed.parts == {"queue": 68_400, "wait:carrier/dhl": 176_400}
-    assert told.elapsed.seconds == 244_800
-    assert told.business.parts == {"queue": 10_800, "wait:carrier/dhl": 32_400}
-    assert told.business.seconds == 43_200
+    attribution = clock.attribution(berlin("5 11:00"))
+    assert attribution.elapsed.parts == {"queue": 68_400, "wait:carrier/dhl": 176_400}
+    assert attribution.elapsed.seconds == 244_800
+    assert attribution.business.parts == {"queue": 10_800, "wait:carrier/dhl": 32_400}
+    assert attribution.business.seconds == 43_200
 
 
 def test_a_wait_that_does_not_pause_the_clock_is_attributed_in_the_breach() -> None:
@@ -193,10 +193,10 @@ def test_a_transfer_between_queues_does_not_change_the_due_time() -> None:
     done = resolution(clock, "9 12:00")
     assert (done.due_at, done.met_at) == (berlin("8 17:00"), berlin("8 13:00"))
     assert (done.breached_at, done.at_risk_at, done.used) == (None, None, hours(4))
-    assert seen(clock, Measure.FIRST_ACTION, "9 12:00").met_at == berlin("8 10:00")
-    told = clock.attribution(berlin("9 12:00"))
-    assert told.business.parts == {"queue": 9_000, "work": 5_400}
-    assert told.elapsed == told.business
+    assert status(clock, Measure.FIRST_ACTION, "9 12:00").met_at == berlin("8 10:00")
+    attribution = clock.attribution(berlin("9 12:00"))
+    assert attribution.business.parts == {"queue": 9_000, "work": 5_400}
+    assert attribution.elapsed == attribution.business
     assert clock.misses(berlin("9 12:00")) == ()
 
 
@@ -230,7 +230,7 @@ def test_a_reopened_case_restarts_its_clock_where_the_terms_say_so() -> None:
     )
     standing = resolution(clock, "10 12:00")
     assert (standing.due_at, standing.used) == (berlin("11 10:00"), hours(2))
-    assert seen(clock, Measure.NEXT_UPDATE, "10 11:00").due_at == berlin("10 12:00")
+    assert status(clock, Measure.NEXT_UPDATE, "10 11:00").due_at == berlin("10 12:00")
     assert clock.misses(berlin("10 12:00")) == ()
 
 
@@ -259,7 +259,7 @@ def test_a_pending_update_of_a_resolved_case_is_neither_met_nor_breached() -> No
             on("8 12:00", ClockChangeKind.STOPPED),
         ]
     )
-    standing = seen(clock, Measure.NEXT_UPDATE, "9 12:00")
+    standing = status(clock, Measure.NEXT_UPDATE, "9 12:00")
     assert (standing.due_at, standing.met_at, standing.breached_at) == (None, None, None)
     assert (standing.used, standing.paused) == (hours(2), False)
     assert clock.next_event_at(berlin("8 12:00")) is None
@@ -288,7 +288,7 @@ def test_a_late_update_is_a_breach_and_starts_the_next_run() -> None:
     )
     (miss,) = clock.misses(berlin("8 13:00"))
     assert (miss.met_at, miss.business.seconds) == (berlin("8 12:00"), 10_800)
-    standing = seen(clock, Measure.NEXT_UPDATE, "8 13:00")
+    standing = status(clock, Measure.NEXT_UPDATE, "8 13:00")
     assert (standing.due_at, standing.breached_at) == (berlin("8 14:00"), None)
 
 
@@ -302,10 +302,10 @@ def test_an_update_during_a_pause_gives_the_full_time_from_the_end_of_the_pause(
         on("8 10:30", ClockChangeKind.UPDATED),
         on("8 13:00", ClockChangeKind.RESUMED),
     ]
-    standing = seen(clock_of(moments), Measure.NEXT_UPDATE, "8 13:00")
+    standing = status(clock_of(moments), Measure.NEXT_UPDATE, "8 13:00")
     assert (standing.due_at, standing.used) == (berlin("8 15:00"), hours(0))
     del moments[2]
-    assert seen(clock_of(moments), Measure.NEXT_UPDATE, "8 13:00").due_at == berlin("8 14:00")
+    assert status(clock_of(moments), Measure.NEXT_UPDATE, "8 13:00").due_at == berlin("8 14:00")
 
 
 def test_a_measure_stays_at_risk_through_a_pause() -> None:
@@ -328,7 +328,7 @@ def test_a_first_action_missing_at_resolution_is_due_again_after_a_reopening() -
     Wednesday 10:00: 3 are left, due at 13:00. A first action that was met stays met."""
     start = started("8 09:00", first_action=hours(8))
     unmet = clock_of([start, *REOPENED])
-    assert seen(unmet, Measure.FIRST_ACTION, "10 10:00").due_at == berlin("10 13:00")
+    assert status(unmet, Measure.FIRST_ACTION, "10 10:00").due_at == berlin("10 13:00")
     met = clock_of(
         [
             start,
@@ -337,7 +337,7 @@ def test_a_first_action_missing_at_resolution_is_due_again_after_a_reopening() -
             on("10 12:00", ClockChangeKind.ACTED),
         ]
     )
-    assert seen(met, Measure.FIRST_ACTION, "10 12:00").met_at == berlin("8 09:30")
+    assert status(met, Measure.FIRST_ACTION, "10 12:00").met_at == berlin("8 09:30")
 
 
 SEVERAL_PERIODS = {
@@ -478,14 +478,14 @@ def test_a_change_that_does_not_apply_changes_nothing_and_time_never_runs_backwa
     assert replace(after, at=resolved.at) == resolved
     assert Clock().after(on("8 09:00", ClockChangeKind.WORKED)) == Clock()
     assert Clock().standing(Measure.RESOLUTION, berlin("8 09:00")) is None
-    late_told = clock_of(
+    late_change = clock_of(
         [
             started("8 09:00"),
             on("8 11:00", ClockChangeKind.WORKED),
             on("8 10:00", ClockChangeKind.QUEUED),
         ]
     )
-    assert late_told.attribution(berlin("8 11:00")).elapsed.parts == {"queue": 7_200}
+    assert late_change.attribution(berlin("8 11:00")).elapsed.parts == {"queue": 7_200}
 
 
 def test_a_clock_change_needs_its_values_and_a_clock_starts_once() -> None:

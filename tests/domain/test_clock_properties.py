@@ -28,8 +28,10 @@ START = datetime(2026, 3, 27, 12, 0, 0, 250_000, tzinfo=UTC)
 """A Friday before the clocks of Europe change, and a quarter of a second."""
 
 
-def week(*weekdays: Weekday, told: Sequence[tuple[str, str]]) -> dict[Weekday, tuple[Period, ...]]:
-    return dict.fromkeys(weekdays, tuple(Period(opens=a, closes=b) for a, b in told))
+def week(
+    *weekdays: Weekday, periods: Sequence[tuple[str, str]]
+) -> dict[Weekday, tuple[Period, ...]]:
+    return dict.fromkeys(weekdays, tuple(Period(opens=a, closes=b) for a, b in periods))
 
 
 WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
@@ -37,18 +39,18 @@ CALENDARS = (
     BusinessCalendar(time_zone="UTC", always_open=True, cut_offs={"out": "10:00"}),
     BusinessCalendar(
         time_zone="Europe/Berlin",
-        week=week(*WORKDAYS, told=[("09:00", "12:30"), ("13:30", "17:30")]),
+        week=week(*WORKDAYS, periods=[("09:00", "12:30"), ("13:30", "17:30")]),
         closed=(date(2026, 4, 3), date(2026, 4, 6)),
         cut_offs={"out": "12:00"},
     ),
     BusinessCalendar(
         time_zone="Europe/Berlin",
-        week=week(*Weekday, told=[("00:00", "02:30"), ("22:00", "24:00")]),
+        week=week(*Weekday, periods=[("00:00", "02:30"), ("22:00", "24:00")]),
         cut_offs={"out": "24:00"},
     ),
     BusinessCalendar(
         time_zone="Australia/Lord_Howe",
-        week=week(Weekday.SAT, Weekday.SUN, told=[("01:30", "02:15"), ("08:00", "20:00")]),
+        week=week(Weekday.SAT, Weekday.SUN, periods=[("01:30", "02:15"), ("08:00", "20:00")]),
         cut_offs={"out": "02:10"},
     ),
 )
@@ -113,7 +115,9 @@ WITHOUT_REOPENING = st.sampled_from(
 )
 
 
-def told_apart(moments: Sequence[ClockChange], now: datetime) -> tuple[dict[str, timedelta], ...]:
+def split_by_part(
+    moments: Sequence[ClockChange], now: datetime
+) -> tuple[dict[str, timedelta], ...]:
     """The wall time and the business time of each part, counted without a clock."""
     elapsed: dict[str, timedelta] = {}
     business: dict[str, timedelta] = {}
@@ -147,10 +151,10 @@ def told_apart(moments: Sequence[ClockChange], now: datetime) -> tuple[dict[str,
 def test_every_part_gets_its_time_and_the_seconds_add_up(moments, more) -> None:
     now = moments[-1].at + more
     clock = clock_of(moments).as_of(now)
-    elapsed, business = told_apart(moments, now)
+    elapsed, business = split_by_part(moments, now)
     assert (clock.tally.elapsed, clock.tally.business) == (elapsed, business)
-    told = clock.attribution(now)
-    for seconds, exact in ((told.elapsed, elapsed), (told.business, business)):
+    attribution = clock.attribution(now)
+    for seconds, exact in ((attribution.elapsed, elapsed), (attribution.business, business)):
         assert sum(seconds.parts.values()) == seconds.seconds
         assert seconds.seconds == sum(exact.values(), NOTHING) // SECOND
         assert seconds.parts.keys() == exact.keys()
@@ -177,7 +181,7 @@ def test_a_breach_adds_up_to_the_business_time_from_its_start_to_its_end(moments
 
 
 def _business(moments: Sequence[ClockChange], now: datetime) -> dict[str, timedelta]:
-    return told_apart([moment for moment in moments if moment.at <= now], now)[1]
+    return split_by_part([moment for moment in moments if moment.at <= now], now)[1]
 
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
@@ -260,8 +264,8 @@ def test_used_time_never_shrinks_in_any_part(moments, gaps) -> None:
         before, after = clock.standing(measure, sooner), clock.standing(measure, later)
         assert before.used <= after.used
         assert before.breached_at is None or before.breached_at == after.breached_at
-    told = clock.as_of(later).tally.elapsed
-    assert all(time <= told[place] for place, time in clock.as_of(sooner).tally.elapsed.items())
+    elapsed = clock.as_of(later).tally.elapsed
+    assert all(time <= elapsed[place] for place, time in clock.as_of(sooner).tally.elapsed.items())
 
 
 def flags(clock: Clock, now: datetime) -> list[tuple[bool, bool]]:
@@ -281,13 +285,13 @@ def flags(clock: Clock, now: datetime) -> list[tuple[bool, bool]]:
 def test_the_next_event_is_the_next_change_to_at_risk_or_breached(moments) -> None:
     clock = clock_of(moments)
     now = moments[-1].at
-    told = 0
+    count = 0
     while (event := clock.next_event_at(now)) is not None:
         assert event > now
         assert flags(clock, event - MOMENT) == flags(clock, now)
         assert flags(clock, event) != flags(clock, now)
-        now, told = event, told + 1
-        assert told <= 6
+        now, count = event, count + 1
+        assert count <= 6
     assert flags(clock, now + timedelta(days=60)) == flags(clock, now)
 
 
@@ -315,7 +319,7 @@ def test_longer_terms_are_never_due_sooner(moments, gap) -> None:
     )
 )
 def test_a_split_adds_up_and_no_part_is_off_by_a_second(times) -> None:
-    told = split_seconds(times)
-    assert sum(told.parts.values()) == told.seconds == sum(times.values(), NOTHING) // SECOND
-    for place, part in told.parts.items():
+    split = split_seconds(times)
+    assert sum(split.parts.values()) == split.seconds == sum(times.values(), NOTHING) // SECOND
+    for place, part in split.parts.items():
         assert abs(times[place] - part * SECOND) < SECOND

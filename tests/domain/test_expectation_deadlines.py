@@ -34,9 +34,9 @@ DAY_ENDS = datetime(2018, 1, 21, tzinfo=UTC)
 STALLED = after(72)
 
 
-def order(*told: Signal) -> Order:
+def order(*signals: Signal) -> Order:
     state = Order(id=ORDER)
-    for signal in told:
+    for signal in signals:
         state = state.after(SignalRecorded(signal=signal))
     return state
 

@@ -163,11 +163,11 @@ def test_a_key_never_covers_more_than_its_owner_or_its_own_limits(
     owner = authority_of(given_)
     key = owner.within(narrow, [P.READ_CASES, P.WORK_CASES, P.READ_LOG])
     for permission in Permission:
-        asked = permission in (P.READ_CASES, P.WORK_CASES, P.READ_LOG)
-        expected = asked and owner.covers(permission, *place) and narrow.covers(*place)
+        allowed = permission in (P.READ_CASES, P.WORK_CASES, P.READ_LOG)
+        expected = allowed and owner.covers(permission, *place) and narrow.covers(*place)
         if permission in SCOPED_PERMISSIONS:
             assert key.covers(permission, *place) == expected, permission
         else:
             assert key.covers(permission, *place) == (
-                asked and narrow.is_everything and permission in owner.everywhere
+                allowed and narrow.is_everything and permission in owner.everywhere
             )

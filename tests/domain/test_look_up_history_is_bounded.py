@@ -19,18 +19,18 @@ hours = st.integers(-24 * 800, 24 * 800)
 moments = st.lists(st.tuples(hours, hours), max_size=60)
 
 
-def orders_after(told: list[tuple[float, float]]) -> CustomerOrders:
+def orders_after(arrivals: list[tuple[float, float]]) -> CustomerOrders:
     """The history after orders with these hours of placing and of arrival."""
     state = CustomerOrders()
-    for n, (placed, came) in enumerate(told):
+    for n, (placed, came) in enumerate(arrivals):
         event = CustomerOrdered(customer="c", basket=f"{n % 3:032}", placed_at=after(placed))
         state = state.after(event, f"o-{n}", after(came))
     return state
 
 
-def prices_after(told: list[tuple[float, float]]) -> ProductPrices:
+def prices_after(arrivals: list[tuple[float, float]]) -> ProductPrices:
     state = ProductPrices()
-    for n, (placed, came) in enumerate(told):
+    for n, (placed, came) in enumerate(arrivals):
         event = ProductPriced(sku="s", price=money(f"{n % 5 + 1}.00"), at=after(placed))
         state = state.after(event, f"o-{n}", after(came))
     return state
@@ -43,46 +43,46 @@ def test_the_newest_orders_are_kept_when_there_are_too_many() -> None:
     assert MAX_PAST_ORDERS == MAX_PAST_PRICES
     past = orders_after(MANY).past
     assert (len(past), past[0].placed_at) == (MAX_PAST_ORDERS, after(0.5))
-    seen = prices_after(MANY).past
-    assert (len(seen), seen[0].at) == (MAX_PAST_PRICES, after(0.5))
+    prices = prices_after(MANY).past
+    assert (len(prices), prices[0].at) == (MAX_PAST_PRICES, after(0.5))
 
 
 @BOUNDED_SETTINGS
-@given(told=moments)
-def test_past_orders_are_limited_sorted_and_within_the_longest_window(told) -> None:
-    state = orders_after(told)
-    assert state.version == len(told)
+@given(arrivals=moments)
+def test_past_orders_are_limited_sorted_and_within_the_longest_window(arrivals) -> None:
+    state = orders_after(arrivals)
+    assert state.version == len(arrivals)
     assert len(state.past) <= MAX_PAST_ORDERS
     assert [*state.past] == sorted(state.past)
-    if told:
-        newest = min(after(hours) for hours in told[-1])
+    if arrivals:
+        newest = min(after(hours) for hours in arrivals[-1])
         assert all(one.placed_at >= newest - MAX_DUPLICATE_WINDOW for one in state.past)
 
 
 @BOUNDED_SETTINGS
-@given(told=moments)
-def test_past_prices_are_limited_sorted_and_cover_the_longest_look_back(told) -> None:
-    state = prices_after(told)
-    assert state.version == len(told)
+@given(arrivals=moments)
+def test_past_prices_are_limited_sorted_and_cover_the_longest_look_back(arrivals) -> None:
+    state = prices_after(arrivals)
+    assert state.version == len(arrivals)
     assert len(state.past) <= MAX_PAST_PRICES
     times = [one.at for one in state.past]
     assert times == sorted(times)
-    if told:
-        newest = min(after(hours) for hours in told[-1])
+    if arrivals:
+        newest = min(after(hours) for hours in arrivals[-1])
         # One of them may be older: it is the price at the start of the look back.
         assert all(at > newest - MAX_PRICE_PERIOD for at in times[1:])
 
 
 @BOUNDED_SETTINGS
 @given(
-    told=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 5)), min_size=1, max_size=20),
+    arrivals=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 5)), min_size=1, max_size=20),
     over=st.integers(1, 90),
     least=st.integers(1, 30),
 )
-def test_the_usual_price_is_the_median_over_time(told, over, least) -> None:
+def test_the_usual_price_is_the_median_over_time(arrivals, over, least) -> None:
     """Compared with a count of days: on each, the last price shown, if it is not too old."""
     state = ProductPrices()
-    for n, (day, price) in enumerate(told):
+    for n, (day, price) in enumerate(arrivals):
         event = ProductPriced(sku="s", price=money(f"{price}.00"), at=NOON + day * DAY)
         state = state.after(event, f"o-{n}", NOON + day * DAY)
     at = NOON + 61 * DAY

@@ -139,16 +139,16 @@ def test_a_subtree_is_refused_where_its_height_does_not_fit():
 
 
 def test_an_inclusion_proof_among_a_million_reads_a_few_nodes():
-    asked = []
+    reads = []
 
     def read(nodes):
-        asked.append(len(nodes))
+        reads.append(len(nodes))
         return [bytes(32)] * len(nodes)
 
     for leaf in (0, 1, 524_287, 524_288, 999_998, 999_999):
-        asked.clear()
+        reads.clear()
         inclusion_proof(leaf, 1_000_000, read)
-        assert sum(asked) < 40
+        assert sum(reads) < 40
 
 
 @pytest.mark.skipif(not VECTORS.is_dir(), reason="../shared/data/vectors/merkle is not here")
@@ -156,26 +156,26 @@ def test_vectors_of_other_implementations_pass():
     """Test data of other implementations, if this machine has them; never copied."""
     found = {"inclusion": 0, "consistency": 0}
     for file in sorted(VECTORS.glob("inclusion/**/*.json")):
-        told = json.loads(file.read_text())
-        proof = [base64.b64decode(one) for one in told["proof"] or ()]
+        vector = json.loads(file.read_text())
+        proof = [base64.b64decode(one) for one in vector["proof"] or ()]
         holds = is_included(
-            told["leafIdx"],
-            told["treeSize"],
-            base64.b64decode(told["leafHash"] or ""),
+            vector["leafIdx"],
+            vector["treeSize"],
+            base64.b64decode(vector["leafHash"] or ""),
             proof,
-            base64.b64decode(told["root"] or ""),
+            base64.b64decode(vector["root"] or ""),
         )
-        assert holds is not told["wantErr"], file
+        assert holds is not vector["wantErr"], file
         found["inclusion"] += 1
     for file in sorted(VECTORS.glob("consistency/**/*.json")):
-        told = json.loads(file.read_text())
+        vector = json.loads(file.read_text())
         holds = is_consistent(
-            told["size1"],
-            told["size2"],
-            base64.b64decode(told["root1"] or ""),
-            base64.b64decode(told["root2"] or ""),
-            [base64.b64decode(one) for one in told["proof"] or ()],
+            vector["size1"],
+            vector["size2"],
+            base64.b64decode(vector["root1"] or ""),
+            base64.b64decode(vector["root2"] or ""),
+            [base64.b64decode(one) for one in vector["proof"] or ()],
         )
-        assert holds is not told["wantErr"], file
+        assert holds is not vector["wantErr"], file
         found["consistency"] += 1
     assert all(found.values()), found

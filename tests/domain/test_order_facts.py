@@ -38,7 +38,7 @@ END = datetime(2300, 1, 1, tzinfo=UTC)
 MARKED = {path: fact for path, fact in ORDER_FACTS.items() if fact.moves}
 
 
-def told_to(order: Order, story: list[Signal]) -> Order:
+def after_signals(order: Order, story: list[Signal]) -> Order:
     for signal in story:
         order = order.after(SignalRecorded(signal=signal))
     return order
@@ -49,7 +49,7 @@ def told_to(order: Order, story: list[Signal]) -> Order:
 def test_arrival_in_any_order_gives_the_same_facts(story, chance) -> None:
     shuffled = chance.sample(story, len(story))
     assert facts_of(shuffled) == facts_of(story)
-    first, second = told_to(Order(id=ORDER), story), told_to(Order(id=ORDER), shuffled)
+    first, second = after_signals(Order(id=ORDER), story), after_signals(Order(id=ORDER), shuffled)
     assert first.facts == second.facts
     assert packet_of(first) == packet_of(second)
 
@@ -81,7 +81,7 @@ AMOUNTS = [path for path, fact in MARKED.items() if fact.moves == GROWING]
 @settings(BOUNDED_SETTINGS, max_examples=30)
 @given(data=st.data())
 def test_a_lasting_fact_stays_true_as_signals_are_added(path, data) -> None:
-    before, now = read_twice(path, data)
+    before, now = read_before_and_after(path, data)
     assert now or not before
 
 
@@ -89,11 +89,11 @@ def test_a_lasting_fact_stays_true_as_signals_are_added(path, data) -> None:
 @settings(BOUNDED_SETTINGS, max_examples=150)
 @given(data=st.data())
 def test_a_growing_fact_only_grows_as_signals_are_added(path, data) -> None:
-    before, now = read_twice(path, data)
+    before, now = read_before_and_after(path, data)
     assert before is None or (now is not None and now >= before)
 
 
-def read_twice(path: str, data: st.DataObject) -> tuple[Any, Any]:
+def read_before_and_after(path: str, data: st.DataObject) -> tuple[Any, Any]:
     """The fact before and after one more of the signals that feed it."""
     fact = MARKED[path]
     fed_by = [kind for kind in TYPES if kind.__struct_config__.tag in fact.feeds]
@@ -130,26 +130,26 @@ def test_a_capture_stays_when_the_charge_is_in_another_currency() -> None:
 
 
 def test_an_overpayment_stays_when_an_earlier_charge_is_in_another_currency() -> None:
-    told = [placed(2, "later"), captured(3, "150.00")]
+    payments = [placed(2, "later"), captured(3, "150.00")]
     earlier = placed(1, "earlier", lines=(line("100.00", "USD"),))
-    assert facts_of(told).payment.overpaid == Decimal(50)
-    overpaid = facts_of([*told, earlier]).payment.overpaid
+    assert facts_of(payments).payment.overpaid == Decimal(50)
+    overpaid = facts_of([*payments, earlier]).payment.overpaid
     assert overpaid is not None
     assert overpaid >= 50
 
 
 def test_an_underpayment_stays_when_an_earlier_charge_is_in_another_currency() -> None:
-    told = [placed(2, "later"), captured(3, "50.00", "USD")]
+    payments = [placed(2, "later"), captured(3, "50.00", "USD")]
     earlier = placed(1, "earlier", lines=(line("100.00", "USD"),))
-    assert facts_of(told).payment.underpaid == Decimal(100)
-    underpaid = facts_of([*told, earlier]).payment.underpaid
+    assert facts_of(payments).payment.underpaid == Decimal(100)
+    underpaid = facts_of([*payments, earlier]).payment.underpaid
     assert underpaid is not None
     assert underpaid >= 100
 
 
 def test_amounts_of_several_currencies_are_never_added_up() -> None:
-    told = [placed(), captured(1, "100.00"), cancelled(2), refunded(3, "10000", "JPY")]
-    refund = facts_of(told).refund
+    signals_of_order = [placed(), captured(1, "100.00"), cancelled(2), refunded(3, "10000", "JPY")]
+    refund = facts_of(signals_of_order).refund
     assert refund.outstanding == Decimal(100)
 
 
@@ -161,12 +161,12 @@ def test_the_charge_is_in_the_currency_of_its_signal() -> None:
 
 
 def test_two_signals_about_one_payment_are_one_payment() -> None:
-    told = [
+    payments = [
         placed(),
         captured(1, "100.00", id="a", payment="p"),
         captured(2, "99.00", id="b", payment="p"),
     ]
-    payment = facts_of(told).payment
+    payment = facts_of(payments).payment
     assert payment.captured == Decimal(100)
     assert payment.difference == 0
     assert (payment.overpaid, payment.underpaid) == (Decimal(0), Decimal(1))
@@ -185,12 +185,12 @@ def test_no_charge_is_computed_while_lines_are_missing() -> None:
 
 
 def test_a_sum_of_many_payments_is_exact() -> None:
-    told = [captured(1, "0.10", id=f"p{n}") for n in range(30)]
-    assert facts_of(told).payment.captured == Decimal("3.00")
+    payments = [captured(1, "0.10", id=f"p{n}") for n in range(30)]
+    assert facts_of(payments).payment.captured == Decimal("3.00")
 
 
 @pytest.mark.parametrize(
-    ("told", "disagree"),
+    ("story", "disagree"),
     [
         ([placed(1), delivered(0)], True),
         ([placed(1), delivered(1)], False),
@@ -201,5 +201,5 @@ def test_a_sum_of_many_payments_is_exact() -> None:
         ([placed(5), handed_over(4, shipment="a")], True),
     ],
 )
-def test_milestones_in_the_wrong_order_are_a_disagreement(told, disagree) -> None:
-    assert facts_of(told).milestones.out_of_order is disagree
+def test_milestones_in_the_wrong_order_are_a_disagreement(story, disagree) -> None:
+    assert facts_of(story).milestones.out_of_order is disagree

@@ -28,9 +28,9 @@ from tests.domain.signals import (
 )
 
 
-def order(*told: Signal) -> Order:
+def order(*signals: Signal) -> Order:
     state = Order(id=ORDER)
-    for signal in told:
+    for signal in signals:
         state = state.after(SignalRecorded(signal=signal))
     return state
 
@@ -45,9 +45,9 @@ def test_a_fact_names_its_signals_in_time_order_and_the_latest_time() -> None:
 
 
 def test_unknown_facts_are_left_out() -> None:
-    told = {fact.fact for fact in packet_of(order(cancelled()))}
-    assert told >= {"order.cancelled", "milestones.cancelled_at"}
-    assert not {fact for fact in told if fact.startswith(("customer.", "promise.", "charge."))}
+    known = {fact.fact for fact in packet_of(order(cancelled()))}
+    assert known >= {"order.cancelled", "milestones.cancelled_at"}
+    assert not {fact for fact in known if fact.startswith(("customer.", "promise.", "charge."))}
 
 
 def test_amounts_days_and_times_are_written_as_text() -> None:
@@ -63,12 +63,12 @@ def test_amounts_days_and_times_are_written_as_text() -> None:
 def test_the_packet_does_not_depend_on_arrival_order(story, chance) -> None:
     packet = packet_of(order(*story))
     facts = order(*story).facts
-    for told in packet:
-        fact = ORDER_FACTS[told.fact]
+    for packet_fact in packet:
+        fact = ORDER_FACTS[packet_fact.fact]
         resting_on = sorted((s for s in story if s.type in fact.feeds), key=event_time_key)
-        assert told.value == to_fact_value(fact.read(facts))
-        assert told.sources == tuple(signal.key for signal in resting_on)
-        assert told.event_time == resting_on[-1].event_time
+        assert packet_fact.value == to_fact_value(fact.read(facts))
+        assert packet_fact.sources == tuple(signal.key for signal in resting_on)
+        assert packet_fact.event_time == resting_on[-1].event_time
     again = packet_of(order(*chance.sample(story, len(story))))
     assert (again, packet_digest(again)) == (packet, packet_digest(packet))
 

@@ -39,14 +39,14 @@ def test_a_parcel_without_a_tracking_number_expects_no_scans() -> None:
 
 
 def test_the_parcel_without_scans_for_longest_counts() -> None:
-    told = [
+    signals = [
         handed_over(20, id="a", shipment="a", tracking="1"),
         handed_over(22, id="b", shipment="b", tracking="2"),
         scan(40, shipment="a"),
     ]
-    assert facts_of(told).parcel.last_heard_at == after(22)
-    assert facts_of([*told, scan(50)]).parcel.last_heard_at == after(50)
-    arrived = facts_of([*told, delivered(60, shipment="b")]).parcel
+    assert facts_of(signals).parcel.last_heard_at == after(22)
+    assert facts_of([*signals, scan(50)]).parcel.last_heard_at == after(50)
+    arrived = facts_of([*signals, delivered(60, shipment="b")]).parcel
     assert (arrived.last_heard_at, arrived.on_the_way, arrived.all_arrived) == (
         after(40),
         True,
@@ -55,8 +55,8 @@ def test_the_parcel_without_scans_for_longest_counts() -> None:
 
 
 def test_a_delivery_without_a_parcel_number_covers_all_parcels() -> None:
-    told = [labelled(3, "a", "1"), handed_over(20, shipment="b", tracking="2"), delivered(60)]
-    parcel = facts_of(told).parcel
+    signals = [labelled(3, "a", "1"), handed_over(20, shipment="b", tracking="2"), delivered(60)]
+    parcel = facts_of(signals).parcel
     assert (parcel.known, parcel.all_arrived, parcel.on_the_way) == (Decimal(2), True, False)
 
 
@@ -65,17 +65,17 @@ def test_a_label_alone_starts_no_clock() -> None:
 
 
 def test_the_latest_incident_counts() -> None:
-    told = [
+    signals = [
         scan(30, incident=IncidentReason.CUSTOMS_DELAY),
         not_delivered(40, incident=IncidentReason.CONSIGNEE_NOT_HOME),
     ]
-    incident = facts_of(told).incident
+    incident = facts_of(signals).incident
     assert (incident.reason, incident.fault_party) == ("consignee_not_home", "consignee")
     assert (incident.by_customs, incident.by_consignee) == (True, False)
 
 
 @pytest.mark.parametrize(
-    ("told", "at"),
+    ("signals", "at"),
     [
         ([allocated(2), approved(1)], 2),
         ([allocated(2), captured(5), approved(4)], 4),
@@ -86,13 +86,13 @@ def test_the_latest_incident_counts() -> None:
         ([allocated(2), approved(1), screened(3, "review"), decided(9, "accept")], 9),
     ],
 )
-def test_an_order_is_ready_when_stock_payment_and_screening_are_complete(told, at) -> None:
-    ready = facts_of(told).milestones.ready_for_release_at
+def test_an_order_is_ready_when_stock_payment_and_screening_are_complete(signals, at) -> None:
+    ready = facts_of(signals).milestones.ready_for_release_at
     assert ready == (None if at is None else after(at))
 
 
 @pytest.mark.parametrize(
-    ("told", "due"),
+    ("signals", "due"),
     [
         ([approved(1, expires_at=after(100))], 76),
         ([approved(1, expires_at=after(100)), captured(2)], None),
@@ -108,8 +108,8 @@ def test_an_order_is_ready_when_stock_payment_and_screening_are_complete(told, a
         ([approved(1)], None),
     ],
 )
-def test_a_capture_is_due_a_day_before_its_authorization_expires(told, due) -> None:
-    at = facts_of(told).payment.capture_due_at
+def test_a_capture_is_due_a_day_before_its_authorization_expires(signals, due) -> None:
+    at = facts_of(signals).payment.capture_due_at
     assert at == (None if due is None else after(due))
 
 
@@ -129,14 +129,14 @@ def test_a_backorder_without_a_promise_breaks_none() -> None:
 
 
 def test_stock_is_counted_per_warehouse() -> None:
-    told = [level(2, -1, warehouse="north"), level(3, 5, warehouse="south")]
-    assert facts_of(told).stock.oversold_now
-    assert not facts_of([*told, level(4, 0, warehouse="north")]).stock.oversold_now
+    signals = [level(2, -1, warehouse="north"), level(3, 5, warehouse="south")]
+    assert facts_of(signals).stock.oversold_now
+    assert not facts_of([*signals, level(4, 0, warehouse="north")]).stock.oversold_now
 
 
 def test_the_latest_address_check_counts() -> None:
-    told = [checked(1, "incomplete"), checked(2, "corrected", id="again")]
-    address = facts_of(told).address
+    signals = [checked(1, "incomplete"), checked(2, "corrected", id="again")]
+    address = facts_of(signals).address
     assert (address.bad, address.open, address.verdict) == (True, False, "corrected")
 
 
@@ -157,17 +157,17 @@ def test_the_latest_address_check_counts() -> None:
     ],
 )
 def test_stated_values_are_compared_by_their_type(field, one, other, differ) -> None:
-    told = [stated(1, "oms", field, one), stated(2, "wms", field, other)]
-    found = facts_of(told).disagreement
+    signals = [stated(1, "oms", field, one), stated(2, "wms", field, other)]
+    found = facts_of(signals).disagreement
     since = [at for name in found.__struct_fields__ if (at := getattr(found, name)) == after(2)]
     assert bool(since) is differ
 
 
 def test_the_latest_signal_of_each_system_counts() -> None:
-    told = [
+    signals = [
         stated(1, "wms", "quantity_shipped", "1"),
         stated(2, "carrier", "quantity_shipped", "2"),
         stated(9, "wms", "quantity_shipped", "3"),
     ]
-    found = facts_of(told).disagreement
+    found = facts_of(signals).disagreement
     assert (found.quantity_since, found.quantity_held) == (after(9), "carrier 2, wms 3 (of record)")

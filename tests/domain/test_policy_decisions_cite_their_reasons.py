@@ -156,7 +156,7 @@ def of_tier(tier: str) -> OrderFacts:
 
 
 def test_each_detection_holds_on_the_orders_it_describes() -> None:
-    told = [
+    stories = [
         (placed(lines=(), tenders=()),),
         (unavailable(),),
         (captured(), cancelled()),
@@ -164,7 +164,7 @@ def test_each_detection_holds_on_the_orders_it_describes() -> None:
         (handed_over(), cancelled()),
         (placed(5), handed_over(4)),
     ]
-    kinds = [{d.kind for d in SHIPPED.detectors if d.holds(facts_of(story))} for story in told]
+    kinds = [{d.kind for d in SHIPPED.detectors if d.holds(facts_of(story))} for story in stories]
     assert kinds == [
         {"payment_missing"},
         {"stock_unavailable"},
@@ -229,27 +229,27 @@ def test_verdicts_agree_with_the_decision_and_repeat_the_facts(story) -> None:
         ),
         max_leaves=6,
     ),
-    told=st.sets(st.sampled_from([placed(), cancelled(), captured()]).map(lambda s: s.type)),
+    present=st.sets(st.sampled_from([placed(), cancelled(), captured()]).map(lambda s: s.type)),
 )
 @settings(BOUNDED_SETTINGS, max_examples=150)
-def test_nested_conditions_evaluate_as_boolean_logic(condition, told) -> None:
-    facts = facts_of([s for s in (placed(), cancelled(), captured()) if s.type in told])
+def test_nested_conditions_evaluate_as_boolean_logic(condition, present) -> None:
+    facts = facts_of([s for s in (placed(), cancelled(), captured()) if s.type in present])
     types = {
         "order.placed": "order.placed",
         "order.cancelled": "order.cancelled",
         "payment.received": "payment.captured",
     }
 
-    def meant(part: Condition) -> bool:
+    def expected(part: Condition) -> bool:
         if part.all is not None:
-            return all(meant(inner) for inner in part.all)
+            return all(expected(inner) for inner in part.all)
         if part.any is not None:
-            return any(meant(inner) for inner in part.any)
+            return any(expected(inner) for inner in part.any)
         if part.not_ is not None:
-            return not meant(part.not_)
-        return types[part.fact or ""] in told
+            return not expected(part.not_)
+        return types[part.fact or ""] in present
 
-    assert passes(condition, facts) == meant(condition)
+    assert passes(condition, facts) == expected(condition)
 
 
 def test_amounts_and_times_are_compared_as_numbers_and_times_not_as_text() -> None:

@@ -18,7 +18,7 @@ def document(plain: dict[str, Any]) -> PolicyDocument:
     return msgspec.convert(plain, PolicyDocument)
 
 
-def told(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def sentences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return [str(one) for one in find_differences(document(before), document(after))]
 
 
@@ -33,7 +33,7 @@ def test_each_change_has_its_sentence() -> None:
     removed = [rule["rule"] for rule in old["detect"] if rule not in new["detect"]]
     assert removed
     old["kinds"]["delivery_late"]["reopen_within"] = "P1DT30M"
-    found = told(old, new)
+    found = sentences(old, new)
     assert f"version: {old['version']} → next" in found
     severity = old["kinds"]["delivery_late"]["severity"]
     assert f"kind delivery_late, severity: {severity} → critical" in found
@@ -56,7 +56,7 @@ def test_conditions_are_written_as_sentences() -> None:
             {"not": {"fact": "payment.overpaid", "above": "0.02"}},
         ]
     }
-    (one,) = told(shipped(), new)
+    (one,) = sentences(shipped(), new)
     assert one.startswith(f"rule {rule['rule']}, when: ")
     assert one.endswith("→ (payment.complete is yes and not payment.overpaid above 0.02)")
 
@@ -64,7 +64,7 @@ def test_conditions_are_written_as_sentences() -> None:
 def test_the_order_of_routes_counts() -> None:
     new = shipped()
     new["route"][0], new["route"][1] = new["route"][1], new["route"][0]
-    (one,) = told(shipped(), new)
+    (one,) = sentences(shipped(), new)
     names = [route["rule"] for route in new["route"]]
     assert one.startswith("route: in the order ")
     assert one.endswith(", ".join(names))
@@ -74,13 +74,13 @@ def test_true_and_one_are_different() -> None:
     one, other = shipped(), shipped()
     one["detect"][0]["when"] = {"fact": "order.cancelled", "is": True}
     other["detect"][0]["when"] = {"fact": "order.cancelled", "is": 1}
-    assert len(told(one, other)) == 1
+    assert len(sentences(one, other)) == 1
 
 
 PLACES = st.randoms(use_true_random=False)
 
 
-def spoil(plain: Any, random: Any) -> None:
+def mutate(plain: Any, random: Any) -> None:
     """Change, remove, add or move one part at random."""
     here = plain
     while True:
@@ -110,7 +110,7 @@ def spoil(plain: Any, random: Any) -> None:
 def test_there_are_no_differences_exactly_when_both_are_equal(random: Any, times: int) -> None:
     one, other = shipped(), shipped()
     for _ in range(times):
-        spoil(random.choice([one, other]), random)
+        mutate(random.choice([one, other]), random)
     try:
         before, after = document(one), document(other)
     except msgspec.ValidationError:

@@ -196,11 +196,11 @@ def test_a_policy_may_be_scheduled() -> None:
     assert office.governed.next_due() == after(24)
     assert (office.state("2", 23), office.in_force(23)) == ("scheduled", "1")
     assert (office.state("2", 24), office.in_force(24)) == ("in_force", "2")
-    (told,) = office.governed.find_due_events(after(24))
-    assert told == PolicyTookEffect(
+    (due_event,) = office.governed.find_due_events(after(24))
+    assert due_event == PolicyTookEffect(
         digest=digest_of(policy_with_low_weight("2", 2)), effective_from=after(24)
     )
-    office.tell(told, SYSTEM, 24.1)
+    office.tell(due_event, SYSTEM, 24.1)
     assert office.governed.next_due() is None
     assert office.governed.find_due_events(after(25)) == []
 
@@ -273,12 +273,12 @@ def test_an_emergency_change_expires() -> None:
     office.emergency(policy_with_low_weight("fire", 9), ANA, 1, until=5)
     assert [office.in_force(n) for n in (0, 1, 4.9, 5, 6)] == ["1", "fire", "fire", "1", "1"]
     assert office.state("fire", 5) == "expired"
-    (told,) = office.governed.find_due_events(after(5))
+    (due_event,) = office.governed.find_due_events(after(5))
     again = digest_of(office.first)
-    assert told == PolicyEmergencyExpired(
+    assert due_event == PolicyEmergencyExpired(
         digest=digest_of(policy_with_low_weight("fire", 9)), expires_at=after(5), again=again
     )
-    office.tell(told, SYSTEM, 5.1)
+    office.tell(due_event, SYSTEM, 5.1)
     assert office.governed.next_due() is None
 
 

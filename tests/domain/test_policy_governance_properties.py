@@ -46,22 +46,22 @@ ACTS = st.tuples(
 )
 
 
-class Watched(PolicyOffice):
+class RecordedOffice(PolicyOffice):
     """An office that records who did what, and which policy was active at each hour."""
 
     def __init__(self) -> None:
         self.acts: list[tuple[object, Actor, float]] = []
-        self.seen: list[tuple[float, str]] = []
+        self.active: list[tuple[float, str]] = []
         super().__init__(FIRST)
 
     def tell(self, event, by, hour) -> None:
         before = self.governed.in_force(after(hour))
         if not isinstance(event, PolicyActivated) or before is not None:
-            self.must_be_right(event, by, before.digest if before else None)
+            self.check(event, by, before.digest if before else None)
         super().tell(event, by, hour)
         self.acts.append((event, by, hour))
 
-    def must_be_right(self, event, by: Actor, deciding: str | None) -> None:
+    def check(self, event, by: Actor, deciding: str | None) -> None:
         authors = self.authors_of(event.digest)
         match event:
             case PolicyApproved() | PolicyRatified():
@@ -111,15 +111,15 @@ class Watched(PolicyOffice):
 @settings(BOUNDED_SETTINGS, max_examples=120)
 @given(st.lists(ACTS, min_size=20, max_size=60))
 def test_nobody_decides_alone_and_past_decisions_never_change(acts) -> None:
-    office, hour = Watched(), 1.0
+    office, hour = RecordedOffice(), 1.0
     for act, name, by, pause in acts:
         hour += pause
         for event in office.governed.find_due_events(after(hour)):
             office.tell(event, SYSTEM, hour)
         with suppress(CasetrailError):  # a refused act changes nothing
             office.attempt(act, name, by, hour)
-        office.seen.append((hour, office.in_force(hour)))
-        assert [(then, office.in_force(then)) for then, _ in office.seen] == office.seen
+        office.active.append((hour, office.in_force(hour)))
+        assert [(then, office.in_force(then)) for then, _ in office.active] == office.active
         due = office.governed.next_due()
         assert due is None or due > after(hour)
     # No unapproved policy lasts.

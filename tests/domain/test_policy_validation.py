@@ -256,9 +256,9 @@ def test_a_detection_must_stay_true_as_signals_arrive(test, pointer) -> None:
     [("detect/1/rule", "/detect/1/rule"), ("expect/1/rule", "/expect/1/rule")],
 )
 def test_a_repeated_rule_name_is_a_fault_at_the_second_place(path, pointer) -> None:
-    taken = shipped()["detect"][0]["rule"]
-    (fault,) = faults_with({path: taken})
-    assert taken in fault.detail
+    name = shipped()["detect"][0]["rule"]
+    (fault,) = faults_with({path: name})
+    assert name in fault.detail
     assert fault.pointer == pointer
 
 
@@ -319,7 +319,7 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
 
 
 @st.composite
-def spoilt(draw: st.DrawFn) -> Any:
+def mutated_policies(draw: st.DrawFn) -> Any:
     """The shipped policy with any value at any place."""
     document: Any = shipped()
     place = document
@@ -333,15 +333,15 @@ def spoilt(draw: st.DrawFn) -> Any:
 
 
 @settings(BOUNDED_SETTINGS, max_examples=100)
-@given(document=spoilt())
+@given(document=mutated_policies())
 def test_any_document_is_accepted_or_refused_with_pointers_that_exist(document) -> None:
     faults = faults_of_policy(document)
     for fault in faults:
         assert fault.detail
-        assert leads_somewhere(document, fault.pointer), fault
+        assert pointer_exists(document, fault.pointer), fault
 
 
-def leads_somewhere(document: Any, pointer: str) -> bool:
+def pointer_exists(document: Any, pointer: str) -> bool:
     """Whether the pointer names a place of the document or a missing member of a mapping."""
     place = document
     steps = [s.replace("~1", "/").replace("~0", "~") for s in pointer.split("/")[1:]]

@@ -55,7 +55,7 @@ def paid(number: int, amount: str = "10.00", state: State = State.EXECUTED) -> A
 
 
 def line(number: int | None, amount: str = "10.00", at: float = 1, **more: object) -> StatementLine:
-    told = StatementLine(
+    template = StatementLine(
         reference=f"re_{number}",
         key=str(UUID(int=number)) if number is not None else None,
         payment="p",
@@ -63,7 +63,7 @@ def line(number: int | None, amount: str = "10.00", at: float = 1, **more: objec
         status=RefundStatus.SUCCEEDED,
         created_at=after(at),
     )
-    return structs.replace(told, **more)
+    return structs.replace(template, **more)
 
 
 def compared(adjustments: list[Adjustment], *lines: StatementLine) -> Comparison:
@@ -133,7 +133,7 @@ def test_a_failed_attempt_beside_a_successful_one_is_no_difference() -> None:
 
 states = st.sampled_from([State.EXECUTED, State.RECONCILED, State.EXECUTING, State.FAILED])
 books = st.dictionaries(st.integers(1, 8), st.tuples(states, st.sampled_from(["5.00", "10.00"])))
-told = st.lists(
+statement_lines = st.lists(
     st.builds(
         line,
         st.one_of(st.none(), st.integers(1, 12)),
@@ -146,7 +146,7 @@ told = st.lists(
 
 
 @BOUNDED_SETTINGS
-@given(books, told)
+@given(books, statement_lines)
 def test_every_line_and_every_payment_is_matched_or_listed(
     book: dict[int, tuple[State, str]], lines: list[StatementLine]
 ) -> None:
@@ -158,11 +158,11 @@ def test_every_line_and_every_payment_is_matched_or_listed(
     for one in adjustments:
         if one.state in PAID_STATES:
             assert str(one.id) in matched | about
-    for told_line in lines:
-        within = SINCE <= told_line.created_at <= UNTIL
-        if within and told_line.status is not RefundStatus.FAILED:
+    for statement_line in lines:
+        within = SINCE <= statement_line.created_at <= UNTIL
+        if within and statement_line.status is not RefundStatus.FAILED:
             named = {ref for one in found.discrepancies for ref in one.references}
-            assert told_line.key in matched or told_line.reference in named
+            assert statement_line.key in matched or statement_line.reference in named
     by_id = {str(one.id): one for one in adjustments}
     for key in matched:
         standing = [o for o in lines if o.key == key and o.status is not RefundStatus.FAILED]
@@ -171,7 +171,7 @@ def test_every_line_and_every_payment_is_matched_or_listed(
 
 
 @BOUNDED_SETTINGS
-@given(books, told, st.randoms())
+@given(books, statement_lines, st.randoms())
 def test_the_order_of_the_lines_changes_nothing(
     book: dict[int, tuple[State, str]], lines: list[StatementLine], chance: object
 ) -> None:

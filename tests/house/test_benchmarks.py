@@ -199,10 +199,10 @@ def test_a_figure_is_printed_before_the_benchmark_ends(
         early = next(line for line in printed if " is not on " not in line)
         assert early == "early: 2 rows/s, 1 × (a rock)\n"
         out, errors = running.communicate("go on\n")
-    told = errors if options else out
+    stream = errors if options else out
     assert running.returncode == 1, errors
     assert "OSError: gone" in errors
-    assert told.splitlines()[-2:] == [
+    assert stream.splitlines()[-2:] == [
         "1 target missed: other",
         "waits could not be measured: OSError: gone",
     ]

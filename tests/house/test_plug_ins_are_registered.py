@@ -46,8 +46,8 @@ def test_every_route_is_served():
 
 def test_every_command_file_has_a_listed_command():
     group = api.commands.Commands()
-    asked = click.Context(group)
-    listed = {id(group.get_command(asked, name)) for name in group.list_commands(asked)}
+    context = click.Context(group)
+    listed = {id(group.get_command(context, name)) for name in group.list_commands(context)}
     files = {module.__name__.rpartition(".")[2]: module for module in modules_of(api.commands)}
     assert set(files) >= SHARED_BY_COMMANDS
     for name, module in files.items():
@@ -66,12 +66,12 @@ def test_no_source_imports_another():
 
 
 def test_every_payment_provider_can_be_configured():
-    asked = {"refund", "find", "statement"}
+    methods = {"refund", "find", "statement"}
     adapters = {
         value: module.__name__.rpartition(".")[2]
         for module in modules_of(payments)
         for value in vars(module).values()
-        if inspect.isclass(value) and asked <= set(dir(value))
+        if inspect.isclass(value) and methods <= set(dir(value))
     }
     assert len(adapters) >= 2
     assert {kind.name for kind in adapters} == set(adapters.values()) == set(payments.PROVIDERS)

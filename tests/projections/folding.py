@@ -173,8 +173,8 @@ def eventful_service() -> InMemoryService:
     govern_policies(house, SHIPPED_RULEBOOK, 604)
     erase_customer(house)
     record_build(house.log, BUILD, after(0))
-    asked = AuditAsked(asked="question 24", position=house.log.head(), answer="00" * 32)
-    record_question(house.log, asked, OPERATOR_ACTOR, after(610))
+    question = AuditAsked(question="question 24", position=house.log.head(), answer="00" * 32)
+    record_question(house.log, question, OPERATOR_ACTOR, after(610))
     return house
 
 
@@ -223,11 +223,11 @@ def break_the_glass(house: InMemoryService, people: PeopleDesk) -> None:
         house.log, streams.break_glasses(house.log), people, lambda: house.rulebook
     )
     ask = RequestBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="All are out.")
-    asked = glasses.ask(ask, caller("mia", after(0))).glass.id
-    glasses.open(asked, caller("head", after(0.1)))
-    glasses.close(asked, caller("head", after(0.2)))
+    glass = glasses.ask(ask, caller("mia", after(0))).glass.id
+    glasses.open(glass, caller("head", after(0.1)))
+    glasses.close(glass, caller("head", after(0.2)))
     judge = ReviewBreakGlass(justified=True, findings="They were.")
-    glasses.review(asked, judge, caller("ana", after(0.3)))
+    glasses.review(glass, judge, caller("ana", after(0.3)))
     glasses.ask(ask, caller("mia", after(0.4)))
 
 

@@ -60,10 +60,10 @@ def test_the_rows_match_the_cases_of_a_log_with_every_event() -> None:
 
 
 @settings(BOUNDED_SETTINGS, max_examples=60)
-@given(told=statement_lists(least=1, most=6))
-def test_the_rows_match_the_cases_of_any_story(told) -> None:
+@given(signals=statement_lists(least=1, most=6))
+def test_the_rows_match_the_cases_of_any_story(signals) -> None:
     house = InMemoryService()
-    house.take(*told, at=after(11))
+    house.take(*signals, at=after(11))
     house.tick(after(1000))
     agrees_with_the_log(house)
 

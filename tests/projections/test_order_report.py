@@ -35,28 +35,28 @@ def row_of(house: InMemoryService) -> OrderRow:
 
 
 @settings(BOUNDED_SETTINGS, max_examples=80)
-@given(told=statement_lists(least=1, most=6), chance=st.randoms(use_true_random=False))
-def test_the_row_matches_the_facts_in_any_arrival_order(told, chance) -> None:
+@given(signals=statement_lists(least=1, most=6), chance=st.randoms(use_true_random=False))
+def test_the_row_matches_the_facts_in_any_arrival_order(signals, chance) -> None:
     house = InMemoryService()
-    for n, signal in enumerate(chance.sample(told, len(told))):
+    for n, signal in enumerate(chance.sample(signals, len(signals))):
         house.take(signal, at=after(11 + n))
     house.tick(after(1000))
     row, facts = row_of(house), house.order().facts
     for name in (*MILESTONES, "unavailable_at"):
         assert getattr(row, name) == getattr(facts.milestones, name)
     assert (row.tier, row.promised_date) == (facts.customer.tier, facts.promise.delivery_date)
-    assert row.signals == len(told)
+    assert row.signals == len(signals)
     assert row.cases == len(house.found())
-    assert (row.first_signal_at, row.last_signal_at) == (after(11), after(10 + len(told)))
+    assert (row.first_signal_at, row.last_signal_at) == (after(11), after(10 + len(signals)))
 
 
 def test_two_signals_at_one_time_are_ranked_as_in_the_facts() -> None:
-    told = (
+    signals = (
         promising(LAST_DAY, id="a", customer=Customer(id="c", tier="vip")),
         promising(WEEK_AFTER, id="b", customer=Customer(id="c", tier="gold")),
     )
     rows = []
-    for arrival in (told, told[::-1]):
+    for arrival in (signals, signals[::-1]):
         house = InMemoryService()
         for n, signal in enumerate(arrival):
             house.take(signal, at=after(1 + n))

@@ -125,10 +125,10 @@ def test_the_queue_has_the_unresolved_cases_of_a_log_with_every_event() -> None:
 
 
 @settings(BOUNDED_SETTINGS, max_examples=60)
-@given(told=statement_lists(least=2, most=5), acts=st.data())
-def test_the_queue_has_the_unresolved_cases_after_any_commands(told, acts) -> None:
+@given(signals=statement_lists(least=2, most=5), acts=st.data())
+def test_the_queue_has_the_unresolved_cases_after_any_commands(signals, acts) -> None:
     house = InMemoryService()
-    house.take(captured(1, "7.00"), *told, at=after(11))
+    house.take(captured(1, "7.00"), *signals, at=after(11))
     house.tick(after(400))
     for n in range(acts.draw(st.integers(0, 6))):
         cases = house.found()

@@ -73,10 +73,10 @@ def test_the_story_has_every_event_type(lines) -> None:
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_fold_does_not_mutate_its_row_or_line(name, lines) -> None:
     for line, key, before, _ in steps(REPORTS[name], lines):
-        row, told = deepcopy(before), deepcopy(line)
+        row, copy = deepcopy(before), deepcopy(line)
         REPORTS[name].fold(before, line)
         assert before == row
-        assert line == told
+        assert line == copy
         assert REPORTS[name].key(line) == key
 
 
@@ -90,13 +90,13 @@ def test_a_fold_is_deterministic(name, lines) -> None:
 def test_a_row_starts_with_its_key_and_matches_its_types(name, lines) -> None:
     report = REPORTS[name]
     first = fields(report.row)[0].name
-    seen = 0
+    count = 0
     for _, key, _, now in steps(report, lines):
         if now is not None:
-            seen += 1
+            count += 1
             assert getattr(now, first) == key
             assert msgspec.convert(msgspec.to_builtins(now), report.row) == now
-    assert seen
+    assert count
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -127,10 +127,10 @@ def test_an_irrelevant_line_has_no_key(name, lines) -> None:
 
 
 @settings(BOUNDED_SETTINGS, max_examples=40)
-@given(told=statement_lists(least=1, most=6))
-def test_every_report_folds_any_story(told) -> None:
+@given(signals=statement_lists(least=1, most=6))
+def test_every_report_folds_any_story(signals) -> None:
     house = InMemoryService()
-    house.take(*told, at=after(11))
+    house.take(*signals, at=after(11))
     house.tick(after(1000))
     for report in PROJECTIONS:
         for row in rows_of(report, house.lines()).values():

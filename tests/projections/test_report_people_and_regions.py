@@ -51,9 +51,9 @@ def test_a_grant_is_listed_until_it_is_revoked_and_break_glass_is_not_listed(
     lines: list[RecordedEvent],
 ) -> None:
     def mia(until: str, times: int = 1) -> dict[str, list[str | None]]:
-        told = [line for line in lines if line.stream == person_stream("mia")]
-        ends = [n for n, line in enumerate(told) if line.type == until][times - 1]
-        grants: dict[str, list[str | None]] = rows_of(PEOPLE, told[: ends + 1])[
+        events = [line for line in lines if line.stream == person_stream("mia")]
+        ends = [n for n, line in enumerate(events) if line.type == until][times - 1]
+        grants: dict[str, list[str | None]] = rows_of(PEOPLE, events[: ends + 1])[
             person_stream("mia")
         ].grants
         return grants
@@ -75,20 +75,20 @@ def test_a_person_who_left_is_listed_as_left(lines: list[RecordedEvent]) -> None
 def test_a_break_glass_is_due_for_review_after_its_end(
     lines: list[RecordedEvent],
 ) -> None:
-    told = [line for line in lines if line.type.startswith("break_glass.")]
-    glass = told[0].stream
-    stages = [rows_of(BREAK_GLASS, told[: n + 1])[glass].stage for n in range(4)]
+    glass_events = [line for line in lines if line.type.startswith("break_glass.")]
+    glass = glass_events[0].stream
+    stages = [rows_of(BREAK_GLASS, glass_events[: n + 1])[glass].stage for n in range(4)]
     assert stages == [
         BreakGlassStage.ASKED,
         BreakGlassStage.OPEN,
         BreakGlassStage.REVIEW_DUE,
         BreakGlassStage.REVIEWED,
     ]
-    row = rows_of(BREAK_GLASS, told)[glass]
+    row = rows_of(BREAK_GLASS, glass_events)[glass]
     assert (row.asked_by, row.opened_by, row.reviewed_by) == ("mia", "head", "ana")
-    (other,) = rows_of(BREAK_GLASS, told).keys() - {glass}
+    (other,) = rows_of(BREAK_GLASS, glass_events).keys() - {glass}
     assert isinstance(other, UUID)
-    assert rows_of(BREAK_GLASS, told)[other].stage == BreakGlassStage.LAPSED
+    assert rows_of(BREAK_GLASS, glass_events)[other].stage == BreakGlassStage.LAPSED
 
 
 def test_attached_evidence_is_listed_once_with_its_case() -> None:

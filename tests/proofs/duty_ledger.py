@@ -100,8 +100,8 @@ class DutyLedger:
     def behind(self, line: Line) -> frozenset[str]:
         """Every human behind an act; nobody for acts of the service itself."""
         actor = line["actor"]
-        told = (actor.get("person"), actor.get("delegate"))
-        return frozenset(self.human(name) for name in told if name is not None)
+        accounts = (actor.get("person"), actor.get("delegate"))
+        return frozenset(self.human(name) for name in accounts if name is not None)
 
     def apply(self, page: CasePage, line: Line) -> CasePage:
         """The page after one more line of its case."""
@@ -211,4 +211,6 @@ def read(states: Iterable[bytes]) -> dict[str, CasePage]:
 
 
 def findings(states: Iterable[bytes]) -> list[str]:
-    return [f"{case}: {told}" for case, page in read(states).items() for told in page.findings]
+    return [
+        f"{case}: {finding}" for case, page in read(states).items() for finding in page.findings
+    ]

@@ -56,7 +56,7 @@ def main() -> None:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for library in LIBRARIES:
         importlib.import_module(library)
-    waiting, running, told = list(reversed(jobs)), {}, {}
+    waiting, running, results = list(reversed(jobs)), {}, {}
     while waiting or running:
         while waiting and len(running) < AT_ONCE:
             job = waiting.pop()
@@ -72,11 +72,11 @@ def main() -> None:
             running[child] = (job, time.monotonic())
         child, status = os.wait()
         job, began = running.pop(child)
-        told[job["name"]] = {
+        results[job["name"]] = {
             "code": os.waitstatus_to_exitcode(status),
             "seconds": time.monotonic() - began,
         }
-    json.dump(told, sys.stdout)
+    json.dump(results, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -211,11 +211,11 @@ class Racer:
 
     def outcomes(self, within: float) -> list[str]:
         try:
-            told, _ = self.process.communicate(timeout=within)
+            output, _ = self.process.communicate(timeout=within)
         finally:
             self.process.kill()
         assert self.process.returncode == 0
-        found: list[str] = json.loads(told)
+        found: list[str] = json.loads(output)
         return found
 
 
@@ -285,18 +285,18 @@ def main(dsn: str, side: int, pairs: int, rules: str, descriptors: Sequence[int]
         if rules == ROWS_ALONE
         else partial(attempt_of, ProofScene(recorder))
     )
-    told = [""] * pairs
+    results = [""] * pairs
 
     def run(lane: int) -> None:
         with socket.socket(fileno=descriptors[lane]) as other:
             for number in range(lane, pairs, len(descriptors)):
-                told[number] = once(side, number, other)
+                results[number] = once(side, number, other)
 
     with ThreadPoolExecutor(len(descriptors)) as pool:
         for _ in pool.map(run, range(len(descriptors))):
             pass
     recorder.close()
-    print(json.dumps(told))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

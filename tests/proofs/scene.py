@@ -204,7 +204,7 @@ class ProofScene(MoneyService):
         """Record the provider's answer, which is nobody's decision."""
         one = case.adjustments.items[move.number]
         amount = PositiveMoney(one.amount.amount, one.amount.currency)
-        told: PaymentOutcome = (
+        outcome: PaymentOutcome = (
             AdjustmentExecuted(adjustment=one.id, provider="local", reference="re_1", amount=amount)
             if move.act == "paid"
             else ExecutionFailed(adjustment=one.id, provider="local", detail="closed")
@@ -213,11 +213,11 @@ class ProofScene(MoneyService):
             stream=case.id,
             kind=CASE,
             expected=case.version,
-            events=[(PAYER_ACTOR, told)],
+            events=[(PAYER_ACTOR, outcome)],
             recorded_at=NOW,
             order=case.order,
         )
         self.log.append([write])
-        now = case.after(told, case.order, NOW, PAYER_ACTOR)
+        now = case.after(outcome, case.order, NOW, PAYER_ACTOR)
         self.cases.keep(case.id, now)
         return now

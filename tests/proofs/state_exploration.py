@@ -58,7 +58,7 @@ class Exploration:
         return len(self.seen)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         return (
             f"{self.states:,} states by {self.depth} acts, {self.transitions:,} transitions of "
             f"{self.attempts:,} attempts, {len(self.paths):,} with a finding; "
@@ -111,8 +111,8 @@ def explore(
                 recorder.back_to(here)
                 if page.findings:
                     found.paths.append(after_it.path)
-                    for told in page.findings:
-                        found.findings.setdefault(told, after_it.path)
+                    for finding in page.findings:
+                        found.findings.setdefault(finding, after_it.path)
                     continue
                 key = _key(after_it, alike)
                 if alike is not NAME_SWAPS:
@@ -127,8 +127,8 @@ def explore(
 
 def _require_recorded_refusal(error: CasetrailError, new: Sequence[StoredEvent]) -> None:
     """Require that a refused act stores only its refusal, if a rule forbade it."""
-    told = ["attempt.refused"] if isinstance(error, Refusal) else []
-    assert [event.topic for event in new] == told, (error, new)
+    expected = ["attempt.refused"] if isinstance(error, Refusal) else []
+    assert [event.topic for event in new] == expected, (error, new)
 
 
 def _key(node: Node, alike: NameSwaps) -> Hashable:
@@ -141,11 +141,13 @@ def _renamed(node: Node, names: Mapping[str, str]) -> tuple[Any, ...]:
     case, page = node.case, node.page
     given = dict(page.given)
 
-    def of(told: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(names.get(name, name) for name in told))
+    def of(people: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(names.get(name, name) for name in people))
 
-    def humans(told: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(name if name in ONE_HUMAN else names.get(name, name) for name in told))
+    def humans(people: Iterable[str]) -> tuple[str, ...]:
+        return tuple(
+            sorted(name if name in ONE_HUMAN else names.get(name, name) for name in people)
+        )
 
     in_play = sorted(
         (
@@ -153,7 +155,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> tuple[Any, ...]:
             one.requirement.approvers,
             sorted(of(approval.persons) for approval in one.approvals),
             of(one.proposed_by),
-            _told(given[str(one.id)], humans),
+            _adjustment_key(given[str(one.id)], humans),
         )
         for one in case.adjustments.items
         if one.state in OPEN_STATES
@@ -165,12 +167,14 @@ def _renamed(node: Node, names: Mapping[str, str]) -> tuple[Any, ...]:
         bool(case.adjustments),
         sorted((names.get(name, name), held.duty.value) for name, held in case.duties.items()),
         in_play,
-        sorted((human, duty) for told, duty in page.duties for human in humans((told,))),
+        sorted((human, duty) for person, duty in page.duties for human in humans((person,))),
         sorted((names.get(n, n), duty.value) for (_, n), duty in node.place.duties.items()),
     )
 
 
-def _told(one: LedgerAdjustment, of: Callable[[Iterable[str]], tuple[str, ...]]) -> tuple[Any, ...]:
+def _adjustment_key(
+    one: LedgerAdjustment, of: Callable[[Iterable[str]], tuple[str, ...]]
+) -> tuple[Any, ...]:
     return (
         one.wanted,
         one.state,

@@ -43,9 +43,9 @@ def test_every_planted_bug_is_caught(tmp_path: Path, server_dsn: str) -> None:
         }
         for n, (name, root, tests) in enumerate(
             [
-                (NONE, house(tmp_path / "none"), sorted({bug.tests for bug in BUGS})),
+                (NONE, copy_source(tmp_path / "none"), sorted({bug.tests for bug in BUGS})),
                 *(
-                    (bug.name, house(tmp_path / f"copy-{n}", bug), [bug.tests])
+                    (bug.name, copy_source(tmp_path / f"copy-{n}", bug), [bug.tests])
                     for n, bug in enumerate(BUGS)
                 ),
             ]
@@ -63,23 +63,23 @@ def test_every_planted_bug_is_caught(tmp_path: Path, server_dsn: str) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    told = json.loads(run.stdout)
+    results = json.loads(run.stdout)
     outputs = {str(job["name"]): Path(str(job["output"])).read_text() for job in jobs}
-    shown(told, outputs)
-    assert told[NONE]["code"] == PASSED, outputs[NONE]
+    print_table(results, outputs)
+    assert results[NONE]["code"] == PASSED, outputs[NONE]
     for bug in BUGS:
         # Other exit codes mean that a test could not start, which would prove nothing.
-        assert told[bug.name]["code"] == FAILED, f"{bug.name}\n{outputs[bug.name]}"
+        assert results[bug.name]["code"] == FAILED, f"{bug.name}\n{outputs[bug.name]}"
         assert caught_by(outputs[bug.name]) is not None, outputs[bug.name]
 
 
-def house(place: Path, bug: Bug | None = None) -> Path:
+def copy_source(place: Path, bug: Bug | None = None) -> Path:
     """A copy of the source tree with a bug in it; unchanged files are hard links."""
     place.mkdir()
     for name in COPIED:
-        shutil.copytree(ROOT / name, place / name, copy_function=shared)
+        shutil.copytree(ROOT / name, place / name, copy_function=link_or_copy)
     for name in ("pyproject.toml", "README.md"):
-        shared(str(ROOT / name), str(place / name))
+        link_or_copy(str(ROOT / name), str(place / name))
     if bug is not None:
         file = place / bug.file
         text = file.read_text().replace(bug.old, bug.new)
@@ -90,7 +90,7 @@ def house(place: Path, bug: Bug | None = None) -> Path:
     return place
 
 
-def shared(old: str, new: str) -> None:
+def link_or_copy(old: str, new: str) -> None:
     try:
         os.link(old, new)
     except OSError:  # another file system
@@ -102,13 +102,13 @@ def caught_by(output: str) -> str | None:
     return found[1] if found is not None else None
 
 
-def shown(told: dict[str, dict[str, float]], outputs: dict[str, str]) -> None:
+def print_table(results: dict[str, dict[str, float]], outputs: dict[str, str]) -> None:
     table = Table("bug", "file", "caught by", "seconds")
     for bug in BUGS:
-        seconds = f"{told[bug.name]['seconds']:.1f}"
+        seconds = f"{results[bug.name]['seconds']:.1f}"
         caught = caught_by(outputs[bug.name]) or "NOTHING"
         table.add_row(bug.name, bug.file, caught.partition("::")[2] or caught, seconds)
-    count = sum(told[bug.name]["code"] == FAILED for bug in BUGS)
+    count = sum(results[bug.name]["code"] == FAILED for bug in BUGS)
     table.caption = f"{count} of {len(BUGS)} are caught"
     Console(width=220).print(table)
 
@@ -116,7 +116,7 @@ def shown(told: dict[str, dict[str, float]], outputs: dict[str, str]) -> None:
 def test_a_bug_in_a_copy_does_not_change_the_source(tmp_path: Path) -> None:
     bug = BUGS[0]
     before = (ROOT / bug.file).read_text()
-    copy = house(tmp_path / "copy", bug)
+    copy = copy_source(tmp_path / "copy", bug)
     assert (copy / bug.file).read_text() == before.replace(bug.old, bug.new) != before
     assert (ROOT / bug.file).read_text() == before
 

@@ -70,7 +70,7 @@ def with_both_removed() -> Exploration:
 
 def test_no_human_has_two_duties_in_any_state(with_both: Exploration) -> None:
     found = with_both
-    print(f"\nboth rules: {found.told}")
+    print(f"\nboth rules: {found.summary}")
     assert found.findings == {}
     assert found.depth >= DEPTH
     assert min(found.duties[duty] for duty in ("review", "approve", "execute", "reconcile")) > 0
@@ -79,14 +79,14 @@ def test_no_human_has_two_duties_in_any_state(with_both: Exploration) -> None:
 
 def test_no_human_has_two_duties_with_two_adjustments_at_once() -> None:
     found = explore(BranchingRecorder(), DEPTH if WHOLE else 5, at_once=2)
-    print(f"\ntwo adjustments at once: {found.told}")
+    print(f"\ntwo adjustments at once: {found.summary}")
     assert found.findings == {}
 
 
 def test_merged_states_lead_to_the_same_states(with_both: Exploration) -> None:
     depth = 5 if WHOLE else 4
     found = explore(BranchingRecorder(), depth, alike=({},))
-    print(f"\neach by itself: {found.told}")
+    print(f"\neach by itself: {found.summary}")
     assert found.findings == {}
     whole = {state for state, at in with_both.seen.items() if at <= depth}
     assert found.states > len(whole)
@@ -95,13 +95,13 @@ def test_merged_states_lead_to_the_same_states(with_both: Exploration) -> None:
 
 def test_without_both_rules_every_pair_of_duties_occurs(with_both_removed: Exploration) -> None:
     found = with_both_removed
-    print(f"\nneither rule: {found.told}")
-    told = {
+    print(f"\nneither rule: {found.summary}")
+    expected = {
         f"{human} has the duty to {held} and takes the one to {taken}"
         for human in HUMANS
         for held, taken in PAIRS
     }
-    assert told <= found.findings.keys()
+    assert expected <= found.findings.keys()
 
 
 def test_the_database_rule_is_enough_without_the_domain_rule(
@@ -109,7 +109,7 @@ def test_the_database_rule_is_enough_without_the_domain_rule(
 ) -> None:
     remove_the_domain_rule(monkeypatch.setattr)
     found = explore(BranchingRecorder(), SHALLOWER)
-    print(f"\nthe database's rule alone: {found.told}")
+    print(f"\nthe database's rule alone: {found.summary}")
     assert found.findings == {}
     assert found.refusals["DutyConflict"] > 0
     # It allows nothing that both rules together refuse.
@@ -152,7 +152,7 @@ def test_postgresql_refuses_every_second_duty(
     assert len(with_both_removed.findings) >= len(HUMANS) * len(PAIRS)
     # Two cases of each order; the ledger has a page for every one and no finding.
     assert len(pages) >= len(with_both_removed.findings)
-    assert [told for page in pages.values() for told in page.findings] == []
+    assert [finding for page in pages.values() for finding in page.findings] == []
 
 
 def test_an_agent_is_refused_with_every_role() -> None:
@@ -169,12 +169,12 @@ def _of(lines: Lines, tag: str) -> dict[str, Any]:
     return [line for line in lines if line["event"]["type"] == f"case.adjustment_{tag}"][-1]
 
 
-def _as(tag: str, **actor: object) -> Callable[[Lines], None]:
+def _actor_with(tag: str, **actor: object) -> Callable[[Lines], None]:
     return lambda lines: _of(lines, tag)["actor"].update(actor)
 
 
-def _told(tag: str, **told: object) -> Callable[[Lines], None]:
-    return lambda lines: _of(lines, tag)["event"].update(told)
+def _event_with(tag: str, **changes: object) -> Callable[[Lines], None]:
+    return lambda lines: _of(lines, tag)["event"].update(changes)
 
 
 def _twice(tag: str) -> Callable[[Lines], None]:
@@ -188,14 +188,18 @@ def _without(tag: str) -> Callable[[Lines], None]:
 @pytest.mark.parametrize(
     ("story", "spoil", "finding"),
     [
-        (SMALL, _as("approved", person="ana"), "ana has the duty to review"),
-        (SMALL, _as("execution_started", person="bob"), "bo has the duty to approve"),
-        (SMALL, _as("reconciled", delegate="cy"), "cy has the duty to execute"),
-        (SMALL, _as("approved", via=["reader"]), "an agent takes the duty to approve"),
-        (SMALL, _as("reconciled", via=["reader"]), "an agent takes the duty to reconcile"),
-        (SMALL, _as("execution_started", person=None), "nobody takes the duty to execute"),
-        (SMALL, _told("approved", digest="00"), "something else is approved"),
-        (SMALL, _told("executed", amount={"amount": "40.01"}), "more is paid than was approved"),
+        (SMALL, _actor_with("approved", person="ana"), "ana has the duty to review"),
+        (SMALL, _actor_with("execution_started", person="bob"), "bo has the duty to approve"),
+        (SMALL, _actor_with("reconciled", delegate="cy"), "cy has the duty to execute"),
+        (SMALL, _actor_with("approved", via=["reader"]), "an agent takes the duty to approve"),
+        (SMALL, _actor_with("reconciled", via=["reader"]), "an agent takes the duty to reconcile"),
+        (SMALL, _actor_with("execution_started", person=None), "nobody takes the duty to execute"),
+        (SMALL, _event_with("approved", digest="00"), "something else is approved"),
+        (
+            SMALL,
+            _event_with("executed", amount={"amount": "40.01"}),
+            "more is paid than was approved",
+        ),
         (SMALL, _twice("executed"), "it is paid twice"),
         (SMALL, _twice("execution_started"), "it is ordered to be paid twice"),
         (SMALL, _twice("proposed"), "is proposed twice"),
@@ -203,11 +207,11 @@ def _without(tag: str) -> Callable[[Lines], None]:
         (SMALL, _without("approved"), "what is proposed is ordered to be paid"),
         (SMALL, _without("execution_started"), "what is approved is paid"),
         (SMALL, _without("executed"), "what is executing is reconciled"),
-        (LARGE, _as("approved", person="bo"), "bo approves twice"),
-        (LARGE, _as("approved", person="ana", delegate="bob"), "ana, bo approves twice"),
+        (LARGE, _actor_with("approved", person="bo"), "bo approves twice"),
+        (LARGE, _actor_with("approved", person="ana", delegate="bob"), "ana, bo approves twice"),
         (LARGE, _without("approved"), "what is proposed is ordered to be paid"),
         (LARGE, _twice("approved"), "what is approved is approved"),
-        (LARGE, _told("approved", complete=False), "2 of 2 approvals are called enough"),
+        (LARGE, _event_with("approved", complete=False), "2 of 2 approvals are called enough"),
     ],
 )
 def test_the_ledger_finds_each_violation(
@@ -220,8 +224,8 @@ def test_the_ledger_finds_each_violation(
     assert duty_ledger.findings(states) == []
     lines = [msgspec.json.decode(state) for state in states]
     spoil(lines)
-    told = duty_ledger.findings(map(msgspec.json.encode, lines))
-    assert any(finding in one for one in told), told
+    found = duty_ledger.findings(map(msgspec.json.encode, lines))
+    assert any(finding in one for one in found), found
 
 
 def _states(recorder: LogRecorder) -> list[bytes]:

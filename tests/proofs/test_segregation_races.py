@@ -51,28 +51,28 @@ def test_one_of_two_concurrent_duties_is_taken(
 ) -> None:
     prepare(recorder, pairs)
     outcomes = race(dsn, pairs, rules)
-    told = Counter(
+    counts = Counter(
         (race_of(n), *sorted(pair, key=lambda one: one not in DONE))
         for n, pair in enumerate(outcomes)
     )
     print(f"\n{pairs:,} pairs, rules: {rules}")
-    for (name, *pair), count in sorted(told.items()):
+    for (name, *pair), count in sorted(counts.items()):
         print(f"  {name}: {' / '.join(pair)}: {count:,}")
     for n, pair in enumerate(outcomes):
         loses = RACES[race_of(n)].loses
         lost = [one.removeprefix("later ") for one in pair if one not in DONE]
         assert lost == ([loses] if loses is not None else []), (n, race_of(n), pair)
     pages = duty_ledger.read(_states(recorder))
-    assert [told for page in pages.values() for told in page.findings] == []
-    assert _rows(dsn) == _told(pages)
-    _sums_see_each_other(recorder, pairs)
+    assert [counts for page in pages.values() for counts in page.findings] == []
+    assert _stored_duties(dsn) == _logged_duties(pages)
+    _require_common_sums(recorder, pairs)
 
 
 def test_the_database_rule_alone_allows_one_of_two_duties(dsn: str) -> None:
     outcomes = race(dsn, OF_ROWS, ROWS_ALONE)
-    told = Counter(outcomes)
-    print(f"\n{OF_ROWS:,} pairs of rows: {dict(told)}")
-    assert told.keys() <= {("done", "DutyTaken"), ("DutyTaken", "done")}
+    counts = Counter(outcomes)
+    print(f"\n{OF_ROWS:,} pairs of rows: {dict(counts)}")
+    assert counts.keys() <= {("done", "DutyTaken"), ("DutyTaken", "done")}
     with psycopg.connect(dsn) as connection:
         counted = connection.execute(
             "SELECT (SELECT count(*) FROM duties), (SELECT count(*) FROM stored_events)"
@@ -85,7 +85,7 @@ def _states(recorder: LogRecorder) -> Iterator[bytes]:
     return (state for _, state in recorder.select_positions(0, 10_000_000))
 
 
-def _rows(dsn: str) -> dict[str, set[tuple[str, str]]]:
+def _stored_duties(dsn: str) -> dict[str, set[tuple[str, str]]]:
     """Duties in the database, by human."""
     found: dict[str, set[tuple[str, str]]] = {}
     with psycopg.connect(dsn) as connection:
@@ -94,12 +94,12 @@ def _rows(dsn: str) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
-def _told(pages: dict[str, duty_ledger.CasePage]) -> dict[str, set[tuple[str, str]]]:
+def _logged_duties(pages: dict[str, duty_ledger.CasePage]) -> dict[str, set[tuple[str, str]]]:
     """Duties in the log, for cases with money."""
     return {case: set(page.duties) for case, page in pages.items() if page.given}
 
 
-def _sums_see_each_other(recorder: LogRecorder, pairs: int) -> None:
+def _require_common_sums(recorder: LogRecorder, pairs: int) -> None:
     cases = streams.cases(EventLog(recorder))
     for number in range(pairs):
         if RACES[race_of(number)].loses is None:
