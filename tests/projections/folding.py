@@ -173,7 +173,7 @@ def eventful_service() -> InMemoryService:
     govern_policies(house, SHIPPED_RULEBOOK, 604)
     erase_customer(house)
     record_build(house.log, BUILD, after(0))
-    question = AuditAsked(question="question 24", position=house.log.head(), answer="00" * 32)
+    question = AuditAsked(asked="question 24", position=house.log.head(), answer="00" * 32)
     record_question(house.log, question, OPERATOR_ACTOR, after(610))
     return house
 
