@@ -48,20 +48,20 @@ def days(count: float) -> float:
     return 24 * count
 
 
-def take_signals(house: InMemoryService, *signals: Signal) -> None:
+def take_signals(service: InMemoryService, *signals: Signal) -> None:
     """Take each signal at its own time."""
     for signal in sorted(signals, key=lambda one: one.event_time):
-        house.take(signal, at=signal.event_time)
+        service.take(signal, at=signal.event_time)
 
 
-def own_signals(house: InMemoryService) -> list[Signal]:
+def own_signals(service: InMemoryService) -> list[Signal]:
     """The service's own signals, in the order of the log."""
-    lines = [line for line in house.lines() if line.type == "order.signal_recorded"]
+    lines = [line for line in service.lines() if line.type == "order.signal_recorded"]
     return [line.event.signal for line in lines if line.event.signal.source == "casetrail"]
 
 
-def own_signals_of(house: InMemoryService, type: str) -> list[Any]:
-    return [signal for signal in own_signals(house) if signal.type == type]
+def own_signals_of(service: InMemoryService, type: str) -> list[Any]:
+    return [signal for signal in own_signals(service) if signal.type == type]
 
 
 class CountingRecorder(InMemoryLogRecorder):

@@ -35,23 +35,25 @@ def policy_variant(document: PolicyDocument, version: str, least: int) -> Rulebo
     return Rulebook(structs.replace(document, version=version, priorities=priorities))
 
 
-def recheck_open_cases(house: InMemoryService, desk: PolicyDesk, digest: str, at: datetime) -> int:
+def recheck_open_cases(
+    service: InMemoryService, desk: PolicyDesk, digest: str, at: datetime
+) -> int:
     """Recheck everything open under the policy that was activated then; returns the number of
     batches."""
-    rechecks = RecheckDesk(house.log, desk, staff)
+    rechecks = RecheckDesk(service.log, desk, staff)
     stream = recheck_stream(digest, at)
     now, times = at + RECHECK_DELAY, 0
-    while stream in house.due() and house.due()[stream] <= now:
+    while stream in service.due() and service.due()[stream] <= now:
         rechecks.tick(stream, now)
         now += PAUSE
         times += 1
     return times
 
 
-def govern_policies(house: InMemoryService, first: Rulebook, hour: float) -> None:
+def govern_policies(service: InMemoryService, first: Rulebook, hour: float) -> None:
     """Every event that a policy can have, one after the other."""
     now = [after(hour)]
-    desk = PolicyDesk(house.log, lambda: now[0])
+    desk = PolicyDesk(service.log, lambda: now[0])
     desk.load()
 
     def at(hours: float) -> datetime:
@@ -84,7 +86,7 @@ def govern_policies(house: InMemoryService, first: Rulebook, hour: float) -> Non
         against=first.digest,
         since=at(0),
         until=at(5),
-        position=house.log.head(),
+        position=service.log.head(),
         figures=figures,
     )
     desk.record_simulation(found, caller("ana", at(6)))
@@ -92,7 +94,7 @@ def govern_policies(house: InMemoryService, first: Rulebook, hour: float) -> Non
     starts_at = at(9)
     desk.activate("d", starts_at, "From nine.", caller("bo", at(8)))
     desk.tick(POLICY_STREAM, at(9))
-    recheck_open_cases(house, desk, d.digest, starts_at)
+    recheck_open_cases(service, desk, d.digest, starts_at)
     desk.roll_back(first.version, None, "It was not.", caller("bo", at(10)))
     desk.emergency(e, "It burns.", at(13), caller("ana", at(11)))
     desk.tick(POLICY_STREAM, at(13))

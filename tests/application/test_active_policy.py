@@ -29,8 +29,8 @@ from tests.domain.signals import (
 )
 
 
-def desk_of(house: InMemoryService) -> PolicyDesk:
-    return PolicyDesk(house.log, lambda: after(100))
+def desk_of(service: InMemoryService) -> PolicyDesk:
+    return PolicyDesk(service.log, lambda: after(100))
 
 
 def other(version: str) -> Rulebook:
@@ -48,18 +48,18 @@ def test_without_a_policy_nothing_is_decided() -> None:
 
 
 def test_the_log_holds_the_whole_active_policy() -> None:
-    house = InMemoryService()
-    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
-    (line,) = house.log.trail(POLICY_STREAM)
+    service = InMemoryService()
+    desk_of(service).bootstrap(UNTIMED_RULEBOOK, after(0))
+    (line,) = service.log.trail(POLICY_STREAM)
     assert line.event.document == UNTIMED_RULEBOOK.document
     assert line.event.digest == UNTIMED_RULEBOOK.digest
     assert line.actor.principal == "system:operator"
 
 
 def test_the_digest_can_be_recomputed_from_the_log_alone() -> None:
-    house = InMemoryService()
-    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
-    ((_, state),) = house.recorder.select_positions(0, 1)
+    service = InMemoryService()
+    desk_of(service).bootstrap(UNTIMED_RULEBOOK, after(0))
+    ((_, state),) = service.recorder.select_positions(0, 1)
     event = json.loads(state)["event"]
     # `jsonb` and other readers may reorder the fields, so the bytes must not depend on the order.
     canonical = json.dumps(
@@ -69,59 +69,59 @@ def test_the_digest_can_be_recomputed_from_the_log_alone() -> None:
 
 
 def test_the_loaded_policy_is_the_activated_one() -> None:
-    house = InMemoryService()
-    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
-    loaded = desk_of(house).load()
+    service = InMemoryService()
+    desk_of(service).bootstrap(UNTIMED_RULEBOOK, after(0))
+    loaded = desk_of(service).load()
     assert loaded is not None
     assert (loaded.digest, loaded.document) == (UNTIMED_RULEBOOK.digest, UNTIMED_RULEBOOK.document)
 
 
 def test_activating_the_active_policy_again_records_nothing() -> None:
-    house = InMemoryService()
-    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
-    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(1))
-    assert len(house.log.trail(POLICY_STREAM)) == 1
+    service = InMemoryService()
+    desk_of(service).bootstrap(UNTIMED_RULEBOOK, after(0))
+    desk_of(service).bootstrap(UNTIMED_RULEBOOK, after(1))
+    assert len(service.log.trail(POLICY_STREAM)) == 1
 
 
 def test_a_version_always_names_the_same_document() -> None:
-    house = InMemoryService()
-    desk = desk_of(house)
+    service = InMemoryService()
+    desk = desk_of(service)
     desk.bootstrap(with_version("a"), after(0))
     change_policy(desk, other("b"), after(1))
-    lines = len(house.log.trail(POLICY_STREAM))
+    lines = len(service.log.trail(POLICY_STREAM))
     with pytest.raises(PolicyVersionReused, match="version a"):
         desk.propose(with_version("a", summary="another"), "Better.", None, caller("cy", after(2)))
     assert desk.current.version == "b"
-    assert len(house.log.trail(POLICY_STREAM)) == lines
+    assert len(service.log.trail(POLICY_STREAM)) == lines
 
 
 def test_bootstrap_is_refused_once_a_policy_is_active() -> None:
-    house = InMemoryService()
-    desk_of(house).bootstrap(UNTIMED_RULEBOOK, after(0))
+    service = InMemoryService()
+    desk_of(service).bootstrap(UNTIMED_RULEBOOK, after(0))
     with pytest.raises(PolicyInForce, match=f"version {UNTIMED_RULEBOOK.version} decides"):
-        desk_of(house).bootstrap(other("b"), after(1))
-    assert len(house.log.trail(POLICY_STREAM)) == 1
+        desk_of(service).bootstrap(other("b"), after(1))
+    assert len(service.log.trail(POLICY_STREAM)) == 1
 
 
 def test_an_old_log_with_repeated_versions_can_be_read() -> None:
-    house = InMemoryService()
+    service = InMemoryService()
     for number, version in enumerate("aba"):
         rulebook = with_version(version)
         event = PolicyActivated(document=rulebook.document, digest=rulebook.digest)
-        house.append_unchecked(POLICY_STREAM, number + 1, event)
-    loaded = desk_of(house).load()
+        service.append_unchecked(POLICY_STREAM, number + 1, event)
+    loaded = desk_of(service).load()
     assert loaded is not None
     assert loaded.version == "a"
 
 
 def test_decisions_cite_the_active_version() -> None:
-    house = InMemoryService(with_version("old"))
-    house.take(unavailable(), at=after(3))
-    house.rulebook = with_version("new")
-    house.take(captured(), at=after(4))
+    service = InMemoryService(with_version("old"))
+    service.take(unavailable(), at=after(3))
+    service.rulebook = with_version("new")
+    service.take(captured(), at=after(4))
     cited = {
         line.event.kind: line.event.decision.policy
-        for line in house.lines()
+        for line in service.lines()
         if line.type == "case.detected"
     }
     assert cited == {"stock_unavailable": "old", "refund_due": "new"}
@@ -141,55 +141,55 @@ def without(kind: str, version: str) -> Rulebook:
 
 
 def test_a_case_of_a_removed_kind_does_not_block_signals() -> None:
-    house = InMemoryService()
-    house.take(captured(), cancelled(), at=after(4))
-    house.rulebook = without("refund_due", "next")
-    house.take(unavailable(5), captured(6, id="more"), scanned(7), at=after(8))
-    house.tick(after(1000))
-    assert kinds(house.found()) == ["refund_due", "stock_unavailable"]
-    assert house.only_case("refund_due").state == "open"
+    service = InMemoryService()
+    service.take(captured(), cancelled(), at=after(4))
+    service.rulebook = without("refund_due", "next")
+    service.take(unavailable(5), captured(6, id="more"), scanned(7), at=after(8))
+    service.tick(after(1000))
+    assert kinds(service.found()) == ["refund_due", "stock_unavailable"]
+    assert service.only_case("refund_due").state == "open"
 
 
 def test_a_new_expectation_applies_from_the_next_signal_on() -> None:
     nothing = small_policy(
         detect=[{"rule": "never", "when": {"fact": "order.cancelled", "is": True}}]
     )
-    house = InMemoryService(nothing)
-    house.take(promising(), approved(), at=after(2))
-    assert house.due() == {}
-    house.rulebook = UNTIMED_RULEBOOK
-    house.take(scanned(3), at=after(4))
-    assert house.due() == {order_stream(ORDER): after(252)}
-    house.tick(after(252))
-    assert kinds(house.found()) == ["delivery_late"]
+    service = InMemoryService(nothing)
+    service.take(promising(), approved(), at=after(2))
+    assert service.due() == {}
+    service.rulebook = UNTIMED_RULEBOOK
+    service.take(scanned(3), at=after(4))
+    assert service.due() == {order_stream(ORDER): after(252)}
+    service.tick(after(252))
+    assert kinds(service.found()) == ["delivery_late"]
 
 
 def test_a_timer_of_a_removed_expectation_opens_nothing() -> None:
-    house = InMemoryService()
-    house.take(shipping_by(48), approved(), at=after(2))
-    house.rulebook = without("ship_by_missed", "next")
-    house.tick(after(1000))
-    assert house.found() == []
-    assert house.due() == {}
+    service = InMemoryService()
+    service.take(shipping_by(48), approved(), at=after(2))
+    service.rulebook = without("ship_by_missed", "next")
+    service.tick(after(1000))
+    assert service.found() == []
+    assert service.due() == {}
 
 
 def test_a_reopened_case_is_routed_by_the_active_policy_and_keeps_its_kind() -> None:
-    house = InMemoryService()
-    house.take(captured(), cancelled(), at=after(4))
-    first = house.only_case("refund_due")
-    house.resolve(first, after(5))
+    service = InMemoryService()
+    service.take(captured(), cancelled(), at=after(4))
+    first = service.only_case("refund_due")
+    service.resolve(first, after(5))
     document = shipped()
     document["route"][0]["queue"] = "return_authorization_support"
-    house.rulebook = with_version("next", route=document["route"])
-    house.take(unavailable(6), at=after(7))
-    case = house.only_case("refund_due")
+    service.rulebook = with_version("next", route=document["route"])
+    service.take(unavailable(6), at=after(7))
+    case = service.only_case("refund_due")
     assert case.state == "open"
     assert case.routed is not None
     assert (case.routed.queue, case.routed.owner_team) == (
         "return_authorization_support",
         "returns_desk",
     )
-    detected, *_ = house.log.trail(case.id)
+    detected, *_ = service.log.trail(case.id)
     assert detected.event.decision.policy == UNTIMED_RULEBOOK.version
 
 

@@ -43,9 +43,9 @@ def to(**changes: str) -> Address:
 
 
 def check_of(address: Address | None) -> tuple[InMemoryService, list[AddressChecked]]:
-    house = service_with_look_ups(ADDRESSES)
-    take_signals(house, purchase("o-1", ship_to=address))
-    return house, own_signals_of(house, "address.checked")
+    service = service_with_look_ups(ADDRESSES)
+    take_signals(service, purchase("o-1", ship_to=address))
+    return service, own_signals_of(service, "address.checked")
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_each_address_gets_a_verdict_with_the_fields_behind_it(address, verdict,
     ],
 )
 def test_an_undeliverable_address_opens_a_case(address, is_problem) -> None:
-    house, _ = check_of(address)
-    assert kinds(house.found()) == ["address_problem"] * is_problem
+    service, _ = check_of(address)
+    assert kinds(service.found()) == ["address_problem"] * is_problem
 
 
 def test_an_order_without_an_address_is_not_checked() -> None:
-    house, check = check_of(None)
+    service, check = check_of(None)
     assert check == []
-    assert [line.type for line in house.lines()] == ["order.signal_recorded"]
+    assert [line.type for line in service.lines()] == ["order.signal_recorded"]
 
 
 @pytest.mark.parametrize("wrong", [{}, {"postal_code": "1"}, {"city": ""}, {"country_area": "?"}])
@@ -113,17 +113,20 @@ def test_the_check_repeats_no_text_of_the_address(wrong) -> None:
 
 
 def test_a_later_check_by_another_system_counts() -> None:
-    house, _ = check_of(to(postal_code=""))
-    house.take(replace(checked(2, "valid"), order="o-1"), at=after(2))
-    assert house.only_case("address_problem").cleared
+    service, _ = check_of(to(postal_code=""))
+    service.take(replace(checked(2, "valid"), order="o-1"), at=after(2))
+    assert service.only_case("address_problem").cleared
 
 
 def test_a_changed_address_is_checked_too() -> None:
-    house, _ = check_of(to(postal_code=""))
+    service, _ = check_of(to(postal_code=""))
     again = replace(purchase("o-1", 5, ship_to=to()), id="again")
-    house.take(again, at=after(5))
-    assert [s.verdict for s in own_signals_of(house, "address.checked")] == ["incomplete", "valid"]
-    assert house.only_case("address_problem").cleared
+    service.take(again, at=after(5))
+    assert [s.verdict for s in own_signals_of(service, "address.checked")] == [
+        "incomplete",
+        "valid",
+    ]
+    assert service.only_case("address_problem").cleared
 
 
 def test_the_cached_rules_of_each_country_match_the_library() -> None:

@@ -50,20 +50,20 @@ OTHER_DIGEST = "ab" * 32
 
 
 @pytest.fixture
-def house() -> MoneyService:
+def service() -> MoneyService:
     return MoneyService()
 
 
 class Decisions:
     """The decisions on one adjustment; everything else about them is valid."""
 
-    def __init__(self, house: MoneyService, by: ActingPerson) -> None:
-        self.case = house.of()
+    def __init__(self, service: MoneyService, by: ActingPerson) -> None:
+        self.case = service.of()
         self.one = self.case.adjustments.items[-1]
-        self.order = house.order("o-1")
+        self.order = service.order("o-1")
         self.by = by
         self.digest = self.one.digest
-        self.rulebook = house.rulebook
+        self.rulebook = service.rulebook
 
     def approve(self) -> object:
         ask = ApproveAdjustment(digest=self.digest)
@@ -100,22 +100,22 @@ BEFORE: dict[Decision, State] = {
 }
 
 
-def at(house: MoneyService, state: State, amount: str = "40.00") -> Adjustment:
+def at(service: MoneyService, state: State, amount: str = "40.00") -> Adjustment:
     """An adjustment in this state: proposed by ana, approved by fay, executed by finn."""
-    one = house.propose(amount)
+    one = service.propose(amount)
     if state is not State.PROPOSED:
-        one = house.approve(one, "fay")
+        one = service.approve(one, "fay")
     if state in (State.EXECUTING, State.EXECUTED):
-        one = house.execute(one, "finn")
+        one = service.execute(one, "finn")
     if state is State.EXECUTED:
-        paid(house, one)
+        paid(service, one)
     return one
 
 
-def paid(house: MoneyService, one: Adjustment) -> None:
+def paid(service: MoneyService, one: Adjustment) -> None:
     amount = PositiveMoney(one.amount.amount, one.amount.currency)
     outcome = AdjustmentExecuted(adjustment=one.id, provider="local", reference="re", amount=amount)
-    house.record_outcome(outcome, "o-1", 8)
+    service.record_outcome(outcome, "o-1", 8)
 
 
 def by(*names: str, is_agent: bool = False) -> ActingPerson:
@@ -123,35 +123,35 @@ def by(*names: str, is_agent: bool = False) -> ActingPerson:
 
 
 @pytest.mark.parametrize("decision", BEFORE)
-def test_a_person_without_duties_may_decide(house: MoneyService, decision: Decision) -> None:
-    at(house, BEFORE[decision])
-    assert decision(Decisions(house, by("fred"))) is not None
+def test_a_person_without_duties_may_decide(service: MoneyService, decision: Decision) -> None:
+    at(service, BEFORE[decision])
+    assert decision(Decisions(service, by("fred"))) is not None
 
 
 @pytest.mark.parametrize("names", [("ana",), ("nina", "ana")])
 @pytest.mark.parametrize("decision", BEFORE)
 def test_a_person_who_worked_the_case_may_not_decide(
-    house: MoneyService, decision: Decision, names: tuple[str, ...]
+    service: MoneyService, decision: Decision, names: tuple[str, ...]
 ) -> None:
-    at(house, BEFORE[decision])
+    at(service, BEFORE[decision])
     with pytest.raises(DutyConflict):
-        decision(Decisions(house, by(*names)))
+        decision(Decisions(service, by(*names)))
 
 
 @pytest.mark.parametrize("decision", BEFORE)
-def test_an_agent_may_not_decide(house: MoneyService, decision: Decision) -> None:
-    at(house, BEFORE[decision])
+def test_an_agent_may_not_decide(service: MoneyService, decision: Decision) -> None:
+    at(service, BEFORE[decision])
     with pytest.raises(AgentHoldsNoDuty):
-        decision(Decisions(house, by("fred", is_agent=True)))
+        decision(Decisions(service, by("fred", is_agent=True)))
 
 
 @pytest.mark.parametrize("decision", BEFORE)
 @pytest.mark.parametrize("state", [State.PROPOSED, State.APPROVED, State.EXECUTING, State.EXECUTED])
 def test_each_decision_needs_the_right_state(
-    house: MoneyService, decision: Decision, state: State
+    service: MoneyService, decision: Decision, state: State
 ) -> None:
-    at(house, state)
-    request = Decisions(house, by("fred"))
+    at(service, state)
+    request = Decisions(service, by("fred"))
     if state is BEFORE[decision] or (decision is REJECT and state is State.APPROVED):
         assert decision(request) is not None
     else:
@@ -160,9 +160,9 @@ def test_each_decision_needs_the_right_state(
 
 
 @pytest.mark.parametrize("decision", [APPROVE, REJECT, EXECUTE])
-def test_each_decision_needs_the_right_digest(house: MoneyService, decision: Decision) -> None:
-    at(house, BEFORE[decision])
-    request = Decisions(house, by("fred"))
+def test_each_decision_needs_the_right_digest(service: MoneyService, decision: Decision) -> None:
+    at(service, BEFORE[decision])
+    request = Decisions(service, by("fred"))
     request.digest = OTHER_DIGEST
     with pytest.raises(DigestDiffers):
         decision(request)
@@ -171,48 +171,48 @@ def test_each_decision_needs_the_right_digest(house: MoneyService, decision: Dec
 @pytest.mark.parametrize("decision", [APPROVE, EXECUTE])
 @pytest.mark.parametrize("cause", ["packet", "policy"])
 def test_no_decision_on_changed_facts_or_a_changed_policy(
-    house: MoneyService, decision: Decision, cause: str
+    service: MoneyService, decision: Decision, cause: str
 ) -> None:
-    at(house, BEFORE[decision])
-    request = Decisions(house, by("fred"))
+    at(service, BEFORE[decision])
+    request = Decisions(service, by("fred"))
     if cause == "policy":
         request.rulebook = NEXT_POLICY
     else:
-        house.take(structs.replace(scanned(), order="o-1"), at=after(7))
-        request.order = house.order("o-1")
+        service.take(structs.replace(scanned(), order="o-1"), at=after(7))
+        request.order = service.order("o-1")
     with pytest.raises(AdjustmentDrifted) as drifted:
         decision(request)
     assert drifted.value.facts["cause"] == cause
 
 
-def test_an_approval_limit_is_inclusive(house: MoneyService) -> None:
-    assert house.approve(house.propose("250.00"), "tia").state is State.APPROVED
-    house.buy("o-2", "900.00", "c-2")
-    beyond = house.propose("250.01", order="o-2")
+def test_an_approval_limit_is_inclusive(service: MoneyService) -> None:
+    assert service.approve(service.propose("250.00"), "tia").state is State.APPROVED
+    service.buy("o-2", "900.00", "c-2")
+    beyond = service.propose("250.01", order="o-2")
     with pytest.raises(BeyondAuthority):
-        house.approve(beyond, "tia", order="o-2")
+        service.approve(beyond, "tia", order="o-2")
 
 
-def test_two_approvals_need_two_humans_under_any_names(house: MoneyService) -> None:
-    one = house.approve(house.propose("4000.00"), "fay")
+def test_two_approvals_need_two_humans_under_any_names(service: MoneyService) -> None:
+    one = service.approve(service.propose("4000.00"), "fay")
     with pytest.raises(ApprovedAlready):
-        house.approve(one, "finn", known_as=("fay",))
+        service.approve(one, "finn", known_as=("fay",))
     for_fay = Actor("key:finn", "finn", delegate="fay")
     with pytest.raises(ApprovedAlready):
-        house.approve(one, "finn", actor=for_fay)
-    assert house.approve(one, "finn").state is State.APPROVED
+        service.approve(one, "finn", actor=for_fay)
+    assert service.approve(one, "finn").state is State.APPROVED
 
 
-def test_a_paid_adjustment_still_counts(house: MoneyService) -> None:
-    one = house.execute(house.approve(house.propose("600.00"), "fay"), "finn")
-    assert house.propose("1.00", at=7).requirement.counted == "601.00"
-    paid(house, one)
-    assert house.propose("1.00", at=9).requirement.counted == "602.00"
-    case = house.of()
-    house.money.reconcile(
+def test_a_paid_adjustment_still_counts(service: MoneyService) -> None:
+    one = service.execute(service.approve(service.propose("600.00"), "fay"), "finn")
+    assert service.propose("1.00", at=7).requirement.counted == "601.00"
+    paid(service, one)
+    assert service.propose("1.00", at=9).requirement.counted == "602.00"
+    case = service.of()
+    service.money.reconcile(
         case.id, case.version, one.id, OTHER_DIGEST, caller_with_roles("fred", after(10))
     )
-    assert house.propose("1.00", at=11).requirement.counted == "603.00"
+    assert service.propose("1.00", at=11).requirement.counted == "603.00"
 
 
 @pytest.mark.parametrize(
@@ -223,11 +223,11 @@ def test_a_paid_adjustment_still_counts(house: MoneyService) -> None:
     ],
 )
 def test_a_duty_is_recorded_under_all_names(
-    house: MoneyService, event: type[AdjustmentApproved | AdjustmentReconciled], duty: Duty
+    service: MoneyService, event: type[AdjustmentApproved | AdjustmentReconciled], duty: Duty
 ) -> None:
-    at(house, State.EXECUTED if duty is Duty.RECONCILE else State.PROPOSED)
+    at(service, State.EXECUTED if duty is Duty.RECONCILE else State.PROPOSED)
     names = ("fred", "freda", "tess")
-    request = Decisions(house, by(*names))
+    request = Decisions(service, by(*names))
     decided = request.reconcile() if duty is Duty.RECONCILE else request.approve()
     assert isinstance(decided, event)
     actor = Actor("user:fred", "fred", delegate="tess")
@@ -237,11 +237,11 @@ def test_a_duty_is_recorded_under_all_names(
     ]
 
 
-def test_duties_are_stored_with_their_events(house: MoneyService) -> None:
-    case = house.of()
-    house.desk.note(case.id, case.version, "Seen.", caller_with_roles("bo", after(4.5)))
-    at(house, State.APPROVED)
-    with_rows = house.recorder._duties  # the rows of the database table
+def test_duties_are_stored_with_their_events(service: MoneyService) -> None:
+    case = service.of()
+    service.desk.note(case.id, case.version, "Seen.", caller_with_roles("bo", after(4.5)))
+    at(service, State.APPROVED)
+    with_rows = service.recorder._duties  # the rows of the database table
     assert {person: duty for (where, person), duty in with_rows.items() if where == case.id} == {
         "bo": Duty.REVIEW,
         "ana": Duty.REVIEW,
@@ -250,17 +250,17 @@ def test_duties_are_stored_with_their_events(house: MoneyService) -> None:
 
 
 @pytest.fixture
-def known(house: MoneyService) -> PeopleDesk:
+def known(service: MoneyService) -> PeopleDesk:
     """The people desk; money decisions ask it each time."""
-    people = PeopleDesk(house.log, streams.people(house.log))
+    people = PeopleDesk(service.log, streams.people(service.log))
     for name in ("ana", "fay", "finn"):
         people.add(name, FINANCE, after(0))
-    house.money = MoneyDesk(
-        house.log,
-        house.orders,
-        house.cases,
-        streams.ledgers(house.log),
-        lambda: house.rulebook,
+    service.money = MoneyDesk(
+        service.log,
+        service.orders,
+        service.cases,
+        streams.ledgers(service.log),
+        lambda: service.rulebook,
         staff,
         "local",
         people,
@@ -268,49 +268,49 @@ def known(house: MoneyService) -> PeopleDesk:
     return people
 
 
-def test_a_just_revoked_grant_allows_no_decision(house: MoneyService, known: PeopleDesk) -> None:
-    one = house.propose()
+def test_a_just_revoked_grant_allows_no_decision(service: MoneyService, known: PeopleDesk) -> None:
+    one = service.propose()
     remembered = caller_with_roles("fay", after(6))
     known.revoke("fay", "g1", ChangePersonStatus(reason="Moved."), operator_caller(after(5.5)))
     with pytest.raises(NotInScope):
-        house.approve(one, "fay", authority=remembered.authority)
+        service.approve(one, "fay", authority=remembered.authority)
     for_fay = Actor("key:finn", "fay", delegate="finn")
     with pytest.raises(NotInScope):
-        house.approve(one, "fay", actor=for_fay)
-    assert house.approve(one, "finn").state is State.APPROVED
+        service.approve(one, "fay", actor=for_fay)
+    assert service.approve(one, "finn").state is State.APPROVED
 
 
-def test_a_delegate_who_has_left_cannot_decide(house: MoneyService, known: PeopleDesk) -> None:
-    one = house.propose()
+def test_a_delegate_who_has_left_cannot_decide(service: MoneyService, known: PeopleDesk) -> None:
+    one = service.propose()
     known.leave("finn", ChangePersonStatus(reason="Gone."), operator_caller(after(5.5)))
     with pytest.raises(NotInScope):
-        house.approve(one, "fay", actor=Actor("key:finn", "fay", delegate="finn"))
+        service.approve(one, "fay", actor=Actor("key:finn", "fay", delegate="finn"))
 
 
 def test_accounts_just_linked_to_one_human_count_as_one(
-    house: MoneyService, known: PeopleDesk
+    service: MoneyService, known: PeopleDesk
 ) -> None:
-    one = house.propose()
+    one = service.propose()
     known.same_as("fay", LinkPersonName(other="ana", reason="One."), operator_caller(after(5.5)))
     with pytest.raises(DutyConflict):
-        house.approve(one, "fay")
+        service.approve(one, "fay")
 
 
 @pytest.mark.parametrize("state", [State.APPROVED, State.EXECUTED])
 def test_the_service_refuses_without_the_database_rule(state: State) -> None:
     """In a log without the database rule, the approver, executor or rejecter still cannot work
     the case."""
-    house = MoneyService(recorder=WithoutDuties())
-    house.buy("o-1", "900.00")
-    at(house, state)
-    case = house.of()
+    service = MoneyService(recorder=WithoutDuties())
+    service.buy("o-1", "900.00")
+    at(service, state)
+    case = service.of()
     for person in ("fay", "finn")[: 1 if state is State.APPROVED else 2]:
         with pytest.raises(DutyConflict):
-            house.desk.note(case.id, case.version, "By the way", caller(person, after(9)))
+            service.desk.note(case.id, case.version, "By the way", caller(person, after(9)))
 
 
-def test_a_case_out_of_scope_is_not_found(house: MoneyService) -> None:
-    case = house.of()
+def test_a_case_out_of_scope_is_not_found(service: MoneyService) -> None:
+    case = service.of()
 
     def reaching(queue: str) -> ExceptionCase:
         grant = Grant(
@@ -322,7 +322,7 @@ def test_a_case_out_of_scope_is_not_found(house: MoneyService) -> None:
         )
         authority = authority_of([grant])
         require_case_in_scope(authority, case)
-        return house.money.cases([case.id])[case.id]
+        return service.money.cases([case.id])[case.id]
 
     assert reaching(case.queue) == case
     with pytest.raises(CaseNotFound) as refused:

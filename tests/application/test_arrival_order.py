@@ -30,13 +30,13 @@ def arrivals(draw: st.DrawFn, signals: list[Signal]) -> list[list[Signal]]:
 
 
 def live(
-    house: InMemoryService, batches: list[list[Signal]], start: datetime, until: datetime
+    service: InMemoryService, batches: list[list[Signal]], start: datetime, until: datetime
 ) -> tuple[object, ...]:
     """Take the batches soon after `start`, and let time pass until the next window."""
     for n, batch in enumerate(batches):
-        house.take(*batch, at=start + n * (after(0.5) - after(0)))
-    state = (house.order().facts if batches else None, house.due(), house.case_summaries())
-    house.tick(until, punctual=True)
+        service.take(*batch, at=start + n * (after(0.5) - after(0)))
+    state = (service.order().facts if batches else None, service.due(), service.case_summaries())
+    service.tick(until, punctual=True)
     return state
 
 
@@ -62,37 +62,39 @@ def test_any_arrival_order_leads_to_the_same_cases(data) -> None:
 @settings(BOUNDED_SETTINGS, max_examples=40)
 @given(signals=statement_lists(least=1, most=5, **FIRST), chance=st.randoms(use_true_random=False))
 def test_repeated_signals_change_nothing(signals, chance) -> None:
-    house = InMemoryService()
-    house.take(*signals, at=after(10))
-    before = house.log.head()
-    receipts = house.take(*chance.sample(signals, len(signals)), at=after(11))
+    service = InMemoryService()
+    service.take(*signals, at=after(10))
+    before = service.log.head()
+    receipts = service.take(*chance.sample(signals, len(signals)), at=after(11))
     assert {receipt.outcome for receipt in receipts} == {"duplicate"}
-    assert house.log.head() == before
+    assert service.log.head() == before
 
 
 @settings(BOUNDED_SETTINGS, max_examples=60)
 @given(signals=statement_lists(least=1, most=6, **FIRST))
 def test_the_log_folds_to_the_state_of_the_decision(signals) -> None:
-    house = InMemoryService()
+    service = InMemoryService()
     for n, signal in enumerate(signals):
-        house.take(signal, at=after(10 + n / 10))
-    house.tick(after(1000))
-    order = house.order()
-    kept = house.orders.cached([order_stream(ORDER)])[order_stream(ORDER)]
+        service.take(signal, at=after(10 + n / 10))
+    service.tick(after(1000))
+    order = service.order()
+    kept = service.orders.cached([order_stream(ORDER)])[order_stream(ORDER)]
     assert (kept.signals, kept.cases, kept.concluded) == (
         order.signals,
         order.cases,
         order.concluded,
     )
     assert kept.facts == order.facts
-    assert house.cases.cached([c.id for c in house.found()]) == {c.id: c for c in house.found()}
+    assert service.cases.cached([c.id for c in service.found()]) == {
+        c.id: c for c in service.found()
+    }
 
 
 def test_payments_before_their_order_are_compared_with_it() -> None:
-    house = InMemoryService()
-    house.take(captured(1, "40.00", payment="a"), at=after(2))
-    house.take(placed(0), at=after(3))
-    assert [case.kind for case in house.found()] == ["payment_mismatch"]
+    service = InMemoryService()
+    service.take(captured(1, "40.00", payment="a"), at=after(2))
+    service.take(placed(0), at=after(3))
+    assert [case.kind for case in service.found()] == ["payment_mismatch"]
 
 
 @settings(BOUNDED_SETTINGS, max_examples=60)
@@ -104,8 +106,8 @@ def test_a_batch_with_several_times_equals_several_batches(signals) -> None:
     for arrival in arrivals:
         apart.intake.take([arrival], SENDER)
 
-    def lines(house: InMemoryService) -> list[tuple[object, ...]]:
-        trails = sorted(house.lines(), key=lambda line: (line.stream, line.version))
+    def lines(service: InMemoryService) -> list[tuple[object, ...]]:
+        trails = sorted(service.lines(), key=lambda line: (line.stream, line.version))
         return [(one.stream, one.version, one.event, one.recorded_at) for one in trails]
 
     assert lines(together) == lines(apart)

@@ -57,21 +57,21 @@ RISKS: dict[str, tuple[Signal, list[Signal], Signal, str]] = {
 
 
 def late(order: Signal, *others: Signal, rulebook: Rulebook = UNTIMED_RULEBOOK) -> InMemoryService:
-    house = InMemoryService(rulebook)
-    house.take(order, *others, at=after(301))
-    house.tick(LATE)
-    assert house.only_case("delivery_late").state == "open"
-    return house
+    service = InMemoryService(rulebook)
+    service.take(order, *others, at=after(301))
+    service.tick(LATE)
+    assert service.only_case("delivery_late").state == "open"
+    return service
 
 
 @pytest.mark.parametrize("risk", RISKS)
 def test_a_risk_leaves_the_case_to_a_person_and_the_trail_names_it(risk) -> None:
     order, others, proof, fact = RISKS[risk]
-    house = late(order, *others)
-    house.take(proof, at=LONG_AFTER)
-    case = house.only_case("delivery_late")
+    service = late(order, *others)
+    service.take(proof, at=LONG_AFTER)
+    case = service.only_case("delivery_late")
     assert (case.state, case.cleared) == ("open", True)
-    joined = house.events(case.id, "case.signal_joined")[-1]
+    joined = service.events(case.id, "case.signal_joined")[-1]
     assert joined.signal == proof.key
     assert joined.clearing.rule == "delivered-by-the-promised-day"
     assert (joined.paused.policy, joined.paused.rule) == (
@@ -79,7 +79,7 @@ def test_a_risk_leaves_the_case_to_a_person_and_the_trail_names_it(risk) -> None
         "automation_pauses_when",
     )
     assert [v.fact for v in joined.paused.verdicts if v.passed] == [fact]
-    assert house.resolve(case, after(430)).is_resolved
+    assert service.resolve(case, after(430)).is_resolved
 
 
 @pytest.mark.parametrize("risk", RISKS)
@@ -87,51 +87,51 @@ def test_a_pause_does_not_change_which_cases_open(risk) -> None:
     order, others, proof, _ = RISKS[risk]
     outcomes = []
     for rulebook in (UNTIMED_RULEBOOK, FEARLESS):
-        house = late(order, *others, rulebook=rulebook)
-        house.take(proof, at=LONG_AFTER)
-        outcomes.append({(kind, case, over) for kind, case, _, over in house.case_summaries()})
+        service = late(order, *others, rulebook=rulebook)
+        service.take(proof, at=LONG_AFTER)
+        outcomes.append({(kind, case, over) for kind, case, _, over in service.case_summaries()})
     assert outcomes[0] == outcomes[1]
-    assert house.only_case("delivery_late").state == "resolved"
-    (joined,) = house.events(house.only_case("delivery_late").id, "case.signal_joined")[-1:]
+    assert service.only_case("delivery_late").state == "resolved"
+    (joined,) = service.events(service.only_case("delivery_late").id, "case.signal_joined")[-1:]
     assert not joined.paused
 
 
 def test_a_charge_just_below_high_value_pauses_nothing() -> None:
-    house = late(promising(lines=(line("499.99"),)))
-    house.take(delivered(200), at=LONG_AFTER)
-    assert house.only_case("delivery_late").state == "resolved"
+    service = late(promising(lines=(line("499.99"),)))
+    service.take(delivered(200), at=LONG_AFTER)
+    assert service.only_case("delivery_late").state == "resolved"
 
 
 def test_a_risk_that_arrives_later_undoes_nothing() -> None:
-    house = late(promising())
-    house.take(delivered(200), at=LONG_AFTER)
-    house.take(FLAGGED, at=after(421))
-    assert house.only_case("delivery_late").state == "resolved"
+    service = late(promising())
+    service.take(delivered(200), at=LONG_AFTER)
+    service.take(FLAGGED, at=after(421))
+    assert service.only_case("delivery_late").state == "resolved"
 
 
 def test_a_risk_that_arrives_with_the_evidence_pauses() -> None:
-    house = late(promising())
-    house.take(delivered(200), FLAGGED, at=LONG_AFTER)
-    assert house.only_case("delivery_late").state == "open"
+    service = late(promising())
+    service.take(delivered(200), FLAGGED, at=LONG_AFTER)
+    assert service.only_case("delivery_late").state == "open"
 
 
 def test_after_the_risk_ends_the_next_signal_resolves_the_case() -> None:
     """The end of the risk alone does not touch the case."""
-    house = late(promising(), FLAGGED)
-    house.take(delivered(200), at=LONG_AFTER)
+    service = late(promising(), FLAGGED)
+    service.take(delivered(200), at=LONG_AFTER)
     accepted = FraudDecided(**signal_fields(421, "accepted"), decision=FraudDecision.ACCEPT)
-    house.take(accepted, at=after(422))
-    assert house.only_case("delivery_late").state == "open"
-    house.take(delivered(200, id="the-carrier-says-so-too"), at=after(423))
-    case = house.only_case("delivery_late")
+    service.take(accepted, at=after(422))
+    assert service.only_case("delivery_late").state == "open"
+    service.take(delivered(200, id="the-carrier-says-so-too"), at=after(423))
+    case = service.only_case("delivery_late")
     assert case.state == "resolved"
     assert case.resolution is not None
     assert case.resolution.evidence == ("test/delivered",)
 
 
 def test_a_kind_that_a_person_decides_is_not_called_paused() -> None:
-    house = InMemoryService()
-    house.take(promising(), unavailable(), at=after(4))
-    house.take(refunded(5), at=after(6))
-    for case in house.found():
-        assert not any(j.paused for j in house.events(case.id, "case.signal_joined"))
+    service = InMemoryService()
+    service.take(promising(), unavailable(), at=after(4))
+    service.take(refunded(5), at=after(6))
+    for case in service.found():
+        assert not any(j.paused for j in service.events(case.id, "case.signal_joined"))

@@ -47,10 +47,12 @@ class BreakGlassSetup:
     """A service whose people each handle one queue only."""
 
     def __init__(self) -> None:
-        self.house = InMemoryService()
-        self.people: PeopleDesk = desk_of(self.house)
-        known = streams.break_glasses(self.house.log)
-        self.glasses = BreakGlassDesk(self.house.log, known, self.people, lambda: UNTIMED_RULEBOOK)
+        self.service = InMemoryService()
+        self.people: PeopleDesk = desk_of(self.service)
+        known = streams.break_glasses(self.service.log)
+        self.glasses = BreakGlassDesk(
+            self.service.log, known, self.people, lambda: UNTIMED_RULEBOOK
+        )
         for name in PEOPLE:
             self.people.add(name, [], after(0))
             ask = GrantRole(role=Role.HANDLER, queues=(OTHER,), reason="Theirs.")
@@ -95,16 +97,16 @@ def test_a_break_glass_gives_a_role_in_one_scope_until_it_expires(setup: BreakGl
     assert not setup.may("ana", Permission.MANAGE_BACKLOG, 1.49, OTHER)
     assert not setup.may("bo", Permission.MANAGE_BACKLOG, 1.49)
     assert not setup.may("ana", Permission.MANAGE_BACKLOG, 1.5)
-    assert setup.house.due() == {glass: after(1.5)}
-    setup.house.tick(after(1.5), punctual=True)
+    assert setup.service.due() == {glass: after(1.5)}
+    setup.service.tick(after(1.5), punctual=True)
     ended = setup.glasses.glass(glass)
     assert (ended.stage, ended.ended, ended.ended_at) == (
         BreakGlassStage.REVIEW_DUE,
         BreakGlassEnding.EXPIRED,
         after(1.5),
     )
-    assert setup.house.log.trail(glass)[-1].actor.principal == "system:timekeeper"
-    assert setup.house.due() == {}
+    assert setup.service.log.trail(glass)[-1].actor.principal == "system:timekeeper"
+    assert setup.service.due() == {}
 
 
 @pytest.mark.parametrize("role", [Role.FINANCE_APPROVER, Role.GOVERNANCE_OWNER, Role.OPS_MANAGER])
@@ -126,8 +128,8 @@ def test_a_break_glass_gives_no_right_to_pay_or_to_grant_roles(
 
 
 def test_only_acts_that_need_the_break_glass_are_recorded_under_it(setup: BreakGlassSetup) -> None:
-    setup.house.take(placed(), unavailable(2), at=after(3))
-    case = setup.house.only_case("stock_unavailable")
+    setup.service.take(placed(), unavailable(2), at=after(3))
+    case = setup.service.only_case("stock_unavailable")
 
     def acting(at: float) -> Caller:
         authority = setup.people.authority_of("ana", after(at))
@@ -135,33 +137,33 @@ def test_only_acts_that_need_the_break_glass_are_recorded_under_it(setup: BreakG
         return Caller(Actor("key:ana", "ana"), "ana", after(at), "command:x", None, authority)
 
     with pytest.raises(CaseNotFound):
-        setup.house.desk.note(case.id, case.version, "Mine?", acting(3))
+        setup.service.desk.note(case.id, case.version, "Mine?", acting(3))
     ask = RequestBreakGlass(role=Role.HANDLER, case=case.id, reason="Now.")
     glass = setup.ask(at=3, ask=ask)
     setup.glasses.open(glass, caller("bo", after(3)))
-    case = setup.house.desk.note(case.id, case.version, "Mine.", acting(3.5)).case
-    assert setup.house.log.trail(case.id)[-1].actor == Actor(
+    case = setup.service.desk.note(case.id, case.version, "Mine.", acting(3.5)).case
+    assert setup.service.log.trail(case.id)[-1].actor == Actor(
         "key:ana", "ana", under=break_glass_name(glass)
     )
     with pytest.raises(CaseNotFound):
-        setup.house.desk.note(case.id, case.version, "Still?", acting(4))
+        setup.service.desk.note(case.id, case.version, "Still?", acting(4))
     setup.people.give(
         "ana", GrantRole(role=Role.HANDLER, reason="For good."), [], caller("olga", after(3.6))
     )
-    case = setup.house.desk.note(case.id, case.version, "Mine too.", acting(3.7)).case
-    assert setup.house.log.trail(case.id)[-1].actor == Actor("key:ana", "ana")
+    case = setup.service.desk.note(case.id, case.version, "Mine too.", acting(3.7)).case
+    assert setup.service.log.trail(case.id)[-1].actor == Actor("key:ana", "ana")
 
 
 def test_a_visible_case_out_of_scope_is_refused_as_not_in_scope(setup: BreakGlassSetup) -> None:
-    setup.house.take(placed(), unavailable(2), at=after(3))
-    case = setup.house.only_case("stock_unavailable")
+    setup.service.take(placed(), unavailable(2), at=after(3))
+    case = setup.service.only_case("stock_unavailable")
     audits = GrantRole(role=Role.AUDITOR, reason="To look.")
     setup.people.give("ana", audits, [], caller("olga", after(3)))
     authority = setup.people.authority_of("ana", after(3))
     assert authority is not None
     by = Caller(Actor("key:ana", "ana"), "ana", after(3), "command:x", None, authority)
     with pytest.raises(NotInScope):
-        setup.house.desk.note(case.id, case.version, "Mine?", by)
+        setup.service.desk.note(case.id, case.version, "Mine?", by)
 
 
 def acting(person: str, **facts: object) -> Caller:
@@ -255,9 +257,9 @@ def test_after_the_review_both_may_take_part_in_another(setup: BreakGlassSetup) 
     assert (done.stage, done.reviewed_by, done.review) == (
         BreakGlassStage.REVIEWED,
         "cy",
-        setup.house.log.trail(glass)[-1].event,
+        setup.service.log.trail(glass)[-1].event,
     )
-    recorded = [(line.type, line.actor.principal) for line in setup.house.log.trail(glass)]
+    recorded = [(line.type, line.actor.principal) for line in setup.service.log.trail(glass)]
     assert recorded == [
         ("break_glass.asked", "key:ana"),
         ("break_glass.opened", "key:bo"),
@@ -274,7 +276,7 @@ def test_closing_early_revokes_the_grant(setup: BreakGlassSetup) -> None:
     setup.glasses.close(glass, caller("bo", after(1.2)))
     assert not setup.may("ana", Permission.MANAGE_BACKLOG, 1.2)
     assert setup.glasses.glass(glass).ended is BreakGlassEnding.CLOSED
-    assert setup.house.due() == {}
+    assert setup.service.due() == {}
     for step in (setup.glasses.close, setup.glasses.open):
         with pytest.raises(BreakGlassMoved):
             step(glass, caller("cy", after(1.3)))
@@ -285,7 +287,7 @@ def test_an_unopened_request_lapses_and_needs_no_review(setup: BreakGlassSetup) 
     setup.glasses.close(withdrawn, caller("cy", after(1.1)))
     with pytest.raises(BreakGlassMoved):
         setup.glasses.open(glass, caller("bo", after(2)))
-    setup.house.tick(after(2))
+    setup.service.tick(after(2))
     assert [setup.stage(one) for one in (glass, withdrawn)] == [
         BreakGlassStage.LAPSED,
         BreakGlassStage.LAPSED,
@@ -312,7 +314,7 @@ def test_eligibility_includes_break_glass_grants(setup: BreakGlassSetup) -> None
 
 
 def test_an_id_of_another_stream_is_not_found(setup: BreakGlassSetup) -> None:
-    setup.house.take(placed(), unavailable(2), at=after(3))
-    for other in (uuid4(), setup.house.only_case("stock_unavailable").id):
+    setup.service.take(placed(), unavailable(2), at=after(3))
+    for other in (uuid4(), setup.service.only_case("stock_unavailable").id):
         with pytest.raises(BreakGlassNotFound):
             setup.glasses.open(other, caller("bo", after(1)))

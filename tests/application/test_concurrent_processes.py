@@ -24,43 +24,45 @@ END = after(24 * 100)
 ACTS = ("take", "take", "take", "tick", "claim", "resolve", "reopen", "release")
 
 
-def act(house: InMemoryService, what: str, signals: list[Signal], pick: int, now: datetime) -> None:
+def act(
+    service: InMemoryService, what: str, signals: list[Signal], pick: int, now: datetime
+) -> None:
     """One random act of one process; a refusal is accepted."""
     if what == "take":
         if signals:
-            house.take(*[signals.pop() for _ in range(min(1 + pick % 2, len(signals)))], at=now)
+            service.take(*[signals.pop() for _ in range(min(1 + pick % 2, len(signals)))], at=now)
         return
     if what == "tick":
-        house.tick(now)
+        service.tick(now)
         return
-    cases = house.found()
+    cases = service.found()
     if not cases:
         return
     case, by = cases[pick % len(cases)], caller("ana", now)
     try:
         match what:
             case "claim":
-                house.desk.claim(case.id, case.version, by)
+                service.desk.claim(case.id, case.version, by)
             case "resolve":
-                held = house.desk.claim(case.id, case.version, by).case
-                house.desk.resolve(case.id, held.version, RESOLUTION, by)
+                held = service.desk.claim(case.id, case.version, by).case
+                service.desk.resolve(case.id, held.version, RESOLUTION, by)
             case "reopen":
-                house.desk.reopen(case.id, case.version, "why", by)
+                service.desk.reopen(case.id, case.version, "why", by)
             case "release":
-                house.desk.release(case.id, case.version, "", by)
+                service.desk.release(case.id, case.version, "", by)
     except CasetrailError:
         return
 
 
-def timers_are_right(house: InMemoryService) -> None:
-    order = house.order()
-    due = order.next_due(house.rulebook)
-    expected = {case.id: case.next_due for case in house.found() if case.next_due}
-    assert house.due() == expected | ({order_stream(order.id): due} if due else {})
+def timers_are_right(service: InMemoryService) -> None:
+    order = service.order()
+    due = order.next_due(service.rulebook)
+    expected = {case.id: case.next_due for case in service.found() if case.next_due}
+    assert service.due() == expected | ({order_stream(order.id): due} if due else {})
 
 
-def nothing_is_lost(house: InMemoryService, rulebook: Rulebook) -> None:
-    order, facts = house.order(), house.order().facts
+def nothing_is_lost(service: InMemoryService, rulebook: Rulebook) -> None:
+    order, facts = service.order(), service.order().facts
     for detector in rulebook.detectors:
         if detector.holds(facts):
             assert detector.kind in order.cases
@@ -68,7 +70,7 @@ def nothing_is_lost(house: InMemoryService, rulebook: Rulebook) -> None:
         deadline = watch.deadline(facts)
         if deadline is not None and not watch.settled(facts, deadline):
             assert order.concluded.get(watch.rule) == deadline.at
-    found = house.found()
+    found = service.found()
     assert {ref.case for ref in order.cases.values()} <= {case.id for case in found}
     for kind, ref in order.cases.items():
         # Only the newest case of a kind may be open.
@@ -87,16 +89,16 @@ def nothing_is_lost(house: InMemoryService, rulebook: Rulebook) -> None:
 )
 def test_two_interleaved_processes_lose_no_problem(signals, work) -> None:
     first = InMemoryService()
-    houses = (first, first.another_process())
+    processes = (first, first.another_process())
     signals = [placed(0, tenders=None, id="first"), *signals]
     now = after(1)
     for process, what, pick, hours in work:
         now += timedelta(hours=hours)
-        act(houses[process], what, signals, pick, now)
+        act(processes[process], what, signals, pick, now)
         if first.log.head():
             timers_are_right(first)
     first.take(placed(0, tenders=None, id="first"), *signals, at=now)
-    houses[1].tick(END)
+    processes[1].tick(END)
     nothing_is_lost(first, UNTIMED_RULEBOOK)
     assert first.due() == {}
 
@@ -107,12 +109,12 @@ def test_a_case_that_another_process_resolved_reopens_when_missed_again() -> Non
         "due": {"after": "milestones.placed_at", "within": "PT1H"},
         "met_by": "milestones.delivered_at",
     }
-    house = InMemoryService(small_policy(expect=[rule]))
-    other = house.another_process()
-    house.take(placed(10), at=after(10))
-    house.tick(after(12))
+    service = InMemoryService(small_policy(expect=[rule]))
+    other = service.another_process()
+    service.take(placed(10), at=after(10))
+    service.tick(after(12))
     other.resolve(other.only_case("trouble"), after(13))
     # The order was placed earlier than known: another deadline, which was missed as well.
-    house.take(placed(8, id="older"), at=after(14))
-    case = house.only_case("trouble")
+    service.take(placed(8, id="older"), at=after(14))
+    case = service.only_case("trouble")
     assert (case.state, case.reopened) == ("open", 1)

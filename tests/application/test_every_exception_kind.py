@@ -36,16 +36,16 @@ FAR_OFF = after(24 * 40)
 
 def run_story(signals: list[Signal], until: datetime = FAR_OFF) -> InMemoryService:
     """Take each signal at its event time, then let time pass until then or for forty days."""
-    house = InMemoryService()
+    service = InMemoryService()
     for signal in sorted(signals, key=lambda signal: signal.event_time):
-        house.tick(signal.event_time, punctual=True)
-        house.take(signal, at=signal.event_time)
-    house.tick(until, punctual=True)
-    return house
+        service.tick(signal.event_time, punctual=True)
+        service.take(signal, at=signal.event_time)
+    service.tick(until, punctual=True)
+    return service
 
 
-def of_kind(house: InMemoryService, kind: str) -> list[Any]:
-    return [case for case in house.found() if case.kind == kind]
+def of_kind(service: InMemoryService, kind: str) -> list[Any]:
+    return [case for case in service.found() if case.kind == kind]
 
 
 def test_every_kind_of_the_policy_has_a_story() -> None:
@@ -76,14 +76,14 @@ def test_a_near_miss_does_not_open_the_kind(name) -> None:
 @pytest.mark.parametrize("name", [n for n, story in STORIES.items() if story.cleared_by])
 def test_each_kind_clears_when_the_problem_is_gone(name) -> None:
     story = STORIES[name]
-    house = run_story(story.opened_by)
-    (case,) = of_kind(house, story.kind)
+    service = run_story(story.opened_by)
+    (case,) = of_kind(service, story.kind)
     assert (case.state, case.cleared) == ("open", False)
     assert story.cleared_by is not None
-    (receipt,) = house.take(story.cleared_by, at=FAR_OFF)
+    (receipt,) = service.take(story.cleared_by, at=FAR_OFF)
     assert receipt.problem is None
     assert receipt.outcome == "recorded"
-    (case,) = of_kind(house, story.kind)
+    (case,) = of_kind(service, story.kind)
     assert case.cleared
     automatic = UNTIMED_RULEBOOK.kind(story.kind).automation == "automatic"
     assert case.state == ("resolved" if automatic else "open")

@@ -32,19 +32,19 @@ QUEUES = ("refunds", "returns")
 WHY = ChangePersonStatus(reason="Because.")
 
 
-def desk_of(house: InMemoryService) -> PeopleDesk:
+def desk_of(service: InMemoryService) -> PeopleDesk:
     def roster() -> Sequence[str]:
-        return [line.event.name for line in house.lines() if line.type == "person.added"]
+        return [line.event.name for line in service.lines() if line.type == "person.added"]
 
-    return PeopleDesk(house.log, streams.people(house.log), roster)
+    return PeopleDesk(service.log, streams.people(service.log), roster)
 
 
 def people(*names: str) -> tuple[InMemoryService, PeopleDesk]:
-    house = InMemoryService()
-    desk = desk_of(house)
+    service = InMemoryService()
+    desk = desk_of(service)
     for name in names:
         desk.add(name, [Role.OPS_MANAGER], after(0))
-    return house, desk
+    return service, desk
 
 
 def finance(**facts: object) -> GrantRole:
@@ -80,15 +80,15 @@ def acting(person: str, **facts: object) -> Caller:
     ],
 )
 def test_nobody_can_give_themselves_a_role(by: Caller) -> None:
-    house, desk = people("ana", "ana2", "ana3", "olga")
+    service, desk = people("ana", "ana2", "ana3", "olga")
     for one, other in (("ana", "ana2"), ("ana3", "ana2")):
         desk.same_as(
             one, LinkPersonName(other=other, reason="She said so."), caller("olga", after(1))
         )
-    before = house.log.head()
+    before = service.log.head()
     with pytest.raises(AnotherPersonNeeded):
         desk.give("ana", finance(), QUEUES, by)
-    assert house.log.head() == before
+    assert service.log.head() == before
 
 
 def test_an_operator_with_the_database_gives_the_first_role() -> None:
@@ -147,8 +147,8 @@ def test_a_person_who_left_may_do_nothing_under_any_name_and_stays_recorded() ->
 
 
 def test_concurrent_changes_of_one_person_both_succeed() -> None:
-    house, _ = people("ana", "olga", "otto")
-    other = desk_of(house.another_process())
+    service, _ = people("ana", "olga", "otto")
+    other = desk_of(service.another_process())
     other.person("ana")
 
     class Racing(PeopleDesk):
@@ -159,7 +159,7 @@ def test_concurrent_changes_of_one_person_both_succeed() -> None:
             return found
 
     raced: list[object] = []
-    racing = Racing(house.log, streams.people(house.log))
+    racing = Racing(service.log, streams.people(service.log))
     person = racing.give("ana", finance(), QUEUES, caller("olga", after(1))).person
     assert [g.grant for g in person.grants] == ["g1", "g2", "g3"]
     assert [g.granted_by.person for g in person.grants[1:]] == ["otto", "olga"]
@@ -172,7 +172,7 @@ NAMES = tuple("abcdef")
 @given(pairs=st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=8))
 def test_each_account_leads_to_all_accounts_of_the_human(pairs: list[tuple[str, str]]) -> None:
     """Compared with a plain union of sets."""
-    house, desk = people(*NAMES, "olga")
+    service, desk = people(*NAMES, "olga")
     humans = {name: {name} for name in NAMES}
     for n, (one, other) in enumerate(pairs):
         ask = LinkPersonName(other=other, reason="One.")
@@ -188,7 +188,7 @@ def test_each_account_leads_to_all_accounts_of_the_human(pairs: list[tuple[str, 
         assert desk.person(name).known_as == humans[name]
         others = [
             line.event.other
-            for line in house.log.trail(person_stream(name))
+            for line in service.log.trail(person_stream(name))
             if line.type == "person.same_as"
         ]
         assert sorted(others) == sorted(humans[name] - {name})  # each pair is added once

@@ -26,60 +26,60 @@ def row(receipts: Sequence[Receipt]) -> CommandRow:
 
 
 def test_the_answer_has_an_outcome_for_each_signal() -> None:
-    house = InMemoryService()
-    house.take(placed(), at=after(3))
-    result = house.intake.take(batch(placed(), captured(), placed(hours=9)), SENDER, row)
-    kept = house.log.answer("key:test", "k-1")
+    service = InMemoryService()
+    service.take(placed(), at=after(3))
+    result = service.intake.take(batch(placed(), captured(), placed(hours=9)), SENDER, row)
+    kept = service.log.answer("key:test", "k-1")
     assert kept is not None
     assert (kept.result, kept.position) == (b"duplicate,recorded,refused", result.position)
 
 
 def test_a_batch_of_duplicates_still_stores_its_answer() -> None:
-    house = InMemoryService()
-    house.take(placed(), at=after(3))
-    result = house.intake.take(batch(placed()), SENDER, row)
-    kept = house.log.answer("key:test", "k-1")
+    service = InMemoryService()
+    service.take(placed(), at=after(3))
+    result = service.intake.take(batch(placed()), SENDER, row)
+    kept = service.log.answer("key:test", "k-1")
     assert kept is not None
-    assert (kept.result, kept.position) == (b"duplicate", house.log.head())
-    assert result.position == house.log.head()
+    assert (kept.result, kept.position) == (b"duplicate", service.log.head())
+    assert result.position == service.log.head()
 
 
 def test_a_repeated_idempotency_key_stores_nothing_new() -> None:
-    house = InMemoryService()
-    house.intake.take(batch(placed()), SENDER, row)
-    head, due = house.log.head(), house.due()
+    service = InMemoryService()
+    service.intake.take(batch(placed()), SENDER, row)
+    head, due = service.log.head(), service.due()
     with pytest.raises(CommandRepeated) as repeated:
-        house.intake.take(batch(captured(), cancelled()), SENDER, row)
+        service.intake.take(batch(captured(), cancelled()), SENDER, row)
     assert repeated.value.taken.result == b"recorded"
-    assert (house.log.head(), house.due()) == (head, due)
+    assert (service.log.head(), service.due()) == (head, due)
     # What was not stored is not cached either.
-    assert house.order().signals.keys() == {"test/placed"}
-    (receipt,) = house.take(captured(), at=after(5))
+    assert service.order().signals.keys() == {"test/placed"}
+    (receipt,) = service.take(captured(), at=after(5))
     assert receipt.outcome == "recorded"
 
 
 def test_an_empty_batch_is_accepted_and_does_nothing() -> None:
-    house = InMemoryService()
-    result = house.intake.take([], SENDER)
+    service = InMemoryService()
+    result = service.intake.take([], SENDER)
     assert (result.position, list(result.receipts)) == (0, [])
 
 
 def test_a_batch_that_meets_another_write_is_decided_again() -> None:
-    house = InMemoryService()
-    other = house.another_process()
-    house.take(captured(), at=after(2))
+    service = InMemoryService()
+    other = service.another_process()
+    service.take(captured(), at=after(2))
     other.orders.cached([order_stream(ORDER)])
-    house.take(unavailable(), at=after(3))
+    service.take(unavailable(), at=after(3))
     result = other.intake.take(batch(cancelled(), unavailable()), SENDER, row)
     assert [r.outcome for r in result.receipts] == ["recorded", "duplicate"]
-    assert {c.kind for c in house.found()} == {"refund_due", "stock_unavailable"}
-    assert house.only_case("refund_due").signals_joined == 1
+    assert {c.kind for c in service.found()} == {"refund_due", "stock_unavailable"}
+    assert service.only_case("refund_due").signals_joined == 1
 
 
 def test_a_write_is_refused_when_a_stream_it_read_has_changed() -> None:
-    house = InMemoryService()
-    house.take(unavailable(), at=after(3))
-    case = house.only_case("stock_unavailable")
+    service = InMemoryService()
+    service.take(unavailable(), at=after(3))
+    case = service.only_case("stock_unavailable")
     relied_on = Write(
         stream=case.id, kind="case", expected=case.version - 1, events=[], recorded_at=after(4)
     )
@@ -87,10 +87,10 @@ def test_a_write_is_refused_when_a_stream_it_read_has_changed() -> None:
         stream=order_stream("another"),
         kind="order",
         expected=0,
-        events=[(SENDER, house.lines()[0].event)],
+        events=[(SENDER, service.lines()[0].event)],
         recorded_at=after(4),
         order="another",
     )
     with pytest.raises(VersionTaken):
-        house.log.append([news, relied_on])
-    assert house.log.trail(order_stream("another")) == []
+        service.log.append([news, relied_on])
+    assert service.log.trail(order_stream("another")) == []

@@ -54,22 +54,22 @@ SELF_RESOLVING = {
 @pytest.mark.parametrize("story", SELF_RESOLVING)
 def test_an_automatic_kind_resolves_with_the_signal_as_evidence(story) -> None:
     kind, order, proof = SELF_RESOLVING[story]
-    house = InMemoryService()
-    house.take(*order, at=after(2))
-    house.tick(LATE)
-    assert house.only_case(kind).state == "open"
+    service = InMemoryService()
+    service.take(*order, at=after(2))
+    service.tick(LATE)
+    assert service.only_case(kind).state == "open"
 
-    (receipt,) = house.take(proof, at=LONG_AFTER)
+    (receipt,) = service.take(proof, at=LONG_AFTER)
 
-    case = house.only_case(kind)
+    case = service.only_case(kind)
     assert case.state == "resolved"
     assert case.resolution is not None
     assert case.resolution.reason is ResolutionReason.SOURCE_CLEARED
     assert case.resolution.evidence == (proof.key,)
     assert case.person is None
     assert case.resolved_at == LONG_AFTER
-    assert house.trail(case.id)[-2:] == ["case.signal_joined", "case.resolved"]
-    assert house.log.trail(case.id)[-1].actor.principal == "system:policy"
+    assert service.trail(case.id)[-2:] == ["case.signal_joined", "case.resolved"]
+    assert service.log.trail(case.id)[-1].actor.principal == "system:policy"
     assert (case.id, "case.resolved") in [(t.case, t.event) for t in receipt.cases]
 
 
@@ -83,14 +83,14 @@ def test_an_automatic_kind_resolves_with_the_signal_as_evidence(story) -> None:
     ],
 )
 def test_a_late_event_joins_and_clears_nothing(kind, order, proof) -> None:
-    house = InMemoryService()
-    house.take(order, at=after(1))
-    house.tick(LATE)
-    house.take(proof, at=LONG_AFTER)
-    case = house.only_case(kind)
+    service = InMemoryService()
+    service.take(order, at=after(1))
+    service.tick(LATE)
+    service.take(proof, at=LONG_AFTER)
+    case = service.only_case(kind)
     assert case.state == "open"
     assert not case.cleared
-    (joined,) = house.events(case.id, "case.signal_joined")
+    (joined,) = service.events(case.id, "case.signal_joined")
     assert (joined.signal, joined.clearing) == (proof.key, None)
 
 
@@ -108,19 +108,19 @@ REVIEWED = {
 @pytest.mark.parametrize("kind", REVIEWED)
 def test_a_manual_kind_waits_for_a_person_even_with_clear_evidence(kind) -> None:
     order, proof = REVIEWED[kind]
-    house = InMemoryService()
-    house.take(*order, at=after(4))
-    house.tick(after(90))
-    assert house.only_case(kind).state == "open"
+    service = InMemoryService()
+    service.take(*order, at=after(4))
+    service.tick(after(90))
+    assert service.only_case(kind).state == "open"
 
-    house.take(*proof, at=LONG_AFTER)
-    house.tick(after(2000))
+    service.take(*proof, at=LONG_AFTER)
+    service.tick(after(2000))
 
-    case = house.only_case(kind)
+    case = service.only_case(kind)
     assert case.state == "open"
     assert case.cleared
-    assert house.events(case.id, "case.signal_joined")[-1].clearing is not None
-    assert not house.events(case.id, "case.resolved")
+    assert service.events(case.id, "case.signal_joined")[-1].clearing is not None
+    assert not service.events(case.id, "case.resolved")
 
 
 def test_only_automatic_kinds_of_the_shipped_policy_resolve_themselves() -> None:
@@ -133,30 +133,32 @@ def test_only_automatic_kinds_of_the_shipped_policy_resolve_themselves() -> None
 def test_a_blocked_kind_never_resolves_automatically() -> None:
     rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
     cleared = {"fact": "milestones.allocated_at", "known": True}
-    house = InMemoryService(small_policy(detect=[rule], automation="blocked", cleared_when=cleared))
-    house.take(unavailable(), at=after(3))
-    house.take(allocated(4), at=after(5))
-    case = house.only_case("trouble")
+    service = InMemoryService(
+        small_policy(detect=[rule], automation="blocked", cleared_when=cleared)
+    )
+    service.take(unavailable(), at=after(3))
+    service.take(allocated(4), at=after(5))
+    case = service.only_case("trouble")
     assert (case.state, case.cleared) == ("open", True)
 
 
 def test_a_claimed_case_can_resolve_automatically_and_has_no_owner_then() -> None:
-    house = InMemoryService()
-    house.take(promising(), at=after(1))
-    house.tick(LATE)
-    case = house.only_case("delivery_late")
-    house.desk.claim(case.id, case.version, caller("ana", LATE))
-    house.take(delivered(200), at=LONG_AFTER)
-    case = house.only_case("delivery_late")
+    service = InMemoryService()
+    service.take(promising(), at=after(1))
+    service.tick(LATE)
+    case = service.only_case("delivery_late")
+    service.desk.claim(case.id, case.version, caller("ana", LATE))
+    service.take(delivered(200), at=LONG_AFTER)
+    case = service.only_case("delivery_late")
     assert (case.state, case.person) == ("resolved", None)
 
 
 def test_the_clearing_decision_cites_the_deadline_and_the_facts() -> None:
-    house = InMemoryService()
-    house.take(shipping_by(48), at=after(1))
-    house.tick(LATE)
-    house.take(handed_over(47), at=LONG_AFTER)
-    (resolved,) = house.events(house.only_case("ship_by_missed").id, "case.resolved")
+    service = InMemoryService()
+    service.take(shipping_by(48), at=after(1))
+    service.tick(LATE)
+    service.take(handed_over(47), at=LONG_AFTER)
+    (resolved,) = service.events(service.only_case("ship_by_missed").id, "case.resolved")
     assert resolved.clearing.policy == UNTIMED_RULEBOOK.version
     assert resolved.clearing.rule == "handed-over-by-the-shipping-limit"
     read = {v.fact: (v.read, v.passed) for v in resolved.clearing.verdicts}
@@ -168,31 +170,31 @@ def test_the_clearing_decision_cites_the_deadline_and_the_facts() -> None:
 
 
 def test_the_clearing_signal_of_a_batch_is_the_evidence() -> None:
-    house = InMemoryService()
-    house.take(promising(), at=after(1))
-    house.tick(LATE)
-    house.take(delivered(200, id="in-time"), delivered(300, id="second-parcel"), at=LONG_AFTER)
-    case = house.only_case("delivery_late")
+    service = InMemoryService()
+    service.take(promising(), at=after(1))
+    service.tick(LATE)
+    service.take(delivered(200, id="in-time"), delivered(300, id="second-parcel"), at=LONG_AFTER)
+    case = service.only_case("delivery_late")
     assert case.resolution is not None
     assert case.resolution.evidence == ("test/in-time",)
 
 
 def test_a_refund_in_a_batch_joins_its_case_as_evidence() -> None:
-    house = InMemoryService()
-    house.take(placed(), captured(), cancelled(), at=after(4))
-    house.take(cancelled(5, id="cancelled-again"), refunded(6), at=after(7))
-    case = house.only_case("refund_due")
-    joined = {j.signal: j.clearing for j in house.events(case.id, "case.signal_joined")}
+    service = InMemoryService()
+    service.take(placed(), captured(), cancelled(), at=after(4))
+    service.take(cancelled(5, id="cancelled-again"), refunded(6), at=after(7))
+    case = service.only_case("refund_due")
+    joined = {j.signal: j.clearing for j in service.events(case.id, "case.signal_joined")}
     assert joined.keys() == {"test/cancelled-again", "test/refunded"}
     assert joined["test/refunded"] is not None
     assert joined["test/cancelled-again"] is None
 
 
 def test_a_refund_in_the_batch_of_its_problem_is_the_evidence() -> None:
-    house = InMemoryService()
-    house.take(placed(), captured(), cancelled(3), refunded(6), at=after(7))
-    case = house.only_case("refund_due")
-    joined = {j.signal: j.clearing for j in house.events(case.id, "case.signal_joined")}
+    service = InMemoryService()
+    service.take(placed(), captured(), cancelled(3), refunded(6), at=after(7))
+    case = service.only_case("refund_due")
+    joined = {j.signal: j.clearing for j in service.events(case.id, "case.signal_joined")}
     assert joined["test/refunded"] is not None
 
 
@@ -200,12 +202,12 @@ def test_evidence_that_came_before_the_problem_is_cited() -> None:
     rule = {"rule": "gone", "when": {"fact": "order.unavailable", "is": True}}
     cleared = {"fact": "milestones.allocated_at", "known": True}
     bucket = "inventory_conflict"
-    house = InMemoryService(
+    service = InMemoryService(
         small_policy(detect=[rule], bucket=bucket, automation="automatic", cleared_when=cleared)
     )
-    house.take(allocated(4), at=after(5))
-    house.take(unavailable(3), at=after(6))
-    case = house.only_case("trouble")
+    service.take(allocated(4), at=after(5))
+    service.take(unavailable(3), at=after(6))
+    case = service.only_case("trouble")
     assert case.state == "resolved"
     assert case.resolution is not None
     assert case.resolution.evidence == ("test/allocated",)
@@ -219,23 +221,23 @@ def test_evidence_clears_before_and_after_a_moved_deadline() -> None:
     proof = delivered(60)
     outcomes = []
     for arrivals in ([proof, moved], [moved, proof]):
-        house = InMemoryService()
-        house.take(promising(), at=after(1))
-        house.tick(LATE)
+        service = InMemoryService()
+        service.take(promising(), at=after(1))
+        service.tick(LATE)
         for n, signal in enumerate(arrivals):
-            house.take(signal, at=after(410 + n))
-        outcomes.append(house.case_summaries())
+            service.take(signal, at=after(410 + n))
+        outcomes.append(service.case_summaries())
     assert outcomes[0] == outcomes[1]
 
 
 def test_an_order_with_a_later_promise_is_cleared_by_its_delivery() -> None:
-    house = InMemoryService()
-    house.take(promising(), at=after(1))
-    house.tick(after(260))
-    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
-    house.take(delivered(262), at=after(263))
-    house.tick(after(2000))
-    case = house.only_case("delivery_late")
+    service = InMemoryService()
+    service.take(promising(), at=after(1))
+    service.tick(after(260))
+    service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
+    service.take(delivered(262), at=after(263))
+    service.tick(after(2000))
+    case = service.only_case("delivery_late")
     assert (case.state, case.cleared) == ("resolved", True)
 
 
@@ -245,20 +247,20 @@ def test_an_order_with_a_later_promise_is_cleared_by_its_delivery() -> None:
     delays=st.data(),
 )
 def test_an_automatic_resolution_always_cites_its_evidence(drawn, delays) -> None:
-    house = InMemoryService()
+    service = InMemoryService()
     drawn = [shipping_by(48, id="first", promise=None), *drawn]
     late = [(s.event_time + timedelta(hours=delays.draw(st.integers(0, 90))), s) for s in drawn]
     for arrives, signal in sorted(late, key=lambda pair: (pair[0], pair[1].key)):
-        house.tick(arrives)
-        house.take(signal, at=arrives)
-    house.tick(after(1000))
+        service.tick(arrives)
+        service.take(signal, at=arrives)
+    service.tick(after(1000))
 
     automatic = {
         n for n, kind in UNTIMED_RULEBOOK.document.kinds.items() if kind.automation == "automatic"
     }
-    signals = house.order().signals
-    for case in house.found():
-        for resolved in house.events(case.id, "case.resolved"):
+    signals = service.order().signals
+    for case in service.found():
+        for resolved in service.events(case.id, "case.resolved"):
             assert case.kind in automatic
             (evidence,) = resolved.resolution.evidence
             shown = {v.read for v in resolved.clearing.verdicts if v.passed}
@@ -267,7 +269,7 @@ def test_an_automatic_resolution_always_cites_its_evidence(drawn, delays) -> Non
                 to_fact_value(signals[evidence].event_time) in shown
                 or signals[evidence].type == "order.placed"
             )
-            joined = [j.signal for j in house.events(case.id, "case.signal_joined")]
+            joined = [j.signal for j in service.events(case.id, "case.signal_joined")]
             assert evidence in joined
         if case.kind not in automatic:
             assert case.state == "open"

@@ -39,12 +39,12 @@ from tests.domain.signals import (
 BAD = Address(country_code="DE", city="Berlin", street_address="Chausseestr. 1")
 
 
-def eventful(house: InMemoryService) -> None:
+def eventful(service: InMemoryService) -> None:
     """Orders for which every look-up has a result."""
-    take_signals(house, *(purchase(f"o-{n}", days(n), customer=f"c-{n}") for n in range(10)))
+    take_signals(service, *(purchase(f"o-{n}", days(n), customer=f"c-{n}") for n in range(10)))
     cheap = {"price": "1.00", "ship_to": BAD}
     take_signals(
-        house, purchase("first", days(10), **cheap), purchase("second", days(10.5), **cheap)
+        service, purchase("first", days(10), **cheap), purchase("second", days(10.5), **cheap)
     )
 
 
@@ -52,9 +52,9 @@ AFTERWARDS = after(days(10.5))
 
 
 def test_every_look_up_of_the_shipped_policy_finds_its_result() -> None:
-    house = service_with_look_ups()
-    eventful(house)
-    found = [(signal.order, signal.type) for signal in own_signals(house)]
+    service = service_with_look_ups()
+    eventful(service)
+    found = [(signal.order, signal.type) for signal in own_signals(service)]
     assert found == [
         ("first", "order.price_flagged"),
         ("first", "address.checked"),
@@ -62,7 +62,7 @@ def test_every_look_up_of_the_shipped_policy_finds_its_result() -> None:
         ("second", "order.price_flagged"),
         ("second", "address.checked"),
     ]
-    assert {case.kind for case in house.found()} == {
+    assert {case.kind for case in service.found()} == {
         "discount_glitch",
         "address_problem",
         "duplicate_order",
@@ -71,74 +71,74 @@ def test_every_look_up_of_the_shipped_policy_finds_its_result() -> None:
 
 @pytest.mark.parametrize("off", [None, LookUps()])
 def test_nothing_is_looked_up_unless_the_policy_asks(off) -> None:
-    house = service_with_look_ups(off, recorder=CountingRecorder())
-    eventful(house)
-    assert own_signals(house) == []
-    assert house.found() == []
-    assert {line.type for line in house.lines()} == {"order.signal_recorded"}
+    service = service_with_look_ups(off, recorder=CountingRecorder())
+    eventful(service)
+    assert own_signals(service) == []
+    assert service.found() == []
+    assert {line.type for line in service.lines()} == {"order.signal_recorded"}
 
 
 def test_a_replay_of_tables_looks_nothing_up() -> None:
     """`replay olist` opens only cases that its tables show."""
-    house = InMemoryService(Rulebook(without_clocks_and_look_ups(load_policy().document)))
-    eventful(house)
-    assert (own_signals(house), house.found()) == ([], [])
+    service = InMemoryService(Rulebook(without_clocks_and_look_ups(load_policy().document)))
+    eventful(service)
+    assert (own_signals(service), service.found()) == ([], [])
 
 
 def test_reading_the_log_again_looks_nothing_up() -> None:
-    house = service_with_look_ups()
-    eventful(house)
+    service = service_with_look_ups()
+    eventful(service)
     stream = order_stream("second")
-    read_back = streams.orders(house.log).current([stream])[stream]
-    kept = house.orders.cached([stream])[stream]
+    read_back = streams.orders(service.log).current([stream])[stream]
+    kept = service.orders.cached([stream])[stream]
     assert (read_back.signals, read_back.facts) == (kept.signals, kept.facts)
     assert read_back.facts.order.duplicate_of == "first"
     # Under a policy without look-ups the same log gives the same result.
     without = InMemoryService(
-        Rulebook(without_clocks_and_look_ups(house.rulebook.document)), house.recorder
+        Rulebook(without_clocks_and_look_ups(service.rulebook.document)), service.recorder
     )
     assert without.order("second").facts == read_back.facts
 
 
 @pytest.mark.parametrize("forged", [suspected(1), checked(1, "valid"), captured(), placed(1)])
 def test_a_signal_of_the_reserved_source_is_refused(forged) -> None:
-    house = service_with_look_ups()
+    service = service_with_look_ups()
     batch = [captured(2), replace(forged, source="casetrail"), delivered()]
-    receipts = house.take(*batch, at=after(70))
+    receipts = service.take(*batch, at=after(70))
     assert [receipt.outcome for receipt in receipts] == ["recorded", "refused", "recorded"]
     assert isinstance(receipts[1].problem, SourceReserved)
-    assert own_signals(house) == []
+    assert own_signals(service) == []
 
 
 def test_a_copy_of_a_look_up_result_is_refused() -> None:
-    house = service_with_look_ups()
-    eventful(house)
-    head = house.log.head()
-    receipts = house.take(*own_signals(house), at=AFTERWARDS)
+    service = service_with_look_ups()
+    eventful(service)
+    head = service.log.head()
+    receipts = service.take(*own_signals(service), at=AFTERWARDS)
     assert {receipt.outcome for receipt in receipts} == {"refused"}
-    assert house.log.head() == head
+    assert service.log.head() == head
 
 
 def test_repeated_signals_in_any_batch_add_nothing() -> None:
-    house = service_with_look_ups()
-    eventful(house)
-    house.tick(AFTERWARDS)
-    head = house.log.head()
+    service = service_with_look_ups()
+    eventful(service)
+    service.tick(AFTERWARDS)
+    head = service.log.head()
     again = [
         line.event.signal
-        for line in house.lines()
+        for line in service.lines()
         if line.type == "order.signal_recorded" and line.event.signal.source != "casetrail"
     ]
-    for one in (house, house.another_process()):
+    for one in (service, service.another_process()):
         receipts = one.take(*again, *again, at=AFTERWARDS)
         assert {receipt.outcome for receipt in receipts} == {"duplicate"}
-    assert house.log.head() == head
+    assert service.log.head() == head
 
 
 def test_receipts_cover_sent_signals_only() -> None:
-    house = service_with_look_ups()
-    take_signals(house, purchase("first"))
-    receipts = house.take(captured(), purchase("second", 1), captured(), at=after(2))
+    service = service_with_look_ups()
+    take_signals(service, purchase("first"))
+    receipts = service.take(captured(), purchase("second", 1), captured(), at=after(2))
     assert [receipt.outcome for receipt in receipts] == ["recorded", "recorded", "duplicate"]
     assert [(case.kind, case.event) for case in receipts[1].cases] == [
         ("duplicate_order", "case.routed")
@@ -147,27 +147,27 @@ def test_receipts_cover_sent_signals_only() -> None:
 
 def test_a_batch_reads_its_comparison_streams_together_and_only_if_needed() -> None:
     recorder = CountingRecorder()
-    house = service_with_look_ups(recorder=recorder)
-    house.take(captured(1), delivered(2), at=after(3))
+    service = service_with_look_ups(recorder=recorder)
+    service.take(captured(1), delivered(2), at=after(3))
     assert recorder.reads == [{order_stream("o-1")}]
     recorder.reads.clear()
     orders = [purchase(f"a-{n}", 4, f"c-{n % 7}", sku=f"s-{n % 3}") for n in range(40)]
-    house.take(*orders, at=after(4))
+    service.take(*orders, at=after(4))
     assert [len(reads) for reads in recorder.reads] == [40, 7 + 3]
     recorder.reads.clear()
     # From here on the streams are cached.
     more = [purchase(f"b-{n}", 30, f"c-{n % 7}", sku=f"s-{n % 3}") for n in range(40)]
-    house.take(*more, at=after(30))
+    service.take(*more, at=after(30))
     assert [len(reads) for reads in recorder.reads] == [40]
     recorder.reads.clear()
-    house.take(*more, at=after(31))
+    service.take(*more, at=after(31))
     assert recorder.reads == []
 
 
 def test_look_up_streams_have_no_timers() -> None:
-    house = service_with_look_ups()
-    eventful(house)
-    kinds = {due.kind for due in house.recorder.take_due(after(1e6), 1_000, after(1) - after())}
+    service = service_with_look_ups()
+    eventful(service)
+    kinds = {due.kind for due in service.recorder.take_due(after(1e6), 1_000, after(1) - after())}
     assert kinds <= {"order", "case"}
 
 
@@ -180,8 +180,8 @@ def test_look_up_results_do_not_depend_on_arrival_order(drawn, chance) -> None:
     """Several purchase signals of one order are among them, with other lines, currencies and
     times."""
     first, second = service_with_look_ups(), service_with_look_ups()
-    for house in (first, second):
-        take_signals(house, *PAST)
+    for service in (first, second):
+        take_signals(service, *PAST)
     cheap = [
         replace(
             placed(n, customer=Customer(id="c-1"), ship_to=BAD, id=f"cheap-{n}"),
@@ -218,8 +218,8 @@ def test_a_batch_of_orders_with_several_times_equals_several_batches(orders) -> 
     for arrival in arrivals:
         apart.intake.take([arrival], SENDER)
 
-    def lines(house: InMemoryService) -> list[tuple[object, ...]]:
-        trails = sorted(house.lines(), key=lambda line: (line.stream, line.version))
+    def lines(service: InMemoryService) -> list[tuple[object, ...]]:
+        trails = sorted(service.lines(), key=lambda line: (line.stream, line.version))
         return [(one.stream, one.version, one.event, one.recorded_at, one.cause) for one in trails]
 
     assert lines(together) == lines(apart)

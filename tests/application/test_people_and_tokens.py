@@ -17,27 +17,27 @@ from tests.application.in_memory_service import InMemoryService
 from tests.domain.signals import after
 
 
-def desk_of(house: InMemoryService) -> PeopleDesk:
-    return PeopleDesk(house.log, streams.people(house.log))
+def desk_of(service: InMemoryService) -> PeopleDesk:
+    return PeopleDesk(service.log, streams.people(service.log))
 
 
 def test_a_person_is_added_once() -> None:
-    house = InMemoryService()
-    desk_of(house).add("ana", [Role.HANDLER, Role.AUDITOR], after(0))
+    service = InMemoryService()
+    desk_of(service).add("ana", [Role.HANDLER, Role.AUDITOR], after(0))
     with pytest.raises(PersonExists):
-        desk_of(house).add("ana", [Role.TEAM_LEAD], after(1))
-    (line,) = house.lines()
+        desk_of(service).add("ana", [Role.TEAM_LEAD], after(1))
+    (line,) = service.lines()
     assert (line.event.name, line.event.roles) == ("ana", (Role.HANDLER, Role.AUDITOR))
-    assert desk_of(house).known("ana")
-    assert not desk_of(house).known("bo")
+    assert desk_of(service).known("ana")
+    assert not desk_of(service).known("bo")
 
 
 def test_concurrent_additions_of_one_person_succeed_once() -> None:
-    house = InMemoryService()
+    service = InMemoryService()
     gate = threading.Barrier(8)
 
     def add(n: int) -> str:
-        desk = desk_of(house)
+        desk = desk_of(service)
         gate.wait()
         try:
             desk.add("ana", [Role.HANDLER], after(n))
@@ -51,24 +51,24 @@ def test_concurrent_additions_of_one_person_succeed_once() -> None:
 
 
 def test_a_token_is_shown_once_and_only_its_digest_is_stored() -> None:
-    house = InMemoryService()
-    desk = desk_of(house)
+    service = InMemoryService()
+    desk = desk_of(service)
     desk.add("ana", [Role.HANDLER], after(0))
     token = desk.issue_token("ana", after(1), expires_at=after(24))
-    issued = house.lines()[-1].event
+    issued = service.lines()[-1].event
     assert issued.digest == token_digest(token)
     assert issued.expires_at == after(24)
-    assert all(token.encode() not in state for _, state in house.recorder.select_positions(0, 9))
+    assert all(token.encode() not in state for _, state in service.recorder.select_positions(0, 9))
 
 
 def test_tokens_are_unique() -> None:
-    house = InMemoryService()
-    desk = desk_of(house)
+    service = InMemoryService()
+    desk = desk_of(service)
     desk.add("ana", [], after(0))
     tokens = {desk.issue_token("ana", after(n)) for n in range(20)}
     assert len(tokens) == 20
     for token in tokens:
-        key = Principals(house.log, desk).key(token_digest(token))
+        key = Principals(service.log, desk).key(token_digest(token))
         assert key is not None
         assert key.person == "ana"
 
@@ -80,8 +80,8 @@ def test_an_unknown_person_gets_no_token() -> None:
 
 @pytest.mark.parametrize("name", ["", "Ana", "ana b", "ana\n", "1ana", "a" * 65, "ana\0", "é"])
 def test_a_name_that_the_log_cannot_store_is_refused(name) -> None:
-    house = InMemoryService()
-    desk = desk_of(house)
+    service = InMemoryService()
+    desk = desk_of(service)
     with pytest.raises((ValueError, CasetrailError)):
         desk.add(name, [], after(0))
-    assert house.lines() == []
+    assert service.lines() == []

@@ -31,10 +31,10 @@ ISSUER = "https://id.example"
 
 
 class PrincipalDesks:
-    def __init__(self, house: InMemoryService) -> None:
-        self.people = PeopleDesk(house.log, streams.people(house.log))
-        self.principals = Principals(house.log, self.people)
-        self.desk = PrincipalsDesk(house.log, self.people, self.principals)
+    def __init__(self, service: InMemoryService) -> None:
+        self.people = PeopleDesk(service.log, streams.people(service.log))
+        self.principals = Principals(service.log, self.people)
+        self.desk = PrincipalsDesk(service.log, self.people, self.principals)
 
     def person_of(self, subject: str, *actors: str, at: float = 1) -> Actor:
         token = VerifiedToken(ISSUER, subject, actors, "tests", after(1_000))
@@ -42,13 +42,13 @@ class PrincipalDesks:
 
 
 @pytest.fixture
-def house() -> InMemoryService:
+def service() -> InMemoryService:
     return InMemoryService()
 
 
 @pytest.fixture
-def desks(house: InMemoryService) -> PrincipalDesks:
-    desks = PrincipalDesks(house)
+def desks(service: InMemoryService) -> PrincipalDesks:
+    desks = PrincipalDesks(service)
     for name in ("ana", "bo", "carla"):
         desks.people.add(name, [Role.HANDLER], after(0))
         desks.desk.link(name, ISSUER, f"{name}-1", after(0))
@@ -79,15 +79,15 @@ def test_an_issuer_cannot_use_the_accounts_of_another(desks: PrincipalDesks) -> 
         desks.principals.resolve_token(token, after(1))
 
 
-def test_concurrent_links_of_one_account_succeed_once(house: InMemoryService) -> None:
-    desks = PrincipalDesks(house)
+def test_concurrent_links_of_one_account_succeed_once(service: InMemoryService) -> None:
+    desks = PrincipalDesks(service)
     desks.people.add("ana", [], after(0))
     gate = threading.Barrier(8)
 
     def link(_: int) -> bool:
         gate.wait()
         try:
-            PrincipalDesks(house).desk.link("ana", ISSUER, "raced", after(1))
+            PrincipalDesks(service).desk.link("ana", ISSUER, "raced", after(1))
         except PrincipalTaken:
             return False
         return True
@@ -165,12 +165,12 @@ def test_a_key_scope_only_narrows_permissions() -> None:
     assert nothing.of(person, is_agent=False) == {Permission.KNOW_ONESELF}
 
 
-def test_a_revoked_key_stays_revoked(desks: PrincipalDesks, house: InMemoryService) -> None:
+def test_a_revoked_key_stays_revoked(desks: PrincipalDesks, service: InMemoryService) -> None:
     token = desks.desk.issue_key("ana", after(1))
     stream = token_stream(token_digest(token))
     assert desks.desk.revoke_key(stream, "Found.", after(2)) == "ana"
     assert desks.desk.revoke_key(stream, "Again.", after(3)) == "ana"
-    assert [line.type for line in house.log.trail(stream)] == [
+    assert [line.type for line in service.log.trail(stream)] == [
         "person.token_issued",
         "person.token_revoked",
     ]
@@ -198,9 +198,9 @@ def test_watchers_are_notified_of_every_change(desks: PrincipalDesks) -> None:
 
 
 def test_invalid_changes_are_refused_and_record_nothing(
-    desks: PrincipalDesks, house: InMemoryService
+    desks: PrincipalDesks, service: InMemoryService
 ) -> None:
-    desk, before = desks.desk, len(house.lines())
+    desk, before = desks.desk, len(service.lines())
     refusals: list[tuple[type[CasetrailError], Callable[[], object]]] = [
         (PersonNotFound, lambda: desk.link("nobody", ISSUER, "3", after(1))),
         (PersonNotFound, lambda: desk.register_agent("nobody", "x", after(1))),
@@ -227,4 +227,4 @@ def test_invalid_changes_are_refused_and_record_nothing(
     for kind, ask in refusals:
         with pytest.raises(kind):
             ask()
-    assert len(house.lines()) == before
+    assert len(service.lines()) == before

@@ -25,60 +25,60 @@ from tests.domain.signals import ORDER, after, captured, promising, signal_field
 from tests.event_store.sample_lines import LINES
 
 
-def trail_lines(house: InMemoryService, case: ExceptionCase) -> list[TrailLine]:
-    return describe_lines(house.log.trail(case.id), house.log.trail(order_stream(case.order)))
+def trail_lines(service: InMemoryService, case: ExceptionCase) -> list[TrailLine]:
+    return describe_lines(service.log.trail(case.id), service.log.trail(order_stream(case.order)))
 
 
-def newest(house: InMemoryService, case: ExceptionCase, tag: str) -> TrailLine:
-    return next(line for line in reversed(trail_lines(house, case)) if line.type == tag)
+def newest(service: InMemoryService, case: ExceptionCase, tag: str) -> TrailLine:
+    return next(line for line in reversed(trail_lines(service, case)) if line.type == tag)
 
 
 def test_each_line_has_actor_time_reason_evidence_and_cause() -> None:
-    house = InMemoryService()
-    house.take(promising(), unavailable(3), at=after(4))
-    case = house.resolve(house.only_case("stock_unavailable"), after(5))
-    detected, *_ = trail_lines(house, case)
+    service = InMemoryService()
+    service.take(promising(), unavailable(3), at=after(4))
+    case = service.resolve(service.only_case("stock_unavailable"), after(5))
+    detected, *_ = trail_lines(service, case)
     assert (detected.who, detected.actor, detected.version) == ("policy", POLICY_ACTOR, 1)
     assert (detected.happened_at, detected.recorded_at) == (after(4), after(4))
     (why,) = detected.why
-    assert (why.policy, why.verdicts[0].passed) == (house.rulebook.version, True)
+    assert (why.policy, why.verdicts[0].passed) == (service.rulebook.version, True)
     assert detected.evidence == (unavailable(3).key,)
     assert (detected.cause or "").startswith("signal:test/")
-    resolved = newest(house, case, "case.resolved")
+    resolved = newest(service, case, "case.resolved")
     assert resolved.who == "ana (key:ana)"
     assert resolved.evidence == ("test/1",)
     assert (resolved.cause, resolved.not_shown) == ("command:test", [])
-    assert resolved.packet == packet_digest(packet_of(house.order()))
+    assert resolved.packet == packet_digest(packet_of(service.order()))
 
 
 def test_signals_outside_the_packet_are_listed_with_the_decision() -> None:
-    house = MoneyService()
-    case = house.of()
+    service = MoneyService()
+    case = service.of()
     note = WarehouseNoted(**signal_fields(3, "noted"), note="Found it behind the shelf.")
-    house.take(structs.replace(note, order="o-1"), at=after(4.5))
-    one = house.propose()
-    house.approve(one, "tia", at=6)
+    service.take(structs.replace(note, order="o-1"), at=after(4.5))
+    one = service.propose()
+    service.approve(one, "tia", at=6)
     late = WarehouseNoted(**signal_fields(6.5, "late"), note="Sold it.")
-    house.take(structs.replace(late, order="o-1"), at=after(6.5))
+    service.take(structs.replace(late, order="o-1"), at=after(6.5))
     for tag in ("case.adjustment_proposed", "case.adjustment_approved"):
-        line = newest(house, case, tag)
+        line = newest(service, case, tag)
         assert line.packet == one.packet
         assert line.not_shown is not None
         (hidden,) = line.not_shown
         assert (hidden.signal, hidden.type) == (note.key, note.type)
         assert (hidden.event_time, hidden.recorded_at) == (after(3), after(4.5))
-    lines = trail_lines(house, case)
+    lines = trail_lines(service, case)
     assert all(x.not_shown is None for x in lines if x.actor.person is None)
 
 
 def test_a_line_declared_wrong_names_the_declaration() -> None:
-    house = InMemoryService()
-    house.take(promising(), unavailable(3), at=after(4))
-    case = house.only_case("stock_unavailable")
+    service = InMemoryService()
+    service.take(promising(), unavailable(3), at=after(4))
+    case = service.only_case("stock_unavailable")
     ask = DeclareError(about=2, reason=ErrorReason.INCORRECT_DATA, note="Another order.")
-    case = house.desk.declare_error(case.id, case.version, ask, caller("ana", after(5))).case
+    case = service.desk.declare_error(case.id, case.version, ask, caller("ana", after(5))).case
     assert {
-        x.version: x.declared_wrong_by for x in trail_lines(house, case) if x.declared_wrong_by
+        x.version: x.declared_wrong_by for x in trail_lines(service, case) if x.declared_wrong_by
     } == {2: case.version}
 
 
@@ -136,12 +136,12 @@ def test_the_page_escapes_what_people_wrote() -> None:
 
 
 def test_a_decision_with_no_hidden_signals_lists_none() -> None:
-    house = InMemoryService()
-    house.take(promising(), unavailable(3), captured(1, "999.00"), at=after(4))
-    case = house.resolve(house.only_case("stock_unavailable"), after(5))
+    service = InMemoryService()
+    service.take(promising(), unavailable(3), captured(1, "999.00"), at=after(4))
+    case = service.resolve(service.only_case("stock_unavailable"), after(5))
     assert case.order == ORDER
-    assert newest(house, case, "case.resolved").not_shown == []
-    assert [x.type for x in trail_lines(house, case) if x.not_shown is not None] == [
+    assert newest(service, case, "case.resolved").not_shown == []
+    assert [x.type for x in trail_lines(service, case) if x.not_shown is not None] == [
         "case.resolved"
     ]
-    assert isinstance(house.log.trail(case.id)[-1].event, Resolved)
+    assert isinstance(service.log.trail(case.id)[-1].event, Resolved)

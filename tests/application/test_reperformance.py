@@ -49,10 +49,12 @@ EVER = Period()
 
 
 def again(
-    house: InMemoryService, *policies: Rulebook, period: Period = EVER
+    service: InMemoryService, *policies: Rulebook, period: Period = EVER
 ) -> list[ReperformedDecision]:
-    known = policies or (house.rulebook,)
-    desk = Reperformance(house.log, lambda name, at: [one for one in known if one.version == name])
+    known = policies or (service.rulebook,)
+    desk = Reperformance(
+        service.log, lambda name, at: [one for one in known if one.version == name]
+    )
     return [redone for order in desk.reperform_all(period) for redone in order]
 
 
@@ -62,49 +64,49 @@ def differing(redone: Sequence[ReperformedDecision]) -> list[Any]:
 
 @pytest.mark.parametrize("name", STORIES)
 def test_each_kind_is_detected_and_cleared_by_the_same_rule_again(name: str) -> None:
-    story, house = STORIES[name], InMemoryService(SHIPPED_RULEBOOK)
+    story, service = STORIES[name], InMemoryService(SHIPPED_RULEBOOK)
     for signal in sorted(story.opened_by, key=lambda signal: signal.event_time):
-        house.tick(signal.event_time, punctual=True)
-        house.take(signal, at=signal.event_time)
-    house.tick(FAR_OFF)
+        service.tick(signal.event_time, punctual=True)
+        service.take(signal, at=signal.event_time)
+    service.tick(FAR_OFF)
     if story.cleared_by is not None:
-        house.take(story.cleared_by, at=FAR_OFF)
-    redone = again(house)
+        service.take(story.cleared_by, at=FAR_OFF)
+    redone = again(service)
     assert differing(redone) == []
-    assert story.kind in kinds(house.found())
+    assert story.kind in kinds(service.found())
     assert {one.type for one in redone} >= {"case.detected", "case.routed", "case.enriched"}
 
 
 @BOUNDED_SETTINGS
 @given(st.data())
 def test_reperformance_agrees_for_any_signals_in_any_order(data: st.DataObject) -> None:
-    house, now, number = InMemoryService(), 0.0, 0
+    service, now, number = InMemoryService(), 0.0, 0
     for _ in range(data.draw(st.integers(1, 5))):
         now += data.draw(st.floats(0, 300))
         batch = []
         for _ in range(data.draw(st.integers(0, 5))):
             number += 1
             batch.append(data.draw(signals(number)))
-        house.take(*batch, at=after(now))
+        service.take(*batch, at=after(now))
         if data.draw(st.booleans()):
-            house.tick(after(now + 1))
-        for case in house.found():
+            service.tick(after(now + 1))
+        for case in service.found():
             if not case.is_resolved and data.draw(st.booleans()):
-                house.resolve(case, after(now + 1))
-    redone = again(house)
+                service.resolve(case, after(now + 1))
+    redone = again(service)
     assert differing(redone) == []
     made = Counter(one.type for one in redone)
-    recorded = Counter(line.type for line in house.lines())
+    recorded = Counter(line.type for line in service.lines())
     for kind in ("case.detected", "case.enriched", "order.passed_intake", "order.expectation_met"):
         assert made[kind] == recorded[kind], kind
 
 
 def test_approval_requirements_are_computed_again_by_the_same_matrix() -> None:
-    house = MoneyService(rulebook=SHIPPED_RULEBOOK)
-    house.adjusted("o-2", 10)
-    case = house.of("o-2")
-    case = house.desk.reterm(case.id, case.version, "As of now.", caller("ana", after(30))).case
-    redone = again(house)
+    service = MoneyService(rulebook=SHIPPED_RULEBOOK)
+    service.adjusted("o-2", 10)
+    case = service.of("o-2")
+    case = service.desk.reterm(case.id, case.version, "As of now.", caller("ana", after(30))).case
+    redone = again(service)
     assert differing(redone) == []
     made = {one.type for one in redone}
     assert made >= {"case.adjustment_proposed", "case.retermed"}
@@ -112,32 +114,34 @@ def test_approval_requirements_are_computed_again_by_the_same_matrix() -> None:
 
 def test_each_decision_is_reperformed_under_its_own_policy() -> None:
     first = without("stock_unavailable", version="first")
-    house, now = InMemoryService(first), [after(0)]
-    desk = PolicyDesk(house.log, lambda: now[0])
+    service, now = InMemoryService(first), [after(0)]
+    desk = PolicyDesk(service.log, lambda: now[0])
     desk.bootstrap(first, after(0))
-    house.take(promising(), unavailable(3), at=after(4))
-    house.take(captured(5, "999.00"), at=after(5))
+    service.take(promising(), unavailable(3), at=after(4))
+    service.take(captured(5, "999.00"), at=after(5))
     now[0] = after(6)
     change_policy(desk, SHIPPED_RULEBOOK, now[0])
-    house.rulebook = SHIPPED_RULEBOOK
-    recheck_open_cases(house, desk, SHIPPED_RULEBOOK.digest, now[0])
-    house.take(delivered(7), at=after(8))
-    found = [r for one in Reperformance(house.log, desk.cited).reperform_all(Period()) for r in one]
+    service.rulebook = SHIPPED_RULEBOOK
+    recheck_open_cases(service, desk, SHIPPED_RULEBOOK.digest, now[0])
+    service.take(delivered(7), at=after(8))
+    found = [
+        r for one in Reperformance(service.log, desk.cited).reperform_all(Period()) for r in one
+    ]
     assert differing(found) == []
     assert {one.policy for one in found} >= {first.version, SHIPPED_RULEBOOK.version}
     # without the first policy its decisions cannot be repeated, and each of them says so
-    lost = differing(again(house, SHIPPED_RULEBOOK))
+    lost = differing(again(service, SHIPPED_RULEBOOK))
     assert lost
     assert {result[0].what for _, result in lost} == {"policy"}
 
 
-def with_altered(house: InMemoryService, at: RecordedEvent, event: object) -> InMemoryService:
+def with_altered(service: InMemoryService, at: RecordedEvent, event: object) -> InMemoryService:
     """The same log with one line altered by somebody with access to the database."""
     recorder = InMemoryLogRecorder()
-    for one in house.lines():
+    for one in service.lines():
         altered = structs.replace(one, event=event) if one.position == at.position else one
         recorder.insert_events([to_stored(altered)])
-    return InMemoryService(house.rulebook, recorder)
+    return InMemoryService(service.rulebook, recorder)
 
 
 def flipped(decision: Decision) -> Decision:
@@ -147,13 +151,13 @@ def flipped(decision: Decision) -> Decision:
     )
 
 
-def house_of_all() -> InMemoryService:
+def service_with_every_decision() -> InMemoryService:
     """A service with every policy decision, by every rule."""
-    house = MoneyService(rulebook=SHIPPED_RULEBOOK)
-    house.adjusted("o-2", 10)
+    service = MoneyService(rulebook=SHIPPED_RULEBOOK)
+    service.adjusted("o-2", 10)
 
     def tell(order: str, at: float, *signals: Signal) -> None:
-        house.tick(after(at))
+        service.tick(after(at))
         own = []
         for one in signals:
             it = structs.replace(one, order=order, id=f"{one.id}-{order}")
@@ -162,7 +166,7 @@ def house_of_all() -> InMemoryService:
                 if isinstance(it, OrderPlaced)
                 else it
             )
-        house.take(*own, at=after(at))
+        service.take(*own, at=after(at))
 
     dear = promising(lines=(order_line("250.00", quantity=2),))
     tell("late", 30, promising())
@@ -170,20 +174,20 @@ def house_of_all() -> InMemoryService:
     tell("passes", 32, placed(29), approved(30), captured(30), allocated(31))
     tell("no-tenders", 33, placed(32, tenders=None), captured(32, "100.00"))
     tell("again", 34, placed(), captured(1, "150.00"))
-    case = next(c for c in house.found() if c.order == "again" and c.kind == "payment_mismatch")
-    house.resolve(case, after(35))
+    case = next(c for c in service.found() if c.order == "again" and c.kind == "payment_mismatch")
+    service.resolve(case, after(35))
     tell("again", 36, captured(36, "60.00", id="more"))
     tell("again", 37, captured(37, "7.00", id="and-more"))
     tell("late", 420, delivered(200))
     tell("late-and-dear", 421, delivered(200))
-    return house
+    return service
 
 
 def test_an_altered_verdict_is_found_and_named() -> None:
-    house = house_of_all()
-    assert differing(again(house)) == []
+    service = service_with_every_decision()
+    assert differing(again(service)) == []
     tried = set()
-    for line in house.lines():
+    for line in service.lines():
         for field in ("decision", "clearing", "paused"):
             decision = getattr(line.event, field, None)
             if not isinstance(decision, Decision) or not decision.verdicts:
@@ -192,7 +196,7 @@ def test_an_altered_verdict_is_found_and_named() -> None:
                 continue
             tried.add((line.type, field))
             altered = structs.replace(line.event, **{field: flipped(decision)})  # type: ignore[type-var]
-            found = [one for one in again(with_altered(house, line, altered)) if one.differs]
+            found = [one for one in again(with_altered(service, line, altered)) if one.differs]
             assert [one.position for one in found] == [line.position], (line.type, field)
             (one,) = found
             assert (one.policy, one.order, one.version) == (
@@ -221,10 +225,10 @@ def test_an_altered_verdict_is_found_and_named() -> None:
 
 
 def test_an_altered_rule_fact_or_queue_is_found() -> None:
-    house = InMemoryService(SHIPPED_RULEBOOK)
-    house.take(promising(), unavailable(3), at=after(4))
-    case = house.only_case("stock_unavailable")
-    detected, enriched, routed, *_ = house.log.trail(case.id)
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(promising(), unavailable(3), at=after(4))
+    case = service.only_case("stock_unavailable")
+    detected, enriched, routed, *_ = service.log.trail(case.id)
     rule = structs.replace(detected.event.decision, rule="some-other-rule")
     changes = [
         (detected, structs.replace(detected.event, decision=rule), "rule some-other-rule"),
@@ -233,24 +237,24 @@ def test_an_altered_rule_fact_or_queue_is_found() -> None:
         (routed, structs.replace(routed.event, priority=1), "1"),
     ]
     for line, event, recorded in changes:
-        found = [one for one in again(with_altered(house, line, event)) if one.differs]
+        found = [one for one in again(with_altered(service, line, event)) if one.differs]
         assert line.position in [one.position for one in found]
         result = next(one for one in found if one.position == line.position)
         assert recorded in [differs.recorded for differs in result.differs]
 
 
 def test_reperformance_can_be_limited_to_a_period_or_a_case() -> None:
-    house = InMemoryService()
-    house.take(promising(), unavailable(3), at=after(4))
-    house.take(captured(5, "999.00"), at=after(6))
-    all_of_it = again(house)
-    early = again(house, period=Period(until=after(5)))
-    late = again(house, period=Period(since=after(5)))
+    service = InMemoryService()
+    service.take(promising(), unavailable(3), at=after(4))
+    service.take(captured(5, "999.00"), at=after(6))
+    all_of_it = again(service)
+    early = again(service, period=Period(until=after(5)))
+    late = again(service, period=Period(since=after(5)))
     assert early
     assert late
     assert sorted(one.position for one in (*early, *late)) == sorted(o.position for o in all_of_it)
-    case = house.only_case("stock_unavailable")
-    desk = Reperformance(house.log, lambda name, at: [house.rulebook])
+    case = service.only_case("stock_unavailable")
+    desk = Reperformance(service.log, lambda name, at: [service.rulebook])
     assert {one.case for one in desk.reperform_case(case.id)} == {case.id}
     with pytest.raises(CaseNotFound):
         desk.reperform_case(order_stream(ORDER))

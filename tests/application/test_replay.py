@@ -30,10 +30,10 @@ MOMENT = timedelta(microseconds=1)
 
 
 def replay(
-    house: InMemoryService, signals: Iterable[Signal], ends_at: datetime | None = None
+    service: InMemoryService, signals: Iterable[Signal], ends_at: datetime | None = None
 ) -> list[tuple[int, datetime]]:
     arrivals = [Arrival(signal, signal.event_time) for signal in signals]
-    return list(replayed(arrivals, house.intake, house.timekeeper, SENDER, ends_at))
+    return list(replayed(arrivals, service.intake, service.timekeeper, SENDER, ends_at))
 
 
 def orders_with_problems(count: int) -> list[Signal]:
@@ -52,10 +52,10 @@ def orders_with_problems(count: int) -> list[Signal]:
     return sorted(story_signals, key=event_time_key)
 
 
-def story(house: InMemoryService) -> set[tuple[object, ...]]:
+def story(service: InMemoryService) -> set[tuple[object, ...]]:
     return {
         (c.order, c.kind, c.id, str(c.state), c.detected_at, c.signals_joined)
-        for c in house.found()
+        for c in service.found()
     }
 
 
@@ -79,15 +79,15 @@ def test_a_replay_finds_the_same_cases_as_live_operation() -> None:
 def test_batch_borders_do_not_change_what_falls_due(before) -> None:
     filler = [replace(scanned(-1), id=str(n), order="busy") for n in range(before)]
     story_signals = [shipping_by(48), approved(1), handed_over(47), delivered(300)]
-    house = InMemoryService()
-    taken = replay(house, [*filler, *story_signals], ends_at=after(1000))
+    service = InMemoryService()
+    taken = replay(service, [*filler, *story_signals], ends_at=after(1000))
     assert taken[-1][0] == len(filler) + len(story_signals)
-    assert house.found() == []
+    assert service.found() == []
 
     late = [shipping_by(48), approved(1), handed_over(48.5), delivered(300)]
-    house = InMemoryService()
-    replay(house, [*filler, *late], ends_at=after(1000))
-    case = house.only_case("ship_by_missed")
+    service = InMemoryService()
+    replay(service, [*filler, *late], ends_at=after(1000))
+    case = service.only_case("ship_by_missed")
     assert (case.detected_at, case.state, case.signals_joined) == (after(48), "open", 1)
 
 
@@ -111,66 +111,66 @@ def test_progress_reports_the_count_and_the_simulated_time() -> None:
     ],
 )
 def test_a_deadline_at_the_end_is_still_found(ends_at, found) -> None:
-    house = InMemoryService()
-    replay(house, [promising(), approved(1)], ends_at=ends_at)
-    assert [case.kind for case in house.found()] == found
+    service = InMemoryService()
+    replay(service, [promising(), approved(1)], ends_at=ends_at)
+    assert [case.kind for case in service.found()] == found
 
 
 def test_a_replay_without_an_end_stops_at_the_last_arrival() -> None:
-    house = InMemoryService()
+    service = InMemoryService()
     story_signals = [promising(), approved(1), replace(scanned(252), order="another")]
-    replay(house, story_signals)
-    assert [case.kind for case in house.found()] == ["delivery_late"]
-    house = InMemoryService()
-    replay(house, [*story_signals[:2], replace(scanned(251.999), order="another")])
-    assert house.found() == []
+    replay(service, story_signals)
+    assert [case.kind for case in service.found()] == ["delivery_late"]
+    service = InMemoryService()
+    replay(service, [*story_signals[:2], replace(scanned(251.999), order="another")])
+    assert service.found() == []
 
 
 def test_overdue_events_are_recorded_at_their_own_time() -> None:
-    house = InMemoryService()
-    replay(house, [promising(), approved(1)], ends_at=after(1000))
-    case = house.only_case("delivery_late")
+    service = InMemoryService()
+    replay(service, [promising(), approved(1)], ends_at=after(1000))
+    case = service.only_case("delivery_late")
     assert (case.detected_at, case.opened_at) == (after(252), after(252))
 
 
 def test_overdue_events_precede_later_batches_in_the_log() -> None:
     busy = [replace(scanned(60 + n / 100), id=str(n), order="busy") for n in range(2 * BATCH_SIZE)]
-    house = InMemoryService()
-    replay(house, [shipping_by(48), approved(1), *busy])
-    assert house.only_case("ship_by_missed").opened_at == after(48) + MOMENT
-    tags = [line.type for line in house.lines()]
+    service = InMemoryService()
+    replay(service, [shipping_by(48), approved(1), *busy])
+    assert service.only_case("ship_by_missed").opened_at == after(48) + MOMENT
+    tags = [line.type for line in service.lines()]
     assert len(tags) - tags.index("case.detected") > BATCH_SIZE
 
 
 def test_a_replay_of_no_signals_runs_timers_to_the_end() -> None:
-    house = InMemoryService()
-    house.take(promising(), approved(1), at=after(2))
-    assert replay(house, [], ends_at=after(300)) == []
-    assert [case.kind for case in house.found()] == ["delivery_late"]
+    service = InMemoryService()
+    service.take(promising(), approved(1), at=after(2))
+    assert replay(service, [], ends_at=after(300)) == []
+    assert [case.kind for case in service.found()] == ["delivery_late"]
 
 
 def test_a_replay_of_no_signals_without_an_end_does_nothing() -> None:
-    house = InMemoryService()
-    assert replay(house, []) == []
-    assert house.lines() == []
+    service = InMemoryService()
+    assert replay(service, []) == []
+    assert service.lines() == []
 
 
 def test_replaying_twice_changes_nothing() -> None:
-    house = InMemoryService()
+    service = InMemoryService()
     story_signals = orders_with_problems(30)
-    replay(house, story_signals, ends_at=after(1000))
-    head = house.log.head()
-    replay(house, story_signals, ends_at=after(1000))
-    assert house.log.head() == head
+    replay(service, story_signals, ends_at=after(1000))
+    head = service.log.head()
+    replay(service, story_signals, ends_at=after(1000))
+    assert service.log.head() == head
 
 
 def test_a_late_signal_is_taken_when_it_arrives() -> None:
-    house = InMemoryService()
+    service = InMemoryService()
     arrivals = [
         Arrival(promising(), after(0)),
         Arrival(approved(1), after(1)),
         Arrival(delivered(200), after(300)),
     ]
-    list(replayed(arrivals, house.intake, house.timekeeper, SENDER))
-    case = house.only_case("delivery_late")
+    list(replayed(arrivals, service.intake, service.timekeeper, SENDER))
+    case = service.only_case("delivery_late")
     assert (case.state, case.detected_at, case.resolved_at) == ("resolved", after(252), after(300))

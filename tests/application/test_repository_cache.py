@@ -13,83 +13,83 @@ from tests.application.in_memory_service import InMemoryService, caller
 from tests.domain.signals import after, unavailable
 
 
-def case_of(house: InMemoryService) -> ExceptionCase:
-    house.take(unavailable(), at=after(3))
-    return house.only_case("stock_unavailable")
+def case_of(service: InMemoryService) -> ExceptionCase:
+    service.take(unavailable(), at=after(3))
+    return service.only_case("stock_unavailable")
 
 
 def test_a_stream_not_in_the_cache_is_read_from_the_log() -> None:
-    house = InMemoryService()
-    case = case_of(house)
-    assert cases(house.log).cached([case.id]) == {case.id: case}
+    service = InMemoryService()
+    case = case_of(service)
+    assert cases(service.log).cached([case.id]) == {case.id: case}
 
 
 def test_a_missing_stream_is_left_out() -> None:
-    house = InMemoryService()
-    case, nothing = case_of(house), uuid4()
-    assert cases(house.log).cached([nothing, case.id]).keys() == {case.id}
+    service = InMemoryService()
+    case, nothing = case_of(service), uuid4()
+    assert cases(service.log).cached([nothing, case.id]).keys() == {case.id}
 
 
 def test_a_cached_state_may_be_outdated_until_the_current_one_is_read() -> None:
-    house = InMemoryService()
-    case, memory = case_of(house), cases(house.log)
+    service = InMemoryService()
+    case, memory = case_of(service), cases(service.log)
     memory.cached([case.id])
-    held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    held = service.desk.claim(case.id, case.version, caller("ana", after(4))).case
     assert memory.cached([case.id])[case.id].version == case.version
     assert memory.current([case.id]) == {case.id: held}
     assert memory.cached([case.id]) == {case.id: held}
 
 
 def test_an_older_state_never_replaces_a_newer_one() -> None:
-    house = InMemoryService()
-    case, memory = case_of(house), cases(house.log)
-    held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    service = InMemoryService()
+    case, memory = case_of(service), cases(service.log)
+    held = service.desk.claim(case.id, case.version, caller("ana", after(4))).case
     memory.keep(case.id, held)
     memory.keep(case.id, case)
     assert memory.cached([case.id]) == {case.id: held}
 
 
 def test_only_new_events_of_other_processes_are_read() -> None:
-    house = InMemoryService()
-    case, memory = case_of(house), cases(house.log)
+    service = InMemoryService()
+    case, memory = case_of(service), cases(service.log)
     memory.cached([case.id])
     by = caller("ana", after(4))
-    held = house.desk.claim(case.id, case.version, by).case
-    noted = house.desk.note(case.id, held.version, "Asked.", by).case
+    held = service.desk.claim(case.id, case.version, by).case
+    noted = service.desk.note(case.id, held.version, "Asked.", by).case
     nothing = uuid4()
     assert memory.refreshed([case.id, nothing]) == {case.id: noted}
     assert memory.cached([case.id]) == {case.id: noted}
     assert memory.refreshed([]) == {}
-    (line, *_) = house.log.tails({case.id: held.version, nothing: 0})[case.id]
+    (line, *_) = service.log.tails({case.id: held.version, nothing: 0})[case.id]
     assert (line.version, line.type) == (noted.version, "case.note_added")
 
 
 def test_a_process_that_lost_a_race_catches_up_before_its_next_batch() -> None:
-    house = InMemoryService()
-    other = house.another_process()
-    house.take(unavailable(), at=after(3))
+    service = InMemoryService()
+    other = service.another_process()
+    service.take(unavailable(), at=after(3))
     other.take(unavailable(4, id="second"), at=after(4))
-    house.take(unavailable(5, id="third"), at=after(5))  # outdated, and the log says so
+    service.take(unavailable(5, id="third"), at=after(5))  # outdated, and the log says so
     other.take(unavailable(6, id="fourth"), at=after(6))
-    head = house.log.head()
-    house.take(unavailable(7, id="fifth"), at=after(7))
-    assert house.only_case("stock_unavailable").signals_joined == 4
-    assert house.log.head() == head + 2
-    assert len(house.order().signals) == 5
+    head = service.log.head()
+    service.take(unavailable(7, id="fifth"), at=after(7))
+    assert service.only_case("stock_unavailable").signals_joined == 4
+    assert service.log.head() == head + 2
+    assert len(service.order().signals) == 5
 
 
 def test_an_evicted_state_is_read_again() -> None:
-    house = InMemoryService()
-    case, memory = case_of(house), cases(house.log)
+    service = InMemoryService()
+    case, memory = case_of(service), cases(service.log)
     memory.cached([case.id])
-    held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    held = service.desk.claim(case.id, case.version, caller("ana", after(4))).case
     memory.forget([case.id, uuid4()])
     assert memory.cached([case.id]) == {case.id: held}
 
 
 def test_the_cache_is_limited_to_the_last_used_states() -> None:
-    house = InMemoryService()
-    case = case_of(house)
+    service = InMemoryService()
+    case = case_of(service)
     read: list[UUID] = []
 
     def fold(state: ExceptionCase | None, line):  # type: ignore[no-untyped-def]
@@ -97,7 +97,7 @@ def test_the_cache_is_limited_to_the_last_used_states() -> None:
             read.append(line.stream)
         return case_after(state, line)
 
-    memory = Repository(house.log, fold, most=2)
+    memory = Repository(service.log, fold, most=2)
     others = [uuid4(), uuid4()]
     memory.cached([case.id])
     memory.keep(others[0], case)
@@ -109,8 +109,8 @@ def test_the_cache_is_limited_to_the_last_used_states() -> None:
 
 
 def test_threads_that_share_a_cache_see_complete_states() -> None:
-    house = InMemoryService()
-    case = case_of(house)
+    service = InMemoryService()
+    case = case_of(service)
     gate = threading.Barrier(6)
 
     def work(n: int) -> set[int]:
@@ -118,8 +118,8 @@ def test_threads_that_share_a_cache_see_complete_states() -> None:
         seen = set()
         for hour in range(40):
             if n == 0:
-                house.take(unavailable(3, id=str(hour)), at=after(4 + hour))
-            state = house.cases.cached([case.id])[case.id]
+                service.take(unavailable(3, id=str(hour)), at=after(4 + hour))
+            state = service.cases.cached([case.id])[case.id]
             assert state.signals_joined == state.version - case.version
             seen.add(state.version)
         return seen
@@ -127,4 +127,4 @@ def test_threads_that_share_a_cache_see_complete_states() -> None:
     with ThreadPoolExecutor(6) as pool:
         seen = set().union(*pool.map(work, range(6)))
     assert max(seen) == case.version + 40
-    assert house.cases.cached([case.id])[case.id] == house.only_case("stock_unavailable")
+    assert service.cases.cached([case.id])[case.id] == service.only_case("stock_unavailable")

@@ -24,45 +24,47 @@ def due(case: ExceptionCase) -> datetime | None:
 def test_a_refund_is_due_at_the_banks_cut_off_after_a_day_of_the_desk() -> None:
     """From Wednesday 16:00: 2 hours, on Thursday 4.5 and 1.5, until 15:00: just in time for the
     cut-off."""
-    house = InMemoryService(SHIPPED_RULEBOOK)
-    house.take(placed(), captured(), cancelled(), at=after(3))
-    assert due(house.only_case("refund_due")) == after(26)
-    house = InMemoryService(SHIPPED_RULEBOOK)
-    house.take(placed(), captured(), cancelled(), at=after(3.1))
-    case = house.only_case("refund_due")
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(placed(), captured(), cancelled(), at=after(3))
+    assert due(service.only_case("refund_due")) == after(26)
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(placed(), captured(), cancelled(), at=after(3.1))
+    case = service.only_case("refund_due")
     assert due(case) == after(50)
-    house.tick(after(50, microseconds=1))
-    breaches = [(e.measure, e.due_at) for e in house.events(case.id, "case.breached")]
+    service.tick(after(50, microseconds=1))
+    breaches = [(e.measure, e.due_at) for e in service.events(case.id, "case.breached")]
     assert (Measure.RESOLUTION, after(50)) in breaches
 
 
 def test_a_release_is_due_at_the_warehouses_cut_off() -> None:
     """From Friday 13:00: 2.5 hours from 13:30, on Saturday 1.5 until 10:30: due at 14:00."""
-    house = InMemoryService(SHIPPED_RULEBOOK)
-    house.take(shipping_by(48), at=after(1))
-    house.tick(after(48, microseconds=1))
-    assert due(house.only_case("ship_by_missed")) == after(73)
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(shipping_by(48), at=after(1))
+    service.tick(after(48, microseconds=1))
+    assert due(service.only_case("ship_by_missed")) == after(73)
 
 
 def test_a_late_parcel_is_due_at_the_carriers_pickup() -> None:
     """From the night to Sunday: eight hours of Monday end at 17:00, so Tuesday 16:30."""
-    house = InMemoryService(SHIPPED_RULEBOOK)
-    house.take(promising(), at=after(1))
-    house.tick(after(252))
-    assert due(house.only_case("delivery_late")) == after(315.5)
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(promising(), at=after(1))
+    service.tick(after(252))
+    assert due(service.only_case("delivery_late")) == after(315.5)
 
 
 def test_a_case_with_older_terms_is_due_at_the_cut_off_after_a_re_term() -> None:
     """From Wednesday 17:00, eight hours end on Thursday at 16:00. At 18:00 seven are left, too
     long for 15:00: Friday."""
     services = tuple(structs.replace(s, by_cut_off={}) for s in SHIPPED_RULEBOOK.document.services)
-    house = InMemoryService(Rulebook(structs.replace(SHIPPED_RULEBOOK.document, services=services)))
-    house.take(placed(), captured(), cancelled(), at=after(4))
-    case = house.only_case("refund_due")
+    service = InMemoryService(
+        Rulebook(structs.replace(SHIPPED_RULEBOOK.document, services=services))
+    )
+    service.take(placed(), captured(), cancelled(), at=after(4))
+    case = service.only_case("refund_due")
     assert due(case) == after(27)
-    house.rulebook = SHIPPED_RULEBOOK
-    case = house.desk.reterm(case.id, case.version, "Agreed.", caller("ana", after(5))).case
+    service.rulebook = SHIPPED_RULEBOOK
+    case = service.desk.reterm(case.id, case.version, "Agreed.", caller("ana", after(5))).case
     assert due(case) == after(50)
-    (event,) = house.events(case.id, "case.retermed")
+    (event,) = service.events(case.id, "case.retermed")
     assert event.due_before[Measure.RESOLUTION] == after(27)
     assert event.due_after[Measure.RESOLUTION] == after(50)

@@ -35,22 +35,22 @@ YEARS = timedelta(days=3_000)
 @cache
 def demonstration() -> InMemoryService:
     """Two weeks of a shop without people at work; every third order has a problem."""
-    house = InMemoryService(SHIPPED_RULEBOOK)
+    service = InMemoryService(SHIPPED_RULEBOOK)
     past = DemonstrationStream(20261, NOW).history()
     arrivals = [Arrival(signal, at) for at, signal in past]
-    for _ in replay(arrivals, house.intake, house.timekeeper, SENDER, NOW):
+    for _ in replay(arrivals, service.intake, service.timekeeper, SENDER, NOW):
         pass
-    return house
+    return service
 
 
-def scope_of(house: InMemoryService, proposed: Rulebook, **period: datetime) -> SimulationScope:
+def scope_of(service: InMemoryService, proposed: Rulebook, **period: datetime) -> SimulationScope:
     return structs.replace(
         SimulationScope(
-            active=house.rulebook,
+            active=service.rulebook,
             proposed=proposed,
             since=NOW - YEARS,
             until=NOW,
-            position=house.log.head(),
+            position=service.log.head(),
         ),
         **period,
     )
@@ -60,21 +60,23 @@ def orders_of(recorder: LogRecorder) -> list:
     return [stream for _, stream in recorder.select_beginnings(FIRST_EVENT_TYPE, 0, 1_000_000)]
 
 
-def simulated(house: InMemoryService, ask: SimulationScope) -> SimulationCounter:
-    return simulate(house.log, orders_of(house.recorder), ask)
+def simulated(service: InMemoryService, ask: SimulationScope) -> SimulationCounter:
+    return simulate(service.log, orders_of(service.recorder), ask)
 
 
 def test_the_active_policy_reproduces_what_happened() -> None:
-    house = demonstration()
+    service = demonstration()
     recorded = {}
-    for line in house.lines():
+    for line in service.lines():
         if line.type == "case.detected":
             recorded[line.stream] = line.event.kind, line.event.detected_at
-    queues = {line.stream: line.event.queue for line in house.lines() if line.type == "case.routed"}
-    cleared = {line.stream for line in house.lines() if isinstance(line.event, Resolved)}
-    ask = scope_of(house, house.rulebook)
+    queues = {
+        line.stream: line.event.queue for line in service.lines() if line.type == "case.routed"
+    }
+    cleared = {line.stream for line in service.lines() if isinstance(line.event, Resolved)}
+    ask = scope_of(service, service.rulebook)
     found = {}
-    for past in load_order_pasts(house.log, orders_of(house.recorder), ask):
+    for past in load_order_pasts(service.log, orders_of(service.recorder), ask):
         for lived in simulate_order_under_each(past, (ask.active, ask.proposed), ask.until):
             found |= {case: opening for (case, _), opening in lived.openings.items()}
     assert len(recorded) > 50
@@ -82,48 +84,48 @@ def test_the_active_policy_reproduces_what_happened() -> None:
     assert {case: one.queue for case, one in found.items()} == queues
     assert {case for case, one in found.items() if one.resolved_at is not None} == cleared
 
-    figures = simulated(house, ask).figures()
+    figures = simulated(service, ask).figures()
     assert figures.cases == CountPair(active=len(recorded), proposed=len(recorded))
     assert figures.only == CountPair()
     assert figures.moved == ()
     assert figures.cleared == CountPair(active=len(cleared), proposed=len(cleared))
     breached = {
         line.stream
-        for line in house.lines()
+        for line in service.lines()
         if line.type == "case.breached" and line.event.measure == "resolution"
     }
     assert figures.breached == CountPair(active=len(breached), proposed=len(breached))
     assert breached
-    passed = sum(1 for line in house.lines() if line.type == "order.passed_intake")
+    passed = sum(1 for line in service.lines() if line.type == "order.passed_intake")
     assert figures.passed == CountPair(active=passed, proposed=passed)
-    signals = [line for line in house.lines() if line.type == "order.signal_recorded"]
+    signals = [line for line in service.lines() if line.type == "order.signal_recorded"]
     assert figures.signals == len(signals)
     assert figures.orders == len({line.stream for line in signals})
 
 
 def test_partitions_of_the_input_give_the_same_figures() -> None:
-    house = demonstration()
-    ask = scope_of(house, other())
-    streams = orders_of(house.recorder)
-    whole = simulate(house.log, streams, ask)
-    parts = (simulate(house.log, streams[n::3], ask) for n in range(3))
+    service = demonstration()
+    ask = scope_of(service, other())
+    streams = orders_of(service.recorder)
+    whole = simulate(service.log, streams, ask)
+    parts = (simulate(service.log, streams[n::3], ask) for n in range(3))
     assert sum(parts, start=SimulationCounter()).figures() == whole.figures()
-    assert simulate(house.log, streams[::-1], ask).figures() == whole.figures()
+    assert simulate(service.log, streams[::-1], ask).figures() == whole.figures()
 
 
 def test_later_events_change_nothing() -> None:
-    house = InMemoryService(SHIPPED_RULEBOOK)
-    house.take(promising(), unavailable(3), at=after(4))
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(promising(), unavailable(3), at=after(4))
     ask = SimulationScope(
         active=SHIPPED_RULEBOOK,
         proposed=other(),
         since=after(0),
         until=after(100),
-        position=house.log.head(),
+        position=service.log.head(),
     )
-    before = simulated(house, ask).figures()
-    house.take(captured(5), at=after(5))
-    assert simulated(house, ask).figures() == before
+    before = simulated(service, ask).figures()
+    service.take(captured(5), at=after(5))
+    assert simulated(service, ask).figures() == before
 
 
 def other() -> Rulebook:
@@ -141,8 +143,8 @@ def other() -> Rulebook:
 
 
 def test_the_differences_of_another_policy_are_counted() -> None:
-    house = demonstration()
-    figures = simulated(house, scope_of(house, other())).figures()
+    service = demonstration()
+    figures = simulated(service, scope_of(service, other())).figures()
     late = figures.kinds["delivery_late"]
     assert late.active > 0
     assert late.proposed == 0
@@ -158,15 +160,15 @@ def test_the_differences_of_another_policy_are_counted() -> None:
 def test_cases_routed_differently_are_listed_with_both_queues() -> None:
     document = shipped()
     queues = set(document["queues"])
-    house = demonstration()
-    figures = simulated(house, scope_of(house, house.rulebook)).figures()
+    service = demonstration()
+    figures = simulated(service, scope_of(service, service.rulebook)).figures()
     busiest = max(figures.queues, key=lambda name: figures.queues[name].active)
     queue = min(queues - {busiest})
     for route in document["route"]:
         if route["queue"] == busiest:
             route["queue"] = queue
     proposed = with_version("moved", route=document["route"])
-    figures = simulated(house, scope_of(house, proposed)).figures()
+    figures = simulated(service, scope_of(service, proposed)).figures()
     (moved,) = figures.moved
     assert (moved.from_queue, moved.to_queue) == (busiest, queue)
     assert moved.cases == figures.queues[busiest].active
@@ -174,11 +176,11 @@ def test_cases_routed_differently_are_listed_with_both_queues() -> None:
 
 
 def test_only_the_period_is_counted() -> None:
-    house = demonstration()
+    service = demonstration()
     middle = NOW - timedelta(days=5)
-    first = simulated(house, scope_of(house, other(), until=middle)).figures()
-    second = simulated(house, scope_of(house, other(), since=middle)).figures()
-    whole = simulated(house, scope_of(house, other())).figures()
+    first = simulated(service, scope_of(service, other(), until=middle)).figures()
+    second = simulated(service, scope_of(service, other(), since=middle)).figures()
+    whole = simulated(service, scope_of(service, other())).figures()
     assert first.signals + second.signals == whole.signals
     for part in ("active", "proposed"):
         assert sum(getattr(one.cases, part) for one in (first, second)) == getattr(
@@ -189,8 +191,8 @@ def test_only_the_period_is_counted() -> None:
 
 
 def test_a_case_resolved_in_time_is_no_breach() -> None:
-    house = InMemoryService(SHIPPED_RULEBOOK)
-    house.take(promising(), unavailable(3), at=after(4))
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(promising(), unavailable(3), at=after(4))
     ask = SimulationScope(
         active=SHIPPED_RULEBOOK,
         proposed=SHIPPED_RULEBOOK,
@@ -198,7 +200,7 @@ def test_a_case_resolved_in_time_is_no_breach() -> None:
         until=after(24 * 30),
         position=10_000,
     )
-    left = simulated(house, ask).figures()
-    house.resolve(house.only_case("stock_unavailable"), after(5))
-    worked = simulated(house, ask).figures()
+    left = simulated(service, ask).figures()
+    service.resolve(service.only_case("stock_unavailable"), after(5))
+    worked = simulated(service, ask).figures()
     assert left.breached.active - worked.breached.active == 1

@@ -31,17 +31,17 @@ def with_matrix(**changes: object) -> Rulebook:
 
 
 def figures(
-    house: MoneyService, proposed: Rulebook, since: float = 0, until: float = 99
+    service: MoneyService, proposed: Rulebook, since: float = 0, until: float = 99
 ) -> MoneyFigures:
     scope = SimulationScope(
-        active=house.rulebook,
+        active=service.rulebook,
         proposed=proposed,
         since=after(since),
         until=after(until),
-        position=house.log.head(),
+        position=service.log.head(),
     )
-    cases = [case.id for case in house.found()]
-    past = load_proposal_history(house.log, cases, scope)
+    cases = [case.id for case in service.found()]
+    past = load_proposal_history(service.log, cases, scope)
     found = compute_money_figures(past, scope.active, scope.proposed, scope.since)
     assert found is not None
     return found
@@ -50,19 +50,19 @@ def figures(
 def with_money() -> MoneyService:
     """A purchase error approved by policy, a small amount, and one that exceeds a limit together
     with it."""
-    house = MoneyService()
-    house.propose("15.00", reason=AdjustmentReason.PURCHASE_ERROR, at=5)
-    house.withdraw(house.propose("900.00", at=6), "ana", 7)
-    house.buy("o-2", "9000.00")
-    house.propose("100.00", order="o-2", at=8)
-    house.propose("1100.00", order="o-2", at=9)
-    return house
+    service = MoneyService()
+    service.propose("15.00", reason=AdjustmentReason.PURCHASE_ERROR, at=5)
+    service.withdraw(service.propose("900.00", at=6), "ana", 7)
+    service.buy("o-2", "9000.00")
+    service.propose("100.00", order="o-2", at=8)
+    service.propose("1100.00", order="o-2", at=9)
+    return service
 
 
 def test_the_active_policy_reproduces_the_approvals_it_required() -> None:
-    house = with_money()
-    found = figures(house, with_matrix())
-    approvers = [one.requirement.approvers for c in house.found() for one in c.adjustments.items]
+    service = with_money()
+    found = figures(service, with_matrix())
+    approvers = [one.requirement.approvers for c in service.found() for one in c.adjustments.items]
     assert (found.proposals, found.approvals.active) == (4, sum(approvers))
     assert found.by_policy == CountPair(active=approvers.count(0), proposed=approvers.count(0))
     assert (found.fewer, found.more, found.impossible) == (0, 0, CountPair())

@@ -70,9 +70,9 @@ def test_list_items_are_compared_by_name() -> None:
 
 
 def test_reported_differences_are_the_fields_that_changed() -> None:
-    house = MoneyService()
-    house.adjusted("o-2", 10)
-    lines = house.log.trail(house.of("o-2").id)
+    service = MoneyService()
+    service.adjusted("o-2", 10)
+    lines = service.log.trail(service.of("o-2").id)
     views = [
         json.loads(msgspec.json.encode(view_of(case_of(lines[:n]))))
         for n in range(1, len(lines) + 1)
@@ -94,27 +94,27 @@ def test_reported_differences_are_the_fields_that_changed() -> None:
 
 
 def test_a_clock_set_back_does_not_reorder_lines() -> None:
-    house = InMemoryService()
-    house.take(promising(), unavailable(3), at=after(4))
-    case = house.only_case("stock_unavailable")
-    case = house.desk.note(case.id, case.version, "Late.", caller("ana", after(9))).case
-    case = house.desk.note(case.id, case.version, "Set back.", caller("bo", after(5))).case
-    lines = house.log.trail(case.id)
+    service = InMemoryService()
+    service.take(promising(), unavailable(3), at=after(4))
+    case = service.only_case("stock_unavailable")
+    case = service.desk.note(case.id, case.version, "Late.", caller("ana", after(9))).case
+    case = service.desk.note(case.id, case.version, "Set back.", caller("bo", after(5))).case
+    lines = service.log.trail(case.id)
     until = lines_until(lines, after(6))
     assert [line.version for line in until] == [*range(1, case.version - 1)]
     assert lines_until(lines, after(9)) == lines
 
 
 def test_there_is_no_state_before_the_first_line() -> None:
-    house = InMemoryService()
-    house.take(promising(), captured(2, "1.00"), unavailable(3), at=after(4))
-    lines = house.log.trail(house.only_case("stock_unavailable").id)
+    service = InMemoryService()
+    service.take(promising(), captured(2, "1.00"), unavailable(3), at=after(4))
+    lines = service.log.trail(service.only_case("stock_unavailable").id)
     with pytest.raises(CaseNotFound):
         lines_until(lines, after(4) - timedelta(microseconds=1))
     for version in (0, -1, len(lines) + 1):
         with pytest.raises(NoSuchVersion):
             lines_until(lines, version)
-    trail = house.log.trail(order_stream(ORDER))
+    trail = service.log.trail(order_stream(ORDER))
     with pytest.raises(OrderNotFound):
         order_of(trail, None, after(3))
     with pytest.raises(OrderNotFound):

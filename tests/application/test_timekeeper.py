@@ -69,40 +69,40 @@ def test_a_late_timekeeper_finds_the_same_cases_as_a_punctual_one(signals, looks
 
 @pytest.mark.parametrize("late_by", [timedelta(), MOMENT, timedelta(hours=1), timedelta(days=400)])
 def test_a_case_is_detected_at_its_deadline_even_by_a_late_timekeeper(late_by) -> None:
-    house = InMemoryService()
-    house.take(shipping_by(48), approved(), at=after(2))
-    assert house.due() == {order_stream(ORDER): after(48) + MOMENT}
-    house.tick(after(48))
-    assert house.found() == []
-    house.tick(after(48) + MOMENT + late_by)
-    case = house.only_case("ship_by_missed")
+    service = InMemoryService()
+    service.take(shipping_by(48), approved(), at=after(2))
+    assert service.due() == {order_stream(ORDER): after(48) + MOMENT}
+    service.tick(after(48))
+    assert service.found() == []
+    service.tick(after(48) + MOMENT + late_by)
+    case = service.only_case("ship_by_missed")
     assert (case.detected_at, case.deadline) == (after(48), after(48))
     assert case.opened_at == after(48) + MOMENT + late_by
-    assert house.due() == {}
+    assert service.due() == {}
 
 
 def test_overdue_events_are_decided_on_earlier_facts_before_a_signal() -> None:
-    house = InMemoryService()
-    house.take(shipping_by(48), approved(), at=after(2))
-    house.take(cancelled(50), at=after(51))  # and no timekeeper ran
-    case = house.only_case("ship_by_missed")
+    service = InMemoryService()
+    service.take(shipping_by(48), approved(), at=after(2))
+    service.take(cancelled(50), at=after(51))  # and no timekeeper ran
+    case = service.only_case("ship_by_missed")
     assert (case.state, case.detected_at, case.opened_at) == ("open", after(48), after(51))
     assert case.signals_joined == 1
 
 
 def test_a_signal_at_the_deadline_is_in_time() -> None:
-    house = InMemoryService()
-    house.take(shipping_by(48), approved(), at=after(2))
-    house.take(handed_over(47), at=after(48))
-    house.tick(after(1000))
-    assert house.found() == []
+    service = InMemoryService()
+    service.take(shipping_by(48), approved(), at=after(2))
+    service.take(handed_over(47), at=after(48))
+    service.tick(after(1000))
+    assert service.found() == []
 
 
 def test_a_signal_just_after_the_deadline_clears_the_open_case() -> None:
-    house = InMemoryService()
-    house.take(shipping_by(48), approved(), at=after(2))
-    house.take(handed_over(47), at=after(48) + MOMENT)
-    assert house.only_case("ship_by_missed").state == "resolved"
+    service = InMemoryService()
+    service.take(shipping_by(48), approved(), at=after(2))
+    service.take(handed_over(47), at=after(48) + MOMENT)
+    assert service.only_case("ship_by_missed").state == "resolved"
 
 
 @pytest.mark.parametrize(
@@ -110,54 +110,54 @@ def test_a_signal_just_after_the_deadline_clears_the_open_case() -> None:
 )
 @pytest.mark.parametrize("end", [cancelled(), unavailable()])
 def test_an_order_that_ends_at_the_deadline_opens_no_case(order, deadline, end) -> None:
-    house = InMemoryService()
-    house.take(order, approved(), at=after(2))
-    house.take(replace(end, event_time=deadline), at=deadline)
-    house.tick(after(1000))
-    assert not {"ship_by_missed", "delivery_late"} & {case.kind for case in house.found()}
+    service = InMemoryService()
+    service.take(order, approved(), at=after(2))
+    service.take(replace(end, event_time=deadline), at=deadline)
+    service.tick(after(1000))
+    assert not {"ship_by_missed", "delivery_late"} & {case.kind for case in service.found()}
 
 
 def test_a_deadline_moved_to_the_future_is_awaited() -> None:
-    house = InMemoryService()
-    house.take(promising(), approved(), at=after(2))
-    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(3))
-    house.tick(after(252 + 7 * 24) - MOMENT)
-    assert house.found() == []
-    house.tick(after(252 + 7 * 24))
-    assert house.only_case("delivery_late").detected_at == after(252 + 7 * 24)
+    service = InMemoryService()
+    service.take(promising(), approved(), at=after(2))
+    service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(3))
+    service.tick(after(252 + 7 * 24) - MOMENT)
+    assert service.found() == []
+    service.tick(after(252 + 7 * 24))
+    assert service.only_case("delivery_late").detected_at == after(252 + 7 * 24)
 
 
 def test_a_deadline_moved_to_the_past_is_missed_at_once() -> None:
-    house = InMemoryService()
-    house.take(promising(), approved(), at=after(2))
-    house.take(promising(WEEK_BEFORE, at=-1, id="promised-sooner"), at=after(100))
-    case = house.only_case("delivery_late")
+    service = InMemoryService()
+    service.take(promising(), approved(), at=after(2))
+    service.take(promising(WEEK_BEFORE, at=-1, id="promised-sooner"), at=after(100))
+    case = service.only_case("delivery_late")
     assert (case.detected_at, case.opened_at) == (after(84), after(100))
-    house.tick(after(1000))
-    assert house.only_case("delivery_late").detected_at == after(84)
+    service.tick(after(1000))
+    assert service.only_case("delivery_late").detected_at == after(84)
 
 
 def test_an_older_signal_that_arrives_later_sets_the_deadline() -> None:
-    house = InMemoryService()
-    house.take(promising(WEEK_BEFORE, at=5, id="newer"), approved(6), at=after(6))
-    house.take(promising(), at=after(7))
-    house.tick(after(250))
-    assert house.found() == []
+    service = InMemoryService()
+    service.take(promising(WEEK_BEFORE, at=5, id="newer"), approved(6), at=after(6))
+    service.take(promising(), at=after(7))
+    service.tick(after(250))
+    assert service.found() == []
 
 
 def test_a_conditional_expectation_is_decided_once_when_due() -> None:
-    house = InMemoryService()
-    house.take(placed(tenders=None), approved(), captured(1, "100.00"), at=after(2))
-    house.tick(after(25))
-    assert house.found() == []
-    house.tick(after(25) + MOMENT)
-    (met,) = [line.event for line in house.lines() if line.type == "order.expectation_met"]
+    service = InMemoryService()
+    service.take(placed(tenders=None), approved(), captured(1, "100.00"), at=after(2))
+    service.tick(after(25))
+    assert service.found() == []
+    service.tick(after(25) + MOMENT)
+    (met,) = [line.event for line in service.lines() if line.type == "order.expectation_met"]
     assert (met.deadline, met.decision.rule) == (
         after(25),
         "payments-equal-the-charge-after-a-day",
     )
-    house.tick(after(1000))
-    assert len([line for line in house.lines() if line.type == "order.expectation_met"]) == 1
+    service.tick(after(1000))
+    assert len([line for line in service.lines() if line.type == "order.expectation_met"]) == 1
 
 
 def test_a_late_timekeeper_reopens_or_links_like_a_punctual_one() -> None:
@@ -171,32 +171,34 @@ def test_a_late_timekeeper_reopens_or_links_like_a_punctual_one() -> None:
     )
     outcomes = []
     for late_by in (timedelta(), timedelta(days=10)):
-        house = InMemoryService(rulebook)
-        house.take(placed(), at=after(1))
-        house.tick(after(24 * 11 + 1))
-        house.resolve(house.only_case("trouble"), after(24 * 12))
+        service = InMemoryService(rulebook)
+        service.take(placed(), at=after(1))
+        service.tick(after(24 * 11 + 1))
+        service.resolve(service.only_case("trouble"), after(24 * 12))
         # 28 days after the case was closed, the second expectation is missed.
-        house.tick(after(24 * 40) + MOMENT + late_by)
-        outcomes.append([(c.id, str(c.state), c.reopened) for c in house.found()])
+        service.tick(after(24 * 40) + MOMENT + late_by)
+        outcomes.append([(c.id, str(c.state), c.reopened) for c in service.found()])
     assert outcomes[0] == outcomes[1]
 
 
 # Several timekeepers at once.
 
 
-def many_overdue(house: InMemoryService, count: int) -> list[str]:
+def many_overdue(service: InMemoryService, count: int) -> list[str]:
     names = [f"o-{n}" for n in range(count)]
     for name in names:
         signals = (shipping_by(48), promising(at=1, id="promised"), captured())
-        house.take(*(replace(signal, order=name) for signal in signals), at=after(3))
+        service.take(*(replace(signal, order=name) for signal in signals), at=after(3))
     return names
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one process", "a process each"])
 def test_concurrent_timekeepers_open_each_case_once(shared) -> None:
-    house = InMemoryService()
-    orders = many_overdue(house, 60)
-    keepers = [house.timekeeper if shared else house.another_process().timekeeper for _ in range(8)]
+    service = InMemoryService()
+    orders = many_overdue(service, 60)
+    keepers = [
+        service.timekeeper if shared else service.another_process().timekeeper for _ in range(8)
+    ]
     gate = threading.Barrier(len(keepers))
 
     def keep(n: int) -> None:
@@ -206,40 +208,40 @@ def test_concurrent_timekeepers_open_each_case_once(shared) -> None:
 
     with ThreadPoolExecutor(len(keepers)) as pool:
         list(pool.map(keep, range(len(keepers))))
-    house.another_process().tick(after(1000))
+    service.another_process().tick(after(1000))
 
-    found = house.found()
+    found = service.found()
     assert len(found) == len({case.id for case in found}) == len(orders) * 2
     assert {case.kind for case in found} == {"ship_by_missed", "payment_stalled"}
     assert {c.detected_at for c in found} == {after(48), after(72)}
-    assert house.due() == {}
+    assert service.due() == {}
     reasons = [(c.order, c.kind) for c in found]
     assert len(reasons) == len(set(reasons))
 
 
 def test_a_second_timekeeper_at_the_same_time_records_nothing() -> None:
-    house = InMemoryService()
-    other = house.another_process()
-    house.take(shipping_by(48), approved(), at=after(2))
+    service = InMemoryService()
+    other = service.another_process()
+    service.take(shipping_by(48), approved(), at=after(2))
     # Both have the earlier order in their cache.
     other.tick(after(40))
     other.orders.cached([order_stream(ORDER)])
-    house.tick(after(50))
-    head = house.log.head()
+    service.tick(after(50))
+    head = service.log.head()
     other.tick(after(50))
-    assert house.log.head() == head
+    assert service.log.head() == head
 
 
 def test_concurrent_intake_and_timekeeper_on_one_order_both_succeed() -> None:
-    house = InMemoryService()
-    other = house.another_process()
-    house.take(shipping_by(48), approved(), at=after(2))
+    service = InMemoryService()
+    other = service.another_process()
+    service.take(shipping_by(48), approved(), at=after(2))
     other.orders.cached([order_stream(ORDER)])
-    house.take(captured(), at=after(49))
+    service.take(captured(), at=after(49))
     other.take(cancelled(49.5), at=after(50))
     other.tick(after(60))
-    assert {case.kind for case in house.found()} == {"ship_by_missed", "refund_due"}
-    assert house.only_case("ship_by_missed").signals_joined == 1
+    assert {case.kind for case in service.found()} == {"ship_by_missed", "refund_due"}
+    assert service.only_case("ship_by_missed").signals_joined == 1
 
 
 # An outdated cache never undoes the writes of another process.
@@ -270,24 +272,24 @@ def test_no_problem_joins_a_case_that_another_process_has_resolved() -> None:
 
 
 def test_a_broken_trail_does_not_block_other_orders() -> None:
-    house = InMemoryService()
-    house.take(shipping_by(48), approved(), at=after(2))
+    service = InMemoryService()
+    service.take(shipping_by(48), approved(), at=after(2))
     broken = order_stream("broken")
-    house.append_unchecked(broken, 7, house.lines()[0].event, order="broken")
+    service.append_unchecked(broken, 7, service.lines()[0].event, order="broken")
     timer = Write(
         stream=broken, kind="order", expected=7, events=[], recorded_at=after(1), next_due=after(40)
     )
-    house.log.append([timer])
-    house.tick(after(50))
-    assert house.only_case("ship_by_missed").state == "open"
-    assert house.due() == {broken: after(40)}
+    service.log.append([timer])
+    service.tick(after(50))
+    assert service.only_case("ship_by_missed").state == "open"
+    assert service.due() == {broken: after(40)}
 
 
 def test_a_timer_of_an_unknown_stream_kind_does_not_block_other_orders() -> None:
-    house = InMemoryService()
-    house.take(shipping_by(48), approved(), at=after(2))
+    service = InMemoryService()
+    service.take(shipping_by(48), approved(), at=after(2))
     stray = UUID(int=7)
-    house.log.append(
+    service.log.append(
         [
             Write(
                 stream=stray,
@@ -299,22 +301,22 @@ def test_a_timer_of_an_unknown_stream_kind_does_not_block_other_orders() -> None
             )
         ]
     )
-    house.tick(after(50))
-    assert house.only_case("ship_by_missed").state == "open"
+    service.tick(after(50))
+    assert service.only_case("ship_by_missed").state == "open"
 
 
 def test_due_streams_are_processed_in_batches() -> None:
-    house = InMemoryService()
-    many_overdue(house, 25)
-    assert [house.timekeeper.tick_due(after(50), most=10) for _ in range(4)] == [10, 10, 5, 0]
+    service = InMemoryService()
+    many_overdue(service, 25)
+    assert [service.timekeeper.tick_due(after(50), most=10) for _ in range(4)] == [10, 10, 5, 0]
 
 
 def test_an_order_delivered_in_time_never_opens_a_case() -> None:
-    house = InMemoryService()
-    house.take(promising(), approved(), at=after(2))
+    service = InMemoryService()
+    service.take(promising(), approved(), at=after(2))
     for hour in range(3, 260, 7):
-        house.tick(after(hour))
+        service.tick(after(hour))
         if hour > 200:
-            house.take(delivered(200), at=after(hour))
-    house.tick(after(1000))
-    assert house.found() == []
+            service.take(delivered(200), at=after(hour))
+    service.tick(after(1000))
+    assert service.found() == []

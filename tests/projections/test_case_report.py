@@ -28,14 +28,14 @@ from tests.projections.folding import eventful_service, rows_of, steps
 SHARED = sorted(f.name for f in fields(CaseRow) if hasattr(ExceptionCase, f.name))
 
 
-def row_of(house: InMemoryService, kind: str) -> CaseRow:
-    (row,) = [row for row in rows_of(CASES, house.lines()).values() if row.kind == kind]
+def row_of(service: InMemoryService, kind: str) -> CaseRow:
+    (row,) = [row for row in rows_of(CASES, service.lines()).values() if row.kind == kind]
     return row
 
 
-def agrees_with_the_log(house: InMemoryService) -> None:
-    rows = rows_of(CASES, house.lines())
-    cases = house.found()
+def agrees_with_the_log(service: InMemoryService) -> None:
+    rows = rows_of(CASES, service.lines())
+    cases = service.found()
     assert rows.keys() == {case.id for case in cases}
     for case in cases:
         row = rows[case.id]
@@ -62,32 +62,32 @@ def test_the_rows_match_the_cases_of_a_log_with_every_event() -> None:
 @settings(BOUNDED_SETTINGS, max_examples=60)
 @given(signals=statement_lists(least=1, most=6))
 def test_the_rows_match_the_cases_of_any_story(signals) -> None:
-    house = InMemoryService()
-    house.take(*signals, at=after(11))
-    house.tick(after(1000))
-    agrees_with_the_log(house)
+    service = InMemoryService()
+    service.take(*signals, at=after(11))
+    service.tick(after(1000))
+    agrees_with_the_log(service)
 
 
 def test_the_rows_match_the_cases_when_a_moved_deadline_is_missed_again() -> None:
-    house = InMemoryService()
-    house.take(promising(), approved(), at=after(2))
-    house.tick(after(252))
-    house.resolve(house.only_case("delivery_late"), after(260))
-    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
-    house.tick(after(1000))
-    assert row_of(house, "delivery_late").deadline == after(252 + 7 * 24)
-    agrees_with_the_log(house)
+    service = InMemoryService()
+    service.take(promising(), approved(), at=after(2))
+    service.tick(after(252))
+    service.resolve(service.only_case("delivery_late"), after(260))
+    service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
+    service.tick(after(1000))
+    assert row_of(service, "delivery_late").deadline == after(252 + 7 * 24)
+    agrees_with_the_log(service)
 
 
 def test_the_rows_match_the_cases_that_reopen_under_another_policy() -> None:
-    house = InMemoryService()
-    house.take(captured(), cancelled(), at=after(4))
-    house.resolve(house.only_case("refund_due"), after(5))
+    service = InMemoryService()
+    service.take(captured(), cancelled(), at=after(4))
+    service.resolve(service.only_case("refund_due"), after(5))
     kinds = shipped()["kinds"]
     kinds["refund_due"] |= {"severity": "critical", "bucket": "fraud_risk"}
-    house.rulebook = with_version("2", kinds=kinds)
-    house.take(unavailable(6), at=after(7))
-    case, row = house.only_case("refund_due"), row_of(house, "refund_due")
+    service.rulebook = with_version("2", kinds=kinds)
+    service.take(unavailable(6), at=after(7))
+    case, row = service.only_case("refund_due"), row_of(service, "refund_due")
     assert case.routed is not None
     assert (row.severity, row.bucket) == (case.routed.severity, case.routed.bucket)
 
@@ -96,8 +96,10 @@ def test_the_rows_match_the_cases_that_reopen_under_another_policy() -> None:
 
 
 def test_an_open_case_has_an_owner_after_every_append() -> None:
-    house = eventful_service()
-    for _, appended in groupby(steps(CASES, house.lines()), lambda step: (step[0].cause, step[1])):
+    service = eventful_service()
+    for _, appended in groupby(
+        steps(CASES, service.lines()), lambda step: (step[0].cause, step[1])
+    ):
         *_, (_, _, _, row) = appended
         if row.state != "resolved":
             assert row.owner == (row.person or row.owner_team)
@@ -113,23 +115,23 @@ def test_a_routed_case_has_an_owner_at_every_line_unless_resolved() -> None:
 
 
 def test_the_owner_is_the_claimant_or_else_the_team() -> None:
-    house = InMemoryService()
-    house.take(unavailable(), at=after(3))
-    case = house.only_case("stock_unavailable")
+    service = InMemoryService()
+    service.take(unavailable(), at=after(3))
+    case = service.only_case("stock_unavailable")
     owners = []
 
     def look() -> None:
-        row = row_of(house, "stock_unavailable")
+        row = row_of(service, "stock_unavailable")
         owners.append((row.owner, row.person, row.owned_since))
 
     look()
-    case = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    case = service.desk.claim(case.id, case.version, caller("ana", after(4))).case
     look()
-    case = house.desk.release(case.id, case.version, "", caller("ana", after(5))).case
+    case = service.desk.release(case.id, case.version, "", caller("ana", after(5))).case
     look()
-    case = house.resolve(case, after(6), "bo")
+    case = service.resolve(case, after(6), "bo")
     look()
-    house.desk.reopen(case.id, case.version, "why", caller("cy", after(7)))
+    service.desk.reopen(case.id, case.version, "why", caller("cy", after(7)))
     look()
     assert owners == [
         ("inventory_desk", None, after(3)),
@@ -142,13 +144,13 @@ def test_the_owner_is_the_claimant_or_else_the_team() -> None:
 
 @pytest.mark.parametrize("by", ["ana", "policy"])
 def test_a_resolved_case_names_who_resolved_it(by) -> None:
-    house = InMemoryService()
-    house.take(promising(), approved(), at=after(2))
-    house.tick(after(252))
+    service = InMemoryService()
+    service.take(promising(), approved(), at=after(2))
+    service.tick(after(252))
     if by == "ana":
-        house.resolve(house.only_case("delivery_late"), after(260))
+        service.resolve(service.only_case("delivery_late"), after(260))
     else:
-        house.take(cancelled(200), at=after(260))
-    row = row_of(house, "delivery_late")
+        service.take(cancelled(200), at=after(260))
+    row = row_of(service, "delivery_late")
     assert row.resolved_by == {"ana": "ana", "policy": "system:policy"}[by]
     assert row.resolved_at == after(260)

@@ -30,23 +30,23 @@ from tests.projections.folding import rows_of
 MILESTONES = ("placed_at", "approved_at", "handed_over_at", "delivered_at", "cancelled_at")
 
 
-def row_of(house: InMemoryService) -> OrderRow:
-    return rows_of(ORDERS, house.lines())[ORDER]
+def row_of(service: InMemoryService) -> OrderRow:
+    return rows_of(ORDERS, service.lines())[ORDER]
 
 
 @settings(BOUNDED_SETTINGS, max_examples=80)
 @given(signals=statement_lists(least=1, most=6), chance=st.randoms(use_true_random=False))
 def test_the_row_matches_the_facts_in_any_arrival_order(signals, chance) -> None:
-    house = InMemoryService()
+    service = InMemoryService()
     for n, signal in enumerate(chance.sample(signals, len(signals))):
-        house.take(signal, at=after(11 + n))
-    house.tick(after(1000))
-    row, facts = row_of(house), house.order().facts
+        service.take(signal, at=after(11 + n))
+    service.tick(after(1000))
+    row, facts = row_of(service), service.order().facts
     for name in (*MILESTONES, "unavailable_at"):
         assert getattr(row, name) == getattr(facts.milestones, name)
     assert (row.tier, row.promised_date) == (facts.customer.tier, facts.promise.delivery_date)
     assert row.signals == len(signals)
-    assert row.cases == len(house.found())
+    assert row.cases == len(service.found())
     assert (row.first_signal_at, row.last_signal_at) == (after(11), after(10 + len(signals)))
 
 
@@ -57,11 +57,11 @@ def test_two_signals_at_one_time_are_ranked_as_in_the_facts() -> None:
     )
     rows = []
     for arrival in (signals, signals[::-1]):
-        house = InMemoryService()
+        service = InMemoryService()
         for n, signal in enumerate(arrival):
-            house.take(signal, at=after(1 + n))
-        rows.append(row_of(house))
-        facts = house.order().facts
+            service.take(signal, at=after(1 + n))
+        rows.append(row_of(service))
+        facts = service.order().facts
         assert (rows[-1].tier, rows[-1].promised_date) == (
             facts.customer.tier,
             facts.promise.delivery_date,
@@ -70,30 +70,30 @@ def test_two_signals_at_one_time_are_ranked_as_in_the_facts() -> None:
 
 
 def test_an_order_that_passed_intake_has_the_time() -> None:
-    house = InMemoryService(SHIPPED_RULEBOOK)
-    house.take(placed(), approved(1), captured(1), at=after(2))
-    assert rows_of(ORDERS, house.lines())["o-1"].passed_at is None
-    house.take(allocated(2), at=after(3))
-    assert rows_of(ORDERS, house.lines())["o-1"].passed_at == after(3)
+    service = InMemoryService(SHIPPED_RULEBOOK)
+    service.take(placed(), approved(1), captured(1), at=after(2))
+    assert rows_of(ORDERS, service.lines())["o-1"].passed_at is None
+    service.take(allocated(2), at=after(3))
+    assert rows_of(ORDERS, service.lines())["o-1"].passed_at == after(3)
 
 
 def test_an_order_without_a_case_is_standard_flow() -> None:
-    house = InMemoryService()
-    house.take(placed(), approved(), captured(), delivered(), at=after(61))
-    house.tick(after(1000))
-    assert row_of(house).cases == 0
+    service = InMemoryService()
+    service.take(placed(), approved(), captured(), delivered(), at=after(61))
+    service.tick(after(1000))
+    assert row_of(service).cases == 0
 
 
 def test_an_order_has_a_row_from_its_first_signal() -> None:
-    house = InMemoryService()
-    house.take(scanned(), at=after(22))
-    row = row_of(house)
+    service = InMemoryService()
+    service.take(scanned(), at=after(22))
+    row = row_of(service)
     assert (row.order_id, row.signals, row.placed_at, row.tier) == (ORDER, 1, None, None)
 
 
 def test_resolved_cases_count_too() -> None:
-    house = InMemoryService()
-    house.take(captured(), cancelled(), unavailable(), at=after(4))
-    for case in house.found():
-        house.resolve(case, after(5))
-    assert row_of(house).cases == 2
+    service = InMemoryService()
+    service.take(captured(), cancelled(), unavailable(), at=after(4))
+    for case in service.found():
+        service.resolve(case, after(5))
+    assert row_of(service).cases == 2

@@ -12,15 +12,15 @@ from tests.projections.folding import rows_of
 
 
 def test_a_person_has_roles_and_token_digests_only() -> None:
-    house = InMemoryService()
-    desk = PeopleDesk(house.log, streams.people(house.log))
+    service = InMemoryService()
+    desk = PeopleDesk(service.log, streams.people(service.log))
     desk.add("ana", [Role.HANDLER, Role.AUDITOR], after(0))
     desk.add("bo", [], after(1))
     lasting = desk.issue_token("ana", after(2))
     ending = desk.issue_token("ana", after(3), expires_at=after(24))
-    house.take(unavailable(), at=after(4))
+    service.take(unavailable(), at=after(4))
 
-    rows = rows_of(PEOPLE, house.lines())
+    rows = rows_of(PEOPLE, service.lines())
 
     assert rows.keys() == {person_stream("ana"), person_stream("bo")}
     ana = rows[person_stream("ana")]

@@ -14,17 +14,17 @@ from tests.projections.folding import act_for_others, rows_of
 ISSUER = "https://id.example"
 
 
-def rows(house: InMemoryService) -> dict[object, PrincipalRow]:
-    return rows_of(PRINCIPALS, house.lines())
+def rows(service: InMemoryService) -> dict[object, PrincipalRow]:
+    return rows_of(PRINCIPALS, service.lines())
 
 
 def test_every_key_login_agent_and_delegation_has_a_row_with_its_end() -> None:
-    house = InMemoryService()
-    people = PeopleDesk(house.log, streams.people(house.log))
+    service = InMemoryService()
+    people = PeopleDesk(service.log, streams.people(service.log))
     people.add("ana", [Role.HANDLER], after(0))
-    act_for_others(house)
-    house.take(unavailable(), at=after(4))
-    found = rows(house)
+    act_for_others(service)
+    service.take(unavailable(), at=after(4))
+    found = rows(service)
     assert len(found) == 5
     assert {row.person for row in found.values()} == {"ana"}
 
@@ -53,11 +53,11 @@ def test_every_key_login_agent_and_delegation_has_a_row_with_its_end() -> None:
 
 
 def test_an_unrestricted_key_says_so_and_is_found_by_its_stream() -> None:
-    house = InMemoryService()
-    people = PeopleDesk(house.log, streams.people(house.log))
+    service = InMemoryService()
+    people = PeopleDesk(service.log, streams.people(service.log))
     people.add("ana", [Role.HANDLER], after(0))
     token = people.issue_token("ana", after(1))
-    (row,) = rows(house).values()
+    (row,) = rows(service).values()
     assert row.stream == token_stream(token_digest(token))
     assert row.principal == f"key:{token_digest(token)[:12]}"
     assert (row.permissions, row.queues, row.regions, row.until) == (None, None, None, None)

@@ -26,15 +26,15 @@ from tests.domain.signals import (
 from tests.projections.folding import eventful_service, rows_of
 
 
-def queued(house: InMemoryService) -> dict[Any, QueueRow]:
-    return rows_of(QUEUE, house.lines())
+def queued(service: InMemoryService) -> dict[Any, QueueRow]:
+    return rows_of(QUEUE, service.lines())
 
 
 def test_a_new_case_is_in_its_queue() -> None:
-    house = InMemoryService()
-    house.take(placed(), unavailable(), at=after(3))
-    case = house.only_case("stock_unavailable")
-    assert queued(house) == {
+    service = InMemoryService()
+    service.take(placed(), unavailable(), at=after(3))
+    case = service.only_case("stock_unavailable")
+    assert queued(service) == {
         case.id: QueueRow(
             case_id=case.id,
             order_id="o-1",
@@ -54,61 +54,61 @@ def test_a_new_case_is_in_its_queue() -> None:
 
 
 def test_a_claimed_case_is_listed_with_its_person_and_a_released_one_with_its_team() -> None:
-    house = InMemoryService()
-    house.take(unavailable(), at=after(3))
-    case = house.only_case("stock_unavailable")
-    held = house.desk.claim(case.id, case.version, caller("ana", after(4))).case
-    row = queued(house)[case.id]
+    service = InMemoryService()
+    service.take(unavailable(), at=after(3))
+    case = service.only_case("stock_unavailable")
+    held = service.desk.claim(case.id, case.version, caller("ana", after(4))).case
+    row = queued(service)[case.id]
     assert (row.person, row.since, row.queued_at) == ("ana", after(4), after(3))
-    house.desk.release(case.id, held.version, "", caller("ana", after(5)))
-    row = queued(house)[case.id]
+    service.desk.release(case.id, held.version, "", caller("ana", after(5)))
+    row = queued(service)[case.id]
     assert (row.person, row.since, row.queued_at) == (None, after(5), after(3))
 
 
 def test_a_resolved_case_leaves_the_queue_and_a_reopened_one_returns() -> None:
-    house = InMemoryService()
-    house.take(unavailable(), at=after(3))
-    resolved = house.resolve(house.only_case("stock_unavailable"), after(4))
-    assert queued(house) == {}
-    house.desk.reopen(resolved.id, resolved.version, "not so", caller("bo", after(5)))
-    row = queued(house)[resolved.id]
+    service = InMemoryService()
+    service.take(unavailable(), at=after(3))
+    resolved = service.resolve(service.only_case("stock_unavailable"), after(4))
+    assert queued(service) == {}
+    service.desk.reopen(resolved.id, resolved.version, "not so", caller("bo", after(5)))
+    row = queued(service)[resolved.id]
     assert (row.person, row.queue, row.queued_at) == (None, "allocation_failure_review", after(5))
 
 
 def test_a_claimed_case_that_resolves_automatically_leaves_the_queue() -> None:
-    house = InMemoryService()
-    house.take(promising(), approved(), at=after(2))
-    house.tick(after(252))
-    case = house.only_case("delivery_late")
-    house.desk.claim(case.id, case.version, caller("ana", after(253)))
-    house.take(delivered(200), at=after(254))
-    assert queued(house) == {}
+    service = InMemoryService()
+    service.take(promising(), approved(), at=after(2))
+    service.tick(after(252))
+    case = service.only_case("delivery_late")
+    service.desk.claim(case.id, case.version, caller("ana", after(253)))
+    service.take(delivered(200), at=after(254))
+    assert queued(service) == {}
 
 
 def test_a_case_that_policy_reopens_returns_to_the_queue() -> None:
-    house = InMemoryService()
-    house.take(promising(), approved(), at=after(2))
-    house.tick(after(252))
-    house.resolve(house.only_case("delivery_late"), after(260))
-    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
-    assert queued(house) == {}
-    house.tick(after(252 + 7 * 24))
-    (row,) = queued(house).values()
+    service = InMemoryService()
+    service.take(promising(), approved(), at=after(2))
+    service.tick(after(252))
+    service.resolve(service.only_case("delivery_late"), after(260))
+    service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(261))
+    assert queued(service) == {}
+    service.tick(after(252 + 7 * 24))
+    (row,) = queued(service).values()
     assert (row.kind, row.queued_at) == ("delivery_late", after(252) + timedelta(days=7))
 
 
 def test_a_joining_signal_does_not_change_the_queue() -> None:
-    house = InMemoryService()
-    house.take(unavailable(), at=after(3))
-    before = queued(house)
-    house.take(unavailable(4, id="again"), at=after(5))
-    assert house.only_case("stock_unavailable").signals_joined == 1
-    assert queued(house) == before
+    service = InMemoryService()
+    service.take(unavailable(), at=after(3))
+    before = queued(service)
+    service.take(unavailable(4, id="again"), at=after(5))
+    assert service.only_case("stock_unavailable").signals_joined == 1
+    assert queued(service) == before
 
 
-def agrees_with_the_log(house: InMemoryService) -> None:
-    rows = queued(house)
-    working = {case.id: case for case in house.found() if not case.is_resolved}
+def agrees_with_the_log(service: InMemoryService) -> None:
+    rows = queued(service)
+    working = {case.id: case for case in service.found() if not case.is_resolved}
     assert rows.keys() == working.keys()
     for case in working.values():
         row = rows[case.id]
@@ -127,11 +127,11 @@ def test_the_queue_has_the_unresolved_cases_of_a_log_with_every_event() -> None:
 @settings(BOUNDED_SETTINGS, max_examples=60)
 @given(signals=statement_lists(least=2, most=5), acts=st.data())
 def test_the_queue_has_the_unresolved_cases_after_any_commands(signals, acts) -> None:
-    house = InMemoryService()
-    house.take(captured(1, "7.00"), *signals, at=after(11))
-    house.tick(after(400))
+    service = InMemoryService()
+    service.take(captured(1, "7.00"), *signals, at=after(11))
+    service.tick(after(400))
     for n in range(acts.draw(st.integers(0, 6))):
-        cases = house.found()
+        cases = service.found()
         if not cases:
             break
         case = acts.draw(st.sampled_from(cases))
@@ -140,13 +140,13 @@ def test_the_queue_has_the_unresolved_cases_after_any_commands(signals, acts) ->
         try:
             match act:
                 case "claim":
-                    house.desk.claim(case.id, case.version, by)
+                    service.desk.claim(case.id, case.version, by)
                 case "release":
-                    house.desk.release(case.id, case.version, "", by)
+                    service.desk.release(case.id, case.version, "", by)
                 case "resolve":
-                    house.desk.resolve(case.id, case.version, RESOLUTION, by)
+                    service.desk.resolve(case.id, case.version, RESOLUTION, by)
                 case "reopen":
-                    house.desk.reopen(case.id, case.version, "why", by)
+                    service.desk.reopen(case.id, case.version, "why", by)
         except CasetrailError:
             continue
-    agrees_with_the_log(house)
+    agrees_with_the_log(service)

@@ -129,11 +129,11 @@ def test_an_irrelevant_line_has_no_key(name, lines) -> None:
 @settings(BOUNDED_SETTINGS, max_examples=40)
 @given(signals=statement_lists(least=1, most=6))
 def test_every_report_folds_any_story(signals) -> None:
-    house = InMemoryService()
-    house.take(*signals, at=after(11))
-    house.tick(after(1000))
+    service = InMemoryService()
+    service.take(*signals, at=after(11))
+    service.tick(after(1000))
     for report in PROJECTIONS:
-        for row in rows_of(report, house.lines()).values():
+        for row in rows_of(report, service.lines()).values():
             assert msgspec.convert(msgspec.to_builtins(row), report.row) == row
 
 

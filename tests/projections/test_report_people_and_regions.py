@@ -31,20 +31,20 @@ def lines() -> list[RecordedEvent]:
 
 
 def test_the_order_and_its_cases_have_the_region() -> None:
-    house = InMemoryService()
-    house.take(structs.replace(placed(), ship_to=SAO_PAULO), unavailable(2), at=after(3))
-    case = house.only_case("stock_unavailable")
+    service = InMemoryService()
+    service.take(structs.replace(placed(), ship_to=SAO_PAULO), unavailable(2), at=after(3))
+    case = service.only_case("stock_unavailable")
     assert case.region == "BR-SP"
-    assert rows_of(ORDERS, house.lines())[ORDER].region == "BR-SP"
+    assert rows_of(ORDERS, service.lines())[ORDER].region == "BR-SP"
     for report in (CASES, QUEUE):
-        assert rows_of(report, house.lines())[case.id].region == "BR-SP"
+        assert rows_of(report, service.lines())[case.id].region == "BR-SP"
 
 
 def test_an_unknown_region_is_null() -> None:
-    house = InMemoryService()
-    house.take(placed(), unavailable(2), at=after(3))
-    assert house.only_case("stock_unavailable").region is None
-    assert rows_of(ORDERS, house.lines())[ORDER].region is None
+    service = InMemoryService()
+    service.take(placed(), unavailable(2), at=after(3))
+    assert service.only_case("stock_unavailable").region is None
+    assert rows_of(ORDERS, service.lines())[ORDER].region is None
 
 
 def test_a_grant_is_listed_until_it_is_revoked_and_break_glass_is_not_listed(
@@ -92,11 +92,11 @@ def test_a_break_glass_is_due_for_review_after_its_end(
 
 
 def test_attached_evidence_is_listed_once_with_its_case() -> None:
-    house = InMemoryService()
-    house.take(placed(), unavailable(2), at=after(3))
-    case = house.only_case("stock_unavailable")
+    service = InMemoryService()
+    service.take(placed(), unavailable(2), at=after(3))
+    case = service.only_case("stock_unavailable")
     proof = Evidence(ref="dhl/pod-1", type=EvidenceType.SHIPPING_DOCUMENTATION)
     for hour in (4, 5):
-        case = house.desk.attach(case.id, case.version, proof, caller("ana", after(hour))).case
-    (row,) = rows_of(ATTACHMENTS, house.lines()).values()
+        case = service.desk.attach(case.id, case.version, proof, caller("ana", after(hour))).case
+    (row,) = rows_of(ATTACHMENTS, service.lines()).values()
     assert (row.case_id, row.ref, row.attached_at) == (case.id, "dhl/pod-1", after(4))
