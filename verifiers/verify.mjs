@@ -16,7 +16,7 @@ const ASKS = new Map([
   ["everything", [/^ask$/, "these are all events of the log, up to its size"]],
   ["case", [/^ask,case$/, "these are the first events of the case; later ones may have been left out"]],
   ["period", [/^ask,from,to$/, "these events were recorded in the period; others of it may have been left out"]],
-  ["population", [/^ask(,currency)?(,from)?(,kind)?(,over)?(,to)?,type$/, "of the events after `since`, these are all that the question asks for"]],
+  ["population", [/^ask(,currency)?(,from)?(,kind)?(,over)?(,to)?,type$/, "of the events after `since`, these are all that were asked for"]],
 ]);
 const fault = (code, file, detail, line = null, position = null) => ({ code, file, detail, line, position });
 function broken(...told) { throw { fault: fault(...told) }; }

@@ -18,7 +18,7 @@ PROVES: Final = {
     "everything": "these are all events of the log, up to its size",
     "case": "these are the first events of the case; later ones may have been left out",
     "period": "these events were recorded in the period; others of it may have been left out",
-    "population": "of the events after `since`, these are all that the question asks for",
+    "population": "of the events after `since`, these are all that were asked for",
 }
 """What a verified bundle proves. Only `everything` and `population` prove that nothing was left out."""
 
