@@ -413,7 +413,7 @@ BUGS = (
     Bug(
         "who has left is let in",
         AUTHENTICATION,
-        "        if standing.person.has_left:\n",
+        "        if found.person.has_left:\n",
         "        if False:\n",
         DOOR,
     ),
