@@ -119,7 +119,8 @@ def test_the_tour_leads_from_a_person_to_a_verified_log(
     assert (again.json()["recorded"], again.json()["duplicate"]) == (0, 2)
     told = casetrail("personal-data", "erase", "C7", "--basis", "consent_withdrawn", "--yes")
     assert told.returncode == 2
-    assert "is not finished yet" in told.stderr
+    assert "has open cases or pending payments. case " in told.stderr
+    assert " is claimed" in told.stderr
 
     known = {"CASE_ID": case.json()["items"][0]["case_id"], "bundle": str(tmp_path / "bundle")}
     trail, export, verify, psql = (
