@@ -223,7 +223,9 @@ bad("signed by another key", "signature")(lambda door: door.issuer.token(key=ATT
 bad("signed by the issuer's other key", "signature")(
     lambda door: door.issuer.token(header={"kid": "es-2"})
 )
-bad("the signature stripped", "neither an API key")(lambda door: door.issuer.token().rpartition(".")[0])
+bad("the signature stripped", "neither an API key")(
+    lambda door: door.issuer.token().rpartition(".")[0]
+)
 bad("the signature empty", "neither an API key")(
     lambda door: door.issuer.token().rpartition(".")[0] + "."
 )
@@ -243,7 +245,9 @@ def _(door: Door) -> str:
 bad("cut off", "signature")(lambda door: door.issuer.token()[:-8])
 bad("longer by a little", "signature")(lambda door: door.issuer.token() + "AAAA")
 bad("padded", "neither an API key")(lambda door: door.issuer.token() + "==")
-bad("with a line break", "neither an API key")(lambda door: door.issuer.token().replace(".", ". ", 1))
+bad("with a line break", "neither an API key")(
+    lambda door: door.issuer.token().replace(".", ". ", 1)
+)
 
 
 @bad("another's claims under a good signature", "signature")

@@ -77,7 +77,9 @@ def test_no_copy_of_a_key_outlives_it_where_a_process_was_killed(tmp_path: Path)
 def test_a_store_that_never_had_a_key_is_the_wrong_one_and_nothing_is_taken_for_erased(
     store: KeyStore,
 ) -> None:
-    with pytest.raises(KeyStoreUnavailable, match="set CASETRAIL_KEYS to this database's key store"):
+    with pytest.raises(
+        KeyStoreUnavailable, match="set CASETRAIL_KEYS to this database's key store"
+    ):
         read_bundle(store, "0" * 16)
     with pytest.raises(KeyStoreUnavailable):
         read_bundle(store, "../../etc/passwd")
