@@ -291,7 +291,7 @@ def test_the_command_line_asks_over_the_api(
     ours.write_into_ledger("UPDATE refunds SET amount = '4.00' WHERE key = ?", key)
     differs = run(casetrail, ["adjustments", "reconcile", "--since", "2026-01-01"])
     assert differs.exit_code == 1
-    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was given" in differs.output
+    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was paid" in differs.output
     monkeypatch.setenv("CASETRAIL_TOKEN", "ct_nobody")
     refused = run(casetrail, ["adjustments", "list"])
     assert (refused.exit_code, "Error: " in refused.output) == (1, True)
