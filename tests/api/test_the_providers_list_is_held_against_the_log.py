@@ -292,7 +292,7 @@ def test_the_command_line_asks_over_the_api(
     few_days_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
     differs = run(casetrail, ["adjustments", "reconcile", "--since", few_days_ago])
     assert differs.exit_code == 1
-    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was given" in differs.output
+    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was paid" in differs.output
     monkeypatch.setenv("CASETRAIL_TOKEN", "ct_nobody")
     refused = run(casetrail, ["adjustments", "list"])
     assert (refused.exit_code, "Error: " in refused.output) == (1, True)
