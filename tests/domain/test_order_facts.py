@@ -56,9 +56,9 @@ def test_cached_facts_and_deadlines_are_updated_after_each_signal(story, chance)
         order = order.after(SignalRecorded(signal=signal))
         if chance.random() < 0.5:  # not computed in every state
             assert order.facts == facts_of(story[:number])
-            anew = Order(id=ORDER, signals=order.signals)
-            assert order.next_due(SHIPPED) == anew.next_due(SHIPPED)
-            assert order.overdue(SHIPPED, END) == anew.overdue(SHIPPED, END)
+            fresh = Order(id=ORDER, signals=order.signals)
+            assert order.next_due(SHIPPED) == fresh.next_due(SHIPPED)
+            assert order.overdue(SHIPPED, END) == fresh.overdue(SHIPPED, END)
 
 
 def test_every_fact_changes_in_a_way_that_policy_supports() -> None:
