@@ -1,65 +1,91 @@
-"""Pages for people: the console's first room, and the API's reference. Nothing is fetched from
-elsewhere: what the pages need is served from here."""
+"""Pages for people: the console and the API reference. They load nothing from other servers."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request, Response
+from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.static_files import create_static_files_router
+from litestar.params import FromPath
 
+from api.http.assets import Asset, asset, console_files, page, respond_with
 from api.http.concurrency import get
 from api.http.errors import RouteNotFound
-from api.http.problems import respond
+from api.http.responses import JSON_MEDIA_TYPE
 from api.openapi import openapi_document
+from api.reference.page import filled
+from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
+from domain.cases.next_steps import HoldOn, HoldReason, NextAction
+from domain.cases.reasons import ResolutionReason, RootCause
+from domain.clock.terms import Dependency
 
-CONSOLE = Path(__file__).parent / "console"
-_PUBLIC = {"public": True}
-# The pages run only what this server sends; nothing may frame them.
+_AnyRequest = Request[Any, Any, Any]
+# The pages run only scripts of this server, and cannot be framed.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     ),
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+WORDS = "words.json"
+"""The choices of the console's forms."""
+_OFFERED = (
+    AdjustmentKind,
+    AdjustmentReason,
+    Dependency,
+    HoldOn,
+    HoldReason,
+    NextAction,
+    ResolutionReason,
+    RootCause,
+)
 
 
-def _page(name: str) -> Response[bytes]:
-    return Response((CONSOLE / name).read_bytes(), media_type=MediaType.HTML, headers=_HEADERS)
+@cache
+def _console() -> Asset:
+    return page("queues.html")
+
+
+@cache
+def _docs() -> Asset:
+    return page("docs.html", lambda text: filled(text, openapi_document()))
+
+
+@cache
+def _openapi() -> Asset:
+    return asset(msgspec.json.encode(openapi_document()), JSON_MEDIA_TYPE)
+
+
+@cache
+def _files() -> dict[str, Asset]:
+    words = {kind.__name__: [choice.value for choice in kind] for kind in _OFFERED}
+    return {**console_files(), WORDS: asset(msgspec.json.encode(words), JSON_MEDIA_TYPE)}
 
 
 @get("/", include_in_schema=False, needs=None)
-def console() -> Response[bytes]:
-    return _page("queues.html")
+def console(request: _AnyRequest) -> Response[bytes]:
+    return respond_with(_console(), request, _HEADERS)
 
 
 @get("/docs", include_in_schema=False, needs=None)
-def docs() -> Response[bytes]:
-    return _page("docs.html")
+def docs(request: _AnyRequest) -> Response[bytes]:
+    return respond_with(_docs(), request, _HEADERS)
 
 
 @get("/openapi.json", include_in_schema=False, needs=None)
-def openapi() -> Response[bytes]:
-    return Response(msgspec.json.encode(openapi_document()), media_type=MediaType.JSON)
+def openapi(request: _AnyRequest) -> Response[bytes]:
+    return respond_with(_openapi(), request)
 
 
-PAGES: tuple[HTTPRouteHandler, ...] = (console, docs, openapi)
+@get("/console/{name:str}", include_in_schema=False, needs=None)
+def console_file(request: _AnyRequest, name: FromPath[str]) -> Response[bytes]:
+    found = _files().get(name)
+    if found is None:
+        raise RouteNotFound(f"no route {request.url.path}")
+    return respond_with(found, request)
 
 
-def _no_file(request: Request[Any, Any, Any], _: ValueError) -> Response[bytes]:
-    """No file system takes a NUL in a name."""
-    return respond(RouteNotFound(f"nothing at {request.url.path}"))
-
-
-STATIC = create_static_files_router(
-    "/console",
-    directories=[CONSOLE],
-    opt=_PUBLIC,
-    include_in_schema=False,
-    exception_handlers={ValueError: _no_file},
-)
+PAGES: tuple[HTTPRouteHandler, ...] = (console, docs, openapi, console_file)

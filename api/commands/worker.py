@@ -23,6 +23,7 @@ from api.composition import (
 from api.serving import tune_garbage_collection, wait_for_parent_to_end
 from application.money.provider import PaymentProvider
 from domain.personal_data_errors import KeyStoreUnavailable
+from domain.policy.holidays import holiday_notices
 from infrastructure.doctor import require_safe
 from infrastructure.payments import provider_of
 from infrastructure.personal.vault import Vault, vault_of
@@ -45,6 +46,8 @@ BACKLOG_SECONDS = 5.0
 CHECKPOINT_SECONDS = 3.0
 KEYS_SECONDS = 3600.0
 """How often it is seen to that destroyed keys stay so."""
+NOTICE_SECONDS = 86_400.0
+"""How often the log repeats what the owner of the policy has to do."""
 OUTSIDE_PAUSE_SECONDS = 5.0
 """Between two tries to reach where checkpoints lie: nobody's bucket is asked each second."""
 TIMEKEEPER_THREADS = 2
@@ -100,6 +103,9 @@ def run_worker(
                 target=run_backlog_watch, args=(working, stop), name="backlogs"
             )
             keepers.append(watch)
+            keepers.append(
+                threading.Thread(target=run_notices, args=(working, stop), name="notices")
+            )
             if working.key_ring is not None:
                 keepers.append(
                     threading.Thread(target=run_key_destruction, args=(working, stop), name="keys")
@@ -114,7 +120,7 @@ def run_worker(
                 keepers.append(witness_thread(checkpoints.make, "checkpoints", dsn, stop, told))
             if cosigner is not None:
                 # Apart from those: what waits for somebody else's answer holds up nothing.
-                keepers.append(witness_thread(cosigner.look, "cosigner", dsn, stop, told))
+                keepers.append(witness_thread(cosigner.cosign_latest, "cosigner", dsn, stop, told))
             with follow_policy(working):
                 for keeper in keepers:
                     keeper.start()
@@ -169,6 +175,18 @@ def run_backlog_watch(working: Desks, stop: threading.Event) -> None:
         return False
 
     _run_repeatedly(look, BACKLOG_SECONDS, stop)
+
+
+def run_notices(working: Desks, stop: threading.Event) -> None:
+    """Write to the log, until told to stop, what the owner of the active policy has to do soon."""
+
+    def look() -> bool:
+        active = working.policy.current
+        for notice in holiday_notices(active.document, working.clock()):
+            _logger.warning("policy version %s: %s", active.version, notice)
+        return False
+
+    _run_repeatedly(look, NOTICE_SECONDS, stop)
 
 
 def witness_thread(

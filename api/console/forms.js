@@ -1,13 +1,12 @@
 "use strict";
 // Forms for commands: their fields stand in tables; what the service refuses, it says itself.
 
-// The schemas of the contract. Choices list their words from there, so that a new word of the domain
-// shows by itself.
-let schemas = null;
+// The words of each choice, as the domain has them: a new one shows by itself.
+let wordsOf = null;
 let queueNames = [];
 
 async function learnWords() {
-  schemas ??= (await ask("/openapi.json")).components.schemas;
+  wordsOf ??= await ask("/console/words.json");
 }
 
 const text = (name, label, required = true) => ({ name, label, required });
@@ -63,7 +62,7 @@ function ticksOf(field, id) {
 }
 
 function inputOf(field, id) {
-  const offered = field.queues ? queueNames : field.among ?? (field.schema && schemas[field.schema].enum);
+  const offered = field.queues ? queueNames : field.among ?? (field.schema && wordsOf[field.schema]);
   const input = element(offered ? "select" : "input", null, { id, name: field.name });
   if (!offered) input.type = field.type ?? "text";
   for (const [key, value] of Object.entries(field.more ?? {})) input.setAttribute(key, value);

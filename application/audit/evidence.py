@@ -1,9 +1,12 @@
-"""On which evidence a case rests, and whether it is what it was."""
+"""Lists the evidence of a case, and checks whether it is unchanged."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -14,45 +17,88 @@ from domain.orders.events import SignalRecorded
 from domain.recorded_event import RecordedEvent
 
 FILE_PREFIX = "sha256:"
-Rehash = Callable[[str], str | None]
-"""The SHA-256 of a stored file, of its bytes as they are now; None if it is not there."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class StoredEvidence(Protocol):
+    """Reads what was stored: evidence files, and envelopes of the log."""
+
+    def current_digest(self, ref: str) -> str | None:
+        """The SHA-256 of the current bytes of a stored file; None if there is no such file."""
+
+    def is_erased(self, ref: str) -> bool:
+        """Whether the file was erased with its customer's data."""
+
+    def is_as_recorded(self, position: int) -> bool:
+        """Whether the envelope at a position of the log, hashed now, has the digest of its leaf."""
 
 
 class EvidenceStatus(StrEnum):
     UNCHANGED = "unchanged"
-    """A file: its bytes have the digest that it is named by."""
+    """A file: its bytes were read now, and have the digest in its name."""
     CHANGED = "changed"
+    """What was read now has another digest."""
     MISSING = "missing"
+    """The evidence store has no such file."""
+    ERASED = "erased"
+    """Not checked: the file was erased with its customer's data."""
     IN_THE_LOG = "in_the_log"
-    """A signal of the order: its leaf is proven like any event's."""
+    """A signal of the order: its envelope was read now, and has the digest of its leaf."""
     KEPT_ELSEWHERE = "kept_elsewhere"
-    """A record of another system: nobody here can tell."""
+    """Not checked: a record of another system, whose bytes were never here."""
+
+
+_SAYS: Mapping[EvidenceStatus, str] = {
+    EvidenceStatus.UNCHANGED: "unchanged: its bytes were read and have this digest",
+    EvidenceStatus.CHANGED: "changed: what is stored now has another digest",
+    EvidenceStatus.MISSING: "missing: the evidence store has no such file",
+    EvidenceStatus.ERASED: "not checked: erased with its customer's data",
+    EvidenceStatus.IN_THE_LOG: "unchanged: its envelope was read and has the digest of its leaf",
+    EvidenceStatus.KEPT_ELSEWHERE: "not checked: kept elsewhere",
+}
+_BAD = frozenset([EvidenceStatus.CHANGED, EvidenceStatus.MISSING])
+_COMPARED = frozenset([EvidenceStatus.UNCHANGED, EvidenceStatus.IN_THE_LOG])
+_IN_SHORT: Mapping[EvidenceStatus, str] = {
+    EvidenceStatus.UNCHANGED: "unchanged",
+    EvidenceStatus.IN_THE_LOG: "unchanged in the log",
+    EvidenceStatus.CHANGED: "changed",
+    EvidenceStatus.MISSING: "missing",
+    EvidenceStatus.ERASED: "not checked (erased)",
+    EvidenceStatus.KEPT_ELSEWHERE: "not checked (kept elsewhere)",
+}
 
 
 class EvidencePiece(Struct, frozen=True, kw_only=True):
     ref: str
     standing: EvidenceStatus
+    says: str
+    """The standing in words."""
+    where: str
+    """Where it is kept: the evidence store, a position of the log, or the other system's name."""
     cited_by: Sequence[int]
-    """The lines of the trail that name it."""
+    """The versions of the trail that cite it."""
     type: str | None
     title: str | None
     sha256: str | None
-    """Of the file's bytes, worked out now."""
+    """The digest of the file's bytes, computed now."""
     position: int | None
-    """Of the signal in the log."""
+    """The position of the signal in the log."""
 
 
 class EvidenceReport(Struct, frozen=True):
-    """`unchanged` if no file is missing or other than it was."""
+    """`unchanged` is true only if every piece was read now and has its digest. It is false if one is
+    missing or changed, and null if some could not be checked or there is none."""
 
-    unchanged: bool
+    unchanged: bool | None
+    says: str
+    """The same in words."""
     pieces: Sequence[EvidencePiece]
 
 
 def check_evidence(
-    lines: Sequence[RecordedEvent], order_lines: Iterable[RecordedEvent], rehash: Rehash
+    lines: Sequence[RecordedEvent], order_lines: Iterable[RecordedEvent], stored: StoredEvidence
 ) -> EvidenceReport:
-    """Every piece that a line of the case names, in the order in which they came."""
+    """Check every piece that a line of the case cites, in the order of the trail."""
     cited: dict[str, list[int]] = {}
     attached: dict[str, EvidenceAttached] = {}
     for line in lines:
@@ -68,26 +114,63 @@ def check_evidence(
     }
     pieces = []
     for ref, versions in cited.items():
-        digest = rehash(ref) if ref.startswith(FILE_PREFIX) else None
-        told = attached.get(ref)
+        position = signals.get(ref)
+        digest = stored.current_digest(ref) if _DIGEST.fullmatch(ref) else None
+        standing = _evidence_status(ref, digest, position, stored)
+        event = attached.get(ref)
+        where = _where(ref, position)
         pieces.append(
             EvidencePiece(
                 ref=ref,
-                standing=_evidence_status(ref, digest, signals.get(ref)),
+                standing=standing,
+                says=_says(standing, where),
+                where=where,
                 cited_by=versions,
-                type=told.evidence.type if told is not None else None,
-                title=told.evidence.title if told is not None else None,
+                type=event.evidence.type if event is not None else None,
+                title=event.evidence.title if event is not None else None,
                 sha256=digest,
-                position=signals.get(ref),
+                position=position,
             )
         )
-    bad = (EvidenceStatus.CHANGED, EvidenceStatus.MISSING)
-    return EvidenceReport(not any(one.standing in bad for one in pieces), pieces)
+    return EvidenceReport(_unchanged(pieces), _in_words(pieces), pieces)
 
 
-def _evidence_status(ref: str, digest: str | None, position: int | None) -> EvidenceStatus:
-    if ref.startswith(FILE_PREFIX):
-        if digest is None:
-            return EvidenceStatus.MISSING
+def _says(standing: EvidenceStatus, where: str) -> str:
+    is_elsewhere = standing is EvidenceStatus.KEPT_ELSEWHERE
+    return f"{_SAYS[standing]}, in {where}" if is_elsewhere else _SAYS[standing]
+
+
+def _evidence_status(
+    ref: str, digest: str | None, position: int | None, stored: StoredEvidence
+) -> EvidenceStatus:
+    if position is not None:
+        holds = stored.is_as_recorded(position)
+        return EvidenceStatus.IN_THE_LOG if holds else EvidenceStatus.CHANGED
+    if not ref.startswith(FILE_PREFIX):
+        return EvidenceStatus.KEPT_ELSEWHERE
+    if digest is not None:
         return EvidenceStatus.UNCHANGED if ref == FILE_PREFIX + digest else EvidenceStatus.CHANGED
-    return EvidenceStatus.IN_THE_LOG if position is not None else EvidenceStatus.KEPT_ELSEWHERE
+    is_erased = _DIGEST.fullmatch(ref) is not None and stored.is_erased(ref)
+    return EvidenceStatus.ERASED if is_erased else EvidenceStatus.MISSING
+
+
+def _where(ref: str, position: int | None) -> str:
+    if position is not None:
+        return f"the log, position {position}"
+    # A record is named `system/id`.
+    return "the evidence store" if ref.startswith(FILE_PREFIX) else ref.partition("/")[0]
+
+
+def _unchanged(pieces: Sequence[EvidencePiece]) -> bool | None:
+    found = {piece.standing for piece in pieces}
+    if found & _BAD:
+        return False
+    return True if found and found <= _COMPARED else None
+
+
+def _in_words(pieces: Sequence[EvidencePiece]) -> str:
+    if not pieces:
+        return "The case cites no evidence."
+    counts = Counter(piece.standing for piece in pieces)
+    parts = ", ".join(f"{counts[s]} {_IN_SHORT[s]}" for s in EvidenceStatus if counts[s])
+    return f"Pieces of evidence: {len(pieces)}; {parts}."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from infrastructure.doctor.findings import Finding, Verdict
+from infrastructure.doctor.holidays import check_holidays
 from infrastructure.doctor.log import (
     check_keys,
     check_last_event,
@@ -25,14 +27,21 @@ class UnsafeToStart(Exception):
     """It would be unsafe to start."""
 
 
-def examine(connection: Connection, settings: Settings, *, whole: bool = False) -> list[Finding]:
-    """All of it; with the whole log, event by event, if asked for."""
+def examine(
+    connection: Connection,
+    settings: Settings,
+    *,
+    whole: bool = False,
+    now: datetime | None = None,
+) -> list[Finding]:
+    """All of it; with the whole log, event by event, if asked for. `now` is when holidays are looked at."""
     found = _quick_findings(connection)
     if found[1].verdict is Verdict.OK:
         found += [
             check_last_event(connection),
             *check_witnessed(connection, settings),
             check_keys(connection, settings),
+            check_holidays(connection, now or datetime.now(UTC)),
         ]
         if whole:
             found.append(check_whole_log(connection, settings))

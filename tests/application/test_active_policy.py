@@ -98,7 +98,7 @@ def test_a_version_always_names_the_same_document() -> None:
 def test_bootstrap_is_refused_once_a_policy_is_active() -> None:
     service = InMemoryService()
     desk_of(service).bootstrap(UNTIMED_RULEBOOK, after(0))
-    with pytest.raises(PolicyInForce, match=f"version {UNTIMED_RULEBOOK.version} decides"):
+    with pytest.raises(PolicyInForce, match=f"version {UNTIMED_RULEBOOK.version} is in force"):
         desk_of(service).bootstrap(other("b"), after(1))
     assert len(service.log.trail(POLICY_STREAM)) == 1
 

@@ -39,6 +39,16 @@ class Page:
         self.leave()
         self._ask("Page.navigate", url=url)
 
+    def send_headers(self, **headers: str) -> None:
+        """With every request from now on."""
+        self._ask("Network.enable")
+        self._ask("Network.setExtraHTTPHeaders", headers=headers)
+
+    def prefer(self, scheme: str) -> None:
+        """Light or dark."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._ask("Emulation.setEmulatedMedia", features=features)
+
     def leave(self) -> None:
         """Lets go of the service, which may end now."""
         self._ask("Page.navigate", url="about:blank")

@@ -196,7 +196,9 @@ def test_a_repeated_cut_off_is_the_earlier_and_a_skipped_one_is_at_the_clock_cha
 
 
 def test_an_unknown_cut_off_error_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no cut-off moon; known are: carrier, finance, warehouse"):
+    with pytest.raises(
+        ValueError, match="has no cut-off moon; known are: carrier, finance, warehouse"
+    ):
         next_cut_off(OFFICE, "moon", utc("2026-12-23T12:00"))
 
 
@@ -212,28 +214,28 @@ SUNDAYS = {"sun": [{"opens": "09:00", "closes": "12:00"}]}
 FAULTY = {
     "out of order": (
         {"week": {"mon": [{"opens": "13:00", "closes": "15:00"}, *SUNDAYS["sun"]]}},
-        [("/week/mon/1/opens", "before the one above")],
+        [("/week/mon/1/opens", "before the period above")],
     ),
     "overlapping": (
         {"week": {"mon": [*SUNDAYS["sun"], {"opens": "11:59", "closes": "15:00"}]}},
-        [("/week/mon/1/opens", "before the one above")],
+        [("/week/mon/1/opens", "before the period above")],
     ),
     "past midnight": (
         {"week": {"mon": [{"opens": "22:00", "closes": "06:00"}]}},
-        [("/week/mon/0/closes", "is two: until 24:00")],
+        [("/week/mon/0/closes", "split a period past midnight in two: until 24:00")],
     ),
-    "never open": ({"week": {"mon": []}}, [("/week", "never opens")]),
+    "never open": ({"week": {"mon": []}}, [("/week", "the calendar never opens")]),
     "both closed and special": (
         {"week": SUNDAYS, "closed": ["2026-05-01"], "special": {"2026-05-01": SUNDAYS["sun"]}},
         [("/special/2026-05-01", "also in `closed`")],
     ),
     "two at once": (
         {"week": {"mon": SUNDAYS["sun"] * 2}, "special": {"2026-05-01": []}},
-        [("/week/mon/1/opens", "before"), ("/special/2026-05-01", "stands in `closed`")],
+        [("/week/mon/1/opens", "before"), ("/special/2026-05-01", "list the day in `closed`")],
     ),
     "always open, and yet": (
         {"always_open": True, "week": SUNDAYS},
-        [("/always_open", "leaves no room")],
+        [("/always_open", "cannot have week, closed or special")],
     ),
 }
 
@@ -273,8 +275,7 @@ def test_terms_longer_than_a_year_of_open_time_are_a_fault() -> None:
     calendar = on_sundays("UTC", "09:00-10:00")
     terms = ServiceTerms(calendar=calendar, first_action=NOTHING, next_update=timedelta(hours=52.5))
     detail = (
-        "must be longer than nothing, at most 52 weeks of open time, which is 52 hours in this "
-        "calendar"
+        "must be more than 0 and at most 52 weeks of open time, which is 52 hours in this calendar"
     )
     assert terms.faults("/terms") == [
         Fault("/terms/first_action", detail),

@@ -248,6 +248,6 @@ def test_an_unknown_cut_off_of_the_terms_is_an_error_that_lists_the_known_ones()
     terms = ServiceTerms(calendar=OPEN, by_cut_off={Measure.FIRST_ACTION: "lunch"})
     (fault,) = terms.faults("/services/3")
     assert fault.pointer == "/services/3/by_cut_off/first_action"
-    assert fault.detail == "the calendar has no cut-off lunch; known are: night, warehouse"
+    assert fault.detail == "there is no cut-off lunch; known are: night, warehouse"
     (fault,) = replace(terms, calendar=OFFICE).faults()
     assert fault.detail.endswith("known are: none")

@@ -40,7 +40,7 @@ def test_each_change_has_its_sentence() -> None:
     lease = old["queues"]["payment_hold_review"]["claim_lease"]
     assert lease == "PT8H"
     assert "queue payment_hold_review, claim lease: 8 hours → 4 hours" in found
-    assert "kind delivery_late, reopen within: no longer said (was 1 day 30 minutes)" in found
+    assert "kind delivery_late, reopen within: was removed (1 day 30 minutes)" in found
     low = old["priorities"]["severity"]["low"]
     assert f"priorities, severity, low: {low} → 7" in found
     for rule in removed:

@@ -137,7 +137,7 @@ def test_a_rejected_policy_cannot_be_approved_but_may_be_proposed_again() -> Non
     office.propose(policy_with_low_weight("2", 2), CY, 3)
     with pytest.raises(AuthorMayNotDecide):  # she is still an author, although cy proposes it now
         office.approve("2", ANA, 4)
-    with pytest.raises(AuthorMayNotDecide, match="an author withdraws it"):
+    with pytest.raises(AuthorMayNotDecide, match="only an author can withdraw it"):
         office.withdraw("2", BO, 4)
     office.withdraw("2", ANA, 4)
     assert office.state("2", 4) == "withdrawn"
@@ -170,10 +170,10 @@ def test_a_new_version_name_or_summary_alone_is_no_change() -> None:
 def test_an_approval_covers_the_difference_to_the_active_policy() -> None:
     office = proposed()
     office.change(policy_with_low_weight("other", 7), 2)
-    with pytest.raises(PolicyOutOfDate, match="to take the place of version 1, and version other"):
+    with pytest.raises(PolicyOutOfDate, match="to replace version 1, but version other"):
         office.approve("2", BO, 3)
     office.propose(policy_with_low_weight("2", 2), ANA, 4)  # again, based on the other policy
-    with pytest.raises(PolicyOutOfDate, match="by now it is to take the place of version other"):
+    with pytest.raises(PolicyOutOfDate, match="but version other is in force now"):
         office.approve("2", BO, 5, base=digest_of(office.first))
     office.approve("2", BO, 5)
     office.activate("2", CY, 6)
@@ -222,7 +222,7 @@ def test_no_other_policy_is_activated_while_one_is_scheduled() -> None:
     office.approve("2", BO, 2)
     office.approve("3", BO, 2)
     office.activate("2", BO, 3, after(24))
-    with pytest.raises(PolicyStateWrong, match="version 2 has its turn before 3"):
+    with pytest.raises(PolicyStateWrong, match="version 2 must take effect before version 3"):
         office.activate("3", BO, 4)
 
 
@@ -261,7 +261,7 @@ def test_a_rollback_is_a_new_version_of_an_earlier_policy() -> None:
 def test_only_a_policy_that_was_active_can_be_rolled_back_to() -> None:
     office = proposed()
     for version in ("1", "2"):
-        with pytest.raises(PolicyStateWrong, match="cannot be gone back to"):
+        with pytest.raises(PolicyStateWrong, match="cannot be rolled back to"):
             office.roll_back(version, CY, 2)
     office.emergency(policy_with_low_weight("fire", 9), CY, 3, until=10)
     with pytest.raises(PolicyStateWrong, match="it is expired"):
@@ -291,16 +291,16 @@ def test_an_emergency_change_that_another_person_ratifies_stays() -> None:
     office.ratify("fire", BO, 2)
     assert office.in_force(1000) == "fire"
     assert office.governed.next_due() is None
-    with pytest.raises(PolicyStateWrong, match="no emergency change that decides now"):
+    with pytest.raises(PolicyStateWrong, match="not an emergency change in force"):
         office.ratify("fire", CY, 3)
 
 
 def test_an_expired_emergency_change_cannot_be_repeated_under_another_version() -> None:
     office = PolicyOffice()
     office.emergency(policy_with_low_weight("fire", 9), ANA, 1, until=5)
-    with pytest.raises(PolicyStateWrong, match="no emergency change"):
+    with pytest.raises(PolicyStateWrong, match="not an emergency change"):
         office.ratify("fire", BO, 6)
-    with pytest.raises(PolicyStateWrong, match="version fire is this very change"):
+    with pytest.raises(PolicyStateWrong, match="version fire is the same change"):
         office.emergency(policy_with_low_weight("fire2", 9), ANA, 6)
     office.propose(
         policy_with_low_weight("fire", 9), ANA, 6

@@ -68,6 +68,8 @@ def show(settings: Settings, version: str | None, as_yaml: bool, as_json: bool) 
     if not as_yaml:
         console = Console(highlight=False, markup=False, soft_wrap=True)
         console.print(f"{view.state}, digest {view.digest}")
+        for notice in view.notices:
+            console.print(f"Notice: {notice}")
         _print_acts(console, policy)
         if recheck is not None:
             console.print(_describe_recheck(recheck))

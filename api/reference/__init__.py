@@ -1,0 +1,1 @@
+"""The API's reference: one page, made from the contract."""
