@@ -35,7 +35,7 @@ def provider(
     until_eof: bool,
     descriptor: int | None,
 ) -> None:
-    """Run a payment provider for trials: it stores refunds in a file and can be made to fail."""
+    """Run a payment provider for trials. It stores refunds in a file and can be made to fail."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     file = ledger or provider_ledger(settings.home)
     try:

@@ -13,7 +13,7 @@ from api.commands.audit.sample import sample
 
 @click.group()
 def audit() -> None:
-    """Answer auditors' questions, export proofs, and test that nothing was altered or left out."""
+    """Answer auditors' questions, and export proofs that nothing was altered or left out."""
 
 
 for _command in (

@@ -160,7 +160,10 @@ def key(settings: Settings, as_all: bool) -> None:
 @click.command()
 @click.pass_obj
 def rotate_key(settings: Settings) -> None:
-    """Replace the signing key and print the new public key; both keys sign the last checkpoint."""
+    """Replace the signing key and print the new public key.
+
+    Both keys sign the last checkpoint.
+    """
     file = Path(settings.signing_key)
     if not file.is_file():
         raise click.UsageError(

@@ -75,7 +75,7 @@ def _with_progress(
 def _print_summary(found: ReperformanceSummary) -> None:
     click.echo(
         f"{found.decisions} decisions of {found.orders} orders repeated, up to position "
-        f"{found.position}: {len(found.differing)} have another result"
+        f"{found.position}: {len(found.differing)} with another result"
     )
     for one in found.differing:
         where = f"case {one.case}" if one.case is not None else f"order {one.order}"

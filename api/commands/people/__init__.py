@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @click.group()
 def people() -> None:
-    """Manage people, their roles, and the keys, logins, agents and delegates that act for them."""
+    """Manage people, their roles, keys, logins, agents and delegates."""
 
 
 for _command in PRINCIPAL_COMMANDS:
@@ -97,7 +97,7 @@ def show(settings: Settings, as_json: bool) -> None:
 )
 @REASON
 @click.pass_obj
-def grant(settings: Settings, name: str, **options: object) -> None:
+def grant(settings: Settings, /, name: str, **options: object) -> None:
     """Grant a role to a person, everywhere or in some queues or regions."""
     until = options["until"]
     options["until"] = until.isoformat() if isinstance(until, datetime) else None

@@ -24,9 +24,9 @@ from infrastructure.settings import Settings
 
 @click.group()
 def policy() -> None:
-    """Show, check and change the policy: what is an exception, when it is late, and who owns it.
+    """Show, check and change the policy.
 
-    check, diff, show, history and bootstrap use files and the database directly. The other commands
+    A policy says what is an exception, when it is late, and who owns it. check, diff, show, history and bootstrap use files and the database directly. The other commands
     call the API and need your token.
     """
 
@@ -34,13 +34,13 @@ def policy() -> None:
 @policy.command()
 @FILE
 def check(file: Path) -> None:
-    """Check a policy document and list every fault with its path.
+    """Check a policy document and list every error with its path.
 
-    The exit status is 2 if there is a fault.
+    The exit status is 2 if there is one.
     """
     rulebook = load_policy(file)
     click.echo(
-        f"{file}: no faults. Version {rulebook.version}, digest {rulebook.digest[:12]}…, "
+        f"{file}: no errors. Version {rulebook.version}, digest {rulebook.digest[:12]}…, "
         f"{len(rulebook.document.kinds)} kinds, {len(rulebook.detectors)} detections, "
         f"{len(rulebook.watches)} expectations, {len(rulebook.document.route)} routes"
     )
@@ -121,7 +121,7 @@ def _describe_recheck(recheck: Recheck) -> str:
 @policy.command()
 @click.pass_obj
 def history(settings: Settings) -> None:
-    """List every policy version, newest first, with who proposed, approved and activated it."""
+    """List every policy version, newest first, with all acts on it."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with migrated_desks(settings) as desks:
         governance, now = desks.policy.refresh(), desks.clock()

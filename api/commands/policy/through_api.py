@@ -42,7 +42,7 @@ def propose(file: Path, why: str, revises: str | None, as_json: bool) -> None:
 @click.option("--until", type=TimeParameter(), help="End of the period [now].")
 @AS_JSON
 def simulate(policy: str, since: datetime | None, until: datetime | None, as_json: bool) -> None:
-    """Replay recorded signals under this policy and compare the results with the active one."""
+    """Replay recorded signals under this policy and compare with the active one."""
     result = _call_simulation(policy, {"since": since, "until": until})
     if as_json:
         click.echo(msgspec.json.encode(result))
