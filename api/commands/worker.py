@@ -125,7 +125,9 @@ def run_worker(
                 keepers.append(witness_thread(checkpoints.make, "checkpoints", dsn, stop, errors))
             if cosigner is not None:
                 # A thread of its own: a slow witness delays nothing else.
-                keepers.append(witness_thread(cosigner.look, "cosigner", dsn, stop, errors))
+                keepers.append(
+                    witness_thread(cosigner.cosign_latest, "cosigner", dsn, stop, errors)
+                )
             with follow_policy(working):
                 for keeper in keepers:
                     keeper.start()

@@ -306,12 +306,12 @@ def test_a_payment_that_was_ordered_where_nobody_here_can_pay_is_told_by_health(
     desks, now = ours.house.service.desks, datetime.now(UTC)
 
     def problems(provider: str | None, at: datetime = now) -> list[str]:
-        found = HealthChecker(desks.datastore, provider).look(at).problems
-        return [one for one in found if "1 payments were ordered at local" in one]
+        found = HealthChecker(desks.datastore, provider).check(at).problems
+        return [one for one in found if "1 payments ordered at local" in one]
 
     assert "no provider is connected here" in problems(None)[0]
     assert "stripe is connected here" in problems("stripe")[0]
     assert problems("local") == []
-    assert "does it answer" in problems("local", now + timedelta(hours=2))[0]
+    assert "check that it answers" in problems("local", now + timedelta(hours=2))[0]
     ours.pay(key)
     assert problems("stripe") == []

@@ -18,10 +18,10 @@ def test_that_nobody_read_it_stays_so_however_often_it_is_asked(ours: RunningSer
         for _ in range(2):
             told = auditor.get("/v1/audit/reads", params={"order": order}).json()
             assert told["items"] == []
-            assert told["nothing"] == "Nobody was shown any of it."
+            assert told["nothing"] == "Nobody has read any of it."
         assert auditor.get(f"/v1/orders/{order}").status_code == 200
         told = auditor.get("/v1/audit/reads", params={"order": order}).json()
         assert [one["person"] for one in told["items"]] == ["audra"]
         assert told.get("nothing") is None
         told = auditor.get("/v1/audit/reads", params={"order": "o-none"}).json()
-        assert told["nothing"] == "Nothing is known of an order o-none."
+        assert told["nothing"] == "No order o-none."

@@ -122,7 +122,7 @@ def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: Atta
         with weakened.copy() as copy, psycopg.connect(copy, autocommit=True) as connection:
             with connection.transaction():
                 for statement in copies.does:
-                    connection.execute(statement.format(**weakened.told()).encode())
+                    connection.execute(statement.format(**weakened.placeholders()).encode())
             weakened.checkpoints.make(connection)
             assert find_first_fault(connection, weakened) is None
     finally:
@@ -134,7 +134,7 @@ def test_what_finds_a_rewritten_history_is_the_checkpoint_outside(weakened: Atta
 def test_an_unsound_log_is_not_attacked(weakened: AttackTarget) -> None:
     with psycopg.connect(weakened.dsn, autocommit=True) as connection, without_triggers(connection):
         connection.execute("UPDATE stored_events SET state = '{}' WHERE notification_id = 9")
-    with pytest.raises(CopyNotSound, match="position 9 is not what its leaf says"):
+    with pytest.raises(CopyNotSound, match="position 9 does not have its stored leaf"):
         require_sound_copy(weakened)
 
 
