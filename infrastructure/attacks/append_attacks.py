@@ -29,7 +29,7 @@ APPEND_ATTACKS: Final[tuple[Attack, ...]] = (
         "duty_persons => ARRAY['ana'], duties_taken => ARRAY['approve'])",
     ),
     attack(
-        "answer a command anew",
+        "answer a command a second time",
         "SELECT append_events(principals => ARRAY['ana'], keys => ARRAY['key-1'], "
         "digests => ARRAY['\\x00'::bytea], results => ARRAY['other'::bytea], command_offsets => ARRAY[0])",
     ),

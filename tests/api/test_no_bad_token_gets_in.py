@@ -659,7 +659,7 @@ def test_a_login_is_out_when_it_is_unlinked_also_with_a_token_that_was_just_let_
     token = door.issuer.token("short-1")
     assert door.ask(f"Bearer {token}").status_code == 200
     desk.unlink(door.issuer.name, "short-1", "A test.", now)
-    refused(door.ask(f"Bearer {token}"), 403, NOT_LINKED, "nobody")
+    refused(door.ask(f"Bearer {token}"), 403, NOT_LINKED, "no person is linked")
 
 
 def test_a_service_without_an_issuer_takes_keys_alone(dsn: str) -> None:

@@ -284,7 +284,7 @@ def test_the_command_line_asks_over_the_api(
     assert [one["id"] for one in json.loads(listed.output)] == [key]
     assert key in run(casetrail, ["adjustments", "list"], env={"COLUMNS": "250"}).output
     done = run(casetrail, ["adjustments", "reconcile"])
-    assert (done.exit_code, "1 of them reconciled just now" in done.output) == (0, True)
+    assert (done.exit_code, "1 of them newly reconciled" in done.output) == (0, True)
     file = tmp_path / "list.csv"
     file.write_bytes(httpx2.get(f"{ours.provider.url}/statement").content)
     assert run(casetrail, ["adjustments", "reconcile", str(file)]).exit_code == 0
@@ -292,7 +292,7 @@ def test_the_command_line_asks_over_the_api(
     few_days_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
     differs = run(casetrail, ["adjustments", "reconcile", "--since", few_days_ago])
     assert differs.exit_code == 1
-    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was given" in differs.output
+    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was paid" in differs.output
     monkeypatch.setenv("CASETRAIL_TOKEN", "ct_nobody")
     refused = run(casetrail, ["adjustments", "list"])
     assert (refused.exit_code, "Error: " in refused.output) == (1, True)

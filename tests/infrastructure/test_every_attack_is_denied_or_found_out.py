@@ -65,9 +65,7 @@ def test_nothing_that_anybody_tries_stays_unknown(target: AttackTarget) -> None:
     assert all(name.startswith(("append", "take")) for name in set(BY_NAME) - denied[WRITER])
     # A denial is the database's own word, or nothing came of it.
     assert all(
-        o.sqlstate or "came to nothing" in o.how
-        for o in outcomes
-        if o.result is AttackResult.DENIED
+        o.sqlstate or "no effect" in o.how for o in outcomes if o.result is AttackResult.DENIED
     )
     hidden = [o for o in outcomes if o.attacker == SUPERUSER and "guards off" in o.attack]
     assert len(hidden) >= 10
