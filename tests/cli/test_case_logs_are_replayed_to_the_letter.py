@@ -117,7 +117,7 @@ def test_what_no_case_can_do_is_told_and_the_rest_is_done(
     file = write_servicenow(tmp_path / "log.csv", lives, [broken])
     ran = casetrail("replay", "case-log", "servicenow", file, "--json")
     assert ran.returncode == 0, ran.stderr
-    assert "left out: log.csv:13 (sys_updated_at)" in ran.stderr
+    assert "skipped: log.csv:13 (sys_updated_at)" in ran.stderr
     told = json.loads(ran.stdout)
     assert [(one["incident"], one["update"]) for one in told["impossible"]] == [
         ("a/b", 0),

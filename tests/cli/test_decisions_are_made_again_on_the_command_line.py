@@ -47,7 +47,7 @@ def test_what_was_decided_comes_out_the_same_until_somebody_alters_it(
     words = " ".join(ran.stdout.split())
     assert f"case {case}, version 1" in words
     assert "1 with another result" in words
-    assert "did not pass came out:" in words
+    assert "did not pass repeated:" in words
     assert casetrail("audit", "reperform", "--case", case).returncode == 1
     assert casetrail("audit", "reperform", "--case", other).returncode == 0
     by_api = ana.get(f"/v1/cases/{case}/reperformance").json()["decisions"]

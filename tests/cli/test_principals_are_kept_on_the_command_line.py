@@ -119,7 +119,7 @@ def test_what_cannot_be_is_told_in_words(people: None, casetrail: Casetrail) -> 
         (("token", "ana", "--queue", "Not A Queue"), "queues"),
         (("token", "ana", "--expires-in", "soon"), "span"),
         (("token", "ana", "--expires-in", "99999d"), "span"),
-        (("revoke", "key:000000000000", "--reason", "x"), "no key"),
+        (("revoke", "key:000000000000", "--reason", "x"), "No key key:000000000000. List keys"),
         (("revoke", "key:000000000000"), "--reason"),
         (("agent", "ana", "bos"), "already"),
         (("agent", "ana", "No Name"), "name"),
