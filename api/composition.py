@@ -283,7 +283,7 @@ def verified_checkpoints(settings: Settings, dsn: str) -> Checkpoints:
     with connect(dsn) as connection:
         if witness is not None and checkpoints.outside.disputed() is not None:
             checkpoints.make(connection)
-            witness.look(connection)
+            witness.cosign_latest(connection)
         checkpoints.require_continuation(connection)
     return checkpoints
 

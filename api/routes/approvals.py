@@ -24,10 +24,10 @@ from application.log.recorder import CommandRepeated, CommandRow
 from application.money.eligibility import BlockingRule
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.commands import ApproveAdjustment
-from domain.adjustments.events import AdjustmentNote, Digest
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
 from domain.permissions import Permission
+from domain.texts import Digest, Note
 from infrastructure.reports.scope_sql import known_cases_in_scope
 from projections.adjustments import AdjustmentRow
 
@@ -85,7 +85,7 @@ class ApprovalItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     case: UUID
     adjustment: UUID
     digest: Digest
-    note: AdjustmentNote = ""
+    note: Note = ""
 
 
 class BulkApproval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -27,8 +27,8 @@ from domain.cases.events import Resolution
 from domain.cases.evidence import Evidence
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
-from domain.cases.work_events import Note, RequiredNote
 from domain.permissions import Permission
+from domain.texts import Note, RequiredNote
 from infrastructure.evidence_store import PREFIX
 
 

@@ -41,7 +41,7 @@ def readyz(service: ServiceDependency) -> Response[Readiness]:
     """503 if the database cannot be written. 200 with `degraded` and the reasons if reports or timers
     are behind."""
     try:
-        found = service.health.look(service.desks.clock())
+        found = service.health.check(service.desks.clock())
     except (psycopg.Error, PersistenceError, PoolTimeout) as error:
         return Response(Readiness("unavailable", problems=[str(error)]), status_code=503)
     status = "unavailable" if not found.writable else "degraded" if found.problems else "ready"

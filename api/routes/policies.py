@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar.params import FromPath, QueryParameter
 from msgspec import UNSET, Struct
@@ -21,6 +21,7 @@ from domain.policy.document import PolicyDocument
 from domain.policy.events import PolicySimulated
 from domain.policy.governance import Governance, Policy, PolicyState
 from domain.policy.governance_decisions import require_policy
+from domain.policy.holidays import holiday_notices
 from domain.policy.money_figures import MoneyFigures
 from domain.policy.rechecks import Recheck
 from domain.policy.simulation_figures import SimulationFigures
@@ -51,6 +52,8 @@ class PolicyLine(Struct, frozen=True):
     expires_at: datetime | None
     """The end of an emergency change that is not ratified."""
     acts: Sequence[ActView]
+    notices: Sequence[str]
+    """What its owner has to do soon, such as add the holidays of later years. Empty once it no longer decides."""
 
 
 class PolicyList(Struct, frozen=True):
@@ -99,6 +102,13 @@ class PolicyView(PolicyLine, frozen=True):
     recheck: RecheckView | None
 
 
+_CURRENT: Final = {
+    PolicyState.PROPOSED,
+    PolicyState.APPROVED,
+    PolicyState.SCHEDULED,
+    PolicyState.IN_FORCE,
+}
+"""The states of a policy that decides, or may come to decide without being proposed again."""
 AgainstVersion = Annotated[
     str | None,
     QueryParameter(description="The version or digest to compare it with [what it is based on]."),
@@ -161,6 +171,7 @@ def simulation_view(governance: Governance, event: PolicySimulated) -> Simulatio
 
 
 def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, Any]:
+    state = governance.state(policy, now)
     base = governance.policies.get(policy.base or "")
     reign = next((r for r in reversed(governance.reigns) if r.digest == policy.digest), None)
     return {
@@ -168,7 +179,7 @@ def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, An
         "digest": policy.digest,
         "policy": policy.document.policy,
         "summary": policy.document.summary,
-        "state": governance.state(policy, now),
+        "state": state,
         "base": base.version if base is not None else None,
         "authors": sorted(policy.authors),
         "effective_from": reign.starts_at if reign is not None else None,
@@ -177,4 +188,5 @@ def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, An
             ActView(act.what, act.by.person, act.by.principal, act.at, act.note)
             for act in policy.acts
         ],
+        "notices": holiday_notices(policy.document, now) if state in _CURRENT else [],
     }

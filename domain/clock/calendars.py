@@ -1,7 +1,7 @@
-"""Business calendars: when a team works, and how much of its time lies between two moments.
+"""Business calendars: when a team works, and how much open time is between two moments.
 
-A calendar is written in local time and counted in UTC. Where the clocks go back, a period opens at
-the earlier and closes at the later of two equal times, so that it holds the repeated hour.
+A calendar is written in local time and counted in UTC. When daylight saving repeats an hour, a period
+opens at the earlier and closes at the later of two equal times: it includes the repeated hour.
 """
 
 from __future__ import annotations
@@ -24,21 +24,24 @@ from domain.texts import PATTERN_END
 NO_TIME: Final = timedelta()
 DAY: Final = timedelta(days=1)
 HORIZON_YEARS: Final = 10
-"""How far ahead is looked for open time. With the limits on `closed` and `special`, a calendar
-without faults is open for more than a year of ordinary weeks in that time."""
+"""How far ahead open time is searched for. With the limits on `closed` and `special`, a valid
+calendar is open for more than a year of ordinary weeks in that time."""
 MAX_CLOSED_DAYS: Final = 250
 MAX_SPECIAL_DAYS: Final = 100
 MAX_CACHED_MONTHS: Final = 600
 
 OpeningTime = Annotated[
     str,
-    Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]" + PATTERN_END, description="Local, as in 09:00."),
+    Meta(
+        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]" + PATTERN_END,
+        description="Local time, e.g. 09:00.",
+    ),
 ]
 ClosingTime = Annotated[
     str,
     Meta(
         pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)" + PATTERN_END,
-        description="Local, as in 17:30; 24:00 is the end of the day.",
+        description="Local time, e.g. 17:30; 24:00 is the end of the day.",
     ),
 ]
 
@@ -54,7 +57,7 @@ class Weekday(StrEnum):
 
 
 class Period(Part, frozen=True, kw_only=True):
-    """Open from the first time to the second, which is already closed."""
+    """Open from `opens` up to and without `closes`."""
 
     opens: OpeningTime
     closes: ClosingTime
@@ -64,8 +67,8 @@ Periods: TypeAlias = tuple[Period, ...]
 
 
 class BusinessCalendar(Part, frozen=True, kw_only=True):
-    """When a team works. A weekday that is not named is closed; a `special` day has periods of
-    its own; a cut-off is the time of an open day up to which something still makes that day."""
+    """When a team works. A weekday without an entry is closed; a `special` day has its own periods.
+    A cut-off is the latest time on an open day for work to count on that day."""
 
     time_zone: ZoneName
     week: dict[Weekday, Periods] = field(default_factory=dict)
@@ -83,7 +86,7 @@ class BusinessCalendar(Part, frozen=True, kw_only=True):
         return hash((self.time_zone, self.always_open, self.closed, len(self.week)))
 
     def faults(self, pointer: str = "") -> list[Fault]:
-        """What is wrong beyond the form of each part: periods out of order, days told twice."""
+        """Errors beyond the form of each part: periods out of order, days given twice."""
         found: list[Fault] = []
         parts: list[tuple[str, dict[Weekday, Periods] | dict[date, Periods]]] = [
             ("week", self.week),
@@ -95,14 +98,23 @@ class BusinessCalendar(Part, frozen=True, kw_only=True):
         for day, periods in self.special.items():
             place = f"{pointer}/special/{day}"
             if not periods:
-                found.append(Fault(place, "no periods: a day without any stands in `closed`"))
+                found.append(Fault(place, "has no periods: list the day in `closed` instead"))
             if day in self.closed:
-                found.append(Fault(place, "this day is also in `closed`: it can only be one"))
+                found.append(
+                    Fault(place, "is also in `closed`: remove the day from one of the two")
+                )
         if self.always_open and (self.week or self.closed or self.special):
             place = f"{pointer}/always_open"
-            found.append(Fault(place, "always open leaves no room for week, closed and special"))
+            found.append(
+                Fault(
+                    place,
+                    "an always open calendar cannot have week, closed or special: remove them",
+                )
+            )
         if not self.always_open and not self.weekly_open_time:
-            found.append(Fault(f"{pointer}/week", "never opens: no weekday has a period"))
+            found.append(
+                Fault(f"{pointer}/week", "the calendar never opens: give a weekday a period")
+            )
         return found
 
     @property
@@ -122,12 +134,12 @@ def _faults_of_periods(periods: Periods, pointer: str) -> Iterator[Fault]:
     for n, period in enumerate(periods):
         if period.closes <= period.opens:
             detail = (
-                f"closes at {period.closes}, not after it opens at {period.opens}; a period past "
-                "midnight is two: until 24:00, and from 00:00 on the next day"
+                f"closes at {period.closes}, which is not after its opening at {period.opens}; split "
+                "a period past midnight in two: until 24:00, and from 00:00 on the next day"
             )
             yield Fault(f"{pointer}/{n}/closes", detail)
         if period.opens < open_until:
-            detail = f"opens at {period.opens}, before the one above it has closed at {open_until}"
+            detail = f"opens at {period.opens}, before the period above it closes at {open_until}"
             yield Fault(f"{pointer}/{n}/opens", detail)
         open_until = max(open_until, period.closes)
 
@@ -140,10 +152,10 @@ def business_time(calendar: BusinessCalendar, start: datetime, end: datetime) ->
 def after_business_time(
     calendar: BusinessCalendar, start: datetime, duration: timedelta
 ) -> datetime:
-    """The first moment in UTC by which so much open time has passed since `start`.
+    """The first moment in UTC at which `duration` of open time has passed since `start`.
 
-    So it is a closing time rather than the opening after it. Raises ValueError if the calendar is
-    not open for so long within the horizon.
+    Raises ValueError for a negative duration, and if the calendar is not open for so long within
+    the horizon. At a closing time it returns that time, not the next opening.
     """
     return compile_open_hours(calendar).after_business_time(start, duration)
 
@@ -158,12 +170,12 @@ def next_cut_off(calendar: BusinessCalendar, name: str, start: datetime) -> date
 
 @lru_cache(maxsize=256)
 def compile_open_hours(calendar: BusinessCalendar) -> OpenHours:
-    """The calendar made ready to count with. Raises ValueError for one with faults."""
+    """The open intervals of a calendar. Raises ValueError for an invalid calendar."""
     return OpenHours(calendar)
 
 
 class _Month(Struct, frozen=True):
-    """The open intervals of a month of UTC, in order, and the open time up to each one's end."""
+    """The open intervals of a UTC month, in order, and the open time up to the end of each."""
 
     opens: list[datetime]
     closes: list[datetime]
@@ -184,7 +196,7 @@ class _Month(Struct, frozen=True):
 
 
 class OpenHours:
-    """A calendar's open intervals in UTC, worked out once for every month that is asked for."""
+    """A calendar's open intervals in UTC, computed once per month."""
 
     def __init__(self, calendar: BusinessCalendar) -> None:
         if faults := calendar.faults():
@@ -208,7 +220,7 @@ class OpenHours:
     def after_business_time(self, start: datetime, duration: timedelta) -> datetime:
         start = to_utc(start)
         if duration < NO_TIME:
-            raise ValueError("business time cannot be counted backwards")
+            raise ValueError(f"the duration is negative: {duration}")
         if self._calendar.always_open or not duration:
             return start + duration
         first = _month_of(start)
@@ -225,19 +237,16 @@ class OpenHours:
         at = self._calendar.cut_offs.get(name)
         if at is None:
             known = ", ".join(sorted(self._calendar.cut_offs)) or "none"
-            raise ValueError(f"there is no cut-off {name}; known are: {known}")
-        # A cut-off at 24:00 falls on the day after its own.
+            raise ValueError(f"the calendar has no cut-off {name}; known are: {known}")
+        # A cut-off at 24:00 is on the next calendar day.
         day = start.astimezone(self._zone).date() - DAY
         for _ in range(366 * HORIZON_YEARS):
-            if self._is_open_on(day):
+            if self._calendar.always_open or self._intervals(day):
                 moment = local_time_to_utc(day, at, self._zone, later=at == "24:00")
                 if moment >= start:
                     return moment
             day += DAY
         raise ValueError(f"the calendar has no open day within {HORIZON_YEARS} years")
-
-    def _is_open_on(self, day: date) -> bool:
-        return self._calendar.always_open or bool(self._intervals(day))
 
     def _month(self, n: int) -> _Month:
         found = self._months.get(n)
@@ -253,7 +262,7 @@ class OpenHours:
         closes: list[datetime] = []
         open_by: list[timedelta] = []
         total, covered = NO_TIME, begins
-        # A local day lies up to a day off; one day more, for a period that reaches past its own.
+        # A local day is up to a day off; one more day for a period that ends on the next day.
         day = begins.date() - 2 * DAY
         while day <= ends.date() + DAY:
             for opening, closing in self._intervals(day):
@@ -268,7 +277,7 @@ class OpenHours:
         return _Month(opens, closes, open_by, total)
 
     def _intervals(self, day: date) -> Sequence[tuple[datetime, datetime]]:
-        """The periods of a local day in UTC; those that daylight saving has swallowed are gone."""
+        """The periods of a local day in UTC, without those that daylight saving skips."""
         if day in self._closed:
             return ()
         periods = self._calendar.special.get(day) or self._week[day.weekday()]

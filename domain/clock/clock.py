@@ -1,8 +1,8 @@
-"""The service clock of a case: a fold over what happened to it, under terms that are pinned.
+"""The service clock of a case: computed from the case's changes, under the terms of its start.
 
-It is held against three measures: the first action of a person, the next update of the record,
-and the resolution. What happens at a due time is still in time; a measure is breached from the
-moment after it. Nothing here reads a clock: whoever asks says what time it is.
+It has three measures: the first action of a person, the next update of the record, and the
+resolution. An act at the due time is in time; a measure is breached one moment later. Nothing here
+reads the system time: the caller passes it in.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ class ClockChangeKind(StrEnum):
     """A person did something about the case for the first time."""
     UPDATED = "updated"
     QUEUED = "queued"
-    """It is in a queue: opened, released, handed off, lapsed, or no longer waiting for anybody."""
+    """It is in a queue: opened, released, handed off, its claim lapsed, or its wait over."""
     WORKED = "worked"
-    """Somebody holds it."""
+    """It is claimed."""
     WAITING = "waiting"
     RESUMED = "resumed"
-    """The wait is over; it is where it was before."""
+    """The wait is over; it is again where it was before."""
     STOPPED = "stopped"
     REOPENED = "reopened"
     RETERMED = "retermed"
 
 
 class ClockChange(Struct, frozen=True, kw_only=True, gc=False):
-    """What changed, and when. A start and a re-term bring terms, a wait says on whom."""
+    """A change of a case, with its time. A start and a re-term need terms, a wait a dependency."""
 
     at: datetime
     change: ClockChangeKind
@@ -57,19 +57,19 @@ class ClockChange(Struct, frozen=True, kw_only=True, gc=False):
     party: str | None = None
 
     def __post_init__(self) -> None:
-        brings_terms = self.change in (ClockChangeKind.STARTED, ClockChangeKind.RETERMED)
-        if brings_terms and self.terms is None:
-            raise ValueError(f"{self.change} needs terms")
+        needs_terms = self.change in (ClockChangeKind.STARTED, ClockChangeKind.RETERMED)
+        if needs_terms and self.terms is None:
+            raise ValueError(f"a clock change {self.change} needs terms")
         if self.change is ClockChangeKind.WAITING and self.dependency is None:
-            raise ValueError("waiting needs a dependency")
+            raise ValueError("a clock change waiting needs a dependency")
 
 
 class Clock(Struct, frozen=True, kw_only=True):
-    """The clock of one case after some moments; it stands still until it is started."""
+    """The clock of one case after some changes; it does not run until it is started."""
 
     terms: ServiceTerms | None = None
     at: datetime | None = None
-    """The moment up to which time is tallied."""
+    """The time up to which `tally` counts."""
     tally: TimeTally = TimeTally()
     held: bool = False
     waits_on: Dependency | None = None
@@ -77,36 +77,36 @@ class Clock(Struct, frozen=True, kw_only=True):
     stopped: bool = False
     runs: dict[Measure, MeasureRun] = field(default_factory=dict)
     past_misses: tuple[MissedMeasure, ...] = ()
-    """Of runs that were followed by another of the same measure."""
+    """The misses of runs that a later run of the same measure followed."""
 
-    def after(self, moment: ClockChange) -> Clock:
-        """The clock after one more moment.
+    def after(self, change: ClockChange) -> Clock:
+        """The clock after one more change.
 
-        A moment that does not fit (a wait of a resolved case, say) changes nothing: the case has
-        refused what was wrong. One that is told with an earlier time than the last counts as
-        happening with it: time does not run backwards.
+        A change that does not fit (such as a wait of a resolved case) has no effect: the case refuses
+        wrong commands. A change with an earlier time than the last counts at the time of the last.
+        Raises ValueError for a second start.
         """
-        now = self.as_of(moment.at)
-        if moment.change is ClockChangeKind.STARTED:
-            return now._started(moment)
+        now = self.as_of(change.at)
+        if change.change is ClockChangeKind.STARTED:
+            return now._started(change)
         if self.terms is None:
             return self
-        if self.stopped and moment.change not in (
+        if self.stopped and change.change not in (
             ClockChangeKind.REOPENED,
             ClockChangeKind.RETERMED,
         ):
             return now
-        match moment.change:
+        match change.change:
             case ClockChangeKind.ACTED:
                 return now._record_action()
             case ClockChangeKind.UPDATED:
-                return now._again(Measure.NEXT_UPDATE, now._now)
+                return now._restarted(Measure.NEXT_UPDATE, now._now)
             case ClockChangeKind.QUEUED:
                 return now._moved(held=False)
             case ClockChangeKind.WORKED:
                 return now._moved(held=True)
             case ClockChangeKind.WAITING:
-                return now._moved(now.held, moment.dependency, moment.party)
+                return now._moved(now.held, change.dependency, change.party)
             case ClockChangeKind.RESUMED:
                 return now._moved(now.held)
             case ClockChangeKind.STOPPED:
@@ -114,12 +114,12 @@ class Clock(Struct, frozen=True, kw_only=True):
             case ClockChangeKind.REOPENED:
                 return now._reopened() if self.stopped else now
             case ClockChangeKind.RETERMED:
-                return now._retermed(moment)
+                return now._retermed(change)
             case _:
-                assert_never(moment.change)
+                assert_never(change.change)
 
     def as_of(self, now: datetime) -> Clock:
-        """The same clock at a later time: tallied, and breached where a due time has passed."""
+        """The clock at a later time: time is counted, and passed due times are breached."""
         now = to_utc(now) if self.at is None else max(to_utc(now), self.at)
         if now == self.at:
             return self
@@ -132,7 +132,7 @@ class Clock(Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> str:
-        """Where the time goes: `queue`, `work`, or `wait:` with the category and the party."""
+        """The place that time is counted for: `queue`, `work`, or `wait:` with category and party."""
         if self.waits_on is not None:
             return f"wait:{self.waits_on}/{self.party}" if self.party else f"wait:{self.waits_on}"
         return "work" if self.held else "queue"
@@ -142,7 +142,7 @@ class Clock(Struct, frozen=True, kw_only=True):
         return self.terms is not None and self.waits_on in self.terms.pauses_on
 
     def standing(self, measure: Measure, now: datetime) -> MeasureStatus | None:
-        """How a measure stands at a time; None before the clock is started."""
+        """The status of a measure at a time; None before the clock is started."""
         clock = self.as_of(now)
         run = clock.runs.get(measure)
         if run is None:
@@ -167,13 +167,13 @@ class Clock(Struct, frozen=True, kw_only=True):
         )
 
     def misses(self, now: datetime) -> tuple[MissedMeasure, ...]:
-        """Every miss so far, in the order of their breaches."""
+        """Every missed measure so far, by time of breach."""
         clock = self.as_of(now)
         found = [miss for m, run in clock.runs.items() for miss in run.misses(m, clock.tally)]
         return tuple(sorted((*self.past_misses, *found), key=lambda miss: miss.breached_at))
 
     def next_event_at(self, now: datetime) -> datetime | None:
-        """The next moment at which a measure becomes at risk or breached, if nothing happens."""
+        """When the next measure becomes at risk or breached without a change; None if none will."""
         clock = self.as_of(now)
         times: list[datetime | None] = []
         for run in clock.runs.values():
@@ -186,11 +186,11 @@ class Clock(Struct, frozen=True, kw_only=True):
         assert self.at is not None
         return self.at
 
-    def _started(self, moment: ClockChange) -> Clock:
+    def _started(self, change: ClockChange) -> Clock:
         if self.terms is not None:
-            raise ValueError("the clock is started already")
+            raise ValueError("the clock is started already: re-term it to change its terms")
         runs = {measure: MeasureRun(began_at=self._now, since=self.tally) for measure in Measure}
-        return replace(self, terms=moment.terms, runs=runs)._with_due_times()
+        return replace(self, terms=change.terms, runs=runs)._with_due_times()
 
     def _record_action(self) -> Clock:
         run = self.runs[Measure.FIRST_ACTION]
@@ -198,8 +198,8 @@ class Clock(Struct, frozen=True, kw_only=True):
             return self
         return self._with(Measure.FIRST_ACTION, run.ended(self._now, self.tally, self._now))
 
-    def _again(self, measure: Measure, met_at: datetime | None) -> Clock:
-        """The measure runs anew; a miss of the run before is kept."""
+    def _restarted(self, measure: Measure, met_at: datetime | None) -> Clock:
+        """Start a new run of the measure; a miss of the last run is kept."""
         past = replace(self.runs[measure], met_at=met_at).misses(measure, self.tally)
         clock = self._with(measure, MeasureRun(began_at=self._now, since=self.tally))
         return replace(clock, past_misses=(*self.past_misses, *past))
@@ -219,24 +219,24 @@ class Clock(Struct, frozen=True, kw_only=True):
         return replace(self, stopped=True, held=False, waits_on=None, party=None, runs=runs)
 
     def _reopened(self) -> Clock:
-        """The next update runs anew, the resolution as the terms say; the first action is due
-        only once."""
+        """Restart the next update, and the resolution if the terms say so; else continue it. The
+        first action is due once: it continues only if it was not met."""
         clock = replace(self, stopped=False)
         resets = self.terms is not None and self.terms.resets_on_reopen
         for measure, run in self.runs.items():
             if measure is Measure.NEXT_UPDATE or (measure is Measure.RESOLUTION and resets):
-                clock = clock._again(measure, run.met_at)
+                clock = clock._restarted(measure, run.met_at)
             elif measure is Measure.RESOLUTION or run.met_at is None:
                 clock = clock._with(measure, replace(run, until=None, met_at=None))
         return clock
 
-    def _retermed(self, moment: ClockChange) -> Clock:
-        # Without its limit: what was missed at a cut-off of the old terms may be due at another.
+    def _retermed(self, change: ClockChange) -> Clock:
+        # The limit is dropped: a measure missed at a cut-off of the old terms may be due at another.
         runs = {
             measure: replace(run, due_before=run.due_at, limit=None) if run.is_running else run
             for measure, run in self.runs.items()
         }
-        return replace(self, terms=moment.terms, runs=runs)._with_due_times()
+        return replace(self, terms=change.terms, runs=runs)._with_due_times()
 
     def _with(self, measure: Measure, run: MeasureRun) -> Clock:
         return replace(self, runs={**self.runs, measure: self._due(measure, run)})
@@ -245,7 +245,7 @@ class Clock(Struct, frozen=True, kw_only=True):
         return replace(self, runs={m: self._due(m, run) for m, run in self.runs.items()})
 
     def _due(self, measure: Measure, run: MeasureRun) -> MeasureRun:
-        """The run with its times under the terms in force, counted from now with what is used."""
+        """The run with its due times under the current terms, from now and the time used so far."""
         if not run.is_running or self.terms is None:
             return run
         used = run.used(self.tally)
@@ -262,8 +262,8 @@ class Clock(Struct, frozen=True, kw_only=True):
     def _end(
         self, measure: Measure, run: MeasureRun, used: timedelta
     ) -> tuple[timedelta | None, datetime | None]:
-        """The business time that the run has in all, and when that is over. Up to a cut-off it is
-        what lies before that: in a pause, as if the clock went on now."""
+        """The total business time of the run, and when it is over. With a cut-off, it is the time
+        until then; in a pause, as if the clock ran now."""
         assert self.terms is not None
         limit, cut_off = self.terms.limit(measure), self.terms.cut_off(measure)
         if cut_off is not None and not run.is_missed(used):
@@ -283,6 +283,6 @@ class Clock(Struct, frozen=True, kw_only=True):
         return after_business_time(self.terms.calendar, self._now, duration)
 
 
-def clock_of(moments: Iterable[ClockChange]) -> Clock:
-    """The clock after all these moments, in their order."""
-    return reduce(Clock.after, moments, Clock())
+def clock_of(changes: Iterable[ClockChange]) -> Clock:
+    """The clock after all these changes, in their order."""
+    return reduce(Clock.after, changes, Clock())

@@ -1,4 +1,4 @@
-"""Local times in UTC, exact where daylight saving skips or repeats them."""
+"""Converts local times to UTC, including times that daylight saving skips or repeats."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 
 def to_utc(moment: datetime) -> datetime:
+    """The time in UTC. Raises ValueError for a time without a zone."""
     if moment.tzinfo is UTC:
         return moment
     if moment.utcoffset() is None:
-        raise ValueError(f"{moment.isoformat()} has no time zone")
+        raise ValueError(f"{moment.isoformat()} has no time zone: give it an offset")
     return moment.astimezone(UTC)
 
 
@@ -19,24 +20,26 @@ def offset_from_midnight(local: str) -> timedelta:
 
 
 def local_time_to_utc(day: date, local: str, zone: ZoneInfo, *, later: bool) -> datetime:
-    """A local time of a day in UTC: the moment of the jump if it is skipped, the earlier or the
-    later one if it comes twice."""
+    """The UTC time of a local time: the moment of the jump if daylight saving skips it.
+
+    If it is repeated, the later one with `later`, else the earlier one.
+    """
     wanted = datetime.combine(day, time()) + offset_from_midnight(local)
-    one = wanted.replace(tzinfo=zone).astimezone(UTC)
-    other = wanted.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    if one > other:
-        return _find_time_jump(wanted, other, one, zone)
-    if one == other or not later:
-        return one
-    if local == "24:00" and (other - timedelta.resolution).astimezone(zone).date() != day:
-        return one  # The next day begins twice; this one ends before either.
-    return other
+    first = wanted.replace(tzinfo=zone).astimezone(UTC)
+    second = wanted.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    if first > second:
+        return _find_time_jump(wanted, second, first, zone)
+    if first == second or not later:
+        return first
+    if local == "24:00" and (second - timedelta.resolution).astimezone(zone).date() != day:
+        return first  # The next day begins twice; this day ends at the first beginning.
+    return second
 
 
 def _find_time_jump(
     wanted: datetime, before: datetime, after: datetime, zone: ZoneInfo
 ) -> datetime:
-    """The moment between the two at which the local time jumps over the one that is wanted."""
+    """The moment between the two at which the local time jumps over `wanted`."""
     second = timedelta(seconds=1)
     while after - before > second:
         middle = before + (after - before) // second // 2 * second

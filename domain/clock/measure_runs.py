@@ -1,4 +1,4 @@
-"""The runs of a measure, how a measure stands, and what was missed."""
+"""The runs of a measure, its status, and its misses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ TIME_RESOLUTION = timedelta.resolution
 
 
 class MissedMeasure(Struct, frozen=True, kw_only=True, gc=False):
-    """A measure that was not met in time, and where the business time from its begin until it was
-    met (or until now) went."""
+    """A measure that was not met in time, and how its business time was spent.
+
+    `business` covers the time from its begin until it was met, or until now.
+    """
 
     measure: Measure
     began_at: datetime
@@ -26,7 +28,7 @@ class MissedMeasure(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MeasureRun(Struct, frozen=True, kw_only=True, gc=False):
-    """One run of a measure: from its begin until it is met, or ends unmet with the case."""
+    """One run of a measure: from its begin until it is met, or until the case ends."""
 
     began_at: datetime
     since: TimeTally
@@ -46,7 +48,7 @@ class MeasureRun(Struct, frozen=True, kw_only=True, gc=False):
         return (self.until or tally).counted - self.since.counted
 
     def is_missed(self, used: timedelta) -> bool:
-        """Breached, and given no more time since."""
+        """Whether it is breached and got no more time since."""
         return self.breached_at is not None and self.limit is not None and used >= self.limit
 
     def as_of(self, now: datetime) -> MeasureRun:
@@ -80,11 +82,11 @@ class MeasureRun(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MeasureStatus(Struct, frozen=True, kw_only=True, gc=False):
-    """How a measure stands: `used` and `left` in business time, `left` negative once overrun.
+    """The status of a measure: `used` and `left` in business time, `left` negative once overrun.
 
-    `due_before` is the due time under the terms before the last re-term. A measure that is paused
-    has no due time, nor has one that ended unmet with the case or that the terms do not hold. Of one
-    that is due at a cut-off, `left` is the business time before that; in a pause, what it was.
+    `due_before` is the due time before the last re-term. A measure has no due time while it is
+    paused, if it ended unmet with the case, or if the terms do not include it. If it is due at a
+    cut-off, `left` is the business time before that, frozen in a pause.
     """
 
     measure: Measure
@@ -99,12 +101,12 @@ class MeasureStatus(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TimeAttribution(Struct, frozen=True, kw_only=True, gc=False):
-    """Where the time of a case went while it was not resolved, on the wall and in business time."""
+    """How the time of a case was spent until its resolution: elapsed time and business time."""
 
     elapsed: TimeSplit
     business: TimeSplit
 
 
 def time_if_reached(at: datetime | None, now: datetime) -> datetime | None:
-    """The time, if it has come."""
+    """The time if it is not after `now`, else None."""
     return at if at is not None and at <= now else None

@@ -1,4 +1,4 @@
-"""The terms that a clock runs under: how long each thing may take, and what stops the clock."""
+"""The terms of a service clock: how long each measure may take, and what pauses the clock."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.clock.calendars import BusinessCalendar
 from domain.errors import Fault
+from domain.policy.checks import unknown_name
 from domain.policy.document_types import Name
 
 MAX_WEEKS: Final = 52
-"""Longer terms than a year of ordinary weeks might find no end within the horizon."""
+"""Terms longer than a year of ordinary weeks might not end within the calendar's horizon."""
 
 
 class Dependency(StrEnum):
-    """On whom a case waits: the category of the party that has to move next."""
+    """The category of the party that a case waits for."""
 
     CUSTOMER = "customer"
     VENDOR = "vendor"
@@ -29,12 +30,12 @@ class Dependency(StrEnum):
     FRAUD_SCREENING = "fraud_screening"
     INTERNAL_TEAM = "internal_team"
     APPROVER = "approver"
-    """Whoever decides on what is to be given to the customer."""
+    """The person who decides on an adjustment."""
     OTHER = "other"
 
 
 class Measure(StrEnum):
-    """What is held against the clock."""
+    """What the clock measures."""
 
     FIRST_ACTION = "first_action"
     NEXT_UPDATE = "next_update"
@@ -42,10 +43,10 @@ class Measure(StrEnum):
 
 
 class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """How much business time each measure has; None for one that is not held.
+    """The business time of each measure; None for a measure that is not used.
 
-    Pinned in the event that starts a clock, with its calendar, and written out in full: neither a
-    later policy nor a later default changes a clock that runs.
+    The event that starts a clock stores them in full, with the calendar: a later policy or default
+    does not change a running clock.
     """
 
     calendar: BusinessCalendar
@@ -53,14 +54,16 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
     next_update: timedelta | None = None
     resolution: timedelta | None = None
     at_risk_percent: Annotated[int, Meta(ge=1, le=99)] = 80
-    """The share of its time by which a measure that is not met is at risk."""
+    """A measure is at risk once this share of its time is used."""
     pauses_on: tuple[Dependency, ...] = ()
-    """Waiting on these stops the clock; waiting on others does not."""
+    """Waiting for these pauses the clock; waiting for others does not."""
     resets_on_reopen: bool = False
-    """A reopened case gets its whole time for resolution again, else what it had left."""
+    """A reopened case gets its whole time for resolution again; else the time that was left."""
     by_cut_off: dict[Measure, Name] | UnsetType = UNSET
-    """Due at the next cut-off of this name in the calendar, once the measure's own time, which is
-    then the least that it has, is over. Left out where there is none, as in terms of before."""
+    """Due at the calendar's next cut-off of this name, once the measure's own time is over.
+
+    The own time is then a minimum. Left out without cut-offs, as older terms have none.
+    """
 
     def limit(self, measure: Measure) -> timedelta | None:
         match measure:
@@ -75,7 +78,7 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
         return None if self.by_cut_off is UNSET else self.by_cut_off.get(measure)
 
     def faults(self, pointer: str = "") -> list[Fault]:
-        """What is wrong beyond the form of each part; without faults, every due time exists."""
+        """Errors beyond the form of each part; without them, every due time exists."""
         found = self.calendar.faults(f"{pointer}/calendar")
         if found:
             return found
@@ -84,13 +87,12 @@ class ServiceTerms(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
             limit = self.limit(measure)
             if limit is not None and not timedelta() < limit <= longest:
                 detail = (
-                    f"must be longer than nothing, at most {MAX_WEEKS} weeks of open time, "
+                    f"must be more than 0 and at most {MAX_WEEKS} weeks of open time, "
                     f"which is {longest // timedelta(hours=1)} hours in this calendar"
                 )
                 found.append(Fault(f"{pointer}/{measure}", detail))
             cut_off = self.cut_off(measure)
             if cut_off is not None and cut_off not in self.calendar.cut_offs:
-                known = ", ".join(sorted(self.calendar.cut_offs)) or "none"
-                detail = f"the calendar has no cut-off {cut_off}; known are: {known}"
-                found.append(Fault(f"{pointer}/by_cut_off/{measure}", detail))
+                place = f"{pointer}/by_cut_off/{measure}"
+                found.append(unknown_name(place, "cut-off", cut_off, self.calendar.cut_offs))
         return found

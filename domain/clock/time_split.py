@@ -1,7 +1,7 @@
-"""Where the time of a case went: to its queue, to the people who held it, and to those waited for.
+"""How the time of a case was spent: in its queue, in work, and waiting for each party.
 
-A tally only grows, so what a stretch of it holds is the difference of two: a measure keeps the
-tally at its begin and at its end, and nothing is counted twice.
+A tally only grows. A measure keeps the tally at its begin and at its end; their difference is its
+time, so nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ SECOND = timedelta(seconds=1)
 
 
 class TimeTally(Struct, frozen=True, kw_only=True, gc=False):
-    """What has passed since the start, by place: `queue`, `work`, `wait:carrier/dhl`."""
+    """The time since the start, by place: `queue`, `work`, `wait:carrier/dhl`."""
 
     elapsed: dict[str, timedelta] = field(default_factory=dict)
     business: dict[str, timedelta] = field(default_factory=dict)
     counted: timedelta = NO_TIME
-    """The business time in which the clock was not paused."""
+    """The business time without pauses."""
 
     def plus(self, place: str, elapsed: timedelta, business: timedelta, counts: bool) -> TimeTally:
         return TimeTally(
@@ -32,7 +32,7 @@ class TimeTally(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TimeSplit(Struct, frozen=True, kw_only=True, gc=False):
-    """A number of seconds, and its parts by place, which add up to it exactly."""
+    """A number of seconds, and its parts by place; the parts add up exactly."""
 
     seconds: int
     parts: dict[str, int]
@@ -41,12 +41,11 @@ class TimeSplit(Struct, frozen=True, kw_only=True, gc=False):
 def split_seconds(
     spent: Mapping[str, timedelta], before: Mapping[str, timedelta] | None = None
 ) -> TimeSplit:
-    """The whole seconds of what was spent, less what was spent before.
+    """The time spent minus the time spent before, in whole seconds.
 
-    Each part is rounded down; the seconds that this leaves over go to the largest remainders.
+    Each part is rounded down; the seconds left over go to the parts with the largest remainders.
     """
-    known = before or {}
-    times = {place: time - known.get(place, NO_TIME) for place, time in spent.items()}
+    times = {place: time - (before or {}).get(place, NO_TIME) for place, time in spent.items()}
     times = {place: time for place, time in sorted(times.items()) if time}
     parts = {place: time // SECOND for place, time in times.items()}
     seconds = sum(times.values(), NO_TIME) // SECOND

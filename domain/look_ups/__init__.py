@@ -1,1 +1,1 @@
-"""Look-ups: what an arriving order is held against beyond its own statements."""
+"""Look-ups: checks of an arriving order against data outside its own signals."""

@@ -1,4 +1,4 @@
-"""Addresses: whether anything can get there, by the rules of its country."""
+"""Address check: whether an address is deliverable by the rules of its country."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.orders.purchase_signals import Address, AddressChecked, AddressVerdi
 
 
 class AddressFinding(Struct, frozen=True, gc=False):
-    """What a check found. `detail` names fields and the rules' version, and tells no address."""
+    """The result of a check. `detail` names fields and the rules' version, never the address itself."""
 
     verdict: AddressVerdict
     detail: str

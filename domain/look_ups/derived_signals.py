@@ -1,4 +1,4 @@
-"""Signals of our own: what a look-up finds out about an order, said as any system would say it."""
+"""The common fields of signals that a look-up derives from an order."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from domain.orders.signal_body import OWN_SOURCE
 
 
 def derived_signal_fields(placed: OrderPlaced, what: str) -> dict[str, Any]:
-    """What a signal derived from this statement carries.
+    """Source, id, order and time of a signal that is derived from `placed`.
 
-    Its id follows from what it says and from the statement that it was derived from: two statements
-    of one order, in whatever order they come, never claim each other's.
+    The id is made of `what` and a digest of the source signal's identity: signals derived from two
+    `order.placed` of one order never share an id.
     """
-    mark = hashlib.sha256(placed.key.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(placed.key.encode()).hexdigest()[:12]
     return {
         "source": OWN_SOURCE,
-        "id": f"{what}:{mark}",
+        "id": f"{what}:{digest}",
         "order": placed.order,
         "event_time": placed.event_time,
     }

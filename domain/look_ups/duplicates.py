@@ -1,4 +1,4 @@
-"""Duplicates: the same customer ordered the same again."""
+"""Duplicate check: the same customer ordered the same basket again."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from domain.orders.purchase_signals import DuplicateSuspected, OrderPlaced
 CUSTOMERS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:customers")
 MAX_DUPLICATE_WINDOW: Final = timedelta(days=31)
 MAX_PAST_ORDERS: Final = 1_000
-"""Of one customer are remembered, the newest ones."""
+"""The most orders that are kept for one customer: the newest."""
 
 
 @lru_cache(maxsize=10_000)
 def customer_stream(subject: UUID) -> UUID:
-    """Of the customer whom the log names so."""
+    """The stream id of a customer, derived from the pseudonym in the log."""
     return uuid5(CUSTOMERS_NAMESPACE, str(subject))
 
 
 def create_customer_ordered(placed: OrderPlaced) -> CustomerOrdered | None:
-    """What is to be remembered of this order; None where not all of its lines are known."""
+    """The event that records this order for later checks; None while lines are missing."""
     if not placed.lines or not placed.lines_complete:
         return None
     pieces: Counter[str] = Counter()
@@ -51,7 +51,7 @@ class PastOrder(Struct, frozen=True, gc=False, order=True):
 
 
 class CustomerOrders(Struct, frozen=True, kw_only=True):
-    """What a customer ordered lately, by the time at which it was placed."""
+    """The recent orders of a customer, by the time of placing."""
 
     version: int = 0
     past: tuple[PastOrder, ...] = ()
@@ -62,25 +62,25 @@ class CustomerOrders(Struct, frozen=True, kw_only=True):
     def find_duplicate(
         self, placed: OrderPlaced, event: CustomerOrdered, within: timedelta
     ) -> DuplicateSuspected | None:
-        """The suspicion that this order repeats another: the first of those that it may repeat."""
-        for one in self.past:
+        """A signal that this order duplicates the earliest matching order; None without a match."""
+        for past in self.past:
             if (
-                one.basket == event.basket
-                and one.order != placed.order
-                and abs(one.placed_at - placed.event_time) <= within
+                past.basket == event.basket
+                and past.order != placed.order
+                and abs(past.placed_at - placed.event_time) <= within
             ):
                 return DuplicateSuspected(
-                    **derived_signal_fields(placed, f"duplicate:{one.order}"),
-                    other=one.order,
+                    **derived_signal_fields(placed, f"duplicate:{past.order}"),
+                    other=past.order,
                     reason=f"same customer, same basket; the other was placed at "
-                    f"{one.placed_at.isoformat()}",
+                    f"{past.placed_at.isoformat()}",
                 )
         return None
 
     def after(self, event: CustomerOrdered, order: str, recorded_at: datetime) -> CustomerOrders:
         past = [*self.past]
         bisect.insort(past, PastOrder(event.placed_at, order, event.basket))
-        # A source whose clock is years ahead must not make us forget what others say.
+        # An order with a time far in the future must not push out the orders of today.
         oldest = min(event.placed_at, recorded_at) - MAX_DUPLICATE_WINDOW
-        kept = past[bisect.bisect_left(past, oldest, key=lambda one: one.placed_at) :]
+        kept = past[bisect.bisect_left(past, oldest, key=lambda past_order: past_order.placed_at) :]
         return structs.replace(self, version=self.version + 1, past=tuple(kept[-MAX_PAST_ORDERS:]))

@@ -1,4 +1,4 @@
-"""What is remembered of orders, so that later ones can be held against it."""
+"""Events that record orders and prices, for comparison with later orders."""
 
 from datetime import datetime
 from typing import Annotated, TypeAlias
@@ -10,7 +10,7 @@ from domain.orders.purchase_signals import CustomerId, Sku
 from domain.texts import PATTERN_END
 
 Basket = Annotated[str, Meta(pattern="^[0-9a-f]{32}" + PATTERN_END)]
-"""Digest of what was ordered: the same pieces have the same, however the lines stand."""
+"""Digest of the ordered products and quantities; the order and split of lines do not matter."""
 
 
 class CustomerOrdered(Struct, frozen=True, kw_only=True, gc=False, tag="customer.ordered"):
@@ -22,7 +22,7 @@ class CustomerOrdered(Struct, frozen=True, kw_only=True, gc=False, tag="customer
 
 
 class ProductPriced(Struct, frozen=True, kw_only=True, gc=False, tag="product.priced"):
-    """An order showed a product's price: another than before, or the same a day later."""
+    """An order showed a new price of a product, or the same price a day later."""
 
     sku: Sku
     price: PositiveMoney

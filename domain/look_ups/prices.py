@@ -1,8 +1,7 @@
-"""Prices: what a product usually costs, as the orders for it have shown.
+"""Price check: the usual price of a product, from the orders for it.
 
-A price counts as in force from the order that showed it to the next that is recorded. That is when
-it changes, and otherwise once a day: so an order that comes to us late, between two that are
-recorded, can distort a day at most.
+A price counts from the order that showed it until the next recorded price. A price is recorded when
+it changes, and otherwise once a day: so a late order distorts a day at most.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ MIN_PRICE_PERIOD: Final = timedelta(days=1)
 MAX_PRICE_PERIOD: Final = timedelta(days=366)
 PRICE_RECONFIRM_AFTER: Final = timedelta(days=1)
 MAX_PAST_PRICES: Final = 1_000
-"""Of one product are remembered, the newest ones."""
+"""The most prices that are kept for one product: the newest."""
 
 
 @lru_cache(maxsize=10_000)
@@ -36,11 +35,11 @@ def product_stream(sku: str, currency: str) -> UUID:
 
 
 def product_prices_shown(placed: OrderPlaced) -> Iterator[ProductPriced]:
-    """The price of each product in the order: its lowest, where several lines have it."""
+    """The price of each product in the order: the lowest if several lines have it."""
     lowest: dict[str, PositiveMoney] = {}
     for line in placed.lines:
-        known = lowest.get(line.sku)
-        if known is None or line.price.value < known.value:
+        price = lowest.get(line.sku)
+        if price is None or line.price.value < price.value:
             lowest[line.sku] = line.price
     for sku, price in lowest.items():
         yield ProductPriced(sku=sku, price=price, at=placed.event_time)
@@ -55,17 +54,16 @@ class PastPrice(Struct, frozen=True, gc=False):
 
 
 class ProductPrices(Struct, frozen=True, kw_only=True):
-    """What a product cost, in one currency, by the time at which it was ordered."""
+    """The past prices of a product in one currency, by the time of the order."""
 
     version: int = 0
     past: tuple[PastPrice, ...] = ()
 
     def is_new(self, event: ProductPriced) -> bool:
-        """Whether the price is to be recorded: it is not the one in force then, or none was
-        recorded for a day."""
-        place = self._place(event.at)
-        before = self.past[place - 1] if place else None
-        after = self.past[place] if place < len(self.past) else None
+        """Whether to record the price: it differs from the last one, or none was recorded for a day."""
+        n = self._count_until(event.at)
+        before = self.past[n - 1] if n else None
+        after = self.past[n] if n < len(self.past) else None
         if before is not None and before.money.value != event.price.value:
             return True
         return not any(
@@ -78,37 +76,36 @@ class ProductPrices(Struct, frozen=True, kw_only=True):
     def usual_price(
         self, at: datetime, order: str, over: timedelta, least_history: timedelta
     ) -> PositiveMoney | None:
-        """The price in the middle of the time before: for half of it, it cost that or less.
+        """The median price over the time before `at`, weighted by time; None with too little history.
 
-        What the order itself has shown does not count. No price counts for longer than
-        `least_history` because one order showed it: what was seen once, long ago or by a source
-        whose clock is behind, says little of the time since. None with too little history.
+        Prices of the order itself do not count. One record counts for `least_history` at most: a
+        price seen once, long ago or by a source with a wrong clock, says little about the time since.
         """
-        known = [one for one in self.past[: self._place(at)] if one.at < at and one.order != order]
+        known = [p for p in self.past[: self._count_until(at)] if p.at < at and p.order != order]
         if not known:
             return None
-        ends = [*(one.at for one in known[1:]), at]
+        ends = [*(price.at for price in known[1:]), at]
         spans: dict[Decimal, timedelta] = {}
         moneys: dict[Decimal, PositiveMoney] = {}
-        for one, end in zip(known, ends, strict=True):
-            value = one.money.value
-            span = min(end, one.at + least_history) - max(one.at, at - over)
+        for price, end in zip(known, ends, strict=True):
+            value = price.money.value
+            span = min(end, price.at + least_history) - max(price.at, at - over)
             if span > timedelta():
                 spans[value] = spans.get(value, timedelta()) + span
-                moneys[value] = one.money
-        whole, passed = sum(spans.values(), timedelta()), timedelta()
-        if whole < least_history:
+                moneys[value] = price.money
+        total, passed = sum(spans.values(), timedelta()), timedelta()
+        if total < least_history:
             return None
         for value in sorted(spans):
             passed += spans[value]
-            if 2 * passed >= whole:
+            if 2 * passed >= total:
                 return moneys[value]
         return None
 
     def flagged(
         self, placed: OrderPlaced, event: ProductPriced, over: timedelta, least_history: timedelta
     ) -> PriceFlagged | None:
-        """The word that the order's price is below the usual one."""
+        """A signal that the order's price is below the usual one; None if it is not."""
         usual = self.usual_price(event.at, placed.order, over, least_history)
         if usual is None or event.price.value >= usual.value:
             return None
@@ -121,16 +118,15 @@ class ProductPrices(Struct, frozen=True, kw_only=True):
 
     def after(self, event: ProductPriced, order: str, recorded_at: datetime) -> ProductPrices:
         past = [*self.past]
-        past.insert(self._place(event.at), PastPrice(event.at, order, event.price))
-        # A source whose clock is years ahead must not make us forget what others say.
+        past.insert(self._count_until(event.at), PastPrice(event.at, order, event.price))
+        # A price with a time far in the future must not push out the prices of today.
         oldest = min(event.at, recorded_at) - MAX_PRICE_PERIOD
         first = bisect.bisect_right(past, oldest, key=_price_time)
-        # What was in force when the time looked back over begins is needed still.
+        # The last price before that is kept: it counts until the next one.
         kept = past[max(first - 1, 0) :]
         return structs.replace(self, version=self.version + 1, past=tuple(kept[-MAX_PAST_PRICES:]))
 
-    def _place(self, at: datetime) -> int:
-        """How many of the prices were shown by then."""
+    def _count_until(self, at: datetime) -> int:
         return bisect.bisect_right(self.past, at, key=_price_time)
 
 

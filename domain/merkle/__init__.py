@@ -1,5 +1,5 @@
-"""The Merkle tree of RFC 9162 over the positions of the log: hashes, proofs, and how they are checked.
+"""The Merkle tree of RFC 9162 over the positions of the log: hashes, proofs and their verification.
 
-Leaf number n (from 0) is position n + 1. Nothing but the standard library, so that whoever verifies
-needs nothing of the service.
+Leaf number n (from 0) is position n + 1. It uses only the standard library, so that a verifier does
+not need the service.
 """

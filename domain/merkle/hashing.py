@@ -1,4 +1,4 @@
-"""The two hashes of the tree (RFC 9162, 2.1.1). Their prefixes keep a leaf from passing for a node."""
+"""Leaf and node hashes (RFC 9162, 2.1.1). Different prefixes ensure that a leaf is never a node."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def parent_hashes(hashes: Sequence[bytes]) -> list[bytes]:
-    """The level above of an even number of neighbours, the first of which is a left child."""
+    """The hashes of the level above; `hashes` is an even number, and begins with a left child."""
     return [
         _sha256(b"\x01" + left + right).digest()
         for left, right in zip(hashes[::2], hashes[1::2], strict=True)

@@ -1,4 +1,4 @@
-"""Which subtrees a root or a proof is made of, and the root as the log grows."""
+"""Roots and proofs from the hashes of full subtrees, and a root that grows with the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHUNK_LEVEL = 10
 
 
 class Node(NamedTuple):
-    """A full subtree: 2^level leaves, of which `place` such subtrees lie to the left."""
+    """A full subtree of 2^level leaves, with `place` subtrees of that size to its left."""
 
     level: int
     place: int
@@ -26,15 +26,15 @@ class Node(NamedTuple):
 
 
 HashReader = Callable[[Sequence[Node]], Sequence[bytes]]
-"""The hashes of full subtrees, in the order in which they are asked for."""
+"""Returns the hashes of full subtrees, in the order of the request."""
 
 
 class OutsideTree(ValueError):
-    """No such leaf or size in this tree."""
+    """The tree has no such leaf or size."""
 
 
 def covering_subtrees(start: int, end: int) -> list[Node]:
-    """The fewest full subtrees that make up the leaves from `start` up to, not with, `end`."""
+    """The fewest full subtrees that cover the leaves from `start` up to and without `end`."""
     found = []
     while start < end:
         level = (end - start).bit_length() - 1
@@ -46,10 +46,10 @@ def covering_subtrees(start: int, end: int) -> list[Node]:
 
 
 def combine_hashes(hashes: Sequence[bytes]) -> bytes:
-    """The root over neighbours as `cover` names them, where `start` is aligned to all of them."""
+    """The root over the subtrees of `covering_subtrees`, where `start` is aligned to all of them."""
     root = EMPTY_ROOT
-    for n, one in enumerate(reversed(hashes)):
-        root = node_hash(one, root) if n else one
+    for n, subtree in enumerate(reversed(hashes)):
+        root = node_hash(subtree, root) if n else subtree
     return root
 
 
@@ -60,7 +60,7 @@ def root_at(size: int, read: HashReader) -> bytes:
 def inclusion_proof(leaf: int, size: int, read: HashReader) -> list[bytes]:
     """PATH(leaf, D[size]), lowest first (RFC 9162, 2.1.3.1). Raises OutsideTree."""
     if not 0 <= leaf < size:
-        raise OutsideTree(f"leaf {leaf} is not in a tree of {size}")
+        raise OutsideTree(f"leaf {leaf} is not in a tree of {size} leaves")
     spans: list[tuple[int, int]] = []
     start, end = 0, size
     while end - start > 1:
@@ -77,7 +77,9 @@ def inclusion_proof(leaf: int, size: int, read: HashReader) -> list[bytes]:
 def consistency_proof(before: int, size: int, read: HashReader) -> list[bytes]:
     """PROOF(before, D[size]) (RFC 9162, 2.1.4.1). Raises OutsideTree."""
     if not 0 < before <= size:
-        raise OutsideTree(f"a tree of {before} is not the beginning of one of {size}")
+        raise OutsideTree(
+            f"a tree of {before} leaves cannot be the beginning of a tree of {size} leaves"
+        )
     spans: list[tuple[int, int]] = []
     start, end, begins_old_tree = 0, size, True
     while before != end:
@@ -94,32 +96,33 @@ def consistency_proof(before: int, size: int, read: HashReader) -> list[bytes]:
 
 
 def _span_hashes(spans: Sequence[tuple[int, int]], read: HashReader) -> list[bytes]:
-    """All in one read. Only the right edge of the tree is made of more than one full subtree."""
+    """The hash of each span, in one read. Only the right edge of the tree needs several subtrees."""
     covers = [covering_subtrees(start, end) for start, end in spans]
-    hashes = iter(read([node for one in covers for node in one]))
-    return [combine_hashes([next(hashes) for _ in one]) for one in covers]
+    hashes = iter(read([node for cover in covers for node in cover]))
+    return [combine_hashes([next(hashes) for _ in cover]) for cover in covers]
 
 
 def _largest_power_below(size: int) -> int:
-    """The largest power of two below it."""
+    """The largest power of two that is smaller than `size`."""
     return 1 << (size - 1).bit_length() - 1
 
 
 class Frontier:
-    """The full subtrees that make up a tree so far: as much as is needed to go on, and its root."""
+    """The full subtrees that cover a growing tree: all that is needed to add leaves and get its root."""
 
     def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
-        """Empty, or where `cover(0, size)` stands with its hashes."""
+        """`hashes` are those of `covering_subtrees(0, size)`."""
         self.size = size
         self._peaks = [
-            (node.level, one) for node, one in zip(covering_subtrees(0, size), hashes, strict=True)
+            (node.level, subtree)
+            for node, subtree in zip(covering_subtrees(0, size), hashes, strict=True)
         ]
 
     def add(self, entry: bytes) -> None:
         self.push(0, leaf_hash(entry))
 
     def push(self, level: int, subtree: bytes) -> None:
-        """A full subtree comes next. Raises OutsideTree where none of that height can stand."""
+        """Append a full subtree. Raises OutsideTree if none of that level can begin here."""
         if self.size & ((1 << level) - 1):
             raise OutsideTree(f"no subtree of level {level} begins at leaf {self.size}")
         self.size += 1 << level
@@ -129,7 +132,7 @@ class Frontier:
         self._peaks.append((level, subtree))
 
     def extend(self, leaves: Sequence[bytes]) -> None:
-        """Leaf hashes come next; whole chunks are hashed level by level, which is faster."""
+        """Append leaf hashes; whole chunks are hashed level by level, which is faster."""
         at, chunk = 0, 1 << CHUNK_LEVEL
         while at < len(leaves):
             if self.size % chunk or len(leaves) - at < chunk:
@@ -143,4 +146,4 @@ class Frontier:
             at += chunk
 
     def root(self) -> bytes:
-        return combine_hashes([one for _, one in self._peaks])
+        return combine_hashes([subtree for _, subtree in self._peaks])

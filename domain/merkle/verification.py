@@ -1,4 +1,4 @@
-"""Whether a proof holds (RFC 9162, 2.1.3.2 and 2.1.4.2): for whoever has roots and trusts no server."""
+"""Verifies proofs (RFC 9162, 2.1.3.2 and 2.1.4.2) with roots alone, without trust in a server."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from domain.merkle.hashing import HASH_BYTES, node_hash
 def is_included(
     leaf: int, size: int, leaf_digest: bytes, proof: Sequence[bytes], root: bytes
 ) -> bool:
-    """The leaf stands at that place of the tree with this root."""
+    """Whether the leaf is number `leaf` of the tree with this size and root."""
     if not 0 <= leaf < size or not _are_hashes(leaf_digest, root, *proof):
         return False
     place, last, found = leaf, size - 1, leaf_digest
-    for one in proof:
+    for sibling in proof:
         if last == 0:
             return False
         if place & 1 or place == last:
-            found = node_hash(one, found)
+            found = node_hash(sibling, found)
             while not place & 1 and place:
                 place, last = place >> 1, last >> 1
         else:
-            found = node_hash(found, one)
+            found = node_hash(found, sibling)
         place, last = place >> 1, last >> 1
     return last == 0 and found == root
 
@@ -30,8 +30,10 @@ def is_included(
 def is_consistent(
     before: int, size: int, root_before: bytes, root: bytes, proof: Sequence[bytes]
 ) -> bool:
-    """The tree with the first root is the beginning of that with the second. An empty tree, of which
-    every tree is a continuation, proves nothing and is refused."""
+    """Whether the tree with `root_before` is the beginning of the tree with `root`.
+
+    False for an empty tree: every tree continues it, so that would prove nothing.
+    """
     if not 0 < before <= size:
         return False
     if before == size:
@@ -47,18 +49,18 @@ def is_consistent(
     while place & 1:
         place, last = place >> 1, last >> 1
     old = new = steps[0]
-    for one in steps[1:]:
+    for sibling in steps[1:]:
         if last == 0:
             return False
         if place & 1 or place == last:
-            old, new = node_hash(one, old), node_hash(one, new)
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
             while not place & 1 and place:
                 place, last = place >> 1, last >> 1
         else:
-            new = node_hash(new, one)
+            new = node_hash(new, sibling)
         place, last = place >> 1, last >> 1
     return last == 0 and old == root_before and new == root
 
 
 def _are_hashes(*hashes: bytes) -> bool:
-    return all(len(one) == HASH_BYTES for one in hashes)
+    return all(len(digest) == HASH_BYTES for digest in hashes)

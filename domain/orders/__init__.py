@@ -1,1 +1,1 @@
-"""Orders: the signals that speak of them, and the facts that follow."""
+"""Orders: the signals about an order, and the facts derived from them."""

@@ -1,8 +1,8 @@
-"""What carriers' codes mean: from four vocabularies to our status and incident.
+"""Maps the status codes of four carrier vocabularies to our scan status and incident reason.
 
-The code itself stays beside the reading, with the mapping's name and version, since mappings err.
-A code that is not listed reads as `unknown`. Raise a mapping's version with every change of it.
-Where a vocabulary does not say whose doing something is, neither do we.
+The raw code is kept beside the result, with the mapping's name and version, since mappings can be
+wrong. A code that is not listed maps to `unknown`. Raise a mapping's version when you change it.
+Where a vocabulary names no party at fault, the mapping names none.
 """
 
 from collections.abc import Mapping
@@ -32,11 +32,11 @@ class CarrierMapping(Struct, frozen=True):
     version: str
     codes: Mapping[str, _Meaning]
     reasons: Mapping[str, Why] = MappingProxyType({})
-    """Of vocabularies that tell the reason of an incident beside the status."""
+    """For vocabularies that give the reason of an incident in a code of its own."""
 
 
 class CodeMeaning(Struct, frozen=True):
-    """What a code means: the fields of a scan that follow from it."""
+    """The fields of a scan that a carrier's code determines."""
 
     status: ScanStatus
     incident: Why | None
@@ -61,7 +61,7 @@ AFTERSHIP: Final = CarrierMapping(
         "Delivered": _DONE,
         "AvailableForPickup": _WAITING,
         "Exception": _ERROR,
-        # Thirty days without a word: nothing is known, and the gap in the scans shows by itself.
+        # Thirty days without a scan: nothing is known; the tracking-gap rule finds it.
         "Expired": _UNKNOWN,
         "Exception_001": _ERROR,
         "Exception_002": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
@@ -71,7 +71,7 @@ AFTERSHIP: Final = CarrierMapping(
         "Exception_006": (_ERROR, Why.CUSTOMS_DUTIES_UNPAID),
         "Exception_007": (_ERROR, Why.CONSIGNEE_INCORRECT_ADDRESS),
         "Exception_008": (_ERROR, Why.CONSIGNEE_NOT_AVAILABLE),
-        # Rejected by the carrier: it may be the parcel, the data, or the carrier.
+        # Rejected by the carrier: the parcel, the data or the carrier may be at fault.
         "Exception_009": (_ERROR, Why.UNKNOWN),
         "Exception_010": _BACK,
         "Exception_011": _BACK,
@@ -95,7 +95,7 @@ SHIPENGINE: Final = CarrierMapping(
         "AT": _FAILED,
         "NY": _PRE,
         "SP": _WAITING,
-        # Of status_detail_code, which says more than status_code where it is told.
+        # Values of status_detail_code, which is more exact than status_code where it is given.
         "CUSTOMS_PROCESSING": _MOVING,
         "DROPPED_OFF": _MOVING,
         "CARRIER_STATUS_NOT_MAPPED": _UNKNOWN,
@@ -128,7 +128,7 @@ MAPPINGS: Final[Mapping[str, CarrierMapping]] = MappingProxyType(
 
 
 def map_carrier_code(mapping: CarrierMapping, code: str, reason: str = "") -> CodeMeaning:
-    """What a carrier's code means, with the reason where the vocabulary tells it apart."""
+    """Map a carrier's code, and its reason code where the vocabulary has one."""
     meaning = mapping.codes.get(code, _UNKNOWN)
     status, incident = meaning if isinstance(meaning, tuple) else (meaning, None)
     if reason:

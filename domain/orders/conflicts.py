@@ -1,4 +1,4 @@
-"""Conflicts: the fields of an order of which two systems hold different values now."""
+"""Finds the fields of an order for which two systems hold different values now."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.orders.disagreement_facts import normalize_value
+from domain.orders.disagreement_facts import latest_by_system, values_differ
 from domain.orders.signals import Signal, event_time_key
 from domain.orders.systems_of_record import FIELD_OWNERS, StatedField, System, SystemStated
 
 
 class HeldValue(Struct, frozen=True, kw_only=True):
-    """What one system holds, by its last word."""
+    """The value that one system holds, by its last statement."""
 
     system: System
     value: str
     source: str
     event_time: datetime
     of_record: bool
-    """It is right until somebody has found out better."""
+    """This is the system of record: its value counts until the owner team has found the right one."""
 
 
 class FieldConflict(Struct, frozen=True, kw_only=True):
-    """A field, what each system holds of it, and which team finds out what is right."""
+    """A field, the value of each system, and the team that finds the right one."""
 
     field: StatedField
     owner_team: str
@@ -32,24 +32,21 @@ class FieldConflict(Struct, frozen=True, kw_only=True):
 
 
 def find_field_conflicts(signals: Iterable[Signal]) -> list[FieldConflict]:
-    newest: dict[tuple[StatedField, System], SystemStated] = {}
-    for signal in sorted(signals, key=event_time_key):
-        if isinstance(signal, SystemStated):
-            newest[signal.field, signal.system] = signal
+    stated = [s for s in sorted(signals, key=event_time_key) if isinstance(s, SystemStated)]
     found = []
-    for field, keeping in FIELD_OWNERS.items():
-        held = [one for (of, _), one in sorted(newest.items()) if of is field]
-        if len({normalize_value(one.value, field) for one in held}) < 2:
+    for field, owner in FIELD_OWNERS.items():
+        newest = latest_by_system(stated, field)
+        if not values_differ(newest, field):
             continue
-        holdings = tuple(
+        held = tuple(
             HeldValue(
-                system=one.system,
-                value=one.value,
-                source=one.key,
-                event_time=one.event_time,
-                of_record=one.system is keeping.system_of_record,
+                system=s.system,
+                value=s.value,
+                source=s.key,
+                event_time=s.event_time,
+                of_record=s.system is owner.system_of_record,
             )
-            for one in held
+            for s in newest
         )
-        found.append(FieldConflict(field=field, owner_team=keeping.owner_team, held=holdings))
+        found.append(FieldConflict(field=field, owner_team=owner.owner_team, held=held))
     return found

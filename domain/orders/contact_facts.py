@@ -1,4 +1,4 @@
-"""Facts about what was said to the customer and by the customer."""
+"""Facts about messages to and from the customer."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from domain.orders.message_signals import MessageReceived, MessageSent
 
 class ContactFacts(Struct, frozen=True, gc=False):
     messages_sent: Annotated[int, derived_from(MessageSent)] = 0
-    """How often the customer was told something."""
     messages_received: Annotated[int, derived_from(MessageReceived)] = 0
-    """How often the customer wrote or called."""
     last_sent_at: Annotated[datetime | None, derived_from(MessageSent)] = None
     last_received_at: Annotated[datetime | None, derived_from(MessageReceived)] = None
     unanswered_since: Annotated[datetime | None, derived_from(MessageSent, MessageReceived)] = None
-    """The first message of the customer's after our last one."""
+    """The first message from the customer after our last one."""
 
 
 NO_CONTACT: Final = ContactFacts()
 
 
-def contact_facts(told: SignalsByType) -> ContactFacts:
-    sent: list[MessageSent] = told.get(MessageSent, [])
-    received: list[MessageReceived] = told.get(MessageReceived, [])
+def contact_facts(signals: SignalsByType) -> ContactFacts:
+    sent: list[MessageSent] = signals.get(MessageSent, [])
+    received: list[MessageReceived] = signals.get(MessageReceived, [])
     if not sent and not received:
         return NO_CONTACT
-    answered_at = last_event_time(told, MessageSent)
-    open_ = [m.event_time for m in received if answered_at is None or m.event_time > answered_at]
+    answered_at = last_event_time(signals, MessageSent)
+    unanswered = [
+        m.event_time for m in received if answered_at is None or m.event_time > answered_at
+    ]
     return ContactFacts(
         messages_sent=len(sent),
         messages_received=len(received),
         last_sent_at=answered_at,
-        last_received_at=last_event_time(told, MessageReceived),
-        unanswered_since=open_[0] if open_ else None,
+        last_received_at=last_event_time(signals, MessageReceived),
+        unanswered_since=unanswered[0] if unanswered else None,
     )

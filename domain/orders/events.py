@@ -1,4 +1,4 @@
-"""What can happen to an order here. A tag is written down for ever: never rename or reuse one."""
+"""The events of an order. A tag is stored for ever: never rename or reuse one."""
 
 from datetime import datetime
 from typing import TypeAlias
@@ -11,38 +11,38 @@ from domain.policy.decision import Decision
 
 
 class SignalRecorded(Struct, frozen=True, kw_only=True, gc=False, tag="order.signal_recorded"):
-    """A source said something of the order."""
+    """A source sent a signal about the order."""
 
     signal: Signal
 
 
 class ProblemDetected(Struct, frozen=True, kw_only=True, gc=False, tag="order.problem_detected"):
-    """Policy found a problem; `case` is the case that it opened, joined or reopened."""
+    """Policy detected a problem; `case` is the case that it opened, joined or reopened."""
 
     kind: str
     case: UUID
     occurrence: int
     rule: str
     deadline: datetime | None = None
-    """Of the expectation that was missed; None where a signal showed the problem."""
+    """The deadline of the missed expectation; None where a signal showed the problem."""
 
 
 class ExpectationMet(Struct, frozen=True, kw_only=True, gc=False, tag="order.expectation_met"):
-    """An expectation fell due, was looked at, and held."""
+    """An expectation fell due and was met."""
 
     deadline: datetime
     decision: Decision
 
 
 class PassedIntake(Struct, frozen=True, kw_only=True, gc=False, tag="order.passed_intake"):
-    """All that intake asks for holds, and nothing is wrong: standard flow, which needs nobody."""
+    """The order passed intake without a problem: standard flow, which needs no person."""
 
     decision: Decision
 
 
 class OrderDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="order.data_erased"):
-    """What was personal in what is recorded of the order so far reads `[erased]`. The customer's record
-    says who ordered it, and on what basis."""
+    """The personal data in the order's events so far reads `[erased]`. The customer's privacy
+    record `record` says who ordered the erasure, and on what basis."""
 
     record: UUID
     erasure: int

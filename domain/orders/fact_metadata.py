@@ -1,4 +1,4 @@
-"""How a fact may move as more statements arrive, and which statements it rests on."""
+"""Metadata of facts: how a fact may move as more signals arrive, and which signals feed it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,33 @@ GROWING: Final = "it can only grow"
 ONCE_KNOWN: Final = "once known, it stays known"
 
 SignalsByType: TypeAlias = Mapping[type[Any], list[Any]]
-"""The statements of each type, in the order of their times."""
+"""The signals of each type, by event time."""
 
 
-def fact_meta(how: str, description: str = "", feeds: tuple[type[Struct], ...] = ()) -> Meta:
-    return Meta(description=description, extra={"moves": how, "feeds": feeds})
+def lasting(*feeds: type[Struct]) -> Meta:
+    return Meta(extra={"moves": LASTING, "feeds": feeds})
+
+
+def growing(*feeds: type[Struct]) -> Meta:
+    return Meta(extra={"moves": GROWING, "feeds": feeds})
+
+
+def once_known(*feeds: type[Struct]) -> Meta:
+    return Meta(extra={"moves": ONCE_KNOWN, "feeds": feeds})
 
 
 def derived_from(*feeds: type[Struct]) -> Meta:
+    """Metadata of a fact that may move either way."""
     return Meta(extra={"moves": "", "feeds": feeds})
 
 
-def first_event_time(told: SignalsByType, kind: type[Any]) -> datetime | None:
-    """When the first statement of this type happened."""
-    group = told.get(kind)
+def first_event_time(signals: SignalsByType, kind: type[Any]) -> datetime | None:
+    """The event time of the first signal of this type; None without one."""
+    group = signals.get(kind)
     return group[0].event_time if group else None
 
 
-def last_event_time(told: SignalsByType, kind: type[Any]) -> datetime | None:
-    """When the last statement of this type happened."""
-    group = told.get(kind)
+def last_event_time(signals: SignalsByType, kind: type[Any]) -> datetime | None:
+    """The event time of the last signal of this type; None without one."""
+    group = signals.get(kind)
     return group[-1].event_time if group else None

@@ -1,14 +1,14 @@
-"""Facts: what follows from all that has been said of an order, whatever order it arrived in.
+"""Facts: the values derived from an order's signals; the order of arrival does not matter.
 
-`facts_of` is a function of the *set* of signals: each statement is ranked by its event time and
-identity, never by its arrival. A fact marked `LASTING`, `GROWING` or `ONCE_KNOWN` can only move one
-way as more statements arrive. A detection rule may use only such facts, in that direction, which
-is why the same signals open the same cases in whatever order they come.
+`facts_of` is a function of the *set* of signals: it sorts them by event time and identity, never by
+arrival. A fact marked `LASTING`, `GROWING` or `ONCE_KNOWN` can only move one way as more signals
+arrive. A detection rule may use only such facts, in that direction. So the same signals open the
+same cases, in any order of arrival.
 
-Where sources contradict each other, a lasting fact takes the worst case over all the statements:
+Where sources contradict each other, a lasting fact takes the worst case over all the signals:
 `payment.overpaid` compares the largest reading of the payments with the smallest of the charge.
-Beside many a lasting fact stands one that may turn (`…_open`, `…_now`): whether it is so by the
-last word. Cases open by the first, and clear by the second.
+Many lasting facts have a second fact that may change back (`…_open`, `…_now`): it follows the latest
+signal. The lasting fact opens a case; the second one clears it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from msgspec import Struct, structs
 
 from domain.orders.contact_facts import ContactFacts, contact_facts
 from domain.orders.disagreement_facts import DisagreementFacts, disagreement_facts
-from domain.orders.fact_metadata import LASTING, SignalsByType, derived_from, fact_meta
+from domain.orders.fact_metadata import SignalsByType, derived_from, lasting
 from domain.orders.milestone_facts import Milestones, milestones
 from domain.orders.money_facts import (
     ChargeFacts,
@@ -49,20 +49,16 @@ from domain.personal_data import ERASED
 
 
 class OrderFlags(Struct, frozen=True, gc=False):
-    placed: Annotated[
-        bool, fact_meta(LASTING, "The storefront has told of the order.", (OrderPlaced,))
-    ]
-    cancelled: Annotated[bool, fact_meta(LASTING, "A source cancelled it.", (OrderCancelled,))]
-    unavailable: Annotated[
-        bool, fact_meta(LASTING, "A source said that stock is not available.", (StockUnavailable,))
-    ]
-    handed_over: Annotated[bool, fact_meta(LASTING, "Handed to the carrier.", (HandedOver,))]
-    duplicate_suspected: Annotated[
-        bool,
-        fact_meta(LASTING, "A system takes it for a repetition of another.", (DuplicateSuspected,)),
-    ]
+    placed: Annotated[bool, lasting(OrderPlaced)]
+    """The storefront sent the order."""
+    cancelled: Annotated[bool, lasting(OrderCancelled)]
+    unavailable: Annotated[bool, lasting(StockUnavailable)]
+    """A source reported that stock is not available."""
+    handed_over: Annotated[bool, lasting(HandedOver)]
+    duplicate_suspected: Annotated[bool, lasting(DuplicateSuspected)]
+    """A system suspects that it duplicates another order."""
     duplicate_of: Annotated[str | None, derived_from(DuplicateSuspected)]
-    """The other order, by the last such word."""
+    """The other order, by the latest such signal."""
 
 
 class CustomerFacts(Struct, frozen=True, gc=False):
@@ -71,7 +67,7 @@ class CustomerFacts(Struct, frozen=True, gc=False):
 
 
 class OrderFacts(Struct, frozen=True, gc=False):
-    """Everything that a rule may read of an order; a path is `group.field`."""
+    """Every fact of an order that a rule may read; a path is `group.field`."""
 
     order: OrderFlags
     customer: CustomerFacts
@@ -90,50 +86,50 @@ class OrderFacts(Struct, frozen=True, gc=False):
     contact: ContactFacts
 
 
-def _flags(told: SignalsByType, _: ChargeFacts) -> OrderFlags:
-    suspicions: list[DuplicateSuspected] = told.get(DuplicateSuspected, [])
+def _flags(signals: SignalsByType, _: ChargeFacts) -> OrderFlags:
+    suspicions: list[DuplicateSuspected] = signals.get(DuplicateSuspected, [])
     return OrderFlags(
-        placed=OrderPlaced in told,
-        cancelled=OrderCancelled in told,
-        unavailable=StockUnavailable in told,
-        handed_over=HandedOver in told,
+        placed=OrderPlaced in signals,
+        cancelled=OrderCancelled in signals,
+        unavailable=StockUnavailable in signals,
+        handed_over=HandedOver in signals,
         duplicate_suspected=bool(suspicions),
         duplicate_of=suspicions[-1].other if suspicions else None,
     )
 
 
-def _customer(told: SignalsByType, _: ChargeFacts) -> CustomerFacts:
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+def _customer(signals: SignalsByType, _: ChargeFacts) -> CustomerFacts:
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     if not placed:
         return CustomerFacts(id=None, tier=None)
     customer = placed[0].customer
-    # Customers who were erased are nobody, and not all the same one.
+    # Erased customers have no id: they are not all the same customer.
     return CustomerFacts(id=customer.id if customer.id != ERASED else None, tier=customer.tier)
 
 
 _GROUPS: Mapping[str, Callable[[SignalsByType, ChargeFacts], Any]] = {
     "order": _flags,
     "customer": _customer,
-    "promise": lambda told, _: promise_facts(told),
-    "milestones": lambda told, _: milestones(told),
+    "promise": lambda signals, _: promise_facts(signals),
+    "milestones": lambda signals, _: milestones(signals),
     "charge": lambda _, charge: charge,
     "payment": payment_facts,
     "refund": refund_facts,
-    "stock": lambda told, _: stock_facts(told),
-    "fraud": lambda told, _: fraud_facts(told),
-    "address": lambda told, _: address_facts(told),
-    "parcel": lambda told, _: parcel_facts(told),
-    "incident": lambda told, _: incident_facts(told),
-    "returns": lambda told, _: return_facts(told),
-    "disagreement": lambda told, _: disagreement_facts(told),
-    "contact": lambda told, _: contact_facts(told),
+    "stock": lambda signals, _: stock_facts(signals),
+    "fraud": lambda signals, _: fraud_facts(signals),
+    "address": lambda signals, _: address_facts(signals),
+    "parcel": lambda signals, _: parcel_facts(signals),
+    "incident": lambda signals, _: incident_facts(signals),
+    "returns": lambda signals, _: return_facts(signals),
+    "disagreement": lambda signals, _: disagreement_facts(signals),
+    "contact": lambda signals, _: contact_facts(signals),
 }
-"""Each group follows from the statements; what is paid and refunded is held against the charge."""
+"""Computes each group from the signals; payments and refunds are compared with the charge."""
 
 
 @cache
 def _affected_groups(fresh: frozenset[type]) -> tuple[str, ...]:
-    """The groups that statements of these types say something to."""
+    """The groups that signals of these types can change."""
     return tuple(name for name, feeds in _GROUP_FEEDS.items() if fresh & feeds)
 
 
@@ -147,9 +143,9 @@ def _find_group_feeds() -> Mapping[str, frozenset[type]]:
         )
         for name, kind in get_type_hints(OrderFacts).items()
     }
-    held_against = found["charge"]
+    charge_feeds = found["charge"]
     return {
-        name: feeds | held_against if name in ("payment", "refund") else feeds
+        name: feeds | charge_feeds if name in ("payment", "refund") else feeds
         for name, feeds in found.items()
     }
 
@@ -162,14 +158,17 @@ def facts_of(
     earlier: OrderFacts | None = None,
     fresh: frozenset[type] = frozenset(),
 ) -> OrderFacts:
-    """The facts that follow from a set of signals. Where those of all but the newest are known,
-    only what the types of the `fresh` ones feed is worked out."""
-    told: dict[type[Any], list[Any]] = {}
+    """The facts derived from a set of signals.
+
+    `earlier` are the facts without the newest signals, `fresh` the types of these: then only the
+    groups that they can change are computed.
+    """
+    by_type: dict[type[Any], list[Any]] = {}
     for signal in sorted(signals, key=event_time_key):
-        told.setdefault(type(signal), []).append(signal)
+        by_type.setdefault(type(signal), []).append(signal)
     if earlier is None:
-        charge = charge_facts(told)
-        return OrderFacts(**{name: group(told, charge) for name, group in _GROUPS.items()})
+        charge = charge_facts(by_type)
+        return OrderFacts(**{name: group(by_type, charge) for name, group in _GROUPS.items()})
     names = _affected_groups(fresh)
-    charge = charge_facts(told) if "charge" in names else earlier.charge
-    return structs.replace(earlier, **{name: _GROUPS[name](told, charge) for name in names})
+    charge = charge_facts(by_type) if "charge" in names else earlier.charge
+    return structs.replace(earlier, **{name: _GROUPS[name](by_type, charge) for name in names})

@@ -1,4 +1,4 @@
-"""What was said to the customer and by the customer, and what the warehouse notes of an order."""
+"""Signals about messages to and from the customer, and notes of the warehouse."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -8,7 +8,7 @@ from domain.personal_data import PERSONAL
 from domain.texts import Text, one_line
 
 Summary = Annotated[str, one_line(1000, least=1), PERSONAL]
-"""What was said, in short: not the letter itself."""
+"""A short summary, not the message itself."""
 
 
 class Channel(StrEnum):
@@ -22,23 +22,23 @@ class Channel(StrEnum):
 
 
 class MessageSent(SignalBody, frozen=True, kw_only=True, tag="customer.message_sent"):
-    """The customer was told something."""
+    """A message was sent to the customer."""
 
     channel: Channel
     summary: Summary
     template: Text = ""
-    """Which template it was written from."""
+    """The template that the message was made from."""
 
 
 class MessageReceived(SignalBody, frozen=True, kw_only=True, tag="customer.message_received"):
-    """The customer asked or told us something."""
+    """The customer wrote or called."""
 
     channel: Channel
     summary: Summary
 
 
 class WarehouseNoted(SignalBody, frozen=True, kw_only=True, tag="warehouse.noted"):
-    """Somebody at the warehouse wrote something down about the order."""
+    """The warehouse made a note about the order."""
 
     note: Summary
     warehouse: Text = ""

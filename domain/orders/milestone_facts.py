@@ -1,19 +1,19 @@
-"""Facts about time: when each thing first happened, and whether systems agree on what came first."""
+"""Facts about time: when each step first happened, and whether the steps are in order."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Final, get_type_hints
 
 from msgspec import Struct
 
 from domain.orders.fact_metadata import (
-    LASTING,
     ONCE_KNOWN,
     SignalsByType,
     derived_from,
-    fact_meta,
     first_event_time,
+    lasting,
+    once_known,
 )
 from domain.orders.screening_facts import fraud_facts
 from domain.orders.signals import (
@@ -40,78 +40,74 @@ from domain.orders.signals import (
 
 
 class Milestones(Struct, frozen=True, gc=False):
-    """When each thing first happened, by event time."""
+    """When each step first happened, by event time."""
 
-    placed_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (OrderPlaced,))]
-    approved_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (PaymentAuthorized,))]
-    paid_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (PaymentCaptured,))]
-    allocated_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (StockAllocated,))]
-    released_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (Released,))]
-    handed_over_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (HandedOver,))]
-    delivered_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (Delivered,))]
-    cancelled_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (OrderCancelled,))]
-    unavailable_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (StockUnavailable,))]
-    return_requested_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (ReturnRequested,))]
-    return_received_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (ReturnReceived,))]
-    refunded_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (RefundIssued,))]
+    placed_at: Annotated[datetime | None, once_known(OrderPlaced)]
+    approved_at: Annotated[datetime | None, once_known(PaymentAuthorized)]
+    paid_at: Annotated[datetime | None, once_known(PaymentCaptured)]
+    allocated_at: Annotated[datetime | None, once_known(StockAllocated)]
+    released_at: Annotated[datetime | None, once_known(Released)]
+    handed_over_at: Annotated[datetime | None, once_known(HandedOver)]
+    delivered_at: Annotated[datetime | None, once_known(Delivered)]
+    cancelled_at: Annotated[datetime | None, once_known(OrderCancelled)]
+    unavailable_at: Annotated[datetime | None, once_known(StockUnavailable)]
+    return_requested_at: Annotated[datetime | None, once_known(ReturnRequested)]
+    return_received_at: Annotated[datetime | None, once_known(ReturnReceived)]
+    refunded_at: Annotated[datetime | None, once_known(RefundIssued)]
     ready_for_release_at: Annotated[
         datetime | None,
         derived_from(
             StockAllocated, PaymentAuthorized, PaymentCaptured, FraudScreened, FraudDecided
         ),
     ]
-    """When it was allocated, its payment secured and, if it was screened, accepted."""
-    return_authorized_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (ReturnAuthorized,))]
-    return_refused_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (ReturnRefused,))]
-    return_label_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (ReturnLabelCreated,))]
-    refund_requested_at: Annotated[datetime | None, fact_meta(ONCE_KNOWN, "", (RefundRequested,))]
-    out_of_order: Annotated[
-        bool,
-        fact_meta(
-            LASTING,
-            "Some purchase, approval, hand-over or delivery is told later than one that follows it.",
-            (OrderPlaced, PaymentAuthorized, HandedOver, Delivered),
-        ),
-    ]
+    """When stock was allocated, the payment secured and, if it was screened, the order accepted."""
+    return_authorized_at: Annotated[datetime | None, once_known(ReturnAuthorized)]
+    return_refused_at: Annotated[datetime | None, once_known(ReturnRefused)]
+    return_label_at: Annotated[datetime | None, once_known(ReturnLabelCreated)]
+    refund_requested_at: Annotated[datetime | None, once_known(RefundRequested)]
+    out_of_order: Annotated[bool, lasting(OrderPlaced, PaymentAuthorized, HandedOver, Delivered)]
+    """A purchase, approval, hand-over or delivery has a later time than a step that follows it."""
 
 
-def milestones(told: SignalsByType) -> Milestones:
+def _find_step_signals() -> dict[str, type[Any]]:
+    """Milestone -> the signal whose first event time it is."""
+    metas = {
+        name: hint.__metadata__[0].extra
+        for name, hint in get_type_hints(Milestones, include_extras=True).items()
+    }
+    return {n: extra["feeds"][0] for n, extra in metas.items() if extra["moves"] == ONCE_KNOWN}
+
+
+_STEP_SIGNALS: Final = _find_step_signals()
+
+
+def milestones(signals: SignalsByType) -> Milestones:
     return Milestones(
-        placed_at=first_event_time(told, OrderPlaced),
-        approved_at=first_event_time(told, PaymentAuthorized),
-        paid_at=first_event_time(told, PaymentCaptured),
-        allocated_at=first_event_time(told, StockAllocated),
-        released_at=first_event_time(told, Released),
-        handed_over_at=first_event_time(told, HandedOver),
-        delivered_at=first_event_time(told, Delivered),
-        cancelled_at=first_event_time(told, OrderCancelled),
-        unavailable_at=first_event_time(told, StockUnavailable),
-        return_requested_at=first_event_time(told, ReturnRequested),
-        return_received_at=first_event_time(told, ReturnReceived),
-        refunded_at=first_event_time(told, RefundIssued),
-        ready_for_release_at=_ready_for_release_at(told),
-        return_authorized_at=first_event_time(told, ReturnAuthorized),
-        return_refused_at=first_event_time(told, ReturnRefused),
-        return_label_at=first_event_time(told, ReturnLabelCreated),
-        refund_requested_at=first_event_time(told, RefundRequested),
-        out_of_order=bool(find_out_of_order_pairs(told)),
+        **{name: first_event_time(signals, kind) for name, kind in _STEP_SIGNALS.items()},
+        ready_for_release_at=_ready_for_release_at(signals),
+        out_of_order=bool(find_out_of_order_pairs(signals)),
     )
 
 
-def _ready_for_release_at(told: SignalsByType) -> datetime | None:
-    secured = [first_event_time(told, PaymentAuthorized), first_event_time(told, PaymentCaptured)]
+def _ready_for_release_at(signals: SignalsByType) -> datetime | None:
+    secured = [
+        first_event_time(signals, PaymentAuthorized),
+        first_event_time(signals, PaymentCaptured),
+    ]
     paid = min((at for at in secured if at is not None), default=None)
-    needed = [first_event_time(told, StockAllocated), paid]
-    if FraudScreened in told or FraudDecided in told:
-        needed.append(fraud_facts(told).accepted_at)
+    needed = [first_event_time(signals, StockAllocated), paid]
+    if FraudScreened in signals or FraudDecided in signals:
+        needed.append(fraud_facts(signals).accepted_at)
     known = [at for at in needed if at is not None]
     return max(known) if len(known) == len(needed) else None
 
 
-def find_out_of_order_pairs(told: SignalsByType) -> list[tuple[Signal, Signal]]:
-    """Pairs of statements (the one that should come first, the one that should follow) told the
-    wrong way round. Shipments are compared with themselves, everything else with everything."""
-    in_order = [told.get(k, []) for k in (OrderPlaced, PaymentAuthorized, HandedOver, Delivered)]
+def find_out_of_order_pairs(signals: SignalsByType) -> list[tuple[Signal, Signal]]:
+    """Pairs of signals in the wrong order: (the one that should come first, the one after it).
+
+    Signals about different shipments are not compared.
+    """
+    in_order = [signals.get(k, []) for k in (OrderPlaced, PaymentAuthorized, HandedOver, Delivered)]
     found: list[tuple[Signal, Signal]] = []
     for n, before in enumerate(in_order):
         for after in in_order[n + 1 :]:

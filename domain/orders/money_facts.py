@@ -12,13 +12,12 @@ from msgspec import Struct
 
 from domain.money import ZERO, Money
 from domain.orders.fact_metadata import (
-    GROWING,
-    LASTING,
     SignalsByType,
     derived_from,
-    fact_meta,
     first_event_time,
+    growing,
     last_event_time,
+    lasting,
 )
 from domain.orders.signals import (
     OrderPlaced,
@@ -32,19 +31,15 @@ from domain.orders.signals import (
 )
 
 CAPTURE_NOTICE: Final = timedelta(hours=24)
-"""How long before an authorization expires its capture is due."""
+"""A capture is due this long before its authorization expires."""
 
 
 class ChargeFacts(Struct, frozen=True, gc=False):
     total: Annotated[Decimal | None, derived_from(OrderPlaced)]
-    """Price and freight of all lines; None while not all lines are known."""
+    """Price and freight of all lines; None while lines are missing."""
     currency: Annotated[str | None, derived_from(OrderPlaced)]
-    below_usual_percent: Annotated[
-        Decimal | None,
-        fact_meta(
-            GROWING, "How far a price was told to be below the product's usual.", (PriceFlagged,)
-        ),
-    ]
+    below_usual_percent: Annotated[Decimal | None, growing(PriceFlagged)]
+    """The most that a price was reported below the usual one."""
 
 
 NO_DEVIATION: Final = Decimal("-Infinity")
@@ -54,37 +49,25 @@ _PAYMENT_FEEDS = (OrderPlaced, PaymentCaptured)
 class PaymentFacts(Struct, frozen=True, gc=False):
     """Amounts are in the currency of the charge."""
 
-    captured: Annotated[
-        Decimal, fact_meta(GROWING, "The sum of the payments captured.", _PAYMENT_FEEDS)
-    ]
-    received: Annotated[
-        bool, fact_meta(LASTING, "More than nothing was captured.", (PaymentCaptured,))
-    ]
-    tenders_told: Annotated[
-        bool, fact_meta(LASTING, "The checkout told the means of payment.", (OrderPlaced,))
-    ]
-    none_chosen: Annotated[
-        bool, fact_meta(LASTING, "The checkout told that no payment was chosen.", (OrderPlaced,))
-    ]
-    complete: Annotated[
-        bool,
-        fact_meta(
-            LASTING, "All lines are known, and a payment for each tender came.", _PAYMENT_FEEDS
-        ),
-    ]
-    overpaid: Annotated[
-        Decimal | None, fact_meta(GROWING, "Paid above the charge, once complete.", _PAYMENT_FEEDS)
-    ]
-    underpaid: Annotated[
-        Decimal | None,
-        fact_meta(GROWING, "Charged above the payments, once complete.", _PAYMENT_FEEDS),
-    ]
-    currency_conflict: Annotated[
-        bool, fact_meta(LASTING, "Charge and payments are in several currencies.", _PAYMENT_FEEDS)
-    ]
+    captured: Annotated[Decimal, growing(*_PAYMENT_FEEDS)]
+    """The sum of the captured payments."""
+    received: Annotated[bool, lasting(PaymentCaptured)]
+    """More than 0 was captured."""
+    tenders_told: Annotated[bool, lasting(OrderPlaced)]
+    """The checkout named the means of payment."""
+    none_chosen: Annotated[bool, lasting(OrderPlaced)]
+    """The checkout reported that no payment was chosen."""
+    complete: Annotated[bool, lasting(*_PAYMENT_FEEDS)]
+    """All lines are known, and each tender has a payment."""
+    overpaid: Annotated[Decimal | None, growing(*_PAYMENT_FEEDS)]
+    """The amount paid above the charge, once complete."""
+    underpaid: Annotated[Decimal | None, growing(*_PAYMENT_FEEDS)]
+    """The amount charged above the payments, once complete."""
+    currency_conflict: Annotated[bool, lasting(*_PAYMENT_FEEDS)]
+    """Charge and payments are in several currencies."""
     difference: Annotated[Decimal | None, derived_from(*_PAYMENT_FEEDS)]
-    """|captured − charge| as it stands now; None while the charge is not known."""
-    capture_failed: Annotated[bool, fact_meta(LASTING, "A capture failed.", (PaymentFailed,))]
+    """|captured − charge| now; None while the charge is not known."""
+    capture_failed: Annotated[bool, lasting(PaymentFailed)]
     failed_at: Annotated[datetime | None, derived_from(PaymentFailed)]
     """When a payment last failed."""
     failure_open: Annotated[
@@ -92,19 +75,19 @@ class PaymentFacts(Struct, frozen=True, gc=False):
     ]
     """Nothing was authorized or captured since a payment last failed."""
     capture_due_at: Annotated[datetime | None, derived_from(PaymentAuthorized, PaymentCaptured)]
-    """A day before the first authorization expires that is not captured."""
+    """A day before the first uncaptured authorization expires."""
 
 
 class RefundFacts(Struct, frozen=True, gc=False):
-    issued: Annotated[Decimal, fact_meta(GROWING, "The sum of the refunds.", (RefundIssued,))]
+    issued: Annotated[Decimal, growing(RefundIssued)]
     outstanding: Annotated[Decimal, derived_from(PaymentCaptured, RefundIssued, OrderPlaced)]
-    """Captured and not refunded."""
+    """The amount captured and not refunded."""
     answered_at: Annotated[datetime | None, derived_from(RefundRequested, RefundIssued)]
-    """The first refund since one was requested."""
+    """When the first refund after a request was issued."""
 
 
 def charge_of(order: OrderPlaced) -> Decimal:
-    """Price × quantity + freight over the lines of one statement."""
+    """The sum of price × quantity + freight over the lines of one signal."""
     return sum(
         (
             line.price.value * line.quantity + (line.freight.value if line.freight else ZERO)
@@ -118,21 +101,24 @@ def currency_of(order: OrderPlaced) -> str | None:
     return order.lines[0].price.currency if order.lines else None
 
 
-def charge_facts(told: SignalsByType) -> ChargeFacts:
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
-    whole = next((p for p in placed if p.lines_complete), None)
-    telling = [whole] if whole is not None and whole.lines else placed
-    currency = next((c for p in telling if (c := currency_of(p))), None)
-    shares = (_below_usual(flag) for flag in told.get(PriceFlagged, []))
+def charge_facts(signals: SignalsByType) -> ChargeFacts:
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
+    complete = next((p for p in placed if p.lines_complete), None)
+    priced = [complete] if complete is not None and complete.lines else placed
+    currency = next((c for p in priced if (c := currency_of(p))), None)
+    shares = (_below_usual(flag) for flag in signals.get(PriceFlagged, []))
     return ChargeFacts(
-        total=charge_of(whole) if whole else None,
+        total=charge_of(complete) if complete else None,
         currency=currency,
         below_usual_percent=max((s for s in shares if s is not None), default=None),
     )
 
 
 def _below_usual(flag: PriceFlagged) -> Decimal | None:
-    """By how many hundredths the price is below the usual one, in full ones; negative if above."""
+    """By how many whole percent the price is below the usual one; negative if above.
+
+    None if there is nothing to compare with: another currency, or a usual price of 0.
+    """
     usual = flag.usual_price
     if usual.currency != flag.price.currency or not usual.value:
         return None
@@ -140,12 +126,12 @@ def _below_usual(flag: PriceFlagged) -> Decimal | None:
     return share.quantize(Decimal(1), rounding=ROUND_DOWN)
 
 
-def payment_facts(told: SignalsByType, charge: ChargeFacts) -> PaymentFacts:
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
-    captured: list[PaymentCaptured] = told.get(PaymentCaptured, [])
-    failed_at = last_event_time(told, PaymentFailed)
+def payment_facts(signals: SignalsByType, charge: ChargeFacts) -> PaymentFacts:
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
+    captured: list[PaymentCaptured] = signals.get(PaymentCaptured, [])
+    failed_at = last_event_time(signals, PaymentFailed)
     payments = _amounts_by_payment(captured)
-    currencies = {money.currency for told in payments for money in told}
+    currencies = {money.currency for readings in payments for money in readings}
     currencies.update(c for p in placed if (c := currency_of(p)))
     now = _sum_payments(payments, _main_currency(charge, captured))
     tenders = [len(p.tenders) for p in placed if p.tenders is not None]
@@ -159,7 +145,7 @@ def payment_facts(told: SignalsByType, charge: ChargeFacts) -> PaymentFacts:
         overpaid, underpaid = max(over for over, _ in worst), max(under for _, under in worst)
     return PaymentFacts(
         captured=max((_sum_payments(payments, c, max) for c in currencies), default=ZERO),
-        received=any(one.amount.value > 0 for one in captured),
+        received=any(capture.amount.value > 0 for capture in captured),
         tenders_told=bool(tenders),
         none_chosen=0 in tenders,
         complete=complete,
@@ -167,38 +153,41 @@ def payment_facts(told: SignalsByType, charge: ChargeFacts) -> PaymentFacts:
         underpaid=underpaid,
         currency_conflict=len(currencies) > 1,
         difference=None if charge.total is None else abs(now - charge.total),
-        capture_failed=any(f.stage is PaymentStage.CAPTURE for f in told.get(PaymentFailed, [])),
+        capture_failed=any(f.stage is PaymentStage.CAPTURE for f in signals.get(PaymentFailed, [])),
         failed_at=failed_at,
-        failure_open=None if failed_at is None else not _is_secured_since(told, failed_at),
-        capture_due_at=_capture_due_at(told.get(PaymentAuthorized, []), captured),
+        failure_open=None if failed_at is None else not _is_secured_since(signals, failed_at),
+        capture_due_at=_capture_due_at(signals.get(PaymentAuthorized, []), captured),
     )
 
 
-def _is_secured_since(told: SignalsByType, moment: datetime) -> bool:
-    secured = (last_event_time(told, PaymentAuthorized), last_event_time(told, PaymentCaptured))
+def _is_secured_since(signals: SignalsByType, moment: datetime) -> bool:
+    secured = (
+        last_event_time(signals, PaymentAuthorized),
+        last_event_time(signals, PaymentCaptured),
+    )
     return any(at is not None and at >= moment for at in secured)
 
 
 def _capture_due_at(
     authorized: list[PaymentAuthorized], captured: list[PaymentCaptured]
 ) -> datetime | None:
-    """For each payment its last authorization counts. A capture that names no payment is of any."""
-    taken = {one.payment for one in captured}
-    if None in taken:
+    """The last authorization of each payment counts. A capture without a payment id covers any."""
+    captured_payments = {capture.payment for capture in captured}
+    if None in captured_payments:
         return None
-    newest = {one.payment: one.expires_at for one in authorized}
+    newest = {a.payment: a.expires_at for a in authorized}
     waiting = [
         at
         for payment, at in newest.items()
-        if at and not (payment in taken or (payment is None and taken))
+        if at and not (payment in captured_payments or (payment is None and captured_payments))
     ]
     return min(waiting) - CAPTURE_NOTICE if waiting else None
 
 
-def refund_facts(told: SignalsByType, charge: ChargeFacts) -> RefundFacts:
-    refunds: list[RefundIssued] = told.get(RefundIssued, [])
-    captured: list[PaymentCaptured] = told.get(PaymentCaptured, [])
-    requested_at = first_event_time(told, RefundRequested)
+def refund_facts(signals: SignalsByType, charge: ChargeFacts) -> RefundFacts:
+    refunds: list[RefundIssued] = signals.get(RefundIssued, [])
+    captured: list[PaymentCaptured] = signals.get(PaymentCaptured, [])
+    requested_at = first_event_time(signals, RefundRequested)
     issued: dict[str, Decimal] = {}
     for refund in refunds:
         currency = refund.amount.currency
@@ -215,15 +204,15 @@ def refund_facts(told: SignalsByType, charge: ChargeFacts) -> RefundFacts:
 
 
 def _amounts_by_payment(captured: list[PaymentCaptured]) -> list[list[Money]]:
-    """What was told of the amount of each payment, earliest first."""
+    """The reported amounts of each payment, earliest first."""
     readings: dict[str, list[Money]] = {}
-    for one in captured:
-        readings.setdefault(one.payment or one.key, []).append(one.amount)
+    for capture in captured:
+        readings.setdefault(capture.payment or capture.key, []).append(capture.amount)
     return list(readings.values())
 
 
 def _main_currency(charge: ChargeFacts, captured: list[PaymentCaptured]) -> str | None:
-    """That of the charge, else of the first payment: sums never mix currencies."""
+    """The currency of the charge, else of the first payment: sums never mix currencies."""
     return charge.currency or (captured[0].amount.currency if captured else None)
 
 
@@ -232,10 +221,10 @@ def _sum_payments(
     currency: str | None,
     choose: Callable[[list[Decimal]], Decimal] = operator.itemgetter(0),
 ) -> Decimal:
-    """The sum over the payments of one reading of each, as a rule the earliest, in a currency."""
+    """The sum of one reading of each payment in a currency; `choose` picks it, else the earliest."""
     total = ZERO
-    for told in payments:
-        if values := [money.value for money in told if money.currency == currency]:
+    for readings in payments:
+        if values := [money.value for money in readings if money.currency == currency]:
             total += choose(values)
     return total
 
@@ -246,21 +235,21 @@ def _largest_deviations(
     expected: int,
     currency: str,
 ) -> tuple[Decimal, Decimal]:
-    """How far above and below the charge the payments may be in one currency: the largest reading
-    of each against the smallest charge, and the other way round.
+    """The most that payments may be above and below the charge, in one currency.
 
-    Only the `expected` smallest payments count towards the least that was paid, and one that was
-    also told in another currency counts as nothing: so more statements never narrow the gap.
+    Above: the largest reading of each payment minus the smallest charge. Below: the reverse. For the
+    least that was paid, only the `expected` smallest payments count, and a payment that also has a
+    reading in another currency counts as 0. So more signals never make a deviation smaller.
     """
-    totals = [total for total, told in charges if told in (currency, None)]
+    totals = [total for total, charged_in in charges if charged_in in (currency, None)]
     if not totals:
         return NO_DEVIATION, NO_DEVIATION
     most = _sum_payments(payments, currency, max)
     smallest = [
-        min(money.value for money in told)
-        if all(money.currency == currency for money in told)
+        min(money.value for money in readings)
+        if all(money.currency == currency for money in readings)
         else ZERO
-        for told in payments
+        for readings in payments
     ]
     least = sum(sorted(smallest)[:expected], ZERO)
     return most - min(totals), max(totals) - least

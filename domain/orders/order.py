@@ -1,4 +1,4 @@
-"""The Order aggregate: a fold of signals into facts, and what has been made of them."""
+"""The Order aggregate: its signals, the facts derived from them, and its cases and deadlines."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ OpenWatches: TypeAlias = Sequence[tuple[Watch, Deadline]]
 
 @lru_cache(maxsize=10_000)
 def order_stream(order_id: str) -> UUID:
-    """The stream of an order follows from the shop's id of it."""
+    """The stream id of an order, derived from the shop's order id."""
     return uuid5(ORDERS_NAMESPACE, order_id)
 
 
-def is_same_signal(taken: Signal, sent: Signal) -> bool:
-    """Whether what is sent was taken before, perhaps with what is personal in it erased since."""
-    return taken == sent or taken == erase_personal(sent)
+def is_same_signal(recorded: Signal, sent: Signal) -> bool:
+    """Whether the sent signal is the recorded one; its personal data may have been erased since."""
+    return recorded == sent or recorded == erase_personal(sent)
 
 
 class CaseRef(Struct, frozen=True, gc=False):
-    """The newest case of one kind of problem; `occurrence` counts them from 1."""
+    """The newest case of one kind of problem; `occurrence` counts the cases of that kind from 1."""
 
     case: UUID
     occurrence: int
@@ -55,19 +55,19 @@ class Order(Struct, frozen=True, kw_only=True):
     signals: Mapping[str, Signal] = {}
     cases: Mapping[str, CaseRef] = {}
     concluded: Mapping[str, datetime] = {}
-    """Rule of an expectation -> the deadline that was looked at last."""
+    """Rule of an expectation -> the deadline that was last decided."""
     passed: bool = False
-    """It has passed intake, with nothing wrong until then."""
+    """The order passed intake, with no problem until then."""
     known_facts: OrderFacts | None = None
     known_watches: tuple[Rulebook, OpenWatches] | None = None
     earlier_facts: tuple[OrderFacts, frozenset[type]] | None = None
-    """Of a state before, and the types of the signals since: most facts are still what they were."""
+    """The facts of an earlier state, and the types of the signals since. Most facts have not changed."""
     earlier_deadlines: tuple[Rulebook, Sequence[Deadline | None], frozenset[str]] | None = None
-    """The same of what was expected then: by each watch of the rulebook, in their order."""
+    """The deadlines of an earlier state, in the order of the rulebook's watches, and the signal types since."""
 
     @property
     def facts(self) -> OrderFacts:
-        """What follows from the signals; worked out once per state."""
+        """The facts derived from the signals; computed once per state."""
         if self.known_facts is None:
             earlier, fresh = self.earlier_facts or (None, frozenset())
             facts = facts_of(self.signals.values(), earlier, fresh)
@@ -77,32 +77,34 @@ class Order(Struct, frozen=True, kw_only=True):
         return self.known_facts
 
     def record(self, signal: Signal) -> SignalRecorded | None:
-        """The event that takes the signal; None if it was taken before.
+        """The event that records the signal; None if it is recorded already.
 
-        Raises SignalIdReused if the same identity was taken with other content.
+        Raises SignalIdReused if the recorded signal with this identity has other content.
         """
-        taken = self.signals.get(signal.key)
-        if taken is None:
+        recorded = self.signals.get(signal.key)
+        if recorded is None:
             return SignalRecorded(signal=signal)
-        if not is_same_signal(taken, signal):
-            raise SignalIdReused(f"{signal.key} of order {self.id} was taken with other content")
+        if not is_same_signal(recorded, signal):
+            raise SignalIdReused(
+                f"signal {signal.key} of order {self.id} is recorded already with other content"
+            )
         return None
 
     def overdue(self, rulebook: Rulebook, now: datetime) -> OpenWatches:
-        """The expectations to decide on at `now`, by deadline."""
+        """The expectations whose deadline has passed at `now`, earliest deadline first."""
         found = [(w, d) for w, d in self._open_watches(rulebook) if d.missed_from <= now]
         return sorted(found, key=lambda pair: (pair[1].at, pair[0].rule)) if found else ()
 
     def has_timer_from(self, rulebook: Rulebook) -> bool:
-        """Whether its timer was set by this rulebook, as far as this state remembers."""
+        """Whether this state computed its timer with this rulebook."""
         return self.known_watches is not None and self.known_watches[0] is rulebook
 
     def next_due(self, rulebook: Rulebook) -> datetime | None:
-        """When this order needs a look with no signal to ask for it."""
+        """When the next expectation is missed if no signal arrives; None if none is open."""
         return min((d.missed_from for _, d in self._open_watches(rulebook)), default=None)
 
     def _open_watches(self, rulebook: Rulebook) -> OpenWatches:
-        """What is still expected of this order; worked out once per state and rulebook."""
+        """The open expectations of this order; computed once per state and rulebook."""
         if self.known_watches is None or self.known_watches[0] is not rulebook:
             found = [
                 (watch, deadline)
@@ -114,14 +116,14 @@ class Order(Struct, frozen=True, kw_only=True):
         return self.known_watches[1]
 
     def _deadlines(self, rulebook: Rulebook) -> Sequence[Deadline | None]:
-        """Of each watch, unless it is met or void by what is known."""
+        """The deadline of each watch; None where the facts show it met or void."""
         facts, earlier = self.facts, self.earlier_deadlines
         if earlier is None or earlier[0] is not rulebook:
             found = [watch.open_deadline(facts) for watch in rulebook.watches]
         else:
             found = [*earlier[1]]
-            for place in rulebook.watch_indexes_for(earlier[2]) if earlier[2] else ():
-                found[place] = rulebook.watches[place].open_deadline(facts)
+            for n in rulebook.watch_indexes_for(earlier[2]) if earlier[2] else ():
+                found[n] = rulebook.watches[n].open_deadline(facts)
         structs.force_setattr(self, "earlier_deadlines", (rulebook, found, frozenset()))
         return found
 

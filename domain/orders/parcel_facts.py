@@ -1,7 +1,7 @@
-"""Facts about parcels: where they are by the carriers' word, and whose doing it is that they are not.
+"""Facts about parcels: where they are by the carriers' scans, and which party caused an incident.
 
-A statement without a shipment is about every parcel of the order. A carrier is expected to speak of
-a parcel only if a label or a hand-over told its tracking number.
+A signal without a shipment is about every parcel of the order. Scans of a parcel are expected only
+if a label or a hand-over gave its tracking number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.orders.fact_metadata import GROWING, LASTING, SignalsByType, derived_from, fact_meta
+from domain.orders.fact_metadata import SignalsByType, derived_from, growing, lasting
 from domain.orders.signals import (
     DamageReported,
     Delivered,
@@ -31,71 +31,48 @@ _PARCEL_SIGNALS = (LabelCreated, HandedOver, Scanned, Delivered)
 
 
 class ParcelFacts(Struct, frozen=True, gc=False):
-    known: Annotated[
-        Decimal | None,
-        fact_meta(
-            GROWING, "How many parcels labels and hand-overs named.", (LabelCreated, HandedOver)
-        ),
-    ] = None
-    more_than_allowed: Annotated[
-        bool | None,
-        fact_meta(
-            LASTING,
-            "More parcels were named than the customer takes.",
-            (OrderPlaced, LabelCreated, HandedOver),
-        ),
-    ] = None
+    known: Annotated[Decimal | None, growing(LabelCreated, HandedOver)] = None
+    """The number of parcels that labels and hand-overs name."""
+    more_than_allowed: Annotated[bool | None, lasting(OrderPlaced, LabelCreated, HandedOver)] = None
+    """There are more parcels than the customer allows."""
     last_heard_at: Annotated[datetime | None, derived_from(*_PARCEL_SIGNALS)] = None
-    """The last hand-over or scan of the tracked parcel on its way that is silent for longest."""
+    """The last hand-over or scan of the tracked parcel on its way without a scan for longest."""
     on_the_way: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
-    """A tracked parcel has left, and has neither come to an end nor to a place to be fetched."""
+    """A tracked parcel was handed over, and has no final status and waits at no pickup point."""
     all_arrived: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
-    """Every parcel that is known was delivered, or fetched from where it waited."""
-    contradicted: Annotated[
-        bool,
-        fact_meta(
-            LASTING, "It was scanned on its way after it was delivered.", (*_PARCEL_SIGNALS,)
-        ),
-    ] = False
+    """Every known parcel was delivered, or fetched from its pickup point."""
+    contradicted: Annotated[bool, lasting(*_PARCEL_SIGNALS)] = False
+    """A parcel was scanned on its way after its delivery."""
     contradicted_now: Annotated[bool | None, derived_from(*_PARCEL_SIGNALS)] = None
-    """And not delivered since."""
-    delivery_failed: Annotated[
-        bool, fact_meta(LASTING, "A delivery was tried, and failed.", (DeliveryFailed, Scanned))
-    ] = False
-    returning: Annotated[
-        bool, fact_meta(LASTING, "The carrier takes it back to the sender.", (Scanned,))
-    ] = False
-    lost: Annotated[bool, fact_meta(LASTING, "The carrier lost it.", (DeliveryFailed, Scanned))] = (
-        False
-    )
-    damaged: Annotated[
-        bool,
-        fact_meta(
-            LASTING,
-            "The carrier or the customer found it damaged.",
-            (DeliveryFailed, Scanned, DamageReported),
-        ),
-    ] = False
+    """It was scanned on its way after its last delivery."""
+    delivery_failed: Annotated[bool, lasting(DeliveryFailed, Scanned)] = False
+    returning: Annotated[bool, lasting(Scanned)] = False
+    """The carrier returns a parcel to the sender."""
+    lost: Annotated[bool, lasting(DeliveryFailed, Scanned)] = False
+    """The carrier lost a parcel."""
+    damaged: Annotated[bool, lasting(DeliveryFailed, Scanned, DamageReported)] = False
+    """The carrier or the customer reports damage."""
 
 
 class IncidentFacts(Struct, frozen=True, gc=False):
-    """Why a parcel does not move as it should. `by_…` leaves out what is lost or damaged, and
-    deliveries that were tried: these are problems of their own."""
+    """Why a parcel does not move as it should.
 
-    by_carrier: Annotated[bool, fact_meta(LASTING, "The carrier's doing.", (Scanned,))] = False
-    by_retailer: Annotated[bool, fact_meta(LASTING, "Our own doing.", (Scanned,))] = False
-    by_consignee: Annotated[bool, fact_meta(LASTING, "The recipient's doing.", (Scanned,))] = False
-    by_customs: Annotated[bool, fact_meta(LASTING, "Customs hold it.", (Scanned,))] = False
-    by_nobody: Annotated[bool, fact_meta(LASTING, "Weather, disaster, or the law.", (Scanned,))] = (
-        False
-    )
-    unexplained: Annotated[
-        bool, fact_meta(LASTING, "The carrier reports a problem, and not whose.", (Scanned,))
-    ] = False
+    `by_…` leave out lost and damaged parcels and failed delivery attempts: each is a problem of its
+    own.
+    """
+
+    by_carrier: Annotated[bool, lasting(Scanned)] = False
+    by_retailer: Annotated[bool, lasting(Scanned)] = False
+    by_consignee: Annotated[bool, lasting(Scanned)] = False
+    by_customs: Annotated[bool, lasting(Scanned)] = False
+    by_nobody: Annotated[bool, lasting(Scanned)] = False
+    """Weather, a disaster, or the law."""
+    unexplained: Annotated[bool, lasting(Scanned)] = False
+    """The carrier reports a problem without a cause."""
     reason: Annotated[str | None, derived_from(Scanned, DeliveryFailed)] = None
-    """Of the last incident."""
+    """The reason of the last incident."""
     fault_party: Annotated[str | None, derived_from(Scanned, DeliveryFailed)] = None
-    """Whose doing the last incident was."""
+    """The party that caused the last incident."""
 
 
 NO_PARCEL: Final = ParcelFacts()
@@ -121,62 +98,63 @@ _LOST: Final = IncidentReason.CARRIER_PARCEL_LOST
 _DAMAGED: Final = IncidentReason.CARRIER_DAMAGED_PARCEL
 
 
-def parcel_facts(told: SignalsByType) -> ParcelFacts:
-    if _SOURCE_SIGNALS.isdisjoint(told):
+def parcel_facts(signals: SignalsByType) -> ParcelFacts:
+    if _SOURCE_SIGNALS.isdisjoint(signals):
         return NO_PARCEL
-    scans: list[Scanned] = told.get(Scanned, [])
-    failures: list[DeliveryFailed] = told.get(DeliveryFailed, [])
-    tellings: list[Scanned | DeliveryFailed] = [*scans, *failures]
-    incidents = {one.incident for one in tellings}
-    parcels = _parcels(told)
-    waiting_for = [words[-1] for p in parcels if (words := p.words) and not p.has_ended]
+    scans: list[Scanned] = signals.get(Scanned, [])
+    incidents = {signal.incident for signal in _incident_signals(signals)}
+    parcels = _parcels(signals)
+    last_scans = [p.scanned_at[-1] for p in parcels if p.scanned_at and not p.has_ended]
     return ParcelFacts(
-        known=_count_named_parcels(told),
-        more_than_allowed=_more_than_allowed(told),
-        last_heard_at=min(waiting_for, default=None),
-        on_the_way=bool(waiting_for) if any(p.words for p in parcels) else None,
+        known=_count_named_parcels(signals),
+        more_than_allowed=_more_than_allowed(signals),
+        last_heard_at=min(last_scans, default=None),
+        on_the_way=bool(last_scans) if any(p.scanned_at for p in parcels) else None,
         contradicted=any(p.contradicted for p in parcels),
-        contradicted_now=any(p.contradicted_now for p in parcels) if Scanned in told else None,
+        contradicted_now=any(p.contradicted_now for p in parcels) if Scanned in signals else None,
         all_arrived=all(p.has_arrived for p in parcels) if parcels else None,
-        delivery_failed=bool(failures) or any(s.status is ScanStatus.FAILURE for s in scans),
+        delivery_failed=DeliveryFailed in signals
+        or any(s.status is ScanStatus.FAILURE for s in scans),
         returning=any(s.status is ScanStatus.RETURN_TO_SENDER for s in scans),
         lost=_LOST in incidents,
-        damaged=_DAMAGED in incidents or DamageReported in told,
+        damaged=_DAMAGED in incidents or DamageReported in signals,
     )
 
 
-class _Parcel(Struct, frozen=True):
-    """One parcel, by what is told of it and of all."""
+def _incident_signals(signals: SignalsByType) -> list[Scanned | DeliveryFailed]:
+    return [*signals.get(Scanned, []), *signals.get(DeliveryFailed, [])]
 
-    words: list[datetime]
-    """When carriers spoke of it; empty if nobody tracks it."""
+
+class _Parcel(Struct, frozen=True):
+    """One parcel, by the signals about it and about all parcels."""
+
+    scanned_at: list[datetime]
+    """The times of its hand-over and scans; empty if it has no tracking number."""
     has_ended: bool
-    """The carrier has nothing more to tell."""
+    """No further scan is expected."""
     has_arrived: bool
     contradicted: bool
     contradicted_now: bool
 
 
-def _parcels(told: SignalsByType) -> list[_Parcel]:
-    """Every parcel that is named; one without a name if none is."""
-    said = [one for kind in _PARCEL_SIGNALS for one in told.get(kind, [])]
-    names = {one.shipment for one in said if one.shipment is not None}
-    if not said:
+def _parcels(signals: SignalsByType) -> list[_Parcel]:
+    """The parcel of each shipment id; one parcel without an id if no signal has one."""
+    found = [signal for kind in _PARCEL_SIGNALS for signal in signals.get(kind, [])]
+    if not found:
         return []
-    return [_parcel([one for one in said if one.shipment in (name, None)]) for name in names] or [
-        _parcel(said)
-    ]
+    names = {signal.shipment for signal in found} - {None} or {None}
+    return [_parcel([s for s in found if s.shipment in (name, None)]) for name in names]
 
 
-def _parcel(said: list[LabelCreated | HandedOver | Scanned | Delivered]) -> _Parcel:
-    scans = [one for one in said if isinstance(one, Scanned)]
+def _parcel(signals: list[LabelCreated | HandedOver | Scanned | Delivered]) -> _Parcel:
+    scans = [s for s in signals if isinstance(s, Scanned)]
     statuses = {scan.status for scan in scans}
-    arrivals = [one.event_time for one in said if _is_arrival(one)]
+    arrivals = [s.event_time for s in signals if _is_arrival(s)]
     moves_on = [scan.event_time for scan in scans if scan.status in _UNDELIVERED_STATUSES]
-    is_tracked = any(one.tracking for one in said if isinstance(one, LabelCreated | HandedOver))
-    words = sorted(one.event_time for one in said if isinstance(one, HandedOver | Scanned))
+    is_tracked = any(s.tracking for s in signals if isinstance(s, LabelCreated | HandedOver))
+    scanned_at = sorted(s.event_time for s in signals if isinstance(s, HandedOver | Scanned))
     return _Parcel(
-        words=words if is_tracked else [],
+        scanned_at=scanned_at if is_tracked else [],
         has_ended=bool(arrivals)
         or not _FINAL_STATUSES.isdisjoint(statuses)
         or any(scan.incident is _LOST for scan in scans),
@@ -186,35 +164,34 @@ def _parcel(said: list[LabelCreated | HandedOver | Scanned | Delivered]) -> _Par
     )
 
 
-def _is_arrival(one: LabelCreated | HandedOver | Scanned | Delivered) -> bool:
-    return isinstance(one, Delivered) or (
-        isinstance(one, Scanned) and one.status is ScanStatus.DELIVERED
+def _is_arrival(signal: LabelCreated | HandedOver | Scanned | Delivered) -> bool:
+    return isinstance(signal, Delivered) or (
+        isinstance(signal, Scanned) and signal.status is ScanStatus.DELIVERED
     )
 
 
-def _count_named_parcels(told: SignalsByType) -> Decimal | None:
-    said = [one for kind in (LabelCreated, HandedOver) for one in told.get(kind, [])]
-    names = {one.shipment for one in said if one.shipment is not None}
+def _count_named_parcels(signals: SignalsByType) -> Decimal | None:
+    names = {s.shipment for kind in (LabelCreated, HandedOver) for s in signals.get(kind, [])} - {
+        None
+    }
     return Decimal(len(names)) if names else None
 
 
-def _more_than_allowed(told: SignalsByType) -> bool | None:
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+def _more_than_allowed(signals: SignalsByType) -> bool | None:
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     limits = [1 for p in placed if p.ship_complete]
     limits += [p.max_parcels for p in placed if p.max_parcels is not None]
-    named = _count_named_parcels(told)
+    named = _count_named_parcels(signals)
     return named > min(limits) if limits and named is not None else None
 
 
-def incident_facts(told: SignalsByType) -> IncidentFacts:
-    scans: list[Scanned] = told.get(Scanned, [])
-    failures: list[DeliveryFailed] = told.get(DeliveryFailed, [])
-    tellings: list[Scanned | DeliveryFailed] = [*scans, *failures]
-    reasons = [one for one in tellings if one.incident is not None]
+def incident_facts(signals: SignalsByType) -> IncidentFacts:
+    scans: list[Scanned] = signals.get(Scanned, [])
+    incidents = [s for s in _incident_signals(signals) if s.incident is not None]
     parties = {_fault_party(scan) for scan in scans} - {None}
-    if not reasons and not parties:
+    if not incidents and not parties:
         return NO_INCIDENT
-    newest = max(reasons, key=event_time_key).incident if reasons else None
+    newest = max(incidents, key=event_time_key).incident if incidents else None
     return IncidentFacts(
         by_carrier=FaultParty.CARRIER in parties,
         by_retailer=FaultParty.RETAILER in parties,
@@ -228,7 +205,7 @@ def incident_facts(told: SignalsByType) -> IncidentFacts:
 
 
 def _fault_party(scan: Scanned) -> FaultParty | None:
-    """Whose doing a scan says it is, if it is neither lost, damaged, nor a delivery that failed."""
+    """The party at fault by a scan; None if it is a loss, a damage or a failed delivery."""
     if scan.status is ScanStatus.FAILURE or scan.incident in (_LOST, _DAMAGED):
         return None
     if scan.incident is None:

@@ -1,13 +1,12 @@
-"""What is said of money: authorized, captured, failed, and given back."""
+"""Signals about money: authorized, captured, failed and refunded payments."""
 
-from datetime import UTC
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, structs
+from msgspec import Meta
 
 from domain.money import PositiveMoney
-from domain.orders.signal_body import Moment, ReasonText, SignalBody, SourceId, check_moment
+from domain.orders.signal_body import Moment, ReasonText, SignalBody, SourceId, normalize_moment
 from domain.texts import Text
 
 
@@ -17,17 +16,15 @@ class PaymentAuthorized(SignalBody, frozen=True, kw_only=True, tag="payment.auth
     payment: SourceId | None = None
     amount: PositiveMoney | None = None
     expires_at: Moment | None = None
-    """Until when the money is held; a capture must come before."""
+    """When the authorization ends; a capture must come before."""
 
     def __post_init__(self) -> None:
         SignalBody.__post_init__(self)
-        if self.expires_at is not None:
-            check_moment(self.expires_at)
-            structs.force_setattr(self, "expires_at", self.expires_at.astimezone(UTC))
+        normalize_moment(self, "expires_at")
 
 
 class PaymentCaptured(SignalBody, frozen=True, kw_only=True, tag="payment.captured"):
-    """Money was taken. `payment` groups the statements about one payment; else each is its own."""
+    """Money was captured. Signals with one `payment` are about one payment; without it, each is its own."""
 
     amount: PositiveMoney
     payment: SourceId | None = None
@@ -44,11 +41,11 @@ class PaymentFailed(SignalBody, frozen=True, kw_only=True, tag="payment.failed")
     payment: SourceId | None = None
     reason: Text = ""
     stage: PaymentStage | None = None
-    """What failed; None if the source does not tell."""
+    """What failed; None if unknown."""
 
 
 class RefundRequested(SignalBody, frozen=True, kw_only=True, tag="refund.requested"):
-    """A refund was asked for or begun, and is yet to be paid."""
+    """A refund was requested or begun, and is not paid yet."""
 
     amount: PositiveMoney | None = None
     payment: SourceId | None = None

@@ -1,4 +1,4 @@
-"""Facts about the promise, and how much of the time that it gives has passed."""
+"""Facts about the delivery promise, and when half of its time is over."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class PromiseFacts(Struct, frozen=True, gc=False):
     delivery_day_ends: Annotated[datetime | None, derived_from(OrderPlaced)]
     """The first moment after the promised day, in the customer's time zone."""
     ship_by: Annotated[datetime | None, derived_from(OrderPlaced)]
-    """The latest shipping limit of the lines."""
+    """The latest `ship_by` of the lines."""
     half_over_at: Annotated[datetime | None, derived_from(OrderPlaced)]
     """When half of the time from the purchase to the end of the promised day is over."""
     half_over_in_warehouse_at: Annotated[
         datetime | None, derived_from(OrderPlaced, StockAllocated, Released, LabelCreated)
     ]
-    """The same, or when a warehouse first spoke of the order, whichever is later."""
+    """The later of `half_over_at` and the first signal of a warehouse."""
 
 
 NO_PROMISE: Final = PromiseFacts(
@@ -40,8 +40,8 @@ NO_PROMISE: Final = PromiseFacts(
 )
 
 
-def promise_facts(told: SignalsByType) -> PromiseFacts:
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+def promise_facts(signals: SignalsByType) -> PromiseFacts:
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     if not placed:
         return NO_PROMISE
     order, promise = placed[0], placed[0].promise
@@ -49,14 +49,14 @@ def promise_facts(told: SignalsByType) -> PromiseFacts:
     half = None
     if day_ends is not None and day_ends > order.event_time:
         half = order.event_time + (day_ends - order.event_time) / 2
-    words = [first_event_time(told, kind) for kind in (StockAllocated, Released, LabelCreated)]
-    heard = min((at for at in words if at is not None), default=None)
+    times = [first_event_time(signals, kind) for kind in (StockAllocated, Released, LabelCreated)]
+    in_warehouse = min((at for at in times if at is not None), default=None)
     return PromiseFacts(
         delivery_date=promise.delivery_date if promise else None,
         delivery_day_ends=day_ends,
         ship_by=max((line.ship_by for line in order.lines if line.ship_by), default=None),
         half_over_at=half,
-        half_over_in_warehouse_at=max(half, heard) if half and heard else None,
+        half_over_in_warehouse_at=max(half, in_warehouse) if half and in_warehouse else None,
     )
 
 

@@ -1,10 +1,10 @@
-"""What is said of the purchase: the order itself, and how it was screened."""
+"""Signals about the purchase: the order itself, and its screening."""
 
-from datetime import UTC, date
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
 from domain.money import PositiveMoney
 from domain.orders.signal_body import (
@@ -14,7 +14,7 @@ from domain.orders.signal_body import (
     SignalBody,
     ZoneName,
     check_day,
-    check_moment,
+    normalize_moment,
     time_zone,
 )
 from domain.personal_data import PERSONAL
@@ -28,7 +28,7 @@ CountryCode = Annotated[
     str,
     Meta(
         pattern="^([A-Za-z]{2})?" + PATTERN_END,
-        description="ISO 3166-1 alpha-2, e.g. BR; empty if not told.",
+        description="ISO 3166-1 alpha-2, e.g. BR; empty if unknown.",
     ),
 ]
 
@@ -39,7 +39,7 @@ class Customer(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_field
 
 
 class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """One line of an order; `price` is of one piece, `freight` of the whole line."""
+    """One line of an order: `price` is for one piece, `freight` for the whole line."""
 
     sku: Sku
     quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
@@ -49,21 +49,19 @@ class Line(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=Tr
     seller: Annotated[str, one_line(120)] | None = None
 
     def __post_init__(self) -> None:
-        if self.ship_by is not None:
-            check_moment(self.ship_by)
-            structs.force_setattr(self, "ship_by", self.ship_by.astimezone(UTC))
+        normalize_moment(self, "ship_by")
 
 
-def one_currency(lines: tuple[Line, ...]) -> None:
-    """Raise ValueError for lines in several currencies."""
+def check_one_currency(lines: tuple[Line, ...]) -> None:
+    """Raise ValueError if the lines are in several currencies."""
     currencies = {m.currency for line in lines for m in (line.price, line.freight) if m}
     if len(currencies) > 1:
-        told = " and ".join(sorted(currencies))
-        raise ValueError(f"lines are in {told}: an order has one currency")
+        names = " and ".join(sorted(currencies))
+        raise ValueError(f"lines are in {names}: send an order in one currency")
 
 
 class Promise(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """What the customer was promised: delivery by the end of a day, in the customer's zone."""
+    """The promise to the customer: delivery by the end of a day, in the customer's time zone."""
 
     delivery_date: Annotated[date, Meta(extra={"check": check_day})]
     time_zone: ZoneName = "UTC"
@@ -74,7 +72,7 @@ class Promise(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields
 
 
 class Address(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """Where to, as it was typed in: what is missing or wrong is for the check to find."""
+    """The delivery address as it was typed in; the address check finds missing and wrong fields."""
 
     country_code: CountryCode = ""
     country_area: AddressText = ""
@@ -88,21 +86,23 @@ class OrderPlaced(SignalBody, frozen=True, kw_only=True, tag="order.placed"):
     """The storefront took an order."""
 
     customer: Customer
-    lines: Annotated[tuple[Line, ...], Meta(max_length=1000, extra={"check": one_currency})] = ()
+    lines: Annotated[
+        tuple[Line, ...], Meta(max_length=1000, extra={"check": check_one_currency})
+    ] = ()
     lines_complete: bool = True
-    """False where the source knows that it does not tell all lines; no charge is derived then."""
+    """False if the source knows that lines are missing; then no charge is derived."""
     tenders: Annotated[tuple[Text, ...], Meta(max_length=100)] | None = None
-    """The means of payment chosen at checkout, one for each payment to come; None if not told."""
+    """The means of payment chosen at checkout, one for each expected payment; None if unknown."""
     promise: Promise | None = None
     ship_complete: bool = False
     """The customer wants everything in one parcel."""
     max_parcels: Annotated[int, Meta(ge=1, le=1000)] | None = None
-    """In how many parcels it may ship at most; None if it does not matter."""
+    """The most parcels that it may ship in; None for no limit."""
     ship_to: Address | None = None
 
     def __post_init__(self) -> None:
         SignalBody.__post_init__(self)
-        one_currency(self.lines)
+        check_one_currency(self.lines)
 
 
 class OrderCancelled(SignalBody, frozen=True, kw_only=True, tag="order.cancelled"):
@@ -110,14 +110,14 @@ class OrderCancelled(SignalBody, frozen=True, kw_only=True, tag="order.cancelled
 
 
 class DuplicateSuspected(SignalBody, frozen=True, kw_only=True, tag="order.duplicate_suspected"):
-    """A system that sees all orders takes this one for a repetition of another."""
+    """A system that sees all orders suspects that this one duplicates another."""
 
     other: OrderId
     reason: Text = ""
 
 
 class PriceFlagged(SignalBody, frozen=True, kw_only=True, tag="order.price_flagged"):
-    """A system that knows the product's own history finds its price out of line with it."""
+    """A system that knows the product's price history reports an unusual price."""
 
     sku: Sku
     price: PositiveMoney
@@ -141,7 +141,7 @@ class FraudDecision(StrEnum):
 
 
 class FraudDecided(SignalBody, frozen=True, kw_only=True, tag="fraud.decided"):
-    """Whoever reviews fraud has decided on the order."""
+    """The fraud review has decided on the order."""
 
     decision: FraudDecision
     reason: ReasonText = ""

@@ -1,4 +1,4 @@
-"""Facts about the way back. When each step happened stands among the milestones."""
+"""Facts about returns. The times of their steps are milestones."""
 
 from __future__ import annotations
 
@@ -6,32 +6,23 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.orders.fact_metadata import (
-    LASTING,
-    SignalsByType,
-    derived_from,
-    fact_meta,
-    last_event_time,
-)
+from domain.orders.fact_metadata import SignalsByType, derived_from, last_event_time, lasting
 from domain.orders.signals import ReturnLabelCreated, ReturnLabelFailed
 
 
 class ReturnFacts(Struct, frozen=True, gc=False):
-    label_failed: Annotated[
-        bool, fact_meta(LASTING, "The label for a return could not be made.", (ReturnLabelFailed,))
-    ] = False
+    label_failed: Annotated[bool, lasting(ReturnLabelFailed)] = False
+    """A return label could not be created."""
     has_label: Annotated[bool | None, derived_from(ReturnLabelCreated, ReturnLabelFailed)] = None
-    """A label was made, and none failed since."""
+    """A label was created, and none failed since."""
 
 
 NO_LABEL: Final = ReturnFacts()
 
 
-def return_facts(told: SignalsByType) -> ReturnFacts:
-    made, failed = (
-        last_event_time(told, ReturnLabelCreated),
-        last_event_time(told, ReturnLabelFailed),
-    )
+def return_facts(signals: SignalsByType) -> ReturnFacts:
+    made = last_event_time(signals, ReturnLabelCreated)
+    failed = last_event_time(signals, ReturnLabelFailed)
     if made is None and failed is None:
         return NO_LABEL
     return ReturnFacts(

@@ -1,4 +1,4 @@
-"""What is said of returns."""
+"""Signals about returns."""
 
 from domain.orders.signal_body import ReasonText, SignalBody
 from domain.texts import Text
@@ -14,7 +14,7 @@ class ReturnAuthorized(SignalBody, frozen=True, kw_only=True, tag="return.author
 
 
 class ReturnRefused(SignalBody, frozen=True, kw_only=True, tag="return.refused"):
-    """The customer was told that the goods are not taken back."""
+    """The return was refused, and the customer was informed."""
 
     rma: Text = ""
     reason: ReasonText = ""

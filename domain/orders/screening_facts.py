@@ -1,4 +1,4 @@
-"""Facts about how the order was screened: for fraud, and for an address that can be delivered to."""
+"""Facts about the screening of an order: for fraud, and for a deliverable address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from domain.orders.fact_metadata import LASTING, ONCE_KNOWN, SignalsByType, derived_from, fact_meta
+from domain.orders.fact_metadata import SignalsByType, derived_from, lasting, once_known
 from domain.orders.signals import (
     AddressChecked,
     AddressVerdict,
@@ -21,29 +21,23 @@ from domain.regions import region_of
 
 
 class FraudFacts(Struct, frozen=True, gc=False):
-    flagged: Annotated[
-        bool, fact_meta(LASTING, "A screening wants a review or a refusal.", (FraudScreened,))
-    ] = False
-    accepted_at: Annotated[
-        datetime | None,
-        fact_meta(
-            ONCE_KNOWN, "First accepted, by screening or decision.", (FraudScreened, FraudDecided)
-        ),
-    ] = None
+    flagged: Annotated[bool, lasting(FraudScreened)] = False
+    """A screening asks for review or rejection."""
+    accepted_at: Annotated[datetime | None, once_known(FraudScreened, FraudDecided)] = None
+    """When it was first accepted, by screening or decision."""
     open: Annotated[bool | None, derived_from(FraudScreened, FraudDecided)] = None
-    """Nobody decided, and no screening accepted, since it was last flagged."""
+    """Since the last flag there was no decision, and no screening that accepted."""
 
 
 class AddressFacts(Struct, frozen=True, gc=False):
-    bad: Annotated[
-        bool, fact_meta(LASTING, "A check found it wanting: nothing gets there.", (AddressChecked,))
-    ] = False
+    bad: Annotated[bool, lasting(AddressChecked)] = False
+    """A check found the address undeliverable."""
     open: Annotated[bool | None, derived_from(AddressChecked)] = None
-    """The last check found it wanting."""
+    """The last check found the address undeliverable."""
     verdict: Annotated[str | None, derived_from(AddressChecked)] = None
-    """Of the last check."""
+    """The result of the last check."""
     region: Annotated[str | None, derived_from(OrderPlaced)] = None
-    """Where it ships to (ISO 3166): the country, with its part where a code names that."""
+    """The country of delivery (ISO 3166-1), with its subdivision where that has a code (ISO 3166-2)."""
 
 
 NOT_SCREENED: Final = FraudFacts()
@@ -51,9 +45,9 @@ NOT_CHECKED: Final = AddressFacts()
 _GOOD: Final = frozenset([AddressVerdict.VALID, AddressVerdict.CORRECTED])
 
 
-def fraud_facts(told: SignalsByType) -> FraudFacts:
-    screened: list[FraudScreened] = told.get(FraudScreened, [])
-    decided: list[FraudDecided] = told.get(FraudDecided, [])
+def fraud_facts(signals: SignalsByType) -> FraudFacts:
+    screened: list[FraudScreened] = signals.get(FraudScreened, [])
+    decided: list[FraudDecided] = signals.get(FraudDecided, [])
     if not screened and not decided:
         return NOT_SCREENED
     flags = [s.event_time for s in screened if s.verdict is not FraudVerdict.ACCEPT]
@@ -67,9 +61,9 @@ def fraud_facts(told: SignalsByType) -> FraudFacts:
     )
 
 
-def address_facts(told: SignalsByType) -> AddressFacts:
-    checks: list[AddressChecked] = told.get(AddressChecked, [])
-    region = _region(told)
+def address_facts(signals: SignalsByType) -> AddressFacts:
+    checks: list[AddressChecked] = signals.get(AddressChecked, [])
+    region = _region(signals)
     if not checks:
         return NOT_CHECKED if region is None else AddressFacts(region=region)
     return AddressFacts(
@@ -80,7 +74,7 @@ def address_facts(told: SignalsByType) -> AddressFacts:
     )
 
 
-def _region(told: SignalsByType) -> str | None:
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+def _region(signals: SignalsByType) -> str | None:
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     to = placed[0].ship_to if placed else None
     return region_of(to.country_code, to.country_area) if to is not None else None

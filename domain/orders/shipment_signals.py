@@ -1,5 +1,8 @@
-"""What is said of parcels. A carrier's own code is kept beside our reading of it, with the mapping
-that read it and its version (`carriers.py`): mappings err, and are mended."""
+"""Signals about parcels.
+
+A carrier's raw code is kept beside our status and incident, with the name and version of the mapping
+(`carrier_codes.py`): a mapping can be wrong, and is then corrected.
+"""
 
 from enum import StrEnum
 
@@ -8,7 +11,7 @@ from domain.texts import Text
 
 
 class LabelCreated(SignalBody, frozen=True, kw_only=True, tag="shipment.label_created"):
-    """A parcel got its label: the carrier knows of it, and has not got it yet."""
+    """A label was created: the carrier knows of the parcel, but does not have it yet."""
 
     shipment: SourceId | None = None
     carrier: Text = ""
@@ -39,7 +42,7 @@ class ScanStatus(StrEnum):
 
 
 class FaultParty(StrEnum):
-    """Whose doing an incident is: the prefix of its reason."""
+    """The party that caused an incident: the prefix of its reason."""
 
     CARRIER = "carrier"
     RETAILER = "retailer"
@@ -106,11 +109,11 @@ class Scanned(SignalBody, frozen=True, kw_only=True, tag="shipment.scanned"):
     shipment: SourceId | None = None
     carrier: Text = ""
     code: Text = ""
-    """The carrier's own, as it came."""
+    """The carrier's raw code."""
     location: Text = ""
     incident: IncidentReason | None = None
     mapping: Text = ""
-    """Which reading of the carrier's codes gave status and incident, e.g. aftership."""
+    """The mapping that gave status and incident, e.g. aftership."""
     mapping_version: Text = ""
 
 
@@ -124,12 +127,12 @@ class DeliveryFailed(SignalBody, frozen=True, kw_only=True, tag="shipment.delive
     code: Text = ""
     incident: IncidentReason | None = None
     mapping: Text = ""
-    """Which reading of the carrier's codes gave status and incident, e.g. aftership."""
+    """The mapping that gave status and incident, e.g. aftership."""
     mapping_version: Text = ""
 
 
 class DamageReported(SignalBody, frozen=True, kw_only=True, tag="shipment.damage_reported"):
-    """The customer, or support for the customer, says that the goods came damaged."""
+    """The customer, or support for the customer, reports that the goods arrived damaged."""
 
     shipment: SourceId | None = None
     reason: ReasonText = ""

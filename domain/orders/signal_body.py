@@ -1,8 +1,8 @@
-"""What every signal carries, and the types that their fields are made of.
+"""The base class of all signals, and the types of their fields.
 
 A signal is a statement, not a command: it is kept even when it is late or contradicts another.
-Its identity is (source, id, order). `event_time` is when it happened in the source's world; when
-it reached us stands in the envelope of the event that records it (two clocks, as in EPCIS).
+Its identity is (source, id, order). `event_time` is when it happened, by the source's clock; the
+envelope of the recording event has the time of arrival (two clocks, as in EPCIS).
 """
 
 from datetime import UTC, date, datetime
@@ -22,13 +22,13 @@ SourceName = Annotated[
     str,
     Meta(
         pattern="^[a-z0-9][a-z0-9_.-]{0,63}" + PATTERN_END,
-        description="The system that speaks, e.g. psp.",
+        description="The system that sends the signal, e.g. psp.",
     ),
 ]
 OWN_SOURCE: Final = "casetrail"
-"""The source of what is derived here, from look-ups. No outside system may speak as it."""
+"""The source of signals that our own look-ups derive. No outside system may use it."""
 ReasonText = Annotated[str, one_line(500), PERSONAL]
-"""What the customer wrote, or somebody about the customer."""
+"""Text by the customer or about the customer."""
 SourceId = Annotated[str, one_line(200, least=1)]
 """The source's own id of a statement, a payment or a shipment."""
 OrderId = Annotated[
@@ -41,17 +41,26 @@ OrderId = Annotated[
 
 
 def check_moment(moment: datetime) -> None:
-    """Raise ValueError for a time that no order of ours can have: a unit mix-up, as a rule."""
+    """Raise ValueError for a time outside 1990 … 2199: usually a mix-up of units."""
     if not EARLIEST <= moment < LATEST:
         raise ValueError(
-            f"{moment.isoformat()} is outside 1990 … 2199: check the unit and the year"
+            f"{moment.isoformat()} is not between 1990 and 2199: check the unit and the year"
         )
 
 
 def check_day(day: date) -> None:
-    """Raise ValueError for a day that no order of ours can have."""
+    """Raise ValueError for a day outside 1990 … 2199."""
     if not EARLIEST.date() <= day < LATEST.date():
-        raise ValueError(f"{day} is outside 1990 … 2199: check the year")
+        raise ValueError(f"{day} is not between 1990 and 2199: check the year")
+
+
+def normalize_moment(struct: Struct, field: str) -> None:
+    """Check a time field and store it in UTC; None stays None. Raises ValueError as check_moment."""
+    moment: datetime | None = getattr(struct, field)
+    if moment is not None:
+        check_moment(moment)
+        if moment.tzinfo is not UTC:
+            structs.force_setattr(struct, field, moment.astimezone(UTC))
 
 
 @lru_cache(maxsize=256)
@@ -60,22 +69,26 @@ def time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is not a time zone of the IANA database") from None
+        raise ValueError(
+            f"{name!r} is not a time zone of the IANA database: use a name such as Europe/Berlin"
+        ) from None
 
 
 Moment = Annotated[
     datetime,
-    Meta(tz=True, description="RFC 3339, with its offset.", extra={"check": check_moment}),
+    Meta(tz=True, description="RFC 3339, with an offset.", extra={"check": check_moment}),
 ]
 
 
-ZoneName = Annotated[str, Meta(description="Of the IANA database.", extra={"check": time_zone})]
+ZoneName = Annotated[
+    str, Meta(description="A time zone of the IANA database.", extra={"check": time_zone})
+]
 
 
 class SignalBody(
     Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, tag_field="type"
 ):
-    """What every signal carries."""
+    """The fields of every signal."""
 
     source: SourceName
     id: SourceId
@@ -83,9 +96,7 @@ class SignalBody(
     event_time: Moment
 
     def __post_init__(self) -> None:
-        check_moment(self.event_time)
-        if self.event_time.tzinfo is not UTC:
-            structs.force_setattr(self, "event_time", self.event_time.astimezone(UTC))
+        normalize_moment(self, "event_time")
 
     @property
     def key(self) -> str:

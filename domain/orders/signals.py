@@ -1,6 +1,6 @@
-"""Signals: what the outside systems say of an order, each with its source, id and time.
+"""Signals: the statements of outside systems about an order, each with its source, id and time.
 
-They are told in one file for each thing that they speak of; here they are all together.
+Each subject has a module of its own (`payment_signals.py`, …); this module collects them.
 """
 
 from datetime import datetime
@@ -119,7 +119,7 @@ Signal: TypeAlias = (
 
 
 def event_time_key(signal: Signal) -> tuple[datetime, str]:
-    """Sort key of statements: by event time, ties by identity, never by arrival."""
+    """Sort key of signals: by event time, ties by identity, never by arrival."""
     return signal.event_time, signal.key
 
 

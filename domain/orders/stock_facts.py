@@ -1,4 +1,4 @@
-"""Facts about stock: what could not be set aside, comes later, is another product, or is not there."""
+"""Facts about stock: failed allocations, backorders, substitutions, overselling and miscounts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from typing import Annotated, Final, TypeVar
 
 from msgspec import Struct
 
-from domain.orders.fact_metadata import (
-    LASTING,
-    SignalsByType,
-    derived_from,
-    fact_meta,
-    last_event_time,
-)
+from domain.orders.fact_metadata import SignalsByType, derived_from, last_event_time, lasting
 from domain.orders.signals import (
     AllocationFailed,
     Backordered,
@@ -27,44 +21,30 @@ from domain.orders.signals import (
 
 
 class StockFacts(Struct, frozen=True, gc=False):
-    allocation_failed: Annotated[
-        bool, fact_meta(LASTING, "Stock could not be set aside.", (AllocationFailed,))
-    ] = False
+    allocation_failed: Annotated[bool, lasting(AllocationFailed)] = False
+    """Stock could not be allocated."""
     allocation_open: Annotated[bool | None, derived_from(AllocationFailed, StockAllocated)] = None
-    """Some of what could not be set aside was not set aside since."""
-    backorder_breaks_promise: Annotated[
-        bool | None,
-        fact_meta(
-            LASTING,
-            "Goods were told to come after a promised day, or on a day that nobody knows.",
-            (Backordered, OrderPlaced),
-        ),
-    ] = None
+    """Some of the failed allocations have not succeeded since."""
+    backorder_breaks_promise: Annotated[bool | None, lasting(Backordered, OrderPlaced)] = None
+    """Goods are expected after a promised day, or on an unknown day."""
     backorder_open: Annotated[
         bool | None, derived_from(Backordered, OrderPlaced, StockAllocated)
     ] = None
-    """The last word on the backorder breaks the promise, and nothing was set aside since."""
-    substitution_proposed: Annotated[
-        bool,
-        fact_meta(LASTING, "The warehouse would send another product.", (SubstitutionProposed,)),
-    ] = False
+    """The last backorder breaks the promise, and nothing was allocated since."""
+    substitution_proposed: Annotated[bool, lasting(SubstitutionProposed)] = False
+    """The warehouse proposed another product."""
     substitution_open: Annotated[
         bool | None, derived_from(SubstitutionProposed, SubstitutionDecided)
     ] = None
-    """A substitute is proposed that nobody has decided on since."""
-    oversold: Annotated[
-        bool,
-        fact_meta(
-            LASTING, "Less than nothing, or less than allocated, was on hand.", (StockLevelTold,)
-        ),
-    ] = False
+    """A substitute is proposed and not decided on."""
+    oversold: Annotated[bool, lasting(StockLevelTold)] = False
+    """The stock on hand was negative, or less than allocated."""
     oversold_now: Annotated[bool | None, derived_from(StockLevelTold)] = None
-    """By the last level of some product in some warehouse."""
-    miscounted: Annotated[
-        bool, fact_meta(LASTING, "A count differed from the system.", (StockCounted,))
-    ] = False
+    """By the last level of any product in any warehouse."""
+    miscounted: Annotated[bool, lasting(StockCounted)] = False
+    """A count differed from the system."""
     miscounted_now: Annotated[bool | None, derived_from(StockCounted)] = None
-    """By the last count of some product in some warehouse."""
+    """By the last count of any product in any warehouse."""
 
 
 _AboutStock = TypeVar("_AboutStock", StockLevelTold, StockCounted)
@@ -75,22 +55,22 @@ _SOURCE_SIGNALS: Final = frozenset(
 )
 
 
-def stock_facts(told: SignalsByType) -> StockFacts:
-    if _SOURCE_SIGNALS.isdisjoint(told):
+def stock_facts(signals: SignalsByType) -> StockFacts:
+    if _SOURCE_SIGNALS.isdisjoint(signals):
         return NO_STOCK_FACTS
-    failures: list[AllocationFailed] = told.get(AllocationFailed, [])
-    levels: list[StockLevelTold] = told.get(StockLevelTold, [])
-    counts: list[StockCounted] = told.get(StockCounted, [])
-    proposals: list[SubstitutionProposed] = told.get(SubstitutionProposed, [])
-    decisions: list[SubstitutionDecided] = told.get(SubstitutionDecided, [])
-    allocations: list[StockAllocated] = told.get(StockAllocated, [])
+    failures: list[AllocationFailed] = signals.get(AllocationFailed, [])
+    levels: list[StockLevelTold] = signals.get(StockLevelTold, [])
+    counts: list[StockCounted] = signals.get(StockCounted, [])
+    proposals: list[SubstitutionProposed] = signals.get(SubstitutionProposed, [])
+    decisions: list[SubstitutionDecided] = signals.get(SubstitutionDecided, [])
+    allocations: list[StockAllocated] = signals.get(StockAllocated, [])
     return StockFacts(
         allocation_failed=bool(failures),
         allocation_open=any(not _is_reallocated(f, allocations) for f in failures)
         if failures
         else None,
-        backorder_breaks_promise=_breaks_earliest_promise(told),
-        backorder_open=_breaks_promise_now(told),
+        backorder_breaks_promise=_breaks_earliest_promise(signals),
+        backorder_open=_breaks_promise_now(signals),
         substitution_proposed=bool(proposals),
         substitution_open=any(not _is_decided(p, decisions) for p in proposals)
         if proposals
@@ -107,7 +87,10 @@ def stock_facts(told: SignalsByType) -> StockFacts:
 
 
 def _is_reallocated(failure: AllocationFailed, allocations: Iterable[StockAllocated]) -> bool:
-    """An allocation that names no product is one of all; a failure that names none is one of any."""
+    """Whether a later allocation covers a failure.
+
+    An allocation that names no product covers all; a failure that names none is covered by any.
+    """
     since = [a for a in allocations if a.event_time >= failure.event_time]
     if any(not allocation.skus for allocation in since):
         return True
@@ -115,25 +98,25 @@ def _is_reallocated(failure: AllocationFailed, allocations: Iterable[StockAlloca
     return bool(found) and found.issuperset(failure.skus)
 
 
-def _breaks_earliest_promise(told: SignalsByType) -> bool | None:
-    """By the earliest day that any statement promised, so that more statements never mend it."""
-    backorders: list[Backordered] = told.get(Backordered, [])
+def _breaks_earliest_promise(signals: SignalsByType) -> bool | None:
+    """By the earliest day that any signal promised, so that a later signal cannot undo it."""
+    backorders: list[Backordered] = signals.get(Backordered, [])
     if not backorders:
         return None
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     days = [p.promise.delivery_date for p in placed if p.promise]
     return bool(days) and any(
         b.expected_on is None or b.expected_on > min(days) for b in backorders
     )
 
 
-def _breaks_promise_now(told: SignalsByType) -> bool | None:
-    backorders: list[Backordered] = told.get(Backordered, [])
+def _breaks_promise_now(signals: SignalsByType) -> bool | None:
+    backorders: list[Backordered] = signals.get(Backordered, [])
     if not backorders:
         return None
-    placed: list[OrderPlaced] = told.get(OrderPlaced, [])
+    placed: list[OrderPlaced] = signals.get(OrderPlaced, [])
     promise = placed[0].promise if placed else None
-    newest, allocated_at = backorders[-1], last_event_time(told, StockAllocated)
+    newest, allocated_at = backorders[-1], last_event_time(signals, StockAllocated)
     if promise is None or (allocated_at is not None and allocated_at >= newest.event_time):
         return False
     return newest.expected_on is None or newest.expected_on > promise.delivery_date
@@ -147,6 +130,6 @@ def _is_oversold(level: StockLevelTold) -> bool:
     return level.on_hand < 0 or (level.allocated or 0) > level.on_hand
 
 
-def _latest_per_stock(said: Iterable[_AboutStock]) -> Iterable[_AboutStock]:
-    """The last statement about each product in each warehouse."""
-    return {(one.sku, one.warehouse): one for one in said}.values()
+def _latest_per_stock(signals: Iterable[_AboutStock]) -> Iterable[_AboutStock]:
+    """The last signal about each product in each warehouse."""
+    return {(signal.sku, signal.warehouse): signal for signal in signals}.values()

@@ -1,4 +1,4 @@
-"""What is said of stock and of the release to the warehouse."""
+"""Signals about stock and about the release to the warehouse."""
 
 from datetime import date
 from typing import Annotated
@@ -6,10 +6,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from domain.money import PositiveMoney
+from domain.orders.purchase_signals import Sku
 from domain.orders.signal_body import ReasonText, SignalBody, Skus, check_day
-from domain.texts import Text, one_line
+from domain.texts import Text
 
-Sku = Annotated[str, one_line(120, least=1)]
 Pieces = Annotated[int, Meta(ge=-10_000_000, le=10_000_000)]
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 
@@ -25,7 +25,7 @@ class StockUnavailable(SignalBody, frozen=True, kw_only=True, tag="stock.unavail
 
 
 class AllocationFailed(SignalBody, frozen=True, kw_only=True, tag="stock.allocation_failed"):
-    """Stock could not be set aside for some lines, or for the whole order if none is named."""
+    """Stock could not be allocated for some products, or for the whole order if none is named."""
 
     warehouse: Text = ""
     skus: Skus = ()
@@ -33,7 +33,7 @@ class AllocationFailed(SignalBody, frozen=True, kw_only=True, tag="stock.allocat
 
 
 class StockLevelTold(SignalBody, frozen=True, kw_only=True, tag="stock.level_told"):
-    """How much of a product there is, told to each order that it touches."""
+    """The stock level of a product, sent to each order that it affects."""
 
     sku: Sku
     on_hand: Pieces
@@ -42,7 +42,7 @@ class StockLevelTold(SignalBody, frozen=True, kw_only=True, tag="stock.level_tol
 
 
 class StockCounted(SignalBody, frozen=True, kw_only=True, tag="stock.counted"):
-    """Somebody counted what the system had on record."""
+    """A count of a product, with the level that the system had."""
 
     sku: Sku
     counted: Count
@@ -51,7 +51,7 @@ class StockCounted(SignalBody, frozen=True, kw_only=True, tag="stock.counted"):
 
 
 class Backordered(SignalBody, frozen=True, kw_only=True, tag="stock.backordered"):
-    """It comes later: on a day, or on one that nobody knows yet."""
+    """The goods come later: on a day, or on one that is not known yet."""
 
     skus: Skus = ()
     expected_on: Annotated[date, Meta(extra={"check": check_day})] | None = None
@@ -66,7 +66,7 @@ class Backordered(SignalBody, frozen=True, kw_only=True, tag="stock.backordered"
 class SubstitutionProposed(
     SignalBody, frozen=True, kw_only=True, tag="stock.substitution_proposed"
 ):
-    """The warehouse has no such product, and would send another in its place."""
+    """The warehouse does not have the product, and proposes to send another."""
 
     sku: Sku
     substitute: Sku

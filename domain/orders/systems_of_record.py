@@ -1,8 +1,8 @@
-"""What a system holds of one field of an order, and which system is right about it.
+"""The value that a system holds of one field of an order, and the system of record of each field.
 
-Each field has a system of record: where systems differ, its value stands until the owner of the
-reconciliation has found out better. The owner is the team whose queue the policy routes the
-disagreement to; a test compares the two.
+Where systems differ, the value of the system of record counts until the owner team has found the
+right one. The owner is the team whose queue the policy routes the disagreement to; a test compares
+the two.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from domain.texts import one_line
 
 
 class System(StrEnum):
-    """What a system is to the order, whatever its source is called."""
+    """The part that a system plays; its source may have any name."""
 
     STOREFRONT = "storefront"
     OMS = "oms"
@@ -35,7 +35,7 @@ class StatedField(StrEnum):
 
 
 class FieldOwner(Struct, frozen=True):
-    """Which system is right about a field, and which team reconciles it."""
+    """The system of record of a field, and the team that reconciles differences."""
 
     system_of_record: System
     owner_team: str
@@ -53,11 +53,11 @@ FIELD_OWNERS: Final[Mapping[StatedField, FieldOwner]] = MappingProxyType(
 
 
 class SystemStated(SignalBody, frozen=True, kw_only=True, tag="system.stated"):
-    """What a system has on record, to be held against what others have.
+    """The value that a system has on record, to be compared with the values of others.
 
-    `value` as text: an amount as `12.30 EUR`, a quantity as `3`, a postal code or a hash of the
-    address, a status in words that the systems share. Case, spaces and closing zeros of an amount
-    make no difference.
+    `value` is text: an amount as `12.30 EUR`, a quantity as `3`, a postal code or a hash of the
+    address, a status in words that the systems share. Case, spaces and trailing zeros of an amount
+    are ignored.
     """
 
     system: System

@@ -1,1 +1,1 @@
-"""Policy as a document: kinds, rules, expectations and routes, and how they are decided."""
+"""The policy: its document, the decisions by it, and its governance."""

@@ -1,4 +1,4 @@
-"""The approval matrix as it is written in a policy document."""
+"""The approval matrix of a policy document."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from domain.policy.document_types import Condition, Name, Part, RuleName
 
 
 class ApprovalBand(Part, frozen=True, kw_only=True):
-    """Who must approve an adjustment; the first band that fits counts. What is left out fits all."""
+    """Who must approve an adjustment; the first band that fits counts. An absent test fits all."""
 
     rule: RuleName
     up_to: Decimal | None = None
-    """In the matrix's currency, with all else that was given for the order, and to the customer
-    within the window: whoever splits a sum gains nothing."""
+    """In the matrix's currency, summed with earlier adjustments of the order, and of the customer within
+    the window: so splitting an amount does not avoid a limit."""
     kinds: tuple[AdjustmentKind, ...] = ()
     reasons: tuple[AdjustmentReason, ...] = ()
     tiers: tuple[Name, ...] = ()
     when: Condition | None = None
     approvers: Annotated[int, Meta(ge=1, le=5)] = 1
     roles: tuple[Role, ...] = ()
-    """Who may; left out, every role with a limit that is high enough."""
+    """The roles that may approve; by default every role with a high enough limit."""
     by_policy: bool = False
-    """No person needs to approve."""
+    """The policy approves it; no person needs to."""
 
 
 class Approvals(Part, frozen=True, kw_only=True):
-    """The delegation of authority: without it, nothing can be given to a customer."""
+    """The delegation of authority; without it, no adjustment is possible."""
 
     currency: Currency
     rates: dict[Currency, Decimal] = field(default_factory=dict)
-    """What one unit of another currency counts; one that is not told cannot be approved."""
+    """The value of one unit of another currency; a currency without a rate cannot be approved."""
     window: timedelta
-    """Over how long what a customer was given is added up."""
+    """The period over which the adjustments of a customer are summed."""
     lapses_after: timedelta
-    """How long a proposal waits to be approved, and an approval to be carried out."""
+    """How long a proposal waits for approval, and an approval for execution."""
     limits: dict[Role, Decimal]
     """The most that each role may approve."""
     bands: Annotated[tuple[ApprovalBand, ...], Meta(min_length=1)]
     requires: dict[AdjustmentKind, tuple[EvidenceType, ...]] = field(default_factory=dict)
-    """What must be attached to the case, and named, to propose one."""
+    """The evidence that a proposal of each kind must cite."""

@@ -1,5 +1,8 @@
-"""The approval matrix of a policy: who must approve an adjustment, by its size, kind and reason, the
-customer's tier, and all else that was given for the order and to the customer."""
+"""The compiled approval matrix of a policy: who must approve an adjustment.
+
+It depends on the kind, the reason, the customer's tier, and the amount together with earlier
+adjustments of the order and of the customer.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from domain.money import Money
 from domain.orders.facts import OrderFacts
 from domain.people import Role
 from domain.policy.approval_parts import ApprovalBand, Approvals
+from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.conditions import CompiledCondition, compile_order_condition
 from domain.policy.decision import Decision, Verdict
 
@@ -24,7 +28,7 @@ MAX_DURATION = timedelta(days=366)
 
 
 class CumulativeAmounts(Struct, frozen=True):
-    """An adjustment with what else counts: for its order, and for its customer within the window."""
+    """The amount of an adjustment with earlier ones: of its order, and of its customer in the window."""
 
     of_order: Decimal
     of_customer: Decimal | None
@@ -35,7 +39,7 @@ class CumulativeAmounts(Struct, frozen=True):
 
 
 class ProposedAdjustment(Struct, frozen=True):
-    """What is proposed, as the matrix looks at it."""
+    """The properties of an adjustment that the matrix reads."""
 
     kind: AdjustmentKind
     reason: AdjustmentReason
@@ -43,7 +47,7 @@ class ProposedAdjustment(Struct, frozen=True):
 
 
 class ApprovalMatrix:
-    """A compiled matrix; adds its faults to `faults`."""
+    """A compiled matrix. It adds its faults to `faults`."""
 
     def __init__(
         self, approvals: Approvals, version: str, digest: str, faults: list[Fault]
@@ -58,21 +62,20 @@ class ApprovalMatrix:
         faults += _approval_faults(approvals)
 
     def counted(self, amount: Money, pointer: str = "/amount/currency") -> Decimal:
-        """The amount in the matrix's currency. Raises Invalid for one that it has no rate for."""
+        """The amount in the matrix's currency. Raises Invalid for a currency without a rate."""
         matrix = self.approvals
         if amount.currency == matrix.currency:
             return amount.value
         rate = matrix.rates.get(amount.currency)
         if rate is None:
-            known = ", ".join(sorted({matrix.currency, *matrix.rates}))
-            detail = f"the approval matrix has no rate for {amount.currency}; known are: {known}"
-            raise Invalid([Fault(pointer, detail)], "the adjustment")
+            what, known = "rate in the approval matrix for", {matrix.currency, *matrix.rates}
+            raise Invalid([unknown_name(pointer, what, amount.currency, known)], "the adjustment")
         return amount.value * rate
 
     def requirement(
-        self, asked: ProposedAdjustment, sums: CumulativeAmounts, facts: OrderFacts
+        self, adjustment: ProposedAdjustment, sums: CumulativeAmounts, facts: OrderFacts
     ) -> tuple[ApprovalRequirement, Decision]:
-        """Who must approve, and why: the first band that fits."""
+        """Who must approve, and why, by the first band that fits."""
         verdicts: list[Verdict] = []
         for band, condition in self._bands:
             if condition is not None:
@@ -83,15 +86,15 @@ class ApprovalMatrix:
                 verdicts.append(
                     Verdict("adjustment.counted", test, _format_amount(sums.largest), fits)
                 )
-            if _fits(band, asked, sums) and (condition is None or condition.holds(facts)):
+            if _fits(band, adjustment, sums) and (condition is None or condition.holds(facts)):
                 decision = Decision(policy=self._version, rule=band.rule, verdicts=tuple(verdicts))
                 return self._required(band, sums), decision
-        raise AssertionError("a checked matrix ends with a band that fits everything")
+        raise AssertionError("a valid matrix ends with a band that fits everything")
 
     def limit_of(
         self, roles: Iterable[Role], allowed: Collection[Role]
     ) -> tuple[Role, Decimal] | None:
-        """The role that may approve most, and how much; of those that are allowed, if any are named."""
+        """The role with the highest limit, and the limit; only `allowed` roles count, if any are given."""
         limits = [
             (self.approvals.limits[role], role)
             for role in roles
@@ -116,11 +119,11 @@ class ApprovalMatrix:
         )
 
 
-def _fits(band: ApprovalBand, asked: ProposedAdjustment, sums: CumulativeAmounts) -> bool:
+def _fits(band: ApprovalBand, adjustment: ProposedAdjustment, sums: CumulativeAmounts) -> bool:
     return (
-        (not band.kinds or asked.kind in band.kinds)
-        and (not band.reasons or asked.reason in band.reasons)
-        and (not band.tiers or asked.tier in band.tiers)
+        (not band.kinds or adjustment.kind in band.kinds)
+        and (not band.reasons or adjustment.reason in band.reasons)
+        and (not band.tiers or adjustment.tier in band.tiers)
         and (band.up_to is None or sums.largest <= band.up_to)
     )
 
@@ -132,28 +135,28 @@ def _format_amount(amount: Decimal) -> str:
 def _approval_faults(approvals: Approvals) -> Iterable[Fault]:
     for currency in (approvals.currency, *approvals.rates):
         if currency not in EXPONENTS:
-            yield Fault("/approvals/currency", f"{currency} is not a currency of ISO 4217")
+            yield Fault("/approvals/currency", f"{currency} is not a currency code of ISO 4217")
     for currency, rate in approvals.rates.items():
         if rate <= 0 or not rate.is_finite():
-            yield Fault(f"/approvals/rates/{currency}", "must be above 0")
+            yield Fault(f"/approvals/rates/{currency}", f"must be above 0, not {rate}")
     for role, limit in approvals.limits.items():
         if limit < 0 or not limit.is_finite():
-            yield Fault(f"/approvals/limits/{role}", "must not be negative")
+            yield Fault(f"/approvals/limits/{role}", f"must be 0 or more, not {limit}")
     for name in ("window", "lapses_after"):
-        if not timedelta() < getattr(approvals, name) <= MAX_DURATION:
-            detail = f"must be more than nothing, and at most {MAX_DURATION.days} days"
-            yield Fault(f"/approvals/{name}", detail)
+        yield from duration_faults(f"/approvals/{name}", getattr(approvals, name), MAX_DURATION)
     for n, band in enumerate(approvals.bands):
         place = f"/approvals/bands/{n}"
         if band.by_policy and band.up_to is None:
-            yield Fault(
-                f"{place}/up_to", "what policy approves by itself has a limit: say up to what"
-            )
+            yield Fault(f"{place}/up_to", "a band with `by_policy` needs a limit: give `up_to`")
         if band.by_policy and band.roles:
-            yield Fault(f"{place}/roles", "policy approves this by itself: no role does")
+            yield Fault(
+                f"{place}/roles", "a band with `by_policy` has no approvers: remove `roles`"
+            )
         if band.up_to is not None and not band.up_to.is_finite():
-            yield Fault(f"{place}/up_to", "must be an amount")
+            yield Fault(f"{place}/up_to", f"must be an amount, not {band.up_to}")
     last = approvals.bands[-1]
     if last.by_policy or last.kinds or last.reasons or last.tiers or last.when or last.up_to:
-        detail = "the last band must fit everything, and people must approve it: only `approvers`, `roles`"
+        detail = (
+            "the last band must fit everything and need a person: give only `approvers` and `roles`"
+        )
         yield Fault(f"/approvals/bands/{len(approvals.bands) - 1}", detail)

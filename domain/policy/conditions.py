@@ -1,7 +1,7 @@
-"""Conditions as functions: checked once against the facts' types, then fast, with a trace.
+"""Compiles conditions to functions, after checking them against the types of the facts.
 
-`compile_condition` collects every fault instead of raising at the first. The compiled condition
-answers `holds(facts)` without allocating, and `explain(facts)` with the verdict of every test.
+`compile_condition` collects every fault instead of raising at the first. A compiled condition has
+`holds(facts)`, which does not allocate, and `explain(facts)`, the verdict of every test.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from domain.errors import Fault
 from domain.orders.fact_metadata import GROWING, LASTING, ONCE_KNOWN
+from domain.policy.checks import unknown_name
 from domain.policy.constants import describe_type, to_fact_type
 from domain.policy.decision import Verdict, to_fact_value
 from domain.policy.document_types import Condition
@@ -49,9 +50,9 @@ def compile_condition(
     *,
     lasting: bool = False,
 ) -> CompiledCondition | None:
-    """The condition as functions, or None with its faults added to `faults`.
+    """The compiled condition, or None with its faults added to `faults`.
 
-    With `lasting`, every test must be one that stays passed as more statements arrive.
+    With `lasting`, every test must stay true as more signals arrive.
     """
     leaves: list[CompiledTest] = []
     before = len(faults)
@@ -73,7 +74,7 @@ def compile_condition(
 def compile_order_condition(
     condition: Condition | None, pointer: str, faults: list[Fault], *, lasting: bool = False
 ) -> CompiledCondition | None:
-    """The same of a condition on an order, where there is one."""
+    """Compile a condition on an order; None without one."""
     if condition is None:
         return None
     return compile_condition(condition, ORDER_FACTS, pointer, faults, lasting=lasting)
@@ -98,13 +99,13 @@ def _compile_node(
         if value is not None
     ]
     if len(forms) != 1:
-        given = " and ".join(forms) or "none of them"
-        faults.append(Fault(pointer, f"say exactly one of all, any, not, fact; given: {given}"))
+        given = " and ".join(forms) or "none"
+        faults.append(Fault(pointer, f"give exactly one of all, any, not, fact; given: {given}"))
         return None
     if condition.fact is not None:
         return _compile_leaf(condition, condition.fact, known, pointer, faults, leaves, lasting)
     if extra := [name for name, _ in _given_tests(condition)]:
-        faults.append(Fault(f"{pointer}/{extra[0]}", "a test needs a `fact` beside it"))
+        faults.append(Fault(f"{pointer}/{extra[0]}", "a test needs a `fact`: add one"))
     if condition.not_ is not None:
         if lasting:
             faults.append(Fault(f"{pointer}/not", _NOT_LASTING))
@@ -114,18 +115,18 @@ def _compile_node(
     parts = condition.all if condition.all is not None else condition.any
     assert parts is not None
     if not parts:
-        faults.append(Fault(f"{pointer}/{name}", "must not be empty"))
+        faults.append(Fault(f"{pointer}/{name}", "must not be empty: give at least one condition"))
     tests = [
         _compile_node(part, known, f"{pointer}/{name}/{n}", faults, leaves, lasting)
         for n, part in enumerate(parts)
     ]
-    sound = [test for test in tests if test is not None]
-    return _all_pass(sound) if name == "all" else _any_passes(sound)
+    valid = [test for test in tests if test is not None]
+    return _all_pass(valid) if name == "all" else _any_passes(valid)
 
 
 _NOT_LASTING = (
-    "a detection must stay true as more signals arrive, so that their order does not matter; "
-    "this test may turn: use a lasting fact, or an expectation that is decided when it falls due"
+    "A detection must stay true as more signals arrive, so that their order does not matter. "
+    "This test may become false: use a lasting fact, or an expectation, which is decided when due"
 )
 
 
@@ -177,19 +178,18 @@ def _compile_leaf(
 ) -> Predicate | None:
     fact = known.get(path)
     if fact is None:
-        faults.append(
-            Fault(f"{pointer}/fact", f"there is no fact {path}; {_suggest_path(path, known)}")
-        )
+        group = [p for p in known if p.startswith(f"{path.partition('.')[0]}.")]
+        faults.append(unknown_name(f"{pointer}/fact", "fact", path, group or known))
         return None
     tests = _given_tests(condition)
     if len(tests) != 1:
         given = ", ".join(name for name, _ in tests) or "none"
-        faults.append(Fault(pointer, f"say exactly one test of {path}; given: {given}"))
+        faults.append(Fault(pointer, f"give exactly one test of {path}; given: {given}"))
         return None
     ((name, value),) = tests
     if lasting and not _is_lasting(fact, name, value):
-        how = fact.moves or "it may change either way"
-        faults.append(Fault(f"{pointer}/{name}", f"{path}: {how}. {_NOT_LASTING}"))
+        moves = fact.moves or "it may change either way"
+        faults.append(Fault(f"{pointer}/{name}", f"{path}: {moves}. {_NOT_LASTING}"))
     passes = _make_predicate(fact, name, value, f"{pointer}/{name}", faults)
     if passes is None:
         return None
@@ -207,14 +207,8 @@ def _is_lasting(fact: Fact, test: str, value: object) -> bool:
 
 def _format_value(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(_format_value(one) for one in value)
+        return ", ".join(map(_format_value, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _suggest_path(path: str, known: Mapping[str, Fact]) -> str:
-    group = path.partition(".")[0]
-    candidates = sorted(p for p in known if p.startswith(f"{group}.")) or sorted(known)
-    return "known are: " + ", ".join(candidates)
 
 
 def _make_predicate(
@@ -225,9 +219,9 @@ def _make_predicate(
         return (lambda f: read(f) is not None) if value else (lambda f: read(f) is None)
     if name == "one_of":
         if not value:
-            faults.append(Fault(pointer, "must not be empty"))
-        wanted = [to_fact_type(one, fact, f"{pointer}/{n}", faults) for n, one in enumerate(value)]
-        allowed = frozenset(one for one in wanted if one is not None)
+            faults.append(Fault(pointer, "must not be empty: give at least one value"))
+        values = [to_fact_type(v, fact, f"{pointer}/{n}", faults) for n, v in enumerate(value)]
+        allowed = frozenset(v for v in values if v is not None)
         return lambda f: read(f) in allowed
     constant = to_fact_type(value, fact, pointer, faults)
     if constant is None:
@@ -235,7 +229,8 @@ def _make_predicate(
     if name == "is":
         return lambda f: bool(read(f) == constant)
     if fact.type is bool or issubclass(fact.type, str):
-        faults.append(Fault(pointer, f"{fact.path} is {describe_type(fact.type)}: it has no order"))
+        detail = f"{fact.path} is {describe_type(fact.type)}, which has no order: use is or one_of"
+        faults.append(Fault(pointer, detail))
         return None
     compare = _COMPARISONS[name]
     return lambda f: (found := read(f)) is not None and compare(found, constant)

@@ -1,4 +1,4 @@
-"""What is written in a policy, as values of the facts' own types."""
+"""Converts the values in a policy to the types of the facts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.policy.facts import Fact
 
 
 def to_fact_type(value: Value, fact: Fact, pointer: str, faults: list[Fault]) -> Any:
-    """The constant in the fact's own type; None, with a fault, where it cannot be one."""
+    """The value in the fact's type; None, with a fault, if it has another type."""
     kind = fact.type
     try:
         if kind is bool and isinstance(value, bool):
@@ -38,7 +38,8 @@ def to_fact_type(value: Value, fact: Fact, pointer: str, faults: list[Fault]) ->
         )
     faults.append(
         Fault(
-            pointer, f"{value!r} does not fit {fact.path}, which is {describe_type(kind)}{allowed}"
+            pointer,
+            f"{value!r} is not a value of {fact.path}, which is {describe_type(kind)}{allowed}",
         )
     )
     return None

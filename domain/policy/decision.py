@@ -1,4 +1,4 @@
-"""A decision of policy that explains itself: the rule, every test, and what each test read."""
+"""A policy decision with its explanation: the rule, and every test with the fact that it read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from msgspec import Struct
 from domain.personal_data import PERSONAL_IF_FACT_IS
 
 FactValue = str | int | bool
-"""A fact as it was read: times and amounts as text."""
+"""The value of a fact: times and amounts as text."""
 
 
 class Verdict(Struct, frozen=True, gc=False):
-    """One test: the fact, what it was compared with, what was read, and how it came out."""
+    """One test: the fact, the comparison, the value read, and the result."""
 
     fact: str
     test: str
@@ -25,7 +25,7 @@ class Verdict(Struct, frozen=True, gc=False):
 
 class Decision(Struct, frozen=True, kw_only=True, gc=False):
     policy: str
-    """Version of the policy document."""
+    """The version of the policy document."""
     rule: str
     verdicts: tuple[Verdict, ...]
 
@@ -35,7 +35,7 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def to_fact_value(read: object) -> FactValue | None:
-    """A fact as it stands in a verdict: times and amounts as text."""
+    """The value of a fact in a verdict. Raises TypeError for an unknown type."""
     match read:
         case None | bool() | int() | str():
             return read

@@ -1,7 +1,7 @@
-"""The policy document: what an operations manager owns, as it is written and stored.
+"""The policy document of an operations manager, as it is written and stored.
 
-Decoded strictly: an unknown field is a fault. What a rule may read and how it may compare is
-checked in `checking.py`; how it decides stands in `rulebook.py`.
+Decoding is strict: an unknown field is an error. `conditions.py` checks the facts and tests of a
+rule; `rulebook.py` decides with them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,17 @@ from domain.cases.reasons import ResolutionReason
 from domain.clock.calendars import BusinessCalendar
 from domain.clock.terms import Dependency, Measure
 from domain.policy.approval_parts import Approvals
-from domain.policy.document_types import Condition, FactPath, Name, Part, RuleName, Title, Weight
-from domain.texts import PATTERN_END, lines
+from domain.policy.document_types import (
+    Condition,
+    FactPath,
+    Name,
+    Part,
+    RuleName,
+    Title,
+    Version,
+    Weight,
+)
+from domain.texts import lines
 
 
 class Bucket(StrEnum):
@@ -42,14 +51,14 @@ class Severity(StrEnum):
 
 
 class Automation(StrEnum):
-    """What may happen without a person."""
+    """What the service may do without a person."""
 
     AUTOMATIC = "automatic"
-    """Resolves itself once a clearing signal is attached as evidence."""
+    """The case resolves itself once a clearing signal is attached as evidence."""
     REVIEW = "review"
     """A person decides."""
     BLOCKED = "blocked"
-    """A person decides, and only once the evidence has improved."""
+    """A person decides, once there is better evidence."""
 
 
 class HoldRule(Part, frozen=True, kw_only=True):
@@ -58,13 +67,13 @@ class HoldRule(Part, frozen=True, kw_only=True):
 
 
 class NextStep(Part, frozen=True, kw_only=True):
-    """Something to be done; its time runs on the calendar of the case's service level."""
+    """A task of the case; its time runs on the calendar of the case's service level."""
 
     title: Title
     action: NextAction
     within: timedelta
     owner: Name | None = None
-    """A team; left out, that of the case's queue."""
+    """A team; by default that of the case's queue."""
 
 
 class Kind(Part, frozen=True, kw_only=True):
@@ -75,14 +84,14 @@ class Kind(Part, frozen=True, kw_only=True):
     severity: Severity
     automation: Automation
     cleared_when: Condition | None = None
-    """The problem is gone when this holds; the signal that made it so is clearing evidence."""
+    """The problem is gone when this holds; the signal that made it hold is the clearing evidence."""
     reopen_within: timedelta = timedelta(days=30)
-    """A problem that returns this soon after its case was resolved reopens it; later, it opens a
-    new case that is linked as a recurrence."""
+    """A problem that returns this soon after resolution reopens its case; a later one opens a new
+    case, linked as a recurrence."""
     holds: Annotated[tuple[HoldRule, ...], Meta(max_length=10)] = ()
-    """What is kept from going on as soon as there is a case."""
+    """The holds that are placed when a case opens."""
     next_steps: Annotated[tuple[NextStep, ...], Meta(max_length=20)] = ()
-    """What is to be done about it: tasks of its case."""
+    """The tasks of its case."""
 
 
 class Detection(Part, frozen=True, kw_only=True):
@@ -94,75 +103,75 @@ class Detection(Part, frozen=True, kw_only=True):
 
 
 class Due(Part, frozen=True, kw_only=True):
-    """When an expectation falls due: at a fact's moment, or some time after it."""
+    """When an expectation falls due: at the time of a fact, or some time after it."""
 
     at: FactPath | None = None
     by_end_of_day: FactPath | None = None
-    """The fact is the first moment after the day: what happens at that moment is too late."""
+    """The fact is the first moment after the day; an event at that moment is too late."""
     after: FactPath | None = None
     within: timedelta | None = None
 
 
 class Expectation(Part, frozen=True, kw_only=True):
-    """Something that must have happened by a time, else it is a problem, with no signal needed."""
+    """Something that must happen by a time; if not, it is a problem, without any signal."""
 
     rule: RuleName
     kind: Name
     due: Due
     met_by: FactPath | None = None
-    """The milestone that meets it, if it happened in time."""
+    """The milestone that meets it in time."""
     met_when: Condition | None = None
-    """Or what must hold when it falls due."""
+    """Or the condition that must hold when it falls due."""
     void_by: tuple[FactPath, ...] = ()
-    """Milestones that make it void, if they happened in time."""
+    """Milestones that make it void in time."""
     given: Condition | None = None
-    """Only orders for which this holds are held against it."""
+    """It applies only to orders for which this holds."""
 
 
 class Backlog(Part, frozen=True, kw_only=True):
-    """How much work a queue may hold, and how old; beyond it, a plan to recover begins, and ends
-    once the queue is down to what it must recover to. Cases that wait for somebody do not count."""
+    """The limits of a queue's volume and age, without waiting cases. Beyond a limit a recovery plan
+    begins; it ends once the queue is down to its recovered limits."""
 
     volume: Annotated[int, Meta(ge=1)] | None = None
     recovered_volume: Annotated[int, Meta(ge=0)] | None = None
     age: timedelta | None = None
     recovered_age: timedelta | None = None
     owner: Name | None = None
-    """Who answers for the plan; left out, the queue's team."""
+    """The owner of the plan; by default the queue's team."""
 
 
 class Queue(Part, frozen=True, kw_only=True):
     title: Title
     owner_team: Name
     claim_lease: timedelta | None = None
-    """How long a claim may lie untouched before it lapses; without it, for ever."""
+    """A claim lapses after this time without an act; by default never."""
     hand_off_requires: tuple[EvidenceType, ...] = ()
-    """What must be attached to a case before it is handed to this queue."""
+    """Evidence that a case needs before it is handed off to this queue."""
     backlog: Backlog | None = None
     ladder: Name | None = None
-    """Who is told when nobody does anything about a case: a name of `ladders`."""
+    """The escalation ladder for untouched cases: a name of `ladders`."""
 
 
 class Rung(Part, frozen=True, kw_only=True):
-    """Who is told, and how long after the rung before if still nothing was done."""
+    """A role to notify, and how long after the rung before if the case is still untouched."""
 
     role: Name
-    """Whoever has it then; if nobody has, the rung is skipped at once, and that is said."""
+    """Its holders at that time are notified. Without a holder the rung is skipped, on record."""
     after: timedelta = timedelta()
 
 
 class Ladder(Part, frozen=True, kw_only=True):
-    """Escalation of work that lies untouched."""
+    """Escalation of untouched cases."""
 
     review_after: timedelta
-    """How long nobody may do anything about a case before it must be reviewed."""
+    """A case must be reviewed after this time without an act."""
     rungs: Annotated[tuple[Rung, ...], Meta(min_length=1)]
     repeat: timedelta | None = None
-    """How often the last rung is told again."""
+    """How often the last rung is notified again."""
 
 
 class Service(Part, frozen=True, kw_only=True):
-    """A service level: the first that fits a case's work type and its customer's tier counts."""
+    """A service level; the first one that fits the case's work type and customer's tier counts."""
 
     rule: RuleName
     calendar: Name
@@ -172,14 +181,14 @@ class Service(Part, frozen=True, kw_only=True):
     next_update: timedelta | None = None
     resolution: timedelta | None = None
     by_cut_off: dict[Measure, Name] = field(default_factory=dict)
-    """The measure is due at this cut-off of the calendar; its own time is the least that it has."""
+    """The measure is due at this cut-off of the calendar; its own time is then a minimum."""
     at_risk_percent: Annotated[int, Meta(ge=1, le=99)] = 80
     pauses_on: tuple[Dependency, ...] = ()
     resets_on_reopen: bool = False
 
 
 class Route(Part, frozen=True, kw_only=True):
-    """Where a case goes; the first route that fits counts, so the last one fits everything."""
+    """The queue of a case; the first route that fits counts, and the last one fits every case."""
 
     rule: RuleName
     queue: Name
@@ -190,16 +199,16 @@ class Route(Part, frozen=True, kw_only=True):
 
 
 class ValueBand(Part, frozen=True, kw_only=True):
-    """What an order of at least this charge adds, in whatever currency it is told."""
+    """The weight of an order of at least this charge, in any currency."""
 
     at_least: Decimal
     adds: Weight
 
 
 class ClockBands(Part, frozen=True, kw_only=True):
-    """What a case gains while its clock presses; claim-next counts it, at the moment it is asked.
+    """The priority that a case gains while it is at risk or breached; claim-next adds it.
 
-    What waits for long becomes at risk: so nothing is passed over for ever.
+    A case that waits for long becomes at risk, so no case is passed over for ever.
     """
 
     at_risk: Weight = 0
@@ -207,8 +216,8 @@ class ClockBands(Part, frozen=True, kw_only=True):
 
 
 class Priorities(Part, frozen=True, kw_only=True):
-    """A case's priority is the sum: of its severity, its customer's tier, the order's value and its
-    route. The clock comes on top while it presses."""
+    """A case's priority: the sum for its severity, its customer's tier, its order's value and its
+    route, plus `clock` while it is at risk or breached."""
 
     severity: dict[Severity, Weight]
     tier: dict[Name, Weight] = field(default_factory=dict)
@@ -218,22 +227,21 @@ class Priorities(Part, frozen=True, kw_only=True):
 
 
 class DuplicateLookUp(Part, frozen=True, kw_only=True):
-    """The same customer, the same basket, placed no further apart than this."""
+    """Orders of one customer with one basket, at most `within` apart, are duplicates."""
 
     within: timedelta
 
 
 class PriceLookUp(Part, frozen=True, kw_only=True):
-    """A product's usual price: the one that lies in the middle of the time looked back over."""
+    """A product's usual price: the median over the period `over`, weighted by time."""
 
     over: timedelta
     least_history: timedelta
-    """A product that was on sale for less has no usual price yet; and one order alone shows its
-    price for no longer than this."""
+    """A product with a shorter history has no usual price yet. One order counts for this long at most."""
 
 
 class LookUps(Part, frozen=True, kw_only=True):
-    """What an arriving order is held against beyond its own statements. What is absent is off."""
+    """Checks of an arriving order against data outside its own signals. An absent one is off."""
 
     duplicates: DuplicateLookUp | None = None
     prices: PriceLookUp | None = None
@@ -242,7 +250,7 @@ class LookUps(Part, frozen=True, kw_only=True):
 
 class PolicyDocument(Part, frozen=True, kw_only=True):
     policy: Name
-    version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,31}" + PATTERN_END)]
+    version: Version
     summary: Annotated[str, lines(2000)] = ""
     queues: Annotated[dict[Name, Queue], Meta(min_length=1)]
     kinds: Annotated[dict[Name, Kind], Meta(min_length=1)]
@@ -255,19 +263,19 @@ class PolicyDocument(Part, frozen=True, kw_only=True):
     resolving_requires: dict[ResolutionReason, tuple[EvidenceType, ...]] = field(
         default_factory=dict
     )
-    """What must be attached, and named, to resolve a case for a reason."""
+    """The evidence that a resolution for each reason must cite."""
     automation_pauses_when: Condition | None = None
-    """While this holds of an order, none of its cases resolves itself: a person decides."""
+    """While this holds for an order, none of its cases resolves itself: a person decides."""
     look_ups: LookUps | None = None
     approvals: Approvals | None = None
     standard_flow_when: Condition | None = None
-    """An order of which this holds, and that never had a case, has passed intake: it needs nobody."""
+    """An order without a case for which this holds has passed intake: it needs no person."""
     route: Annotated[tuple[Route, ...], Meta(min_length=1)]
 
 
 def canonical_json(document: PolicyDocument) -> bytes:
-    """The document's one way to be written: what its digest is taken over."""
-    # Keys that are dates can be sorted once they are text.
+    """The canonical form of the document, over which its digest is computed."""
+    # Keys that are dates can only be sorted as text.
     return msgspec.json.encode(msgspec.to_builtins(document, str_keys=True), order="sorted")
 
 
@@ -276,5 +284,5 @@ def digest_of(document: PolicyDocument) -> str:
 
 
 def canonical_content(document: PolicyDocument) -> bytes:
-    """What it says, whatever it is called."""
+    """The canonical form without version and summary: two documents with the same rules are equal."""
     return canonical_json(structs.replace(document, version="0", summary=""))

@@ -1,4 +1,4 @@
-"""What can stand against a change of policy."""
+"""Errors of policy commands."""
 
 from __future__ import annotations
 
@@ -6,60 +6,62 @@ from domain.errors import CasetrailError
 
 
 class PolicyVersionReused(CasetrailError):
-    """This policy version already names another document."""
+    """Another document has this policy version already."""
 
-    explanation = "A version is written once. Give the changed document a version of its own."
+    explanation = (
+        "The document of a version never changes. Give the changed document a new version."
+    )
 
 
 class PolicyNotFound(CasetrailError):
     """There is no policy with this version or digest."""
 
-    explanation = "GET /v1/policies lists every version that there ever was."
+    explanation = "GET /v1/policies lists every version."
 
 
 class PolicyStateWrong(CasetrailError):
-    """The policy does not stand as this needs it to."""
+    """The state of the policy does not allow this."""
 
     explanation = (
-        "`state` says how it stands. A proposal is approved, then activated; what is over is "
-        "proposed anew, and what has decided before is gone back to with a rollback."
+        "`state` is its state now. Approve a proposal before you activate it. Propose a rejected, "
+        "withdrawn or expired policy again; return to a retired one with a rollback."
     )
 
 
 class PolicyOutOfDate(CasetrailError):
-    """Another policy decides than the one that this proposal was held against."""
+    """Another policy is in force than the one that this proposal was compared with."""
 
     explanation = (
-        "`in_force` is the digest of what decides now. Compare the proposal with it, and propose "
-        "it anew: what was approved was the difference to another policy."
+        "`in_force` is the digest of the policy in force. Compare the proposal with it, and propose "
+        "it again: the approval was for the difference to another policy."
     )
 
 
 class PolicyUnchanged(CasetrailError):
-    """The document says what the policy in force says."""
+    """The document says the same as the policy in force."""
 
     explanation = "There is nothing to decide on: change the document first."
 
 
 class PolicyInForce(CasetrailError):
-    """Another policy decides here already."""
+    """A policy is in force already."""
 
     explanation = (
-        "Only a log without a policy is given one from beside the database. Propose the document "
-        "instead: casetrail policy propose FILE."
+        "`casetrail policy bootstrap` works only on a log without a policy. "
+        "Propose the document instead: casetrail policy propose FILE."
     )
 
 
 class AuthorMayNotDecide(CasetrailError):
-    """Who wrote a policy does not decide on it, and who did not does not withdraw it."""
+    """An author cannot approve or ratify their own policy, and only an author can withdraw it."""
 
     explanation = (
         "`authors` lists everybody who wrote it or a version that it revises; agents and delegates "
-        "count as their person. Another person approves, rejects or ratifies it."
+        "count as their person. Ask another person to approve or ratify it, or reject it."
     )
 
 
 class OnlyPersonsDecide(CasetrailError):
-    """Only a person decides on policies."""
+    """Only a person can decide on policies."""
 
-    explanation = "An agent may propose and simulate. Approving and activating is for people."
+    explanation = "An agent can propose and simulate. A person must approve and activate."

@@ -1,4 +1,4 @@
-"""What can happen to the policy. Every document that was ever proposed stays in the log whole."""
+"""The events of policies. The log keeps every proposed document in full."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ OptionalNote = Annotated[str, lines(4000)]
 
 
 def recheck_stream(digest: str, begins_at: datetime) -> UUID:
-    """The stream of one look at all open orders: a document begins to decide at a moment once."""
+    """The stream id of a recheck: a document takes effect only once at a given time."""
     return uuid5(POLICY_STREAM, f"{digest}\n{begins_at.isoformat()}")
 
 
 class PolicyProposed(Struct, frozen=True, kw_only=True, tag="policy.proposed"):
-    """Somebody wants this document to decide instead of the one with the digest `base`."""
+    """A person or agent proposed this document to replace the one with the digest `base`."""
 
     document: PolicyDocument
     digest: Digest
     base: Digest
     why: Reason
     revises: Digest | UnsetType = UNSET
-    """The proposal that this one takes the place of: whoever wrote that one wrote this one too."""
+    """The proposal that this one replaces; its authors are authors of this one too."""
 
 
 class PolicySimulated(Struct, frozen=True, kw_only=True, tag="policy.simulated"):
-    """What recorded history would have led to under this document, and under the one `against` it.
+    """The result of recorded history under this document, and under the document `against`.
 
-    Whoever takes the signals recorded from `since` until before `until`, up to `position`, finds
-    the same figures again.
+    The figures are reproducible from the signals recorded from `since` to before `until`, up to
+    `position`.
     """
 
     digest: Digest
@@ -50,11 +50,11 @@ class PolicySimulated(Struct, frozen=True, kw_only=True, tag="policy.simulated")
     position: int
     figures: SimulationFigures
     money: MoneyFigures | UnsetType = UNSET
-    """Left out where nothing was proposed to be given in the period."""
+    """Left out if no adjustment was proposed in the period."""
 
 
 class PolicyApproved(Struct, frozen=True, kw_only=True, tag="policy.approved"):
-    """Another person than its authors found it right, held against the policy `base`."""
+    """A person who is not an author approved it, compared with the policy `base`."""
 
     digest: Digest
     base: Digest
@@ -67,42 +67,44 @@ class PolicyRejected(Struct, frozen=True, kw_only=True, tag="policy.rejected"):
 
 
 class PolicyWithdrawn(Struct, frozen=True, kw_only=True, tag="policy.withdrawn"):
-    """One of its authors wants it no longer."""
+    """One of its authors withdrew it."""
 
     digest: Digest
     reason: Reason
 
 
 class PolicyActivated(Struct, frozen=True, kw_only=True, tag="policy.activated"):
-    """From here on, or from a later moment on, this document decides. `digest` is the SHA-256 of
-    its canonical JSON."""
+    """This document is in force from now, or from `effective_from`.
+
+    `digest` is the SHA-256 of its canonical JSON.
+    """
 
     document: PolicyDocument
     digest: Digest
     effective_from: datetime | UnsetType = UNSET
-    """Left out: at once."""
+    """Left out if at once."""
     note: OptionalNote | UnsetType = UNSET
 
 
 class PolicyTookEffect(Struct, frozen=True, kw_only=True, tag="policy.took_effect"):
-    """The moment has come from which the document was to decide."""
+    """A scheduled document came into force."""
 
     digest: Digest
     effective_from: datetime
 
 
 class PolicyRolledBack(Struct, frozen=True, kw_only=True, tag="policy.rolled_back"):
-    """What decided before decides again, at once, under a version of its own."""
+    """An earlier policy is in force again, at once, under a new version."""
 
     document: PolicyDocument
     digest: Digest
     to: str
-    """The version whose rules these are."""
+    """The version whose rules it has."""
     reason: Reason
 
 
 class PolicyEmergencyActivated(Struct, frozen=True, kw_only=True, tag="policy.emergency_activated"):
-    """One person alone lets this document decide, at once and until `expires_at`."""
+    """One person alone put this document in force, at once and until `expires_at`."""
 
     document: PolicyDocument
     digest: Digest
@@ -112,14 +114,14 @@ class PolicyEmergencyActivated(Struct, frozen=True, kw_only=True, tag="policy.em
 
 
 class PolicyRatified(Struct, frozen=True, kw_only=True, tag="policy.ratified"):
-    """Another person found the emergency change right: it does not expire."""
+    """Another person ratified the emergency change: it does not expire."""
 
     digest: Digest
     note: OptionalNote = ""
 
 
 class PolicyEmergencyExpired(Struct, frozen=True, kw_only=True, tag="policy.emergency_expired"):
-    """Nobody ratified it in time: the policy `again` decides as before."""
+    """No person ratified it in time: the policy `again` is in force again."""
 
     digest: Digest
     expires_at: datetime
@@ -127,35 +129,36 @@ class PolicyEmergencyExpired(Struct, frozen=True, kw_only=True, tag="policy.emer
 
 
 class PolicyRecheckBegan(Struct, frozen=True, kw_only=True, tag="policy.recheck_began"):
-    """All open orders and cases are looked at under the policy that has begun to decide.
+    """The recheck of all open orders and cases under a policy that took effect has begun.
 
-    Orders that begin after position `until` know no other.
+    Orders whose first event is after position `until` are under the new policy from the start.
     """
 
     digest: Digest
     before: Digest
-    """What decided until then."""
+    """The digest of the policy in force before."""
     until: int
 
 
 class PolicyRecheckAdvanced(Struct, frozen=True, kw_only=True, tag="policy.recheck_advanced"):
-    """The orders that begin up to `position` have been looked at; the figures are those of the
-    orders since the last such event."""
+    """Orders whose first event is up to `position` are rechecked.
+
+    The figures count the orders since the last such event.
+    """
 
     position: int
     orders: int
-    """Those that are open."""
+    """Open orders."""
     opened: int
     """Cases opened or reopened."""
     cleared: int
-    """Cases of which the problem is none any more."""
+    """Cases whose problem is gone."""
     changed: int
-    """Orders about which anything was to be said, or of which another moment is to be waited for."""
+    """Orders with a new event or another next deadline."""
 
 
 class PolicyRecheckFinished(Struct, frozen=True, kw_only=True, tag="policy.recheck_finished"):
-    """Everything open has been looked at; or another policy decides by now, and its own look at
-    everything begins (`overtaken`)."""
+    """The recheck is complete; or another policy took effect, and its own recheck begins (`overtaken`)."""
 
     digest: Digest
     orders: int

@@ -1,4 +1,4 @@
-"""Expectations: what should have happened by when, and what is due, met or void by what is known."""
+"""Expectations: when each is due, and whether the facts show it met, void or missed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from domain.errors import Fault
 from domain.orders.facts import OrderFacts
+from domain.policy.checks import duration_faults
 from domain.policy.conditions import CompiledCondition, compile_order_condition
 from domain.policy.decision import Decision, Verdict, to_fact_value
 from domain.policy.document import Expectation
@@ -25,7 +26,7 @@ class Deadline(Struct, frozen=True, gc=False):
 
 
 class Watch:
-    """One expectation."""
+    """A compiled expectation."""
 
     def __init__(
         self,
@@ -51,23 +52,23 @@ class Watch:
         self.feeds = feeds_of(frozenset(paths))
 
     def deadline(self, facts: OrderFacts) -> Deadline | None:
-        """When it falls due for this order; None while that is not known."""
+        """The deadline for this order; None while it is not known or the expectation does not apply."""
         anchor = self._anchor.read(facts)
         if anchor is None or (self._given is not None and not self._given.holds(facts)):
             return None
         if self._due.by_end_of_day is not None:
             return Deadline(anchor, anchor)
         at = anchor + (self._due.within or timedelta())
-        # What happens at the deadline itself is still in time.
+        # An event at the deadline itself is in time.
         return Deadline(at, at + TIME_RESOLUTION)
 
     def open_deadline(self, facts: OrderFacts) -> Deadline | None:
-        """When it falls due, unless it is met or void by what is known."""
+        """The deadline, unless the facts show the expectation met or void."""
         deadline = self.deadline(facts)
         return None if deadline is None or self.settled(facts, deadline) else deadline
 
     def settled(self, facts: OrderFacts, deadline: Deadline) -> bool:
-        """Met or void in time, by what is known. A `met_when` is only decided when it is due."""
+        """Whether the facts show it met or void in time. `met_when` is decided only when it is due."""
         met_by = self._met_by
         if met_by is not None and _is_before(met_by.read(facts), deadline):
             return True
@@ -81,7 +82,7 @@ class Watch:
         return self._met_when is not None
 
     def decide(self, facts: OrderFacts, deadline: Deadline) -> Decision:
-        """Why it is missed, met or void: every test with what it read."""
+        """The decision that it is missed, met or void, with every test and the value read."""
         at = to_fact_value(deadline.at)
         due = self._due
         how = (
@@ -113,18 +114,12 @@ def compile_watch(
     anchors = {"at": due.at, "by_end_of_day": due.by_end_of_day, "after": due.after}
     named = {name: path for name, path in anchors.items() if path is not None}
     if len(named) != 1:
-        faults.append(Fault(f"{pointer}/due", "say exactly one of at, by_end_of_day, after"))
+        faults.append(Fault(f"{pointer}/due", "give exactly one of at, by_end_of_day, after"))
     if (due.after is None) != (due.within is None):
-        faults.append(Fault(f"{pointer}/due", "`after` and `within` belong together"))
-    if due.within is not None and not timedelta() < due.within <= MAX_DURATION:
-        faults.append(
-            Fault(
-                f"{pointer}/due/within",
-                f"must be longer than nothing, at most {MAX_DURATION.days} days",
-            )
-        )
+        faults.append(Fault(f"{pointer}/due", "give both `after` and `within`, or neither"))
+    faults += duration_faults(f"{pointer}/due/within", due.within, MAX_DURATION)
     if (expectation.met_by is None) == (expectation.met_when is None):
-        faults.append(Fault(pointer, "say exactly one of met_by, met_when"))
+        faults.append(Fault(pointer, "give exactly one of met_by, met_when"))
     moments = [(f"due/{name}", path) for name, path in named.items()]
     moments += [("met_by", expectation.met_by)] if expectation.met_by else []
     moments += [(f"void_by/{n}", path) for n, path in enumerate(expectation.void_by)]
@@ -145,5 +140,5 @@ def _check_time_fact(path: str, pointer: str, faults: list[Fault]) -> None:
     fact = ORDER_FACTS.get(path)
     if fact is None or fact.type is not datetime:
         times = ", ".join(sorted(f.path for f in ORDER_FACTS.values() if f.type is datetime))
-        what = "there is no fact" if fact is None else "not a time:"
-        faults.append(Fault(pointer, f"{what} {path}; times are: {times}"))
+        problem = f"there is no fact {path}" if fact is None else f"{path} is not a time"
+        faults.append(Fault(pointer, f"{problem}; times are: {times}"))

@@ -1,4 +1,4 @@
-"""What a policy may read: every fact by its path, its type, how it moves, and what feeds it."""
+"""The facts that a policy may read: path, type, how it may move, and the signals that feed it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from domain.policy.document import Bucket, Severity
 
 
 class Fact(Struct, frozen=True):
-    """What can be read under a path: its type, how it may move, and which signals feed it."""
-
     path: str
     type: type[Any]
     moves: str
@@ -25,7 +23,7 @@ class Fact(Struct, frozen=True):
 
 
 class CaseFacts(Struct, frozen=True):
-    """What a route may read of the case itself."""
+    """The facts of the case that a route may read."""
 
     kind: str
     bucket: Bucket
@@ -34,13 +32,13 @@ class CaseFacts(Struct, frozen=True):
 
 
 class RoutingFacts(OrderFacts, frozen=True):
-    """What a route may read: the facts of the order, and the case."""
+    """The facts that a route may read: those of the order, and of the case."""
 
     case: CaseFacts
 
 
 def facts_in(struct: type[Struct]) -> dict[str, Fact]:
-    """Every path `group.field` of a facts struct whose groups are structs."""
+    """Path `group.field` -> fact, for a struct whose fields are groups of facts."""
     found = {}
     for group, group_type in typing.get_type_hints(struct).items():
         for field, hint in typing.get_type_hints(group_type, include_extras=True).items():
@@ -72,5 +70,5 @@ ROUTING_FACTS: Mapping[str, Fact] = facts_in(RoutingFacts)
 
 
 def feeds_of(paths: frozenset[str]) -> frozenset[str]:
-    """The types of the signals that say something about these facts of an order."""
+    """The types of the signals that feed these facts of an order."""
     return frozenset().union(*(ORDER_FACTS[path].feeds for path in paths))

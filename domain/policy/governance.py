@@ -1,5 +1,4 @@
-"""Policies under governance: a fold that says which document decides at any moment, how each stands,
-and who had which part in it."""
+"""The governance of policies: which one is in force at any time, the state of each, and its actions."""
 
 from __future__ import annotations
 
@@ -34,19 +33,17 @@ class PolicyState(StrEnum):
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     REVISED = "revised"
-    """Another proposal has taken its place."""
+    """Another proposal replaced it."""
     SCHEDULED = "scheduled"
-    """It decides from a later moment on."""
+    """It will be in force from a later time."""
     IN_FORCE = "in_force"
     RETIRED = "retired"
-    """It has decided, and another decides now."""
+    """It was in force, and another one is now."""
     EXPIRED = "expired"
-    """An emergency change that nobody ratified in time."""
+    """An emergency change that was not ratified in time."""
 
 
 class PolicyAction(Struct, frozen=True):
-    """Somebody did something about a policy."""
-
     what: str
     by: Actor
     at: datetime
@@ -54,18 +51,18 @@ class PolicyAction(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """One document with all that was done about it."""
+    """A document with all actions on it."""
 
     document: PolicyDocument
     digest: str
     standing: PolicyState
-    """As people have left it: proposed, approved, rejected, withdrawn or revised."""
+    """The state by people's actions: proposed, approved, rejected, withdrawn or revised."""
     is_pending: bool = False
-    """It was proposed, and has had no turn since."""
+    """It was proposed, and not activated since."""
     base: str | None = None
-    """The digest of the policy that it is to take the place of."""
+    """The digest of the policy that it is to replace."""
     authors: frozenset[str] = frozenset()
-    """Everybody who proposed it, or what it revises."""
+    """Everybody who proposed it or a version that it revises."""
     acts: tuple[PolicyAction, ...] = ()
     simulations: tuple[PolicySimulated, ...] = ()
 
@@ -73,29 +70,29 @@ class Policy(Struct, frozen=True, kw_only=True):
     def version(self) -> str:
         return self.document.version
 
-    def last(self, *whats: str) -> PolicyAction | None:
-        """The newest of such acts."""
-        return next((act for act in reversed(self.acts) if act.what in whats), None)
+    def last(self, *names: str) -> PolicyAction | None:
+        """The newest action with one of these names."""
+        return next((act for act in reversed(self.acts) if act.what in names), None)
 
 
 class PolicyActivation(Struct, frozen=True, kw_only=True):
-    """A document decides from a moment on: until another does, or until it expires."""
+    """A document is in force from `starts_at`: until another is, or until it expires."""
 
     digest: str
     starts_at: datetime
     by: Actor
     expires_at: datetime | None = None
-    """Of an emergency change that is not ratified."""
+    """When an emergency change ends, if it is not ratified."""
     is_emergency: bool = False
     is_told: bool = True
-    """Whether the log says already that it has begun; and, of an emergency, that it is over."""
+    """The log has the event of its scheduled begin, or of the end of an emergency change."""
 
     def holds(self, at: datetime) -> bool:
         return self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
 
 
 class PolicyChange(Struct, frozen=True):
-    """At this moment another document begins to decide."""
+    """Another document comes into force at this time."""
 
     at: datetime
     digest: str
@@ -105,46 +102,46 @@ class PolicyChange(Struct, frozen=True):
 class Governance(Struct, frozen=True, kw_only=True):
     version: int = 0
     policies: Mapping[str, Policy] = {}
-    """By digest, in the order in which they were first told."""
+    """By digest, in the order of their first events."""
     reigns: tuple[PolicyActivation, ...] = ()
-    """By the moment from which each decides."""
+    """The activations, by start."""
 
     def in_force(self, at: datetime) -> Policy | None:
-        """What decides at this moment: of all that have begun and not expired, the one that began
-        last."""
-        reign = self.activation_at(at)
-        return self.policies[reign.digest] if reign is not None else None
+        """The policy in force at this time; None before the first."""
+        active = self.activation_at(at)
+        return self.policies[active.digest] if active is not None else None
 
     def activation_at(self, at: datetime) -> PolicyActivation | None:
-        return next((reign for reign in reversed(self.reigns) if reign.holds(at)), None)
+        """The activation that started last, of those that have started and not expired."""
+        return next((active for active in reversed(self.reigns) if active.holds(at)), None)
 
     def scheduled(self, now: datetime) -> PolicyActivation | None:
-        return next((reign for reign in self.reigns if reign.starts_at > now), None)
+        return next((active for active in self.reigns if active.starts_at > now), None)
 
     def policy_changes(self) -> tuple[PolicyChange, ...]:
-        """Every moment, past and to come, at which another document decides than before."""
-        moments = {reign.starts_at for reign in self.reigns}
-        moments |= {reign.expires_at for reign in self.reigns if reign.expires_at is not None}
+        """Every time, past and future, at which another document comes into force."""
+        moments = {active.starts_at for active in self.reigns}
+        moments |= {active.expires_at for active in self.reigns if active.expires_at is not None}
         found: list[PolicyChange] = []
         before: str | None = None
         for moment in sorted(moments):
-            reign = self.activation_at(moment)
-            if reign is not None and reign.digest != before:
-                found.append(PolicyChange(moment, reign.digest, before))
-                before = reign.digest
+            active = self.activation_at(moment)
+            if active is not None and active.digest != before:
+                found.append(PolicyChange(moment, active.digest, before))
+                before = active.digest
         return tuple(found)
 
     def named(self, name: str) -> Policy | None:
-        """By its version, or by its digest."""
+        """The policy with this version or digest; None if there is none."""
         if (found := self.policies.get(name)) is not None:
             return found
-        return next((one for one in self.policies.values() if one.version == name), None)
+        return next((p for p in self.policies.values() if p.version == name), None)
 
     def state(self, policy: Policy, now: datetime) -> PolicyState:
-        reign = self.activation_at(now)
-        if reign is not None and reign.digest == policy.digest:
+        active = self.activation_at(now)
+        if active is not None and active.digest == policy.digest:
             return PolicyState.IN_FORCE
-        own = [reign for reign in self.reigns if reign.digest == policy.digest]
+        own = [active for active in self.reigns if active.digest == policy.digest]
         if not own or policy.is_pending:
             return policy.standing
         if own[-1].starts_at > now:
@@ -155,27 +152,26 @@ class Governance(Struct, frozen=True, kw_only=True):
         return PolicyState.RETIRED
 
     def next_due(self) -> datetime | None:
-        """When something comes to pass with nobody doing anything."""
-        moments = [
-            reign.expires_at or reign.starts_at for reign in self.reigns if not reign.is_told
-        ]
-        return min(moments, default=None)
+        """When the next scheduled policy starts or emergency change expires."""
+        return min(
+            (a.expires_at or a.starts_at for a in self.reigns if not a.is_told), default=None
+        )
 
     def find_due_events(self, now: datetime) -> list[GovernanceEvent]:
-        """What has begun or expired by now, and was not told."""
+        """The events of starts and expiries up to now that the log does not have yet, by time."""
         found: list[tuple[datetime, GovernanceEvent]] = []
-        for reign in self.reigns:
-            at = reign.expires_at or reign.starts_at
-            if reign.is_told or at > now:
+        for active in self.reigns:
+            at = active.expires_at or active.starts_at
+            if active.is_told or at > now:
                 continue
-            if reign.expires_at is None:
-                found.append((at, PolicyTookEffect(digest=reign.digest, effective_from=at)))
+            if active.expires_at is None:
+                found.append((at, PolicyTookEffect(digest=active.digest, effective_from=at)))
             elif (again := self.in_force(at)) is not None:
                 expired = PolicyEmergencyExpired(
-                    digest=reign.digest, expires_at=at, again=again.digest
+                    digest=active.digest, expires_at=at, again=again.digest
                 )
                 found.append((at, expired))
-        return [event for _, event in sorted(found, key=lambda one: one[0])]
+        return [event for _, event in sorted(found, key=lambda pair: pair[0])]
 
     def after(self, event: GovernanceEvent, by: Actor, at: datetime) -> Governance:
         now = structs.replace(self, version=self.version + 1)
@@ -196,20 +192,15 @@ class Governance(Struct, frozen=True, kw_only=True):
             case PolicyActivated(effective_from=effective_from, note=note):
                 later = effective_from is not UNSET and effective_from > at
                 starts_at = effective_from if effective_from is not UNSET and later else at
-                reign = PolicyActivation(
+                active = PolicyActivation(
                     digest=event.digest, starts_at=starts_at, by=by, is_told=not later
                 )
-                return now._activate(event, reign, by, at, note or "")
+                return now._activate(event, active, at, note or "")
             case PolicyRolledBack(reason=reason):
-                return now._activate(
-                    event,
-                    PolicyActivation(digest=event.digest, starts_at=at, by=by),
-                    by,
-                    at,
-                    reason,
-                )
+                active = PolicyActivation(digest=event.digest, starts_at=at, by=by)
+                return now._activate(event, active, at, reason)
             case PolicyEmergencyActivated(reason=reason, expires_at=expires_at):
-                reign = PolicyActivation(
+                active = PolicyActivation(
                     digest=event.digest,
                     starts_at=at,
                     by=by,
@@ -217,12 +208,12 @@ class Governance(Struct, frozen=True, kw_only=True):
                     is_emergency=True,
                     is_told=False,
                 )
-                return now._activate(event, reign, by, at, reason)
+                return now._activate(event, active, at, reason)
             case PolicyRatified(note=note):
-                now = now._told(event.digest, expires_at=None)
+                now = now._mark_told(event.digest, expires_at=None)
                 return now._act(event, by, at, note)
             case PolicyTookEffect() | PolicyEmergencyExpired():
-                return now._told(event.digest)._act(event, by, at)
+                return now._mark_told(event.digest)._act(event, by, at)
             case _:
                 assert_never(event)
 
@@ -251,14 +242,13 @@ class Governance(Struct, frozen=True, kw_only=True):
     def _activate(
         self,
         event: PolicyActivated | PolicyRolledBack | PolicyEmergencyActivated,
-        reign: PolicyActivation,
-        by: Actor,
+        active: PolicyActivation,
         at: datetime,
         note: str,
     ) -> Governance:
-        """A document takes its turn. What was scheduled for later was approved to take the place
-        of another: it lapses."""
-        kept = tuple(one for one in self.reigns if one.starts_at <= at)
+        """Add an activation. Scheduled ones lapse: they were approved to replace another policy."""
+        by = active.by
+        kept = tuple(a for a in self.reigns if a.starts_at <= at)
         known = self.policies.get(event.digest) or Policy(
             document=event.document,
             digest=event.digest,
@@ -270,24 +260,24 @@ class Governance(Struct, frozen=True, kw_only=True):
             known,
             standing=PolicyState.APPROVED,
             is_pending=False,
-            authors=known.authors | frozenset(by.persons if reign.is_emergency else ()),
+            authors=known.authors | frozenset(by.persons if active.is_emergency else ()),
             acts=(*known.acts, _action_of(event, by, at, note)),
         )
-        return structs.replace(self._with(policy), reigns=(*kept, reign))
+        return structs.replace(self._with(policy), reigns=(*kept, active))
 
     def _cancel_scheduled(self, digest: str, now: datetime) -> Governance:
-        kept = tuple(r for r in self.reigns if r.digest != digest or r.starts_at <= now)
+        kept = tuple(a for a in self.reigns if a.digest != digest or a.starts_at <= now)
         policy = structs.replace(self.policies[digest], is_pending=True)
         return structs.replace(self._with(policy), reigns=kept)
 
-    def _told(self, digest: str, **change: None) -> Governance:
-        """The newest reign of this document that has something to be told of has been told of."""
-        reigns = list(self.reigns)
-        for n, reign in reversed([*enumerate(reigns)]):
-            if reign.digest == digest and not reign.is_told:
-                reigns[n] = structs.replace(reign, is_told=True, **change)
+    def _mark_told(self, digest: str, **change: None) -> Governance:
+        """Mark the newest activation of this document whose start or expiry is not in the log yet."""
+        activations = list(self.reigns)
+        for n, active in reversed([*enumerate(activations)]):
+            if active.digest == digest and not active.is_told:
+                activations[n] = structs.replace(active, is_told=True, **change)
                 break
-        return structs.replace(self, reigns=tuple(reigns))
+        return structs.replace(self, reigns=tuple(activations))
 
     def _act(
         self, event: GovernanceEvent, by: Actor, at: datetime, note: str = "", **change: object

@@ -1,4 +1,4 @@
-"""What people may do about policies: decisions that return an event, or raise what forbids it."""
+"""The commands of policy governance: each returns its event, or raises why it is forbidden."""
 
 from __future__ import annotations
 
@@ -55,12 +55,8 @@ def propose(
         state = governed.state(known, now)
         is_stale = known.base != base.digest and state in _PENDING_STATES
         if not is_stale and state not in _CLOSED_STATES:
-            raise create_state_error(governed, known, now, "is known already")
-    if canonical_content(document) == canonical_content(base.document):
-        raise PolicyUnchanged(
-            f"but for its version and summary, {document.version} says what version "
-            f"{base.version} says, which decides now"
-        )
+            raise create_state_error(governed, known, now, "exists already")
+    _require_change(document, base)
     earlier = require_policy(governed, revises) if revises is not None else None
     if earlier is not None and governed.state(earlier, now) not in _PENDING_STATES:
         raise create_state_error(governed, earlier, now, "cannot be revised")
@@ -82,15 +78,15 @@ def approve(
     now: datetime,
     known_as: Collection[str] = (),
 ) -> PolicyApproved:
-    """`known_as` are other names of whoever it is: nobody sheds having written it with a name."""
+    """`known_as` are other names of the same person: an author under another name is still an author."""
     require_person(by, "approves a policy")
     require_state(governed, policy, now, (_P.PROPOSED,), "cannot be approved")
     require_not_author(policy, {*by.persons, *known_as}, "approve", policy.last("policy.proposed"))
     in_force = require_current_base(governed, policy, now)
     if base is not None and base != in_force.digest:
         raise PolicyOutOfDate(
-            f"you held version {policy.version} against the policy {base[:12]}…, and by now it is "
-            f"to take the place of version {in_force.version}",
+            f"you compared version {policy.version} with the policy {base[:12]}…, but version "
+            f"{in_force.version} is in force now: compare it with that one",
             base=base,
             in_force=in_force.digest,
         )
@@ -112,7 +108,7 @@ def withdraw(
     if not policy.authors & {*by.persons}:
         names = ", ".join(sorted(policy.authors))
         raise AuthorMayNotDecide(
-            f"version {policy.version} is {names}'s: an author withdraws it, others reject it",
+            f"{names} wrote version {policy.version}: only an author can withdraw it; reject it instead",
             authors=sorted(policy.authors),
         )
     return PolicyWithdrawn(digest=policy.digest, reason=reason)
@@ -132,10 +128,11 @@ def activate(
     if (scheduled := governed.scheduled(now)) is not None:
         other = governed.policies[scheduled.digest]
         raise create_state_error(
-            governed, other, now, f"has its turn before {policy.version} can have one"
+            governed, other, now, f"must take effect before version {policy.version} is activated"
         )
     if effective_from is not None and not now <= effective_from <= now + MAX_SCHEDULING_HORIZON:
-        detail = f"must be from now ({now.isoformat()}) on, at most {MAX_SCHEDULING_HORIZON.days} days ahead"
+        days = MAX_SCHEDULING_HORIZON.days
+        detail = f"must be from now ({now.isoformat()}) to {days} days ahead"
         raise Invalid([Fault("/effective_from", detail)], "the activation")
     return PolicyActivated(
         document=policy.document,
@@ -148,18 +145,17 @@ def activate(
 def roll_back(
     governed: Governance, to: Policy, version: str | None, reason: str, by: Actor, now: datetime
 ) -> PolicyRolledBack:
-    """What once was approved decides again, at once. It needs no second approval."""
+    """Put an earlier policy in force again, at once. It needs no second approval."""
     require_person(by, "rolls a policy back")
-    require_state(governed, to, now, (_P.RETIRED,), "cannot be gone back to")
+    require_state(governed, to, now, (_P.RETIRED,), "cannot be rolled back to")
     base = require_policy_in_force(governed, now)
-    if canonical_content(to.document) == canonical_content(base.document):
-        raise PolicyUnchanged(f"what version {to.version} says is what decides now")
+    _require_change(to.document, base)
     name = version or _next_rollback_version(
-        to.version, {one.version for one in governed.policies.values()}
+        to.version, {p.version for p in governed.policies.values()}
     )
     document = structs.replace(to.document, version=name)
     if governed.named(name) is not None:
-        raise PolicyVersionReused(f"version {name} is there already: name another")
+        raise PolicyVersionReused(f"version {name} exists already: choose another name")
     return PolicyRolledBack(
         document=document, digest=digest_of(document), to=to.version, reason=reason
     )
@@ -177,23 +173,22 @@ def activate_emergency(
     base = require_policy_in_force(governed, now)
     known = require_version_unchanged(governed, document)
     if known is not None and governed.state(known, now) not in (*_PENDING_STATES, *_CLOSED_STATES):
-        raise create_state_error(governed, known, now, "is known already")
+        raise create_state_error(governed, known, now, "exists already")
+    _require_change(document, base)
     content = canonical_content(document)
-    if content == canonical_content(base.document):
-        raise PolicyUnchanged(f"version {base.version}, which decides now, says the same")
     for other in governed.policies.values():
         if (
             governed.state(other, now) is _P.EXPIRED
             and canonical_content(other.document) == content
         ):
             raise create_state_error(
-                governed, other, now, "is this very change, and must be approved now"
+                governed, other, now, "is the same change and now needs an approval"
             )
     until = expires_at or now + DEFAULT_EMERGENCY_DURATION
     if not now < until <= now + MAX_EMERGENCY_DURATION:
         days = MAX_EMERGENCY_DURATION.days
-        detail = f"must be after now ({now.isoformat()}), at most {days} days ahead"
-        raise Invalid([Fault("/expires_at", detail)], "the emergency")
+        detail = f"must be after now ({now.isoformat()}) and at most {days} days ahead"
+        raise Invalid([Fault("/expires_at", detail)], "the emergency change")
     return PolicyEmergencyActivated(
         document=document,
         digest=digest_of(document),
@@ -212,9 +207,9 @@ def ratify(
     known_as: Collection[str] = (),
 ) -> PolicyRatified:
     require_person(by, "ratifies an emergency change")
-    reign = governed.activation_at(now)
-    if reign is None or reign.digest != policy.digest or reign.expires_at is None:
-        raise create_state_error(governed, policy, now, "is no emergency change that decides now")
+    active = governed.activation_at(now)
+    if active is None or active.digest != policy.digest or active.expires_at is None:
+        raise create_state_error(governed, policy, now, "is not an emergency change in force")
     require_not_author(
         policy, {*by.persons, *known_as}, "ratify", policy.last("policy.emergency_activated")
     )
@@ -222,12 +217,20 @@ def ratify(
 
 
 def require_policy(governed: Governance, name: str) -> Policy:
-    """By version or digest. Raises PolicyNotFound."""
+    """The policy with this version or digest. Raises PolicyNotFound."""
     found = governed.named(name)
     if found is None:
-        known = ", ".join(one.version for one in governed.policies.values())
-        raise PolicyNotFound(f"no policy {name}; versions are: {known}")
+        known = ", ".join(p.version for p in governed.policies.values())
+        raise PolicyNotFound(f"there is no policy {name}; versions are: {known}")
     return found
+
+
+def _require_change(document: PolicyDocument, base: Policy) -> None:
+    if canonical_content(document) == canonical_content(base.document):
+        raise PolicyUnchanged(
+            f"apart from version and summary, {document.version} says the same as version "
+            f"{base.version}, which is in force"
+        )
 
 
 def _next_rollback_version(version: str, taken: set[str]) -> str:

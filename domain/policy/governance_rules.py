@@ -1,4 +1,4 @@
-"""The rules that govern policies: which one forbids it, and which earlier act it is held against."""
+"""Rules of policy governance: each raises the error of the rule that forbids a command."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ from domain.policy.governance import Governance, Policy, PolicyAction, PolicySta
 
 
 def require_policy_in_force(governed: Governance, now: datetime) -> Policy:
+    """The policy in force. Raises PolicyNotFound without one."""
     found = governed.in_force(now)
     if found is None:
-        raise PolicyNotFound("no policy decides yet: `casetrail policy bootstrap` gives the first")
+        raise PolicyNotFound(
+            "no policy is in force yet: load the first with `casetrail policy bootstrap FILE`"
+        )
     return found
 
 
 def require_version_unchanged(governed: Governance, document: PolicyDocument) -> Policy | None:
-    """The policy with this version, if it is this very document."""
+    """The policy with this document, or None. Raises PolicyVersionReused for another document."""
     digest = digest_of(document)
     known = governed.named(document.version)
     if known is not None and known.digest != digest:
         raise PolicyVersionReused(
-            f"version {known.version} is a document with digest {known.digest[:12]}…, "
-            f"this one has {digest[:12]}…"
+            f"version {known.version} has the digest {known.digest[:12]}…, this document has "
+            f"{digest[:12]}…: give it a new version"
         )
     return known
 
@@ -40,7 +43,7 @@ def require_version_unchanged(governed: Governance, document: PolicyDocument) ->
 def require_person(by: Actor, what: str) -> None:
     if by.is_agent or not by.persons:
         who = f"{by.person}'s agent {by.via[-1]}" if by.is_agent else by.principal
-        raise OnlyPersonsDecide(f"a person {what}, and {who} is none")
+        raise OnlyPersonsDecide(f"only a person {what}, and {who} is not a person")
 
 
 def require_not_author(
@@ -48,9 +51,9 @@ def require_not_author(
 ) -> None:
     own = sorted(policy.authors & {*names})
     if own:
-        told = f", and {describe_action(act)}" if act is not None else ""
+        cited = f" ({describe_action(act)})" if act is not None else ""
         raise AuthorMayNotDecide(
-            f"{own[0]} wrote version {policy.version}, or what it revises{told}: "
+            f"{own[0]} wrote version {policy.version} or a version that it revises{cited}: "
             f"another person must {what} it",
             authors=sorted(policy.authors),
         )
@@ -68,8 +71,8 @@ def require_current_base(governed: Governance, policy: Policy, now: datetime) ->
     if policy.base != in_force.digest:
         base = governed.policies[policy.base].version if policy.base else "none"
         raise PolicyOutOfDate(
-            f"version {policy.version} was proposed to take the place of version {base}, and "
-            f"version {in_force.version} decides by now. Propose it anew, held against that one",
+            f"version {policy.version} was proposed to replace version {base}, but version "
+            f"{in_force.version} is in force now: compare it with that one and propose it again",
             base=policy.base,
             in_force=in_force.digest,
         )
@@ -80,15 +83,15 @@ def create_state_error(
     governed: Governance, policy: Policy, now: datetime, what: str
 ) -> PolicyStateWrong:
     state = governed.state(policy, now)
+    name = str(state).replace("_", " ")
     last = policy.acts[-1] if policy.acts else None
-    told = f" ({describe_action(last)})" if last is not None else ""
-    words = str(state).replace("_", " ")
+    cited = f" ({describe_action(last)})" if last is not None else ""
     return PolicyStateWrong(
-        f"version {policy.version} {what}: it is {words}{told}", state=state, version=policy.version
+        f"version {policy.version} {what}: it is {name}{cited}", state=state, version=policy.version
     )
 
 
 def describe_action(act: PolicyAction) -> str:
-    """What was done, by whom and when."""
+    """An action in words: what, by whom and when."""
     who = act.by.person or act.by.principal
     return f"{act.what} by {who} at {act.at.isoformat()}"

@@ -1,4 +1,4 @@
-"""What two approval matrices would have asked of what was recorded as proposed."""
+"""Compares the approvals that two matrices would have required for past proposals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from domain.policy.simulation_figures import CountPair
 
 
 class PastProposal(Struct, frozen=True, kw_only=True):
-    """An adjustment as it was proposed, on what was known of the order then."""
+    """A past proposal of an adjustment, with the facts of the order at that time."""
 
     order: str
     customer: str | None
@@ -28,68 +28,70 @@ class PastProposal(Struct, frozen=True, kw_only=True):
     amount: PositiveMoney
     at: datetime
     ended_at: datetime | None
-    """When it came to nothing, if it did: from then on it counts no more."""
+    """When it was rejected, withdrawn or lapsed: from then on it does not count."""
     facts: OrderFacts
 
 
 class AmountPair(Struct, frozen=True, kw_only=True):
-    """The same sum twice, in each matrix's own currency: an amount as text, e.g. "12.30 EUR"."""
+    """A sum under each of the two matrices, in the matrix's currency: text such as "12.30 EUR"."""
 
     active: str
     proposed: str
 
 
 class MoneyFigures(Struct, frozen=True, kw_only=True):
-    """Of the adjustments proposed in the period."""
+    """Figures of the adjustments proposed in a period."""
 
     proposals: int
     concerned: AmountPair
-    """Their amounts."""
+    """The sum of their amounts."""
     impossible: CountPair
-    """Policy has no matrix, or no rate for the currency: they could not have been proposed."""
+    """Proposals that could not have been made: no matrix, or no rate for the currency."""
     by_policy: CountPair
-    """Approved with nobody asked."""
+    """Proposals that the policy would have approved."""
     given_by_policy: AmountPair
     approvals: CountPair
-    """How many times somebody would have had to approve."""
+    """The number of approvals by people that would have been required."""
     fewer: int
-    """Of how many the proposed policy asks fewer people than the active one."""
+    """Proposals for which the proposed policy requires fewer approvers than the active one."""
     more: int
 
 
 def compute_money_figures(
     proposals: Iterable[PastProposal], active: Rulebook, proposed: Rulebook, since: datetime
 ) -> MoneyFigures | None:
-    """`proposals` are all up to the period's end; those since its begin are counted. None if there
-    are none of these."""
-    known = sorted(proposals, key=lambda one: one.at)
-    period = [one for one in known if one.at >= since]
+    """The figures of the proposals since `since`; None without any.
+
+    `proposals` are all up to the end of the period: earlier ones count towards the sums.
+    """
+    past = sorted(proposals, key=lambda p: p.at)
+    period = [p for p in past if p.at >= since]
     if not period:
         return None
-    of_order = _group_by((one.order, one) for one in known)
-    of_customer = _group_by((one.customer, one) for one in known if one.customer is not None)
-    asked = [
-        [_required_approvers(rulebook.approvals, one, of_order, of_customer) for one in period]
+    of_order = _group_by((p.order, p) for p in past)
+    of_customer = _group_by((p.customer, p) for p in past if p.customer is not None)
+    required = [
+        [_required_approvers(rulebook.approvals, p, of_order, of_customer) for p in period]
         for rulebook in (active, proposed)
     ]
-    pairs = [(a, b) for a, b in zip(*asked, strict=True) if a is not None and b is not None]
+    pairs = [(a, b) for a, b in zip(*required, strict=True) if a is not None and b is not None]
 
     def sums(only_by_policy: bool) -> AmountPair:
-        told = []
-        for rulebook, answers in zip((active, proposed), asked, strict=True):
+        texts = []
+        for rulebook, counts in zip((active, proposed), required, strict=True):
             matrix = rulebook.approvals
             counted = sum(
                 (
-                    matrix.counted(one.amount)
-                    for one, answer in zip(period, answers, strict=True)
+                    matrix.counted(proposal.amount)
+                    for proposal, count in zip(period, counts, strict=True)
                     if matrix is not None
-                    and answer is not None
-                    and (answer == 0 or not only_by_policy)
+                    and count is not None
+                    and (count == 0 or not only_by_policy)
                 ),
                 Decimal(0),
             )
-            told.append(f"{counted:f} {matrix.approvals.currency}" if matrix is not None else "")
-        return AmountPair(active=told[0], proposed=told[1])
+            texts.append(f"{counted:f} {matrix.approvals.currency}" if matrix is not None else "")
+        return AmountPair(active=texts[0], proposed=texts[1])
 
     def pair(counts: Sequence[int]) -> CountPair:
         return CountPair(active=counts[0], proposed=counts[1])
@@ -97,10 +99,10 @@ def compute_money_figures(
     return MoneyFigures(
         proposals=len(period),
         concerned=sums(False),
-        impossible=pair([answers.count(None) for answers in asked]),
-        by_policy=pair([answers.count(0) for answers in asked]),
+        impossible=pair([counts.count(None) for counts in required]),
+        by_policy=pair([counts.count(0) for counts in required]),
         given_by_policy=sums(True),
-        approvals=pair([sum(answer or 0 for answer in answers) for answers in asked]),
+        approvals=pair([sum(count or 0 for count in counts) for counts in required]),
         fewer=sum(b < a for a, b in pairs),
         more=sum(b > a for a, b in pairs),
     )
@@ -108,35 +110,38 @@ def compute_money_figures(
 
 def _required_approvers(
     matrix: ApprovalMatrix | None,
-    one: PastProposal,
+    proposal: PastProposal,
     of_order: Mapping[str, Sequence[PastProposal]],
     of_customer: Mapping[str, Sequence[PastProposal]],
 ) -> int | None:
-    """How many people would have had to approve it; None if it could not have been proposed."""
+    """How many people would have had to approve; None if it could not have been proposed."""
     if matrix is None:
         return None
-    since = one.at - matrix.approvals.window
+    at = proposal.at
+    since = at - matrix.approvals.window
 
     def total(others: Iterable[PastProposal]) -> Decimal:
-        counting = [
-            o for o in others if o.at <= one.at and (o.ended_at is None or o.ended_at > one.at)
-        ]
-        return sum((matrix.counted(other.amount) for other in counting), Decimal(0))
+        amounts = (
+            matrix.counted(other.amount)
+            for other in others
+            if other.at <= at and (other.ended_at is None or other.ended_at > at)
+        )
+        return sum(amounts, Decimal(0))
 
     try:
-        customer = of_customer.get(one.customer or "")
-        counted = CumulativeAmounts(
-            of_order=total(of_order[one.order]),
+        customer = of_customer.get(proposal.customer or "")
+        sums = CumulativeAmounts(
+            of_order=total(of_order[proposal.order]),
             of_customer=total(o for o in customer if o.at >= since) if customer else None,
         )
-        asked = ProposedAdjustment(one.kind, one.reason, one.tier)
-        return matrix.requirement(asked, counted, one.facts)[0].approvers
+        adjustment = ProposedAdjustment(proposal.kind, proposal.reason, proposal.tier)
+        return matrix.requirement(adjustment, sums, proposal.facts)[0].approvers
     except Invalid:
         return None
 
 
 def _group_by(pairs: Iterable[tuple[str, PastProposal]]) -> dict[str, list[PastProposal]]:
     found: dict[str, list[PastProposal]] = {}
-    for key, one in pairs:
-        found.setdefault(key, []).append(one)
+    for key, proposal in pairs:
+        found.setdefault(key, []).append(proposal)
     return found

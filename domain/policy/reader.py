@@ -1,4 +1,4 @@
-"""Reading a policy: from plain data to a rulebook, or every fault with its path."""
+"""Reads a policy from plain data: to a rulebook, or to all faults with their paths."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import timedelta
 import msgspec
 
 from domain.errors import Fault, Invalid
+from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.document import Automation, Bucket, Detection, Expectation, PolicyDocument
 from domain.policy.document_types import Condition
 from domain.policy.expectations import MAX_DURATION
@@ -19,17 +20,17 @@ from domain.validation import escape_pointer_token, faults_of
 MAX_DEPTH = 30
 MAX_PARTS = 10_000
 PEOPLE_ONLY_BUCKETS = (Bucket.FRAUD_RISK, Bucket.ADDRESS_PROBLEM)
-"""Buckets of which nothing may resolve itself."""
+"""Buckets whose cases may not resolve themselves."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_policy(raw: object) -> Rulebook:
-    """The rulebook of a document given as plain data (as from YAML or JSON).
+    """The rulebook of a document in plain data, as from YAML or JSON.
 
-    Raises Invalid with every fault: of form, of names that lead nowhere, and of conditions.
+    Raises Invalid with every fault: of form, of unknown names, and of conditions.
     """
-    if too_much := find_size_fault(raw):
-        raise Invalid([too_much], "policy")
+    if fault := find_size_fault(raw):
+        raise Invalid([fault], "policy")
     faults = faults_of(raw, PolicyDocument)
     if faults:
         raise Invalid(faults, "policy")
@@ -37,17 +38,16 @@ def read_policy(raw: object) -> Rulebook:
     faults = _find_consistency_faults(document)
     try:
         rulebook = Rulebook(document)
-    except Invalid as unsound:
-        raise Invalid([*faults, *unsound.faults], f"policy {document.version}") from None
+    except Invalid as invalid:
+        raise Invalid([*faults, *invalid.faults], f"policy {document.version}") from None
     if faults:
         raise Invalid(faults, f"policy {document.version}")
     return rulebook
 
 
 def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
-    """Names that name nothing, rules told twice, kinds that nothing opens, cases with no way out."""
+    """Unknown names, rules given twice, kinds that no rule opens, and cases without a route."""
     found = []
-    kinds = ", ".join(sorted(document.kinds))
     opened = set()
     parts: dict[str, tuple[Detection | Expectation, ...]] = {
         "detect": document.detect,
@@ -57,33 +57,28 @@ def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
         for n, rule in enumerate(rules):
             opened.add(rule.kind)
             if rule.kind not in document.kinds:
-                found.append(Fault(f"/{part}/{n}/kind", f"no kind {rule.kind}; known are: {kinds}"))
+                pointer = f"/{part}/{n}/kind"
+                found.append(unknown_name(pointer, "kind", rule.kind, document.kinds))
     for name, kind in document.kinds.items():
         if name not in opened:
-            found.append(
-                Fault(
-                    f"/kinds/{escape_pointer_token(name)}", "no rule or expectation opens this kind"
-                )
-            )
+            detail = "no rule or expectation opens this kind: add one, or remove the kind"
+            found.append(Fault(f"/kinds/{name}", detail))
         if kind.automation is Automation.AUTOMATIC and kind.bucket in PEOPLE_ONLY_BUCKETS:
-            detail = f"a person decides on all that is {kind.bucket}: say review or blocked"
-            found.append(Fault(f"/kinds/{escape_pointer_token(name)}/automation", detail))
-    queues = ", ".join(sorted(document.queues))
+            detail = f"a person decides on each case of {kind.bucket}: use review or blocked"
+            found.append(Fault(f"/kinds/{name}/automation", detail))
     for n, route in enumerate(document.route):
         if route.queue not in document.queues:
-            found.append(Fault(f"/route/{n}/queue", f"no queue {route.queue}; known are: {queues}"))
+            found.append(unknown_name(f"/route/{n}/queue", "queue", route.queue, document.queues))
         if route.when is None and n + 1 < len(document.route):
-            found.append(
-                Fault(f"/route/{n}", "fits every case: the routes after it are never reached")
-            )
+            detail = "fits every case, so the routes after it are never reached: make it the last"
+            found.append(Fault(f"/route/{n}", detail))
     if document.route[-1].when is not None:
-        found.append(Fault("/route", "the last route must fit every case: it may have no `when`"))
+        found.append(Fault("/route", "the last route must fit every case: remove its `when`"))
     work_types = {route.work_type for route in document.route}
     for n, service in enumerate(document.services):
         if service.work_type is not None and service.work_type not in work_types:
-            known = ", ".join(sorted(work_types))
-            detail = f"no route makes work of type {service.work_type}; known are: {known}"
-            found.append(Fault(f"/services/{n}/work_type", detail))
+            pointer = f"/services/{n}/work_type"
+            found.append(unknown_name(pointer, "work type", service.work_type, work_types))
     places = [(f"/detect/{n}/rule", d.rule) for n, d in enumerate(document.detect)]
     places += [(f"/expect/{n}/rule", e.rule) for n, e in enumerate(document.expect)]
     opening = {rule for _, rule in places}
@@ -95,11 +90,15 @@ def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
     first: dict[str, str] = {}
     for pointer, name in places:
         if first.setdefault(name, pointer) != pointer:
-            found.append(Fault(pointer, f"{name} is also {first[name]}: decisions cite the name"))
+            found.append(
+                Fault(
+                    pointer,
+                    f"{name} is also {first[name]}: use another name, since decisions cite it",
+                )
+            )
     for name, kind in document.kinds.items():
-        if not timedelta() <= kind.reopen_within <= MAX_DURATION:
-            place = f"/kinds/{escape_pointer_token(name)}/reopen_within"
-            found.append(Fault(place, f"must be from nothing to {MAX_DURATION.days} days"))
+        place = f"/kinds/{name}/reopen_within"
+        found += duration_faults(place, kind.reopen_within, MAX_DURATION, timedelta())
     if document.look_ups is not None:
         found += find_look_up_faults(document.look_ups)
     names = {"case.kind": set(document.kinds), "case.rule": opening}
@@ -112,7 +111,7 @@ def _find_consistency_faults(document: PolicyDocument) -> list[Fault]:
 def _find_unknown_names(
     condition: Condition, names: Mapping[str, set[str]], pointer: str
 ) -> Iterator[Fault]:
-    """Tests of a route that can never be true: they compare with a name that nothing has."""
+    """Tests of a route that can never be true: they compare with an unknown name."""
     for name, parts in (("all", condition.all), ("any", condition.any)):
         for n, part in enumerate(parts or ()):
             yield from _find_unknown_names(part, names, f"{pointer}/{name}/{n}")
@@ -125,32 +124,37 @@ def _find_unknown_names(
     compared += [(f"one_of/{n}", value) for n, value in enumerate(condition.one_of or ())]
     for place, value in compared:
         if isinstance(value, str) and value not in known:
-            known_names = ", ".join(sorted(known))
-            yield Fault(f"{pointer}/{place}", f"there is no {value}; known are: {known_names}")
+            what = (condition.fact or "").removeprefix("case.")
+            yield unknown_name(f"{pointer}/{place}", what, value, known)
 
 
 def find_size_fault(raw: object) -> Fault | None:
-    """What is beyond all reason in plain data: without recursion, and without walking the mountain
-    that a few aliases of YAML can be."""
+    """A fault if plain data is too deep, too large or holds a lone surrogate.
+
+    It does not recurse, and stops at the limit: a few YAML aliases can expand to a huge document.
+    """
     seen = 0
     waiting: list[tuple[object, str, int]] = [(raw, "", 1)]
     while waiting:
-        one, pointer, depth = waiting.pop()
+        part, pointer, depth = waiting.pop()
         seen += 1
         if depth > MAX_DEPTH:
-            return Fault(pointer, f"nested more than {MAX_DEPTH} deep")
+            return Fault(pointer, f"is nested more than {MAX_DEPTH} levels deep: flatten it")
         if seen > MAX_PARTS:
-            return Fault("", f"more than {MAX_PARTS} parts")
+            return Fault("", f"has more than {MAX_PARTS} parts: make it smaller")
         members: list[tuple[object, object]] = []
-        if isinstance(one, dict):
-            members = [*one.items()]
-        elif isinstance(one, list | tuple):
-            members = [*enumerate(one)]
-        for text in (one, *(name for name, _ in members)):
+        if isinstance(part, dict):
+            members = [*part.items()]
+        elif isinstance(part, list | tuple):
+            members = [*enumerate(part)]
+        for text in (part, *(name for name, _ in members)):
             if isinstance(text, str) and _SURROGATE.search(text):
-                return Fault(pointer, f"{text!r} holds half of a character (a lone surrogate)")
+                return Fault(
+                    pointer,
+                    f"{text!r} holds a lone surrogate, which is half of a character: remove it",
+                )
         waiting += [
-            (part, f"{pointer}/{escape_pointer_token(str(name))}", depth + 1)
-            for name, part in members
+            (member, f"{pointer}/{escape_pointer_token(str(name))}", depth + 1)
+            for name, member in members
         ]
     return None

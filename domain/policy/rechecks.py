@@ -1,4 +1,4 @@
-"""One look at everything open under a policy that has begun to decide: how far it has come."""
+"""The recheck of all open orders and cases under a policy that took effect, and its progress."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Recheck(Struct, frozen=True, kw_only=True):
     digest: str = ""
     before: str = ""
     until: int = 0
-    """The last position at which an order may begin that is looked at."""
+    """Orders whose first event is after this position are not rechecked."""
     position: int = 0
-    """The orders that begin up to here have been looked at."""
+    """Orders whose first event is up to this position are rechecked."""
     orders: int = 0
     opened: int = 0
     cleared: int = 0

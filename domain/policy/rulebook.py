@@ -1,6 +1,6 @@
-"""A policy document as decisions: what is a problem, what is overdue, where a case goes.
+"""The rulebook of a policy: it decides what is a problem, what is overdue, and where a case goes.
 
-A rulebook is compiled once from a checked document and is pure: facts and a time in, decisions out.
+It is compiled once from a document and is pure: facts and a time in, decisions out.
 """
 
 from __future__ import annotations
@@ -16,13 +16,7 @@ from domain.orders.facts import OrderFacts
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.conditions import CompiledCondition, compile_condition, compile_order_condition
 from domain.policy.decision import Decision, Verdict
-from domain.policy.document import (
-    Kind,
-    Ladder,
-    PolicyDocument,
-    Route,
-    digest_of,
-)
+from domain.policy.document import Kind, Ladder, PolicyDocument, Route, digest_of
 from domain.policy.expectations import Watch, compile_watch
 from domain.policy.facts import ROUTING_FACTS, CaseFacts, RoutingFacts, feeds_of
 from domain.policy.service_levels import compile_terms
@@ -53,7 +47,7 @@ class Detector:
 
 
 class Rulebook:
-    """A compiled policy. Raises Invalid, with every fault, when the document is not sound."""
+    """A compiled policy. Raises Invalid, with every fault, for an invalid document."""
 
     def __init__(self, document: PolicyDocument) -> None:
         faults: list[Fault] = []
@@ -106,19 +100,15 @@ class Rulebook:
             raise Invalid(faults, f"policy {document.policy} {document.version}")
 
     def passes(self, facts: OrderFacts) -> Decision | None:
-        """Why an order passes intake, if it does."""
-        condition = self._passing
-        if condition is None or not condition.holds(facts):
-            return None
-        explained = condition.explain(facts)
-        return Decision(policy=self.version, rule="standard_flow_when", verdicts=explained)
+        """The decision that an order passes intake; None if it does not."""
+        return self._decide(self._passing, "standard_flow_when", facts)
 
     def kind(self, name: str) -> Kind:
         return self.document.kinds[name]
 
     @cached_property
     def signal_types_by_kind(self) -> dict[str, frozenset[str]]:
-        """Kind -> the signal types that say something about it."""
+        """Kind -> the signal types that its rules read."""
         fed: dict[str, frozenset[str]] = {}
         rules: tuple[Detector | Watch, ...] = (*self.detectors, *self.watches)
         for rule in rules:
@@ -129,7 +119,7 @@ class Rulebook:
         return fed
 
     def detectors_for(self, types: frozenset[str]) -> tuple[Detector, ...]:
-        """Those that signals of one of these types say something to, in their order."""
+        """The detectors that read one of these signal types, in the order of the document."""
         found = self._fed_detectors.get(types)
         if found is None:
             found = tuple(detector for detector in self.detectors if types & detector.feeds)
@@ -137,7 +127,7 @@ class Rulebook:
         return found
 
     def watch_indexes_for(self, types: frozenset[str]) -> tuple[int, ...]:
-        """The places of those that signals of one of these types say something to."""
+        """The indexes of the watches that read one of these signal types."""
         found = self._fed_watches.get(types)
         if found is None:
             found = tuple(n for n, watch in enumerate(self.watches) if types & watch.feeds)
@@ -148,12 +138,14 @@ class Rulebook:
         return next((watch for watch in self.watches if watch.rule == rule), None)
 
     def cleared(self, kind: str, rule: str, facts: OrderFacts) -> Decision | None:
-        """Why the problem is gone, if it is: the kind's `cleared_when` holds, or a late statement
-        shows that the expectation was met or void in time (by the deadline as it is known now)."""
-        condition = self._clearing.get(kind)
-        if condition is not None and condition.holds(facts):
-            explained = condition.explain(facts)
-            return Decision(policy=self.version, rule=f"{kind}.cleared_when", verdicts=explained)
+        """The decision that the problem is gone; None if it is not.
+
+        It is gone if the kind's `cleared_when` holds, or if a late signal shows that the expectation
+        was met or void in time, by the deadline as known now.
+        """
+        decision = self._decide(self._clearing.get(kind), f"{kind}.cleared_when", facts)
+        if decision is not None:
+            return decision
         watch = self.watch(rule)
         deadline = watch.deadline(facts) if watch is not None else None
         if watch is None or deadline is None or not watch.settled(facts, deadline):
@@ -161,34 +153,38 @@ class Rulebook:
         return watch.decide(facts, deadline)
 
     def paused(self, facts: OrderFacts) -> Decision | None:
-        """Why no case of this order resolves itself now, if none does."""
-        if self._pausing is None or not self._pausing.holds(facts):
+        """The decision that no case of this order resolves itself now; None if cases may."""
+        return self._decide(self._pausing, "automation_pauses_when", facts)
+
+    def _decide(
+        self, condition: CompiledCondition | None, rule: str, facts: OrderFacts
+    ) -> Decision | None:
+        if condition is None or not condition.holds(facts):
             return None
-        explained = self._pausing.explain(facts)
-        return Decision(policy=self.version, rule="automation_pauses_when", verdicts=explained)
+        return Decision(policy=self.version, rule=rule, verdicts=condition.explain(facts))
 
     def service(self, work_type: str, tier: str | None) -> tuple[str, ServiceTerms] | None:
-        """The first service level that fits, and its terms with their calendar written out."""
+        """The rule and the full terms of the first service level that fits; None if none does."""
         for service in self.document.services:
             if service.work_type in (None, work_type) and service.tier in (None, tier):
                 return service.rule, self._terms[service.rule]
         return None
 
     def ladder(self, queue: str) -> Ladder | None:
-        """Who is told when a case of this queue lies untouched."""
+        """The escalation ladder of a queue; None without one."""
         named = self.document.queues[queue].ladder if queue in self.document.queues else None
         return self.document.ladders.get(named) if named is not None else None
 
     def route(self, case: CaseFacts, facts: OrderFacts) -> Routing:
-        """The first route that fits; a checked document always has one."""
+        """The routing by the first route that fits; a valid document always has one."""
         groups = {name: getattr(facts, name) for name in OrderFacts.__struct_fields__}
-        reading = RoutingFacts(**groups, case=case)
+        routing_facts = RoutingFacts(**groups, case=case)
         verdicts: list[Verdict] = []
         for route, condition in self._routes:
-            verdicts += condition.explain(reading) if condition is not None else ()
-            if condition is None or condition.holds(reading):
+            verdicts += condition.explain(routing_facts) if condition is not None else ()
+            if condition is None or condition.holds(routing_facts):
                 return self._routing(route, case, facts, tuple(verdicts))
-        raise AssertionError("a checked policy ends with a route that fits every case")
+        raise AssertionError("a valid policy ends with a route that fits every case")
 
     def _value_weight(self, charge: Decimal | None) -> int:
         """The weight of the highest band that a charge reaches."""

@@ -1,4 +1,4 @@
-"""Service levels, their calendars, leases and ladders: from the policy document to pinned terms."""
+"""Compiles the service levels of a policy to terms, and checks its clocks, ladders and backlogs."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from msgspec import UNSET, structs
 
 from domain.clock.terms import MAX_WEEKS, ServiceTerms
 from domain.errors import Fault
+from domain.policy.checks import duration_faults, unknown_name
 from domain.policy.document import PolicyDocument
 
-MAX_LEASE = timedelta(days=366)
+YEAR = timedelta(days=366)
+MINUTE = timedelta(minutes=1)
 MAX_STEP_DURATION = timedelta(days=90)
 
 
 def compile_terms(document: PolicyDocument, faults: list[Fault]) -> dict[str, ServiceTerms]:
-    """Rule of a service level -> its terms; faults of calendars, services and ladders."""
-    unsound = set()
+    """Rule of a service level -> its terms. Adds the faults of calendars, services, ladders, next
+    steps, backlogs and value bands to `faults`."""
+    invalid = set()
     for name, calendar in document.calendars.items():
-        if wrong := calendar.faults(f"/calendars/{name}"):
-            faults += wrong
-            unsound.add(name)
-    found: dict[str, ServiceTerms] = {}
+        if found := calendar.faults(f"/calendars/{name}"):
+            faults += found
+            invalid.add(name)
+    compiled: dict[str, ServiceTerms] = {}
     for n, service in enumerate(document.services):
         place = f"/services/{n}"
         if service.calendar not in document.calendars:
-            known = ", ".join(sorted(document.calendars))
-            faults.append(
-                Fault(f"{place}/calendar", f"no calendar {service.calendar}; known are: {known}")
-            )
-        elif service.calendar not in unsound:
+            pointer = f"{place}/calendar"
+            faults.append(unknown_name(pointer, "calendar", service.calendar, document.calendars))
+        elif service.calendar not in invalid:
             terms = ServiceTerms(
                 calendar=document.calendars[service.calendar],
                 first_action=service.first_action,
@@ -42,48 +43,41 @@ def compile_terms(document: PolicyDocument, faults: list[Fault]) -> dict[str, Se
                 by_cut_off=service.by_cut_off or UNSET,
             )
             faults += terms.faults(place)
-            found[service.rule] = terms
+            compiled[service.rule] = terms
     faults += _find_ladder_faults(document)
     faults += _find_next_step_faults(document)
     faults += _find_backlog_faults(document)
     faults += [
-        Fault(f"/priorities/value/{n}/at_least", "must be an amount, nothing or more")
+        Fault(
+            f"/priorities/value/{n}/at_least", f"must be an amount, 0 or more, not {band.at_least}"
+        )
         for n, band in enumerate(document.priorities.value)
         if not (band.at_least.is_finite() and band.at_least >= 0)
     ]
-    return found
+    return compiled
 
 
-def _find_ladder_faults(document: PolicyDocument) -> list[Fault]:
-    faults = []
+def _find_ladder_faults(document: PolicyDocument) -> Iterator[Fault]:
     for name, queue in document.queues.items():
         if queue.ladder is not None and queue.ladder not in document.ladders:
-            known = ", ".join(sorted(document.ladders))
-            faults.append(
-                Fault(f"/queues/{name}/ladder", f"no ladder {queue.ladder}; known are: {known}")
-            )
-        if queue.claim_lease is not None and not timedelta() < queue.claim_lease <= MAX_LEASE:
-            faults.append(Fault(f"/queues/{name}/claim_lease", "must be longer than nothing"))
+            yield unknown_name(f"/queues/{name}/ladder", "ladder", queue.ladder, document.ladders)
+        yield from duration_faults(f"/queues/{name}/claim_lease", queue.claim_lease, YEAR)
     for name, ladder in document.ladders.items():
         spans = {"review_after": ladder.review_after, "repeat": ladder.repeat}
         spans |= {f"rungs/{n}/after": rung.after for n, rung in enumerate(ladder.rungs) if n}
-        faults += [
-            Fault(f"/ladders/{name}/{place}", "must be at least a minute, at most a year")
-            for place, span in spans.items()
-            if span is not None and not timedelta(minutes=1) <= span <= timedelta(days=366)
-        ]
-    return faults
+        for place, span in spans.items():
+            yield from duration_faults(f"/ladders/{name}/{place}", span, YEAR, MINUTE)
 
 
 def _find_next_step_faults(document: PolicyDocument) -> list[Fault]:
-    """A step may meet any of the calendars: its time must exist in each."""
+    """A step may run on any calendar, so every calendar must be open for long enough."""
     weeks = [calendar.weekly_open_time for calendar in document.calendars.values()]
     longest = min((MAX_WEEKS * week for week in weeks if week), default=MAX_STEP_DURATION)
     hours = min(longest, MAX_STEP_DURATION) // timedelta(hours=1)
     return [
         Fault(
             f"/kinds/{name}/next_steps/{n}/within",
-            f"must be longer than nothing, at most {hours} hours of open time",
+            f"must be more than 0 and at most {hours} hours of open time",
         )
         for name, kind in document.kinds.items()
         for n, step in enumerate(kind.next_steps)
@@ -97,23 +91,24 @@ def _find_backlog_faults(document: PolicyDocument) -> Iterator[Fault]:
         if limits is None:
             continue
         if limits.volume is None and limits.age is None:
-            yield Fault(place, "say at least one of volume, age")
+            yield Fault(place, "give at least one of volume, age")
         if (limits.volume is None) != (limits.recovered_volume is None):
-            yield Fault(place, "`volume` and `recovered_volume` belong together")
+            yield Fault(place, "give both `volume` and `recovered_volume`, or neither")
         elif (limits.recovered_volume or 0) > (limits.volume or 0):
             yield Fault(f"{place}/recovered_volume", "must be at most `volume`")
         if (limits.age is None) != (limits.recovered_age is None):
-            yield Fault(place, "`age` and `recovered_age` belong together")
+            yield Fault(place, "give both `age` and `recovered_age`, or neither")
         elif limits.age is not None and limits.recovered_age is not None:
-            if not timedelta(minutes=1) <= limits.age <= timedelta(days=366):
-                yield Fault(f"{place}/age", "must be at least a minute, at most a year")
+            yield from duration_faults(f"{place}/age", limits.age, YEAR, MINUTE)
             if not timedelta() < limits.recovered_age <= limits.age:
-                yield Fault(f"{place}/recovered_age", "must be longer than nothing, at most `age`")
+                yield Fault(f"{place}/recovered_age", "must be more than 0 and at most `age`")
 
 
 def without_clocks_and_look_ups(document: PolicyDocument) -> PolicyDocument:
-    """The same detection and routing, with no clock running and nothing looked up: for a replay in
-    which nobody works, and which tells of nothing beyond the record."""
+    """A policy with the same detection and routing, but without clocks, tasks, holds and look-ups.
+
+    It is for a replay in which nobody works and only recorded signals count.
+    """
     queues = {
         name: structs.replace(queue, claim_lease=None, ladder=None, backlog=None)
         for name, queue in document.queues.items()

@@ -1,4 +1,4 @@
-"""Counting what two policies would have made of orders: one order at a time, in any order."""
+"""Counts the cases that two policies would have opened, one order at a time, in any order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from domain.policy.simulation_figures import CountPair, QueueMove, SimulationFigures
 
 CaseKey: TypeAlias = tuple[UUID, int]
-"""A case, and which of its openings: it may be reopened."""
+"""A case, and the number of its opening: it may be reopened."""
 
 
 class CaseOpening(Struct, frozen=True, kw_only=True):
@@ -21,7 +21,7 @@ class CaseOpening(Struct, frozen=True, kw_only=True):
 
     kind: str
     opened_at: datetime
-    """When the problem stood: whoever decides late does not move it."""
+    """When the problem arose; a late decision does not move it."""
     queue: str = ""
     severity: str = ""
     due_at: datetime | None = None
@@ -34,7 +34,7 @@ class SimulationCounter(Struct, kw_only=True):
     signals: int = 0
     passed: CountPair = CountPair()
     counts: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
-    """What is counted, which of it, and whether under the proposed policy."""
+    """(what is counted, its name, whether under the proposed policy) -> number."""
     moved: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(
@@ -44,12 +44,12 @@ class SimulationCounter(Struct, kw_only=True):
         resolved: Mapping[UUID, datetime],
         until: datetime,
     ) -> None:
-        """An order's cases under the one and the other. `resolved`: when people did."""
+        """Count an order's cases under both policies. `resolved`: when people resolved each case."""
         for is_proposed, openings in ((False, active), (True, proposed)):
             other = active if is_proposed else proposed
             for key, opening in openings.items():
-                for what, which in _counts_of(key, opening, resolved, until):
-                    self.counts[what, which, is_proposed] += 1
+                for what, name in _counts_of(key, opening, resolved, until):
+                    self.counts[what, name, is_proposed] += 1
                 if key not in other:
                     self.counts["only", "", is_proposed] += 1
         for key in active.keys() & proposed.keys():
@@ -67,7 +67,7 @@ class SimulationCounter(Struct, kw_only=True):
         )
 
     def figures(self) -> SimulationFigures:
-        """The same whatever order they were counted in."""
+        """The figures; they do not depend on the order of counting."""
         return SimulationFigures(
             orders=self.orders,
             signals=self.signals,
@@ -77,8 +77,8 @@ class SimulationCounter(Struct, kw_only=True):
             queues=self._pairs("queue"),
             severities=self._pairs("severity"),
             moved=tuple(
-                QueueMove(from_queue=one, to_queue=other, cases=cases)
-                for (one, other), cases in sorted(self.moved.items())
+                QueueMove(from_queue=old, to_queue=new, cases=cases)
+                for (old, new), cases in sorted(self.moved.items())
             ),
             cleared=self._pair("cleared"),
             breached=self._pair("breached"),
@@ -86,12 +86,12 @@ class SimulationCounter(Struct, kw_only=True):
         )
 
     def _pairs(self, what: str) -> dict[str, CountPair]:
-        names = sorted({which for told, which, _ in self.counts if told == what})
+        names = sorted({name for counted, name, _ in self.counts if counted == what})
         return {name: self._pair(what, name) for name in names}
 
-    def _pair(self, what: str, which: str = "") -> CountPair:
+    def _pair(self, what: str, name: str = "") -> CountPair:
         return CountPair(
-            active=self.counts[what, which, False], proposed=self.counts[what, which, True]
+            active=self.counts[what, name, False], proposed=self.counts[what, name, True]
         )
 
 
@@ -107,6 +107,6 @@ def _counts_of(
     by_people = resolved.get(key[0])
     if by_people is not None and by_people < opening.opened_at:
         by_people = None
-    ended_at = min(one for one in (opening.resolved_at, by_people, until) if one is not None)
+    ended_at = min(at for at in (opening.resolved_at, by_people, until) if at is not None)
     if opening.due_at is not None and opening.due_at < ended_at:
         yield "breached", ""

@@ -1,4 +1,4 @@
-"""What a simulation finds, as it is recorded: counts under the policy in force and the proposed one."""
+"""The recorded result of a simulation: counts under the policy in force and the proposed one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class CountPair(Struct, frozen=True, kw_only=True):
-    """The same count twice."""
+    """A count under each of the two policies."""
 
     active: int = 0
     proposed: int = 0
@@ -16,7 +16,7 @@ class CountPair(Struct, frozen=True, kw_only=True):
 
 
 class QueueMove(Struct, frozen=True, kw_only=True):
-    """Cases that both open, and that go to different queues."""
+    """Cases that both policies open, but in different queues."""
 
     from_queue: str
     to_queue: str
@@ -24,24 +24,23 @@ class QueueMove(Struct, frozen=True, kw_only=True):
 
 
 class SimulationFigures(Struct, frozen=True, kw_only=True):
-    """Of the period alone: what began before it was lived through, and is not counted."""
+    """The counts of a period. Cases from before it are simulated, but not counted."""
 
     orders: int
     signals: int
-    """Those that were recorded in the period."""
+    """The signals recorded in the period."""
     cases: CountPair
-    """Opened or reopened."""
+    """Cases opened or reopened."""
     only: CountPair
-    """Of these, what the other would not have opened."""
+    """Cases that the other policy would not have opened."""
     kinds: dict[str, CountPair]
     queues: dict[str, CountPair]
-    """Where they were routed to."""
+    """Cases by the queue of their route."""
     severities: dict[str, CountPair]
     moved: tuple[QueueMove, ...]
     cleared: CountPair
     """Cases that resolved themselves."""
     breached: CountPair
-    """Cases that were not resolved by the time that their terms give: held against when people
-    resolved the same case, where they did."""
+    """Cases not resolved in time under their terms; if people resolved the case, their time counts."""
     passed: CountPair
     """Orders that passed intake as standard flow."""

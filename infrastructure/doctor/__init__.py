@@ -1,11 +1,13 @@
-"""The doctor: whether the database and the log are as they must be, and what to do where they are not."""
+"""Checks of `casetrail doctor`: the database, its rights and the log, and what to do about faults."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from infrastructure.doctor.findings import Finding, Verdict
+from infrastructure.doctor.holidays import check_holidays
 from infrastructure.doctor.log import (
     check_keys,
     check_last_event,
@@ -25,14 +27,21 @@ class UnsafeToStart(Exception):
     """It would be unsafe to start."""
 
 
-def examine(connection: Connection, settings: Settings, *, whole: bool = False) -> list[Finding]:
-    """All of it; with the whole log, event by event, if asked for."""
+def examine(
+    connection: Connection,
+    settings: Settings,
+    *,
+    whole: bool = False,
+    now: datetime | None = None,
+) -> list[Finding]:
+    """Every finding. `whole` also checks every event; `now` is the time for the check of holidays."""
     found = _quick_findings(connection)
     if found[1].verdict is Verdict.OK:
         found += [
             check_last_event(connection),
             *check_witnessed(connection, settings),
             check_keys(connection, settings),
+            check_holidays(connection, now or datetime.now(UTC)),
         ]
         if whole:
             found.append(check_whole_log(connection, settings))
@@ -40,12 +49,12 @@ def examine(connection: Connection, settings: Settings, *, whole: bool = False) 
 
 
 def require_safe(dsn: str) -> None:
-    """Before a process serves or works, in a few milliseconds. Raises Unsafe."""
+    """Run the quick checks before a process serves or works. Raises UnsafeToStart."""
     with connect(dsn) as connection:
         found = _quick_findings(connection)
     if bad := [one for one in found if one.verdict is Verdict.UNSAFE]:
-        told = "\n".join(f"  {one.what}: {one.found}\n    what to do: {one.to_do}" for one in bad)
-        raise UnsafeToStart(f"`casetrail doctor` tells more.\n{told}")
+        text = "\n".join(f"  {one.what}: {one.found}\n    what to do: {one.to_do}" for one in bad)
+        raise UnsafeToStart(f"`casetrail doctor` shows all checks.\n{text}")
 
 
 def _quick_findings(connection: Connection) -> list[Finding]:

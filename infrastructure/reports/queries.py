@@ -1,4 +1,4 @@
-"""Reading the reports."""
+"""Queries on the reports of cases, orders, queues, clocks and tasks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import LiteralString
 from uuid import UUID
 
 from msgspec import Struct
-from psycopg.rows import class_row, tuple_row
+from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 
 from domain.policy.document import ClockBands
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.reports.pages import ALL_ROWS, Clause, Ordering, all_of, read_page
+from infrastructure.reports.rows import read_structs, read_tuples
 from projections.break_glass import BreakGlassRow
 from projections.cases import CaseRow
 from projections.orders import OrderRow
@@ -32,8 +33,7 @@ BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
 class OrderFlow(Struct, frozen=True):
-    """How many orders passed intake as standard flow, how many ever had a case, and how many of
-    those had passed before."""
+    """Counts of orders: passed intake as standard flow, ever had a case, and passed before the case."""
 
     orders: int
     passed: int
@@ -42,7 +42,7 @@ class OrderFlow(Struct, frozen=True):
 
     @property
     def without_cases(self) -> int:
-        """Those that needed nobody."""
+        """Orders that never had a case."""
         return self.orders - self.with_cases
 
 
@@ -59,7 +59,7 @@ class QueueCounts(Struct, frozen=True):
 
 
 class Band(StrEnum):
-    """How the clock of a case stands."""
+    """The state of a case's clock."""
 
     ON_TRACK = "on_track"
     AT_RISK = "at_risk"
@@ -69,7 +69,7 @@ class Band(StrEnum):
 
 
 class QueueLine(QueueRow, frozen=True):
-    """A case of a queue with its clock: what is due next, and how pressing that is."""
+    """A case of a queue with its clock: the next due time and its band."""
 
     due_next: datetime | None = None
     band: Band = Band.NO_CLOCK
@@ -78,7 +78,7 @@ class QueueLine(QueueRow, frozen=True):
 _IS_DUE = SQL(
     "case_id IN (SELECT case_id FROM views.sla WHERE resolved_at IS NULL AND due_next <= %s)"
 )
-# A row and a clock may be of two positions: each report is told as it is.
+# A row and its clock may have different positions: each report is shown as it is.
 _BAND: LiteralString = (
     "CASE WHEN sla.case_id IS NULL THEN 'no_clock' WHEN paused THEN 'paused' "
     "WHEN due_next < %s THEN 'breached' WHEN risk_next <= %s THEN 'at_risk' ELSE 'on_track' END"
@@ -114,6 +114,8 @@ _QUEUE_WITH_CLOCKS = SQL(
 
 
 class Reports:
+    """Reads pages and figures of the reports. `reach` limits rows to what the caller may see."""
+
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
 
@@ -125,7 +127,7 @@ class Reports:
         due_by: datetime | None = None,
         reach: Clause = ALL_ROWS,
     ) -> list[CaseRow]:
-        """With `due_by`, those alone of which something is due by then, or was."""
+        """A page of cases, most urgent first. `due_by` keeps cases with a clock due by then."""
         test = all_of(Clause(_IS_DUE, (due_by,)) if due_by is not None else ALL_ROWS, reach)
         return read_page(self._datastore, "cases", CaseRow, where, BY_URGENCY, after, limit, test)
 
@@ -148,7 +150,7 @@ class Reports:
         now: datetime,
         reach: Clause = ALL_ROWS,
     ) -> list[QueueLine]:
-        """With how each clock stands at `now`."""
+        """A page of queued cases, most urgent first, with their clocks at `now`."""
         source = Clause(_QUEUE_WITH_CLOCKS, (now, now))
         return read_page(
             self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit, reach
@@ -161,7 +163,7 @@ class Reports:
         limit: int,
         reach: Clause = ALL_ROWS,
     ) -> list[SlaRow]:
-        """Of the cases that are not resolved."""
+        """A page of clocks of unresolved cases, next due first."""
         test = all_of(Clause(SQL("resolved_at IS NULL")), reach)
         return read_page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, test)
 
@@ -181,15 +183,10 @@ class Reports:
             self._datastore, "break_glass", BreakGlassRow, where, BY_ASKED, after, limit
         )
 
-    @retry_lost_connection
     def is_evidence_in_scope(self, ref: str, reach: Clause) -> bool:
-        """Whether a case within reach has this evidence."""
-        asked = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
-        with self._datastore.get_connection() as connection:
-            found = connection.cursor(row_factory=tuple_row).execute(
-                asked.format(reach.sql), (ref, *reach.values)
-            )
-            return found.rowcount > 0
+        """Whether a case within `reach` has this evidence."""
+        query = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
+        return bool(read_tuples(self._datastore, query.format(reach.sql), (ref, *reach.values)))
 
     @retry_lost_connection
     def next_case_for(
@@ -202,11 +199,11 @@ class Reports:
         pressing: ClockBands,
         reach: Clause = ALL_ROWS,
     ) -> list[UUID]:
-        """What the person should work on next in this queue: one's own work whose wait has ended,
-        then what nobody holds and one has the skill for, most urgent first and then oldest first.
+        """The cases that the person should work on next in this queue.
 
-        Urgent is the priority, and what a clock that presses adds to it at `now`. Somebody for whom
-        no skills are recorded has them all.
+        First the person's own cases whose wait has ended. Then unclaimed cases that the person has the
+        skill for, most urgent first, then oldest first. Urgency is the priority plus what the band of
+        the clock adds at `now`. A person without recorded skills has them all.
         """
         reached = reach.sql if reach == ALL_ROWS else _IN_SCOPE.format(reach.sql)
         free = (queue, not skills, list(skills), *reach.values)
@@ -222,7 +219,7 @@ class Reports:
             important = cursor.execute(
                 _NEXT_BY_PRIORITY.format(reached), (now, now, *free, limit)
             ).fetchall()
-            # What presses most may stand far down by its priority alone.
+            # The most pressing case may be far down by its priority alone.
             late = cursor.execute(
                 _NEXT_BY_DUE_TIME.format(reached), (now, now, *free, now, limit)
             ).fetchall()
@@ -233,59 +230,37 @@ class Reports:
         )
         return [row[0] for row in (*own, *found)][:limit]
 
-    @retry_lost_connection
     def queue_counts(self, now: datetime, reach: Clause = ALL_ROWS) -> dict[str, QueueCounts]:
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=class_row(QueueCounts)).execute(
-                SQL(
-                    "SELECT queue, "
-                    "count(*) FILTER (WHERE person IS NULL AND " + _WORKABLE + ") AS open, "
-                    "count(*) FILTER (WHERE person IS NOT NULL AND " + _WORKABLE + ") AS claimed, "
-                    "count(waits_for) AS waiting, "
-                    "count(*) FILTER (WHERE waits_for IS NULL AND pending_approvals <> '[]') "
-                    "AS pending_approval, "
-                    "count(*) FILTER (WHERE band = 'at_risk') AS at_risk, "
-                    "count(*) FILTER (WHERE band = 'breached') AS breached, "
-                    "min(queued_at) AS oldest_queued_at, "
-                    "max(priority) AS highest_priority FROM {} WHERE {} GROUP BY queue"
-                ).format(_QUEUE_WITH_CLOCKS, reach.sql),
-                (now, now, *reach.values),
-            )
-            return {row.queue: row for row in rows}
+        query = SQL(
+            "SELECT queue, "
+            "count(*) FILTER (WHERE person IS NULL AND " + _WORKABLE + ") AS open, "
+            "count(*) FILTER (WHERE person IS NOT NULL AND " + _WORKABLE + ") AS claimed, "
+            "count(waits_for) AS waiting, "
+            "count(*) FILTER (WHERE waits_for IS NULL AND pending_approvals <> '[]') "
+            "AS pending_approval, "
+            "count(*) FILTER (WHERE band = 'at_risk') AS at_risk, "
+            "count(*) FILTER (WHERE band = 'breached') AS breached, "
+            "min(queued_at) AS oldest_queued_at, "
+            "max(priority) AS highest_priority FROM {} WHERE {} GROUP BY queue"
+        ).format(_QUEUE_WITH_CLOCKS, reach.sql)
+        rows = read_structs(self._datastore, QueueCounts, query, (now, now, *reach.values))
+        return {row.queue: row for row in rows}
 
-    @retry_lost_connection
     def recoveries(self) -> list[RecoveryRow]:
-        """Every queue's newest plan, those that go on first."""
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=class_row(RecoveryRow)).execute(
-                "SELECT * FROM views.recovery ORDER BY closed_at DESC NULLS FIRST, queue"
-            )
-            return rows.fetchall()
+        """The newest recovery plan of every queue, open plans first."""
+        query = SQL("SELECT * FROM views.recovery ORDER BY closed_at DESC NULLS FIRST, queue")
+        return read_structs(self._datastore, RecoveryRow, query)
 
-    @retry_lost_connection
     def cases_by_kind(self) -> dict[str, int]:
-        with self._datastore.get_connection() as connection:
-            rows = connection.cursor(row_factory=tuple_row).execute(
-                "SELECT kind, count(*) FROM views.cases GROUP BY kind ORDER BY kind"
-            )
-            return dict(rows.fetchall())
+        query = "SELECT kind, count(*) FROM views.cases GROUP BY kind ORDER BY kind"
+        return dict(read_tuples(self._datastore, query))
 
-    @retry_lost_connection
     def flow(self, reach: Clause = ALL_ROWS) -> OrderFlow:
-        """How many orders there are, and what became of them."""
-        with self._datastore.get_connection() as connection:
-            row = (
-                connection.cursor(row_factory=class_row(OrderFlow))
-                .execute(
-                    SQL(
-                        "SELECT count(*) AS orders, count(passed_at) AS passed, "
-                        "count(*) FILTER (WHERE cases > 0) AS with_cases, count(*) FILTER "
-                        "(WHERE cases > 0 AND passed_at IS NOT NULL) AS broke_later "
-                        "FROM views.orders WHERE {}"
-                    ).format(reach.sql),
-                    reach.values,
-                )
-                .fetchone()
-            )
-            assert row is not None
-            return row
+        """Counts of orders by how they went."""
+        query = SQL(
+            "SELECT count(*) AS orders, count(passed_at) AS passed, "
+            "count(*) FILTER (WHERE cases > 0) AS with_cases, count(*) FILTER "
+            "(WHERE cases > 0 AND passed_at IS NOT NULL) AS broke_later "
+            "FROM views.orders WHERE {}"
+        ).format(reach.sql)
+        return read_structs(self._datastore, OrderFlow, query, reach.values)[0]

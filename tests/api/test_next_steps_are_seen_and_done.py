@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -59,7 +60,8 @@ def test_a_case_shows_its_tasks_and_holds_and_does_not_end_before_them(
 def test_tasks_are_listed_by_owner_and_by_what_is_due_first(ours: RunningService) -> None:
     with ours.client_as("bo") as bo:
         case = opened(bo)
-        by_noon, later = "2031-01-01T12:00:00Z", "2031-01-02T12:00:00+01:00"
+        tomorrow, day_after = (datetime.now(UTC).date() + timedelta(days=n) for n in (1, 2))
+        by_noon, later = f"{tomorrow}T12:00:00Z", f"{day_after}T12:00:00+01:00"
         for title, due_at in (("Later", later), ("By noon", by_noon), ("Some time", None)):
             told = {"title": title, "owner": "bo", "action": "check"}
             answer = act(bo, case, "tasks", **told, **({"due_at": due_at} if due_at else {}))

@@ -284,14 +284,15 @@ def test_the_command_line_asks_over_the_api(
     assert [one["id"] for one in json.loads(listed.output)] == [key]
     assert key in run(casetrail, ["adjustments", "list"], env={"COLUMNS": "250"}).output
     done = run(casetrail, ["adjustments", "reconcile"])
-    assert (done.exit_code, "1 of them reconciled just now" in done.output) == (0, True)
+    assert (done.exit_code, "1 of them newly reconciled" in done.output) == (0, True)
     file = tmp_path / "list.csv"
     file.write_bytes(httpx2.get(f"{ours.provider.url}/statement").content)
     assert run(casetrail, ["adjustments", "reconcile", str(file)]).exit_code == 0
     ours.write_into_ledger("UPDATE refunds SET amount = '4.00' WHERE key = ?", key)
-    differs = run(casetrail, ["adjustments", "reconcile", "--since", "2026-01-01"])
+    few_days_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+    differs = run(casetrail, ["adjustments", "reconcile", "--since", few_days_ago])
     assert differs.exit_code == 1
-    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was given" in differs.output
+    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was paid" in differs.output
     monkeypatch.setenv("CASETRAIL_TOKEN", "ct_nobody")
     refused = run(casetrail, ["adjustments", "list"])
     assert (refused.exit_code, "Error: " in refused.output) == (1, True)
@@ -305,12 +306,12 @@ def test_a_payment_that_was_ordered_where_nobody_here_can_pay_is_told_by_health(
     desks, now = ours.house.service.desks, datetime.now(UTC)
 
     def problems(provider: str | None, at: datetime = now) -> list[str]:
-        found = HealthChecker(desks.datastore, provider).look(at).problems
-        return [one for one in found if "1 payments were ordered at local" in one]
+        found = HealthChecker(desks.datastore, provider).check(at).problems
+        return [one for one in found if "1 payments ordered at local" in one]
 
     assert "no provider is connected here" in problems(None)[0]
     assert "stripe is connected here" in problems("stripe")[0]
     assert problems("local") == []
-    assert "does it answer" in problems("local", now + timedelta(hours=2))[0]
+    assert "check that it answers" in problems("local", now + timedelta(hours=2))[0]
     ours.pay(key)
     assert problems("stripe") == []

@@ -108,10 +108,10 @@ def test_rows_of_duties_that_were_removed_changed_or_added(watched: Watched) -> 
     watched.sql("INSERT INTO duties VALUES (%s, 'finn', 'review', 1)", UUID(int=1))
     told = watched.told("duty_rows")
     assert told == [
-        f"case {case}: fay has the duty to execute; the row says reconcile",
-        f"case {case}: no row says that tia has the duty to approve (case.adjustment_approved)",
-        f"case {case}: a row gives finn the duty to review; no act does",
-        "1 rows are of cases in which nothing was proposed",
+        f"case {case}: fay has the duty to execute, but the row says reconcile",
+        f"case {case}: no row for the duty of tia to approve (case.adjustment_approved)",
+        f"case {case}: a row gives finn the duty to review, but no act does",
+        "1 duty rows are of cases without a proposal",
     ]
 
 
@@ -129,7 +129,7 @@ def test_a_log_that_was_not_witnessed_in_time_or_is_halted(watched: Watched) -> 
     with connect(watched.dsn) as connection:
         halt_log(connection)
         told = watched.told("log_witnessed")[-1]
-        assert told == "the log is halted: it was found not to be the one that was witnessed"
+        assert told == "the log is halted: it differs from the log that was witnessed"
         lift_halt(connection)
     assert len(watched.told("log_witnessed")) == 1
 
@@ -147,7 +147,7 @@ def test_a_report_that_holds_a_stream_back(watched: Watched) -> None:
 def test_what_fell_due_and_nobody_looked_at_and_what_was_looked_at_late(watched: Watched) -> None:
     assert watched.told("time_kept") == []
     watched.sql("UPDATE timers SET due_at = %s WHERE kind = %s", after(8), CASE)
-    assert watched.told("time_kept") == ["2 streams are due, and nobody has looked at them"]
+    assert watched.told("time_kept") == ["2 streams are overdue, and no worker has ticked them"]
     watched.world.tick(after(40))
     late = watched.told("time_kept", 41)
     assert late
@@ -158,7 +158,7 @@ def test_a_day_whose_payments_nobody_found_on_a_list(watched: Watched) -> None:
     paid = watched.world.of("o-1").adjustments.items[0]
     assert watched.control("reconciled_each_day", 30).evidence["not_due_yet"] == "1"
     assert watched.told("reconciled_each_day", 32) == [
-        "2018-01-10: 1 paid by local, and no list of it was held against them"
+        "2018-01-10: 1 paid by local, and compared with no statement"
     ]
     line = watched.world.given(paid, "re-o-1", 7.2)
     watched.world.reconciled_by("finn", 31, 0, 7, line)  # ends before it was paid
@@ -179,5 +179,5 @@ def test_positions_that_are_older_than_any_build(dsn: str) -> None:
     recorder.close()
     (one,) = [one for one in found.controls if one.name == "builds_known"]
     assert [x.detail for x in one.exceptions] == [
-        "positions 1 to 1 are older than any build that is known"
+        "positions 1 to 1 are older than the first recorded build"
     ]

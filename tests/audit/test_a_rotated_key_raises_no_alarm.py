@@ -101,4 +101,4 @@ def test_without_a_checkpoint_there_is_nothing_to_compare_with_and_nobody_is_acc
     ours.service.checkpoints = open_checkpoints(tmp_path / "empty")
     told = carla.get(ASKED[0])
     assert told.status_code == 404
-    assert "no checkpoint was made yet" in told.json()["detail"]
+    assert "there is no checkpoint yet" in told.json()["detail"]

@@ -494,7 +494,7 @@ def by_nobody(place: Path) -> list[tuple[str, str]]:
     before = os.geteuid()
     os.seteuid(nobody)
     try:
-        told = verify(place).told
+        told = verify(place).document
     finally:
         os.seteuid(before)
     if NODE is not None:

@@ -93,9 +93,23 @@ def test_a_change_goes_its_way(run: Run, tmp_path: Path) -> None:
         "4",
     ]
     assert done(run(None, "diff", "4", "4-r1")) == "version: 4 → 4-r1\n"
+    assert "Notice" not in shown
     copy = tmp_path / "copy.yaml"
     copy.write_text(done(run(None, "show", "next", "--yaml")))
     assert done(run(None, "diff", "next", copy)) == ""
+
+
+def test_holidays_that_have_ended_are_shown_with_the_policy(run: Run, tmp_path: Path) -> None:
+    document = shipped()
+    document["version"] = "old"
+    document["calendars"]["desk"]["closed"] = ["2025-12-25"]
+    file = tmp_path / "old.yaml"
+    file.write_text(yaml.safe_dump(document))
+    done(run("olga", "propose", file, "--why", "It is shorter."))
+    shown = done(run(None, "show", "old"))
+    assert "Notice: the last closed day of calendar desk is 2025-12-25" in shown
+    done(run("olga", "withdraw", "old", "--reason", "Too short."))
+    assert "Notice" not in done(run(None, "show", "old"))
 
 
 def test_an_emergency_and_what_is_turned_down(run: Run, tmp_path: Path) -> None:

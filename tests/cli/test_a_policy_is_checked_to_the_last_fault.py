@@ -42,7 +42,7 @@ def faults_in(ran: CompletedCommand) -> dict[str, str]:
     assert "Traceback" not in ran.stderr
     assert ran.stdout == ""
     title, *lines = ran.stderr.splitlines()
-    assert title == "The document has faults."
+    assert title == "The document is not valid."
     faults = [line.strip() for line in lines if line.startswith("  /")]
     return dict(line.split(": ", 1) for line in faults)
 
@@ -50,8 +50,8 @@ def faults_in(ran: CompletedCommand) -> dict[str, str]:
 def test_the_shipped_policy_is_sound(casetrail: Casetrail) -> None:
     ran = casetrail("policy", "check", DEFAULT_POLICY_FILE)
     assert ran.returncode == 0, ran.stderr
-    assert "sound" in ran.stdout
-    for told in ("version 4", "39 kinds", "29 detections", "20 expectations", "17 routes"):
+    assert "no errors" in ran.stdout
+    for told in ("Version 4", "39 kinds", "29 detections", "20 expectations", "17 routes"):
         assert told in ran.stdout
     # Whoever named a region sees the days that it stands for.
     assert "desk is closed in 2026 on 01-01, 03-08, 04-03" in ran.stdout
@@ -230,7 +230,7 @@ def test_beside_the_database_only_the_first_policy_is_given(
         file.write_text(yaml.safe_dump(shipped))
         refused = casetrail("policy", "bootstrap", file)
         assert refused.returncode == 2
-        assert "version mine decides here" in refused.stderr
+        assert "version mine is in force; propose a new version instead" in refused.stderr
         assert "Traceback" not in refused.stderr
     copy.write_text(casetrail("policy", "show", "--yaml").stdout)
     assert load_policy(copy).digest == digest

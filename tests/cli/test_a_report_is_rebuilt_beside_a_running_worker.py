@@ -175,7 +175,7 @@ def test_another_version_is_made_ready_beside_the_service_and_goes_live_with_its
         assert ran.returncode == 0, ran.stderr
         assert f"Version {version + 1} is ready." in ran.stdout
         assert f"process {old.pid}" in ran.stdout
-        assert "restart the service" in ran.stdout
+        assert "Restart the service" in ran.stdout
         found = rows(database, GENERATIONS)
         assert [row[1:] for row in found] == [(version, True), (version + 1, False)]
     with running_worker(database, tmp_path / "new", newer):

@@ -38,7 +38,7 @@ def test_access_is_given_taken_and_told_as_of_any_time(
     then = datetime.now(UTC)
     done(casetrail, "revoke-grant", "mia", "g1", "--reason", "Not any more.")
     told = done(casetrail, "same-as", "mia", "mia2", "--reason", "She said so.")
-    assert told == "one human: mia, mia2\n"
+    assert told == "one person: mia, mia2\n"
     done(casetrail, "leave", "mia2", "--reason", "Her last day.")
     done(casetrail, "return", "mia", "--reason", "She is back.")
 
@@ -80,7 +80,7 @@ def test_access_is_given_taken_and_told_as_of_any_time(
         (["grant", "olga", "--role", "handler", "--reason", "x", "--region", "X"], "/regions/0"),
         (
             ["grant", "olga", "--role", "handler", "--reason", "x", "--until", "soon"],
-            "no time such as",
+            "not a time such as",
         ),
         (["revoke-grant", "olga", "g9", "--reason", "x"], "g9"),
         (["return", "olga", "--reason", "x"], "olga"),

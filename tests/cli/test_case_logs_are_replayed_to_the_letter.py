@@ -117,7 +117,7 @@ def test_what_no_case_can_do_is_told_and_the_rest_is_done(
     file = write_servicenow(tmp_path / "log.csv", lives, [broken])
     ran = casetrail("replay", "case-log", "servicenow", file, "--json")
     assert ran.returncode == 0, ran.stderr
-    assert "left out: log.csv:13 (sys_updated_at)" in ran.stderr
+    assert "skipped: log.csv:13 (sys_updated_at)" in ran.stderr
     told = json.loads(ran.stdout)
     assert [(one["incident"], one["update"]) for one in told["impossible"]] == [
         ("a/b", 0),
@@ -126,11 +126,11 @@ def test_what_no_case_can_do_is_told_and_the_rest_is_done(
         ("moved", 0),
         ("moved", 1),
     ]
-    assert "none of its 2 updates" in told["impossible"][0]["why"]
+    assert "all 2 updates left out" in told["impossible"][0]["why"]
     assert "time goes back" in told["impossible"][1]["why"]
     assert "resolved and not reopened" in told["impossible"][2]["why"]
     assert "without being resolved" in told["impossible"][3]["why"]
-    assert "while closed, and never reopened" in told["impossible"][4]["why"]
+    assert "while closed, but never reopened" in told["impossible"][4]["why"]
     assert (told["incidents"], told["updates"], told["hand_offs"]) == (4, 11, 1)
     assert told["final_states"] == {"resolved": 3, "waiting": 1}
 

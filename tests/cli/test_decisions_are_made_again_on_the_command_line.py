@@ -46,8 +46,8 @@ def test_what_was_decided_comes_out_the_same_until_somebody_alters_it(
     assert ran.returncode == 1, ran.stderr
     words = " ".join(ran.stdout.split())
     assert f"case {case}, version 1" in words
-    assert "1 came out differently" in words
-    assert "did not pass came out:" in words
+    assert "1 with another result" in words
+    assert "did not pass repeated:" in words
     assert casetrail("audit", "reperform", "--case", case).returncode == 1
     assert casetrail("audit", "reperform", "--case", other).returncode == 0
     by_api = ana.get(f"/v1/cases/{case}/reperformance").json()["decisions"]

@@ -72,7 +72,7 @@ def test_a_population_says_how_many_it_has(
     assert row is not None
     made = casetrail("audit", "population", "--out", tmp_path / "b", "--type", "person.added")
     assert made.returncode == 0, made.stderr
-    assert f"asked for: {row[0]}\n" in made.stdout
+    assert f"population: {row[0]}\n" in made.stdout
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_no_key_is_made_for_whoever_asks_which_it_is(
     ran = casetrail("audit", "key")
     told = " ".join(ran.stderr.split())
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert "there is no key in" in told
+    assert "there is no key file" in told
     assert "CASETRAIL_HOME" in told
     assert not (tmp_path / "home" / "checkpoint.key").exists()
 

@@ -67,7 +67,7 @@ def test_a_store_credit_goes_from_hand_to_hand(ours: RunningService, as_person: 
     open_case(page, case)
     assert page.text("#case-actions") == ""  # she works no cases, and takes no duty by mistake
     page.press("Execute: store credit of 300.00 EUR")
-    page.fill("What it is called where it was carried out", "credit-1")
+    page.fill("Reference (where it was executed)", "credit-1")
     page.press("Execute the store credit of 300.00 EUR")
     page.reads("store credit of 300.00 EUR: executed", ACTS)
     page.reads("credit-1", ACTS)
@@ -85,7 +85,7 @@ def test_a_refusal_is_told_in_the_services_words(ours: RunningService, as_person
     page.press("Approve: refund of 200.00 EUR")
     page.fill("Note (optional)", "It is right.")
     page.key("Enter")
-    page.reads("carla has the duty to review in this case, since case.note_added", "#status")
+    page.reads("carla has the duty to review in this case since case.note_added", "#status")
     assert "(rule one-duty-per-person)" in page.text("#status")
     assert page.value("document.querySelector('#adjustments-form input').value") == "It is right."
 
@@ -105,7 +105,7 @@ def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(
     page.reads("Send it again: it is done once.", "#status")
     page.press("Propose it")
     page.reads("refund of 120 EUR: proposed", ACTS)
-    page.reads("Done: it is in the trail.", "#status")
+    page.reads("Done. It is recorded in the trail.", "#status")
     with ours.client_as("ana") as ana:
         assert len(ana.get(f"/v1/cases/{case}").json()["adjustments"]) == 1
 
@@ -122,7 +122,7 @@ def test_somebody_who_was_faster_is_shown_and_what_was_typed_stays(
         page.fill("Why", "It was paid back already.")
         assert act_on_adjustment(finn, case, "approve").status_code == 200
     page.key("Enter")
-    page.reads("It is shown now as it is.", "#status")
+    page.reads("The page now shows the current state.", "#status")
     page.reads("refund of 300.00 EUR: approved", ACTS)
     page.key("Enter")
     page.reads("refund of 300.00 EUR: rejected", ACTS)

@@ -23,7 +23,7 @@ from tests.tampering import without_triggers
 BREACHES = {
     "owner of the log": "ALTER TABLE duties OWNER TO CURRENT_USER",
     "rights on the log": "GRANT UPDATE (state) ON stored_events TO casetrail_reader",
-    "what comes of them": "GRANT DELETE ON duties TO casetrail_writer",
+    "effective rights": "GRANT DELETE ON duties TO casetrail_writer",
     "functions of the log": "ALTER FUNCTION append_events SECURITY INVOKER",
     "triggers": "ALTER TABLE commands DISABLE TRIGGER only_added_to",
     "shape of the log": "CREATE RULE aside AS ON INSERT TO duties DO INSTEAD NOTHING",
@@ -122,12 +122,12 @@ def test_a_log_that_is_not_the_one_that_was_witnessed_is_named(dsn: str, ours: S
     with connect(dsn) as connection:
         verified_checkpoints(ours, dsn).make(connection)
     one = found(dsn, ours)["checkpoints outside"]
-    assert (one.verdict, "a beginning of the log" in one.found) == (Verdict.OK, True)
+    assert (one.verdict, "matches the log" in one.found) == (Verdict.OK, True)
     assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.OK
     with psycopg.connect(dsn, autocommit=True) as connection, without_triggers(connection):
         connection.execute("UPDATE stored_events SET state = '{}' WHERE notification_id = 2")
     one = found(dsn, ours, whole=True)["whole log"]
-    assert (one.verdict, one.found.startswith("position 2 is not what its leaf says")) == (
+    assert (one.verdict, one.found.startswith("position 2 does not have its stored leaf")) == (
         Verdict.UNSAFE,
         True,
     )
@@ -159,7 +159,7 @@ def test_checkpoints_by_a_key_of_then_are_fine_and_by_a_key_that_was_given_up_ar
         outside.rename(f"{outside}.before")
         one = found(dsn, ours, whole=True)["whole log"]
         assert one.verdict is Verdict.WARNING
-        assert "signed by no key that is known here; and 2 more" in one.found
+        assert "is signed by an unknown key; and 2 more" in one.found
         assert f"{outside}/keys" in one.to_do
         outside.mkdir()
         (outside / "keys").write_text(f"0 2 {first}\n2 {size[0]} {key}\n")

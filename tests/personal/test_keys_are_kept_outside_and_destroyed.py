@@ -77,7 +77,9 @@ def test_no_copy_of_a_key_outlives_it_where_a_process_was_killed(tmp_path: Path)
 def test_a_store_that_never_had_a_key_is_the_wrong_one_and_nothing_is_taken_for_erased(
     store: KeyStore,
 ) -> None:
-    with pytest.raises(KeyStoreUnavailable, match="is it that of this database"):
+    with pytest.raises(
+        KeyStoreUnavailable, match="set CASETRAIL_KEYS to this database's key store"
+    ):
         read_bundle(store, "0" * 16)
     with pytest.raises(KeyStoreUnavailable):
         read_bundle(store, "../../etc/passwd")
@@ -272,7 +274,7 @@ def test_with_another_key_store_nothing_is_stored(dsn: str, tmp_path: Path) -> N
     KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "keys"))).of_orders(["o-1"])
     other = KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "others")))
     for asked in (lambda: other.of_orders(["o-2"]), lambda: other.orders_of(UUID(int=1))):
-        with pytest.raises(KeyStoreUnavailable, match="not that of this database"):
+        with pytest.raises(KeyStoreUnavailable, match="belongs to another database"):
             asked()
 
 

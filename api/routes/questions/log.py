@@ -27,8 +27,9 @@ from application.audit.question_records import QuestionRecord, list_question_rec
 from application.audit.reperformance import ReperformanceSummary, summarize_reperformance
 from application.policy.reperformance import Period, Reperformance
 from domain.errors import NotWitnessedYet
-from infrastructure.transparency.prefix_check import RangeCheck, check_range
-from infrastructure.transparency.sample_population import NO_CHECKPOINT_YET, read_population
+from infrastructure.transparency.proofs import NO_CHECKPOINT_YET
+from infrastructure.transparency.range_check import RangeCheck, check_range
+from infrastructure.transparency.sample_population import read_population
 from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.verifier.samples import STRATA, PopulationMember, draw_sample
 
