@@ -11,11 +11,9 @@ GIVING = "tests/application/test_nobody_gives_authority_to_themselves.py"
 PRINCIPALS = "tests/application/test_a_principal_is_one_person.py"
 AUTHORS = "tests/application/test_no_author_decides_on_their_own_policy.py"
 GRANTS = "tests/domain/test_a_grant_is_good_within_its_scope.py"
-DOOR = "tests/api/test_the_door_keeps_out_whom_it_must.py"
+DOOR = "tests/api/test_token_cache.py"
 ROWS = "tests/event_store/test_a_person_takes_one_duty_in_a_case.py"
-LISTS = (
-    "tests/api/test_what_is_out_of_scope_is_not_there.py::test_no_list_shows_what_is_out_of_scope"
-)
+LISTS = "tests/api/test_scope.py::test_no_list_shows_what_is_out_of_scope"
 
 DECISIONS = "domain/adjustments/decisions.py"
 ADJUSTMENT = "domain/adjustments/adjustment.py"
