@@ -9,7 +9,7 @@ from tests.conftest import Databases
 
 @pytest.fixture(scope="module")
 def ours(databases: Databases, template_database: str) -> Iterator[RunningService]:
-    """A service with people, reports and time, over a database that the tests of a file share."""
+    """A service with people, reports and a timekeeper; the tests of a file share its database."""
     with (
         databases.new(template_database) as name,
         run_service(databases.dsn(name), time=True) as running,

@@ -1,4 +1,4 @@
-"""Adjustments over HTTP: from a proposal to what is carried out, and what is refused on the way."""
+"""Adjustments over HTTP, from proposal to execution, with the refusals on the way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def by(ours: RunningService) -> As:
 def paid_and_cancelled(
     ours: RunningService, price: str = "600.00", customer: str | None = None
 ) -> JsonObject:
-    """A case of an order that was paid and cancelled; ana holds it."""
+    """A case, held by ana, of an order that was paid and cancelled."""
     order = order_id()
     more = {"customer": {"id": customer}} if customer else {}
     with ours.client_as("ana") as ana:
@@ -54,7 +54,7 @@ def proposal_body(amount: str = "300.00", kind: str = "refund", **more: object) 
 def act(
     client: httpx2.Client, case: JsonObject, name: str, key: str | None = None, **more: object
 ) -> httpx2.Response:
-    """An act on the case's last adjustment."""
+    """Send a command on the case's last adjustment."""
     one = case["adjustments"][-1]
     body = {"digest": one["digest"], **more}
     return post(client, case, f"adjustments/{one['id']}/{name}", body, key)
@@ -226,7 +226,7 @@ def test_the_adjustments_of_one_customer_count_together(ours: RunningService, by
 
 
 def new_person(ours: RunningService, role: Role) -> str:
-    """Somebody new, whose token is with the others."""
+    """Add a person with this role; their token is in `ours.tokens`."""
     name, now = f"p-{uuid4().hex[:8]}", datetime.now(UTC)
     ours.service.desks.people.add(name, [role], now)
     ours.tokens[name] = ours.service.desks.people.issue_token(name, now)
@@ -255,7 +255,7 @@ def test_two_accounts_found_to_be_one_person_are_reported(ours: RunningService, 
         told = ana.get(f"/v1/cases/{case['id']}").json()
         assert sorted([approver, worker]) in told["conflicts"]
     assert desks.conflicts.look(datetime.now(UTC)) == 0
-    # From here on they are one: neither name may do what the other's duty forbids.
+    # From here on they are one person: a duty of one account also counts for the other.
     with by(worker) as another:
         refused = post(another, told, "notes", {"note": "And again."})
     assert refused.json()["type"] == "/problems/duty-conflict"
@@ -265,7 +265,7 @@ def test_a_grant_that_has_just_ended_approves_nothing(ours: RunningService, by: 
     approver = new_person(ours, Role.OPS_MANAGER)
     case = paid_and_cancelled(ours)
     with by("ana") as ana, by(approver) as other:
-        assert other.get("/v1/me").is_success  # and is remembered
+        assert other.get("/v1/me").is_success  # and is cached
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
         people, by_hand = ours.service.desks.people, operator_caller(datetime.now(UTC))
         people.revoke(approver, "g1", ChangePersonStatus(reason="Moved on."), by_hand)
@@ -285,7 +285,7 @@ def test_who_could_have_acted_is_answered_as_of_that_time(ours: RunningService, 
         late = new_person(ours, Role.FINANCE_APPROVER)
 
         def told(at: str | None, duty: str) -> dict[str, list[str]]:
-            """Who could not, and by which rules."""
+            """Each person, with the rules that forbid them to act."""
             address = f"/v1/cases/{case['id']}/adjustments/{one['id']}/who-could"
             asked = {"duty": duty} | ({"at": at} if at else {})
             answer = carla.get(address, params=asked)

@@ -1,5 +1,5 @@
-"""The page at /docs is made from the contract: nothing is missing, its links lead somewhere, its examples
-are valid, and it is small."""
+"""The page at /docs is made from the contract: it is complete and small, its links have targets, and its
+examples are valid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.api.running_service import RunningService
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MOST_BYTES = 80_000
-"""Of the page as it comes over the wire; with Swagger UI it was 2.3 MB."""
+"""The size of the compressed page; with Swagger UI it was 2.3 MB."""
 
 
 class Reference(HTMLParser):

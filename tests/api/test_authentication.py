@@ -1,4 +1,4 @@
-"""Authentication: a bearer token of ours, and nothing else, says who asks."""
+"""Authentication: only a valid bearer token identifies the caller."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ from projections import PROJECTIONS
 from tests.api.running_service import RunningService
 from tests.api.signals import cancelled, open_case, order_id
 
-# What may be read without a token: health, the meaning of problems, and the pages.
+# Open without a token: health, problem types, and the pages.
 PUBLIC = {"/livez", "/readyz", "/problems/{name:str}", "/", "/docs", "/openapi.json"}
 UNKNOWN = "ct_" + "A" * 43
 

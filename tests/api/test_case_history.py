@@ -1,4 +1,4 @@
-"""A case and its order as of any version, as they were known at a time, and by what had happened."""
+"""A case and its order as of a version, a record time and an event time."""
 
 from __future__ import annotations
 
@@ -90,8 +90,7 @@ def test_an_invalid_past_is_refused(
 
 @pytest.fixture
 def late(ana: httpx2.Client) -> tuple[str, str, datetime]:
-    """An order of whose payment we were told an hour after it happened: and when we knew nothing
-    of it."""
+    """An order whose payment was reported an hour late, and a time before that report."""
     order = order_id()
     told = send(
         ana, placed(order, event_time=ago(hours=5)), unavailable(order, event_time=ago(hours=4))

@@ -1,4 +1,4 @@
-"""A case end to end: found, queued, claimed, resolved, reopened, with all that led to it on record."""
+"""A case from start to end: detected, queued, claimed, resolved and reopened, with its trail."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ def after(answer: httpx2.Response) -> dict[str, str]:
 
 
 def claim_all_open_cases(client: httpx2.Client) -> None:
-    """Claim whatever earlier tests left in the queue."""
+    """Claim all cases that earlier tests left in the queue."""
     head = client.get("/v1/events").json()["head"]
     while (
         client.post(f"/v1/queues/{QUEUE}/claim-next", headers={MIN: str(head)}).status_code == 200
@@ -316,13 +316,15 @@ def test_concurrent_requests_for_the_next_case_get_different_cases(
 def test_the_next_case_is_found_after_another_server_changed_it(
     ours: RunningService, shop: httpx2.Client, ana: httpx2.Client
 ) -> None:
-    """What a server remembers of a case must not keep it from handing the case out."""
+    """A cached case must not keep a server from returning it as the next one."""
     claim_all_open_cases(ana)
     with serve(ours.dsn) as (url, _), ours.client_as("bo") as there:
         there.base_url = url
-        case = open_case(shop)  # remembered here as it was opened …
+        case = open_case(shop)  # cached here as it was opened …
         order = shop.get(f"/v1/cases/{case}").json()["order"]
-        sent = there.post("/v1/signals", json=unavailable(order))  # … and changed there
+        sent = there.post(
+            "/v1/signals", json=unavailable(order)
+        )  # … and changed by the other server
         assert ana.get(f"/v1/queues/{QUEUE}", headers=after(sent)).json()["items"][-1:]
         answer = ana.post(f"/v1/queues/{QUEUE}/claim-next", headers=after(sent))
         assert answer.status_code == 200, "an open case is in the queue"

@@ -1,4 +1,4 @@
-"""The clocks of cases over HTTP: what is due next, one clock whole, and being told of changes."""
+"""The clocks of cases over HTTP: due times, one clock in full, and a stream of changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.api.signals import order_id, send, unavailable
 
 
 def open_case_with_clock(client: httpx2.Client) -> tuple[str, str]:
-    """A case of stock_unavailable, and the position that the report must have seen."""
+    """Open a `stock_unavailable` case; return it with the position that the report must reach."""
     told = send(client, unavailable(order_id()))
     (touched,) = told.json()["items"][0]["cases"]
     return touched["case"], told.headers["Casetrail-Position"]

@@ -1,5 +1,5 @@
-"""Reads are sent in gzip where the client takes it, files of the build only when they have changed, and
-every answer forbids the browser to guess its type."""
+"""Reads are compressed with gzip if the client accepts it, assets are sent only when they have changed, and
+every response forbids content type sniffing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIST = "/v1/events"
 def raw(
     client: httpx2.Client, path: str, headers: Mapping[str, str]
 ) -> tuple[httpx2.Response, bytes]:
-    """The answer, and its body as it came over the wire."""
+    """The response, and its body before decompression."""
     with client.stream("GET", path, headers=dict(headers)) as answer:
         return answer, b"".join(answer.iter_raw())
 

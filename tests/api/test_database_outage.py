@@ -1,4 +1,4 @@
-"""A database that cannot be reached: 503 with what to do, alive but not ready, and back in seconds."""
+"""A database outage: 503 with advice, alive but not ready, and back within seconds."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ NAMED_READS = ["/v1/cases", "/v1/orders", "/v1/queues", "/v1/events", "/v1/order
 
 @contextmanager
 def database_outage(server_dsn: str, dsn: str) -> Iterator[None]:
-    """Nobody can connect to the database while this lasts, and whoever was has been cut off."""
+    """Close all connections to the database and refuse new ones within this context."""
     name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
     allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     with psycopg.connect(server_dsn, autocommit=True) as server:
@@ -64,7 +64,7 @@ def test_an_outage_is_answered_with_503_until_the_database_is_back(
     case = open_case(ana)
     claim = f"/v1/cases/{case}/claim"
     with database_outage(server_dsn, ours.dsn), ThreadPoolExecutor(6) as pool:
-        # All at once, as it happens: a request that waits must not make the others wait longer.
+        # All at once: a waiting request must not make the others wait longer.
         asked = [
             pool.submit(ana.post, "/v1/signals", json=told, headers=key, timeout=TOLD_WITHIN),
             pool.submit(ana.get, "/v1/cases", timeout=TOLD_WITHIN),
@@ -77,7 +77,7 @@ def test_an_outage_is_answered_with_503_until_the_database_is_back(
         assert ana.get("/openapi.json", timeout=TOLD_WITHIN).status_code == 200
         for answer in asked:
             assert_unavailable(answer.result())
-    # Once faults stop: the first success within 3 s, reports at the head within 5 s (I11).
+    # After the outage: the first success within 3 s, reports at the head within 5 s (I11).
     assert until(lambda: ana.post("/v1/signals", json=told, headers=key).status_code == 200) < 3
     order = f"/v1/orders/{told['order']}"
     assert len(ana.get(order).json()["signals"]) == 1
@@ -92,7 +92,8 @@ def test_an_outage_is_answered_with_503_until_the_database_is_back(
 def test_an_unknown_token_gets_503_and_not_401_during_an_outage(
     ours: RunningService, server_dsn: str
 ) -> None:
-    """A token that cannot be looked up is not a wrong token: 401 would send its owner away."""
+    """A token that cannot be looked up is not an invalid one: 401 would make its owner sign in
+    again."""
     with database_outage(server_dsn, ours.dsn), ours.client_as("carla") as carla:
         assert_unavailable(carla.get("/v1/queues", timeout=TOLD_WITHIN))
     with ours.client_as("carla") as carla:

@@ -1,5 +1,4 @@
-"""The issuer of a demonstration: there when it is asked for, private, and with no way around what all
-tokens are checked for."""
+"""The demo issuer: off by default, private, and its tokens get the same checks as all others."""
 
 from __future__ import annotations
 
@@ -107,9 +106,7 @@ def test_after_a_rotation_tokens_of_the_former_key_are_still_valid(
     kid = rotate_signing_key(home)
     after = token_of(demo, home)
     ends_at = time.monotonic() + 5
-    while (
-        ask(demo, after).status_code != 200
-    ):  # keys that were just fetched are not asked for again
+    while ask(demo, after).status_code != 200:  # the cached keys are not fetched again so soon
         assert time.monotonic() < ends_at
         time.sleep(0.05)
     assert ask(demo, before).status_code == 200

@@ -1,4 +1,4 @@
-"""What the service finds out about an order is told with it, and in its name by nobody else."""
+"""Signals that the service derives about an order have the reserved source `casetrail`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEW_YORK = {
 
 
 def derived_signals(client: httpx2.Client, order: str) -> list[JsonObject]:
-    """What the service has said of the order."""
+    """The signals of the order that have the source `casetrail`."""
     signals = client.get(f"/v1/orders/{order}").json()["signals"]
     return [signal for signal in signals if signal["source"] == "casetrail"]
 

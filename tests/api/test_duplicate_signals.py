@@ -1,4 +1,4 @@
-"""However often and however many at a time a signal comes, it is taken once."""
+"""A signal is recorded once, however often it is sent and by however many clients at a time."""
 
 import json
 from collections import Counter
@@ -28,7 +28,7 @@ AT_ONCE = 100
 def post_concurrently(
     ours: RunningService, bodies: list[bytes], kind: str = "application/json"
 ) -> list[JsonObject]:
-    """The answers to the bodies, each sent over a connection of its own, all at the same time."""
+    """Send each body over its own connection, all at the same time, and return the responses."""
     with ours.client_as("shop") as client, ThreadPoolExecutor(len(bodies)) as pool:
         headers = {"Content-Type": kind}
         answers = list(
@@ -40,7 +40,7 @@ def post_concurrently(
 
 
 def recorded(client: httpx2.Client, order: str) -> list[str]:
-    """The events of the order's own stream."""
+    """The types of the events in the order's stream."""
     lines = client.get(f"/v1/orders/{order}/timeline").json()["lines"]
     return [line["event"]["type"] for line in lines if line["event"]["type"].startswith("order.")]
 
@@ -67,7 +67,9 @@ def test_a_hundred_concurrent_copies_of_a_batch_are_recorded_once(
     lines = shop.get(f"/v1/orders/{order}/timeline").json()["lines"]
     found = Counter(line["event"]["type"] for line in lines)
     assert found["order.signal_recorded"] == 3
-    assert found["case.detected"] == found["case.routed"] == 2  # no stock, and a refund is due
+    assert (
+        found["case.detected"] == found["case.routed"] == 2
+    )  # one case for the stock, one for the refund
 
 
 def test_a_hundred_concurrent_signals_of_one_order_are_all_recorded(

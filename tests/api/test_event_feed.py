@@ -1,4 +1,4 @@
-"""The event feed: every position once, in order, none skipped, whoever writes meanwhile (I7)."""
+"""The event feed: every position once, in order, none skipped during concurrent writes (I7)."""
 
 import threading
 
@@ -15,7 +15,7 @@ BATCHES = 25
 def follow(
     client: httpx2.Client, after: int, limit: int, enough: threading.Event
 ) -> list[JsonObject]:
-    """What a follower sees who comes back with `next_after`, until it is at the end of it all."""
+    """Read the feed with `next_after` until its end."""
     seen: list[JsonObject] = []
     while True:
         done = enough.is_set()
@@ -96,7 +96,7 @@ def test_the_next_link_also_works_at_the_end(ana: httpx2.Client) -> None:
 
 @pytest.mark.parametrize("beyond", [1, 10**6, 10**18])
 def test_the_head_is_that_of_the_log_for_any_position(ana: httpx2.Client, beyond: int) -> None:
-    """A follower that is ahead of the log (a tail was lost) must be able to see that it is."""
+    """A reader that is ahead of the log (its tail was lost) must be able to notice that."""
     head = ana.get("/v1/events").json()["head"]
     feed = ana.get(f"/v1/events?after={head + beyond}").json()
     assert feed["items"] == []
@@ -106,7 +106,7 @@ def test_the_head_is_that_of_the_log_for_any_position(ana: httpx2.Client, beyond
 @pytest.mark.parametrize("wrong", ["-1", "x", "", "1.5", "9" * 30])
 def test_an_invalid_position_is_refused(ana: httpx2.Client, wrong: str) -> None:
     answer = ana.get(f"/v1/events?after={wrong}")
-    if wrong.isdigit():  # larger than any log: an empty page says so as well
+    if wrong.isdigit():  # larger than any log: an empty page is also right
         assert answer.status_code in (200, 400)
     else:
         assert answer.status_code == 400

@@ -1,4 +1,4 @@
-"""Evidence files: named by what they are, written once, attached to cases by name."""
+"""Evidence files: named by their digest, written once, attached to cases by that name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_file_is_stored_under_the_digest_of_its_bytes(ours: RunningService) ->
             "media_type": "image/png",
             "size": len(PNG),
         }
-        again = upload(ana, PNG, "image/jpeg")  # the first description stays
+        again = upload(ana, PNG, "image/jpeg")  # the first content type stays
         assert again.json() == told.json()
         got = ana.get(told.headers["Location"])
         assert got.content == PNG

@@ -1,4 +1,4 @@
-"""Question 7 says of each piece of evidence what was checked, and never that what nobody read is unchanged."""
+"""Question 7 says what was checked of each piece of evidence; unread evidence is never called unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.tampering import without_triggers
 
 
 def open_case_by_hand(client: httpx2.Client) -> str:
-    """A case that a person open_case: nothing is cited yet."""
+    """Open a case by hand: it has no evidence yet."""
     order = order_id()
     open_case(client, order=order)
     asked = {"order": order, "kind": "refund_due", "note": "The customer called."}
@@ -60,7 +60,7 @@ def asked(client: httpx2.Client, case: str) -> JsonObject:
 
 
 def told(ours: RunningService, case: str) -> tuple[int, str]:
-    """What the command says to people, in one line, and its exit status."""
+    """The exit status of the command and its text in one line."""
     environment = {
         **os.environ,
         "DATABASE_URL": ours.dsn,

@@ -1,5 +1,4 @@
-"""Commands are read from the raw request where it is plain, and by the framework where it is not: the
-answers must not tell which."""
+"""Simple commands take a fast path past the framework: their responses must be the same."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ def open_claimed_case(client: httpx2.Client) -> str:
 def raw(
     ours: RunningService, path: str, body: bytes, *lines: str, pieces: int = 1
 ) -> tuple[int, Any]:
-    """The answer to a request as it stands here, its body sent in pieces."""
+    """Send a raw request, its body in pieces, and return the response."""
     url = urlsplit(ours.url)
     head = [
         f"POST {path} HTTP/1.1",

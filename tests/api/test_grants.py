@@ -1,4 +1,4 @@
-"""Who may what is changed by people for other people, told with its reasons, and effective in seconds."""
+"""Grants are changed by one person for another, with a reason, and take effect within seconds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def olga(ours: RunningService) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def mia(ours: RunningService, olga: httpx2.Client) -> str:
-    """Somebody new, without any role."""
+    """A new person without a role."""
     name = f"mia{next(_numbers)}"
     assert olga.post("/v1/people", json={"name": name}).status_code == 200
     ours.tokens[name] = ours.service.desks.people.issue_token(name, datetime.now(UTC))
@@ -222,7 +222,7 @@ def test_who_could_have_acted_is_answered_for_a_case_as_of_a_time(
 def test_an_escalation_finds_only_persons_with_a_current_grant(
     ours: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
-    """Whoever is told of a case has the role now."""
+    """An escalation notifies only people who have the role now."""
 
     def analysts() -> tuple[str, ...]:
         return PeopleDirectory(ours.service.desks.datastore).with_role("qa_analyst")

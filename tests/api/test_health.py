@@ -1,4 +1,4 @@
-"""/livez and /readyz: alive, and ready only when the work is done as well as taken."""
+"""/livez and /readyz: a service is ready only while its reports and timekeeper are current."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from tests.conftest import Databases
 
 @pytest.fixture(scope="module")
 def without_worker(databases: Databases, template_database: str) -> Iterator[RunningService]:
-    """A service whose reports and time stand still."""
+    """A service without a worker: nobody updates reports or looks for overdue events."""
     with (
         databases.new(template_database) as name,
         run_service(databases.dsn(name), reports=False) as running,
@@ -38,7 +38,7 @@ def test_a_service_with_current_reports_is_ready(ours: RunningService) -> None:
 
 
 def test_a_service_without_a_timekeeper_is_not_ready(without_worker: RunningService) -> None:
-    """An expectation fell due and nobody looked: deadlines are being missed in silence."""
+    """An expectation is overdue and nobody has recorded it."""
     with without_worker.client_as("ana") as ana:
         due = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
         send(ana, placed(order_id(), lines=[{"sku": "a", "price": money("1"), "ship_by": due}]))
@@ -57,7 +57,8 @@ def test_a_service_without_a_timekeeper_is_not_ready(without_worker: RunningServ
 
 
 def test_a_service_with_old_reports_is_not_ready(without_worker: RunningService) -> None:
-    """Few events behind, but for ten minutes: what is read is old, and new tokens are not known."""
+    """The reports are a few events behind, but for ten minutes: reads are old and new tokens
+    unknown."""
     with without_worker.client_as("ana") as ana:
         send(ana, placed(order_id(), tenders=[]))
     later = datetime.now(UTC) + timedelta(minutes=10)

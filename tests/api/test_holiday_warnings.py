@@ -1,4 +1,4 @@
-"""What the owner of the policy reads about holidays that end: in the API, in the worker's log and from the doctor."""
+"""Warnings about holidays that end: in the API, in the worker's log and in the doctor."""
 
 import logging
 import threading
@@ -30,14 +30,14 @@ PATIENCE_SECONDS = 20.0
 
 @contextmanager
 def working_at(dsn: str, now: datetime) -> Iterator[Desks]:
-    """The desks over the database, which decide by the shipped policy, at that time."""
+    """The desks over the database, with the shipped policy and this clock."""
     with desks(dsn, lambda: now) as working:
         working.ensure_policy()
         yield working
 
 
 def notices_by_version(dsn: str, now: datetime, token: str) -> dict[str, list[str]]:
-    """The notices of each version, as the API lists them."""
+    """The warnings of each policy version, as the API lists them."""
     headers = {"Authorization": f"Bearer {token}"}
     with serve(dsn, lambda: now) as (url, _), httpx2.Client(base_url=url, headers=headers) as gus:
         items = gus.get("/v1/policies").json()["items"]
@@ -65,7 +65,7 @@ def test_the_api_lists_the_warning_with_usable_policies(dsn: str) -> None:
     assert notice.startswith(NOTICE)
     with working_at(dsn, LATE) as working:
         working.policy.activate("open", None, "", caller("bo", LATE))
-    assert notices_by_version(dsn, LATE, token)[first] == []  # it has retired
+    assert notices_by_version(dsn, LATE, token)[first] == []  # it is retired
 
 
 def test_the_worker_logs_the_warning(dsn: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Idempotency-Key: one key, one effect, one answer, byte for byte, across retries and restarts."""
+"""Idempotency-Key: one key, one effect, one response, byte for byte, across retries and restarts."""
 
 import json
 import threading
@@ -34,7 +34,7 @@ def key() -> str:
 
 
 def is_same_response(first: httpx2.Response, again: httpx2.Response) -> bool:
-    """Byte for byte, with all that belongs to the answer; only the retry says that it is one."""
+    """Whether status, headers and bytes are the same; only the retry is marked as a replay."""
     mine = ("Casetrail-Position", "ETag", "Content-Type")
     return (
         (again.status_code, again.content) == (first.status_code, first.content)
@@ -49,7 +49,7 @@ def head(client: httpx2.Client) -> int:
 
 
 def claimed(client: httpx2.Client) -> tuple[str, str]:
-    """A fresh case that the client's person holds, and its ETag."""
+    """Open and claim a case; return it with its ETag."""
     case = open_case(client)
     etag = client.get(f"/v1/cases/{case}").headers["ETag"]
     answer = client.post(f"/v1/cases/{case}/claim", headers={"If-Match": etag})
@@ -283,7 +283,7 @@ def test_a_refused_signal_stores_nothing_and_its_key_is_free(ana: httpx2.Client)
 def test_a_signal_refused_for_its_id_is_refused_again_on_retry(
     ours: RunningService, ana: httpx2.Client
 ) -> None:
-    """A definite no is a no (I3): nothing of it is stored, not even an answer that says 200."""
+    """A refused signal stores nothing (I3), not even a response with status 200."""
     told = captured(order_id())
     ana.post("/v1/signals", json=told)
     other = {**told, "amount": {"amount": "99.00", "currency": "EUR"}}
@@ -301,7 +301,7 @@ def test_a_signal_refused_for_its_id_is_refused_again_on_retry(
 
 @contextmanager
 def hold_head(dsn: str) -> Iterator[None]:
-    """Nobody can append while this lasts."""
+    """Block all appends within this context."""
     with psycopg.connect(dsn) as connection:
         connection.execute("SELECT FROM log_head FOR UPDATE")
         yield
@@ -342,7 +342,7 @@ def test_a_key_that_is_in_use_gets_409(ours: RunningService, ana: httpx2.Client)
 def test_a_client_that_disconnected_gets_the_first_response_on_retry(
     ours: RunningService, ana: httpx2.Client
 ) -> None:
-    """Whatever became of the first try: there is one effect, and one answer to be had."""
+    """Whether or not the first try was stored, there is one effect and one response."""
     for n in range(10):
         command, headers = a_claim(ana), {"Idempotency-Key": key()}
         before = head(ana)
@@ -360,8 +360,8 @@ def test_a_client_that_disconnected_gets_the_first_response_on_retry(
 def test_a_retry_at_another_server_gets_the_first_response_and_never_a_conflict(
     ours: RunningService, ana: httpx2.Client
 ) -> None:
-    """Stored means acknowledged on retry (I2): the retry looks for its key just before the first
-    try commits, and reads the case just after."""
+    """A stored command is acknowledged on retry (I2): the retry looks up its key just before the
+    first try commits, and reads the case just after."""
     case = open_case(ana)
     etag = ana.get(f"/v1/cases/{case}").headers["ETag"]
     headers = {"Idempotency-Key": key(), "If-Match": etag}
@@ -371,11 +371,11 @@ def test_a_retry_at_another_server_gets_the_first_response_and_never_a_conflict(
         url, _ = stack.enter_context(serve(proxy.dsn))
         other = stack.enter_context(ours.client_as("ana"))
         other.base_url = url
-        other.get("/v1/queues")  # so that the token is known there
+        other.get("/v1/queues")  # the other server caches the token
         thread = threading.Thread(
             target=lambda: again.append(other.post(f"/v1/cases/{case}/claim", headers=headers))
         )
-        # The statement may be prepared already: what is sent of it is its parameter.
+        # The statement may already be prepared: then only its parameter is sent.
         with proxy.holding(case.encode(), UUID(case).bytes) as held:
             thread.start()
             assert held.wait(5), "the retry did not come to read the case"

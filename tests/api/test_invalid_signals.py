@@ -1,4 +1,4 @@
-"""Bad input: each item is refused by itself, with every fault and its place; the rest is taken."""
+"""Invalid input: each item is refused alone, with every error and its place; the rest is accepted."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def line(price: Any = None, **facts: object) -> JsonObject:
     return {"sku": "tea", "price": price or money("1.00"), **facts}
 
 
-# Name -> what is wrong with an otherwise sound signal, and where its faults are.
+# Name -> a signal with an error, and the places of its errors.
 FAULTS: dict[str, tuple[JsonObject, set[str]]] = {
     "an unknown type": (signal("order.teleported", "o"), {"/type"}),
     "no type": ({k: v for k, v in cancelled("o").items() if k != "type"}, {"/type"}),
@@ -120,7 +120,7 @@ FAULTS: dict[str, tuple[JsonObject, set[str]]] = {
     ),
 }
 
-# Name -> JSON that is no sound signal, whatever it is meant to be.
+# Name -> JSON that is not a signal.
 NOT_SIGNALS: dict[str, bytes] = {
     "no object": b"7",
     "null": b"null",
@@ -128,7 +128,7 @@ NOT_SIGNALS: dict[str, bytes] = {
     "text": b'"order.placed"',
 }
 
-# Name -> a line that is no JSON.
+# Name -> a line that is not JSON.
 NOT_JSON: dict[str, bytes] = {
     "broken off": b'{"type": "order.cancelled", "id": ',
     "broken after an unknown type": b'{"type": "order.teleported", "id" "x"}',
@@ -146,7 +146,7 @@ NOT_JSON: dict[str, bytes] = {
     ),
 }
 
-# Name -> a signal with a number that fits nowhere.
+# Name -> a signal with a number that is out of range.
 HUGE: dict[str, bytes] = {
     "a number beyond a double": b'{"type": "fraud.screened", "score": 1e999}',
     "a number beyond 64 bits": b'{"type": "fraud.screened", "score": 123456789012345678901234567890}',
@@ -212,7 +212,7 @@ def test_a_bad_item_is_refused_and_the_other_items_are_accepted(
 @pytest.mark.parametrize("wrapped", [b"%b", b"[%b]"], ids=["alone", "in an array"])
 def test_a_body_that_is_not_json_is_refused(shop: httpx2.Client, name: str, wrapped: bytes) -> None:
     answer = shop.post("/v1/signals", content=wrapped % NOT_JSON[name], headers=JSON)
-    # Within an array, what is wrong with the one item may be told as its fault as well.
+    # Within an array the error may also be reported for the one item.
     if answer.status_code == 200:
         assert [i["outcome"] for i in answer.json()["items"]] == ["refused"]
     else:
@@ -240,7 +240,7 @@ TWICE = [
 
 @pytest.mark.parametrize(("told", "pointer"), TWICE)
 def test_a_repeated_name_is_refused(shop: httpx2.Client, told: bytes, pointer: str) -> None:
-    """Which of the two values counts is anybody's guess."""
+    """It would be unclear which of the two values counts."""
     sound = json.dumps(cancelled(order_id())).encode()
     body = sound[:-1] + b", " + told + b"}"
     alone = shop.post("/v1/signals", content=body, headers=JSON)
@@ -321,7 +321,7 @@ def test_a_refused_signal_leaves_nothing_in_the_log(
 def test_no_signal_makes_the_trail_view_unreadable(
     ours: RunningService, shop: httpx2.Client
 ) -> None:
-    """Whatever was taken in this file's attacks: `SELECT * FROM trail` still reads every line."""
+    """After all signals of this file, `SELECT * FROM trail` still reads every line."""
     send(shop, cancelled(order_id(), reason="a\0b"), cancelled(order_id(), id="a\0b"))
     with psycopg.connect(ours.dsn) as connection:
         read = connection.execute("SELECT count(facts), count(*) FROM trail").fetchone()

@@ -1,5 +1,5 @@
-"""Keys of an issuer come and go: new ones are found, old ones die, nobody can make us flood it, and
-while it is down what is known goes on for a bounded time."""
+"""The cache of an issuer's keys: new keys are fetched, old ones expire, fetches are limited, and cached keys
+survive an outage for a limited time."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def outcome(tokens: AccessTokenVerifier, token: str) -> str:
 def test_keys_are_fetched_once_for_many_tokens(issuer: IssuerServer) -> None:
     tokens = AccessTokenVerifier([issuer.issuer(KeyCacheTimes())])
     made = [issuer.token() for _ in range(200)]
-    assert issuer.asked == []  # not before somebody comes
+    assert issuer.asked == []  # keys are fetched only on demand
     with ThreadPoolExecutor(8) as pool:
         assert {*pool.map(lambda one: verify(tokens, one), made)} == {"ana-1"}
     assert issuer.fetches() == 1
@@ -112,7 +112,7 @@ def test_cached_keys_are_used_for_a_limited_time_while_the_issuer_is_down(
         seen.add(outcome(tokens, issuer.token()))
         time.sleep(0.05)
     assert seen == {"ana-1"}
-    # A key that may be a new one can neither be believed nor called wrong.
+    # An unknown key may be a new one: it can be neither accepted nor called wrong.
     assert outcome(tokens, issuer.token(key=UNKNOWN)) == "KeysUnavailable"
     time.sleep(max(0.0, 2.1 - (time.monotonic() - fetched_at)))
     assert outcome(tokens, issuer.token()) == "KeysUnavailable"
@@ -127,7 +127,7 @@ def test_a_hanging_issuer_delays_at_most_one_caller(issuer: IssuerServer) -> Non
     assert verify(tokens, issuer.token())
     issuer.delay_seconds = 5
     time.sleep(0.2)
-    assert verify(tokens, issuer.token())  # this one has found out that it hangs
+    assert verify(tokens, issuer.token())  # the one caller that waits
     time.sleep(0.1)
 
     def timed(token: str) -> float:

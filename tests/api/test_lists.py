@@ -1,4 +1,4 @@
-"""Lists: limit, cursor and Link walk through everything exactly once, and bad ones are refused."""
+"""Lists: limit, cursor and Link return every row exactly once; invalid ones are refused."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ MIN = "Casetrail-Min-Position"
 
 @pytest.fixture(scope="module")
 def rows(shop: httpx2.Client) -> dict[str, str]:
-    """Orders in trouble, and the header with which all of them are seen."""
+    """Send orders with problems; return the header that waits until the lists have all of them."""
     orders = [order_id() for _ in range(CASES)]
     tiers = ("standard", "gold", "vip")
     told = [
@@ -37,7 +37,7 @@ def walk(
     headers: dict[str, str],
     between: Callable[[], object] = lambda: None,
 ) -> Iterator[list[JsonObject]]:
-    """The pages, following each Link; `between` is called before the next one is asked for."""
+    """Read all pages by their Link; `between` is called before each next page."""
     while True:
         answer = client.get(address, headers=headers)
         assert answer.status_code == 200, answer.text
@@ -125,7 +125,7 @@ def test_cases_are_listed_most_urgent_first(ana: httpx2.Client, rows: dict[str, 
 def test_each_filter_returns_only_matching_rows(
     ana: httpx2.Client, rows: dict[str, str], name: str, value: str
 ) -> None:
-    # What the tests before have sent may still be on its way into the report.
+    # The report may not have all signals of earlier tests yet.
     head = ana.get("/v1/events?limit=1").json()["head"]
     rows = {**rows, "Casetrail-Min-Position": str(head)}
     everything = ana.get("/v1/cases?limit=200", headers=rows).json()["items"]
@@ -152,7 +152,7 @@ def test_an_invalid_limit_is_refused(ana: httpx2.Client, address: str, limit: st
 
 @pytest.mark.parametrize("address", [*LISTS, "/v1/events", "/v1/queues"])
 def test_an_unknown_filter_is_refused(ana: httpx2.Client, address: str) -> None:
-    """One that is misspelt must not silently show everything."""
+    """A misspelt filter must not silently return everything."""
     answer = ana.get(f"{address}?teir=vip&sevrity=high")
     assert answer.status_code == 400, answer.text
     named = [fault["parameter"] for fault in answer.json()["errors"]]
@@ -181,7 +181,7 @@ def test_a_filter_that_no_row_matches_causes_no_server_error(
     "address", ["/v1/cases?state=open&state=resolved", "/v1/orders?tier=a&tier=b"]
 )
 def test_a_repeated_filter_is_refused(ana: httpx2.Client, address: str) -> None:
-    """Whichever of the two is taken, the answer is not what was asked for."""
+    """Either value alone would give another list than the client asked for."""
     assert ana.get(address).status_code == 400
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints and proofs over HTTP, checked with nothing but what was answered and the public key."""
+"""Checkpoints and proofs over HTTP, checked only with the responses and the public key."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.witness_checkpoints import open_checkpoints
 
 @pytest.fixture(scope="module")
 def witness(ours, shop, tmp_path_factory):
-    """Makes a checkpoint when it is called; before the first, none is told."""
+    """A function that makes a checkpoint; before its first call the API has none."""
     home = tmp_path_factory.mktemp("witness")
     checkpoints = open_checkpoints(home)
 

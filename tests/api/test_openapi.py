@@ -1,5 +1,5 @@
-"""OpenAPI: the document is valid, names every route that is served and no other, and what is answered
-is what it says, also to requests that nobody thought of."""
+"""OpenAPI: the document is valid and has exactly the served routes; real responses match it, also to random
+requests."""
 
 import contextlib
 import re
@@ -73,7 +73,7 @@ SEED = 20261121
 
 
 ENDLESS = "/v1/views/{view}/stream"
-"""Its answer does not end."""
+"""Its response does not end."""
 
 
 def operations() -> Iterator[tuple[str, str, JsonObject]]:
@@ -117,7 +117,7 @@ def test_the_document_has_exactly_the_served_routes(
 
 
 def test_every_type_has_a_unique_name(document: JsonObject) -> None:
-    """Two of one name would be told with the folders that they lie in."""
+    """Two types with one name would get their module paths as names."""
     assert [name for name in document["components"]["schemas"] if not name.isidentifier()] == []
 
 
@@ -186,20 +186,20 @@ def test_the_pages_load_nothing_from_other_hosts(ours: RunningService) -> None:
 
 
 WITH_A_PROVIDER = {("/v1/reconciliations", "POST")}
-"""Held against the document where a payment provider is connected, in the test of reconciliation."""
+"""Checked against the document in test_reconciliation.py, where a payment provider is connected."""
 
 
 STATEMENT = (
     "line,reference,key,payment,created_at,status,currency,amount,total\r\n"
     "1,re-1,,p,2026-11-20T12:00:00+00:00,succeeded,EUR,1.00,1.00\r\nend,1\r\n"
 )
-"""A list of a payment provider."""
+"""Needs the statement of a payment provider."""
 QUESTIONS = "/v1/audit/questions/"
-"""Held against the document by tests/audit, each with what it is asked about."""
+"""Checked against the document by tests/audit."""
 
 
 class ResponseCheck:
-    """Checks each answer against what the document says of its operation."""
+    """Checks each response against its operation in the document."""
 
     def __init__(self, document: JsonObject) -> None:
         self._document = document
@@ -239,7 +239,7 @@ class ResponseCheck:
 
 
 def change_policies(ours: RunningService, check: ResponseCheck) -> None:
-    """Everything that people do about policies."""
+    """Make every request about policies."""
     for name in ("gus", "gil"):
         ours.service.desks.people.add(name, [Role.GOVERNANCE_OWNER], datetime.now(UTC))
         token = ours.service.desks.people.issue_token(name, datetime.now(UTC))
@@ -273,7 +273,7 @@ def change_policies(ours: RunningService, check: ResponseCheck) -> None:
 
 
 def erase_a_customer(ours: RunningService, check: ResponseCheck) -> None:
-    """A customer asks what is held, and that it goes."""
+    """Make every request about the personal data of a customer."""
     people = ours.service.desks.people
     people.add("petra", [Role.PRIVACY_OFFICER], datetime.now(UTC))
     ours.tokens["petra"] = people.issue_token("petra", datetime.now(UTC))
@@ -399,7 +399,7 @@ def test_real_responses_match_the_document(ours: RunningService, document: JsonO
 
 
 def make_adjustments(ours: RunningService, check: ResponseCheck) -> None:
-    """Adjustments are proposed, and approved, rejected, withdrawn and carried out."""
+    """Propose adjustments and approve, reject, withdraw and execute them."""
     with ours.client_as("ana") as ana, ours.client_as("olga") as olga, ours.client_as("fay") as fay:
         for client in (ana, olga, fay):
             client.event_hooks = {"response": [check]}
@@ -437,7 +437,7 @@ def make_adjustments(ours: RunningService, check: ResponseCheck) -> None:
 
 
 def manage_people(ours: RunningService, ana: httpx2.Client) -> None:
-    """People come, are given roles, and go; and the glass is broken."""
+    """Make every request about people, grants and break-glass."""
     name = f"mia-{order_id()}"
     with ours.client_as("olga") as olga:
         olga.event_hooks = ana.event_hooks
@@ -468,7 +468,7 @@ def manage_people(ours: RunningService, ana: httpx2.Client) -> None:
 
 
 def plan_recovery(ours: RunningService) -> None:
-    """The queue of refunds has a plan to recover."""
+    """Make every request about the recovery plan of a queue."""
     desk = ours.service.desks.recovery
     limits = Backlog(volume=1, recovered_volume=0)
     measured = BacklogMeasurement(position=1, cases=2, oldest_queued_at=datetime.now(UTC))
@@ -498,7 +498,7 @@ def plan_recovery(ours: RunningService) -> None:
 
 
 def every_signal(order: str) -> list[JsonObject]:
-    """One of each type, with all that it may carry."""
+    """One signal of each type, with all optional fields."""
     rich = placed(
         order,
         lines=[
@@ -555,7 +555,7 @@ def test_every_accepted_signal_matches_the_document(document: JsonObject) -> Non
 def test_random_requests_get_documented_responses(
     ours: RunningService, document: JsonObject, name: str
 ) -> None:
-    """Ones that fit the document; and ones that do not, where there is a way not to."""
+    """Valid requests, and invalid ones where the document allows to make them."""
     path, method, told = next(o for o in operations() if o[2]["operationId"] == name)
     operation = schemathesis.openapi.from_dict(document)[path][method]
     places = {parameter["in"] for parameter in told.get("parameters", ())}
@@ -583,7 +583,7 @@ def send_random_requests(ours: RunningService, requests: st.SearchStrategy[Any])
             if known and "case_id" in case.path_parameters:
                 case.path_parameters["case_id"] = case_id
                 case.headers["If-Match"] = ana.get(f"/v1/cases/{case_id}").headers["ETag"]
-            # A position that was made up is one that no report has seen: it would say so with 503.
+            # No report has reached a random position: the response would be 503.
             if case.headers.get("Casetrail-Min-Position", "").isdigit():
                 case.headers["Casetrail-Min-Position"] = "1"
             headers = {**dict(ana.headers), "Prefer": "wait=0"}

@@ -1,4 +1,4 @@
-"""The packet of a case: facts with their sources and times, conflicts, what was said, other cases."""
+"""The packet of a case: facts with their sources and times, conflicts, messages, other cases."""
 
 from __future__ import annotations
 

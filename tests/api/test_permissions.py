@@ -1,4 +1,4 @@
-"""Every route names the permission that it needs; roles have permissions; the rest is refused."""
+"""Every route names its permission, roles have permissions, and everything else is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GUARDED = [handler for handler in VERSIONED if NEEDS in handler.opt]
 
 @pytest.fixture(scope="module")
 def by_role(ours: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
-    """A person of each role, with that role alone."""
+    """One person for each role, with only that role."""
     desks, now = ours.service.desks, datetime.now(UTC)
     clients = {}
     for role in Role:
@@ -44,7 +44,7 @@ def by_role(ours: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
 
 
 def asked(client: httpx2.Client, handler: HTTPRouteHandler) -> httpx2.Response:
-    """A request that the route would refuse for what it says, or answer with nothing found."""
+    """Send a request that the route refuses as invalid or answers with nothing found."""
     path = "/v1" + next(iter(handler.paths))
     for parameter, value in {
         "{case_id:uuid}": str(uuid4()),

@@ -1,4 +1,4 @@
-"""To ask who was shown an order's personal data is not to be shown it."""
+"""Asking who read an order's personal data is not a read of that data."""
 
 from __future__ import annotations
 

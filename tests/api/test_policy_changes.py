@@ -1,4 +1,4 @@
-"""A policy changes by the hands of two people, in the open, and every process takes it up."""
+"""A policy is changed by two people over HTTP, and every process applies it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PEOPLE = {
 
 
 class PolicyService:
-    """A service of two processes, and people who govern it."""
+    """A service of two processes, with people who govern its policy."""
 
     def __init__(
         self, ours: RunningService, other_url: str, people: dict[str, httpx2.Client]
@@ -92,7 +92,7 @@ def test_an_activated_policy_decides_in_both_processes(governing: PolicyService)
     assert told["against"] == first["version"]
 
     refused = governing.post("opal", "/p2/approve")
-    assert refused.status_code == 403  # no role of hers may
+    assert refused.status_code == 403  # none of her roles has the permission
     approved = governing.done(
         "gus", f"/{told['digest']}/approve", note="Yes.", base=first["digest"]
     )
@@ -251,7 +251,7 @@ def test_a_rollback_returns_its_new_version(governing: PolicyService) -> None:
 
 
 def test_open_orders_are_rechecked_after_the_rollback(governing: PolicyService) -> None:
-    """The last turn of all: the ones before it were overtaken or have finished."""
+    """The last recheck: the earlier ones were overtaken or have finished."""
 
     def finished() -> bool:
         recheck = governing.get("/p2-r1")["recheck"]

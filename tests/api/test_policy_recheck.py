@@ -1,4 +1,4 @@
-"""A policy begins to decide while signals come: nothing is lost, nothing is doubled, nobody waits."""
+"""A policy is activated while signals arrive: none is lost, none is doubled, nobody waits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 90.0
 
 @pytest.fixture(scope="module")
 def ours(databases: Databases, template_database: str) -> Iterator[tuple[RunningService, str]]:
-    """Two processes that serve, and two that keep time."""
+    """Two services and two timekeepers."""
     with databases.new(template_database) as name:
         dsn = databases.dsn(name)
         with run_service(dsn, time=True) as running, run_timekeeper(dsn), serve(dsn) as (other, _):

@@ -1,4 +1,4 @@
-"""Problems (RFC 9457): each error says what, where and why, and its type answers with the rest."""
+"""Problems (RFC 9457): each error says what, where and why, and its type has an explanation."""
 
 import inspect
 import json
@@ -169,7 +169,7 @@ def test_a_command_that_does_not_fit_the_state_gets_the_reason(
     assert_problem(step(ana, case, "release", {}), 409, "case-already-resolved")
 
 
-# Name -> a body of `resolve`, and the places of its faults.
+# Name -> a body of `resolve`, and the places of its errors.
 RESOLUTIONS: dict[str, tuple[object, set[str]]] = {
     "nothing": ({}, {"/reason", "/root_cause", "/evidence"}),
     "everything wrong": (

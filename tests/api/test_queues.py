@@ -1,4 +1,4 @@
-"""Queues over HTTP: owners, leases, how each clock stands, and what has fallen behind."""
+"""Queues over HTTP: owners, leases, clock bands, and queues that have fallen behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUEUE = "allocation_failure_review"
 
 
 def open_queued_case(client: httpx2.Client) -> tuple[str, dict[str, str]]:
-    """A case of the queue, and the headers that wait until the reports have seen it."""
+    """Open a case; return it with the headers that wait until the reports have it."""
     told = send(client, unavailable(order_id()))
     (touched,) = told.json()["items"][0]["cases"]
     return touched["case"], {"Casetrail-Min-Position": told.headers["Casetrail-Position"]}
@@ -92,7 +92,7 @@ def test_cases_are_filtered_by_due_time(ours: RunningService) -> None:
 
 @pytest.fixture
 def strict_policy(ours: RunningService) -> Rulebook:
-    """The policy that ships, in which no queue may hold anything for long."""
+    """The shipped policy with very low limits for every queue."""
     document = load_policy().document
     limits = Backlog(volume=1, recovered_volume=0)
     queues = {

@@ -1,5 +1,5 @@
-"""Casetrail-Position, Casetrail-Min-Position and Prefer: what was written is read, or the read says
-that it cannot be yet."""
+"""Casetrail-Position, Casetrail-Min-Position and Prefer: a read includes the write, or says that it is
+behind."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ MIN = "Casetrail-Min-Position"
 
 @pytest.fixture(scope="module")
 def stopped_reports(databases: Databases, template_database: str) -> Iterator[RunningService]:
-    """A service whose reports stand still."""
+    """A service without a worker: its reports are not updated."""
     with (
         databases.new(template_database) as name,
         run_service(databases.dsn(name), reports=False) as running,
@@ -70,7 +70,7 @@ def test_every_write_returns_its_position(ana: httpx2.Client) -> None:
     told = captured(order)
     one = ana.post("/v1/signals", json=told)
     assert int(one.headers["Casetrail-Position"]) == head + 1
-    batch = send(ana, told, unavailable(order))  # a duplicate, and one that opens a case
+    batch = send(ana, told, unavailable(order))  # a duplicate, and a signal that opens a case
     assert int(batch.headers["Casetrail-Position"]) == int(ana.get("/v1/events").json()["head"])
     nothing = send(ana)
     assert int(nothing.headers["Casetrail-Position"]) == int(batch.headers["Casetrail-Position"])
@@ -157,7 +157,7 @@ def test_a_position_beyond_the_log_is_never_reached(ana: httpx2.Client, position
 
 
 def test_many_waiting_reads_do_not_delay_other_requests(stopped_reports: RunningService) -> None:
-    """A read that waits must not use up what answers the others."""
+    """Waiting reads must not use up the threads or connections of other requests."""
     with stopped_reports.client_as("ana") as ana, ThreadPoolExecutor(24) as pool:
         head = int(ana.get("/v1/events").json()["head"])
         headers = {MIN: str(head + 1_000), "Prefer": "wait=3"}

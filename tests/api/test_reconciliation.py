@@ -1,5 +1,5 @@
-"""Reconciliation over a real service and a real provider: what agrees is reconciled, what does not is
-named, and whoever had another hand in a case is not the one to reconcile it."""
+"""Reconciliation over a real service and a real provider: matches are reconciled, discrepancies are named,
+and a person with another duty in a case does not reconcile it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Shop:
             return client.post(path, content=body, headers=kept)
 
     def ordered(self, amount: str = "5.00", by: str = "fay") -> str:
-        """An adjustment that is approved and ordered to be paid; its key."""
+        """Propose, approve and order a payment; return its key."""
         order = order_id()
         with self.house.client_as("shop") as client:
             told = (placed(order), captured(order, id=f"paid-{order}"), unavailable(order))
@@ -83,7 +83,7 @@ class Shop:
         return key
 
     def pay(self, *keys: str, until: str = "executed") -> None:
-        """As a worker does, until all that was ordered has come that far."""
+        """Run the payer as a worker does, until all these payments have this state."""
         with desks(self.house.dsn, provider=LocalProvider(self.provider.url)) as working:
             working.ensure_policy()
             deadline = time.monotonic() + 20
@@ -107,7 +107,7 @@ class Shop:
         return self.post(person, "/v1/reconciliations", {"since": self.since}, **headers)
 
     def write_into_ledger(self, statement: str, *values: object) -> None:
-        """Behind the provider's back."""
+        """Change the ledger without the provider."""
         connection = sqlite3.connect(self.provider.ledger)
         with connection:
             connection.execute(statement, values)
@@ -138,7 +138,7 @@ def ours(dsn: str, ledger: Running) -> Iterator[Shop]:
 
 
 def kinds(told: Told) -> dict[str, str | None]:
-    """What was found, by the adjustment that it is about."""
+    """The kind of each discrepancy, by adjustment."""
     assert sum(told["counts"].values()) == len(told["discrepancies"])
     return {found.get("key", ""): found["kind"] for found in told["discrepancies"]}
 

@@ -1,5 +1,5 @@
-"""A case, an order or a queue outside one's scope is answered like one that does not exist, on every
-route and for every role; and no list shows it."""
+"""A case, an order or a queue out of scope gets the response of a missing one, on every route and for every
+role; no list shows it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ BODIES: dict[str, JsonObject | None] = {
     "withdraw": {"reason": "No."},
     "execute": {"digest": "ab" * 32},
 }
-"""What each command on a case is sent: a new one stands here too."""
+"""The body for each command on a case; add new commands here."""
 
 
 def path_of(handler: HTTPRouteHandler) -> str:
@@ -94,7 +94,7 @@ OF_CASES = [handler for handler in VERSIONED if "{case_id:uuid}" in path_of(hand
 
 @pytest.fixture(scope="module")
 def cases(ours: RunningService) -> dict[str, JsonObject]:
-    """A case within the scope of everybody below; and some that differ by queue or region."""
+    """One case in scope, and others that differ by queue or region."""
     found: dict[str, JsonObject] = {}
     with ours.client_as("ana") as ana:
         for name, ship_to in {"own": BRAZIL, "other region": PORTUGAL, "no region": None}.items():
@@ -129,7 +129,7 @@ def case_of(client: httpx2.Client, told: httpx2.Response, kind: str) -> JsonObje
 
 @pytest.fixture(scope="module")
 def scoped(ours: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
-    """A person of each role, for one queue and for Brazil."""
+    """One person for each role, scoped to one queue and Brazil."""
     desk, now = ours.service.desks.people, datetime.now(UTC)
     clients = {}
     for role in Role:
@@ -206,7 +206,7 @@ def test_the_past_of_a_case_out_of_scope_gets_404(
         assert there[0] == 404, asked_for
         assert "casetrail-past" not in there[2]
     if where == "other queue":
-        return  # orders are told apart by region alone
+        return  # the scope of an order is its region alone
     for asked_for in ("as_of", "known_at"):
         moment = f"?{asked_for}=2101-01-01T00:00:00Z"
         there = told_by(client.get(f"/v1/orders/{order}{moment}"), order)
@@ -221,7 +221,7 @@ def test_a_case_in_scope_is_found(
     cases: dict[str, JsonObject],
     role: Role,
 ) -> None:
-    """Commands name a version that is gone, so that all of them are refused alike: for that."""
+    """Commands name an old version, so that all of them are refused for the same reason."""
     client, case = scoped[role], cases["own"]
     for handler in OF_CASES:
         answer = asked(client, handler, case["id"], case["version"] - 1)
@@ -232,7 +232,7 @@ def test_a_case_in_scope_is_found(
         elif "{adjustment_id:uuid}" in path_of(handler) and is_read(handler) and may:
             assert answer.json()["type"] == "/problems/adjustment-not-found"
         elif path_of(handler).endswith("/links") and may:
-            assert answer.status_code == 404  # the other case, which nobody knows
+            assert answer.status_code == 404  # the other case, which does not exist
         else:
             assert answer.status_code == expected, (path_of(handler), answer.text)
 
@@ -246,7 +246,7 @@ def test_no_list_shows_what_is_out_of_scope(
     lists = [h for h in VERSIONED if is_read(h) and "{" not in path_of(h)]
     for handler in lists:
         answer = scoped[role].get(path_of(handler), params={"limit": 200})
-        if answer.status_code == 400:  # it takes no limit, or needs more
+        if answer.status_code == 400:  # it has no limit parameter, or needs others
             answer = scoped[role].get(path_of(handler))
         may = handler.opt[NEEDS] in ROLE_PERMISSIONS[role] & SCOPED_PERMISSIONS
         assert (answer.status_code != 403) == may, path_of(handler)
@@ -307,7 +307,7 @@ def body_of(path: str, values: JsonObject) -> JsonObject:
 def test_a_queue_plan_needs_access_to_the_whole_queue(
     scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
-    """It tells how many cases the queue holds, wherever they ship to."""
+    """A plan shows the number of cases in the queue, for all regions."""
     answer = scoped[Role.TEAM_LEAD].get(f"/v1/queues/{OWN_QUEUE}/recovery")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/queue-not-found")
 
@@ -406,7 +406,7 @@ def test_a_file_needs_access_to_a_case_that_has_it(
             address = stored.headers["Location"]
             case = cases[where]["id"]
             ana_sees = ana.get(f"/v1/cases/{case}")
-            assert client.get(address).status_code == 404  # attached to nothing yet
+            assert client.get(address).status_code == 404  # not attached yet
             done = ana.post(
                 f"/v1/cases/{case}/evidence",
                 json={"ref": stored.json()["ref"], "type": "carrier_statement"},
@@ -419,7 +419,7 @@ def test_a_file_needs_access_to_a_case_that_has_it(
 def test_a_guessed_case_id_gets_404(
     scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
-    """A case's id follows from its order and kind: whoever works it out learns nothing."""
+    """A case's id can be derived from its order and kind; that gives no access."""
     order = cases["other region"]["order"]
     case = str(case_stream(order, "stock_unavailable", 1))
     assert case == cases["other region"]["id"]

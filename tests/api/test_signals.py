@@ -1,4 +1,4 @@
-"""Signals sound enough to be taken: alone, as an array, as lines, late, and with what they lead to."""
+"""Valid signals: one, an array, NDJSON, late ones, and the cases that they open."""
 
 import json
 from urllib.parse import quote

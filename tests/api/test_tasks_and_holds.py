@@ -1,4 +1,4 @@
-"""Tasks and holds over HTTP: what policy asks for, who has to do it, and what is held up."""
+"""Tasks and holds over HTTP: what the policy requires, who does it, and what is on hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.api.signals import order_id, send, signal
 
 
 def open_address_case(client: httpx2.Client) -> dict[str, Any]:
-    """A case of address_problem, as it stands."""
+    """Open an `address_problem` case and return it."""
     told = send(client, signal("address.checked", order_id(), verdict="invalid"))
     (touched,) = told.json()["items"][0]["cases"]
     found: dict[str, Any] = client.get(f"/v1/cases/{touched['case']}").json()

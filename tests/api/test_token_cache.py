@@ -1,4 +1,4 @@
-"""Who is let in, and as whom, asked of the door itself: no service runs, and each check stands alone."""
+"""The checks of tokens and keys, tested on the token cache itself without a service."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Setup:
         return self.tokens.resolve(token, token_digest(token))
 
     def give_role(self, until: datetime | None = None) -> None:
-        """Nobody waits here for a grant to run out: it is one of the past."""
+        """Give ana a role as of a day ago, so that no test waits for its end."""
         ask = GrantRole(role=Role.HANDLER, until=until, reason="Help.")
         by = Caller(OPERATOR_ACTOR, "", ago(days=1), "command:test")
         self.people.give("ana", ask, (), by)

@@ -1,5 +1,4 @@
-"""A corpus of tokens that must not let anybody in, each refused for what it is; and the good ones
-beside them, so that the refusals are not empty."""
+"""A corpus of invalid tokens, each refused for its own reason, and of valid ones that are accepted."""
 
 from __future__ import annotations
 
@@ -43,14 +42,14 @@ ES, ES_OTHER = SigningKey("ES256", "es-1"), SigningKey("ES256", "es-2")
 RS, PS, ED = SigningKey("RS256", "rs-1"), SigningKey("PS256", "ps-1"), SigningKey("EdDSA", "ed-1")
 ED25519 = SigningKey("Ed25519", "ed-2")
 ATTACKER = SigningKey("ES256", "es-1")
-"""Goes by the name of a key of the issuer's."""
+"""Has the id of one of the issuer's keys."""
 ALONE = SigningKey("ES256", "alone")
 BEFORE = datetime.now(UTC) - timedelta(days=2)
 
 
 @dataclass
 class Door:
-    """A service, the issuers that it trusts, one that it does not, and keys of all kinds."""
+    """A service, two issuers that it trusts, one that it does not, and keys of all kinds."""
 
     house: RunningService
     issuer: IssuerServer
@@ -79,7 +78,7 @@ def door(databases: Databases, template_database: str) -> Iterator[Door]:
 
 
 def _everybody(ours: RunningService, issuer: IssuerServer, second: IssuerServer) -> dict[str, str]:
-    """Logins, agents and delegates; returns the keys that were issued, by what they are."""
+    """Add logins, agents and delegates; return the issued keys by name."""
     now = datetime.now(UTC)
     working = ours.service.desks
     desk = working.principals_desk
@@ -147,11 +146,11 @@ def refused(
     else:
         assert "WWW-Authenticate" not in answer.headers
     for secret in (token or "").split("."):
-        # Nothing of a token comes back: answers are logged.
+        # The response repeats no part of the token: responses are logged.
         assert len(secret) < 20 or secret not in answer.text
 
 
-# Tokens that are not to be believed: what they are, how they are made, and what is said of them.
+# Invalid tokens: name, words of the refusal, and how each is made.
 
 Make = Callable[[Door], str]
 BAD: dict[str, tuple[Make, str]] = {}
@@ -324,7 +323,7 @@ simply("exp is infinite", "a number that is none", exp=float("inf"))
 
 
 def raw_claims(door: Door, **replaced: str) -> bytes:
-    """The claims as text, some of them written as no library would."""
+    """The claims as JSON, with some values written as no library would."""
     text = json.dumps(door.issuer.claims("ana-1", **dict.fromkeys(replaced, "@@@")))
     for name, told in replaced.items():
         text = text.replace(f'"{name}": "@@@"', f'"{name}": {told}')
@@ -412,7 +411,7 @@ bad("a revoked key", "revoked")(lambda door: door.keys["revoked"])
 bad("an expired key", "the key expired at 20")(lambda door: door.keys["expired"])
 bad("a key of a person who does not exist", "not known")(lambda door: door.keys["nobody's"])
 
-# Tokens that are genuine, and of somebody who may not.
+# Valid tokens of principals without access.
 
 NOT_LINKED, NOT_ACTING = "principal-not-linked", "actor-not-allowed"
 FORBIDDEN: dict[str, tuple[Make, str]] = {
@@ -513,7 +512,7 @@ def test_a_removed_signing_key_is_refused(door: Door) -> None:
     refused(door.ask(f"Bearer {token}"), 401, UNBELIEVED, "does not have", token)
 
 
-# The good ones.
+# Valid tokens.
 
 GOOD: dict[str, tuple[Make, dict[str, Any]]] = {
     "signed with ES256": (lambda d: d.issuer.token(key=ES), {}),

@@ -1,4 +1,4 @@
-"""ETag and If-Match: a command says what it was decided on, and each version is won once (I6)."""
+"""ETag and If-Match: a command names the version of its case, and each version is written once (I6)."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -72,7 +72,7 @@ def test_a_future_version_is_refused(ana: httpx2.Client) -> None:
 def test_a_malformed_etag_is_refused(ana: httpx2.Client, wrong: str) -> None:
     case = open_case(ana)
     answer = ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": wrong})
-    # `*` fits any version (RFC 9110, 13.1.1): a command decided on none must not slip through.
+    # `*` matches any version (RFC 9110, 13.1.1): a command must name the version it was decided on.
     assert answer.status_code in (400, 412, 428), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert version_of(ana, case) == 3

@@ -1,4 +1,4 @@
-"""Even what the owner of a log signs gets one verdict: two programs read a bundle by one strict grammar."""
+"""Both verifiers read a bundle by one strict grammar, even if its owner signed nonsense."""
 
 from __future__ import annotations
 
@@ -483,7 +483,7 @@ def test_an_unreadable_file_has_its_own_error() -> None:
 
 
 def verify_as_unprivileged_user(place: Path) -> list[tuple[str, str]]:
-    """As somebody to whom not everything is open, as it is to root."""
+    """Verify as a user without the rights of root."""
     nobody = 65534 if os.geteuid() == 0 else os.geteuid()
     before = os.geteuid()
     os.seteuid(nobody)
@@ -512,7 +512,7 @@ def verify_as_unprivileged_user(place: Path) -> list[tuple[str, str]]:
 def test_a_sample_is_refused_at_a_line_that_is_not_an_event(
     node: Node, tmp_path: Path, odd: bytes
 ) -> None:
-    """Its queue might be of a member's case."""
+    """The unreadable event could belong to the case of a member."""
     question: dict[str, Any] = {"ask": "population", "type": "case.adjustment_executed"}
     answer = {"count": 4, "sums": {"EUR": "20.25"}}
     place = write_files(tmp_path / "b", bundle(question, answer=answer, log=[*LOG, odd]))

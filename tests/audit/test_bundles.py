@@ -1,5 +1,4 @@
-"""Bundles by API, samples drawn twice, and a log that somebody altered: what an auditor takes along needs
-no trust in who gave it."""
+"""Bundles over the API, repeated samples, and a tampered log: an auditor can verify them independently."""
 
 from __future__ import annotations
 
@@ -50,7 +49,7 @@ def run(world: World, *words: object) -> Result:
 
 
 def download(aud: httpx2.Client, place: Path, name: str, **asked: str) -> Path:
-    """The archive that was given out, as a file."""
+    """Download a bundle as a file."""
     answer = aud.get(f"/v1/audit/{name}", params=asked)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "application/x-tar"
@@ -197,7 +196,7 @@ def test_the_invalid_one_of_several_given_keys_is_named(world: World, tmp_path: 
     ("asked", "count", "total"),
     [
         (REFUNDS, 3, "1840.51"),
-        # An approval says neither kind nor amount: its proposal does.
+        # An approval has neither kind nor amount: its proposal has them.
         ({**REFUNDS, "type": "adjustment.approved"}, 3, "1840.51"),
         ({"type": "adjustment.approved", "over": "500"}, 4, "2640.51"),
         ({"type": "adjustment.reconciled"}, 1, "640.00"),
@@ -329,7 +328,7 @@ def test_tampering_is_found_and_the_halted_log_is_reported(
 
 
 def alter(world: World) -> None:
-    """The refund of o-1 becomes one of 1,640 EUR, behind everybody's back."""
+    """Tamper with the log: the refund of o-1 becomes 1,640 EUR."""
     with (
         psycopg.connect(world.dsn, autocommit=True) as found,
         without_triggers(found) as connection,

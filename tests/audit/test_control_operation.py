@@ -1,5 +1,4 @@
-"""Question 25 on a database in which somebody has been at work: each control tells what was done to it,
-and told nothing before."""
+"""Question 25 on a tampered database: each control reports what was done to it, and nothing before that."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ CLEAN = {ControlOutcome.YES, ControlOutcome.NOTHING_TO_DO}
 
 
 class Watched:
-    """A house on a real database, its log signed as it grows, at the times of the story."""
+    """The people world on a real database, with checkpoints at the times of the story."""
 
     def __init__(self, dsn: str, place: Path) -> None:
         self.dsn = dsn
@@ -161,7 +160,7 @@ def test_a_day_with_unreconciled_payments_is_reported(watched: Watched) -> None:
         "2018-01-10: 1 paid by local, and no list of it was held against them"
     ]
     line = watched.world.given(paid, "re-o-1", 7.2)
-    watched.world.reconciled_by("finn", 31, 0, 7, line)  # ends before it was paid
+    watched.world.reconciled_by("finn", 31, 0, 7, line)  # the period ends before the payment
     assert watched.told("reconciled_each_day", 32) != []
     watched.world.reconciled_by("finn", 31.5, 0, 8, line)
     assert watched.told("reconciled_each_day", 32) == []

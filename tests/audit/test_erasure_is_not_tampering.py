@@ -1,5 +1,5 @@
-"""Once a customer's data is erased, a digest over it cannot be worked out any more: that is said, and is
-not taken for a change."""
+"""After an erasure, a digest over the erased data cannot be recomputed: that is reported as erased and not as
+a change."""
 
 from __future__ import annotations
 

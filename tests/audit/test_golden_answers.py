@@ -1,7 +1,7 @@
-"""Each question about a case, by API and by command: the answers agree, are what the contract says, and
-are those of `golden/`, which were read by eyes and are held to be true by the tests that follow.
+"""Each question about a case, by API and by command: the answers agree, match the contract, and equal `golden/`.
 
-After a change that is meant, write them anew and read what differs:
+test_golden_answers_match_the_story.py checks the golden answers. After an intended change, rewrite them and
+review the diff:
 
     CASETRAIL_WRITE_GOLDEN=1 python3 run.py test tests/audit
 """
@@ -34,10 +34,10 @@ NAMED_AWAY = {
     13: ("position",),
     20: ("record",),
 }
-"""What grows with every question that is asked, or rests on the bytes of all that came before."""
+"""Values that grow with every question, or depend on all earlier bytes."""
 
 NOT_ALL_IS_WELL = ("07_one_file_is_unchanged_and_one_is_gone",)
-"""What the command says with its exit status."""
+"""The exit status of the command for each answer."""
 ABOUT = {"case": "{case}", "adjustment": "{adjustment}"}
 LIST = {"type": "adjustment.executed", "kind": "refund", "over": "500"}
 ASKS: dict[str, tuple[int, dict[str, str]]] = {
@@ -84,7 +84,7 @@ ASKS: dict[str, tuple[int, dict[str, str]]] = {
 
 
 class Questions:
-    """One world, asked in both ways."""
+    """Asks one world by API and by command."""
 
     def __init__(self, world: World, house: RunningService) -> None:
         self.world, self.house = world, house

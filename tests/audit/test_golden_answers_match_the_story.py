@@ -1,4 +1,4 @@
-"""The golden answers say what the world's story says: held against it word by word, without a database."""
+"""The golden answers match the story of the world: checked without a database."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_10_all_witnessed_events_were_hashed_again() -> None:
 
 def test_11_only_refunds_above_500_are_listed_with_an_exact_sum() -> None:
     told = golden("11")
-    # 640.00 + 700.50 + 500.01; 500.00 is not more than 500, and store credits are no refunds.
+    # 640.00 + 700.50 + 500.01; 500.00 is not above 500, and store credits are not refunds.
     assert (told["count"], told["sums"], told["verified"]) == (3, {"EUR": "1840.51"}, True)
     assert len(told["positions"]) == 3
 

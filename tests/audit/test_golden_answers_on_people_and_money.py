@@ -1,5 +1,5 @@
-"""Nine of the auditor's questions, asked of ten days of a house: by route and by command the same answer,
-and each is what stands in a file that somebody has read through. `GOLDEN=new` writes the files anew."""
+"""Nine audit questions about the people world: route and command return the same answer, which equals a
+golden file that a person has reviewed. `GOLDEN=new` rewrites the files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ASKED: dict[str, dict[str, str]] = {
 
 
 NOT_WELL = {"22", "25"}
-"""What the story has that must not be: the command ends with 1."""
+"""The questions that find violations in the story: their command exits with 1."""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_route_and_command_return_the_golden_answer(
     ran = casetrail("audit", "ask", number, *options(ASKED[number]), "--json")
     assert ran.returncode == (number in NOT_WELL), ran.stderr
     if number == "23":
-        # Who asks writes it down, and so tells its own build.
+        # A question is recorded, and so names the build that asks.
         told["builds"] = told["builds"][:1]
         also = json.loads(ran.stdout)["answer"]
         assert (also["events"], also["builds"][:1]) == (told["events"], told["builds"])

@@ -1,4 +1,4 @@
-"""The key for checkpoints is rotated beside a service that runs: whatever auditors ask it goes on as before."""
+"""The checkpoint key is rotated beside a running service: all audit questions still work."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ def carla(ours: RunningService) -> Iterator[httpx2.Client]:
 
 
 def make_checkpoint_as_worker(settings: Settings) -> None:
-    """As a worker of its own does."""
+    """Make a checkpoint as another worker would."""
     assert settings.database_url is not None
     with connect(settings.database_url) as connection:
         assert checkpoints_of(settings).make(connection) is not None
@@ -58,7 +58,7 @@ def test_audit_questions_still_work_after_a_rotation(
         rotate_checkpoint_key(connection, checkpoints_of(settings), Path(settings.signing_key))
         assert Path(settings.signing_key).read_text() != first
     carla.get("/v1/audit/questions/24")
-    make_checkpoint_as_worker(settings)  # signed by the new key alone
+    make_checkpoint_as_worker(settings)  # signed only by the new key
     for address in ASKED:
         told = carla.get(address)
         assert (told.status_code, before[address].status_code) == (200, 200), told.text

@@ -1,4 +1,4 @@
-"""Somebody writes to the log past its rules: each question shows what was planted, and was clean before."""
+"""Violations are written to the log past its rules: each question shows them, and showed nothing before."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ EVER = Period()
 
 @pytest.fixture
 def world() -> PeopleWorld:
-    """People, and a policy that decides; nothing else yet."""
+    """A world with people and an active policy only."""
     world = PeopleWorld()
     record_build(world.log, BUILD, after(-48))
     world.now = after(-47)
@@ -63,7 +63,7 @@ def reading(world: PeopleWorld) -> LogScan:
 def plant(
     world: PeopleWorld, stream: UUID, event: Event, by: str, at: float, order: str | None = None
 ) -> int:
-    """At the end of a stream, as somebody with the keys to the database could."""
+    """Append an event to a stream, as an administrator of the database could."""
     line = RecordedEvent(
         stream=stream,
         version=len(world.log.trail(stream)) + 1,
@@ -151,7 +151,7 @@ def test_15_a_break_glass_opened_for_oneself(world: PeopleWorld) -> None:
 
 
 def test_16_a_sum_split_without_the_ledger_noticing(world: PeopleWorld) -> None:
-    """Two orders of one customer; the second is proposed as if there had been no first."""
+    """Two orders of one customer; the second proposal ignores the first."""
     world.proposed("o-1", "600.00", 10, customer="c-9")
     world.buy("o-2", "5000.00", "c-9", 12)
     first = world.log.trail(world.of("o-1").id)[-1].event
@@ -234,7 +234,8 @@ def test_18_a_payment_that_nobody_proposed(world: PeopleWorld) -> None:
 
 
 def test_18_invalid_approvals(world: PeopleWorld) -> None:
-    """By whoever proposed it, of something else, by a role that may not, ordered by the approver."""
+    """Approved by the proposer, for another amount, without the role, or ordered by the
+    approver."""
     world.proposed("o-1", "40.00", 5)
     case = world.of("o-1").id
     bad = approval(world, "o-1", digest="ab" * 32, limit="10")
@@ -308,7 +309,7 @@ def test_23_a_later_build_may_not_have_written_earlier_events(
     before = world.log.head()
     changed = structs.replace(BUILD, build="99" * 32, files="98" * 32)
     record_build(world.log, changed, after(6))
-    record_build(world.log, changed, after(7))  # once for each
+    record_build(world.log, changed, after(7))  # recorded once for each build
     world.desk.note(case.id, case.version, "By the new one, or the old.", world.by("ana", 8))
     told = find_builds(reading(world), (before,), case.id)
     assert [one.build.build for one in told.builds] == [BUILD.build, changed.build]

@@ -1,4 +1,4 @@
-"""Each of the 25 questions has a route that is served and a command that exists, both from one list."""
+"""Each of the 25 questions has a route and a command, both from one list."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Some bytes, lines, names or numbers of a bundle are altered by chance, and what is signed is signed anew:
-two programs that share nothing find the same faults."""
+"""Random changes of a bundle's bytes, lines, names or numbers, signed again: two independent verifiers find
+the same errors."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def mix_with_another_bundle(chance: random.Random, files: Files) -> Files:
 
 
 def change_the_manifest(chance: random.Random, files: Files) -> Files:
-    """A name, a number or any part of it, signed by the owner."""
+    """Change a name, a number or any part of the manifest, signed by the owner."""
 
     def change(text: str) -> str:
         part = chance.choice(list(re.finditer(r'"[^"]*"|\d+|null|[{},:]', text)))
@@ -149,14 +149,14 @@ def change_the_manifest(chance: random.Random, files: Files) -> Files:
 
 
 def change_a_checkpoint(chance: random.Random, files: Files) -> Files:
-    """Signed by the owner, as are the digests of all the files."""
+    """Change the checkpoint; the owner signs it and the digests of all files."""
     text = files["checkpoint"].rpartition(b"\n\n")[0] + b"\n"
     changed = change_a_part(chance, {"text": text})["text"].decode(errors="replace")
     return sign_again({**files, "checkpoint": SIGNER.signed(changed)})
 
 
 def change_and_sign_again(chance: random.Random, files: Files) -> Files:
-    """As if the owner had written the files like that."""
+    """Change the files and sign them, as the owner could."""
     mutation = chance.choice(
         [change_a_byte, change_a_part, change_a_line, change_a_number, mix_with_another_bundle]
     )

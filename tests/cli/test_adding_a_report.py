@@ -1,4 +1,4 @@
-"""What docs/reports.md prints is done as it is printed: in a copy, beside a service that runs."""
+"""The steps of docs/reports.md work in a copy of the project, beside a running service."""
 
 import os
 import re
@@ -30,7 +30,7 @@ LONGEST_LINES = 40
 
 
 def add_marked_lines(file: Path, diff: str) -> None:
-    """Each `+` line comes after the line before it, which must be there once."""
+    """Add each `+` line after the line before it, which must be in the file once."""
     lines = file.read_text(encoding="utf-8").splitlines()
     before = ""
     for marked in diff.splitlines():
@@ -78,7 +78,7 @@ def test_the_steps_of_the_page_work(
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     home = {"CASETRAIL_VENV": sys.prefix, "CASETRAIL_HOME": str(tmp_path / "home")}
     told = {}
-    with running_worker(database, tmp_path / "worker"):  # of the project as it was
+    with running_worker(database, tmp_path / "worker"):  # from the unchanged project
         for line in COMMANDS:
             ran = subprocess.run(
                 line,

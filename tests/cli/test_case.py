@@ -1,4 +1,4 @@
-"""casetrail case show | trail: what the API says of a case, in words and as one JSON document."""
+"""casetrail case show | trail: the case as in the API, as text and as one JSON document."""
 
 import json
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What is misspelt, swapped or impossible is said in words: no traceback, and no answer as if all were well."""
+"""Misspelt, swapped or impossible input gets a plain error: no traceback and no empty success."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from tests.api.signals import captured, order_id, placed
 from tests.cli.conftest import ROOT, Casetrail, command, environment
 
 FEW = "0001-01-01T00:00:00+14:00"
-"""Of the year 0 in UTC, which has none."""
+"""A time in the year 0 of UTC, which does not exist."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def carla(ours: RunningService) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def refusal_of(casetrail: Casetrail, ours: RunningService):
-    """What a command that is refused says."""
+    """A function that runs a command, expects a refusal and returns its text."""
 
     def run(*words: object) -> str:
         ran = casetrail(*words)
@@ -253,7 +253,7 @@ def test_asking_for_the_key_creates_none(
 def test_every_command_reports_a_halted_log(
     casetrail: Casetrail, ours: RunningService, refusal_of, tmp_path: Path
 ) -> None:
-    """The last of this file: the log stays halted."""
+    """Must be the last test of this file: the log stays halted."""
     with psycopg.connect(ours.dsn, autocommit=True) as connection:
         connection.execute("SELECT halt_log()")
     file = tmp_path / "signals.ndjson"

@@ -1,4 +1,4 @@
-"""Export here, verify anywhere: and a log that is not the one that was witnessed is not served."""
+"""An export can be verified anywhere, and a log that differs from its checkpoint is not served."""
 
 import json
 

@@ -1,5 +1,4 @@
-"""casetrail people grant | revoke-grant | leave | return | same-as | list | review: the operator begins,
-and answers what an auditor asks without a service."""
+"""casetrail people grant | revoke-grant | leave | return | same-as | list | review: without a service."""
 
 from __future__ import annotations
 

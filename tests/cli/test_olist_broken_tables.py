@@ -1,5 +1,5 @@
-"""Broken CSV: each row that cannot be read is left out with its place, the rest is taken, and what is
-left out makes nothing look wrong that is not."""
+"""Broken CSV: each unreadable row is rejected with its place, the rest is read, and rejected rows cause no
+false cases."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ Taken = tuple[dict[str, list[Signal]], list[RejectedRow], OlistTables]
 
 
 def read_tables(folder: Path) -> Taken:
-    """The signals of each order, and what was left out."""
+    """The signals of each order, and the rejected rows."""
     with OlistTables(folder) as tables:
         tables.load()
         signals = defaultdict(list)
@@ -37,7 +37,7 @@ def changed(row: Row, place: int, value: str) -> Row:
 
 
 def two_orders() -> Tables:
-    """The broken row is of the first, between rows of the sound one."""
+    """Two orders; a test breaks a row of the first, between rows of the second."""
     return Tables().order("broken").order(SOUND)
 
 
@@ -114,7 +114,7 @@ def test_a_broken_order_is_rejected_and_the_rest_is_read(
     (refusal,) = [r for r in refusals if r.file == "orders.csv"]
     assert refusal.line == 2
     assert refusal.detail
-    # Its items and payments have no order any more; that is told, too, with their lines.
+    # Its items and payments then have no order: they are rejected too, with their lines.
     assert {(r.file, r.line) for r in refusals} - {("orders.csv", 2)} <= {
         ("order_items.csv", 2),
         ("order_payments.csv", 2),
@@ -145,7 +145,7 @@ def test_a_broken_payment_is_rejected_and_not_reported_missing(
     signals, refusals, _ = read_tables(tables.write(tmp_path))
     assert [(r.file, r.line) for r in refusals] == [("order_payments.csv", 2)]
     assert set(signals) == {"broken", SOUND}
-    # The checkout did choose a payment: that it cannot be read does not make it missing.
+    # The customer chose a payment: an unreadable row does not make it missing.
     assert placed(signals["broken"]).tenders != ()
     assert [s.type for s in signals["broken"]].count("payment.captured") == 0
 
@@ -194,7 +194,7 @@ def test_the_first_row_of_a_repeated_order_is_used(tmp_path: Path) -> None:
 def test_a_repeated_payment_with_other_content_is_reported(
     tmp_path: Path,
 ) -> None:
-    """Both would come under one id, of which intake takes the first and refuses the second."""
+    """Both rows make signals with one id: intake records the first and refuses the second."""
     tables = two_orders()
     tables.payments.append(changed(tables.payments[1], PAYMENT_COLUMNS["value"], "50.00"))
     signals, refusals, _ = read_tables(tables.write(tmp_path))
@@ -216,7 +216,7 @@ def test_an_order_with_too_many_rows_for_a_signal_is_rejected(
 
 
 def test_a_rejected_row_does_not_move_the_end_of_the_replay(tmp_path: Path) -> None:
-    """Else everything that is still on its way would seem late."""
+    """Otherwise all open orders would seem late."""
     tables = two_orders()
     tables.orders[0] = changed(tables.orders[0], ORDER_COLUMNS["purchased"], "2999-01-01 00:00:00")
     _, refusals, read = read_tables(tables.write(tmp_path))
@@ -264,7 +264,7 @@ def cut(content: bytes) -> bytes:
 
 
 def scrambled(content: bytes) -> bytes:
-    """Its head says gzip, and what follows is none."""
+    """A gzip header followed by bytes that are not gzip."""
     return content[:10] + bytes(255 - byte for byte in content[10:])
 
 
@@ -331,7 +331,7 @@ def test_a_replay_lists_the_rejected_rows_and_opens_no_false_case(
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert (told["orders"], told["refused"]) == (29, 1 + 2 + 20)
-    assert ran.stderr.count("left out:") == 21  # 20 rows, and how many more there are
+    assert ran.stderr.count("left out:") == 21  # 20 rows, and a line with the number of the others
     assert "orders.csv:5 (order_status)" in ran.stderr
     assert told["cases"] == {}
     assert len(file.read_text().splitlines()) == 1

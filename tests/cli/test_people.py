@@ -1,4 +1,4 @@
-"""casetrail people: names and roles that make sense, and tokens that the API knows at once."""
+"""casetrail people: valid names and roles, and tokens that the API accepts at once."""
 
 import re
 
@@ -61,7 +61,7 @@ def test_errors_are_plain(casetrail: Casetrail, words: list[str]) -> None:
 def test_an_invalid_name_is_refused_and_the_log_stays_readable(
     casetrail: Casetrail, database: str, name: str
 ) -> None:
-    """A line that nobody can decode would stop the feed and every report for ever."""
+    """An event that cannot be decoded would stop the feed and every report."""
     before = count_events(database)
     ran = casetrail("people", "add", "--role", "handler", "--", name)
     assert ran.returncode == 2, ran.stdout

@@ -1,4 +1,4 @@
-"""casetrail personal-data: what is held of a customer, a hold that keeps it, and its erasure."""
+"""casetrail personal-data: the data of a customer, a legal hold, and the erasure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_customer_on_hold_is_erased_only_after_the_hold_ends(
     assert ", it lasts: A proceeding." not in done(casetrail, "release", CUSTOMER, 1, *WHY)
     erased = done(casetrail, "erase", CUSTOMER, *basis)
     assert "erasure 1 (consent_withdrawn)" in erased
-    assert "Z, done " in erased  # not only ordered
+    assert "Z, done " in erased  # carried out and not only ordered
     assert ": 1 orders, 0 cases, 0 files, 1 keys" in erased
     again = casetrail("personal-data", "erase", CUSTOMER, *basis)
     assert again.returncode != 0

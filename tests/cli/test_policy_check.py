@@ -1,4 +1,4 @@
-"""casetrail policy check: sound, or every fault with its path, and never a traceback."""
+"""casetrail policy check: valid, or every error with its path, and never a traceback."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ Check = Callable[[Policy | str | bytes], CompletedCommand]
 
 
 def errors_in(ran: CompletedCommand) -> dict[str, str]:
-    """Pointer -> what is told of it."""
+    """JSON pointer -> error message."""
     assert ran.returncode == 2, ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
     assert ran.stdout == ""
@@ -53,7 +53,7 @@ def test_the_shipped_policy_is_valid(casetrail: Casetrail) -> None:
     assert "sound" in ran.stdout
     for told in ("version 4", "39 kinds", "29 detections", "20 expectations", "17 routes"):
         assert told in ran.stdout
-    # Whoever named a region sees the days that it stands for.
+    # The author of a region sees its holidays.
     assert "desk is closed in 2026 on 01-01, 03-08, 04-03" in ran.stdout
 
 
@@ -93,7 +93,7 @@ def test_every_structural_error_has_its_path(checked: Check, shipped: Policy) ->
 
 
 def test_every_semantic_error_has_its_path(checked: Check, shipped: Policy) -> None:
-    """Names that lead nowhere, facts that there are not, tests that cannot be, rules that never act."""
+    """Unknown names, unknown facts, impossible tests, rules that never apply."""
     mismatch, missing, stock, ended, handed, order, *_ = shipped["detect"]
     mismatch["when"]["all"][0] = {"fact": "payment.compleat", "is": True}
     mismatch["when"]["all"][1]["any"][0]["above"] = "a lot"
@@ -111,7 +111,7 @@ def test_every_semantic_error_has_its_path(checked: Check, shipped: Policy) -> N
     del shipped["expect"][4]["met_when"]
     shipped["route"][1]["queue"] = "lost_and_found"
     shipped["route"][-1]["when"] = {"fact": "case.kind", "is": "refund_due"}
-    # `above: 0.5` is a number where amounts are text: that is of form, and told first.
+    # `above: 0.5` is a number where amounts are text: a structural error, reported first.
     form = errors_in(checked(shipped))
     assert set(form) == {"/detect/0/when/all/1/any/1/above"}
     mismatch["when"]["all"][1]["any"][1] = {"fact": "payment.underpaid", "above": True}

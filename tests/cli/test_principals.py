@@ -1,4 +1,4 @@
-"""casetrail people: keys that are narrow, listed and revoked; logins, agents and delegates."""
+"""casetrail people: scoped keys, their list and revocation; logins, agents and delegates."""
 
 from __future__ import annotations
 

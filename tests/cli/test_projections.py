@@ -1,4 +1,4 @@
-"""casetrail projections list | rebuild: with a worker beside it, and without."""
+"""casetrail projections list | rebuild, with and without a running worker."""
 
 import re
 import subprocess
@@ -33,7 +33,7 @@ def digest(dsn: str, name: str) -> object:
 
 @pytest.fixture(scope="module")
 def some_orders(database: str) -> None:
-    """In the log, and in no report yet."""
+    """Orders that are in the log and in no report yet."""
     with run_service(database, reports=False) as ours, ours.client_as("shop") as shop:
         for order in [order_id() for _ in range(20)]:
             send(shop, placed(order), unavailable(order))

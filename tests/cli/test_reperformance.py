@@ -1,4 +1,4 @@
-"""casetrail audit reperform: what comes out the same, and a verdict that somebody altered."""
+"""casetrail audit reperform: unchanged decisions match, and an altered verdict is found."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def test_a_reperformed_decision_differs_only_after_tampering(
         **told,
         "orders": 0,
         "decisions": 0,
-        "position": told["position"] + 1,  # that it was asked before stands in the log
+        "position": told["position"] + 1,  # the first question was recorded
     }
 
     with psycopg.connect(database) as connection, without_triggers(connection):

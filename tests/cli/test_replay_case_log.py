@@ -1,5 +1,5 @@
-"""casetrail replay case-log: what the service's own log tells of the cases afterwards is what the
-incident log says, to the second; what no case can do is told and not forced."""
+"""casetrail replay case-log: the cases have the figures of the incident log, to the second; impossible steps
+are reported and not forced."""
 
 import json
 import re
@@ -60,7 +60,8 @@ def replayed(casetrail: Casetrail, kind: str, file: Path, seconds: float = 120) 
 
 
 def assert_as_defined(told: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Every figure. Whether somebody holds a case that is at work, the last state does not say."""
+    """Compare every figure. The log does not tell `open` from `claimed`, so these two are not
+    compared."""
     for figure in ("incidents", "updates", "hand_offs", "reopened", "waited_seconds"):
         assert told[figure] == wanted[figure], figure
     states, words = told["final_states"], wanted["final_states"]
@@ -154,7 +155,7 @@ def test_cases_have_the_times_and_persons_of_the_log(
         ("case.opened", 0, "somebody"),
         ("case.enriched", 0, "somebody"),
         ("case.routed", 0, "somebody"),
-        ("case.handed_off", 1, "somebody"),  # its group became known, which is none
+        ("case.handed_off", 1, "somebody"),  # its group became known: not counted as a hand-off
         ("case.claimed", 1, "p_10"),
         ("case.wait_started", 3, "p_10"),
         ("case.wait_ended", 10, "p_10"),
@@ -186,12 +187,12 @@ def minute_of(moment: str) -> float:
 def test_a_refused_step_is_reported_and_the_case_continues(dsn: str) -> None:
     steps: list[Command] = [
         Open("1", 0, NOON, "56"),
-        Resume("1", 1, NOON),  # it does not wait
+        Resume("1", 1, NOON),  # the case does not wait
         Assign("1", 2, NOON, "10"),
-        Reopen("1", 3, NOON),  # it is not resolved
+        Reopen("1", 3, NOON),  # the case is not resolved
         Resolve("1", 4, NOON),
-        Wait("1", 5, NOON, WaitingParty.USER),  # it is resolved
-        Open("2", 6, NOON, "57"),  # there is no such queue: told once, and nothing can follow
+        Wait("1", 5, NOON, WaitingParty.USER),  # the case is resolved
+        Open("2", 6, NOON, "57"),  # unknown queue: reported once, and no step can follow
         Resolve("2", 7, NOON),
     ]
     names = ServiceNames({"56": "g_56", "57": "g_57"}, {"10": "p_10"})

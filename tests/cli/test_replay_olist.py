@@ -1,4 +1,4 @@
-"""casetrail replay olist: every true case is opened, when it stood, and nothing else."""
+"""casetrail replay olist: exactly the true cases are opened, at the right times."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ KEYS = {
     "refused",
 }
 
-# Orders with one thing wrong each: kind -> how the order differs from one that is on time.
+# Orders with one problem each: kind -> how the order differs from one that is on time.
 ONE_OF_EACH: dict[str, dict[str, object]] = {
     "delivery_late": {"delivered": "2018-01-21 08:00:00"},
     "ship_by_missed": {"handed_over": "2018-01-05 12:00:01"},
@@ -41,7 +41,7 @@ ONE_OF_EACH: dict[str, dict[str, object]] = {
     "milestones_out_of_order": {"approved": "2018-01-04 09:00:01"},
 }
 
-# Orders that come as near to being in trouble as they can, and are not.
+# Orders just below the limits: no problem.
 ALMOST: dict[str, dict[str, object]] = {
     "delivered in the last second of the promised day": {"delivered": "2018-01-20 23:59:59"},
     "handed over at the limit": {"handed_over": "2018-01-05 12:00:00"},
@@ -73,7 +73,7 @@ ALMOST: dict[str, dict[str, object]] = {
     "no promise, no limit": {"promised": "", "items": (), "payments": ("0.00",)},
 }
 
-# Orders around the nights on which the clocks of São Paulo were changed.
+# Orders around the nights of the clock changes in São Paulo.
 # 2017-10-15: 00:00 was followed by 01:00. 2018-02-18: 24:00 of the 17th was followed by 23:00.
 DAYLIGHT_SAVING: dict[str, dict[str, object]] = {
     "promised for the eve of a skipped midnight, not delivered": {
@@ -131,7 +131,7 @@ DAYLIGHT_SAVING: dict[str, dict[str, object]] = {
     },
 }
 
-# Orders with more than one thing wrong, and what is open when the file ends (2018-03-01 12:00).
+# Orders with several problems, and orders still open when the file ends (2018-03-01 12:00).
 TANGLED: dict[str, dict[str, object]] = {
     "unavailable and paid": {
         "status": "unavailable",

@@ -1,4 +1,4 @@
-"""casetrail serve: up with one command, the same after kill -9, and told in words why not."""
+"""casetrail serve: starts with one command, loses nothing at kill -9, and explains why it cannot start."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def serving(dsn: str, home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]
 
 
 def workers(dsn: str) -> int:
-    """Who keeps this database's reports: the connection that holds the runner's lock."""
+    """The number of connections that hold the lock of the reports."""
     with psycopg.connect(dsn) as connection:
         (count,) = connection.execute(
             "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
@@ -86,7 +86,7 @@ def test_after_kill_9_every_acknowledged_write_is_still_stored(
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     deadline = time.monotonic() + SECONDS
-    while workers(database):  # its worker ends by itself once its parent is gone
+    while workers(database):  # its worker ends after its parent
         assert time.monotonic() < deadline, "the worker outlived the service"
         time.sleep(0.05)
     with (

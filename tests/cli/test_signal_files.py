@@ -1,4 +1,4 @@
-"""casetrail signals FILE…: what is sound is taken, what is not is told with file and line."""
+"""casetrail signals FILE…: valid lines are accepted, rejected lines are listed with file and line number."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.cli.conftest import Casetrail
 
 
 def lines(*items: JsonObject | str | bytes) -> bytes:
-    """Signals and whatever else, a line each."""
+    """Signals or other content, one a line."""
     texts = [json.dumps(item) if isinstance(item, dict) else item for item in items]
     return b"".join((t.encode() if isinstance(t, str) else t) + b"\n" for t in texts)
 
@@ -87,7 +87,7 @@ def test_other_line_endings_are_read_or_refused(casetrail: Casetrail, tmp_path: 
     ran = casetrail("signals", windows, mac, "--json")
     assert "Traceback" not in ran.stderr
     counts = json.loads(ran.stdout)
-    # A lone carriage return is white space to JSON: a file of them is one line, and no signal.
+    # A lone carriage return is white space in JSON: such a file is one line and not a signal.
     assert (counts["recorded"], counts["refused"]) in ((6, 0), (3, 1))
 
 

@@ -1,4 +1,4 @@
-"""Cases about money, as they were made before anybody looks at them."""
+"""Helpers that open cases with adjustments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.api.signals import JsonObject, cancelled, captured, money, order_id, 
 def open_paid_case(
     ours: RunningService, price: str = "600.00", order: str | None = None
 ) -> JsonObject:
-    """A case of an order that was paid and cancelled; ana holds it."""
+    """A case, held by ana, of an order that was paid and cancelled."""
     order = order or order_id()
     with ours.client_as("ana") as ana:
         told = send(ana, placed(order, price), captured(order, price), cancelled(order))
@@ -25,7 +25,7 @@ def open_paid_case(
 
 
 def propose_on_new_case(ours: RunningService, amount: str = "300.00", **more: object) -> JsonObject:
-    """The same, with something that ana asks for."""
+    """The same, with an adjustment that ana proposes."""
     case = open_paid_case(ours)
     with ours.client_as("ana") as ana:
         found: JsonObject = post(ana, case, "adjustments", proposal_body(amount, **more)).json()
@@ -46,6 +46,6 @@ def proposal_body(amount: str, kind: str = "refund", **more: object) -> JsonObje
 def act_on_adjustment(
     client: httpx2.Client, case: JsonObject, name: str, **more: object
 ) -> httpx2.Response:
-    """An act on the case's last adjustment."""
+    """Send a command on the case's last adjustment."""
     one = case["adjustments"][-1]
     return post(client, case, f"adjustments/{one['id']}/{name}", {"digest": one["digest"], **more})

@@ -16,7 +16,7 @@ from tests.console.conftest import SignedIn
 
 @pytest.fixture(params=[("light", 1400), ("dark", 380)], ids=["light", "dark-and-narrow"])
 def width(request: pytest.FixtureRequest, page: Page) -> Iterator[int]:
-    """Of the window; the colours are what the person prefers."""
+    """The width of the window, together with the preferred colours."""
     scheme, wide = request.param
     page.prefer(scheme)
     yield wide
@@ -24,7 +24,7 @@ def width(request: pytest.FixtureRequest, page: Page) -> Iterator[int]:
 
 
 def case_with_everything(ours: RunningService) -> str:
-    """A case with money, evidence, a note, an error declared and an attempt that was refused."""
+    """A case with an adjustment, evidence, a note, a declared error and a refused attempt."""
     case = propose_on_new_case(ours)
     with ours.client_as("ana") as ana, ours.client_as("fay") as fay:
         attached = {"ref": "dhl/pod-1", "type": "carrier_statement", "title": "Signed"}

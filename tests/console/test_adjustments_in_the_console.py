@@ -1,5 +1,4 @@
-"""Adjustments in a real browser: proposed, approved and carried out by different people, as they
-would press and type."""
+"""Adjustments in a real browser: proposed, approved and executed by different people."""
 
 from __future__ import annotations
 
@@ -52,7 +51,7 @@ def test_a_store_credit_is_proposed_approved_and_executed_by_three_persons(
         "in 3 d",
     ):
         assert words in shown
-    assert "team lead" not in shown  # up to 250
+    assert "team lead" not in shown  # a team lead approves up to 250
     page.reads("pending approval", "#case-facts")
     page.press("Refund validation")
     page.until("document.querySelector('#queues tr[aria-current] td:nth-child(5)')?.innerText > 0")
@@ -67,7 +66,9 @@ def test_a_store_credit_is_proposed_approved_and_executed_by_three_persons(
 
     page = as_person("fay")
     open_case(page, case)
-    assert page.text("#case-actions") == ""  # she works no cases, and takes no duty by mistake
+    assert (
+        page.text("#case-actions") == ""
+    )  # she handles no cases, so she cannot take a duty by mistake
     page.press("Execute: store credit of 300.00 EUR")
     page.fill("What it is called where it was carried out", "credit-1")
     page.press("Execute the store credit of 300.00 EUR")

@@ -22,7 +22,7 @@ def show(page: Page, order: str, place: str = MINE) -> None:
 
 
 def focus_on(page: Page, order: str) -> None:
-    """Goes down until the focus is on it."""
+    """Press `j` until this order has the focus."""
     page.value("document.getElementById('approvals-title').focus()")
     for _ in range(page.value("document.querySelectorAll('#approvals tbody tr').length")):
         page.key("j")
@@ -51,7 +51,9 @@ def test_several_are_approved_by_keyboard_and_a_refusal_is_shown(
     page.key("a")
     page.reads("420.15 EUR", "#confirm[open]")
     with ours.client_as("finn") as finn:
-        assert act_on_adjustment(finn, second, "approve").status_code == 200  # he is faster
+        assert (
+            act_on_adjustment(finn, second, "approve").status_code == 200
+        )  # finn approves it first
     page.key("Enter")
     page.reads("1 approved, 1 refused.", "#status")
     told = page.text("#approvals-told").splitlines()
@@ -93,11 +95,11 @@ def test_an_approver_without_cases_starts_in_the_inbox(
     page.reads(case["order"], MINE)
     assert page.is_within(400)
     focus_on(page, case["order"])
-    page.key("a")  # nothing is ticked: what one stands on
+    page.key("a")  # nothing is selected: applies to the focused row
     page.reads("Approve 1 adjustment: 4500.00 EUR in all?", "#confirm")
     page.key("Enter")
     page.reads(f"write off of 4500.00 EUR, order {case['order']}: approved.", "#approvals-told")
     stand = "document.querySelector('#to-approvals').checkVisibility()"
     assert page.value(stand)
     page = as_person("shop")
-    assert not page.value(stand)  # which approves nothing
+    assert not page.value(stand)  # and approves nothing

@@ -1,4 +1,4 @@
-"""What every payment provider promises, asked of each in the same words over a real connection."""
+"""The promises of every payment provider, tested for each over a real connection."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ PLENTY = "100000"
 
 @pytest.fixture
 def asked(running: Running) -> RefundRequest:
-    """A refund of a payment that the provider knows and that was large enough."""
+    """A refund of a payment that the provider knows and that is large enough."""
     return known(running, refund())
 
 
@@ -83,7 +83,7 @@ def test_a_slow_refund_is_unknown_until_it_is_made(
     running.switch(delay_seconds=3, times=1)
     with pytest.raises(OutcomeUnknown):
         adapter(kind, running.url, patience_seconds=1).refund(asked)
-    assert provider.find(asked) is None  # it is on its way yet
+    assert provider.find(asked) is None  # still in progress
     eventually(lambda: provider.find(asked))
     provider.refund(asked)
     assert once(running, asked)

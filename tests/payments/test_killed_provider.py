@@ -1,4 +1,4 @@
-"""kill -9 of the provider while refunds are asked for: its ledger is exact, and so is what we know."""
+"""kill -9 of the provider during refunds: its ledger is exact, and so is our record."""
 
 import signal
 import sqlite3
@@ -18,7 +18,7 @@ from tests.payments.conftest import ROOT, SECONDS, Kind, Running, adapter, event
 REFUNDS = 60
 KILLS = 3
 
-# A refund is written down, and its key is about to be.
+# The refund is written; its key is written next.
 KILLED_IN_BETWEEN = """
 import os, signal, sys
 from pathlib import Path
@@ -35,7 +35,7 @@ for key in ("kept", "killed"):
 
 
 def until_known(provider: PaymentProvider, asked: RefundRequest, doubts: list[str]) -> RefundResult:
-    """As whoever executes refunds does it: unknown is looked up, and asked again with its key."""
+    """Refund as the payer does: look up an unknown outcome, and repeat the request with its key."""
     while True:
         try:
             return provider.find(asked) or provider.refund(asked)
@@ -96,7 +96,7 @@ def test_a_kill_before_the_refund_leaves_nothing_done(kind: Kind, own: Running) 
 
     asking = threading.Thread(target=ask)
     asking.start()
-    time.sleep(0.5)  # until it has come in, and waits
+    time.sleep(0.5)  # until the request has arrived and waits
     own.kill()
     asking.join(20)
     assert len(told) == 1

@@ -1,4 +1,4 @@
-"""casetrail provider: a process with an API of its own, which refuses what makes no sense."""
+"""casetrail provider: a process with its own API, which refuses invalid requests."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""Payers over one log, and a real provider that does all that a provider may do."""
+"""Payers over one log, with a real provider that is slow, refuses, fails or is down."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from uuid import UUID
@@ -20,7 +20,7 @@ Payers = Callable[..., Payer]
 
 
 class PayableOrders(MoneyService):
-    """With orders to pay, as the report would list them."""
+    """A service that lists its ordered payments as the report would."""
 
     def order_payment(self, order: str = "o-1", amount: str = "40.00") -> Adjustment:
         if order != "o-1":
@@ -42,7 +42,7 @@ class PayableOrders(MoneyService):
         return next(one for one in items if one.id == adjustment.id)
 
     def events_since_the_order(self, adjustment: Adjustment) -> list[str]:
-        """What was said of it since it was ordered."""
+        """The types of the events about it since the order."""
         lines = [
             line.type
             for line in self.lines()
@@ -145,7 +145,8 @@ def test_an_unknown_outcome_is_recorded_once_and_resolved_when_the_provider_is_b
 def test_a_refusal_also_applies_to_a_request_still_in_transit(
     house: PayableOrders, payers: Payers, own: Running
 ) -> None:
-    """A worker asked and was killed; another is told no; then the first request arrives."""
+    """A worker sent a request and was killed; another gets a refusal; then the first request
+    arrives."""
     one = house.order_payment()
     assert one.payment is not None
     own.switch(fail="refuse", times=1)

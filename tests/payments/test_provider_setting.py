@@ -1,4 +1,4 @@
-"""CASETRAIL_PAYMENTS says who gives money back; nonsense is told in words before anything is asked."""
+"""CASETRAIL_PAYMENTS chooses the payment provider; an invalid value gets a plain error at once."""
 
 import re
 from pathlib import Path

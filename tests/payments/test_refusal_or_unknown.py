@@ -1,4 +1,4 @@
-"""Of all that a provider or what stands before it may answer, little is definite; the rest is unknown."""
+"""Only a few responses of a provider or a proxy are definite; all others leave the outcome unknown."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The provider's file: numbered, with a running total and a count, and believed only as a whole."""
+"""The provider's statement: numbered, with a running total and a count, and accepted only as a whole."""
 
 import csv
 from collections.abc import Callable

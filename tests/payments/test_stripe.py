@@ -1,4 +1,4 @@
-"""What is Stripe's alone: keys that are forgotten, answers that are replayed, units of its own."""
+"""What is special about Stripe: keys expire, responses are replayed, currencies have their own units."""
 
 import json
 from typing import Any
@@ -37,7 +37,9 @@ def test_a_refund_with_an_expired_key_is_found_and_not_repeated(running: Running
     with pytest.raises(OutcomeUnknown):
         stripe.refund(asked)
     running.switch(forget_keys=True)
-    stripe.refund(refund("1.00", payment=asked.payment))  # and with it goes every key before
+    stripe.refund(
+        refund("1.00", payment=asked.payment)
+    )  # after which all earlier keys are forgotten
     found = stripe.find(asked)
     assert found is not None
     assert stripe.refund(asked) == found
@@ -105,7 +107,7 @@ def test_a_refused_api_key_names_the_setting(running: Running) -> None:
 
 
 def documented() -> list[str]:
-    """Every currency that Stripe takes payments in, and some more of two decimals."""
+    """Every currency in which Stripe accepts payments, and some others of two decimals."""
     special = (
         f"ISK {stripe_api.ZERO_DECIMAL_CURRENCIES} {stripe_api.THREE_DECIMAL_CURRENCIES}".split()
     )
@@ -114,7 +116,7 @@ def documented() -> list[str]:
 
 @pytest.mark.parametrize("currency", [name for name in documented() if name != "UGX"])
 def test_currency_units_match_the_documentation_of_stripe(currency: str) -> None:
-    """Against the list that the provider's own face has."""
+    """Compared with the list in the local provider's Stripe API."""
     for amount in ("1", "12", "99999"):
         units = to_units(Money(amount, currency))
         assert units == stripe_api.to_units(amount, currency)
@@ -173,7 +175,7 @@ def test_a_published_refund_is_read() -> None:
 
 @published
 def test_the_stripe_api_of_the_local_provider_has_the_published_fields(running: Running) -> None:
-    """Each field that it tells stands in the published one, and is of its type where both are set."""
+    """Each field exists in the published example, with the same type where both are set."""
     made = json.loads(PUBLISHED.read_text())["resources"]["refund"]
     asked = refund()
     running.register(asked.payment, "100.00", "EUR")

@@ -1,4 +1,4 @@
-"""Erasure as a decision: who stands against it, what is recorded, and what cuts it off."""
+"""Erasure as a decision: what forbids it, what it records, and how it is resumed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def told(house: InMemoryService, order: str = "o-1", customer: str = "c-1", at: 
 
 
 def resolved_customer(files: NoFiles | None = None) -> SealedService:
-    """Two orders of a customer's, whose cases are over, and one of somebody else's."""
+    """Two orders of a customer with resolved cases, and one order of another customer."""
     house = SealedService(files=files)
     told(house)
     told(house, "o-2", at=5)
@@ -67,7 +67,7 @@ def test_an_erasure_applies_to_memory_and_log() -> None:
         assert anew.facts.customer.tier == "standard"
     for case in house.found():
         assert house.cases.refreshed([case.id])[case.id] == fresh.cases.current([case.id])[case.id]
-    # And whoever had it in memory from before learns of it with the next line.
+    # The other customer's order is unchanged.
     other = order_stream("o-3")
     assert fresh.orders.current([other])[other].facts.customer.id == "c-2"
 
@@ -145,7 +145,7 @@ def test_a_returning_customer_is_a_new_one() -> None:
 
 
 class StoreDown(MemoryKeys):
-    """A key store that is away while it is to forget."""
+    """A key store that is unavailable during a destruction."""
 
     down = True
 
@@ -162,7 +162,7 @@ def test_an_interrupted_erasure_is_completed_later_and_once() -> None:
     house.resolve(house.only_case("stock_unavailable"), after(20))
     done = house.privacy.erase("c-1", BASIS, "", PETRA)
     assert done.record.unfinished is not None
-    # Ordered is told as erased at once, in whatever is folded from here on.
+    # An ordered erasure already applies to everything folded from here on.
     stream = order_stream("o-1")
     assert house.orders.refreshed([stream])[stream].facts.customer.id is None
     assert done.record.id in house.due()

@@ -1,5 +1,5 @@
-"""Erasure, for real: canaries are planted wherever personal data can be, on a server of the test's own
-whose every file is searched; then their customer is erased, and they sing nowhere."""
+"""Erasure on a server of its own: canaries are planted wherever personal data can be, their customer is
+erased, and then no file and no response has one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ERASE = {"basis": "consent_withdrawn", "reference": "DSR-17"}
 
 
 class Scene:
-    """A house over a server of its own, and one customer's life in it."""
+    """A service over its own server, with the order of one customer."""
 
     def __init__(self, ours: RunningService, server: EmbeddedPostgres, folder: Path) -> None:
         self.ours = ours
@@ -81,7 +81,7 @@ class Scene:
         return eventually("the keys are gone", done, within=10)
 
     def readings(self) -> Iterator[tuple[str, bytes]]:
-        """Whatever anybody can read of it over HTTP."""
+        """Everything that people can read of the order over HTTP."""
         clients = [self.client(name) for name in ("ana", "carla", "ada")]
         for address, headers in self.life.addresses():
             for client in clients:
@@ -113,7 +113,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                     psycopg.connect(dsn, autocommit=True) as connection,
                     without_triggers(connection),
                 ):
-                    # What is compressed cannot be searched.
+                    # Compressed values cannot be searched.
                     for table in ("stored_events.state", "commands.result"):
                         name, column = table.split(".")
                         connection.execute(
@@ -154,7 +154,7 @@ def test_an_erased_customer_is_found_nowhere(
     done = scene.erased()
     assert done["keys"] >= 1
 
-    # Nothing that can be read reveals one, and nothing that was stored.
+    # No response and no stored file has a canary.
     for address, content in scene.readings():
         assert scene.canaries.in_bytes(content) == [], address
     with psycopg.connect(scene.ours.dsn, autocommit=True) as connection:
@@ -167,7 +167,7 @@ def test_an_erased_customer_is_found_nowhere(
     said = (caplog.text + out.out + out.err).encode()
     assert scene.canaries.in_bytes(said) == []
 
-    # A retry is answered as it was, but for what is gone.
+    # A retry gets the first response without the erased texts.
     for (client, address, request), told in zip(scene.life.repeats, first, strict=True):
         again = client.post(address, **request)
         assert again.status_code == 200, again.text
@@ -180,7 +180,7 @@ def test_an_erased_customer_is_found_nowhere(
     unkeyed = send(shop, *scene.life.signals).json()
     assert {item["outcome"] for item in unkeyed["items"]} == {"duplicate"}
 
-    # Every leaf is what it was, and every bundle of before and after can be verified.
+    # Every leaf is unchanged, and the bundles from before and after are verified.
     now = scene.states()
     assert now[: len(before)] == before
     assert all(leaf_digest(bytes(state)) == bytes(leaf) for _, state, leaf in now)
@@ -217,7 +217,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def without_texts(told: Any) -> Any:
-    """An answer without the texts that may be gone."""
+    """A response without the texts that can be erased."""
     if isinstance(told, dict):
         return {
             name: without_texts(value)

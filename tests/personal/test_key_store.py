@@ -1,5 +1,4 @@
-"""Where keys lie: in a directory, or in a bucket; made in bundles, given to orders, and gone when they are
-destroyed."""
+"""The key store in a directory or a bucket: keys are made in bundles, assigned to orders, and destroyed."""
 
 from __future__ import annotations
 
@@ -69,7 +68,7 @@ def test_a_killed_process_leaves_no_copy_of_a_key(tmp_path: Path) -> None:
     bundle = first.partition(".")[0]
     with patch.object(Path, "replace", side_effect=KeyboardInterrupt), suppress(KeyboardInterrupt):
         destroy_keys(store, [first])
-    assert len([*tmp_path.glob(f".{bundle}.*")]) == 1  # it holds the second
+    assert len([*tmp_path.glob(f".{bundle}.*")]) == 1  # the file with the second key
     assert destroy_keys(store, [first, second]) == 2
     assert {*tmp_path.iterdir()} == {tmp_path / bundle, tmp_path / ".lock"}
 
@@ -140,7 +139,7 @@ def test_an_unavailable_store_is_reported(tmp_path: Path) -> None:
 
 
 class CountingStore:
-    """How often the store was written to."""
+    """A key store that counts its writes."""
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
@@ -159,7 +158,7 @@ class CountingStore:
 
 
 def told(dsn: str, ring: KeyRing, *signals: Signal) -> None:
-    """Stored, sealed with the ring's keys."""
+    """Store signals, sealed with the ring's keys."""
     recorder = PostgresLogRecorder(Datastore(dsn))
     try:
         log = EventLog(recorder, Seals(ring))
@@ -194,7 +193,7 @@ def test_each_order_has_its_own_key_stored_with_its_events(dsn: str, tmp_path: P
     assert keys.keys() == {"o-1", "o-2", "o-3"}
     assert len({*keys.values()}) == 3
     assert "c-1" not in stored
-    # Each process reads what another has sealed, and knows whose it is.
+    # Each process reads events sealed by the other, and knows their customer.
     assert other.find(keys.values()).keys() == {*keys.values()}
     subject = one.subject_of("c-1")
     assert other.subject_of("c-1") == subject != other.subject_of("c-2")
@@ -230,7 +229,7 @@ def test_a_destroyed_key_is_gone_at_once_and_a_new_text_gets_a_new_key(
     told(dsn, ring, order_of("o-1", "c-1"), order_of("o-2", "c-2"))
     keys = ring.of_orders(["o-1", "o-2"])
     subject = ring.subject_of("c-1")
-    for _ in range(2):  # the second time, as after a crash
+    for _ in range(2):  # the second time as after a crash
         assert ring.destroy(subject, ["o-1"]) == 1
     assert [*ring.find([key.ref for key in keys.values()])] == [keys["o-2"].ref]
     assert ring.orders_of(subject) == []

@@ -1,5 +1,5 @@
-"""Sealing: everything marked is encrypted before it is stored, bound to its envelope, and read again by
-whoever has the key, and by nobody else."""
+"""Sealing: every marked field is encrypted before it is stored, bound to its envelope, and readable only with
+the key."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ OF_AN_ORDER = [structs.replace(line, order="O-1") for line in LINES]
 
 
 def test_each_personal_field_is_marked() -> None:
-    """A new mark, or one that goes, is a decision: logs are written by it."""
+    """Adding or removing a mark changes how logs are written: it needs a decision."""
     named = {struct for struct, _ in personal_fields(RecordedEvent)}
     assert {"Customer", "Address", "MessageReceived", "NoteAdded", "Evidence"} <= named
     notes = {struct.__name__ for struct in _with_note(RecordedEvent)}
-    # Of plans about queues, of policies and people: nobody's customer is spoken of there.
+    # Notes on queue plans, policies and people are not about customers.
     ours = {
         "RecoveryOwned",
         "RecoveryActionDone",
@@ -93,7 +93,7 @@ def test_a_sealed_event_opens_unchanged_and_only_with_its_key(line: RecordedEven
     (gone,) = seals.opened([(7, stored.state)])
     assert gone.event == erase_personal(line.event)
     assert set(personal_texts(gone.event)) <= {ERASED}
-    # Whoever has no keys at all sees that there was something.
+    # Without any keys, the field shows that there was a text.
     assert set(personal_texts(from_state(7, stored.state).event)) <= {SEALED}
 
 
@@ -156,7 +156,7 @@ def test_a_stored_response_is_sealed_and_returned_without_erased_texts() -> None
     assert seals.opened_answer(taken).result == b'{"note":"Ana"}'
     keys.keys.clear()
     assert seals.opened_answer(taken).result == b'{"note":"[erased]"}'
-    # Of nobody's order, it is kept without from the start.
+    # Without an order, the response is stored without personal texts.
     nobodys = seals.sealed([], structs.replace(row, order=None)).command
     assert nobodys is not None
     assert nobodys.result == b'{"note":"[erased]"}'
@@ -167,4 +167,4 @@ def test_extracted_personal_data_can_be_restored() -> None:
         bare, texts = extract_personal(line.event)
         assert restore_personal(bare, iter(texts)) == line.event
         assert (bare is line.event) == (not texts)
-    assert to_stored(OF_AN_ORDER[0]).state  # and nothing of it was changed in place
+    assert to_stored(OF_AN_ORDER[0]).state  # the event itself is unchanged

@@ -1,4 +1,5 @@
-"""Whoever has a log, and the shop's id of a customer, cannot tell from the log whether it knows them."""
+"""With the log and a customer's id, but without the keys, nobody can tell whether the log has that
+customer."""
 
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -15,11 +16,11 @@ from tests.application.money_service import MoneyService
 
 
 class Shop(MoneyService, SealedService):
-    """Money is given in it, and orders are held against each other; what is personal is sealed."""
+    """A service with adjustments and duplicate detection, whose personal data is sealed."""
 
 
 def shop_with_two_orders(customer: str) -> Shop:
-    """Two orders of one customer, alike, and money asked for in both."""
+    """Two similar orders of one customer, with an adjustment proposed for each."""
     rulebook = Rulebook(replace(UNTIMED_RULEBOOK.document, look_ups=DUPLICATES))
     shop = Shop(price=None, rulebook=rulebook)
     for n, order in enumerate(("o-1", "o-2")):
@@ -29,7 +30,7 @@ def shop_with_two_orders(customer: str) -> Shop:
 
 
 def streams_of(shop: Shop) -> dict[UUID, set[str]]:
-    """What each stream of the log holds, as whoever has the log alone reads it."""
+    """The event types of each stream, read from the log without keys."""
     found: dict[UUID, set[str]] = {}
     for line in shop.log.read(0, 1_000):
         found.setdefault(line.stream, set()).add(line.type)
@@ -37,7 +38,7 @@ def streams_of(shop: Shop) -> dict[UUID, set[str]]:
 
 
 def ids_derived_from(customer: str) -> set[UUID]:
-    """All that can be worked out from the id without the keys."""
+    """All stream ids that can be derived from the customer id without the keys."""
     subjects = [unsealed_subject_of(customer), MemoryKeys().subject_of(customer)]
     told = [customer, f"customer\n{customer}"]
     return {
