@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""The one entry: makes the environment once, then runs.
+"""Runs casetrail and its tests. The first call installs the packages of requirements.lock into an environment.
 
-    python3 run.py demo             a living service on an embedded PostgreSQL
-    python3 run.py test [ARGS]      the tests (arguments go to pytest)
-    python3 run.py test-dates       the tests that read the clock, as if it were another day (Linux, with faketime)
-    python3 run.py check            format, lint, types, import contracts, tests (or --no-tests)
-    python3 run.py bench [NAME …]   the benchmarks (or --list)
-    python3 run.py WORDS…           the casetrail command, e.g. `python3 run.py replay olist DIR`
+    python3 run.py demo             start the demonstration, on an embedded PostgreSQL
+    python3 run.py test [ARGS]      run the tests (ARGS go to pytest)
+    python3 run.py test-dates       run the tests that read the clock, on other dates (Linux, with faketime)
+    python3 run.py check            check format, lint, types and import contracts, then test (or --no-tests)
+    python3 run.py bench [NAME …]   run the benchmarks (or --list)
+    python3 run.py COMMAND …        run a casetrail command, for example `python3 run.py replay olist DIR`
 
-Only the standard library of Python 3.11 or newer is needed to start.
+It needs Python 3.11 or newer and nothing else.
 """
 
+import difflib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,8 +26,11 @@ ENVIRONMENT = Path(os.environ.get("CASETRAIL_VENV") or ROOT / ".venv")
 PYTHON = ENVIRONMENT / "bin" / "python"
 STAMP = ENVIRONMENT / ".made-from"
 
-# A file of tests at a time goes to each of a few processes: what runs no service first, then the long
-# ones.
+OWN_COMMANDS = re.findall(r"^    python3 run\.py ([a-z-]+)", __doc__, re.MULTILINE)
+CASETRAIL_COMMANDS = ROOT / "api" / "commands" / "__init__.py"
+
+# Each of a few processes takes one test file at a time. Tests without a service come first, the long
+# ones last.
 SPREAD = ("-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder")
 CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "format", "--check", "."),
@@ -37,11 +42,14 @@ CHECKS: tuple[tuple[str, ...], ...] = (
 
 
 def make_environment() -> None:
-    """Install exactly what the lock names; a second call with the same lock does nothing."""
+    """Install exactly the packages of the lock; do nothing if they are installed already."""
     wanted = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
     if PYTHON.exists() and STAMP.exists() and STAMP.read_text() == wanted:
         return
-    print(f"Making the environment in {ENVIRONMENT} (once, about half a minute) …", file=sys.stderr)
+    print(
+        f"Installing packages into {ENVIRONMENT} (once, about half a minute) …",
+        file=sys.stderr,
+    )
     uv = shutil.which("uv")
     if uv:
         run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(ENVIRONMENT)])
@@ -54,18 +62,19 @@ def make_environment() -> None:
 
 
 def run(command: list[str]) -> None:
+    """Run a step of the installation; exit with an explanation if it fails."""
     try:
         subprocess.run(command, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(
-            f"The environment could not be made: {error}\n"
-            "Is a package index reachable, and does this Python have venv and pip? "
-            f"Remove {ENVIRONMENT} and try again."
+            f"The packages could not be installed: {error}\n"
+            "Check that a package index is reachable and that this Python has venv and pip, "
+            f"then remove {ENVIRONMENT} and try again."
         )
 
 
 def check(chosen: tuple[tuple[str, ...], ...]) -> int:
-    """Every check, all of them even when one fails, so that one run shows everything."""
+    """Run all checks, also after one fails, and return the exit status."""
     failed = [
         " ".join(words)
         for words in chosen
@@ -77,18 +86,45 @@ def check(chosen: tuple[tuple[str, ...], ...]) -> int:
     return 1 if failed else 0
 
 
+def show_help() -> int:
+    """Print the commands of this file, then those of casetrail."""
+    print(__doc__, flush=True)
+    return subprocess.run([str(PYTHON), "-m", "api", "--help"], check=False).returncode
+
+
+def reject_unknown(word: str) -> None:
+    """Exit with a suggestion if no command has this name."""
+    casetrail = re.findall(r'^    "([a-z-]+)": "', CASETRAIL_COMMANDS.read_text(), re.MULTILINE)
+    names = {*OWN_COMMANDS, *casetrail}
+    if word.startswith("-") or word in names:
+        return
+    close = " or ".join(difflib.get_close_matches(word, sorted(names), n=2))
+    suggestion = f" Did you mean {close}?" if close else ""
+    print(
+        f"No command named {word}.{suggestion} All commands are listed with `python3 run.py --help`.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
+
 def main(words: list[str]) -> int:
-    if sys.version_info < (3, 11):  # noqa: UP036 - the one place where an older Python gets
+    if sys.version_info < (3, 11):  # noqa: UP036 - only here can an older Python get a message
         sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
+    if words:
+        reject_unknown(words[0])
     make_environment()
-    # The packages are found beside this file, wherever the command is called from.
+    # The packages are found beside this file, from any working directory.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     os.environ["PYTHONPATH"] = path
     match words:
+        case [] | ["-h" | "--help"]:
+            return show_help()
         case ["check"]:
             return check(CHECKS)
         case ["check", "--no-tests"]:
             return check(CHECKS[:-1])
+        case ["check", *rest]:
+            sys.exit(f"`check` has only the option --no-tests, not {' '.join(rest)}.")
         case ["test", *rest]:
             os.chdir(ROOT)
             arguments = ["-m", "pytest", *(rest or SPREAD)]
@@ -97,7 +133,7 @@ def main(words: list[str]) -> int:
         case ["bench", *rest]:
             arguments = [str(ROOT / "tests" / "benchmarks"), *rest]
         case _:
-            arguments = ["-m", "api", *(words or ["--help"])]
+            arguments = ["-m", "api", *words]
     os.execv(PYTHON, [str(PYTHON), *arguments])
 
 

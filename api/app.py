@@ -1,14 +1,14 @@
-"""Builds the HTTP application from a Service; nothing here reads the environment."""
+"""Builds the HTTP application from a Service. Nothing here reads the environment."""
 
 from __future__ import annotations
 
 from litestar import Litestar, Router
-from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from api.http.authentication import Authentication
 from api.http.compression import Application
 from api.http.concurrency import NEEDS, PUBLIC
+from api.http.dependencies import dependencies
 from api.http.errors import RouteUnguarded
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.service import Service
@@ -25,8 +25,8 @@ LARGEST_BODY_BYTES = 1 << 20
 def create_app(
     service: Service, signals_to: str | None = None, issuer: LocalIssuer | None = None
 ) -> Litestar:
-    """`signals_to`: the address of the process that takes signals, if this one does not. `issuer`:
-    a demonstration's own, to be served beside the API."""
+    """The application. `signals_to`: the address of the process that receives signals, if it is not
+    this one. `issuer`: a demonstration's token issuer, served with the API."""
     forwarding = (
         [SignalForwarding(signals_to, LARGEST_BODY_BYTES)] if signals_to is not None else []
     )
@@ -37,11 +37,11 @@ def create_app(
             *PAGES,
             *(demo_issuer_routes(issuer) if issuer is not None else ()),
         ],
-        dependencies={"service": Provide(lambda: service, sync_to_thread=False, use_cache=True)},
+        dependencies=dependencies(service),
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[Authentication(), *forwarding],
         request_max_body_size=LARGEST_BODY_BYTES,
-        openapi_config=None,  # `contract.py` writes the document; /openapi.json serves it
+        openapi_config=None,  # openapi.py makes the document; pages.py serves it
         debug=False,
     )
     require_guarded_routes(app)
@@ -51,7 +51,7 @@ def create_app(
 
 
 def require_guarded_routes(app: Litestar) -> None:
-    """Raises RouteUnguarded: what nobody thought of must not be open to all."""
+    """Raises RouteUnguarded for a route without a permission that is not marked public."""
     for route in app.routes:
         for handler in route.route_handler_map.values() if isinstance(route, HTTPRoute) else ():
             served = handler[0]

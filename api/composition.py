@@ -1,4 +1,4 @@
-"""The composition root: one database in, the desks and readers that work on it out."""
+"""The composition root: builds the desks and readers on one database."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def utc_now() -> datetime:
 
 
 class Desks:
-    """Everything that works on one log."""
+    """All desks and readers on one log."""
 
     def __init__(
         self,
@@ -117,12 +117,7 @@ class Desks:
             self.privacy = PrivacyDesk(self.log, orders, cases, self.key_ring, files)
             ticks[streams.PRIVACY] = self.privacy.tick
         self.timekeeper = Timekeeper(
-            self.log,
-            orders,
-            cases,
-            lambda: self.policy.current,
-            staff,
-            ticks,
+            self.log, orders, cases, lambda: self.policy.current, staff, ticks
         )
         self.cases = CaseDesk(
             self.log, orders, cases, lambda: self.policy.current, staff, self.people.authority_of
@@ -165,25 +160,25 @@ class Desks:
     def order_at(
         self, order_id: str, as_of: datetime | None, known_at: datetime | None
     ) -> tuple[Order, Mapping[str, datetime]]:
-        """The order by what had happened and was recorded by then (None: by now), and when each of
-        its signals was recorded. Raises OrderNotFound."""
+        """The order by what had happened at `as_of` and was recorded at `known_at` (None: now), and the
+        record time of each of its signals. Raises OrderNotFound."""
         return order_of(self.log.trail(order_stream(order_id)), as_of, known_at)
 
     def order_with_times(self, order_id: str) -> tuple[Order, Mapping[str, datetime]]:
-        """The order as the log has it, and when each of its signals was recorded."""
+        """The order now, and the record time of each of its signals; empty if it is unknown."""
         try:
             return self.order_at(order_id, None, None)
         except OrderNotFound:
             return Order(id=order_id), {}
 
     def record_build(self) -> None:
-        """Say with which build this process is about to write, if the log has not seen that one."""
+        """Record the build of this process, before it writes, if the log does not have it."""
         record_build(self.log, current_build(self.datastore), self.clock())
 
     def ensure_policy(self, rulebook: Rulebook | None = None) -> None:
-        """Decide by the log's policy; where it has none, by this one, else by the one that ships.
+        """Load the log's policy; activate `rulebook` or the shipped policy if the log has none.
 
-        Raises PolicyInForce if the log's is another than this one.
+        Raises PolicyInForce if the log has a policy that differs from `rulebook`.
         """
         if rulebook is not None:
             self.policy.bootstrap(rulebook, self.clock())
@@ -199,9 +194,11 @@ def desks(
     vault: Vault | None = None,
     continuity: Continuity | None = None,
 ) -> Iterator[Desks]:
-    """The desks over a migrated database; `continuity` is what others know of its log. Without a vault,
-    what is personal is stored as it is, and what is sealed stays so: for scratch databases. Raises
-    UnsafeSwitch."""
+    """The desks on a migrated database. Raises UnsafeSwitch.
+
+    `continuity`: what is known of the log outside the database. Without a vault, new personal data is
+    stored unencrypted, and encrypted data stays so: for scratch databases.
+    """
     require_safe_switches()
     working = Desks(Datastore(dsn_for_role(dsn, WRITER)), clock, provider, vault, continuity)
     try:
@@ -214,7 +211,7 @@ def desks(
 
 @contextmanager
 def follow_policy(working: Desks) -> Iterator[None]:
-    """For as long as this lasts, what others do about the policy is taken up within a second."""
+    """Within the context, load policy changes of other processes within a second."""
     stop = threading.Event()
 
     def follow() -> None:
@@ -222,8 +219,8 @@ def follow_policy(working: Desks) -> Iterator[None]:
             try:
                 working.policy.refresh()
             except PersistenceError as error:
-                # What decides goes on deciding; without the database nothing is decided anyhow.
-                _logger.warning("the policy could not be looked for: %s", error)
+                # The loaded policy stays active. Without the database nothing can be decided.
+                _logger.warning("cannot check for a new policy: %s", error)
 
     follower = threading.Thread(target=follow, name="policy", daemon=True)
     follower.start()
@@ -235,35 +232,31 @@ def follow_policy(working: Desks) -> Iterator[None]:
 
 
 def prepare_database(dsn: str) -> None:
-    """Bring the schema up to date, and make the tables of new reports."""
+    """Migrate the schema, and create the tables of new reports."""
     migrate(dsn)
     with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
-        # Many tables, on a machine that may be busy; nobody waits for what it holds.
+        # Many tables on a busy machine take time; the transaction blocks nobody.
         connection.execute("SET idle_in_transaction_session_timeout = '60s'")
         prepare_generations(connection, PROJECTIONS)
 
 
 def checkpoints_of(settings: Settings) -> Checkpoints:
-    """What keeps checkpoints where the settings say. Raises KeyUnusable."""
+    """The checkpoints at the place in the settings. Raises KeyUnusable."""
     again = partial(open_existing_signer, settings.signing_key)
-    outside, heads = (
-        OutsideCheckpoints(settings.checkpoint_place),
-        AcknowledgedHeads(settings.heads_place),
-    )
+    outside = OutsideCheckpoints(settings.checkpoint_place)
+    heads = AcknowledgedHeads(settings.heads_place)
     return Checkpoints(open_signer(settings.signing_key), outside, again, heads)
 
 
 def read_only_checkpoints(settings: Settings) -> Checkpoints:
-    """The same, and no key is made where there is none. Raises KeyUnusable."""
-    outside, heads = (
-        OutsideCheckpoints(settings.checkpoint_place),
-        AcknowledgedHeads(settings.heads_place),
-    )
+    """The same, without creating a missing signing key. Raises KeyUnusable."""
+    outside = OutsideCheckpoints(settings.checkpoint_place)
+    heads = AcknowledgedHeads(settings.heads_place)
     return Checkpoints(read_only_signer(settings.signing_key), outside, heads=heads)
 
 
 def continuity(settings: Settings) -> Continuity:
-    """What is looked at before anything is appended on a new connection."""
+    """The check before the first append on a new connection."""
 
     def checkpoints() -> Checkpoints | None:
         is_witnessed = OutsideCheckpoints(settings.checkpoint_place).latest() is not None
@@ -274,33 +267,33 @@ def continuity(settings: Settings) -> Continuity:
 
 @contextmanager
 def configured_desks(settings: Settings, dsn: str) -> Iterator[Desks]:
-    """The desks over a database that is ready, with all that the settings say."""
-    outside = vault_of(settings)
-    with desks(dsn, vault=outside, continuity=continuity(settings)) as working:
+    """The desks on a migrated database, with the vault and checkpoints of the settings."""
+    with desks(dsn, vault=vault_of(settings), continuity=continuity(settings)) as working:
         yield working
 
 
 def verified_checkpoints(settings: Settings, dsn: str) -> Checkpoints:
-    """What keeps checkpoints of this log; the last one is of a beginning of it. Before anything is
-    written. Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
+    """The checkpoints, after checking that the log continues the last one. Call it before any write.
+    Raises KeyUnusable, WitnessUnusable or LogNotAsWitnessed.
 
-    With the rights of the address itself: only where that may migrate does a start lift a halt."""
+    It connects with the rights of the DSN itself: a start ends a halt only if they allow migrations.
+    """
     checkpoints = checkpoints_of(settings)
     witness = open_witness_client(settings.witness, checkpoints)
     with connect(dsn) as connection:
         if witness is not None and checkpoints.outside.disputed() is not None:
             checkpoints.make(connection)
-            witness.look(connection)
+            witness.cosign_latest(connection)
         checkpoints.require_continuation(connection)
     return checkpoints
 
 
 @contextmanager
 def migrated_desks(settings: Settings) -> Iterator[Desks]:
-    """The desks over the database that the settings name, for commands that end."""
+    """The desks on the database of the settings, migrated: for short-lived commands."""
     with open_database(settings) as dsn:
         prepare_database(dsn)
         with configured_desks(settings, dsn) as working:
-            with suppress(LogHalted):  # whatever is written says so
+            with suppress(LogHalted):  # the command's own writes report it
                 working.record_build()
             yield working

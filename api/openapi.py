@@ -1,5 +1,4 @@
-"""The OpenAPI 3.1 document: addresses and parameters as the framework serves them, bodies as
-msgspec decodes and encodes them (tags, bounds and all)."""
+"""The OpenAPI 3.1 document: paths and parameters from Litestar, schemas of bodies from msgspec."""
 
 from __future__ import annotations
 
@@ -9,7 +8,6 @@ from typing import Annotated, Any, get_args
 
 import msgspec
 from litestar import Litestar, Response, Router
-from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, Schema
@@ -19,6 +17,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Meta, Struct
 
 from api.http.concurrency import NEEDS
+from api.http.dependencies import dependencies
 from api.http.problems import MEDIA_TYPE
 from api.http.signal_bodies import MAX_SIGNALS
 from api.routes import UNVERSIONED, VERSIONED
@@ -37,10 +36,11 @@ from domain.orders.signals import Signal
 REFERENCE_TEMPLATE = "#/components/schemas/{name}"
 
 _SUMMARY = """
-Signals in, worked cases out. Every error is a problem document (RFC 9457) whose `type` answers
-with its explanation. A command on a case names the version that it was decided on (`If-Match`);
-a POST may carry an `Idempotency-Key`, and its retry gets the first answer. Every write answers
-`Casetrail-Position`; a read that is sent with it as `Casetrail-Min-Position` is never older.
+Send signals about orders, and work the cases that they open. Every error is a problem document
+(RFC 9457); its `type` is the address of an explanation. A command on a case needs the version that you
+read, as `If-Match`. A POST may have an `Idempotency-Key`: a retry with the same key gets the first
+answer. Every write returns `Casetrail-Position`. Send it as `Casetrail-Min-Position` with a read, and
+the answer includes that write.
 """
 
 
@@ -52,7 +52,7 @@ class FieldFault(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """RFC 9457. Some types say more in members of their own."""
+    """An error (RFC 9457). Some types have more members."""
 
     type: str
     title: str
@@ -66,7 +66,7 @@ SignalBatch = Annotated[list[Signal], Meta(max_length=MAX_SIGNALS)]
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The document, worked out once."""
+    """The document, built once."""
     document = _framework_document()
     served = _list_operations()
     types: list[Any] = [Problem, Signal, SignalBatch, SignalResult, CaseState, ReconciledPeriod]
@@ -86,10 +86,9 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _framework_document() -> dict[str, Any]:
-    nothing = Provide(lambda: None, sync_to_thread=False)
     app = Litestar(
         route_handlers=[Router("/v1", route_handlers=VERSIONED), *UNVERSIONED],
-        dependencies={"service": nothing},
+        dependencies=dependencies(None),
         plugins=[_BodilessPlugin()],
         openapi_config=OpenAPIConfig(
             title="casetrail",
@@ -99,17 +98,17 @@ def _framework_document() -> dict[str, Any]:
             operation_id_creator=lambda handler, method, path: handler.handler_name,
         ),
     )
-    told = app.openapi_schema
-    told.components = Components()
-    for path in (told.paths or {}).values():
+    schema = app.openapi_schema
+    schema.components = Components()
+    for path in (schema.paths or {}).values():
         for operation in filter(None, (path.get, path.post)):
             operation.responses = operation.request_body = None
-    document: dict[str, Any] = told.to_schema()
+    document: dict[str, Any] = schema.to_schema()
     return document
 
 
 class _BodilessPlugin(OpenAPISchemaPlugin):
-    """Spares the framework the schemas of bodies: they are replaced, and took most of the time."""
+    """Keeps Litestar from making schemas of bodies: they are replaced, and take most of the time."""
 
     @staticmethod
     def is_plugin_supported_type(value: Any) -> bool:
@@ -140,7 +139,7 @@ def _describe_operation(
         operation["x-permission"] = needed
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
-        # The handlers answer for it themselves, with 428 where the framework would say 400.
+        # Handlers check it themselves: Litestar would answer 400 where they answer 428.
         parameter["required"] = parameter.get("required", False) or parameter["name"] == "If-Match"
     if (body := _body_type(handler)) is not None:
         content = {"application/json": {"schema": of[repr(body)]}}
@@ -157,18 +156,18 @@ def _describe_operation(
         }
         answer = {"anyOf": [of[repr(SignalResult)], of[repr(SignalResults)]]}
     responses: dict[str, Any] = {
-        "200": {"description": "Done", "content": {"application/json": {"schema": answer}}}
+        "200": {"description": "OK", "content": {"application/json": {"schema": answer}}}
     }
     if handler is upload_evidence:
         file = {"schema": {"type": "string", "minLength": 1}}
         kinds = dict.fromkeys(MEDIA_TYPES, file)
         operation["requestBody"] = {"required": True, "content": kinds}
     if handler is reconcile:
-        asked = {
+        content = {
             "application/json": {"schema": of[repr(ReconciledPeriod)]},
             CSV: {"schema": {"type": "string"}},
         }
-        operation["requestBody"] = {"required": True, "content": asked}
+        operation["requestBody"] = {"required": True, "content": content}
     if handler is download_evidence:
         responses["200"] = {"description": "The file", "content": {"*/*": {"schema": {}}}}
     if handler in (give_export, give_population):
@@ -183,12 +182,15 @@ def _describe_operation(
         responses["200"]["content"][NDJSON] = {"schema": {"type": "string"}}
     if handler is get_trail:
         for media_type in (CSV, HTML):
-            told = {"schema": {"type": "string"}}
-            responses["200"]["content"][f"{media_type}; charset=utf-8"] = told
+            text = {"schema": {"type": "string"}}
+            responses["200"]["content"][f"{media_type}; charset=utf-8"] = text
     if handler is claim_next:
-        responses["204"] = {"description": "No open case is left in the queue"}
+        responses["204"] = {"description": "The queue has no case for you"}
     if handler.handler_name == "readyz":
-        responses["503"] = {**responses["200"], "description": "Signals cannot be taken now"}
+        responses["503"] = {
+            **responses["200"],
+            "description": "The service cannot receive signals now",
+        }
     responses["default"] = {
         "description": "A problem",
         "content": {MEDIA_TYPE: {"schema": of[repr(Problem)]}},
@@ -199,7 +201,7 @@ def _describe_operation(
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """An optional parameter is left out, never sent as null."""
+    """The schema of a parameter: an optional one is left out, never sent as null."""
     options = [option for option in schema.pop("oneOf", ()) if option.get("type") != "null"]
     return {**schema, **options[0]} if options else schema
 

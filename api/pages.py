@@ -1,5 +1,4 @@
-"""Pages for people: the console's first room, and the API's reference. Nothing is fetched from
-elsewhere: what the pages need is served from here."""
+"""Pages for people: the console and the API reference. They load nothing from other servers."""
 
 from __future__ import annotations
 
@@ -22,8 +21,8 @@ from domain.cases.next_steps import HoldOn, HoldReason, NextAction
 from domain.cases.reasons import ResolutionReason, RootCause
 from domain.clock.terms import Dependency
 
-_Asked = Request[Any, Any, Any]
-# The pages run only what this server sends; nothing may frame them.
+_AnyRequest = Request[Any, Any, Any]
+# The pages run only scripts of this server, and cannot be framed.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -32,7 +31,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 WORDS = "words.json"
-"""The words that the console's forms offer: a page needs no more of the contract."""
+"""The choices of the console's forms."""
 _OFFERED = (
     AdjustmentKind,
     AdjustmentReason,
@@ -62,30 +61,30 @@ def _openapi() -> Asset:
 
 @cache
 def _files() -> dict[str, Asset]:
-    words = {kind.__name__: [one.value for one in kind] for kind in _OFFERED}
+    words = {kind.__name__: [choice.value for choice in kind] for kind in _OFFERED}
     return {**console_files(), WORDS: asset(msgspec.json.encode(words), JSON_MEDIA_TYPE)}
 
 
 @get("/", include_in_schema=False, needs=None)
-def console(request: _Asked) -> Response[bytes]:
+def console(request: _AnyRequest) -> Response[bytes]:
     return respond_with(_console(), request, _HEADERS)
 
 
 @get("/docs", include_in_schema=False, needs=None)
-def docs(request: _Asked) -> Response[bytes]:
+def docs(request: _AnyRequest) -> Response[bytes]:
     return respond_with(_docs(), request, _HEADERS)
 
 
 @get("/openapi.json", include_in_schema=False, needs=None)
-def openapi(request: _Asked) -> Response[bytes]:
+def openapi(request: _AnyRequest) -> Response[bytes]:
     return respond_with(_openapi(), request)
 
 
 @get("/console/{name:str}", include_in_schema=False, needs=None)
-def console_file(request: _Asked, name: FromPath[str]) -> Response[bytes]:
+def console_file(request: _AnyRequest, name: FromPath[str]) -> Response[bytes]:
     found = _files().get(name)
     if found is None:
-        raise RouteNotFound(f"nothing at {request.url.path}")
+        raise RouteNotFound(f"no route {request.url.path}")
     return respond_with(found, request)
 
 

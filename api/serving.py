@@ -1,4 +1,4 @@
-"""A running service: the HTTP server in this process, a worker beside it that is kept alive."""
+"""Running the service: the HTTP server in this process, and child processes that are kept alive."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ _logger = logging.getLogger("casetrail.serve")
 
 
 class AddressUnusable(Exception):
-    """Nobody can listen there."""
+    """The address cannot be used for listening."""
 
 
 class PortTaken(AddressUnusable):
-    """The address is taken."""
+    """The address is in use."""
 
 
 def tune_garbage_collection() -> None:
-    """Look for cycles of garbage a hundred times less often than by default.
+    """Run the cyclic garbage collector a hundred times less often than by default.
 
-    Nearly everything here is freed by counting; the default thresholds cost a third of the CPU of
-    taking signals, in walks over aggregates that are kept at hand.
+    Nearly all objects are freed by reference counting. With the default thresholds, a third of the CPU
+    time of signal intake went to scans over cached aggregates.
     """
     gc.collect()
     gc.freeze()
@@ -57,18 +57,18 @@ def tune_garbage_collection() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises AddressUnusable, before anything else has been started."""
+    """A listening socket. Raises AddressUnusable. Call it before anything else is started."""
     listener = _bind(host, port)
     listener.listen(BACKLOG)
     return listener
 
 
 def listen_several(host: str, port: int, many: int) -> list[socket.socket]:
-    """Sockets that share one address, among which the system spreads what connects: each for a
-    process of its own. Raises AddressUnusable."""
+    """Sockets that share one address, one per process; the system spreads connections over them.
+    Raises AddressUnusable."""
     if many == 1:
         return [listen(host, port)]
-    # Without sharing first: whoever listens there already would else share it with us unasked.
+    # Bind without sharing first: otherwise another service could already share the address.
     with _bind(host, port) as found:
         port = found.getsockname()[1]
     listeners = [_bind(host, port, shared=True) for _ in range(many)]
@@ -79,8 +79,8 @@ def listen_several(host: str, port: int, many: int) -> list[socket.socket]:
 
 
 def default_process_count() -> int:
-    """How many processes serve, unless somebody says otherwise: one for each core, up to four,
-    where the system spreads connections among them."""
+    """The default number of server processes: one per core, at most four; one on systems other than
+    Linux, which do not spread connections over sockets."""
     return min(os.cpu_count() or 1, 4) if sys.platform == "linux" else 1
 
 
@@ -97,7 +97,7 @@ def _bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
         if error.errno != errno.EADDRINUSE:
             raise AddressUnusable(f"{host}:{port}: {error.strerror or error}.") from None
         raise PortTaken(
-            f"{host}:{port}: {error.strerror}. Name another with --port, or stop what runs there."
+            f"{host}:{port}: {error.strerror}. Choose another port with --port, or stop the process that uses it."
         ) from None
     return bound
 
@@ -110,8 +110,11 @@ def serve_http(
     issuers: Sequence[Issuer] | None = None,
     local_issuer: LocalIssuer | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `signals_to` is the process that takes signals, if not this;
-    `issuers` are trusted instead of those that are set, and `local_issuer` is served too."""
+    """Serve until SIGINT or SIGTERM.
+
+    `signals_to`: the address of the process that receives signals, if it is not this one. `issuers`:
+    trusted instead of those in the settings. `local_issuer`: served too.
+    """
     with service(
         dsn,
         vault_of(settings),
@@ -124,7 +127,7 @@ def serve_http(
         ours.desks.record_build()
         ours.desks.ensure_policy()
         tune_garbage_collection()
-        # What is fetched, or passed on, is nothing that an operator has to read of.
+        # Requests to issuers and forwarded signals do not belong in the operator's log.
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         config = uvicorn.Config(
             create_app(ours, signals_to, local_issuer),
@@ -132,7 +135,7 @@ def serve_http(
             access_log=False,
             lifespan="on",
             backlog=BACKLOG,
-            # Nothing here asks where a request came from.
+            # The client's address is not used anywhere.
             proxy_headers=False,
             http=SingleWriteProtocol,
         )
@@ -142,8 +145,11 @@ def serve_http(
 
 @contextmanager
 def _absorb_stop_signals() -> Iterator[None]:
-    """The server ends in good order when it is told to, and then sends itself the signal again,
-    which would end this process before the rest is put in order."""
+    """Ignore stop signals outside the server.
+
+    After a graceful stop uvicorn raises the signal again, which would end the process before its
+    other resources are closed.
+    """
     before = {number: signal.signal(number, lambda *_: None) for number in _STOP_SIGNALS}
     try:
         yield
@@ -153,20 +159,20 @@ def _absorb_stop_signals() -> Iterator[None]:
 
 
 def die_with_parent() -> None:
-    """On Linux: be killed when the process that started this one dies, however it dies.
+    """On Linux: kill this process when its parent dies, for any reason.
 
-    At once: whoever starts the service again would else find its address taken by what is left of it.
+    Otherwise a restart of the service would find its address still in use.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # It may have died before that: then its end of the pipe is closed already.
+    # The parent may have died before: then its end of the pipe is closed.
     if select.select([0], [], [], 0)[0] and not os.read(0, 1):
         os._exit(0)
 
 
 def wait_for_parent_to_end() -> None:
-    """A parent that is killed cannot say so, but its end of the pipe to our standard input closes.
+    """Wait until standard input closes: the parent has ended, even if it was killed.
 
-    Not through sys.stdin, whose lock the thread that waits would hold when the process ends.
+    It reads the descriptor, because a waiting thread would hold the lock of sys.stdin at exit.
     """
     while os.read(0, 1024):
         pass
@@ -176,15 +182,14 @@ def wait_for_parent_to_end() -> None:
 def keep_process_alive(
     words: Sequence[str], dsn: str, inherits: Sequence[socket.socket] = (), **more: str
 ) -> Iterator[None]:
-    """Run `casetrail WORDS` on this database for as long as the context lasts, with `more` in its
-    environment.
+    """Run `casetrail WORDS` on this database within the context, with `more` in its environment.
 
-    A process that dies is started again. It ends by itself when this process is killed: its
-    standard input ends.
+    A process that ends is started again. It ends by itself when this process is killed, because its
+    standard input closes.
     """
     command = [sys.executable, "-m", "api", *words]
     environment = {**os.environ, "DATABASE_URL": dsn, **more}
-    descriptors = [one.fileno() for one in inherits]
+    descriptors = [listener.fileno() for listener in inherits]
     ending = threading.Event()
     current: list[subprocess.Popen[bytes]] = []
 
@@ -196,7 +201,7 @@ def keep_process_alive(
             current[:] = [process]
             code = process.wait()
             if not ending.is_set():
-                _logger.warning("%s ended with %s; starting it again", words[0], code)
+                _logger.warning("%s ended with exit code %s; restarting it", words[0], code)
                 ending.wait(RESTART_SECONDS)
 
     watcher = threading.Thread(target=watch, name=f"watch-{words[0]}", daemon=True)

@@ -1,7 +1,7 @@
-"""The timekeeper: takes the streams that are due and lets each look at the clock.
+"""The timekeeper: takes the streams that are due, and records what time brings to each.
 
-Several may run side by side: a stream is leased to one of them, and the append's optimistic
-concurrency makes a second tick of the same moment impossible even when a lease runs out.
+Several timekeepers may run at once. A stream is leased to one of them, and the append's optimistic concurrency
+prevents a second tick of the same moment even when a lease expires.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from eventsourcing.persistence import InterfaceError, OperationalError
-from msgspec import structs
 
+from application.log.caller import system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import DueStream, VersionTaken
 from application.log.repository import Repository
@@ -28,9 +28,10 @@ from domain.cases.timing import RoleMembers
 from domain.orders.order import Order
 from domain.people import TIMEKEEPER_ACTOR
 from domain.policy.rulebook import Rulebook
+from domain.recorded_event import Event
 
 STORE_ERRORS = (OperationalError, InterfaceError)
-"""Not the stream's fault: the store does not answer, and nothing can be ticked."""
+"""The database does not answer, so no stream can be ticked."""
 LEASE = timedelta(seconds=15)
 BATCH_SIZE = 200
 _logger = logging.getLogger("casetrail.timekeeper")
@@ -46,7 +47,7 @@ class Timekeeper:
         staff: RoleMembers,
         also: Mapping[str, Callable[[UUID, datetime], None]] | None = None,
     ) -> None:
-        """`also`: what ticks streams of other kinds, one by one."""
+        """`also` ticks streams of other kinds, by kind, one by one."""
         self._also = also or {}
         self._log = log
         self._orders = orders
@@ -58,22 +59,21 @@ class Timekeeper:
     def tick_due(self, now: datetime, *, punctual: bool = False, most: int = BATCH_SIZE) -> int:
         """Tick up to `most` streams that are due at `now`; return how many were ticked.
 
-        Each is decided as of `now`; with `punctual`, as of the moment at which it was due, as in
-        a virtual time in which nobody is ever late. A stream that cannot be ticked is logged and
-        left until its lease runs out: the others do not wait for it.
+        Each is decided at `now`; with `punctual`, at the moment when it was due, as in simulated time. A
+        stream that cannot be ticked is logged, and comes back when its lease expires; others go on.
         """
-        taken = self._log.recorder.take_due(now, most, LEASE)
-        moments = {d.stream: d.due_at if punctual else now for d in taken}
-        due = [d for d in taken if d.kind not in self._also]
+        leased = self._log.recorder.take_due(now, most, LEASE)
+        moments = {d.stream: d.due_at if punctual else now for d in leased}
+        due = [d for d in leased if d.kind not in self._also]
         try:
             self._tick(due, moments)
             ticked = len(due)
         except STORE_ERRORS:
             raise
-        except Exception:  # noqa: BLE001 - found out and told one by one
-            ticked = sum(self._tick_alone(one, moments) for one in due)
-        others = [d for d in taken if d.kind in self._also]
-        return ticked + sum(self._tick_other(one, moments[one.stream]) for one in others)
+        except Exception:  # noqa: BLE001 - ticking them one by one finds and logs the cause
+            ticked = sum(self._tick_alone(timer, moments) for timer in due)
+        others = [d for d in leased if d.kind in self._also]
+        return ticked + sum(self._tick_other(timer, moments[timer.stream]) for timer in others)
 
     def _tick_other(self, due: DueStream, now: datetime) -> bool:
         try:
@@ -86,14 +86,14 @@ class Timekeeper:
         return True
 
     def _tick_alone(self, due: DueStream, moments: dict[UUID, datetime]) -> bool:
-        """Tick one stream by what the log says now; False if that cannot be done."""
+        """Tick one stream by what the log has now; False if that fails."""
         try:
             self._evict(due)
             self._tick([due], moments)
         except STORE_ERRORS:
             raise
         except VersionTaken:
-            # Whoever moved it on has looked at the clock too; if not, its lease runs out.
+            # The writer of the new version has set the timer too; if not, the lease expires.
             self._kept(due.kind).forget([due.stream])
             return False
         except Exception:
@@ -102,7 +102,7 @@ class Timekeeper:
         return True
 
     def _evict(self, due: DueStream) -> None:
-        """Forget what is at hand of it."""
+        """Forget the cached states of the stream, and of an order's cases."""
         self._kept(due.kind).forget([due.stream])
         if due.kind != ORDER:
             return
@@ -117,10 +117,10 @@ class Timekeeper:
     def _tick(self, due: Sequence[DueStream], moments: dict[UUID, datetime]) -> None:
         unknown = {d.kind for d in due} - {ORDER, CASE, BREAK_GLASS}
         if unknown:
-            raise LookupError(f"nothing ticks streams of kind {', '.join(sorted(unknown))}")
+            raise LookupError(f"no ticker for streams of kind {', '.join(sorted(unknown))}")
         writes: list[Write] = []
         responses = self._tick_orders([d for d in due if d.kind == ORDER], moments, writes)
-        # An order's tick may have touched a case that is due by itself: one write for each stream.
+        # The tick of an order may have changed a case that is due too: one write for each stream.
         touched = {write.stream for write in writes if write.events}
         alone = [d for d in due if d.kind == CASE and d.stream not in touched]
         cases = self._tick_cases(alone, moments, writes)
@@ -143,22 +143,23 @@ class Timekeeper:
         cases = self._cases.cached(refs) if refs else {}
         rulebook = self._rulebook()
         responses: list[tuple[UUID, CaseDetection]] = []
-        for one in due:
-            order = orders[one.stream]
+        for timer in due:
+            order = orders[timer.stream]
             due_before = known_timer_of(order, rulebook)
             own = {ref.case: cases[ref.case] for ref in order.cases.values()}
-            response = CaseDetection(order, own, rulebook, moments[one.stream], self._staff)
+            response = CaseDetection(order, own, rulebook, moments[timer.stream], self._staff)
             response.tick()
-            cause = f"due:{one.due_at.isoformat()}"
-            told = writes_of(response, order, own, cause, moments[one.stream], TIMEKEEPER_ACTOR)
-            # With nothing to tell, the timer is still set anew: it must not come up again.
-            told = with_next_due(told, due_before, response.order, rulebook) or [
-                _timer_write(
-                    one, order.version, order.id, response.order.next_due(rulebook), moments
+            cause = f"due:{timer.due_at.isoformat()}"
+            own_writes = writes_of(
+                response, order, own, cause, moments[timer.stream], TIMEKEEPER_ACTOR
+            )
+            # Without events, the timer is still set, or the stream would be due again at once.
+            writes += with_next_due(own_writes, due_before, response.order, rulebook) or [
+                _tick_write(
+                    timer, order.version, order.id, response.order.next_due(rulebook), moments
                 )
             ]
-            writes += told
-            responses.append((one.stream, response))
+            responses.append((timer.stream, response))
         return responses
 
     def _tick_cases(
@@ -166,12 +167,11 @@ class Timekeeper:
     ) -> list[ExceptionCase]:
         cases = self._cases.cached([d.stream for d in due])
         ticked = []
-        for one in due:
-            case, now = cases[one.stream], moments[one.stream]
+        for timer in due:
+            case, now = cases[timer.stream], moments[timer.stream]
             events, after = apply_due_events(case, now, self._staff)
-            write = _timer_write(one, case.version, case.order, after.next_due, moments)
             writes.append(
-                structs.replace(write, events=[(TIMEKEEPER_ACTOR, event) for event in events])
+                _tick_write(timer, case.version, case.order, after.next_due, moments, events)
             )
             ticked.append(after)
         return ticked
@@ -181,34 +181,24 @@ class Timekeeper:
     ) -> list[BreakGlass]:
         glasses = self._glasses.cached([d.stream for d in due])
         ticked = []
-        for one in due:
-            glass, now = glasses[one.stream], moments[one.stream]
+        for timer in due:
+            glass, now = glasses[timer.stream], moments[timer.stream]
             events = find_due_events(glass, now)
             after = glass
             for event in events:
                 after = after.after(event, now, TIMEKEEPER_ACTOR)
-            write = _timer_write(one, glass.version, None, after.next_due, moments)
-            writes.append(
-                structs.replace(write, events=[(TIMEKEEPER_ACTOR, event) for event in events])
-            )
+            writes.append(_tick_write(timer, glass.version, None, after.next_due, moments, events))
             ticked.append(after)
         return ticked
 
 
-def _timer_write(
+def _tick_write(
     due: DueStream,
     version: int,
     order: str | None,
     next_due: datetime | None,
     moments: dict[UUID, datetime],
+    events: Sequence[Event] = (),
 ) -> Write:
-    return Write(
-        stream=due.stream,
-        kind=due.kind,
-        expected=version,
-        events=[],
-        recorded_at=moments[due.stream],
-        cause=f"due:{due.due_at.isoformat()}",
-        order=order,
-        next_due=next_due,
-    )
+    by = system_caller(TIMEKEEPER_ACTOR, moments[due.stream], f"due:{due.due_at.isoformat()}")
+    return by.write(due.stream, due.kind, version, events, order, next_due)

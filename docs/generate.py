@@ -1,4 +1,4 @@
-"""Writes the generated pages: `.venv/bin/python docs/generate.py`. A test checks that they are fresh."""
+"""Writes the generated pages: `.venv/bin/python docs/generate.py`. A test checks that they are up to date."""
 
 from __future__ import annotations
 
@@ -37,16 +37,19 @@ def events() -> str:
     return "\n".join(
         [
             NOTE,
-            "# Events",
+            "# Events and signals",
             "",
-            "Each line of the log is one envelope (stream, version, recorded_at, actor, order, cause) around one",
-            "event. The tag is the event's name for ever.",
+            "This page is for developers who read the log or send signals, and for builders of reports.",
+            "",
+            "Each line of the log is one [envelope](glossary.md#envelope) (stream, version, recorded_at, actor, order,",
+            "cause) around one event. An event's name never changes. Each section below is one event; the",
+            "[signals](#signals) follow after the events.",
             "",
             *_structs(Event),
             "# Signals",
             "",
-            "What `order.signal_recorded` carries, and what `POST /v1/signals` takes. Each has `source`, `id`,",
-            "`order` and `event_time` too.",
+            "Send a [signal](glossary.md#signal) to `POST /v1/signals`; `order.signal_recorded` stores it. The answer has",
+            "a [receipt](glossary.md#receipt) for each. Each signal also has `source`, `id`, `order` and `event_time`.",
             "",
             *_structs(Signal, hidden=("source", "id", "order", "event_time")),
         ]
@@ -73,7 +76,7 @@ def _type(annotation: object) -> str:
         return _type(typing.get_args(annotation)[0])
     if isinstance(annotation, type) and not typing.get_args(annotation):
         return "nothing" if annotation is type(None) else annotation.__name__
-    # What may be left out altogether is told as optional.
+    # A field that may be left out is listed as optional.
     annotation = str(annotation).replace(" | msgspec.UnsetType", "")
     text = re.sub(r"typing\.Annotated\[([\w.]+), [^]]*\)\]", r"\1", str(annotation))
     return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", text)
@@ -89,8 +92,10 @@ def problems() -> str:
             NOTE,
             "# Problems",
             "",
-            "Every error is `application/problem+json` (RFC 9457); its `type` is `/problems/NAME`, which answers",
-            "with what stands here.",
+            "This page is for developers of clients of the API.",
+            "",
+            "Every error is `application/problem+json` (RFC 9457). Its `type` is `/problems/NAME`; this address returns",
+            "the row of the table below.",
             "",
             "| name | status | title | what to do |",
             "| --- | --- | --- | --- |",
@@ -110,9 +115,11 @@ def facts() -> str:
             NOTE,
             "# Facts",
             "",
-            "What a policy may read. A detection may only test what can move one way as more signals arrive (third",
-            "column), so that the order of their arrival does not matter; expectations, routes and what pauses automation may",
-            "test all.",
+            "This page is for people who write a policy.",
+            "",
+            "A policy can read these [facts](glossary.md#fact) of an order. A fact with an entry in the column *moves* can move",
+            "only one way as more signals arrive. [Detections](glossary.md#detection) may test only these facts, so that the order",
+            "of arrival does not matter. Expectations, routes and `automation_pauses_when` may test all facts.",
             "",
             "| fact | type | moves | fed by |",
             "| --- | --- | --- | --- |",
@@ -126,13 +133,15 @@ def questions() -> str:
     return "\n".join(
         [
             NOTE,
-            "# What an auditor asks",
+            "# Questions of an auditor",
             "",
-            "Each question has a route and a command, which give the same answer. Whoever asks reads all of the log: the",
-            "permission is `log.read`, and for what is asked of people `people.read`, in a grant without scope. That it was",
-            "asked is recorded before the answer is given (`audit.asked`): by whom, with which parameters, how far the log",
-            "reached, and the SHA-256 of the answer.",
-            "`GET /v1/audit/questions` and `casetrail audit ask` list them.",
+            "This page is for auditors.",
+            "",
+            "Each question has a route and a command; both give the same answer. You need the permission `log.read`, and for",
+            "questions about people `people.read`, in a [grant](glossary.md#grant) without scope. Each question is recorded before it is",
+            "answered (`audit.asked`): who asked, with which parameters, how far the log reached, and the SHA-256 of the",
+            "answer. `GET /v1/audit/questions` and `casetrail audit ask` list the questions. How the answers about people,",
+            "money and controls are computed is explained in [controls](controls.md).",
             "",
             "| number | question | API | command line |",
             "| --- | --- | --- | --- |",

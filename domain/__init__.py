@@ -1,7 +1,7 @@
-"""What an order, a case, a policy and a person are, and what may happen to them.
+"""The domain: orders, cases, policies and people, their events and their rules.
 
-Imports the standard library and msgspec, nothing else. No clock, no I/O: time is an argument.
+Imports the standard library and msgspec only. No clock and no I/O: time is an argument.
 
-Structs that hold only values carry `gc=False`: being immutable trees they cannot form cycles, and the
-collector need not visit the hundreds of thousands that a busy service keeps at hand.
+Structs that hold only values carry `gc=False`. They are immutable trees and cannot form cycles, so the
+garbage collector can skip the hundreds of thousands that a busy service keeps in memory.
 """

@@ -1,4 +1,4 @@
-"""What can stand against whoever asks: people, their grants and principals, break-glass."""
+"""Errors about access: people, their grants and principals, break-glass."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from domain.errors import CasetrailError
 class PersonExists(CasetrailError):
     """There is already a person with this name."""
 
-    explanation = "Names are unique; choose another or use the person that is there."
+    explanation = "Names are unique: choose another name, or use the existing person."
 
 
 class PersonNotFound(CasetrailError):
@@ -18,20 +18,20 @@ class PersonNotFound(CasetrailError):
 
 
 class NotInScope(CasetrailError):
-    """Your grants do not reach this far."""
+    """Your grants do not cover this."""
 
     explanation = (
-        "`permission` is what it needs here. You may see it, and your grants give the permission "
-        "elsewhere: GET /v1/me lists them with their scopes."
+        "This needs `permission`. You may read it, but your grants give the permission in other "
+        "scopes only: GET /v1/me lists your grants with their scopes."
     )
 
 
 class AnotherPersonNeeded(CasetrailError):
-    """Somebody else has to do this."""
+    """Another person has to do this."""
 
     explanation = (
-        "Nobody gives authority to themselves, nor opens or reviews their own break-glass: not under "
-        "another name of theirs either, nor through an agent."
+        "People cannot give themselves authority, and cannot open or review their own break-glass. "
+        "Their other names and their agents count as the same person."
     )
 
 
@@ -42,21 +42,21 @@ class GrantNotFound(CasetrailError):
 
 
 class GrantOver(CasetrailError):
-    """The grant is over already."""
+    """The grant has already ended."""
 
-    explanation = "It was revoked, or its time has run out: there is nothing to take back."
+    explanation = "It was revoked or it has expired: there is nothing to revoke."
 
 
 class PersonGone(CasetrailError):
     """The person has left."""
 
-    explanation = "Nothing can be given to somebody who has left: let the person return first."
+    explanation = "Record the person's return first, then give roles or skills."
 
 
 class PersonPresent(CasetrailError):
     """The person has not left."""
 
-    explanation = "Only somebody who has left can return."
+    explanation = "Only a person who has left can return."
 
 
 class BreakGlassNotFound(CasetrailError):
@@ -66,10 +66,11 @@ class BreakGlassNotFound(CasetrailError):
 
 
 class BreakGlassMoved(CasetrailError):
-    """The break-glass is not, or no longer, at this point."""
+    """The break-glass is in another state."""
 
     explanation = (
-        "It is asked for, opened, closed and reviewed, in this order; `state` is where it stands."
+        "A break-glass is requested, opened, closed and reviewed, in this order. `state` is its "
+        "current state."
     )
 
 
@@ -77,34 +78,35 @@ class BreakGlassReviewDue(CasetrailError):
     """A break-glass of yours has not been reviewed yet."""
 
     explanation = (
-        "`due` lists them. Until somebody else has reviewed each, whoever asked for it or opened it "
-        "can do neither again."
+        "`due` lists them. Until another person has reviewed each one, the people who requested or "
+        "opened it can neither request nor open another."
     )
 
 
 class PrincipalNotLinked(CasetrailError):
-    """The token is genuine, and whom it names is nobody here."""
+    """The token is valid, but its subject is not linked to a person."""
 
     explanation = (
-        "Whoever keeps the service links a subject to a person: "
+        "Ask the operator of the service to link the subject to a person: "
         "`casetrail people link NAME --issuer … --subject …`."
     )
 
 
 class ActorNotAllowed(CasetrailError):
-    """Whoever acts here may not act for this person."""
+    """The actor may not act for this person."""
 
     explanation = (
-        "A person is acted for by an agent of their own (`casetrail people agent`), or by somebody "
-        "to whom they have delegated, for as long as that lasts (`casetrail people delegate`)."
+        "Only the person's own agents (`casetrail people agent`) and current delegates "
+        "(`casetrail people delegate`) may act for the person."
     )
 
 
 class PrincipalTaken(CasetrailError):
-    """This principal is somebody's already."""
+    """This principal already belongs to a person."""
 
     explanation = (
-        "A subject stands for one person, an agent has one owner. Unlink or retire it there first."
+        "A subject is linked to one person, and an agent has one owner. Unlink the subject or retire "
+        "the agent first."
     )
 
 

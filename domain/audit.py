@@ -1,36 +1,36 @@
-"""What was asked of the log, and by whom: whoever looks is looked at as well."""
+"""The record of auditors' questions: each answer that was given is an event of the log."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from domain.texts import PATTERN_END
+from domain.texts import Digest
 
 AUDIT_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:audit")
 
 
 class AuditAsked(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="audit.asked"):
-    """An auditor's question was answered. Who asked is the line's actor."""
+    """An auditor's question was answered. The line's actor asked it."""
 
     asked: str
     """`question 5`, `export`, `population`, `sample` or `reperform`."""
     parameters: Mapping[str, str] = {}
     position: int
     """How far the log reached when it was answered."""
-    answer: Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
-    """SHA-256 of the answer, or of the manifest of a bundle."""
+    answer: Digest
+    """SHA-256 of the answer, or of a bundle's manifest."""
     account: str | None = None
-    """The account of the machine, where it was asked beside the database."""
+    """The operating system account, where the question was asked on the database directly."""
 
 
 AuditEvent: TypeAlias = AuditAsked
 
 
 def audit_stream(at: datetime | date) -> UUID:
-    """A stream for each day in UTC: none grows for ever, and none is written by all at once."""
+    """The stream of a day in UTC. One stream a day keeps streams short and spreads the writes."""
     return uuid5(AUDIT_NAMESPACE, f"{at:%Y-%m-%d}")

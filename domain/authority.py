@@ -1,5 +1,4 @@
-"""What somebody may do, and where: what any of the person's grants gives, within the scope of that
-grant."""
+"""A person's authority: the permissions that the grants give, each within its grant's scope."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from domain.regions import intersect_regions, is_in_regions
 
 
 class Scope(Struct, frozen=True):
-    """Where a grant is good; None: in all of them. `under` names the break-glass that opened it."""
+    """Where a grant applies; None means all. `under` names the break-glass that gave the grant."""
 
     queues: frozenset[str] | None = None
     regions: frozenset[str] | None = None
@@ -33,11 +32,11 @@ class Scope(Struct, frozen=True):
         return self.queues is None and self.regions is None and self.case is None
 
     def has_queue(self, queue: str) -> bool:
-        """Some of the queue's cases, if not all."""
+        """Whether it covers any cases of the queue."""
         return self.case is None and (self.queues is None or queue in self.queues)
 
     def has_region(self, region: str | None) -> bool:
-        """A region that nobody knows lies in no scope that names regions."""
+        """Whether it covers the region. An unknown region is in no scope that names regions."""
         return self.regions is None or (region is not None and is_in_regions(region, self.regions))
 
     def covers(self, queue: str, region: str | None, case: UUID | None = None) -> bool:
@@ -48,7 +47,7 @@ class Scope(Struct, frozen=True):
         )
 
     def within(self, other: Scope) -> Scope | None:
-        """What lies in both; None if nothing can."""
+        """The intersection of both scopes; None if it is empty."""
         if self.case is not None and other.case is not None and self.case != other.case:
             return None
         queues = self.queues if other.queues is None else other.queues
@@ -66,19 +65,19 @@ UNRESTRICTED_SCOPE: Final = Scope()
 
 
 class Authority(Struct, frozen=True):
-    """What somebody may do, and where: worked out once from the grants, asked on every request."""
+    """What a person may do, and where. Computed once from the grants, read on every request."""
 
     everywhere: frozenset[Permission]
     """Permissions that no scope limits."""
     scoped: Mapping[Permission, tuple[Scope, ...]] = {}
-    """The scopes of all others, those of a break-glass last."""
+    """The scopes of the other permissions, those of a break-glass last."""
     permissions: frozenset[Permission] = frozenset()
-    """What may be done in any scope at all."""
+    """The permissions that apply in at least one scope."""
     grants: tuple[Grant, ...] = ()
     partial: frozenset[Permission] = frozenset()
-    """What a role would give, but not to somebody whose grant has a scope."""
+    """Permissions of a role that a grant with a scope does not give."""
     until: datetime | None = None
-    """When the first of the grants ends: it has to be worked out anew."""
+    """When the first grant ends: the authority must then be computed again."""
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -87,7 +86,7 @@ class Authority(Struct, frozen=True):
     def roles_over(
         self, permission: Permission, queue: str, region: str | None, case: UUID | None = None
     ) -> frozenset[Role]:
-        """The roles that give the permission there: of what is bounded by role, theirs count."""
+        """The roles that give the permission there. Limits set by role are theirs."""
         if not self.covers(permission, queue, region, case):
             return frozenset()
         return frozenset(
@@ -103,7 +102,7 @@ class Authority(Struct, frozen=True):
     def covers(
         self, permission: Permission, queue: str, region: str | None, case: UUID | None = None
     ) -> bool:
-        """Whether it reaches a case of this queue and region."""
+        """Whether the permission covers a case of this queue and region."""
         return permission in self.everywhere or any(
             scope.covers(queue, region, case) for scope in self.scoped.get(permission, ())
         )
@@ -111,14 +110,14 @@ class Authority(Struct, frozen=True):
     def scope_over(
         self, permission: Permission, queue: str, region: str | None, case: UUID | None = None
     ) -> Scope | None:
-        """The scope by which it reaches the case, one of a break-glass only where there is no other."""
+        """The scope that covers the case; one of a break-glass only if no other does."""
         if permission in self.everywhere:
             return UNRESTRICTED_SCOPE
         scopes = self.scoped.get(permission, ())
         return next((scope for scope in scopes if scope.covers(queue, region, case)), None)
 
     def scopes(self, permission: Permission) -> tuple[Scope, ...]:
-        """Where it is good; none if nowhere."""
+        """The scopes of the permission; empty if it is not given."""
         return (
             (UNRESTRICTED_SCOPE,)
             if permission in self.everywhere
@@ -126,30 +125,30 @@ class Authority(Struct, frozen=True):
         )
 
     def has_queue(self, permission: Permission, queue: str) -> bool:
-        """Whether it reaches some of the queue's cases."""
+        """Whether the permission covers any of the queue's cases."""
         return any(scope.has_queue(queue) for scope in self.scopes(permission))
 
     def has_whole_queue(self, permission: Permission, queue: str) -> bool:
-        """Whether it reaches all of the queue's cases."""
+        """Whether the permission covers all of the queue's cases."""
         return self.scope_over_whole_queue(permission, queue) is not None
 
     def scope_over_whole_queue(self, permission: Permission, queue: str) -> Scope | None:
-        """The scope by which it does."""
+        """The scope that covers all of the queue's cases; None if none does."""
         scopes = self.scopes(permission)
         return next((s for s in scopes if s.has_queue(queue) and s.regions is None), None)
 
     def has_region(self, permission: Permission, region: str | None) -> bool:
-        """Whether it reaches orders that ship there, whatever their cases."""
+        """Whether the permission covers all orders that ship to the region."""
         return any(
             scope.has_region(region) for scope in self.scopes(permission) if scope.case is None
         )
 
     def within(self, scope: Scope, permissions: Iterable[Permission] | None = None) -> Authority:
-        """As much of it as lies in a narrower scope: what a key may do of what its owner may."""
+        """The part of the authority in a narrower scope: what a key may do for its owner."""
         kept = self.permissions if permissions is None else self.permissions & {*permissions}
         given = {
             permission: tuple(
-                both for one in self.scopes(permission) if (both := one.within(scope)) is not None
+                both for own in self.scopes(permission) if (both := own.within(scope)) is not None
             )
             for permission in kept
         }
@@ -170,7 +169,7 @@ def _build_authority(
         elif scopes and permission not in SCOPED_PERMISSIONS:
             partial.add(permission)
         elif scopes:
-            scoped[permission] = tuple(sorted(scopes, key=lambda one: one.under is not None))
+            scoped[permission] = tuple(sorted(scopes, key=lambda scope: scope.under is not None))
     may = frozenset(everywhere) | scoped.keys()
     return Authority(frozenset(everywhere), scoped, may, grants, frozenset(partial), until)
 
@@ -182,13 +181,13 @@ def scope_of(grant: Grant) -> Scope:
 
 
 def permissions_of_grant(grant: Grant) -> frozenset[Permission]:
-    """What a grant gives in its scope: a break-glass never lets anybody pay."""
+    """The permissions of a grant in its scope. A break-glass never allows payments."""
     given = ROLE_PERMISSIONS[grant.role]
     return given if grant.under is None else given - NEVER_BY_BREAK_GLASS
 
 
 def authority_of(grants: Iterable[Grant]) -> Authority:
-    """What these grants give, all of which live."""
+    """The authority that these grants give; all of them must be active."""
     grants = tuple(grants)
     given: dict[Permission, tuple[Scope, ...]] = {}
     for grant in grants:
@@ -201,4 +200,4 @@ def authority_of(grants: Iterable[Grant]) -> Authority:
 
 NO_AUTHORITY: Final = authority_of(())
 FULL_AUTHORITY: Final = Authority(frozenset(Permission), permissions=frozenset(Permission))
-"""Of no person: for replays, and for what the service does by itself."""
+"""The authority of no person: for replays and for the service's own acts."""

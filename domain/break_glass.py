@@ -1,8 +1,8 @@
-"""Authority in an emergency: one person asks for a role in one scope, another opens it, it ends by
-itself, and somebody else judges afterwards what was done under it.
+"""Break-glass: emergency authority that one person requests, another opens and a third reviews.
 
-What it gives is a grant of the person who asked, recorded in the same append: so who could have done
-what is one fold over people, in an emergency too. It lifts no duty, and lets nobody pay.
+It gives a role in one scope and ends by itself. The role is a grant of the requester, recorded in the
+same append, so the fold over people shows emergency authority too. It lifts no duty and allows no
+payment.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from domain.texts import lines
 BREAK_GLASS_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:break-glass")
 MAX_MINUTES: Final = 60
 LAPSES_AFTER: Final = timedelta(minutes=60)
-"""What nobody has opened by then, nobody can open any more."""
+"""A request that nobody has opened by then lapses."""
 Findings = Annotated[str, lines(2_000, least=1)]
 Minutes = Annotated[int, Meta(ge=1, le=MAX_MINUTES)]
 
@@ -34,12 +34,12 @@ def break_glass_stream(person: str, asked_at: datetime) -> UUID:
 
 
 def break_glass_name(break_glass: UUID) -> str:
-    """What acts under it are told by."""
+    """The name that marks acts under it (`Actor.under`)."""
     return f"break-glass:{break_glass}"
 
 
 class RequestBreakGlass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A role, in one queue or for one case, for as long as it takes."""
+    """A request for a role, in one queue or for one case, for so many minutes."""
 
     role: Role
     queue: Name | None = None
@@ -49,7 +49,7 @@ class RequestBreakGlass(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ReviewBreakGlass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether it was right, and what was found."""
+    """The review: whether the use was justified, and the findings."""
 
     justified: bool
     findings: Findings
@@ -59,13 +59,13 @@ class BreakGlassEnding(StrEnum):
     CLOSED = "closed"
     EXPIRED = "expired"
     LAPSED = "lapsed"
-    """Nobody had opened it."""
+    """Nobody opened it in time."""
 
 
 class BreakGlassAsked(
     Struct, frozen=True, kw_only=True, omit_defaults=True, tag="break_glass.asked"
 ):
-    """Who asks is the line's actor. It lapses at `lapses_at` unless somebody else opens it."""
+    """The line's actor requests a role. The request lapses at `lapses_at` unless another person opens it."""
 
     role: Role
     queue: Name | None = None
@@ -76,7 +76,7 @@ class BreakGlassAsked(
 
 
 class BreakGlassOpened(Struct, frozen=True, kw_only=True, tag="break_glass.opened"):
-    """Who opens it is the line's actor; `grant` is that of whoever asked."""
+    """The line's actor opened it; `grant` is the requester's grant."""
 
     grant: str
     until: datetime
@@ -123,7 +123,7 @@ class BreakGlass(Struct, frozen=True, kw_only=True):
 
     @property
     def next_due(self) -> datetime | None:
-        """When it ends with nobody doing anything."""
+        """When it lapses or expires."""
         match self.stage:
             case BreakGlassStage.ASKED:
                 return self.asked.lapses_at if self.asked is not None else None
@@ -170,27 +170,30 @@ class BreakGlass(Struct, frozen=True, kw_only=True):
 
 
 def request_break_glass(
-    ask: RequestBreakGlass,
+    request: RequestBreakGlass,
     by: Actor,
     names: Collection[Person],
     queues: Collection[str],
     now: datetime,
 ) -> BreakGlassAsked:
-    """`names` are all names of whoever asks. Raises Invalid, and what `_may_take_part` does."""
+    """The event of a request. `names` are the person records under all names of the requester.
+
+    Raises Invalid for a bad scope, AnotherPersonNeeded for an agent or a delegate, and
+    BreakGlassReviewDue while a review is due.
+    """
     _require_eligible_participant(by, names)
-    if (ask.queue is None) == (ask.case is None):
+    if (request.queue is None) == (request.case is None):
         raise Invalid([Fault("/queue", "name one queue or one case, not both")], "the break-glass")
-    if ask.queue is not None and ask.queue not in queues:
-        known = ", ".join(sorted(queues))
-        told = f"no queue {ask.queue}; known are: {known}"
-        raise Invalid([Fault("/queue", told)], "the break-glass")
+    if request.queue is not None and request.queue not in queues:
+        detail = f"no queue {request.queue}; known are: {', '.join(sorted(queues))}"
+        raise Invalid([Fault("/queue", detail)], "the break-glass")
     return BreakGlassAsked(
-        role=ask.role,
-        queue=ask.queue,
-        case=ask.case,
-        minutes=ask.minutes,
+        role=request.role,
+        queue=request.queue,
+        case=request.case,
+        minutes=request.minutes,
         lapses_at=now + LAPSES_AFTER,
-        reason=ask.reason,
+        reason=request.reason,
     )
 
 
@@ -202,17 +205,20 @@ def open_break_glass(
     grant: str,
     now: datetime,
 ) -> BreakGlassOpened:
-    """Another human than the one who asked, and neither with a review to come."""
+    """The event of opening it, by a person other than the requester; neither may have a review due.
+
+    Raises BreakGlassMoved, AnotherPersonNeeded, BreakGlassReviewDue.
+    """
     _require_stage(glass, BreakGlassStage.ASKED)
     assert glass.asked is not None
-    _require_different_person(by, openers, _all_names(askers), "opens what was asked for by")
+    _require_different_person(by, openers, _all_names(askers), "opens the request of")
     _require_eligible_participant(by, openers)
     _require_no_pending_review(askers)
     return BreakGlassOpened(grant=grant, until=now + timedelta(minutes=glass.asked.minutes))
 
 
 def close_break_glass(glass: BreakGlass) -> BreakGlassEnded:
-    """Before its time, by whoever may: an end harms nobody."""
+    """The event of ending it early. Raises BreakGlassMoved unless it is requested or open."""
     if glass.stage is BreakGlassStage.ASKED:
         return BreakGlassEnded(how=BreakGlassEnding.LAPSED)
     _require_stage(glass, BreakGlassStage.OPEN)
@@ -224,17 +230,20 @@ def review_break_glass(
     by: Actor,
     reviewers: Collection[Person],
     parties: frozenset[str],
-    judge: ReviewBreakGlass,
+    review: ReviewBreakGlass,
 ) -> BreakGlassReviewed:
-    """Somebody who had no part in it. Raises AnotherPersonNeeded, BreakGlassMoved."""
+    """The event of a review, by a person who had no part in it.
+
+    Raises AnotherPersonNeeded, BreakGlassMoved.
+    """
     _require_stage(glass, BreakGlassStage.REVIEW_DUE)
     _require_acting_in_person(by, reviewers)
     _require_different_person(by, reviewers, parties, "reviews a break-glass of")
-    return BreakGlassReviewed(justified=judge.justified, findings=judge.findings)
+    return BreakGlassReviewed(justified=review.justified, findings=review.findings)
 
 
 def find_due_events(glass: BreakGlass, now: datetime) -> list[BreakGlassEvent]:
-    """What time does to it."""
+    """The event of its end if it has lapsed or expired by now."""
     due = glass.next_due
     if due is None or due > now:
         return []
@@ -252,21 +261,23 @@ def _all_names(people: Collection[Person]) -> frozenset[str]:
 
 
 def _require_eligible_participant(by: Actor, names: Collection[Person]) -> None:
-    """A human by their own hand, who has no review to come."""
+    """Require a person who acts in person and has no review due."""
     _require_acting_in_person(by, names)
     _require_no_pending_review(names)
 
 
 def _require_acting_in_person(by: Actor, names: Collection[Person]) -> None:
     if by.is_agent or by.delegate is not None or not names:
-        raise AnotherPersonNeeded("a break-glass takes a person, with their own hands")
+        raise AnotherPersonNeeded(
+            "a person must do this in person, not through an agent or a delegate"
+        )
 
 
 def _require_no_pending_review(names: Collection[Person]) -> None:
-    due = sorted(str(one) for person in names for one in person.reviews_due)
+    due = sorted(str(break_glass) for person in names for break_glass in person.reviews_due)
     if due:
-        told = ", ".join(sorted(person.name for person in names))
-        raise BreakGlassReviewDue(f"{told}: a review is due", due=due)
+        people = ", ".join(sorted(person.name for person in names))
+        raise BreakGlassReviewDue(f"a break-glass of {people} awaits its review", due=due)
 
 
 def _require_different_person(
@@ -274,7 +285,7 @@ def _require_different_person(
 ) -> None:
     own = (_all_names(names) | {*by.persons}) & others
     if own:
-        raise AnotherPersonNeeded(f"{', '.join(sorted(own))} {does} the same human")
+        raise AnotherPersonNeeded(f"{', '.join(sorted(own))} {does} the same person")
 
 
 def _require_stage(glass: BreakGlass, stage: BreakGlassStage) -> None:

@@ -1,4 +1,4 @@
-"""The builds that have written to the log: which code, on which libraries, over which schema."""
+"""The builds that have written to the log: their code, libraries and database schema."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Annotated, Final, TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from domain.people import Actor
-from domain.texts import PATTERN_END, one_line
+from domain.texts import Digest, one_line
 
 BUILDS_NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:builds")
 SERVICE_ACTOR: Final = Actor("system:service")
-"""Any process of the service, where it speaks of itself."""
-
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
+"""Any process of the service, where it records something about itself."""
 ShortText = Annotated[str, one_line(200, least=1)]
 
 
 class BuildStarted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="build.started"):
-    """A process was about to write with a build that the log had not seen. Others may have gone on
-    writing with builds that it had."""
+    """A process is about to write with a build that is new to the log.
+
+    Other processes may still write with builds that the log knows.
+    """
 
     build: Digest
-    """SHA-256 of what makes it what it is: all below but the commit."""
+    """SHA-256 of the fields below except `commit`."""
     version: ShortText
     files: Digest
     """SHA-256 over the files of the package, each with its name."""
     python: ShortText
     libraries: Mapping[ShortText, ShortText]
     migrations: Mapping[ShortText, Digest]
-    """Of the schema that it found, each with its digest."""
+    """The applied migrations of the schema, each with its digest."""
     commit: ShortText | None = None
 
 
@@ -41,7 +41,7 @@ BuildEvent: TypeAlias = BuildStarted
 
 
 def build_stream(build: str) -> UUID:
-    """A stream for each build: it begins once."""
+    """The stream of a build: it holds one event."""
     return uuid5(BUILDS_NAMESPACE, build)
 
 
@@ -53,8 +53,8 @@ def create_build_started(
     migrations: Mapping[str, str],
     commit: str | None = None,
 ) -> BuildStarted:
-    told = (version, files, python, dict(libraries), dict(migrations))
-    digest = hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
+    content = (version, files, python, dict(libraries), dict(migrations))
+    digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
     return BuildStarted(
         build=digest,
         version=version,

@@ -1,4 +1,4 @@
-"""Who could have done something, from people as they were."""
+"""Which people could have done something at a time, from their records up to that time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.permissions import Permission
 
 
 class EligiblePerson(Struct, frozen=True):
-    """Somebody who could have done it, and each grant by which."""
+    """A person who could have done it, and the grants that allow it."""
 
     person: Person
     grants: Sequence[Grant]
@@ -28,7 +28,7 @@ def find_eligible(
     at: datetime,
     case: UUID | None = None,
 ) -> list[EligiblePerson]:
-    """Whoever has a grant that lives at that time and gives the permission there."""
+    """The people with a grant that is active at that time and gives the permission there."""
     found = []
     for person in people:
         grants = [

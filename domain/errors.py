@@ -1,4 +1,4 @@
-"""Why something can be turned away. An error's docstring is the title that an API client reads."""
+"""Errors of the whole domain. An error's docstring is the title that an API client reads."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Fault(Struct, frozen=True):
-    """One thing that is wrong in a document: where (JSON Pointer, RFC 6901) and what."""
+    """One error in a document: where (JSON Pointer, RFC 6901) and what."""
 
     pointer: str
     detail: str
@@ -25,9 +25,9 @@ class CasetrailError(Exception):
 
 
 class Invalid(CasetrailError):
-    """The document has faults."""
+    """The document is not valid."""
 
-    explanation = "Every fault is listed in `errors` with a JSON Pointer to its place. Mend them and send it again."
+    explanation = "`errors` lists every error with a JSON Pointer to its place. Correct them and send the document again."
 
     def __init__(self, faults: Sequence[Fault], what: str = "the document") -> None:
         first = faults[0]
@@ -40,17 +40,17 @@ class SignalIdReused(CasetrailError):
     """This source has already used this signal id for a different statement."""
 
     explanation = (
-        "A signal is identified by source, id and order, and taken once. The same identity came "
-        "with other content: send a correction under an id of its own."
+        "A signal is identified by source, id and order, and recorded once. This one has other "
+        "content than the recorded one: send a correction under a new id."
     )
 
 
 class SourceReserved(CasetrailError):
-    """This source name is the service's own."""
+    """This source name is reserved for the service."""
 
     explanation = (
-        "What the service finds out by look-ups has the source `casetrail`. Send the signal under "
-        "the name of the system that says it."
+        "Signals from the service's own look-ups have the source `casetrail`. Send the signal under "
+        "the name of the system that reports it."
     )
 
 
@@ -61,19 +61,19 @@ class OrderNotFound(CasetrailError):
 
 
 class TrailHasGap(RuntimeError):
-    """The trail is not numbered 1, 2, 3 … and cannot be trusted. Never the caller's fault."""
+    """The trail is not numbered 1, 2, 3 … and cannot be trusted. The caller cannot cause this."""
 
 
 class TooContended(CasetrailError):
-    """Others kept changing the same streams; nothing was stored."""
+    """Other requests kept changing the same streams; nothing was stored."""
 
-    explanation = "Send it again, with the same idempotency key or signal ids, after a moment."
+    explanation = "Wait a moment and send it again with the same idempotency key or signal ids."
 
 
 class NotWitnessedYet(CasetrailError):
-    """The log has not been witnessed as far as that."""
+    """The log has not been witnessed up to this position."""
 
     explanation = (
-        "Proofs are about the log as a checkpoint signed it. A worker makes one every few seconds "
-        "while the log grows; GET /v1/audit/checkpoint tells how far the last one reaches."
+        "A proof needs a signed checkpoint. A worker signs one every few seconds while the log "
+        "grows; GET /v1/audit/checkpoint shows the position of the latest one."
     )

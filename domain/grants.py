@@ -1,5 +1,7 @@
-"""Giving authority to people and taking it back: decisions that return events. Nobody gives any to
-themselves, under whatever name."""
+"""Decisions that give authority to people and take it back; they return events.
+
+Nobody can give authority to themselves, under any of their names.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ from domain.regions import Region
 
 
 class AddPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Somebody new. Each of the roles is a grant without scope and without end."""
+    """A new person. Each role is a grant without scope and without end."""
 
     name: PersonName
     roles: Annotated[tuple[Role, ...], Meta(max_length=20)] = ()
@@ -43,7 +45,7 @@ class AddPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class GrantRole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A role: for some queues and regions, or all; until a time, or for good."""
+    """A role for some queues and regions, or all, until a time or without end."""
 
     role: Role
     queues: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
@@ -53,7 +55,7 @@ class GrantRole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ChangePersonStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A grant is taken back, or the person leaves or comes back."""
+    """The reason to revoke a grant, or to record that a person leaves or returns."""
 
     reason: Reason
 
@@ -63,40 +65,43 @@ class SetSkills(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class LinkPersonName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another name of the same human."""
+    """Another name of the same person."""
 
     other: PersonName
     reason: Reason
 
 
 def grant_role(
-    person: Person, ask: GrantRole, by: Collection[str], queues: Collection[str], now: datetime
+    person: Person, request: GrantRole, by: Collection[str], queues: Collection[str], now: datetime
 ) -> PersonGranted:
-    """`by` are all names of whoever gives it; nobody's, where it is done beside the database."""
+    """The event of a new grant. `by` are all names of the giver; empty for the command line.
+
+    Raises AnotherPersonNeeded, PersonGone, Invalid.
+    """
     _require_different_person(person, by, "gives a role to")
     _require_present(person)
-    faults = [*_grant_faults(ask, queues, now)]
+    faults = [*_grant_faults(request, queues, now)]
     if faults:
         raise Invalid(faults, "the grant")
     return PersonGranted(
         grant=person.next_grant,
-        role=ask.role,
-        queues=tuple(dict.fromkeys(ask.queues)),
-        regions=tuple(dict.fromkeys(ask.regions)),
-        until=ask.until,
-        reason=ask.reason,
+        role=request.role,
+        queues=tuple(dict.fromkeys(request.queues)),
+        regions=tuple(dict.fromkeys(request.regions)),
+        until=request.until,
+        reason=request.reason,
     )
 
 
-def _grant_faults(ask: GrantRole, queues: Collection[str], now: datetime) -> Iterator[Fault]:
-    for n, queue in enumerate(ask.queues):
+def _grant_faults(request: GrantRole, queues: Collection[str], now: datetime) -> Iterator[Fault]:
+    for n, queue in enumerate(request.queues):
         if queue not in queues:
             known = ", ".join(sorted(queues))
             yield Fault(f"/queues/{n}", f"no queue {queue}; known are: {known}")
-    if ask.until is not None and ask.until.tzinfo is None:
-        yield Fault("/until", "it has no offset; write it as in 2026-11-21T12:00:00Z")
-    elif ask.until is not None and ask.until <= now:
-        yield Fault("/until", "it is past")
+    if request.until is not None and request.until.tzinfo is None:
+        yield Fault("/until", "the time has no offset; write it as in 2026-11-21T12:00:00Z")
+    elif request.until is not None and request.until <= now:
+        yield Fault("/until", f"{request.until.isoformat()} is in the past")
 
 
 def revoke_grant(person: Person, grant: str, reason: Reason, now: datetime) -> GrantRevoked:
@@ -110,7 +115,7 @@ def require_active_grant(person: Person, grant: str, now: datetime) -> Grant:
     if found is None:
         raise GrantNotFound(f"{person.name} has no grant {grant}")
     if not found.lives(now):
-        raise GrantOver(f"grant {grant} of {person.name} is over")
+        raise GrantOver(f"grant {grant} of {person.name} has ended")
     return found
 
 
@@ -120,22 +125,25 @@ def record_departure(person: Person, reason: Reason) -> PersonLeft:
 
 
 def record_return(person: Person, reason: Reason, by: Collection[str]) -> PersonReturned:
-    """The grants that have not ended are good again: given once more, and so not by oneself."""
-    _require_different_person(person, by, "lets")
+    """The event of a return, which makes the unended grants active again.
+
+    It gives authority, so nobody can do it for themselves. Raises AnotherPersonNeeded, PersonPresent.
+    """
+    _require_different_person(person, by, "records the return of")
     if not person.has_left:
         raise PersonPresent(f"{person.name} has not left")
     return PersonReturned(reason=reason)
 
 
-def set_skills(person: Person, ask: SetSkills) -> SkillsSet:
+def set_skills(person: Person, request: SetSkills) -> SkillsSet:
     _require_present(person)
-    return SkillsSet(skills=tuple(dict.fromkeys(ask.skills)))
+    return SkillsSet(skills=tuple(dict.fromkeys(request.skills)))
 
 
 def link_person_names(
     some: Collection[Person], others: Collection[Person], reason: Reason
 ) -> list[tuple[Person, list[SameAs]]]:
-    """Two humans that are one: each of all their names learns of each that it did not know."""
+    """The events that make two accounts one person: each name records every name new to it."""
     everyone = {person.name: person for person in (*some, *others)}
     return [
         (
@@ -152,9 +160,8 @@ def link_person_names(
 def _require_different_person(person: Person, by: Collection[str], does: str) -> None:
     own = person.known_as & {*by}
     if own:
-        raise AnotherPersonNeeded(
-            f"{', '.join(sorted(own))} {does} {person.name}: that is one human"
-        )
+        names = ", ".join(sorted(own))
+        raise AnotherPersonNeeded(f"{names} {does} {person.name}, and they are the same person")
 
 
 def _require_present(person: Person) -> None:

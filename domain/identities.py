@@ -1,4 +1,4 @@
-"""Keys, logins, agents and delegates: each is begun by one event, and ended by another."""
+"""Identities: keys, logins, agents and delegates. One event starts each, and another ends it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IdentityEndEvent: TypeAlias = TokenRevoked | PrincipalUnlinked | AgentRetired | 
 
 
 class IdentityKind(StrEnum):
-    """By what somebody comes in, or acts."""
+    """How a caller authenticates, or acts for a person."""
 
     KEY = "key"
     LOGIN = "login"
@@ -42,18 +42,18 @@ class IdentityStart(Struct, frozen=True, kw_only=True):
     """Where its end is recorded."""
     kind: IdentityKind
     person: str
-    """Whose act it is."""
+    """The person whose acts count."""
     name: str
-    """As the trail names it: `key:…`, `user:…`, or the name of an agent or a delegate."""
+    """Its name in the trail: `key:…`, `user:…`, or the name of an agent or a delegate."""
     agent: str | None = None
-    """Whose key or login it is, where an agent's."""
+    """The agent that has the key or login, if one does."""
     scope: KeyScope = UNRESTRICTED_KEY
     until: datetime | None = None
     reason: str | None = None
 
 
 def identity_started_by(line: RecordedEvent) -> IdentityStart | None:
-    """What somebody has from this line on; None where it gives nobody any."""
+    """The identity that the line starts; None if it starts none."""
     match line.event:
         case TokenIssued() as issued:
             return IdentityStart(

@@ -11,7 +11,7 @@ from domain.texts import PATTERN_END
 AMOUNT_PATTERN = r"^-?[0-9]{1,12}(\.[0-9]{1,4})?" + PATTERN_END
 ZERO = Decimal(0)
 
-# Amounts travel as text: a JSON number would have passed through a float on its way.
+# Amounts are sent as text: many JSON readers turn a number into a float.
 AmountText = Annotated[
     str,
     Meta(pattern=AMOUNT_PATTERN, description='A decimal amount as text, e.g. "12.30".'),
@@ -45,8 +45,11 @@ class Money(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         return Decimal(self.amount)
 
     def is_same_as(self, other: "Money") -> bool:
-        """As much of the same currency, however it is written."""
+        """Whether both are the same value in the same currency (`1.0` is `1.00`)."""
         return (self.value, self.currency) == (other.value, other.currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
 
 
 class PositiveMoney(Money, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -55,4 +58,4 @@ class PositiveMoney(Money, frozen=True, gc=False, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         Money.__post_init__(self)
         if self.amount.startswith("-"):
-            raise ValueError(f"{self.amount} is negative, and must not be")
+            raise ValueError(f"{self.amount} is negative; it must be 0 or more")

@@ -1,10 +1,10 @@
-"""People and the principals that act for them.
+"""People, their grants, and the actors that events name.
 
-Every event names a principal and, where one stands behind it, the person. System principals (the
-policy, the timekeeper) act for nobody and hold no duty.
+Every event names a principal and the person behind it, if there is one. System principals (the policy,
+the timekeeper) act for nobody and have no duty.
 
-What a person may is a matter of grants, each with its scope, its time and its reason. They are events
-of the person's stream: who could have done something at a time is a fold up to that time.
+Grants say what a person may do, each with a scope, a time and a reason. They are events of the
+person's stream: a fold up to a time shows who could have done something then.
 """
 
 from datetime import datetime
@@ -40,20 +40,20 @@ class Role(StrEnum):
 
 
 class Actor(Struct, frozen=True, gc=False, omit_defaults=True):
-    """Who did it: the principal (`key:…`, `system:…`) and the person behind it, if any."""
+    """The actor of an event: the principal (`key:…`, `system:…`) and the person behind it, if any."""
 
     principal: str
     person: str | None = None
     via: tuple[str, ...] = ()
-    """The agents through which it came, the one that asked first (RFC 8693, `act`)."""
+    """The agents through which the request came, the first caller first (RFC 8693, `act`)."""
     delegate: str | None = None
-    """Whose hands it was, where somebody acts for the person."""
+    """The delegate who acted for the person, if one did."""
     under: str | None = None
-    """The break-glass without which it could not have been done (`break-glass:…`)."""
+    """The break-glass that allowed the act (`break-glass:…`), if nothing else did."""
 
     @property
     def persons(self) -> tuple[str, ...]:
-        """Everybody whose act it counts as: nobody sheds a duty by acting for somebody else."""
+        """The people whose act it is: the person and the delegate. Both get the duty."""
         return tuple(one for one in (self.person, self.delegate) if one is not None)
 
     @property
@@ -64,11 +64,11 @@ class Actor(Struct, frozen=True, gc=False, omit_defaults=True):
 POLICY_ACTOR = Actor("system:policy")
 TIMEKEEPER_ACTOR = Actor("system:timekeeper")
 ERASER_ACTOR = Actor("system:eraser")
-"""Whatever destroys keys once people have ordered it."""
+"""The process that destroys keys after people have ordered an erasure."""
 PAYER_ACTOR = Actor("system:payer")
-"""Whatever looks after payments that people have ordered."""
+"""The process that carries out payments that people have ordered."""
 OPERATOR_ACTOR = Actor("system:operator")
-"""Whoever runs the command line beside the database."""
+"""The user of command line tools that use the database directly."""
 
 
 def person_stream(name: str) -> UUID:
@@ -76,31 +76,33 @@ def person_stream(name: str) -> UUID:
 
 
 def token_stream(digest: str) -> UUID:
-    """A token has a stream of its own, found from the token alone: whoever holds it is known as
-    soon as it is issued, however far the reports have come."""
+    """The stream of a token, found from the token alone.
+
+    So a token works as soon as it is issued, even while the reports are behind.
+    """
     return uuid5(TOKENS_NAMESPACE, digest)
 
 
 class PersonAdded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="person.added"):
-    """Each of the roles is a grant without scope and without end: `g1`, `g2` …, in this order."""
+    """A person was added. Each role is a grant without scope or end: `g1`, `g2` …, in this order."""
 
     name: PersonName
     roles: tuple[Role, ...]
     skills: tuple[Name, ...] = ()
-    """Which work claim-next offers; without any, all of it."""
+    """The work that claim-next offers; empty means all work."""
 
 
 class PersonGranted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="person.granted"):
-    """A role, in a scope and until a time. Who granted it is the line's actor."""
+    """The line's actor granted a role, in a scope and until a time."""
 
     grant: GrantId
     role: Role
     queues: tuple[Name, ...] = ()
-    """Without any, all of them."""
+    """Empty means all queues."""
     regions: tuple[Region, ...] = ()
-    """Where the order of the case ships to; without any, everywhere."""
+    """Where the case's order ships to; empty means everywhere."""
     case: UUID | None = None
-    """This case alone."""
+    """The grant applies to this case only."""
     until: datetime | None = None
     reason: Reason
     under: str | None = None
@@ -113,13 +115,13 @@ class GrantRevoked(Struct, frozen=True, kw_only=True, tag="person.grant_revoked"
 
 
 class PersonLeft(Struct, frozen=True, kw_only=True, tag="person.left"):
-    """The person may do nothing from here on, and stays in the record."""
+    """The person left: no grant is active from here on. The record stays."""
 
     reason: Reason
 
 
 class PersonReturned(Struct, frozen=True, kw_only=True, tag="person.returned"):
-    """The grants that had not ended are good again."""
+    """The person returned: the grants that have not ended are active again."""
 
     reason: Reason
 
@@ -129,15 +131,17 @@ class SkillsSet(Struct, frozen=True, kw_only=True, tag="person.skills_set"):
 
 
 class SameAs(Struct, frozen=True, kw_only=True, tag="person.same_as"):
-    """Two names turned out to be one human. It stands in the stream of either, and in those of all
-    names by which either was known: each stream alone tells every name."""
+    """Two names turned out to be one person.
+
+    The event is in the streams of all names of the person, so each stream alone lists every name.
+    """
 
     other: PersonName
     reason: Reason
 
 
 class ReviewDue(Struct, frozen=True, kw_only=True, tag="person.review_due"):
-    """The person asked for a break-glass, or opened it: it is to be reviewed by somebody else."""
+    """The person requested or opened a break-glass that another person must review."""
 
     break_glass: UUID
 
@@ -147,9 +151,10 @@ class ReviewDone(Struct, frozen=True, kw_only=True, tag="person.review_done"):
 
 
 class TokenIssued(Struct, frozen=True, kw_only=True, tag="person.token_issued"):
-    """A token was handed out, once. Only its SHA-256 is kept; `key` names it in the trail.
+    """A token was issued and shown once. Only its SHA-256 is kept; `key` names it in the trail.
 
-    It may be an agent's, and may be good for less than the person: what is left out narrows nothing.
+    It may be an agent's, and may be limited to some permissions, queues or regions. A field that is
+    left out sets no limit.
     """
 
     name: PersonName
@@ -178,7 +183,7 @@ PersonEvent: TypeAlias = PersonRecordEvent | TokenIssued
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """A role, in a scope and for a time: who gave it, when and why, and what became of it."""
+    """A role in a scope and for a time: who gave it, when and why, and how it ended."""
 
     grant: str
     role: Role
@@ -188,7 +193,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     granted_at: datetime
     granted_by: Actor
     reason: str | None = None
-    """None for the roles that a person was added with."""
+    """None for the roles from `PersonAdded`."""
     until: datetime | None = None
     under: str | None = None
     revoked_at: datetime | None = None
@@ -205,12 +210,12 @@ class Person(Struct, frozen=True, kw_only=True):
     grants: tuple[Grant, ...] = ()
     skills: tuple[str, ...] = ()
     others: frozenset[str] = frozenset()
-    """The other names of the same human."""
+    """The other names of the same person."""
     added_at: datetime | None = None
     left_at: datetime | None = None
     left_for: str | None = None
     reviews_due: frozenset[UUID] = frozenset()
-    """Break-glasses that the person asked for or opened, and nobody has reviewed."""
+    """Break-glasses that the person requested or opened and nobody has reviewed."""
 
     @property
     def has_left(self) -> bool:
@@ -218,11 +223,11 @@ class Person(Struct, frozen=True, kw_only=True):
 
     @property
     def known_as(self) -> frozenset[str]:
-        """All names of this human."""
+        """All names of this person."""
         return self.others | {self.name}
 
     def at(self, now: datetime) -> tuple[Grant, ...]:
-        """The grants that live at `now`, by what is recorded of the person."""
+        """The grants that are active at `now`."""
         return () if self.has_left else tuple(g for g in self.grants if g.lives(now))
 
     def grant(self, grant: str) -> Grant | None:
@@ -271,9 +276,9 @@ class Person(Struct, frozen=True, kw_only=True):
                 return structs.replace(now, skills=skills)
             case SameAs(other=other):
                 return structs.replace(now, others=self.others | {other})
-            case ReviewDue(break_glass=one):
-                return structs.replace(now, reviews_due=self.reviews_due | {one})
-            case ReviewDone(break_glass=one):
-                return structs.replace(now, reviews_due=self.reviews_due - {one})
+            case ReviewDue(break_glass=due):
+                return structs.replace(now, reviews_due=self.reviews_due | {due})
+            case ReviewDone(break_glass=done):
+                return structs.replace(now, reviews_due=self.reviews_due - {done})
             case _:
                 assert_never(event)

@@ -1,4 +1,4 @@
-"""What a role may do. Every route names the permission that it needs."""
+"""The permissions of each role. Every route names the permission that it needs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Permission(StrEnum):
     """Cases with their trails, packets, clocks and files; queues and reports."""
     WORK_CASES = "cases.work"
     MANAGE_BACKLOG = "backlog.manage"
-    """To own a plan to recover a queue, and to decide on its actions."""
+    """To own a queue's recovery plan and decide on its actions."""
     READ_LOG = "log.read"
     """The feed of all events."""
     KNOW_ONESELF = "self.read"
     PROPOSE_ADJUSTMENTS = "adjustments.propose"
     APPROVE_ADJUSTMENTS = "adjustments.approve"
-    """To approve and to reject; how much, policy says."""
+    """To approve and to reject; policy sets the limits."""
     EXECUTE_ADJUSTMENTS = "adjustments.execute"
     RECONCILE_ADJUSTMENTS = "adjustments.reconcile"
     READ_POLICIES = "policies.read"
@@ -31,16 +31,16 @@ class Permission(StrEnum):
     APPROVE_POLICIES = "policies.approve"
     ACTIVATE_POLICIES = "policies.activate"
     READ_PEOPLE = "people.read"
-    """Who may what, and who gave it to them."""
+    """People's grants, and who gave them."""
     MANAGE_PEOPLE = "people.manage"
     USE_BREAK_GLASS = "break_glass.use"
-    """To ask for authority in an emergency, and to open what somebody else asks for."""
+    """To request emergency authority, and to open another person's request."""
     REVIEW_BREAK_GLASS = "break_glass.review"
-    """To judge afterwards what was done under it."""
+    """To review what was done under a break-glass."""
     MANAGE_PERSONAL_DATA = "personal_data.manage"
-    """To see all that is held of a customer, to place legal holds, and to erase."""
+    """To see all data of a customer, to place legal holds, and to erase."""
     READ_PERSONAL_READS = "personal_data.reads"
-    """Who was shown what of whom."""
+    """The record of who was shown which personal data."""
 
 
 NEVER_FOR_AGENTS: Final = frozenset(
@@ -54,7 +54,7 @@ NEVER_FOR_AGENTS: Final = frozenset(
         Permission.MANAGE_PERSONAL_DATA,
     }
 )
-"""What takes a person's own hand, whatever the roles of the person whose agent it is."""
+"""Permissions that only a person can use: an agent never has them, even if its owner does."""
 
 _P = Permission
 _EVERYONE: Final = frozenset({_P.KNOW_ONESELF})
@@ -94,9 +94,9 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
         },
         # Reads, verifies and exports; changes nothing.
         Role.AUDITOR: _OVERSEE | {_P.READ_PERSONAL_READS},
-        # Answers customers who ask what is held of them, or that it goes.
+        # Answers customers who ask for their data, or for its erasure.
         Role.PRIVACY_OFFICER: _EVERYONE | {_P.MANAGE_PERSONAL_DATA, _P.READ_PERSONAL_READS},
-        # Sends what happened, and learns what became of it.
+        # Sends signals and reads what came of them.
         Role.INTEGRATOR: _READ | {_P.SEND_SIGNALS, _P.READ_LOG},
     }
 )
@@ -107,7 +107,7 @@ def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
 
 
 def roles_with(permission: Permission) -> tuple[Role, ...]:
-    """Who would have been let in."""
+    """The roles that have the permission."""
     return tuple(role for role, has in ROLE_PERMISSIONS.items() if permission in has)
 
 
@@ -127,6 +127,8 @@ SCOPED_PERMISSIONS: Final = frozenset(
         _P.REVIEW_BREAK_GLASS,
     }
 )
-"""What can be told apart by case or queue, or is the same for all. The rest concerns everything at
-once, and comes with a grant without scope alone."""
+"""Permissions that apply to single cases or queues, or are the same for all.
+
+The others concern the whole service: only a grant without scope gives them.
+"""
 NEVER_BY_BREAK_GLASS: Final = frozenset({_P.EXECUTE_ADJUSTMENTS, _P.RECONCILE_ADJUSTMENTS})

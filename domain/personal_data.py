@@ -1,7 +1,7 @@
-"""Which fields are personal data: they say who a customer is, or what was said to or by one.
+"""Which fields are personal data: who a customer is, or what a customer said or was told.
 
-A field is marked in the struct that it stands in, `Annotated[str, PERSONAL]`; what is marked is sealed
-before it is stored, and can be erased. What is not marked is kept for ever, in the clear.
+A struct marks such a field with `Annotated[str, PERSONAL]`. Marked texts are sealed before they are
+stored, and can be erased. Other fields are kept for ever, unencrypted.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from msgspec import Meta, Struct, structs
 
 PERSONAL: Final = Meta(extra={"personal": True})
 SEALED: Final = "[sealed]"
-"""What stands in the clear where a text is sealed."""
+"""The placeholder of a sealed text."""
 ERASED: Final = "[erased]"
-"""What stands there once its key is gone."""
+"""The placeholder of a text whose key was destroyed."""
 PERSONAL_FACTS: Final = frozenset({"customer.id"})
-"""Facts that are personal data wherever they are told: in a packet, or as what a rule read."""
+"""Facts that are personal data, in a packet or in a decision's readings."""
 PERSONAL_IF_FACT_IS: Final = Meta(extra={"personal": "fact"})
-"""Personal if the struct's `fact` is."""
+"""Marks a field as personal if the struct's `fact` is in `PERSONAL_FACTS`."""
 
 T = TypeVar("T")
 PersonalField = tuple[str, Any]
-"""Its name, and how it is personal: True, "fact", or None for what may hold such a field."""
+"""A field's name and mark: True, "fact", or None for a field that may hold a personal one."""
 
 
 def personal_texts(value: Any) -> tuple[str, ...]:
-    """Every personal text in it, in the order of its fields; none that is empty."""
+    """Every personal text of the value that is not empty, in the order of its fields."""
     found: list[str] = []
 
     def take(text: str) -> str:
@@ -43,7 +43,10 @@ def personal_texts(value: Any) -> tuple[str, ...]:
 
 
 def extract_personal(value: T) -> tuple[T, tuple[str, ...]]:
-    """The same with nothing personal in it, and what was. The same object if there was nothing."""
+    """The value with placeholders for its personal texts, and the texts.
+
+    Returns the same object if it holds no personal text.
+    """
     found: list[str] = []
 
     def take(text: str) -> str:
@@ -55,13 +58,13 @@ def extract_personal(value: T) -> tuple[T, tuple[str, ...]]:
 
 
 def restore_personal(value: T, texts: Iterator[str]) -> T:
-    """What was parted, whole again."""
+    """Put the extracted texts back in place of their placeholders."""
     whole: T = _map_personal(value, lambda text: next(texts) if text == SEALED else text)
     return whole
 
 
 def erase_personal(value: T) -> T:
-    """The same, with nothing personal in it for good."""
+    """The value with `[erased]` in place of every personal text."""
     without: T = _map_personal(value, lambda _: ERASED)
     return without
 
@@ -91,24 +94,24 @@ def _map_personal(value: Any, change: Callable[[str], str]) -> Any:
         changed = any(a is not b for a, b in zip(value, fresh, strict=True))
         return type(value)(fresh) if changed else value
     if isinstance(value, Mapping):
-        told = {key: _map_personal(one, change) for key, one in value.items()}
-        return told if any(told[key] is not value[key] for key in told) else value
+        mapped = {key: _map_personal(one, change) for key, one in value.items()}
+        return mapped if any(mapped[key] is not value[key] for key in mapped) else value
     return value
 
 
 def _map_personal_in_struct(value: Struct, change: Callable[[str], str]) -> Struct:
     changes: dict[str, Any] = {}
     for name, mark in _fields_to_map(type(value)):
-        told = getattr(value, name)
+        current = getattr(value, name)
         if mark is None:
-            fresh = _map_personal(told, change)
-        elif not told or not isinstance(told, str):
+            fresh = _map_personal(current, change)
+        elif not current or not isinstance(current, str):
             continue
         elif mark is True or getattr(value, mark) in PERSONAL_FACTS:
-            fresh = change(told)
+            fresh = change(current)
         else:
             continue
-        if fresh is not told:
+        if fresh is not current:
             changes[name] = fresh
     if not changes:
         return value
@@ -120,7 +123,7 @@ def _map_personal_in_struct(value: Struct, change: Callable[[str], str]) -> Stru
 
 @cache
 def _fields_to_map(struct: type[Struct]) -> tuple[PersonalField, ...]:
-    """The fields that are personal, or may hold what is."""
+    """The fields that are personal, or may hold a personal field."""
     found: list[PersonalField] = []
     for name, hint in _hints(struct).items():
         mark = _mark(hint)
@@ -137,7 +140,7 @@ def _hints(struct: type[Struct]) -> dict[str, Any]:
 
 
 def _mark(hint: Any) -> Any:
-    """How a field of this type is personal; None if it is not."""
+    """The personal mark of a field of this type; None if it has none."""
     if typing.get_origin(hint) is typing.Annotated:
         kind, *metas = typing.get_args(hint)
         for meta in metas:

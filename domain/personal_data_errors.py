@@ -1,4 +1,4 @@
-"""Why personal data cannot be read, or not be erased."""
+"""Errors about personal data: it cannot be read, stored or erased."""
 
 from domain.errors import CasetrailError
 
@@ -7,45 +7,45 @@ class KeyStoreUnavailable(CasetrailError):
     """The keys of personal data cannot be reached."""
 
     explanation = (
-        "What is personal can neither be read nor stored without them, and nothing was stored. Try "
-        "again; if it lasts, an operator must look at the key store."
+        "Personal data can be neither read nor stored without its keys; nothing was stored. Try "
+        "again. If the error stays, ask an operator to check the key store."
     )
 
 
 class UnderLegalHold(CasetrailError):
-    """The person's data is under a legal hold."""
+    """The customer's data is under a legal hold."""
 
     explanation = (
-        "It must be kept for as long as the hold lasts; the detail says why. Whoever placed it can "
-        "release it, and the erasure can then be asked for again."
+        "The data must be kept while a hold is active; the detail names each hold and its reason. "
+        "Release the holds, then order the erasure again."
     )
 
 
 class CustomerStillServed(CasetrailError):
-    """Something of the person's is not finished yet."""
+    """The customer has open cases or pending payments."""
 
     explanation = (
-        "Cases that are open, and payments that are under way, need the data. Finish those that are "
-        "named, and ask again."
+        "Open cases and pending payments need the data. Finish the ones that the detail names, then "
+        "order the erasure again."
     )
 
 
 class CustomerUnknown(CasetrailError):
     """No order of this customer is known."""
 
-    explanation = "Give the id that the shop calls the customer by, letter for letter."
+    explanation = "Give the shop's customer id exactly as the shop writes it."
 
 
 class NoSuchHold(CasetrailError):
-    """The person's data is under no such hold."""
+    """There is no such active legal hold."""
 
-    explanation = "Look at the holds that there are, and name one that was not released."
+    explanation = "List the customer's holds and name one that was not released."
 
 
 class StoredInTheClear(CasetrailError):
-    """Some of the person's data was stored before it was sealed."""
+    """Some of the customer's data was stored unencrypted."""
 
     explanation = (
-        "The log is append-only: what stands in it in the clear cannot be erased by destroying a key. "
-        "The detail names the positions."
+        "The log is append-only, so destroying a key cannot erase data that was stored before sealing "
+        "began. The detail names the positions."
     )

@@ -1,8 +1,8 @@
-"""Principals: whoever may come to the door, each of them one person in the end.
+"""Principals: logins, agents, delegations and keys. Each belongs to one person.
 
-A login at an issuer is linked to a person, or to an agent that a person owns; a person may have
-another act as a delegate for a time. Each has a stream of its own, found from what the token says,
-so that it is known as soon as it is recorded.
+A login at an issuer is linked to a person, or to an agent that a person owns. A person may let another
+act as a delegate for a time. Each has its own stream, found from the token's claims, so it is known
+as soon as it is recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from domain.people import PersonName, TokenIssued
+from domain.people import PersonName, Reason, TokenIssued
 from domain.permissions import NEVER_FOR_AGENTS, Permission
 from domain.texts import one_line
 
@@ -23,12 +23,11 @@ PRINCIPALS_NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:principals")
 
 IssuerName = Annotated[str, one_line(255, least=1)]
 Subject = Annotated[str, one_line(255, least=1)]
-Reason = Annotated[str, one_line(500, least=1)]
 Region = Annotated[str, one_line(64, least=1)]
 
 
 def login_stream(issuer: str, subject: str) -> UUID:
-    # No text of an issuer can run over into the subject.
+    # The length keeps issuer and subject apart: ("ab", "c") and ("a", "bc") differ.
     return uuid5(PRINCIPALS_NAMESPACE, f"login\n{len(issuer)}\n{issuer}{subject}")
 
 
@@ -41,13 +40,13 @@ def delegation_stream(person: str, delegate: str) -> UUID:
 
 
 def login_name(issuer: str, subject: str) -> str:
-    """The principal that the trail names: as short as a key's, and as telling to outsiders."""
-    told = f"{len(issuer)}\n{issuer}{subject}".encode()
-    return f"user:{hashlib.sha256(told).hexdigest()[:12]}"
+    """The login's name in the trail: short like a key's, and it reveals no subject."""
+    content = f"{len(issuer)}\n{issuer}{subject}".encode()
+    return f"user:{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 class PrincipalLinked(Struct, frozen=True, kw_only=True, tag="principal.linked"):
-    """Whoever an issuer calls by this subject is this person, or this agent of the person."""
+    """The issuer's subject was linked to this person, or to this agent of the person."""
 
     issuer: IssuerName
     subject: Subject
@@ -63,7 +62,7 @@ class PrincipalUnlinked(Struct, frozen=True, kw_only=True, tag="principal.unlink
 
 
 class AgentRegistered(Struct, frozen=True, kw_only=True, tag="agent.registered"):
-    """A program acts for its owner from now on: what it does is the owner's doing."""
+    """A program may act for its owner from here on; its acts count as the owner's."""
 
     name: PersonName
     person: PersonName
@@ -76,7 +75,7 @@ class AgentRetired(Struct, frozen=True, kw_only=True, tag="agent.retired"):
 
 
 class DelegationGranted(Struct, frozen=True, kw_only=True, tag="delegation.granted"):
-    """Until then the delegate may act for the person. It counts as the act of both."""
+    """The delegate may act for the person until `until`. Each act counts as both people's."""
 
     person: PersonName
     delegate: PersonName
@@ -91,7 +90,7 @@ class DelegationEnded(Struct, frozen=True, kw_only=True, tag="delegation.ended")
 
 
 class TokenRevoked(Struct, frozen=True, kw_only=True, tag="person.token_revoked"):
-    """The token with this key lets nobody in any more."""
+    """The token with this key was revoked: it is refused from here on."""
 
     name: PersonName
     key: str
@@ -106,7 +105,7 @@ PrincipalEvent: TypeAlias = LoginEvent | AgentEvent | DelegationEvent | TokenRev
 
 
 class Login(Struct, frozen=True):
-    """Whom a subject stands for now; nobody, if there is no person."""
+    """The person, and perhaps the agent, that a subject is linked to; no person if unlinked."""
 
     version: int = 0
     person: str | None = None
@@ -123,7 +122,7 @@ class Login(Struct, frozen=True):
 
 
 class Agent(Struct, frozen=True):
-    """Whose agent it is now; nobody's, once it is retired."""
+    """The owner of an agent; None once it is retired."""
 
     version: int = 0
     person: str | None = None
@@ -139,7 +138,7 @@ class Agent(Struct, frozen=True):
 
 
 class Delegation(Struct, frozen=True):
-    """Until when somebody may act for another."""
+    """Until when a delegate may act for a person."""
 
     version: int = 0
     until: datetime | None = None
@@ -155,14 +154,14 @@ class Delegation(Struct, frozen=True):
 
 
 class KeyScope(Struct, frozen=True):
-    """What a key is good for, of what the person may; None narrows nothing."""
+    """The limits of a key within its person's authority; None sets no limit."""
 
     permissions: frozenset[str] | None = None
     queues: tuple[str, ...] | None = None
     regions: tuple[str, ...] | None = None
 
     def of(self, permissions: Iterable[Permission], *, is_agent: bool) -> frozenset[Permission]:
-        """What of these permissions is left. One may always know what one is."""
+        """The permissions that the key keeps of these. `self.read` always stays."""
         left = frozenset(permissions)
         if self.permissions is not None:
             left &= {*self.permissions, Permission.KNOW_ONESELF}
@@ -170,11 +169,11 @@ class KeyScope(Struct, frozen=True):
 
 
 UNRESTRICTED_KEY: Final = KeyScope()
-"""All that the person may."""
+"""A key with all of the person's authority."""
 
 
 class Key(Struct, frozen=True):
-    """A token, by its key."""
+    """A token as recorded: its person, limits and state."""
 
     version: int = 0
     person: str = ""
@@ -205,23 +204,23 @@ class Key(Struct, frozen=True):
 
 
 def key_scope_of(issued: TokenIssued) -> KeyScope:
-    def told(names: tuple[str, ...] | UnsetType) -> tuple[str, ...] | None:
+    def limit(names: tuple[str, ...] | UnsetType) -> tuple[str, ...] | None:
         return None if isinstance(names, UnsetType) else names
 
-    permissions = told(issued.permissions)
+    permissions = limit(issued.permissions)
     return KeyScope(
         None if permissions is None else frozenset(permissions),
-        told(issued.queues),
-        told(issued.regions),
+        limit(issued.queues),
+        limit(issued.regions),
     )
 
 
 class VerifiedToken(Struct, frozen=True):
-    """What an issuer has signed, and we have checked: who is asked for, and through whom."""
+    """The claims of a token whose signature was checked: the subject and its actors."""
 
     issuer: str
     subject: str
     actors: tuple[str, ...]
-    """Who acts for the subject (RFC 8693, `act`), the one that asked first at the front."""
+    """The actors for the subject (RFC 8693, `act`), the first caller first."""
     client: str
     expires_at: datetime

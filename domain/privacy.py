@@ -1,7 +1,7 @@
-"""What is recorded of a person as a customer: legal holds, and erasures.
+"""The privacy record of a customer: legal holds and erasures.
 
-The record's stream is named by a digest of the customer's id under a secret that is not in the database,
-and nothing in it says who it is.
+Its stream's id is a digest of the customer's id under a secret that is not in the database. Nothing in
+the stream says who the customer is.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from enum import StrEnum
 from typing import Annotated, TypeAlias, assert_never
 from uuid import UUID
 
-from msgspec import Meta, Struct, structs
+from msgspec import Struct, structs
 
+from domain.cases.evidence import FileDigest
 from domain.people import Actor
 from domain.personal_data_errors import NoSuchHold, UnderLegalHold
-from domain.texts import PATTERN_END, lines, one_line
+from domain.texts import lines, one_line
 
 Reason = Annotated[str, lines(2000, least=1)]
-"""Kept for ever: it names nobody."""
+"""Kept for ever, so it must not name the customer."""
 Reference = Annotated[str, one_line(120)]
-"""The number of a request, a proceeding, a ticket."""
-FileRef = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + PATTERN_END)]
+"""The number of a request, a proceeding or a ticket."""
 
 
 class ErasureBasis(StrEnum):
-    """Why data must go (GDPR, article 17, 1)."""
+    """The legal ground of an erasure (GDPR, article 17(1))."""
 
     NO_LONGER_NECESSARY = "no_longer_necessary"
     CONSENT_WITHDRAWN = "consent_withdrawn"
@@ -35,7 +35,7 @@ class ErasureBasis(StrEnum):
 
 
 class LegalHoldPlaced(Struct, frozen=True, kw_only=True, tag="privacy.legal_hold_placed"):
-    """The person's data must be kept: a claim, a proceeding, a duty to keep it (GDPR, article 17, 3)."""
+    """The customer's data must be kept: for a claim, a proceeding or a legal duty (GDPR, article 17(3))."""
 
     hold: int
     reason: Reason
@@ -48,20 +48,22 @@ class LegalHoldReleased(Struct, frozen=True, kw_only=True, tag="privacy.legal_ho
 
 
 class ErasureOrdered(Struct, frozen=True, kw_only=True, tag="privacy.erasure_ordered"):
-    """From here on the personal data of these orders and cases is no longer shown; the keys that it is
-    sealed with, and the files, are destroyed next."""
+    """An erasure was ordered: the personal data of these orders and cases is hidden from here on.
+
+    The keys that seal it, and the files, are destroyed next.
+    """
 
     erasure: int
     basis: ErasureBasis
     orders: tuple[str, ...]
     cases: tuple[UUID, ...]
-    files: tuple[FileRef, ...] = ()
-    """Evidence that no case of anybody else rests on."""
+    files: tuple[FileDigest, ...] = ()
+    """Evidence files that no other customer's case uses."""
     reference: Reference = ""
 
 
 class ErasureCompleted(Struct, frozen=True, kw_only=True, tag="privacy.erasure_completed"):
-    """The keys and the files are gone, so many of each."""
+    """The keys and files were destroyed, so many of each."""
 
     erasure: int
     keys: int
@@ -101,7 +103,7 @@ class PrivacyRecord(Struct, frozen=True, kw_only=True):
 
     @property
     def unfinished(self) -> Erasure | None:
-        """Ordered, and the keys may still be there."""
+        """The erasure whose keys may not all be destroyed yet."""
         return next((one for one in self.erasures if one.completed_at is None), None)
 
     @property
@@ -113,20 +115,22 @@ class PrivacyRecord(Struct, frozen=True, kw_only=True):
 
     def release(self, hold: int, reason: str) -> LegalHoldReleased:
         """Raises NoSuchHold."""
-        for one in self.holds:
-            if one.hold == hold and one.released_at is None:
-                return LegalHoldReleased(hold=hold, reason=reason)
-        raise NoSuchHold(f"there is no hold {hold} that lasts")
+        if any(one.hold == hold for one in self._active_holds):
+            return LegalHoldReleased(hold=hold, reason=reason)
+        raise NoSuchHold(f"there is no active hold {hold}")
 
     def require_no_legal_hold(self) -> None:
         """Raises UnderLegalHold."""
-        lasting = [one for one in self.holds if one.released_at is None]
-        if lasting:
-            told = "; ".join(
+        if active := self._active_holds:
+            detail = "; ".join(
                 f"hold {one.hold} since {one.placed_at.date()} by {one.placed_by}: {one.reason}"
-                for one in lasting
+                for one in active
             )
-            raise UnderLegalHold(told, holds=[one.hold for one in lasting])
+            raise UnderLegalHold(detail, holds=[one.hold for one in active])
+
+    @property
+    def _active_holds(self) -> list[LegalHold]:
+        return [one for one in self.holds if one.released_at is None]
 
     def after(self, event: PrivacyEvent, at: datetime, by: Actor) -> PrivacyRecord:
         now = structs.replace(self, version=self.version + 1)

@@ -1,5 +1,7 @@
-"""The envelope: one line of the log. It says which stream, in which order, when, who, of which
-order and why; the event inside says only what happened."""
+"""The envelope: one line of the log, with stream, version, time, actor, order and cause.
+
+The event inside says only what happened.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +45,14 @@ Event: TypeAlias = (
 
 
 class SealedTexts(Struct, frozen=True, gc=False):
-    """The personal texts of a line, encrypted: AES-GCM over a JSON array of them, with all else of the
-    envelope as associated data. `text` is base64 of a nonce of 12 bytes and what it was used for."""
+    """The personal texts of a line, encrypted.
+
+    AES-GCM over a JSON array of the texts, with the rest of the envelope as associated data. `text` is
+    base64 of a nonce of 12 bytes and the ciphertext.
+    """
 
     key: str
-    """Of which key, in the key store."""
+    """The id of the key in the key store."""
     text: str
 
 
@@ -55,8 +60,8 @@ class RecordedEvent(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     """One line of the log.
 
     `version` counts the stream's events from 1, `position` all events of the log from 1 in commit
-    order; 0 means not stored yet. `recorded_at` is record time, in UTC; what an outside event's own
-    time was stands in the event. `cause` names what led to it: `signal:…`, `due:…`, `command:…`.
+    order; 0 means not stored yet. `recorded_at` is record time in UTC; an outside event's own time is
+    in the event. `cause` names what led to it: `signal:…`, `due:…`, `command:…`.
     """
 
     stream: UUID
@@ -68,7 +73,7 @@ class RecordedEvent(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     cause: str | None = None
     position: int = 0
     sealed: SealedTexts | None = None
-    """What stands as `[sealed]` in the event. Last, so that all before it are the associated data."""
+    """The texts that read `[sealed]` in the event. Last: all fields before it are the associated data."""
 
     @property
     def type(self) -> str:

@@ -1,4 +1,4 @@
-"""Regions of the world, as ISO 3166 names them: a country (`BR`), or a part of one (`BR-SP`)."""
+"""Regions as ISO 3166 codes: a country (`BR`) or a part of one (`BR-SP`)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}")
 
 
 def region_of(country_code: str, country_area: str) -> str | None:
-    """The region of an address; None where its country is not told. An area that is no short code
-    (a name, say) is not taken for one."""
+    """The region of an address; None if its country is missing. An area that is not a short code
+    (a name, say) is ignored."""
     country, area = country_code.strip().upper(), country_area.strip().upper()
     if _COUNTRY.fullmatch(country) is None:
         return None
@@ -25,12 +25,12 @@ def region_of(country_code: str, country_area: str) -> str | None:
 
 
 def is_in_regions(region: str, regions: Iterable[str]) -> bool:
-    """Whether a region is one of these, or a part of one."""
+    """Whether the region is one of these, or a part of one."""
     return any(region == one or region.partition("-")[0] == one for one in regions)
 
 
 def intersect_regions(some: frozenset[str], others: frozenset[str]) -> frozenset[str]:
-    """What lies in both."""
+    """The regions that are in both sets."""
     return frozenset(one for one in some if is_in_regions(one, others)) | frozenset(
         one for one in others if is_in_regions(one, some)
     )

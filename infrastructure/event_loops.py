@@ -1,11 +1,11 @@
-"""Work of event loops that waits: in threads, or as guests of the loop.
+"""Runs blocking work for event loops: in threads, or in greenlets of the loop's thread.
 
-A guest runs in the loop's own thread, in a greenlet. Where it waits (for the log to store an append,
-for a read), it hands the thread back to the loop and is resumed when there is an answer. The code of
-a guest is the code of a thread: it does not know which of the two it is. Under one interpreter lock
-a thread for each request costs more than the request: every hand-over of the lock wakes another core.
+A greenlet runs in the loop's own thread. Where it waits for the log (an append or a read), it returns the
+thread to the loop and is resumed with the answer. Its code is the same as in a thread. Under one
+interpreter lock, a thread for each request costs more than the request: each hand-over of the lock wakes
+another core.
 
-Only what waits for the log alone may be a guest: what waits for anything else stops the loop.
+Only work that waits for the log alone may run in a greenlet: any other wait blocks the loop.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from greenlet import getcurrent, greenlet
 P = ParamSpec("P")
 R = TypeVar("R")
 MOST_THREADS: Final = 512
-"""A read that waits for its position keeps a thread: there must be some left for the others."""
+"""A read that waits for its position occupies a thread: leave threads for other requests."""
 Work = Callable[[], Any]
 
 
 class LoopFutures:
-    """The futures of one loop that others answer. The loop is woken once for all that are there."""
+    """The futures of one loop that other threads answer. One wake-up of the loop delivers all answers."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -42,16 +42,16 @@ class LoopFutures:
     def answer(
         self, future: asyncio.Future[Any], result: Any = None, error: BaseException | None = None
     ) -> None:
-        """From any thread."""
+        """Answer a future, from any thread."""
         self._answers.append((future, result, error))
         if not self._is_called:
             self._is_called = True
-            # A loop that has ended has nobody left to tell.
+            # A closed loop needs no answers.
             with contextlib.suppress(RuntimeError):
-                self.loop.call_soon_threadsafe(self._tell)
+                self.loop.call_soon_threadsafe(self._deliver)
 
-    def _tell(self) -> None:
-        # First: whoever answers after this calls again.
+    def _deliver(self) -> None:
+        # First, so that a later answer schedules another call.
         self._is_called = False
         while self._answers:
             future, result, error = self._answers.popleft()
@@ -71,7 +71,7 @@ _HERE: Final = threading.local()
 
 
 def _loop_futures() -> LoopFutures:
-    """Of the loop that runs here."""
+    """The futures of the running loop."""
     loop = asyncio.get_running_loop()
     if (known := getattr(_HERE, "waiting", None)) is not None and known.loop is loop:
         return cast(LoopFutures, known)
@@ -82,7 +82,7 @@ def _loop_futures() -> LoopFutures:
 
 
 class WorkerThreads:
-    """Up to so many threads, each made when no other is idle."""
+    """A pool of at most `most` threads. A thread is made when no other is idle."""
 
     def __init__(self, most: int = MOST_THREADS) -> None:
         self._most = most
@@ -94,7 +94,7 @@ class WorkerThreads:
         self._lock = threading.Lock()
 
     def run(self, work: Work) -> asyncio.Future[Any]:
-        """The result of the work, for the loop that runs here."""
+        """Run the work in a thread; return its result's future, of the running loop."""
         waiting = _loop_futures()
         future = waiting.future()
         self._work.put((work, waiting, future))
@@ -117,7 +117,7 @@ class WorkerThreads:
             work, waiting, future = self._work.get()
             try:
                 result = work()
-            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            except BaseException as error:  # noqa: BLE001 - raised again in the waiting code
                 waiting.answer(future, error=error)
             else:
                 waiting.answer(future, result)
@@ -136,34 +136,34 @@ class LoopGreenlet(greenlet):
         self.waiting = _loop_futures()
 
     def wait_for(self, future: asyncio.Future[R]) -> R:
-        """From within: the loop goes on until the future is answered."""
+        """Called within the greenlet: let the loop run until the future is answered."""
         assert self.parent is not None
         result: R = self.parent.switch(future)
         return result
 
 
 def current_greenlet() -> LoopGreenlet | None:
-    """The guest that asks; None in a thread of its own."""
+    """The running greenlet of a loop; None in an ordinary thread."""
     current = getcurrent()
     return current if isinstance(current, LoopGreenlet) else None
 
 
 async def run_in_greenlet(work: Callable[[], R]) -> R:
-    """The result of work that waits for the log alone."""
+    """Run work that waits for the log alone in a greenlet; return its result."""
     running = LoopGreenlet(work)
-    told = running.switch()
+    switched = running.switch()  # a future while it waits, at last the result
     while not running.dead:
         try:
-            result = await told
-        except BaseException as error:  # noqa: BLE001 - the guest's own, where it waits
-            told = running.throw(error)
+            answer = await switched
+        except BaseException as error:  # noqa: BLE001 - raised in the greenlet, where it waits
+            switched = running.throw(error)
         else:
-            told = running.switch(result)
-    found: R = told
-    return found
+            switched = running.switch(answer)
+    result: R = switched
+    return result
 
 
 def run_blocking(work: Callable[[], R]) -> R:
-    """Do what blocks: in a thread, if it is a guest that asks."""
-    asking = current_greenlet()
-    return work() if asking is None else asking.wait_for(THREADS.run(work))
+    """Run blocking work: in another thread if the caller is a greenlet, else here."""
+    caller = current_greenlet()
+    return work() if caller is None else caller.wait_for(THREADS.run(work))

@@ -1,6 +1,6 @@
 """Evidence files: named by the digest of their bytes, written once, never changed.
 
-They lie in a directory, or wherever `obstore` can write by URL (s3://…, gs://…, az://…).
+They are in a directory, or in a bucket that `obstore` can write by URL (s3://…, gs://…, az://…).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PREFIX = "sha256:"
 
 
 class StoredFile(Struct, frozen=True):
-    """What is known of a file. `ref` is what a case's evidence names it by."""
+    """The description of a file. `ref` is its name in a case's evidence."""
 
     ref: str
     media_type: str
@@ -38,24 +38,24 @@ class EvidenceStore:
             self._store = LocalStore(prefix=Path(place), mkdir=True)
 
     def put(self, content: bytes, media_type: str) -> StoredFile:
-        """Keep the file; one that is there stays as it is, media type and all. Raises EvidenceErased."""
+        """Store a file, unless it is stored already; return its description. Raises EvidenceErased."""
         digest = hashlib.sha256(content).hexdigest()
         if self.is_erased(digest):
             raise EvidenceErased(f"file {digest}")
-        told = StoredFile(PREFIX + digest, media_type, len(content))
-        # The bytes first: a description without them would promise too much.
+        file = StoredFile(PREFIX + digest, media_type, len(content))
+        # The bytes first: no description without them.
         self._create(_path(digest), content)
-        self._create(_path(digest) + ".json", msgspec.json.encode(told))
-        return self.about(told.ref) or told
+        self._create(_path(digest) + ".json", msgspec.json.encode(file))
+        return self.about(file.ref) or file
 
     def about(self, ref: str) -> StoredFile | None:
-        """What is known of a file; None if there is none."""
-        told = self._read(_path(ref.removeprefix(PREFIX)) + ".json")
-        return msgspec.json.decode(told, type=StoredFile) if told is not None else None
+        """The description of a file; None if there is no such file."""
+        content = self._read(_path(ref.removeprefix(PREFIX)) + ".json")
+        return msgspec.json.decode(content, type=StoredFile) if content is not None else None
 
     def erase(self, ref: str) -> bool:
-        """The bytes are gone when this returns; whether there were any. That there was such a file stays
-        known, and it is not taken again."""
+        """Delete a file's bytes; return whether there was such a file. Its description stays, and the file
+        is not accepted again."""
         path = _path(ref.removeprefix(PREFIX))
         if self._read(path) is None and self._read(path + ".json") is None:
             return False
@@ -67,16 +67,15 @@ class EvidenceStore:
         return self._read(_path(ref.removeprefix(PREFIX)) + ".erased") is not None
 
     def content(self, ref: str) -> bytes | None:
-        """The bytes of a file, checked against its name. Raises EvidenceDamaged."""
+        """The bytes of a file, checked against its name. Raises EvidenceCorrupted."""
         digest = ref.removeprefix(PREFIX)
         content = self._read(_path(digest))
         if content is not None and hashlib.sha256(content).hexdigest() != digest:
-            raise EvidenceCorrupted(f"{ref} is not what was uploaded")
+            raise EvidenceCorrupted(f"the bytes of {ref} are not those that were uploaded")
         return content
 
     def current_digest(self, ref: str) -> str | None:
-        """The SHA-256 of the file's bytes as they are now, whatever its name says; None if there are
-        none."""
+        """The SHA-256 of the file's bytes as they are now; None if there are none."""
         found = hashlib.sha256()
         try:
             for part in obstore.get(self._store, _path(ref.removeprefix(PREFIX))).stream():
@@ -97,7 +96,7 @@ class EvidenceStore:
 
 
 class EvidenceCorrupted(RuntimeError):
-    """A stored file was changed. Never the caller's fault."""
+    """A stored file was changed. This is never the caller's error."""
 
 
 def _path(digest: str) -> str:

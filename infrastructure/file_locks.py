@@ -1,4 +1,4 @@
-"""Locks between processes of one machine, on files; they end with the process that holds them."""
+"""File locks between processes of one machine. A lock ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[int]:
-    """Hold the file's lock, waiting for it; whoever inherits the descriptor holds it as well."""
+    """Wait for the file's lock and hold it. A child process that inherits the descriptor holds it, too."""
     with _open_lock_file(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
@@ -19,7 +19,7 @@ def file_lock(path: Path) -> Iterator[int]:
 
 @contextmanager
 def leader_lock(path: Path) -> Iterator[Callable[[], bool]]:
-    """A question to ask as often as needed: is the lock mine (or free, and therefore mine now)?"""
+    """Yields a function that tells whether this process holds the lock; it takes the lock if it is free."""
     with _open_lock_file(path) as descriptor:
 
         def is_mine() -> bool:

@@ -1,4 +1,4 @@
-"""What can be seen of the work's health in the database."""
+"""Health of the service, read from the database: the log, reports, timers, payments and the witness."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ STALL_SECONDS = 2.0
 POLL_SECONDS = 0.1
 OVERDUE_AFTER = timedelta(seconds=30)
 UNPAID_ALERT_AFTER = timedelta(minutes=1)
-"""Where the answer is lost."""
+"""For a payment whose answer was lost."""
 NOT_COSIGNED_ALERT_AFTER = timedelta(seconds=30)
 PENDING_ALERT_AFTER = timedelta(hours=1)
-"""Most providers answer within seconds; longer, and perhaps no worker asks."""
+"""For a pending payment. Most providers finish within seconds; after an hour, perhaps no worker asks."""
 
 
 class ReportHealth(Struct, frozen=True):
@@ -27,12 +27,12 @@ class ReportHealth(Struct, frozen=True):
     position: int
     behind: int
     held_streams: int
-    """Streams whose events the report could not fold."""
+    """Streams that the report holds back because it could not process an event of theirs."""
 
 
 class TimerHealth(Struct, frozen=True):
     due: int
-    """Streams that are due and not yet ticked."""
+    """Streams with a due timer that no worker has handled yet."""
     oldest_due_at: datetime | None
 
 
@@ -58,8 +58,8 @@ _NOT_COSIGNED = """
 
 
 class HealthChecker:
-    """`provider`: the name of the payment provider that is connected here, if one is; `witness`: the
-    key of the one that is to cosign checkpoints."""
+    """Checks the health. `provider`: the name of the connected payment provider; `witness`: the key of
+    the witness that cosigns checkpoints."""
 
     def __init__(
         self, datastore: Datastore, provider: str | None = None, witness: str | None = None
@@ -68,22 +68,22 @@ class HealthChecker:
         self._provider = provider
         self._witness = witness
 
-    def look(self, now: datetime) -> Health:
+    def check(self, now: datetime) -> Health:
         """Raises the library's and psycopg's errors if the database cannot be reached.
 
-        A report that is behind gets a moment to show that somebody keeps it: how far behind it
-        may be depends on the day, but one that nobody keeps does not move at all.
+        A report that is behind is watched for a moment: its distance depends on the load, but a report
+        that no worker updates does not move at all.
         """
-        first = again = self._look(now)
+        first = latest = self._read(now)
         ends_at = time.monotonic() + STALL_SECONDS
-        while (still := _find_stalled_reports(first, again)) and time.monotonic() < ends_at:
+        while (stalled := _find_stalled_reports(first, latest)) and time.monotonic() < ends_at:
             time.sleep(POLL_SECONDS)
-            again = self._look(now)
-        told = [f"report {name} stands still, and is behind the log" for name in still]
-        return structs.replace(again, problems=[*told, *again.problems])
+            latest = self._read(now)
+        problems = [f"report {name} is behind the log and makes no progress" for name in stalled]
+        return structs.replace(latest, problems=[*problems, *latest.problems])
 
     @retry_lost_connection
-    def _look(self, now: datetime) -> Health:
+    def _read(self, now: datetime) -> Health:
         with self._datastore.get_connection() as connection:
             row = (
                 connection.cursor(row_factory=tuple_row)
@@ -127,40 +127,41 @@ class HealthChecker:
             if r.behind > FAR_BEHIND_EVENTS
         ]
         problems += [
-            f"report {r.name} holds back {r.held_streams} streams"
+            f"report {r.name} holds back {r.held_streams} streams whose events it cannot process"
             for r in reports
             if r.held_streams
         ]
         if timers.oldest_due_at is not None and now - timers.oldest_due_at > OVERDUE_AFTER:
             problems.append(
-                f"{timers.due} streams are due since {timers.oldest_due_at.isoformat()}"
+                f"{timers.due} streams have due timers, the oldest since "
+                f"{timers.oldest_due_at.isoformat()}"
             )
-        problems += [told for row in unpaid if (told := self._unpaid(*row, now=now)) is not None]
+        problems += [p for row in unpaid if (p := self._payment_problem(*row, now=now)) is not None]
         if self._witness is not None and waiting and now - waiting[0] > NOT_COSIGNED_ALERT_AFTER:
             problems.append(f"the witness has not cosigned the log since {waiting[0].isoformat()}")
         if not reports:
-            problems.append("no report has been made: is a worker running?")
+            problems.append("there is no report yet: is a worker running?")
         if read_only:
             problems.append("the database is read-only")
         if is_halted:
-            problems.append("the log is not as it was witnessed: nothing is appended")
+            problems.append("the log is not as it was witnessed: appends are halted")
         return Health(not (read_only or is_halted), head, reports, timers, problems)
 
-    def _unpaid(
-        self, provider: str, in_doubt: bool, many: int, since: datetime, *, now: datetime
+    def _payment_problem(
+        self, provider: str, in_doubt: bool, count: int, since: datetime, *, now: datetime
     ) -> str | None:
-        """Why payments that were ordered there are not made, where that needs somebody."""
-        patience = UNPAID_ALERT_AFTER if in_doubt else PENDING_ALERT_AFTER
-        told = f"{many} payments were ordered at {provider} since {since.isoformat()}"
+        """Why payments ordered at a provider are not finished, if somebody must act."""
+        alert_after = UNPAID_ALERT_AFTER if in_doubt else PENDING_ALERT_AFTER
+        payments = f"{count} payments ordered at {provider} since {since.isoformat()}"
         if provider != self._provider:
             connected = self._provider or "no provider"
-            return f"{told}, and {connected} is connected here: nobody else may pay them"
-        if now - since > patience:
-            return f"{told}, and what became of them is not known: does it answer, and does a worker ask?"
+            return f"{payments} cannot finish: {connected} is connected here; connect {provider}"
+        if now - since > alert_after:
+            return f"{payments} have no known outcome: check that it answers and that a worker runs"
         return None
 
 
 def _find_stalled_reports(first: Health, now: Health) -> list[str]:
-    """The reports that have been behind all the time, and have not moved."""
-    places = {report.name: report.position for report in first.reports}
-    return [r.name for r in now.reports if r.behind and places.get(r.name) == r.position]
+    """The reports that are behind and have not moved since `first`."""
+    positions = {report.name: report.position for report in first.reports}
+    return [r.name for r in now.reports if r.behind and positions.get(r.name) == r.position]

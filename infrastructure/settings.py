@@ -1,7 +1,5 @@
-"""Where the database is: given by DATABASE_URL, else an embedded one under CASETRAIL_HOME.
-
-And where evidence lies, by whom money is given back, and where the log is witnessed.
-"""
+"""Settings from the environment: the database (DATABASE_URL, else an embedded one in CASETRAIL_HOME), and
+the places of evidence, keys and checkpoints, the payment provider, the witness and token issuers."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ HEADS = "CASETRAIL_HEADS"
 
 
 class Secret(str):
-    """Text that is not shown where what holds it is."""
+    """Text that its repr does not show, so that no printed structure contains it."""
 
     __slots__ = ()
 
@@ -39,24 +37,24 @@ class Settings(Struct, frozen=True):
     home: Path
     """Where the embedded server keeps its data."""
     database_url: str | None = None
-    """A PostgreSQL 15 or newer to use instead."""
+    """The address of a PostgreSQL 15 or newer to use instead."""
     evidence: str | None = None
-    """Where evidence files lie: a directory or a URL. Left out, a directory of the home."""
+    """Directory or URL of evidence files. Left out, a directory in the home."""
     payments: str | None = None
-    """Where money is given back: `local:URL` or `stripe:[URL]`. Left out, nowhere."""
+    """The payment provider for refunds: `local:URL` or `stripe:[URL]`. Left out, none."""
     stripe_key: Secret | None = None
     checkpoints: str | None = None
-    """The directory or URL outside the database where checkpoints of the log lie."""
+    """Directory or URL of the log's checkpoints, outside the database."""
     checkpoint_key: Secret | None = None
-    """The key that signs them, or the file that it lies in."""
+    """The key that signs checkpoints, or its file."""
     keys: str | None = None
-    """Where the keys of personal data lie: a directory or a URL, never in PostgreSQL."""
+    """Directory or URL of the keys of personal data, never in PostgreSQL."""
     witness: str | None = None
-    """Who cosigns them: a URL and a public key. Left out, nobody."""
+    """The witness that cosigns checkpoints: a URL and a public key. Left out, none."""
     heads: str | None = None
-    """Where the processes of this machine tell each other what they have acknowledged."""
+    """Directory of the acknowledged positions of this machine's processes."""
     issuers: tuple[Issuer, ...] = ()
-    """Whose access tokens are taken, beside the keys that are issued here."""
+    """The issuers of accepted access tokens. API keys of this service are always accepted."""
 
     @property
     def evidence_place(self) -> str:
@@ -64,8 +62,7 @@ class Settings(Struct, frozen=True):
 
     @property
     def checkpoint_place(self) -> Path | str:
-        """A directory, or a URL. Left out, a directory of the home: one for each database that is named by
-        its address."""
+        """Directory or URL. By default a directory in the home, one for each DATABASE_URL."""
         if self.checkpoints is not None:
             if "://" in self.checkpoints:
                 return self.checkpoints
@@ -74,7 +71,7 @@ class Settings(Struct, frozen=True):
 
     @property
     def key_place(self) -> str:
-        """Left out, a directory of the home: one for each database that is named by its address."""
+        """Directory or URL. By default a directory in the home, one for each DATABASE_URL."""
         return self.keys or str(self._home_directory_for("keys"))
 
     @property
@@ -83,7 +80,7 @@ class Settings(Struct, frozen=True):
 
     @property
     def heads_place(self) -> Path:
-        """On a disk of this machine: each group of appends is noted there."""
+        """A directory on a local disk: each group of appends writes to it."""
         return Path(self.heads) if self.heads is not None else self._home_directory_for("heads")
 
     def _home_directory_for(self, name: str) -> Path:
@@ -96,7 +93,7 @@ class Settings(Struct, frozen=True):
 
     @property
     def child_environment(self) -> dict[str, str]:
-        """The environment of a process that is to work on the same log, with what lies outside it."""
+        """The environment variables of a child process that works on the same log."""
         return {
             CHECKPOINTS: str(self.checkpoint_place),
             CHECKPOINT_KEY: str(self.signing_key),
@@ -109,7 +106,7 @@ class Settings(Struct, frozen=True):
 def load_settings(
     environment: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> Settings:
-    """Raises IssuerUnusable."""
+    """Read the settings from the environment. Raises IssuerUnusable."""
     chosen = home.expanduser().absolute() if home else default_home(environment)
     url = environment.get("DATABASE_URL") or None
     place = environment.get(EVIDENCE) or None
@@ -131,12 +128,12 @@ def load_settings(
 
 
 def _address_digest(address: str) -> str:
-    told = conninfo_to_dict(address)
-    parts = (told.get(name) for name in ("host", "port", "dbname"))
+    parameters = conninfo_to_dict(address)
+    parts = (parameters.get(name) for name in ("host", "port", "dbname"))
     return re.sub(r"[^A-Za-z0-9.-]+", "_", "-".join(str(part) for part in parts if part)) or "_"
 
 
 def default_home(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where it is unless the command line says otherwise."""
+    """The home directory if the command line names none: CASETRAIL_HOME, else ~/.casetrail."""
     chosen = Path(environment.get("CASETRAIL_HOME") or Path.home() / ".casetrail")
     return chosen.expanduser().absolute()

@@ -1,4 +1,4 @@
-"""Reports. A new one: one file here, one line below."""
+"""Reports. To add one, write a file here and add a line below."""
 
 from projections.adjustments import ADJUSTMENTS
 from projections.attachments import ATTACHMENTS

@@ -1,5 +1,4 @@
-"""What is given to customers: each adjustment, as it stands. Behind GET /v1/approvals, and where
-whoever pays looks for what to pay."""
+"""Every adjustment in its current state. Behind GET /v1/approvals; the payer finds its payments here."""
 
 from __future__ import annotations
 
@@ -41,10 +40,10 @@ class AdjustmentRow(Struct, frozen=True):
     state: str
     digest: str
     rule: str
-    """The band of the matrix that says who must approve."""
+    """The rule of the matrix that says who must approve."""
     approvers: int
     counted: str
-    """What the band was found by, in the matrix's currency."""
+    """The amount that the rule was found by, in the matrix's currency."""
     counted_currency: str
     proposed_by: str | None
     proposed_at: datetime
@@ -59,7 +58,7 @@ class AdjustmentRow(Struct, frozen=True):
     reference: str | None = None
     in_doubt: bool = False
     amount_differs: bool = False
-    """The provider gave another amount than was ordered."""
+    """The provider paid another amount than was ordered."""
     reconciled_by: str | None = None
     reconciled_at: datetime | None = None
     ended: str | None = None

@@ -1,4 +1,4 @@
-"""Which case has which evidence: who may read the case may read its files."""
+"""The evidence of each case: a person who may read a case may read its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from projections.projection import Projection
 
 class AttachmentRow(Struct, frozen=True):
     attachment: str
-    """The case and what is attached to it."""
+    """The key: `case/ref`."""
     case_id: UUID
     ref: str
     attached_at: datetime

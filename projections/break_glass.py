@@ -1,5 +1,5 @@
-"""Every break-glass: who asked for which role where, who opened it, what became of it, and whether it
-is due for review. Behind GET /v1/break-glass."""
+"""Every break-glass: who requested which role where, who opened it, its state and its review. Behind
+GET /v1/break-glass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from domain.break_glass import (
     BreakGlassStage,
 )
 from domain.recorded_event import RecordedEvent
-from projections.projection import Projection
+from projections.projection import Projection, keyed_by_stream
 
 
 class BreakGlassRow(Struct, frozen=True):
@@ -39,10 +39,6 @@ class BreakGlassRow(Struct, frozen=True):
     reviewed_at: datetime | None = None
     justified: bool | None = None
     findings: str | None = None
-
-
-def key(line: RecordedEvent) -> object | None:
-    return line.stream if line.type.startswith("break_glass.") else None
 
 
 def fold(row: BreakGlassRow | None, line: RecordedEvent) -> BreakGlassRow | None:
@@ -87,7 +83,7 @@ BREAK_GLASS = Projection(
     name="break_glass",
     version=1,
     row=BreakGlassRow,
-    key=key,
+    key=keyed_by_stream("break_glass."),
     fold=fold,
     indexes=("(asked_at, break_glass)", "(stage, asked_at, break_glass)"),
 )

@@ -1,4 +1,4 @@
-"""Every case there ever was, as it stands now. Behind GET /v1/cases."""
+"""Every case in its current state. Behind GET /v1/cases."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class CaseRow(Struct, frozen=True):
     hand_offs: int = 0
     escalations: int = 0
     pending_approvals: list[str] = []
-    """Adjustments that somebody is asked to approve."""
+    """Ids of the adjustments that wait for approval."""
     region: str | None = None
-    """Where the order ships to, as far as was known when it was routed."""
+    """Where the order ships to, if it was known when the case was routed."""
 
 
 def fold(row: CaseRow | None, line: RecordedEvent) -> CaseRow | None:
@@ -75,7 +75,7 @@ def fold(row: CaseRow | None, line: RecordedEvent) -> CaseRow | None:
 
 
 def _update_state(row: CaseRow) -> CaseRow:
-    """The state, while adjustments are pending, and when they no longer are."""
+    """The state while approvals are pending, and after the last one."""
     if row.state in ("waiting", "resolved"):
         return row
     if row.pending_approvals:

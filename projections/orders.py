@@ -1,5 +1,5 @@
-"""Every order that a signal has named: its milestones and how many cases it had. An order with no
-case is standard flow: it needed nobody. Behind GET /v1/orders."""
+"""Every order that a signal has named: its milestones and its number of cases. An order without a case
+is standard flow. Behind GET /v1/orders."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class OrderRow(Struct, frozen=True):
     promised_date: date | None = None
     placed_at: datetime | None = None
     placed_by: str | None = None
-    """The signal (`source/id`) that the purchase, tier and promise are taken from."""
+    """The signal (`source/id`) that gave the purchase time, tier and promise."""
     approved_at: datetime | None = None
     handed_over_at: datetime | None = None
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
     unavailable_at: datetime | None = None
     passed_at: datetime | None = None
-    """When it had passed intake: standard flow from there on."""
+    """When it passed intake as standard flow."""
     region: str | None = None
-    """Where it ships to."""
+    """Where the order ships to."""
 
 
 def key(line: RecordedEvent) -> str | None:
@@ -68,7 +68,7 @@ def _apply_signal(row: OrderRow, signal: Signal) -> OrderRow:
     at = signal.event_time
     match signal:
         case OrderPlaced(customer=customer, promise=promise, ship_to=to):
-            # Ranked as the facts are: by event time, then by identity.
+            # The same rank as in the facts: by event time, then by identity.
             if row.placed_at is not None and (row.placed_at, row.placed_by or "") <= (
                 at,
                 signal.key,
@@ -96,8 +96,8 @@ def _apply_signal(row: OrderRow, signal: Signal) -> OrderRow:
             return row
 
 
-def _earliest(known: datetime | None, told: datetime) -> datetime:
-    return told if known is None else min(known, told)
+def _earliest(known: datetime | None, new: datetime) -> datetime:
+    return new if known is None else min(known, new)
 
 
 ORDERS = Projection(

@@ -1,4 +1,4 @@
-"""People with their grants, and when their tokens expire: whom to ask, and what to take back."""
+"""People with their grants, and when their tokens expire: for escalations and access reviews."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class PersonRow(Struct, frozen=True):
     stream: UUID
     name: str
     grants: dict[str, list[str | None]]
-    """Of those that nobody has revoked: grant -> its role, and when it ends (RFC 3339), None for
-    never. What a break-glass gives is left out: it is nobody's place on a ladder."""
+    """Grant -> its role, and when it ends (RFC 3339) or None. Revoked grants are left out, and those of
+    a break-glass: they put nobody on a ladder."""
     tokens: dict[str, str | None]
-    """Digest of each token -> when it expires (RFC 3339), None for never."""
+    """Digest of each token -> when it expires (RFC 3339), or None."""
     added_at: datetime
     left_at: datetime | None = None
     others: list[str] = []
-    """Other names of the same human."""
+    """Other names of the same person."""
 
 
 def key(line: RecordedEvent) -> UUID | None:

@@ -1,5 +1,5 @@
-"""Who may come as whom: a row for each key, login, agent and delegation, with its end. What an
-access review goes through, and where a key is found by its name."""
+"""Every key, login, agent and delegation, with its person and its end. For access reviews, and to find
+a key by its name."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from projections.projection import Projection
 class PrincipalRow(Struct, frozen=True):
     stream: UUID
     person: str
-    """Whose act it is."""
+    """The person whose acts count."""
     kind: str
     principal: str
-    """As the trail names it: `key:…`, `user:…`, or the name of an agent or a delegate."""
+    """Its name in the trail: `key:…`, `user:…`, or the name of an agent or a delegate."""
     since: datetime
     agent: str | None = None
-    """Whose key or login it is, where an agent's."""
+    """The agent that has the key or login, if one does."""
     issuer: str | None = None
     subject: str | None = None
     permissions: list[str] | None = None
-    """What a key is good for, of what the person may; null narrows nothing, here and below."""
+    """The key's limits within the person's authority; null sets no limit, here and below."""
     queues: list[str] | None = None
     regions: list[str] | None = None
     until: datetime | None = None
@@ -48,28 +48,28 @@ def key(line: RecordedEvent) -> UUID | None:
 
 
 def fold(row: PrincipalRow | None, line: RecordedEvent) -> PrincipalRow | None:
-    begun = identity_started_by(line)
-    if begun is not None:
-        return _start_row(begun, line)
+    started = identity_started_by(line)
+    if started is not None:
+        return _start_row(started, line)
     if isinstance(line.event, IdentityEndEvent) and row is not None:
         return replace(row, ended_at=line.recorded_at, reason=line.event.reason)
     return row
 
 
-def _start_row(begun: IdentityStart, line: RecordedEvent) -> PrincipalRow:
-    scope = begun.scope
+def _start_row(started: IdentityStart, line: RecordedEvent) -> PrincipalRow:
+    scope = started.scope
     row = PrincipalRow(
-        stream=begun.stream,
-        person=begun.person,
-        kind=begun.kind,
-        principal=begun.name,
+        stream=started.stream,
+        person=started.person,
+        kind=started.kind,
+        principal=started.name,
         since=line.recorded_at,
-        agent=begun.agent,
+        agent=started.agent,
         permissions=None if scope.permissions is None else sorted(scope.permissions),
         queues=None if scope.queues is None else [*scope.queues],
         regions=None if scope.regions is None else [*scope.regions],
-        until=begun.until,
-        reason=begun.reason,
+        until=started.until,
+        reason=started.reason,
     )
     if isinstance(line.event, PrincipalLinked):
         return replace(row, issuer=line.event.issuer, subject=line.event.subject)

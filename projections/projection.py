@@ -1,8 +1,8 @@
-"""The whole contract of a report: its row, which row a line belongs to, and a pure fold.
+"""The contract of a report: its row, the key of the row that a line belongs to, and a pure fold.
 
-The runner does the rest: it makes the table from the row, reads the log in batches, folds in
-memory, writes rows and position in one transaction, catches up after a kill, rebuilds beside the
-live table, and holds back a single stream whose event cannot be folded.
+The runner does the rest. It makes the table from the row, reads the log in batches, folds in memory,
+and writes rows and position in one transaction. It catches up after a kill, rebuilds next to the live
+table, and holds back a single stream whose event cannot be folded.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from domain.recorded_event import RecordedEvent
 
 Row = TypeVar("Row", bound=Struct)
 NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
-"""In the place of a time that there is not, where rows are sorted by it."""
+"""Stands for a missing time in columns that rows are sorted by."""
 
 
 class Projection(Struct, Generic[Row], frozen=True, kw_only=True):
     """One report.
 
-    name     the table's name, and the report's in the API
+    name     the name of the table, and of the report in the API
     version  raise it when the row or the fold changes: the report is then rebuilt from the start
-    row      a frozen struct; its first field is the key, its fields are the columns
-    key      the key of the row that a line belongs to; None if the line says nothing to the report
-    fold     the row before (None if there is none) and a line, to the row after (None: no row)
+    row      a frozen struct; its fields are the columns, and the first one is the key
+    key      the key of the row that a line belongs to; None if the report ignores the line
+    fold     from the row before (None: no row) and a line to the row after (None: no row)
     indexes  what follows CREATE INDEX ON table, e.g. "(queue, priority DESC)"
     """
 
@@ -42,6 +42,9 @@ class Projection(Struct, Generic[Row], frozen=True, kw_only=True):
 AnyProjection = Projection[Any]
 
 
-def case_key(line: RecordedEvent) -> object | None:
-    """The key of a report with a row for each case."""
-    return line.stream if line.type.startswith("case.") else None
+def keyed_by_stream(tags: str) -> Callable[[RecordedEvent], object | None]:
+    """The key function of a report with a row for each stream of events whose tags start so."""
+    return lambda line: line.stream if line.type.startswith(tags) else None
+
+
+case_key = keyed_by_stream("case.")

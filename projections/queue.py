@@ -38,21 +38,21 @@ class QueueRow(Struct, frozen=True):
     priority: int
     owner_team: str
     person: str | None
-    """Who holds it; None while it is open to be claimed."""
+    """The person who holds it; None while it can be claimed."""
     since: datetime
     """Since when the present owner has owned it."""
     queued_at: datetime
     waits_for: str | None = None
-    """The dependency and the party that it waits for: nobody can claim it until then."""
+    """`dependency/party` while it waits; nobody can claim it then."""
     resumed: bool = False
-    """Its person's wait has ended: claim-next offers it to that person first."""
+    """The person's wait has ended: claim-next offers it to that person first."""
     hand_offs: int = 0
     escalations: int = 0
     lease_seconds: float | None = None
     lease_until: datetime | None = None
-    """When the claim lapses, unless its person does something."""
+    """When the claim lapses, unless the person's work renews it."""
     pending_approvals: list[str] = []
-    """Adjustments that somebody is asked to approve: until then nobody can claim it."""
+    """Ids of the adjustments that wait for approval; nobody can claim the case then."""
     region: str | None = None
 
 
@@ -135,7 +135,7 @@ def _with_lease(row: QueueRow, lease: timedelta | None, line: RecordedEvent) -> 
 
 
 def _with_renewed_lease(row: QueueRow, line: RecordedEvent) -> QueueRow:
-    """Who waits for somebody else has not forgotten it."""
+    """A new lease for the claim; none while the case waits, since it is not forgotten."""
     if row.person is None or row.waits_for is not None or row.lease_seconds is None:
         return replace(row, lease_until=None)
     until = line.recorded_at + timedelta(seconds=row.lease_seconds)

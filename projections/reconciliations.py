@@ -1,4 +1,4 @@
-"""Every list of a payment provider that was held against the log, and what did not agree. Behind GET
+"""Every comparison of a payment provider's statement with the log, and its discrepancies. Behind GET
 /v1/reconciliations."""
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def fold(row: ReconciliationRow | None, line: RecordedEvent) -> ReconciliationRo
     )
 
 
-def _to_builtins(told: Sequence[Struct]) -> list[dict[str, Any]]:
-    """As the database gives it back."""
-    return msgspec.json.decode(msgspec.json.encode(told), type=list[dict[str, Any]])
+def _to_builtins(items: Sequence[Struct]) -> list[dict[str, Any]]:
+    """Plain data, as the database returns it."""
+    return msgspec.json.decode(msgspec.json.encode(items), type=list[dict[str, Any]])
 
 
 RECONCILIATIONS = Projection(

@@ -1,4 +1,4 @@
-"""The newest plan to recover each queue. Behind GET /v1/recovery-plans."""
+"""The newest recovery plan of each queue. Behind GET /v1/recovery-plans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from domain.backlog.events import (
     RecoveryOwned,
 )
 from domain.recorded_event import RecordedEvent
-from projections.projection import Projection
+from projections.projection import Projection, keyed_by_stream
 
 
 class RecoveryRow(Struct, frozen=True):
@@ -24,20 +24,16 @@ class RecoveryRow(Struct, frozen=True):
     version: int
     queue: str
     plan: int
-    """Which of the queue's plans it is."""
+    """The number of the plan within its queue."""
     owner: str
     causes: list[str]
     cases: int
-    """In the queue when the plan began, and the oldest of them."""
+    """How many cases the queue held when the plan started; `oldest_queued_at` is of the oldest."""
     oldest_queued_at: datetime | None
     opened_at: datetime
     closed_at: datetime | None = None
     actions: int = 0
     actions_done: int = 0
-
-
-def key(line: RecordedEvent) -> object | None:
-    return line.stream if line.type.startswith("recovery.") else None
 
 
 def fold(row: RecoveryRow | None, line: RecordedEvent) -> RecoveryRow | None:
@@ -70,5 +66,10 @@ def fold(row: RecoveryRow | None, line: RecordedEvent) -> RecoveryRow | None:
 
 
 RECOVERY = Projection(
-    name="recovery", version=1, row=RecoveryRow, key=key, fold=fold, indexes=("(queue)",)
+    name="recovery",
+    version=1,
+    row=RecoveryRow,
+    key=keyed_by_stream("recovery."),
+    fold=fold,
+    indexes=("(queue)",),
 )

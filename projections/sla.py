@@ -1,5 +1,5 @@
-"""The clock of every case: what is due when, what is at risk, what was missed, and where the
-time went. Behind GET /v1/views/sla."""
+"""The clock of every case: due times, measures at risk and breached, and where the time went. Behind GET
+/v1/views/sla."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class SlaRow(Struct, frozen=True):
     owner: str
     owner_team: str
     due_next: datetime
-    """The earliest of what is due; the year 9999 while nothing is (a paused clock, say)."""
+    """The earliest due time; the year 9999 while there is none (a paused clock, say)."""
     risk_next: datetime
-    """When the first of what is due becomes at risk, or became so; likewise."""
+    """When the first running measure is, or was, at risk; the year 9999 if none."""
     clock: str
-    """The clock as the domain folds it, in JSON."""
+    """The domain's clock, in JSON."""
     resolved_at: datetime | None = None
     paused: bool = False
     first_action_due: datetime | None = None
@@ -86,7 +86,7 @@ def fold(row: SlaRow | None, line: RecordedEvent) -> SlaRow | None:
 def _apply_routing(row: SlaRow | None, line: RecordedEvent, routed: Routed) -> SlaRow | None:
     if routed.terms is None:
         return row
-    if row is not None:  # its clock goes on
+    if row is not None:  # Its clock continues.
         team = routed.owner_team
         return replace(row, queue=routed.queue, owner=team, owner_team=team)
     return SlaRow(
@@ -105,21 +105,20 @@ def _apply_routing(row: SlaRow | None, line: RecordedEvent, routed: Routed) -> S
 
 
 def _update_clock(row: SlaRow, line: RecordedEvent) -> SlaRow:
-    """The clock after the line, and what it says."""
+    """The row with the clock after the line, and the columns that follow from it."""
     if not isinstance(line.event, CaseEvent):
         return row
     before = _decode(row.clock)
     clock = clock_after(before, line.event, line.recorded_at)
     if clock is before:
         return row
-    dues = {m: run.due_at for m, run in clock.runs.items() if run.is_running}
-    times = [at for at in dues.values() if at is not None]
-    running = [run for run in clock.runs.values() if run.is_running and run.due_at is not None]
-    risks = [run.at_risk_at for run in running if run.at_risk_at is not None]
+    running = {m: run for m, run in clock.runs.items() if run.is_running and run.due_at}
+    dues = {m: run.due_at for m, run in running.items() if run.due_at}
+    risks = [run.at_risk_at for run in running.values() if run.at_risk_at]
     return replace(
         row,
         clock=_encode(clock).decode(),
-        due_next=min(times, default=NEVER),
+        due_next=min(dues.values(), default=NEVER),
         risk_next=min(risks, default=NEVER),
         paused=clock.paused,
         first_action_due=dues.get(Measure.FIRST_ACTION),

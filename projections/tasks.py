@@ -1,4 +1,4 @@
-"""What is to be done about cases, and by whom. Behind GET /v1/views/tasks."""
+"""The open tasks of cases, with their owners. Behind GET /v1/views/tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from projections.projection import NEVER, Projection
 
 class TaskRow(Struct, frozen=True):
     task_id: str
-    """The case and the task's number within it."""
+    """The key: `case/number`."""
     case_id: UUID
     task: int
     order_id: str
@@ -24,7 +24,7 @@ class TaskRow(Struct, frozen=True):
     owner: str
     created_at: datetime
     due_by: datetime
-    """The year 9999 if it has no time."""
+    """The year 9999 if the task has no due time."""
     overdue: bool = False
 
 

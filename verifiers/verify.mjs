@@ -31,7 +31,7 @@ function read(bundle, name) {
   } catch ({ code }) {
     if (code !== "ENOENT" && code !== "ENOTDIR") broken("file_unreadable", name, "the file cannot be read");
   }
-  return broken("file_missing", name, "no such plain file is there");
+  return broken("file_missing", name, "no such plain file exists");
 }
 function linesOf(content) {
   const lines = [];
@@ -85,7 +85,7 @@ function manifestOf(note, key) {
   return attempt(() => {
     const found = JSON.parse(opened(note, key));
     return must(`${JSON.stringify(found)}\n` === opened(note, key) && isWhole(found)), found;
-  }, "manifest", "manifest.note", "the manifest is not as signed, or not what one must be");
+  }, "manifest", "manifest.note", "the manifest cannot be verified, or is not valid");
 }
 function checkpointOf(bundle, name, size, key) {
   const note = read(bundle, name);
@@ -93,15 +93,15 @@ function checkpointOf(bundle, name, size, key) {
     const [origin, told, base, ...rest] = opened(note, key).split("\n");
     must(origin && rest.length && told === String(size) && base64(base).length === 32);
     return { size, root: base64(base) };
-  }, "checkpoint", name, `the checkpoint is not as signed, or not of ${size} positions`);
+  }, "checkpoint", name, `the checkpoint cannot be verified, or does not have ${size} positions`);
 }
 const faultsOfFiles = (bundle, digests) => [
   ...Object.keys(digests).sort()
     .filter((name) => sha256(read(bundle, name)).toString("hex") !== digests[name])
-    .map((name) => fault("file_changed", name, "the file is not the one that the manifest names")),
+    .map((name) => fault("file_changed", name, "the file's digest is not the manifest's")),
   ...attempt(() => readdirSync(bundle, "buffer"), "file_unreadable", ".", "the directory cannot be read")
     .sort(Buffer.compare).map(String).filter((name) => name !== "manifest.note" && !Object.hasOwn(digests, name))
-    .map((name) => fault("file_added", name, "the manifest does not name the file")),
+    .map((name) => fault("file_added", name, "the manifest does not list the file")),
 ];
 // The tree (RFC 9162): its full subtrees so far
 class Frontier {
@@ -123,10 +123,10 @@ function runsOf(content, size, since) {
   };
   linesOf(content).forEach((line, n) => {
     const found = /^(\d|[1-5]\d|6[0-3]) (0|[1-9]\d{0,19}) ([0-9a-f]{64})\n$/.exec(line.toString("latin1"));
-    if (!found) broken("nodes", "nodes.txt", "the line is none of LEVEL PLACE HASH", n + 1);
+    if (!found) broken("nodes", "nodes.txt", "the line is not LEVEL PLACE HASH", n + 1);
     const level = Number(found[1]);
     const [first, end] = [Number(found[2]) * 2 ** level, (Number(found[2]) + 1) * 2 ** level];
-    if (first < at || end > size || (first < since && since < end)) broken("nodes", "nodes.txt", "the subtree cannot stand here", n + 1);
+    if (first < at || end > size || (first < since && since < end)) broken("nodes", "nodes.txt", "the subtree is out of place", n + 1);
     upto(first);
     before.push({ level, end: (at = end), hash: Buffer.from(found[3], "hex") });
   });
@@ -170,21 +170,21 @@ function located(lines, leaves, runs, inEvents) {
   let due = 0;
   lines.forEach((line, n) => {
     const { position, envelope } = eventOf(line) ?? {};
-    if (!position) return suspected.add(positions[due]), tell("malformed", "the line is none of an event", n + 1, positions[due] ?? null);
+    if (!position) return suspected.add(positions[due]), tell("malformed", "the line is not an event", n + 1, positions[due] ?? null);
     const place = order.get(position);
     if (place === undefined) return tell("added", "no event of this position was exported", n + 1, position);
-    if (place < due && !late.delete(position)) return tell("duplicated", "the position stands here again", n + 1, position);
-    if (place < due) tell("moved", "the event stands after later ones", n + 1, position);
+    if (place < due && !late.delete(position)) return tell("duplicated", "the position is here a second time", n + 1, position);
+    if (place < due) tell("moved", "the event comes after later ones", n + 1, position);
     else for (const skipped of positions.slice(due, place)) late.add(skipped);
     due = Math.max(due, place + 1);
     const isChanged = place < leaves.length && leaves[place].toString("latin1") !== `${leafHash(envelope).toString("hex")}\n`;
-    if (isChanged) tell("changed", "the event is not what its leaf says", n + 1, position);
+    if (isChanged) tell("changed", "the event's hash differs from its leaf", n + 1, position);
   });
-  for (const one of [...late, ...positions.slice(due)]) suspected.has(one) || tell("missing", "the event is not there", null, one);
+  for (const one of [...late, ...positions.slice(due)]) suspected.has(one) || tell("missing", "the event is missing", null, one);
   if (inEvents) return faults;
   let changed = faults.filter((one) => one.code === "changed").map((one) => [order.get(one.position), one.position]);
   if (leaves.length !== positions.length) changed = [...changed, [Math.min(leaves.length, positions.length), null]].slice(0, 1);
-  return changed.map(([place, one]) => fault("leaf", "leaves.txt", "the leaf is not that of its event", place + 1, one));
+  return changed.map(([place, one]) => fault("leaf", "leaves.txt", "the leaf differs from its event's hash", place + 1, one));
 }
 
 // Whether events are of what was asked for, and what a population's question comes to
@@ -224,7 +224,7 @@ class Count {
   }
   look(position, envelope) {
     if (!this.marks.some((mark) => envelope.includes(mark))) return;
-    try { must(this.reads(position, lineOf(envelope))); } catch { this.faults.push(fault("answer", "events.ndjson", "what it says, or what was proposed, cannot be read here", null, position)); }
+    try { must(this.reads(position, lineOf(envelope))); } catch { this.faults.push(fault("answer", "events.ndjson", "its content or its proposal cannot be read", null, position)); }
   }
   reads(position, line) {
     const { type, kind: wanted, currency, over } = this.question;
@@ -259,7 +259,7 @@ function verified(bundle, key, witness, told) {
   const before = since ? checkpointOf(bundle, "since", since, key) : null;
   const runs = runsOf(read(bundle, "nodes.txt"), size, since);
   const left = runs.reduce((sum, run) => sum + run.end - run.first, 0);
-  if (left !== events) broken(...(isChanged("nodes.txt") ? ["nodes", "nodes.txt"] : ["manifest", "manifest.note"]), `${left} events are left over by the subtrees, not ${events}`);
+  if (left !== events) broken(...(isChanged("nodes.txt") ? ["nodes", "nodes.txt"] : ["manifest", "manifest.note"]), `the subtrees leave room for ${left} events, the manifest states ${events}`);
   const count = question.ask === "population" ? new Count(question, since) : null;
   const scope = question.ask === "everything" ? null : (count ?? strayed(question));
   const content = read(bundle, "events.ndjson");

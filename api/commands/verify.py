@@ -53,7 +53,7 @@ def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bo
     except BundleBroken as broken:
         found = Verdict(False, [broken.fault])
     if as_json:
-        click.echo(json.dumps(found.told, separators=(",", ":")))
+        click.echo(json.dumps(found.document, separators=(",", ":")))
     else:
         _print_verdict(Console(highlight=False, soft_wrap=True, markup=False), found, bool(keys))
     sys.exit(0 if found.verified else 1)

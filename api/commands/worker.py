@@ -120,7 +120,7 @@ def run_worker(
                 keepers.append(witness_thread(checkpoints.make, "checkpoints", dsn, stop, told))
             if cosigner is not None:
                 # Apart from those: what waits for somebody else's answer holds up nothing.
-                keepers.append(witness_thread(cosigner.look, "cosigner", dsn, stop, told))
+                keepers.append(witness_thread(cosigner.cosign_latest, "cosigner", dsn, stop, told))
             with follow_policy(working):
                 for keeper in keepers:
                     keeper.start()

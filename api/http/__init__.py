@@ -1,1 +1,1 @@
-"""How requests become commands and answers: what all routes share."""
+"""HTTP parts that all routes share: from a request to a command or a report, and to its answer."""

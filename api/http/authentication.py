@@ -1,5 +1,8 @@
-"""Who is asking: a bearer token is a key of ours or an issuer's access token; either stands for a
-principal, and that for one person. The actor comes from it alone."""
+"""Authentication: a bearer token is an API key or an issuer's access token.
+
+Each identifies a principal, and a principal belongs to one person. The actor of a request comes from
+its token alone.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Any
 
+from litestar import Request
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -49,18 +54,21 @@ class Principal(Struct, frozen=True):
     skills: tuple[str, ...] = ()
     authority: Authority = NO_AUTHORITY
     key_scope: KeyScope = UNRESTRICTED_KEY
-    """How far the key reaches, of what the person may."""
+    """The part of the person's permissions that the key has."""
     expires_at: datetime | None = None
     known_as: tuple[str, ...] = ()
-    """All names of everybody whose act it is."""
+    """All names of every person whose act it is."""
 
     @property
     def permissions(self) -> frozenset[Permission]:
         return self.authority.permissions
 
 
+AuthenticatedRequest = Request[Principal, str, Any]
+
+
 class TokenCache:
-    """Tokens by digest; what was found is remembered for a few seconds."""
+    """Principals by the digest of their token, cached for a few seconds."""
 
     def __init__(
         self,
@@ -80,33 +88,36 @@ class TokenCache:
         return kept[1] if kept is not None and kept[0] > time.monotonic() else None
 
     def forget(self) -> None:
-        """Something has changed here about who may come as whom: at once, everybody is looked up anew."""
+        """Empty the cache, after a change of people or principals in this process."""
         with self._lock:
             self._changes += 1
             self._kept.clear()
 
     def resolve(self, token: str, digest: str) -> Principal:
-        """Raises NotAuthenticated, IssuerUnavailable, PrincipalNotLinked, ActorNotAllowed."""
+        """The principal of a token.
+
+        Raises NotAuthenticated, IssuerUnavailable, PrincipalNotLinked, ActorNotAllowed.
+        """
         changes = self._changes
         now = self._clock()
         is_key = token.startswith(TOKEN_PREFIX)
-        standing = self._of_key(digest, now) if is_key else self._of_access_token(token, now)
-        if standing.person.has_left:
-            raise NotAuthenticated("whoever it stands for has left")
-        person = standing.person
+        found = self._of_key(digest, now) if is_key else self._of_access_token(token, now)
+        person = found.person
+        if found.person.has_left:
+            raise NotAuthenticated(f"{person.name} has left")
         whole = authority_of(person.at(now))
-        authority = _restricted_authority(whole, standing)
-        ends = [at for at in (standing.expires_at, whole.until) if at is not None]
+        authority = _restricted_authority(whole, found)
+        ends = [at for at in (found.expires_at, whole.until) if at is not None]
         who = Principal(
-            standing.actor,
+            found.actor,
             person.name,
             authority.roles,
             person.skills,
             authority,
-            standing.scope,
-            # What ends with a grant is worked out anew, as what ends with the token is.
+            found.scope,
+            # The cached authority is valid only until the first grant or the token ends.
             min(ends, default=None),
-            tuple(self._principals.names_behind(standing.actor)),
+            tuple(self._principals.names_behind(found.actor)),
         )
         seconds = KEEP_SECONDS
         if who.expires_at is not None:
@@ -121,16 +132,16 @@ class TokenCache:
     def _of_key(self, digest: str, now: datetime) -> ResolvedPrincipal:
         key = self._principals.key(digest)
         if key is None:
-            raise NotAuthenticated("the key is not known")
+            raise NotAuthenticated("the key is unknown")
         if key.is_revoked:
             raise NotAuthenticated("the key was revoked")
         if key.expires_at is not None and key.expires_at <= now:
-            told = key.expires_at.astimezone(UTC).isoformat(timespec="seconds")
-            raise NotAuthenticated(f"the key expired at {told}")
-        standing = self._principals.resolve_key(key)
-        if standing is None:
-            raise NotAuthenticated("the key is not known")
-        return standing
+            expired_at = key.expires_at.astimezone(UTC).isoformat(timespec="seconds")
+            raise NotAuthenticated(f"the key expired at {expired_at}")
+        found = self._principals.resolve_key(key)
+        if found is None:
+            raise NotAuthenticated("the key is unknown")
+        return found
 
     def _of_access_token(self, token: str, now: datetime) -> ResolvedPrincipal:
         try:
@@ -145,7 +156,7 @@ class TokenCache:
 
 
 class Authentication(ASGIMiddleware):
-    """Every route asks who it is and whether that person may use it, but those for everybody."""
+    """Every route but the public ones requires a token with the permission that the route needs."""
 
     exclude_opt_key = PUBLIC
     scopes = (ScopeType.HTTP,)
@@ -165,9 +176,9 @@ class Authentication(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
-def _restricted_authority(whole: Authority, standing: ResolvedPrincipal) -> Authority:
-    """What is left of a person's authority for a key or an agent of theirs."""
-    scope, is_agent = standing.scope, standing.actor.is_agent
+def _restricted_authority(whole: Authority, found: ResolvedPrincipal) -> Authority:
+    """The part of a person's authority that a key or an agent of theirs has."""
+    scope, is_agent = found.scope, found.actor.is_agent
     if scope == UNRESTRICTED_KEY and not is_agent:
         return whole
     queues = frozenset(scope.queues) if scope.queues is not None else None
@@ -182,8 +193,7 @@ def _not_permitted(who: Principal, needed: Permission) -> NotPermitted | Princip
         what = "an agent" if who.actor.is_agent else "this key"
         return PrincipalNotPermitted(f"{what} may not {needed}", permission=needed)
     return NotPermitted(
-        f"{who.person} has a role that may {needed}, but only within a scope, and this concerns "
-        "everything"
+        f"{who.person} may {needed} only within a scope, and this request is about everything"
         if partly
         else f"{who.person} has no role that may {needed}",
         permission=needed,
@@ -192,17 +202,17 @@ def _not_permitted(who: Principal, needed: Permission) -> NotPermitted | Princip
 
 
 def _bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The bearer token, read from the raw headers: all of them parsed cost more than all the rest."""
-    told: bytes | None = None
+    """The bearer token, read from the raw headers: parsing all of them is the slowest part."""
+    found: bytes | None = None
     for name, value in headers:
         if name == b"authorization":
-            if told is not None:
-                # Whoever stands before us may have looked at the other.
-                raise NotAuthenticated("two Authorization headers came with the request")
-            told = value
-    if told is None:
-        raise NotAuthenticated("no Authorization header came with the request", is_token=False)
-    scheme, _, token = told.decode("latin-1").partition(" ")
+            if found is not None:
+                # A proxy in front may have checked the other one.
+                raise NotAuthenticated("the request has two Authorization headers")
+            found = value
+    if found is None:
+        raise NotAuthenticated("the request has no Authorization header", is_token=False)
+    scheme, _, token = found.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise NotAuthenticated("the Authorization header is not `Bearer TOKEN`", is_token=False)
     token = token.strip()

@@ -1,69 +1,111 @@
-"""Commands of any kind, from a request to its answer: who asks, once for each key, answered alike."""
+"""Commands: from a request to its answer, once per idempotency key.
+
+A command route takes `command: CommandDependency`, which holds what all commands have in common.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Protocol, TypeVar, get_args
 
-from litestar import Request, Response
-from litestar.params import JSONBody
+from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, RawBody
 
-from api.http.authentication import Principal
+from api.http.authentication import AuthenticatedRequest
+from api.http.errors import KeyRequired
 from api.http.json_keys import require_unique_keys
+from api.http.query import IdempotencyKey
 from api.http.responses import CommandResponse, KeyedRequest, keyed_request_of
-from api.http.service import Service
+from api.http.service import Service, ServiceDependency
 from application.log.caller import Caller
 from application.log.recorder import CommandRow
 
+
+class CommandOutcome(Protocol):
+    """What a desk returns for a command."""
+
+    @property
+    def position(self) -> int: ...
+
+
 State = TypeVar("State")
+Outcome = TypeVar("Outcome", bound=CommandOutcome)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
+class CommandRequest:
+    """A request to change something: who sent it, its body, and its idempotency key."""
+
+    def __init__(
+        self,
+        request: AuthenticatedRequest,
+        service: ServiceDependency,
+        body: RawBody,
+        key: IdempotencyKey = None,
+    ) -> None:
+        self.request = request
+        self.service = service
+        self.body = body
+        self.key = key
+
+    def keyed(self) -> KeyedRequest:
+        return keyed_request_of(self.request, self.body, self.key)
+
+    def run(
+        self,
+        act: Callable[[Caller], Outcome],
+        state: Callable[[Outcome], State],
+        respond: Callable[[State], CommandResponse],
+        *,
+        is_json: bool = True,
+    ) -> Response[Any]:
+        """The answer to the command: `respond` makes it from the `state` after `act`.
+
+        Raises IdempotencyKeyReused, IdempotencyKeyInFlight, MalformedBody or Invalid for the body, and
+        what `act` raises.
+        """
+        keyed = self.keyed()
+        if is_json:
+            require_unique_keys(self.body)
+
+        def work() -> Response[Any]:
+            outcome = act(caller_of(self.service, keyed, respond))
+            return respond(state(outcome)).response(outcome.position)
+
+        return self.service.answers.run_once(keyed, work)
+
+    def require_key(self) -> None:
+        """Raises KeyRequired: a request about money must be safe to repeat."""
+        if self.key is None:
+            raise KeyRequired("the Idempotency-Key header is missing")
+
+
+CommandDependency = NamedDependency[CommandRequest]
+
+
 def caller_of(
-    service: Service, ask: KeyedRequest, answer: Callable[[Any], CommandResponse]
+    service: Service, keyed: KeyedRequest, respond: Callable[[Any], CommandResponse]
 ) -> Caller:
-    """The caller of a command, whose answer is kept under the request's key."""
+    """The caller of a command. Its answer is stored under the request's key."""
 
-    def row(after: Any) -> CommandRow | None:
-        return ask.row(answer(after)) if after is not None else None
+    def row(state: Any) -> CommandRow | None:
+        return keyed.row(respond(state)) if state is not None else None
 
-    cause = f"command:{ask.key or ask.digest.hex()[:16]}"
-    who = ask.who
+    cause = f"command:{keyed.key or keyed.digest.hex()[:16]}"
+    who = keyed.who
     now = service.desks.clock()
     return Caller(
-        who.actor, who.person, now, cause, row if ask.key else None, who.authority, who.known_as
+        who.actor, who.person, now, cause, row if keyed.key else None, who.authority, who.known_as
     )
-
-
-def run_command(
-    request: Request[Principal, str, Any],
-    service: Service,
-    body: bytes,
-    key: str | None,
-    act: Callable[[Caller], tuple[State, int]],
-    answer: Callable[[State], CommandResponse],
-    *,
-    is_json: bool = True,
-) -> Response[Any]:
-    """The answer to a command; `act` gives the state after it, and the log's position."""
-    ask = keyed_request_of(request, body, key)
-    if is_json:
-        require_unique_keys(body)
-
-    def work() -> Response[Any]:
-        after, position = act(caller_of(service, ask, answer))
-        return answer(after).response(position)
-
-    return service.answers.run_once(ask, work)
 
 
 def configure_command_handler(
     handler: Handler, name: str, doc: str, kind: Any | None = None
 ) -> Handler:
-    """The handler of one of many commands that are alike: under a name and in words of its own, as
-    the contract tells them; its `data` is of this type, or there is none."""
+    """Give a generated handler its name, its docstring and the type of its body (None: no body)."""
     if kind is not None:
-        # What `JSONBody[kind]` is, for a type that is only known now.
+        # `JSONBody[kind]` cannot be written in the source: the type is only known here.
         handler.__annotations__["data"] = Annotated[kind, *get_args(JSONBody)[1:]]
     handler.__name__ = handler.__qualname__ = name.replace("-", "_")
     handler.__doc__ = doc

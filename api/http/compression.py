@@ -1,8 +1,8 @@
-"""What happens to every answer on its way out: gzip for what is read, and `nosniff` for all.
+"""Outgoing answers: gzip for reads, and `nosniff` for all.
 
-Compressed are whole answers of text or JSON to a GET, of a client that takes gzip. Not compressed are
-streams (server-sent events, bundles), answers to commands, which are kept and sent again byte for byte,
-tokens, which are only given by POST, and what has an ETag of its own: a strong ETag names the bytes.
+Whole answers of text or JSON to a GET are compressed, if the client accepts gzip. Not compressed are
+streams (server-sent events, bundles), answers to commands (stored and sent again byte for byte), tokens
+(only sent in answers to POST), and answers with a strong ETag, which identifies their bytes.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive
 from infrastructure.event_loops import THREADS
 
 SMALLEST_BYTES: Final = 1_000
-"""A smaller answer fits into one packet either way."""
+"""A smaller answer fits into one packet without compression."""
 _IN_A_THREAD_BYTES: Final = 32 << 10
-"""To compress more would stop the event loop for too long."""
+"""Compressing more would block the event loop for too long."""
 _LEVEL: Final = 5
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _STREAMED: Final = b"text/event-stream"
 
 
 class Application(Litestar):
-    """Litestar, with every answer finished, also those that it gives before any middleware."""
+    """Litestar with all its answers compressed and marked, also those it sends before middleware."""
 
     async def __call__(
         self,
@@ -41,7 +41,7 @@ class Application(Litestar):
 
 
 class _Outgoing:
-    """The `send` of one request. It holds the head of an answer until the body is there."""
+    """The `send` of one request. It holds back the head of an answer until its body comes."""
 
     __slots__ = ("_head", "_is_read", "_scope", "_send")
 
@@ -85,7 +85,7 @@ class _Outgoing:
 
 
 def compressed(body: bytes, level: int = _LEVEL) -> bytes:
-    """The same bytes for the same body, whenever it is compressed."""
+    """The body, gzipped: the same bytes at any time (no timestamp)."""
     return gzip.compress(body, level, mtime=0)
 
 

@@ -1,4 +1,4 @@
-"""Routes whose handlers may wait: in threads, or as guests of the event loop."""
+"""Route decorators, and how blocking handlers run: in threads, or in the event loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 def in_thread(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """The same function, to be awaited while it runs in a thread."""
+    """The function as a coroutine that runs it in a thread."""
 
     @functools.wraps(work)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -31,8 +31,10 @@ def in_thread(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
 
 
 def in_event_loop(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """The same function, to be awaited while it runs as a guest of the loop: it must be short, and
-    wait for nothing but the log."""
+    """The function as a coroutine that runs it in the event loop, in a greenlet.
+
+    The function must be short, and wait for nothing but the log.
+    """
 
     @functools.wraps(work)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -42,40 +44,40 @@ def in_event_loop(work: Callable[P, R]) -> Callable[P, Awaitable[R]]:
 
 
 def run_and_record_reads(work: Callable[[], R], request: Any, service: Any) -> R:
-    """What the work gives, once it is noted whose personal data it opened for whoever asks."""
+    """The result of the work, after the orders whose personal data it opened are recorded."""
     with track_personal_reads() as orders:
-        found = work()
+        result = work()
     if orders:
         who = request.user
         what = f"{request.method} {request.scope['path']}"
         now = service.desks.clock()
         service.desks.reads.note(now, who.actor.principal, who.person, what, orders)
-    return found
+    return result
 
 
 def _recording_reads(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, for a route that reads."""
+    """Record personal data that a GET route opens."""
 
     @functools.wraps(handler)
     def read(*args: Any, **kwargs: Any) -> Any:
-        if "service" not in kwargs or "request" not in kwargs:
+        query = kwargs.get("listing") or kwargs.get("read")
+        request = query.request if query is not None else kwargs.get("request")
+        if "service" not in kwargs or request is None:
             return handler(*args, **kwargs)
-        return run_and_record_reads(
-            lambda: handler(*args, **kwargs), kwargs["request"], kwargs["service"]
-        )
+        return run_and_record_reads(lambda: handler(*args, **kwargs), request, kwargs["service"])
 
     return read
 
 
 def permission_option(permission: Permission | None) -> dict[str, Any]:
-    """What a route says of who may use it: a permission, or that everybody may."""
+    """The route option for its permission; None: a public route."""
     return {PUBLIC: True} if permission is None else {NEEDS: permission}
 
 
 def get(
     path: str, *, needs: Permission | None, **options: Any
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """Litestar's, for a handler that runs in a thread and needs a permission; None: for everybody."""
+    """A GET route whose handler runs in a thread and needs a permission (None: public)."""
     route = litestar.get(path, opt=permission_option(needs), **options)
     return lambda handler: route(in_thread(_recording_reads(handler)))
 
@@ -83,6 +85,9 @@ def get(
 def post(
     path: str, *, needs: Permission | None, **options: Any
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """Litestar's, for a handler that runs in a thread and needs a permission; None: for everybody."""
-    route = litestar.post(path, opt=permission_option(needs), **options)
+    """A POST route whose handler runs in a thread and needs a permission (None: public).
+
+    It answers 200, not Litestar's 201: a command usually creates nothing.
+    """
+    route = litestar.post(path, opt=permission_option(needs), status_code=200, **options)
     return lambda handler: route(in_thread(handler))

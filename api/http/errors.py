@@ -1,4 +1,4 @@
-"""Why a request can be turned away before it reaches a desk. Docstrings are the clients' titles."""
+"""Errors of HTTP requests. Each docstring is the title of a problem document."""
 
 from domain.errors import CasetrailError
 
@@ -6,22 +6,21 @@ from domain.errors import CasetrailError
 class MalformedBody(CasetrailError):
     """The body cannot be read."""
 
-    explanation = "The body is not what its Content-Type says. `detail` names the place."
+    explanation = "The body is not what its Content-Type says. `detail` says where."
 
 
 class MalformedParameter(CasetrailError):
     """A parameter of the request is not valid."""
 
-    explanation = "`errors` names each parameter at fault. A cursor is only good for the list that it came from."
+    explanation = "`errors` lists each invalid parameter. A cursor is valid only for the list that it came from."
 
 
 class NotAuthenticated(CasetrailError):
-    """The request names nobody whom we know."""
+    """Authentication failed."""
 
     explanation = (
-        "Send `Authorization: Bearer` with a key (`ct_…`) that was issued here (`casetrail people "
-        "token NAME`), or with an OIDC access token (RFC 9068) of an issuer that is trusted here. "
-        "`detail` says what is wrong with what came."
+        "Send `Authorization: Bearer` with an API key (`ct_…`, from `casetrail people token NAME`), or "
+        "with an OIDC access token (RFC 9068) of a trusted issuer. `detail` says what is wrong."
     )
 
     def __init__(self, detail: str, *, is_token: bool = True) -> None:
@@ -30,53 +29,53 @@ class NotAuthenticated(CasetrailError):
 
 
 class NotPermitted(CasetrailError):
-    """None of your roles may do this."""
+    """None of your roles has the permission for this."""
 
-    explanation = "`permission` is what the route needs, `roles` are those that have it. GET /v1/me lists yours."
+    explanation = "The route needs `permission`; `roles` have it. GET /v1/me lists your roles."
 
 
 class PrincipalNotPermitted(CasetrailError):
-    """Your roles may do this, but not through this key or agent."""
+    """Your roles have the permission, but this key or agent does not."""
 
     explanation = (
-        "A key may be good for less than its person, and an agent never approves, executes, "
-        "reconciles, activates or manages people. GET /v1/me says how far this one reaches."
+        "A key may have fewer permissions than its person. An agent never approves, executes, "
+        "reconciles, activates or manages people. GET /v1/me lists the permissions of this one."
     )
 
 
 class IssuerUnavailable(CasetrailError):
-    """Whether the token is genuine cannot be told now."""
+    """The token cannot be verified now."""
 
-    explanation = "The keys of its issuer cannot be fetched. Keys (`ct_…`) go on being taken."
+    explanation = "The keys of its issuer cannot be fetched. API keys (`ct_…`) still work."
 
 
 class RouteUnguarded(RuntimeError):
-    """A route says neither which permission it needs nor that it is for everybody."""
+    """A route has no permission and is not marked public."""
 
 
 class VersionRequired(CasetrailError):
-    """A command on a case must name the version that it was decided on."""
+    """A command on a case needs the version of the case."""
 
     explanation = 'Read the case and send its ETag back: `If-Match: "7"`.'
 
 
 class KeyRequired(CasetrailError):
-    """This needs an Idempotency-Key."""
+    """This request needs an Idempotency-Key."""
 
     explanation = (
-        "What concerns money must be safe to send again: give each request a key of your own in the "
-        "header Idempotency-Key, and send it again with the same key if no answer came."
+        "A request about money must be safe to repeat. Send a key of your choice in the header "
+        "Idempotency-Key. If no answer comes, repeat the request with the same key."
     )
 
 
 class IdempotencyKeyReused(CasetrailError):
     """This idempotency key was used for another request."""
 
-    explanation = "A key belongs to one request, body and all. Use a fresh key for a new request."
+    explanation = "A key belongs to one request, with its body. Use a new key for a new request."
 
 
 class IdempotencyKeyInFlight(CasetrailError):
-    """A request with this idempotency key is being carried out."""
+    """A request with this idempotency key is still running."""
 
     explanation = "Wait a moment and send the same request again to get its answer."
 
@@ -88,47 +87,47 @@ class TooLarge(CasetrailError):
 
 
 class ReportBehind(CasetrailError):
-    """The report has not yet seen the position that you asked for."""
+    """The report does not include the requested position yet."""
 
-    explanation = "Ask again after `Retry-After`, or wait longer with `Prefer: wait=N` (seconds)."
+    explanation = "Retry after `Retry-After`, or wait longer with `Prefer: wait=N` (seconds)."
 
 
 class RouteNotFound(CasetrailError):
-    """There is nothing at this address."""
+    """There is no such route."""
 
-    explanation = "`/docs` lists what there is."
+    explanation = "`/docs` lists the routes."
 
 
 class MethodNotAllowed(CasetrailError):
-    """This address does not take this method."""
+    """The route does not allow this method."""
 
-    explanation = "`Allow` lists the methods that it takes."
+    explanation = "`Allow` lists the methods that it allows."
 
 
 class LogUnwritable(CasetrailError):
-    """The log cannot be written to."""
+    """The log cannot be written."""
 
     explanation = (
-        "Nothing was stored. The log is not the one that was witnessed outside its database, or the "
-        "database is a copy that is read only: its operator has to look into it. Reading goes on."
+        "Nothing was stored. The log differs from the checkpoints kept outside the database, or the "
+        "database is a read-only copy. The operator must look into it. Reads still work."
     )
 
 
 class NothingRecorded(CasetrailError):
-    """There is nothing that could be exported."""
+    """There is nothing to export."""
 
     explanation = (
-        "Nothing of what was asked for stands in the log as the last checkpoint signed it. A worker "
-        "makes one every few seconds while the log grows."
+        "The log has no such events up to its last checkpoint. The worker makes a checkpoint every few "
+        "seconds while the log grows."
     )
 
 
 class LogNotAsSigned(CasetrailError):
-    """The log is not what was signed."""
+    """The log differs from its last checkpoint."""
 
     explanation = (
-        "An envelope, or the tree over them, is not that of the last checkpoint: `detail` says which. "
-        "`GET /v1/audit/questions/10` tells more, and its operator has to look into it."
+        "An envelope, or the hash tree over the envelopes, differs from what was signed. `detail` says "
+        "which. `GET /v1/audit/questions/10` says more. The operator must look into it."
     )
 
 
@@ -136,15 +135,15 @@ class Unavailable(CasetrailError):
     """The service cannot answer now."""
 
     explanation = (
-        "The database cannot be reached. Whether the request was carried out is not known: send it "
-        "again with the same idempotency key (or signal ids), and it happens once."
+        "The database cannot be reached. The request may or may not have been executed. Repeat it with "
+        "the same idempotency key (or signal ids): it is executed once."
     )
 
 
 class Unexpected(CasetrailError):
-    """Something went wrong here."""
+    """An unexpected error occurred."""
 
     explanation = (
-        "A fault of the service, not of the request; it is logged. Whether the request was carried "
-        "out is not known: send it again with the same idempotency key."
+        "This is a bug in the service, and is logged. The request may or may not have been executed. "
+        "Repeat it with the same idempotency key."
     )

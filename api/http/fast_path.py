@@ -1,9 +1,8 @@
-"""A faster way to the handlers of commands, for requests with nothing odd about them.
+"""A fast path to the handlers of case commands, for plain requests.
 
-Litestar reads the arguments of any handler: that takes longer than a command does. Here they are read
-for the one shape that commands have, from the raw request, and the same handler is called. Whatever
-is not plain (a body in pieces, a header that stands twice, JSON that does not fit) goes Litestar's way
-as if nobody had looked: it says what is wrong.
+Litestar's parsing of arguments takes longer than a command does. Here the arguments that case commands
+have are read from the raw request, and the same handler is called. A request that is not plain (a body
+in parts, a repeated header, JSON that does not fit) goes through Litestar, which reports what is wrong.
 """
 
 from __future__ import annotations
@@ -17,20 +16,22 @@ import msgspec
 from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
+from litestar.params import RawBody
 from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
 from msgspec import Struct
 
+from api.http.commands import CommandRequest
 from api.http.query import KEY_PATTERN
 from api.http.responses import JSON_MEDIA_TYPE
 from infrastructure.event_loops import run_in_greenlet
 
 LARGEST_BYTES = 64 << 10
-"""More is no command as people give them: it goes the other way, where the limit is told."""
+"""Larger bodies go through Litestar, which reports the limit."""
 _CONTENT_TYPE = (b"content-type", JSON_MEDIA_TYPE.encode())
 
 
 class PlainRequest(Struct, frozen=True):
-    """What a plain request holds."""
+    """The body and the headers of a plain request."""
 
     body: bytes
     if_match: str | None
@@ -38,7 +39,7 @@ class PlainRequest(Struct, frozen=True):
 
 
 class FastPath(ASGIMiddleware):
-    """Calls the handler of a command on a case, whose body is of this kind, or empty for None."""
+    """Calls the handler of a case command whose body has this type (None: no body)."""
 
     scopes = (ScopeType.HTTP,)
 
@@ -56,43 +57,42 @@ class FastPath(ASGIMiddleware):
             await _send_response(await run_in_greenlet(call), send)
 
     def _call(self, scope: Scope, plain: PlainRequest) -> Callable[[], Response[Any]] | None:
-        more: dict[str, Any] = {}
+        data: dict[str, Any] = {}
         if self._decode is not None:
             try:
-                more["data"] = self._decode(plain.body)
+                data["data"] = self._decode(plain.body)
             except (msgspec.MsgspecError, ValueError):
                 return None
         return partial(
             self._handler,
-            request=Request(scope),
+            command=CommandRequest(
+                Request(scope), scope["litestar_app"].state.service, RawBody(plain.body), plain.key
+            ),
             case_id=cast(UUID, scope["path_params"]["case_id"]),
-            service=scope["litestar_app"].state.service,
-            body=plain.body,
             if_match=plain.if_match,
-            key=plain.key,
-            **more,
+            **data,
         )
 
 
 def _read_plain_request(scope: Scope, message: Any) -> PlainRequest | None:
-    """None for what is not plain."""
+    """The request, or None if it is not plain."""
     if message["type"] != "http.request" or message.get("more_body"):
         return None
     body: bytes = message.get("body", b"")
-    told: dict[bytes, bytes] = {}
+    headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in (b"if-match", b"idempotency-key", b"content-type"):
-            if name in told:
+            if name in headers:
                 return None
-            told[name] = value
-    key = told.get(b"idempotency-key")
+            headers[name] = value
+    key = headers.get(b"idempotency-key")
     if len(body) > LARGEST_BYTES or (
-        body and told.get(b"content-type") != JSON_MEDIA_TYPE.encode()
+        body and headers.get(b"content-type") != JSON_MEDIA_TYPE.encode()
     ):
         return None
     if key is not None and KEY_PATTERN.fullmatch(key.decode("latin-1")) is None:
         return None
-    if_match = told.get(b"if-match")
+    if_match = headers.get(b"if-match")
     return PlainRequest(
         body,
         if_match.decode("latin-1") if if_match is not None else None,
@@ -101,14 +101,14 @@ def _read_plain_request(scope: Scope, message: Any) -> PlainRequest | None:
 
 
 def _replay_message(message: Any, receive: Receive) -> Receive:
-    """What was received, to be received once more."""
+    """A `receive` that starts with the message that was received already."""
     waiting = [message]
 
-    async def once_more() -> HTTPReceiveMessage:
+    async def replay() -> HTTPReceiveMessage:
         found: Any = waiting.pop() if waiting else await receive()
         return cast(HTTPReceiveMessage, found)
 
-    return cast(Receive, once_more)
+    return cast(Receive, replay)
 
 
 async def _send_response(response: Response[Any], send: Send) -> None:

@@ -1,5 +1,7 @@
-"""Names that stand twice in a JSON object: which of their values counts is anybody's guess, so
-none does (RFC 8259, 4, leaves it to the receiver; RFC 7493, 2.3, forbids them)."""
+"""Duplicate names in a JSON object: such a body is refused.
+
+RFC 8259, 4, leaves it open which value counts; RFC 7493, 2.3, forbids duplicates.
+"""
 
 from __future__ import annotations
 
@@ -19,28 +21,28 @@ _KEY_PATTERN = re.compile(rb'(?<!\\)"\s*:')
 
 
 def may_repeat_a_key(body: bytes | msgspec.Raw) -> bool:
-    """Whether some object of a readable body may name a member twice; cheap enough for each.
+    """Whether an object of a valid body may have a duplicate name: a cheap test for every body.
 
-    What is decoded and encoded again has each name once, so that fewer are left.
+    Decoding and encoding again drops duplicates, so that fewer names are left.
     """
-    again = msgspec.json.encode(msgspec.json.decode(body))
-    told = bytes(body)
-    if not any(spaced in told for spaced in _SPACED_COLONS):  # as nearly everybody writes it
-        return told.count(b'":') != again.count(b'":')
-    return len(_KEY_PATTERN.findall(told)) != len(_KEY_PATTERN.findall(again))
+    deduplicated = msgspec.json.encode(msgspec.json.decode(body))
+    raw = bytes(body)
+    if not any(spaced in raw for spaced in _SPACED_COLONS):  # the usual way of writing it
+        return raw.count(b'":') != deduplicated.count(b'":')
+    return len(_KEY_PATTERN.findall(raw)) != len(_KEY_PATTERN.findall(deduplicated))
 
 
 def find_repeated_keys(body: bytes | msgspec.Raw) -> list[Fault]:
-    """A fault for each name that stands more than once in an object of a readable body."""
-    # Numbers are of no interest here, and may be longer than Python likes.
+    """A fault for each duplicate name in an object of a valid body."""
+    # Numbers do not matter here, and Python refuses very long ones.
     value = json.loads(bytes(body), object_pairs_hook=_Members, parse_int=str, parse_float=str)
     return list(_walk_repeated_keys(value, ""))
 
 
 def require_unique_keys(body: bytes) -> None:
-    """Raise Invalid if a name stands twice in the body, MalformedBody if it is no JSON.
+    """Raise Invalid for a duplicate name in the body, MalformedBody if it is not JSON.
 
-    Nothing at all is a body as well.
+    An empty body is valid.
     """
     try:
         repeated = find_repeated_keys(body) if body and may_repeat_a_key(body) else []
@@ -51,7 +53,7 @@ def require_unique_keys(body: bytes) -> None:
 
 
 class _Members(list[tuple[str, object]]):
-    """The members of an object, all of them."""
+    """All members of an object, duplicates included."""
 
 
 def _walk_repeated_keys(value: object, pointer: str) -> Iterator[Fault]:
@@ -59,7 +61,7 @@ def _walk_repeated_keys(value: object, pointer: str) -> Iterator[Fault]:
         for name, count in Counter(name for name, _ in value).items():
             if count > 1:
                 yield Fault(
-                    f"{pointer}/{escape_pointer_token(name)}", f"stands {count} times in one object"
+                    f"{pointer}/{escape_pointer_token(name)}", f"occurs {count} times in one object"
                 )
         for name, member in value:
             yield from _walk_repeated_keys(member, f"{pointer}/{escape_pointer_token(name)}")

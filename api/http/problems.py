@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: the one table from error to HTTP status."""
+"""Errors as problem documents (RFC 9457), and the table from error to HTTP status."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ STATUS: Mapping[type[CasetrailError], int] = {
     y.KeyStoreUnavailable: 503,
     d.TooContended: 503,
 }
-"""Every error that a client may see. What is missing here is a fault of ours, and a 500."""
+"""Every error that a client may see. Any other error is a bug, and answered with 500."""
 
 _logger = logging.getLogger("casetrail")
 MEDIA_TYPE = "application/problem+json"
@@ -184,14 +184,14 @@ def from_domain(_: Request[Any, Any, Any], error: CasetrailError) -> Response[by
 
 
 def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """What the framework refuses by itself, in our words."""
+    """The problem for a request that Litestar refuses."""
     if isinstance(error, NotFoundException):
-        return respond(e.RouteNotFound(f"nothing at {request.url.path}"))
+        return respond(e.RouteNotFound(f"no route {request.url.path}"))
     if isinstance(error, MethodNotAllowedException):
         allowed = {"Allow": ", ".join(_allowed_methods(request))}
         return respond(e.MethodNotAllowed(f"{request.method} {request.url.path}"), allowed)
     if error.status_code == 413:
-        return respond(e.TooLarge("the body is larger than it may be"))
+        return respond(e.TooLarge("the body is too large"))
     if isinstance(error, ValidationException):
         return respond(_invalid(request, error))
     if isinstance(error, ClientException):
@@ -200,7 +200,7 @@ def from_framework(request: Request[Any, Any, Any], error: HTTPException) -> Res
 
 
 def _allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
-    """The methods that an address takes."""
+    """The methods of the request's path."""
     found: set[str] = set()
     for route in request.app.routes:
         pattern = re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(route.path_format))
@@ -210,7 +210,7 @@ def _allowed_methods(request: Request[Any, Any, Any]) -> list[str]:
 
 
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> CasetrailError:
-    """All faults of the body at once; else those that the framework found in the parameters."""
+    """All faults of the body; if it has none, those that Litestar found in the parameters."""
     field = request.route_handler.parsed_data_field
     body = ScopeState.from_scope(request.scope).body
     if field is not None and isinstance(body, bytes):
@@ -223,20 +223,23 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Cas
     extra = error.extra if isinstance(error.extra, list) else []
     faults = [
         {
-            "parameter": _parameter_name(request, str(one.get("key", ""))),
-            "detail": str(one.get("message", "")),
+            "parameter": _parameter_name(request, str(fault.get("key", ""))),
+            "detail": str(fault.get("message", "")),
         }
-        for one in extra
-        if isinstance(one, dict)
+        for fault in extra
+        if isinstance(fault, dict)
     ]
     return e.MalformedParameter(error.detail, errors=faults)
 
 
 def _parameter_name(request: Request[Any, Any, Any], name: str) -> str:
-    """What a handler's parameter is called outside."""
-    field = request.route_handler.parsed_fn_signature.parameters.get(name)
-    told = field.kwarg_definition if field is not None else None
-    return getattr(told, "name", None) or name
+    """The public name of a parameter of the handler or of its dependencies."""
+    handler = request.route_handler
+    signatures = [each.parsed_fn_signature for each in handler.resolve_dependencies().values()]
+    for signature in (handler.parsed_fn_signature, *signatures):
+        if (field := signature.parameters.get(name)) is not None:
+            return getattr(field.kwarg_definition, "name", None) or name
+    return name
 
 
 def from_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -245,12 +248,12 @@ def from_database(request: Request[Any, Any, Any], error: Exception) -> Response
 
 
 def from_halted_log(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    _logger.error("nothing is written, %s: %s", request.url.path, error)
+    _logger.error("the log is halted, %s: %s", request.url.path, error)
     return respond(e.LogUnwritable(str(error)))
 
 
 def from_undecodable_body(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """What the decoder lets out for bytes that are no text, and for nesting beyond reason."""
+    """Errors that the JSON decoder raises for invalid UTF-8 and for too deep nesting."""
     return respond(e.MalformedBody(str(error)))
 
 

@@ -1,23 +1,29 @@
-"""What all reads share: waiting for a position, pages with opaque cursors, ETags."""
+"""Reads: waiting for a position of the log, pages with opaque cursors, versions and ETags.
+
+A read of a report takes `read: ReadDependency`; a list takes `listing: ListDependency`. Both hold the
+query and header parameters that such routes have in common.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
-from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
+from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.errors import MalformedParameter, ReportBehind, VersionRequired
-from infrastructure.projections.positions import ReportPositions
+from api.http.service import Service, ServiceDependency
+from domain.authority import Authority
 from projections.projection import NEVER
 
 DEFAULT_LIMIT = 50
@@ -31,66 +37,147 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 Limit = Annotated[
-    int, QueryParameter(ge=1, le=MOST_ROWS, description="Rows of a page, at most 200.")
+    int, QueryParameter(ge=1, le=MOST_ROWS, description="Rows per page, at most 200.")
 ]
 Cursor = Annotated[
-    str | None, QueryParameter(description="Where the page begins: from `Link: rel=next`.")
+    str | None, QueryParameter(description="Where the page starts: `next` of the page before.")
 ]
 MinPosition = Annotated[
     int | None,
     HeaderParameter(
         name="Casetrail-Min-Position",
         ge=0,
-        description="The answer is never older than this position of the log.",
+        description="The log position that the answer must include.",
     ),
 ]
 Prefer = Annotated[
     str | None,
     HeaderParameter(
-        name="Prefer", description="`wait=N`: wait up to N seconds for Casetrail-Min-Position."
+        name="Prefer",
+        description="`wait=N`: wait up to N seconds for Casetrail-Min-Position (default 5, at most 30).",
     ),
 ]
 IfMatch = Annotated[
     str | None,
-    HeaderParameter(name="If-Match", description='The ETag that you decided on, e.g. `"7"`.'),
+    HeaderParameter(name="If-Match", description='The ETag of the version you read, e.g. `"7"`.'),
 ]
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
         pattern=KEY_PATTERN.pattern,
-        description="Your own key for this request: a retry with it gets the first answer.",
+        description="A key of your choice. A retry with the same key gets the first answer.",
     ),
 ]
 
+Sort = Mapping[str, type[Any]]
+"""The columns that a list is sorted by, with their types. A cursor holds their values."""
+
 
 class Page(Struct, Generic[T], frozen=True):
-    """One page of a list; `next` is the cursor of the page after it, if there is one."""
+    """One page of a list. `next` is the cursor of the following page; null on the last page."""
 
     items: Sequence[T]
     next: str | None = None
 
 
+class ReadQuery:
+    """A read of reports. Raises MalformedParameter for a query parameter that the route does not have."""
+
+    def __init__(
+        self,
+        request: AuthenticatedRequest,
+        service: ServiceDependency,
+        min_position: MinPosition = None,
+        prefer: Prefer = None,
+    ) -> None:
+        require_known_parameters(request)
+        self.request = request
+        self._service = service
+        self._min_position = min_position
+        self._prefer = prefer
+
+    @property
+    def authority(self) -> Authority:
+        return self.request.user.authority
+
+    def wait_for(self, report: str) -> None:
+        """Wait until the report includes the client's position. Raises ReportBehind on timeout."""
+        wait_for_report(self._service, report, self._min_position, self._prefer)
+
+
+class ListQuery(ReadQuery):
+    """A request for one page of a list."""
+
+    def __init__(
+        self,
+        request: AuthenticatedRequest,
+        service: ServiceDependency,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+        min_position: MinPosition = None,
+        prefer: Prefer = None,
+    ) -> None:
+        super().__init__(request, service, min_position, prefer)
+        self._limit = limit
+        self._cursor = cursor
+
+    def page(
+        self,
+        sort: Sort,
+        rows: Callable[[list[Any] | None, int], Sequence[R]],
+        view: Callable[[R], Any] = lambda row: row,
+    ) -> Response[Page[Any]]:
+        """The page as the answer, with a link to the next page.
+
+        `rows(after, limit)` reads at most `limit` rows, in the order of `sort`, that come after the row
+        with the values `after` (None: from the start). `view` makes the JSON of a row. Raises
+        MalformedParameter for a cursor of another list.
+        """
+        query = self.request.query_params.dict()
+        filters = {
+            name: str(values[-1])
+            for name, values in sorted(query.items())
+            if name not in ("cursor", "limit")
+        }
+        scope = {"": self.request.url.path, **filters}
+        found = rows(decode_cursor(self._cursor, scope, sort), self._limit + 1)
+        shown = found[: self._limit]
+        views = [view(row) for row in shown]
+        if len(found) <= self._limit:
+            return Response(Page(views))
+        cursor = encode_cursor([getattr(shown[-1], name) for name in sort], scope)
+        following = urlencode({**filters, "limit": self._limit, "cursor": cursor})
+        link = f'<{self.request.url.path}?{following}>; rel="next"'
+        return Response(Page(views, cursor), headers={"Link": link})
+
+
+ReadDependency = NamedDependency[ReadQuery]
+ListDependency = NamedDependency[ListQuery]
+
+
 def wait_for_report(
-    positions: ReportPositions, report: str, position: int | None, prefer: str | None
+    service: Service, report: str, position: int | None, prefer: str | None
 ) -> None:
-    """Return once the report has seen the position. Raises ReportBehind when the time runs out."""
+    """Wait until the report includes the position. Raises ReportBehind on timeout."""
     if position is None:
         return
     found = re.search(r"\bwait=(\d{1,4})\b", prefer or "", re.IGNORECASE)
     seconds = min(float(found[1]), LONGEST_WAIT_SECONDS) if found else DEFAULT_WAIT_SECONDS
-    if not positions.wait(report, position, seconds):
-        raise ReportBehind(f"the report {report} has not seen position {position}", report=report)
+    if not service.positions.wait(report, position, seconds):
+        raise ReportBehind(
+            f"the report {report} does not include position {position} yet", report=report
+        )
 
 
 def expected_version(if_match: str | None) -> int:
-    """The version that an If-Match names. Raises VersionRequired, MalformedParameter."""
+    """The version in an If-Match header. Raises VersionRequired, MalformedParameter."""
     if if_match is None:
-        raise VersionRequired("If-Match is missing")
+        raise VersionRequired("the If-Match header is missing")
     found = re.fullmatch(r'(?:W/)?"(\d{1,9})"', if_match.strip())
     if found is None:
         raise MalformedParameter(
-            f'If-Match is {if_match!r}, and must be a version in quotes such as "7"'
+            f'If-Match is {if_match!r}; it must be a version in quotes such as "7"'
         )
     return int(found[1])
 
@@ -99,104 +186,62 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def page_of(
-    request: Request[Any, Any, Any],
-    rows: Sequence[T],
-    limit: int,
-    place: Sequence[str],
-) -> Response[Page[T]]:
-    """The first `limit` of the rows (one more was asked for), with a link to what follows."""
-    return page_of_views(request, rows, limit, place, lambda row: row)
-
-
-def page_of_views(
-    request: Request[Any, Any, Any],
-    rows: Sequence[R],
-    limit: int,
-    place: Sequence[str],
-    view: Callable[[R], T],
-) -> Response[Page[T]]:
-    """The same, each row shown as its view."""
-    shown = rows[:limit]
-    views = [view(row) for row in shown]
-    if len(rows) <= limit:
-        return Response(Page(views))
-    cursor = encode_cursor([getattr(shown[-1], name) for name in place], cursor_scope(request))
-    query = {**filters(request), "limit": limit, "cursor": cursor}
-    link = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
-    return Response(Page(views, cursor), headers={"Link": link})
-
-
 def given_filters(**filters: object) -> dict[str, object]:
-    """Those of the filters that were given."""
+    """The filters that the client set."""
     return {name: value for name, value in filters.items() if value is not None}
 
 
 def none_if_never(moment: datetime) -> datetime | None:
-    """A time that rows are sorted by, as it is told: none where there is none."""
+    """A time of a row, or None where reports sort by the year 9999."""
     return moment if moment.year < NEVER.year else None
 
 
-def require_known_parameters(request: Request[Any, Any, Any], *known: str) -> None:
-    """Raise MalformedParameter for a parameter that is none: a filter that is misspelt must not
-    silently show everything; nor for a text that nothing can hold."""
-    allowed = {*known, "limit", "cursor"}
+def require_known_parameters(request: Request[Any, Any, Any]) -> None:
+    """Raise MalformedParameter for a query parameter that is unknown, repeated or has a NUL.
+
+    A misspelt filter must not silently return everything.
+    """
+    known = {*_query_parameters(request), "limit", "cursor"}
     faults = [
         {"parameter": name, "detail": fault}
-        for name, values in request.query_params.dict().items()
+        for name, values in sorted(request.query_params.dict().items())
         if (
             fault := "unknown"
-            if name not in allowed
+            if name not in known
             else "given more than once"
             if len(values) > 1
-            else "holds a NUL"
+            else "contains a NUL character"
             if "\0" in str(values[0])
             else ""
         )
     ]
     if faults:
-        faults.sort(key=lambda fault: fault["parameter"])
-        names = ", ".join(sorted(allowed))
-        raise MalformedParameter(f"known parameters are: {names}", errors=faults)
+        raise MalformedParameter(f"known parameters are: {', '.join(sorted(known))}", errors=faults)
 
 
-def filters(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """What the list was asked for, but for where the page begins and how long it is."""
-    query = request.query_params.dict()
-    return {
-        name: str(values[-1])
-        for name, values in sorted(query.items())
-        if name not in ("cursor", "limit")
-    }
+def _query_parameters(request: Request[Any, Any, Any]) -> Iterator[str]:
+    for name, field in request.route_handler.parsed_fn_signature.parameters.items():
+        if isinstance(field.kwarg_definition, QueryParameter):
+            yield field.kwarg_definition.name or name
 
 
-def cursor_scope(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """What a cursor is good for: this list, with these filters."""
-    return {"": request.url.path, **filters(request)}
-
-
-def encode_cursor(values: Sequence[object], asked: Mapping[str, str]) -> str:
-    packed = msgspec.json.encode([values, asked])
+def encode_cursor(values: Sequence[object], scope: Mapping[str, str]) -> str:
+    packed = msgspec.json.encode([values, scope])
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def decode_cursor(
-    cursor: str | None, asked: Mapping[str, str], types: tuple[type[Any], ...]
-) -> list[Any] | None:
-    """The values of the last row of the page before. Raises MalformedParameter."""
+def decode_cursor(cursor: str | None, scope: Mapping[str, str], sort: Sort) -> list[Any] | None:
+    """The sort values of the last row of the page before. Raises MalformedParameter.
+
+    A cursor holds its scope (path and filters), so that it is not used with another list.
+    """
     if cursor is None:
         return None
     try:
         packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        values, filters_then = msgspec.json.decode(packed, type=tuple[list[Any], dict[str, str]])
-        if filters_then != asked or len(values) != len(types):
+        values, cursor_scope = msgspec.json.decode(packed, type=tuple[list[Any], dict[str, str]])
+        if cursor_scope != scope or any(isinstance(v, str) and "\0" in v for v in values):
             raise ValueError(cursor)
-        if any(isinstance(value, str) and "\0" in value for value in values):
-            raise ValueError(cursor)
-        return [msgspec.convert(v, kind) for v, kind in zip(values, types, strict=True)]
+        return [msgspec.convert(v, kind) for v, kind in zip(values, sort.values(), strict=True)]
     except (ValueError, RecursionError, binascii.Error, msgspec.MsgspecError):
-        raise MalformedParameter("the cursor is not one of this list with these filters") from None
-
-
-URGENCY_TYPES: tuple[type[Any], ...] = (int, datetime, UUID)
-LAST_SIGNAL_TYPES: tuple[type[Any], ...] = (datetime, str)
+        raise MalformedParameter("the cursor is not from this list with these filters") from None

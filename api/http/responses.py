@@ -1,4 +1,4 @@
-"""Answers to commands: made once, kept with the events, and given again to a retry, byte for byte."""
+"""Answers to commands: stored with the events, and sent again to a retry, byte for byte."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
@@ -23,32 +23,34 @@ POSITION_HEADER = "Casetrail-Position"
 REPLAYED_HEADER = "Idempotent-Replayed"
 JSON_MEDIA_TYPE = "application/json"
 
+V = TypeVar("V", bound=Struct)
+
 
 class StoredResponse(Struct, frozen=True, omit_defaults=True):
-    """An answer as it is stored: its body is text, so that it comes back byte for byte."""
+    """An answer as it is stored. Its body is text, so that it stays the same byte for byte."""
 
     status: int
     body: str
     headers: Mapping[str, str] = {}
 
-    def again(self, position: int) -> Response[bytes]:
+    def replayed(self, position: int) -> Response[bytes]:
         headers = {**self.headers, POSITION_HEADER: str(position), REPLAYED_HEADER: "true"}
         return _http_response(self.status, self.body.encode(), headers)
 
 
 class CommandResponse(Struct, frozen=True):
-    """What a command is answered with; without a body, with nothing."""
+    """The answer to a command; its body may be empty."""
 
     body: Struct | None
     status: int = 200
     headers: Mapping[str, str] = {}
 
-    def kept(self) -> tuple[bytes, bytes | None]:
-        """To be stored, whole and with nothing personal in it; None for what is the same."""
+    def encoded(self) -> tuple[bytes, bytes | None]:
+        """To be stored: whole, and without personal data; None if it has no personal data."""
         bare = erase_personal(self.body)
-        return self._kept(self.body), self._kept(bare) if bare is not self.body else None
+        return self._encoded(self.body), self._encoded(bare) if bare is not self.body else None
 
-    def _kept(self, body: Struct | None) -> bytes:
+    def _encoded(self, body: Struct | None) -> bytes:
         return msgspec.json.encode(
             StoredResponse(self.status, _encode_body(body).decode(), self.headers)
         )
@@ -56,6 +58,12 @@ class CommandResponse(Struct, frozen=True):
     def response(self, position: int) -> Response[bytes]:
         headers = {**self.headers, POSITION_HEADER: str(position)}
         return _http_response(self.status, _encode_body(self.body), headers)
+
+
+def build_view(kind: type[V], source: object, **others: object) -> V:
+    """A view with the source's attributes of the same names, and these others."""
+    names = (name for name in kind.__struct_fields__ if name not in others)
+    return kind(**{name: getattr(source, name) for name in names}, **others)
 
 
 def _encode_body(body: Struct | None) -> bytes:
@@ -67,18 +75,18 @@ def _http_response(status: int, body: bytes, headers: Mapping[str, str]) -> Resp
 
 
 class KeyedRequest(Struct, frozen=True):
-    """A request to change something: who asks, under which key, and what exactly."""
+    """A command's sender, its idempotency key, and the digest of its content."""
 
     who: Principal
     key: str | None
     digest: bytes
 
     def row(self, answer: CommandResponse) -> CommandRow | None:
-        """The row that keeps the answer; None for a request without a key."""
+        """The row that stores the answer; None for a request without a key."""
         if self.key is None:
             return None
-        whole, without = answer.kept()
-        # Whose customer it tells of.
+        whole, without = answer.encoded()
+        # The order whose customer's data the answer contains.
         order = getattr(answer.body, "order", None) if without is not None else None
         return CommandRow(self.who.person, self.key, self.digest, whole, order, without)
 
@@ -86,41 +94,41 @@ class KeyedRequest(Struct, frozen=True):
 def keyed_request_of(
     request: Request[Principal, str, Any], body: bytes, key: str | None
 ) -> KeyedRequest:
-    """The digest covers method, address and body: the same key with another of them is refused."""
-    # The path as it was routed; to build the whole address would cost more than the digest.
-    told = f"{request.method} {request.scope['path']}\n".encode() + body
-    return KeyedRequest(request.user, key, hashlib.sha256(told).digest())
+    """The digest covers method, path and body: the same key with another of them is refused."""
+    # Not the whole URL: building it costs more than the digest.
+    content = f"{request.method} {request.scope['path']}\n".encode() + body
+    return KeyedRequest(request.user, key, hashlib.sha256(content).digest())
 
 
 class IdempotentCommands:
-    """Carries out each keyed request once."""
+    """Runs each request with an idempotency key once."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._in_flight: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def run_once(self, ask: KeyedRequest, work: Callable[[], Response[Any]]) -> Response[Any]:
-        """The answer to the request: the first one, if it was carried out before.
+    def run_once(self, keyed: KeyedRequest, work: Callable[[], Response[Any]]) -> Response[Any]:
+        """The answer to the request; the stored one if it ran before.
 
-        Raises IdempotencyKeyReused, IdempotencyKeyInFlight, and what the work raises.
+        Raises IdempotencyKeyReused, IdempotencyKeyInFlight, and what `work` raises.
         """
-        if ask.key is None:
+        if keyed.key is None:
             return work()
-        with self._exclusive(ask.who.person, ask.key):
-            taken = self._log.answer(ask.who.person, ask.key)
-            if taken is None:
+        with self._exclusive(keyed.who.person, keyed.key):
+            stored = self._log.answer(keyed.who.person, keyed.key)
+            if stored is None:
                 try:
                     return work()
                 except CommandRepeated as repeated:
-                    taken = self._log.opened_answer(repeated.taken)
+                    stored = self._log.opened_answer(repeated.taken)
                 except CasetrailError:
-                    # An earlier try, thought lost, may have come through since we looked, and
-                    # what is refused now is only its own result.
-                    taken = self._log.answer(ask.who.person, ask.key)
-                    if taken is None:
+                    # An earlier attempt may have finished since the look-up: then this refusal
+                    # is only a consequence of it.
+                    stored = self._log.answer(keyed.who.person, keyed.key)
+                    if stored is None:
                         raise
-            return _replay(taken, ask)
+            return _replay(stored, keyed)
 
     @contextmanager
     def _exclusive(self, person: str, key: str) -> Iterator[None]:
@@ -135,7 +143,7 @@ class IdempotentCommands:
                 self._in_flight.discard((person, key))
 
 
-def _replay(taken: StoredCommand, ask: KeyedRequest) -> Response[Any]:
-    if taken.digest != ask.digest:
-        raise IdempotencyKeyReused(f"key {ask.key} was used for another request")
-    return msgspec.json.decode(taken.result, type=StoredResponse).again(taken.position)
+def _replay(stored: StoredCommand, keyed: KeyedRequest) -> Response[Any]:
+    if stored.digest != keyed.digest:
+        raise IdempotencyKeyReused(f"key {keyed.key} was used for another request")
+    return msgspec.json.decode(stored.result, type=StoredResponse).replayed(stored.position)

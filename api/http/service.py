@@ -1,10 +1,12 @@
-"""What the routes work with: the desks, the reports, and what all requests share."""
+"""The service that routes work with: desks, reports, tokens, stored answers."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+
+from litestar.di import NamedDependency
 
 from api.composition import Clock, Desks, desks, utc_now
 from api.http.authentication import TokenCache
@@ -50,6 +52,9 @@ class Service:
         self.simulating = threading.Lock()
 
 
+ServiceDependency = NamedDependency[Service]
+
+
 @contextmanager
 def service(
     dsn: str,
@@ -61,9 +66,11 @@ def service(
     continuity: Continuity | None = None,
     witness: str | None = None,
 ) -> Iterator[Service]:
-    """The service over a migrated database, and what lies outside it; `issuers` are those whose access
-    tokens are taken, `checkpoints` those of the log outside the database, `continuity` is what others
-    know of the log, and `witness` the key of who is to cosign it."""
+    """The service on a migrated database.
+
+    `issuers`: whose access tokens are accepted. `checkpoints`: those kept outside the database.
+    `continuity`: what is known of the log outside it. `witness`: the key of the witness that cosigns.
+    """
     with desks(dsn, clock, provider, vault, continuity) as working:
         positions = ReportPositions(dsn_for_role(dsn, READER))
         try:

@@ -1,4 +1,4 @@
-"""Bodies of signals: one, an array, or lines of JSON; each signal is decoded by itself."""
+"""Bodies of signals: one, an array, or NDJSON. Each signal is decoded on its own."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ Item = Signal | CasetrailError
 
 
 def parse_items(body: bytes, content_type: str) -> tuple[list[Item], bool]:
-    """Each item of the body as a signal or as the error that refuses it; and whether the body was
-    a single signal.
+    """Each item of the body, as a signal or as its error; and whether the body was a single signal.
 
-    Raises MalformedBody for a body that is no JSON at all, TooLarge for too many items.
+    Raises MalformedBody for a body that is not JSON, TooLarge for too many items.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind in NDJSON:
@@ -62,7 +61,7 @@ def _decode_items(raws: Iterable[bytes | msgspec.Raw]) -> list[Item]:
 
 def _require_batch_limit(count: int) -> None:
     if count > MAX_SIGNALS:
-        raise TooLarge(f"{count} signals, at most {MAX_SIGNALS} in one request")
+        raise TooLarge(f"{count} signals; send at most {MAX_SIGNALS} in one request")
 
 
 def _decode(raw: bytes | msgspec.Raw, *, strict: bool = False) -> Item:
@@ -75,7 +74,7 @@ def _decode(raw: bytes | msgspec.Raw, *, strict: bool = False) -> Item:
         try:
             found = [*faults_of(msgspec.json.decode(raw), Signal), *find_repeated_keys(raw)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
-            # What comes before the break was wrong as well; the break is what must be mended first.
+            # Report the syntax error, not the faults before it: it must be corrected first.
             return _malformed(malformed, strict)
         return Invalid(found or [Fault("", str(error))], "signal")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

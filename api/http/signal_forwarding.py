@@ -1,8 +1,7 @@
-"""Signals are taken by one of the processes that serve beside each other.
+"""Signals are processed by one of the server processes; the others forward them to it.
 
-Batches that speak of the same orders take turns within a process; between processes they would take
-the versions from under each other's feet, and all but one would have been worked out in vain. Whoever
-gets signals without being that process passes them on as they came, and the answer back.
+Within a process, batches about the same orders wait for each other. Between processes they would
+conflict on versions, and all but one would have to start again.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _HOP_BY_HOP_HEADERS: Final = frozenset(
 
 
 class SignalForwarding(ASGIMiddleware):
-    """Passes signals on to the process that answers at this address."""
+    """Forwards signals to the process at this address, and its answer to the client."""
 
     scopes = (ScopeType.HTTP,)
     should_bypass_for_scope = staticmethod(lambda scope: scope["path"] != SIGNALS_PATH)
@@ -60,7 +59,9 @@ class SignalForwarding(ASGIMiddleware):
                 content=body,
             )
         except httpx2.TransportError as error:
-            raise Unavailable(f"the process that takes signals does not answer: {error}") from None
+            raise Unavailable(
+                f"the process that receives signals does not answer: {error}"
+            ) from None
         start: HTTPResponseStartEvent = {
             "type": "http.response.start",
             "status": answer.status_code,
@@ -79,7 +80,7 @@ class SignalForwarding(ASGIMiddleware):
 
 
 def _end_to_end_headers(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    """What is of the message, and not of the connection that it came over."""
+    """The headers of the message, without those of the connection (RFC 9110, 7.6.1)."""
     return ((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP_HEADERS)
 
 
@@ -89,7 +90,7 @@ async def _read_body(receive: Receive, largest: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return b""  # whoever asked has gone
+            return b""  # the client has disconnected
         parts.append(message["body"])
         size += len(parts[-1])
         if size > largest:

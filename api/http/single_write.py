@@ -1,7 +1,7 @@
-"""An answer in one write: its head waits for its body, where both are there at once.
+"""An answer in one write: head and body together.
 
-uvicorn writes them one after the other, and on the loopback or a fast network each write wakes the
-client: half of what it costs to answer a short request.
+uvicorn writes them separately. On a fast network each write wakes the client, which is half the cost of
+a short request.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class BufferedTransport(asyncio.Transport):
-    """A transport that gathers what is written in one turn of the event loop."""
+    """A transport that joins the writes of one turn of the event loop."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._transport = transport
         self._loop = loop
-        self._held: list[bytes | bytearray | memoryview[Any]] = []
+        self._pending: list[bytes | bytearray | memoryview[Any]] = []
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        if not self._held:
-            self._loop.call_soon(self._let_go)
-        self._held.append(data)
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(data)
 
-    def _let_go(self) -> None:
-        if self._held:
-            held, self._held = self._held, []
-            self._transport.write(b"".join(held))
+    def _flush(self) -> None:
+        if self._pending:
+            pending, self._pending = self._pending, []
+            self._transport.write(b"".join(pending))
 
     def close(self) -> None:
-        self._let_go()
+        self._flush()
         self._transport.close()
 
     def write_eof(self) -> None:
-        self._let_go()
+        self._flush()
         self._transport.write_eof()
 
     def abort(self) -> None:
-        self._held.clear()
+        self._pending.clear()
         self._transport.abort()
 
     def is_closing(self) -> bool:
@@ -53,7 +53,7 @@ class BufferedTransport(asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
     def get_write_buffer_size(self) -> int:
-        return self._transport.get_write_buffer_size() + sum(map(len, self._held))
+        return self._transport.get_write_buffer_size() + sum(map(len, self._pending))
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         return self._transport.get_write_buffer_limits()
@@ -78,7 +78,7 @@ class BufferedTransport(asyncio.Transport):
 
 
 class SingleWriteProtocol(HttpToolsProtocol):
-    """HTTP/1.1 as uvicorn speaks it, with one write for an answer."""
+    """uvicorn's HTTP/1.1 protocol, with one write per answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(BufferedTransport(transport, self.loop))

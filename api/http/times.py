@@ -1,4 +1,4 @@
-"""Times as people and clients write them, and what is wrong with those that cannot be."""
+"""Parsing and checking of times that people and clients send."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from api.http.errors import MalformedParameter
 TIME_EXAMPLE = "2026-10-01 or 2026-10-01T00:00:00Z"
 
 
-def parse_time(told: str) -> datetime:
-    """A date, or a date and a time; of UTC unless it says otherwise. Raises ValueError, in words."""
+def parse_time(text: str) -> datetime:
+    """A date, or a date and a time; UTC if it has no offset. Raises ValueError with a message for people."""
     try:
-        moment = datetime.fromisoformat(told)
+        moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"{told!r} is no time such as {TIME_EXAMPLE}") from None
+        raise ValueError(f"{text!r} is not a time such as {TIME_EXAMPLE}") from None
 
 
 def require_offset(name: str, moment: datetime) -> None:
-    """Raise MalformedParameter for a time that could be any of a day's, and for one that UTC has none
-    for."""
+    """Raise MalformedParameter for a time without an offset, or outside the years of UTC."""
     if moment.tzinfo is None:
         raise MalformedParameter(
             f"{name}={moment.isoformat()} has no offset; write it as in 2026-11-21T12:00:00Z"
@@ -29,7 +28,7 @@ def require_offset(name: str, moment: datetime) -> None:
         moment.astimezone(UTC)
     except OverflowError:
         raise MalformedParameter(
-            f"{name}={moment.isoformat()} lies outside of the years 1 to 9999 of UTC"
+            f"{name}={moment.isoformat()} is outside the years 1 to 9999 of UTC"
         ) from None
 
 
@@ -37,5 +36,5 @@ def require_ordered_period(since: datetime | None, until: datetime | None) -> No
     """Raise MalformedParameter for a period that ends before it begins."""
     if since is not None and until is not None and until < since:
         raise MalformedParameter(
-            f"from={since.isoformat()} is later than to={until.isoformat()}: they are swapped"
+            f"from={since.isoformat()} is later than to={until.isoformat()}; swap them"
         )

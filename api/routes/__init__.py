@@ -1,4 +1,4 @@
-"""Routes. A new resource: one file here, its handlers below."""
+"""All routes. A new resource is one file here, with its handlers in the tuples below."""
 
 from litestar.handlers import HTTPRouteHandler
 

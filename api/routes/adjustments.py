@@ -1,4 +1,4 @@
-"""Adjustments: what is to be given to a customer, from its proposal to its reconciliation."""
+"""Adjustments (refunds and the like): the list of them, and their commands."""
 
 from __future__ import annotations
 
@@ -8,33 +8,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from api.http.commands import configure_command_handler, run_command
+from api.http.commands import CommandDependency, configure_command_handler
 from api.http.concurrency import get, post
-from api.http.errors import KeyRequired
-from api.http.query import (
-    DEFAULT_LIMIT,
-    Cursor,
-    IdempotencyKey,
-    IfMatch,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    expected_version,
-    given_filters,
-    page_of_views,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.service import Service
-from api.routes.cases import AuthenticatedRequest, CaseView, case_response
+from api.http.query import IfMatch, ListDependency, Page, Sort, expected_version, given_filters
+from api.http.responses import build_view
+from api.http.service import ServiceDependency
+from api.routes.cases import CaseView, run_case_command
 from application.cases.case_commands import CommandResult
 from application.log.caller import Caller
 from application.money.money_desk import MoneyDesk
@@ -46,16 +29,15 @@ from domain.adjustments.commands import (
     RejectAdjustment,
     WithdrawAdjustment,
 )
-from domain.cases.exception_case import ExceptionCase
 from domain.money import Money
 from domain.permissions import Permission
 from projections.adjustments import AdjustmentRow
 
-PROPOSAL_TYPES = (datetime, UUID)
+BY_PROPOSAL: Sort = {"proposed_at": datetime, "adjustment_id": UUID}
 
 
 class AdjustmentLine(Struct, frozen=True):
-    """An adjustment in short, with everybody through whose hands it has passed."""
+    """A summary of an adjustment, with the persons who acted on it."""
 
     id: UUID
     case: UUID
@@ -65,9 +47,9 @@ class AdjustmentLine(Struct, frozen=True):
     amount: Money
     state: str
     in_doubt: bool
-    """The provider's answer was lost: it is asked what became of it."""
+    """The provider's answer was lost; the payer asks it again."""
     amount_differs: bool
-    """The provider says that it gave another amount."""
+    """The provider reports a different amount."""
     proposed_by: str | None
     proposed_at: datetime
     approved_by: Sequence[str]
@@ -81,96 +63,79 @@ class AdjustmentLine(Struct, frozen=True):
     ended: str | None
 
 
-@get("/adjustments", needs=Permission.READ_LOG, summary="Adjustments, the first proposed first")
+@get("/adjustments", needs=Permission.READ_LOG, summary="List adjustments")
 def list_adjustments(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    stands: Annotated[AdjustmentState | None, QueryParameter(name="state")] = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
+    listing: ListDependency,
+    service: ServiceDependency,
+    adjustment_state: Annotated[AdjustmentState | None, QueryParameter(name="state")] = None,
 ) -> Response[Page[AdjustmentLine]]:
-    """Of all cases: what is given to customers, and how far each has come."""
-    require_known_parameters(request, "state")
-    wait_for_report(service.positions, "adjustments", min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), PROPOSAL_TYPES)
-    rows = service.money_reports.adjustments(given_filters(state=stands), after, limit + 1)
-    return page_of_views(request, rows, limit, ("proposed_at", "adjustment_id"), _line)
+    """The adjustments of all cases, oldest proposal first."""
+    listing.wait_for("adjustments")
+    where = given_filters(state=adjustment_state)
+    return listing.page(
+        BY_PROPOSAL,
+        lambda after, limit: service.money_reports.adjustments(where, after, limit),
+        _line,
+    )
 
 
 def _line(row: AdjustmentRow) -> AdjustmentLine:
-    told: dict[str, Any] = {
-        name: getattr(row, name, None) for name in AdjustmentLine.__struct_fields__
-    }
-    amount = Money(f"{row.amount:f}", row.currency)
-    own = {"id": row.adjustment_id, "case": row.case_id, "order": row.order_id, "amount": amount}
-    return AdjustmentLine(**{**told, **own})
+    return build_view(
+        AdjustmentLine,
+        row,
+        id=row.adjustment_id,
+        case=row.case_id,
+        order=row.order_id,
+        amount=Money(f"{row.amount:f}", row.currency),
+    )
 
 
 @post(
     "/cases/{case_id:uuid}/adjustments",
     needs=Permission.PROPOSE_ADJUSTMENTS,
-    status_code=200,
-    summary="Propose to give the customer something",
+    summary="Propose an adjustment",
 )
 def propose_adjustment(
-    request: AuthenticatedRequest,
+    command: CommandDependency,
     case_id: FromPath[UUID],
-    service: NamedDependency[Service],
     data: JSONBody[ProposeAdjustment],
-    body: RawBody,
     if_match: IfMatch = None,
-    key: IdempotencyKey = None,
 ) -> Response[CaseView]:
-    """By whoever holds the case. The answer says in `adjustments` who must approve it, and carries
-    the digest that an approval is bound to; what policy approves by itself is approved at once."""
-    require_idempotency_key(key)
-
-    def work(by: Caller) -> tuple[ExceptionCase, int]:
-        done = service.desks.money.propose(case_id, expected_version(if_match), data, by)
-        return done.case, done.position
-
-    return run_command(request, service, body, key, work, case_response)
-
-
-def require_idempotency_key(key: str | None) -> None:
-    """Raises KeyRequired: what concerns money must be safe to send again."""
-    if key is None:
-        raise KeyRequired("send Idempotency-Key with a name of your own for this request")
+    """You must have claimed the case. The answer lists in `adjustments` who must approve it, and the
+    digest that an approval needs. If no approval is needed, policy approves it at once."""
+    command.require_key()
+    desk = command.service.desks.money
+    return run_case_command(
+        command, lambda by: desk.propose(case_id, expected_version(if_match), data, by)
+    )
 
 
 def _command(
     name: str,
     needs: Permission,
-    words: str,
+    summary: str,
     doc: str,
     kind: Any,
     act: Callable[[MoneyDesk, UUID, int, UUID, Any, Caller], CommandResult],
 ) -> HTTPRouteHandler:
-    """A command on an adjustment, whose body is of this type."""
+    """The route of a command on an adjustment; `kind` is the type of its body."""
 
     def handler(
-        request: AuthenticatedRequest,
+        command: CommandDependency,
         case_id: FromPath[UUID],
         adjustment_id: FromPath[UUID],
-        service: NamedDependency[Service],
         data: Any,
-        body: RawBody,
         if_match: IfMatch = None,
-        key: IdempotencyKey = None,
     ) -> Response[CaseView]:
-        require_idempotency_key(key)
-
-        def work(by: Caller) -> tuple[ExceptionCase, int]:
-            version = expected_version(if_match)
-            done = act(service.desks.money, case_id, version, adjustment_id, data, by)
-            return done.case, done.position
-
-        return run_command(request, service, body, key, work, case_response)
+        command.require_key()
+        desk = command.service.desks.money
+        return run_case_command(
+            command,
+            lambda by: act(desk, case_id, expected_version(if_match), adjustment_id, data, by),
+        )
 
     path = f"/cases/{{case_id:uuid}}/adjustments/{{adjustment_id:uuid}}/{name}"
-    return post(path, needs=needs, status_code=200, summary=words)(
+    return post(path, needs=needs, summary=summary)(
         configure_command_handler(handler, f"{name}_adjustment", doc, kind)
     )
 
@@ -181,8 +146,8 @@ ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "approve",
         Permission.APPROVE_ADJUSTMENTS,
         "Approve an adjustment",
-        "Of what you looked at, by its digest. Whoever worked the case cannot; the matrix of the "
-        "policy says how much each role may, and how many people must.",
+        "Send the digest of the adjustment that you read. You must not have worked the case. The "
+        "approval matrix of the policy sets each role's limit and the number of approvers.",
         ApproveAdjustment,
         MoneyDesk.approve,
     ),
@@ -190,7 +155,7 @@ ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "reject",
         Permission.APPROVE_ADJUSTMENTS,
         "Reject an adjustment",
-        "With the reason. It counts as your duty to approve in this case.",
+        "Needs a reason. It gives you the duty `approve` in this case.",
         RejectAdjustment,
         MoneyDesk.reject,
     ),
@@ -198,17 +163,17 @@ ADJUSTMENT_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "withdraw",
         Permission.PROPOSE_ADJUSTMENTS,
         "Withdraw an adjustment",
-        "By whoever proposed it, or holds the case, as long as nothing was paid.",
+        "By the person who proposed it or who has claimed the case, before it is paid.",
         WithdrawAdjustment,
         MoneyDesk.withdraw,
     ),
     _command(
         "execute",
         Permission.EXECUTE_ADJUSTMENTS,
-        "Order an approved adjustment to be carried out",
-        "By a third person. The payment is made once, whatever happens: the adjustment is "
-        "`executing` until the provider has told what became of it. What no payment provider does "
-        "is carried out elsewhere, and told here with its `reference`.",
+        "Execute an approved adjustment",
+        "By a third person. The payment is made exactly once: the adjustment is `executing` until the "
+        "provider has confirmed or refused it. If no payment provider does it, execute it elsewhere "
+        "first, and record it here with its `reference`.",
         ExecuteAdjustment,
         MoneyDesk.execute,
     ),

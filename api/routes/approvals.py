@@ -1,53 +1,36 @@
-"""The approvals inbox: what I may approve, and of the rest, why not."""
+"""Approvals: the adjustments that wait for approval, and approving several at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.di import NamedDependency
-from litestar.params import JSONBody, RawBody
+from litestar.params import JSONBody
 from msgspec import Meta, Struct, structs
 
-from api.http.commands import caller_of
+from api.http.commands import CommandDependency, caller_of
 from api.http.concurrency import get, post
 from api.http.json_keys import require_unique_keys
 from api.http.problems import problem_of
-from api.http.query import (
-    DEFAULT_LIMIT,
-    Cursor,
-    IdempotencyKey,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    page_of_views,
-    require_known_parameters,
-    wait_for_report,
-)
+from api.http.query import ListDependency, Page
 from api.http.responses import CommandResponse, KeyedRequest, keyed_request_of
-from api.http.service import Service
-from api.routes.adjustments import require_idempotency_key
-from api.routes.cases import AuthenticatedRequest
+from api.http.service import Service, ServiceDependency
+from api.routes.adjustments import BY_PROPOSAL
 from application.log.caller import Caller
 from application.log.recorder import CommandRepeated, CommandRow
 from application.money.eligibility import BlockingRule
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.commands import ApproveAdjustment
-from domain.adjustments.events import AdjustmentNote, Digest
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import CasetrailError
 from domain.permissions import Permission
+from domain.texts import Digest, Note
 from infrastructure.reports.scope_sql import known_cases_in_scope
 from projections.adjustments import AdjustmentRow
 
-PROPOSAL_TYPES = (datetime, UUID)
 MOST_AT_ONCE = 100
 
 
@@ -62,41 +45,32 @@ class ApprovalView(Struct, frozen=True):
     why_not: Sequence[BlockingRule]
 
 
-@get(
-    "/approvals",
-    needs=Permission.APPROVE_ADJUSTMENTS,
-    summary="What waits for approval, oldest first",
-)
+@get("/approvals", needs=Permission.APPROVE_ADJUSTMENTS, summary="List pending approvals")
 def list_approvals(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
+    listing: ListDependency, service: ServiceDependency
 ) -> Response[Page[ApprovalView]]:
-    """Each with whether I may approve it; else with every rule that stands against it, and the act
-    in the case's trail that it follows from. Read from the cases' own streams: never behind."""
-    require_known_parameters(request)
-    wait_for_report(service.positions, "adjustments", min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), PROPOSAL_TYPES)
-    reach = known_cases_in_scope(request.user.authority, Permission.APPROVE_ADJUSTMENTS)
-    rows = service.money_reports.adjustments({"state": "proposed"}, after, limit + 1, reach)
-    cases = service.desks.money.cases([*dict.fromkeys(row.case_id for row in rows)])
-    by = caller_of(service, keyed_request_of(request, b"", None), _no_response)
-    columns = ("proposed_at", "adjustment_id")
-    return page_of_views(
-        request, rows, limit, columns, lambda row: _view(service, row, cases[row.case_id], by)
-    )
+    """Oldest first; each with whether you may approve it, or every rule that bars you, with the act in
+    the trail that the rule follows from. Computed from the cases' own events: always up to date."""
+    listing.wait_for("adjustments")
+    reach = known_cases_in_scope(listing.authority, Permission.APPROVE_ADJUSTMENTS)
+    by = caller_of(service, keyed_request_of(listing.request, b"", None), _no_response)
+    cases: dict[UUID, ExceptionCase] = {}
+
+    def read(after: list[Any] | None, limit: int) -> list[AdjustmentRow]:
+        rows = service.money_reports.adjustments({"state": "proposed"}, after, limit, reach)
+        cases.update(service.desks.money.cases([*dict.fromkeys(row.case_id for row in rows)]))
+        return rows
+
+    return listing.page(BY_PROPOSAL, read, lambda row: _view(service, row, cases[row.case_id], by))
 
 
 def _no_response(_: Any) -> CommandResponse:
-    raise AssertionError("a look has no answer to keep")
+    raise AssertionError("a caller without a key stores no answer")
 
 
 def _view(service: Service, row: AdjustmentRow, case: ExceptionCase, by: Caller) -> ApprovalView:
     adjustment = case.adjustments.get(row.adjustment_id)
-    against = service.desks.money.why_not(case, adjustment, by) if adjustment.is_pending else []
+    refusals = service.desks.money.why_not(case, adjustment, by) if adjustment.is_pending else []
     return ApprovalView(
         case=case.id,
         case_version=case.version,
@@ -104,8 +78,8 @@ def _view(service: Service, row: AdjustmentRow, case: ExceptionCase, by: Caller)
         queue=case.queue,
         adjustment=adjustment,
         missing_approvals=adjustment.missing_approvals,
-        may_approve=adjustment.is_pending and not against,
-        why_not=[BlockingRule.by(one) for one in against],
+        may_approve=adjustment.is_pending and not refusals,
+        why_not=[BlockingRule.by(refusal) for refusal in refusals],
     )
 
 
@@ -113,7 +87,7 @@ class ApprovalItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     case: UUID
     adjustment: UUID
     digest: Digest
-    note: AdjustmentNote = ""
+    note: Note = ""
 
 
 class BulkApproval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,13 +95,13 @@ class BulkApproval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ApprovalResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one of them: `approved`, or `refused` with its problem."""
+    """The result for one adjustment: `approved`, or `refused` with its problem."""
 
     case: UUID
     adjustment: UUID
     outcome: str
     state: str | None = None
-    """How the adjustment stands now: it may want more approvals."""
+    """The state of the adjustment now: it may need more approvals."""
     version: int | None = None
     problem: dict[str, Any] | None = None
 
@@ -136,59 +110,48 @@ class BulkApprovalResult(Struct, frozen=True):
     items: Sequence[ApprovalResult]
 
 
-@post(
-    "/approvals",
-    needs=Permission.APPROVE_ADJUSTMENTS,
-    status_code=200,
-    summary="Approve several adjustments",
-)
+@post("/approvals", needs=Permission.APPROVE_ADJUSTMENTS, summary="Approve several adjustments")
 def approve_several(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    data: JSONBody[BulkApproval],
-    body: RawBody,
-    key: IdempotencyKey = None,
+    command: CommandDependency, data: JSONBody[BulkApproval]
 ) -> Response[BulkApprovalResult]:
-    """Each by itself, bound to its digest, and answered by itself; one that is refused stops no other.
+    """Each adjustment is approved on its own, by its digest; a refused one does not stop the others.
 
-    Sent again with its key, each is answered as it was: what was approved is not approved twice.
+    A retry with the same key gets the same results: nothing is approved twice.
     """
-    require_idempotency_key(key)
-    ask = keyed_request_of(request, body, key)
-    require_unique_keys(body)
-    by = caller_of(service, ask, _no_response)
+    command.require_key()
+    service, keyed = command.service, command.keyed()
+    require_unique_keys(command.body)
+    by = caller_of(service, keyed, _no_response)
 
     def work() -> Response[Any]:
-        answer = CommandResponse(
-            BulkApprovalResult(
-                [_approve_item(service, one, n, by, ask) for n, one in enumerate(data.items)]
-            )
-        )
-        return answer.response(service.desks.log.append([], ask.row(answer)).position)
+        results = [_approve_item(service, item, n, by, keyed) for n, item in enumerate(data.items)]
+        answer = CommandResponse(BulkApprovalResult(results))
+        return answer.response(service.desks.log.append([], keyed.row(answer)).position)
 
-    return service.answers.run_once(ask, work)
+    return service.answers.run_once(keyed, work)
 
 
 def _approve_item(
-    service: Service, item: ApprovalItem, number: int, by: Caller, ask: KeyedRequest
+    service: Service, item: ApprovalItem, number: int, by: Caller, keyed: KeyedRequest
 ) -> ApprovalResult:
-    """One of them under a key of its own: a request that was cut off midway goes on where it was."""
-    key = f"{ask.key}\n{number}"  # no header can hold it
-    taken = service.desks.log.answer(by.person, key)
-    if taken is not None and taken.digest == ask.digest:
-        return msgspec.json.decode(taken.result, type=ApprovalResult)
+    """Approve one, under a key of its own: the retry of an interrupted request continues."""
+    key = f"{keyed.key}\n{number}"  # a header cannot contain a newline
+    stored = service.desks.log.answer(by.person, key)
+    if stored is not None and stored.digest == keyed.digest:
+        return msgspec.json.decode(stored.result, type=ApprovalResult)
 
     def row(after: ExceptionCase) -> CommandRow:
-        told = msgspec.json.encode(_approved_result(item, after))
-        return CommandRow(by.person, key, ask.digest, told)
+        result = msgspec.json.encode(_approved_result(item, after))
+        return CommandRow(by.person, key, keyed.digest, result)
 
     try:
         case = service.desks.cases.case(item.case, by.authority)
-        asked = ApproveAdjustment(digest=item.digest, note=item.note)
-        caller = structs.replace(by, row=row)
-        done = service.desks.money.approve(item.case, case.version, item.adjustment, asked, caller)
+        approval = ApproveAdjustment(digest=item.digest, note=item.note)
+        done = service.desks.money.approve(
+            item.case, case.version, item.adjustment, approval, structs.replace(by, row=row)
+        )
     except CommandRepeated as repeated:
-        # Another process carries out the same request, and was quicker.
+        # Another process runs the same request, and was faster.
         return msgspec.json.decode(repeated.taken.result, type=ApprovalResult)
     except CasetrailError as refused:
         return ApprovalResult(

@@ -1,34 +1,29 @@
-"""What the log was, signed, and proofs about it that need no trust in who answers."""
+"""Checkpoints of the log, and proofs that clients can verify themselves."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.query import require_known_parameters
-from api.http.service import Service
+from api.http.service import ServiceDependency
 from domain.permissions import Permission
 from infrastructure.transparency.proofs import ConsistencyProof, InclusionProof, SignedCheckpoint
 
-Size = Annotated[
-    int, QueryParameter(ge=1, le=2**62, description="Counted from the first position.")
-]
+Size = Annotated[int, QueryParameter(ge=1, le=2**62, description="The position of the event.")]
 Tree = Annotated[
     int | None,
-    QueryParameter(ge=1, le=2**62, description="Of how many positions; the last checkpoint's."),
+    QueryParameter(ge=1, le=2**62, description="The size of the tree [the last checkpoint]."),
 ]
 
 
-@get("/audit/checkpoint", needs=Permission.READ_LOG, summary="The last checkpoint of the log")
-def get_checkpoint(
-    request: Request[Any, Any, Any], service: NamedDependency[Service]
-) -> SignedCheckpoint:
-    """How many positions the log had, and the root over them, as a signed note (C2SP). Keep it: later
-    ones can be proven to go on from it."""
+@get("/audit/checkpoint", needs=Permission.READ_LOG, summary="Get the last checkpoint of the log")
+def get_checkpoint(request: AuthenticatedRequest, service: ServiceDependency) -> SignedCheckpoint:
+    """The size of the log and the root hash over its events, as a signed note (C2SP). Keep it: you can
+    prove that later checkpoints continue it."""
     require_known_parameters(request)
     return service.proofs.checkpoint()
 
@@ -36,35 +31,33 @@ def get_checkpoint(
 @get(
     "/audit/proofs/inclusion",
     needs=Permission.READ_LOG,
-    summary="Proof that an event is in the log",
+    summary="Prove that an event is in the log",
 )
 def prove_inclusion(
-    request: Request[Any, Any, Any],
-    service: NamedDependency[Service],
+    request: AuthenticatedRequest,
+    service: ServiceDependency,
     position: Size,
     size: Tree = None,
 ) -> InclusionProof:
-    """The event at the position is a leaf of the tree (RFC 9162, 2.1.3)."""
-    require_known_parameters(request, "position", "size")
+    """An inclusion proof of the event at the position (RFC 9162, 2.1.3)."""
+    require_known_parameters(request)
     return service.proofs.inclusion(position, size)
 
 
-@get(
-    "/audit/proofs/consistency",
-    needs=Permission.READ_LOG,
-    summary="Proof that the log only grew",
-)
+@get("/audit/proofs/consistency", needs=Permission.READ_LOG, summary="Prove that the log only grew")
 def prove_consistency(
-    request: Request[Any, Any, Any],
-    service: NamedDependency[Service],
+    request: AuthenticatedRequest,
+    service: ServiceDependency,
     before: Annotated[
         int, QueryParameter(name="from", ge=1, le=2**62, description="The earlier size.")
     ],
     size: Annotated[
         int | None,
-        QueryParameter(name="to", ge=1, le=2**62, description="The later; the last checkpoint's."),
+        QueryParameter(
+            name="to", ge=1, le=2**62, description="The later size [the last checkpoint]."
+        ),
     ] = None,
 ) -> ConsistencyProof:
-    """The log of the later size is a continuation of that of the earlier (RFC 9162, 2.1.4)."""
-    require_known_parameters(request, "from", "to")
+    """A consistency proof between two sizes of the log (RFC 9162, 2.1.4)."""
+    require_known_parameters(request)
     return service.proofs.consistency(before, size)

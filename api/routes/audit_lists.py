@@ -1,24 +1,19 @@
-"""What an auditor takes along, or brings: the access review as a table, and a provider's own list."""
+"""Lists for auditors: the access review as a table, and a comparison with a provider's statement."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter, RawBody
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get, post
-from api.http.errors import MalformedBody
 from api.http.query import require_known_parameters
-from api.http.service import Service
+from api.http.service import ServiceDependency
 from api.http.times import require_offset
-from api.routes.cases import AuthenticatedRequest as Request
+from api.routes.people import At
 from api.routes.questions import QUESTIONS
 from api.routes.questions.people import PeopleAsOfParameters
 from api.routes.questions.question import (
@@ -29,46 +24,28 @@ from api.routes.questions.question import (
     answer_and_record,
 )
 from api.routes.questions.routes import answer_sources
-from api.routes.trail_page import CSV, escape_cell
+from api.routes.reconciliations import decode_statement
+from api.routes.trail_page import CSV, write_csv
 from application.audit.access import AccessReview
 from application.audit.access_rows import COLUMNS, review_rows
 from application.audit.provider_statement import StatementComparison, compare_statement
 from domain.adjustments.errors import StatementNotWhole
-from domain.adjustments.provider_statement import StatementLine
 from domain.permissions import Permission
-from infrastructure.payments.local import read_statement
 
 ACCESS_QUESTION: Question = next(question for question in QUESTIONS if question.number == 21)
 
 
 def render_csv(review: AccessReview) -> str:
-    """RFC 4180, with a head; what begins like a formula stands behind an apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for row in review_rows(review):
-        writer.writerow([escape_cell(value) for value in row])
-    return out.getvalue()
+    return write_csv(COLUMNS, review_rows(review))
 
 
-@get(
-    "/audit/access-review",
-    needs=Permission.READ_PEOPLE,
-    summary="Who might do what, to take along",
-)
+@get("/audit/access-review", needs=Permission.READ_PEOPLE, summary="Get the access review")
 def get_access_review(
-    request: Request,
-    service: NamedDependency[Service],
-    moment: Annotated[
-        datetime | None,
-        QueryParameter(
-            name="at", description="As it was recorded until then: an RFC 3339 time; left out: now."
-        ),
-    ] = None,
+    request: AuthenticatedRequest, service: ServiceDependency, moment: At = None
 ) -> Response[AccessReview]:
-    """With `Accept: text/csv` as a table, with a row for each grant, key, login, agent and delegate of
-    everybody. That it was asked is recorded, as question 21."""
-    require_known_parameters(request, "at")
+    """Every grant, key, login, agent and delegate of every person. `Accept: text/csv` returns a table.
+    This request is recorded, as question 21."""
+    require_known_parameters(request)
     if moment is not None:
         require_offset("at", moment)
     found = answer_and_record(
@@ -91,18 +68,15 @@ class StatementParameters(QuestionParameters, frozen=True, kw_only=True):
 
 
 def statement_question(body: bytes, provider: str) -> tuple[Question, StatementParameters]:
-    """Question 18, asked of a file. Raises MalformedBody, StatementNotWhole."""
-    try:
-        lines: Sequence[StatementLine] = read_statement(body.decode())
-    except UnicodeDecodeError as error:
-        raise MalformedBody(f"the file is not UTF-8: {error}") from None
+    """Question 18 about a file. Raises MalformedBody, StatementNotWhole."""
+    lines = decode_statement(body)
     if not lines:
         raise StatementNotWhole("it has no lines, and so no period")
 
-    def against(sources: AnswerSources, asked: StatementParameters) -> StatementComparison:
-        return compare_statement(sources.reading, asked.provider, lines)
+    def compare(sources: AnswerSources, given: StatementParameters) -> StatementComparison:
+        return compare_statement(sources.reading, given.provider, lines)
 
-    question = Question(number=18, answer=against)
+    question = Question(number=18, answer=compare)
     digest = hashlib.sha256(body).hexdigest()
     return question, StatementParameters(provider=provider, statement=digest)
 
@@ -110,23 +84,22 @@ def statement_question(body: bytes, provider: str) -> tuple[Question, StatementP
 @post(
     "/audit/statement",
     needs=Permission.READ_LOG,
-    status_code=200,
-    summary="Hold a provider's list against the log, and reconcile nothing",
+    summary="Compare a provider's statement with the log",
 )
 def hold_statement(
-    request: Request,
-    service: NamedDependency[Service],
+    request: AuthenticatedRequest,
+    service: ServiceDependency,
     body: RawBody,
     provider: Annotated[
-        str, QueryParameter(description="Whose list it is, as the trail calls it.")
+        str, QueryParameter(description="The name of the provider in the trail.")
     ] = "local",
 ) -> RecordedAnswer[StatementComparison]:
-    """The body is the list, as `text/csv` in the format of the local provider. What does not agree is
-    named; nothing is recorded but that it was asked."""
-    require_known_parameters(request, "provider")
-    question, asking = statement_question(body, provider)
+    """Lists the differences, and reconciles nothing. The body is the statement, as `text/csv` in the
+    format of the local provider. Only the request is recorded."""
+    require_known_parameters(request)
+    question, given = statement_question(body, provider)
     found: RecordedAnswer[Any] = answer_and_record(
-        question, answer_sources(service), asking, request.user.actor
+        question, answer_sources(service), given, request.user.actor
     )
     return found
 

@@ -1,4 +1,4 @@
-"""Break-glass: authority in an emergency, and its review."""
+"""Break-glass: temporary authority in an emergency, and its review."""
 
 from __future__ import annotations
 
@@ -8,31 +8,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from api.http.commands import configure_command_handler, run_command
+from api.http.commands import CommandDependency, CommandRequest
 from api.http.concurrency import get, post
-from api.http.query import (
-    DEFAULT_LIMIT,
-    Cursor,
-    IdempotencyKey,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    given_filters,
-    page_of,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.responses import CommandResponse
-from api.http.service import Service
-from api.routes.people import AuthenticatedRequest
+from api.http.query import ListDependency, Page, Sort, given_filters
+from api.http.responses import CommandResponse, build_view
+from api.http.service import ServiceDependency
 from application.log.caller import Caller
 from application.people.break_glass_desk import BreakGlassDesk, BreakGlassResult
 from domain.break_glass import (
@@ -47,11 +31,11 @@ from domain.people import Role
 from domain.permissions import Permission
 from projections.break_glass import BreakGlassRow
 
-ASKED_TYPES = (datetime, UUID)
+BY_REQUEST_TIME: Sort = {"asked_at": datetime, "break_glass": UUID}
 
 
 class BreakGlassView(Struct, frozen=True):
-    """Who asked for which role where, who opened it until when, and what became of it."""
+    """A break-glass: who requested which role, who opened it until when, and its outcome."""
 
     id: UUID
     version: int
@@ -64,12 +48,12 @@ class BreakGlassView(Struct, frozen=True):
     asked_by: str
     asked_at: datetime
     lapses_at: datetime
-    """Nobody can open it any more from then on."""
+    """It can only be opened before this time."""
     opened_by: str | None
     opened_at: datetime | None
     until: datetime | None
     grant: str | None
-    """Of whoever asked: what may be done by it is done by that."""
+    """The grant that it gives to the requester."""
     ended: BreakGlassEnding | None
     ended_at: datetime | None
     review: BreakGlassReviewed | None
@@ -80,158 +64,101 @@ class BreakGlassView(Struct, frozen=True):
 def _view(glass: BreakGlass) -> BreakGlassView:
     asked = glass.asked
     assert asked is not None
-    assert glass.asked_at is not None
-    return BreakGlassView(
-        id=glass.id,
-        version=glass.version,
-        stage=glass.stage,
+    return build_view(
+        BreakGlassView,
+        glass,
         role=asked.role,
         queue=asked.queue,
         case=asked.case,
         minutes=asked.minutes,
         reason=asked.reason,
-        asked_by=glass.asked_by,
-        asked_at=glass.asked_at,
         lapses_at=asked.lapses_at,
-        opened_by=glass.opened_by,
-        opened_at=glass.opened_at,
-        until=glass.until,
-        grant=glass.grant,
-        ended=glass.ended,
-        ended_at=glass.ended_at,
-        review=glass.review,
-        reviewed_by=glass.reviewed_by,
-        reviewed_at=glass.reviewed_at,
     )
 
 
-def _command_response(glass: BreakGlass) -> CommandResponse:
-    return CommandResponse(_view(glass))
+def _run(
+    command: CommandRequest, act: Callable[[BreakGlassDesk, Caller], BreakGlassResult]
+) -> Response[Any]:
+    desk = command.service.desks.break_glass
+    return command.run(
+        lambda by: act(desk, by),
+        lambda result: result.glass,
+        lambda glass: CommandResponse(_view(glass)),
+    )
 
 
-@get(
-    "/break-glass", needs=Permission.READ_PEOPLE, summary="Every break-glass, the first asked first"
-)
+@get("/break-glass", needs=Permission.READ_PEOPLE, summary="List break-glasses")
 def list_break_glass(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
+    listing: ListDependency,
+    service: ServiceDependency,
     stage: Annotated[
         BreakGlassStage | None,
-        QueryParameter(description="`review_due`: what somebody has to look at."),
+        QueryParameter(description="`review_due`: those that await review."),
     ] = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
 ) -> Response[Page[BreakGlassRow]]:
-    """By stage, if one is named."""
-    require_known_parameters(request, "stage")
-    wait_for_report(service.positions, "break_glass", min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), ASKED_TYPES)
-    rows = service.reports.break_glass(given_filters(stage=stage), after, limit + 1)
-    return page_of(request, rows, limit, ("asked_at", "break_glass"))
+    """The first requested first."""
+    listing.wait_for("break_glass")
+    where = given_filters(stage=stage)
+    return listing.page(
+        BY_REQUEST_TIME, lambda after, limit: service.reports.break_glass(where, after, limit)
+    )
 
 
 @get(
-    "/break-glass/{break_glass:uuid}",
-    needs=Permission.USE_BREAK_GLASS,
-    summary="One break-glass, as it stands",
+    "/break-glass/{break_glass:uuid}", needs=Permission.USE_BREAK_GLASS, summary="Get a break-glass"
 )
-def get_break_glass(
-    break_glass: FromPath[UUID], service: NamedDependency[Service]
-) -> BreakGlassView:
-    """Read from its own stream: never behind. For whoever is to open it."""
+def get_break_glass(break_glass: FromPath[UUID], service: ServiceDependency) -> BreakGlassView:
+    """For the person who is asked to open it. Computed from its own events: always up to date."""
     return _view(service.desks.break_glass.glass(break_glass))
 
 
-@post(
-    "/break-glass",
-    needs=Permission.USE_BREAK_GLASS,
-    status_code=200,
-    summary="Ask for authority in an emergency",
-)
+@post("/break-glass", needs=Permission.USE_BREAK_GLASS, summary="Request a break-glass")
 def ask_for_break_glass(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    data: JSONBody[RequestBreakGlass],
-    body: RawBody,
-    key: IdempotencyKey = None,
+    command: CommandDependency, data: JSONBody[RequestBreakGlass]
 ) -> Response[BreakGlassView]:
-    """A role in one queue or for one case, for at most 60 minutes. Somebody else has to open it."""
-    return _run_break_glass_command(
-        request, service, body, key, lambda desk, by: desk.ask(data, by)
-    )
+    """A role in one queue or for one case, for at most 60 minutes. Another person has to open it."""
+    return _run(command, lambda desk, by: desk.ask(data, by))
 
 
-def _command_without_body(
-    name: str, words: str, doc: str, act: Callable[[BreakGlassDesk, UUID, Caller], BreakGlassResult]
-) -> HTTPRouteHandler:
-    """A command with nothing to say."""
+@post(
+    "/break-glass/{break_glass:uuid}/open",
+    needs=Permission.USE_BREAK_GLASS,
+    summary="Open a break-glass that another person requested",
+)
+def open_break_glass(
+    command: CommandDependency, break_glass: FromPath[UUID]
+) -> Response[BreakGlassView]:
+    """Its time starts. Until it is reviewed, neither of you can request or open another."""
+    return _run(command, lambda desk, by: desk.open(break_glass, by))
 
-    def handler(
-        request: AuthenticatedRequest,
-        break_glass: FromPath[UUID],
-        service: NamedDependency[Service],
-        body: RawBody,
-        key: IdempotencyKey = None,
-    ) -> Response[BreakGlassView]:
-        return _run_break_glass_command(
-            request, service, body, key, lambda desk, by: act(desk, break_glass, by)
-        )
 
-    path = f"/break-glass/{{break_glass:uuid}}/{name}"
-    return post(path, needs=Permission.USE_BREAK_GLASS, status_code=200, summary=words)(
-        configure_command_handler(handler, f"{name}_break_glass", doc)
-    )
+@post(
+    "/break-glass/{break_glass:uuid}/close",
+    needs=Permission.USE_BREAK_GLASS,
+    summary="Close a break-glass early",
+)
+def close_break_glass(
+    command: CommandDependency, break_glass: FromPath[UUID]
+) -> Response[BreakGlassView]:
+    """Its grant is revoked. A request that was not opened lapses."""
+    return _run(command, lambda desk, by: desk.close(break_glass, by))
 
 
 @post(
     "/break-glass/{break_glass:uuid}/review",
     needs=Permission.REVIEW_BREAK_GLASS,
-    status_code=200,
-    summary="Judge what was done under it",
+    summary="Review a break-glass",
 )
 def review_break_glass(
-    request: AuthenticatedRequest,
-    break_glass: FromPath[UUID],
-    service: NamedDependency[Service],
-    data: JSONBody[ReviewBreakGlass],
-    body: RawBody,
-    key: IdempotencyKey = None,
+    command: CommandDependency, break_glass: FromPath[UUID], data: JSONBody[ReviewBreakGlass]
 ) -> Response[BreakGlassView]:
-    """Once it is over, by somebody who neither asked for it nor opened it."""
-    return _run_break_glass_command(
-        request, service, body, key, lambda desk, by: desk.review(break_glass, data, by)
-    )
-
-
-def _run_break_glass_command(
-    request: AuthenticatedRequest,
-    service: Service,
-    body: bytes,
-    key: str | None,
-    act: Callable[[BreakGlassDesk, Caller], BreakGlassResult],
-) -> Response[Any]:
-    def work(by: Caller) -> tuple[BreakGlass, int]:
-        done = act(service.desks.break_glass, by)
-        return done.glass, done.position
-
-    return run_command(request, service, body, key, work, _command_response)
+    """After it has ended, by a person who neither requested nor opened it."""
+    return _run(command, lambda desk, by: desk.review(break_glass, data, by))
 
 
 BREAK_GLASS_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     ask_for_break_glass,
-    _command_without_body(
-        "open",
-        "Open what somebody else asks for",
-        "The time begins. Until somebody else has reviewed it, neither of you has a part in another.",
-        BreakGlassDesk.open,
-    ),
-    _command_without_body(
-        "close",
-        "End it before its time",
-        "What it gave is taken back; what nobody has opened lapses.",
-        BreakGlassDesk.close,
-    ),
+    open_break_glass,
+    close_break_glass,
     review_break_glass,
 )

@@ -1,4 +1,4 @@
-"""One case: as it stands, as it stood, and what changed in between."""
+"""One case: now, at a version or time in the past, and the difference between two points."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
 from api.http.query import etag, require_known_parameters
-from api.http.service import Service
+from api.http.service import ServiceDependency
 from api.http.times import require_offset
-from api.routes.cases import AuthenticatedRequest, CaseView, view_of
+from api.routes.cases import CaseView, view_of
 from application.cases.history import (
     Change,
     HistoryPoint,
@@ -35,11 +35,11 @@ from domain.recorded_event import RecordedEvent
 PAST_HEADER = "Casetrail-Past"
 AsOf = Annotated[
     datetime | None,
-    QueryParameter(description="By what had happened until then: an RFC 3339 time."),
+    QueryParameter(description="What had happened by then: an RFC 3339 time."),
 ]
 KnownAt = Annotated[
     datetime | None,
-    QueryParameter(description="By what was recorded until then: an RFC 3339 time."),
+    QueryParameter(description="What was recorded by then: an RFC 3339 time."),
 ]
 
 
@@ -51,7 +51,7 @@ class ComparedPoint(Struct, frozen=True):
 
 
 class CaseDiff(Struct, frozen=True):
-    """All that differs between two points of a case, and of the packet that its trail had then."""
+    """The differences of a case, and of its packet, between two points."""
 
     id: UUID
     before: ComparedPoint
@@ -65,27 +65,27 @@ class CaseReperformance(Struct, frozen=True):
     decisions: Sequence[ReperformedDecision]
 
 
-@get(
-    "/cases/{case_id:uuid}", needs=Permission.READ_CASES, summary="One case, as it stands or stood"
-)
+@get("/cases/{case_id:uuid}", needs=Permission.READ_CASES, summary="Get a case")
 def get_case(
     request: AuthenticatedRequest,
     case_id: FromPath[UUID],
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     version: Annotated[
-        int | None, QueryParameter(description="As it stood after this line of its trail.")
+        int | None, QueryParameter(description="The case after this line of its trail.")
     ] = None,
     as_of: Annotated[
         datetime | None,
-        QueryParameter(description="As it was recorded until then: an RFC 3339 time."),
+        QueryParameter(description="The case as recorded by then: an RFC 3339 time."),
     ] = None,
     known_at: KnownAt = None,
 ) -> Response[CaseView]:
-    """Read from the case's own stream: never behind. Its ETag goes into If-Match; what is past has
-    none, and says in `Casetrail-Past` which version of how many it is. What is done to a case happens
-    when it is recorded: with `as_of` and `known_at` it is as it was at the earlier of the two; the
-    facts behind it (`/packet`) have both limits."""
-    require_known_parameters(request, "version", "as_of", "known_at")
+    """Computed from the case's own events: always up to date. Send its ETag as If-Match with a command.
+
+    A past version has no ETag; `Casetrail-Past` says which of how many versions it is. Acts on a case
+    happen when they are recorded: with both `as_of` and `known_at`, the earlier one counts. The facts
+    behind the case (`/packet`) have both limits.
+    """
+    require_known_parameters(request)
     require_time_limits(as_of, known_at)
     authority = request.user.authority
     if version is None and as_of is None and known_at is None:
@@ -93,24 +93,24 @@ def get_case(
         return Response(view_of(case), headers={"ETag": etag(case.version)})
     lines = service.desks.cases.trail(case_id, authority)
     if version is None:
-        then = case_of(lines_until_both(lines, as_of, known_at))
+        past = case_of(lines_until_both(lines, as_of, known_at))
     elif as_of is None and known_at is None:
-        then = case_of(lines_until(lines, version))
+        past = case_of(lines_until(lines, version))
     else:
-        raise MalformedParameter("say version, or one or both of as_of, known_at")
-    told = f"version={then.version}, of={len(lines)}"
-    return Response(view_of(then), headers={PAST_HEADER: told})
+        raise MalformedParameter("send either version, or as_of and known_at (one or both)")
+    header = f"version={past.version}, of={len(lines)}"
+    return Response(view_of(past), headers={PAST_HEADER: header})
 
 
 @get(
     "/cases/{case_id:uuid}/diff",
     needs=Permission.READ_CASES,
-    summary="What changed in a case between two points",
+    summary="Compare a case at two points",
 )
 def get_diff(
     request: AuthenticatedRequest,
     case_id: FromPath[UUID],
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     since: Annotated[
         str,
         QueryParameter(
@@ -119,19 +119,18 @@ def get_diff(
     ],
     until: Annotated[
         str | None,
-        QueryParameter(name="to", max_length=40, description="The same; left out: as it stands."),
+        QueryParameter(name="to", max_length=40, description="A version or a time [now]."),
     ] = None,
 ) -> CaseDiff:
-    """In words and as values, place by place. Whatever differs is told, in whichever direction the
-    two points stand."""
-    require_known_parameters(request, "from", "to")
+    """Every difference, in words and as values. `from` may be later than `to`."""
+    require_known_parameters(request)
     lines = service.desks.cases.trail(case_id, request.user.authority)
     after: HistoryPoint = parse_point("to", until) if until is not None else len(lines)
     return case_diff_of(lines_until(lines, parse_point("from", since)), lines_until(lines, after))
 
 
 def case_diff_of(before: Sequence[RecordedEvent], after: Sequence[RecordedEvent]) -> CaseDiff:
-    """Of the case after these lines, and after those."""
+    """The differences of a case between two prefixes of its trail."""
     return CaseDiff(
         id=before[0].stream,
         before=ComparedPoint(len(before), before[-1].recorded_at),
@@ -144,13 +143,13 @@ def case_diff_of(before: Sequence[RecordedEvent], after: Sequence[RecordedEvent]
 @get(
     "/cases/{case_id:uuid}/reperformance",
     needs=Permission.READ_CASES,
-    summary="Every decision of policy on a case, made again",
+    summary="Re-perform the policy decisions of a case",
 )
 def reperform_case(
-    request: AuthenticatedRequest, case_id: FromPath[UUID], service: NamedDependency[Service]
+    request: AuthenticatedRequest, case_id: FromPath[UUID], service: ServiceDependency
 ) -> CaseReperformance:
-    """On what was known at its position, under the policy that it cites: `differs` is empty where it
-    came out as it was recorded."""
+    """Each decision is computed again from what was known at its position, under the policy that it
+    cites. `differs` is empty if the result is the recorded one."""
     service.desks.cases.trail(case_id, request.user.authority)
     desk = Reperformance(service.desks.log, service.desks.policy.cited)
     return CaseReperformance(case_id, desk.reperform_case(case_id))
@@ -159,22 +158,22 @@ def reperform_case(
 def require_time_limits(
     as_of: datetime | None, known_at: datetime | None
 ) -> tuple[datetime | None, datetime | None]:
-    """The two times as they were sent. Raises MalformedParameter."""
+    """The two times. Raises MalformedParameter for one without an offset."""
     for name, moment in (("as_of", as_of), ("known_at", known_at)):
         if moment is not None:
             require_offset(name, moment)
     return as_of, known_at
 
 
-def parse_point(name: str, told: str) -> HistoryPoint:
-    """A version or a time as it was written. Raises MalformedParameter."""
-    if told.isascii() and told.isdigit() and len(told) < 10:
-        return int(told)
+def parse_point(name: str, text: str) -> HistoryPoint:
+    """A version or a time. Raises MalformedParameter."""
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
     try:
-        moment = msgspec.convert(told, datetime)
+        moment = msgspec.convert(text, datetime)
     except msgspec.ValidationError:
         raise MalformedParameter(
-            f"{name}={told} is neither a version nor a time such as 2026-11-21T12:00:00Z"
+            f"{name}={text} is neither a version nor a time such as 2026-11-21T12:00:00Z"
         ) from None
     require_offset(name, moment)
     return moment
@@ -185,10 +184,10 @@ def _case_json(lines: Sequence[RecordedEvent]) -> object:
 
 
 def _packet_json(lines: Sequence[RecordedEvent]) -> object:
-    told = (line.event for line in reversed(lines) if isinstance(line.event, Enriched))
-    enriched = next(told, None)
+    found = (line.event for line in reversed(lines) if isinstance(line.event, Enriched))
+    enriched = next(found, None)
     return _as_json(enriched.packet if enriched is not None else ())
 
 
-def _as_json(told: object) -> object:
-    return msgspec.json.decode(msgspec.json.encode(told))
+def _as_json(value: object) -> object:
+    return msgspec.json.decode(msgspec.json.encode(value))

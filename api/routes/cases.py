@@ -1,38 +1,24 @@
-"""Cases: what is shown of them, and finding them."""
+"""Cases: their JSON, and the list of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.http.authentication import Principal
+from api.http.commands import CommandRequest
 from api.http.concurrency import get
-from api.http.query import (
-    DEFAULT_LIMIT,
-    URGENCY_TYPES,
-    Cursor,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    etag,
-    given_filters,
-    page_of,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.responses import CommandResponse
-from api.http.service import Service
+from api.http.query import ListDependency, Page, Sort, etag, given_filters
+from api.http.responses import CommandResponse, build_view
+from api.http.service import ServiceDependency
 from api.http.times import require_offset
+from application.cases.case_commands import CommandResult
+from application.log.caller import Caller
 from domain.adjustments.adjustment import Adjustment
 from domain.cases.duties import DutyHeld
 from domain.cases.events import Resolution
@@ -45,7 +31,7 @@ from domain.policy.document import Bucket, Severity
 from infrastructure.reports.scope_sql import cases_in_scope
 from projections.cases import CaseRow
 
-AuthenticatedRequest = Request[Principal, str, Any]
+BY_URGENCY: Sort = {"priority": int, "opened_at": datetime, "case_id": UUID}
 
 
 class LinkView(Struct, frozen=True):
@@ -54,15 +40,15 @@ class LinkView(Struct, frozen=True):
 
 
 class CaseView(Struct, frozen=True):
-    """A case as it stands. `owner` is the person who holds it, else the team of its queue; nobody
-    once it is resolved."""
+    """A case. `owner` is the person who claimed it, else the team of its queue; null once it is
+    resolved."""
 
     id: UUID
     version: int
     order: str
     kind: str
     bucket: str | None
-    """This, the queue and what else comes with a routing are not there in a past before it."""
+    """Null, like the queue and the other results of routing, in a past before the routing."""
     severity: str | None
     automation: str
     state: str
@@ -70,7 +56,7 @@ class CaseView(Struct, frozen=True):
     owned_since: datetime
     queue: str | None
     region: str | None
-    """Where the order ships to (ISO 3166), as far as was known when the case was routed."""
+    """Where the order ships to (ISO 3166), as known when the case was routed."""
     work_type: str | None
     skill: str | None
     priority: int | None
@@ -85,67 +71,43 @@ class CaseView(Struct, frozen=True):
     resolved_at: datetime | None
     resolution: Resolution | None
     lease_until: datetime | None
-    """When the claim lapses unless something is done."""
+    """When the claim lapses without activity."""
     waiting: WaitStarted | None
     hand_offs: int
     escalations: int
     evidence: Sequence[Evidence]
     tasks: Sequence[Task]
-    """What is to be done about it, with an owner and a time each."""
+    """Tasks, each with an owner and a due time."""
     holds: Sequence[Hold]
-    """What the case keeps from going on."""
+    """What the case puts on hold."""
     links: Sequence[LinkView]
     errors: Sequence[int]
-    """Versions of the trail that were declared to be wrong."""
+    """Versions of the trail that were declared wrong."""
     adjustments: Sequence[Adjustment]
-    """What is to be given to the customer: who recommended it, who must approve, what became of it."""
+    """Refunds and other adjustments: who proposed each, who must approve it, and its state."""
     duties: Mapping[str, DutyHeld]
-    """Who has which duty in the case, and since which act: one person, one duty."""
+    """Who has which duty in the case, since which act: one duty per person."""
     conflicts: Sequence[Sequence[str]]
-    """Names that turned out later to be one human's, with different duties in the case."""
+    """Names that were found later to be one person's, with different duties in the case."""
 
 
 def view_of(case: ExceptionCase) -> CaseView:
     routed = case.routed
-    assert case.detected_at is not None
     assert case.opened_at is not None
-    return CaseView(
-        id=case.id,
-        version=case.version,
-        order=case.order,
-        kind=case.kind,
+    return build_view(
+        CaseView,
+        case,
         bucket=routed.bucket if routed else None,
         severity=routed.severity if routed else None,
-        automation=case.automation,
-        state=case.state,
-        owner=case.owner,
         owned_since=case.owned_since or case.opened_at,
         queue=case.queue or None,
-        region=case.region,
         work_type=routed.work_type if routed else None,
         skill=routed.skill if routed else None,
         priority=routed.priority if routed else None,
-        detected_at=case.detected_at,
-        opened_at=case.opened_at,
-        deadline=case.deadline,
-        occurrence=case.occurrence,
-        recurrence_of=case.recurrence_of,
-        signals_joined=case.signals_joined,
-        cleared=case.cleared,
-        reopened=case.reopened,
-        resolved_at=case.resolved_at,
-        resolution=case.resolution,
-        lease_until=case.lease_until,
-        waiting=case.waiting,
-        hand_offs=case.hand_offs,
-        escalations=case.escalations,
-        evidence=case.evidence,
         tasks=case.steps.tasks,
         holds=case.steps.holds,
         links=[LinkView(link, other) for other, link in case.links.items()],
-        errors=case.errors,
         adjustments=case.adjustments.items,
-        duties=case.duties,
         conflicts=[sorted(names) for names in case.conflicts],
     )
 
@@ -154,36 +116,36 @@ def case_response(case: ExceptionCase) -> CommandResponse:
     return CommandResponse(view_of(case), headers={"ETag": etag(case.version)})
 
 
-@get("/cases", needs=Permission.READ_CASES, summary="Find cases, most urgent first")
+def run_case_command(
+    command: CommandRequest, act: Callable[[Caller], CommandResult]
+) -> Response[Any]:
+    """The case after the command. Raises what `CommandRequest.run` raises."""
+    return command.run(act, lambda result: result.case, case_response)
+
+
+@get("/cases", needs=Permission.READ_CASES, summary="List cases")
 def list_cases(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
+    listing: ListDependency,
+    service: ServiceDependency,
     queue: Annotated[str | None, QueryParameter()] = None,
     case_state: Annotated[CaseState | None, QueryParameter(name="state")] = None,
     kind: Annotated[str | None, QueryParameter()] = None,
     bucket: Annotated[Bucket | None, QueryParameter()] = None,
     severity: Annotated[Severity | None, QueryParameter()] = None,
     owner: Annotated[
-        str | None, QueryParameter(description="A person or a team: whoever owns it now.")
+        str | None, QueryParameter(description="The person or team that owns the case.")
     ] = None,
     order: Annotated[str | None, QueryParameter()] = None,
     due: Annotated[
         datetime | None,
-        QueryParameter(description="Something of it is due by then, or was: an RFC 3339 time."),
+        QueryParameter(description="Something is due by then, or overdue: an RFC 3339 time."),
     ] = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
 ) -> Response[Page[CaseRow]]:
-    """By queue, state, kind, bucket, severity, owner, order and due time, all of which must fit."""
-    require_known_parameters(
-        request, "queue", "state", "kind", "bucket", "severity", "owner", "order", "due"
-    )
-    wait_for_report(service.positions, "cases", min_position, prefer)
+    """Most urgent first. A case must match all filters."""
+    listing.wait_for("cases")
     if due is not None:
         require_offset("due", due)
-        wait_for_report(service.positions, "sla", min_position, prefer)
+        listing.wait_for("sla")
     where = given_filters(
         queue=queue,
         state=case_state,
@@ -193,7 +155,8 @@ def list_cases(
         owner=owner,
         order_id=order,
     )
-    after = decode_cursor(cursor, cursor_scope(request), URGENCY_TYPES)
-    reach = cases_in_scope(request.user.authority, Permission.READ_CASES)
-    rows = service.reports.cases(where, after, limit + 1, due, reach)
-    return page_of(request, rows, limit, ("priority", "opened_at", "case_id"))
+    reach = cases_in_scope(listing.authority, Permission.READ_CASES)
+    return listing.page(
+        BY_URGENCY,
+        lambda after, limit: service.reports.cases(where, after, limit, due, reach),
+    )

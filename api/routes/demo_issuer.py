@@ -1,4 +1,4 @@
-"""The demonstration's own issuer, served beside the API: only there, and verified over HTTP like any."""
+"""The token issuer of the demonstration, served with the API and verified over HTTP like any other."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def demo_issuer_routes(issuer: LocalIssuer) -> Sequence[HTTPRouteHandler]:
     def get_keys() -> Mapping[str, Any]:
         return issuer.jwks()
 
-    @post(f"{PATH}/token", needs=None, include_in_schema=False, status_code=200)
+    @post(f"{PATH}/token", needs=None, include_in_schema=False)
     def sign_in(data: Form) -> Response[Mapping[str, Any]]:
         try:
             return Response(issuer.token(data, datetime.now(UTC)), headers=_FRESH)
         except SignInRefused as refused:
-            # RFC 6749, 5.2: what its clients expect, in the place of a problem.
+            # OAuth clients expect this form of error (RFC 6749, 5.2), not a problem document.
             status = 401 if str(refused) == "invalid_client" else 400
             return Response({"error": str(refused)}, status_code=status, headers=_FRESH)
 

@@ -1,4 +1,4 @@
-"""Who could have decided on an adjustment, at any time, and who could not and why."""
+"""Who could decide on an adjustment at a given time, and why others could not."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
 from api.composition import Desks
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
 from api.http.query import require_known_parameters
-from api.http.service import Service
+from api.http.service import ServiceDependency
 from api.http.times import require_offset
-from api.routes.cases import AuthenticatedRequest
+from api.routes.people import At
 from application.money.eligibility import PERMISSION_BY_DUTY, Candidate
 from domain.adjustments.kinds import Duty
 from domain.permissions import Permission
@@ -35,25 +35,22 @@ class WhoCouldView(Struct, frozen=True):
 @get(
     "/cases/{case_id:uuid}/adjustments/{adjustment_id:uuid}/who-could",
     needs=Permission.READ_CASES,
-    summary="Who could have decided on an adjustment, and why the others not",
+    summary="List who can decide on an adjustment",
 )
 def who_could(
     request: AuthenticatedRequest,
     case_id: FromPath[UUID],
     adjustment_id: FromPath[UUID],
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     duty: Annotated[
         Duty, QueryParameter(description="approve, execute or reconcile")
     ] = Duty.APPROVE,
-    moment: Annotated[
-        datetime | None,
-        QueryParameter(name="at", description="As it was recorded until then: an RFC 3339 time."),
-    ] = None,
+    moment: At = None,
 ) -> WhoCouldView:
-    """Everybody who was here at that time: the roles that reached the case, and each rule that stood
-    against the person, with the act in the trail that it followed from. By the grants, the duties
-    and the policy of that time, not of today."""
-    require_known_parameters(request, "duty", "at")
+    """Every person at that time, with the roles that reach the case, and each rule that bars the
+    person, with the act in the trail that it follows from. It uses the grants, duties and policy of
+    that time."""
+    require_known_parameters(request)
     if moment is not None:
         require_offset("at", moment)
     lines = service.desks.cases.trail(case_id, request.user.authority)
@@ -67,7 +64,7 @@ def who_could_view(
     duty: Duty,
     moment: datetime | None,
 ) -> WhoCouldView:
-    """Of an adjustment in the case with these lines. Raises MalformedParameter, AdjustmentNotFound."""
+    """Raises MalformedParameter, AdjustmentNotFound. `lines`: the trail of the adjustment's case."""
     require_adjustment_duty(duty)
     now = moment or desks.clock()
     people = desks.who_could.look(lines, adjustment_id, duty, now)
@@ -77,4 +74,6 @@ def who_could_view(
 def require_adjustment_duty(duty: Duty) -> None:
     """Raises MalformedParameter."""
     if duty not in PERMISSION_BY_DUTY:
-        raise MalformedParameter(f"duty={duty} is everybody's who works the case")
+        raise MalformedParameter(
+            f"duty={duty} does not decide on an adjustment; use approve, execute or reconcile"
+        )

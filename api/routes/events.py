@@ -1,18 +1,18 @@
-"""The event feed: every line of the log, in order, none skipped."""
+"""The event feed: every line of the log, in order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.params import QueryParameter
 from msgspec import Struct
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.query import Limit, require_known_parameters
-from api.http.service import Service
+from api.http.service import ServiceDependency
 from domain.permissions import Permission
 from domain.recorded_event import RecordedEvent
 
@@ -20,22 +20,22 @@ FEED_LIMIT = 100
 
 
 class Feed(Struct, frozen=True):
-    """Lines after a position. `next_after` is where to go on; `head` is the newest position."""
+    """Lines after a position. `next_after` continues after them; `head` is the newest position."""
 
     items: Sequence[RecordedEvent]
     next_after: int
     head: int
 
 
-@get("/events", needs=Permission.READ_LOG, summary="The event feed")
+@get("/events", needs=Permission.READ_LOG, summary="List events")
 def get_events(
-    request: Request[Any, Any, Any],
-    service: NamedDependency[Service],
-    after: Annotated[int, QueryParameter(ge=0, description="A position; 0 is the start.")] = 0,
+    request: AuthenticatedRequest,
+    service: ServiceDependency,
+    after: Annotated[int, QueryParameter(ge=0, description="The position to start after [0].")] = 0,
     limit: Limit = FEED_LIMIT,
 ) -> Response[Feed]:
-    """Positions are dense: 1, 2, 3 … in commit order. Keep `next_after` and come back with it."""
-    require_known_parameters(request, "after")
+    """Positions have no gaps: 1, 2, 3 … in commit order. Continue with `next_after` as `after`."""
+    require_known_parameters(request)
     head = service.desks.log.head()
     lines = service.desks.log.read(after, limit)
     next_after = lines[-1].position if lines else after

@@ -1,19 +1,18 @@
-"""Evidence files: uploaded once, found by their digest, attached to cases by it."""
+"""Evidence files: uploaded, then attached to cases by their digest."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.params import FromPath, PathParameter, RawBody
 
-from api.http.authentication import Principal
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
 from api.http.query import MinPosition, Prefer, wait_for_report
 from api.http.responses import JSON_MEDIA_TYPE
-from api.http.service import Service
+from api.http.service import ServiceDependency
 from domain.cases.errors import EvidenceErased, EvidenceNotFound
 from domain.permissions import Permission
 from infrastructure.evidence_store import PREFIX, StoredFile
@@ -38,18 +37,17 @@ Digest = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", description="SHA
 @post(
     "/evidence",
     needs=Permission.WORK_CASES,
-    status_code=200,
     summary="Upload a file",
     request_max_body_size=LARGEST_FILE_BYTES,
 )
 def upload_evidence(
-    request: Request[Principal, str, Any], service: NamedDependency[Service], body: RawBody
+    request: AuthenticatedRequest, service: ServiceDependency, body: RawBody
 ) -> Response[StoredFile]:
-    """The body is the file, its Content-Type one of those that we keep, at most 25 MiB. The same
-    bytes are the same file. Attach it to a case by its `ref`."""
+    """The body is the file, at most 25 MiB, with one of the listed content types. Attach it to a case
+    by its `ref`. A file that was uploaded before has the same `ref`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in MEDIA_TYPES:
-        raise MalformedBody(f"the Content-Type is {kind!r}; kept are: {', '.join(MEDIA_TYPES)}")
+        raise MalformedBody(f"the Content-Type is {kind!r}; send one of {', '.join(MEDIA_TYPES)}")
     if not body:
         raise MalformedBody("the file is empty")
     stored = service.evidence.put(body, kind)
@@ -59,23 +57,23 @@ def upload_evidence(
 
 @get("/evidence/{digest:str}", needs=Permission.READ_CASES, summary="Download a file")
 def download_evidence(
-    request: Request[Principal, str, Any],
+    request: AuthenticatedRequest,
     digest: FromPath[Digest],
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     min_position: MinPosition = None,
     prefer: Prefer = None,
 ) -> Response[bytes]:
-    """The bytes as they were uploaded, checked against their digest. Whose grants have a scope reads
-    what is attached to a case within it."""
-    wait_for_report(service.positions, "attachments", min_position, prefer)
+    """The file, after a check of its digest. With a scoped role, you can download the files of cases
+    within the scope."""
+    wait_for_report(service, "attachments", min_position, prefer)
     reach = known_cases_in_scope(request.user.authority, Permission.READ_CASES)
     if reach != ALL_ROWS and not service.reports.is_evidence_in_scope(PREFIX + digest, reach):
         raise EvidenceNotFound(f"no file {digest}")
     if service.evidence.is_erased(digest):
         raise EvidenceErased(f"file {digest}")
-    told = service.evidence.about(digest)
-    content = service.evidence.content(digest) if told is not None else None
-    if told is None or content is None:
+    stored = service.evidence.about(digest)
+    content = service.evidence.content(digest) if stored is not None else None
+    if stored is None or content is None:
         raise EvidenceNotFound(f"no file {digest}")
     who = request.user
     service.desks.reads.note_file(
@@ -86,9 +84,9 @@ def download_evidence(
         PREFIX + digest,
     )
     headers = {
-        # Whatever it is, no browser is to run it here.
+        # No browser may run the file.
         "Content-Disposition": "attachment",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox",
     }
-    return Response(content, media_type=told.media_type, headers=headers)
+    return Response(content, media_type=stored.media_type, headers=headers)

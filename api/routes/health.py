@@ -1,4 +1,4 @@
-"""Health that tells the truth: alive, and ready to do the work."""
+"""Health checks: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import litestar
 import psycopg
 from eventsourcing.persistence import PersistenceError
 from litestar import Response
-from litestar.di import NamedDependency
 from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
 from api.http.concurrency import get, permission_option
-from api.http.service import Service
+from api.http.service import ServiceDependency
 from infrastructure.health import ReportHealth, TimerHealth
 
 
@@ -22,7 +21,7 @@ class Liveness(Struct, frozen=True):
 
 
 class Readiness(Struct, frozen=True):
-    """`ready` only if signals can be taken; `degraded` if reports or timers are behind."""
+    """`ready`, `degraded` (reports or timers are behind) or `unavailable` (no signals can be received)."""
 
     status: str
     policy: str | None = None
@@ -32,19 +31,17 @@ class Readiness(Struct, frozen=True):
     problems: Sequence[str] = ()
 
 
-@litestar.get(
-    "/livez", summary="Is the process alive?", sync_to_thread=False, opt=permission_option(None)
-)
+@litestar.get("/livez", summary="Check liveness", sync_to_thread=False, opt=permission_option(None))
 def livez() -> Liveness:
     return Liveness("alive")
 
 
-@get("/readyz", needs=None, summary="Can it do its work?")
-def readyz(service: NamedDependency[Service]) -> Response[Readiness]:
-    """503 when the database cannot be written; 200 with `degraded` and the reasons when reports or
-    timers are behind."""
+@get("/readyz", needs=None, summary="Check readiness")
+def readyz(service: ServiceDependency) -> Response[Readiness]:
+    """503 if the database cannot be written. 200 with `degraded` and the reasons if reports or timers
+    are behind."""
     try:
-        found = service.health.look(service.desks.clock())
+        found = service.health.check(service.desks.clock())
     except (psycopg.Error, PersistenceError, PoolTimeout) as error:
         return Response(Readiness("unavailable", problems=[str(error)]), status_code=503)
     status = "unavailable" if not found.writable else "degraded" if found.problems else "ready"

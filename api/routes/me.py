@@ -1,15 +1,13 @@
-"""Who I am, and what I may do."""
+"""The person behind a request, and the person's permissions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from litestar import Request
 from msgspec import Struct
 
-from api.http.authentication import Principal
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.routes.people import GrantView, grant_view
 from domain.people import Role
@@ -17,8 +15,8 @@ from domain.permissions import Permission
 from domain.principals import UNRESTRICTED_KEY, KeyScope
 
 
-class Reach(Struct, frozen=True):
-    """Of what the person may. What is null narrows nothing."""
+class KeyLimits(Struct, frozen=True):
+    """The limits of a key. Null: no limit."""
 
     permissions: Sequence[str] | None
     queues: Sequence[str] | None
@@ -28,25 +26,26 @@ class Reach(Struct, frozen=True):
 class Me(Struct, frozen=True):
     person: str
     principal: str
-    """What acts for the person: the key (`key:…`) or the login (`user:…`) that the request came with."""
+    """The key (`key:…`) or login (`user:…`) of the request."""
     roles: Sequence[Role]
     skills: Sequence[str]
-    """Of which claim-next offers work; none means all."""
+    """Claim-next offers cases that need one of these; empty: all cases."""
     permissions: Sequence[Permission]
-    """Through this principal, in any scope at all: `grants` say in which."""
+    """With this principal, in any scope; `grants` list the scopes."""
     grants: Sequence[GrantView]
     agents: Sequence[str] = ()
-    """Through which of the person's agents the request came, the one that asked first at the front."""
+    """The person's agents that the request came through, the first one first."""
     delegate: str | None = None
-    """Who acts for the person."""
-    key_scope: Reach | None = None
-    """How far the key reaches, where it is good for less than the person."""
+    """The person who acts on behalf of this person."""
+    key_scope: KeyLimits | None = None
+    """The limits of the key; null if it has all permissions of the person."""
     expires_at: datetime | None = None
-    """When this principal is no longer let in as it is."""
+    """When this principal, or one of its grants, expires."""
 
 
-@get("/me", needs=Permission.KNOW_ONESELF, summary="Who I am, and what I may do")
-def get_me(request: Request[Principal, str, Any]) -> Me:
+@get("/me", needs=Permission.KNOW_ONESELF, summary="Get yourself")
+def get_me(request: AuthenticatedRequest) -> Me:
+    """Your person, roles and permissions, as this token has them."""
     who = request.user
     return Me(
         person=who.person,
@@ -57,13 +56,13 @@ def get_me(request: Request[Principal, str, Any]) -> Me:
         grants=[grant_view(grant, lives=True) for grant in who.authority.grants],
         agents=who.actor.via,
         delegate=who.actor.delegate,
-        key_scope=_delegate_reach(who.key_scope),
+        key_scope=_key_limits(who.key_scope),
         expires_at=who.expires_at,
     )
 
 
-def _delegate_reach(scope: KeyScope) -> Reach | None:
+def _key_limits(scope: KeyScope) -> KeyLimits | None:
     if scope == UNRESTRICTED_KEY:
         return None
     permissions = None if scope.permissions is None else sorted(scope.permissions)
-    return Reach(permissions, scope.queues, scope.regions)
+    return KeyLimits(permissions, scope.queues, scope.regions)

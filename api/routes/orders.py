@@ -1,34 +1,20 @@
-"""Orders: what is known of each, and everything that happened to it."""
+"""Orders: the facts known about each, and its timeline."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.http.authentication import Principal
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
-from api.http.query import (
-    DEFAULT_LIMIT,
-    LAST_SIGNAL_TYPES,
-    Cursor,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    given_filters,
-    page_of,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.service import Service
+from api.http.query import ListDependency, Page, Sort, given_filters, require_known_parameters
+from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
 from application.people.scope import can_read_order
 from domain.authority import Authority
@@ -42,11 +28,11 @@ from domain.recorded_event import RecordedEvent
 from infrastructure.reports.scope_sql import orders_in_scope
 from projections.orders import OrderRow
 
-AuthenticatedRequest = Request[Principal, str, Any]
+BY_LAST_SIGNAL: Sort = {"last_signal_at": datetime, "order_id": str}
 
 
 class OrderView(Struct, frozen=True):
-    """The order packet: facts with the signals they rest on, the signals, and the cases by kind."""
+    """An order: its facts with the signals they come from, its signals, and its cases by kind."""
 
     id: str
     version: int
@@ -60,39 +46,36 @@ class Timeline(Struct, frozen=True):
     lines: Sequence[RecordedEvent]
 
 
-@get("/orders", needs=Permission.READ_ORDERS, summary="Orders, the latest heard of first")
+@get("/orders", needs=Permission.READ_ORDERS, summary="List orders")
 def list_orders(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
+    listing: ListDependency,
+    service: ServiceDependency,
     tier: Annotated[str | None, QueryParameter()] = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
 ) -> Response[Page[OrderRow]]:
-    require_known_parameters(request, "tier")
-    wait_for_report(service.positions, "orders", min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), LAST_SIGNAL_TYPES)
-    reach = orders_in_scope(request.user.authority, Permission.READ_ORDERS)
-    rows = service.reports.orders(given_filters(tier=tier), after, limit + 1, reach)
-    return page_of(request, rows, limit, ("last_signal_at", "order_id"))
+    """The order with the latest signal first."""
+    listing.wait_for("orders")
+    where = given_filters(tier=tier)
+    reach = orders_in_scope(listing.authority, Permission.READ_ORDERS)
+    return listing.page(
+        BY_LAST_SIGNAL, lambda after, limit: service.reports.orders(where, after, limit, reach)
+    )
 
 
-@get("/orders/{order_id:str}", needs=Permission.READ_ORDERS, summary="The order packet")
+@get("/orders/{order_id:str}", needs=Permission.READ_ORDERS, summary="Get an order")
 def get_order(
     request: AuthenticatedRequest,
     order_id: FromPath[str],
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> OrderView:
-    """As it is known now; or by what had happened until `as_of`, of what was recorded until
-    `known_at`: both may be said, and they are two different questions."""
-    require_known_parameters(request, "as_of", "known_at")
+    """As it is known now. `as_of` limits it to what had happened by then, `known_at` to what was
+    recorded by then; they are independent."""
+    require_known_parameters(request)
     order = _order(service, order_id, request.user.authority)
     if as_of is not None or known_at is not None:
         order, _ = service.desks.order_at(order_id, *require_time_limits(as_of, known_at))
-    reached = _cases_in_scope(
+    readable = _cases_in_scope(
         service, [ref.case for ref in order.cases.values()], request.user.authority
     )
     return OrderView(
@@ -100,20 +83,19 @@ def get_order(
         version=order.version,
         facts=packet_of(order),
         signals=sorted(order.signals.values(), key=event_time_key),
-        cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in reached},
+        cases={kind: ref.case for kind, ref in order.cases.items() if ref.case in readable},
     )
 
 
-@get("/orders/{order_id:str}/timeline", needs=Permission.READ_ORDERS, summary="All that happened")
+@get("/orders/{order_id:str}/timeline", needs=Permission.READ_ORDERS, summary="Get a timeline")
 def get_timeline(
-    request: AuthenticatedRequest, order_id: FromPath[str], service: NamedDependency[Service]
+    request: AuthenticatedRequest, order_id: FromPath[str], service: ServiceDependency
 ) -> Timeline:
-    """Every line of the log about the order and those of its cases that you may read, in the order
-    of their positions."""
+    """All log lines about the order and those of its cases that you may read, by position."""
     order = _order(service, order_id, request.user.authority)
     stream = order_stream(order.id)
-    told = service.desks.log.trail(stream)
-    found = {line.event.case for line in told if isinstance(line.event, ProblemDetected)}
+    trail = service.desks.log.trail(stream)
+    found = {line.event.case for line in trail if isinstance(line.event, ProblemDetected)}
     cases = _cases_in_scope(service, found, request.user.authority)
     trails = service.desks.log.trails([stream, *cases])
     lines = sorted((line for t in trails.values() for line in t), key=lambda line: line.position)
@@ -131,7 +113,7 @@ def _order(service: Service, order_id: str, authority: Authority) -> Order:
 def _cases_in_scope(
     service: Service, cases: Collection[UUID], authority: Authority
 ) -> frozenset[UUID]:
-    """Those of the cases that one may read."""
+    """Those of the cases that the person may read."""
     if Permission.READ_CASES in authority.everywhere:
         return frozenset(cases)
     found = service.desks.cases.current_cases(cases)

@@ -1,4 +1,4 @@
-"""The packet of a case: all that is known of its order, in one place."""
+"""The packet of a case: the facts known about its order."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from datetime import datetime
 from uuid import UUID
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.query import MOST_ROWS, require_known_parameters
-from api.http.responses import JSON_MEDIA_TYPE
-from api.http.service import Service
+from api.http.responses import JSON_MEDIA_TYPE, build_view
+from api.http.service import ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
-from api.routes.cases import AuthenticatedRequest
 from application.cases.history import case_of, lines_until, recorded_until
 from domain.cases.errors import PacketNotFound
 from domain.cases.events import Enriched
-from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import PacketFact, packet_bytes, packet_of
 from domain.errors import OrderNotFound
 from domain.orders.conflicts import FieldConflict, find_field_conflicts
@@ -33,8 +31,7 @@ from infrastructure.reports.scope_sql import cases_in_scope
 
 
 class KnownFact(Struct, frozen=True):
-    """One fact as it is known now, and how fresh: when it happened, when we were told, and how many
-    seconds ago that was."""
+    """A fact as it is known now: when it happened, when it was recorded, and how many seconds ago."""
 
     fact: str
     value: FactValue
@@ -55,7 +52,7 @@ class EarlierCase(Struct, frozen=True):
 
 
 class PacketMessage(Struct, frozen=True):
-    """Something that was said to the customer, by the customer, or at the warehouse."""
+    """A message to the customer, from the customer, or from the warehouse."""
 
     said: str
     by: str
@@ -67,8 +64,8 @@ class PacketMessage(Struct, frozen=True):
 
 
 class PacketView(Struct, frozen=True):
-    """All that is known of the order: as the last decision of the trail had it, and as it is now;
-    with what systems hold against each other, what was said, and the order's other cases."""
+    """What is known about the order: at the last decision of the trail, and now; with the conflicts
+    between source systems, the messages, and the order's other cases."""
 
     order: str
     decided_on: Sequence[PacketFact]
@@ -81,20 +78,18 @@ class PacketView(Struct, frozen=True):
 
 
 @get(
-    "/cases/{case_id:uuid}/packet",
-    needs=Permission.READ_CASES,
-    summary="What is known of the order",
+    "/cases/{case_id:uuid}/packet", needs=Permission.READ_CASES, summary="Get the packet of a case"
 )
 def get_packet(
     request: AuthenticatedRequest,
     case_id: FromPath[UUID],
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> PacketView:
-    """Each fact with the signals that it rests on: as it was decided on last, and as it is now. Or
-    as both were at `known_at`, by what had happened until `as_of`."""
-    require_known_parameters(request, "as_of", "known_at")
+    """Each fact with the signals that it comes from: at the last decision, and now. `known_at` and
+    `as_of` show both in the past."""
+    require_known_parameters(request)
     require_time_limits(as_of, known_at)
     authority = request.user.authority
     trail: Sequence[RecordedEvent] = service.desks.cases.trail(case_id, authority)
@@ -103,13 +98,13 @@ def get_packet(
     order_id = trail[0].order or ""
     line, enriched = next((x, x.event) for x in reversed(trail) if isinstance(x.event, Enriched))
     try:
-        order, told = service.desks.order_at(order_id, as_of, known_at)
+        order, recorded = service.desks.order_at(order_id, as_of, known_at)
     except OrderNotFound:
-        order, told = Order(id=order_id), {}
+        order, recorded = Order(id=order_id), {}
     now = known_at or service.desks.clock()
     known = []
     for fact in packet_of(order):
-        record_time = max(told[source] for source in fact.sources)
+        record_time = max(recorded[source] for source in fact.sources)
         age = (now - record_time).total_seconds()
         known.append(
             KnownFact(fact.fact, fact.value, fact.sources, fact.event_time, record_time, age)
@@ -122,9 +117,9 @@ def get_packet(
         if row.case_id != case_id
     ]
     if known_at is not None:
-        trails = service.desks.log.trails([one.case for one in others])
-        stood = [case_of(so) for x in trails.values() if (so := [*recorded_until(x, known_at)])]
-        others = [EarlierCase(x.id, x.kind, x.state, _opened_at(x), x.resolved_at) for x in stood]
+        trails = service.desks.log.trails([other.case for other in others])
+        past = [case_of(x) for t in trails.values() if (x := [*recorded_until(t, known_at)])]
+        others = [build_view(EarlierCase, case, case=case.id) for case in past]
     return PacketView(
         order=order_id,
         decided_on=enriched.packet,
@@ -132,45 +127,41 @@ def get_packet(
         recorded_at=line.recorded_at,
         now=known,
         conflicts=find_field_conflicts(order.signals.values()),
-        said=_packet_messages(order, told),
+        said=_packet_messages(order, recorded),
         cases=others,
     )
 
 
-def _opened_at(case: ExceptionCase) -> datetime:
-    assert case.opened_at is not None
-    return case.opened_at
-
-
-def _packet_messages(order: Order, told: Mapping[str, datetime]) -> list[PacketMessage]:
+def _packet_messages(order: Order, recorded: Mapping[str, datetime]) -> list[PacketMessage]:
     found = []
-    over: str | None
+    channel: str | None
     for signal in sorted(order.signals.values(), key=event_time_key):
         match signal:
-            case MessageSent(summary=text, channel=channel):
-                by, over = "us", channel.value
-            case MessageReceived(summary=text, channel=channel):
-                by, over = "customer", channel.value
+            case MessageSent(summary=text):
+                by, channel = "us", signal.channel.value
+            case MessageReceived(summary=text):
+                by, channel = "customer", signal.channel.value
             case WarehouseNoted(note=text):
-                by, over = "warehouse", None
+                by, channel = "warehouse", None
             case _:
                 continue
-        found.append(PacketMessage(text, by, over, signal.key, signal.event_time, told[signal.key]))
+        at, recorded_at = signal.event_time, recorded[signal.key]
+        found.append(PacketMessage(text, by, channel, signal.key, at, recorded_at))
     return found
 
 
 @get(
     "/cases/{case_id:uuid}/packets/{digest:str}",
     needs=Permission.READ_CASES,
-    summary="A packet, byte for byte",
+    summary="Get the packet of a decision",
 )
 def get_decided_packet(
     request: AuthenticatedRequest,
     case_id: FromPath[UUID],
     digest: FromPath[str],
-    service: NamedDependency[Service],
+    service: ServiceDependency,
 ) -> Response[Sequence[PacketFact]]:
-    """The packet that a decision was made on. Its SHA-256 is the digest that the trail names."""
+    """The packet that a decision used, byte for byte. Its SHA-256 is the digest in the trail."""
     for line in service.desks.cases.trail(case_id, request.user.authority):
         if isinstance(line.event, Enriched) and line.event.digest == digest:
             packet = packet_bytes(line.event.packet)

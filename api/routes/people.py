@@ -1,56 +1,42 @@
-"""People: who may what, who gave it to them, and who could have done what at any time."""
+"""People: their roles and permissions, now and at any time; the access review; who could act."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
-from api.http.authentication import Principal
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
-from api.http.query import (
-    DEFAULT_LIMIT,
-    Cursor,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    page_of,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.service import Service
+from api.http.query import ListDependency, Page, ReadDependency, ReadQuery, Sort
+from api.http.responses import build_view
+from api.http.service import Service, ServiceDependency
 from api.http.times import require_offset
 from application.cases.history import case_of, lines_until
 from domain.authority import authority_of
 from domain.people import Actor, Grant, Person, Role
 from domain.permissions import Permission
 
-AuthenticatedRequest = Request[Principal, str, Any]
 At = Annotated[
     datetime | None,
-    QueryParameter(name="at", description="As it was recorded until then: an RFC 3339 time."),
+    QueryParameter(name="at", description="As recorded by then: an RFC 3339 time."),
 ]
-NAMES = (str,)
-PLACES = (str, int)
+BY_NAME: Sort = {"name": str}
+BY_GRANT: Sort = {"person": str, "number": int}
 
 
 class GrantView(Struct, frozen=True):
-    """A role, where and until when; who gave it and why. `lives` says whether it is good."""
+    """A role, its scope and its end; who gave it and why. `lives` says whether it is active."""
 
     grant: str
     role: Role
     queues: Sequence[str]
-    """Without any, all of them."""
+    """Empty: all queues; the same for regions."""
     regions: Sequence[str]
     case: UUID | None
     granted_at: datetime
@@ -58,7 +44,7 @@ class GrantView(Struct, frozen=True):
     reason: str | None
     until: datetime | None
     under: str | None
-    """The break-glass that gave it."""
+    """The break-glass that created it."""
     revoked_at: datetime | None
     revoked_by: str | None
     revoked_for: str | None
@@ -66,7 +52,7 @@ class GrantView(Struct, frozen=True):
 
 
 class PersonView(Struct, frozen=True):
-    """A person, under all names: what was ever granted, and what may be done by it as of `as_of`."""
+    """A person with all names: every grant, and the permissions as of `as_of`."""
 
     name: str
     version: int
@@ -78,14 +64,14 @@ class PersonView(Struct, frozen=True):
     skills: Sequence[str]
     roles: Sequence[Role]
     permissions: Sequence[Permission]
-    """In any scope at all: `grants` say in which."""
+    """In any scope; `grants` list the scopes."""
     grants: Sequence[GrantView]
     reviews_due: Sequence[UUID]
-    """Break-glasses that the person had a part in, and nobody has reviewed."""
+    """Break-glasses that the person took part in and that await review."""
 
 
 class ReviewLine(Struct, frozen=True):
-    """One grant of one person, for somebody to look at."""
+    """One grant of one person, for review."""
 
     person: str
     known_as: Sequence[str]
@@ -95,7 +81,7 @@ class ReviewLine(Struct, frozen=True):
 
 
 class EligibleView(Struct, frozen=True):
-    """Somebody who could have done it, and every grant by which."""
+    """A person who has the permission, and every grant that gives it."""
 
     person: str
     known_as: Sequence[str]
@@ -103,7 +89,7 @@ class EligibleView(Struct, frozen=True):
 
 
 class EligibleList(Struct, frozen=True):
-    """Everybody who could have done it there, as of `as_of`."""
+    """Everyone who has the permission there, as of `as_of`."""
 
     permission: Permission
     queue: str
@@ -114,22 +100,9 @@ class EligibleList(Struct, frozen=True):
 
 
 def grant_view(grant: Grant, lives: bool) -> GrantView:
-    return GrantView(
-        grant=grant.grant,
-        role=grant.role,
-        queues=grant.queues,
-        regions=grant.regions,
-        case=grant.case,
-        granted_at=grant.granted_at,
-        granted_by=_by(grant.granted_by),
-        reason=grant.reason,
-        until=grant.until,
-        under=grant.under,
-        revoked_at=grant.revoked_at,
-        revoked_by=_by(grant.revoked_by) if grant.revoked_by is not None else None,
-        revoked_for=grant.revoked_for,
-        lives=lives,
-    )
+    revoked_by = _by(grant.revoked_by) if grant.revoked_by is not None else None
+    granted_by = _by(grant.granted_by)
+    return build_view(GrantView, grant, granted_by=granted_by, revoked_by=revoked_by, lives=lives)
 
 
 def _by(actor: Actor) -> str:
@@ -139,15 +112,11 @@ def _by(actor: Actor) -> str:
 def person_view(person: Person, now: datetime) -> PersonView:
     living = person.at(now)
     authority = authority_of(living)
-    return PersonView(
-        name=person.name,
-        version=person.version,
+    return build_view(
+        PersonView,
+        person,
         as_of=now,
         known_as=sorted(person.known_as),
-        added_at=person.added_at,
-        left_at=person.left_at,
-        left_for=person.left_for,
-        skills=person.skills,
         roles=authority.roles,
         permissions=sorted(authority.permissions),
         grants=[grant_view(grant, grant in living) for grant in person.grants],
@@ -156,7 +125,7 @@ def person_view(person: Person, now: datetime) -> PersonView:
 
 
 def review_lines(people: Sequence[Person], now: datetime) -> list[ReviewLine]:
-    """Every grant that there was by then, a line each; somebody without any has none."""
+    """A line for every grant that existed then; none for a person without grants."""
     return [
         ReviewLine(
             person=person.name,
@@ -170,83 +139,67 @@ def review_lines(people: Sequence[Person], now: datetime) -> list[ReviewLine]:
     ]
 
 
-@get("/people", needs=Permission.READ_PEOPLE, summary="Everybody, by name")
+@get("/people", needs=Permission.READ_PEOPLE, summary="List people")
 def list_people(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    moment: At = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
+    listing: ListDependency, service: ServiceDependency, moment: At = None
 ) -> Response[Page[PersonView]]:
-    """With what was granted to each, and what of it is good."""
-    require_known_parameters(request, "at")
-    people, now = _everybody(service, moment, min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), NAMES)
-    rest = [one for one in people if after is None or one.name > after[0]]
-    rows = [person_view(one, now) for one in rest[: limit + 1]]
-    return page_of(request, rows, limit, ("name",))
+    """By name, each with all grants and the permissions that they give."""
+    people, now = _everybody(listing, service, moment)
+
+    def rows(after: list[str] | None, limit: int) -> list[PersonView]:
+        rest = [person for person in people if after is None or person.name > after[0]]
+        return [person_view(person, now) for person in rest[:limit]]
+
+    return listing.page(BY_NAME, rows)
 
 
-@get("/people/{name:str}", needs=Permission.READ_PEOPLE, summary="One person, now or then")
-def get_person(
-    name: FromPath[str], service: NamedDependency[Service], moment: At = None
-) -> PersonView:
-    """Folded from the person's own stream: never behind."""
+@get("/people/{name:str}", needs=Permission.READ_PEOPLE, summary="Get a person")
+def get_person(name: FromPath[str], service: ServiceDependency, moment: At = None) -> PersonView:
+    """Now, or at a time. Computed from the person's own events: always up to date."""
     if moment is not None:
         require_offset("at", moment)
     return person_view(service.desks.people.person(name, moment), moment or service.desks.clock())
 
 
-@get("/access-review", needs=Permission.READ_PEOPLE, summary="Who may what, why, and by whom")
+@get("/access-review", needs=Permission.READ_PEOPLE, summary="List all grants for an access review")
 def review_access(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    moment: At = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
+    listing: ListDependency, service: ServiceDependency, moment: At = None
 ) -> Response[Page[ReviewLine]]:
-    """Every grant of everybody, as of a time: those that ended too, for they were good once."""
-    require_known_parameters(request, "at")
-    people, now = _everybody(service, moment, min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), PLACES)
+    """Every grant of every person at that time, including those that had ended."""
+    people, now = _everybody(listing, service, moment)
     lines = review_lines(people, now)
-    rest = [x for x in lines if after is None or (x.person, x.number) > (after[0], after[1])]
-    return page_of(request, rest[: limit + 1], limit, ("person", "number"))
+
+    def rows(after: list[object] | None, limit: int) -> list[ReviewLine]:
+        return [x for x in lines if after is None or [x.person, x.number] > after][:limit]
+
+    return listing.page(BY_GRANT, rows)
 
 
-@get("/eligible", needs=Permission.READ_PEOPLE, summary="Who could have done it")
+@get("/eligible", needs=Permission.READ_PEOPLE, summary="List people with a permission")
 def list_eligible(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
+    read: ReadDependency,
+    service: ServiceDependency,
     permission: Annotated[Permission, QueryParameter()],
     queue: Annotated[str | None, QueryParameter()] = None,
     region: Annotated[str | None, QueryParameter()] = None,
     case: Annotated[
-        UUID | None, QueryParameter(description="Where the case was at that time.")
+        UUID | None, QueryParameter(description="The queue and region of the case at that time.")
     ] = None,
     moment: At = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
 ) -> EligibleList:
-    """By the grants that were good at that time, in a queue and region, or for a case as it was."""
-    require_known_parameters(request, "permission", "queue", "region", "case", "at")
+    """By the grants that were active at that time, in a queue and region, or for a case."""
     if (queue is None) == (case is None):
-        raise MalformedParameter("name either a queue, with a region if you like, or a case")
-    desk = service.desks.people
-    wait_for_report(service.positions, "people", min_position, prefer)
+        raise MalformedParameter("send either queue (and region, if any) or case")
+    read.wait_for("people")
     if moment is not None:
         require_offset("at", moment)
     now = moment or service.desks.clock()
     where = queue or ""
     if case is not None:
-        lines = service.desks.cases.trail(case, request.user.authority)
-        stood = case_of(lines_until(lines, now))
-        where, region = stood.queue, stood.region
-    found = desk.eligible(permission, where, region, now, case)
+        lines = service.desks.cases.trail(case, read.authority)
+        past = case_of(lines_until(lines, now))
+        where, region = past.queue, past.region
+    found = service.desks.people.eligible(permission, where, region, now, case)
     return EligibleList(
         permission=permission,
         queue=where,
@@ -255,19 +208,19 @@ def list_eligible(
         as_of=now,
         items=[
             EligibleView(
-                person=one.person.name,
-                known_as=sorted(one.person.known_as),
-                grants=[grant_view(grant, lives=True) for grant in one.grants],
+                person=eligible.person.name,
+                known_as=sorted(eligible.person.known_as),
+                grants=[grant_view(grant, lives=True) for grant in eligible.grants],
             )
-            for one in found
+            for eligible in found
         ],
     )
 
 
 def _everybody(
-    service: Service, moment: datetime | None, min_position: int | None, prefer: str | None
+    read: ReadQuery, service: Service, moment: datetime | None
 ) -> tuple[list[Person], datetime]:
     if moment is not None:
         require_offset("at", moment)
-    wait_for_report(service.positions, "people", min_position, prefer)
+    read.wait_for("people")
     return service.desks.people.everybody(moment), moment or service.desks.clock()

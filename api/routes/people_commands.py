@@ -1,4 +1,4 @@
-"""What is done about people: each is one entry of the table at the end."""
+"""Commands on people; most are entries of the table at the end."""
 
 from __future__ import annotations
 
@@ -6,108 +6,74 @@ from collections.abc import Callable
 from typing import Any
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, RawBody
+from litestar.params import FromPath, JSONBody
 
-from api.http.commands import configure_command_handler, run_command
+from api.http.commands import CommandDependency, CommandRequest, configure_command_handler
 from api.http.concurrency import post
-from api.http.query import IdempotencyKey
 from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.routes.people import AuthenticatedRequest, PersonView, person_view
+from api.routes.people import PersonView, person_view
 from application.log.caller import Caller
 from application.people.people_desk import PeopleDesk, PersonResult
 from domain.grants import AddPerson, ChangePersonStatus, GrantRole, LinkPersonName, SetSkills
-from domain.people import Person
 from domain.permissions import Permission
 
 
-@post("/people", needs=Permission.MANAGE_PEOPLE, status_code=200, summary="Add a person")
-def add_person(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    data: JSONBody[AddPerson],
-    body: RawBody,
-    key: IdempotencyKey = None,
-) -> Response[PersonView]:
-    """Somebody new; each role is a grant without scope and without end."""
-
-    def act(desk: PeopleDesk, by: Caller) -> PersonResult:
-        return desk.add(data.name, data.roles, by.now, data.skills, by)
-
-    return _run_person_command(request, service, body, key, act)
+@post("/people", needs=Permission.MANAGE_PEOPLE, summary="Add a person")
+def add_person(command: CommandDependency, data: JSONBody[AddPerson]) -> Response[PersonView]:
+    """Each role becomes a grant without a scope and without an end."""
+    return _run(command, lambda desk, by: desk.add(data.name, data.roles, by.now, data.skills, by))
 
 
 @post(
     "/people/{name:str}/grants/{grant:str}/revoke",
     needs=Permission.MANAGE_PEOPLE,
-    status_code=200,
-    summary="Take a grant back",
+    summary="Revoke a grant",
 )
 def revoke_grant(
-    request: AuthenticatedRequest,
+    command: CommandDependency,
     name: FromPath[str],
     grant: FromPath[str],
-    service: NamedDependency[Service],
     data: JSONBody[ChangePersonStatus],
-    body: RawBody,
-    key: IdempotencyKey = None,
 ) -> Response[PersonView]:
-    """It gives nothing from here on, within seconds, and stays in the record."""
-    return _run_person_command(
-        request, service, body, key, lambda desk, by: desk.revoke(name, grant, data, by)
-    )
+    """It ends within seconds. The grant stays in the record."""
+    return _run(command, lambda desk, by: desk.revoke(name, grant, data, by))
 
 
-def _run_person_command(
-    request: AuthenticatedRequest,
-    service: Service,
-    body: bytes,
-    key: str | None,
-    act: Callable[[PeopleDesk, Caller], PersonResult],
+def _run(
+    command: CommandRequest, act: Callable[[PeopleDesk, Caller], PersonResult]
 ) -> Response[Any]:
-    now = service.desks.clock()
-
-    def work(by: Caller) -> tuple[Person, int]:
-        done = act(service.desks.people, by)
-        return done.person, done.position
-
-    return run_command(
-        request, service, body, key, work, lambda person: CommandResponse(person_view(person, now))
+    desks = command.service.desks
+    now = desks.clock()
+    return command.run(
+        lambda by: act(desks.people, by),
+        lambda result: result.person,
+        lambda person: CommandResponse(person_view(person, now)),
     )
 
 
 def _command(
     name: str,
-    words: str,
+    summary: str,
     doc: str,
     kind: Any,
     act: Callable[[Service, str, Any, Caller], PersonResult],
 ) -> HTTPRouteHandler:
-    """A command on a person, whose body is of this type."""
+    """The route of a command on a person; `kind` is the type of its body."""
 
-    def handler(
-        request: AuthenticatedRequest,
-        name: FromPath[str],
-        service: NamedDependency[Service],
-        data: Any,
-        body: RawBody,
-        key: IdempotencyKey = None,
-    ) -> Response[PersonView]:
-        return _run_person_command(
-            request, service, body, key, lambda _, by: act(service, name, data, by)
-        )
+    def handler(command: CommandDependency, name: FromPath[str], data: Any) -> Response[PersonView]:
+        return _run(command, lambda _, by: act(command.service, name, data, by))
 
     path = f"/people/{{name:str}}/{name}"
-    return post(path, needs=Permission.MANAGE_PEOPLE, status_code=200, summary=words)(
+    return post(path, needs=Permission.MANAGE_PEOPLE, summary=summary)(
         configure_command_handler(handler, f"person_{name}", doc, kind)
     )
 
 
-def _grant_role(service: Service, name: str, ask: GrantRole, by: Caller) -> PersonResult:
+def _grant_role(service: Service, name: str, data: GrantRole, by: Caller) -> PersonResult:
     queues = service.desks.policy.current.document.queues
-    return service.desks.people.give(name, ask, queues, by)
+    return service.desks.people.give(name, data, queues, by)
 
 
 PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
@@ -115,38 +81,38 @@ PEOPLE_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     revoke_grant,
     _command(
         "grants",
-        "Give a person a role",
-        "In some queues and regions or in all, until a time or for good. Nobody gives any to "
-        "themselves, under whatever name.",
+        "Grant a role to a person",
+        "In some queues and regions or in all, until a time or without an end. You cannot grant a role "
+        "to yourself, under any of your names.",
         GrantRole,
         _grant_role,
     ),
     _command(
         "leave",
-        "A person has left",
-        "Under all names: nothing more may be done with them, within seconds. All stays in the record.",
+        "Record that a person has left",
+        "Within seconds, all names of the person lose access. The record stays.",
         ChangePersonStatus,
-        lambda service, name, ask, by: service.desks.people.leave(name, ask, by),
+        lambda service, name, data, by: service.desks.people.leave(name, data, by),
     ),
     _command(
         "return",
-        "A person has come back",
-        "Under this name: the grants that have not ended are good again.",
+        "Record that a person has returned",
+        "Under this name: the grants that have not ended are active again.",
         ChangePersonStatus,
-        lambda service, name, ask, by: service.desks.people.come_back(name, ask, by),
+        lambda service, name, data, by: service.desks.people.come_back(name, data, by),
     ),
     _command(
         "skills",
-        "Say what a person is skilled in",
-        "Which work claim-next offers; without any, all of it.",
+        "Set the skills of a person",
+        "Claim-next offers only cases that need one of these skills; without skills, all cases.",
         SetSkills,
-        lambda service, name, ask, by: service.desks.people.set_skills(name, ask, by),
+        lambda service, name, data, by: service.desks.people.set_skills(name, data, by),
     ),
     _command(
         "same-as",
-        "Two names are one human",
-        "From here on no duty of one can fall to the other. It cannot be undone.",
+        "Record that two names are one person",
+        "From now on, a duty of one name counts for the other too. It cannot be undone.",
         LinkPersonName,
-        lambda service, name, ask, by: service.desks.people.same_as(name, ask, by),
+        lambda service, name, data, by: service.desks.people.same_as(name, data, by),
     ),
 )

@@ -1,6 +1,6 @@
-"""Personal data of customers: what is held of one, who read it, legal holds, and erasure.
+"""Personal data of customers: what is stored, who read it, legal holds, and erasure.
 
-A customer is named in the body, never in an address: addresses are written down wherever they pass.
+The customer is named in the body, never in the URL: URLs are logged by proxies.
 """
 
 from __future__ import annotations
@@ -9,40 +9,37 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody, QueryParameter, RawBody
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from api.composition import Desks
-from api.http.authentication import Principal
-from api.http.commands import configure_command_handler, run_command
+from api.http.authentication import AuthenticatedRequest
+from api.http.commands import CommandDependency, configure_command_handler
 from api.http.concurrency import get, post, run_and_record_reads
-from api.http.query import DEFAULT_LIMIT, IdempotencyKey, Limit, require_known_parameters
-from api.http.responses import CommandResponse
-from api.http.service import Service
+from api.http.query import DEFAULT_LIMIT, Limit, require_known_parameters
+from api.http.responses import CommandResponse, build_view
+from api.http.service import Service, ServiceDependency
 from application.log.caller import Caller
 from application.privacy.customer_data import HeldData
 from application.privacy.privacy_desk import PrivacyDesk, PrivacyResult
 from domain.orders.order import order_stream
 from domain.orders.purchase_signals import CustomerId
 from domain.permissions import Permission
-from domain.privacy import Erasure, ErasureBasis, LegalHold, PrivacyRecord, Reason, Reference
+from domain.privacy import Erasure, ErasureBasis, LegalHold, Reason, Reference
 from infrastructure.personal.reads import PersonalRead
-
-AuthenticatedRequest = Request[Principal, str, Any]
 
 
 class CustomerQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     customer: CustomerId
-    """The shop's id."""
+    """The shop's id of the customer."""
 
 
 class PlaceLegalHold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     customer: CustomerId
     reason: Reason
-    """Why the data must be kept. It is kept for ever, in the clear: name nobody."""
+    """Why the data must be kept. It is stored for ever, unencrypted: name no person."""
     reference: Reference = ""
 
 
@@ -56,12 +53,12 @@ class OrderErasure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     customer: CustomerId
     basis: ErasureBasis
     reference: Reference = ""
-    """The number of the request. It is kept for ever, in the clear."""
+    """The number of the request. It is stored for ever, unencrypted."""
 
 
 class PrivacyView(Struct, frozen=True):
-    """What is recorded of a customer as such; `record` is the name of the stream, and says nothing of
-    who it is."""
+    """The legal holds and erasures of a customer. `record` is the id of the stream; it does not identify
+    the customer."""
 
     record: UUID
     version: int
@@ -73,24 +70,18 @@ class ReadsPage(Struct, frozen=True):
     items: Sequence[PersonalRead]
     next_after: int
     nothing: str | None = None
-    """Why there may be none, where none was ever noted."""
-
-
-def _view(record: PrivacyRecord) -> PrivacyView:
-    return PrivacyView(record.id, record.version, record.holds, record.erasures)
+    """If there are no items: why."""
 
 
 @post(
     "/personal-data/find",
     needs=Permission.MANAGE_PERSONAL_DATA,
-    status_code=200,
-    summary="What is held of a customer",
+    summary="Find the personal data of a customer",
 )
 def find_personal_data(
-    request: AuthenticatedRequest, service: NamedDependency[Service], data: JSONBody[CustomerQuery]
+    request: AuthenticatedRequest, service: ServiceDependency, data: JSONBody[CustomerQuery]
 ) -> HeldData:
-    """Every line of the log with personal texts, and the texts; files; holds and erasures. That you
-    were shown it is recorded."""
+    """Every log line with personal data, its texts, files, holds and erasures. This read is recorded."""
     return run_and_record_reads(
         lambda: _privacy_desk(service).held(data.customer), request, service
     )
@@ -99,37 +90,34 @@ def find_personal_data(
 @post(
     "/personal-data/reads",
     needs=Permission.READ_PERSONAL_READS,
-    status_code=200,
-    summary="Who read a customer's data",
+    summary="Find the reads of a customer's data",
 )
 def find_reads(
     request: AuthenticatedRequest,
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     data: JSONBody[CustomerQuery],
     after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ReadsPage:
-    """Of the orders that are known to be the customer's; an erasure ends that."""
-    require_known_parameters(request, "after")
+    """For the orders known to be the customer's. After an erasure, none are known."""
+    require_known_parameters(request)
     orders = _privacy_desk(service).orders_of(data.customer)
     return _reads_page(service, orders, None, after, limit)
 
 
 @get(
-    "/audit/reads",
-    needs=Permission.READ_PERSONAL_READS,
-    summary="Who was shown personal data",
+    "/audit/reads", needs=Permission.READ_PERSONAL_READS, summary="List the reads of personal data"
 )
 def list_reads(
     request: AuthenticatedRequest,
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     order: Annotated[str | None, QueryParameter(max_length=120)] = None,
     person: Annotated[str | None, QueryParameter(max_length=64)] = None,
     after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = DEFAULT_LIMIT,
 ) -> ReadsPage:
-    """Of an order, by a person, or all; oldest first. Keep `next_after` and come back with it."""
-    require_known_parameters(request, "order", "person", "after")
+    """Oldest first. Continue with `next_after` as `after`."""
+    require_known_parameters(request)
     return _reads_page(service, None if order is None else [order], person, after, limit)
 
 
@@ -142,20 +130,16 @@ def _reads_page(
 
 
 def explain_no_reads(desks: Desks, orders: Sequence[str] | None, person: str | None) -> str:
-    """Where nothing was noted, it is said whether what was asked for is known at all: `orders` are all
-    that are asked about, None if that is any."""
+    """Why there are no reads: whether the orders (None: any) and the person are known at all."""
     if orders is not None and not orders:
-        return (
-            "No order is known to be this customer's any more, or none ever was: an erasure ends that. Ask "
-            "by order."
-        )
+        return "No order is known to be this customer's. After an erasure, none are: search by order instead."
     for order in orders or ():
-        # As it is stored: to open it would be to read it, and be noted.
+        # Without decrypting: that would be a read, and recorded.
         if not any(True for _ in desks.recorder.select_streams([order_stream(order)])):
-            return f"Nothing is known of an order {order}."
+            return f"No order {order}."
     if person is not None and desks.people.known(person) is None:
-        return f"Nobody is known by the name {person}."
-    return "Nobody was shown any of it."
+        return f"No person named {person}."
+    return "Nobody has read any of it."
 
 
 def _privacy_desk(service: Service) -> PrivacyDesk:
@@ -167,30 +151,22 @@ def _privacy_desk(service: Service) -> PrivacyDesk:
 def _command(
     name: str,
     path: str,
-    words: str,
+    summary: str,
     doc: str,
     kind: Any,
     act: Callable[[PrivacyDesk, Any, Caller], PrivacyResult],
 ) -> HTTPRouteHandler:
-    """A command on what is recorded of a customer, whose body is of this type."""
+    """The route of a command on a customer's record; `kind` is the type of its body."""
 
-    def handler(
-        request: AuthenticatedRequest,
-        service: NamedDependency[Service],
-        data: Any,
-        body: RawBody,
-        key: IdempotencyKey = None,
-    ) -> Response[PrivacyView]:
-        def work(by: Caller) -> tuple[PrivacyRecord, int]:
-            done = act(_privacy_desk(service), data, by)
-            return done.record, done.position
-
-        return run_command(
-            request, service, body, key, work, lambda record: CommandResponse(_view(record))
+    def handler(command: CommandDependency, data: Any) -> Response[PrivacyView]:
+        return command.run(
+            lambda by: act(_privacy_desk(command.service), data, by),
+            lambda result: result.record,
+            lambda record: CommandResponse(build_view(PrivacyView, record, record=record.id)),
         )
 
     path = f"/personal-data/{path}"
-    return post(path, needs=Permission.MANAGE_PERSONAL_DATA, status_code=200, summary=words)(
+    return post(path, needs=Permission.MANAGE_PERSONAL_DATA, summary=summary)(
         configure_command_handler(handler, name, doc, kind)
     )
 
@@ -201,9 +177,9 @@ PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
         "place-legal-hold",
         "holds",
         "Place a legal hold",
-        "Nothing of the customer is erased while it lasts.",
+        "While it lasts, no data of the customer is erased.",
         PlaceLegalHold,
-        lambda desk, ask, by: desk.hold(ask.customer, ask.reason, ask.reference, by),
+        lambda desk, data, by: desk.hold(data.customer, data.reason, data.reference, by),
     ),
     _command(
         "release-legal-hold",
@@ -211,17 +187,16 @@ PERSONAL_DATA: tuple[HTTPRouteHandler, ...] = (
         "Release a legal hold",
         "",
         ReleaseLegalHold,
-        lambda desk, ask, by: desk.release(ask.customer, ask.hold, ask.reason, by),
+        lambda desk, data, by: desk.release(data.customer, data.hold, data.reason, by),
     ),
     _command(
         "erase-personal-data",
         "erasures",
         "Erase a customer's personal data",
-        "The keys of the customer's orders are destroyed, and the files of their cases; decisions, "
-        "amounts\nand proofs stay. Ordered when this answers; carried out at once, or as soon as the "
-        "key store answers\n(`completed_at`).",
+        "Destroys the keys of the customer's orders and the files of their cases. Decisions, amounts and "
+        "proofs stay. The answer confirms the order; `completed_at` says when it was executed.",
         OrderErasure,
-        lambda desk, ask, by: desk.erase(ask.customer, ask.basis, ask.reference, by),
+        lambda desk, data, by: desk.erase(data.customer, data.basis, data.reference, by),
     ),
     find_reads,
     list_reads,

@@ -1,4 +1,4 @@
-"""Policies: every version that there ever was, how each stands, and how it differs from another."""
+"""Policies: all versions, their states, and their differences."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import UNSET, Struct
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.query import require_known_parameters
-from api.http.responses import CommandResponse
-from api.http.service import Service
-from api.routes.cases import AuthenticatedRequest
+from api.http.responses import CommandResponse, build_view
+from api.http.service import ServiceDependency
 from application.policy.policy_desk import PolicyResult
 from domain.permissions import Permission
 from domain.policy.differences import find_differences
@@ -29,7 +28,7 @@ from domain.policy.simulation_figures import SimulationFigures
 
 
 class ActView(Struct, frozen=True):
-    """Who did what about a policy: `person` is nobody where the system did it."""
+    """An act on a policy; `person` is null for an act of the system."""
 
     what: str
     person: str | None
@@ -39,7 +38,7 @@ class ActView(Struct, frozen=True):
 
 
 class PolicyLine(Struct, frozen=True):
-    """A policy in short. `base` is the version that it is, or was, to take the place of."""
+    """A summary of a policy. `base` is the version that it was proposed to replace."""
 
     version: str
     digest: str
@@ -49,16 +48,16 @@ class PolicyLine(Struct, frozen=True):
     base: str | None
     authors: Sequence[str]
     effective_from: datetime | None
-    """From when it decides, or has last decided."""
+    """The start of its current or last activation."""
     expires_at: datetime | None
-    """Of an emergency change that is not ratified."""
+    """The end of an emergency change that is not ratified."""
     acts: Sequence[ActView]
     notices: Sequence[str]
     """What its owner has to do soon, such as add the holidays of later years. Empty once it no longer decides."""
 
 
 class PolicyList(Struct, frozen=True):
-    """The newest first."""
+    """Newest first."""
 
     items: Sequence[PolicyLine]
 
@@ -69,7 +68,7 @@ class DifferenceView(Struct, frozen=True):
 
 
 class SimulationView(Struct, frozen=True):
-    """What recorded history would have led to: `against` is the version that it is held against."""
+    """The simulated results on recorded history; `against` is the version it is compared with."""
 
     against: str
     since: datetime
@@ -77,11 +76,11 @@ class SimulationView(Struct, frozen=True):
     position: int
     figures: SimulationFigures
     money: MoneyFigures | None
-    """What was proposed to be given to customers, held against both approval matrices."""
+    """The adjustments that were proposed, under both approval matrices."""
 
 
 class RecheckView(Struct, frozen=True):
-    """How far the look at everything open has come, after this policy began to decide."""
+    """The progress of the re-evaluation of open orders, after this policy became active."""
 
     done_percent: int
     orders: int
@@ -94,7 +93,7 @@ class RecheckView(Struct, frozen=True):
 
 
 class PolicyView(PolicyLine, frozen=True):
-    """A policy with its whole document, and in words how it differs from the version `against`."""
+    """A policy with its document, and its differences from the version `against`, in words."""
 
     document: PolicyDocument
     against: str | None
@@ -116,24 +115,24 @@ AgainstVersion = Annotated[
 ]
 
 
-@get("/policies", needs=Permission.READ_POLICIES, summary="Every version of the policy")
-def list_policies(request: AuthenticatedRequest, service: NamedDependency[Service]) -> PolicyList:
-    """How each stands now, and who did what about it."""
+@get("/policies", needs=Permission.READ_POLICIES, summary="List policies")
+def list_policies(request: AuthenticatedRequest, service: ServiceDependency) -> PolicyList:
+    """All versions, each with its state now and who did what with it."""
     require_known_parameters(request)
     governance, now = service.desks.policy.refresh(), service.desks.clock()
     policies = reversed([*governance.policies.values()])
-    return PolicyList([PolicyLine(**_line(governance, one, now)) for one in policies])
+    return PolicyList([PolicyLine(**_line(governance, policy, now)) for policy in policies])
 
 
-@get("/policies/{version:str}", needs=Permission.READ_POLICIES, summary="One policy")
+@get("/policies/{version:str}", needs=Permission.READ_POLICIES, summary="Get a policy")
 def get_policy(
     request: AuthenticatedRequest,
     version: FromPath[str],
-    service: NamedDependency[Service],
+    service: ServiceDependency,
     against: AgainstVersion = None,
 ) -> PolicyView:
-    """By its version or digest: nothing is ever removed."""
-    require_known_parameters(request, "against")
+    """By its version or digest. No version is ever removed."""
+    require_known_parameters(request)
     governance = service.desks.policy.refresh()
     policy = require_policy(governance, version)
     other = require_policy(governance, against) if against is not None else None
@@ -159,16 +158,16 @@ def view_of(
         **_line(governance, policy, now),
         document=policy.document,
         against=other.version if other is not None else None,
-        differences=[DifferenceView(one.where, one.how) for one in found],
-        simulations=[simulation_view(governance, one) for one in policy.simulations],
-        recheck=_recheck(recheck) if recheck is not None else None,
+        differences=[DifferenceView(difference.where, difference.how) for difference in found],
+        simulations=[simulation_view(governance, event) for event in policy.simulations],
+        recheck=build_view(RecheckView, recheck) if recheck is not None else None,
     )
 
 
 def simulation_view(governance: Governance, event: PolicySimulated) -> SimulationView:
     against = governance.policies[event.against].version
     money = None if event.money is UNSET else event.money
-    return SimulationView(against, event.since, event.until, event.position, event.figures, money)
+    return build_view(SimulationView, event, against=against, money=money)
 
 
 def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, Any]:
@@ -191,16 +190,3 @@ def _line(governance: Governance, policy: Policy, now: datetime) -> dict[str, An
         ],
         "notices": holiday_notices(policy.document, now) if state in _CURRENT else [],
     }
-
-
-def _recheck(recheck: Recheck) -> RecheckView:
-    return RecheckView(
-        done_percent=recheck.done_percent,
-        orders=recheck.orders,
-        opened=recheck.opened,
-        cleared=recheck.cleared,
-        changed=recheck.changed,
-        began_at=recheck.began_at,
-        finished_at=recheck.finished_at,
-        overtaken=recheck.overtaken,
-    )

@@ -1,4 +1,4 @@
-"""What people do about policies: each is one entry of the table at the end."""
+"""Commands on policies; most are entries of the table at the end."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, RawBody
+from litestar.params import FromPath, JSONBody
 
-from api.http.commands import configure_command_handler, run_command
+from api.http.commands import CommandDependency, CommandRequest, configure_command_handler
 from api.http.concurrency import post
-from api.http.query import IdempotencyKey
-from api.http.service import Service
-from api.routes.cases import AuthenticatedRequest
 from api.routes.policies import PolicyView, policy_response
 from application.log.caller import Caller
 from application.policy.policy_desk import PolicyDesk, PolicyResult
@@ -32,58 +28,34 @@ from domain.policy.commands import (
 from domain.policy.rulebook import Rulebook
 from infrastructure.policies.files import parse_rulebook
 
-ResultAndPosition = tuple[PolicyResult, int]
 
-
-@post(
-    "/policies",
-    needs=Permission.PROPOSE_POLICIES,
-    status_code=200,
-    summary="Propose a policy",
-)
+@post("/policies", needs=Permission.PROPOSE_POLICIES, summary="Propose a policy")
 def propose_policy(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    data: JSONBody[ProposePolicy],
-    body: RawBody,
-    key: IdempotencyKey = None,
+    command: CommandDependency, data: JSONBody[ProposePolicy]
 ) -> Response[PolicyView]:
-    """To take the place of the one that decides now. The answer says in words what would change."""
+    """To replace the active policy. The answer says in words what would change."""
     rulebook = _rulebook_of_body(data.document)
-    desk = service.desks.policy
-
-    def work(by: Caller) -> ResultAndPosition:
-        return _result_and_position(desk.propose(rulebook, data.why, data.revises, by))
-
-    return run_command(request, service, body, key, work, policy_response)
+    return _run(command, lambda desk, by: desk.propose(rulebook, data.why, data.revises, by))
 
 
 @post(
     "/policies/emergency",
     needs=Permission.ACTIVATE_POLICIES,
-    status_code=200,
     summary="Change the policy in an emergency",
 )
 def emergency_policy(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    data: JSONBody[EmergencyPolicy],
-    body: RawBody,
-    key: IdempotencyKey = None,
+    command: CommandDependency, data: JSONBody[EmergencyPolicy]
 ) -> Response[PolicyView]:
-    """It decides at once, approved by nobody, and expires by itself unless another person ratifies
-    it: then what decided before decides again."""
+    """Activates the policy at once, without approval. Unless another person ratifies it, it expires,
+    and the policy before it becomes active again."""
     rulebook = _rulebook_of_body(data.document)
-    desk = service.desks.policy
-
-    def work(by: Caller) -> ResultAndPosition:
-        return _result_and_position(desk.emergency(rulebook, data.reason, data.expires_at, by))
-
-    return run_command(request, service, body, key, work, policy_response)
+    return _run(
+        command, lambda desk, by: desk.emergency(rulebook, data.reason, data.expires_at, by)
+    )
 
 
 def _rulebook_of_body(document: dict[str, Any]) -> Rulebook:
-    """Raises Invalid, with the places as they are in the body."""
+    """Raises Invalid, with pointers into the body."""
     try:
         return parse_rulebook(document)
     except Invalid as refused:
@@ -91,35 +63,30 @@ def _rulebook_of_body(document: dict[str, Any]) -> Rulebook:
         raise Invalid(faults, "the policy") from None
 
 
-def _result_and_position(governed: PolicyResult) -> ResultAndPosition:
-    return governed, governed.position
+def _run(
+    command: CommandRequest, act: Callable[[PolicyDesk, Caller], PolicyResult]
+) -> Response[Any]:
+    desk = command.service.desks.policy
+    return command.run(lambda by: act(desk, by), lambda result: result, policy_response)
 
 
 def _command(
     name: str,
     needs: Permission,
-    words: str,
+    summary: str,
     doc: str,
     kind: Any,
     act: Callable[[PolicyDesk, str, Any, Caller], PolicyResult],
 ) -> HTTPRouteHandler:
-    """A command on a policy, named by its version or digest, whose body is of this type."""
+    """The route of a command on a policy (by version or digest); `kind` is the type of its body."""
 
     def handler(
-        request: AuthenticatedRequest,
-        version: FromPath[str],
-        service: NamedDependency[Service],
-        data: Any,
-        body: RawBody,
-        key: IdempotencyKey = None,
+        command: CommandDependency, version: FromPath[str], data: Any
     ) -> Response[PolicyView]:
-        def work(by: Caller) -> ResultAndPosition:
-            return _result_and_position(act(service.desks.policy, version, data, by))
-
-        return run_command(request, service, body, key, work, policy_response)
+        return _run(command, lambda desk, by: act(desk, version, data, by))
 
     path = f"/policies/{{version:str}}/{name}"
-    return post(path, needs=needs, status_code=200, summary=words)(
+    return post(path, needs=needs, summary=summary)(
         configure_command_handler(handler, f"{name}_policy", doc, kind)
     )
 
@@ -131,48 +98,48 @@ POLICY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
         "approve",
         Permission.APPROVE_POLICIES,
         "Approve a proposed policy",
-        "By another person than its authors. Say the `base` that you held it against.",
+        "By a person who is not an author. Send the `base` version that you compared it with.",
         ApprovePolicy,
-        lambda desk, version, ask, by: desk.approve(version, ask.note, ask.base, by),
+        lambda desk, version, data, by: desk.approve(version, data.note, data.base, by),
     ),
     _command(
         "reject",
         Permission.APPROVE_POLICIES,
-        "Reject a policy that does not decide yet",
-        "Proposed, approved or scheduled: it may be proposed anew.",
+        "Reject a policy that is not active",
+        "It may be proposed, approved or scheduled. It can be proposed again.",
         DropPolicy,
-        lambda desk, version, ask, by: desk.reject(version, ask.reason, by),
+        lambda desk, version, data, by: desk.reject(version, data.reason, by),
     ),
     _command(
         "withdraw",
         Permission.PROPOSE_POLICIES,
-        "Withdraw a policy of one's own",
-        "By one of its authors, as long as it does not decide.",
+        "Withdraw your policy",
+        "By one of its authors, before it is active.",
         DropPolicy,
-        lambda desk, version, ask, by: desk.withdraw(version, ask.reason, by),
+        lambda desk, version, data, by: desk.withdraw(version, data.reason, by),
     ),
     _command(
         "activate",
         Permission.ACTIVATE_POLICIES,
-        "Let an approved policy decide",
-        "At once, or from `effective_from` on. Open orders are looked at under it, soon after.",
+        "Activate an approved policy",
+        "At once, or at `effective_from`. Open orders are then re-evaluated under it.",
         ActivatePolicy,
-        lambda desk, version, ask, by: desk.activate(version, ask.effective_from, ask.note, by),
+        lambda desk, version, data, by: desk.activate(version, data.effective_from, data.note, by),
     ),
     _command(
         "rollback",
         Permission.ACTIVATE_POLICIES,
-        "Go back to a policy that decided before",
-        "Its rules decide again at once, under a version of their own, which the answer tells.",
+        "Roll back to an earlier policy",
+        "Activates its rules again at once, under a new version, which the answer contains.",
         RollBack,
-        lambda desk, version, ask, by: desk.roll_back(version, ask.version, ask.reason, by),
+        lambda desk, version, data, by: desk.roll_back(version, data.version, data.reason, by),
     ),
     _command(
         "ratify",
         Permission.APPROVE_POLICIES,
         "Ratify an emergency change",
-        "By another person than who made it: it does not expire then.",
+        "By a person who did not make it. Then it does not expire.",
         RatifyPolicy,
-        lambda desk, version, ask, by: desk.ratify(version, ask.note, by),
+        lambda desk, version, data, by: desk.ratify(version, data.note, by),
     ),
 )

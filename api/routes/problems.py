@@ -1,4 +1,4 @@
-"""What each problem type means: the address in a problem's `type` answers with this."""
+"""Explanations of problem types, at the address in the `type` of a problem."""
 
 from __future__ import annotations
 
@@ -18,14 +18,11 @@ class ProblemType(Struct, frozen=True):
 
 
 @get(
-    "/problems/{name:str}",
-    summary="What a problem means",
-    sync_to_thread=False,
-    opt={"public": True},
+    "/problems/{name:str}", summary="Explain a problem", sync_to_thread=False, opt={"public": True}
 )
 def explain_problem(name: FromPath[str]) -> ProblemType:
     kind = BY_SLUG.get(name)
     if kind is None:
         known = ", ".join(sorted(BY_SLUG))
-        raise RouteNotFound(f"no problem type {name}; there are: {known}")
+        raise RouteNotFound(f"no problem type {name}; known are: {known}")
     return ProblemType(f"/problems/{name}", title(kind), STATUS[kind], kind.explanation)

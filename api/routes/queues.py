@@ -1,36 +1,29 @@
-"""Queues: what waits where, and the right next case for me."""
+"""Queues: their counts, their cases, and claiming the next case."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
-from litestar.params import FromPath, RawBody
+from litestar import Response
+from litestar.params import FromPath
 from msgspec import Struct
 
-from api.http.authentication import Principal
-from api.http.commands import caller_of
+from api.http.commands import CommandDependency, caller_of
 from api.http.concurrency import get, post
 from api.http.query import (
-    DEFAULT_LIMIT,
-    URGENCY_TYPES,
-    Cursor,
-    IdempotencyKey,
-    Limit,
+    ListDependency,
     MinPosition,
     Page,
     Prefer,
-    cursor_scope,
-    decode_cursor,
-    page_of,
-    require_known_parameters,
+    ReadDependency,
+    Sort,
     wait_for_report,
 )
-from api.http.responses import CommandResponse, keyed_request_of
-from api.http.service import Service
+from api.http.responses import CommandResponse, build_view
+from api.http.service import Service, ServiceDependency
 from api.routes.cases import CaseView, case_response
 from domain.authority import Authority
 from domain.cases.errors import QueueNotFound
@@ -38,13 +31,12 @@ from domain.permissions import Permission
 from infrastructure.reports.queries import QueueCounts, QueueLine
 from infrastructure.reports.scope_sql import cases_in_scope
 
-AuthenticatedRequest = Request[Principal, str, Any]
+QUEUE_ORDER: Sort = {"priority": int, "queued_at": datetime, "case_id": UUID}
 CANDIDATES = 200
 
 
 class QueueView(Struct, frozen=True):
-    """A queue: how much is open to be claimed, how much is being worked on, how much waits for
-    somebody else, and since when; and of how much the clock is at risk or breached."""
+    """A queue, with the number of its cases by state, and how many clocks are at risk or breached."""
 
     queue: str
     title: str
@@ -58,24 +50,17 @@ class QueueView(Struct, frozen=True):
     oldest_queued_at: datetime | None
     highest_priority: int | None
     recovering_since: datetime | None
-    """It has fallen behind, and has a plan to recover (GET …/recovery)."""
+    """When its recovery plan began (GET …/recovery); null without a plan."""
 
 
 class QueueList(Struct, frozen=True):
     items: Sequence[QueueView]
 
 
-@get("/queues", needs=Permission.READ_CASES, summary="All queues")
-def list_queues(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
-) -> QueueList:
-    require_known_parameters(request)
-    wait_for_report(service.positions, "queue", min_position, prefer)
-    now = service.desks.clock()
-    authority = request.user.authority
+@get("/queues", needs=Permission.READ_CASES, summary="List queues")
+def list_queues(read: ReadDependency, service: ServiceDependency) -> QueueList:
+    read.wait_for("queue")
+    now, authority = service.desks.clock(), read.authority
     counts = service.reports.queue_counts(now, cases_in_scope(authority, Permission.READ_CASES))
     none = QueueCounts("", 0, 0, 0, 0, 0, 0, None, None)
     plans = {
@@ -86,18 +71,12 @@ def list_queues(
     queues = service.desks.policy.current.document.queues
     return QueueList(
         [
-            QueueView(
+            build_view(
+                QueueView,
+                counts.get(name, none),
                 queue=name,
                 title=queue.title,
                 owner_team=queue.owner_team,
-                open=(found := counts.get(name, none)).open,
-                claimed=found.claimed,
-                waiting=found.waiting,
-                pending_approval=found.pending_approval,
-                oldest_queued_at=found.oldest_queued_at,
-                at_risk=found.at_risk,
-                breached=found.breached,
-                highest_priority=found.highest_priority,
                 recovering_since=plans.get(name),
             )
             for name, queue in queues.items()
@@ -106,75 +85,65 @@ def list_queues(
     )
 
 
-@get("/queues/{queue:str}", needs=Permission.READ_CASES, summary="One queue, most urgent first")
+@get("/queues/{queue:str}", needs=Permission.READ_CASES, summary="List the cases of a queue")
 def get_queue(
-    request: AuthenticatedRequest,
-    queue: FromPath[str],
-    service: NamedDependency[Service],
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
+    listing: ListDependency, queue: FromPath[str], service: ServiceDependency
 ) -> Response[Page[QueueLine]]:
-    """Each case with its owner, its lease, and how its clock stands."""
-    require_known_parameters(request)
-    require_queue(service, queue, request.user.authority)
-    wait_for_report(service.positions, "queue", min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), URGENCY_TYPES)
-    reach = cases_in_scope(request.user.authority, Permission.READ_CASES)
-    rows = service.reports.queue({"queue": queue}, after, limit + 1, service.desks.clock(), reach)
-    return page_of(request, rows, limit, ("priority", "queued_at", "case_id"))
+    """Most urgent first; each case with its owner, its lease, and the state of its clock."""
+    require_queue(service, queue, listing.authority)
+    listing.wait_for("queue")
+    where, now = {"queue": queue}, service.desks.clock()
+    reach = cases_in_scope(listing.authority, Permission.READ_CASES)
+    return listing.page(
+        QUEUE_ORDER, lambda after, limit: service.reports.queue(where, after, limit, now, reach)
+    )
 
 
-@post(
-    "/queues/{queue:str}/claim-next",
-    needs=Permission.WORK_CASES,
-    status_code=200,
-    summary="Claim the next case",
-)
+@post("/queues/{queue:str}/claim-next", needs=Permission.WORK_CASES, summary="Claim the next case")
 def claim_next(
-    request: AuthenticatedRequest,
+    command: CommandDependency,
     queue: FromPath[str],
-    service: NamedDependency[Service],
-    body: RawBody,
     min_position: MinPosition = None,
     prefer: Prefer = None,
-    key: IdempotencyKey = None,
 ) -> Response[CaseView]:
-    """The right next case of the queue becomes yours; 204 if there is none.
+    """Claims the most urgent case of the queue for you; 204 if it has none for you.
 
-    First your own work whose wait has ended; then what you have the skill for, most urgent first:
-    by its priority, and by how its clock presses now.
+    Your own cases whose wait has ended come first, then open cases that need your skills: by priority,
+    raised if the clock is at risk or breached.
     """
-    require_queue(service, queue, request.user.authority)
-    ask = keyed_request_of(request, body, key)
+    service, keyed = command.service, command.keyed()
+    require_queue(service, queue, keyed.who.authority)
 
     def work() -> Response[Any]:
-        wait_for_report(service.positions, "queue", min_position, prefer)
-        who = ask.who
-        pressing = service.desks.policy.current.document.priorities.clock
+        wait_for_report(service, "queue", min_position, prefer)
+        who = keyed.who
+        clock_bands = service.desks.policy.current.document.priorities.clock
         now = service.desks.clock()
         reach = cases_in_scope(who.authority, Permission.WORK_CASES)
         candidates = service.reports.next_case_for(
-            who.person, who.skills, queue, CANDIDATES, now, pressing, reach
+            who.person, who.skills, queue, CANDIDATES, now, clock_bands, reach
         )
-        done = service.desks.cases.claim_next(candidates, caller_of(service, ask, case_response))
-        if done is not None:
-            return case_response(done.case).response(done.position)
+        claimed = service.desks.cases.claim_next(
+            candidates, caller_of(service, keyed, case_response)
+        )
+        if claimed is not None:
+            return case_response(claimed.case).response(claimed.position)
         nothing = CommandResponse(None, 204)
-        row = ask.row(nothing)
+        row = keyed.row(nothing)
         position = service.desks.log.append([], row).position if row else service.desks.log.head()
         return nothing.response(position)
 
-    return service.answers.run_once(ask, work)
+    return service.answers.run_once(keyed, work)
 
 
 def require_queue(
     service: Service, queue: str, authority: Authority, *, whole: bool = False
 ) -> None:
-    """A queue out of reach is told like one that nobody has heard of; `whole`: all of its cases must
-    be within reach."""
-    reached = authority.has_whole_queue if whole else authority.has_queue
+    """Raises QueueNotFound for an unknown queue, and the same for one that the person may not read.
+
+    `whole`: the person must be able to read all of its cases.
+    """
+    may_read = authority.has_whole_queue if whole else authority.has_queue
     queues = service.desks.policy.current.document.queues
-    if queue not in queues or not reached(Permission.READ_CASES, queue):
+    if queue not in queues or not may_read(Permission.READ_CASES, queue):
         raise QueueNotFound(f"no queue {queue}")

@@ -1,65 +1,47 @@
-"""Reconciliation: the payment provider's own list against the log."""
+"""Reconciliation: comparing the payment provider's statement with the log."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.di import NamedDependency
-from litestar.params import RawBody
 from msgspec import Struct
 
-from api.http.commands import run_command
+from api.http.commands import CommandDependency
 from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
 from api.http.json_keys import require_unique_keys
-from api.http.query import (
-    DEFAULT_LIMIT,
-    Cursor,
-    IdempotencyKey,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    page_of_views,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.responses import CommandResponse
-from api.http.service import Service
-from api.routes.adjustments import require_idempotency_key
-from api.routes.cases import AuthenticatedRequest
+from api.http.query import ListDependency, Page, Prefer, Sort, wait_for_report
+from api.http.responses import CommandResponse, build_view
+from api.http.service import Service, ServiceDependency
 from api.routes.trail_page import CSV
 from application.log.caller import Caller
 from application.money.reconciliation import ReconciliationResult, Statement
+from domain.adjustments.provider_statement import StatementLine
 from domain.adjustments.reconciliation import CurrencySums, Discrepancy
 from domain.errors import Fault, Invalid
 from domain.permissions import Permission
 from infrastructure.payments.local import read_statement
 from projections.reconciliations import ReconciliationRow
 
-REPORT = "adjustments"
-NEWEST_TYPES = (datetime, UUID)
+NEWEST_FIRST: Sort = {"recorded_at": datetime, "reconciliation": UUID}
 
 
 class ReconciledPeriod(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of which the provider is asked for its list."""
+    """The period whose statement is fetched from the provider."""
 
     since: datetime
     until: datetime | None = None
-    """Left out: now."""
+    """Now, if left out."""
 
 
 class ReconciliationView(Struct, frozen=True):
-    """What was compared and what did not agree. `counts` has all discrepancies by their kind; of very
-    many, the first thousand are told one by one."""
+    """A reconciliation and its discrepancies. `counts` counts all of them by kind; `discrepancies` lists
+    at most the first thousand."""
 
     id: UUID
     provider: str
@@ -81,40 +63,38 @@ class ReconciliationView(Struct, frozen=True):
 @post(
     "/reconciliations",
     needs=Permission.RECONCILE_ADJUSTMENTS,
-    status_code=200,
-    summary="Hold the provider's list against the log",
+    summary="Reconcile a provider's statement",
 )
-def reconcile(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    body: RawBody,
-    key: IdempotencyKey = None,
-    prefer: Prefer = None,
-) -> Response[ReconciliationView]:
-    """With a period as JSON, the provider is asked; as `text/csv`, the body is the list, in the format of
-    the local provider. What agrees is reconciled by you, unless you have another duty in its case:
-    that is told as `not_yours`, and the rest goes on."""
-    require_idempotency_key(key)
-    # What it is compared with is read from the cases; which those are, a report says.
-    wait_for_report(service.positions, REPORT, service.desks.log.head(), prefer)
+def reconcile(command: CommandDependency, prefer: Prefer = None) -> Response[ReconciliationView]:
+    """With a period as JSON, the statement is fetched from the provider. With `text/csv`, the body is the
+    statement, in the format of the local provider. What matches is reconciled by you. If you have
+    another duty in a case, its line is reported as `not_yours`, and the rest continues."""
+    command.require_key()
+    service = command.service
+    # The report says which cases to compare; they are read from their own events.
+    wait_for_report(service, "adjustments", service.desks.log.head(), prefer)
 
-    def work(by: Caller) -> tuple[ReconciliationResult, int]:
-        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-        statement = _statement(service, body, kind.lower(), by.now)
-        done = service.desks.reconciliation.reconcile(statement, by)
-        return done, done.position
+    def act(by: Caller) -> ReconciliationResult:
+        headers = command.request.headers
+        kind = headers.get("content-type", "application/json").partition(";")[0].strip()
+        statement = _statement(service, command.body, kind.lower(), by.now)
+        return service.desks.reconciliation.reconcile(statement, by)
 
-    return run_command(request, service, body, key, work, _command_response, is_json=False)
+    return command.run(act, lambda result: result, _command_response, is_json=False)
+
+
+def decode_statement(body: bytes) -> Sequence[StatementLine]:
+    """The lines of a statement in CSV. Raises MalformedBody, StatementNotWhole."""
+    try:
+        return read_statement(body.decode())
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"the file is not UTF-8: {error}") from None
 
 
 def _statement(service: Service, body: bytes, kind: str, now: datetime) -> Statement:
     desk = service.desks.reconciliation
     if kind == CSV:
-        try:
-            lines = read_statement(body.decode())
-        except UnicodeDecodeError as error:
-            raise MalformedBody(f"the file is not UTF-8: {error}") from None
-        return desk.from_file(lines, hashlib.sha256(body).hexdigest())
+        return desk.from_file(decode_statement(body), hashlib.sha256(body).hexdigest())
     try:
         period = msgspec.json.decode(body, type=ReconciledPeriod)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -126,39 +106,32 @@ def _statement(service: Service, body: bytes, kind: str, now: datetime) -> State
             raise Invalid([fault], "the period")
     until = min(period.until or now, now)
     if period.since > until:
-        raise Invalid([Fault("/since", "is later than its end")], "the period")
+        raise Invalid([Fault("/since", "is later than the end of the period")], "the period")
     return desk.fetch_statement(period.since, until)
 
 
-def _command_response(done: ReconciliationResult) -> CommandResponse:
-    recorded = done.recorded
+def _command_response(result: ReconciliationResult) -> CommandResponse:
     return CommandResponse(
-        ReconciliationView(
-            id=done.id,
-            recorded_by=done.by,
-            recorded_at=done.at,
-            **{name: getattr(recorded, name) for name in recorded.__struct_fields__},
+        build_view(
+            ReconciliationView,
+            result.recorded,
+            id=result.id,
+            recorded_by=result.by,
+            recorded_at=result.at,
         )
     )
 
 
-@get("/reconciliations", needs=Permission.READ_LOG, summary="Every reconciliation, newest first")
+@get("/reconciliations", needs=Permission.READ_LOG, summary="List reconciliations")
 def list_reconciliations(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
+    listing: ListDependency, service: ServiceDependency
 ) -> Response[Page[ReconciliationView]]:
-    """Each with what did not agree."""
-    require_known_parameters(request)
-    wait_for_report(service.positions, "reconciliations", min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), NEWEST_TYPES)
-    rows = service.money_reports.reconciliations(after, limit + 1)
-    return page_of_views(request, rows, limit, ("recorded_at", "reconciliation"), _view)
+    """Newest first, each with its discrepancies."""
+    listing.wait_for("reconciliations")
+    return listing.page(NEWEST_FIRST, service.money_reports.reconciliations, _view)
 
 
 def _view(row: ReconciliationRow) -> ReconciliationView:
-    told: dict[str, Any] = msgspec.to_builtins(row)
-    return msgspec.convert({**told, "id": told.pop("reconciliation")}, ReconciliationView)
+    return msgspec.convert(
+        {**msgspec.to_builtins(row), "id": row.reconciliation}, ReconciliationView
+    )

@@ -1,4 +1,4 @@
-"""Plans to recover queues that have fallen behind: who owns each, and what is done about it."""
+"""Recovery plans of queues that have fallen behind: their owners, causes and actions."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, RawBody
+from litestar.params import FromPath
 from msgspec import Struct
 
-from api.http.authentication import Principal
-from api.http.commands import configure_command_handler, run_command
+from api.http.authentication import AuthenticatedRequest
+from api.http.commands import CommandDependency, configure_command_handler
 from api.http.concurrency import get, post
-from api.http.query import (
-    IdempotencyKey,
-    IfMatch,
-    MinPosition,
-    Prefer,
-    etag,
-    expected_version,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.responses import CommandResponse
-from api.http.service import Service
+from api.http.query import IfMatch, ReadDependency, etag, expected_version
+from api.http.responses import CommandResponse, build_view
+from api.http.service import Service, ServiceDependency
 from api.routes.queues import require_queue
 from application.cases.recovery_desk import RecoveryDesk, RecoveryResult
 from application.log.caller import Caller
@@ -43,11 +32,9 @@ from domain.errors import Fault, Invalid
 from domain.permissions import Permission
 from domain.policy.document import Backlog
 
-AuthenticatedRequest = Request[Principal, str, Any]
-
 
 class RecoveryLine(Struct, frozen=True):
-    """A queue's newest plan, in short."""
+    """A summary of a queue's newest plan."""
 
     queue: str
     plan: int
@@ -66,7 +53,7 @@ class RecoveryList(Struct, frozen=True):
 
 
 class PlanView(Struct, frozen=True):
-    """A queue's newest plan: why it began, what it began with, and what ended it."""
+    """A queue's newest plan: its causes, the measured backlog at its start and its end, its actions."""
 
     queue: str
     version: int
@@ -81,120 +68,91 @@ class PlanView(Struct, frozen=True):
     closed_at: datetime | None
 
 
-@get("/recovery-plans", needs=Permission.READ_CASES, summary="Queues that fell behind")
-def list_recoveries(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
-) -> RecoveryList:
-    """Each queue's newest plan to recover; those that go on come first."""
-    require_known_parameters(request)
-    wait_for_report(service.positions, "recovery", min_position, prefer)
-    reached = request.user.authority.has_whole_queue
-    rows = [r for r in service.reports.recoveries() if reached(Permission.READ_CASES, r.queue)]
-    return RecoveryList(msgspec.convert(rows, list[RecoveryLine], from_attributes=True))
+@get("/recovery-plans", needs=Permission.READ_CASES, summary="List recovery plans")
+def list_recoveries(read: ReadDependency, service: ServiceDependency) -> RecoveryList:
+    """Each queue's newest plan; open plans come first."""
+    read.wait_for("recovery")
+    may_read = read.authority.has_whole_queue
+    rows = [r for r in service.reports.recoveries() if may_read(Permission.READ_CASES, r.queue)]
+    return RecoveryList([build_view(RecoveryLine, row) for row in rows])
 
 
 @get(
     "/queues/{queue:str}/recovery",
     needs=Permission.READ_CASES,
-    summary="The plan to recover a queue",
+    summary="Get the recovery plan of a queue",
 )
 def get_recovery(
-    request: AuthenticatedRequest, queue: FromPath[str], service: NamedDependency[Service]
+    request: AuthenticatedRequest, queue: FromPath[str], service: ServiceDependency
 ) -> Response[PlanView]:
-    """The newest one, read from its own stream: never behind. Its ETag goes into If-Match."""
+    """The newest one. Computed from its own events: always up to date. Send its ETag as If-Match with
+    a command."""
     require_queue(service, queue, request.user.authority, whole=True)
-    recovery = service.desks.recovery.recovery(queue)
-    return Response(_view(recovery), headers={"ETag": etag(recovery.version)})
+    answer = _command_response(service.desks.recovery.recovery(queue))
+    return Response(answer.body, headers=answer.headers)  # type: ignore[arg-type]
 
 
 def _command_response(recovery: Recovery) -> CommandResponse:
-    return CommandResponse(_view(recovery), headers={"ETag": etag(recovery.version)})
-
-
-def _view(recovery: Recovery) -> PlanView:
-    plan = recovery.plan
-    assert plan is not None
-    return PlanView(
-        queue=recovery.queue,
-        version=recovery.version,
-        plan=plan.plan,
-        owner=plan.owner,
-        causes=plan.causes,
-        measured=plan.measured,
-        thresholds=plan.thresholds,
-        opened_at=plan.opened_at,
-        actions=plan.actions,
-        recovered=plan.recovered,
-        closed_at=plan.closed_at,
-    )
+    view = build_view(PlanView, recovery.plan, queue=recovery.queue, version=recovery.version)
+    return CommandResponse(view, headers={"ETag": etag(recovery.version)})
 
 
 def _command(
     name: str,
-    words: str,
+    summary: str,
     doc: str,
     kind: Any,
     act: Callable[[RecoveryDesk, str, int, Any, Caller], RecoveryResult],
-    look: Callable[[Service, Any], Any] = lambda service, ask: ask,
+    check: Callable[[Service, Any], None] = lambda service, data: None,
 ) -> HTTPRouteHandler:
-    """A command on a queue's plan, whose body is of this type; `look` may refuse it."""
+    """The route of a command on a queue's plan; `kind` is the type of its body, `check` may refuse it."""
 
     def handler(
-        request: AuthenticatedRequest,
-        queue: FromPath[str],
-        service: NamedDependency[Service],
-        data: Any,
-        body: RawBody,
-        if_match: IfMatch = None,
-        key: IdempotencyKey = None,
+        command: CommandDependency, queue: FromPath[str], data: Any, if_match: IfMatch = None
     ) -> Response[PlanView]:
-        require_queue(service, queue, request.user.authority, whole=True)
+        service = command.service
+        require_queue(service, queue, command.request.user.authority, whole=True)
 
-        def work(by: Caller) -> tuple[Recovery, int]:
-            asked = look(service, data)
-            done = act(service.desks.recovery, queue, expected_version(if_match), asked, by)
-            return done.recovery, done.position
+        def run(by: Caller) -> RecoveryResult:
+            check(service, data)
+            return act(service.desks.recovery, queue, expected_version(if_match), data, by)
 
-        return run_command(request, service, body, key, work, _command_response)
+        return command.run(run, lambda result: result.recovery, _command_response)
 
     path = f"/queues/{{queue:str}}/recovery/{name}"
-    return post(path, needs=Permission.MANAGE_BACKLOG, status_code=200, summary=words)(
+    return post(path, needs=Permission.MANAGE_BACKLOG, summary=summary)(
         configure_command_handler(handler, name, doc, kind)
     )
 
 
-def _require_known_owner(service: Service, ask: AssignPlanOwner) -> AssignPlanOwner:
-    """A team of the policy, or a person: nobody else can answer for a plan."""
+def _require_known_owner(service: Service, data: AssignPlanOwner) -> None:
+    """Raises Invalid unless the owner is a team of the policy or a person."""
     teams = {queue.owner_team for queue in service.desks.policy.current.document.queues.values()}
-    if ask.owner not in teams and service.desks.people.known(ask.owner) is None:
+    if data.owner not in teams and service.desks.people.known(data.owner) is None:
         known = ", ".join(sorted(teams))
-        fault = Fault("/owner", f"no person and no team {ask.owner}; teams are: {known}")
+        fault = Fault("/owner", f"no person or team {data.owner}; teams are: {known}")
         raise Invalid([fault], "the plan's owner")
-    return ask
 
 
 RECOVERY_COMMANDS: tuple[HTTPRouteHandler, ...] = (
     _command(
         "actions",
-        "Add an action to the plan",
-        "Something is to be done about the backlog, by an owner and a time.",
+        "Add an action to a recovery plan",
+        "With an owner and a due time.",
         AddAction,
         RecoveryDesk.add_action,
     ),
     _command(
         "complete-action",
-        "Complete an action of the plan",
-        "It is done. The plan itself ends when the queue has recovered.",
+        "Complete an action of a recovery plan",
+        "The plan itself ends when the queue has recovered.",
         CompleteAction,
         RecoveryDesk.complete_action,
     ),
     _command(
         "owner",
-        "Give the plan to another owner",
-        "A person, or the team of a queue, answers for it from here on.",
+        "Change the owner of a recovery plan",
+        "To a person, or to the team of a queue.",
         AssignPlanOwner,
         RecoveryDesk.own,
         _require_known_owner,

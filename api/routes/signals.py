@@ -1,4 +1,4 @@
-"""Signals in: one, an array, or NDJSON; each is answered by itself."""
+"""Receiving signals: one, an array, or NDJSON; each has its own result."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.params import RawBody
 from msgspec import UNSET, Struct, UnsetType
 
-from api.http.authentication import Principal
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import post
 from api.http.problems import STATUS, problem_of
 from api.http.query import IdempotencyKey
 from api.http.responses import CommandResponse, keyed_request_of
-from api.http.service import Service
+from api.http.service import ServiceDependency
 from api.http.signal_bodies import Item, parse_items
 from application.log.recorder import CommandRow
 from application.orders.batches import Arrival
@@ -26,7 +25,7 @@ from domain.permissions import Permission
 
 
 class AffectedCaseView(Struct, frozen=True):
-    """A case that the order's signals opened, joined or reopened; `event` is its newest event."""
+    """A case that the signal opened, joined or reopened; `event` is its newest event."""
 
     case: UUID
     kind: str
@@ -34,7 +33,7 @@ class AffectedCaseView(Struct, frozen=True):
 
 
 class SignalResult(Struct, frozen=True):
-    """What became of one signal; `problem` (RFC 9457) says why it was refused."""
+    """The result for one signal; `problem` (RFC 9457) says why it was refused."""
 
     outcome: SignalOutcome
     order: str | UnsetType = UNSET
@@ -52,19 +51,19 @@ class SignalResults(Struct, frozen=True):
     items: Sequence[SignalResult]
 
 
-@post("/signals", needs=Permission.SEND_SIGNALS, status_code=200, summary="Send signals")
+@post("/signals", needs=Permission.SEND_SIGNALS, summary="Send signals")
 def send_signals(
-    request: Request[Principal, str, Any],
-    service: NamedDependency[Service],
+    request: AuthenticatedRequest,
+    service: ServiceDependency,
     body: RawBody,
     key: IdempotencyKey = None,
 ) -> Response[SignalResults]:
-    """One signal (its result, or its problem), or a batch of up to 1,000 as an array or NDJSON.
+    """One signal, or a batch of up to 1,000 as an array or NDJSON.
 
-    A signal is taken once however often it comes; one that cannot be taken is refused by itself,
-    and the rest of the batch is taken.
+    A signal is recorded once, however often it is sent. A signal that is refused does not stop the
+    others of its batch. A single signal is answered with its result or its problem.
     """
-    ask = keyed_request_of(request, body, key)
+    keyed = keyed_request_of(request, body, key)
 
     def work() -> Response[Any]:
         items, single = parse_items(body, request.headers.get("content-type", "application/json"))
@@ -74,21 +73,21 @@ def send_signals(
         arrivals = [Arrival(i, now) for i in items if not isinstance(i, CasetrailError)]
 
         def row(receipts: Sequence[Receipt]) -> CommandRow | None:
-            # A refusal is no answer to keep: the sender mends the signal, and sends it again.
+            # A refusal is not stored: the sender corrects the signal and sends it again.
             if single and receipts[0].problem is not None:
                 return None
-            return ask.row(_command_response(items, receipts, single))
+            return keyed.row(_command_response(items, receipts, single))
 
-        taken = service.desks.intake.take(arrivals, ask.who.actor, row if key else None)
-        refused = taken.receipts[0].problem if single else None
+        batch = service.desks.intake.take(arrivals, keyed.who.actor, row if key else None)
+        refused = batch.receipts[0].problem if single else None
         if refused is not None:
             raise refused
-        # A batch of duplicates appends nothing: what it spoke of is in the log by now. The log is asked
-        # through its door, so that one that was restored meanwhile does not vouch for what it lost.
-        position = taken.position or service.desks.log.append([]).position
-        return _command_response(items, taken.receipts, single).response(position)
+        # A batch of duplicates appends nothing: its signals are in the log. Still append: that checks
+        # the log, so that a restored database does not confirm signals that it has lost.
+        position = batch.position or service.desks.log.append([]).position
+        return _command_response(items, batch.receipts, single).response(position)
 
-    return service.answers.run_once(ask, work)
+    return service.answers.run_once(keyed, work)
 
 
 def _command_response(
@@ -124,7 +123,7 @@ def _signal_result(signal: Item, receipt: Receipt) -> SignalResult:
         outcome=receipt.outcome,
         order=signal.order,
         signal=signal.key,
-        cases=[AffectedCaseView(t.case, t.kind, t.event) for t in receipt.cases],
+        cases=[AffectedCaseView(case.case, case.kind, case.event) for case in receipt.cases],
     )
 
 

@@ -1,4 +1,4 @@
-"""What recorded history would have led to under a policy: worked out, kept, and told."""
+"""Simulation of a policy on recorded history."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from typing import Any, cast
 
 import msgspec
 from litestar import Response
-from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, RawBody
+from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 from msgspec import UNSET, Struct, UnsetType
 
-from api.http.commands import run_command
+from api.http.commands import CommandDependency
 from api.http.concurrency import post
 from api.http.errors import Unavailable, Unexpected
 from api.http.problems import problem_of
-from api.http.query import IdempotencyKey, wait_for_report
+from api.http.query import wait_for_report
 from api.http.responses import CommandResponse
 from api.http.service import Service
-from api.routes.cases import AuthenticatedRequest
 from api.routes.policies import SimulationView, simulation_view
 from application.log.caller import Caller
 from application.money.proposal_history import load_proposal_history
@@ -43,7 +41,7 @@ NDJSON = "application/x-ndjson"
 
 
 class SimulationProgress(Struct, frozen=True):
-    """How far a simulation has come: of the log, and of the period."""
+    """The progress of a simulation: percent of the log, and what was read of the period."""
 
     done_percent: int
     orders: int
@@ -53,89 +51,84 @@ class SimulationProgress(Struct, frozen=True):
 @post(
     "/policies/{version:str}/simulate",
     needs=Permission.PROPOSE_POLICIES,
-    status_code=200,
-    summary="Simulate a policy over recorded history",
+    summary="Simulate a policy on recorded history",
 )
 def simulate_policy(
-    request: AuthenticatedRequest,
-    version: FromPath[str],
-    service: NamedDependency[Service],
-    data: JSONBody[SimulatePolicy],
-    body: RawBody,
-    key: IdempotencyKey = None,
+    command: CommandDependency, version: FromPath[str], data: JSONBody[SimulatePolicy]
 ) -> Response[SimulationView]:
-    """The signals recorded in the period are lived through under the policy that decides now and
-    under this one, each with what falls due. The figures are kept with the log's position: asked
-    again with the same period, up to that position, they are the same. With `Accept:
-    application/x-ndjson`, lines tell how far it has come, and the last one is the answer."""
+    """Replays the signals of the period under the active policy and under this one, and compares the
+    results. They are stored with the log position: the same period up to that position gives the same
+    results. With `Accept: application/x-ndjson`, lines report the progress, and the last line is the
+    answer."""
+    service = command.service
 
-    def told(tell: Callable[[RunProgress, int], None]) -> Response[Any]:
-        def work(by: Caller) -> tuple[PolicyResult, int]:
-            governed = _run_simulation(service, version, data, by, tell)
-            return governed, governed.position
+    def simulate(report: Callable[[RunProgress, int], None]) -> Response[Any]:
+        return command.run(
+            lambda by: _run_simulation(service, version, data, by, report),
+            lambda result: result,
+            _command_response,
+        )
 
-        return run_command(request, service, body, key, work, _command_response)
-
-    if NDJSON not in request.headers.get("accept", ""):
-        return told(lambda progress, until: None)
-    # What can be refused at once is refused with its status.
+    if NDJSON not in command.request.headers.get("accept", ""):
+        return simulate(lambda progress, until: None)
+    # Errors that are known before the stream starts get their own status.
     simulation_scope_of(service, version, data, service.desks.clock())
-    lines: Any = Stream(_stream_progress(told), media_type=NDJSON)
+    lines: Any = Stream(_stream_progress(simulate), media_type=NDJSON)
     return cast(Response[SimulationView], lines)
 
 
-def _command_response(governed: PolicyResult) -> CommandResponse:
-    return CommandResponse(simulation_view(governed.governance, governed.policy.simulations[-1]))
+def _command_response(result: PolicyResult) -> CommandResponse:
+    return CommandResponse(simulation_view(result.governance, result.policy.simulations[-1]))
 
 
 def _run_simulation(
     service: Service,
     version: str,
-    ask: SimulatePolicy,
+    data: SimulatePolicy,
     by: Caller,
-    tell: Callable[[RunProgress, int], None],
+    report: Callable[[RunProgress, int], None],
 ) -> PolicyResult:
     desks = service.desks
-    asked = simulation_scope_of(service, version, ask, by.now)
+    scope = simulation_scope_of(service, version, data, by.now)
     try:
-        # One at a time: each takes all the cores that nobody else wants.
+        # One at a time: each uses all idle cores.
         with service.simulating:
             keys = desks.vault.place if desks.vault is not None else None
-            for progress in run_simulation(desks.datastore.dsn, desks.log, asked, keys=keys):
-                tell(progress, asked.position)
+            for progress in run_simulation(desks.datastore.dsn, desks.log, scope, keys=keys):
+                report(progress, scope.position)
     except SimulationStopped as stopped:
         raise Unavailable(f"the simulation was stopped: {stopped}") from None
     event = PolicySimulated(
-        digest=asked.proposed.digest,
-        against=asked.active.digest,
-        since=asked.since,
-        until=asked.until,
-        position=asked.position,
+        digest=scope.proposed.digest,
+        against=scope.active.digest,
+        since=scope.since,
+        until=scope.until,
+        position=scope.position,
         figures=progress.tally.figures(),
-        money=_money_figures(service, asked),
+        money=_money_figures(service, scope),
     )
     return desks.policy.record_simulation(event, by)
 
 
-def _money_figures(service: Service, asked: SimulationScope) -> MoneyFigures | UnsetType:
-    """What was proposed to be given, held against both matrices. Raises ReportBehind."""
-    wait_for_report(service.positions, "adjustments", asked.position, None)
+def _money_figures(service: Service, scope: SimulationScope) -> MoneyFigures | UnsetType:
+    """The proposed adjustments under both approval matrices. Raises ReportBehind."""
+    wait_for_report(service, "adjustments", scope.position, None)
     cases = service.money_reports.cases_with_money()
-    past = load_proposal_history(service.desks.log, cases, asked)
-    found = compute_money_figures(past, asked.active, asked.proposed, asked.since)
+    past = load_proposal_history(service.desks.log, cases, scope)
+    found = compute_money_figures(past, scope.active, scope.proposed, scope.since)
     return UNSET if found is None else found
 
 
 def simulation_scope_of(
-    service: Service, version: str, ask: SimulatePolicy, now: datetime
+    service: Service, version: str, data: SimulatePolicy, now: datetime
 ) -> SimulationScope:
     """Raises PolicyNotFound, Invalid."""
     desk = service.desks.policy
     policy = require_policy(desk.refresh(), version)
-    until = min(ask.until or now, now)
-    since = ask.since or until - DEFAULT_PERIOD
+    until = min(data.until or now, now)
+    since = data.since or until - DEFAULT_PERIOD
     if since >= until:
-        detail = f"must be before the period's end, {until.isoformat()}"
+        detail = f"must be before the end of the period, {until.isoformat()}"
         raise Invalid([Fault("/since", detail)], "the period")
     return SimulationScope(
         active=desk.current,
@@ -147,19 +140,19 @@ def simulation_scope_of(
 
 
 def _stream_progress(
-    told: Callable[[Callable[[RunProgress, int], None]], Response[Any]],
+    simulate: Callable[[Callable[[RunProgress, int], None]], Response[Any]],
 ) -> Iterator[bytes]:
-    """How far it has come, then the answer; what is refused on the way is told as its problem."""
+    """Lines of progress, then the answer, or the problem if it fails."""
     lines: SimpleQueue[bytes | None] = SimpleQueue()
 
-    def tell(progress: RunProgress, until: int) -> None:
+    def report(progress: RunProgress, until: int) -> None:
         percent = progress.position * 100 // until if until else 100
         so_far = SimulationProgress(percent, progress.tally.orders, progress.tally.signals)
         lines.put(msgspec.json.encode(so_far))
 
     def work() -> None:
         try:
-            lines.put(told(tell).content)
+            lines.put(simulate(report).content)
         except CasetrailError as error:
             lines.put(msgspec.json.encode(problem_of(error)))
         except Exception:

@@ -1,39 +1,24 @@
-"""Tasks: what is to be done about cases, the most pressing first."""
+"""The list of tasks."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response
-from litestar.di import NamedDependency
+from litestar import Response
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.http.authentication import Principal
 from api.http.concurrency import get
-from api.http.query import (
-    DEFAULT_LIMIT,
-    Cursor,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    given_filters,
-    none_if_never,
-    page_of_views,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.service import Service
+from api.http.query import ListDependency, Page, Sort, given_filters, none_if_never
+from api.http.responses import build_view
+from api.http.service import ServiceDependency
 from domain.permissions import Permission
 from infrastructure.reports.scope_sql import known_cases_in_scope
 from projections.tasks import TaskRow
 
-DUE_TYPES = (datetime, str)
+BY_DUE: Sort = {"due_by": datetime, "task_id": str}
 
 
 class TaskView(Struct, frozen=True):
@@ -48,37 +33,22 @@ class TaskView(Struct, frozen=True):
     overdue: bool
 
 
-@get("/views/tasks", needs=Permission.READ_CASES, summary="What is to be done, due soonest first")
+@get("/views/tasks", needs=Permission.READ_CASES, summary="List tasks")
 def get_tasks(
-    request: Request[Principal, str, Any],
-    service: NamedDependency[Service],
+    listing: ListDependency,
+    service: ServiceDependency,
     owner: Annotated[str | None, QueryParameter(description="A person or a team.")] = None,
     overdue: Annotated[bool | None, QueryParameter()] = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
 ) -> Response[Page[TaskView]]:
-    """The tasks of all cases that are neither done nor dropped."""
-    require_known_parameters(request, "owner", "overdue")
-    wait_for_report(service.positions, "tasks", min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), DUE_TYPES)
-    reach = known_cases_in_scope(request.user.authority, Permission.READ_CASES)
-    rows = service.reports.tasks(
-        given_filters(owner=owner, overdue=overdue), after, limit + 1, reach
+    """The open tasks of all cases; those due first come first."""
+    listing.wait_for("tasks")
+    where = given_filters(owner=owner, overdue=overdue)
+    reach = known_cases_in_scope(listing.authority, Permission.READ_CASES)
+    return listing.page(
+        BY_DUE, lambda after, limit: service.reports.tasks(where, after, limit, reach), _view
     )
-    return page_of_views(request, rows, limit, ("due_by", "task_id"), _view)
 
 
 def _view(row: TaskRow) -> TaskView:
-    return TaskView(
-        case=row.case_id,
-        task=row.task,
-        order=row.order_id,
-        title=row.title,
-        action=row.action,
-        owner=row.owner,
-        created_at=row.created_at,
-        due_at=none_if_never(row.due_by),
-        overdue=row.overdue,
-    )
+    due_at = none_if_never(row.due_by)
+    return build_view(TaskView, row, case=row.case_id, order=row.order_id, due_at=due_at)

@@ -1,4 +1,4 @@
-"""The decision trail of a case: as it was recorded, and in words."""
+"""The decision trail of a case, as recorded and in words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
 
 from api.composition import Desks
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
-from api.http.service import Service
-from api.routes.cases import AuthenticatedRequest
+from api.http.service import ServiceDependency
 from api.routes.trail_page import CSV, HTML, render_csv, render_page
 from application.cases.trail import TrailLine, describe_line, describe_lines
 from domain.adjustments.refusals import refusals_stream
@@ -28,7 +27,7 @@ _HEADERS = {
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
 }
-"""A page that shows what people wrote runs nothing, wherever it is opened."""
+"""The page shows text that people wrote: it must not run scripts."""
 
 
 class TrailView(Struct, frozen=True):
@@ -36,11 +35,11 @@ class TrailView(Struct, frozen=True):
     order: str
     lines: Sequence[RecordedEvent]
     told: Sequence[TrailLine]
-    """The same lines for people: a sentence each, and who, when, why, on what evidence."""
+    """The same lines in words: a sentence each, with who, when, why, and the evidence."""
     refused: Sequence[RecordedEvent]
-    """What somebody tried and may not: by which rule, and because of which line."""
+    """Refused attempts: by which rule, and because of which line."""
     refusals: Sequence[TrailLine]
-    """The same for people."""
+    """The same in words."""
 
 
 def trail_of(desks: Desks, case_id: UUID, authority: Authority = FULL_AUTHORITY) -> TrailView:
@@ -59,12 +58,12 @@ def trail_of(desks: Desks, case_id: UUID, authority: Authority = FULL_AUTHORITY)
     )
 
 
-@get("/cases/{case_id:uuid}/trail", needs=Permission.READ_CASES, summary="The decision trail")
+@get("/cases/{case_id:uuid}/trail", needs=Permission.READ_CASES, summary="Get the decision trail")
 def get_trail(
-    request: AuthenticatedRequest, case_id: FromPath[UUID], service: NamedDependency[Service]
+    request: AuthenticatedRequest, case_id: FromPath[UUID], service: ServiceDependency
 ) -> Response[TrailView]:
-    """Every event of the case: who, when, why, with the verdict of each test of policy, as recorded
-    and in words. With `Accept: text/csv` as a table, with `Accept: text/html` as a page to print."""
+    """Every event of the case, as recorded and in words: who, when, why, and each verdict of policy.
+    `Accept: text/csv` returns a table, `Accept: text/html` a page to print."""
     trail = trail_of(service.desks, case_id, request.user.authority)
     accepted = request.headers.get("accept", "")
     if CSV in accepted:

@@ -1,10 +1,10 @@
-"""The trail as a table for spreadsheets, and as a page to print: the same words in the same order."""
+"""The trail as CSV for spreadsheets, and as an HTML page to print."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from uuid import UUID
 
@@ -19,7 +19,7 @@ COLUMNS = (
     *("packet", "known_and_not_shown", "cause", "declared_wrong_by"),
 )
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would work out, where it begins a cell."""
+"""Text that makes a spreadsheet evaluate a cell, at its start."""
 _STYLE = """
 :root { color-scheme: light }
 body { font: 11pt/1.4 sans-serif; margin: 2em; color: #000; background: #fff }
@@ -39,27 +39,30 @@ def describe_verdict(verdict: Verdict) -> str:
 
 
 def render_csv(lines: Sequence[TrailLine]) -> str:
-    """RFC 4180, with a head; what begins like a formula stands behind an apostrophe."""
+    return write_csv(COLUMNS, map(_csv_row, lines))
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """RFC 4180, with a header; a cell that starts like a formula gets an apostrophe in front."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for line in lines:
-        writer.writerow([escape_cell(value) for value in _csv_row(line)])
+    writer.writerow(columns)
+    writer.writerows([_escape_cell(value) for value in row] for row in rows)
     return out.getvalue()
 
 
 def render_page(
     case: UUID, order: str, lines: Sequence[TrailLine], refused: Sequence[TrailLine]
 ) -> str:
-    """All of it on a page of its own, with nothing to fetch and nothing to run."""
+    """A complete page that loads nothing and runs no scripts."""
     title = f"Case {case} of order {order}"
-    told = "".join(_render_row(line) for line in lines)
+    recorded = "".join(_render_row(line) for line in lines)
     attempts = "".join(_render_row(line) for line in refused)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
-        f"<body><main><h1>{escape(title)}</h1>{_table('What was recorded', told)}"
+        f"<body><main><h1>{escape(title)}</h1>{_table('What was recorded', recorded)}"
         + (f"<h2>What was refused</h2>{_table('What was refused', attempts)}" if refused else "")
         + "</main></body></html>"
     )
@@ -72,7 +75,7 @@ def _table(name: str, rows: str) -> str:
 
 
 def describe_details(line: TrailLine) -> Iterator[str]:
-    """What stands beside the sentence: why, evidence, packet, what was not shown, cause, errors."""
+    """The details of a line: why, evidence, packet, signals not shown, cause, errors."""
     for why in line.why:
         yield f"{why.what}: policy {why.policy}, rule {why.rule}"
         yield from (f"  {describe_verdict(verdict)}" for verdict in why.verdicts)
@@ -81,8 +84,8 @@ def describe_details(line: TrailLine) -> Iterator[str]:
     if line.packet is not None:
         yield f"packet: {line.packet}"
     if line.not_shown is not None:
-        told = ", ".join(f"{one.signal} ({one.type})" for one in line.not_shown)
-        yield f"known and not shown: {told or 'nothing'}"
+        hidden = ", ".join(f"{signal.signal} ({signal.type})" for signal in line.not_shown)
+        yield f"known and not shown: {hidden or 'nothing'}"
     if line.cause is not None:
         yield f"because of {line.cause}"
     if line.declared_wrong_by is not None:
@@ -100,7 +103,7 @@ def _csv_row(line: TrailLine) -> Iterator[object]:
     yield "; ".join(line.evidence)
     yield line.packet
     hidden = line.not_shown
-    yield None if hidden is None else "; ".join(one.signal for one in hidden) or "nothing"
+    yield None if hidden is None else "; ".join(signal.signal for signal in hidden) or "nothing"
     yield from (line.cause, line.declared_wrong_by)
 
 
@@ -108,7 +111,7 @@ def _verdicts(whys: Sequence[PolicyReason]) -> Iterator[str]:
     return (describe_verdict(verdict) for why in whys for verdict in why.verdicts)
 
 
-def escape_cell(value: object) -> object:
+def _escape_cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(_FORMULA_PREFIXES):
         return f"'{value}"
     return value

@@ -1,4 +1,4 @@
-"""Views of the clocks: what is due next, and the clock of one case."""
+"""Clocks: the list of what is due next, and the clock of a case; order flow; report updates."""
 
 from __future__ import annotations
 
@@ -11,30 +11,16 @@ from uuid import UUID
 import litestar
 import msgspec
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from msgspec import Struct
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get, permission_option
 from api.http.errors import RouteNotFound
-from api.http.query import (
-    DEFAULT_LIMIT,
-    Cursor,
-    Limit,
-    MinPosition,
-    Page,
-    Prefer,
-    cursor_scope,
-    decode_cursor,
-    given_filters,
-    none_if_never,
-    page_of_views,
-    require_known_parameters,
-    wait_for_report,
-)
-from api.http.service import Service
-from api.routes.cases import AuthenticatedRequest
+from api.http.query import ListDependency, Page, ReadDependency, Sort, given_filters, none_if_never
+from api.http.responses import build_view
+from api.http.service import Service, ServiceDependency
 from domain.clock.measure_runs import MissedMeasure, TimeAttribution
 from domain.clock.terms import Measure, ServiceTerms
 from domain.permissions import Permission
@@ -43,13 +29,13 @@ from infrastructure.reports.scope_sql import known_cases_in_scope, orders_in_sco
 from projections import PROJECTIONS
 from projections.sla import SlaRow
 
-DUE_TYPES = (datetime, UUID)
-LOOK_SECONDS = 0.25
-STILL_THERE_SECONDS = 15.0
+BY_DUE: Sort = {"due_next": datetime, "case_id": UUID}
+POLL_SECONDS = 0.25
+KEEP_ALIVE_SECONDS = 15.0
 
 
 class SlaView(Struct, frozen=True):
-    """The clock of one case, in short. `due_next` is the earliest of what is due."""
+    """A summary of the clock of a case. `due_next` is the earliest due time."""
 
     case: UUID
     order: str
@@ -70,12 +56,12 @@ class SlaView(Struct, frozen=True):
 
 
 class MeasureView(Struct, frozen=True):
-    """How a measure stands: seconds of business time; `left` is negative once it is overrun."""
+    """A measure of a clock, in seconds of business time; `left_seconds` is negative once overdue."""
 
     measure: Measure
     due_at: datetime | None
     due_before: datetime | None
-    """Under the terms before the last re-term."""
+    """The due time under the terms before the last re-term."""
     at_risk_at: datetime | None
     met_at: datetime | None
     breached_at: datetime | None
@@ -85,8 +71,8 @@ class MeasureView(Struct, frozen=True):
 
 
 class ClockView(Struct, frozen=True):
-    """The whole clock of a case as of `as_of`: its terms, how each measure stands, where the time
-    went, and for each miss where its time went."""
+    """The clock of a case as of `as_of`: its terms, each measure, where the time was spent, and where
+    the time of each missed measure was spent."""
 
     case: UUID
     as_of: datetime
@@ -96,31 +82,32 @@ class ClockView(Struct, frozen=True):
     misses: Sequence[MissedMeasure]
 
 
-@get("/views/sla", needs=Permission.READ_CASES, summary="Clocks, what is due next first")
+@get("/views/sla", needs=Permission.READ_CASES, summary="List clocks")
 def get_sla(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
+    listing: ListDependency,
+    service: ServiceDependency,
     queue: Annotated[str | None, QueryParameter()] = None,
     owner: Annotated[str | None, QueryParameter()] = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
 ) -> Response[Page[SlaView]]:
-    """Of every case that is not resolved."""
-    require_known_parameters(request, "queue", "owner")
-    wait_for_report(service.positions, "sla", min_position, prefer)
-    after = decode_cursor(cursor, cursor_scope(request), DUE_TYPES)
-    reach = known_cases_in_scope(request.user.authority, Permission.READ_CASES)
-    rows = service.reports.sla(given_filters(queue=queue, owner=owner), after, limit + 1, reach)
-    return page_of_views(request, rows, limit, ("due_next", "case_id"), _view)
+    """The clocks of all cases that are not resolved; what is due next comes first."""
+    listing.wait_for("sla")
+    where = given_filters(queue=queue, owner=owner)
+    reach = known_cases_in_scope(listing.authority, Permission.READ_CASES)
+    return listing.page(
+        BY_DUE, lambda after, limit: service.reports.sla(where, after, limit, reach), _view
+    )
 
 
-@get("/cases/{case_id:uuid}/clock", needs=Permission.READ_CASES, summary="The clock of a case")
+def _view(row: SlaRow) -> SlaView:
+    due_next = none_if_never(row.due_next)
+    return build_view(SlaView, row, case=row.case_id, order=row.order_id, due_next=due_next)
+
+
+@get("/cases/{case_id:uuid}/clock", needs=Permission.READ_CASES, summary="Get the clock of a case")
 def get_clock(
-    request: AuthenticatedRequest, case_id: FromPath[UUID], service: NamedDependency[Service]
+    request: AuthenticatedRequest, case_id: FromPath[UUID], service: ServiceDependency
 ) -> ClockView:
-    """Folded from the case's own stream: never behind."""
+    """Computed from the case's own events: always up to date."""
     clock = service.desks.cases.case(case_id, request.user.authority).timing.clock
     now = service.desks.clock()
     standings = [clock.standing(measure, now) for measure in Measure]
@@ -129,84 +116,52 @@ def get_clock(
         as_of=now,
         terms=clock.terms,
         measures=[
-            MeasureView(
-                measure=one.measure,
-                due_at=one.due_at,
-                due_before=one.due_before,
-                at_risk_at=one.at_risk_at,
-                met_at=one.met_at,
-                breached_at=one.breached_at,
-                paused=one.paused,
-                used_seconds=one.used.total_seconds(),
-                left_seconds=one.left.total_seconds() if one.left is not None else None,
+            build_view(
+                MeasureView,
+                standing,
+                used_seconds=standing.used.total_seconds(),
+                left_seconds=standing.left.total_seconds() if standing.left is not None else None,
             )
-            for one in standings
-            if one is not None
+            for standing in standings
+            if standing is not None
         ],
         attribution=clock.attribution(now) if clock.terms is not None else None,
         misses=clock.misses(now) if clock.terms is not None else (),
     )
 
 
-@get("/views/flow", needs=Permission.READ_CASES, summary="Standard flow, and what broke")
-def get_flow(
-    request: AuthenticatedRequest,
-    service: NamedDependency[Service],
-    min_position: MinPosition = None,
-    prefer: Prefer = None,
-) -> OrderFlow:
-    """How many orders passed intake and needed nobody, and how many had a case."""
-    require_known_parameters(request)
-    wait_for_report(service.positions, "orders", min_position, prefer)
-    return service.reports.flow(orders_in_scope(request.user.authority, Permission.READ_ORDERS))
+@get("/views/flow", needs=Permission.READ_CASES, summary="Get the order flow")
+def get_flow(read: ReadDependency, service: ServiceDependency) -> OrderFlow:
+    """How many orders passed without a case, and how many had one."""
+    read.wait_for("orders")
+    return service.reports.flow(orders_in_scope(read.authority, Permission.READ_ORDERS))
 
 
 @litestar.get(
     "/views/{view:str}/stream",
-    summary="Told when a report has moved",
+    summary="Stream the updates of a report",
     sync_to_thread=False,
     opt=permission_option(Permission.READ_CASES),
 )
-def stream_view(view: FromPath[str], service: NamedDependency[Service]) -> ServerSentEvent:
-    """Server-sent events: `position` with the report's new position, as soon as it has moved. Ask
-    the report again with it as Casetrail-Min-Position."""
+def stream_view(view: FromPath[str], service: ServiceDependency) -> ServerSentEvent:
+    """Server-sent events: `position` with the report's new position after each update. Read the
+    report again with it as Casetrail-Min-Position."""
     if view not in {projection.name for projection in PROJECTIONS}:
         raise RouteNotFound(f"no view {view}")
     return ServerSentEvent(_positions(service, view))
 
 
 async def _positions(service: Service, view: str) -> AsyncIterator[ServerSentEventMessage]:
-    told = -1
+    sent = -1
     quiet = 0.0
     while True:
         position = service.positions.known(view)
-        if position != told:
-            told, quiet = position, 0.0
+        if position != sent:
+            sent, quiet = position, 0.0
             data = msgspec.json.encode({"view": view, "position": position}).decode()
             yield ServerSentEventMessage(data=data, event="position", id=str(position))
-        elif quiet >= STILL_THERE_SECONDS:
+        elif quiet >= KEEP_ALIVE_SECONDS:
             quiet = 0.0
-            yield ServerSentEventMessage(comment="still there")
-        await asyncio.sleep(LOOK_SECONDS)
-        quiet += LOOK_SECONDS
-
-
-def _view(row: SlaRow) -> SlaView:
-    return SlaView(
-        case=row.case_id,
-        order=row.order_id,
-        kind=row.kind,
-        queue=row.queue,
-        work_type=row.work_type,
-        service=row.service,
-        owner=row.owner,
-        due_next=none_if_never(row.due_next),
-        first_action_due=row.first_action_due,
-        next_update_due=row.next_update_due,
-        resolution_due=row.resolution_due,
-        at_risk=row.at_risk,
-        breached=row.breached,
-        paused=row.paused,
-        waits_for=row.waits_for,
-        spent=row.spent,
-    )
+            yield ServerSentEventMessage(comment="keep-alive")
+        await asyncio.sleep(POLL_SECONDS)
+        quiet += POLL_SECONDS

@@ -1,1 +1,1 @@
-"""What an auditor asks about the log: a file for each subject, pure over lines and folds."""
+"""Answers to auditors' questions about the log: one module for each subject, computed from lines and folds."""

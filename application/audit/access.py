@@ -1,5 +1,4 @@
-"""Who might do what as of a date: everybody with grants and who gave them, keys, logins, agents, whoever
-may act for them, and what they did last."""
+"""Access review as of a date: each person's grants, keys, logins, agents and delegates, and their last acts."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ class HeldGrant(Struct, frozen=True, kw_only=True):
     grant: str
     role: Role
     queues: Sequence[str]
-    """Without any, all of them."""
+    """Empty means all queues."""
     regions: Sequence[str]
     case: UUID | None
     since: datetime
@@ -44,15 +43,15 @@ class HeldGrant(Struct, frozen=True, kw_only=True):
 
 
 class HeldIdentity(Struct, frozen=True, kw_only=True):
-    """A key, login or agent of the person, or somebody who may act for the person."""
+    """A key, login or agent of the person, or a delegate who may act for the person."""
 
     kind: IdentityKind
     name: str
-    """As the trail names it."""
+    """Its name in the log."""
     agent: str | None
-    """Whose key or login it is, where an agent's."""
+    """The agent of the key or login, if it belongs to one."""
     permissions: Sequence[str] | None
-    """What a key is good for, of what the person may; null narrows nothing, here and below."""
+    """The permissions that a key is limited to; null is no limit, here and in the next two."""
     queues: Sequence[str] | None
     regions: Sequence[str] | None
     since: datetime
@@ -84,24 +83,24 @@ class AccessReview(Struct, frozen=True, kw_only=True):
     people: Sequence[HeldAccess]
 
 
-def review_access(reading: LogScan, as_of: datetime) -> AccessReview:
-    """By what was recorded until then."""
+def review_access(scan: LogScan, as_of: datetime) -> AccessReview:
+    """Review the access of everybody, by what was recorded until then."""
     means, acts = KnownIdentities(as_of), _LastActs(as_of)
-    reading.feed(means, acts)
+    scan.feed(means, acts)
     by_person: dict[str, list[_IdentityRecord]] = {}
-    for one in means.all_of_them:
-        by_person.setdefault(one.begun.person, []).append(one)
+    for identity in means.all_of_them:
+        by_person.setdefault(identity.begun.person, []).append(identity)
     return AccessReview(
         as_of=as_of,
         people=[
             _held_access(person, by_person.get(person.name, ()), acts, as_of)
-            for person in load_persons(reading, as_of).people
+            for person in load_persons(scan, as_of).people
         ],
     )
 
 
 class _IdentityRecord:
-    """Something by which somebody comes in or acts, and what became of it."""
+    """A key, login, agent or delegation, and its end."""
 
     def __init__(self, begun: IdentityStart, line: RecordedEvent) -> None:
         self.begun = begun
@@ -118,7 +117,7 @@ class _IdentityRecord:
 
 
 class KnownIdentities:
-    """By what people come in or act, as it was recorded until a time; None: until now."""
+    """The keys, logins, agents and delegations recorded until a time; None is until now."""
 
     def __init__(self, at: datetime | None = None) -> None:
         self._at = at
@@ -130,7 +129,7 @@ class KnownIdentities:
             return
         if (begun := identity_started_by(line)) is not None:
             if (before := self._living.get(begun.stream)) is not None:
-                before.end(line, "It was given anew.")
+                before.end(line, "It was issued again.")
             self._living[begun.stream] = _IdentityRecord(begun, line)
             self.all_of_them.append(self._living[begun.stream])
         elif (
@@ -141,7 +140,7 @@ class KnownIdentities:
 
 
 class _LastActs:
-    """What each person, and each principal, agent and delegate, did last."""
+    """The last act of each person, principal, agent and delegate."""
 
     def __init__(self, at: datetime) -> None:
         self._at = at
@@ -186,7 +185,7 @@ def _held_access(
         roles=authority.roles,
         permissions=sorted(authority.permissions),
         grants=[_held_grant(grant, grant in living) for grant in person.grants],
-        means=[_held_identity(one, acts, at) for one in means],
+        means=[_held_identity(identity, acts, at) for identity in means],
         last_act=acts.of(person.name),
     )
 
@@ -210,8 +209,8 @@ def _held_grant(grant: Grant, lives: bool) -> HeldGrant:
     )
 
 
-def _held_identity(one: _IdentityRecord, acts: _LastActs, at: datetime) -> HeldIdentity:
-    begun, scope = one.begun, one.begun.scope
+def _held_identity(identity: _IdentityRecord, acts: _LastActs, at: datetime) -> HeldIdentity:
+    begun, scope, ended = identity.begun, identity.begun.scope, identity.ended
     return HeldIdentity(
         kind=begun.kind,
         name=begun.name,
@@ -219,13 +218,13 @@ def _held_identity(one: _IdentityRecord, acts: _LastActs, at: datetime) -> HeldI
         permissions=None if scope.permissions is None else sorted(scope.permissions),
         queues=scope.queues,
         regions=scope.regions,
-        since=one.line.recorded_at,
-        given_by=describe_actor(one.line.actor),
+        since=identity.line.recorded_at,
+        given_by=describe_actor(identity.line.actor),
         reason=begun.reason,
         until=begun.until,
-        ended_at=one.ended.recorded_at if one.ended is not None else None,
-        ended_by=describe_actor(one.ended.actor) if one.ended is not None else None,
-        ended_for=one.ended_for,
-        lives=one.lives(at),
+        ended_at=ended.recorded_at if ended is not None else None,
+        ended_by=describe_actor(ended.actor) if ended is not None else None,
+        ended_for=identity.ended_for,
+        lives=identity.lives(at),
         last_act=acts.by(begun),
     )

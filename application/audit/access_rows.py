@@ -1,4 +1,4 @@
-"""An access review as a table: for spreadsheets, and for whoever signs it."""
+"""An access review as a table, for spreadsheets and for signing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ COLUMNS: Final = (
 
 
 def review_rows(review: AccessReview) -> Iterator[Sequence[str]]:
-    """A row for each grant, and for each key, login, agent and delegate; one for somebody without any."""
-    for one in review.people:
-        person = (one.person, " ".join(one.known_as), _format_time(one.left_at))
-        last = _format_time(one.last_act.at) if one.last_act is not None else ""
-        for grant in one.grants:
+    """A row for each grant, key, login, agent and delegate; one row for a person without any."""
+    for held in review.people:
+        person = (held.person, " ".join(held.known_as), _format_time(held.left_at))
+        last = _format_time(held.last_act.at) if held.last_act is not None else ""
+        for grant in held.grants:
             case = (str(grant.case),) if grant.case is not None else ()
             where = " ".join((*grant.queues, *grant.regions, *case)) or "everywhere"
             yield (
@@ -32,26 +32,26 @@ def review_rows(review: AccessReview) -> Iterator[Sequence[str]]:
                 *_describe_end(grant),
                 last,
             )
-        for means in one.means:
+        for means in held.means:
             narrowed = [*(means.queues or ()), *(means.regions or ())]
             where = " ".join(narrowed) or "everywhere"
             good = " ".join(means.permissions) if means.permissions is not None else "all"
             seen = _format_time(means.last_act.at) if means.last_act is not None else ""
             yield (*person, means.kind, means.name, "", where, good, *_describe_end(means), seen)
-        if not one.grants and not one.means:
+        if not held.grants and not held.means:
             yield (*person, *("",) * (len(COLUMNS) - 4), last)
 
 
-def _describe_end(one: HeldGrant | HeldIdentity) -> Sequence[str]:
+def _describe_end(held: HeldGrant | HeldIdentity) -> Sequence[str]:
     return (
-        _format_time(one.since),
-        one.given_by,
-        one.reason or "",
-        _format_time(one.until),
-        _format_time(one.ended_at),
-        one.ended_by or "",
-        one.ended_for or "",
-        "yes" if one.lives else "no",
+        _format_time(held.since),
+        held.given_by,
+        held.reason or "",
+        _format_time(held.until),
+        _format_time(held.ended_at),
+        held.ended_by or "",
+        held.ended_for or "",
+        "yes" if held.lives else "no",
     )
 
 

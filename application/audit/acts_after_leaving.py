@@ -1,5 +1,4 @@
-"""What was done in the name of somebody who had left, or by a key, login, agent or delegate that was no
-longer good."""
+"""Finds acts of persons who had left, and acts with an ended key, login, agent or delegation."""
 
 from __future__ import annotations
 
@@ -31,11 +30,11 @@ SYSTEM_PREFIX: Final = "system:"
 
 class EndedAuthority(Struct, frozen=True):
     what: str
-    """Whoever left, or what was taken back or ran out: `ana`, `key:…`, `agent:…`, `delegate:…`."""
+    """The person who left, or what was revoked or expired: `ana`, `key:…`, `agent:…`, `delegate:…`."""
     how: str
     at: datetime
     position: int | None
-    """Where it was recorded; None for what ran out by itself."""
+    """The position of the end in the log; None for what expired."""
 
 
 class ActAfterLeaving(Struct, frozen=True, kw_only=True):
@@ -52,19 +51,20 @@ class ActAfterLeaving(Struct, frozen=True, kw_only=True):
 
 
 class ActsAfterLeaving(Struct, frozen=True, kw_only=True):
-    """Must be empty."""
+    """The acts must be empty."""
 
     left: int
-    """How many people had left by the end of it, and how many means were taken back."""
+    """How many people had left by the end of the period; `taken_back` counts keys, logins, agents and
+    delegations that ended."""
     taken_back: int
     acts: Sequence[ActAfterLeaving]
 
 
-def find_acts_after_leaving(reading: LogScan, period: Period) -> ActsAfterLeaving:
-    """Of what was recorded in the period, in the order of the log: what stands before the end in it was
-    done before, whatever its time says."""
+def find_acts_after_leaving(scan: LogScan, period: Period) -> ActsAfterLeaving:
+    """Find the acts of the period. The order of the log counts, not the times: an act that was recorded
+    before the end is fine."""
     ends = AuthorityEndScan(period)
-    reading.feed(ends)
+    scan.feed(ends)
     return ActsAfterLeaving(left=ends.left, taken_back=ends.taken_back, acts=ends.acts)
 
 
@@ -78,7 +78,7 @@ class AuthorityEndScan:
 
     @property
     def left(self) -> int:
-        return sum(one.how == "left" for one in self._ended.values())
+        return sum(ended.how == "left" for ended in self._ended.values())
 
     @property
     def taken_back(self) -> int:
@@ -144,7 +144,7 @@ class AuthorityEndScan:
 
 
 def _acting_names(line: RecordedEvent) -> Iterator[str]:
-    """Everybody and everything whose act it is."""
+    """The persons, key or login, agents and delegate of the act."""
     actor = line.actor
     yield from actor.persons
     if not actor.principal.startswith(SYSTEM_PREFIX):

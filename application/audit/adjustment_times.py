@@ -1,4 +1,4 @@
-"""When an adjustment was proposed, approved, ordered, paid and reconciled, as its case's trail says it."""
+"""The times when an adjustment was proposed, approved, ordered, paid and reconciled, by its case's trail."""
 
 from __future__ import annotations
 
@@ -23,18 +23,25 @@ from domain.recorded_event import RecordedEvent
 class AdjustmentTimes(Struct, frozen=True, kw_only=True):
     proposed_at: datetime | None = None
     approved_at: datetime | None = None
-    """When nobody's approval was missing any more."""
+    """When the last approval was given."""
     ordered_at: datetime | None = None
     executed_at: datetime | None = None
-    """When it was said to be paid."""
+    """When the payment was recorded."""
     reconciled_at: datetime | None = None
+
+
+def lines_about(lines: Iterable[RecordedEvent], adjustment: UUID) -> list[RecordedEvent]:
+    """The lines of a case that are about this adjustment."""
+    return [
+        line
+        for line in lines
+        if isinstance(line.event, AdjustmentEvent) and line.event.adjustment == adjustment
+    ]
 
 
 def find_adjustment_times(adjustment: UUID, lines: Iterable[RecordedEvent]) -> AdjustmentTimes:
     found: dict[str, datetime] = {}
-    for line in lines:
-        if not isinstance(line.event, AdjustmentEvent) or line.event.adjustment != adjustment:
-            continue
+    for line in lines_about(lines, adjustment):
         match line.event:
             case AdjustmentProposed():
                 found["proposed_at"] = line.recorded_at

@@ -1,4 +1,4 @@
-"""By which build and schema something may have been written: all that the log had seen by then."""
+"""The builds and schemas that may have written an event: all that the log had recorded by then."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.log_scan import BATCH_SIZE, LogScan
+from application.audit.log_scan import LogScan
+from application.log.streams import require_case_trail
 from domain.builds import BuildStarted
-from domain.cases.errors import CaseNotFound
-from domain.cases.events import Detected
-from domain.cases.work_events import Opened
 from domain.recorded_event import RecordedEvent
 
 
 class SeenBuild(Struct, frozen=True, kw_only=True):
-    """From `position` on, what was written may have been written by it."""
+    """A build that may have written each event from `position` on."""
 
     position: int
     since: datetime
@@ -29,12 +27,11 @@ class EventBuilds(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     type: str
     version: int
-    """Of its stream."""
+    """The version of the event's stream."""
     builds: Sequence[str]
-    """Digests of those by which it may have been written, the newest first; none, where the log had
-    not seen any yet."""
+    """Digests of the builds that may have written it, newest first; empty before the first build."""
     is_certain: bool
-    """There was only one by then."""
+    """Whether there was only one build by then."""
 
 
 class BuildReport(Struct, frozen=True, kw_only=True):
@@ -43,37 +40,32 @@ class BuildReport(Struct, frozen=True, kw_only=True):
 
 
 def find_builds(
-    reading: LogScan, positions: Sequence[int] = (), case: UUID | None = None
+    scan: LogScan, positions: Sequence[int] = (), case: UUID | None = None
 ) -> BuildReport:
-    """Of the events at these positions, or of a case; the builds alone, if none are named. A process goes
-    on with its build until it ends, so an older one may still have written: none is ruled out that the
-    log had seen. Raises CaseNotFound."""
-    lines = [line for at in positions for line in reading.log.read(at - 1, 1) if at <= reading.upto]
+    """List the builds, with the events at these positions and those of a case, if they are given.
+
+    A process keeps its build until it ends, so an older build may still write. Raises CaseNotFound.
+    """
+    lines = [line for at in positions for line in scan.log.read(at - 1, 1) if at <= scan.upto]
     if case is not None:
-        found = reading.trails([case]).get(case, ())
-        if not found or not isinstance(found[0].event, Detected | Opened):
-            raise CaseNotFound(f"no case {case}")
+        found = scan.trails([case]).get(case, [])
+        require_case_trail(case, found)
         lines += found
-    builds = list_seen_builds(reading)
+    builds = list_seen_builds(scan)
     return BuildReport(builds=builds, events=[_event_builds(line, builds) for line in lines])
 
 
-def list_seen_builds(reading: LogScan) -> list[SeenBuild]:
-    """Oldest first."""
+def list_seen_builds(scan: LogScan) -> list[SeenBuild]:
+    """Every build in the log, oldest first."""
     seen: list[SeenBuild] = []
-    after = 0
-    while page := reading.log.recorder.select_beginnings("build.started", after, BATCH_SIZE):
-        after = page[-1][0]
-        for lines in reading.trails([stream for _, stream in page]).values():
-            for line in lines:
-                assert isinstance(line.event, BuildStarted)
-                at = line.recorded_at
-                seen.append(SeenBuild(position=line.position, since=at, build=line.event))
-    return sorted(seen, key=lambda one: one.position)
+    for line in scan.lines_of_streams("build.started"):
+        assert isinstance(line.event, BuildStarted)
+        seen.append(SeenBuild(position=line.position, since=line.recorded_at, build=line.event))
+    return sorted(seen, key=lambda build: build.position)
 
 
 def _event_builds(line: RecordedEvent, builds: Sequence[SeenBuild]) -> EventBuilds:
-    by_then = [one.build.build for one in reversed(builds) if one.position <= line.position]
+    by_then = [seen.build.build for seen in reversed(builds) if seen.position <= line.position]
     return EventBuilds(
         position=line.position,
         recorded_at=line.recorded_at,

@@ -1,5 +1,4 @@
-"""Every conflict of duties: what somebody's grants would allow, what was tried and refused, what turned
-out later, and what nobody has told yet."""
+"""Conflicts of duties: those that grants would allow, refused attempts, those found later, unrecorded ones."""
 
 from __future__ import annotations
 
@@ -29,11 +28,11 @@ from domain.recorded_event import RecordedEvent
 SEPARATION_RULES: Final = frozenset(
     {"one-duty-per-person", "approvers-are-different-people", "agents-hold-no-duty"}
 )
-"""The rules that keep duties apart; others bound how much somebody may approve."""
+"""The rules that separate duties; other rules limit amounts."""
 
 
 class RefusedDuty(Struct, frozen=True, kw_only=True):
-    """Somebody tried to take a second duty, and was refused."""
+    """A refused attempt to take a second duty."""
 
     position: int
     recorded_at: datetime
@@ -46,12 +45,12 @@ class RefusedDuty(Struct, frozen=True, kw_only=True):
     rule: str
     detail: str
     earlier: int | None
-    """The version of the case's trail that stood against it."""
+    """The version of the case's trail with the earlier duty."""
     adjustment: UUID | None
 
 
 class ConflictFoundLater(Struct, frozen=True, kw_only=True):
-    """Names with different duties in a case turned out to be one human's."""
+    """Two names with different duties in a case turned out to be one person."""
 
     position: int
     recorded_at: datetime
@@ -70,7 +69,7 @@ class DutyAct(Struct, frozen=True):
 
 
 class UnrecordedConflict(Struct, frozen=True, kw_only=True):
-    """One human did two duties of a case, and the log does not say so: nobody should have been able to."""
+    """One person took two duties in a case, and the log does not record it; this must not be possible."""
 
     case: UUID
     order: str | None
@@ -84,41 +83,37 @@ class Conflicts(Struct, frozen=True, kw_only=True):
     could: Sequence[PotentialConflict]
     refused: Sequence[RefusedDuty]
     other_refusals: Mapping[str, int]
-    """By other rules: how often each."""
+    """The number of refusals by each other rule."""
     turned_out: Sequence[ConflictFoundLater]
     untold: Sequence[UnrecordedConflict]
 
 
-def find_conflicts(reading: LogScan, as_of: datetime, period: Period) -> Conflicts:
-    """What grants would allow is told as of a date; what was tried, turned out, or was done, of the
-    period."""
-    told, delegations, human = (
-        _RecordedConflicts(period),
-        Delegations(as_of),
-        load_persons(reading).human(),
-    )
-    untold = [
-        one
-        for lines in reading.money_trails(told, delegations)
-        for one in find_unrecorded_conflicts(lines, human)
-        if period.holds(max(act.at for act in one.acts))
+def find_conflicts(scan: LogScan, as_of: datetime, period: Period) -> Conflicts:
+    """Find what grants would allow as of a date, and the attempts and conflicts of the period."""
+    recorded, delegations = _RecordedConflicts(period), Delegations(as_of)
+    canonical = load_persons(scan).canonical()
+    unrecorded = [
+        conflict
+        for lines in scan.money_trails(recorded, delegations)
+        for conflict in find_unrecorded_conflicts(lines, canonical)
+        if period.holds(max(act.at for act in conflict.acts))
     ]
     return Conflicts(
         as_of=as_of,
         could=[
             *find_potential_conflicts(
-                load_persons(reading, as_of), delegations.active_by_delegate(), as_of
+                load_persons(scan, as_of), delegations.active_by_delegate(), as_of
             )
         ],
-        refused=told.refused,
-        other_refusals=dict(sorted(told.others.items())),
-        turned_out=told.turned_out,
-        untold=sorted(untold, key=lambda one: max(act.position for act in one.acts)),
+        refused=recorded.refused,
+        other_refusals=dict(sorted(recorded.others.items())),
+        turned_out=recorded.turned_out,
+        untold=sorted(unrecorded, key=lambda x: max(act.position for act in x.acts)),
     )
 
 
 class _RecordedConflicts:
-    """What the log tells of conflicts in the period."""
+    """Collects the recorded conflicts and refusals of the period."""
 
     def __init__(self, period: Period) -> None:
         self._period = period
@@ -164,23 +159,23 @@ class _RecordedConflicts:
 
 
 def find_unrecorded_conflicts(
-    lines: Sequence[RecordedEvent], human: dict[str, str]
+    lines: Sequence[RecordedEvent], canonical: dict[str, str]
 ) -> Iterator[UnrecordedConflict]:
-    """By what was done in the case, not by what the case believes of duties."""
+    """Find conflicts by the acts in the trail, not by the duties that the case computed from them."""
     acts: dict[str, dict[Duty, DutyAct]] = {}
-    told: set[str] = set()
+    recorded: set[str] = set()
     for line in lines:
         if isinstance(line.event, DutiesConflicted):
-            told |= canonical_names(line.event.duties, human)
+            recorded |= canonical_names(line.event.duties, canonical)
         duty = duty_of(line.event) if isinstance(line.event, CaseEvent) else None
         if duty is None or line.actor.person is None:
             continue
-        for person in persons_behind(line.actor, human):
+        for person in persons_behind(line.actor, canonical):
             act = DutyAct(duty, person, line.type, line.version, line.position, line.recorded_at)
             acts.setdefault(person, {}).setdefault(duty, act)
-    for person, did in sorted(acts.items()):
-        if len(did) > 1 and person not in told:
+    for person, by_duty in sorted(acts.items()):
+        if len(by_duty) > 1 and person not in recorded:
             first = lines[0]
             yield UnrecordedConflict(
-                case=first.stream, order=first.order, person=person, acts=[*did.values()]
+                case=first.stream, order=first.order, person=person, acts=[*by_duty.values()]
             )

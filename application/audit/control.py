@@ -1,4 +1,4 @@
-"""A control, and whether it operated: what is looked at, how much of it there was, and every exception."""
+"""The result of checking a control: whether it operated, how many cases it had, and its exceptions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 from msgspec import Struct
 
 MAX_EXCEPTIONS: Final = 200
-"""Exceptions that are told of one control; all are counted."""
+"""The most exceptions that are listed for one control; all are counted."""
 
 
 class ControlOutcome(StrEnum):
     YES = "yes"
     NO = "no"
     NOTHING_TO_DO = "nothing_to_do"
-    """There was nothing in the period that it could have stopped."""
+    """The period had nothing that the control applies to."""
 
 
 class ControlException(Struct, frozen=True):
@@ -29,17 +29,17 @@ class ControlException(Struct, frozen=True):
 class Control(Struct, frozen=True, kw_only=True):
     name: str
     holds_if: str
-    """What must be so."""
+    """The condition of the control, in words."""
     operated: ControlOutcome
     looked_at: int
-    """How many of whatever it controls."""
+    """How many items the control applied to."""
     evidence: Mapping[str, str]
     exceptions: tuple[ControlException, ...]
     exceptions_in_all: int
 
 
 class ControlFindings:
-    """What is found about one control."""
+    """Collects the findings about one control."""
 
     def __init__(self, name: str, holds_if: str) -> None:
         self._name = name

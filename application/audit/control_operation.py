@@ -1,4 +1,4 @@
-"""Whether the controls operated all of the period: a row for each, with its evidence and exceptions."""
+"""Checks whether each control operated in the whole period, with evidence and exceptions."""
 
 from __future__ import annotations
 
@@ -37,133 +37,143 @@ class ControlsOperated(Struct, frozen=True, kw_only=True):
 
 
 def check_controls(
-    reading: LogScan,
-    standing: DatabaseState,
+    scan: LogScan,
+    database: DatabaseState,
     period: Period,
     now: datetime,
     unwitnessed: timedelta = MAX_UNWITNESSED,
     late: timedelta = MAX_TICK_DELAY,
 ) -> ControlsOperated:
-    """Of the period, but for what only stands as it stands now: reports, rows of duties, a halt."""
-    human = load_persons(reading).human()
+    """Check all controls for the period. Reports, duty rows and a halt are checked as they are now."""
+    canonical = load_persons(scan).canonical()
     lateness, reconciled = TimerLateness(period, late), DailyReconciliation(period)
     glasses, edits, ends = BreakGlassUses(period), PolicyEdits(), AuthorityEndScan(period)
     duties, kept_apart, approved = _new_findings()
-    lines = 0
-    for trail in reading.money_trails(lateness, reconciled, glasses, edits, ends):
-        lines += 1
-        check_duty_rows(duties, trail, standing, human, reading.upto)
-        _check_separation_of_duties(kept_apart, trail, human, period)
-        _check_approvals(approved, trail, human, period)
-    rows = standing.duty_rows(reading.upto)
-    duties.evidence = {"cases": str(lines), "rows": str(rows)}
+    cases = 0
+    for trail in scan.money_trails(lateness, reconciled, glasses, edits, ends):
+        cases += 1
+        check_duty_rows(duties, trail, database, canonical, scan.upto)
+        _check_separation_of_duties(kept_apart, trail, canonical, period)
+        _check_approvals(approved, trail, canonical, period)
+    rows = database.duty_rows(scan.upto)
+    duties.evidence = {"cases": str(cases), "rows": str(rows)}
     if rows > duties.looked_at:
-        duties.wrong(f"{rows - duties.looked_at} rows are of cases in which nothing was proposed")
+        duties.wrong(f"{rows - duties.looked_at} duty rows are of cases without a proposal")
     controls = [
-        check_log_witnessed(reading, standing, period, unwitnessed, now),
+        check_log_witnessed(scan, database, period, unwitnessed, now),
         kept_apart.control(),
         duties.control(),
         approved.control(),
         reconciled.control(now),
-        _check_policy_edits(edits, period, human),
-        _check_emergencies(glasses, human),
+        _check_policy_edits(edits, period, canonical),
+        _check_emergencies(glasses, canonical),
         _check_departures(ends),
-        lateness.control(standing.overdue(now)),
-        check_reports(standing, reading.upto),
-        _check_builds(reading, period),
+        lateness.control(database.overdue(now)),
+        check_reports(database, scan.upto),
+        _check_builds(scan, period),
     ]
     return ControlsOperated(
-        all_operated=all(one.operated != "no" for one in controls), controls=controls
+        all_operated=all(control.operated != "no" for control in controls), controls=controls
     )
 
 
 def _new_findings() -> tuple[ControlFindings, ControlFindings, ControlFindings]:
     return (
         ControlFindings(
-            "duty_rows", "the database's rows of duties are those that follow from the log"
+            "duty_rows", "the duty rows in the database are those that follow from the log"
         ),
         ControlFindings(
-            "duties_apart", "nobody has two duties in a case, but what the log itself tells"
+            "duties_apart",
+            "nobody has two duties in a case, except for conflicts that the log records",
         ),
         ControlFindings(
-            "paid_as_approved", "nothing was ordered or paid that was not approved first"
+            "paid_as_approved", "every payment was approved before it was ordered or made"
         ),
     )
 
 
 def _check_separation_of_duties(
-    found: ControlFindings, trail: Sequence[RecordedEvent], human: dict[str, str], period: Period
+    found: ControlFindings,
+    trail: Sequence[RecordedEvent],
+    canonical: dict[str, str],
+    period: Period,
 ) -> None:
     found.looked_at += 1
-    for one in find_unrecorded_conflicts(trail, human):
-        last = max(one.acts, key=lambda act: act.position)
+    for conflict in find_unrecorded_conflicts(trail, canonical):
+        last = max(conflict.acts, key=lambda act: act.position)
         if period.holds(last.at):
-            did = ", ".join(f"{act.duty} (version {act.version})" for act in one.acts)
-            found.wrong(f"{one.person} in case {one.case}: {did}", last.at, last.position)
+            duties = ", ".join(f"{act.duty} (version {act.version})" for act in conflict.acts)
+            detail = f"{conflict.person} in case {conflict.case}: {duties}"
+            found.wrong(detail, last.at, last.position)
 
 
 def _check_approvals(
-    found: ControlFindings, trail: Sequence[RecordedEvent], human: dict[str, str], period: Period
+    found: ControlFindings,
+    trail: Sequence[RecordedEvent],
+    canonical: dict[str, str],
+    period: Period,
 ) -> None:
     wanted = ("case.adjustment_execution_started", "case.adjustment_executed")
     found.looked_at += sum(x.type in wanted and period.holds(x.recorded_at) for x in trail)
-    for one in find_unapproved_payments(trail, human):
-        if period.holds(one.recorded_at):
-            told = f"adjustment {one.adjustment} of case {one.case}: {'; '.join(one.why)}"
-            found.wrong(told, one.recorded_at, one.position)
+    for paid in find_unapproved_payments(trail, canonical):
+        if period.holds(paid.recorded_at):
+            detail = f"adjustment {paid.adjustment} of case {paid.case}: {'; '.join(paid.why)}"
+            found.wrong(detail, paid.recorded_at, paid.position)
 
 
-def _check_policy_edits(edits: PolicyEdits, period: Period, human: dict[str, str]) -> Control:
+def _check_policy_edits(edits: PolicyEdits, period: Period, canonical: dict[str, str]) -> Control:
     found = ControlFindings(
-        "policies_by_two", "whatever decides was approved by another human than those who wrote it"
+        "policies_by_two",
+        "every policy in force was approved by a person who is not one of its authors",
     )
-    for edit in edits.told(period, human):
+    for edit in edits.edits(period, canonical):
         if not edit.decided or edit.by_others is None:
             continue
         found.looked_at += 1
         expired = any(act.what == "policy.emergency_expired" for act in edit.acts)
         if not edit.by_others and not expired:
             last = next(act for act in reversed(edit.acts) if act.what.startswith("policy."))
-            told = f"version {edit.version} of {', '.join(edit.authors)}: nobody else approved it"
-            found.wrong(told, last.at)
+            authors = ", ".join(edit.authors)
+            found.wrong(f"version {edit.version} of {authors}: nobody else approved it", last.at)
     return found.control()
 
 
-def _check_emergencies(glasses: BreakGlassUses, human: dict[str, str]) -> Control:
+def _check_emergencies(glasses: BreakGlassUses, canonical: dict[str, str]) -> Control:
     found = ControlFindings(
-        "emergencies_reviewed", "each break-glass was opened by another, and reviewed by a third"
+        "emergencies_reviewed",
+        "every break-glass was opened by a second person and reviewed by a third",
     )
-    for one in glasses.told(human):
-        if one.judged is EmergencyReviewStatus.NOT_OPENED:
+    for emergency in glasses.emergencies(canonical):
+        if emergency.judged is EmergencyReviewStatus.NOT_OPENED:
             continue
         found.looked_at += 1
-        if one.judged is EmergencyReviewStatus.NOT_REVIEWED:
-            found.wrong(f"{one.break_glass} of {one.asked_by} is not reviewed", one.ended_at)
-        if not one.by_others:
-            found.wrong(f"{one.break_glass}: one human had two parts in it", one.opened_at)
+        if emergency.judged is EmergencyReviewStatus.NOT_REVIEWED:
+            detail = f"break-glass {emergency.break_glass} of {emergency.asked_by} is not reviewed"
+            found.wrong(detail, emergency.ended_at)
+        if not emergency.by_others:
+            detail = f"break-glass {emergency.break_glass}: one person had two roles in it"
+            found.wrong(detail, emergency.opened_at)
     return found.control()
 
 
 def _check_departures(ends: AuthorityEndScan) -> Control:
     found = ControlFindings(
-        "nobody_after_the_end", "nothing is done for whoever left, or by a key that ended"
+        "nobody_after_the_end", "nobody acts after leaving, and nothing acts with an ended key"
     )
     found.looked_at = ends.left + ends.taken_back
-    for one in ends.acts:
-        told = f"{one.type} by {one.who}: {one.ended.what} {one.ended.how}"
-        found.wrong(told, one.recorded_at, one.position)
+    for act in ends.acts:
+        detail = f"{act.type} by {act.who}: {act.ended.what} {act.ended.how}"
+        found.wrong(detail, act.recorded_at, act.position)
     return found.control()
 
 
-def _check_builds(reading: LogScan, period: Period) -> Control:
-    found = ControlFindings(
-        "builds_known", "of every event it is known by which builds it may be written"
-    )
-    seen = [x for x in list_seen_builds(reading) if period.until is None or x.since < period.until]
+def _check_builds(scan: LogScan, period: Period) -> Control:
+    found = ControlFindings("builds_known", "the builds that may have written each event are known")
+    seen = [x for x in list_seen_builds(scan) if period.until is None or x.since < period.until]
     found.looked_at = len(seen)
     found.evidence = {"builds": str(len(seen))}
-    before = seen[0].position - 1 if seen else reading.upto
-    if before and period.holds((last := reading.log.read(before - 1, 1)[0]).recorded_at):
-        told = f"positions 1 to {before} are older than any build that is known"
-        found.wrong(told, last.recorded_at, before)
+    before = seen[0].position - 1 if seen else scan.upto
+    if before and period.holds((last := scan.log.read(before - 1, 1)[0]).recorded_at):
+        detail = f"positions 1 to {before} are older than the first recorded build"
+        found.wrong(detail, last.recorded_at, before)
     return found.control()

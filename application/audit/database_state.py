@@ -1,5 +1,4 @@
-"""What stands in the database beside the log, held against the log: checkpoints, rows of duties,
-reports."""
+"""Compares the database's checkpoints, duty rows and reports with the log."""
 
 from __future__ import annotations
 
@@ -33,48 +32,47 @@ class ReportState(Struct, frozen=True):
 
 class DatabaseState(Protocol):
     def checkpoints(self) -> Iterable[CheckpointRecord]:
-        """By size."""
+        """The checkpoints, by size."""
 
     def is_halted(self) -> bool:
         """Whether the database refuses every append."""
 
     def duties(self, case: UUID, upto: int) -> Mapping[str, str]:
-        """The rows of a case up to a position: each person's duty."""
+        """The duty rows of a case up to a position: each person's duty."""
 
     def duty_rows(self, upto: int) -> int:
-        """How many there are in all."""
+        """How many duty rows there are in all."""
 
     def reports(self) -> Sequence[ReportState]: ...
 
     def overdue(self, now: datetime) -> tuple[int, datetime | None]:
-        """How many streams are due for too long, and since when the first of them."""
+        """How many streams have been due for too long, and since when the first of them."""
 
 
 def check_log_witnessed(
-    reading: LogScan, standing: DatabaseState, period: Period, most: timedelta, now: datetime
+    scan: LogScan, database: DatabaseState, period: Period, most: timedelta, now: datetime
 ) -> Control:
     found = ControlFindings(
         "log_witnessed",
-        f"while the log grew, it was signed within {most.total_seconds():g} seconds, and is not halted",
+        f"every event was witnessed within {most.total_seconds():g} seconds, and the log is not halted",
     )
     many, longest, before = 0, timedelta(), CheckpointRecord(0, datetime.min.replace(tzinfo=UTC))
-    for one in standing.checkpoints():
-        if before.size >= reading.upto:
+    for checkpoint in database.checkpoints():
+        if before.size >= scan.upto:
             break
-        if one.made_at - before.made_at > most:
-            # Shorter than that, nothing can have waited for longer.
-            waited = _unwitnessed_time(found, reading, period, before.size, one.made_at, most)
+        if checkpoint.made_at - before.made_at > most:  # else nothing can have waited too long
+            waited = _unwitnessed_time(found, scan, period, before.size, checkpoint.made_at, most)
             longest = max(longest, waited)
-        before = one
-        many += period.holds(one.made_at)
-    first = reading.log.read(before.size, 1)
-    if before.size < reading.upto and now - first[0].recorded_at > most:
+        before = checkpoint
+        many += period.holds(checkpoint.made_at)
+    first = scan.log.read(before.size, 1)
+    if before.size < scan.upto and now - first[0].recorded_at > most:
         found.looked_at += 1
         if period.holds(first[0].recorded_at):
-            told = f"position {before.size + 1} is not witnessed yet"
-            found.wrong(told, first[0].recorded_at, before.size + 1)
-    if standing.is_halted():
-        found.wrong("the log is halted: it was found not to be the one that was witnessed", now)
+            detail = f"position {before.size + 1} is not witnessed yet"
+            found.wrong(detail, first[0].recorded_at, before.size + 1)
+    if database.is_halted():
+        found.wrong("the log is halted: it differs from the log that was witnessed", now)
     found.looked_at += many
     found.evidence = {"checkpoints": str(many), "longest_wait_seconds": _seconds(longest)}
     return found.control()
@@ -82,65 +80,65 @@ def check_log_witnessed(
 
 def _unwitnessed_time(
     found: ControlFindings,
-    reading: LogScan,
+    scan: LogScan,
     period: Period,
     size: int,
     until: datetime,
     most: timedelta,
 ) -> timedelta:
-    """How long the first event after that size was not witnessed."""
-    first = reading.log.read(size, 1)
-    if not first or first[0].position > reading.upto or not period.holds(first[0].recorded_at):
+    """How long the first event after this size waited to be witnessed."""
+    first = scan.log.read(size, 1)
+    if not first or first[0].position > scan.upto or not period.holds(first[0].recorded_at):
         return timedelta()
     waited = until - first[0].recorded_at
     if waited > most:
-        told = f"position {size + 1} was witnessed after {_seconds(waited)} seconds"
-        found.wrong(told, first[0].recorded_at, size + 1)
+        detail = f"position {size + 1} was witnessed after {_seconds(waited)} seconds"
+        found.wrong(detail, first[0].recorded_at, size + 1)
     return waited
 
 
 def check_duty_rows(
     found: ControlFindings,
     trail: Sequence[RecordedEvent],
-    standing: DatabaseState,
-    human: dict[str, str],
+    database: DatabaseState,
+    canonical: dict[str, str],
     upto: int,
 ) -> None:
-    """The rows of a case are those that follow from its trail: its own names', and with the same duty
-    those of other names of the same humans."""
+    """Check the duty rows of a case against its trail. Other names of a person in the trail may have rows
+    with the same duty."""
     case = case_of(trail)
     if not case.adjustments:
         return
-    rows = standing.duties(case.id, upto)
+    rows = database.duties(case.id, upto)
     wanted = {name: held.duty.value for name, held in case.duties.items()}
-    by_human: dict[str, set[str]] = {}
+    by_person: dict[str, set[str]] = {}
     for name, duty in wanted.items():
-        by_human.setdefault(human.get(name, name), set()).add(duty)
+        by_person.setdefault(canonical.get(name, name), set()).add(duty)
     for name, duty in sorted(wanted.items()):
         held = case.duties[name]
         if name not in rows:
-            told = f"case {case.id}: no row says that {name} has the duty to {duty} ({held.act})"
-            found.wrong(told, held.at, trail[held.version - 1].position)
+            detail = f"case {case.id}: no row for the duty of {name} to {duty} ({held.act})"
+            found.wrong(detail, held.at, trail[held.version - 1].position)
         elif rows[name] != duty:
-            told = f"case {case.id}: {name} has the duty to {duty}; the row says {rows[name]}"
-            found.wrong(told, held.at, trail[held.version - 1].position)
+            detail = f"case {case.id}: {name} has the duty to {duty}, but the row says {rows[name]}"
+            found.wrong(detail, held.at, trail[held.version - 1].position)
     for name, duty in sorted(rows.items()):
-        if name not in wanted and duty not in by_human.get(human.get(name, name), ()):
-            found.wrong(f"case {case.id}: a row gives {name} the duty to {duty}; no act does")
+        if name not in wanted and duty not in by_person.get(canonical.get(name, name), ()):
+            found.wrong(f"case {case.id}: a row gives {name} the duty to {duty}, but no act does")
     found.looked_at += len(rows)
 
 
-def check_reports(standing: DatabaseState, upto: int) -> Control:
+def check_reports(database: DatabaseState, upto: int) -> Control:
     found = ControlFindings(
-        "reports_kept", "every report folds every stream, and is near the head of the log"
+        "reports_kept", "every report includes every stream, and is close to the head of the log"
     )
-    for one in standing.reports():
+    for report in database.reports():
         found.looked_at += 1
-        behind = max(upto - one.position, 0)
-        if one.held_streams:
-            found.wrong(f"report {one.name} holds back {one.held_streams} streams")
+        behind = max(upto - report.position, 0)
+        if report.held_streams:
+            found.wrong(f"report {report.name} holds back {report.held_streams} streams")
         if behind > MAX_REPORT_LAG:
-            found.wrong(f"report {one.name} is {behind} events behind", position=one.position)
+            found.wrong(f"report {report.name} is {behind} events behind", position=report.position)
     return found.control()
 
 

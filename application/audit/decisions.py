@@ -1,4 +1,4 @@
-"""Who decided on an adjustment, as whom, under which policy and limit, and on what they saw."""
+"""Decisions on an adjustment: who decided, under which policy and limit, and on which packet."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.audit.adjustment_times import lines_about
 from application.cases.history import case_of
 from application.cases.trail import describe_actor
 from domain.adjustments.events import (
     AdjustmentApproved,
-    AdjustmentEvent,
     AdjustmentProposed,
     AdjustmentRejected,
     AdjustmentSystemApproved,
@@ -40,23 +40,23 @@ from domain.recorded_event import RecordedEvent
 
 
 class AdjustmentAct(Struct, frozen=True, kw_only=True):
-    """Something that was done about an adjustment. Whose act it counts as is `persons`: of an agent's,
-    its owner; of a delegate's, both."""
+    """An act on an adjustment. `persons` are those that it counts for: the owner of an agent, or both the
+    delegate and the other person."""
 
     version: int
     position: int
     type: str
     said: str
     duty: Duty | None
-    """What whoever did it is held to in this case from then on; None for what nobody's duty is."""
+    """The duty in the case that the act takes; None if it takes no duty."""
     who: str
     persons: Sequence[str]
     principal: str
-    """The key or login that it came with, or which part of the service it was."""
+    """The key or login of the request, or the part of the service."""
     agents: Sequence[str]
     delegate: str | None
     under: str | None
-    """The break-glass without which it could not have been done."""
+    """The break-glass that the act needed."""
     recorded_at: datetime
     cause: str | None
 
@@ -69,21 +69,21 @@ class PolicyAct(Struct, frozen=True):
 
 
 class BoundPolicy(Struct, frozen=True, kw_only=True):
-    """The policy that the adjustment is bound to, as the log has it."""
+    """The policy that the adjustment is bound to, from the log."""
 
     version: str
     digest: str
     recomputed: str
-    """SHA-256 of the document in the log, worked out now."""
+    """SHA-256 of the document in the log, computed now."""
     unchanged: bool
     in_force_then: bool
-    """It was the one that decided when the adjustment was proposed."""
+    """Whether it was in force when the adjustment was proposed."""
     acts: Sequence[PolicyAct]
-    """Who proposed it, approved it and put it in force."""
+    """Who proposed, approved and activated it."""
 
 
 class AppliedLimit(Struct, frozen=True, kw_only=True):
-    """An approval, with the limit that it was given under, and the same looked up again."""
+    """An approval, with its recorded limit, and the limit by the policy."""
 
     version: int
     who: str
@@ -92,45 +92,45 @@ class AppliedLimit(Struct, frozen=True, kw_only=True):
     limit_by_policy: str | None
     agrees: bool
     within: bool
-    """What it was measured by does not exceed the limit."""
+    """Whether the counted amount does not exceed the limit."""
     complete: bool
     recorded_at: datetime
 
 
 class ApprovalBasis(Struct, frozen=True, kw_only=True):
-    """What the policy required of an adjustment, and by whose limit it was met."""
+    """What the policy required for an adjustment, and the approvals that met it."""
 
     adjustment: UUID
     requirement: ApprovalRequirement
     policy: BoundPolicy
     limits: Mapping[str, str]
-    """How much each role may approve by that policy, in `requirement.currency`."""
+    """The limit of each role by that policy, in `requirement.currency`."""
     approvals: Sequence[AppliedLimit]
     by_policy: Decision | None
-    """Where policy approved it by itself: by which rule, and every verdict."""
+    """The decision with every verdict, if policy approved it by itself."""
 
 
 class SeenPacket(Struct, frozen=True, kw_only=True):
-    """What lay before whoever decided: the packet, byte for byte, and all that the decision is bound to."""
+    """The packet that a person decided on, byte for byte, and the digests that the decision is bound to."""
 
     version: int
     type: str
     who: str
     recorded_at: datetime
     packet_version: int | None
-    """The line of the trail that has the packet; null if none has it, which must not be."""
+    """The line of the trail with the packet; null if there is none, which is an error."""
     digest: str
-    """Of the packet, as the decision names it."""
+    """The digest of the packet in the decision."""
     recomputed: str | None
-    """Null where something personal in it was erased since: that is then proven by the line's leaf."""
+    """Null if personal data in it was erased: then the Merkle leaf of the line is the proof."""
     unchanged: bool | None
-    """Null where nobody can tell from the packet any more, for the same reason."""
+    """Null if personal data was erased, since then the packet cannot show it."""
     packet_base64: str | None
     packet: Sequence[PacketFact]
     bound_to: str | None
-    """Of a decision on an adjustment: the digest that it names."""
+    """For a decision on an adjustment: the digest in the decision."""
     bound_recomputed: str | None
-    """The same, over what was proposed, as the log has it."""
+    """The same digest, computed from the proposal in the log."""
 
 
 _BoundDecision = (
@@ -140,13 +140,9 @@ _PacketDecision = Resolved | AdjustmentProposed | _BoundDecision
 
 
 def list_adjustment_acts(lines: Sequence[RecordedEvent], adjustment: UUID) -> list[AdjustmentAct]:
-    """Everything that was done about it. Raises AdjustmentNotFound."""
+    """All acts on an adjustment. Raises AdjustmentNotFound."""
     case_of(lines).adjustments.get(adjustment)
-    return [
-        _adjustment_act(line, line.event)
-        for line in lines
-        if isinstance(line.event, AdjustmentEvent) and line.event.adjustment == adjustment
-    ]
+    return [_adjustment_act(line, line.event) for line in lines_about(lines, adjustment)]
 
 
 def find_approval_basis(
@@ -155,21 +151,17 @@ def find_approval_basis(
     governance: Governance,
     matrix_of: Callable[[str], ApprovalMatrix],
 ) -> ApprovalBasis:
-    """By the policy that the adjustment is bound to; `matrix_of` gives that of a policy by its digest.
-    Raises AdjustmentNotFound."""
-    one = case_of(lines).adjustments.get(adjustment)
-    required = one.requirement
+    """The basis by the policy that the adjustment is bound to; `matrix_of` gives the approval matrix of a
+    policy by its digest. Raises AdjustmentNotFound."""
+    found = case_of(lines).adjustments.get(adjustment)
+    required = found.requirement
     matrix = matrix_of(required.policy_digest)
-    own = [
-        line
-        for line in lines
-        if isinstance(line.event, AdjustmentEvent) and line.event.adjustment == adjustment
-    ]
+    own = lines_about(lines, adjustment)
     decisions = (x.event.decision for x in own if isinstance(x.event, AdjustmentSystemApproved))
     return ApprovalBasis(
         adjustment=adjustment,
         requirement=required,
-        policy=_bound_policy(required, one.proposed_at, governance),
+        policy=_bound_policy(required, found.proposed_at, governance),
         limits={role: f"{limit:f}" for role, limit in sorted(matrix.approvals.limits.items())},
         approvals=[
             _applied_limit(line, line.event, required, matrix)
@@ -183,7 +175,7 @@ def find_approval_basis(
 def find_seen_packets(
     lines: Sequence[RecordedEvent], version: int | None = None
 ) -> list[SeenPacket]:
-    """Of each decision that names a packet, or of the one of this version."""
+    """The packet of each decision that names one, or of the decision with this version."""
     packets: dict[str, tuple[int, tuple[PacketFact, ...]]] = {}
     proposals: dict[UUID, AdjustmentProposed] = {}
     found = []
@@ -207,22 +199,23 @@ def _seen_packets_of(
     proposals: Mapping[UUID, AdjustmentProposed],
 ) -> Iterator[SeenPacket]:
     bound: str | None = None
-    again: str | None = None
+    recomputed_bound: str | None = None
     named = None if isinstance(event, Resolved) else event.adjustment
     if isinstance(event, Resolved):
         digest = event.packet
     else:
         proposal = proposals[event.adjustment]
-        digest, bound, again = proposal.packet, event.digest, approval_digest(case, proposal)
+        digest, bound = proposal.packet, event.digest
+        recomputed_bound = approval_digest(case, proposal)
     if digest is None:
-        return  # nobody decided: its source cleared it
+        return  # the source of the problem cleared it, without a decision
     at, packet = packets.get(digest, (None, None))
     is_erased = ERASED in (
         *personal_texts(packet or ()),
         *(personal_texts(proposals[named]) if named else ()),
     )
-    told = packet_bytes(packet) if packet is not None else None
-    recomputed = hashlib.sha256(told).hexdigest() if told is not None and not is_erased else None
+    raw = packet_bytes(packet) if packet is not None else None
+    recomputed = hashlib.sha256(raw).hexdigest() if raw is not None and not is_erased else None
     yield SeenPacket(
         version=line.version,
         type=line.type,
@@ -231,11 +224,11 @@ def _seen_packets_of(
         packet_version=at,
         digest=digest,
         recomputed=recomputed,
-        unchanged=None if is_erased else recomputed == digest and bound == again,
-        packet_base64=base64.b64encode(told).decode() if told is not None else None,
+        unchanged=None if is_erased else recomputed == digest and bound == recomputed_bound,
+        packet_base64=base64.b64encode(raw).decode() if raw is not None else None,
         packet=packet or (),
         bound_to=bound,
-        bound_recomputed=again,
+        bound_recomputed=recomputed_bound,
     )
 
 
@@ -281,8 +274,8 @@ def _applied_limit(
     required: ApprovalRequirement,
     matrix: ApprovalMatrix,
 ) -> AppliedLimit:
-    again = matrix.limit_of((event.role,), required.roles)
-    by_policy = f"{again[1]:f}" if again is not None else None
+    found = matrix.limit_of((event.role,), required.roles)
+    by_policy = f"{found[1]:f}" if found is not None else None
     return AppliedLimit(
         version=line.version,
         who=describe_actor(line.actor),

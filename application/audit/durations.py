@@ -1,5 +1,7 @@
-"""How long it took from report to review, proposal, approval, payment and reconciliation: a row for each
-adjustment, the pauses and breaches of its case, and quantiles over all."""
+"""Measures the time of each step from report to reconciliation, for each adjustment, with quantiles over all.
+
+Each row also has the pauses and breaches of the case.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +32,12 @@ STEPS: Final = (
     ("payment_to_reconciliation", "executed_at", "reconciled_at"),
     ("report_to_payment", "reported_at", "executed_at"),
 )
-"""Each from one moment to another; the last is the whole."""
+"""Each step with its start and end; the last one is the whole."""
 QUANTILES: Final = (50, 90, 99)
 
 
 class Pause(Struct, frozen=True, kw_only=True):
-    """The case waited for somebody."""
+    """A period in which the case waited for another party."""
 
     dependency: str
     party: str
@@ -59,22 +61,22 @@ class Duration(Struct, frozen=True, kw_only=True):
     currency: str
     state: str
     reported_at: datetime
-    """When the problem stood: a deadline that was missed, a signal, or somebody who opened the case."""
+    """When the problem was found: a missed deadline, a signal, or a person who opened the case."""
     reviewed_at: datetime | None
-    """When somebody first worked on the case."""
+    """When a person first worked on the case."""
     proposed_at: datetime
     approved_at: datetime | None
     ordered_at: datetime | None
     executed_at: datetime | None
     reconciled_at: datetime | None
     seconds: Mapping[str, float]
-    """By step; what has not come to its end is left out."""
+    """Seconds by step; steps without an end are left out."""
     pauses: Sequence[Pause]
     breaches: Sequence[Breach]
 
 
 class Quantiles(Struct, frozen=True, kw_only=True):
-    """Of one step, in seconds: the smallest such that so many in a hundred are no longer."""
+    """Percentiles of one step in seconds, by nearest rank."""
 
     step: str
     many: int
@@ -91,11 +93,11 @@ class Durations(Struct, frozen=True, kw_only=True):
     breaches: int
 
 
-def measure_durations(reading: LogScan, period: Period) -> Durations:
-    """Of what was proposed in the period."""
+def measure_durations(scan: LogScan, period: Period) -> Durations:
+    """Measure the adjustments that were proposed in the period."""
     rows = [
         row
-        for lines in reading.money_trails()
+        for lines in scan.money_trails()
         for row in _case_durations(lines)
         if period.holds(row.proposed_at)
     ]
@@ -116,20 +118,20 @@ def _case_durations(lines: Sequence[RecordedEvent]) -> Iterator[Duration]:
         reported_at = min(first.event.detected_at, first.recorded_at)
     reviewed_at = next((line.recorded_at for line in lines if _is_review(line)), None)
     pauses, breaches = [*_pauses(lines)], [*_breaches(lines)]
-    for one in case_of(lines).adjustments.items:
-        at = find_adjustment_times(one.id, lines)
+    for adjustment in case_of(lines).adjustments.items:
+        at = find_adjustment_times(adjustment.id, lines)
         known = {"reported_at": reported_at, "reviewed_at": reviewed_at, **structs.asdict(at)}
         yield Duration(
-            adjustment=one.id,
+            adjustment=adjustment.id,
             case=first.stream,
             order=first.order,
-            kind=one.kind,
-            amount=one.amount.amount,
-            currency=one.amount.currency,
-            state=one.state,
+            kind=adjustment.kind,
+            amount=adjustment.amount.amount,
+            currency=adjustment.amount.currency,
+            state=adjustment.state,
             reported_at=reported_at,
             reviewed_at=reviewed_at,
-            proposed_at=one.proposed_at,
+            proposed_at=adjustment.proposed_at,
             approved_at=at.approved_at,
             ordered_at=at.ordered_at,
             executed_at=at.executed_at,
@@ -145,7 +147,7 @@ def _case_durations(lines: Sequence[RecordedEvent]) -> Iterator[Duration]:
 
 
 def _is_review(line: RecordedEvent) -> bool:
-    """By a person: to open a case is to report it."""
+    """Whether a person reviews the case here; opening a case is a report, not a review."""
     return (
         line.version > 1
         and line.actor.person is not None
@@ -182,10 +184,12 @@ def _breaches(lines: Sequence[RecordedEvent]) -> Iterator[Breach]:
 
 def _quantiles(rows: Sequence[Duration]) -> Iterator[Quantiles]:
     for step, _, _ in STEPS:
-        told = sorted(row.seconds[step] for row in rows if step in row.seconds)
-        if told:
-            p50, p90, p99 = (told[ceil(len(told) * q / 100) - 1] for q in QUANTILES)
-            yield Quantiles(step=step, many=len(told), p50=p50, p90=p90, p99=p99, longest=told[-1])
+        measured = sorted(row.seconds[step] for row in rows if step in row.seconds)
+        if measured:
+            p50, p90, p99 = (measured[ceil(len(measured) * q / 100) - 1] for q in QUANTILES)
+            yield Quantiles(
+                step=step, many=len(measured), p50=p50, p90=p90, p99=p99, longest=measured[-1]
+            )
 
 
 def _seconds(since: datetime, until: datetime) -> float:

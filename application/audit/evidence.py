@@ -1,4 +1,4 @@
-"""On which evidence a case rests, and whether it is what it was."""
+"""Lists the evidence of a case, and checks whether it is unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StoredEvidence(Protocol):
     """Reads what was stored: evidence files, and envelopes of the log."""
 
     def current_digest(self, ref: str) -> str | None:
-        """The SHA-256 of a stored file, of its bytes as they are now; None if it is not there."""
+        """The SHA-256 of the current bytes of a stored file; None if there is no such file."""
 
     def is_erased(self, ref: str) -> bool:
         """Whether the file was erased with its customer's data."""
@@ -35,7 +35,7 @@ class StoredEvidence(Protocol):
 
 class EvidenceStatus(StrEnum):
     UNCHANGED = "unchanged"
-    """A file: its bytes were read now, and have the digest that it is named by."""
+    """A file: its bytes were read now, and have the digest in its name."""
     CHANGED = "changed"
     """What was read now has another digest."""
     MISSING = "missing"
@@ -76,13 +76,13 @@ class EvidencePiece(Struct, frozen=True, kw_only=True):
     where: str
     """Where it is kept: the evidence store, a position of the log, or the other system's name."""
     cited_by: Sequence[int]
-    """The lines of the trail that name it."""
+    """The versions of the trail that cite it."""
     type: str | None
     title: str | None
     sha256: str | None
-    """Of the file's bytes, worked out now."""
+    """The digest of the file's bytes, computed now."""
     position: int | None
-    """Of the signal in the log."""
+    """The position of the signal in the log."""
 
 
 class EvidenceReport(Struct, frozen=True):
@@ -98,7 +98,7 @@ class EvidenceReport(Struct, frozen=True):
 def check_evidence(
     lines: Sequence[RecordedEvent], order_lines: Iterable[RecordedEvent], stored: StoredEvidence
 ) -> EvidenceReport:
-    """Every piece that a line of the case names, in the order in which they came."""
+    """Check every piece that a line of the case cites, in the order of the trail."""
     cited: dict[str, list[int]] = {}
     attached: dict[str, EvidenceAttached] = {}
     for line in lines:
@@ -117,7 +117,7 @@ def check_evidence(
         position = signals.get(ref)
         digest = stored.current_digest(ref) if _DIGEST.fullmatch(ref) else None
         standing = _evidence_status(ref, digest, position, stored)
-        told = attached.get(ref)
+        event = attached.get(ref)
         where = _where(ref, position)
         pieces.append(
             EvidencePiece(
@@ -126,8 +126,8 @@ def check_evidence(
                 says=_says(standing, where),
                 where=where,
                 cited_by=versions,
-                type=told.evidence.type if told is not None else None,
-                title=told.evidence.title if told is not None else None,
+                type=event.evidence.type if event is not None else None,
+                title=event.evidence.title if event is not None else None,
                 sha256=digest,
                 position=position,
             )
@@ -162,7 +162,7 @@ def _where(ref: str, position: int | None) -> str:
 
 
 def _unchanged(pieces: Sequence[EvidencePiece]) -> bool | None:
-    found = {one.standing for one in pieces}
+    found = {piece.standing for piece in pieces}
     if found & _BAD:
         return False
     return True if found and found <= _COMPARED else None
@@ -171,6 +171,6 @@ def _unchanged(pieces: Sequence[EvidencePiece]) -> bool | None:
 def _in_words(pieces: Sequence[EvidencePiece]) -> str:
     if not pieces:
         return "The case cites no evidence."
-    many = Counter(one.standing for one in pieces)
-    told = ", ".join(f"{many[one]} {_IN_SHORT[one]}" for one in EvidenceStatus if many[one])
-    return f"Pieces of evidence: {len(pieces)}; {told}."
+    counts = Counter(piece.standing for piece in pieces)
+    parts = ", ".join(f"{counts[s]} {_IN_SHORT[s]}" for s in EvidenceStatus if counts[s])
+    return f"Pieces of evidence: {len(pieces)}; {parts}."

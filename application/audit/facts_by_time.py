@@ -1,4 +1,4 @@
-"""How an order stood by what had happened and by what was known: and what came later, by either clock."""
+"""The facts of an order by two clocks: what had happened, what was recorded, and what came later."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from domain.recorded_event import RecordedEvent
 
 
 class FactsAtTimes(Struct, frozen=True, kw_only=True):
-    """The facts that had happened by the one time, of what was recorded by the other."""
+    """The facts that had happened by one time, from what was recorded by the other."""
 
     facts: Sequence[PacketFact]
     digest: str
     not_known_yet: Sequence[UnshownSignal]
-    """It had happened, and was recorded later."""
+    """Signals that had happened, but were recorded later."""
     not_happened_yet: Sequence[UnshownSignal]
-    """It was recorded, and is told to have happened later."""
+    """Signals that were recorded, but happened later."""
 
 
 def find_facts_at(
     lines: Sequence[RecordedEvent], order_id: str, as_of: datetime | None, known_at: datetime | None
 ) -> FactsAtTimes:
-    """Of the order with these lines; None: by now."""
+    """The facts of the order with these lines; None is now."""
     try:
         order, _ = order_of(lines, as_of, known_at)
     except OrderNotFound:
         order = Order(id=order_id)
     packet = packet_of(order)
-    told = [*list_signal_times(lines)]
+    signals = [*list_signal_times(lines)]
     return FactsAtTimes(
         facts=packet,
         digest=packet_digest(packet),
         not_known_yet=[
-            one
-            for one in told
-            if _is_until(one.event_time, as_of) and not _is_until(one.recorded_at, known_at)
+            x
+            for x in signals
+            if _is_until(x.event_time, as_of) and not _is_until(x.recorded_at, known_at)
         ],
         not_happened_yet=[
-            one
-            for one in told
-            if not _is_until(one.event_time, as_of) and _is_until(one.recorded_at, known_at)
+            x
+            for x in signals
+            if not _is_until(x.event_time, as_of) and _is_until(x.recorded_at, known_at)
         ],
     )
 
 
 def list_signal_times(lines: Iterable[RecordedEvent]) -> Iterable[UnshownSignal]:
-    """Each signal, with when it happened and when it was recorded."""
+    """Each signal, with the time when it happened and the time when it was recorded."""
     for line in lines:
         if isinstance(line.event, SignalRecorded):
             signal = line.event.signal

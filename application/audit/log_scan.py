@@ -1,5 +1,7 @@
-"""The log read through for an answer: line by line, and of money case by case, so that what is held at
-once does not grow with it."""
+"""Scans the log for an answer: line by line, or case by case for cases with money.
+
+Memory does not grow with the log.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,17 @@ BATCH_SIZE = 1_000
 
 
 class LineConsumer(Protocol):
-    """What is worked out line by line, in the order of the log."""
+    """Takes every line, in the order of the log."""
 
     def take(self, line: RecordedEvent) -> None: ...
 
 
 def ignore_progress(_: int) -> None:
-    """Nobody asks how far it has come."""
+    """The default progress callback: does nothing."""
 
 
 class LogScan(Struct, frozen=True):
-    """Of a log up to a position: what comes meanwhile is for the next time. `far` is told how far it
-    has come."""
+    """Reads a log up to a position, and ignores later lines. `far` gets the position after each batch."""
 
     log: EventLog
     upto: int
@@ -48,22 +49,28 @@ class LogScan(Struct, frozen=True):
         for batch in self.batches():
             yield from batch
 
-    def feed(self, *all_of_them: LineConsumer) -> None:
-        """Each of them is told every line."""
+    def feed(self, *consumers: LineConsumer) -> None:
+        """Give every line to each consumer."""
         for line in self.lines():
-            for one in all_of_them:
-                one.take(line)
+            for consumer in consumers:
+                consumer.take(line)
 
     def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[RecordedEvent]]:
-        """Up to the position; what is sealed in them stays so: nobody's personal data is read."""
+        """Trails up to the position. Sealed texts stay sealed: no personal data is read."""
         found: dict[UUID, list[RecordedEvent]] = {}
         for position, state in self.log.recorder.select_streams(streams) if streams else ():
             line = from_state(position, state)
             found.setdefault(line.stream, []).append(line)
         return self._kept(found)
 
+    def lines_of_streams(self, first_type: str) -> Iterator[RecordedEvent]:
+        """The lines of every stream that begins with this type of event, stream by stream."""
+        for page in self.log.pages(first_type, self.upto, BATCH_SIZE):
+            for lines in self.trails(page).values():
+                yield from lines
+
     def opened(self, streams: Sequence[UUID]) -> dict[UUID, list[RecordedEvent]]:
-        """The same with what was said by people and of customers, which counts as reading it."""
+        """Trails with personal texts opened, which counts as reading personal data."""
         return self._kept(self.log.trails(streams) if streams else {})
 
     def _kept(self, found: dict[UUID, list[RecordedEvent]]) -> dict[UUID, list[RecordedEvent]]:
@@ -71,14 +78,14 @@ class LogScan(Struct, frozen=True):
         return {stream: lines for stream, lines in kept.items() if lines}
 
     def money_trails(self, *also: LineConsumer) -> Iterator[Sequence[RecordedEvent]]:
-        """The trail of every case in which anything was ever said of money, once; by whatever event: a
-        payment that nobody proposed is not to be passed over. `also` are told every line."""
+        """The trail of every case with any event of an adjustment, once; also of a payment that nobody
+        proposed. Each consumer of `also` gets every line."""
         for batch in self.batches():
             for line in batch:
-                for one in also:
-                    one.take(line)
-            told = {x.stream: None for x in batch if isinstance(x.event, AdjustmentEvent)}
-            for lines in self.trails([*told]).values():
+                for consumer in also:
+                    consumer.take(line)
+            cases = {x.stream: None for x in batch if isinstance(x.event, AdjustmentEvent)}
+            for lines in self.trails([*cases]).values():
                 first = next(x for x in lines if isinstance(x.event, AdjustmentEvent))
-                if first.position >= batch[0].position:  # else it was told of before
+                if first.position >= batch[0].position:  # else an earlier batch had it
                     yield lines

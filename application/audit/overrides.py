@@ -1,5 +1,4 @@
-"""What went past the usual way: openings in an emergency, edits of policy and who approved them, errors
-that were declared, and decisions of policy that people set aside."""
+"""Overrides: break-glass uses, policy edits and their approvals, declared errors, overridden policy decisions."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ class EmergencyReviewStatus(StrEnum):
 
 
 class Emergency(Struct, frozen=True, kw_only=True):
-    """Authority in an emergency: asked for, opened by another, what was done under it, and judged."""
+    """A break-glass: who asked, who opened it, the acts under it, and its review."""
 
     break_glass: UUID
     role: str
@@ -70,7 +69,7 @@ class Emergency(Struct, frozen=True, kw_only=True):
     justified: bool | None
     findings: str | None
     by_others: bool
-    """The one who opened it is not the one who asked, and whoever reviewed it is neither."""
+    """Whether the asker, the opener and the reviewer are different persons."""
 
 
 class DeclaredError(Struct, frozen=True, kw_only=True):
@@ -80,7 +79,7 @@ class DeclaredError(Struct, frozen=True, kw_only=True):
     order: str | None
     who: str
     about: int
-    """The version of the case's trail that is wrong."""
+    """The version of the case's trail that is declared wrong."""
     about_type: str | None
     reason: ErrorReason
     note: str
@@ -93,34 +92,37 @@ class Overrides(Struct, frozen=True, kw_only=True):
     set_aside: Sequence[PolicyOverride]
 
 
-def find_overrides(reading: LogScan, period: Period) -> Overrides:
-    glasses, policies, human = BreakGlassUses(period), PolicyEdits(), load_persons(reading).human()
+def find_overrides(scan: LogScan, period: Period) -> Overrides:
+    glasses, policies, canonical = (
+        BreakGlassUses(period),
+        PolicyEdits(),
+        load_persons(scan).canonical(),
+    )
     errors: list[DeclaredError] = []
-    aside: list[PolicyOverride] = []
-    for batch in reading.batches():
+    overrides: list[PolicyOverride] = []
+    for batch in scan.batches():
         for line in batch:
             glasses.take(line)
             policies.take(line)
-        told = [line for line in batch if period.holds(line.recorded_at)]
-        wrong = [line for line in told if isinstance(line.event, ErrorDeclared)]
-        asked = [line for line in told if may_be_override(line)]
-        # What was said about it is told: so it is read.
-        trails = reading.opened([*{line.stream for line in (*wrong, *asked)}])
-        said = {line.position: line for lines in trails.values() for line in lines}
-        errors += [_declared_error(said[x.position], trails[x.stream]) for x in wrong]
-        aside += [
-            one for x in asked for one in find_policy_overrides(said[x.position], trails[x.stream])
-        ]
+        within = [line for line in batch if period.holds(line.recorded_at)]
+        declared = [line for line in within if isinstance(line.event, ErrorDeclared)]
+        candidates = [line for line in within if may_be_override(line)]
+        # The answer has people's notes, so this counts as reading personal data.
+        trails = scan.opened([*{line.stream for line in (*declared, *candidates)}])
+        opened = {line.position: line for lines in trails.values() for line in lines}
+        errors += [_declared_error(opened[x.position], trails[x.stream]) for x in declared]
+        for x in candidates:
+            overrides += find_policy_overrides(opened[x.position], trails[x.stream])
     return Overrides(
-        emergencies=glasses.told(human),
-        policy_edits=policies.told(period, human),
+        emergencies=glasses.emergencies(canonical),
+        policy_edits=policies.edits(period, canonical),
         errors=errors,
-        set_aside=aside,
+        set_aside=overrides,
     )
 
 
 class BreakGlassUses:
-    """Every break-glass of which anything happened in the period."""
+    """Collects every break-glass with an event or an act in the period."""
 
     def __init__(self, period: Period) -> None:
         self._period = period
@@ -151,14 +153,14 @@ class BreakGlassUses:
             if under in self._known and self._period.holds(line.recorded_at):
                 self._within.add(self._known[under])
 
-    @property
-    def glasses(self) -> list[BreakGlass]:
-        return [glass for id, glass in self._glasses.items() if id in self._within]
+    def emergencies(self, canonical: dict[str, str]) -> list[Emergency]:
+        return [
+            self._emergency(glass, canonical)
+            for id, glass in self._glasses.items()
+            if id in self._within
+        ]
 
-    def told(self, human: dict[str, str]) -> list[Emergency]:
-        return [self._emergency(glass, human) for glass in self.glasses]
-
-    def _emergency(self, glass: BreakGlass, human: dict[str, str]) -> Emergency:
+    def _emergency(self, glass: BreakGlass, canonical: dict[str, str]) -> Emergency:
         assert glass.asked is not None
         assert glass.asked_at is not None
         return Emergency(
@@ -180,7 +182,7 @@ class BreakGlassUses:
             reviewed_at=glass.reviewed_at,
             justified=glass.review.justified if glass.review is not None else None,
             findings=glass.review.findings if glass.review is not None else None,
-            by_others=is_by_others(glass, human),
+            by_others=is_by_others(glass, canonical),
         )
 
 
@@ -196,15 +198,15 @@ def review_status_of(glass: BreakGlass) -> EmergencyReviewStatus:
             return EmergencyReviewStatus.REVIEWED
 
 
-def is_by_others(glass: BreakGlass, human: dict[str, str]) -> bool:
-    parts = [one for one in (glass.asked_by, glass.opened_by, glass.reviewed_by) if one]
-    return len(canonical_names(parts, human)) == len(parts)
+def is_by_others(glass: BreakGlass, canonical: dict[str, str]) -> bool:
+    names = [name for name in (glass.asked_by, glass.opened_by, glass.reviewed_by) if name]
+    return len(canonical_names(names, canonical)) == len(names)
 
 
 def _declared_error(line: RecordedEvent, lines: Sequence[RecordedEvent]) -> DeclaredError:
     event = line.event
     assert isinstance(event, ErrorDeclared)
-    about = next((one for one in lines if one.version == event.about), None)
+    about = next((x for x in lines if x.version == event.about), None)
     return DeclaredError(
         position=line.position,
         recorded_at=line.recorded_at,

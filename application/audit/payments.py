@@ -1,5 +1,7 @@
-"""What was approved and not paid, what was paid and not approved, and what a provider's own list says
-to it; each by what the trails say, not by what a case believes of its adjustments."""
+"""Finds approved adjustments without payment, payments without approval, and unreconciled payments.
+
+It uses the events in the trails, not the states that cases compute from them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.adjustment_times import find_adjustment_times
+from application.audit.adjustment_times import find_adjustment_times, lines_about
 from application.audit.log_scan import LogScan
 from application.audit.persons import load_persons, persons_behind
 from application.cases.history import case_of
@@ -19,7 +21,6 @@ from application.policy.reperformance import Period
 from domain.adjustments.adjustment import APPROVED_STATES, PAID_STATES, Adjustment, AdjustmentState
 from domain.adjustments.events import (
     AdjustmentApproved,
-    AdjustmentEvent,
     AdjustmentExecuted,
     AdjustmentProposed,
     AdjustmentSystemApproved,
@@ -31,7 +32,7 @@ from domain.recorded_event import RecordedEvent
 
 
 class UnpaidApproval(Struct, frozen=True, kw_only=True):
-    """It was approved, and no payment of it is known."""
+    """An approved adjustment without a recorded payment."""
 
     adjustment: UUID
     case: UUID
@@ -40,18 +41,18 @@ class UnpaidApproval(Struct, frozen=True, kw_only=True):
     amount: str
     currency: str
     approved_by: Sequence[str]
-    """Nobody, where policy approved it by itself."""
+    """Empty if policy approved it by itself."""
     approved_at: datetime
     state: str
     is_waiting: bool
-    """It may still be paid."""
+    """Whether it may still be paid."""
     in_doubt: bool
-    """The provider's answer was lost."""
+    """Whether the provider's answer was lost."""
     why: str
 
 
 class UnapprovedPayment(Struct, frozen=True, kw_only=True):
-    """A payment was ordered, or made, that was not approved as it must be."""
+    """A payment that was ordered or made without the required approvals."""
 
     adjustment: UUID
     case: UUID
@@ -64,7 +65,7 @@ class UnapprovedPayment(Struct, frozen=True, kw_only=True):
 
 
 class StatementReconciliation(Struct, frozen=True, kw_only=True):
-    """A provider's own list that was held against the log, as it was recorded then."""
+    """A recorded comparison of a provider's statement with the log."""
 
     position: int
     recorded_at: datetime
@@ -81,7 +82,7 @@ class StatementReconciliation(Struct, frozen=True, kw_only=True):
 
 
 class UnreconciledPayment(Struct, frozen=True, kw_only=True):
-    """A provider paid it, and nobody has found it on the provider's list."""
+    """A payment by a provider that was not found on a statement yet."""
 
     adjustment: UUID
     case: UUID
@@ -98,55 +99,56 @@ class PaymentCheck(Struct, frozen=True, kw_only=True):
     paid: int
     approved_not_paid: Sequence[UnpaidApproval]
     paid_not_approved: Sequence[UnapprovedPayment]
-    """Must be empty."""
+    """This must be empty."""
     not_reconciled: Sequence[UnreconciledPayment]
     by_providers: Sequence[StatementReconciliation]
 
 
-def check_payments(reading: LogScan, period: Period) -> PaymentCheck:
-    """Of what was approved, ordered or paid in the period, as it stands at the end of the log."""
-    lists, human = _StatementReconciliations(period), load_persons(reading).human()
+def check_payments(scan: LogScan, period: Period) -> PaymentCheck:
+    """Check what was approved, ordered or paid in the period, with the states at the end of the log."""
+    statements, canonical = _StatementReconciliations(period), load_persons(scan).canonical()
     approved = paid = 0
     waiting: list[UnpaidApproval] = []
-    wrong: list[UnapprovedPayment] = []
-    unseen: list[UnreconciledPayment] = []
-    for lines in reading.money_trails(lists):
+    unapproved: list[UnapprovedPayment] = []
+    unreconciled: list[UnreconciledPayment] = []
+    for lines in scan.money_trails(statements):
         case = case_of(lines)
-        wrong += [
-            one for one in find_unapproved_payments(lines, human) if period.holds(one.recorded_at)
+        unapproved += [
+            x for x in find_unapproved_payments(lines, canonical) if period.holds(x.recorded_at)
         ]
-        for one in case.adjustments.items:
-            at = find_adjustment_times(one.id, lines)
+        for adjustment in case.adjustments.items:
+            at = find_adjustment_times(adjustment.id, lines)
             approved_at, paid_at = at.approved_at, at.executed_at
             if approved_at is not None and period.holds(approved_at):
                 approved += 1
-                if one.state not in PAID_STATES:
-                    waiting.append(_unpaid_approval(one, lines[0], approved_at))
+                if adjustment.state not in PAID_STATES:
+                    waiting.append(_unpaid_approval(adjustment, lines[0], approved_at))
             if paid_at is not None and period.holds(paid_at):
                 paid += 1
-                if one.state is AdjustmentState.EXECUTED and one.executing_since is not None:
-                    unseen.append(_unreconciled_payment(one, lines[0], paid_at))
-    waiting.sort(key=lambda one: (one.approved_at, one.adjustment))
-    unseen.sort(key=lambda one: (one.paid_at, one.adjustment))
+                is_executed = adjustment.state is AdjustmentState.EXECUTED
+                if is_executed and adjustment.executing_since is not None:
+                    unreconciled.append(_unreconciled_payment(adjustment, lines[0], paid_at))
+    waiting.sort(key=lambda x: (x.approved_at, x.adjustment))
+    unreconciled.sort(key=lambda x: (x.paid_at, x.adjustment))
     return PaymentCheck(
         approved=approved,
         paid=paid,
         approved_not_paid=waiting,
-        paid_not_approved=sorted(wrong, key=lambda one: one.position),
-        not_reconciled=unseen,
-        by_providers=lists.told,
+        paid_not_approved=sorted(unapproved, key=lambda x: x.position),
+        not_reconciled=unreconciled,
+        by_providers=statements.found,
     )
 
 
 class _StatementReconciliations:
     def __init__(self, period: Period) -> None:
         self._period = period
-        self.told: list[StatementReconciliation] = []
+        self.found: list[StatementReconciliation] = []
 
     def take(self, line: RecordedEvent) -> None:
         event = line.event
         if isinstance(event, ReconciliationRecorded) and self._period.holds(line.recorded_at):
-            self.told.append(
+            self.found.append(
                 StatementReconciliation(
                     position=line.position,
                     recorded_at=line.recorded_at,
@@ -165,24 +167,25 @@ class _StatementReconciliations:
 
 
 def find_unapproved_payments(
-    lines: Sequence[RecordedEvent], human: dict[str, str]
+    lines: Sequence[RecordedEvent], canonical: dict[str, str]
 ) -> Iterator[UnapprovedPayment]:
-    """Each line of a case that orders a payment, or says that one was made, without all that had to come
-    before it."""
+    """Each line of a case that orders or records a payment without the required earlier acts."""
     ordered: set[UUID] = set()
     for n, line in enumerate(lines):
         match line.event:
             case ExecutionStarted(adjustment=adjustment):
-                why = [*_missing_approvals(adjustment, lines[:n], line, human)]
+                why = [*_missing_approvals(adjustment, lines[:n], line, canonical)]
                 ordered.add(adjustment)
             case AdjustmentExecuted(adjustment=adjustment) if adjustment not in ordered:
-                # Carried out elsewhere, under a reference; or nobody has ordered it.
-                why = [*_missing_approvals(adjustment, lines[:n], line, human)]
+                # Executed outside, with a reference; or nobody ordered it.
+                why = [*_missing_approvals(adjustment, lines[:n], line, canonical)]
                 if line.actor.person is None:
-                    why.append("nobody has ordered it")
+                    why.append("nobody ordered it")
             case AmountDiffers(adjustment=adjustment, ordered=amount, given=given):
-                told = f"{given.amount} {given.currency} was given, {amount.amount} was ordered"
-                why = [told] if given.value > amount.value else []
+                detail = (
+                    f"{given.amount} {given.currency} was paid, but {amount.amount} was ordered"
+                )
+                why = [detail] if given.value > amount.value else []
             case _:
                 continue
         if why:
@@ -199,75 +202,80 @@ def find_unapproved_payments(
 
 
 def _missing_approvals(
-    adjustment: UUID, before: Sequence[RecordedEvent], line: RecordedEvent, human: dict[str, str]
+    adjustment: UUID,
+    before: Sequence[RecordedEvent],
+    line: RecordedEvent,
+    canonical: dict[str, str],
 ) -> Iterator[str]:
-    own = [
-        x
-        for x in before
-        if isinstance(x.event, AdjustmentEvent) and x.event.adjustment == adjustment
-    ]
+    own = lines_about(before, adjustment)
     proposals = [x for x in own if isinstance(x.event, AdjustmentProposed)]
     if not proposals:
-        yield "nobody has proposed it"
+        yield "nobody proposed it"
         return
     proposed = proposals[-1].event
     assert isinstance(proposed, AdjustmentProposed)
     approvals = [x for x in own if isinstance(x.event, AdjustmentApproved)]
     needed = proposed.requirement.approvers
     if not needed and not any(isinstance(x.event, AdjustmentSystemApproved) for x in own):
-        yield "policy has not approved it"
-    by = frozenset().union(*(persons_behind(x.actor, human) for x in approvals))
+        yield "policy did not approve it"
+    by = frozenset().union(*(persons_behind(x.actor, canonical) for x in approvals))
     if len(by) < needed:
-        yield f"{len(by)} people have approved it, and {needed} must"
-    if by & persons_behind(proposals[-1].actor, human):
-        yield "who proposed it has approved it"
-    if by & persons_behind(line.actor, human):
-        yield "who approved it has ordered it"
-    for one in approvals:
-        assert isinstance(one.event, AdjustmentApproved)
-        if one.event.digest != proposed.digest:
-            yield f"version {one.version} approves something else than was proposed"
-        if Decimal(one.event.limit) < Decimal(proposed.requirement.counted):
-            yield f"version {one.version} approves more than the role may"
+        yield f"{len(by)} of {needed} required people approved it"
+    if by & persons_behind(proposals[-1].actor, canonical):
+        yield "a person who proposed it approved it"
+    if by & persons_behind(line.actor, canonical):
+        yield "a person who approved it ordered it"
+    for approval in approvals:
+        assert isinstance(approval.event, AdjustmentApproved)
+        if approval.event.digest != proposed.digest:
+            yield f"version {approval.version} approves something other than what was proposed"
+        if Decimal(approval.event.limit) < Decimal(proposed.requirement.counted):
+            yield f"version {approval.version} approves more than the limit of its role"
     paid = line.event
     if isinstance(paid, AdjustmentExecuted) and not paid.amount.is_same_as(proposed.amount):
-        yield f"{paid.amount.amount} {paid.amount.currency} is not what was proposed"
+        yield f"{paid.amount.amount} {paid.amount.currency} is not the proposed amount"
 
 
 def _unpaid_approval(
-    one: Adjustment, first: RecordedEvent, approved_at: datetime
+    adjustment: Adjustment, first: RecordedEvent, approved_at: datetime
 ) -> UnpaidApproval:
     why = {
-        AdjustmentState.APPROVED: f"nobody has ordered it; it lapses at {one.lapses_at.isoformat()}",
-        AdjustmentState.EXECUTING: f"it was ordered at {one.provider}, and is not known to be paid",
+        AdjustmentState.APPROVED: f"nobody has ordered it yet; it lapses at {adjustment.lapses_at.isoformat()}",
+        AdjustmentState.EXECUTING: f"it was ordered at {adjustment.provider}, but no payment is recorded",
     }
-    waits = why[AdjustmentState.APPROVED] if one.state in APPROVED_STATES else why.get(one.state)
+    waits = (
+        why[AdjustmentState.APPROVED]
+        if adjustment.state in APPROVED_STATES
+        else why.get(adjustment.state)
+    )
     return UnpaidApproval(
-        adjustment=one.id,
+        adjustment=adjustment.id,
         case=first.stream,
         order=first.order,
-        kind=one.kind,
-        amount=one.amount.amount,
-        currency=one.amount.currency,
-        approved_by=sorted({name for approval in one.approvals for name in approval.persons}),
+        kind=adjustment.kind,
+        amount=adjustment.amount.amount,
+        currency=adjustment.amount.currency,
+        approved_by=sorted(
+            {name for approval in adjustment.approvals for name in approval.persons}
+        ),
         approved_at=approved_at,
-        state=one.state,
+        state=adjustment.state,
         is_waiting=waits is not None,
-        in_doubt=one.in_doubt,
-        why=waits or f"{one.state}: {one.ended}",
+        in_doubt=adjustment.in_doubt,
+        why=waits or f"{adjustment.state}: {adjustment.ended}",
     )
 
 
 def _unreconciled_payment(
-    one: Adjustment, first: RecordedEvent, paid_at: datetime
+    adjustment: Adjustment, first: RecordedEvent, paid_at: datetime
 ) -> UnreconciledPayment:
     return UnreconciledPayment(
-        adjustment=one.id,
+        adjustment=adjustment.id,
         case=first.stream,
         order=first.order,
-        provider=one.provider or "",
-        reference=one.reference or "",
-        amount=one.amount.amount,
-        currency=one.amount.currency,
+        provider=adjustment.provider or "",
+        reference=adjustment.reference or "",
+        amount=adjustment.amount.amount,
+        currency=adjustment.amount.currency,
         paid_at=paid_at,
     )

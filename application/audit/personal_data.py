@@ -1,4 +1,4 @@
-"""Which personal data is held of an order's customer, and what of it was erased: without reading it."""
+"""Counts the personal data held of an order's customer, and what was erased of it, without reading it."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from domain.privacy import Erasure, LegalHold
 
 
 class PersonalTextCounts(Struct, frozen=True, kw_only=True):
-    """Of one type of event: how many texts there are of each kind."""
+    """The numbers of personal texts in one type of event."""
 
     type: str
     held: int
-    """Sealed, and their key is there."""
+    """Sealed with a key that exists."""
     erased: int
-    """Sealed, and their key is gone: nobody can read them."""
+    """Sealed with a destroyed key: nobody can read them."""
     in_the_clear: int
-    """Stored before personal data was sealed."""
+    """Stored unsealed, before personal data was sealed."""
 
 
 class PersonalDataHeld(Struct, frozen=True, kw_only=True):
-    """Of the customer of an order, all of whose orders and cases are looked at."""
+    """The personal data of the customer of an order, in all of the customer's orders and cases."""
 
     record: UUID | None
-    """The stream of what is recorded of the customer as such."""
+    """The stream of the customer's own record."""
     orders: Sequence[str]
     cases: Sequence[UUID]
     texts: Sequence[PersonalTextCounts]
     keys_held: int
     keys_destroyed: int
     last_erased_position: int | None
-    """The newest line of which something was erased: each proof of it stays good."""
+    """The newest line with erased texts; its proofs stay valid."""
     files: Sequence[str]
     holds: Sequence[LegalHold]
     erasures: Sequence[Erasure]
 
 
 class PersonalDataReads(Struct, frozen=True, kw_only=True):
-    """Who was shown the personal data of these orders; `readers` counts, by name."""
+    """Who read the personal data of these orders; `readers` counts the reads by name."""
 
     orders: Sequence[str]
     readers: Mapping[str, int]
@@ -64,13 +64,13 @@ class PersonalDataRead(Struct, frozen=True, kw_only=True):
 def find_personal_data_held(
     log: EventLog, desk: PrivacyDesk, keys: DataKeys, order: str
 ) -> PersonalDataHeld:
-    """Raises OrderNotFound, KeyStoreUnavailable."""
-    whose = desk.customer_of_order(order)
-    states = log.recorder.select_streams([*whose.streams, *whose.cases])
+    """Count the data of the customer of this order. Raises OrderNotFound, KeyStoreUnavailable."""
+    customer = desk.customer_of_order(order)
+    states = log.recorder.select_streams([*customer.streams, *customer.cases])
     lines = [from_state(position, state) for position, state in states]
     lines = [line for line in lines if personal_texts(line.event)]
     named = {line.sealed.key for line in lines if line.sealed is not None}
-    there = keys.find(named)
+    existing = keys.find(named)
     held: Counter[str] = Counter()
     erased: Counter[str] = Counter()
     clear: Counter[str] = Counter()
@@ -79,25 +79,25 @@ def find_personal_data_held(
         many = len(personal_texts(line.event))
         if line.sealed is None:
             clear[line.type] += many
-        elif line.sealed.key in there:
+        elif line.sealed.key in existing:
             held[line.type] += many
         else:
             erased[line.type] += many
             last = max(last, line.position)
     return PersonalDataHeld(
-        record=whose.record.id if whose.record is not None else None,
-        orders=whose.orders,
-        cases=whose.cases,
+        record=customer.record.id if customer.record is not None else None,
+        orders=customer.orders,
+        cases=customer.cases,
         texts=[
             PersonalTextCounts(
                 type=name, held=held[name], erased=erased[name], in_the_clear=clear[name]
             )
             for name in sorted({*held, *erased, *clear})
         ],
-        keys_held=len(there),
-        keys_destroyed=len(named) - len(there),
+        keys_held=len(existing),
+        keys_destroyed=len(named) - len(existing),
         last_erased_position=last or None,
-        files=whose.files,
-        holds=whose.record.holds if whose.record is not None else (),
-        erasures=whose.record.erasures if whose.record is not None else (),
+        files=customer.files,
+        holds=customer.record.holds if customer.record is not None else (),
+        erasures=customer.record.erasures if customer.record is not None else (),
     )

@@ -1,4 +1,4 @@
-"""Who is who, by what the log says of people: a human has names, grants, and an end."""
+"""Persons and their names, from the log: one person may have several names."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from application.audit.log_scan import BATCH_SIZE, LogScan
+from application.audit.log_scan import LogScan
 from application.log.streams import person_after
 from domain.people import Actor, Person, PersonRecordEvent
 from domain.recorded_event import RecordedEvent
 
 
 class Persons:
-    """Everybody, as it was recorded until a time; None: until now."""
+    """Everybody, by what was recorded until a time; None is until now."""
 
     def __init__(self, at: datetime | None = None) -> None:
         self._at = at
         self._later: set[UUID] = set()
-        """Streams that go on after that time."""
+        """Streams with lines after that time."""
         self._people: dict[UUID, Person] = {}
 
     def take(self, line: RecordedEvent) -> None:
@@ -31,38 +31,35 @@ class Persons:
 
     @property
     def people(self) -> list[Person]:
-        """By name."""
+        """Everybody, sorted by name."""
         return sorted(self._people.values(), key=lambda person: person.name)
 
     def name_groups(self) -> Iterator[Sequence[Person]]:
-        """Each human once, under all names."""
-        told: set[str] = set()
+        """The names of each person, person by person."""
+        seen: set[str] = set()
         by_name = {person.name: person for person in self.people}
         for name, person in by_name.items():
-            if name not in told:
-                told |= person.known_as
-                yield [by_name[one] for one in sorted(person.known_as) if one in by_name]
+            if name not in seen:
+                seen |= person.known_as
+                yield [by_name[other] for other in sorted(person.known_as) if other in by_name]
 
-    def human(self) -> dict[str, str]:
-        """Each name, and the first in the alphabet of all names of that human."""
+    def canonical(self) -> dict[str, str]:
+        """Each name with the canonical name of its person, which is the first in the alphabet."""
         return {person.name: min(person.known_as) for person in self._people.values()}
 
 
-def load_persons(reading: LogScan, at: datetime | None = None) -> Persons:
-    """Found by how their streams begin: the rest of the log needs not be read for it."""
-    humans, after = Persons(at), 0
-    while page := reading.log.recorder.select_beginnings("person.added", after, BATCH_SIZE):
-        after = page[-1][0]
-        for lines in reading.trails([stream for _, stream in page]).values():
-            for line in lines:
-                humans.take(line)
-    return humans
+def load_persons(scan: LogScan, at: datetime | None = None) -> Persons:
+    """Load everybody from the streams of persons, without reading the rest of the log."""
+    persons = Persons(at)
+    for line in scan.lines_of_streams("person.added"):
+        persons.take(line)
+    return persons
 
 
-def persons_behind(actor: Actor, human: dict[str, str]) -> frozenset[str]:
-    """The humans whose act it counts as, each by one name."""
-    return canonical_names(actor.persons, human)
+def persons_behind(actor: Actor, canonical: dict[str, str]) -> frozenset[str]:
+    """The persons that the act counts for, each by the canonical name."""
+    return canonical_names(actor.persons, canonical)
 
 
-def canonical_names(names: Iterable[str], human: dict[str, str]) -> frozenset[str]:
-    return frozenset(human.get(name, name) for name in names)
+def canonical_names(names: Iterable[str], canonical: dict[str, str]) -> frozenset[str]:
+    return frozenset(canonical.get(name, name) for name in names)

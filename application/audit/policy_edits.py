@@ -1,4 +1,4 @@
-"""Edits of policy: who wrote each, who approved it, since when it decided, and whether these were others."""
+"""Policy edits: the authors and approvers of each, whether it came into force, and whether others approved it."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class PolicyEditAct(Struct, frozen=True):
 
 
 class PolicyEdit(Struct, frozen=True, kw_only=True):
-    """A document, and all that was done about it."""
+    """A policy document, and all acts on it."""
 
     version: str
     digest: str
     base: str | None
-    """The digest of what it was to take the place of."""
+    """The digest of the policy that it was to replace."""
     authors: Sequence[str]
     approved_by: Sequence[str]
     decided: bool
-    """It has decided, or is to."""
+    """Whether it has come into force, or will."""
     by_emergency: bool
     rolled_back_to: bool
-    """What it says was approved before, under another version."""
+    """Whether it came into force by a rollback: its content had been approved under another version."""
     by_others: bool | None
-    """Another human than its authors approved it before it decided, or an emergency change while it
-    did; None of what never decided, and of what was there before anybody governed."""
+    """Whether a person who is not an author approved it: before it came into force, or after an emergency
+    activation. None if it never came into force, or if it is the first policy."""
     acts: Sequence[PolicyEditAct]
 
 
@@ -55,16 +55,16 @@ class PolicyEdits:
         if isinstance(line.event, GovernanceEvent):
             self._governance = governance_after(self._governance, line)
 
-    def told(self, period: Period, human: dict[str, str]) -> list[PolicyEdit]:
-        """Those about which anything was done in the period."""
+    def edits(self, period: Period, canonical: dict[str, str]) -> list[PolicyEdit]:
+        """The documents with an act in the period."""
         return [
-            _policy_edit(policy, human)
+            _policy_edit(policy, canonical)
             for policy in self._governance.policies.values()
             if any(period.holds(act.at) for act in policy.acts)
         ]
 
 
-def _policy_edit(policy: Policy, human: dict[str, str]) -> PolicyEdit:
+def _policy_edit(policy: Policy, canonical: dict[str, str]) -> PolicyEdit:
     begun = [act for act in policy.acts if act.what in ACTIVATION_EVENTS]
     return PolicyEdit(
         version=policy.version,
@@ -72,12 +72,12 @@ def _policy_edit(policy: Policy, human: dict[str, str]) -> PolicyEdit:
         base=policy.base,
         authors=sorted(policy.authors),
         approved_by=sorted(
-            {one for act in policy.acts if act.what in _APPROVAL_EVENTS for one in act.by.persons}
+            {name for act in policy.acts if act.what in _APPROVAL_EVENTS for name in act.by.persons}
         ),
         decided=bool(begun),
         by_emergency=any(act.what == "policy.emergency_activated" for act in begun),
         rolled_back_to=any(act.what == "policy.rolled_back" for act in begun),
-        by_others=_is_approved_by_others(policy, begun, human),
+        by_others=_is_approved_by_others(policy, begun, canonical),
         acts=[
             PolicyEditAct(act.what, describe_actor(act.by), act.at, act.note) for act in policy.acts
         ],
@@ -85,35 +85,36 @@ def _policy_edit(policy: Policy, human: dict[str, str]) -> PolicyEdit:
 
 
 def _is_approved_by_others(
-    policy: Policy, begun: Sequence[PolicyAction], human: dict[str, str]
+    policy: Policy, begun: Sequence[PolicyAction], canonical: dict[str, str]
 ) -> bool | None:
-    authors = canonical_names(policy.authors, human)
+    authors = canonical_names(policy.authors, canonical)
     governed = [act for act in begun if not _is_first_policy(act, policy)]
     return (
-        all(_has_independent_approval(policy, act, authors, human) for act in governed)
+        all(_has_independent_approval(policy, act, authors, canonical) for act in governed)
         if governed
         else None
     )
 
 
 def _is_first_policy(act: PolicyAction, policy: Policy) -> bool:
-    """Before anybody governed, whoever runs the command line installed it."""
+    """Whether this act installed the first policy, from the command line, before governance began."""
     return act.what == "policy.activated" and act.by.person is None and policy.base is None
 
 
 def _has_independent_approval(
-    policy: Policy, act: PolicyAction, authors: frozenset[str], human: dict[str, str]
+    policy: Policy, act: PolicyAction, authors: frozenset[str], canonical: dict[str, str]
 ) -> bool:
     if act.what == "policy.rolled_back":
         return True
     wanted = "policy.approved" if act.what == "policy.activated" else "policy.ratified"
     at = policy.acts.index(act)
-    near = policy.acts[:at] if wanted == "policy.approved" else policy.acts[at:]
+    others = policy.acts[:at] if wanted == "policy.approved" else policy.acts[at:]
     return any(
-        one.what == wanted and _is_independent_person(one.by, authors, human) for one in near
+        other.what == wanted and _is_independent_person(other.by, authors, canonical)
+        for other in others
     )
 
 
-def _is_independent_person(by: Actor, authors: frozenset[str], human: dict[str, str]) -> bool:
-    names = persons_behind(by, human)
+def _is_independent_person(by: Actor, authors: frozenset[str], canonical: dict[str, str]) -> bool:
+    names = persons_behind(by, canonical)
     return bool(names) and not names & authors

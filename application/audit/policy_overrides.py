@@ -1,5 +1,4 @@
-"""Decisions of policy that a person set aside: where it sent a case, its terms, what it asked for, what
-it held, and what it had taken for solved."""
+"""Finds policy decisions that a person overrode: the queue, the terms, a resolution, a task or a hold."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ class PolicyOverride(Struct, frozen=True, kw_only=True):
     what: str
     """`queue`, `terms`, `resolution`, `task` or `hold`."""
     policy: str | None
-    """The version that had decided."""
+    """The policy version of the overridden decision."""
     was: str
     now: str
     note: str
@@ -43,8 +42,8 @@ def may_be_override(line: RecordedEvent) -> bool:
 def find_policy_overrides(
     line: RecordedEvent, trail: Sequence[RecordedEvent]
 ) -> Iterator[PolicyOverride]:
-    """What a person's line in the trail of its case set aside; nothing, if policy had not decided it."""
-    before = [one for one in trail if one.version < line.version]
+    """The policy decisions that a person's line overrides; none if policy had not decided."""
+    before = [x for x in trail if x.version < line.version]
     match line.event:
         case HandedOff(from_queue=was, to_queue=now, note=note) if was != now:
             routed = _last_event_of(before, Routed)
@@ -52,16 +51,15 @@ def find_policy_overrides(
             yield _policy_override(line, "queue", policy, was, now, note)
         case Routed(queue=queue, decision=decision) if decision.rule == MANUAL_RULE:
             yield _policy_override(
-                line, "queue", decision.policy, "what policy would route to", queue, ""
+                line, "queue", decision.policy, "the queue that policy would choose", queue, ""
             )
         case Retermed(policy=policy, service=service, note=note):
             routed = _last_event_of(before, Routed)
             if routed is not None:
                 decided = routed.decision.policy
-                told = f"{routed.service or 'none'} of policy {decided}"
-                yield _policy_override(
-                    line, "terms", decided, told, f"{service} of policy {policy}", note
-                )
+                was = f"{routed.service or 'none'} of policy {decided}"
+                now = f"{service} of policy {policy}"
+                yield _policy_override(line, "terms", decided, was, now, note)
         case Reopened(decision=None, note=note):
             resolved = _last_event_of(before, Resolved)
             if resolved is not None and resolved.clearing is not None:

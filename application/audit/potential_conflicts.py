@@ -1,4 +1,4 @@
-"""What somebody's grants would allow: two duties of one case, if no rule of the case forbade it."""
+"""Potential conflicts: grants that would allow a person two duties in one case, without the case's rules."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ class ConflictingGrant(Struct, frozen=True, kw_only=True):
     until: datetime | None
     under: str | None
     delegated_by: str | None
-    """Whose grant it is, where somebody may act for another."""
+    """The person whose grant it is, if this person is a delegate."""
 
 
 class PotentialConflict(Struct, frozen=True, kw_only=True):
-    """Somebody's grants would allow two duties in one case; in each case, the rules then allow one."""
+    """Grants that would allow a person two duties in one case; in each case, the rules allow only one."""
 
     person: str
     known_as: Sequence[str]
     duties: tuple[Duty, Duty]
     by_one_role: Sequence[Role]
-    """Roles that give both by themselves."""
+    """Roles that give both duties by themselves."""
     grants: Sequence[ConflictingGrant]
 
 
 class Delegations:
-    """Who may act for whom, as of a time."""
+    """Collects who may act for whom at a time."""
 
     def __init__(self, at: datetime) -> None:
         self._at = at
@@ -76,7 +76,7 @@ class Delegations:
                 pass
 
     def active_by_delegate(self) -> dict[str, list[str]]:
-        """By delegate: for whom."""
+        """The persons that each delegate may act for."""
         found: dict[str, list[str]] = {}
         for (person, delegate), until in sorted(self._until.items()):
             if self._at < until:
@@ -85,23 +85,23 @@ class Delegations:
 
 
 def find_potential_conflicts(
-    humans: Persons, acting_for: Mapping[str, Sequence[str]], at: datetime
+    persons: Persons, acting_for: Mapping[str, Sequence[str]], at: datetime
 ) -> Iterator[PotentialConflict]:
-    by_name = {person.name: person for person in humans.people}
-    for names in humans.name_groups():
-        here = [person for person in names if not person.has_left]
-        given: list[_GrantedDuty] = [
-            (one, None) for person in here for one in _granted_duties(person, at)
+    by_name = {person.name: person for person in persons.people}
+    for names in persons.name_groups():
+        present = [person for person in names if not person.has_left]
+        granted: list[_GrantedDuty] = [
+            (duty, None) for person in present for duty in _granted_duties(person, at)
         ]
-        for person in here:
+        for person in present:
             for other in acting_for.get(person.name, ()):
                 if other in by_name and not by_name[other].has_left:
-                    given += [(one, other) for one in _granted_duties(by_name[other], at)]
+                    granted += [(duty, other) for duty in _granted_duties(by_name[other], at)]
         for duties in combinations(Duty, 2):
             pairs = [
                 (one, other)
-                for one in given
-                for other in given
+                for one in granted
+                for other in granted
                 if (one[0][0], other[0][0]) == duties and _can_overlap(one, other)
             ]
             if pairs:
@@ -115,30 +115,30 @@ def find_potential_conflicts(
 
 
 _GrantedDuty = tuple[tuple[Duty, str, Grant], str | None]
-"""A duty, whose grant gives it and by which; and the other for whom somebody acts by it."""
+"""A duty, the person and grant that give it, and the person that a delegate acts for, if any."""
 
 
 def _granted_duties(person: Person, at: datetime) -> list[tuple[Duty, str, Grant]]:
     found = []
     for grant in person.at(at):
         duties = {
-            DUTY_BY_PERMISSION[one]
-            for one in permissions_of_grant(grant)
-            if one in DUTY_BY_PERMISSION
+            DUTY_BY_PERMISSION[permission]
+            for permission in permissions_of_grant(grant)
+            if permission in DUTY_BY_PERMISSION
         }
         found += [(duty, person.name, grant) for duty in Duty if duty in duties]
     return found
 
 
 def _can_overlap(one: _GrantedDuty, other: _GrantedDuty) -> bool:
-    """Both in one case; and not both of somebody else, of whom it is told anyway."""
+    """Whether both can apply to one case, and are not both of the same other person, who has a row anyway."""
     if one[1] is not None and one[1] == other[1]:
         return False
     return scope_of(one[0][2]).within(scope_of(other[0][2])) is not None
 
 
 def _merge_grants(parts: Iterable[_GrantedDuty]) -> Iterator[ConflictingGrant]:
-    """Each grant once, with the duties that it gives of those in question."""
+    """Each grant once, with those of the two duties that it gives."""
     found: dict[tuple[str, str, str | None], tuple[Grant, set[Duty]]] = {}
     for (duty, person, grant), delegated_by in parts:
         found.setdefault((person, grant.grant, delegated_by), (grant, set()))[1].add(duty)

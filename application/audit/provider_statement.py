@@ -1,4 +1,4 @@
-"""A list that a provider gave, held against the log line by line; nothing is recorded of it."""
+"""Compares a provider's statement with the log, line by line, without recording the result."""
 
 from __future__ import annotations
 
@@ -27,28 +27,30 @@ class StatementComparison(Struct, frozen=True, kw_only=True):
 
 
 def compare_statement(
-    reading: LogScan, provider: str, lines: Sequence[StatementLine]
+    scan: LogScan, provider: str, lines: Sequence[StatementLine]
 ) -> StatementComparison:
-    """A list of the period that it covers. What had been ordered before it begins may be on an older
-    one."""
-    since, until = _period(lines)
+    """Compare a statement for the period that it covers. Payments ordered before it may be on an older
+    statement."""
+    times = [line.created_at for line in lines]
+    since, until = min(times), max(times)
     named = {line.key for line in lines if line.key}
     ours: dict[str, CaseAdjustment] = {}
     expected: set[str] = set()
-    for trail in reading.money_trails():
-        for one in case_of(trail).adjustments.items:
-            paid_at = find_adjustment_times(one.id, trail).executed_at
+    for trail in scan.money_trails():
+        for adjustment in case_of(trail).adjustments.items:
+            key = str(adjustment.id)
+            paid_at = find_adjustment_times(adjustment.id, trail).executed_at
             is_expected = (
                 paid_at is not None
-                and one.state in PAID_STATES
-                and one.provider == provider
-                and since <= (one.executing_since or paid_at)
+                and adjustment.state in PAID_STATES
+                and adjustment.provider == provider
+                and since <= (adjustment.executing_since or paid_at)
                 and paid_at <= until
             )
             if is_expected:
-                expected.add(str(one.id))
-            if is_expected or str(one.id) in named:
-                ours[str(one.id)] = CaseAdjustment(trail[0].stream, one)
+                expected.add(key)
+            if is_expected or key in named:
+                ours[key] = CaseAdjustment(trail[0].stream, adjustment)
     compared = reconciliation.compare_statement(provider, lines, ours, expected, since, until)
     return StatementComparison(
         provider=provider,
@@ -59,8 +61,3 @@ def compare_statement(
         discrepancies=compared.discrepancies,
         sums=compared.sums,
     )
-
-
-def _period(lines: Sequence[StatementLine]) -> tuple[datetime, datetime]:
-    times = [line.created_at for line in lines]
-    return min(times), max(times)

@@ -1,5 +1,4 @@
-"""Who asked what of the log, with which parameters, at which position: recorded before an answer is
-given out, and told."""
+"""Records every audit question before its answer is given out, and lists these records."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.cases.trail import describe_actor
-from application.log.event_log import EventLog, Write
-from application.log.recorder import VersionTaken
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.streams import AUDIT
 from application.policy.reperformance import Period
 from domain.audit import AuditAsked, audit_stream
@@ -24,10 +23,10 @@ BATCH_SIZE = 200
 
 
 class QuestionRecord(Struct, frozen=True, kw_only=True):
-    """One answer that was given out."""
+    """A question whose answer was given out."""
 
     position: int
-    """Where it is recorded."""
+    """The position of this record."""
     recorded_at: datetime
     who: str
     actor: Actor
@@ -35,39 +34,26 @@ class QuestionRecord(Struct, frozen=True, kw_only=True):
     asked: str
     parameters: Mapping[str, str]
     log_position: int
-    """How far the log reached when it was answered."""
+    """The position of the log when it was answered."""
     answer: str
     """SHA-256 of the answer, or of the manifest of a bundle."""
 
 
 def record_question(log: EventLog, asked: AuditAsked, by: Actor, now: datetime) -> int:
-    """The position at which it stands. Raises TooContended."""
-    stream = audit_stream(now)
-    for _ in range(ATTEMPTS):
-        write = Write(
-            stream=stream,
-            kind=AUDIT,
-            expected=len(log.trail(stream)),
-            events=[(by, asked)],
-            recorded_at=now,
-            cause="command:audit",
-        )
-        try:
-            return log.append([write]).position
-        except VersionTaken:
-            continue
-    raise TooContended("others asked at the same moment")
+    """Record a question, and return the position of the record. Raises TooContended."""
+    caller = system_caller(by, now, "command:audit")
+    appended = log.append_last(caller.write(audit_stream(now), AUDIT, 0, [asked]), ATTEMPTS)
+    if appended is None:
+        raise TooContended(f"others asked at the same moment; {ATTEMPTS} attempts")
+    return appended.position
 
 
 def list_question_records(log: EventLog, period: Period) -> list[QuestionRecord]:
-    """Every answer that was recorded in the period, oldest first."""
+    """Every question that was recorded in the period, oldest first."""
     found: list[QuestionRecord] = []
-    after = 0
-    while page := log.recorder.select_beginnings("audit.asked", after, BATCH_SIZE):
-        after = page[-1][0]
-        trails = log.trails([stream for _, stream in page])
-        found += _records_in(trails, period)
-    return sorted(found, key=lambda one: one.position)
+    for page in log.pages("audit.asked", log.head(), BATCH_SIZE):
+        found += _records_in(log.trails(page), period)
+    return sorted(found, key=lambda record: record.position)
 
 
 def _records_in(

@@ -1,4 +1,4 @@
-"""What came of making decisions again, in figures."""
+"""The figures of a reperformance of recorded decisions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from application.policy.reperformance import ReperformedDecision
 
 
 class ReperformanceSummary(Struct, frozen=True):
-    """How many orders were looked at, how many decisions were made again, and those of them that
-    came out differently."""
+    """The numbers of orders and decisions that were made again, and the decisions that differ."""
 
     orders: int
     decisions: int
@@ -26,5 +25,5 @@ def summarize_reperformance(
     for redone in orders:
         count += bool(redone)
         decisions += len(redone)
-        differing += [one for one in redone if one.differs]
+        differing += [decision for decision in redone if decision.differs]
     return ReperformanceSummary(count, decisions, position, differing)

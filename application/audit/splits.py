@@ -1,5 +1,7 @@
-"""Sums that were split: proposals for one order, or one customer, each below a limit and together above
-it; and whether the approval matrix counted them together."""
+"""Finds split sums: proposals for one order or customer that are each within a limit and together above it.
+
+For each, it says whether the approval matrix counted the proposals together.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +14,19 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.audit.log_scan import LogScan
-from application.cases.history import case_of
+from application.cases.history import case_of, facts_before
 from application.policy.reperformance import Period
 from domain.adjustments.adjustment import COUNTED_STATES, Adjustment
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, ledger_of_customer, ledger_of_order
 from domain.errors import Invalid
-from domain.orders.events import SignalRecorded
-from domain.orders.facts import facts_of
 from domain.orders.order import order_stream
 from domain.personal_data import ERASED, SEALED
 from domain.policy.approvals import ApprovalMatrix
 from domain.recorded_event import RecordedEvent
 
 MatrixLookup = Callable[[str], ApprovalMatrix]
-"""The approval matrix of the policy with a digest."""
+"""The approval matrix of a policy, by its digest."""
 
 
 class SplitScope(StrEnum):
@@ -35,7 +35,7 @@ class SplitScope(StrEnum):
 
 
 class SplitPart(Struct, frozen=True, kw_only=True):
-    """One of the proposals."""
+    """One of the proposals of a split sum."""
 
     adjustment: UUID
     case: UUID
@@ -48,35 +48,35 @@ class SplitPart(Struct, frozen=True, kw_only=True):
     amount: str
     currency: str
     counts: str
-    """In the currency of the matrix."""
+    """The amount in the currency of the matrix."""
     was_counted: str
-    """What the matrix measured it by, with what else it knew of."""
+    """The amount that the matrix counted, with what else it knew of."""
 
 
 class SplitSum(Struct, frozen=True, kw_only=True):
     of: SplitScope
     ledger: UUID
-    """Of the order, or of the customer: who that is stands in the orders alone."""
+    """The ledger of the order, or of the customer; only the orders say who the customer is."""
     limit: str
-    """The largest that none of the parts reaches above and all together do."""
+    """The largest limit that each part is within and all together exceed."""
     limit_is: str
     currency: str
     together: str
     within: timedelta
     parts: Sequence[SplitPart]
     is_counted_together: bool
-    """The last of them was measured by as much as all together: nothing was gained."""
+    """Whether the matrix counted the whole sum for the last part, so that the split had no effect."""
 
 
 class Splits(Struct, frozen=True, kw_only=True):
     window: timedelta | None
-    """As it was asked for; None: that of the policy in force then."""
+    """The window of the question; None if each policy's own window was used."""
     threshold: str | None
     splits: Sequence[SplitSum]
     came_to_nothing: int
-    """More than were split, if what was withdrawn, rejected, lapsed or failed is counted."""
+    """Groups that exceed a limit only with withdrawn, rejected, lapsed or failed proposals."""
     without_rate: int
-    """Proposals in a currency that the matrix of then has no rate for."""
+    """Proposals in a currency without a rate in their matrix."""
 
 
 class _ProposalEntry(Struct, frozen=True):
@@ -88,7 +88,7 @@ class _ProposalEntry(Struct, frozen=True):
 
 
 class _SplitGroup:
-    """Proposals that together pass a limit, from the one with which they did."""
+    """Proposals that together exceed a limit."""
 
     def __init__(self, key: UUID, of: SplitScope, entries: Sequence[_ProposalEntry]) -> None:
         self.key = key
@@ -97,45 +97,47 @@ class _SplitGroup:
 
     @property
     def adjustments(self) -> tuple[UUID, ...]:
-        return tuple(one.event.adjustment for one in self.entries)
+        return tuple(entry.event.adjustment for entry in self.entries)
 
 
 def find_splits(
-    reading: LogScan,
+    scan: LogScan,
     matrix: MatrixLookup,
     period: Period,
     threshold: Decimal | None = None,
     window: timedelta | None = None,
 ) -> Splits:
-    """Those that passed a limit in the period. What is held is what was proposed within one window,
-    and what is told."""
-    finding = _SplitFinder(matrix, threshold, window, period)
-    # Of whomever: those who were erased are not one customer.
-    nobodys = _ledger(reading, ERASED)
+    """Find the sums that exceeded a limit in the period. Memory holds the proposals of one window, and the
+    findings."""
+    finder = _SplitFinder(scan, matrix, threshold, window, period)
+    # Erased customers share this ledger, but they are not one customer.
+    erased = ledger_of_customer(scan.log.subject_of(ERASED))
     waiting: list[RecordedEvent] = []
     ledgers: dict[UUID, set[UUID]] = {}
-    for batch in reading.batches():
-        # An append may run over the end of a batch: what it says of a ledger comes with the next.
-        now = waiting
+    for batch in scan.batches():
+        # An append may continue in the next batch, so proposals wait one batch for their ledger entries.
+        complete = waiting
         for line in batch:
-            if isinstance(line.event, AdjustmentEntered) and line.stream != nobodys:
+            if isinstance(line.event, AdjustmentEntered) and line.stream != erased:
                 ledgers.setdefault(line.event.adjustment, set()).add(line.stream)
         waiting = [line for line in batch if isinstance(line.event, AdjustmentProposed)]
-        finding.add(now, ledgers, reading)
+        finder.add(complete, ledgers)
         known = {x.event.adjustment for x in waiting if isinstance(x.event, AdjustmentProposed)}
-        ledgers = {one: streams for one, streams in ledgers.items() if one in known}
-    finding.add(waiting, ledgers, reading)
-    return finding.told(reading)
+        ledgers = {key: streams for key, streams in ledgers.items() if key in known}
+    finder.add(waiting, ledgers)
+    return finder.splits()
 
 
 class _SplitFinder:
     def __init__(
         self,
+        scan: LogScan,
         matrix: MatrixLookup,
         threshold: Decimal | None,
         window: timedelta | None,
         period: Period,
     ) -> None:
+        self._scan = scan
         self._matrix = matrix
         self._threshold = threshold
         self._window = window
@@ -145,10 +147,8 @@ class _SplitFinder:
         self._found: list[_SplitGroup] = []
         self._without_rate = 0
 
-    def add(
-        self, proposed: Sequence[RecordedEvent], ledgers: Mapping[UUID, set[UUID]], reading: LogScan
-    ) -> None:
-        orders = reading.opened([*{order_stream(line.order or "") for line in proposed}])
+    def add(self, proposed: Sequence[RecordedEvent], ledgers: Mapping[UUID, set[UUID]]) -> None:
+        orders = self._scan.opened([*{order_stream(line.order or "") for line in proposed}])
         for line in proposed:
             entry = self._entry(line)
             if entry is None:
@@ -156,10 +156,10 @@ class _SplitFinder:
                 continue
             of_order = ledger_of_order(line.order or "")
             of_customer = sorted({*ledgers.get(entry.event.adjustment, ())} - {of_order})
-            told = _customer(line, orders.get(order_stream(line.order or ""), ()))
-            if told is not None:
-                # Whatever it was entered in: whoever splits a sum may have chosen that.
-                of_customer.append(_ledger(reading, told))
+            customer = _customer(line, orders.get(order_stream(line.order or ""), ()))
+            if customer is not None:
+                # Also with another ledger in the log: the person who split the sum may have chosen that.
+                of_customer.append(ledger_of_customer(self._scan.log.subject_of(customer)))
             self._enter(of_order, SplitScope.ORDER, entry)
             for key in dict.fromkeys(of_customer):
                 self._enter(key, SplitScope.CUSTOMER, entry)
@@ -182,7 +182,7 @@ class _SplitFinder:
 
     def _enter(self, key: UUID, of: SplitScope, entry: _ProposalEntry) -> None:
         since = entry.line.recorded_at - entry.window
-        recent = [one for one in self._recent.get(key, ()) if one.line.recorded_at >= since]
+        recent = [x for x in self._recent.get(key, ()) if x.line.recorded_at >= since]
         recent.append(entry)
         self._recent[key] = recent
         if _passed_limit(recent, entry.limits) is None:
@@ -195,19 +195,21 @@ class _SplitFinder:
                 self._found.append(group)
 
     def _forget(self, now: datetime) -> None:
-        """What no later proposal can be added to."""
+        """Drop what is older than its window: no later proposal can be added to it."""
         for key in [
             k for k, e in self._recent.items() if e[-1].line.recorded_at < now - e[-1].window
         ]:
             del self._recent[key]
             self._open.pop(key, None)
 
-    def told(self, reading: LogScan) -> Splits:
-        # A customer's ledger may be named otherwise in the log than it would be now.
+    def splits(self) -> Splits:
+        # A customer's ledger in the log may have another id than the one computed now.
         found: dict[tuple[SplitScope, tuple[UUID, ...]], _SplitGroup] = {}
         for group in self._found:
             found.setdefault((group.of, group.adjustments), group)
-        rows = [row for group in found.values() if (row := _split_sum(group, reading)) is not None]
+        rows = [
+            row for group in found.values() if (row := _split_sum(group, self._scan)) is not None
+        ]
         return Splits(
             window=self._window,
             threshold=_format_amount(self._threshold) if self._threshold is not None else None,
@@ -218,7 +220,7 @@ class _SplitFinder:
 
 
 def _approval_limits(matrix: ApprovalMatrix) -> dict[Decimal, str]:
-    """Each amount from which on the matrix asks for more, and what it is."""
+    """The limits of the matrix, and a name for each."""
     found: dict[Decimal, str] = {}
     for role, limit in matrix.approvals.limits.items():
         found.setdefault(limit, f"limit of {role}")
@@ -231,18 +233,18 @@ def _approval_limits(matrix: ApprovalMatrix) -> dict[Decimal, str]:
 def _passed_limit(
     entries: Sequence[_ProposalEntry], limits: Mapping[Decimal, str]
 ) -> Decimal | None:
-    """The largest limit that each of several stays within and all together pass."""
+    """The largest limit that each of several entries is within and all together exceed."""
     if len(entries) < 2:
         return None
     together, most = sum(e.counts for e in entries), max(e.counts for e in entries)
     return max((limit for limit in limits if most <= limit < together), default=None)
 
 
-def _split_sum(group: _SplitGroup, reading: LogScan) -> SplitSum | None:
-    """Of what came, or may yet come, to something; None if that passes no limit."""
+def _split_sum(group: _SplitGroup, scan: LogScan) -> SplitSum | None:
+    """The sum of the proposals that count; None if they exceed no limit."""
     known: dict[UUID, Adjustment] = {}
-    for lines in reading.trails([*{one.line.stream for one in group.entries}]).values():
-        known |= {one.id: one for one in case_of(lines).adjustments.items}
+    for lines in scan.trails([*{entry.line.stream for entry in group.entries}]).values():
+        known |= {x.id: x for x in case_of(lines).adjustments.items}
     entries = [e for e in group.entries if known[e.event.adjustment].state in COUNTED_STATES]
     limits = group.entries[-1].limits
     limit = _passed_limit(entries, limits)
@@ -267,36 +269,28 @@ def _split_parts(
     entries: Sequence[_ProposalEntry], known: Mapping[UUID, Adjustment]
 ) -> Iterator[SplitPart]:
     for entry in entries:
-        one = known[entry.event.adjustment]
+        adjustment = known[entry.event.adjustment]
         yield SplitPart(
-            adjustment=one.id,
+            adjustment=adjustment.id,
             case=entry.line.stream,
             order=entry.line.order or "",
             position=entry.line.position,
             at=entry.line.recorded_at,
             proposed_by=entry.line.actor.person,
-            approved_by=sorted({p for a in one.approvals for p in a.persons}),
-            state=one.state,
-            amount=one.amount.amount,
-            currency=one.amount.currency,
+            approved_by=sorted({p for a in adjustment.approvals for p in a.persons}),
+            state=adjustment.state,
+            amount=adjustment.amount.amount,
+            currency=adjustment.amount.currency,
             counts=_format_amount(entry.counts),
             was_counted=entry.event.requirement.counted,
         )
 
 
 def _customer(line: RecordedEvent, order: Sequence[RecordedEvent]) -> str | None:
-    """Whose order it was known to be when it was proposed; None also for one whose data was erased: then
-    the ledger tells them apart."""
-    customer = facts_of(
-        one.event.signal
-        for one in order
-        if isinstance(one.event, SignalRecorded) and one.position < line.position
-    ).customer.id
+    """The known customer of the order when it was proposed; None also after erasure, since then only the
+    ledger identifies the customer."""
+    customer = facts_before(order, line.position).customer.id
     return None if customer in (SEALED, ERASED) else customer
-
-
-def _ledger(reading: LogScan, customer: str) -> UUID:
-    return ledger_of_customer(reading.log.subject_of(customer))
 
 
 def _format_amount(amount: Decimal) -> str:

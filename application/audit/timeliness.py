@@ -1,4 +1,4 @@
-"""Whether what fell due was looked at in time, and whether every day's payments were reconciled."""
+"""Checks whether due events were recorded in time, and whether each day's payments were reconciled."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from domain.recorded_event import RecordedEvent
 
 _DUE_PREFIX: Final = "due:"
 RECONCILIATION_DEADLINE: Final = timedelta(days=1)
-"""So long somebody has to look for what was paid on the provider's list."""
+"""The time within which a payment must be compared with a statement."""
 
 
 class TimerLateness:
-    """Of what came to pass by itself: how long after it was due it was recorded."""
+    """Measures how late timer events were recorded."""
 
     def __init__(self, period: Period, most: timedelta) -> None:
         self._period = period
         self._most = most
         self._longest = timedelta()
         self._found = ControlFindings(
-            "time_kept", f"what falls due is recorded within {most.total_seconds():g} seconds"
+            "time_kept", f"due events are recorded within {most.total_seconds():g} seconds"
         )
 
     def take(self, line: RecordedEvent) -> None:
@@ -38,31 +38,33 @@ class TimerLateness:
         self._found.looked_at += 1
         self._longest = max(self._longest, late)
         if late > self._most:
-            told = f"{line.type} was due at {due_at.isoformat()}, {late.total_seconds():g} s before"
-            self._found.wrong(told, line.recorded_at, line.position)
+            detail = (
+                f"{line.type} was due at {due_at.isoformat()}, {late.total_seconds():g} s earlier"
+            )
+            self._found.wrong(detail, line.recorded_at, line.position)
 
     def control(self, overdue: tuple[int, datetime | None]) -> Control:
-        many, oldest = overdue
+        count, oldest = overdue
         self._found.evidence = {
             "longest_seconds": f"{self._longest.total_seconds():g}",
-            "due_now": str(many),
+            "due_now": str(count),
         }
         if oldest is not None:
-            self._found.wrong(f"{many} streams are due, and nobody has looked at them", oldest)
+            self._found.wrong(f"{count} streams are overdue, and no worker has ticked them", oldest)
         return self._found.control()
 
 
 class DailyReconciliation:
-    """Each payment by a provider lies in the period of a list that was held against the log after it."""
+    """Checks that each payment by a provider is in the period of a statement that was compared after it."""
 
     def __init__(self, period: Period) -> None:
         self._period = period
         self._ordered: dict[UUID, str] = {}
-        """Adjustments that are ordered, and not known to be paid: with the provider."""
+        """The provider of each adjustment that is ordered and not paid."""
         self._paid: dict[UUID, tuple[str, datetime, int]] = {}
-        """What no list has been held against."""
+        """The payments that were compared with no statement yet."""
         self._days: set[str] = set()
-        self._many = 0
+        self._count = 0
         self._lists = 0
         self._differing = 0
 
@@ -75,7 +77,7 @@ class DailyReconciliation:
             case AdjustmentExecuted(adjustment=one):
                 provider = self._ordered.pop(one, "")
                 if provider and self._period.holds(line.recorded_at):
-                    self._many += 1
+                    self._count += 1
                     self._days.add(line.recorded_at.date().isoformat())
                     self._paid[one] = (provider, line.recorded_at, line.position)
             case ReconciliationRecorded() as event:
@@ -90,11 +92,11 @@ class DailyReconciliation:
     def control(self, now: datetime) -> Control:
         found = ControlFindings(
             "reconciled_each_day",
-            "the provider's list of each day with payments was held against the log",
+            "for each day with payments, a provider statement was compared with the log",
         )
         found.looked_at = len(self._days)
         found.evidence = {
-            "payments": str(self._many),
+            "payments": str(self._count),
             "lists": str(self._lists),
             "lists_that_differ": str(self._differing),
         }
@@ -104,8 +106,10 @@ class DailyReconciliation:
         for paid in due:
             days.setdefault(paid[1].date().isoformat(), []).append(paid)
         for day, missing in sorted(days.items()):
-            told = f"{day}: {len(missing)} paid by {missing[0][0]}, and no list of it was held against them"
-            found.wrong(told, missing[0][1], missing[0][2])
+            detail = (
+                f"{day}: {len(missing)} paid by {missing[0][0]}, and compared with no statement"
+            )
+            found.wrong(detail, missing[0][1], missing[0][2])
         return found.control()
 
 

@@ -1,4 +1,4 @@
-"""Why somebody could not: the rules that stood against the person at a time, and what the person tried."""
+"""Explains why a person could not take a duty at a time: the rules that forbade it, and refused attempts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from domain.recorded_event import RecordedEvent
 
 
 class RefusedAttempt(Struct, frozen=True, kw_only=True):
-    """What the person tried, and was refused."""
+    """A refused attempt of the person."""
 
     position: int
     recorded_at: datetime
@@ -28,7 +28,7 @@ class RefusedAttempt(Struct, frozen=True, kw_only=True):
     detail: str
     case_version: int
     earlier: int | None
-    """The version of the case's trail that stands against it."""
+    """The version of the case's trail with the act that forbids it."""
     adjustment: UUID | None
 
 
@@ -37,7 +37,7 @@ class WhyNotReport(Struct, frozen=True, kw_only=True):
     duty: Duty
     as_of: datetime
     was_here: bool
-    """Somebody had added the person by then."""
+    """Whether the person had been added by then."""
     could: bool
     against: Candidate | None
     attempts: Sequence[RefusedAttempt]
@@ -52,12 +52,12 @@ def explain_why_not(
     person: str,
     at: datetime,
 ) -> WhyNotReport:
-    """By what was recorded until then. Raises PersonNotFound for whom nobody ever added."""
+    """Explain it by what was recorded until then. Raises PersonNotFound if nobody has this name."""
     names = who_could.people.names_of(person)
     if who_could.people.known(person) is None:
         raise PersonNotFound(f"no person {person}")
     candidates = who_could.look(lines, adjustment, duty, at)
-    found = next((one for one in candidates if one.person == person), None)
+    found = next((candidate for candidate in candidates if candidate.person == person), None)
     return WhyNotReport(
         person=person,
         duty=duty,

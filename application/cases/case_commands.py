@@ -1,5 +1,8 @@
-"""How a person's act on a case is decided and stored: on the version that was named, after what has
-come to pass by then, with the duties that it takes; what a rule forbids is recorded beside the case."""
+"""Decides and stores a person's act on a case.
+
+The act applies to the named version, after the events that are due by then. It is stored with the duties that it
+takes. If a rule forbids it, the refusal is recorded in a stream of its own.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from application.log.caller import Caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import DutyRow, DutyTaken, VersionTaken
 from application.log.repository import Repository
-from application.log.streams import CASE
+from application.log.streams import CASE, require_case_trail
 from application.log.writes import timer_after
 from application.people.refusals import record_refusal
 from application.people.scope import caller_in_scope, require_case_in_scope
@@ -22,12 +25,11 @@ from domain.adjustments.events import AdjustmentProposed, SystemAdjustmentEvent
 from domain.adjustments.kinds import Duty
 from domain.authority import FULL_AUTHORITY, Authority
 from domain.cases.duties import duty_of, require_no_duty_conflict
-from domain.cases.errors import CaseChanged, CaseNotFound
-from domain.cases.events import CaseEvent, Detected
+from domain.cases.errors import CaseChanged
+from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timers import apply_due_events
 from domain.cases.timing import RoleMembers
-from domain.cases.work_events import Opened
 from domain.errors import TrailHasGap
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR, Actor
 from domain.permissions import Permission
@@ -58,28 +60,27 @@ class CaseCommands:
         also: Sequence[Write] = (),
         needs: Permission = Permission.WORK_CASES,
     ) -> CommandResult:
-        """Carry out what is decided on the case at this version, as far as the caller reaches;
-        `also` is stored with it.
+        """Decide on the case at this version, within the caller's scope, and store it with `also`.
 
-        Raises CaseNotFound, NotInScope, CaseChanged, what is raised by the decision, and every Refusal once it
-        is recorded. VersionTaken is left to the caller where `also` may be the cause.
+        Raises CaseNotFound, NotInScope, CaseChanged, what `decide` raises, and every Refusal after it is
+        recorded. Raises VersionTaken if `also` may be the cause.
         """
         case, by = self._at(case_id, expected, by, needs)
-        passed, now = apply_due_events(case, by.now, self._staff)
-        told = [self._due_events_write(case, passed, by)] if passed else []
+        due, now = apply_due_events(case, by.now, self._staff)
+        before = [self._due_events_write(case, due, by)] if due else []
         try:
             events = decide(now)
             for event in events:
                 if (duty := duty_of(event)) is not None and _event_actor(event, by) is by.actor:
                     require_no_duty_conflict(now.duties, by.names, duty)
-            return self.record(now, events, by, told, also)
+            return self.record(now, events, by, before, also)
         except Refusal as refusal:
-            record_refusal(self.log, now, refusal, by.actor, by.now, by.cause)
+            record_refusal(self.log, now, refusal, by)
             raise
         except DutyTaken as taken:
-            # Somebody was quicker: what the log has by now says which act it was.
+            # Another act came first: the log says by now which one.
             found = self._duty_conflict(case_id, taken, by)
-            record_refusal(self.log, now, found, by.actor, by.now, by.cause)
+            record_refusal(self.log, now, found, by)
             raise found from None
         except VersionTaken:
             case = self.case(case_id, by.authority)
@@ -95,27 +96,27 @@ class CaseCommands:
         before: Sequence[Write] = (),
         also: Sequence[Write] = (),
     ) -> CommandResult:
-        """Store what was decided, after what is told `before` it in the same append."""
+        """Store what was decided; the writes `before` it and `also` are in the same append."""
         after = case
-        told = [(_event_actor(event, by), event) for event in events]
-        for actor, event in told:
+        by_actor = [(_event_actor(event, by), event) for event in events]
+        for actor, event in by_actor:
             after = after.after(event, case.order, by.now, actor)
-        write = self._write(case, told, by)
+        write = self._write(case, by_actor, by)
         due = after.next_due if before else timer_after(case, after)
         writes = [*before, structs.replace(write, next_due=due), *also]
-        duties = duty_rows_of(case, told, by.names)
+        duties = duty_rows_of(case, by_actor, by.names)
         appended = self.log.append(writes, by.row(after) if by.row else None, duties)
         self.cases.keep(case.id, after)
         return CommandResult(after, appended.position)
 
     def case(self, case_id: UUID, by: Authority = FULL_AUTHORITY) -> ExceptionCase:
-        """The case as the log has it now. Raises CaseNotFound, also for one out of reach."""
+        """The case as the log has it now. Raises CaseNotFound, also if it is out of scope."""
         case = self._fold_case(case_id, self._lines(case_id))
         require_case_in_scope(by, case)
         return case
 
     def trail(self, case_id: UUID, by: Authority = FULL_AUTHORITY) -> list[RecordedEvent]:
-        """Every line of the case, oldest first. Raises CaseNotFound, also for one out of reach."""
+        """Every line of the case, oldest first. Raises CaseNotFound, also if it is out of scope."""
         lines = self._lines(case_id)
         if Permission.READ_CASES not in by.everywhere:
             require_case_in_scope(by, self._fold_case(case_id, lines))
@@ -123,8 +124,7 @@ class CaseCommands:
 
     def _lines(self, case_id: UUID) -> list[RecordedEvent]:
         lines = self.log.trail(case_id)
-        if not lines or not isinstance(lines[0].event, Detected | Opened):
-            raise CaseNotFound(f"no case {case_id}")
+        require_case_trail(case_id, lines)
         return lines
 
     def _fold_case(self, case_id: UUID, lines: Sequence[RecordedEvent]) -> ExceptionCase:
@@ -140,22 +140,23 @@ class CaseCommands:
     def _at(
         self, case_id: UUID, expected: int, by: Caller, needs: Permission
     ) -> tuple[ExceptionCase, Caller]:
-        """The case at this version, and the caller as whom the permission reaches it."""
+        """The case at this version, and the caller with the permission over it."""
         try:
             case = self.cases.cached([case_id]).get(case_id)
         except TrailHasGap:
-            case = None  # not a case's stream, or a broken one: reading it anew says which
-        # What is at hand may be behind: of what seems out of reach, the log has the last word.
+            case = None  # a stream of another kind, or a broken one: `self.case` says which
+        # The cache may be behind: read the log before saying that a case changed or is out of scope.
         if case is None or case.version != expected or caller_in_scope(case, by, needs) is None:
             case = self.case(case_id, by.authority)
-        reached = caller_in_scope(case, by, needs)
-        if reached is None:
+        in_scope = caller_in_scope(case, by, needs)
+        if in_scope is None:
             raise NotInScope(
-                f"{by.person} has no grant that reaches case {case_id}", permission=needs
+                f"{by.person} has no grant with the permission {needs} for case {case_id}",
+                permission=needs,
             )
         if case.version != expected:
             raise self.changed(case, expected)
-        return case, reached
+        return case, in_scope
 
     def _duty_conflict(self, case_id: UUID, taken: DutyTaken, by: Caller) -> DutyConflict:
         try:
@@ -172,7 +173,7 @@ class CaseCommands:
     def _due_events_write(
         self, case: ExceptionCase, events: Sequence[CaseEvent], by: Caller
     ) -> Write:
-        """What the timekeeper would have told by now."""
+        """The events that the timekeeper would have recorded by now."""
         write = self._write(case, [(TIMEKEEPER_ACTOR, event) for event in events], by)
         assert case.next_due is not None
         return structs.replace(write, cause=f"due:{case.next_due.isoformat()}")
@@ -193,10 +194,10 @@ class CaseCommands:
 def duty_rows_of(
     case: ExceptionCase, events: Sequence[tuple[Actor, CaseEvent]], names: Sequence[str]
 ) -> list[DutyRow]:
-    """The duties that these events take, for the database to refuse a second one of a person.
+    """Rows for the duties that these events take: the database refuses a second duty of a person.
 
-    Nobody needs to be kept apart before there is money: with the first proposal, the duties go in
-    that people had by then; from then on, each with the act that takes it.
+    Duties are separated only where there is money. The first proposal adds the duties that people had by then;
+    after it, each act adds its own.
     """
     proposed = any(isinstance(event, AdjustmentProposed) for _, event in events)
     if not proposed and not case.adjustments:
@@ -215,5 +216,5 @@ def _has_duty(case: ExceptionCase, name: str, duty: Duty) -> bool:
 
 
 def _event_actor(event: CaseEvent, by: Caller) -> Actor:
-    """Whoever asks, but for what policy adds to it."""
+    """The caller; policy for the events that it adds by itself."""
     return POLICY_ACTOR if isinstance(event, SystemAdjustmentEvent) else by.actor

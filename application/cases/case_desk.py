@@ -1,4 +1,4 @@
-"""Every way in which a person changes a case: one method, one command, one append."""
+"""The commands of people on a case: one method, one command, one append."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from application.cases.case_commands import CaseCommands, CaseDecider, CommandResult
+from application.cases.case_commands import CaseCommands, CommandResult
 from application.log.caller import Caller
 from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
@@ -23,16 +23,16 @@ from domain.cases.opening import open_manually
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.timing import RoleMembers
 from domain.cases.work_commands import DeclareError, HandOff, LinkCase, OpenCase, StartWait
-from domain.cases.work_events import Note, RequiredNote
 from domain.errors import Fault, Invalid
 from domain.orders.order import Order, order_stream
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 from domain.recorded_event import RecordedEvent
+from domain.texts import Note, RequiredNote
 
 MOST_OCCURRENCES = 1_000
 AuthorityLookup = Callable[[str, datetime], Authority | None]
-"""What a person may do now; None for somebody whom nobody knows."""
+"""What a person may do now; None if nobody has this name."""
 
 
 class CaseDesk:
@@ -46,20 +46,21 @@ class CaseDesk:
         authority_of: AuthorityLookup = lambda person, now: FULL_AUTHORITY,
     ) -> None:
         self._authority_of = authority_of
-        self._acts = CaseCommands(log, cases, staff)
+        self._commands = CaseCommands(log, cases, staff)
+        self._act = self._commands.act
         self._orders = orders
         self._cases = cases
         self._rulebook = rulebook
         self._staff = staff
 
     def open(self, ask: OpenCase, by: Caller) -> CommandResult:
-        """Open a case by hand, for a problem of an order that no rule has found.
+        """Open a case by hand, for a problem of an order that no rule found.
 
-        Raises Invalid for a kind or queue that the policy does not name, OrderNotFound.
+        Raises Invalid for a kind or queue that the policy does not have, OrderNotFound.
         """
         order = self._order(ask.order)
         if order is not None and not can_read_order(by.authority, order):
-            order = None  # as if there were none
+            order = None  # out of scope: the same answer as for an order that does not exist
         opening = open_manually(ask, order, self._rulebook(), by.now)
         by = require_may_open(ask, opening, order, by)
         for occurrence in range(1, MOST_OCCURRENCES):
@@ -68,7 +69,7 @@ class CaseDesk:
                 continue
             case = ExceptionCase(id=case_id, order=ask.order)
             try:
-                return self._acts.record(case, opening(occurrence), by)
+                return self._commands.record(case, opening(occurrence), by)
             except VersionTaken:
                 self._cases.forget([case_id])
         raise CaseChanged(case_id, 0, 1, ())
@@ -84,7 +85,7 @@ class CaseDesk:
     def hand_off(self, case_id: UUID, expected: int, ask: HandOff, by: Caller) -> CommandResult:
         def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
             to = decisions.next_owner(case, ask, self._rulebook())
-            # A replay tells of people whom nobody has added.
+            # Recorded data that is replayed names people whom nobody has added.
             if to.person is not None and by.authority is not FULL_AUTHORITY:
                 self._require_owner_in_scope(to.person, to.queue, case, by.now)
             return [decisions.hand_off(case, by.person, to, ask.note, ask.evidence)]
@@ -163,12 +164,12 @@ class CaseDesk:
     def claim_next(self, candidates: Iterable[UUID], by: Caller) -> CommandResult | None:
         """Claim the first of the candidates that can still be claimed; None if none can.
 
-        The candidates come from a view, which may be behind: each is decided on its own stream.
+        The candidates come from a report, which may be behind, so each is decided on its own stream.
         """
         for case_id in candidates:
-            # What is at hand may be behind, and is tried first; then what the log says.
-            for look in (self._cases.cached, self._cases.current):
-                case = look([case_id]).get(case_id)
+            # First try the cached state, which may be behind; then what the log says.
+            for load in (self._cases.cached, self._cases.current):
+                case = load([case_id]).get(case_id)
                 if case is None or not _can_be_claimed(case, by.person):
                     continue
                 try:
@@ -178,27 +179,27 @@ class CaseDesk:
         return None
 
     def case(self, case_id: UUID, by: Authority = FULL_AUTHORITY) -> ExceptionCase:
-        """The case as the log has it now. Raises CaseNotFound, also for one out of reach."""
-        return self._acts.case(case_id, by)
+        """The case as the log has it now. Raises CaseNotFound, also if it is out of scope."""
+        return self._commands.case(case_id, by)
 
     def current_cases(self, case_ids: Iterable[UUID]) -> list[ExceptionCase]:
         """The cases as the log has them now."""
         return [*self._cases.current([*case_ids]).values()]
 
     def trail(self, case_id: UUID, by: Authority = FULL_AUTHORITY) -> list[RecordedEvent]:
-        """Every line of the case, oldest first. Raises CaseNotFound, also for one out of reach."""
-        return self._acts.trail(case_id, by)
+        """Every line of the case, oldest first. Raises CaseNotFound, also if it is out of scope."""
+        return self._commands.trail(case_id, by)
 
     def _require_owner_in_scope(
         self, person: str, queue: str, case: ExceptionCase, now: datetime
     ) -> None:
-        """Nobody becomes the owner of what they may not work on."""
+        """Raises Invalid if the new owner does not exist, or may not work on the case."""
         authority = self._authority_of(person, now)
         if authority is None:
             raise Invalid([Fault("/to_person", f"no person {person}")], "the hand-off")
         if not authority.covers(Permission.WORK_CASES, queue, case.region, case.id):
-            told = f"{person} may not work on this case in {queue}"
-            raise Invalid([Fault("/to_person", told)], "the hand-off")
+            detail = f"{person} may not work on this case in queue {queue}"
+            raise Invalid([Fault("/to_person", detail)], "the hand-off")
 
     def _order(self, order_id: str) -> Order | None:
         """The order as the log has it now."""
@@ -208,16 +209,6 @@ class CaseDesk:
     def _claimed(self, case: ExceptionCase, by: Caller) -> CaseEvent:
         queue = self._rulebook().document.queues.get(case.queue)
         return decisions.claim(case, by.person, queue.claim_lease if queue else None)
-
-    def _act(
-        self,
-        case_id: UUID,
-        expected: int,
-        by: Caller,
-        decide: CaseDecider,
-        needs: Permission = Permission.WORK_CASES,
-    ) -> CommandResult:
-        return self._acts.act(case_id, expected, by, decide, needs=needs)
 
 
 def _can_be_claimed(case: ExceptionCase, person: str) -> bool:

@@ -1,7 +1,7 @@
-"""What was so, as of any version or time: folds up to there, of the lines that the log has now.
+"""The state of a case or order at an earlier version or time, and the changes between two states.
 
-Two clocks: `known_at` is when it was recorded, `as_of` when it happened. Lines are taken up to the
-first that was recorded later: positions order them, times only say how far to read.
+There are two clocks: `as_of` is when something happened, `known_at` when it was recorded. Lines count up to
+the first that was recorded later: positions order them, times only say how far to read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from domain.cases.errors import CaseNotFound, NoSuchVersion
 from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound
 from domain.orders.events import SignalRecorded
+from domain.orders.facts import OrderFacts, facts_of
 from domain.orders.order import Order
 from domain.policy.differences import describe_value
 from domain.recorded_event import RecordedEvent
@@ -26,13 +27,13 @@ from domain.recorded_event import RecordedEvent
 HistoryPoint = int | datetime
 """A version of a case, or a time until which it was recorded."""
 _KEY_FIELDS: Final = ("id", "fact", "ref", "task", "hold", "case")
-"""What tells the parts of a list apart, if each has it and no two share it."""
+"""Fields that may identify the parts of a list: the first that each part has, with distinct values."""
 _ABSENT: Final = object()
 
 
 class Change(Struct, frozen=True):
-    """One place at which two states differ; `place` is its JSON Pointer (RFC 6901). What was not
-    there on one side is null there, and `how` says which."""
+    """One difference between two states; `place` is a JSON Pointer (RFC 6901). A value that one side does
+    not have is null there, and `how` says so."""
 
     place: str
     how: str
@@ -41,11 +42,12 @@ class Change(Struct, frozen=True):
 
 
 def lines_until(lines: Sequence[RecordedEvent], point: HistoryPoint) -> Sequence[RecordedEvent]:
-    """The case's lines as they were at that point. Raises NoSuchVersion, CaseNotFound."""
+    """The lines of the case up to that point. Raises NoSuchVersion, CaseNotFound."""
     if isinstance(point, int):
         if not 1 <= point <= len(lines):
-            told = f"case {lines[0].stream} has versions 1 to {len(lines)}, not {point}"
-            raise NoSuchVersion(told)
+            raise NoSuchVersion(
+                f"case {lines[0].stream} has versions 1 to {len(lines)}, not {point}"
+            )
         return lines[:point]
     known = [*recorded_until(lines, point)]
     if not known:
@@ -54,21 +56,21 @@ def lines_until(lines: Sequence[RecordedEvent], point: HistoryPoint) -> Sequence
 
 
 def recorded_until(lines: Iterable[RecordedEvent], at: datetime | None) -> Iterator[RecordedEvent]:
-    """Those that were recorded by then; all of them for None."""
+    """The lines that were recorded by then; all of them for None."""
     return takewhile(lambda line: at is None or line.recorded_at <= at, iter(lines))
 
 
 def lines_until_both(
     lines: Sequence[RecordedEvent], as_of: datetime | None, known_at: datetime | None
 ) -> Sequence[RecordedEvent]:
-    """The case's lines by two clocks. What is done to a case happens when it is recorded: it is there
-    if that was by both times. Raises CaseNotFound."""
+    """The lines of the case by two clocks. An act on a case happens when it is recorded, so it counts if
+    that was before both times. Raises CaseNotFound."""
     moments = [moment for moment in (as_of, known_at) if moment is not None]
     return lines_until(lines, min(moments)) if moments else lines
 
 
 def case_of(lines: Iterable[RecordedEvent]) -> ExceptionCase:
-    """The case after these lines, of which there is at least one."""
+    """The case after these lines; there must be at least one."""
     case: ExceptionCase | None = None
     for line in lines:
         case = case_after(case, line)
@@ -79,25 +81,34 @@ def case_of(lines: Iterable[RecordedEvent]) -> ExceptionCase:
 def order_of(
     lines: Iterable[RecordedEvent], as_of: datetime | None, known_at: datetime | None
 ) -> tuple[Order, Mapping[str, datetime]]:
-    """The order by the signals that had happened by `as_of`, as far as they were recorded by
-    `known_at`; and when each of them was. Raises OrderNotFound."""
+    """The order by the signals that had happened by `as_of` and were recorded by `known_at`; and when
+    each of them was recorded. Raises OrderNotFound."""
     order: Order | None = None
-    told = {}
+    recorded_at = {}
     for line in recorded_until(lines, known_at):
         order = order or Order(id=line.order or "")
         if isinstance(line.event, SignalRecorded):
             signal = line.event.signal
             if as_of is not None and signal.event_time > as_of:
                 continue
-            told[signal.key] = line.recorded_at
+            recorded_at[signal.key] = line.recorded_at
         order = order.after(line.event)  # type: ignore[arg-type]
-    if order is None or not told:
-        raise OrderNotFound("nothing was known of it then")
-    return order, told
+    if order is None or not recorded_at:
+        raise OrderNotFound("nothing was recorded about the order at that time")
+    return order, recorded_at
+
+
+def facts_before(lines: Iterable[RecordedEvent], position: int) -> OrderFacts:
+    """The facts of an order by the signals that were recorded before this position."""
+    return facts_of(
+        line.event.signal
+        for line in lines
+        if isinstance(line.event, SignalRecorded) and line.position < position
+    )
 
 
 def find_changes(before: Any, after: Any, place: str = "") -> Iterator[Change]:
-    """Every place at which two JSON values differ, in words: none if and only if they are alike."""
+    """Every difference between two JSON values, in words; none if and only if they are equal."""
     if before is _ABSENT:
         yield Change(place, f"{_describe_place(place)}: new, {describe_value(after)}", None, after)
     elif after is _ABSENT:
@@ -113,16 +124,17 @@ def find_changes(before: Any, after: Any, place: str = "") -> Iterator[Change]:
         old, new = parts
         for name in [*old, *(name for name in new if name not in old)]:
             escaped = name.replace("~", "~0").replace("/", "~1")
-            one, other = old.get(name, _ABSENT), new.get(name, _ABSENT)
-            yield from find_changes(one, other, f"{place}/{escaped}")
+            yield from find_changes(
+                old.get(name, _ABSENT), new.get(name, _ABSENT), f"{place}/{escaped}"
+            )
         orders = [name for name in old if name in new], [name for name in new if name in old]
         if isinstance(before, list) and orders[0] != orders[1]:
-            told = " → ".join(", ".join(order) for order in orders)
-            yield Change(place, f"{_describe_place(place)}: in the order {told}", *orders)
+            order = " → ".join(", ".join(names) for names in orders)
+            yield Change(place, f"{_describe_place(place)}: in the order {order}", *orders)
 
 
 def _parts(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """What both are made of, by name; None for what has no names."""
+    """The named parts of both values; None if their parts have no names."""
     if isinstance(before, dict) and isinstance(after, dict):
         return before, after
     if not (isinstance(before, list) and isinstance(after, list)):
@@ -138,13 +150,13 @@ def _parts(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]] | N
     return None
 
 
-def _canonical_json(told: Any) -> str:
-    """`1`, `true` and `"1"` are three things."""
-    return json.dumps(told, sort_keys=True)
+def _canonical_json(value: Any) -> str:
+    """The value as text, in which `1`, `true` and `"1"` differ."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _describe_place(place: str) -> str:
     """`/adjustments/a1/state` as `adjustments, a1, state`."""
     parts = place.removeprefix("/").split("/")
-    said = ", ".join(p.replace("~1", "/").replace("~0", "~").replace("_", " ") for p in parts)
-    return said or "it"
+    words = ", ".join(p.replace("~1", "/").replace("~0", "~").replace("_", " ") for p in parts)
+    return words or "it"

@@ -1,4 +1,4 @@
-"""Queues that fall behind: measured again and again, and the plans to recover them."""
+"""Measures the backlog of every queue, and manages the recovery plans of queues that fall behind."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from application.log.caller import Caller
-from application.log.event_log import EventLog, Write
+from application.log.caller import Caller, system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import RECOVERY
@@ -24,12 +24,12 @@ from domain.backlog.recovery import (
     decide_recovery,
     recovery_stream,
 )
-from domain.people import POLICY_ACTOR, Actor
+from domain.people import POLICY_ACTOR
 from domain.permissions import Permission
 from domain.policy.rulebook import Rulebook
 
 MeasureQueues = Callable[[], tuple[int, Mapping[str, BacklogMeasurement]]]
-"""The log's position, and every queue that holds any work as it was there."""
+"""The log's position, and the measurement of every queue with work at that position."""
 
 
 class RecoveryResult(Struct, frozen=True):
@@ -53,12 +53,12 @@ class RecoveryDesk:
         self._measure = measure
 
     def look(self, now: datetime) -> int:
-        """Measure every queue; return how many plans began or ended."""
+        """Measure every queue, and begin or end plans; return for how many queues."""
         rulebook = self._rulebook()
         queues = rulebook.document.queues
         limits = {name: queue.backlog for name, queue in queues.items() if queue.backlog}
         streams = {name: recovery_stream(name) for name in queues}
-        # As the log has them: somebody may have taken a plan over since we last looked.
+        # As the log has them: somebody may have changed a plan since the last look.
         known = self._recoveries.current(list(streams.values()))
         if not limits and not known:
             return 0
@@ -77,8 +77,10 @@ class RecoveryDesk:
             )
             if found:
                 try:
-                    self._record(recovery, found, POLICY_ACTOR, now, f"measured:{position}")
-                except VersionTaken:  # somebody was faster; the next look decides anew
+                    self._record(
+                        recovery, found, system_caller(POLICY_ACTOR, now, f"measured:{position}")
+                    )
+                except VersionTaken:  # another process was faster; the next look decides again
                     continue
                 changed += 1
         return changed
@@ -88,7 +90,7 @@ class RecoveryDesk:
         stream = recovery_stream(queue)
         found = self._recoveries.current([stream]).get(stream)
         if found is None:
-            raise RecoveryNotFound(f"queue {queue} has never had a plan to recover")
+            raise RecoveryNotFound(f"queue {queue} has never had a recovery plan")
         return found
 
     def own(self, queue: str, expected: int, ask: AssignPlanOwner, by: Caller) -> RecoveryResult:
@@ -114,47 +116,36 @@ class RecoveryDesk:
         if recovery.version != expected:
             raise self._changed(queue, expected)
         try:
-            return self._record(recovery, [decide(recovery)], by.actor, by.now, by.cause, by)
+            return self._record(recovery, [decide(recovery)], by)
         except VersionTaken:
             raise self._changed(queue, expected) from None
 
     def _record(
-        self,
-        recovery: Recovery,
-        events: Sequence[RecoveryEvent],
-        actor: Actor,
-        now: datetime,
-        cause: str,
-        by: Caller | None = None,
+        self, recovery: Recovery, events: Sequence[RecoveryEvent], by: Caller
     ) -> RecoveryResult:
         after = recovery
         for event in events:
-            after = after.after(event, now)
+            after = after.after(event, by.now)
         stream = recovery_stream(recovery.queue)
-        write = Write(
-            stream=stream,
-            kind=RECOVERY,
-            expected=recovery.version,
-            events=[(actor, event) for event in events],
-            recorded_at=now,
-            cause=cause,
-        )
-        row = by.row(after) if by is not None and by.row is not None else None
-        appended = self._log.append([write], row)
+        write = by.write(stream, RECOVERY, recovery.version, events)
+        appended = self._log.append([write], by.row_of(after))
         self._recoveries.keep(stream, after)
         return RecoveryResult(after, appended.position)
 
     def _changed(self, queue: str, expected: int) -> RecoveryChanged:
         version = self.recovery(queue).version
         return RecoveryChanged(
-            f"you named version {expected}, the plan is at version {version}", version=version
+            f"you named version {expected}, but the plan is at version {version}", version=version
         )
 
 
 def _caller_in_scope(queue: str, by: Caller) -> Caller:
-    """A plan is about all of its queue's cases. Raises NotInScope."""
+    """The caller with a grant over the whole queue, since a plan is about all of its cases. Raises
+    NotInScope."""
     scope = by.authority.scope_over_whole_queue(Permission.MANAGE_BACKLOG, queue)
     if scope is None:
-        told = f"{by.person} has no grant that reaches all of queue {queue}"
-        raise NotInScope(told, permission=Permission.MANAGE_BACKLOG)
+        raise NotInScope(
+            f"{by.person} has no grant over the whole queue {queue}",
+            permission=Permission.MANAGE_BACKLOG,
+        )
     return by.under(scope)

@@ -1,5 +1,7 @@
-"""The trail of a case, told for people: who, when, why, on what evidence, caused by what; and of each
-decision of a person, what was known and not shown."""
+"""The decision trail of a case for people: who did what, when, why, on which evidence, and caused by what.
+
+For each decision of a person, it lists the signals that were recorded but not in the packet.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ from domain.recorded_event import RecordedEvent
 
 
 class PolicyReason(Struct, frozen=True):
-    """A decision of policy in the line: which, by which version and rule, and every verdict."""
+    """A decision of policy in the line: its policy version, its rule, and every verdict."""
 
     what: str
     policy: str
@@ -46,7 +48,7 @@ class PolicyReason(Struct, frozen=True):
 
 
 class UnshownSignal(Struct, frozen=True):
-    """A signal of the order that was recorded by then, and on which nothing in the packet rests."""
+    """A signal of the order that was recorded by then, and is the source of no fact in the packet."""
 
     signal: str
     type: str
@@ -67,21 +69,21 @@ class TrailLine(Struct, frozen=True, kw_only=True):
     why: Sequence[PolicyReason]
     evidence: Sequence[str]
     packet: str | None
-    """The digest of the packet that it was decided on, or that it brought."""
+    """The digest of the packet that the decision was based on, or that the event added."""
     not_shown: Sequence[UnshownSignal] | None
-    """Of a person's decision on a packet; None for all else."""
+    """For a person's decision on a packet; None for all other lines."""
     declared_wrong_by: int | None
-    """The version that says that this one is wrong."""
+    """The version that declares this one an error."""
 
 
 def describe_lines(
     lines: Sequence[RecordedEvent], order_lines: Sequence[RecordedEvent]
 ) -> list[TrailLine]:
-    """The case's lines in their order; `order_lines` are those of its order."""
+    """Describe every line of a case; `order_lines` are the lines of its order."""
     wrong = {x.event.about: x.version for x in lines if isinstance(x.event, ErrorDeclared)}
     case = ExceptionCase(id=lines[0].stream)
     packets: dict[str, frozenset[str]] = {}
-    told = []
+    described = []
     for line in lines:
         event = line.event
         if isinstance(event, Enriched):
@@ -94,9 +96,9 @@ def describe_lines(
             if decided and shown is not None
             else None
         )
-        told.append(describe_line(line, digest, hidden, wrong.get(line.version)))
+        described.append(describe_line(line, digest, hidden, wrong.get(line.version)))
         case = case_after(case, line)
-    return told
+    return described
 
 
 def describe_line(
@@ -105,7 +107,7 @@ def describe_line(
     not_shown: Sequence[UnshownSignal] | None = None,
     declared_wrong_by: int | None = None,
 ) -> TrailLine:
-    """One line, also of what was refused."""
+    """Describe one line of a case, or a refused attempt."""
     event = line.event
     assert isinstance(event, CaseEvent | AttemptRefused)
     return TrailLine(
@@ -128,14 +130,14 @@ def describe_line(
 
 def describe_actor(actor: Actor) -> str:
     """`bo for ana through the agent copilot, under break-glass:…`."""
-    said = actor.person or actor.principal.removeprefix("system:")
+    who = actor.person or actor.principal.removeprefix("system:")
     if actor.delegate is not None:
-        said = f"{actor.delegate} for {said}"
+        who = f"{actor.delegate} for {who}"
     if actor.via:
-        said += f" through {', '.join(actor.via)}"
+        who += f" through {', '.join(actor.via)}"
     if actor.person is not None:
-        said += f" ({actor.principal})"
-    return f"{said}, under {actor.under}" if actor.under is not None else said
+        who += f" ({actor.principal})"
+    return f"{who}, under {actor.under}" if actor.under is not None else who
 
 
 def _packet_of(event: Any, case: ExceptionCase) -> str | None:
@@ -168,8 +170,8 @@ def _policy_reasons(event: CaseEvent | AttemptRefused) -> Iterable[PolicyReason]
         if isinstance(decision, Decision):
             yield PolicyReason(name, decision.policy, decision.rule, decision.verdicts)
     if isinstance(event, AdjustmentProposed):
-        asked = event.requirement
-        yield PolicyReason("requirement", asked.policy, asked.rule, ())
+        required = event.requirement
+        yield PolicyReason("requirement", required.policy, required.rule, ())
     if isinstance(event, Retermed):
         yield PolicyReason("terms", event.policy, event.service, ())
 
@@ -191,7 +193,7 @@ def evidence_of(event: CaseEvent | AttemptRefused) -> Sequence[str]:
 
 
 def _happened_at(event: CaseEvent | AttemptRefused) -> datetime | None:
-    """Where it is not when it was recorded."""
+    """When the event happened, if that is not when it was recorded."""
     moments: Mapping[type, str] = {
         Detected: "detected_at",
         SignalJoined: "event_time",

@@ -1,28 +1,22 @@
-"""A process says with which build it is about to write, if the log has not seen that one."""
+"""Records the build of a process that is about to write, once for each build."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
 
-from application.log.event_log import EventLog, Write
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.streams import BUILD
 from domain.builds import SERVICE_ACTOR, BuildStarted, build_stream
 
 
 def record_build(log: EventLog, build: BuildStarted, now: datetime) -> None:
-    """Told once for each build, by whichever process is first."""
+    """Does nothing if the log has this build already."""
     stream = build_stream(build.build)
     if log.trail(stream):
         return
-    write = Write(
-        stream=stream,
-        kind=BUILD,
-        expected=0,
-        events=[(SERVICE_ACTOR, build)],
-        recorded_at=now,
-        cause="command:start",
-    )
-    with suppress(VersionTaken):  # another process was quicker
-        log.append([write])
+    by = system_caller(SERVICE_ACTOR, now, "command:start")
+    with suppress(VersionTaken):  # another process was faster
+        log.append([by.write(stream, BUILD, 0, [build])])

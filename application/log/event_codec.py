@@ -1,4 +1,4 @@
-"""Log lines to and from what the library stores: one readable JSON envelope under a written tag."""
+"""Encodes log lines for storage, and decodes them: one readable JSON envelope with a written tag."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ _decode = msgspec.json.Decoder(RecordedEvent).decode
 
 def to_stored(line: RecordedEvent) -> StoredEvent:
     if line.position:
-        # Where a line stands in the log is no part of its bytes, nor of its leaf.
+        # The position is not part of the stored bytes, nor of the Merkle leaf.
         line = structs.replace(line, position=0)
     return StoredEvent(line.stream, line.version, line.type, _encode(line))
 
 
 def from_state(position: int, state: bytes) -> RecordedEvent:
-    """The line as it is read back, with its place in the log, which is never part of the bytes."""
+    """The decoded line, with its position in the log, which the bytes do not hold."""
     line = _decode(state)
     structs.force_setattr(line, "position", position)
     return line
 
 
 class EventCodec(Mapper[UUID]):
-    """The same for the library's own readers and writers."""
+    """The same codec for the readers and writers of the eventsourcing library."""
 
     def __init__(self) -> None:
-        # The base class wants a transcoder for whole Python objects; the envelope needs none.
-        pass
+        pass  # the base class wants a transcoder for Python objects; the envelope needs none
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         return to_stored(domain_event)

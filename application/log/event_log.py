@@ -1,13 +1,14 @@
-"""The one door to the log: everything that is ever recorded goes through `EventLog.append`."""
+"""The event log: all that is recorded goes through `EventLog.append`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from application.log.event_codec import from_state, to_stored
 from application.log.recorder import (
@@ -18,6 +19,7 @@ from application.log.recorder import (
     LogRecorder,
     StoredCommand,
     Timer,
+    VersionTaken,
 )
 from application.log.sealing import SealedAppend, Seals
 from domain.people import Actor
@@ -27,30 +29,30 @@ _UNSEALED_NAMESPACE: Final = uuid5(NAMESPACE_URL, "casetrail:customers-in-the-cl
 
 
 def unsealed_subject_of(customer: str) -> UUID:
-    """What a log without seals names a customer's streams by: whoever has the id can tell."""
+    """The id of a customer's streams in a log without seals: anyone with the customer id can derive it."""
     return uuid5(_UNSEALED_NAMESPACE, customer)
 
 
 class Write(Struct, frozen=True, kw_only=True):
-    """Events for one stream, on top of the version that they were decided on.
+    """Events for one stream, with the version that they were decided on.
 
-    Without events, the stream must still be at that version for the append to be stored.
+    Without events, it is a guard: the append fails unless the stream is still at that version.
     """
 
     stream: UUID
     kind: str
     expected: int
-    """The stream's version before; 0 for a new stream."""
+    """The version of the stream before; 0 for a new stream."""
     events: Sequence[tuple[Actor, Event]]
     recorded_at: datetime
     cause: str | None = None
     order: str | None = None
     next_due: datetime | UnsetType | None = UNSET
-    """When the stream next needs a look; unset leaves its timer as it is."""
+    """When the stream is due next; UNSET leaves its timer as it is."""
 
 
 class Appended(Struct, frozen=True):
-    """`position` is that of the log after this append; `lines` are in order of their positions."""
+    """The position of the log after the append, and the lines in order of their positions."""
 
     position: int
     lines: Sequence[RecordedEvent]
@@ -58,14 +60,13 @@ class Appended(Struct, frozen=True):
 
 class EventLog:
     def __init__(self, recorder: LogRecorder, seals: Seals | None = None) -> None:
-        """`seals` keep personal data unreadable for whoever has the log alone; without, it is stored
-        as it is."""
+        """`seals` encrypt personal data with keys outside the log; without them, it is stored in clear."""
         self.recorder = recorder
         self._seals = seals
 
     def subject_of(self, customer: str) -> UUID:
-        """What a customer's streams are named by: keyed, so that the log alone tells nobody whether it
-        knows a customer. Raises KeyStoreUnavailable."""
+        """The id of a customer's streams: with seals it depends on a secret key, so that the log alone does
+        not show whether it knows a customer. Raises KeyStoreUnavailable."""
         if self._seals is None:
             return unsealed_subject_of(customer)
         return self._seals.subject_of(customer)
@@ -78,8 +79,8 @@ class EventLog:
     ) -> Appended:
         """Store all of it, or nothing.
 
-        Raises VersionTaken if a stream has moved on, CommandRepeated if the command's key is taken,
-        DutyTaken if a person has another duty in the case.
+        Raises VersionTaken if a stream has another version by now, CommandRepeated if the command's key
+        is in use, DutyTaken if a person has another duty in the case.
         """
         lines = [line for write in writes for line in _lines(write)]
         timers = [
@@ -105,31 +106,47 @@ class EventLog:
         )
         return Appended(first + len(lines) - 1 if lines else first, lines)
 
+    def append_last(self, write: Write, attempts: int) -> Appended | None:
+        """Append to the end of a stream, at any version; None if other writers were faster each time."""
+        for _ in range(attempts):
+            expected = len(self.trail(write.stream))
+            with suppress(VersionTaken):
+                return self.append([structs.replace(write, expected=expected)])
+        return None
+
     def trail(self, stream: UUID) -> list[RecordedEvent]:
         return self.trails([stream]).get(stream, [])
 
     def trails(self, streams: Sequence[UUID]) -> dict[UUID, list[RecordedEvent]]:
-        """Each stream's lines, oldest first; streams with none are left out."""
+        """The lines of each stream, oldest first; streams without lines are left out."""
         return self._by_stream(self.recorder.select_streams(streams))
 
     def tails(self, known: Mapping[UUID, int]) -> dict[UUID, list[RecordedEvent]]:
-        """Each stream's lines after the version that is known of it; streams with none are left out."""
+        """The lines of each stream after its known version; streams without such lines are left out."""
         return self._by_stream(self.recorder.select_tails([*known.items()]))
 
     def read(self, after: int, limit: int) -> list[RecordedEvent]:
-        """The next lines of the whole log, by position; what is sealed in them stays so."""
+        """The next lines of the whole log, by position; sealed texts stay sealed."""
         return [from_state(p, state) for p, state in self.recorder.select_positions(after, limit)]
 
-    def answer(self, principal: str, key: str) -> StoredCommand | None:
-        taken = self.recorder.command(principal, key)
-        return self.opened_answer(taken) if taken is not None else None
+    def pages(self, first_type: str, upto: int, size: int) -> Iterator[list[UUID]]:
+        """The streams that begin with this type of event up to a position, page by page."""
+        after = 0
+        while page := self.recorder.select_beginnings(first_type, after, size):
+            after = page[-1][0]
+            if streams := [stream for position, stream in page if position <= upto]:
+                yield streams
 
-    def opened_answer(self, taken: StoredCommand) -> StoredCommand:
-        """With the answer as it was given; without what was erased since."""
-        return self._seals.opened_answer(taken) if self._seals is not None else taken
+    def answer(self, principal: str, key: str) -> StoredCommand | None:
+        stored = self.recorder.command(principal, key)
+        return self.opened_answer(stored) if stored is not None else None
+
+    def opened_answer(self, stored: StoredCommand) -> StoredCommand:
+        """The answer as it was given, without what was erased since."""
+        return self._seals.opened_answer(stored) if self._seals is not None else stored
 
     def opened(self, rows: Iterable[tuple[int, bytes]]) -> Sequence[RecordedEvent]:
-        """Lines as they were recorded, from positions and states."""
+        """The lines with their sealed texts opened, from positions and states."""
         if self._seals is not None:
             return self._seals.opened(rows)
         return [from_state(position, state) for position, state in rows]

@@ -1,4 +1,4 @@
-"""What the log asks of the place where it is kept, over the library's own recorder."""
+"""The interface of the log's storage: the eventsourcing library's recorder, and what the log adds to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def leaf_digest(state: bytes) -> bytes:
 
 
 class Timer(Struct, frozen=True):
-    """When a stream next needs a look; None: never, until something happens to it."""
+    """When a stream is due next; None if it is not due before its next event."""
 
     stream: UUID
     kind: str
@@ -28,14 +28,14 @@ class Timer(Struct, frozen=True):
 
 
 class Guard(Struct, frozen=True):
-    """A stream that was decided upon and is not written to: it must still be at this version."""
+    """A stream that a decision read and does not write to: it must still be at this version."""
 
     stream: UUID
     version: int
 
 
 class CommandRow(Struct, frozen=True):
-    """A command and its answer, kept with its events so that a retry gets the first answer."""
+    """A command and its answer, stored with its events so that a retry gets the first answer."""
 
     principal: str
     key: str
@@ -43,13 +43,13 @@ class CommandRow(Struct, frozen=True):
     """SHA-256 of the request."""
     result: bytes
     order: str | None = None
-    """Whose customer the answer tells of."""
+    """The order whose customer the answer has personal data of."""
     without: bytes | None = None
-    """The answer with nothing personal in it; None where there is nothing."""
+    """The answer without personal data; None if it has none anyway."""
 
 
 class StoredCommand(Struct, frozen=True):
-    """A command row as it is stored; `position` is the log's after its events."""
+    """A stored command; `position` is the position of the log after its events."""
 
     digest: bytes
     result: bytes
@@ -57,7 +57,7 @@ class StoredCommand(Struct, frozen=True):
 
 
 class DutyRow(Struct, frozen=True):
-    """A person takes a duty in a case: the database refuses another of the same person there."""
+    """A person's duty in a case: the database refuses a second duty of the person there."""
 
     case: UUID
     person: str
@@ -65,21 +65,21 @@ class DutyRow(Struct, frozen=True):
 
 
 class KeyRow(Struct, frozen=True):
-    """Personal data of an order is sealed with a key of this name."""
+    """The name of a key that seals personal data of an order."""
 
     order: str
     key: str
 
 
 class SubjectRow(Struct, frozen=True):
-    """Whose order it is: the name of the customer's record."""
+    """The customer of an order, by the id of the customer's record."""
 
     subject: UUID
     order: str
 
 
 class Append(Struct, frozen=True):
-    """What goes into the log together or not at all."""
+    """Everything that one append stores, in one transaction."""
 
     events: Sequence[StoredEvent]
     timers: Sequence[Timer] = ()
@@ -91,7 +91,7 @@ class Append(Struct, frozen=True):
 
 
 class VersionTaken(IntegrityError):
-    """Somebody else appended to one of the streams first; nothing of this append was stored."""
+    """Another append to one of the streams came first; nothing of this append was stored."""
 
 
 class DutyTaken(IntegrityError):
@@ -103,7 +103,7 @@ class DutyTaken(IntegrityError):
 
 
 class CommandRepeated(Exception):
-    """The command key is taken; nothing of this append was stored."""
+    """A command with this key was carried out before; nothing of this append was stored."""
 
     def __init__(self, taken: StoredCommand) -> None:
         super().__init__("the command was carried out before")
@@ -111,8 +111,8 @@ class CommandRepeated(Exception):
 
 
 def newest_share(limit: int) -> int:
-    """How many places among so many streams that are due belong to those that fell due last: a
-    heap of old ones must not keep what falls due now waiting until it is worked off."""
+    """How many of a batch of due streams are the newest ones: a backlog of old ones must not delay what
+    falls due now."""
     return limit // 4
 
 
@@ -123,27 +123,27 @@ class DueStream(Struct, frozen=True):
 
 
 class LogRecorder(ApplicationRecorder):
-    """The library's recorder, with the one append and the due streams."""
+    """The library's recorder, with one append for everything, and with due streams."""
 
     @abstractmethod
     def append(self, append: Append) -> int:
-        """Store it and return the position of its first event (the head's, if it has none).
+        """Store everything, and return the position of the first event (of the head, without events).
 
-        Positions are dense and in commit order. Raises VersionTaken, CommandRepeated or DutyTaken; after
-        any of them, and after any error that says so, nothing was stored.
+        Positions are dense and in commit order. Raises VersionTaken, CommandRepeated or DutyTaken. After
+        each of them, and after any error that says so, nothing was stored.
         """
 
     @abstractmethod
     def command(self, principal: str, key: str) -> StoredCommand | None:
-        """The stored answer to a command, if it was carried out."""
+        """The stored answer to a command; None if the command was not carried out."""
 
     @abstractmethod
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
-        """Position and state of every event of the streams, each stream's in order of version."""
+        """Position and state of every event of the streams; within a stream, in order of version."""
 
     @abstractmethod
     def select_tails(self, known: Sequence[tuple[UUID, int]]) -> Iterable[tuple[int, bytes]]:
-        """Position and state of every event of these streams after these versions, each stream's in
+        """Position and state of every event after these versions of these streams; within a stream, in
         order of version."""
 
     @abstractmethod
@@ -152,7 +152,7 @@ class LogRecorder(ApplicationRecorder):
 
     @abstractmethod
     def select_beginnings(self, topic: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
-        """Position and stream of the next streams of the log that begin with such an event."""
+        """Position and id of the next streams that begin with an event of this type."""
 
     @abstractmethod
     def head(self) -> int:
@@ -160,6 +160,8 @@ class LogRecorder(ApplicationRecorder):
 
     @abstractmethod
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
-        """Streams that are due, reserved for the caller for the length of the lease: those that
-        are due for longest, and a few of those that fell due last; earliest first. An append that
-        sets the stream's timer ends its lease; a caller that dies lets it run out."""
+        """Due streams, earliest first, reserved for the caller for the length of the lease.
+
+        They are those that have been due longest, and a few of the newest. An append that sets the timer
+        of a stream ends its lease; if the caller dies, the lease expires.
+        """

@@ -1,7 +1,7 @@
-"""Aggregates by folding their streams, with the newest state of many kept at hand.
+"""Loads aggregates by folding their streams, and caches the newest states.
 
-A cached state may be behind when another process has written. That is found out by the append,
-which refuses a version that is taken; `current` catches up first, for answers that must be true.
+A cached state may be behind when another process has written. Then the append refuses the version.
+`current` reads the log first, for answers that must be up to date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ A = TypeVar("A", bound=Aggregate)
 
 
 class Repository(Generic[A]):
-    """States of one kind of stream. `fold` takes the state before (None at first) and a line."""
+    """States of one kind of stream. `fold` gets the state before (None at first) and a line."""
 
     def __init__(
         self, log: EventLog, fold: Callable[[A | None, RecordedEvent], A], *, most: int = 20_000
@@ -37,7 +37,7 @@ class Repository(Generic[A]):
         self._lock = threading.Lock()
 
     def cached(self, streams: Sequence[UUID]) -> dict[UUID, A]:
-        """The states of these streams, as far as there are any; from memory where possible."""
+        """The states of these streams, from memory where possible; streams without lines are left out."""
         found: dict[UUID, A] = {}
         missing = []
         with self._lock:
@@ -53,7 +53,7 @@ class Repository(Generic[A]):
         return found
 
     def refreshed(self, streams: Sequence[UUID]) -> dict[UUID, A]:
-        """The states as the log has them now: from memory, with what others have added since."""
+        """The states as the log has them now: from memory, with the lines that were added since."""
         if not streams:
             return {}
         found = self.cached(streams)
@@ -68,7 +68,7 @@ class Repository(Generic[A]):
 
     def current(self, streams: Sequence[UUID]) -> dict[UUID, A]:
         """The states as the log has them now."""
-        found = {}
+        found: dict[UUID, A] = {}
         for stream, lines in self._log.trails(streams).items():
             state = self.fold_lines(lines)
             if state is not None:
@@ -83,7 +83,7 @@ class Repository(Generic[A]):
         return state
 
     def keep(self, stream: UUID, state: A) -> None:
-        """Remember a state that the log has."""
+        """Cache a state that the log has."""
         with self._lock:
             known = self._kept.get(stream)
             if known is None or known.version <= state.version:

@@ -1,8 +1,8 @@
-"""Personal data on its way into the log and out of it: sealed with a key of its order's own.
+"""Seals (encrypts) personal data on its way into the log, and opens it on the way out.
 
-A key belongs to one order, and so to one person: what is first heard of an order seldom says whose it is.
-Keys are kept outside the database. Once they are destroyed, everything that was sealed with them reads
-`[erased]`, and every leaf and proof stays what it was.
+Each order has keys of its own, since the first signal of an order seldom says who the customer is. Keys are
+stored outside the database. Once a key is destroyed, all that it sealed reads `[erased]`, and every Merkle
+leaf and proof stays valid.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from domain.personal_data import erase_personal, extract_personal, restore_perso
 from domain.recorded_event import RecordedEvent, SealedTexts
 
 _ENVELOPE_TAIL_LENGTH = 3
-"""Of an envelope, after the sealed text: `"}}`."""
+"""The length of what follows the sealed text in an envelope: `"}}`."""
 _ORDERS_READ: ContextVar[set[str] | None] = ContextVar("orders_read", default=None)
 _decode = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class SealBroken(RuntimeError):
-    """What is sealed in a line does not open with its key: one of them was changed."""
+    """A sealed text does not open with its key: one of them was changed."""
 
 
 class DataKey(Protocol):
     @property
     def ref(self) -> str:
-        """Which key it is, in the key store."""
+        """The name of the key in the key store."""
 
     def seal(self, content: bytes, about: bytes) -> str:
-        """The content encrypted, in base64; `about` is bound to it, and not encrypted."""
+        """The encrypted content, in base64; `about` is authenticated with it, and not encrypted."""
 
     def open(self, text: str, about: bytes) -> bytes:
         """Raises SealBroken."""
@@ -48,25 +48,25 @@ class DataKey(Protocol):
 
 class DataKeys(Protocol):
     def of_orders(self, orders: Collection[str]) -> Mapping[str, DataKey]:
-        """A key to seal with, for each order. Raises KeyStoreUnavailable."""
+        """A key for each order, to seal with. Raises KeyStoreUnavailable."""
 
     def subject_of(self, customer: str) -> UUID:
-        """The name of the customer's record. Raises KeyStoreUnavailable."""
+        """The id of the customer's record. Raises KeyStoreUnavailable."""
 
     def find(self, refs: Iterable[str]) -> Mapping[str, DataKey]:
-        """Those that there still are. Raises KeyStoreUnavailable."""
+        """Those of the keys that still exist, by name. Raises KeyStoreUnavailable."""
 
 
 class SealedAnswer(Struct, frozen=True, tag_field="kept", tag="sealed"):
-    """How an answer to a command is stored that has something personal in it."""
+    """The stored form of a command's answer that has personal data."""
 
     sealed: SealedTexts
     without: msgspec.Raw
-    """The answer to give once the key is gone."""
+    """The answer without personal data, for when the key is destroyed."""
 
 
 class SealedAppend(Struct, frozen=True):
-    """What to store for lines and an answer, and what it is sealed with."""
+    """The stored form of lines and of an answer, with the keys that seal them."""
 
     events: Sequence[StoredEvent]
     command: CommandRow | None = None
@@ -83,8 +83,8 @@ class Seals:
             extract_personal(line.event) if line.order is not None else (line.event, ())
             for line in lines
         ]
-        told = [line for line, (_, texts) in zip(lines, parts, strict=True) if texts]
-        orders = {line.order for line in told if line.order is not None}
+        personal = [line for line, (_, texts) in zip(lines, parts, strict=True) if texts]
+        orders = {line.order for line in personal if line.order is not None}
         if command is not None and command.without is not None and command.order is not None:
             orders.add(command.order)
         if not orders:
@@ -100,18 +100,19 @@ class Seals:
             stored,
             _seal_answer(command, keys),
             [KeyRow(order, key.ref) for order, key in keys.items()],
-            [self._whose(*one) for line in told for one in _customer_and_order(line)],
+            [
+                SubjectRow(self.subject_of(customer), order)
+                for line in personal
+                for customer, order in _customer_and_order(line)
+            ],
         )
 
     def subject_of(self, customer: str) -> UUID:
         """Raises KeyStoreUnavailable."""
         return self._keys.subject_of(customer)
 
-    def _whose(self, customer: str, order: str) -> SubjectRow:
-        return SubjectRow(self.subject_of(customer), order)
-
     def opened(self, rows: Iterable[tuple[int, bytes]]) -> list[RecordedEvent]:
-        """The lines as they were before; `[erased]` where their key is gone."""
+        """The lines with their texts; `[erased]` where the key is destroyed."""
         lines: list[RecordedEvent] = []
         closed: list[tuple[int, bytes]] = []
         for position, state in rows:
@@ -125,19 +126,19 @@ class Seals:
                 lines[n] = _open_line(lines[n], state, keys.get(_sealed_part(lines[n]).key))
         return lines
 
-    def opened_answer(self, taken: StoredCommand) -> StoredCommand:
-        if not taken.result.startswith(b'{"kept":"sealed"'):
-            return taken
-        kept = msgspec.json.decode(taken.result, type=SealedAnswer)
+    def opened_answer(self, stored: StoredCommand) -> StoredCommand:
+        if not stored.result.startswith(b'{"kept":"sealed"'):
+            return stored
+        kept = msgspec.json.decode(stored.result, type=SealedAnswer)
         key = self._keys.find([kept.sealed.key]).get(kept.sealed.key)
         if key is None:
-            return structs.replace(taken, result=bytes(kept.without))
-        return structs.replace(taken, result=key.open(kept.sealed.text, bytes(kept.without)))
+            return structs.replace(stored, result=bytes(kept.without))
+        return structs.replace(stored, result=key.open(kept.sealed.text, bytes(kept.without)))
 
 
 @contextmanager
 def track_personal_reads() -> Iterator[set[str]]:
-    """The orders whose personal data is opened in here, as they come."""
+    """Collects the orders whose personal data is opened inside the context."""
     found: set[str] = set()
     token = _ORDERS_READ.set(found)
     try:
@@ -148,13 +149,13 @@ def track_personal_reads() -> Iterator[set[str]]:
 
 @contextmanager
 def without_read_tracking() -> Iterator[None]:
-    """What is opened in here is used, and shown to nobody: it is not noted."""
+    """Personal data that is opened inside the context is not tracked: nobody is shown it."""
     with track_personal_reads():
         yield
 
 
 def _customer_and_order(line: RecordedEvent) -> Iterator[tuple[str, str]]:
-    """The customer's id and the order's, where the line tells who placed it."""
+    """The ids of the customer and of the order, if the line says who placed it."""
     event = line.event
     if isinstance(event, SignalRecorded) and isinstance(event.signal, OrderPlaced):
         yield event.signal.customer.id, event.signal.order

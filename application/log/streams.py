@@ -1,17 +1,21 @@
-"""The kinds of stream, and how each folds its lines: the repositories that commands work with."""
+"""The kinds of stream, how each folds its lines, and the repositories that commands work with."""
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 from application.log.event_log import EventLog
-from application.log.repository import Repository
+from application.log.repository import A, Repository
 from domain.adjustments.ledger import Ledger, LedgerEvent
 from domain.backlog.events import RecoveryEvent
 from domain.backlog.recovery import Recovery
 from domain.break_glass import BreakGlass, BreakGlassEvent
-from domain.cases.events import CaseEvent
+from domain.cases.errors import CaseNotFound
+from domain.cases.events import CaseEvent, Detected
 from domain.cases.exception_case import ExceptionCase
+from domain.cases.work_events import Opened
 from domain.errors import TrailHasGap
 from domain.look_ups.duplicates import CustomerOrders
 from domain.look_ups.events import CustomerOrdered, ProductPriced
@@ -43,51 +47,40 @@ PRIVACY: Final = "privacy"
 AUDIT: Final = "audit"
 
 History: TypeAlias = CustomerOrders | ProductPrices
-"""What arriving orders are held against. In one repository, so that a batch reads once."""
+"""What arriving orders are compared with. In one repository, so that a batch reads once."""
 
 
 def order_after(order: Order | None, line: RecordedEvent) -> Order:
     order = order or Order(id=line.order or "")
-    _require_next_version(order.version, line)
-    if not isinstance(line.event, OrderEvent):
-        raise TrailHasGap(f"{line.type} is not an event of an order ({line.stream})")
-    return order.after(line.event)
+    return order.after(_next_event(order.version, line, OrderEvent, "an order"))
 
 
 def case_after(case: ExceptionCase | None, line: RecordedEvent) -> ExceptionCase:
     case = case or ExceptionCase(id=line.stream)
-    _require_next_version(case.version, line)
-    if not isinstance(line.event, CaseEvent):
-        raise TrailHasGap(f"{line.type} is not an event of a case ({line.stream})")
-    return case.after(line.event, line.order or "", line.recorded_at, line.actor)
+    event = _next_event(case.version, line, CaseEvent, "a case")
+    return case.after(event, line.order or "", line.recorded_at, line.actor)
 
 
 def person_after(person: Person | None, line: RecordedEvent) -> Person:
-    _require_next_version(person.version if person is not None else 0, line)
-    if isinstance(line.event, PersonAdded):
-        person = person or Person(name=line.event.name)
-    if person is None or not isinstance(line.event, PersonRecordEvent):
-        raise TrailHasGap(f"{line.type} is not an event of a person ({line.stream})")
-    return person.after(line.event, line.recorded_at, line.actor)
+    version, kinds = (person.version, PersonRecordEvent) if person else (0, PersonAdded)
+    event = _next_event(version, line, kinds, "a person")
+    return (person or Person(name=event.name)).after(event, line.recorded_at, line.actor)
 
 
 def break_glass_after(glass: BreakGlass | None, line: RecordedEvent) -> BreakGlass:
     glass = glass or BreakGlass(id=line.stream)
-    _require_next_version(glass.version, line)
-    if not isinstance(line.event, BreakGlassEvent):
-        raise TrailHasGap(f"{line.type} is not an event of a break-glass ({line.stream})")
-    return glass.after(line.event, line.recorded_at, line.actor)
+    event = _next_event(glass.version, line, BreakGlassEvent, "a break-glass")
+    return glass.after(event, line.recorded_at, line.actor)
 
 
 def recovery_after(recovery: Recovery | None, line: RecordedEvent) -> Recovery:
     recovery = recovery or Recovery()
-    _require_next_version(recovery.version, line)
-    if not isinstance(line.event, RecoveryEvent):
-        raise TrailHasGap(f"{line.type} is not an event of a recovery ({line.stream})")
-    return recovery.after(line.event, line.recorded_at)
+    event = _next_event(recovery.version, line, RecoveryEvent, "a recovery")
+    return recovery.after(event, line.recorded_at)
 
 
 def history_after(history: History | None, line: RecordedEvent) -> History:
+    """Raises TrailHasGap also for an event of the other kind of history."""
     _require_next_version(history.version if history is not None else 0, line)
     match line.event, history:
         case CustomerOrdered() as event, None | CustomerOrders():
@@ -102,33 +95,33 @@ def history_after(history: History | None, line: RecordedEvent) -> History:
 
 def ledger_after(ledger: Ledger | None, line: RecordedEvent) -> Ledger:
     ledger = ledger or Ledger()
-    _require_next_version(ledger.version, line)
-    if not isinstance(line.event, LedgerEvent):
-        raise TrailHasGap(f"{line.type} is not an event of a ledger ({line.stream})")
-    return ledger.after(line.event, line.recorded_at)
+    event = _next_event(ledger.version, line, LedgerEvent, "a ledger")
+    return ledger.after(event, line.recorded_at)
 
 
 def governance_after(governance: Governance, line: RecordedEvent) -> Governance:
-    _require_next_version(governance.version, line)
-    if not isinstance(line.event, GovernanceEvent):
-        raise TrailHasGap(f"{line.type} is not an event of the policy ({line.stream})")
-    return governance.after(line.event, line.actor, line.recorded_at)
+    event = _next_event(governance.version, line, GovernanceEvent, "the policy")
+    return governance.after(event, line.actor, line.recorded_at)
 
 
 def recheck_after(recheck: Recheck | None, line: RecordedEvent) -> Recheck:
     recheck = recheck or Recheck()
-    _require_next_version(recheck.version, line)
-    if not isinstance(line.event, RecheckEvent):
-        raise TrailHasGap(f"{line.type} is not an event of a recheck ({line.stream})")
-    return recheck.after(line.event, line.recorded_at)
+    event = _next_event(recheck.version, line, RecheckEvent, "a recheck")
+    return recheck.after(event, line.recorded_at)
 
 
 def privacy_after(record: PrivacyRecord | None, line: RecordedEvent) -> PrivacyRecord:
     record = record or PrivacyRecord(id=line.stream)
-    _require_next_version(record.version, line)
-    if not isinstance(line.event, PrivacyEvent):
-        raise TrailHasGap(f"{line.type} is not an event of a customer's record ({line.stream})")
-    return record.after(line.event, line.recorded_at, line.actor)
+    event = _next_event(record.version, line, PrivacyEvent, "a customer's record")
+    return record.after(event, line.recorded_at, line.actor)
+
+
+def _next_event(version: int, line: RecordedEvent, kinds: Any, what: str) -> Any:
+    """The line's event. Raises TrailHasGap if the line is not the next, or its event of other kinds."""
+    _require_next_version(version, line)
+    if not isinstance(line.event, kinds):
+        raise TrailHasGap(f"{line.type} is not an event of {what} ({line.stream})")
+    return line.event
 
 
 def _require_next_version(version: int, line: RecordedEvent) -> None:
@@ -136,33 +129,23 @@ def _require_next_version(version: int, line: RecordedEvent) -> None:
         raise TrailHasGap(f"stream {line.stream}: version {line.version} follows {version}")
 
 
-def orders(log: EventLog) -> Repository[Order]:
-    return Repository(log, order_after)
+def require_case_trail(case_id: UUID, lines: Sequence[RecordedEvent]) -> None:
+    """Raises CaseNotFound if these are not the lines of a case: an id may be that of any stream."""
+    if not lines or not isinstance(lines[0].event, Detected | Opened):
+        raise CaseNotFound(f"no case {case_id}")
 
 
-def cases(log: EventLog) -> Repository[ExceptionCase]:
-    return Repository(log, case_after)
+def _repository(
+    fold: Callable[[A | None, RecordedEvent], A],
+) -> Callable[[EventLog], Repository[A]]:
+    return lambda log: Repository(log, fold)
 
 
-def people(log: EventLog) -> Repository[Person]:
-    return Repository(log, person_after)
-
-
-def break_glasses(log: EventLog) -> Repository[BreakGlass]:
-    return Repository(log, break_glass_after)
-
-
-def recoveries(log: EventLog) -> Repository[Recovery]:
-    return Repository(log, recovery_after)
-
-
-def histories(log: EventLog) -> Repository[History]:
-    return Repository(log, history_after)
-
-
-def ledgers(log: EventLog) -> Repository[Ledger]:
-    return Repository(log, ledger_after)
-
-
-def privacy_records(log: EventLog) -> Repository[PrivacyRecord]:
-    return Repository(log, privacy_after)
+orders = _repository(order_after)
+cases = _repository(case_after)
+people = _repository(person_after)
+break_glasses = _repository(break_glass_after)
+recoveries = _repository(recovery_after)
+histories = _repository(history_after)
+ledgers = _repository(ledger_after)
+privacy_records = _repository(privacy_after)

@@ -1,4 +1,4 @@
-"""What follows from signals or from time, as writes for the log."""
+"""Writes for the log, from what policy decided on signals or with time."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def writes_of(
     recorded_at: datetime,
     sender: Actor,
 ) -> list[Write]:
-    """A response as writes, the order's first: as a guard if nothing is to be said of it."""
+    """The writes of a response, that of the order first; it is a guard if the order has no events."""
     streams: list[tuple[UUID, str, int, Sequence[Event], datetime | UnsetType | None]] = []
     if response.order_events or response.case_events:
         order = order_stream(response.order.id)
         streams.append((order, ORDER, order_before.version, response.order_events, UNSET))
     for case_id in {**response.case_events, **cases_before} if streams else {}:
         case = cases_before.get(case_id)
-        # A case that was looked at and left alone must not have changed meanwhile.
+        # A case that was read and not changed must not have changed meanwhile: a guard.
         events = response.case_events.get(case_id, ())
         due = timer_after(case, response.cases[case_id])
         streams.append((case_id, CASE, case.version if case else 0, events, due))
@@ -56,20 +56,20 @@ def writes_of(
 
 
 def timer_after(before: ExceptionCase | None, after: ExceptionCase) -> datetime | UnsetType | None:
-    """The timer to set for a case: UNSET if it stays as it is."""
+    """The timer to set for a case; UNSET if it does not change."""
     known = before.next_due if before is not None else None
     return after.next_due if after.next_due != known else UNSET
 
 
 def known_timer_of(order: Order, rulebook: Rulebook) -> datetime | UnsetType | None:
-    """The timer that is known to be set for the order; UNSET if it may be another policy's."""
+    """The timer that is set for the order; UNSET if another policy may have set it."""
     return order.next_due(rulebook) if order.has_timer_from(rulebook) else UNSET
 
 
 def with_next_due(
     writes: list[Write], before: datetime | UnsetType | None, after: Order, rulebook: Rulebook
 ) -> list[Write]:
-    """The writes, with the order's timer set where it may have changed."""
+    """The writes, with the timer of the order where it may have changed."""
     due = after.next_due(rulebook)
     if not writes or due == before:
         return writes
@@ -77,7 +77,8 @@ def with_next_due(
 
 
 def _event_actor(event: Event, sender: Actor) -> Actor:
-    """Who did it: what policy concluded or had looked up, nobody sent; nor what came to pass."""
+    """The actor of an event: the sender for a signal, policy for its own look-ups and conclusions, the
+    timekeeper for what time brings."""
     if isinstance(event, SignalRecorded) and event.signal.source != OWN_SOURCE:
         return sender
     return TIMEKEEPER_ACTOR if isinstance(event, TimerEvent) else POLICY_ACTOR

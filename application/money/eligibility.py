@@ -1,5 +1,7 @@
-"""Who could have approved, executed or reconciled an adjustment at a time, and who could not and why:
-by what was recorded of people, of the case and of the policy until then."""
+"""Who could have approved, executed or reconciled an adjustment at a time, and why the others could not.
+
+The answer uses only what was recorded until then about people, the case and the policy.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from msgspec import Struct
 
 from application.cases.history import case_of, lines_until
 from application.people.people_desk import PeopleDesk
+from application.people.refusals import earlier_version_of
 from domain.adjustments import decisions
 from domain.adjustments.adjustment import Adjustment
 from domain.adjustments.errors import Refusal
@@ -31,30 +34,28 @@ PERMISSION_BY_DUTY = {
 
 
 class BlockingRule(Struct, frozen=True):
-    """A rule that stands against it, and the act in the case's trail that it follows from."""
+    """A rule that forbids it to the person, and the act in the case's trail that it follows from."""
 
     rule: str
     detail: str
     version: int | None = None
-    """Of the case's trail."""
+    """The version of that act in the case's trail."""
 
     @staticmethod
     def by(refusal: Refusal) -> BlockingRule:
-        version = refusal.facts.get("version")
-        known = version if isinstance(version, int) else None
-        return BlockingRule(str(refusal.facts["rule"]), refusal.detail, known)
+        return BlockingRule(str(refusal.facts["rule"]), refusal.detail, earlier_version_of(refusal))
 
 
 class Candidate(Struct, frozen=True):
     person: str
     roles: Sequence[Role]
-    """Those that reached the case with this permission."""
+    """The roles that gave the permission over the case."""
     could: bool
     why_not: Sequence[BlockingRule]
 
 
 class EligibilityCheck(Struct, frozen=True):
-    """`matrix` gives the approval matrix of the policy with a digest."""
+    """Checks every person; `matrix` gives the approval matrix of a policy by its digest."""
 
     people: PeopleDesk
     matrix: Callable[[str], ApprovalMatrix]
@@ -62,15 +63,20 @@ class EligibilityCheck(Struct, frozen=True):
     def look(
         self, lines: Sequence[RecordedEvent], adjustment: UUID, duty: Duty, at: datetime
     ) -> list[Candidate]:
-        """Everybody who was here then. Raises CaseNotFound, AdjustmentNotFound."""
+        """A candidate for each person of that time. Raises CaseNotFound, AdjustmentNotFound."""
         case = case_of(lines_until(lines, at))
-        one = case.adjustments.get(adjustment)
+        found = case.adjustments.get(adjustment)
         return [
-            self._candidate(case, one, duty, person, at) for person in self.people.everybody(at)
+            self._candidate(case, found, duty, person, at) for person in self.people.everybody(at)
         ]
 
     def _candidate(
-        self, case: ExceptionCase, one: Adjustment, duty: Duty, person: Person, at: datetime
+        self,
+        case: ExceptionCase,
+        adjustment: Adjustment,
+        duty: Duty,
+        person: Person,
+        at: datetime,
     ) -> Candidate:
         grants = () if person.has_left else person.at(at)
         roles = sorted(
@@ -78,13 +84,13 @@ class EligibilityCheck(Struct, frozen=True):
                 PERMISSION_BY_DUTY[duty], case.queue, case.region, case.id
             )
         )
-        against = self._against(case, one, duty, person, roles)
-        return Candidate(person.name, roles, not against, against)
+        blocking = self._blocking_rules(case, adjustment, duty, person, roles)
+        return Candidate(person.name, roles, not blocking, blocking)
 
-    def _against(
+    def _blocking_rules(
         self,
         case: ExceptionCase,
-        one: Adjustment,
+        adjustment: Adjustment,
         duty: Duty,
         person: Person,
         roles: Sequence[Role],
@@ -92,14 +98,16 @@ class EligibilityCheck(Struct, frozen=True):
         names = sorted(person.known_as)
         found = []
         if not roles:
-            has_left = "has left" if person.has_left else "has no grant that reaches the case"
+            reason = "has left" if person.has_left else "has no grant that reaches the case"
             found.append(
-                BlockingRule("permission", f"{person.name} {has_left} ({PERMISSION_BY_DUTY[duty]})")
+                BlockingRule("permission", f"{person.name} {reason} ({PERMISSION_BY_DUTY[duty]})")
             )
         if duty is Duty.APPROVE:
-            hands = decisions.ActingPerson(person.name, tuple(names), tuple(roles))
-            matrix = self.matrix(one.requirement.policy_digest)
-            refusals: Iterable[Refusal] = decisions.find_refusals(case, one, hands, matrix)
+            approver = decisions.ActingPerson(person.name, tuple(names), tuple(roles))
+            matrix = self.matrix(adjustment.requirement.policy_digest)
+            refusals: Iterable[Refusal] = decisions.find_refusals(
+                case, adjustment, approver, matrix
+            )
         else:
             refused = find_duty_conflict(case.duties, names, duty)
             refusals = () if refused is None else (refused,)

@@ -1,4 +1,4 @@
-"""Adjustments as commands: one method, one command, one append; and who may approve what."""
+"""Commands on adjustments: one method, one command, one append; and why a person may not approve."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from application.cases.case_commands import CaseCommands, CaseDecider, CommandResult
+from application.cases.case_commands import CaseCommands, CommandResult
 from application.log.caller import Caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
@@ -24,6 +24,7 @@ from domain.adjustments.commands import (
     RejectAdjustment,
     WithdrawAdjustment,
 )
+from domain.adjustments.decisions import ActingPerson
 from domain.adjustments.errors import Refusal
 from domain.adjustments.events import AdjustmentProposed
 from domain.adjustments.ledger import AdjustmentEntered, Ledger
@@ -41,9 +42,11 @@ ATTEMPTS = 20
 PROPOSE, APPROVE = Permission.PROPOSE_ADJUSTMENTS, Permission.APPROVE_ADJUSTMENTS
 EXECUTE, RECONCILE = Permission.EXECUTE_ADJUSTMENTS, Permission.RECONCILE_ADJUSTMENTS
 
+AdjustmentDecider = Callable[[ExceptionCase, Adjustment, ActingPerson], Sequence[CaseEvent]]
+
 
 class MoneyDesk:
-    """`provider` is the name of the payment provider that is connected, if one is."""
+    """`provider` is the name of the connected payment provider, if there is one."""
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class MoneyDesk:
         people: PeopleDesk | None = None,
     ) -> None:
         self._log = log
-        self._acts = CaseCommands(log, cases, staff)
+        self._commands = CaseCommands(log, cases, staff)
         self._orders = orders
         self._cases = cases
         self._ledgers = ledgers
@@ -68,13 +71,13 @@ class MoneyDesk:
     def propose(
         self, case_id: UUID, expected: int, ask: ProposeAdjustment, by: Caller
     ) -> CommandResult:
-        """Recommend it, with what else was given to the order and the customer counted in.
+        """Propose an adjustment; what else the order and the customer were given counts towards limits.
 
-        Two proposals for one customer, in whatever cases, see each other: both ledgers are written
-        with the proposal. Raises what `propose` of the domain does, CaseNotFound, CaseChanged.
+        Both ledgers are written with the proposal, so that two proposals for one customer, in any cases,
+        see each other. Raises what `propose` of the domain raises, CaseNotFound, CaseChanged.
         """
         for _ in range(ATTEMPTS):
-            order = self._order(self._acts.case(case_id))
+            order = self._order(self._commands.case(case_id))
             ledgers = self._ledgers_of(order)
             known = self._known(ledgers.values())
             writes: list[Write] = []
@@ -85,7 +88,7 @@ class MoneyDesk:
                 return events
 
             try:
-                return self._acts.act(case_id, expected, by, decide, writes, PROPOSE)
+                return self._commands.act(case_id, expected, by, decide, writes, PROPOSE)
             except VersionTaken:
                 self._ledgers.forget(ledgers)  # somebody proposed for the same customer just now
         raise TooContended(f"{ATTEMPTS} attempts")
@@ -93,90 +96,93 @@ class MoneyDesk:
     def approve(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: ApproveAdjustment, by: Caller
     ) -> CommandResult:
-        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            one, order = case.adjustments.get(adjustment), self._order(case)
-            return [
-                decisions.approve(
-                    case, one, ask, _deciding_person(case, by), order, self._rulebook(), by.now
-                )
-            ]
+        def decide(
+            case: ExceptionCase, found: Adjustment, person: ActingPerson
+        ) -> Sequence[CaseEvent]:
+            order, rulebook = self._order(case), self._rulebook()
+            return [decisions.approve(case, found, ask, person, order, rulebook, by.now)]
 
-        return self._act(case_id, expected, by, adjustment, decide, APPROVE)
+        return self._act(case_id, expected, adjustment, by, APPROVE, decide)
 
     def reject(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: RejectAdjustment, by: Caller
     ) -> CommandResult:
-        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            return [
-                decisions.reject(
-                    case, case.adjustments.get(adjustment), ask, _deciding_person(case, by)
-                )
-            ]
-
-        return self._act(case_id, expected, by, adjustment, decide, APPROVE)
+        return self._act(
+            case_id,
+            expected,
+            adjustment,
+            by,
+            APPROVE,
+            lambda case, found, person: [decisions.reject(case, found, ask, person)],
+        )
 
     def withdraw(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: WithdrawAdjustment, by: Caller
     ) -> CommandResult:
-        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            return [
-                decisions.withdraw(
-                    case, case.adjustments.get(adjustment), ask, _deciding_person(case, by)
-                )
-            ]
-
-        return self._act(case_id, expected, by, adjustment, decide, PROPOSE)
+        return self._act(
+            case_id,
+            expected,
+            adjustment,
+            by,
+            PROPOSE,
+            lambda case, found, person: [decisions.withdraw(case, found, ask, person)],
+        )
 
     def execute(
         self, case_id: UUID, expected: int, adjustment: UUID, ask: ExecuteAdjustment, by: Caller
     ) -> CommandResult:
-        """Order the payment: it is made, once, by whoever looks after the provider."""
+        """Order the payment; the payer makes it, once."""
 
-        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            one, order = case.adjustments.get(adjustment), self._order(case)
-            rulebook = self._rulebook()
-            return decisions.execute(
-                case, one, ask, _deciding_person(case, by), order, rulebook, self._provider
-            )
+        def decide(
+            case: ExceptionCase, found: Adjustment, person: ActingPerson
+        ) -> Sequence[CaseEvent]:
+            order, rulebook = self._order(case), self._rulebook()
+            return decisions.execute(case, found, ask, person, order, rulebook, self._provider)
 
-        return self._act(case_id, expected, by, adjustment, decide, EXECUTE)
+        return self._act(case_id, expected, adjustment, by, EXECUTE, decide)
 
     def reconcile(
         self, case_id: UUID, expected: int, adjustment: UUID, statement: str, by: Caller
     ) -> CommandResult:
-        def decide(case: ExceptionCase) -> Sequence[CaseEvent]:
-            one = case.adjustments.get(adjustment)
-            return [decisions.reconcile(case, one, _deciding_person(case, by), statement)]
-
-        return self._act(case_id, expected, by, adjustment, decide, RECONCILE)
+        return self._act(
+            case_id,
+            expected,
+            adjustment,
+            by,
+            RECONCILE,
+            lambda case, found, person: [decisions.reconcile(case, found, person, statement)],
+        )
 
     def _act(
         self,
         case_id: UUID,
         expected: int,
-        by: Caller,
         adjustment: UUID,
-        decide: CaseDecider,
+        by: Caller,
         needs: Permission,
+        decide: AdjustmentDecider,
     ) -> CommandResult:
-        by = self._with_current_names(by)
+        """Act on an adjustment; a refusal says which adjustment it was about."""
+        current = self._with_current_names(by)
 
-        def still_reached(case: ExceptionCase) -> Sequence[CaseEvent]:
-            self._require_current_scope(case, by, needs)
-            return decide(case)
+        def decide_in_scope(case: ExceptionCase) -> Sequence[CaseEvent]:
+            self._require_current_scope(case, current, needs)
+            try:
+                return decide(case, case.adjustments.get(adjustment), _acting_person(case, by))
+            except Refusal as refusal:
+                refusal.facts["adjustment"] = str(adjustment)
+                raise
 
-        return self._acts.act(
-            case_id, expected, by, _with_adjustment_id(adjustment, still_reached), needs=needs
-        )
+        return self._commands.act(case_id, expected, current, decide_in_scope, needs=needs)
 
     def _with_current_names(self, by: Caller) -> Caller:
-        """Whoever it was a moment ago may have turned out to be somebody else, too."""
+        """The caller with all names of today: two names may have been linked a moment ago."""
         if self._people is None:
             return by
         return structs.replace(by, known_as=tuple(self._people.names_behind(by.actor)))
 
     def _require_current_scope(self, case: ExceptionCase, by: Caller, needs: Permission) -> None:
-        """What is remembered of a grant for seconds is not enough where money is decided on.
+        """Check the grants in the log: a cache of some seconds is too old for decisions on money.
 
         Raises NotInScope.
         """
@@ -184,22 +190,24 @@ class MoneyDesk:
             return
         for name in by.actor.persons:
             person = self._people.known(name)
-            # A delegate needs to be there, and acts with what the other may.
+            # A delegate must not have left, and acts with the permissions of the other person.
             may = person is not None and not person.has_left
             if person is not None and name == by.person:
                 now = authority_of(person.at(by.now))
                 may = may and now.covers(needs, case.queue, case.region, case.id)
             if not may:
-                raise NotInScope(f"{name} may not {needs} here any more", permission=needs)
+                raise NotInScope(
+                    f"{name} no longer has the permission {needs} for this case", permission=needs
+                )
 
     def cases(self, ids: Sequence[UUID]) -> Mapping[UUID, ExceptionCase]:
         """The cases as the log has them now."""
         return self._cases.refreshed(ids)
 
     def why_not(self, case: ExceptionCase, adjustment: Adjustment, by: Caller) -> list[Refusal]:
-        """Every rule that stands against this person's approval; empty if none does."""
+        """Every rule that forbids this person's approval; empty if there is none."""
         matrix = decisions.require_matrix(self._rulebook())
-        return list(decisions.find_refusals(case, adjustment, _deciding_person(case, by), matrix))
+        return list(decisions.find_refusals(case, adjustment, _acting_person(case, by), matrix))
 
     def _proposed(
         self,
@@ -216,7 +224,7 @@ class MoneyDesk:
         matrix = decisions.require_matrix(rulebook)
         sums = ledger.cumulative_amounts(ask.amount, of_order, customer, known, matrix, by.now)
         given = [known[e.adjustment] for e in of_order.entries if e.adjustment in known]
-        return propose(case, ask, _deciding_person(case, by), order, given, sums, rulebook, by.now)
+        return propose(case, ask, _acting_person(case, by), order, given, sums, rulebook, by.now)
 
     def _ledgers_of(self, order: Order) -> dict[UUID, Ledger]:
         """The order's ledger, then the customer's, as the log has them now."""
@@ -228,8 +236,8 @@ class MoneyDesk:
         return {stream: found.get(stream) or Ledger() for stream in streams}
 
     def _known(self, ledgers: Iterable[Ledger]) -> dict[UUID, Adjustment]:
-        """The adjustments that are entered, as their cases have them."""
-        cases = {entry.case for one in ledgers for entry in one.entries}
+        """The adjustments in these ledgers, as their cases have them."""
+        cases = {entry.case for entered in ledgers for entry in entered.entries}
         found = self._cases.refreshed([*cases]) if cases else {}
         return {one.id: one for case in found.values() for one in case.adjustments.items}
 
@@ -239,23 +247,10 @@ class MoneyDesk:
         return self._orders.current([stream]).get(stream) or Order(id=case.order)
 
 
-def _deciding_person(case: ExceptionCase, by: Caller) -> decisions.ActingPerson:
-    """Who asks, with the roles by which approvals reach this case."""
+def _acting_person(case: ExceptionCase, by: Caller) -> ActingPerson:
+    """The caller, with the roles that give approval rights over this case."""
     roles = by.authority.roles_over(APPROVE, case.queue, case.region, case.id)
-    return decisions.ActingPerson(by.person, by.names, tuple(roles), by.actor.is_agent)
-
-
-def _with_adjustment_id(adjustment: UUID, decide: CaseDecider) -> CaseDecider:
-    """The same decision; what is refused says which adjustment it was about."""
-
-    def decided(case: ExceptionCase) -> Sequence[CaseEvent]:
-        try:
-            return decide(case)
-        except Refusal as refusal:
-            refusal.facts["adjustment"] = str(adjustment)
-            raise
-
-    return decided
+    return ActingPerson(by.person, by.names, tuple(roles), by.actor.is_agent)
 
 
 def _ledger_writes(
@@ -266,14 +261,6 @@ def _ledger_writes(
         adjustment=proposed.adjustment, case=case.id, amount=proposed.amount
     )
     return [
-        Write(
-            stream=stream,
-            kind=LEDGER,
-            expected=known.version,
-            events=[(by.actor, entered)],
-            recorded_at=by.now,
-            cause=by.cause,
-            order=case.order,
-        )
+        by.write(stream, LEDGER, known.version, [entered], case.order)
         for stream, known in ledgers.items()
     ]

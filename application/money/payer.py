@@ -1,10 +1,11 @@
-"""Payments that were ordered are made: each once, whatever is killed in between.
+"""Makes the ordered payments, each exactly once, even if processes are killed in between.
 
-The order to pay is an event. Whoever comes by asks the provider first what it knows of it, and pays
-under the adjustment's own key only what the provider has never heard of; so a lost answer, a killed
-worker or two of them lead to one payment. What is found out is recorded by nobody's decision.
+The order to pay is an event. A payer first asks the provider about the refund, and requests it only if the
+provider does not know it, with the id of the adjustment as idempotency key. So a lost answer, a killed
+worker or two workers lead to one payment. The outcome is recorded without any person's decision.
 
-Only the provider that the order was given to is asked: another knows nothing of it, and would pay.
+A payer asks only the provider that the payment was ordered at: another one does not know it, and would pay
+again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from uuid import UUID
 
-from application.log.event_log import EventLog, Write
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import CASE
@@ -41,15 +43,15 @@ from domain.people import PAYER_ACTOR
 MAX_CONCURRENT = 8
 ATTEMPTS = 50
 WAIT_SECONDS = 0.2
-"""How long those that answer soon are waited for; the others go on meanwhile."""
+"""How long `pay` waits for answers; slower ones go on in the background."""
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 _logger = logging.getLogger("casetrail.payer")
 
 OrderedPayment = tuple[UUID, UUID]
-"""A case, and its adjustment that is to be paid."""
+"""A case, and its adjustment to pay."""
 FindOrderedPayments = Callable[[str, Collection[UUID]], Sequence[OrderedPayment]]
-"""What was ordered at a provider, but for some adjustments; it may be behind."""
+"""Payments ordered at a provider, without the given adjustments; the list may be behind the log."""
 _REASONS = {
     AdjustmentReason.DUPLICATE: "duplicate",
     AdjustmentReason.FRAUDULENT: "fraudulent",
@@ -57,7 +59,7 @@ _REASONS = {
 
 
 class Payer:
-    """What `ordered` tells is looked up in its own case before anything is done."""
+    """Pays what `ordered` lists, after a look at each case in the log, since the list may be behind."""
 
     def __init__(
         self,
@@ -71,55 +73,54 @@ class Payer:
         self._provider = provider
         self._ordered = ordered
         self._pool = ThreadPoolExecutor(MAX_CONCURRENT, "payer")
-        self._under_way: dict[UUID, Future[bool]] = {}
+        self._running: dict[UUID, Future[bool]] = {}
         self._pauses: dict[UUID, tuple[float, float]] = {}
-        """What is not to be asked about before a time, and how long it was left alone for."""
+        """When each may be tried again (monotonic seconds), and the length of its last pause."""
 
     def pay(self, now: Callable[[], datetime]) -> int:
-        """Look after what is to be paid; return of how many something was found out since the last
-        look. One that takes long, or for which the provider is down, holds up no other."""
-        resting, rested = self._paused_and_due()
-        listed = self._ordered(self._provider.name, [*resting, *self._under_way])
-        for one in listed:
-            self._under_way[one[1]] = self._pool.submit(self._pay, one, now)
-        for settled in set(rested) - {adjustment for _, adjustment in listed}:
+        """Start the ordered payments; return how many outcomes were recorded since the last call. A slow
+        payment, or one whose provider is down, delays no other."""
+        paused, due = self._paused_and_due()
+        listed = self._ordered(self._provider.name, [*paused, *self._running])
+        for case_id, adjustment in listed:
+            self._running[adjustment] = self._pool.submit(self._pay, case_id, adjustment, now)
+        for settled in set(due) - {adjustment for _, adjustment in listed}:
             self._pauses.pop(settled, None)
-        wait(self._under_way.values(), WAIT_SECONDS)
-        done = [one for one, asked in self._under_way.items() if asked.done()]
-        return sum([asked.result() for asked in [self._under_way.pop(one) for one in done]])
+        wait(self._running.values(), WAIT_SECONDS)
+        done = [adjustment for adjustment, future in self._running.items() if future.done()]
+        return sum([future.result() for future in [self._running.pop(key) for key in done]])
 
     def close(self) -> None:
         self._pool.shutdown()
 
     def _paused_and_due(self) -> tuple[list[UUID], list[UUID]]:
-        """What is left alone for now, and what has been for long enough."""
+        """The adjustments that are paused, and those whose pause is over."""
         now = time.monotonic()
         known = list(self._pauses.items())
-        resting = [one for one, (until, _) in known if until > now]
-        return resting, [one for one, (until, _) in known if until <= now]
+        paused = [adjustment for adjustment, (until, _) in known if until > now]
+        return paused, [adjustment for adjustment, (until, _) in known if until <= now]
 
-    def _pay(self, one: OrderedPayment, now: Callable[[], datetime]) -> bool:
-        case_id, adjustment_id = one
+    def _pay(self, case_id: UUID, adjustment_id: UUID, now: Callable[[], datetime]) -> bool:
         try:
             adjustment = self._find_executing(case_id, adjustment_id)
-            told = self._ask_outcome(adjustment, case_id) if adjustment is not None else ()
-            if not told or isinstance(told[0], OutcomeInDoubt):
+            outcome = self._ask_outcome(adjustment, case_id) if adjustment is not None else ()
+            if not outcome or isinstance(outcome[0], OutcomeInDoubt):
                 self._pause(adjustment_id)
             else:
                 self._pauses.pop(adjustment_id, None)
-            return bool(told) and self._record(case_id, told, now)
+            return bool(outcome) and self._record(case_id, outcome, now)
         except STORE_ERRORS:
             raise
         except Exception:
-            # One that cannot be looked after must not end the work on the others.
-            _logger.exception("adjustment %s of case %s", adjustment_id, case_id)
+            # A failure of one payment must not end the work on the others.
+            _logger.exception("cannot pay adjustment %s of case %s", adjustment_id, case_id)
             self._pause(adjustment_id)
             return False
 
     def _ask_outcome(self, adjustment: Adjustment, case_id: UUID) -> Sequence[PaymentOutcome]:
-        """What the provider's word means; nothing while it has not made up its mind."""
+        """The outcome as events; none while the provider has the refund pending."""
         try:
-            return self._told(adjustment, self._given(adjustment, case_id))
+            return self._outcome_of(adjustment, self._refund(adjustment, case_id))
         except OutcomeUnknown as unknown:
             return _doubt_events(adjustment, unknown.detail)
         except RefundRefused as refused:
@@ -129,11 +130,11 @@ class Payer:
                 )
             ]
         except RefundKeyReused as reused:
-            # A fault of ours, and nothing that another try would mend: people have to look.
+            # An error of ours, which another attempt would not mend: a person has to look at it.
             _logger.error("adjustment %s of case %s: %s", adjustment.id, case_id, reused)
             return _doubt_events(adjustment, str(reused))
 
-    def _given(self, adjustment: Adjustment, case_id: UUID) -> RefundResult:
+    def _refund(self, adjustment: Adjustment, case_id: UUID) -> RefundResult:
         assert adjustment.payment is not None
         refund = RefundRequest(
             key=str(adjustment.id),
@@ -144,12 +145,14 @@ class Payer:
         )
         return self._provider.find(refund) or self._provider.refund(refund)
 
-    def _told(self, adjustment: Adjustment, given: RefundResult) -> Sequence[PaymentOutcome]:
+    def _outcome_of(self, adjustment: Adjustment, given: RefundResult) -> Sequence[PaymentOutcome]:
         provider = self._provider.name
         if given.status is RefundStatus.PENDING:
             return ()
         if given.status is RefundStatus.FAILED:
-            detail = given.failure or "the provider says that it failed"
+            detail = (
+                given.failure or "the provider reports that the refund failed and gives no reason"
+            )
             return [ExecutionFailed(adjustment=adjustment.id, provider=provider, detail=detail)]
         amount = PositiveMoney(given.amount.amount, given.amount.currency)
         executed = AdjustmentExecuted(
@@ -159,37 +162,33 @@ class Payer:
             return [executed]
         ordered = PositiveMoney(adjustment.amount.amount, adjustment.amount.currency)
         _logger.error(
-            "adjustment %s: %s gave %s, ordered was %s", adjustment.id, provider, amount, ordered
+            "adjustment %s: %s paid %s, but %s was ordered",
+            adjustment.id,
+            provider,
+            amount,
+            ordered,
         )
         return [executed, AmountDiffers(adjustment=adjustment.id, ordered=ordered, given=amount)]
 
     def _record(
-        self, case_id: UUID, told: Sequence[PaymentOutcome], now: Callable[[], datetime]
+        self, case_id: UUID, outcome: Sequence[PaymentOutcome], now: Callable[[], datetime]
     ) -> bool:
-        """It is so, whatever else happens to the case meanwhile."""
+        """Record the outcome at any version of the case, since it is a fact; False if it was recorded."""
         for _ in range(ATTEMPTS):
             case = self._cases.refreshed([case_id])[case_id]
-            adjustment = case.adjustments.get(told[0].adjustment)
+            adjustment = case.adjustments.get(outcome[0].adjustment)
             if adjustment.state is not AdjustmentState.EXECUTING:
-                return False  # somebody else found out, too
-            if adjustment.in_doubt and isinstance(told[0], OutcomeInDoubt):
-                return False  # it is said once
+                return False  # another payer recorded it
+            if adjustment.in_doubt and isinstance(outcome[0], OutcomeInDoubt):
+                return False  # doubt is recorded once
             at = now()
             after = case
-            for event in told:
+            for event in outcome:
                 after = after.after(event, case.order, at, PAYER_ACTOR)
-            write = Write(
-                stream=case_id,
-                kind=CASE,
-                expected=case.version,
-                events=[(PAYER_ACTOR, event) for event in told],
-                recorded_at=at,
-                cause=f"payment:{adjustment.id}",
-                order=case.order,
-                next_due=timer_after(case, after),
-            )
+            by = system_caller(PAYER_ACTOR, at, f"payment:{adjustment.id}")
+            due = timer_after(case, after)
             try:
-                self._log.append([write])
+                self._log.append([by.write(case_id, CASE, case.version, outcome, case.order, due)])
             except VersionTaken:
                 continue
             self._cases.keep(case_id, after)
@@ -197,7 +196,7 @@ class Payer:
         return False
 
     def _find_executing(self, case_id: UUID, adjustment_id: UUID) -> Adjustment | None:
-        """None as well if it was ordered at another provider."""
+        """The adjustment, if it is executing at this provider."""
         case = self._cases.refreshed([case_id]).get(case_id)
         found = case.adjustments.get(adjustment_id) if case is not None else None
         if found is None or found.provider != self._provider.name:
@@ -205,7 +204,7 @@ class Payer:
         return found if found.state is AdjustmentState.EXECUTING else None
 
     def _pause(self, adjustment: UUID) -> None:
-        """For a while, and longer each time."""
+        """Pause the adjustment, twice as long each time."""
         before = self._pauses.get(adjustment, (0.0, FIRST_PAUSE_SECONDS / 2))[1]
         pause = min(before * 2, LONGEST_PAUSE_SECONDS)
         self._pauses[adjustment] = (time.monotonic() + pause, pause)

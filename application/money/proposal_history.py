@@ -1,4 +1,4 @@
-"""What was proposed to be given to customers, as recorded history has it: for simulations."""
+"""Past proposals of adjustments, from recorded history, for simulations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from application.cases.history import facts_before
 from application.log.event_log import EventLog
 from application.policy.simulation import SimulationScope
 from domain.adjustments.events import (
@@ -16,8 +17,6 @@ from domain.adjustments.events import (
     AdjustmentWithdrawn,
     ExecutionFailed,
 )
-from domain.orders.events import SignalRecorded
-from domain.orders.facts import facts_of
 from domain.orders.order import order_stream
 from domain.policy.money_figures import PastProposal
 from domain.recorded_event import RecordedEvent
@@ -27,20 +26,19 @@ _ENDS = AdjustmentRejected | AdjustmentWithdrawn | AdjustmentLapsed | ExecutionF
 
 
 def load_proposal_history(
-    log: EventLog, cases: Sequence[UUID], asked: SimulationScope
+    log: EventLog, cases: Sequence[UUID], scope: SimulationScope
 ) -> Iterator[PastProposal]:
-    """The proposals in these cases, up to the period's end and the log's position, each on what was
-    known of its order when it was made."""
-    for some in (cases[n : n + BATCH_SIZE] for n in range(0, len(cases), BATCH_SIZE)):
-        trails = log.trails(some)
+    """The proposals in these cases within the scope, each with the facts of its order at that time."""
+    for batch in (cases[n : n + BATCH_SIZE] for n in range(0, len(cases), BATCH_SIZE)):
+        trails = log.trails(batch)
         names = {line.order for lines in trails.values() for line in lines if line.order}
         orders = log.trails([order_stream(name) for name in names])
         for lines in trails.values():
-            known = [line for line in lines if _is_in_period(line, asked)]
+            known = [line for line in lines if _is_in_scope(line, scope)]
             for line in known:
                 if isinstance(line.event, AdjustmentProposed):
-                    told = orders.get(order_stream(line.order or ""), ())
-                    yield _proposal(line, line.event, known, told)
+                    order = orders.get(order_stream(line.order or ""), ())
+                    yield _proposal(line, line.event, known, order)
 
 
 def _proposal(
@@ -49,11 +47,7 @@ def _proposal(
     trail: Sequence[RecordedEvent],
     order: Sequence[RecordedEvent],
 ) -> PastProposal:
-    facts = facts_of(
-        one.event.signal
-        for one in order
-        if isinstance(one.event, SignalRecorded) and one.position < line.position
-    )
+    facts = facts_before(order, line.position)
     return PastProposal(
         order=line.order or "",
         customer=facts.customer.id,
@@ -78,6 +72,6 @@ def _ended_at(trail: Sequence[RecordedEvent], adjustment: UUID) -> datetime | No
     )
 
 
-def _is_in_period(line: RecordedEvent, asked: SimulationScope) -> bool:
+def _is_in_scope(line: RecordedEvent, scope: SimulationScope) -> bool:
     is_money = isinstance(line.event, AdjustmentEvent)
-    return is_money and line.position <= asked.position and line.recorded_at < asked.until
+    return is_money and line.position <= scope.position and line.recorded_at < scope.until

@@ -1,7 +1,7 @@
-"""What is asked of a payment provider, and what it may answer: the same of every provider.
+"""The interface of a payment provider, the same for every provider.
 
-An answer that is lost says nothing. So each refund has a key for life: asked again with it, a
-provider gives the money back at most once, and by it we can ask what became of the first attempt.
+If an answer is lost, its outcome is unknown. So each refund has a permanent idempotency key: a provider
+pays at most once for a key, and reports by key what became of an earlier request.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ RefundReason = Literal["", "requested_by_customer", "duplicate", "fraudulent"]
 
 
 class RefundRequest(Struct, frozen=True, kw_only=True):
-    """Money to be given back."""
+    """A refund to make."""
 
     key: str
-    """Known by it for ever: the id of the adjustment."""
+    """The idempotency key, which never changes: the id of the adjustment."""
     payment: str
-    """The payment that the money came with, as the provider calls it."""
+    """The provider's id of the payment to refund."""
     amount: Money
     order: str
     reason: RefundReason = ""
 
 
 class RefundResult(Struct, frozen=True, kw_only=True):
-    """What the provider has made of a refund. Its amount is what the provider says."""
+    """A refund as the provider reports it, with the provider's amount."""
 
     reference: str
     amount: Money
@@ -40,29 +40,29 @@ class RefundResult(Struct, frozen=True, kw_only=True):
 
 
 class PaymentProvider(Protocol):
-    """A payment provider. Everything here waits for another machine: never call it with a
-    transaction open, nor where others wait their turn."""
+    """A payment provider. Every call waits for another machine: never call it inside a transaction or
+    while holding a lock."""
 
     @property
     def name(self) -> str:
-        """What the trail calls it."""
+        """The name of the provider in the log."""
 
     def refund(self, refund: RefundRequest) -> RefundResult:
-        """Give the money back, once for each key.
+        """Pay the money back, once for each key.
 
-        Raises OutcomeUnknown when the answer does not say whether it was done, RefundRefused when
-        it was not and will not be, and RefundKeyReused when the key stands for another refund.
+        Raises OutcomeUnknown if the answer does not say whether it was paid, RefundRefused if it was not
+        and never will be, RefundKeyReused if the key belongs to another refund.
         """
 
     def find(self, refund: RefundRequest) -> RefundResult | None:
-        """What became of the refund of this key; None when the provider has none.
+        """The refund with this key; None if the provider has none.
 
-        None is about now: a request that is still on its way may yet arrive, so what follows is
-        `refund` with the same key, never with another. Raises OutcomeUnknown.
+        After None an earlier request may still arrive, so call `refund` with the same key, never with
+        another. Raises OutcomeUnknown.
         """
 
     def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
-        """The provider's own list of refunds, oldest first; with `since`, those from then on.
+        """The provider's statement: its refunds, oldest first, from `since` on if it is given.
 
-        All of it or an error: raises OutcomeUnknown before the first line.
+        It is complete, or OutcomeUnknown is raised before the first line.
         """

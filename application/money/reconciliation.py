@@ -1,4 +1,4 @@
-"""Reconciliation: the provider's own list is held against the log, and what agrees is reconciled."""
+"""Reconciliation: compares the provider's statement with the log, and reconciles the payments that agree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from msgspec import Struct, structs
 
 from application.log.caller import Caller
-from application.log.event_log import EventLog, Write
+from application.log.event_log import EventLog
 from application.log.streams import RECONCILIATION
 from application.money.money_desk import MoneyDesk
 from application.money.provider import PaymentProvider
@@ -31,16 +31,16 @@ from domain.permissions import Permission
 
 ATTEMPTS = 20
 CLOCK_SKEW = timedelta(minutes=5)
-"""By how much the provider's clock may be behind ours, or before it."""
+"""How much the provider's clock may differ from ours."""
 
 FindExecuted = Callable[[str, datetime, datetime], Mapping[UUID, tuple[UUID, datetime]]]
-"""What a provider paid in a period, as the log knows: the adjustment, its case, and when it was ordered."""
+"""What a provider paid in a period by the log: each adjustment, with its case and when it was ordered."""
 FindCases = Callable[[Collection[UUID]], Mapping[UUID, UUID]]
-"""The cases of adjustments."""
+"""The case of each of these adjustments."""
 
 
 class Statement(Struct, frozen=True):
-    """A provider's list. `lines` may begin before the period, so that nothing seems to be missing."""
+    """A provider's statement. Its lines may begin before the period, so that no refund seems missing."""
 
     provider: str
     since: datetime
@@ -51,7 +51,7 @@ class Statement(Struct, frozen=True):
 
 
 class ReconciliationResult(Struct, frozen=True):
-    """What was recorded, in which stream, and the log's position."""
+    """The recorded reconciliation, its stream, and the log's position."""
 
     id: UUID
     recorded: ReconciliationRecorded
@@ -76,47 +76,52 @@ class ReconciliationDesk:
         self._cases_of = cases_of
 
     def fetch_statement(self, since: datetime, until: datetime) -> Statement:
-        """Its list of the period, from when the first that was paid then had been ordered. Raises
-        NoPaymentProvider, OutcomeUnknown."""
+        """The provider's statement of a period, with lines from the time when its first payment was
+        ordered. Raises NoPaymentProvider, OutcomeUnknown."""
         provider = self._connected()
         ordered = [at for _, at in self._executed(provider.name, since, until).values()]
         lines = [*provider.statement(min([since, *ordered]) - CLOCK_SKEW)]
-        told = [line for line in lines if since <= line.created_at <= until]
-        return Statement(provider.name, since, until, lines, statement_digest(told), False)
+        within = [line for line in lines if since <= line.created_at <= until]
+        return Statement(provider.name, since, until, lines, statement_digest(within), False)
 
     def from_file(self, lines: Sequence[StatementLine], digest: str) -> Statement:
-        """Of the period that the file covers. Raises NoPaymentProvider, StatementNotWhole."""
+        """The statement in a file, for the period from its first to its last line. Raises
+        NoPaymentProvider, StatementNotWhole."""
         if not lines:
-            raise StatementNotWhole("it has no lines, and so no period")
+            raise StatementNotWhole("the file has no lines, and so no period")
         times = [line.created_at for line in lines]
         return Statement(self._connected().name, min(times), max(times), lines, digest, True)
 
     def reconcile(self, statement: Statement, by: Caller) -> ReconciliationResult:
-        """Reconcile what agrees and is not reconciled yet, as far as the caller may, and record the
-        whole. Raises NotInScope for somebody who may not everywhere: a list is compared as a whole.
+        """Reconcile the payments that agree and are not reconciled yet, and record the comparison.
+
+        A payment that a rule forbids to the caller becomes a discrepancy. Raises NotInScope if the caller
+        may not reconcile everywhere, since a statement is compared as a whole.
         """
         if Permission.RECONCILE_ADJUSTMENTS not in by.authority.everywhere:
             raise NotInScope(
-                "a statement is held against all cases, and your grants have a scope",
+                "a statement is compared with all cases, but your grants have a scope; ask somebody without one",
                 permission=Permission.RECONCILE_ADJUSTMENTS,
             )
         position = self._log.head()
         compared = self._compare(statement)
         reconciled, against = 0, []
-        for one in compared.matched:
-            if one.adjustment.state is AdjustmentState.RECONCILED:
+        for match in compared.matched:
+            if match.adjustment.state is AdjustmentState.RECONCILED:
                 continue
             try:
-                reconciled += self._one(one, statement.digest, structs.replace(by, row=None))
+                reconciled += self._reconcile(
+                    match, statement.digest, structs.replace(by, row=None)
+                )
             except (Refusal, NotInScope) as refused:
-                against.append(reconciliation.duty_discrepancy(one, refused.detail[:500]))
+                against.append(reconciliation.duty_discrepancy(match, refused.detail[:500]))
         found = (*compared.discrepancies, *against)
         return self._record(statement, compared, reconciled, found, position, by)
 
     def _compare(self, statement: Statement) -> Comparison:
         since, until = statement.since, statement.until
         executed = self._executed(statement.provider, since, until)
-        # A file has nothing of before it begins: what had been ordered by then may be in an older one.
+        # A payment that was ordered before the file begins may be in an older file.
         expected = {
             adjustment
             for adjustment, (_, ordered_at) in executed.items()
@@ -126,22 +131,22 @@ class ReconciliationDesk:
         cases_of = self._cases_of({*named, *expected})
         cases = self._money.cases([*dict.fromkeys(cases_of.values())]) if cases_of else {}
         ours = {
-            str(one): CaseAdjustment(case, cases[case].adjustments.get(one))
-            for one, case in cases_of.items()
+            str(adjustment): CaseAdjustment(case, cases[case].adjustments.get(adjustment))
+            for adjustment, case in cases_of.items()
         }
-        paid = {str(one) for one in expected if ours[str(one)].adjustment.state in PAID_STATES}
+        paid = {key for key in map(str, expected) if ours[key].adjustment.state in PAID_STATES}
         return reconciliation.compare_statement(
             statement.provider, statement.lines, ours, paid, since, until
         )
 
-    def _one(self, one: CaseAdjustment, digest: str, by: Caller) -> bool:
-        """Whether it was reconciled just now. Raises a Refusal, NotInScope."""
+    def _reconcile(self, match: CaseAdjustment, digest: str, by: Caller) -> bool:
+        """Whether it was reconciled by this call. Raises a Refusal, NotInScope."""
         for _ in range(ATTEMPTS):
-            case = self._money.cases([one.case])[one.case]
-            if case.adjustments.get(one.adjustment.id).state is not AdjustmentState.EXECUTED:
-                return False  # somebody else was quicker
+            case = self._money.cases([match.case])[match.case]
+            if case.adjustments.get(match.adjustment.id).state is not AdjustmentState.EXECUTED:
+                return False  # another caller was faster
             try:
-                self._money.reconcile(case.id, case.version, one.adjustment.id, digest, by)
+                self._money.reconcile(case.id, case.version, match.adjustment.id, digest, by)
             except CaseChanged:
                 continue
             return True
@@ -166,26 +171,19 @@ class ReconciliationDesk:
             lines=compared.lines,
             matched=len(compared.matched),
             reconciled=reconciled,
-            counts=dict(sorted(Counter(one.kind.value for one in found).items())),
+            counts=dict(sorted(Counter(discrepancy.kind.value for discrepancy in found).items())),
             sums=compared.sums,
             discrepancies=tuple(found[:MAX_LISTED_DISCREPANCIES]),
         )
         stream = uuid4()
-        write = Write(
-            stream=stream,
-            kind=RECONCILIATION,
-            expected=0,
-            events=[(by.actor, event)],
-            recorded_at=by.now,
-            cause=by.cause,
-        )
-        done = ReconciliationResult(stream, event, by.person, by.now, 0)
-        appended = self._log.append([write], by.row(done) if by.row is not None else None)
-        return structs.replace(done, position=appended.position)
+        result = ReconciliationResult(stream, event, by.person, by.now, 0)
+        write = by.write(stream, RECONCILIATION, 0, [event])
+        appended = self._log.append([write], by.row_of(result))
+        return structs.replace(result, position=appended.position)
 
     def _connected(self) -> PaymentProvider:
         if self._provider is None:
-            raise NoPaymentProvider("there is no list to compare with")
+            raise NoPaymentProvider("there is no statement to compare with")
         return self._provider
 
 

@@ -1,4 +1,4 @@
-"""A batch of signals, by the orders that they speak of and the moments at which they came."""
+"""Groups a batch of signals by order and by time of arrival."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Arrival(Struct, frozen=True):
 
 
 class OrderBatch(Struct, frozen=True):
-    """What a batch says of one order: the arrivals, and their places in the batch."""
+    """The arrivals of one order in a batch, and their places in the batch."""
 
     order: str
     arrivals: list[Arrival]
@@ -46,19 +46,21 @@ def group_by_time(unit: OrderBatch) -> list[tuple[datetime, list[int]]]:
 def split_accepted(
     sent: Sequence[Signal], derived: Iterable[Signal], order: Order
 ) -> tuple[list[Signal], dict[int, CasetrailError]]:
-    """The signals that may be taken, and those that may not and why, by `id()`."""
-    sound: dict[str, Signal] = {}
+    """The signals to record, and the error for each that is refused, by its `id()`."""
+    accepted: dict[str, Signal] = {}
     refused: dict[int, CasetrailError] = {
-        id(signal): SourceReserved(f"{signal.key} of order {order.id} was sent to us")
+        id(signal): SourceReserved(
+            f"{signal.key} of order {order.id} has the source {OWN_SOURCE}; send it with another source"
+        )
         for signal in sent
         if signal.source == OWN_SOURCE
     }
     for signal in (*(signal for signal in sent if id(signal) not in refused), *derived):
-        known = order.signals.get(signal.key) or sound.get(signal.key)
+        known = order.signals.get(signal.key) or accepted.get(signal.key)
         if known is None:
-            sound[signal.key] = signal
+            accepted[signal.key] = signal
         elif not is_same_signal(known, signal):
             refused[id(signal)] = SignalIdReused(
-                f"{signal.key} of order {order.id} was taken with other content"
+                f"{signal.key} of order {order.id} was recorded with other content; send a new id"
             )
-    return list(sound.values()), refused
+    return list(accepted.values()), refused

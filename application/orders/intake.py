@@ -1,4 +1,4 @@
-"""Taking signals: recorded once, folded into their orders, and acted on in the same append."""
+"""Signal intake: records each signal once, folds it into its order, and decides on it in the same append."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 50
 PAUSE_AFTER_ATTEMPTS = 3
-"""After so many lost races with other processes, each waits for a moment of its own choice."""
+"""After so many lost races with other processes, each attempt first waits for a random time."""
 CONTENTION_BATCHES = 100
 LONGEST_PAUSE_SECONDS = 0.05
 
@@ -47,7 +47,7 @@ class SignalOutcome(StrEnum):
 
 
 class AffectedCase(Struct, frozen=True):
-    """A case that the order's signals touched: `event` is the last thing that it led to."""
+    """A case that the signals changed; `event` is the tag of its last new event."""
 
     case: UUID
     kind: str
@@ -55,7 +55,7 @@ class AffectedCase(Struct, frozen=True):
 
 
 class Receipt(Struct, frozen=True):
-    """What became of one signal. `cases` are those that its order's signals opened or joined."""
+    """The outcome of one signal. `cases` are those that its order's signals opened or joined."""
 
     outcome: SignalOutcome
     cases: tuple[AffectedCase, ...] = ()
@@ -83,9 +83,9 @@ class Intake:
         self._cases = cases
         self._rulebook = rulebook
         self._look_up = look_up
-        self._turns = NamedLocks()
-        self._wary = 0
-        """For how many batches more it is assumed that other processes write to the same orders."""
+        self._locks = NamedLocks()
+        self._contended = 0
+        """How many more batches assume that other processes write to the same orders."""
 
     def take(
         self,
@@ -93,23 +93,22 @@ class Intake:
         actor: Actor,
         command: Callable[[Sequence[Receipt]], CommandRow | None] | None = None,
     ) -> IntakeResult:
-        """Take a batch, whole: what it leads to is stored together or not at all.
+        """Record a batch, and all that follows from it, in one transaction.
 
-        A signal whose identity was used for another statement, or whose source is our own name, is
-        refused by itself. What new orders show when they are held against others is recorded with
-        them. `command` makes the row that keeps the answer; it is stored in the same transaction.
-        Raises TooContended, CommandRepeated.
+        A signal is refused by itself if its id was used with other content, or if its source is our own
+        name. What look-ups find about new orders is recorded with them. `command` makes the row that
+        stores the answer. Raises TooContended, CommandRepeated.
         """
         units = group_by_order(arrivals)
-        self._wary = max(self._wary - 1, 0)
-        # Batches about the same order or customer would otherwise take the version from under each
-        # other's feet, and all but one of them would have been worked out in vain.
-        with self._turns.of([*(unit.order for unit in units), *self._customers(units)]):
+        self._contended = max(self._contended - 1, 0)
+        # Without locks, of several batches about one order or customer only the first append succeeds,
+        # and the others are computed again.
+        with self._locks.of([*(unit.order for unit in units), *self._customers(units)]):
             for attempt in range(ATTEMPTS):
                 if attempt > PAUSE_AFTER_ATTEMPTS:
                     time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))
                 receipts: list[Receipt] = [Receipt(SignalOutcome.DUPLICATE)] * len(arrivals)
-                orders, looked_up = self._look(units)
+                orders, looked_up = self._look_up_new(units)
                 responses = self._respond(units, orders, looked_up, receipts, actor)
                 writes = [write for r in responses for write in r.writes]
                 writes += looked_up.writes
@@ -119,9 +118,9 @@ class Intake:
                 try:
                     appended = self._log.append(writes, row)
                 except VersionTaken:
-                    # Others write about these orders. For a while, what they have added is looked
-                    # for first: less than to work a batch out twice.
-                    self._wary = CONTENTION_BATCHES
+                    # Other processes write to these orders. For a while, read their new lines first:
+                    # that is cheaper than to compute a batch twice.
+                    self._contended = CONTENTION_BATCHES
                     if attempt >= PAUSE_AFTER_ATTEMPTS:
                         self._forget(units, responses)
                         self._look_up.forget(looked_up)
@@ -132,26 +131,25 @@ class Intake:
         raise TooContended(f"{len(units)} orders, {ATTEMPTS} attempts")
 
     def _customers(self, units: Sequence[OrderBatch]) -> Iterator[str]:
-        """Whose orders are held against each other: no order has such a name."""
-        asked = self._rulebook().document.look_ups
-        if asked is not None and asked.duplicates is not None:
+        """Lock names of the customers whose orders are compared; no order has such a name."""
+        wanted = self._rulebook().document.look_ups
+        if wanted is not None and wanted.duplicates is not None:
             for unit in units:
                 for arrival in unit.arrivals:
                     if isinstance(arrival.signal, OrderPlaced):
                         yield f"customer {arrival.signal.customer.id}"
 
-    def _look(self, units: Sequence[OrderBatch]) -> tuple[Mapping[UUID, Order], LookUpResult]:
-        """The orders, and what those that are new to us show against others."""
-        look = self._orders.refreshed if self._wary else self._orders.cached
-        orders = look([order_stream(unit.order) for unit in units])
-        asked = self._rulebook().document.look_ups
-        placed = _find_new_orders(units, orders) if asked is not None else []
-        found = (
-            self._look_up.of(placed, asked, wary=self._wary > 0)
-            if asked is not None and placed
-            else EMPTY_RESULT
-        )
-        return orders, found
+    def _look_up_new(
+        self, units: Sequence[OrderBatch]
+    ) -> tuple[Mapping[UUID, Order], LookUpResult]:
+        """The orders, and what look-ups find about the new ones."""
+        load = self._orders.refreshed if self._contended else self._orders.cached
+        orders = load([order_stream(unit.order) for unit in units])
+        wanted = self._rulebook().document.look_ups
+        placed = _find_new_orders(units, orders) if wanted is not None else []
+        if wanted is None or not placed:
+            return orders, EMPTY_RESULT
+        return orders, self._look_up.of(placed, wanted, contended=self._contended > 0)
 
     def _respond(
         self,
@@ -162,30 +160,30 @@ class Intake:
         actor: Actor,
     ) -> list[OrderOutcome]:
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
-        look = self._cases.refreshed if self._wary else self._cases.cached
-        cases = look(refs) if refs else {}
+        load = self._cases.refreshed if self._contended else self._cases.cached
+        cases = load(refs) if refs else {}
         rulebook = self._rulebook()
-        answers = []
+        outcomes = []
         for unit in units:
             order = orders.get(order_stream(unit.order)) or Order(id=unit.order)
-            answers.append(
+            outcomes.append(
                 _decide_order(unit, order, cases, looked_up, rulebook, receipts, actor, self._staff)
             )
-        return answers
+        return outcomes
 
-    def _keep(self, answers: Sequence[OrderOutcome]) -> None:
-        for answer in answers:
-            self._orders.keep(answer.stream, answer.order)
-            for case_id in answer.changed:
-                self._cases.keep(case_id, answer.cases[case_id])
+    def _keep(self, outcomes: Sequence[OrderOutcome]) -> None:
+        for outcome in outcomes:
+            self._orders.keep(outcome.stream, outcome.order)
+            for case_id in outcome.changed:
+                self._cases.keep(case_id, outcome.cases[case_id])
 
-    def _forget(self, units: Sequence[OrderBatch], answers: Sequence[OrderOutcome]) -> None:
+    def _forget(self, units: Sequence[OrderBatch], outcomes: Sequence[OrderOutcome]) -> None:
         self._orders.forget(order_stream(unit.order) for unit in units)
-        self._cases.forget(case for answer in answers for case in answer.cases)
+        self._cases.forget(case for outcome in outcomes for case in outcome.cases)
 
 
 class OrderOutcome(Struct, frozen=True):
-    """What follows for one order: the writes, and the states after them."""
+    """What a batch leads to for one order: the writes, and the states after them."""
 
     stream: UUID
     order: Order
@@ -209,18 +207,18 @@ def _decide_order(
     own = {ref.case: cases[ref.case] for ref in before.cases.values()}
     writes: list[Write] = []
     changed: list[UUID] = []
-    # Arrivals at one moment are taken together; later ones see what the earlier ones led to.
+    # Arrivals at one moment are decided on together; later ones see what the earlier ones led to.
     for received_at, places in group_by_time(unit):
         response = CaseDetection(order, own, rulebook, received_at, staff)
         sent = [unit.arrivals[n].signal for n in places]
         fresh, refused = split_accepted(sent, looked_up.about(sent), order)
-        taken = {signal.key for signal in response.take(fresh)}
+        recorded = {signal.key for signal in response.take(fresh)}
         for n in places:
             signal = unit.arrivals[n].signal
             if problem := refused.get(id(signal)):
                 receipts[unit.places[n]] = Receipt(SignalOutcome.REFUSED, problem=problem)
-            elif signal.key in taken:
-                taken.discard(signal.key)
+            elif signal.key in recorded:
+                recorded.discard(signal.key)
                 receipts[unit.places[n]] = Receipt(
                     SignalOutcome.RECORDED, _affected_cases(response)
                 )
@@ -242,8 +240,8 @@ def _affected_cases(response: CaseDetection) -> tuple[AffectedCase, ...]:
 def _find_new_orders(
     units: Sequence[OrderBatch], orders: Mapping[UUID, Order]
 ) -> list[PlacedOrder]:
-    """The statements that an order was placed which will be taken, by arrival: of two orders that
-    are alike, the one that came later repeats the other, wherever it stands in the batch."""
+    """The new signals that an order was placed, by time of arrival: of two alike orders, the later one
+    is the duplicate, at any place in the batch."""
     found: list[tuple[datetime, int, OrderPlaced]] = []
     for unit in units:
         if not any(isinstance(arrival.signal, OrderPlaced) for arrival in unit.arrivals):
@@ -253,9 +251,9 @@ def _find_new_orders(
         for received_at, places in group_by_time(unit):
             for n in places:
                 signal = unit.arrivals[n].signal
-                is_taken = signal.key not in known and signal.source != OWN_SOURCE
+                is_new = signal.key not in known and signal.source != OWN_SOURCE
                 known.add(signal.key)
-                if is_taken and isinstance(signal, OrderPlaced):
+                if is_new and isinstance(signal, OrderPlaced):
                     found.append((received_at, unit.places[n], signal))
-    found.sort(key=lambda one: one[:2])
+    found.sort(key=lambda placed: placed[:2])
     return [PlacedOrder(signal, received_at) for received_at, _, signal in found]

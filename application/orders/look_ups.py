@@ -1,7 +1,6 @@
-"""Looking up: an arriving order held against what is remembered of others.
+"""Look-ups: compare an arriving order with earlier orders, with usual prices, and check its address.
 
-What is found becomes signals of our own, which are recorded with the order: whoever reads the log
-later, or lives through it again, looks nothing up.
+Findings become signals of our own, recorded with the order, so that a replay of the log looks nothing up.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from domain.recorded_event import RecordedEvent
 
 
 class PlacedOrder(Struct, frozen=True):
-    """A statement that an order was placed, new to us, and when it reached us."""
+    """A new signal that an order was placed, and when it reached us."""
 
     signal: OrderPlaced
     received_at: datetime
 
 
 class LookUpResult(Struct, frozen=True):
-    """What was found of a batch; `histories` are those that it was held against, as they are then."""
+    """The findings for a batch; `histories` are those that it was compared with, as they are after it."""
 
     signals: Mapping[tuple[str, str], Sequence[Signal]] = {}
-    """By order and key of the statement that they are derived from."""
+    """By order and key of the signal that they are derived from."""
     histories: Mapping[UUID, History] = {}
     writes: Sequence[Write] = ()
 
@@ -48,7 +47,7 @@ class LookUpResult(Struct, frozen=True):
 
 EMPTY_RESULT = LookUpResult()
 FRESH_FOR = timedelta(minutes=1)
-"""A price counts for days: what is a minute old shows what is usual."""
+"""Usual prices span days, so a history of prices may be a minute old."""
 MAX_TRACKED_STREAMS = 100_000
 
 
@@ -59,49 +58,49 @@ class LookUp:
         check_address: CheckAddress,
         subject_of: Callable[[str], UUID],
     ) -> None:
-        """`subject_of` a customer is the log's name for it."""
+        """`subject_of` gives the id of a customer's record."""
         self._histories = histories
         self._subject_of = subject_of
         self._check_address = check_address
         self._looked_at: dict[UUID, datetime] = {}
 
     def of(
-        self, placed: Sequence[PlacedOrder], asked: LookUps, *, wary: bool = False
+        self, placed: Sequence[PlacedOrder], wanted: LookUps, *, contended: bool = False
     ) -> LookUpResult:
-        """Hold these orders, in the order of their arrival, against those before them; `wary` of what
-        other processes have written."""
-        told = [
-            (one, event, self._stream(event))
-            for one in placed
-            for event in _history_events(one.signal, asked)
+        """Compare these orders, by arrival, with those before them. `contended`: other processes write,
+        so read the log first."""
+        entries = [
+            (order, event, self._stream(event))
+            for order in placed
+            for event in _history_events(order.signal, wanted)
         ]
-        streams = {stream for _, _, stream in told}
+        streams = {stream for _, _, stream in entries}
         states = (
             self._histories.refreshed([*streams])
-            if wary or self._is_stale(told)
+            if contended or self._is_stale(entries)
             else self._histories.cached([*streams])
         )
         read = dict(states)
         found: dict[tuple[str, str], list[Signal]] = {}
         writes: list[Write] = []
-        for one, event, stream in told:
-            signal = one.signal
+        for order, event, stream in entries:
+            signal = order.signal
             derived, is_news = _compare_with_history(
-                stream, states.get(stream), event, signal, asked
+                stream, states.get(stream), event, signal, wanted
             )
             if derived is not None:
                 found.setdefault((signal.order, signal.key), []).append(derived)
             if is_news:
-                line = _line(stream, states.get(stream), event, one)
+                line = _line(stream, states.get(stream), event, order)
                 states[stream] = history_after(states.get(stream), line)
                 writes.append(_write(line))
-        if asked.addresses:
-            for one in placed:
-                if (address := one.signal.ship_to) is not None:
-                    derived = create_address_checked(one.signal, self._check_address(address))
-                    found.setdefault((one.signal.order, one.signal.key), []).append(derived)
-        # A customer's history that was looked at and left alone must not have changed meanwhile, or
-        # two orders might miss each other.
+        if wanted.addresses:
+            for signal in (order.signal for order in placed):
+                if (address := signal.ship_to) is not None:
+                    derived = create_address_checked(signal, self._check_address(address))
+                    found.setdefault((signal.order, signal.key), []).append(derived)
+        # A customer's history that was read and not changed must not have changed meanwhile, or two
+        # duplicate orders might miss each other.
         writes += [
             _guard(stream, history, placed[0].received_at)
             for stream, history in read.items()
@@ -114,18 +113,18 @@ class LookUp:
             return customer_stream(self._subject_of(event.customer))
         return product_stream(event.sku, event.price.currency)
 
-    def _is_stale(self, told: Sequence[tuple[PlacedOrder, LookUpEvent, UUID]]) -> bool:
-        """Whether other processes may have told of a price that we have not heard of for a while.
+    def _is_stale(self, entries: Sequence[tuple[PlacedOrder, LookUpEvent, UUID]]) -> bool:
+        """Whether a history of prices was last read too long ago: other processes may have added to it.
 
-        Prices change under everybody's hands: to guard them would cost more than to look now and then.
+        Every process adds prices, so guards would fail often: reading now and then costs less.
         """
         looked = self._looked_at
         stale = False
-        for one, event, stream in told:
+        for order, event, stream in entries:
             if isinstance(event, ProductPriced):
                 before = looked.get(stream)
-                if before is None or not timedelta() <= one.received_at - before < FRESH_FOR:
-                    looked[stream] = one.received_at
+                if before is None or not timedelta() <= order.received_at - before < FRESH_FOR:
+                    looked[stream] = order.received_at
                     stale = True
         if len(looked) > MAX_TRACKED_STREAMS:
             looked.clear()
@@ -139,10 +138,10 @@ class LookUp:
         self._histories.forget(found.histories)
 
 
-def _history_events(placed: OrderPlaced, asked: LookUps) -> Iterator[LookUpEvent]:
-    if asked.duplicates is not None and (event := create_customer_ordered(placed)) is not None:
+def _history_events(placed: OrderPlaced, wanted: LookUps) -> Iterator[LookUpEvent]:
+    if wanted.duplicates is not None and (event := create_customer_ordered(placed)) is not None:
         yield event
-    if asked.prices is not None:
+    if wanted.prices is not None:
         yield from product_prices_shown(placed)
 
 
@@ -151,20 +150,20 @@ def _compare_with_history(
     before: History | None,
     event: LookUpEvent,
     placed: OrderPlaced,
-    asked: LookUps,
+    wanted: LookUps,
 ) -> tuple[Signal | None, bool]:
-    """What the order shows against what was before it, and whether it is to be remembered."""
+    """The signal derived from the comparison, if any, and whether the history gets this event."""
     match before, event:
-        case None | CustomerOrders(), CustomerOrdered() if asked.duplicates is not None:
+        case None | CustomerOrders(), CustomerOrdered() if wanted.duplicates is not None:
             orders = before or CustomerOrders()
-            derived = orders.find_duplicate(placed, event, asked.duplicates.within)
+            derived = orders.find_duplicate(placed, event, wanted.duplicates.within)
             return derived, not orders.contains(event, placed.order)
-        case None | ProductPrices(), ProductPriced() if asked.prices is not None:
-            prices, over = before or ProductPrices(), asked.prices.over
-            flagged = prices.flagged(placed, event, over, asked.prices.least_history)
+        case None | ProductPrices(), ProductPriced() if wanted.prices is not None:
+            prices, over = before or ProductPrices(), wanted.prices.over
+            flagged = prices.flagged(placed, event, over, wanted.prices.least_history)
             return flagged, prices.is_new(event)
         case _:
-            raise TrailHasGap(f"{stream} holds another kind of history")
+            raise TrailHasGap(f"stream {stream} is a history of another kind")
 
 
 def _line(

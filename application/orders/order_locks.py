@@ -1,4 +1,4 @@
-"""Turns: those who want the same thing go one after the other, all others side by side."""
+"""Locks by name: holders of the same name run one after the other, all others at the same time."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from contextlib import contextmanager
 
 
 class NamedLocks:
-    """Within one process; between processes, the log's versions decide."""
+    """Locks within one process; between processes, the versions of the log's streams decide."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-        self._given_back = threading.Condition()
+        self._released = threading.Condition()
 
     @contextmanager
     def of(self, names: Iterable[str]) -> Iterator[None]:
-        """Hold all of these names at once, for as long as the context lasts.
+        """Hold the locks of all these names inside the context.
 
         They are taken together or not at all, so that no two holders wait for each other.
         """
         wanted = frozenset(names)
-        with self._given_back:
-            self._given_back.wait_for(lambda: self._taken.isdisjoint(wanted))
+        with self._released:
+            self._released.wait_for(lambda: self._taken.isdisjoint(wanted))
             self._taken |= wanted
         try:
             yield
         finally:
-            with self._given_back:
+            with self._released:
                 self._taken -= wanted
-                self._given_back.notify_all()
+                self._released.notify_all()

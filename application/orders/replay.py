@@ -1,4 +1,4 @@
-"""Living through a recorded stream in virtual time: the same intake, timekeeper and log."""
+"""Replays recorded signals in simulated time, with the real intake, timekeeper and log."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def replay(
     actor: Actor,
     ends_at: datetime | None = None,
 ) -> Iterator[tuple[int, datetime]]:
-    """Take arrivals, sorted by their time, as if each came at that time.
+    """Record arrivals, sorted by time, as if each came at its time.
 
-    What falls due is decided as of the moment when it is due, up to `ends_at` (the last arrival's
-    time, if not given). Yields how many signals were taken, and the virtual time, batch by batch.
+    What falls due is decided at the moment when it is due, up to `ends_at` (by default the time of the
+    last arrival). Yields after each batch the number of signals so far, and the simulated time.
     """
     stream = iter(arrivals)
-    taken, now = 0, ends_at
+    count, now = 0, ends_at
     while batch := list(islice(stream, BATCH_SIZE)):
-        # Orders do not touch each other, so what falls due within the batch is decided with the
-        # order's next signal, or with the next batch: as of its own moment either way.
+        # Orders do not affect each other, so what falls due within the batch can wait for the order's
+        # next signal or the next batch: it is decided at its own moment in both cases.
         tick_until(batch[0].received_at, timekeeper)
         intake.take(batch, actor)
-        taken += len(batch)
+        count += len(batch)
         now = ends_at or batch[-1].received_at
-        yield taken, batch[-1].received_at
+        yield count, batch[-1].received_at
     if now is not None:
         tick_until(now, timekeeper)
 

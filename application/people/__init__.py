@@ -1,1 +1,1 @@
-"""People, their accounts and grants, and what is in scope for them."""
+"""People, their accounts and grants, and the scope of these grants."""

@@ -1,4 +1,4 @@
-"""Break-glass: asked for, opened by a second person, ended, and reviewed by a third."""
+"""Break-glass commands: one person asks, a second opens, and a third reviews after the end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class BreakGlassResult(Struct, frozen=True):
 
 
 PersonEvents = dict[str, list[PersonRecordEvent]]
-"""What each of the people learns: a name without events must only have stayed as it was."""
+"""The events for each person's stream, by name; without events, the person must not have changed."""
+
+BreakGlassDecision = tuple[BreakGlassEvent, Collection[Person], PersonEvents]
 
 
 class BreakGlassDesk:
@@ -63,8 +65,8 @@ class BreakGlassDesk:
         self._rulebook = rulebook
 
     def glass(self, break_glass: UUID) -> BreakGlass:
-        """As the log has it. Raises BreakGlassNotFound."""
-        # The id may be that of any stream: its kind shows in what it folds to.
+        """The break-glass as the log has it. Raises BreakGlassNotFound."""
+        # The id may be that of any stream: the first event shows its kind.
         lines = self._log.trail(break_glass)
         if not lines or not isinstance(lines[0].event, glasses.BreakGlassAsked):
             raise BreakGlassNotFound(f"no break-glass {break_glass}")
@@ -73,7 +75,7 @@ class BreakGlassDesk:
         return found
 
     def ask(self, ask: RequestBreakGlass, by: Caller) -> BreakGlassResult:
-        """Raises Invalid, AnotherPersonNeeded, BreakGlassReviewDue."""
+        """Request emergency access. Raises Invalid, AnotherPersonNeeded, BreakGlassReviewDue."""
         queues = self._rulebook().document.queues
         names = self._names(by)
         asked = glasses.request_break_glass(ask, by.actor, names, queues, by.now)
@@ -81,14 +83,15 @@ class BreakGlassDesk:
         try:
             return self._record(glass, asked, names, {}, by)
         except VersionTaken:
-            raise TooContended("somebody asked at the same moment") from None
+            raise TooContended("another request came at the same moment; try again") from None
 
     def open(self, break_glass: UUID, by: Caller) -> BreakGlassResult:
-        """Raises AnotherPersonNeeded, BreakGlassMoved, BreakGlassReviewDue, PersonGone."""
+        """Open it for the one who asked. Raises AnotherPersonNeeded, BreakGlassMoved,
+        BreakGlassReviewDue, PersonGone."""
 
-        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], PersonEvents]:
+        def decide(glass: BreakGlass) -> BreakGlassDecision:
             openers, askers = self._names(by), self._people.known_as([glass.asked_by])
-            asker = next(one for one in askers if one.name == glass.asked_by)
+            asker = next(person for person in askers if person.name == glass.asked_by)
             opened = glasses.open_break_glass(
                 glass, by.actor, openers, askers, asker.next_grant, by.now
             )
@@ -103,15 +106,14 @@ class BreakGlassDesk:
                 under=break_glass_name(glass.id),
             )
             due = ReviewDue(break_glass=glass.id)
-            told: PersonEvents = {asker.name: [granted, due], by.person: [due]}
-            return opened, [*openers, *askers], told
+            return opened, [*openers, *askers], {asker.name: [granted, due], by.person: [due]}
 
         return self._act(break_glass, by, decide)
 
     def close(self, break_glass: UUID, by: Caller) -> BreakGlassResult:
-        """Before its time. Raises BreakGlassMoved."""
+        """End it before its time. Raises BreakGlassMoved."""
 
-        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], PersonEvents]:
+        def decide(glass: BreakGlass) -> BreakGlassDecision:
             ended = glasses.close_break_glass(glass)
             if glass.grant is None:
                 return ended, (), {}
@@ -122,39 +124,38 @@ class BreakGlassDesk:
         return self._act(break_glass, by, decide)
 
     def review(self, break_glass: UUID, judge: ReviewBreakGlass, by: Caller) -> BreakGlassResult:
-        """Raises AnotherPersonNeeded, BreakGlassMoved."""
+        """Record the review of its use. Raises AnotherPersonNeeded, BreakGlassMoved."""
 
-        def decide(glass: BreakGlass) -> tuple[BreakGlassEvent, Collection[Person], PersonEvents]:
+        def decide(glass: BreakGlass) -> BreakGlassDecision:
             reviewers = self._names(by)
             parties = self._people.known_as(glass.parties)
             names = frozenset().union(*(party.known_as for party in parties))
             reviewed = glasses.review_break_glass(glass, by.actor, reviewers, names, judge)
             done = ReviewDone(break_glass=glass.id)
-            told: PersonEvents = {name: [done] for name in glass.parties}
-            return reviewed, [*reviewers, *parties], told
+            return reviewed, [*reviewers, *parties], {name: [done] for name in glass.parties}
 
         return self._act(break_glass, by, decide)
 
     def _names(self, by: Caller) -> list[Person]:
-        """Under all their names, whoever's act it counts as."""
+        """The persons that the act counts for, under all their names."""
         return self._people.known_as(by.actor.persons)
 
     def _act(
         self,
         break_glass: UUID,
         by: Caller,
-        decide: Callable[[BreakGlass], tuple[BreakGlassEvent, Collection[Person], PersonEvents]],
+        decide: Callable[[BreakGlass], BreakGlassDecision],
     ) -> BreakGlassResult:
-        """Decided anew if somebody else changed it, or any of the people, meanwhile."""
+        """Decide and record; decide again if it, or one of the people, was changed meanwhile."""
         for _ in range(ATTEMPTS):
             glass = self.glass(break_glass)
-            passed = glasses.find_due_events(glass, by.now)
+            due_events = glasses.find_due_events(glass, by.now)
             now = glass
-            for event in passed:
+            for event in due_events:
                 now = now.after(event, by.now, TIMEKEEPER_ACTOR)
-            decided, people, told = decide(now)
+            decided, people, person_events = decide(now)
             try:
-                return self._record(glass, decided, people, told, by, passed)
+                return self._record(glass, decided, people, person_events, by, due_events)
             except VersionTaken:
                 continue
         raise TooContended(f"break-glass {break_glass}, {ATTEMPTS} attempts")
@@ -164,11 +165,11 @@ class BreakGlassDesk:
         glass: BreakGlass,
         decided: BreakGlassEvent,
         people: Collection[Person],
-        told: PersonEvents,
+        person_events: PersonEvents,
         by: Caller,
-        passed: Sequence[BreakGlassEvent] = (),
+        due_events: Sequence[BreakGlassEvent] = (),
     ) -> BreakGlassResult:
-        events = [*((TIMEKEEPER_ACTOR, event) for event in passed), (by.actor, decided)]
+        events = [*((TIMEKEEPER_ACTOR, event) for event in due_events), (by.actor, decided)]
         after = glass
         for actor, event in events:
             after = after.after(event, by.now, actor)
@@ -184,6 +185,6 @@ class BreakGlassDesk:
             )
         ]
         for person in {person.name: person for person in people}.values():
-            writes.append(person_write(person, told.get(person.name, ()), by))
-        appended = self._log.append(writes, by.row(after) if by.row is not None else None)
+            writes.append(person_write(person, person_events.get(person.name, ()), by))
+        appended = self._log.append(writes, by.row_of(after))
         return BreakGlassResult(after, appended.position)

@@ -1,4 +1,4 @@
-"""Names that turn out to be one human's may have had different duties: looked for, and told."""
+"""Finds two names of one person that have different duties in a case, and records the conflict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from application.log.event_log import EventLog, Write
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
 from application.log.streams import CASE
@@ -15,11 +16,11 @@ from domain.cases.exception_case import ExceptionCase
 from domain.people import POLICY_ACTOR
 
 SuspectedConflicts = Sequence[tuple[UUID, Sequence[str]]]
-"""Cases, each with names of one human that have different duties in it."""
+"""Cases, each with names of one person that have different duties in it."""
 
 
 class ConflictScan:
-    """`suspects` may be behind, and names a case again and again: each is decided on its own trail."""
+    """Checks suspects on their own trails: the list may be behind, and repeats recorded conflicts."""
 
     def __init__(
         self,
@@ -32,28 +33,20 @@ class ConflictScan:
         self._suspects = suspects
 
     def look(self, now: datetime) -> int:
-        """Tell what was found and is not told yet; return how many cases that were."""
+        """Record the conflicts that are not recorded yet; return in how many cases."""
         found = self._suspects()
         cases = self._cases.refreshed([*dict.fromkeys(case for case, _ in found)]) if found else {}
-        return sum(self._tell(cases[case], names, now) for case, names in found if case in cases)
+        return sum(self._record(cases[case], names, now) for case, names in found if case in cases)
 
-    def _tell(self, case: ExceptionCase, names: Sequence[str], now: datetime) -> bool:
+    def _record(self, case: ExceptionCase, names: Sequence[str], now: datetime) -> bool:
         duties = {name: case.duties[name].duty for name in sorted(names) if name in case.duties}
         if len({*duties.values()}) < 2 or frozenset(duties) in case.conflicts:
             return False
         event = DutiesConflicted(duties=duties)
         after = case.after(event, case.order, now)
-        write = Write(
-            stream=case.id,
-            kind=CASE,
-            expected=case.version,
-            events=[(POLICY_ACTOR, event)],
-            recorded_at=now,
-            cause="scan:duties",
-            order=case.order,
-        )
+        by = system_caller(POLICY_ACTOR, now, "scan:duties")
         try:
-            self._log.append([write])
+            self._log.append([by.write(case.id, CASE, case.version, [event], case.order)])
         except VersionTaken:
             return False  # the next look finds it again
         self._cases.keep(case.id, after)

@@ -1,4 +1,4 @@
-"""People: who they are, what they were granted, and who could have done what at any time."""
+"""People: their names, grants and tokens, and who could have done what at any time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct
 
-from application.log.caller import Caller, operator_caller
+from application.log.caller import Caller, operator_caller, system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
@@ -37,7 +37,6 @@ from domain.people import (
 from domain.permissions import Permission
 from domain.policy.document_types import Name
 from domain.principals import UNRESTRICTED_KEY, KeyScope
-from domain.recorded_event import Event
 from domain.validation import faults_of
 
 TOKEN_PREFIX = "ct_"
@@ -45,7 +44,7 @@ ATTEMPTS = 20
 
 
 def token_digest(token: str) -> str:
-    """What is kept of a token: 256 random bits need no slow hash."""
+    """The stored form of a token: 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -60,7 +59,7 @@ PersonDecision = Iterable[tuple[Person, Sequence[PersonRecordEvent]]]
 
 
 class PeopleDesk:
-    """`roster` lists the names that there are; what is asked of one person needs no list."""
+    """`roster` lists all names; only `everybody` and `eligible` need it."""
 
     def __init__(
         self,
@@ -72,42 +71,42 @@ class PeopleDesk:
         self._people = people
         self._roster = roster
         self.watchers: list[Callable[[], None]] = []
-        """Told when something has changed here about what people may do."""
+        """Called after every change of what people may do."""
 
     def known(self, name: str) -> Person | None:
         stream = person_stream(name)
         return self._people.current([stream]).get(stream)
 
     def person(self, name: str, at: datetime | None = None) -> Person:
-        """The person, as of a time if one is named. Raises PersonNotFound."""
+        """The person now, or at a time. Raises PersonNotFound."""
         found = self.known(name) if at is None else self._as_of([name], at).get(name)
         if found is None:
             raise PersonNotFound(f"no person {name}" + (f" at {at.isoformat()}" if at else ""))
         return found
 
     def names_of(self, person: str) -> frozenset[str]:
-        """All names of this human; the name alone for somebody whom nobody has added."""
+        """All names of this person; the name alone if it was never added."""
         known = self.known(person)
         return known.known_as if known is not None else frozenset({person})
 
     def known_as(self, names: Iterable[str]) -> list[Person]:
-        """These humans, under all their names."""
-        asked = self._people.current([person_stream(name) for name in names])
-        others = {other for person in asked.values() for other in person.others}
+        """These persons, and their other names, each as a person of its own."""
+        found = self._people.current([person_stream(name) for name in names])
+        others = {other for person in found.values() for other in person.others}
         more = self._people.current([person_stream(name) for name in others])
-        return sorted((asked | more).values(), key=lambda person: person.name)
+        return sorted((found | more).values(), key=lambda person: person.name)
 
     def names_behind(self, actor: Actor) -> frozenset[str]:
-        """All names of everybody whose act it counts as."""
+        """All names of the persons that the act counts for."""
         return frozenset().union(*(self.names_of(person) for person in actor.persons))
 
     def authority_of(self, name: str, now: datetime) -> Authority | None:
-        """What the person may do now; None for somebody whom nobody has added."""
+        """What the person may do now; None if nobody has this name."""
         known = self.known(name)
         return authority_of(known.at(now)) if known is not None else None
 
     def everybody(self, at: datetime | None = None) -> list[Person]:
-        """By name; as of a time if one is named."""
+        """Everybody now, or at a time, sorted by name."""
         names = sorted(self._roster())
         if at is not None:
             return list(self._as_of(names, at).values())
@@ -122,11 +121,11 @@ class PeopleDesk:
         at: datetime,
         case: UUID | None = None,
     ) -> list[EligiblePerson]:
-        """Who could have done it there at that time, by what was recorded of people until then."""
+        """Who could have done it there at that time, by what was recorded until then."""
         return find_eligible(self.everybody(at), permission, queue, region, at, case)
 
     def _as_of(self, names: Sequence[str], at: datetime) -> dict[str, Person]:
-        """Those of them that there were, by what was recorded until then."""
+        """Those of them that existed then, by what was recorded until then."""
         trails = self._log.trails([person_stream(name) for name in names])
         found = {}
         for name in names:
@@ -144,43 +143,38 @@ class PeopleDesk:
         skills: Sequence[str] = (),
         by: Caller | None = None,
     ) -> PersonResult:
-        """Raises Invalid for what cannot be a name or a skill, PersonExists."""
+        """Add a person. Raises Invalid for a bad name or skill, PersonExists."""
         faults = faults_of(name, PersonName)
         faults += [fault for skill in skills for fault in faults_of(skill, Name)]
         if faults:
             raise Invalid(faults, "the person")
         if self.known(name) is not None:
-            raise PersonExists(f"{name} is there already")
+            raise PersonExists(f"a person named {name} exists already; choose another name")
         added = PersonAdded(name=name, roles=tuple(roles), skills=tuple(skills))
         by = by or operator_caller(now)
         try:
             return self._record([(Person(name=name), [added])], by)
         except VersionTaken:
-            raise PersonExists(f"{name} was added just now") from None
+            raise PersonExists(
+                f"a person named {name} was added just now; choose another name"
+            ) from None
 
     def give(self, name: str, ask: GrantRole, queues: Collection[str], by: Caller) -> PersonResult:
         """Raises PersonNotFound, AnotherPersonNeeded, PersonGone, Invalid."""
-        return self._act(
-            name,
-            by,
-            lambda person: [
-                (
-                    person,
-                    [grants.grant_role(person, ask, self.names_behind(by.actor), queues, by.now)],
-                )
-            ],
-        )
+
+        def decide(person: Person) -> PersonRecordEvent:
+            return grants.grant_role(person, ask, self.names_behind(by.actor), queues, by.now)
+
+        return self._act_on_one(name, by, decide)
 
     def revoke(self, name: str, grant: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
         """Raises PersonNotFound, GrantNotFound, GrantOver."""
-        return self._act(
-            name,
-            by,
-            lambda person: [(person, [grants.revoke_grant(person, grant, ask.reason, by.now)])],
+        return self._act_on_one(
+            name, by, lambda person: grants.revoke_grant(person, grant, ask.reason, by.now)
         )
 
     def leave(self, name: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
-        """Under all names of the human. Raises PersonNotFound, PersonGone."""
+        """Record that a person left, under all names. Raises PersonNotFound, PersonGone."""
 
         def decide(person: Person) -> PersonDecision:
             left = grants.record_departure(person, ask.reason)
@@ -191,25 +185,23 @@ class PeopleDesk:
         return self._act(name, by, decide)
 
     def come_back(self, name: str, ask: ChangePersonStatus, by: Caller) -> PersonResult:
-        """Under this name alone. Raises PersonNotFound, PersonPresent, AnotherPersonNeeded."""
-
-        return self._act(
+        """Record that a person returned, under this name alone. Raises PersonNotFound, PersonPresent,
+        AnotherPersonNeeded."""
+        return self._act_on_one(
             name,
             by,
-            lambda person: [
-                (person, [grants.record_return(person, ask.reason, self.names_behind(by.actor))])
-            ],
+            lambda person: grants.record_return(person, ask.reason, self.names_behind(by.actor)),
         )
 
     def set_skills(self, name: str, ask: SetSkills, by: Caller) -> PersonResult:
-        return self._act(name, by, lambda person: [(person, [grants.set_skills(person, ask)])])
+        return self._act_on_one(name, by, lambda person: grants.set_skills(person, ask))
 
     def same_as(self, name: str, ask: LinkPersonName, by: Caller) -> PersonResult:
-        """Two names are one human from here on. Raises PersonNotFound, Invalid."""
+        """Record that two names are one person. Raises PersonNotFound, Invalid."""
 
         def decide(person: Person) -> PersonDecision:
             if ask.other in person.known_as:
-                fault = Fault("/other", f"{ask.other} is a name of {name} already")
+                fault = Fault("/other", f"{ask.other} and {name} are one person already")
                 raise Invalid([fault], "the other name")
             other = self.person(ask.other)
             some = [person, *self._others(person)]
@@ -227,7 +219,7 @@ class PeopleDesk:
         scope: KeyScope = UNRESTRICTED_KEY,
         by: Actor = OPERATOR_ACTOR,
     ) -> str:
-        """A new token, shown this once. Raises PersonNotFound."""
+        """Issue a token and return it; it is never shown again. Raises PersonNotFound."""
         if self.known(name) is None:
             raise PersonNotFound(f"no person {name}")
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
@@ -242,18 +234,24 @@ class PeopleDesk:
             queues=UNSET if scope.queues is None else scope.queues,
             regions=UNSET if scope.regions is None else scope.regions,
         )
-        self._append(token_stream(digest), issued, now, by)
+        caller = system_caller(by, now, "command:people")
+        self._log.append([caller.write(token_stream(digest), PERSON, 0, [issued])])
         return token
 
     def _others(self, person: Person) -> list[Person]:
-        """The human's other names, as the log has them."""
+        """The other names of the person, as the log has them."""
         found = self._people.current([person_stream(name) for name in person.others])
         return sorted(found.values(), key=lambda one: one.name)
+
+    def _act_on_one(
+        self, name: str, by: Caller, decide: Callable[[Person], PersonRecordEvent]
+    ) -> PersonResult:
+        return self._act(name, by, lambda person: [(person, [decide(person)])])
 
     def _act(
         self, name: str, by: Caller, decide: Callable[[Person], PersonDecision]
     ) -> PersonResult:
-        """Decided anew if somebody else changed one of them meanwhile."""
+        """Decide and record; decide again if somebody else changed one of the people meanwhile."""
         for _ in range(ATTEMPTS):
             person = self.person(name)
             try:
@@ -269,38 +267,14 @@ class PeopleDesk:
         name: str = "",
     ) -> PersonResult:
         writes = [person_write(person, events, by) for person, events in decided]
-        told = next(((p, e) for p, e in decided if p.name == name), decided[0])
-        after = told[0]
-        for event in told[1]:
+        after, events = next(((p, e) for p, e in decided if p.name == name), decided[0])
+        for event in events:
             after = after.after(event, by.now, by.actor)
-        appended = self._log.append(writes, by.row(after) if by.row is not None else None)
+        appended = self._log.append(writes, by.row_of(after))
         for watcher in self.watchers:
             watcher()
         return PersonResult(after, appended.position)
 
-    def _append(
-        self, stream: UUID, event: Event, now: datetime, by: Actor = OPERATOR_ACTOR
-    ) -> None:
-        self._log.append(
-            [
-                Write(
-                    stream=stream,
-                    kind=PERSON,
-                    expected=0,
-                    events=[(by, event)],
-                    recorded_at=now,
-                    cause="command:people",
-                )
-            ]
-        )
-
 
 def person_write(person: Person, events: Sequence[PersonRecordEvent], by: Caller) -> Write:
-    return Write(
-        stream=person_stream(person.name),
-        kind=PERSON,
-        expected=person.version,
-        events=[(by.actor, event) for event in events],
-        recorded_at=by.now,
-        cause=by.cause,
-    )
+    return by.write(person_stream(person.name), PERSON, person.version, events)

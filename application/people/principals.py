@@ -1,9 +1,9 @@
-"""Who stands at the door, from the log itself: keys, logins at issuers, agents and delegates, and
-whose act it then is."""
+"""Resolves keys and verified tokens to persons, agents and delegates, from the log itself."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Final, Protocol, Self, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -30,15 +30,24 @@ from domain.principals import (
     login_stream,
 )
 
+NO_ACTOR: Final = "an `act` of the token names no agent or delegate that may act for this person"
+
+
+class _Folded(Protocol):
+    def after(self, event: Any) -> Self: ...
+
+
+F = TypeVar("F", bound=_Folded)
+
 
 class ResolvedPrincipal(Struct, frozen=True):
-    """Who somebody turned out to be, and how far what they came with reaches."""
+    """The actor behind a key or token, and its scope."""
 
     actor: Actor
     person: Person
     scope: KeyScope
     expires_at: datetime | None
-    """When this ends by itself."""
+    """When the key or token, or the delegation, expires."""
 
 
 class Principals:
@@ -47,16 +56,16 @@ class Principals:
         self._people = people
 
     def names_behind(self, actor: Actor) -> frozenset[str]:
-        """All names of everybody whose act it counts as."""
+        """All names of the persons that the act counts for."""
         return self._people.names_behind(actor)
 
     def key(self, digest: str) -> Key | None:
-        """The key with this digest, from the log itself; None if there is none."""
+        """The key with this digest, from the log; None if there is none."""
         key = self.key_of(token_stream(digest))
         return key if key.digest == digest else None
 
     def resolve_key(self, key: Key) -> ResolvedPrincipal | None:
-        """Whose key it is; None where there is no such person. Raises ActorNotAllowed."""
+        """The principal of a key; None if its person does not exist. Raises ActorNotAllowed."""
         person = self._people.known(key.person)
         if person is None:
             return None
@@ -65,68 +74,58 @@ class Principals:
         return ResolvedPrincipal(actor, person, key.scope, key.expires_at)
 
     def resolve_token(self, token: VerifiedToken, now: datetime) -> ResolvedPrincipal:
-        """Whose act it is. Raises PrincipalNotLinked, ActorNotAllowed."""
+        """The principal of a token. Raises PrincipalNotLinked, ActorNotAllowed."""
         subject = self.login(token.issuer, token.subject)
         person = self._people.known(subject.person) if subject.person is not None else None
         if person is None:
-            raise PrincipalNotLinked("the token's `sub` is linked to nobody here")
+            raise PrincipalNotLinked("no person is linked to the token's `sub`")
         via = () if subject.agent is None else (self._agent_of(subject.agent, person.name),)
         delegate: str | None = None
         until = token.expires_at
-        for one in token.actors:
-            actor = self.login(token.issuer, one)
+        for name in token.actors:
+            actor = self.login(token.issuer, name)
             if actor.agent is not None and actor.person == person.name:
                 via = (*via, self._agent_of(actor.agent, person.name))
             elif actor.agent is None and delegate is None:
                 delegate, ends_at = self._delegate_of(person.name, actor.person, now)
                 until = min(until, ends_at)
             else:
-                raise ActorNotAllowed("an `act` of the token names nobody who may act here")
-        name = login_name(token.issuer, token.subject)
+                raise ActorNotAllowed(NO_ACTOR)
+        login = login_name(token.issuer, token.subject)
         return ResolvedPrincipal(
-            Actor(name, person.name, via, delegate), person, UNRESTRICTED_KEY, until
+            Actor(login, person.name, via, delegate), person, UNRESTRICTED_KEY, until
         )
 
     def login(self, issuer: str, subject: str) -> Login:
-        login = Login()
-        for line in self._log.trail(login_stream(issuer, subject)):
-            if isinstance(line.event, LoginEvent):
-                login = login.after(line.event)
-        return login
+        return self._fold(Login(), LoginEvent, login_stream(issuer, subject))
 
     def agent(self, name: str) -> Agent:
-        agent = Agent()
-        for line in self._log.trail(agent_stream(name)):
-            if isinstance(line.event, AgentEvent):
-                agent = agent.after(line.event)
-        return agent
+        return self._fold(Agent(), AgentEvent, agent_stream(name))
 
     def delegation(self, person: str, delegate: str) -> Delegation:
-        delegation = Delegation()
-        for line in self._log.trail(delegation_stream(person, delegate)):
-            if isinstance(line.event, DelegationEvent):
-                delegation = delegation.after(line.event)
-        return delegation
+        return self._fold(Delegation(), DelegationEvent, delegation_stream(person, delegate))
 
     def key_of(self, stream: UUID) -> Key:
-        key = Key()
+        return self._fold(Key(), KeyEvent, stream)
+
+    def _fold(self, state: F, kinds: Any, stream: UUID) -> F:
         for line in self._log.trail(stream):
-            if isinstance(line.event, KeyEvent):
-                key = key.after(line.event)
-        return key
+            if isinstance(line.event, kinds):
+                state = state.after(line.event)
+        return state
 
     def _agent_of(self, agent: str, person: str) -> str:
         if self.agent(agent).person != person:
-            raise ActorNotAllowed(f"the agent {agent} is retired, or is not {person}'s")
+            raise ActorNotAllowed(f"the agent {agent} is retired, or is no agent of {person}")
         return agent
 
     def _delegate_of(
         self, person: str, delegate: str | None, now: datetime
     ) -> tuple[str, datetime]:
-        """The delegate, and until when. Nobody learns here who is linked and who is not."""
-        hands = self._people.known(delegate) if delegate is not None else None
-        if delegate is not None and hands is not None and not hands.has_left:
+        """The delegate, and until when. The error does not tell who is linked and who is not."""
+        acting = self._people.known(delegate) if delegate is not None else None
+        if delegate is not None and acting is not None and not acting.has_left:
             until = self.delegation(person, delegate).until
             if until is not None and now < until:
                 return delegate, until
-        raise ActorNotAllowed("an `act` of the token names nobody who may act here")
+        raise ActorNotAllowed(NO_ACTOR)

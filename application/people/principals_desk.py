@@ -1,4 +1,4 @@
-"""Who may come as whom is changed here: keys, logins at issuers, agents and delegates."""
+"""Commands on principals: keys, single sign-on logins, agents and delegations."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from application.log.event_log import EventLog, Write
+from msgspec import UNSET
+
+from application.log.caller import system_caller
+from application.log.event_log import EventLog
 from application.log.recorder import VersionTaken
 from application.log.streams import PRINCIPAL
 from application.people.people_desk import PeopleDesk
 from application.people.principals import Principals
 from domain.access_errors import PersonNotFound, PrincipalNotFound, PrincipalTaken
 from domain.errors import Fault, Invalid
-from domain.people import OPERATOR_ACTOR, Actor, PersonName
+from domain.people import OPERATOR_ACTOR, Actor, PersonName, Reason
 from domain.permissions import Permission
 from domain.policy.document_types import Name
 from domain.principals import (
@@ -28,7 +31,6 @@ from domain.principals import (
     PrincipalEvent,
     PrincipalLinked,
     PrincipalUnlinked,
-    Reason,
     Region,
     Subject,
     TokenRevoked,
@@ -45,7 +47,7 @@ class PrincipalsDesk:
         self._people = people
         self._principals = principals
         self.watchers: list[Callable[[], None]] = []
-        """Told of every change that is made here, so that nobody goes on by what was."""
+        """Called after every change, so that caches forget the old state."""
 
     def issue_key(
         self,
@@ -57,26 +59,27 @@ class PrincipalsDesk:
         expires_at: datetime | None = None,
         by: Actor = OPERATOR_ACTOR,
     ) -> str:
-        """A new key, shown this once. Raises Invalid, PersonNotFound, PrincipalNotFound."""
+        """Issue a key and return it; it is never shown again. Raises Invalid, PersonNotFound,
+        PrincipalNotFound."""
         _require_valid("the key", permissions=(scope.permissions, frozenset[Permission] | None))
         _require_valid("the key", queues=(scope.queues, tuple[Name, ...] | None))
         _require_valid("the key", regions=(scope.regions, tuple[Region, ...] | None))
         if expires_at is not None and expires_at <= now:
-            raise Invalid([Fault("/expires_at", "not in the future")], "the key")
-        if agent is not None and self._principals.agent(agent).person != name:
-            raise PrincipalNotFound(f"{name} has no agent {agent}")
+            raise Invalid([Fault("/expires_at", "must be in the future")], "the key")
+        self._require_agent(agent, name)
         return self._people.issue_token(name, now, expires_at, agent=agent, scope=scope, by=by)
 
     def revoke_key(
         self, stream: UUID, reason: str, now: datetime, by: Actor = OPERATOR_ACTOR
     ) -> str:
-        """End the key that this stream is of; the report of principals knows it by its name.
+        """Revoke the key of this stream, for ever; return the name of its person.
 
-        Returns whose it was. Raises Invalid, PrincipalNotFound; what is revoked stays so."""
+        The principals report knows the stream by the key's name. Raises Invalid, PrincipalNotFound.
+        """
         _require_valid("the revocation", reason=(reason, Reason))
         key = self._principals.key_of(stream)
         if not key.version:
-            raise PrincipalNotFound("no such key")
+            raise PrincipalNotFound("no such key; `casetrail people tokens` lists them")
         if not key.is_revoked:
             event = TokenRevoked(name=key.person, key=key.key, reason=reason)
             self._append(stream, key.version, event, now, by)
@@ -92,17 +95,19 @@ class PrincipalsDesk:
         agent: str | None = None,
         by: Actor = OPERATOR_ACTOR,
     ) -> None:
-        """Raises Invalid, PersonNotFound, PrincipalNotFound, PrincipalTaken."""
+        """Link a login to a person, or to an agent. Raises Invalid, PersonNotFound, PrincipalNotFound,
+        PrincipalTaken."""
         _require_valid("the login", issuer=(issuer, IssuerName), subject=(subject, Subject))
         self._require_person(name)
-        if agent is not None and self._principals.agent(agent).person != name:
-            raise PrincipalNotFound(f"{name} has no agent {agent}")
+        self._require_agent(agent, name)
         login = self._principals.login(issuer, subject)
         if login.person is not None:
-            raise PrincipalTaken(f"{subject} is {login.agent or login.person} already")
-        linked = PrincipalLinked(issuer=issuer, subject=subject, person=name)
-        if agent is not None:
-            linked = PrincipalLinked(issuer=issuer, subject=subject, person=name, agent=agent)
+            raise PrincipalTaken(
+                f"{subject} is linked to {login.agent or login.person} already; unlink it first"
+            )
+        linked = PrincipalLinked(
+            issuer=issuer, subject=subject, person=name, agent=UNSET if agent is None else agent
+        )
         self._append(login_stream(issuer, subject), login.version, linked, now, by)
 
     def unlink(
@@ -150,12 +155,13 @@ class PrincipalsDesk:
         now: datetime,
         by: Actor = OPERATOR_ACTOR,
     ) -> None:
-        """Until then, in the place of what was said before. Raises Invalid, PersonNotFound."""
+        """Let a delegate act for a person until a time; this replaces an earlier delegation of the two.
+        Raises Invalid, PersonNotFound."""
         _require_valid("the delegation", reason=(reason, Reason))
         if until <= now:
-            raise Invalid([Fault("/until", "not in the future")], "the delegation")
+            raise Invalid([Fault("/until", "must be in the future")], "the delegation")
         if person == delegate:
-            raise Invalid([Fault("/delegate", "nobody acts for themselves")], "the delegation")
+            raise Invalid([Fault("/delegate", "must be another person")], "the delegation")
         self._require_person(person)
         self._require_person(delegate)
         version = self._principals.delegation(person, delegate).version
@@ -177,27 +183,24 @@ class PrincipalsDesk:
         if self._people.known(name) is None:
             raise PersonNotFound(f"no person {name}")
 
+    def _require_agent(self, agent: str | None, person: str) -> None:
+        if agent is not None and self._principals.agent(agent).person != person:
+            raise PrincipalNotFound(f"{person} has no agent {agent}")
+
     def _append(
         self, stream: UUID, version: int, event: PrincipalEvent, now: datetime, by: Actor
     ) -> None:
-        write = Write(
-            stream=stream,
-            kind=PRINCIPAL,
-            expected=version,
-            events=[(by, event)],
-            recorded_at=now,
-            cause="command:people",
-        )
+        caller = system_caller(by, now, "command:people")
         try:
-            self._log.append([write])
+            self._log.append([caller.write(stream, PRINCIPAL, version, [event])])
         except VersionTaken:
-            raise PrincipalTaken("somebody else changed it just now") from None
-        for told in self.watchers:
-            told()
+            raise PrincipalTaken("somebody else changed it at the same moment; try again") from None
+        for watcher in self.watchers:
+            watcher()
 
 
 def _require_valid(what: str, **fields: tuple[Any, Any]) -> None:
-    """Raises Invalid: what the log could not read back is never written."""
+    """Raises Invalid for values that the log could not read back."""
     found = [
         fault for name, (raw, kind) in fields.items() for fault in faults_of(raw, kind, f"/{name}")
     ]

@@ -1,61 +1,40 @@
-"""What was forbidden to somebody, recorded beside the case: who tried what, and by which rule not.
+"""Records refused attempts: who tried what on a case, and which rule forbade it.
 
-In a stream of its own: an attempt that changes nothing must not change the case's version, or
-whoever keeps trying would keep everybody else from working.
+They have a stream of their own. In the case's stream, somebody who keeps trying would change its version each
+time, and keep others from working.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
-from application.log.event_log import EventLog, Write
-from application.log.recorder import VersionTaken
+from application.log.caller import Caller
+from application.log.event_log import EventLog
 from application.log.streams import REFUSALS
 from domain.adjustments.errors import Refusal
 from domain.adjustments.refusals import AttemptRefused, refusals_stream
 from domain.cases.exception_case import ExceptionCase
-from domain.people import Actor
 
 ATTEMPTS = 10
 
 
-def record_refusal(
-    log: EventLog, case: ExceptionCase, refusal: Refusal, by: Actor, now: datetime, cause: str
-) -> None:
-    """Nothing is stored of what was asked; that it was refused is."""
-    stream = refusals_stream(case.id)
+def record_refusal(log: EventLog, case: ExceptionCase, refusal: Refusal, by: Caller) -> None:
+    """Record that it was refused, without the content of the request."""
+    adjustment = refusal.facts.get("adjustment")
     event = AttemptRefused(
         case=case.id,
         attempt=str(refusal.facts.get("duty", "approve")),
         rule=str(refusal.facts["rule"]),
         detail=refusal.detail,
         case_version=case.version,
-        earlier=_version(refusal),
-        adjustment=_adjustment(refusal),
+        earlier=earlier_version_of(refusal),
+        adjustment=UUID(str(adjustment)) if adjustment is not None else None,
     )
-    for _ in range(ATTEMPTS):
-        write = Write(
-            stream=stream,
-            kind=REFUSALS,
-            expected=len(log.trail(stream)),
-            events=[(by, event)],
-            recorded_at=now,
-            cause=cause,
-            order=case.order,
-        )
-        try:
-            log.append([write])
-        except VersionTaken:
-            continue
-        return
+    write = by.write(refusals_stream(case.id), REFUSALS, 0, [event], case.order)
+    log.append_last(write, ATTEMPTS)
 
 
-def _version(refusal: Refusal) -> int | None:
+def earlier_version_of(refusal: Refusal) -> int | None:
+    """The version of the act in the case's trail that the refusal names, if it names one."""
     version = refusal.facts.get("version")
     return version if isinstance(version, int) else None
-
-
-def _adjustment(refusal: Refusal) -> UUID | None:
-    adjustment = refusal.facts.get("adjustment")
-    return UUID(str(adjustment)) if adjustment is not None else None

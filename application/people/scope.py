@@ -1,4 +1,4 @@
-"""How far a caller reaches. What is out of reach is told like what does not exist."""
+"""Scope checks on a caller. What is out of scope is answered like what does not exist."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from domain.permissions import Permission
 
 
 def caller_in_scope(case: ExceptionCase, by: Caller, needs: Permission) -> Caller | None:
-    """The caller, as whom the permission reaches the case; None if it does not."""
+    """The caller with the permission over the case; None without it."""
     return by.over(needs, case.queue, case.region, case.id)
 
 
 def require_case_in_scope(authority: Authority, case: ExceptionCase) -> None:
+    """Raises CaseNotFound if the case is out of scope."""
     if not authority.covers(Permission.READ_CASES, case.queue, case.region, case.id):
         raise CaseNotFound(f"no case {case.id}")
 
 
 def can_read_order(authority: Authority, order: Order) -> bool:
-    """Orders are told apart by where they ship to; queues have no part in it."""
+    """Whether the order is in scope: by the region it ships to, since an order has no queue."""
     if Permission.READ_ORDERS in authority.everywhere:
         return True
     return authority.has_region(Permission.READ_ORDERS, order.facts.address.region)
@@ -34,7 +35,7 @@ def can_read_order(authority: Authority, order: Order) -> bool:
 def require_may_open(
     ask: OpenCase, opening: OpeningEventsBuilder, order: Order | None, by: Caller
 ) -> Caller:
-    """Nobody opens what they could not read. Raises Invalid, OrderNotFound."""
+    """The caller who may open this case, which must be in scope. Raises Invalid, OrderNotFound."""
     routed = next(event for event in opening(1) if isinstance(event, Routed))
     case_id = case_stream(ask.order, f"{ask.kind}\nby hand", 1)
     reached = by.over(Permission.WORK_CASES, routed.queue, routed.region, case_id)
@@ -42,5 +43,5 @@ def require_may_open(
         return reached
     if order is None and by.authority.has_queue(Permission.WORK_CASES, routed.queue):
         raise OrderNotFound(f"no order {ask.order}")
-    told = f"{routed.queue} is outside your scope: name a queue of yours"
-    raise Invalid([Fault("/queue", told)], "the case")
+    detail = f"{routed.queue} is outside your scope: name one of your queues"
+    raise Invalid([Fault("/queue", detail)], "the case")

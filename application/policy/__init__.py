@@ -1,1 +1,1 @@
-"""Policy: governance, simulation, and repeating recorded decisions."""
+"""Policy: governance, simulation, and reperformance of recorded decisions."""

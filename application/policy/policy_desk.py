@@ -1,5 +1,8 @@
-"""The policy that decides: recorded whole in the log before the first decision cites it, and changed
-only as governance allows."""
+"""The policy in force, and the commands of policy governance.
+
+A policy document is recorded whole in the log before the first decision cites it. It changes only by the rules of
+governance.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,18 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
-from application.log.caller import Caller
+from application.log.caller import Caller, system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import POLICY as POLICY_KIND
 from application.log.streams import RECHECK, governance_after
 from domain.adjustments.decisions import require_matrix
 from domain.errors import TooContended
-from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR, Actor
+from domain.people import OPERATOR_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy import governance_decisions
 from domain.policy.approvals import ApprovalMatrix
 from domain.policy.errors import PolicyInForce
@@ -35,11 +37,11 @@ from domain.policy.rulebook import Rulebook
 
 ATTEMPTS = 10
 RECHECK_DELAY = timedelta(seconds=3)
-"""After so long, no process decides by the policy before any more: everything open is looked at."""
+"""After this time, no process decides by the old policy any more, and the recheck of open orders begins."""
 
 
 class PolicyResult(Struct, frozen=True):
-    """The policy after the command, how all stand, and the log's position."""
+    """The policy after the command, the state of governance, and the log's position."""
 
     policy: Policy
     governance: Governance
@@ -48,15 +50,15 @@ class PolicyResult(Struct, frozen=True):
 
 
 class _ActivePolicy(Struct, frozen=True):
-    """What decides until when, as far as the log has been read."""
+    """The policy in force, and until when, as far as the log has been read."""
 
     rulebook: Rulebook
     until: datetime | None
 
 
 class PolicyDesk:
-    """Holds the active rulebook. `current` is what the commands decide by: it follows the log as
-    often as somebody calls `refresh`, and the moments that the log names by itself."""
+    """Holds the rulebook in force. Commands decide by `current`: it follows the log with each call of
+    `refresh`, and changes by itself at the times that the log names."""
 
     def __init__(self, log: EventLog, clock: Callable[[], datetime]) -> None:
         self._log = log
@@ -79,16 +81,16 @@ class PolicyDesk:
 
     @property
     def governance(self) -> Governance:
-        """As the log had it when it was last read."""
+        """The state of governance when the log was last read."""
         return self._governance
 
     def load(self) -> Rulebook | None:
-        """The policy that the log has as active, if any; from here on it decides."""
+        """Read the log, and decide by the policy that is active there, if there is one."""
         self.refresh()
         return self._deciding.rulebook if self._deciding is not None else None
 
     def refresh(self) -> Governance:
-        """Take up what others have written since. What is to decide later is compiled now."""
+        """Read what other processes have written. Policies that come into force later are compiled now."""
         version = self._governance.version
         lines = self._log.tails({POLICY_STREAM: version}).get(POLICY_STREAM, ())
         if lines or self._deciding is None:
@@ -101,21 +103,21 @@ class PolicyDesk:
         return self._governance
 
     def rulebook(self, policy: Policy) -> Rulebook:
-        """Compiled once."""
+        """The compiled policy; each is compiled once."""
         found = self._rulebooks.get(policy.digest)
         if found is None:
             found = self._rulebooks[policy.digest] = Rulebook(policy.document)
         return found
 
     def cited(self, version: str, at: datetime) -> list[Rulebook]:
-        """The policies of this version, the one that decided at that time first."""
+        """The policies with this version; first the one that was in force at that time."""
         governance = self._governance
         if governance.named(version) is None:
             governance = self.refresh()
         deciding = governance.in_force(at)
-        named = [one for one in governance.policies.values() if one.version == version]
-        named.sort(key=lambda one: deciding is None or one.digest != deciding.digest)
-        return [self.rulebook(one) for one in named]
+        named = [policy for policy in governance.policies.values() if policy.version == version]
+        named.sort(key=lambda policy: deciding is None or policy.digest != deciding.digest)
+        return [self.rulebook(policy) for policy in named]
 
     def matrix(self, digest: str) -> ApprovalMatrix:
         """The approval matrix of the policy with this digest. Raises NothingMayBeGiven."""
@@ -123,9 +125,9 @@ class PolicyDesk:
 
     def _adopt(self, governance: Governance) -> None:
         now = self._clock()
-        for turn in governance.policy_changes():
-            if turn.at > now:
-                self.rulebook(governance.policies[turn.digest])
+        for change in governance.policy_changes():
+            if change.at > now:
+                self.rulebook(governance.policies[change.digest])
         self._governance = governance
         self._at(now)
 
@@ -135,31 +137,34 @@ class PolicyDesk:
         if policy is None:
             return None
         until = min(
-            (turn.at for turn in governance.policy_changes() if turn.at > now), default=None
+            (change.at for change in governance.policy_changes() if change.at > now), default=None
         )
         self._deciding = _ActivePolicy(self.rulebook(policy), until)
         return self._deciding
 
-    # Before anybody governs
+    # Before governance begins
 
     def activate_if_none(self, default: Rulebook, now: datetime) -> None:
-        """Decide by the policy that the log has as active; if it has none, activate this one."""
+        """Decide by the active policy of the log; if there is none, activate this one."""
         for _ in range(ATTEMPTS):
             if self.load() is not None:
                 return
-            with suppress(VersionTaken):  # by whatever somebody else has activated, then
+            with suppress(VersionTaken):  # another process activated a policy: use that one
                 event = PolicyActivated(document=default.document, digest=default.digest)
-                self._append(self._governance, [event], OPERATOR_ACTOR, now, "command:policy")
+                by = system_caller(OPERATOR_ACTOR, now, "command:policy")
+                self._append(self._governance, [event], by)
                 return
         raise TooContended(f"{ATTEMPTS} attempts")
 
     def bootstrap(self, rulebook: Rulebook, now: datetime) -> None:
-        """Decide by this document, where none has decided yet. Raises PolicyInForce."""
+        """Activate the first policy. Raises PolicyInForce if another one is in force."""
         self.activate_if_none(rulebook, now)
         if self.current.digest != rulebook.digest:
-            raise PolicyInForce(f"version {self.current.version} decides here")
+            raise PolicyInForce(
+                f"version {self.current.version} is in force; propose a new version instead"
+            )
 
-    # What people do
+    # Commands of people
 
     def propose(
         self, rulebook: Rulebook, why: str, revises: str | None, by: Caller
@@ -223,16 +228,17 @@ class PolicyDesk:
         )
 
     def record_simulation(self, event: PolicySimulated, by: Caller) -> PolicyResult:
-        """Keep what a simulation has found."""
+        """Record the result of a simulation."""
         return self._act(by, lambda _: event)
 
     def tick(self, stream: UUID, now: datetime) -> None:
-        """Tell what has come to pass with nobody doing anything."""
+        """Record the governance events that are due."""
         for _ in range(ATTEMPTS):
             governance = self.refresh()
             with suppress(VersionTaken):
-                told = governance.find_due_events(now)
-                self._append(governance, told, TIMEKEEPER_ACTOR, now, f"due:{now.isoformat()}")
+                due = governance.find_due_events(now)
+                by = system_caller(TIMEKEEPER_ACTOR, now, f"due:{now.isoformat()}")
+                self._append(governance, due, by)
                 return
         raise TooContended(f"{ATTEMPTS} attempts")
 
@@ -246,59 +252,43 @@ class PolicyDesk:
         for _ in range(ATTEMPTS):
             governance = self.refresh()
             event = decide(governance)
-            with suppress(VersionTaken):  # on what somebody else has just done, then
-                return self._append(governance, [event], by.actor, by.now, by.cause, by.row)
+            with suppress(VersionTaken):  # somebody else was faster: decide again
+                return self._append(governance, [event], by)
         raise TooContended(f"{ATTEMPTS} attempts")
 
     def _append(
-        self,
-        before: Governance,
-        events: Sequence[GovernanceEvent],
-        actor: Actor,
-        now: datetime,
-        cause: str,
-        row: Callable[[Any], Any] | None = None,
+        self, before: Governance, events: Sequence[GovernanceEvent], by: Caller
     ) -> PolicyResult:
         after = before
         for event in events:
-            after = after.after(event, actor, now)
+            after = after.after(event, by.actor, by.now)
         due = after.next_due()
-        writes = [
-            Write(
-                stream=POLICY_STREAM,
-                kind=POLICY_KIND,
-                expected=before.version,
-                events=[(actor, event) for event in events],
-                recorded_at=now,
-                cause=cause,
-                # Asked by its timer, it sets it anew: it must not come up again.
-                next_due=due if due != before.next_due() or not events else UNSET,
-            ),
-            *_recheck_timers(before, after, now),
-        ]
-        policy = after.policies[events[-1].digest] if events else after.in_force(now)
+        # A tick without events still sets the timer, or the stream would be due again at once.
+        next_due = due if due != before.next_due() or not events else UNSET
+        write = by.write(POLICY_STREAM, POLICY_KIND, before.version, events, next_due=next_due)
+        policy = after.policies[events[-1].digest] if events else after.in_force(by.now)
         assert policy is not None
-        governed = PolicyResult(policy, after, now, 0)
-        appended = self._log.append(writes, row(governed) if row is not None else None)
+        result = PolicyResult(policy, after, by.now, 0)
+        writes = [write, *_recheck_timers(before, after, by.now)]
+        appended = self._log.append(writes, by.row_of(result))
         with self._lock:
             if after.version > self._governance.version:
                 self._adopt(after)
-        return PolicyResult(policy, after, now, appended.position)
+        return structs.replace(result, position=appended.position)
 
 
 def _recheck_timers(before: Governance, after: Governance, now: datetime) -> list[Write]:
-    """Timers, for a look at everything open soon after each moment at which another document than
-    before begins to decide."""
-    known = {turn.at for turn in before.policy_changes()}
+    """Timers of rechecks of open orders, soon after each time when a new policy comes into force."""
+    known = {change.at for change in before.policy_changes()}
     return [
         Write(
-            stream=recheck_stream(turn.digest, turn.at),
+            stream=recheck_stream(change.digest, change.at),
             kind=RECHECK,
             expected=0,
             events=[],
             recorded_at=now,
-            next_due=turn.at + RECHECK_DELAY,
+            next_due=change.at + RECHECK_DELAY,
         )
-        for turn in after.policy_changes()
-        if turn.at not in known and turn.at >= now and turn.before is not None
+        for change in after.policy_changes()
+        if change.at not in known and change.at >= now and change.before is not None
     ]

@@ -1,8 +1,8 @@
-"""After another policy has begun to decide: every order that is open is looked at under it.
+"""Rechecks every open order under a policy that has just come into force.
 
-In small batches, each a tick of a stream of its own: whoever holds that stream's timer works on it,
-others do not, and if it dies the next one goes on from where the log says it was. Between batches
-what is due otherwise has its turn.
+It works in small batches, each a tick of the recheck's own stream. The worker that leased the stream's timer works
+on it; if that worker dies, another one continues from the position in the log. Between batches, other due streams
+are ticked.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from application.log import streams
+from application.log.caller import system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.streams import ORDER, RECHECK
@@ -24,7 +25,7 @@ from domain.cases.events import Detected, Reopened, SignalJoined
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.timing import RoleMembers
 from domain.errors import TooContended
-from domain.orders.order import Order, order_stream
+from domain.orders.order import Order
 from domain.people import POLICY_ACTOR, TIMEKEEPER_ACTOR
 from domain.policy.events import (
     PolicyRecheckAdvanced,
@@ -32,20 +33,19 @@ from domain.policy.events import (
     RecheckEvent,
     recheck_stream,
 )
-from domain.policy.governance import PolicyChange
 from domain.policy.rechecks import Recheck
 from domain.policy.rulebook import Rulebook
 
 BATCH_SIZE = 100
 MAX_PAGES = 5
-"""Orders that have come to their end are passed over, so many batches of them in one tick."""
+"""How many batches of ended orders one tick may skip."""
 PAUSE = timedelta(milliseconds=50)
 ATTEMPTS = 20
 FIRST_EVENT_TYPE = "order.signal_recorded"
 
 
 class RecheckBatch(Struct, frozen=True):
-    """What a look at some orders leads to."""
+    """The writes of one batch of orders, and its progress event."""
 
     writes: Sequence[Write]
     advanced: PolicyRecheckAdvanced
@@ -58,70 +58,68 @@ class RecheckDesk:
         self._staff = staff
 
     def progress(self, digest: str) -> Recheck | None:
-        """Of the newest look that this policy has brought with it, if there is one."""
-        turns = [turn for turn in self._policy.governance.policy_changes() if turn.digest == digest]
-        for turn in reversed(turns):
-            recheck = self._load_recheck(recheck_stream(digest, turn.at))
+        """The newest recheck under this policy, if there is one."""
+        changes = self._policy.governance.policy_changes()
+        for change in reversed([change for change in changes if change.digest == digest]):
+            recheck = self._load_recheck(recheck_stream(digest, change.at))
             if recheck is not None:
                 return recheck
         return None
 
     def tick(self, stream: UUID, now: datetime) -> None:
-        """Look at the next batch, and ask for the one after it."""
+        """Recheck the next batch, and set the timer for the one after it."""
         for attempt in range(ATTEMPTS):
             try:
                 return self._tick(stream, now, max(BATCH_SIZE >> attempt, 1))
             except VersionTaken:
-                continue  # somebody works on one of these orders: fewer of them, as they are now
+                continue  # another process wrote to one of these orders: try fewer, as they are now
         raise TooContended(f"{ATTEMPTS} attempts at a batch of {BATCH_SIZE} orders")
 
     def _tick(self, stream: UUID, now: datetime, most: int) -> None:
         governance = self._policy.refresh()
         recheck = self._load_recheck(stream)
-        turns = governance.policy_changes()
-        turn = next((t for t in turns if recheck_stream(t.digest, t.at) == stream), None)
+        changes = governance.policy_changes()
+        change = next((c for c in changes if recheck_stream(c.digest, c.at) == stream), None)
         if recheck is None:
-            if turn is None or turn.before is None:  # what was to decide then never did
+            if change is None or change.before is None:  # the policy never came into force
                 return self._keep(stream, Recheck(), [], None, now)
             began = PolicyRecheckBegan(
-                digest=turn.digest, before=turn.before, until=self._log.head()
+                digest=change.digest, before=change.before, until=self._log.head()
             )
             return self._keep(stream, Recheck(), [began], now, now)
         if recheck.finished_at is not None:
             return self._keep(stream, recheck, [], None, now)
-        if turn is None or self._is_overtaken(turn, turns, now):
+        if change is None or any(change.at < other.at <= now for other in changes):
             return self._keep(stream, recheck, [recheck.finished(overtaken=True)], None, now)
-        rulebook = self._policy.rulebook(governance.policies[turn.digest])
+        rulebook = self._policy.rulebook(governance.policies[change.digest])
         before = self._policy.rulebook(governance.policies[recheck.before])
-        looked = self._look(recheck, rulebook, before, now, most)
-        if looked is None:
+        batch = self._recheck_batch(recheck, rulebook, before, now, most)
+        if batch is None:
             return self._keep(stream, recheck, [recheck.finished()], None, now)
-        self._keep(stream, recheck, [looked.advanced], now + PAUSE, now, looked.writes)
+        self._keep(stream, recheck, [batch.advanced], now + PAUSE, now, batch.writes)
 
-    @staticmethod
-    def _is_overtaken(turn: PolicyChange, turns: Sequence[PolicyChange], now: datetime) -> bool:
-        return any(turn.at < other.at <= now for other in turns)
-
-    def _look(
+    def _recheck_batch(
         self, recheck: Recheck, rulebook: Rulebook, before: Rulebook, now: datetime, most: int
     ) -> RecheckBatch | None:
-        """None if there are no orders left."""
+        """Recheck the next open orders; None if no orders are left."""
         writes: list[Write] = []
         position, seen, opened, cleared, changed = recheck.position, 0, 0, 0, 0
-        cause = f"policy:{rulebook.digest[:16]}"
+        by = system_caller(POLICY_ACTOR, now, f"policy:{rulebook.digest[:16]}")
         for _ in range(MAX_PAGES):
             page = self._page(position, recheck.until, most)
             if not page or seen:
                 break
             position = page[-1][0]
-            for order, own in self._load_open_orders([stream for _, stream in page], before):
+            wanted = [stream for _, stream in page]
+            for stream, order, own in self._load_open_orders(wanted, before):
                 seen += 1
                 response = CaseDetection(order, own, rulebook, now, self._staff)
                 response.recheck()
-                told = writes_of(response, order, own, cause, now, POLICY_ACTOR)
+                decided = writes_of(response, order, own, by.cause, now, POLICY_ACTOR)
                 due = response.order.next_due(rulebook)
-                changed += bool(told) or due != order.next_due(before)
-                first, *others = told or [_timer_only_write(order, now, cause)]
+                changed += bool(decided) or due != order.next_due(before)
+                # Without events, only the timer of the order may change.
+                first, *others = decided or [by.write(stream, ORDER, order.version, [], order.id)]
                 writes += [structs.replace(first, next_due=due), *others]
                 for event in (e for events in response.case_events.values() for e in events):
                     opened += isinstance(event, Detected | Reopened)
@@ -139,15 +137,15 @@ class RecheckDesk:
 
     def _load_open_orders(
         self, wanted: Sequence[UUID], before: Rulebook
-    ) -> Iterator[tuple[Order, dict[UUID, ExceptionCase]]]:
-        """As the log has them, and kept by nobody: what others have at hand is what is worked on."""
+    ) -> Iterator[tuple[UUID, Order, dict[UUID, ExceptionCase]]]:
+        """The open orders as the log has them; not cached, so that caches keep the orders in use."""
         orders = streams.orders(self._log).current(wanted)
         refs = [ref.case for order in orders.values() for ref in order.cases.values()]
         cases = streams.cases(self._log).current(refs) if refs else {}
-        for order in orders.values():
+        for stream, order in orders.items():
             own = {ref.case: cases[ref.case] for ref in order.cases.values()}
             if is_open(order, own, before):
-                yield order, own
+                yield stream, order, own
 
     def _load_recheck(self, stream: UUID) -> Recheck | None:
         recheck = None
@@ -164,37 +162,17 @@ class RecheckDesk:
         now: datetime,
         writes: Sequence[Write] = (),
     ) -> None:
-        own = Write(
-            stream=stream,
-            kind=RECHECK,
-            expected=recheck.version,
-            events=[(TIMEKEEPER_ACTOR, event) for event in events],
-            recorded_at=now,
-            cause="policy",
-            next_due=next_due,
-        )
+        by = system_caller(TIMEKEEPER_ACTOR, now, "policy")
+        own = by.write(stream, RECHECK, recheck.version, events, next_due=next_due)
         self._log.append([own, *writes])
 
 
 def is_open(order: Order, cases: dict[UUID, ExceptionCase], before: Rulebook) -> bool:
-    """Whether anything can still become of it: it has not come to its end, something was expected
-    of it, or one of its cases is worked on."""
+    """Whether the order is open: not delivered or cancelled, or still due, or with a case that is not
+    resolved."""
     ended = order.facts.milestones.delivered_at or order.facts.milestones.cancelled_at
     return (
         ended is None
         or order.next_due(before) is not None
         or any(not case.is_resolved for case in cases.values())
-    )
-
-
-def _timer_only_write(order: Order, now: datetime, cause: str) -> Write:
-    """Nothing is to be said of it: only what is waited for may be another moment."""
-    return Write(
-        stream=order_stream(order.id),
-        kind=ORDER,
-        expected=order.version,
-        events=[],
-        recorded_at=now,
-        cause=cause,
-        order=order.id,
     )

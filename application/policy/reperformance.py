@@ -1,5 +1,7 @@
-"""Every recorded decision of policy, made again: order by order, on the signals that were known at its
-position, under the policy that it cites."""
+"""Reperformance: makes every recorded policy decision again, and compares the results.
+
+Each decision is made on the signals that were recorded before it, under the policy that it cites.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.log.event_log import EventLog
-from application.log.streams import case_after, order_after
+from application.log.streams import case_after, order_after, require_case_trail
 from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApproved
-from domain.cases.errors import CaseNotFound
 from domain.cases.events import CaseEvent, Detected, Enriched, Reopened, Routed
 from domain.cases.exception_case import ExceptionCase
 from domain.cases.packet import packet_digest, packet_of
@@ -36,11 +37,11 @@ from domain.recorded_event import RecordedEvent
 
 BATCH_SIZE = 200
 FindCitedPolicies = Callable[[str, datetime], Sequence[Rulebook]]
-"""The policies of this version; first the one that decided at that time."""
+"""The policies with this version; first the one that was in force at that time."""
 
 
 class ReperformedDecision(Struct, frozen=True, kw_only=True):
-    """A decision that was made again; `differs` is empty where it came out the same."""
+    """A decision that was made again; `differs` is empty if the result is the same."""
 
     order: str
     case: UUID | None
@@ -55,13 +56,13 @@ class ReperformedDecision(Struct, frozen=True, kw_only=True):
 
 
 class Period(Struct, frozen=True):
-    """When the decisions were recorded; without limits, at any time."""
+    """A period of recording, from `since` on and before `until`; None is no limit."""
 
     since: datetime | None = None
     until: datetime | None = None
 
     def any_recorded_in(self, trails: Iterable[Sequence[RecordedEvent]]) -> bool:
-        """Something of it was recorded then: else nothing has to be made again."""
+        """Whether any of these lines was recorded in the period."""
         return any(self.holds(line.recorded_at) for lines in trails for line in lines)
 
     def holds(self, at: datetime) -> bool:
@@ -73,18 +74,17 @@ class Reperformance(Struct, frozen=True):
     cited: FindCitedPolicies
 
     def reperform_case(self, case_id: UUID) -> list[ReperformedDecision]:
-        """Raises CaseNotFound."""
+        """Make the decisions of one case again. Raises CaseNotFound."""
         head = self.log.head()
         lines = self.log.trail(case_id)
-        if not lines or not isinstance(lines[0].event, Detected | Opened):
-            raise CaseNotFound(f"no case {case_id}")
-        told = self.log.trail(order_stream(lines[0].order or ""))
-        return [*self._of_case(_OrderHistory([x for x in told if x.position <= head]), lines)]
+        require_case_trail(case_id, lines)
+        order = self.log.trail(order_stream(lines[0].order or ""))
+        return [*self._of_case(_OrderHistory([x for x in order if x.position <= head]), lines)]
 
     def reperform_all(self, period: Period) -> Iterator[Sequence[ReperformedDecision]]:
-        """What came of each order, and of each case that people have opened, one after the other."""
+        """Make the decisions of each order again, then those of each case that a person opened."""
         head = self.log.head()
-        for page in self._pages("order.signal_recorded", head):
+        for page in self.log.pages("order.signal_recorded", head, BATCH_SIZE):
             trails = self._trails(page, head)
             found = {s: _case_ids_of(lines) for s, lines in trails.items()}
             cases = self._trails([case for ids in found.values() for case in ids], head)
@@ -95,28 +95,21 @@ class Reperformance(Struct, frozen=True):
                     continue
                 past = _OrderHistory(lines)
                 redone = [*self._of_order(past), *(r for x in own for r in self._of_case(past, x))]
-                yield [one for one in redone if period.holds(one.recorded_at)]
-        for page in self._pages("case.opened", head):
+                yield [decision for decision in redone if period.holds(decision.recorded_at)]
+        for page in self.log.pages("case.opened", head, BATCH_SIZE):
             trails = self._trails(page, head)
             orders = {case: order_stream(lines[0].order or "") for case, lines in trails.items()}
-            told = self._trails([*{*orders.values()}], head)
+            order_trails = self._trails([*{*orders.values()}], head)
             for case, lines in trails.items():
                 if not period.any_recorded_in([lines]):
                     yield []
                     continue
-                past = _OrderHistory(told.get(orders[case], []))
+                past = _OrderHistory(order_trails.get(orders[case], []))
                 redone = [*self._of_case(past, lines)]
-                yield [one for one in redone if period.holds(one.recorded_at)]
-
-    def _pages(self, begins_with: str, head: int) -> Iterator[list[UUID]]:
-        after = 0
-        while page := self.log.recorder.select_beginnings(begins_with, after, BATCH_SIZE):
-            after = page[-1][0]
-            if streams := [stream for position, stream in page if position <= head]:
-                yield streams
+                yield [decision for decision in redone if period.holds(decision.recorded_at)]
 
     def _trails(self, streams: Sequence[UUID], head: int) -> Mapping[UUID, list[RecordedEvent]]:
-        """As they were when it began: what comes meanwhile is for the next time."""
+        """The trails up to the head at the start; later lines are left out."""
         found = self.log.trails(streams) if streams else {}
         return {s: [x for x in lines if x.position <= head] for s, lines in found.items()}
 
@@ -134,9 +127,9 @@ class Reperformance(Struct, frozen=True):
     ) -> Iterator[ReperformedDecision]:
         case = ExceptionCase(id=lines[0].stream)
         found: Order | None = None
-        """What was known when policy last found the problem: its case is routed on that."""
+        """The order when policy last found the problem: the case is routed by its facts then."""
         by_hand = False
-        """A person reopened it: it went back to where it was."""
+        """Whether a person reopened the case: then it returns to its queue without a decision."""
         for line in lines:
             event, before, case = line.event, case, case_after(case, line)
             assert isinstance(event, CaseEvent)
@@ -155,7 +148,7 @@ class Reperformance(Struct, frozen=True):
                 case Routed():
                     order = found or order
                 case AdjustmentProposed() | AdjustmentSystemApproved():
-                    # Recorded beside what came just then: what it was decided on says its packet.
+                    # New signals may come at the same moment: the packet shows what it was decided on.
                     order = past.with_packet(before.packet, line.position)
                 case _:
                     pass
@@ -174,7 +167,7 @@ class Reperformance(Struct, frozen=True):
         order: Order,
         fresh: frozenset[str] | None,
     ) -> Sequence[DecisionDifference]:
-        """Under the policy that it cites; of several of that version, whichever decides the same."""
+        """The differences under the cited policy; of several with that version, under the closest one."""
         policy = cited_policy(line.event) or ""
         found = [
             [*decide(DecisionBasis(order, rulebook, fresh))]
@@ -186,7 +179,7 @@ class Reperformance(Struct, frozen=True):
 
 
 class _OrderHistory:
-    """An order at each of its lines."""
+    """The states of an order at each of its lines."""
 
     def __init__(self, lines: Sequence[RecordedEvent]) -> None:
         self.steps: list[tuple[RecordedEvent, Order]] = []
@@ -199,17 +192,17 @@ class _OrderHistory:
         self._positions = [line.position for line in lines]
 
     def at(self, position: int) -> Order:
-        """As it was recorded before this position."""
+        """The order by the lines before this position."""
         return self._states[bisect_left(self._positions, position)]
 
     def found(self, line: RecordedEvent) -> Order:
-        """As it was when policy found the problem of this line: with it, the order says so."""
+        """The order when policy found the problem of this line, by the order's own event about it."""
         assert isinstance(line.event, Detected | Reopened)
         decision, deadline = line.event.decision, line.event.deadline
-        for told, before in reversed(self.steps):
-            match told.event:
-                case ProblemDetected(case=line.stream, rule=rule) if told.position < line.position:
-                    if decision is not None and (rule, told.event.deadline) == (
+        for step, before in reversed(self.steps):
+            match step.event:
+                case ProblemDetected(case=line.stream, rule=rule) if step.position < line.position:
+                    if decision is not None and (rule, step.event.deadline) == (
                         decision.rule,
                         deadline,
                     ):
@@ -217,7 +210,7 @@ class _OrderHistory:
         return self.at(line.position)
 
     def with_packet(self, digest: str, position: int) -> Order:
-        """The newest before this position that had this packet; if none had, as it was then."""
+        """The newest order before this position with this packet; if none had it, the order then."""
         newest = bisect_left(self._positions, position)
         for order in reversed(self._states[: newest + 1]):
             if packet_digest(packet_of(order)) == digest:
@@ -225,14 +218,14 @@ class _OrderHistory:
         return self._states[newest]
 
     def fresh(self, line: RecordedEvent) -> frozenset[str] | None:
-        """Types of the signals that came with the line; None if everything was looked at anew."""
+        """The types of the signals that came with the line; None for a recheck of all facts."""
         if (line.cause or "").startswith("policy:"):
             return None
         return frozenset(
-            told.event.signal.type
-            for told, _ in self.steps
-            if isinstance(told.event, SignalRecorded)
-            and (told.recorded_at, told.cause) == (line.recorded_at, line.cause)
+            step.event.signal.type
+            for step, _ in self.steps
+            if isinstance(step.event, SignalRecorded)
+            and (step.recorded_at, step.cause) == (line.recorded_at, line.cause)
         )
 
 

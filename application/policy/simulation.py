@@ -1,8 +1,8 @@
-"""What recorded history would have led to under two policies: every order lived through in memory.
+"""Simulates recorded history under two policies: every order is replayed in memory.
 
-Orders do not touch each other: what one shows about another was looked up and recorded when it came.
-So each is lived through by itself, in virtual time: signals come when they came, and what falls due
-is decided at its moment. What people did is no part of it, but for when they resolved a case.
+Orders do not affect each other: look-ups between them were recorded as signals. So each order is replayed by itself
+in simulated time: signals come when they came, and what falls due is decided at its moment. Acts of people do not
+count, except when they resolved a case.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RESOLVED_MARK = b'"event":{"type":"case.resolved"'
 
 
 class SimulationScope(Struct, frozen=True, kw_only=True):
-    """Which history, and under which policies: with it anybody finds the same figures."""
+    """The history and the policies of a simulation; with the same scope it gives the same figures."""
 
     active: Rulebook
     proposed: Rulebook
@@ -44,14 +44,14 @@ class SimulationScope(Struct, frozen=True, kw_only=True):
 
 
 class SignalGroup(Struct, frozen=True):
-    """Signals that came together."""
+    """Signals that were recorded together."""
 
     at: datetime
     signals: Sequence[Signal]
 
 
 class OrderPast(Struct, frozen=True):
-    """An order as it was recorded, and when people resolved its cases."""
+    """The recorded signals of an order, and when people resolved its cases."""
 
     order: str
     arrivals: Sequence[SignalGroup]
@@ -59,33 +59,31 @@ class OrderPast(Struct, frozen=True):
 
 
 class SimulatedOrder(Struct, frozen=True):
-    """What an order has come to under a policy."""
+    """The outcome of an order under a policy."""
 
     openings: Mapping[CaseKey, CaseOpening]
     passed_at: datetime | None
 
 
-def simulate(log: EventLog, streams: Sequence[UUID], asked: SimulationScope) -> SimulationCounter:
-    """Live through these orders under both policies."""
+def simulate(log: EventLog, streams: Sequence[UUID], scope: SimulationScope) -> SimulationCounter:
+    """Replay these orders under both policies, and count the outcomes."""
     tally = SimulationCounter()
-    for past in load_order_pasts(log, streams, asked):
-        counted = sum(
-            len(one.signals) for one in past.arrivals if asked.since <= one.at < asked.until
-        )
+    for past in load_order_pasts(log, streams, scope):
+        counted = sum(len(x.signals) for x in past.arrivals if _is_in_period(x.at, scope))
         active, proposed = simulate_order_under_each(
-            past, (asked.active, asked.proposed), asked.until
+            past, (scope.active, scope.proposed), scope.until
         )
         tally.signals += counted
         tally.orders += counted > 0
         tally.add(
-            _openings_in_period(active, asked),
-            _openings_in_period(proposed, asked),
+            _openings_in_period(active, scope),
+            _openings_in_period(proposed, scope),
             past.resolved,
-            asked.until,
+            scope.until,
         )
         tally.passed = tally.passed.plus(
-            active=_is_in_period(active.passed_at, asked),
-            proposed=_is_in_period(proposed.passed_at, asked),
+            active=_is_in_period(active.passed_at, scope),
+            proposed=_is_in_period(proposed.passed_at, scope),
         )
     return tally
 
@@ -95,17 +93,17 @@ def figures_of(tallies: Iterable[SimulationCounter]) -> SimulationFigures:
 
 
 def load_order_pasts(
-    log: EventLog, streams: Sequence[UUID], asked: SimulationScope
+    log: EventLog, streams: Sequence[UUID], scope: SimulationScope
 ) -> Iterator[OrderPast]:
-    """The orders of these streams, as far as they were recorded before the period's end."""
+    """The orders of these streams, by what was recorded before the end of the period."""
     found: dict[UUID, list[RecordedEvent]] = {}
     cases: dict[UUID, UUID] = {}
     for position, state in log.recorder.select_streams(streams):
-        if position > asked.position:
+        if position > scope.position:
             continue
         if _SIGNAL_MARK in state:
             (line,) = log.opened([(position, state)])
-            if line.recorded_at < asked.until:
+            if line.recorded_at < scope.until:
                 found.setdefault(line.stream, []).append(line)
         elif b'"type":"order.problem_detected"' in state:
             line = from_state(position, state)
@@ -113,7 +111,7 @@ def load_order_pasts(
                 cases[line.event.case] = line.stream
     resolved: dict[UUID, dict[UUID, datetime]] = {}
     for position, state in log.recorder.select_streams([*cases]) if cases else ():
-        if position <= asked.position and _RESOLVED_MARK in state:
+        if position <= scope.position and _RESOLVED_MARK in state:
             line = from_state(position, state)
             resolved.setdefault(cases[line.stream], {})[line.stream] = line.recorded_at
     for stream, lines in found.items():
@@ -129,29 +127,29 @@ def _group_signals(lines: Sequence[RecordedEvent]) -> Iterator[SignalGroup]:
 
 
 class _MemoizedOrder(Order, frozen=True, kw_only=True):
-    """An order whose facts are worked out once for all the lives that it is given."""
+    """An order that computes its facts once for all of its replays."""
 
     remembered: dict[tuple[str, ...], OrderFacts] = field(default_factory=dict)
-    """By the signals that they follow from."""
+    """The facts by the keys of the signals that they follow from."""
 
     @property
     def facts(self) -> OrderFacts:
         if self.known_facts is not None:
             return self.known_facts
-        told = tuple(self.signals)
-        known = self.remembered.get(told)
+        keys = tuple(self.signals)
+        known = self.remembered.get(keys)
         if known is not None:
             structs.force_setattr(self, "known_facts", known)
             return known
         found = super().facts
-        self.remembered[told] = found
+        self.remembered[keys] = found
         return found
 
 
 def simulate_order_under_each(
     past: OrderPast, rulebooks: Sequence[Rulebook], until: datetime
 ) -> Iterator[SimulatedOrder]:
-    """The same order under one policy after the other."""
+    """Replay the same order under one policy after the other."""
     order = _MemoizedOrder(id=past.order)
     for rulebook in rulebooks:
         yield simulate_order(past, rulebook, until, order)
@@ -160,12 +158,12 @@ def simulate_order_under_each(
 def simulate_order(
     past: OrderPast, rulebook: Rulebook, until: datetime, order: Order | None = None
 ) -> SimulatedOrder:
-    life = _OrderRun(order or Order(id=past.order), rulebook)
+    run = _OrderRun(order or Order(id=past.order), rulebook)
     for arrival in past.arrivals:
-        life.go_on(arrival.at)
-        life.take(arrival)
-    life.go_on(until)
-    return SimulatedOrder(life.openings(), life.passed_at)
+        run.tick_until(arrival.at)
+        run.take(arrival)
+    run.tick_until(until)
+    return SimulatedOrder(run.openings(), run.passed_at)
 
 
 class _OrderRun:
@@ -176,8 +174,8 @@ class _OrderRun:
         self._openings: dict[CaseKey, CaseOpening] = {}
         self.passed_at: datetime | None = None
 
-    def go_on(self, now: datetime) -> None:
-        """Up to here, with no signal: what falls due is decided at its moment."""
+    def tick_until(self, now: datetime) -> None:
+        """Decide all that falls due before this time, each at its moment."""
         while (due := self._order.next_due(self._rulebook)) is not None and due < now:
             response = self._response(due)
             response.tick()
@@ -189,7 +187,7 @@ class _OrderRun:
         self._keep(response, arrival.at)
 
     def openings(self) -> Mapping[CaseKey, CaseOpening]:
-        """Each with when it is due, as its clock was left."""
+        """The case openings, each with its due time by the final state of its clock."""
         found = {}
         for (case_id, number), opening in self._openings.items():
             run = self._cases[case_id].timing.clock.runs.get(Measure.RESOLUTION)
@@ -204,13 +202,13 @@ class _OrderRun:
         self._order, self._cases = response.order, response.cases
         for case_id, events in response.case_events.items():
             for event in events:
-                self._of_case(case_id, event, now)
+                self._count_event(case_id, event, now)
         if self.passed_at is None and any(
             isinstance(event, PassedIntake) for event in response.order_events
         ):
             self.passed_at = now
 
-    def _of_case(self, case_id: UUID, event: CaseEvent, now: datetime) -> None:
+    def _count_event(self, case_id: UUID, event: CaseEvent, now: datetime) -> None:
         known = sum(1 for case, _ in self._openings if case == case_id)
         match event:
             case Detected(kind=kind, detected_at=opened_at):
@@ -232,16 +230,14 @@ class _OrderRun:
 
 
 def _openings_in_period(
-    lived: SimulatedOrder, asked: SimulationScope
+    order: SimulatedOrder, scope: SimulationScope
 ) -> dict[CaseKey, CaseOpening]:
-    """What was opened in the period."""
-    return {key: one for key, one in lived.openings.items() if _is_in_period(one.opened_at, asked)}
+    return {key: x for key, x in order.openings.items() if _is_in_period(x.opened_at, scope)}
 
 
-def _is_in_period(moment: datetime | None, asked: SimulationScope) -> bool:
-    return moment is not None and asked.since <= moment < asked.until
+def _is_in_period(moment: datetime | None, scope: SimulationScope) -> bool:
+    return moment is not None and scope.since <= moment < scope.until
 
 
 def _no_staff(_: str) -> Sequence[str]:
-    """Whoever would have been told of it: nothing of it is counted."""
-    return ()
+    return ()  # notifications do not count

@@ -1,4 +1,4 @@
-"""What is held of a customer: the orders and cases that tell of them, and what an erasure of it writes."""
+"""The data held of a customer: orders, cases, personal texts and files; and the writes that erase it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from domain.privacy import PrivacyRecord
 
 
 class HeldText(Struct, frozen=True):
-    """A line of the log that has personal texts, and the texts."""
+    """A line of the log with personal texts, and the texts."""
 
     stream: UUID
     version: int
@@ -34,7 +34,7 @@ class HeldText(Struct, frozen=True):
 
 
 class HeldData(Struct, frozen=True):
-    """What is held of a customer."""
+    """The data held of a customer."""
 
     record: PrivacyRecord
     orders: Sequence[str]
@@ -44,7 +44,7 @@ class HeldData(Struct, frozen=True):
 
 
 class OrderCustomer(Struct, frozen=True):
-    """All that is recorded of the customer of one order; what was erased included."""
+    """What is recorded of the customer of one order, also after erasure."""
 
     record: PrivacyRecord | None
     orders: Sequence[str]
@@ -72,56 +72,56 @@ class CustomerData(Struct, frozen=True):
         return tuple(sorted({ref for ref in refs if ref.startswith("sha256:")}))
 
     def texts(self, log: EventLog) -> list[HeldText]:
-        """Every line of theirs that has personal texts, by position."""
+        """The lines with personal texts, by position."""
         texts = [
-            HeldText(line.stream, line.version, line.position, line.type, line.recorded_at, told)
+            HeldText(line.stream, line.version, line.position, line.type, line.recorded_at, found)
             for lines in log.trails(self.streams).values()
             for line in lines
-            if (told := personal_texts(line.event))
+            if (found := personal_texts(line.event))
         ]
-        return sorted(texts, key=lambda one: one.position)
+        return sorted(texts, key=lambda text: text.position)
 
     def require_all_closed(self) -> None:
-        """Raises CustomerStillServed."""
+        """Raises CustomerStillServed for an open case, or a live adjustment."""
         open_ = [case for case in self.cases.values() if not case.is_resolved]
         live = [
-            one
+            adjustment
             for case in self.cases.values()
-            for one in case.adjustments.items
-            if one.is_live and case.is_resolved
+            for adjustment in case.adjustments.items
+            if adjustment.is_live and case.is_resolved
         ]
         if open_ or live:
-            told = [f"case {case.id} is {case.state}" for case in open_]
-            told += [f"adjustment {one.id} is {one.state}" for one in live]
-            raise CustomerStillServed("; ".join(told), cases=[str(case.id) for case in open_])
+            detail = [f"case {case.id} is {case.state}" for case in open_]
+            detail += [f"adjustment {adjustment.id} is {adjustment.state}" for adjustment in live]
+            raise CustomerStillServed("; ".join(detail), cases=[str(case.id) for case in open_])
 
     def require_sealed(self, log: EventLog) -> None:
-        """Raises StoredInTheClear."""
+        """Raises StoredInTheClear for personal texts that are not sealed."""
         states = log.recorder.select_streams(self.streams)
         lines = (from_state(position, state) for position, state in states)
         clear = [
             line.position for line in lines if line.sealed is None and personal_texts(line.event)
         ]
         if clear:
-            told = ", ".join(map(str, clear[:20])) + (" …" if len(clear) > 20 else "")
-            raise StoredInTheClear(f"positions {told}", positions=clear[:100])
+            positions = ", ".join(map(str, clear[:20])) + (" …" if len(clear) > 20 else "")
+            raise StoredInTheClear(f"positions {positions}", positions=clear[:100])
 
-    def erased(self, record: UUID, erasure: int, by: Caller) -> Iterator[Write]:
-        """What each of them tells of the erasure."""
+    def erasure_writes(self, record: UUID, erasure: int, by: Caller) -> Iterator[Write]:
+        """An event of the erasure for each order and case."""
         for stream, order in self.orders.items():
-            told = OrderDataErased(record=record, erasure=erasure)
-            yield _erasure_write(told, stream, ORDER, order.version, order.id, by)
+            of_order = OrderDataErased(record=record, erasure=erasure)
+            yield by.write(stream, ORDER, order.version, [of_order], order.id)
         for stream, case in self.cases.items():
             of_case = CaseDataErased(record=record, erasure=erasure)
-            yield _erasure_write(of_case, stream, CASE, case.version, case.order, by)
+            yield by.write(stream, CASE, case.version, [of_case], case.order)
 
 
 def load_customer_data(
     names: Collection[str], orders: Repository[Order], cases: Repository[ExceptionCase]
 ) -> CustomerData:
-    """Of a customer whose orders have these names."""
+    """Load the data of a customer with these orders."""
     found = orders.current([order_stream(name) for name in names])
-    # Of each kind of problem, the order remembers the newest case.
+    # The order has the newest case of each kind of problem; its number tells the earlier ones.
     streams = [
         case_stream(order.id, kind, occurrence)
         for order in found.values()
@@ -129,22 +129,3 @@ def load_customer_data(
         for occurrence in range(1, ref.occurrence + 1)
     ]
     return CustomerData(found, cases.current(streams))
-
-
-def _erasure_write(
-    event: OrderDataErased | CaseDataErased,
-    stream: UUID,
-    kind: str,
-    version: int,
-    order: str,
-    by: Caller,
-) -> Write:
-    return Write(
-        stream=stream,
-        kind=kind,
-        expected=version,
-        events=[(by.actor, event)],
-        recorded_at=by.now,
-        cause=by.cause,
-        order=order,
-    )

@@ -1,7 +1,7 @@
 """Personal data of customers: what is held of one, legal holds, and erasure.
 
-An erasure is recorded first, with each order and case that it is about, in one append; then the keys are
-destroyed, and then it is recorded that they are. Whatever cuts it off in between, a tick goes on with it.
+An erasure has three steps: record the order to erase, with each order and case of the customer, in one append;
+destroy the keys; record that they are destroyed. If it is interrupted, a timer tick continues it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import UUID
 from eventsourcing.persistence import PersistenceError
 from msgspec import Struct
 
-from application.log.caller import Caller
+from application.log.caller import Caller, system_caller
 from application.log.event_log import EventLog, Write
 from application.log.recorder import VersionTaken
 from application.log.repository import Repository
@@ -30,7 +30,7 @@ from domain.cases.exception_case import ExceptionCase
 from domain.errors import OrderNotFound, TooContended
 from domain.orders.events import OrderDataErased
 from domain.orders.order import Order, order_stream
-from domain.people import ERASER_ACTOR, Actor
+from domain.people import ERASER_ACTOR
 from domain.personal_data_errors import CustomerUnknown, KeyStoreUnavailable
 from domain.privacy import (
     Erasure,
@@ -46,31 +46,31 @@ _logger = logging.getLogger("casetrail.privacy")
 
 
 class CustomerKeys(Protocol):
-    """Which orders are whose, and their keys."""
+    """The orders of each customer, and their keys."""
 
     def subject_of(self, customer: str) -> UUID:
-        """The name of the customer's record. Raises KeyStoreUnavailable."""
+        """The id of the customer's record. Raises KeyStoreUnavailable."""
 
     def orders_of(self, subject: UUID) -> list[str]:
-        """Orders that were recorded as the customer's, and not erased since."""
+        """The orders of the customer that were not erased."""
 
     def subject_of_order(self, order: str) -> UUID | None:
-        """Whose order it is, if that was recorded and not erased since."""
+        """The customer of an order; None if that was never recorded, or erased."""
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
-        """All keys of these orders; how many. Raises KeyStoreUnavailable."""
+        """Destroy all keys of these orders; return how many. Raises KeyStoreUnavailable."""
 
 
 class EvidenceFiles(Protocol):
-    """Evidence that was uploaded."""
+    """Uploaded evidence files."""
 
     def attached_elsewhere(
         self, refs: Collection[str], cases: Collection[UUID]
     ) -> Collection[str] | None:
-        """Those of them that are attached to other cases than these; None if it is not known yet."""
+        """Those of the files that other cases use too; None if that is not known yet."""
 
     def erase(self, refs: Collection[str]) -> int:
-        """So that nobody can read them; how many there were."""
+        """Make the files unreadable; return how many there were."""
 
 
 class PrivacyResult(Struct, frozen=True):
@@ -86,55 +86,54 @@ class PrivacyDesk:
         log: EventLog,
         orders: Repository[Order],
         cases: Repository[ExceptionCase],
-        whose: CustomerKeys,
+        keys: CustomerKeys,
         files: EvidenceFiles,
     ) -> None:
         self._log = log
         self._records = privacy_records(log)
         self._orders = orders
         self._cases = cases
-        self._whose = whose
+        self._keys = keys
         self._files = files
 
     def held(self, customer: str) -> HeldData:
-        """Raises CustomerUnknown, KeyStoreUnavailable."""
+        """All personal data held of a customer. Raises CustomerUnknown, KeyStoreUnavailable."""
         record, names = self._known(customer)
         theirs = self._load_customer_data(names)
         return HeldData(record, names, [*theirs.cases], theirs.texts(self._log), theirs.files)
 
     def customer_of_order(self, order: str) -> OrderCustomer:
-        """Raises OrderNotFound."""
+        """What is recorded of the customer of an order. Raises OrderNotFound."""
         lines = self._log.trail(order_stream(order))
         if not lines:
             raise OrderNotFound(f"no order {order}")
-        told = [line.event.record for line in lines if isinstance(line.event, OrderDataErased)]
-        subject = told[-1] if told else self._whose.subject_of_order(order)
+        erased = [line.event.record for line in lines if isinstance(line.event, OrderDataErased)]
+        subject = erased[-1] if erased else self._keys.subject_of_order(order)
         if subject is None:
             record, names = None, [order]
         else:
             record = self.record(subject)
             gone = {name for erasure in record.erasures for name in erasure.orders}
-            names = sorted({order, *gone, *self._whose.orders_of(subject)})
+            names = sorted({order, *gone, *self._keys.orders_of(subject)})
         theirs = self._load_customer_data(names)
         return OrderCustomer(record, names, [*theirs.cases], theirs.files)
 
     def orders_of(self, customer: str) -> list[str]:
         """Raises KeyStoreUnavailable."""
-        return self._whose.orders_of(self._whose.subject_of(customer))
+        return self._keys.orders_of(self._keys.subject_of(customer))
 
     def hold(self, customer: str, reason: str, reference: str, by: Caller) -> PrivacyResult:
-        """A hold may be placed before anything is known of the customer. Raises KeyStoreUnavailable."""
+        """Place a legal hold, also on a customer without orders. Raises KeyStoreUnavailable."""
         return self._act(customer, by, lambda record: record.hold(reason, reference))
 
     def release(self, customer: str, hold: int, reason: str, by: Caller) -> PrivacyResult:
-        """Raises NoSuchHold, KeyStoreUnavailable."""
+        """Release a legal hold. Raises NoSuchHold, KeyStoreUnavailable."""
         return self._act(customer, by, lambda record: record.release(hold, reason))
 
     def erase(
         self, customer: str, basis: ErasureBasis, reference: str, by: Caller
     ) -> PrivacyResult:
-        """Order the erasure of all that is personal in what is recorded of the customer, and carry it
-        out; what cannot be carried out now is before long.
+        """Order the erasure of a customer's personal data, and carry it out, now or as soon as possible.
 
         Raises CustomerUnknown, UnderLegalHold, CustomerStillServed, StoredInTheClear, KeyStoreUnavailable.
         """
@@ -154,7 +153,9 @@ class PrivacyDesk:
                 files=theirs.files,
             )
             try:
-                done = self._record(record, ordered, by, [*theirs.erased(record.id, number, by)])
+                result = self._record(
+                    record, ordered, by, [*theirs.erasure_writes(record.id, number, by)]
+                )
             except VersionTaken:
                 continue
             self._orders.forget(theirs.orders)
@@ -162,42 +163,39 @@ class PrivacyDesk:
             try:
                 self.tick(record.id, by.now)
             except (KeyStoreUnavailable, PersistenceError) as error:
-                _logger.warning("an erasure will be carried out when it can be: %s", error)
-            return done
+                _logger.warning("an erasure is ordered and will be retried: %s", error)
+            return result
         raise TooContended(f"the record of a customer, {ATTEMPTS} attempts")
 
     def tick(self, stream: UUID, now: datetime) -> None:
-        """Carry out what was ordered and is not done. Raises KeyStoreUnavailable."""
+        """Carry out an erasure that was ordered and is not complete. Raises KeyStoreUnavailable."""
         record = self.record(stream)
         ordered = record.unfinished
         if ordered is None:
             return
         shared = self._files.attached_elsewhere(ordered.files, ordered.cases)
         if shared is None:
-            return  # which files others rest on is not known yet
-        keys = self._whose.destroy(stream, ordered.orders)
+            return  # not known yet which files other cases use
+        keys = self._keys.destroy(stream, ordered.orders)
         files = self._files.erase([ref for ref in ordered.files if ref not in shared])
         completed = ErasureCompleted(erasure=ordered.erasure, keys=keys, files=files)
-        after = record.after(completed, now, ERASER_ACTOR)
-        write = _write(
-            record, after, [(ERASER_ACTOR, completed)], now, f"erasure:{ordered.erasure}"
-        )
+        by = system_caller(ERASER_ACTOR, now, f"erasure:{ordered.erasure}")
         try:
-            self._log.append([write])
+            self._record(record, completed, by)
         except VersionTaken:
-            return  # somebody else carried it out, or placed a hold that comes too late for it
+            return  # another process carried it out, or somebody placed a hold too late
 
     def _known(self, customer: str) -> tuple[PrivacyRecord, list[str]]:
-        subject = self._whose.subject_of(customer)
-        names = self._whose.orders_of(subject)
+        subject = self._keys.subject_of(customer)
+        names = self._keys.orders_of(subject)
         record = self.record(subject)
         if not names:
-            told = _describe_last_erasure(record.erasures)
-            raise CustomerUnknown(f"no order of this customer is known{told}")
+            erased = _describe_last_erasure(record.erasures)
+            raise CustomerUnknown(f"no order of this customer is known{erased}")
         return record, names
 
     def record(self, subject: UUID) -> PrivacyRecord:
-        """What is recorded of a customer as such; nothing, if nobody ever did."""
+        """The customer's own record of holds and erasures; an empty one if there is none."""
         return self._records.current([subject]).get(subject) or PrivacyRecord(id=subject)
 
     def _load_customer_data(self, names: Collection[str]) -> CustomerData:
@@ -206,7 +204,7 @@ class PrivacyDesk:
     def _act(
         self, customer: str, by: Caller, decide: Callable[[PrivacyRecord], PrivacyEvent]
     ) -> PrivacyResult:
-        subject = self._whose.subject_of(customer)
+        subject = self._keys.subject_of(customer)
         for _ in range(ATTEMPTS):
             record = self.record(subject)
             try:
@@ -219,30 +217,11 @@ class PrivacyDesk:
         self, record: PrivacyRecord, event: PrivacyEvent, by: Caller, also: Sequence[Write] = ()
     ) -> PrivacyResult:
         after = record.after(event, by.now, by.actor)
-        write = _write(record, after, [(by.actor, event)], by.now, by.cause)
-        row = by.row(after) if by.row is not None else None
-        return PrivacyResult(after, self._log.append([write, *also], row).position)
-
-
-def _write(
-    before: PrivacyRecord,
-    after: PrivacyRecord,
-    events: Sequence[tuple[Actor, PrivacyEvent]],
-    now: datetime,
-    cause: str,
-) -> Write:
-    return Write(
-        stream=before.id,
-        kind=PRIVACY,
-        expected=before.version,
-        events=events,
-        recorded_at=now,
-        cause=cause,
-        next_due=after.next_due,
-    )
+        write = by.write(record.id, PRIVACY, record.version, [event], next_due=after.next_due)
+        return PrivacyResult(after, self._log.append([write, *also], by.row_of(after)).position)
 
 
 def _describe_last_erasure(erasures: Sequence[Erasure]) -> str:
     if not erasures:
         return ""
-    return f"; what there was was erased on {erasures[-1].ordered_at.date()}"
+    return f"; the customer's data was erased on {erasures[-1].ordered_at.date()}"

@@ -1,4 +1,4 @@
-"""The adjustments of a case: a fold over what happened to them."""
+"""The adjustments of a case, folded from its events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from domain.adjustments.events import (
     AdjustmentEvent,
     AdjustmentExecuted,
     AdjustmentLapsed,
-    AdjustmentNote,
     AdjustmentProposed,
     AdjustmentReconciled,
     AdjustmentRejected,
@@ -31,6 +30,7 @@ from domain.adjustments.events import (
 from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, LapseCause
 from domain.money import Money
 from domain.people import Actor
+from domain.texts import Note
 
 
 class AdjustmentState(StrEnum):
@@ -48,11 +48,11 @@ class AdjustmentState(StrEnum):
 
 APPROVED_STATES = (AdjustmentState.APPROVED, AdjustmentState.SYSTEM_APPROVED)
 UNEXECUTED_STATES = (AdjustmentState.PROPOSED, *APPROVED_STATES)
-"""May still lapse or be withdrawn."""
+"""States in which an adjustment can lapse or be withdrawn."""
 LIVE_STATES = (*UNEXECUTED_STATES, AdjustmentState.EXECUTING)
 PAID_STATES = (AdjustmentState.EXECUTED, AdjustmentState.RECONCILED)
 COUNTED_STATES = (*LIVE_STATES, *PAID_STATES)
-"""What the sums of the approval matrix count: all that was paid, or may yet be."""
+"""States that count towards the sums of the approval matrix: paid, or still payable."""
 
 
 class Approval(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Approval(Struct, frozen=True, kw_only=True):
     limit: str
     at: datetime
     version: int
-    """Of the case's trail."""
+    """The version of the approval in the case's trail."""
 
 
 class Adjustment(Struct, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     lines: tuple[AdjustedLine, ...]
     evidence: tuple[str, ...]
     payment: str | None
-    note: AdjustmentNote
+    note: Note
     packet: str
     digest: str
     requirement: ApprovalRequirement
@@ -88,9 +88,9 @@ class Adjustment(Struct, frozen=True, kw_only=True):
     provider: str | None = None
     reference: str | None = None
     given: Money | None = None
-    """What the provider says it gave, where that is not the amount."""
+    """The amount that the provider paid, if it is not the ordered one."""
     ended: str | None = None
-    """Why it came to nothing: the reason of whoever rejected or withdrew it, what lapsed or failed."""
+    """Why it ended unpaid: the reason of the rejection or withdrawal, the lapse cause or the failure."""
 
     @property
     def is_pending(self) -> bool:
@@ -165,7 +165,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
 
 
 class Adjustments(Struct, frozen=True):
-    """In the order in which they were proposed."""
+    """All adjustments of a case, in the order in which they were proposed."""
 
     items: tuple[Adjustment, ...] = ()
 
@@ -174,7 +174,7 @@ class Adjustments(Struct, frozen=True):
 
     @property
     def is_pending(self) -> bool:
-        """Somebody is asked to approve one of them."""
+        """Whether one of them waits for approval."""
         return any(one.is_pending for one in self.items)
 
     @property
@@ -183,7 +183,7 @@ class Adjustments(Struct, frozen=True):
 
     @property
     def unexecuted(self) -> tuple[Adjustment, ...]:
-        """What may still lapse."""
+        """The adjustments that can still lapse."""
         return tuple(one for one in self.items if one.state in UNEXECUTED_STATES)
 
     @property
@@ -191,7 +191,7 @@ class Adjustments(Struct, frozen=True):
         return min((one.lapses_at for one in self.unexecuted), default=None)
 
     def find_due_lapses(self, now: datetime) -> list[AdjustmentLapsed]:
-        """What nobody decided on, or carried out, in time."""
+        """A lapse for each adjustment that was not approved or executed in time."""
         return [
             AdjustmentLapsed(adjustment=one.id, cause=LapseCause.TIME)
             for one in self.unexecuted
@@ -199,16 +199,15 @@ class Adjustments(Struct, frozen=True):
         ]
 
     def find_outdated(self, packet: str, policy: str) -> list[AdjustmentLapsed]:
-        """What is bound to another packet, or another policy, than there is now."""
+        """A lapse for each adjustment that is bound to another packet or policy than the current ones."""
         found = []
         for one in self.unexecuted:
             if one.packet != packet:
-                told = (LapseCause.PACKET, one.packet, packet)
+                cause, was, now = LapseCause.PACKET, one.packet, packet
             elif one.requirement.policy_digest != policy:
-                told = (LapseCause.POLICY, one.requirement.policy_digest, policy)
+                cause, was, now = LapseCause.POLICY, one.requirement.policy_digest, policy
             else:
                 continue
-            cause, was, now = told
             found.append(AdjustmentLapsed(adjustment=one.id, cause=cause, was=was, now=now))
         return found
 
@@ -231,7 +230,7 @@ class Adjustments(Struct, frozen=True):
 
 
 def adjustment_id(case: UUID, number: int) -> UUID:
-    """The key that it is paid under follows from its place in the case."""
+    """The adjustment's id, and its key at the payment provider: it follows from its number in the case."""
     return uuid5(case, f"adjustment {number}")
 
 

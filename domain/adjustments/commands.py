@@ -1,4 +1,4 @@
-"""What people ask of adjustments, as it is decoded from a request."""
+"""Commands on adjustments, as decoded from a request."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from msgspec import Meta
 
 from domain.adjustments.events import (
     AdjustedLine,
-    AdjustmentNote,
-    Digest,
     PaymentId,
     Reference,
     RequiredReason,
@@ -18,6 +16,7 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason
 from domain.cases.evidence import EvidenceRef
 from domain.cases.work_commands import CommandRequest
 from domain.money import PositiveMoney
+from domain.texts import Digest, Note
 
 
 class ProposeAdjustment(CommandRequest, frozen=True, kw_only=True):
@@ -25,17 +24,17 @@ class ProposeAdjustment(CommandRequest, frozen=True, kw_only=True):
     amount: PositiveMoney
     reason: AdjustmentReason
     lines: Annotated[tuple[AdjustedLine, ...], Meta(max_length=1000)] = ()
-    """Which lines of the order it is about; if told, their amounts make up the whole."""
+    """The order lines that it is about; if given, their amounts must add up to `amount`."""
     evidence: Annotated[tuple[EvidenceRef, ...], Meta(max_length=50)] = ()
     payment: PaymentId | None = None
-    """To which payment the money goes back; left out, the order's own, where it has one."""
-    note: AdjustmentNote = ""
+    """The payment to refund; left out, the order's only payment."""
+    note: Note = ""
 
 
 class ApproveAdjustment(CommandRequest, frozen=True, kw_only=True):
     digest: Digest
-    """Of what you looked at: the adjustment's `digest`."""
-    note: AdjustmentNote = ""
+    """The `digest` of the adjustment as you read it."""
+    note: Note = ""
 
 
 class RejectAdjustment(CommandRequest, frozen=True, kw_only=True):
@@ -50,4 +49,4 @@ class WithdrawAdjustment(CommandRequest, frozen=True, kw_only=True):
 class ExecuteAdjustment(CommandRequest, frozen=True, kw_only=True):
     digest: Digest
     reference: Reference | None = None
-    """What the system that carried it out calls it; only for what no payment provider does."""
+    """The executing system's reference; only for kinds that no payment provider pays."""

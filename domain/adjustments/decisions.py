@@ -1,4 +1,4 @@
-"""What may be done with an adjustment that was proposed: decisions that return events."""
+"""Decisions on a proposed adjustment: approve, reject, withdraw, execute, reconcile; they return events."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ from domain.policy.approvals import ApprovalMatrix
 from domain.policy.rulebook import Rulebook
 
 EXTERNAL_SYSTEM = "elsewhere"
-"""The provider of what no payment provider carries out."""
+"""The provider name of adjustments that no payment provider pays."""
 
 
 class ActingPerson(Struct, frozen=True):
-    """Who asks: the names of everybody whose act it is, the roles that reach the case, and whether
-    it came through an agent."""
+    """The person who acts: all names of those whose act it is, the roles that cover the case, and
+    whether an agent acts for the person."""
 
     person: str
     names: tuple[str, ...]
@@ -77,18 +77,21 @@ def require_matrix(rulebook: Rulebook) -> ApprovalMatrix:
 def approve(
     case: ExceptionCase,
     adjustment: Adjustment,
-    ask: ApproveAdjustment,
+    request: ApproveAdjustment,
     by: ActingPerson,
     order: Order,
     rulebook: Rulebook,
     now: datetime,
 ) -> AdjustmentApproved:
-    """Raises a Refusal for whoever may not, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted."""
+    """The event of an approval.
+
+    Raises a Refusal if a rule forbids it, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted.
+    """
     _require_state(adjustment, (AdjustmentState.PROPOSED,), "approved")
     matrix = require_matrix(rulebook)
     for refusal in find_refusals(case, adjustment, by, matrix):
         raise refusal
-    _require_unchanged(adjustment, ask.digest, order, rulebook)
+    _require_unchanged(adjustment, request.digest, order, rulebook)
     found = matrix.limit_of(by.roles, adjustment.requirement.roles)
     assert found is not None
     role, limit = found
@@ -99,14 +102,14 @@ def approve(
         limit=f"{limit:f}",
         complete=adjustment.missing_approvals <= 1,
         lapses_at=now + matrix.approvals.lapses_after,
-        note=ask.note,
+        note=request.note,
     )
 
 
 def find_refusals(
     case: ExceptionCase, adjustment: Adjustment, by: ActingPerson, matrix: ApprovalMatrix
 ) -> Iterator[Refusal]:
-    """Every rule that stands against this person's approval."""
+    """Every rule that forbids this person to approve."""
     if by.is_agent:
         yield _agent_refusal(by, Duty.APPROVE)
     found = find_duty_conflict(case.duties, by.names, Duty.APPROVE)
@@ -116,7 +119,7 @@ def find_refusals(
         if set(approval.persons) & set(by.names):
             at = approval.at.isoformat()
             yield ApprovedAlready(
-                f"{by.person} approved it at {at} (version {approval.version})",
+                f"{by.person} already approved it at {at} (version {approval.version})",
                 rule="approvers-are-different-people",
                 version=approval.version,
                 at=at,
@@ -125,57 +128,59 @@ def find_refusals(
 
 
 def reject(
-    case: ExceptionCase, adjustment: Adjustment, ask: RejectAdjustment, by: ActingPerson
+    case: ExceptionCase, adjustment: Adjustment, request: RejectAdjustment, by: ActingPerson
 ) -> AdjustmentRejected:
-    """By somebody who approves; of what is approved already, too, as long as nothing was paid."""
+    """The event of a rejection, by an approver; possible until the payment is ordered."""
     _require_state(adjustment, UNEXECUTED_STATES, "rejected")
     require_not_agent(by, Duty.APPROVE)
     require_no_duty_conflict(case.duties, by.names, Duty.APPROVE)
-    _require_digest(adjustment, ask.digest)
-    return AdjustmentRejected(adjustment=adjustment.id, digest=ask.digest, reason=ask.reason)
+    _require_digest(adjustment, request.digest)
+    return AdjustmentRejected(
+        adjustment=adjustment.id, digest=request.digest, reason=request.reason
+    )
 
 
 def withdraw(
-    case: ExceptionCase, adjustment: Adjustment, ask: WithdrawAdjustment, by: ActingPerson
+    case: ExceptionCase, adjustment: Adjustment, request: WithdrawAdjustment, by: ActingPerson
 ) -> AdjustmentWithdrawn:
-    """By whoever proposed it, or holds the case."""
+    """The event of a withdrawal, by the proposer or the person who holds the case."""
     _require_state(adjustment, UNEXECUTED_STATES, "withdrawn")
     if not set(by.names) & set(adjustment.proposed_by):
         require_claimed_by(case, by.person)
-    return AdjustmentWithdrawn(adjustment=adjustment.id, reason=ask.reason)
+    return AdjustmentWithdrawn(adjustment=adjustment.id, reason=request.reason)
 
 
 def execute(
     case: ExceptionCase,
     adjustment: Adjustment,
-    ask: ExecuteAdjustment,
+    request: ExecuteAdjustment,
     by: ActingPerson,
     order: Order,
     rulebook: Rulebook,
     provider: str | None,
 ) -> list[CaseEvent]:
-    """The order to pay; or, of what no payment provider does, that it was carried out.
+    """The events of an execution: the order to pay, or for other kinds that it was carried out.
 
     Raises a Refusal, AdjustmentNotPending, DigestDiffers, AdjustmentDrifted, Invalid, NoPaymentProvider.
     """
     require_not_agent(by, Duty.EXECUTE)
     require_no_duty_conflict(case.duties, by.names, Duty.EXECUTE)
     _require_state(adjustment, APPROVED_STATES, "executed")
-    _require_unchanged(adjustment, ask.digest, order, rulebook)
+    _require_unchanged(adjustment, request.digest, order, rulebook)
     if adjustment.kind in PROVIDER_PAID_KINDS:
-        if ask.reference is not None:
-            detail = f"the payment provider says how it calls a {adjustment.kind}"
+        if request.reference is not None:
+            detail = f"leave it out: the payment provider gives a {adjustment.kind} its reference"
             raise Invalid([Fault("/reference", detail)], "the execution")
         if provider is None:
-            raise NoPaymentProvider(f"a {adjustment.kind} of case {case.id} cannot be paid")
+            raise NoPaymentProvider(f"the {adjustment.kind} of case {case.id} cannot be paid")
         return [_execution_started(adjustment, provider)]
-    if ask.reference is None:
-        detail = f"say what the system that carried out the {adjustment.kind} calls it"
+    if request.reference is None:
+        detail = f"give the reference of the {adjustment.kind} in the system that carried it out"
         raise Invalid([Fault("/reference", detail)], "the execution")
     done = AdjustmentExecuted(
         adjustment=adjustment.id,
         provider=EXTERNAL_SYSTEM,
-        reference=ask.reference,
+        reference=request.reference,
         amount=_to_positive_money(adjustment.amount),
     )
     return [_execution_started(adjustment, EXTERNAL_SYSTEM), done]
@@ -184,15 +189,13 @@ def execute(
 def reconcile(
     case: ExceptionCase, adjustment: Adjustment, by: ActingPerson, statement: str
 ) -> AdjustmentReconciled:
-    """Raises a Refusal, AdjustmentNotPending, AmountNotAsOrdered."""
+    """The event of a reconciliation. Raises a Refusal, AdjustmentNotPending, AmountNotAsOrdered."""
     require_not_agent(by, Duty.RECONCILE)
     require_no_duty_conflict(case.duties, by.names, Duty.RECONCILE)
     _require_state(adjustment, (AdjustmentState.EXECUTED,), "reconciled")
     if adjustment.given is not None:
-        given, ordered = adjustment.given, adjustment.amount
         raise AmountNotAsOrdered(
-            f"adjustment {adjustment.id}: {given.amount} {given.currency} were given, "
-            f"{ordered.amount} {ordered.currency} ordered"
+            f"adjustment {adjustment.id}: {adjustment.amount} was ordered, {adjustment.given} was paid"
         )
     assert adjustment.reference is not None
     return AdjustmentReconciled(
@@ -208,7 +211,7 @@ def require_not_agent(by: ActingPerson, duty: Duty) -> None:
 
 def _agent_refusal(by: ActingPerson, duty: Duty) -> AgentHoldsNoDuty:
     return AgentHoldsNoDuty(
-        f"an agent acts for {by.person}: to {duty} is for a person",
+        f"an agent acts for {by.person}; only a person may {duty}",
         rule="agents-hold-no-duty",
         duty=duty.value,
         person=by.person,
@@ -221,17 +224,17 @@ def _find_limit_refusals(
     required = adjustment.requirement
     counted = Decimal(required.counted)
     found = matrix.limit_of(by.roles, required.roles)
-    has = ", ".join(by.roles) or "no role that reaches this case"
+    has = ", ".join(by.roles) or "no role for this case"
     facts = {"counted": required.counted, "currency": required.currency, "band": required.rule}
     if found is None:
-        wanted = ", ".join(required.roles or matrix.approvals.limits)
-        detail = f"{by.person} has {has}; {required.rule} wants one of: {wanted}"
+        roles = ", ".join(required.roles or matrix.approvals.limits)
+        detail = f"{by.person} has {has}; rule {required.rule} requires one of: {roles}"
         yield BeyondAuthority(detail, rule="role-may-approve", **facts)
     elif found[1] < counted:
         role, limit = found
         detail = (
-            f"{by.person}, as {role}, may approve up to {limit:f} {required.currency}; with all that "
-            f"counts it is {required.counted}"
+            f"{by.person}, as {role}, may approve up to {limit:f} {required.currency}; the counted "
+            f"amount is {required.counted}"
         )
         yield BeyondAuthority(detail, rule="within-limit", limit=f"{limit:f}", **facts)
 
@@ -246,13 +249,15 @@ def _require_state(adjustment: Adjustment, states: Collection[AdjustmentState], 
 
 def _require_digest(adjustment: Adjustment, digest: str) -> None:
     if digest != adjustment.digest:
-        raise DigestDiffers(f"adjustment {adjustment.id} has digest {adjustment.digest}")
+        raise DigestDiffers(
+            f"adjustment {adjustment.id} has digest {adjustment.digest}, not {digest}"
+        )
 
 
 def _require_unchanged(
     adjustment: Adjustment, digest: str, order: Order, rulebook: Rulebook
 ) -> None:
-    """The amount, the packet and the policy are those that were decided on."""
+    """Require that the adjustment, the packet and the policy are the ones that were decided on."""
     _require_digest(adjustment, digest)
     packet = packet_digest(packet_of(order))
     for cause, was, now in (

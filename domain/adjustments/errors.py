@@ -1,4 +1,4 @@
-"""What can stand against giving something to a customer."""
+"""Errors and refusals about adjustments, payments and statements."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ class AdjustmentNotFound(CasetrailError):
 class NothingMayBeGiven(CasetrailError):
     """The active policy has no approval matrix."""
 
-    explanation = "Nothing can be given to a customer until the policy's `approvals` say who must approve what."
+    explanation = "Adjustments need a policy with `approvals`, which says who must approve what. Activate one first."
 
 
 class MoreThanPaid(CasetrailError):
-    """More would be given back than was taken."""
+    """The adjustment would refund more than was captured."""
 
     explanation = (
-        "`captured` is what was taken for the order, `counted` what of it was given back or may yet "
-        "be. A refund, a price adjustment or an appeasement goes back the way the money came, and "
-        "cannot be more than that."
+        "`captured` is the amount captured, `counted` what was refunded of it or still may be. A "
+        "refund, a price adjustment or an appeasement goes back to the payment and cannot exceed the "
+        "captured amount."
     )
 
 
 class AdjustmentNotPending(CasetrailError):
-    """The adjustment is not in a state in which this can be done."""
+    """The adjustment's state does not allow this."""
 
     explanation = (
-        "`state` says how it stands. Only what is proposed can be approved or rejected, only what is "
-        "approved executed, only what is executed reconciled."
+        "`state` is its current state. A proposed adjustment can be approved, an approved one executed, "
+        "an executed one reconciled. It can be rejected or withdrawn until its execution starts."
     )
 
 
@@ -40,96 +40,93 @@ class DigestDiffers(CasetrailError):
     """The digest that you named is not the adjustment's."""
 
     explanation = (
-        "An approval is bound to what was looked at: amount, lines, packet and policy. Read the "
-        "adjustment again, and decide on its `digest`."
+        "A decision is bound to the amount, lines, packet and policy that you read. Read the adjustment "
+        "again and send its current `digest`."
     )
 
 
 class AdjustmentDrifted(CasetrailError):
-    """What it was decided on has changed: it lapses."""
+    """The order's facts or the policy changed, so the adjustment lapses."""
 
     explanation = (
-        "`cause` says what changed: what is known of the order, or the policy. Look at the case as it "
-        "is now, and propose it anew."
+        "`cause` says what changed: `packet` (the order's facts) or `policy`. Read the case again and "
+        "propose a new adjustment."
     )
 
 
 class AdjustmentsOpen(CasetrailError):
-    """Adjustments of the case are still to be decided on or carried out."""
+    """The case has adjustments that are not finished."""
 
-    explanation = (
-        "`adjustments` lists them. A case ends once what was proposed is paid, rejected, withdrawn "
-        "or lapsed."
-    )
+    explanation = "`adjustments` lists them. Resolve the case once each is paid, rejected, withdrawn or lapsed."
 
 
 class NoPaymentToRefund(CasetrailError):
-    """It is not known which payment the money is to go back to."""
+    """The payment to refund is not clear."""
 
     explanation = (
-        "Name the provider's id of the payment in `payment`; `payments` lists those that the order's "
-        "signals tell of."
+        "Give the provider's payment id in `payment`; `payments` lists the captured payments that the "
+        "order's signals name."
     )
 
 
 class Refusal(CasetrailError):
-    """A rule forbids it to this person: the attempt is recorded beside the case.
+    """A rule forbids it to this person; the attempt is recorded with the case.
 
     Every refusal names its `rule`.
     """
 
 
 class DutyConflict(Refusal):
-    """The person has had another duty in this case."""
+    """The person already has another duty in this case."""
 
     explanation = (
-        "One person has one duty in a case: to review, to approve, to execute or to reconcile; over "
-        "its whole history, and through whatever account, agent or delegate. `act`, `version` and "
-        "`at` name what made the other duty theirs. Somebody else has to do it; no setting and no "
-        "role lifts this."
+        "One person has one duty in a case: review, approve, execute or reconcile. This covers the "
+        "whole history of the case and all of the person's accounts, agents and delegates. `act`, "
+        "`version` and `at` name the first act of the other duty. Another person has to do this; no "
+        "setting and no role lifts the rule."
     )
 
 
 class BeyondAuthority(Refusal):
-    """The person's roles do not reach that far."""
+    """The person's roles may not approve this amount."""
 
     explanation = (
-        "The approval matrix of the policy gives each role a limit, in its own currency, and may name "
-        "the roles that can approve. `counted` is what is measured: the amount with all else that was "
-        "given for the order, and to the customer. Somebody with a higher limit has to approve it."
+        "The policy's approval matrix gives each role a limit and may name the roles that can approve. "
+        "`counted` is the amount that is compared with the limit: this adjustment with all others for "
+        "the order or the customer. Ask a person with a higher limit to approve it."
     )
 
 
 class AgentHoldsNoDuty(Refusal):
-    """An agent never decides on money."""
+    """An agent may not decide on money."""
 
-    explanation = (
-        "An agent may look, add and draft. The person it acts for has to decide, in person."
-    )
+    explanation = "An agent may read, add and draft. A person has to decide, in person."
 
 
 class ApprovedAlready(Refusal):
-    """The person has approved it already."""
+    """The person has already approved it."""
 
-    explanation = "Several people must approve it: each counts once, through whatever account."
+    explanation = (
+        "Several people must approve it, and each counts once, with all of their accounts. Ask another "
+        "approver."
+    )
 
 
 class AmountNotAsOrdered(CasetrailError):
-    """The provider gave another amount than was ordered."""
+    """The provider paid another amount than was ordered."""
 
     explanation = (
-        "It is not reconciled until people have settled the difference with the provider: see "
-        "case.adjustment_amount_differs in the trail."
+        "It cannot be reconciled: settle the difference with the provider. The trail shows both amounts "
+        "in case.adjustment_amount_differs."
     )
 
 
 class StatementNotWhole(CasetrailError):
-    """The statement is not whole."""
+    """The statement is incomplete or does not add up."""
 
     explanation = (
-        "It is read in the format of `GET /statement` of the local provider (docs/payments.md): numbered "
-        "lines with running totals, and a last line that counts them. What does not add up is not "
-        "compared."
+        "Send a complete statement in the format of the local provider's `GET /statement` "
+        "(docs/payments.md): numbered lines with running totals, and a last line that counts them."
     )
 
 
@@ -137,25 +134,24 @@ class NoPaymentProvider(CasetrailError):
     """No payment provider is connected."""
 
     explanation = (
-        "Nothing can be given back until whoever runs the service says where: CASETRAIL_PAYMENTS is "
-        "`local:URL` for the provider of `casetrail provider`, or `stripe:` with the secret key in "
-        "CASETRAIL_STRIPE_KEY."
+        "Refunds need a provider. Set CASETRAIL_PAYMENTS to `local:URL` for the provider of `casetrail "
+        "provider`, or to `stripe:` with the secret key in CASETRAIL_STRIPE_KEY."
     )
 
 
 class OutcomeUnknown(CasetrailError):
-    """The payment provider gave no answer that could be relied on."""
+    """The payment provider gave no reliable answer."""
 
     explanation = (
-        "It may or may not have done what it was asked. What became of a refund is asked by its key, "
-        "and asked again with the same key it is made at most once."
+        "The refund may or may not have been made. The service asks the provider again by the refund's "
+        "key; with the same key the provider makes it at most once."
     )
 
 
 class RefundRefused(CasetrailError):
     """The payment provider refused the refund."""
 
-    explanation = "No money went back. `code` and `detail` are the provider's reason."
+    explanation = "Nothing was refunded. `code` and `detail` are the provider's reason."
 
     def __init__(self, detail: str, code: str) -> None:
         super().__init__(detail, code=code)
@@ -163,9 +159,9 @@ class RefundRefused(CasetrailError):
 
 
 class RefundKeyReused(CasetrailError):
-    """The payment provider knows this key for another refund."""
+    """The payment provider has used this key for another refund."""
 
     explanation = (
-        "A refund keeps its key and its content for life, so this is a fault of the service. Money "
-        "may have gone back under the key: compare the provider's statement with the trail."
+        "A refund's key and content never change, so this is an error of the service. Money may have "
+        "been refunded under the key: compare the provider's statement with the trail."
     )

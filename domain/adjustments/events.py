@@ -1,4 +1,4 @@
-"""What happens to the adjustments of a case. A tag is written down for ever."""
+"""The events of a case's adjustments. Tags are stored for ever: never rename or reuse one."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ from domain.adjustments.kinds import AdjustmentKind, AdjustmentReason, Duty, Lap
 from domain.cases.evidence import EvidenceRef
 from domain.money import PositiveMoney
 from domain.people import Role
-from domain.personal_data import PERSONAL
 from domain.policy.decision import Decision
-from domain.texts import PATTERN_END, lines, one_line
+from domain.texts import Note, lines, one_line
 
-AdjustmentNote = Annotated[str, lines(4000), PERSONAL]
 RequiredReason = Annotated[str, lines(4000, least=1)]
 Reference = Annotated[str, one_line(200, least=1)]
-"""What the provider, or the system that carried it out, calls it."""
+"""The id of the payment at the provider, or in the system that carried it out."""
 PaymentId = Annotated[str, one_line(200, least=1)]
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + PATTERN_END)]
 
 
 class AdjustedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line of the order that it is about, and how much of the amount falls on it."""
+    """An order line that the adjustment is about, and its part of the amount."""
 
     sku: Annotated[str, one_line(120, least=1)]
     quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
@@ -33,32 +30,38 @@ class AdjustedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ApprovalRequirement(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who must approve: what the policy's matrix asked of the amount when it was proposed.
+    """Who must approve an adjustment, by the policy's matrix when it was proposed.
 
-    `counted` is what it was measured by: the largest of this amount with what else was proposed or
-    paid for the order, and for the customer within the window; in the matrix's currency.
+    `counted` is the amount that the matrix was read by, in its currency. It is the larger of two sums:
+    this amount with the others proposed or paid for the order, and with those for the customer within
+    the window.
     """
 
     policy: str
     policy_digest: str
     rule: str
     approvers: int
-    """How many people; 0 where policy approves by itself."""
+    """How many people must approve; 0 if policy approves by itself."""
     counted: str
     currency: str
     of_order: str
     of_customer: str | None = None
     roles: tuple[Role, ...] = ()
-    """Who may, beyond the limits of each role; empty: whoever has a limit."""
+    """The roles that may approve, within their limits; empty means every role with a limit."""
+
+
+class AdjustmentFact(Struct, frozen=True, kw_only=True):
+    """The first field of every event of an adjustment."""
+
+    adjustment: UUID
 
 
 class AdjustmentProposed(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag="case.adjustment_proposed"
+    AdjustmentFact, frozen=True, kw_only=True, omit_defaults=True, tag="case.adjustment_proposed"
 ):
-    """Somebody who works the case recommends to give the customer something. `digest` is the
-    SHA-256 of all that an approval is bound to."""
+    """The case's holder proposed to give the customer something. `digest` is the SHA-256 of all that
+    an approval is bound to."""
 
-    adjustment: UUID
     kind: AdjustmentKind
     amount: PositiveMoney
     reason: AdjustmentReason
@@ -69,121 +72,127 @@ class AdjustmentProposed(
     lines: tuple[AdjustedLine, ...] = ()
     evidence: tuple[EvidenceRef, ...] = ()
     payment: PaymentId | None = None
-    note: AdjustmentNote = ""
+    note: Note = ""
 
 
 class AdjustmentApproved(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag="case.adjustment_approved"
+    AdjustmentFact, frozen=True, kw_only=True, omit_defaults=True, tag="case.adjustment_approved"
 ):
-    """A person with the authority approved what the digest names; `complete` if nobody else needs to."""
+    """A person with the authority approved what the digest names; `complete` if no more must approve."""
 
-    adjustment: UUID
     digest: str
     role: Role
     limit: str
     """How much the role may approve, in the matrix's currency."""
     complete: bool
     lapses_at: datetime
-    note: AdjustmentNote = ""
+    note: Note = ""
 
 
 class AdjustmentSystemApproved(
-    Struct, frozen=True, kw_only=True, tag="case.adjustment_system_approved"
+    AdjustmentFact, frozen=True, kw_only=True, tag="case.adjustment_system_approved"
 ):
-    """Policy approved it by itself, and says by which rule."""
+    """Policy approved it by itself; `decision` names the rule."""
 
-    adjustment: UUID
     digest: str
     decision: Decision
     lapses_at: datetime
 
 
-class AdjustmentRejected(Struct, frozen=True, kw_only=True, tag="case.adjustment_rejected"):
-    adjustment: UUID
+class AdjustmentRejected(AdjustmentFact, frozen=True, kw_only=True, tag="case.adjustment_rejected"):
+    """An approver rejected it."""
+
     digest: str
     reason: RequiredReason
 
 
-class AdjustmentWithdrawn(Struct, frozen=True, kw_only=True, tag="case.adjustment_withdrawn"):
-    """Whoever works the case does not recommend it any more."""
+class AdjustmentWithdrawn(
+    AdjustmentFact, frozen=True, kw_only=True, tag="case.adjustment_withdrawn"
+):
+    """The proposer or the case's holder withdrew it."""
 
-    adjustment: UUID
     reason: RequiredReason
 
 
 class AdjustmentLapsed(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag="case.adjustment_lapsed"
+    AdjustmentFact, frozen=True, kw_only=True, omit_defaults=True, tag="case.adjustment_lapsed"
 ):
-    """What was proposed, or approved, is not what it was decided on any more; or nobody decided."""
+    """It lapsed: its time ran out, or the packet or the policy that it is bound to changed."""
 
-    adjustment: UUID
     cause: LapseCause
     was: str = ""
     now: str = ""
-    """Digests of the packet or policy that it was bound to, and that there is now."""
+    """Digests of the packet or policy: the one that it was bound to, and the new one."""
 
 
 class ExecutionStarted(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag="case.adjustment_execution_started"
+    AdjustmentFact,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag="case.adjustment_execution_started",
 ):
-    """A third person ordered the payment. From here on it is never sent under another key than the
-    adjustment's own, whatever becomes of the answer."""
+    """A third person ordered the payment. The provider only ever gets it under the adjustment's id as
+    key, so a lost answer cannot pay it twice."""
 
-    adjustment: UUID
     digest: str
     provider: str
     payment: PaymentId | None = None
 
 
-class OutcomeInDoubt(Struct, frozen=True, kw_only=True, tag="case.adjustment_outcome_in_doubt"):
-    """The provider's answer was lost: it is asked what became of it until it tells. Said once."""
+class OutcomeInDoubt(
+    AdjustmentFact, frozen=True, kw_only=True, tag="case.adjustment_outcome_in_doubt"
+):
+    """The provider's answer was lost. The service asks the provider until it knows the outcome; this is
+    recorded once."""
 
-    adjustment: UUID
     detail: str
 
 
-class AdjustmentExecuted(Struct, frozen=True, kw_only=True, tag="case.adjustment_executed"):
-    """It is done; `reference` is what the provider, or the system that did it, calls it."""
+class AdjustmentExecuted(AdjustmentFact, frozen=True, kw_only=True, tag="case.adjustment_executed"):
+    """It was paid or carried out; `reference` is its id at the provider or in the executing system."""
 
-    adjustment: UUID
     provider: str
     reference: Reference
     amount: PositiveMoney
 
 
-class AmountDiffers(Struct, frozen=True, kw_only=True, tag="case.adjustment_amount_differs"):
-    """The provider says that it gave another amount than was ordered: people have to look, and it is
-    never reconciled as if it were right."""
+class AmountDiffers(
+    AdjustmentFact, frozen=True, kw_only=True, tag="case.adjustment_amount_differs"
+):
+    """The provider reports another amount than was ordered. It cannot be reconciled: people must
+    settle it."""
 
-    adjustment: UUID
     ordered: PositiveMoney
     given: PositiveMoney
 
 
-class ExecutionFailed(Struct, frozen=True, kw_only=True, tag="case.adjustment_execution_failed"):
-    """The provider said a definite no: nothing was paid, and nothing will be under this approval."""
+class ExecutionFailed(
+    AdjustmentFact, frozen=True, kw_only=True, tag="case.adjustment_execution_failed"
+):
+    """The provider refused it: nothing was paid, and nothing will be under this approval."""
 
-    adjustment: UUID
     provider: str
     detail: str
 
 
-class AdjustmentReconciled(Struct, frozen=True, kw_only=True, tag="case.adjustment_reconciled"):
-    """A fourth person found it in the provider's own list, with the same amount."""
+class AdjustmentReconciled(
+    AdjustmentFact, frozen=True, kw_only=True, tag="case.adjustment_reconciled"
+):
+    """A fourth person found it in the provider's statement, with the same amount."""
 
-    adjustment: UUID
     statement: str
-    """SHA-256 of the list."""
+    """SHA-256 of the statement."""
     reference: Reference
 
 
 PaymentOutcome: TypeAlias = OutcomeInDoubt | AdjustmentExecuted | AmountDiffers | ExecutionFailed
-"""What becomes known of a payment, with nobody deciding anything."""
+"""The events of a payment's outcome, which the service records without a person's decision."""
 
 
 class DutiesConflicted(Struct, frozen=True, kw_only=True, tag="case.duties_conflicted"):
-    """Names that had different duties in the case turned out to be one human's. What was done stays
-    done; somebody has to look at it."""
+    """Names with different duties in the case turned out to be one person. The acts stay valid; a person
+    must look at them."""
 
     duties: dict[str, Duty]
     """By name."""
@@ -201,4 +210,4 @@ AdjustmentEvent: TypeAlias = (
     | AdjustmentSystemApproved
     | AdjustmentLapsed
 )
-"""What happens to one of them; that duties conflicted is of the case."""
+"""The events of one adjustment; `DutiesConflicted` is about the case."""

@@ -1,4 +1,4 @@
-"""The words of adjustments: what is given, why, and the duties that must fall to different people."""
+"""Kinds and reasons of adjustments, and the duties that different people must have."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Final
 
 
 class Duty(StrEnum):
-    """What a person can have to do with the money of a case: one of these, for the whole of its
-    history."""
+    """A person's part in the money of a case: one for the whole history of the case."""
 
     REVIEW = "review"
-    """Worked the case: claimed it, added to it, recommended."""
+    """Worked on the case: claimed it, added to it, or proposed an adjustment."""
     APPROVE = "approve"
     EXECUTE = "execute"
     RECONCILE = "reconcile"
@@ -37,11 +36,11 @@ PROVIDER_PAID_KINDS: Final = frozenset(
         AdjustmentKind.APPEASEMENT,
     }
 )
-"""Money that goes back the way it came. The others are carried out elsewhere, under a reference."""
+"""Kinds that the payment provider pays back. Other systems carry out the rest, under a reference."""
 
 
 class AdjustmentReason(StrEnum):
-    """Why the customer is given something."""
+    """Why the customer gets something."""
 
     REQUESTED_BY_CUSTOMER = "requested_by_customer"
     DUPLICATE = "duplicate"
@@ -63,6 +62,6 @@ class AdjustmentReason(StrEnum):
 class LapseCause(StrEnum):
     TIME = "time"
     PACKET = "packet"
-    """What is known of the order has changed since it was proposed."""
+    """The known facts of the order have changed since it was proposed."""
     POLICY = "policy"
-    """Another policy decides by now."""
+    """Another policy is active now."""

@@ -1,7 +1,7 @@
-"""What was proposed for one order, or for one customer: whoever splits a sum is found here.
+"""The ledger of an order or a customer: all adjustments proposed for it. It finds split sums.
 
-A ledger only grows. What became of an adjustment is asked of its case: one that came to nothing
-counts no more, and never comes back, so a look that is behind counts too much, never too little.
+A ledger only grows; the state of an adjustment is read from its case. One that ended unpaid no longer
+counts and never will, so an outdated read counts too much, never too little.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def ledger_of_order(order: str) -> UUID:
 
 
 def ledger_of_customer(subject: UUID) -> UUID:
-    """Of the customer whom the log names so."""
+    """The ledger of a customer, by the customer's id in the log."""
     return uuid5(LEDGERS_NAMESPACE, f"customer\n{subject}")
 
 
 class AdjustmentEntered(Struct, frozen=True, kw_only=True, tag="ledger.adjustment_entered"):
-    """An adjustment was proposed that counts here."""
+    """An adjustment was proposed for this order or customer."""
 
     adjustment: UUID
     case: UUID
@@ -65,7 +65,7 @@ def cumulative_amounts(
     matrix: ApprovalMatrix,
     now: datetime,
 ) -> CumulativeAmounts:
-    """The amount with all else that counts; `known` are the adjustments by their ids.
+    """The amount with all others that count; `known` are the adjustments by their ids.
 
     Raises Invalid for a currency that the matrix has no rate for.
     """

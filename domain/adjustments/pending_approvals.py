@@ -1,4 +1,4 @@
-"""Which adjustments somebody is asked to approve, for whoever folds a case without its adjustments."""
+"""The adjustments that wait for approval, for reports that do not fold whole adjustments."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from domain.recorded_event import Event
 def pending_after(pending: list[str], event: Event) -> list[str]:
     """The ids that are pending after one more event of the case."""
     match event:
-        case AdjustmentProposed(adjustment=one):
-            return [*pending, str(one)]
+        case AdjustmentProposed(adjustment=proposed):
+            return [*pending, str(proposed)]
         case (
-            AdjustmentApproved(complete=True, adjustment=one)
-            | AdjustmentSystemApproved(adjustment=one)
-            | AdjustmentRejected(adjustment=one)
-            | AdjustmentWithdrawn(adjustment=one)
-            | AdjustmentLapsed(adjustment=one)
+            AdjustmentApproved(complete=True, adjustment=decided)
+            | AdjustmentSystemApproved(adjustment=decided)
+            | AdjustmentRejected(adjustment=decided)
+            | AdjustmentWithdrawn(adjustment=decided)
+            | AdjustmentLapsed(adjustment=decided)
         ):
-            return [other for other in pending if other != str(one)]
+            return [other for other in pending if other != str(decided)]
         case _:
             return pending

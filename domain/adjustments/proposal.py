@@ -1,4 +1,4 @@
-"""To propose an adjustment: a decision that returns events, and what an approval is bound to."""
+"""The decision to propose an adjustment, and the digest that an approval is bound to."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from domain.adjustments.events import AdjustmentProposed, AdjustmentSystemApprov
 from domain.adjustments.kinds import PROVIDER_PAID_KINDS, Duty
 from domain.adjustments.refund_limits import find_refund_payment, require_within_captured
 from domain.cases.decisions import require_claimed_by, require_evidence
-from domain.cases.events import CaseEvent, Enriched
+from domain.cases.events import CaseEvent
 from domain.cases.exception_case import ExceptionCase
-from domain.cases.packet import packet_digest, packet_of
+from domain.cases.opening import create_enriched
 from domain.errors import Fault, Invalid
 from domain.orders.order import Order
 from domain.policy.approvals import CumulativeAmounts, ProposedAdjustment
@@ -26,7 +26,7 @@ from domain.policy.rulebook import Rulebook
 
 def propose(
     case: ExceptionCase,
-    ask: ProposeAdjustment,
+    request: ProposeAdjustment,
     by: ActingPerson,
     order: Order,
     given: Sequence[Adjustment],
@@ -34,60 +34,59 @@ def propose(
     rulebook: Rulebook,
     now: datetime,
 ) -> list[CaseEvent]:
-    """A recommendation of whoever holds the case, on what is known of the order now; what policy
-    approves by itself is approved with it.
+    """The events of a proposal by the case's holder, on the order's current facts.
 
-    `given` are the adjustments of all cases of the order. Raises Invalid, CaseNotYours,
-    EvidenceMissing, MoreThanPaid, NoPaymentToRefund, AgentHoldsNoDuty.
+    If policy approves it by itself, its approval is included. `given` are the adjustments of all cases
+    of the order. Raises NothingMayBeGiven, Invalid, CaseNotYours, EvidenceMissing, MoreThanPaid,
+    NoPaymentToRefund, AgentHoldsNoDuty.
     """
     require_claimed_by(case, by.person)
     require_not_agent(by, Duty.REVIEW)
     matrix = require_matrix(rulebook)
-    _require_valid_amounts(ask, order)
-    required_evidence = matrix.approvals.requires.get(ask.kind, ())
-    require_evidence(case, required_evidence, f"to propose a {ask.kind}", ask.evidence)
+    _require_valid_amounts(request, order)
+    required_evidence = matrix.approvals.requires.get(request.kind, ())
+    require_evidence(case, required_evidence, f"to propose a {request.kind}", request.evidence)
     payment = None
-    if ask.kind in PROVIDER_PAID_KINDS:
-        payment = find_refund_payment(ask, order)
-        require_within_captured(ask, payment, order, given)
+    if request.kind in PROVIDER_PAID_KINDS:
+        payment = find_refund_payment(request, order)
+        require_within_captured(request, payment, order, given)
     tier = order.facts.customer.tier
     required, decision = matrix.requirement(
-        ProposedAdjustment(ask.kind, ask.reason, tier), sums, order.facts
+        ProposedAdjustment(request.kind, request.reason, tier), sums, order.facts
     )
-    packet = packet_of(order)
-    digest = packet_digest(packet)
+    enriched = create_enriched(order)
     lapses_at = now + matrix.approvals.lapses_after
     number = len(case.adjustments.items) + 1
     bare = AdjustmentProposed(
         adjustment=adjustment_id(case.id, number),
-        kind=ask.kind,
-        amount=ask.amount,
-        reason=ask.reason,
-        packet=digest,
+        kind=request.kind,
+        amount=request.amount,
+        reason=request.reason,
+        packet=enriched.digest,
         digest="",
         requirement=required,
         lapses_at=lapses_at,
-        lines=ask.lines,
-        evidence=ask.evidence,
+        lines=request.lines,
+        evidence=request.evidence,
         payment=payment,
-        note=ask.note,
+        note=request.note,
     )
     proposed = msgspec.structs.replace(bare, digest=approval_digest(case, bare))
-    known: list[CaseEvent] = [Enriched(packet=packet, digest=digest)] * (digest != case.packet)
+    events: list[CaseEvent] = [proposed] if enriched.digest == case.packet else [enriched, proposed]
     if required.approvers:
-        return [*known, proposed]
+        return events
     approved = AdjustmentSystemApproved(
         adjustment=proposed.adjustment,
         digest=proposed.digest,
         decision=decision,
         lapses_at=lapses_at,
     )
-    return [*known, proposed, approved]
+    return [*events, approved]
 
 
 def approval_digest(case: ExceptionCase, proposed: AdjustmentProposed) -> str:
     """The digest of all that an approval is bound to: SHA-256 of its canonical JSON."""
-    told = {
+    content = {
         "case": case.id,
         "order": case.order,
         "adjustment": proposed.adjustment,
@@ -100,20 +99,20 @@ def approval_digest(case: ExceptionCase, proposed: AdjustmentProposed) -> str:
         "packet": proposed.packet,
         "requirement": proposed.requirement,
     }
-    return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
-def _require_valid_amounts(ask: ProposeAdjustment, order: Order) -> None:
+def _require_valid_amounts(request: ProposeAdjustment, order: Order) -> None:
     faults = []
-    if ask.amount.value <= 0:
+    amount, lines = request.amount, request.lines
+    if amount.value <= 0:
         faults.append(Fault("/amount/amount", "must be above 0"))
     currency = order.facts.charge.currency
-    if currency is not None and ask.amount.currency != currency:
-        faults.append(Fault("/amount/currency", f"the order is in {currency}"))
-    if any(line.amount.currency != ask.amount.currency for line in ask.lines):
-        faults.append(Fault("/lines", f"must be in {ask.amount.currency} like the whole"))
-    elif ask.lines and sum(line.amount.value for line in ask.lines) != ask.amount.value:
-        told = sum(line.amount.value for line in ask.lines)
-        faults.append(Fault("/lines", f"come to {told:f}, the whole is {ask.amount.amount}"))
+    if currency is not None and amount.currency != currency:
+        faults.append(Fault("/amount/currency", f"must be {currency}, as the order is"))
+    if any(line.amount.currency != amount.currency for line in lines):
+        faults.append(Fault("/lines", f"must be in {amount.currency}, as the amount is"))
+    elif lines and (total := sum(line.amount.value for line in lines)) != amount.value:
+        faults.append(Fault("/lines", f"add up to {total:f}, the amount is {amount.amount}"))
     if faults:
         raise Invalid(faults, "the adjustment")

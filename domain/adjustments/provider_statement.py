@@ -1,4 +1,4 @@
-"""A payment provider's own list of what it gave back."""
+"""A payment provider's statement: its own list of refunds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.money import Money
 
 
 class RefundStatus(StrEnum):
-    """How far a refund has come. A provider may still let fail what it has called succeeded."""
+    """The state of a refund. A provider may still change succeeded to failed."""
 
     PENDING = "pending"
     SUCCEEDED = "succeeded"
@@ -22,7 +22,7 @@ class RefundStatus(StrEnum):
 
 
 class StatementLine(Struct, frozen=True, kw_only=True):
-    """One refund on the provider's own list. One that nobody here asked for may have no key."""
+    """One refund on the statement. A refund that this service did not order may have no key."""
 
     reference: str
     key: str | None

@@ -1,4 +1,4 @@
-"""The provider's list against the log, both ways: what agrees, and what does not, by name."""
+"""Reconciliation: compare the provider's statement with the log, in both directions."""
 
 from __future__ import annotations
 
@@ -13,51 +13,50 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.adjustments.adjustment import PAID_STATES, Adjustment, AdjustmentState
-from domain.adjustments.events import Digest
 from domain.adjustments.provider_statement import RefundStatus, StatementLine
 from domain.money import Money
-from domain.texts import one_line
+from domain.texts import Digest, one_line
 
 MAX_LISTED_DISCREPANCIES = 1_000
-"""Discrepancies that one record holds; all are counted."""
+"""How many discrepancies one record lists; all of them are counted."""
 DetailText = Annotated[str, one_line(500)]
 
 
 class DiscrepancyKind(StrEnum):
     UNKNOWN_HERE = "unknown_here"
-    """The provider gave money that no adjustment stands for."""
+    """The provider paid money for which there is no adjustment."""
     MISSING_THERE = "missing_there"
-    """The log says that it was paid, and the provider's list does not have it."""
+    """The log says that it was paid; it is not on the statement."""
     AMOUNT_DIFFERS = "amount_differs"
     REFERENCE_DIFFERS = "reference_differs"
-    """The provider calls it otherwise than it did when it was asked."""
+    """The provider's reference is not the one that it gave at the payment."""
     GIVEN_TWICE = "given_twice"
-    """The provider's list has it more than once."""
+    """The statement has it more than once."""
     STILL_EXECUTING = "still_executing"
-    """The provider gave it; here its outcome is not known yet."""
+    """The provider paid it; the log does not know the outcome yet."""
     NOT_EXECUTED_HERE = "not_executed_here"
-    """The provider gave it; the log says that it came to nothing, or nobody ordered it there."""
+    """The provider paid it; by the log it ended unpaid, or was not ordered from this provider."""
     PENDING_THERE = "pending_there"
     FAILED_THERE = "failed_there"
-    """The log says that it was paid; the provider says by now that it failed."""
+    """The log says that it was paid; the provider now says that it failed."""
     NOT_YOURS = "not_yours"
-    """It agrees, and is not reconciled: a rule stands against the person who reconciles."""
+    """It agrees but was not reconciled: a rule forbids it to the person who reconciles."""
 
 
 class Discrepancy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: DiscrepancyKind
     detail: DetailText
     key: str | None = None
-    """The adjustment that it is about, as the provider has it."""
+    """The adjustment's key on the statement."""
     case: UUID | None = None
     references: tuple[str, ...] = ()
-    """What the provider calls it."""
+    """The provider's references."""
     here: Money | None = None
     there: Money | None = None
 
 
 class CurrencySums(Struct, frozen=True):
-    """What was paid in the period, in one currency."""
+    """The sums paid in the period, in one currency: by the log, by the statement, and matched."""
 
     currency: str
     here: str
@@ -68,21 +67,21 @@ class CurrencySums(Struct, frozen=True):
 class ReconciliationRecorded(
     Struct, frozen=True, kw_only=True, omit_defaults=True, tag="reconciliation.recorded"
 ):
-    """Somebody held the provider's list against the log, up to this position of it."""
+    """A person compared the provider's statement with the log up to this position."""
 
     provider: str
     since: datetime
     until: datetime
     statement: Digest
-    """SHA-256 of the list: of the file's bytes, or of the lines that the provider told."""
+    """SHA-256 of the statement: of the file's bytes, or of the lines that the provider sent."""
     from_file: bool
     position: int
     lines: int
     matched: int
     reconciled: int
-    """How many of those were not reconciled before."""
+    """How many of the matched were reconciled by this run."""
     counts: dict[str, int]
-    """How many discrepancies there are of each kind."""
+    """The number of discrepancies of each kind."""
     sums: tuple[CurrencySums, ...]
     discrepancies: tuple[Discrepancy, ...] = ()
 
@@ -91,7 +90,7 @@ ReconciliationEvent: TypeAlias = ReconciliationRecorded
 
 
 class CaseAdjustment(Struct, frozen=True):
-    """An adjustment, and the case that it is of."""
+    """An adjustment with its case."""
 
     case: UUID
     adjustment: Adjustment
@@ -112,10 +111,11 @@ def compare_statement(
     since: datetime,
     until: datetime,
 ) -> Comparison:
-    """`lines` may begin before the period and end after it: what is found there is not missing.
+    """Compare statement lines with the adjustments that the log has for them.
 
-    `ours` are the adjustments that lines name, and those that are `expected`: paid in the period, as
-    the log has it.
+    `lines` may begin before the period and end after it, so that a payment near its edge is not
+    missing. `expected` are the keys paid in the period by the log. `ours` are the adjustments of the
+    expected keys and of the lines' keys.
     """
     within = [line for line in lines if since <= line.created_at <= until]
     by_key: defaultdict[str, list[StatementLine]] = defaultdict(list)
@@ -126,7 +126,7 @@ def compare_statement(
     found = [
         _unknown_refund(line)
         for line in within
-        if line.key not in ours and _is_given_or_pending(line)
+        if line.key not in ours and _is_paid_or_pending(line)
     ]
     for key in sorted(key for key in keys if key):
         one = ours[key]
@@ -135,7 +135,7 @@ def compare_statement(
         if not wrong and one.adjustment.state in PAID_STATES:
             matched.append(one)
     here = [ours[key].adjustment.amount for key in expected if key in ours]
-    there = [line.amount for line in within if _is_given_or_pending(line)]
+    there = [line.amount for line in within if _is_paid_or_pending(line)]
     agreed = [one.adjustment.amount for one in matched]
     return Comparison(
         len(within), tuple(matched), tuple(found), _sum_by_currency(here, there, agreed)
@@ -149,56 +149,49 @@ def duty_discrepancy(one: CaseAdjustment, why: str) -> Discrepancy:
 def _find_discrepancies(
     provider: str, one: CaseAdjustment, lines: Sequence[StatementLine]
 ) -> Iterator[Discrepancy]:
-    """Every way in which the provider's lines of an adjustment are not what the log says."""
+    """Every difference between the provider's lines of an adjustment and the log."""
     adjustment, kinds = one.adjustment, DiscrepancyKind
-    standing = [line for line in lines if _is_given_or_pending(line)]
-    is_paid = adjustment.state in PAID_STATES and adjustment.provider == provider
-    if len(standing) > 1:
-        yield _adjustment_discrepancy(
-            kinds.GIVEN_TWICE, one, standing, f"{len(standing)} lines have its key"
-        )
-    if adjustment.state is AdjustmentState.EXECUTING and standing:
-        doubt = "its outcome is in doubt" if adjustment.in_doubt else "its outcome is not known"
-        yield _adjustment_discrepancy(kinds.STILL_EXECUTING, one, standing, f"here {doubt} yet")
-    elif not is_paid and standing:
+    paid = [line for line in lines if _is_paid_or_pending(line)]
+    is_paid_here = adjustment.state in PAID_STATES and adjustment.provider == provider
+
+    def differ(
+        kind: DiscrepancyKind, detail: str, found: Sequence[StatementLine] = paid
+    ) -> Discrepancy:
+        return _adjustment_discrepancy(kind, one, found, detail)
+
+    if len(paid) > 1:
+        yield differ(kinds.GIVEN_TWICE, f"{len(paid)} lines have its key")
+    if adjustment.state is AdjustmentState.EXECUTING and paid:
+        outcome = "in doubt" if adjustment.in_doubt else "not known yet"
+        yield differ(kinds.STILL_EXECUTING, f"in the log its outcome is {outcome}")
+    elif not is_paid_here and paid:
         where = f" at {adjustment.provider}" if adjustment.provider else ""
-        yield _adjustment_discrepancy(
-            kinds.NOT_EXECUTED_HERE, one, standing, f"here it is {adjustment.state}{where}"
-        )
-    if not is_paid:
+        yield differ(kinds.NOT_EXECUTED_HERE, f"in the log it is {adjustment.state}{where}")
+    if not is_paid_here:
         return
     if not lines:
-        yield _adjustment_discrepancy(
-            kinds.MISSING_THERE, one, (), f"{adjustment.reference} is not on the list"
-        )
-    elif not standing:
-        yield _adjustment_discrepancy(
-            kinds.FAILED_THERE, one, lines, "the provider says that it failed"
-        )
-    for line in standing:
+        yield differ(kinds.MISSING_THERE, f"{adjustment.reference} is not on the statement")
+    elif not paid:
+        yield differ(kinds.FAILED_THERE, "the provider says that it failed", lines)
+    for line in paid:
         if not line.amount.is_same_as(adjustment.amount):
-            detail = f"{_format_money(adjustment.amount)} was ordered, {_format_money(line.amount)} was given"
-            yield _adjustment_discrepancy(kinds.AMOUNT_DIFFERS, one, [line], detail)
+            detail = f"{adjustment.amount} was ordered, {line.amount} was paid"
+            yield differ(kinds.AMOUNT_DIFFERS, detail, [line])
         elif line.status is RefundStatus.PENDING:
-            yield _adjustment_discrepancy(
-                kinds.PENDING_THERE, one, [line], "the provider calls it pending"
-            )
-    if standing and adjustment.reference not in [line.reference for line in standing]:
-        detail = f"when it was paid it was called {adjustment.reference}"
-        yield _adjustment_discrepancy(kinds.REFERENCE_DIFFERS, one, standing, detail)
-    if (
-        adjustment.given is not None
-        and standing
-        and standing[0].amount.is_same_as(adjustment.amount)
-    ):
-        detail = f"{_format_money(adjustment.given)} was said to be given when it was paid"
-        yield _adjustment_discrepancy(kinds.AMOUNT_DIFFERS, one, standing, detail)
+            yield differ(kinds.PENDING_THERE, "the provider says that it is pending", [line])
+    if paid and adjustment.reference not in [line.reference for line in paid]:
+        detail = f"the provider's reference at the payment was {adjustment.reference}"
+        yield differ(kinds.REFERENCE_DIFFERS, detail)
+    if adjustment.given is not None and paid and paid[0].amount.is_same_as(adjustment.amount):
+        yield differ(
+            kinds.AMOUNT_DIFFERS, f"the provider reported {adjustment.given} at the payment"
+        )
 
 
 def _unknown_refund(line: StatementLine) -> Discrepancy:
     return Discrepancy(
         kind=DiscrepancyKind.UNKNOWN_HERE,
-        detail="no adjustment has this key" if line.key else "it has no key",
+        detail="no adjustment has this key" if line.key else "the line has no key",
         key=line.key,
         references=(line.reference,),
         there=line.amount,
@@ -219,8 +212,8 @@ def _adjustment_discrepancy(
     )
 
 
-def _is_given_or_pending(line: StatementLine) -> bool:
-    """Whether money was given, or may yet be."""
+def _is_paid_or_pending(line: StatementLine) -> bool:
+    """Whether money was paid, or may still be."""
     return line.status is not RefundStatus.FAILED
 
 
@@ -231,7 +224,3 @@ def _sum_by_currency(*parts: Sequence[Money]) -> tuple[CurrencySums, ...]:
         return f"{sum((m.value for m in part if m.currency == currency), Decimal(0)):f}"
 
     return tuple(CurrencySums(one, *(total(part, one) for part in parts)) for one in currencies)
-
-
-def _format_money(amount: Money) -> str:
-    return f"{amount.amount} {amount.currency}"

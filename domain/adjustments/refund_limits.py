@@ -1,4 +1,4 @@
-"""Money that goes back the way it came: to which payment, and no more than came by it."""
+"""Limits of a refund: which payment it goes back to, and no more than was captured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from domain.orders.signals import PaymentCaptured
 def require_within_captured(
     ask: ProposeAdjustment, payment: str, order: Order, given: Sequence[Adjustment]
 ) -> None:
-    """No more goes back than came, to the payment and for the order. Raises MoreThanPaid."""
+    """Raises MoreThanPaid if more goes back than was captured by the payment or for the order."""
     captures = [
         signal
         for signal in order.signals.values()
@@ -29,24 +29,24 @@ def require_within_captured(
         _sum_amounts(one for one in captures if (one.payment or one.id) == payment),
         _sum_amounts(one for one in ours if one.payment == payment),
     )
-    # What others gave back is told by signals, and what we gave, too, once the provider tells it.
+    # Signals report refunds made elsewhere, and ours too once the provider reports them.
     whole = whole[0], max(whole[1], order.facts.refund.issued)
     for what, (captured, counted) in (("", whole), (f" by payment {payment}", of_payment)):
         if counted + ask.amount.value > captured:
             raise MoreThanPaid(
-                f"{captured:f} {ask.amount.currency} were captured{what}, {counted:f} count as given "
-                f"back: {ask.amount.amount} more cannot be",
+                f"{captured:f} {ask.amount.currency} was captured{what} and {counted:f} of it counts as "
+                f"refunded: {ask.amount.amount} more is too much",
                 captured=f"{captured:f}",
                 counted=f"{counted:f}",
             )
 
 
-def _sum_amounts(those: Iterable[PaymentCaptured | Adjustment]) -> Decimal:
-    return sum((one.amount.value for one in those), Decimal(0))
+def _sum_amounts(items: Iterable[PaymentCaptured | Adjustment]) -> Decimal:
+    return sum((one.amount.value for one in items), Decimal(0))
 
 
 def find_refund_payment(ask: ProposeAdjustment, order: Order) -> str:
-    """The payment that the money goes back to."""
+    """The payment that the money goes back to. Raises Invalid, NoPaymentToRefund."""
     known = list(
         dict.fromkeys(
             signal.payment or signal.id
@@ -56,8 +56,8 @@ def find_refund_payment(ask: ProposeAdjustment, order: Order) -> str:
     )
     if ask.payment is not None:
         if ask.payment not in known:
-            told = ", ".join(known) or "none"
-            detail = f"no payment {ask.payment} was captured for the order; known are: {told}"
+            names = ", ".join(known) or "none"
+            detail = f"no payment {ask.payment} was captured for the order; known are: {names}"
             raise Invalid([Fault("/payment", detail)], "the adjustment")
         return ask.payment
     if len(known) != 1:

@@ -1,4 +1,4 @@
-"""Attempts that a rule forbade: what an auditor asks when the question is who could not, and why."""
+"""Refused attempts: acts that a rule forbade. Auditors read them to see who could not act, and why."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from msgspec import Struct
 
 
 class AttemptRefused(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="attempt.refused"):
-    """Somebody tried, and by this rule may not; nothing of what was asked was recorded."""
+    """The rule refused the actor's attempt; nothing else of the request was recorded."""
 
     case: UUID
     attempt: str
-    """The duty that it would have been."""
+    """The duty that the act would have been."""
     rule: str
     detail: str
     case_version: int
     earlier: int | None = None
-    """The version of the case's trail that stands against it."""
+    """The version of the earlier act in the case's trail that forbids it."""
     adjustment: UUID | None = None
 
 

@@ -1,1 +1,1 @@
-"""Backlogs: queues that hold more, or older, work than they should, and the plans to recover them."""
+"""Backlogs: queues with too much or too old work, and their recovery plans."""

@@ -1,4 +1,4 @@
-"""What can stand against work on a plan to recover."""
+"""Errors about recovery plans."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from domain.errors import CasetrailError
 
 
 class RecoveryNotFound(CasetrailError):
-    """The queue has no plan to recover."""
+    """The queue has no recovery plan."""
 
     explanation = (
-        "A plan begins when a queue holds more, or older, work than its policy's `backlog` allows."
+        "A plan starts when a queue holds more or older work than the policy's `backlog` allows."
     )
 
 
@@ -17,11 +17,11 @@ class RecoveryChanged(CasetrailError):
     """The plan has changed since you read it."""
 
     explanation = (
-        "Read the plan again and decide on what it says now; `version` is the current one."
+        "Read the plan again, then decide on its current state; `version` is the current version."
     )
 
 
 class ActionNotOpen(CasetrailError):
-    """The plan has no such action to be done."""
+    """The plan has no such open action."""
 
-    explanation = "The plan lists its actions; only one that is not done yet can be completed."
+    explanation = "The plan lists its actions; only one that is not done can be completed."

@@ -1,4 +1,4 @@
-"""What can happen to a queue that has fallen behind. A tag is written down for ever."""
+"""The events of a queue's recovery plans. Tags are stored for ever: never rename or reuse one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from msgspec import Meta, Struct
 
 from domain.policy.document import Backlog
 from domain.policy.document_types import Title
-from domain.texts import lines, one_line
+from domain.texts import Owner, lines
 
 Number = Annotated[int, Meta(ge=1)]
-Owner = Annotated[str, one_line(64, least=1)]
 PlanNote = Annotated[str, lines(4000)]
 
 
@@ -23,9 +22,9 @@ class BacklogCause(StrEnum):
 
 
 class BacklogMeasurement(Struct, frozen=True, kw_only=True, gc=False):
-    """A queue as the log had it at `position`: whoever folds the log so far finds the same.
+    """The state of a queue at a position of the log. A fold up to `position` gives the same.
 
-    Cases that wait for somebody else are not counted.
+    Cases that wait for another party are not counted.
     """
 
     position: int
@@ -34,7 +33,7 @@ class BacklogMeasurement(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RecoveryOpened(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.opened"):
-    """The queue holds more, or older, work than policy allows: a plan to recover begins."""
+    """The queue holds more or older work than policy allows: a recovery plan starts."""
 
     queue: str
     plan: Number
@@ -42,12 +41,12 @@ class RecoveryOpened(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.
     causes: tuple[BacklogCause, ...]
     measured: BacklogMeasurement
     thresholds: Backlog
-    """Pinned: a later policy does not end the plan, nor keep it open."""
+    """Pinned: a later policy neither ends the plan nor keeps it open."""
     policy: str
 
 
 class RecoveryOwned(Struct, frozen=True, kw_only=True, gc=False, tag="recovery.owned"):
-    """Somebody else answers for the plan from here on."""
+    """The plan has a new owner from here on."""
 
     owner: Owner
     note: PlanNote = ""

@@ -1,7 +1,7 @@
-"""The recovery of one queue: a fold over its plans, and when a plan begins and ends.
+"""The recovery of one queue: the fold of its plans, and the decisions that start and end a plan.
 
-A plan is about a whole queue, which has no stream of its own: it is decided on a measurement, which
-stands in the event with the position of the log at which it was true.
+A plan is about a whole queue, and a queue has no stream. So a plan is decided on a measurement, and the
+event holds the measurement with its position in the log.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def recovery_stream(queue: str) -> UUID:
 class AddAction(CommandRequest, frozen=True, kw_only=True):
     title: Title
     owner: PersonName | Name | None = None
-    """A team or a person; left out, whoever owns the plan."""
+    """A team or a person; left out, the plan's owner."""
     due_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
@@ -63,7 +63,7 @@ class RecoveryAction(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RecoveryPlan(Struct, frozen=True, kw_only=True):
-    """How a queue is to recover: who owns it, what is done about it, and what it recovered to."""
+    """A queue's plan: its owner, its actions, and the measurements at its start and end."""
 
     plan: int
     owner: str
@@ -80,7 +80,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
     queue: str = ""
     version: int = 0
     plan: RecoveryPlan | None = None
-    """The newest; it is over once it is closed."""
+    """The newest plan, open or closed."""
 
     @property
     def is_recovering(self) -> bool:
@@ -134,7 +134,7 @@ def decide_recovery(
     measured: BacklogMeasurement,
     now: datetime,
 ) -> list[RecoveryEvent]:
-    """What a measurement leads to: a plan that begins, one that ends, or nothing."""
+    """The events of a measurement: a plan starts, the plan ends, or nothing."""
     plan = recovery.plan
     if plan is not None and plan.closed_at is None:
         if _has_recovered(plan.thresholds, measured, now):
@@ -157,33 +157,34 @@ def decide_recovery(
     ]
 
 
-def assign_owner(recovery: Recovery, ask: AssignPlanOwner) -> RecoveryOwned:
+def assign_owner(recovery: Recovery, request: AssignPlanOwner) -> RecoveryOwned:
     _require_open_plan(recovery)
-    return RecoveryOwned(owner=ask.owner, note=ask.note)
+    return RecoveryOwned(owner=request.owner, note=request.note)
 
 
-def add_action(recovery: Recovery, ask: AddAction) -> RecoveryActionAdded:
+def add_action(recovery: Recovery, request: AddAction) -> RecoveryActionAdded:
     plan = _require_open_plan(recovery)
     return RecoveryActionAdded(
         action=len(plan.actions) + 1,
-        title=ask.title,
-        owner=ask.owner or plan.owner,
-        due_at=ask.due_at,
+        title=request.title,
+        owner=request.owner or plan.owner,
+        due_at=request.due_at,
     )
 
 
-def complete_action(recovery: Recovery, ask: CompleteAction) -> RecoveryActionDone:
+def complete_action(recovery: Recovery, request: CompleteAction) -> RecoveryActionDone:
     plan = _require_open_plan(recovery)
-    if not any(one.action == ask.action and one.done_at is None for one in plan.actions):
-        there = ", ".join(str(one.action) for one in plan.actions if one.done_at is None)
-        raise ActionNotOpen(f"no action {ask.action} is open; open are: {there or 'none'}")
-    return RecoveryActionDone(action=ask.action, note=ask.note)
+    still_open = [one.action for one in plan.actions if one.done_at is None]
+    if request.action not in still_open:
+        numbers = ", ".join(map(str, still_open)) or "none"
+        raise ActionNotOpen(f"action {request.action} is not open; open actions: {numbers}")
+    return RecoveryActionDone(action=request.action, note=request.note)
 
 
 def _require_open_plan(recovery: Recovery) -> RecoveryPlan:
     plan = recovery.plan
     if plan is None or plan.closed_at is not None:
-        raise RecoveryNotFound(f"queue {recovery.queue} has no plan to recover: it needs none")
+        raise RecoveryNotFound(f"queue {recovery.queue} has no open recovery plan")
     return plan
 
 
@@ -205,6 +206,5 @@ def _has_recovered(limits: Backlog, measured: BacklogMeasurement, now: datetime)
 
 
 def _oldest_age(measured: BacklogMeasurement, now: datetime) -> timedelta:
-    """Of the oldest."""
     oldest = measured.oldest_queued_at
     return now - oldest if oldest is not None else timedelta()

@@ -1,4 +1,4 @@
-"""What people may do with a case, and what time does to it: decisions that return events."""
+"""People's decisions on a case; they return events."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from domain.cases.errors import (
     NoTermsFit,
     QueueNotFound,
 )
-from domain.cases.events import CaseEvent, Enriched, Reopened, Resolution, Resolved
+from domain.cases.events import CaseEvent, Reopened, Resolution, Resolved
 from domain.cases.evidence import Evidence, EvidenceRef, EvidenceType
 from domain.cases.exception_case import CaseState, ExceptionCase
-from domain.cases.packet import packet_digest, packet_of
+from domain.cases.opening import create_enriched
 from domain.cases.step_commands import AddTask, CompleteTask, DropTask, PlaceHold, ReleaseHold
 from domain.cases.step_events import Held, HoldReleased, TaskCreated, TaskDone, TaskDropped
 from domain.cases.timing import RoleMembers, next_rung
@@ -38,9 +38,7 @@ from domain.cases.work_events import (
     EvidenceAttached,
     HandedOff,
     Linked,
-    Note,
     NoteAdded,
-    RequiredNote,
     Retermed,
     WaitEnd,
     WaitEnded,
@@ -54,13 +52,14 @@ from domain.policy.decision import Decision
 from domain.policy.document import Ladder
 from domain.policy.document_types import Name
 from domain.policy.rulebook import Rulebook
+from domain.texts import Note, RequiredNote
 
 HAND_OFF_RULE = "handed-off"
-"""A rule of no policy: somebody decided."""
+"""The rule name of a routing that a person decided, not a policy."""
 
 
 class NextOwner(Struct, frozen=True, kw_only=True):
-    """A queue with its team, or a person of it; and what must be attached to hand over to it."""
+    """The receiver of a hand-off, a queue or a person of it, and the evidence that it requires."""
 
     queue: Name
     owner_team: Name
@@ -70,28 +69,28 @@ class NextOwner(Struct, frozen=True, kw_only=True):
     lease: timedelta | None = None
 
 
-def next_owner(case: ExceptionCase, ask: HandOff, rulebook: Rulebook) -> NextOwner:
-    """Raises NoNextOwner, QueueNotFound."""
-    if ask.to_queue is None and ask.to_person is None:
-        raise NoNextOwner("neither to_queue nor to_person is named")
-    name = ask.to_queue or case.queue
+def next_owner(case: ExceptionCase, request: HandOff, rulebook: Rulebook) -> NextOwner:
+    """The receiver that a request names. Raises NoNextOwner, QueueNotFound."""
+    if request.to_queue is None and request.to_person is None:
+        raise NoNextOwner("name to_queue, to_person or both")
+    name = request.to_queue or case.queue
     queue = rulebook.document.queues.get(name)
     if queue is None:
         raise QueueNotFound(f"no queue {name}")
-    if name == case.queue and ask.to_person == case.person:
-        raise NoNextOwner(f"{case.owner} of {name} has case {case.id} already")
+    if name == case.queue and request.to_person == case.person:
+        raise NoNextOwner(f"{case.owner} of queue {name} already owns case {case.id}")
     return NextOwner(
         queue=name,
         owner_team=queue.owner_team,
-        person=ask.to_person,
+        person=request.to_person,
         requires=queue.hand_off_requires if name != case.queue else (),
         ladder=rulebook.ladder(name),
-        lease=queue.claim_lease if ask.to_person is not None else None,
+        lease=queue.claim_lease if request.to_person is not None else None,
     )
 
 
 def claim(case: ExceptionCase, person: str, lease: timedelta | None = None) -> Claimed:
-    """Take an open case; or take up again one's own whose wait has ended."""
+    """Claim an open case, or one's own case whose wait has ended. Raises CaseNotOpen."""
     if case.state is not CaseState.OPEN and not (case.ownership.resumed and case.person == person):
         holder = f"{case.person} holds it" if case.person else f"it is {case.state}"
         raise CaseNotOpen(f"case {case.id} cannot be claimed: {holder}", state=case.state)
@@ -110,9 +109,9 @@ def hand_off(
     note: RequiredNote,
     evidence: tuple[EvidenceRef, ...] = (),
 ) -> HandedOff:
-    """One's own case, or one that nobody holds, goes to its next owner.
+    """Hand off one's own case, or an unclaimed one; a resolved case only to another queue.
 
-    Of a resolved one only who answers for it changes: another queue, and nobody to work on it.
+    Raises CaseAlreadyResolved, CaseNotYours, EvidenceMissing.
     """
     if not case.is_resolved or to.person is not None or to.queue == case.queue:
         _require_unclaimed_or_claimed_by(case, person)
@@ -130,15 +129,17 @@ def hand_off(
     )
 
 
-def wait(case: ExceptionCase, person: str, ask: StartWait) -> list[CaseEvent]:
-    """Wait for somebody else; a wait for another ends the one before."""
+def wait(case: ExceptionCase, person: str, request: StartWait) -> list[CaseEvent]:
+    """Start a wait for another party; it ends the previous wait, if there is one."""
     _require_unclaimed_or_claimed_by(case, person)
     started = WaitStarted(
-        dependency=ask.dependency, party=ask.party, note=ask.note, expected_by=ask.expected_by
+        dependency=request.dependency,
+        party=request.party,
+        note=request.note,
+        expected_by=request.expected_by,
     )
-    if case.waiting is None:
-        return [started]
-    return [WaitEnded(how=WaitEnd.RESUMED), started]
+    ended = [WaitEnded(how=WaitEnd.RESUMED)] if case.waiting is not None else []
+    return [*ended, started]
 
 
 def resume(case: ExceptionCase, person: str, note: Note) -> WaitEnded:
@@ -156,34 +157,34 @@ def attach_evidence(case: ExceptionCase, evidence: Evidence) -> EvidenceAttached
     return EvidenceAttached(evidence=evidence)
 
 
-def add_task(case: ExceptionCase, ask: AddTask) -> TaskCreated:
+def add_task(case: ExceptionCase, request: AddTask) -> TaskCreated:
     _require_not_resolved(case)
-    return steps.add_task(case.steps, ask, case.ownership.team)
+    return steps.add_task(case.steps, request, case.ownership.team)
 
 
-def complete_task(case: ExceptionCase, ask: CompleteTask) -> TaskDone:
+def complete_task(case: ExceptionCase, request: CompleteTask) -> TaskDone:
     _require_not_resolved(case)
-    steps.require_open_task(case.steps, ask.task)
-    return TaskDone(task=ask.task, note=ask.note)
+    steps.require_open_task(case.steps, request.task)
+    return TaskDone(task=request.task, note=request.note)
 
 
-def drop_task(case: ExceptionCase, ask: DropTask) -> TaskDropped:
+def drop_task(case: ExceptionCase, request: DropTask) -> TaskDropped:
     _require_not_resolved(case)
-    steps.require_open_task(case.steps, ask.task)
-    return TaskDropped(task=ask.task, note=ask.note)
+    steps.require_open_task(case.steps, request.task)
+    return TaskDropped(task=request.task, note=request.note)
 
 
-def place_hold(case: ExceptionCase, ask: PlaceHold) -> Held:
+def place_hold(case: ExceptionCase, request: PlaceHold) -> Held:
     _require_not_resolved(case)
-    return steps.place_hold(case.steps, ask)
+    return steps.place_hold(case.steps, request)
 
 
-def release_hold(case: ExceptionCase, ask: ReleaseHold) -> HoldReleased:
-    return steps.release_hold(case.steps, ask.hold, ask.note)
+def release_hold(case: ExceptionCase, request: ReleaseHold) -> HoldReleased:
+    return steps.release_hold(case.steps, request.hold, request.note)
 
 
 def escalate(case: ExceptionCase, note: RequiredNote, staff: RoleMembers) -> Escalated:
-    """By hand: the next rung of the case's ladder is told."""
+    """Escalate by hand: notify the next rung of the case's ladder."""
     _require_not_resolved(case)
     if case.timing.ladder is None:
         return Escalated(cause=EscalationCause.BY_HAND, rung=0, to=None, note=note)
@@ -191,15 +192,12 @@ def escalate(case: ExceptionCase, note: RequiredNote, staff: RoleMembers) -> Esc
 
 
 def reterm(case: ExceptionCase, note: RequiredNote, now: datetime, rulebook: Rulebook) -> Retermed:
-    """The terms that policy has now, for a case whose clock runs under older ones.
-
-    Raises NoTermsFit.
-    """
+    """Put the case under the terms of the current policy. Raises CaseAlreadyResolved, NoTermsFit."""
     _require_not_resolved(case)
     assert case.routed is not None
     found = rulebook.service(case.routed.work_type, case.tier)
     if found is None or case.timing.clock.terms is None:
-        raise NoTermsFit(f"no service level fits work of type {case.routed.work_type}")
+        raise NoTermsFit(f"the policy has no service level for work type {case.routed.work_type}")
     service, terms = found
     before = case.timing.clock.as_of(now)
     moment = ClockChange(at=now, change=ClockChangeKind.RETERMED, terms=terms)
@@ -217,17 +215,17 @@ def _due_times(clock: Clock) -> dict[Measure, datetime]:
     return {m: run.due_at for m, run in clock.runs.items() if run.due_at and run.is_running}
 
 
-def link(case: ExceptionCase, other: ExceptionCase, ask: LinkCase) -> Linked:
-    """The other stays as it is: an original is never merged away."""
+def link(case: ExceptionCase, other: ExceptionCase, request: LinkCase) -> Linked:
+    """Link the case to another one, which does not change. Raises Invalid."""
     if case.id == other.id:
         raise Invalid([Fault("/case", "a case cannot be linked to itself")], "the link")
-    return Linked(link=ask.link, case=other.id, note=ask.note)
+    return Linked(link=request.link, case=other.id, note=request.note)
 
 
-def declare_error(case: ExceptionCase, ask: DeclareError) -> ErrorDeclared:
-    if ask.about > case.version:
-        raise NoSuchVersion(f"case {case.id} has versions 1 to {case.version}, not {ask.about}")
-    return ErrorDeclared(about=ask.about, reason=ask.reason, note=ask.note)
+def declare_error(case: ExceptionCase, request: DeclareError) -> ErrorDeclared:
+    if request.about > case.version:
+        raise NoSuchVersion(f"case {case.id} has versions 1 to {case.version}, not {request.about}")
+    return ErrorDeclared(about=request.about, reason=request.reason, note=request.note)
 
 
 def resolve(
@@ -237,24 +235,26 @@ def resolve(
     order: Order | None,
     required: Collection[EvidenceType] = (),
 ) -> list[CaseEvent]:
-    """End it, on what is known of the order now: if that has changed since it was last told, the
-    trail tells it first. What policy requires for the reason must be attached, and be named."""
+    """Resolve the case on the order's current packet; the trail shows the packet first if it is new.
+
+    The evidence that policy requires for the reason must be attached and named. Raises
+    CaseAlreadyResolved, CaseNotYours, StepsOpen, AdjustmentsOpen, EvidenceMissing.
+    """
     require_claimed_by(case, person)
     steps.require_no_open_steps(case.steps)
     if live := case.adjustments.live:
-        told = [{"id": str(one.id), "state": one.state.value} for one in live]
-        raise AdjustmentsOpen(f"case {case.id} has {len(live)} of them", adjustments=told)
+        adjustments = [{"id": str(one.id), "state": one.state.value} for one in live]
+        raise AdjustmentsOpen(f"case {case.id} has {len(live)} unfinished", adjustments=adjustments)
     require_evidence(
         case, required, f"to resolve case {case.id} as {resolution.reason}", resolution.evidence
     )
-    packet = packet_of(order) if order is not None else ()
-    digest = packet_digest(packet)
-    known: list[CaseEvent] = [Enriched(packet=packet, digest=digest)] * (digest != case.packet)
-    return [*known, Resolved(resolution=resolution, packet=digest)]
+    enriched = create_enriched(order)
+    resolved = Resolved(resolution=resolution, packet=enriched.digest)
+    return [resolved] if enriched.digest == case.packet else [enriched, resolved]
 
 
 def reopen(case: ExceptionCase, note: RequiredNote) -> tuple[CaseEvent, ...]:
-    """Back to work, in the queue that it was in."""
+    """Reopen a resolved case in its queue. Raises CaseNotResolved."""
     if not case.is_resolved:
         raise CaseNotResolved(f"case {case.id} is {case.state}", state=case.state)
     routed = case.routed
@@ -276,8 +276,8 @@ def require_claimed_by(case: ExceptionCase, person: str) -> None:
     """Raises CaseAlreadyResolved, CaseNotYours."""
     _require_not_resolved(case)
     if case.person != person:
-        holder = case.person or "nobody"
-        raise CaseNotYours(f"{holder} holds case {case.id}, not {person}", owner=case.person)
+        detail = f"{case.person or 'nobody'} holds case {case.id}, not {person}"
+        raise CaseNotYours(detail, owner=case.person)
 
 
 def _require_unclaimed_or_claimed_by(case: ExceptionCase, person: str) -> None:
@@ -292,7 +292,7 @@ def require_evidence(
     what: str,
     named: Collection[EvidenceRef] | None = None,
 ) -> None:
-    """Raises EvidenceMissing."""
-    there = {one.type for one in case.evidence if named is None or one.ref in named}
-    if missing := [str(kind) for kind in required if kind not in there]:
+    """Raises EvidenceMissing if a required type is not attached (and named, where `named` is given)."""
+    attached = {one.type for one in case.evidence if named is None or one.ref in named}
+    if missing := [str(kind) for kind in required if kind not in attached]:
         raise EvidenceMissing(f"{what}, attach: {', '.join(missing)}", missing=missing)

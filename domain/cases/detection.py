@@ -1,8 +1,8 @@
-"""From what is now known of an order to what happens to its cases.
+"""Detection: from the known facts of an order to the events of its cases.
 
-One problem, one case: signals about an open problem join its case; a closed case absorbs nothing,
-a problem that returns reopens it or opens a linked recurrence. Pure: an order, its cases, the new
-signals and a time go in; events come out, for the order and for each case.
+One problem, one case: signals about an open problem join its case. A resolved case takes no signals; a
+problem that returns reopens it or opens a linked recurrence. Pure: an order, its cases, new signals
+and a time go in; events of the order and of each case come out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from domain.policy.rulebook import Rulebook
 
 
 class CaseDetection:
-    """Collects what follows, folding as it goes, so that each step sees the ones before it."""
+    """Collects the events of an order and its cases. It folds each one, so later steps see it."""
 
     def __init__(
         self,
@@ -54,16 +54,16 @@ class CaseDetection:
         self._before = order
 
     def take(self, signals: Sequence[Signal]) -> list[Signal]:
-        """Record the signals and act on them; those taken before are left out of the answer."""
-        # What fell due before these signals came is decided on what was known then, so that a
-        # late timekeeper changes nothing.
+        """Record the signals and act on them. Returns the new ones, without repetitions."""
+        # Overdue expectations are decided on the facts before these signals, so that a late
+        # timekeeper changes nothing.
         self.tick()
         self._before = self.order
         fresh = []
         for signal in signals:
             recorded = self.order.record(signal)
             if recorded is not None:
-                self._of_order(recorded)
+                self._add_order_event(recorded)
                 fresh.append(signal)
         if fresh:
             self._detect(fresh)
@@ -72,56 +72,55 @@ class CaseDetection:
         return fresh
 
     def recheck(self) -> None:
-        """What this rulebook makes of an order that came under another one: problems that it sees
-        and that one did not, and open cases that it takes for over.
+        """Apply this rulebook to an order that an earlier one decided on.
 
-        What was resolved stays resolved: it was decided on.
+        It opens cases for problems that only this rulebook finds, and clears open cases whose problem is
+        gone by its rules. Resolved cases stay resolved: they were decided on.
         """
         self.tick()
-        told = [*self.order.signals.values()]
+        signals = [*self.order.signals.values()]
         known = {*self.order.cases}
         for detector in self._rulebook.detectors:
             if detector.kind not in self.order.cases and detector.holds(self.order.facts):
-                shown_by = [signal for signal in told if signal.type in detector.feeds]
+                shown_by = [signal for signal in signals if signal.type in detector.feeds]
                 shown_by.sort(key=event_time_key)
                 decision = detector.decide(self.order.facts)
                 self._record_problem(detector.kind, decision, None, shown_by)
         for kind in known & self._rulebook.document.kinds.keys():
             case = self._newest_case(kind)
             automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
-            # That it is over was said already, and a person decides.
+            # The trail of a cleared case already says that the problem is gone, and a person decides.
             if case is not None and (automatic or not case.cleared):
-                self._join(kind, [], None, also=self._about(told, kind))
+                self._join(kind, [], None, also=self._about(signals, kind))
         self._pass_intake()
 
     def _pass_intake(self) -> None:
-        """Released as standard flow, once, if nothing has ever been wrong with it."""
+        """Pass the order as standard flow, once, if it never had a case."""
         if self.order.passed or self.order.cases:
             return
         decision = self._rulebook.passes(self.order.facts)
         if decision is not None:
-            self._of_order(PassedIntake(decision=decision))
+            self._add_order_event(PassedIntake(decision=decision))
 
     def tick(self) -> None:
-        """Decide on every expectation that has fallen due by now; and let lapse what is bound to
-        what is not so any more."""
+        """Decide every expectation that is due by now, and let outdated adjustments lapse."""
         for watch, deadline in self.order.overdue(self._rulebook, self._now):
             facts = self.order.facts
             decision = watch.decide(facts, deadline)
             if watch.is_checked_when_due and watch.met_when_due(facts):
-                self._of_order(ExpectationMet(deadline=deadline.at, decision=decision))
+                self._add_order_event(ExpectationMet(deadline=deadline.at, decision=decision))
                 continue
             self._record_problem(watch.kind, decision, deadline.at, ())
         self._lapse_outdated_adjustments()
 
     def _lapse_outdated_adjustments(self) -> None:
-        """Proposals and approvals are bound to the packet and to the policy."""
+        """Let adjustments lapse whose packet or policy has changed."""
         bound = [case for case in self.cases.values() if case.adjustments.unexecuted]
         if bound:
             packet = packet_digest(packet_of(self.order))
             for case in bound:
                 for lapsed in case.adjustments.find_outdated(packet, self._rulebook.digest):
-                    self._of_case(case.id, lapsed)
+                    self._add_case_event(case.id, lapsed)
 
     def _detect(self, fresh: Sequence[Signal]) -> None:
         types = frozenset(signal.type for signal in fresh)
@@ -134,15 +133,15 @@ class CaseDetection:
                 judged.add(detector.kind)
                 decision = detector.decide(self.order.facts)
                 about = self._about(fresh, detector.kind)
-                self._found(detector.kind, decision, about, detector.feeds)
+                self._handle_problem(detector.kind, decision, about, detector.feeds)
         for kind in known_before:
             if kind not in judged:
                 self._join(kind, self._about(fresh, kind), None)
 
-    def _found(
+    def _handle_problem(
         self, kind: str, decision: Decision, about: Sequence[Signal], feeds: frozenset[str]
     ) -> None:
-        """A detection rule holds: a new problem, more about an open one, or one that returned."""
+        """Handle a detection rule that holds: a new problem, an open one, or one that returned."""
         case = self._newest_case(kind)
         shown_by = [signal for signal in about if signal.type in feeds]
         if case is not None and not case.is_resolved:
@@ -154,14 +153,16 @@ class CaseDetection:
     def _record_problem(
         self, kind: str, decision: Decision, deadline: datetime | None, shown_by: Sequence[Signal]
     ) -> None:
-        """Open a case, reopen the newest one, or note on the order that it is being worked on."""
+        """Open a case or reopen the newest one, and record the problem on the order."""
         case = self._newest_case(kind)
         if case is not None and not case.is_resolved:
             case_id, occurrence = case.id, case.occurrence
         elif case is not None and self._can_reopen(case, deadline or self._now):
             case_id, occurrence = case.id, case.occurrence
             signals = tuple(signal.key for signal in shown_by)
-            self._of_case(case_id, Reopened(signals=signals, deadline=deadline, decision=decision))
+            self._add_case_event(
+                case_id, Reopened(signals=signals, deadline=deadline, decision=decision)
+            )
             self._route_case(case_id)
         else:
             occurrence = case.occurrence + 1 if case else 1
@@ -177,7 +178,7 @@ class CaseDetection:
                 recurrence_of=case.id if case else None,
             )
             self._open(case_id, opening(occurrence))
-        self._of_order(
+        self._add_order_event(
             ProblemDetected(
                 kind=kind,
                 case=case_id,
@@ -190,7 +191,7 @@ class CaseDetection:
     def _open(self, case_id: UUID, events: Sequence[CaseEvent]) -> None:
         self.cases[case_id] = ExceptionCase(id=case_id)
         for event in events:
-            self._of_case(case_id, event)
+            self._add_case_event(case_id, event)
         self._route_case(case_id)
 
     def _route_case(self, case_id: UUID) -> None:
@@ -201,12 +202,12 @@ class CaseDetection:
         )
         routing = self._rulebook.route(facts, self.order.facts)
         routed = create_routed(routing, case.kind, kind, self._rulebook, self.order)
-        self._of_case(case_id, routed)
+        self._add_case_event(case_id, routed)
         terms = self.cases[case_id].timing.clock.terms
         for step in create_policy_steps(
             kind, case.steps, routed.owner_team, terms, self._rulebook.version, self._now
         ):
-            self._of_case(case_id, step)
+            self._add_case_event(case_id, step)
 
     def _join(
         self,
@@ -215,11 +216,13 @@ class CaseDetection:
         decision: Decision | None,
         also: Sequence[Signal] = (),
     ) -> None:
-        """Signals about an open problem join its case. If the problem is gone, the one that shows
-        it joins last, as the evidence, and a kind that may resolve itself does so, unless
-        automation is paused for the order: then the evidence says so, and a person decides.
+        """Add signals about an open problem to its case.
 
-        `also` opened the case, whose packet tells of it; it joins only if it is the evidence.
+        If the problem is gone, the signal that shows it joins last, as the evidence. A kind with
+        automatic resolution then resolves, unless automation is paused for the order: then the
+        evidence says so, and a person decides.
+
+        The signals in `also` opened the case and are in its packet; one joins only as the evidence.
         """
         case = self._newest_case(kind)
         if case is None or case.is_resolved or not (about or also):
@@ -232,24 +235,24 @@ class CaseDetection:
             evidence = find_clearing_evidence(case, candidates, every, self._before, self._rulebook)
         others = [signal for signal in about if signal is not evidence]
         for n, signal in enumerate(others, start=1):
-            self._of_case(
+            self._add_case_event(
                 case.id, create_signal_joined(signal, None, decision if n == len(others) else None)
             )
         if evidence is None or clearing is None:
             return
         automatic = self._rulebook.kind(kind).automation is Automation.AUTOMATIC
-        # What was proposed, or is being paid, is for people to bring to its end.
+        # People must finish adjustments that are proposed or being paid.
         automatic = automatic and not self.cases[case.id].adjustments.live
         paused = self._rulebook.paused(self.order.facts) if automatic else None
-        self._of_case(
+        self._add_case_event(
             case.id, create_signal_joined(evidence, clearing, None if others else decision, paused)
         )
         if automatic and paused is None:
             for event in resolve_cleared_case(case, evidence, clearing):
-                self._of_case(case.id, event)
+                self._add_case_event(case.id, event)
 
     def _about(self, fresh: Sequence[Signal], kind: str) -> list[Signal]:
-        """Those that say something about this kind of problem, in time order."""
+        """The signals that feed this kind of problem, in time order."""
         feeds = self._rulebook.signal_types_by_kind.get(kind, frozenset())
         return sorted((signal for signal in fresh if signal.type in feeds), key=event_time_key)
 
@@ -259,7 +262,7 @@ class CaseDetection:
     def _has_returned(
         self, case: ExceptionCase, decision: Decision, shown_by: Sequence[Signal]
     ) -> bool:
-        """Something is new since the case was resolved: what was read, or when it happened."""
+        """Whether the problem is new since the case was resolved: other readings, or later signals."""
         resolved_at = case.resolved_at
         new = decision.readings != case.readings or any(
             resolved_at is not None and signal.event_time > resolved_at for signal in shown_by
@@ -274,11 +277,11 @@ class CaseDetection:
         ref = self.order.cases.get(kind)
         return self.cases[ref.case] if ref is not None else None
 
-    def _of_order(self, event: OrderEvent) -> None:
+    def _add_order_event(self, event: OrderEvent) -> None:
         self.order_events.append(event)
         self.order = self.order.after(event)
 
-    def _of_case(self, case_id: UUID, event: CaseEvent) -> None:
+    def _add_case_event(self, case_id: UUID, event: CaseEvent) -> None:
         if case_id not in self.case_events:
             passed, self.cases[case_id] = apply_due_events(
                 self.cases[case_id], self._now, self._staff

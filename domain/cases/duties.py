@@ -1,8 +1,8 @@
 """Segregation of duties: one person, one duty, over the whole history of a case.
 
-What counts is the person, not the account: an act through an agent, a key or by a delegate is the
-act of everybody it is done for or by. Source: trust model, "Segregation of duties"; the database
-refuses a second duty as well (`duties`, written with the events).
+The person counts, not the account: an act through an agent, a key or a delegate counts for everyone it
+is done for or by. Source: trust model, "Segregation of duties". The database rejects a second duty too
+(table `duties`, written with the events).
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ _REVIEW_EVENTS = (
     AdjustmentProposed,
     AdjustmentWithdrawn,
 )
-"""To escalate, to put under other terms or to reopen decides nothing of the matter."""
+"""Escalating, re-terming and reopening are left out: they decide nothing about the problem."""
 
 
 class DutyHeld(Struct, frozen=True, gc=False):
-    """What made it the person's: the first act, by its version in the trail."""
+    """A person's duty, with the first act that gave it and the act's version in the trail."""
 
     duty: Duty
     act: str
@@ -76,7 +76,7 @@ Duties = Mapping[str, DutyHeld]
 
 
 def duty_of(event: CaseEvent) -> Duty | None:
-    """The duty that somebody takes who does this."""
+    """The duty that the event gives its actor; None if none."""
     match event:
         case AdjustmentApproved() | AdjustmentRejected():
             return Duty.APPROVE
@@ -89,7 +89,7 @@ def duty_of(event: CaseEvent) -> Duty | None:
 
 
 def duties_after(duties: Duties, event: CaseEvent, at: datetime, by: Actor, version: int) -> Duties:
-    """The duties after one more event; what policy or time did is nobody's."""
+    """The duties after one more event. Events of policy and timers give no duty."""
     if by.person is None or (duty := duty_of(event)) is None:
         return duties
     new = [person for person in by.persons if person not in duties]
@@ -100,13 +100,13 @@ def duties_after(duties: Duties, event: CaseEvent, at: datetime, by: Actor, vers
 
 
 def find_duty_conflict(duties: Duties, names: Collection[str], duty: Duty) -> DutyConflict | None:
-    """Why somebody known by these names cannot take this duty; None if nothing stands against it."""
+    """The conflict that keeps a person with these names from a duty; None if there is none."""
     for name in names:
         held = duties.get(name)
         if held is not None and held.duty is not duty:
             return DutyConflict(
-                f"{name} has the duty to {held.duty} in this case, since {held.act} "
-                f"(version {held.version}, {held.at.isoformat()}): to {duty} it falls to somebody else",
+                f"{name} has the duty to {held.duty} in this case since {held.act} "
+                f"(version {held.version}, {held.at.isoformat()}); another person has to {duty}",
                 rule="one-duty-per-person",
                 duty=duty.value,
                 person=name,

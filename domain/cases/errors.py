@@ -1,4 +1,4 @@
-"""What can stand against work on a case."""
+"""Errors about work on a case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from domain.errors import CasetrailError
 class CaseNotFound(CasetrailError):
     """There is no case with this id."""
 
-    explanation = "The id is not that of a case, or the case is outside your scope."
+    explanation = "The id is wrong, or the case is outside your scope."
 
 
 class QueueNotFound(CasetrailError):
@@ -24,8 +24,8 @@ class CaseChanged(CasetrailError):
     """The case has changed since you read it."""
 
     explanation = (
-        "`version` is the current version and `since` lists what happened after the one you named. "
-        "Read the case again and decide on what it says now."
+        "`version` is the current version, and `since` lists the events after the version you named. "
+        "Read the case again, then decide on its current state."
     )
 
     def __init__(self, case_id: UUID, expected: int, version: int, since: Sequence[str]) -> None:
@@ -40,13 +40,15 @@ class CaseChanged(CasetrailError):
 class CaseNotOpen(CasetrailError):
     """Only an open case can be claimed."""
 
-    explanation = "Somebody holds the case already, or it is resolved."
+    explanation = (
+        "Another person holds the case, or it is resolved. Claim another one, or reopen it."
+    )
 
 
 class CaseNotYours(CasetrailError):
     """Only the person who holds the case can do this."""
 
-    explanation = "Claim the case first, or ask its owner."
+    explanation = "Claim the case first, or ask the person who holds it."
 
 
 class CaseAlreadyResolved(CasetrailError):
@@ -58,80 +60,80 @@ class CaseAlreadyResolved(CasetrailError):
 class CaseNotResolved(CasetrailError):
     """Only a resolved case can be reopened."""
 
-    explanation = "The case is still being worked on: there is nothing to reopen."
+    explanation = "The case is not resolved: there is nothing to reopen."
 
 
 class CaseNotWaiting(CasetrailError):
     """Only a waiting case can be resumed."""
 
-    explanation = "The case waits for nobody: work on it, or start a wait."
+    explanation = "The case is not waiting: work on it, or start a wait."
 
 
 class EvidenceMissing(CasetrailError):
     """Evidence that policy requires is missing."""
 
     explanation = (
-        "`missing` lists the types. Attach each (POST …/evidence), name it in the resolution's "
-        "`evidence`, and send the command again."
+        "`missing` lists the types. Attach each (POST …/evidence), name it in the command's `evidence`, "
+        "and send the command again."
     )
 
 
 class PacketNotFound(CasetrailError):
-    """No decision on this case was made on this packet."""
+    """The case has no packet with this digest."""
 
     explanation = (
-        "The trail names the digest of each packet: in `case.enriched`, in `case.resolved`."
+        "The trail names the digest of each packet, in `case.enriched` and in `case.resolved`."
     )
 
 
 class EvidenceNotFound(CasetrailError):
     """There is no file with this digest."""
 
-    explanation = "Upload it first: POST /v1/evidence answers with the `ref` to name it by."
+    explanation = "Upload it first: POST /v1/evidence returns the `ref` that names it."
 
 
 class EvidenceErased(CasetrailError):
     """The file was erased with its customer's data."""
 
-    explanation = "Its digest stays in the trail of the case; its content is gone."
+    explanation = "Its digest stays in the trail of the case; its content cannot be restored."
 
 
 class NoSuchVersion(CasetrailError):
     """The case's trail has no such version."""
 
-    explanation = "The trail (GET …/trail) numbers its lines: `version` is one of them."
+    explanation = "The trail (GET …/trail) lists the case's versions: name one of them."
 
 
 class NoTermsFit(CasetrailError):
     """The active policy has no service level for this work."""
 
-    explanation = "A case without terms has no clock. The policy's `services` say which work has."
+    explanation = "The policy's `services` set the terms of each work type. A case without terms has no clock."
 
 
 class TaskNotOpen(CasetrailError):
-    """The case has no such task to be done."""
+    """The case has no such open task."""
 
     explanation = (
-        "The case lists its tasks; only one that is open or overdue can be done or dropped."
+        "The case lists its tasks; only an open or overdue one can be completed or dropped."
     )
 
 
 class HoldNotOurs(CasetrailError):
-    """Only a hold that this case placed, and that still stands, can be released."""
+    """Only an active hold that this case placed can be released."""
 
-    explanation = "The case lists its holds. Whoever placed another has to release it."
+    explanation = "The case lists its holds. A hold of another system must be released there."
 
 
 class StepsOpen(CasetrailError):
-    """Tasks are open, or holds that the case placed still stand."""
+    """The case has open tasks or active holds."""
 
     explanation = (
-        "`tasks` and `holds` list them. Complete or drop each task and release each hold, then "
-        "resolve the case: nothing is left held up behind a case that is over."
+        "`tasks` and `holds` list them. Complete or drop each task and release each hold, then resolve "
+        "the case. So no order stays on hold for a resolved case."
     )
 
 
 class NoNextOwner(CasetrailError):
-    """A hand-off names its next owner."""
+    """A hand-off must name a new owner."""
 
-    explanation = "Name the queue (`to_queue`), the person (`to_person`), or both; not the present owner alone."
+    explanation = "Name the queue (`to_queue`), the person (`to_person`) or both; they must differ from the present owner."

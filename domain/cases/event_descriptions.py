@@ -1,4 +1,4 @@
-"""An event of a case as one sentence for people, made from its facts when somebody reads it."""
+"""Each event of a case as one sentence, made from its fields when it is read."""
 
 from __future__ import annotations
 
@@ -60,46 +60,47 @@ from domain.cases.work_events import (
     WaitEnded,
     WaitStarted,
 )
-from domain.money import Money
 from domain.policy.decision import Decision
 
 
 def describe_event(event: CaseEvent | AttemptRefused) -> str:
-    """What happened; who, when and by which rule stand beside it."""
+    """What happened. The reader shows actor, time and rule next to it."""
     match event:
         case CaseDataErased():
-            return "What is personal in the trail so far was erased."
+            return "Erased the personal data in the trail so far."
         case Opened(kind=kind, note=note):
             return f"Opened by hand as {_spell_out(kind)}: {note}"
         case Detected(kind=kind, deadline=deadline, signals=signals):
             why = (
-                f"{_format_time(deadline)} passed"
+                f"the deadline {_format_time(deadline)} passed"
                 if deadline
                 else f"shown by {_format_list(signals)}"
             )
-            again = ", once more" if event.recurrence_of else ""
-            return f"Found {_spell_out(kind)}{again}: {why}."
+            again = " again" if event.recurrence_of else ""
+            return f"Detected {_spell_out(kind)}{again}: {why}."
         case Enriched(packet=packet, digest=digest):
-            return f"Looked up what is known: {_format_count(len(packet), 'fact')}, packet {digest[:12]}."
+            return f"Recorded the order packet {digest[:12]}: {_format_count(len(packet), 'fact')}."
         case Routed(queue=queue, owner_team=team, priority=priority):
-            return f"Given to the queue {queue} ({team}) with priority {priority}."
+            return f"Routed to the queue {queue} ({team}) with priority {priority}."
         case SignalJoined():
             return _describe_joined(event)
         case Resolved(resolution=resolution):
-            how = "Resolved itself" if event.clearing else "Resolved"
-            said = f" {resolution.note}" if resolution.note else ""
+            how = "Resolved by policy" if event.clearing else "Resolved"
+            note = f" {resolution.note}" if resolution.note else ""
             cause = (
                 f"{_spell_out(resolution.reason)}, caused by {_spell_out(resolution.root_cause)}"
             )
-            return f"{how}: {cause}.{said}"
+            return f"{how}: {cause}.{note}"
         case Reopened(note=note, decision=decision):
-            why = note or ("the problem returned" if decision else "to be worked on again")
+            why = note or ("the problem returned" if decision else "more work is needed")
             return f"Reopened: {_end_sentence(why)}"
         case DutiesConflicted(duties=duties):
-            told = ", ".join(f"{name} ({duty})" for name, duty in sorted(duties.items()))
-            return f"Turned out to be one human, with different duties: {told}."
+            names = ", ".join(f"{name} ({duty})" for name, duty in sorted(duties.items()))
+            return f"Two accounts of one person have different duties: {names}."
         case AttemptRefused(attempt=attempt, rule=rule, detail=detail):
-            return f"Refused to {attempt} by the rule {rule}: {_end_sentence(detail)}"
+            return (
+                f"An attempt to {attempt} was refused by the rule {rule}: {_end_sentence(detail)}"
+            )
         case _ if isinstance(event, AdjustmentEvent):
             return _describe_adjustment(event)
         case _:
@@ -107,12 +108,12 @@ def describe_event(event: CaseEvent | AttemptRefused) -> str:
 
 
 def _describe_joined(event: SignalJoined) -> str:
-    said = f"{event.signal} ({event.signal_type}) joined"
+    joined = f"{event.signal} ({event.signal_type}) joined"
     if event.clearing is None:
-        return f"{said}."
+        return f"{joined}."
     if isinstance(event.paused, Decision):
-        return f"{said}: the problem is gone, but {event.paused.rule} leaves it to a person."
-    return f"{said}: the problem is gone."
+        return f"{joined}: the problem is gone, but {event.paused.rule} leaves it to a person."
+    return f"{joined}: the problem is gone."
 
 
 def _describe_work(event: CaseWorkEvent) -> str:
@@ -120,19 +121,19 @@ def _describe_work(event: CaseWorkEvent) -> str:
         case Claimed(person=person, lease=lease):
             return f"Claimed by {person}{f' for {_format_duration(lease)}' if lease else ''}."
         case CaseReleased(note=note):
-            return _append_note("Given back to the queue", note)
+            return _append_note("Released to the queue", note)
         case ClaimLapsed(person=person, lease_until=until):
-            return f"The claim of {person} lapsed at {_format_time(until)}: nothing had been done."
+            return f"The claim of {person} lapsed at {_format_time(until)}: no work was recorded."
         case HandedOff(to_queue=queue, to_person=person, note=note):
-            return _append_note(f"Handed to {f'{person} in ' if person else ''}{queue}", note)
+            return _append_note(f"Handed off to {f'{person} in ' if person else ''}{queue}", note)
         case WaitStarted(dependency=dependency, party=party, note=note, expected_by=by):
             due_by = f", expected by {_format_time(by)}" if by else ""
             return _append_note(f"Waits for {party} ({_spell_out(dependency)}){due_by}", note)
         case WaitEnded(how=how, note=note):
-            late = "What was waited for did not come in time"
-            return _append_note(late if how is WaitEnd.OVERDUE else "The wait is over", note)
+            late = "The wait ended: no answer came in time"
+            return _append_note(late if how is WaitEnd.OVERDUE else "The wait ended", note)
         case NoteAdded(note=note):
-            return f"Noted: {note}"
+            return f"Note: {note}"
         case EvidenceAttached(evidence=evidence):
             named = f" “{evidence.title}”" if evidence.title else ""
             return f"Attached {_spell_out(evidence.type)}{named}: {evidence.ref}"
@@ -146,11 +147,9 @@ def _describe_work(event: CaseWorkEvent) -> str:
             where = ", ".join(
                 f"{place} {_format_duration(timedelta(seconds=s))}" for place, s in spent.items()
             )
-            return f"Breached: {_spell_out(measure)}, due {_format_time(due)}; time went to {where or 'nothing'}."
+            return f"Breached: {_spell_out(measure)}, due {_format_time(due)}; time spent: {where or 'none'}."
         case Retermed(service=service, policy=policy, note=note):
-            return _append_note(
-                f"Runs under the terms {service} of policy {policy} from here on", note
-            )
+            return _append_note(f"The terms are {service} of policy {policy} from here on", note)
         case Linked(link=link, case=other, note=note):
             return _append_note(f"Linked as {_spell_out(link)} {other}", note)
         case ErrorDeclared(about=version, reason=reason, note=note):
@@ -175,7 +174,7 @@ def _describe_step(event: StepEvent) -> str:
         case Held(hold=hold, what=what, reason=reason, note=note):
             return _append_note(f"Hold {hold} on {_spell_out(what)} ({_spell_out(reason)})", note)
         case HoldReleased(hold=hold, what=what, note=note):
-            return _append_note(f"Hold {hold} on {_spell_out(what)} is over", note)
+            return _append_note(f"Hold {hold} on {_spell_out(what)} was released", note)
         case _:
             assert_never(event)
 
@@ -183,23 +182,22 @@ def _describe_step(event: StepEvent) -> str:
 def _describe_adjustment(event: AdjustmentEvent) -> str:
     match event:
         case AdjustmentProposed(kind=kind, amount=amount, reason=reason, note=note):
-            asks = event.requirement.approvers
+            approvers = event.requirement.approvers
             by = (
-                f"{_format_count(asks, 'person')} must approve"
-                if asks
+                f"{_format_count(approvers, 'person')} must approve"
+                if approvers
                 else "policy approves by itself"
             )
             return _append_note(
-                f"Proposed {_spell_out(kind)} of {_format_money(amount)} ({_spell_out(reason)}); {by}",
-                note,
+                f"Proposed {_spell_out(kind)} of {amount} ({_spell_out(reason)}); {by}", note
             )
         case AdjustmentApproved(role=role, limit=limit, complete=complete, note=note):
-            rest = "" if complete else "; somebody else must, too"
+            rest = "" if complete else "; another person must approve too"
             return _append_note(
                 f"Approved as {_spell_out(role)}, whose limit is {limit}{rest}", note
             )
         case AdjustmentSystemApproved(decision=decision):
-            return f"Approved by policy itself, by the rule {decision.rule}."
+            return f"Approved by policy, by the rule {decision.rule}."
         case AdjustmentRejected(reason=reason):
             return f"Rejected: {_end_sentence(reason)}"
         case AdjustmentWithdrawn(reason=reason):
@@ -207,23 +205,23 @@ def _describe_adjustment(event: AdjustmentEvent) -> str:
         case AdjustmentLapsed(cause=cause):
             return f"The adjustment lapsed ({_spell_out(cause)})."
         case ExecutionStarted(provider=provider):
-            return f"Ordered to be carried out by {provider}."
+            return f"Ordered the execution by {provider}."
         case OutcomeInDoubt(detail=detail):
-            return f"What became of the payment is not known: {_end_sentence(detail)}"
+            return f"The outcome of the payment is not known: {_end_sentence(detail)}"
         case AdjustmentExecuted(provider=provider, reference=reference, amount=amount):
-            return f"{provider} gave {_format_money(amount)} ({reference})."
+            return f"{provider} paid {amount} ({reference})."
         case AmountDiffers(ordered=ordered, given=given):
-            return f"{_format_money(given)} was given where {_format_money(ordered)} was ordered."
+            return f"{ordered} was ordered, {given} was paid."
         case ExecutionFailed(provider=provider, detail=detail):
-            return f"{provider} refused: {_end_sentence(detail)}"
+            return f"{provider} refused it: {_end_sentence(detail)}"
         case AdjustmentReconciled(statement=statement, reference=reference):
-            return f"Found in the provider's statement {statement[:12]} as {reference}."
+            return f"Reconciled with the provider's statement {statement[:12]} as {reference}."
         case _:
             assert_never(event)
 
 
-def _append_note(said: str, note: str) -> str:
-    return f"{said}: {note}" if note else f"{said}."
+def _append_note(text: str, note: str) -> str:
+    return f"{text}: {note}" if note else f"{text}."
 
 
 def _end_sentence(text: str) -> str:
@@ -232,10 +230,6 @@ def _end_sentence(text: str) -> str:
 
 def _spell_out(name: str) -> str:
     return str(name).replace("_", " ")
-
-
-def _format_money(amount: Money) -> str:
-    return f"{amount.amount} {amount.currency}"
 
 
 def _format_list(names: tuple[str, ...]) -> str:
@@ -252,7 +246,7 @@ def _format_time(moment: datetime) -> str:
 
 
 def _format_duration(length: timedelta) -> str:
-    """`1 d 2 h`; parts that are nothing are left out."""
+    """`1 d 2 h`; parts that are zero are left out."""
     minutes, seconds = divmod(int(length.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

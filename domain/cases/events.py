@@ -1,5 +1,7 @@
-"""What can happen to a case: what policy finds here, what people do in `work_events`. A tag is
-written down for ever: never rename or reuse one."""
+"""The events of a case that policy decides, and the union with those of people (`work_events`).
+
+Tags are stored for ever: never rename or reuse one.
+"""
 
 from datetime import datetime
 from typing import Annotated, TypeAlias
@@ -11,14 +13,15 @@ from domain.adjustments.events import AdjustmentEvent, DutiesConflicted
 from domain.cases.evidence import EvidenceRef
 from domain.cases.packet import PacketFact
 from domain.cases.reasons import ResolutionReason, RootCause
-from domain.cases.work_events import Note, WorkEvent
+from domain.cases.work_events import WorkEvent
 from domain.clock.terms import ServiceTerms
 from domain.policy.decision import Decision
 from domain.policy.document import Automation, Bucket, Ladder, Severity
+from domain.texts import Note
 
 
 class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why a case ends: reason, root cause, at least one piece of evidence, and a note."""
+    """The resolution of a case: reason, root cause, at least one piece of evidence, and a note."""
 
     reason: ResolutionReason
     root_cause: RootCause
@@ -27,7 +30,7 @@ class Resolution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected"):
-    """A rule of the policy, or a deadline that passed, showed a problem of an order."""
+    """A rule of the policy found a problem of an order, from signals or a missed deadline."""
 
     kind: str
     bucket: Bucket
@@ -35,7 +38,7 @@ class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected")
     automation: Automation
     occurrence: int
     detected_at: datetime
-    """When the problem stood: the deadline that was missed, else when its signal was received."""
+    """When the problem began: the missed deadline, else when its signal was received."""
     decision: Decision
     deadline: datetime | None = None
     signals: tuple[str, ...] = ()
@@ -43,14 +46,14 @@ class Detected(Struct, frozen=True, kw_only=True, gc=False, tag="case.detected")
 
 
 class Enriched(Struct, frozen=True, kw_only=True, gc=False, tag="case.enriched"):
-    """The order packet as it was known. `digest` is the SHA-256 of its canonical JSON."""
+    """The order packet was recorded. `digest` is the SHA-256 of its canonical JSON."""
 
     packet: tuple[PacketFact, ...]
     digest: str
 
 
 class Routed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.routed"):
-    """The case was given to a queue, and its team became the owner."""
+    """Policy routed the case to a queue, and the queue's team became the owner."""
 
     kind: str
     bucket: Bucket
@@ -67,12 +70,12 @@ class Routed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, ta
     terms: ServiceTerms | None = None
     ladder: Ladder | None = None
     region: str | None = None
-    """Where the order ships to; None where that was not known, nor asked in older logs."""
+    """Where the order ships to; None if it was not known, and in older logs."""
 
 
 class SignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="case.signal_joined"):
-    """A signal about the problem joined its open case; `clearing` says that the problem is gone,
-    `paused` why the case did not resolve itself all the same."""
+    """A signal about the problem joined its open case. `clearing` shows that the problem is gone, and
+    `paused` why the case did not resolve automatically."""
 
     signal: str
     signal_type: str
@@ -80,14 +83,14 @@ class SignalJoined(Struct, frozen=True, kw_only=True, gc=False, tag="case.signal
     clearing: Decision | None = None
     decision: Decision | None = None
     paused: Decision | UnsetType = UNSET
-    """Left out where nothing was paused, as it was before anything could be."""
+    """Left out if nothing was paused, as in logs from before pauses existed."""
 
 
 class Resolved(
     Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.resolved"
 ):
-    """The case ended. `clearing` is the decision of policy where no person resolved it; `packet`
-    the digest of the order packet that a person decided on."""
+    """The case was resolved. `clearing` is policy's decision if no person resolved it; `packet` is the
+    digest of the order packet that a person decided on."""
 
     resolution: Resolution
     clearing: Decision | None = None
@@ -95,7 +98,7 @@ class Resolved(
 
 
 class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened"):
-    """The case is worked on again, which counts as rework; `decision` where the problem returned."""
+    """The case was reopened, which counts as rework; `decision` is set if the problem returned."""
 
     note: Note = ""
     signals: tuple[str, ...] = ()
@@ -104,8 +107,8 @@ class Reopened(Struct, frozen=True, kw_only=True, gc=False, tag="case.reopened")
 
 
 class CaseDataErased(Struct, frozen=True, kw_only=True, gc=False, tag="case.data_erased"):
-    """What was personal in what is recorded of the case so far reads `[erased]`. The customer's record
-    says who ordered it, and on what basis."""
+    """The personal data in the case's trail so far reads `[erased]`. The customer's privacy record says
+    who ordered it, and on what ground."""
 
     record: UUID
     erasure: int

@@ -1,4 +1,4 @@
-"""Evidence: what a decision rests on. A signal of the order, or a file by its digest."""
+"""Evidence for a decision: a signal of the order, or a file named by its digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FileDigest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}" + PATTERN_END)]
 
 
 class EvidenceType(StrEnum):
-    """The words of the card schemes' dispute evidence, as far as they fit orders."""
+    """Types of evidence: the card schemes' terms for dispute evidence that fit orders."""
 
     RECEIPT = "receipt"
     REFUND_RECEIPT = "refund_receipt"
@@ -31,7 +31,7 @@ class EvidenceType(StrEnum):
 
 
 class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One piece: a file that was uploaded, or a record that lies elsewhere."""
+    """A piece of evidence: an uploaded file, or a record in another system."""
 
     ref: EvidenceRef
     type: EvidenceType

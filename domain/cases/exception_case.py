@@ -1,5 +1,7 @@
-"""The ExceptionCase aggregate: `after` folds events into state, together with its parts, each of which
-folds what bears on it. What people may do with it, and what time does to it, is decided in `work.py`."""
+"""The ExceptionCase aggregate: `after` folds events into its state and that of its parts.
+
+Decisions of people are in `decisions.py`, those of time in `timers.py`.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ CASES_NAMESPACE = uuid5(NAMESPACE_URL, "casetrail:cases")
 
 
 def case_stream(order_id: str, kind: str, occurrence: int) -> UUID:
-    """A case's id follows from its problem: whoever detects it first, it is the same case."""
+    """The id of a case, from its problem: every process that detects the problem finds the same case."""
     return uuid5(CASES_NAMESPACE, f"{order_id}\n{kind}\n{occurrence}")
 
 
@@ -77,32 +79,31 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
     opened_at: datetime | None = None
     recurrence_of: UUID | None = None
     routed: Routed | None = None
-    """How policy routed it last."""
+    """Policy's last routing."""
     ownership: Ownership = Ownership()
-    """Who answers for it, and in whose hands it is."""
+    """The queue, team and person that own the case."""
     signals_joined: int = 0
     escalations: int = 0
     evidence: tuple[Evidence, ...] = ()
     steps: Steps = Steps()
-    """What is to be done about it, and what it holds up."""
+    """The tasks and holds of the case."""
     links: Mapping[UUID, Link] = {}
     errors: tuple[int, ...] = ()
-    """Versions of the trail that were declared to be wrong."""
+    """Versions of the trail that were declared wrong."""
     reopened: int = 0
     resolved_at: datetime | None = None
     resolution: Resolution | None = None
     cleared: bool = False
     packet: str = ""
-    """Digest of the order packet that the trail shows last."""
+    """Digest of the latest order packet in the trail."""
     timing: Timing = Timing()
     readings: tuple[tuple[str, FactValue | None], ...] = ()
-    """What the policy read when it last found the problem."""
+    """The facts that the policy read when it last found the problem."""
     adjustments: Adjustments = Adjustments()
-    """What is to be given to the customer."""
     duties: Duties = {}
-    """Who has which duty, over all of its history."""
+    """Each person's duty, over the whole history."""
     conflicts: tuple[frozenset[str], ...] = ()
-    """Names that were told to be one human's, and to have had different duties."""
+    """Sets of names that turned out to be one person with different duties."""
 
     @property
     def exists(self) -> bool:
@@ -114,7 +115,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def state(self) -> CaseState:
-        """While somebody is asked to approve, the case is with whoever decides on that."""
+        """The state. An open or claimed case with a pending adjustment is `pending_approval`."""
         if self.is_resolved:
             return CaseState.RESOLVED
         if self.waiting is not None:
@@ -125,17 +126,17 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def tier(self) -> str | None:
-        """The customer's, when the case was routed."""
+        """The customer's tier when the case was routed."""
         return self.routed.tier if self.routed is not None else None
 
     @property
     def region(self) -> str | None:
-        """Where the order ships to, as far as was known when the case was routed."""
+        """Where the order ships to, if it was known when the case was routed."""
         return self.routed.region if self.routed is not None else None
 
     @property
     def owner(self) -> str | None:
-        """The person who holds it, else the team of its queue; nobody once it is resolved."""
+        """The person who holds it, else the team of its queue; None once it is resolved."""
         return None if self.is_resolved else self.person or self.ownership.team
 
     @property
@@ -164,7 +165,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def next_due(self) -> datetime | None:
-        """When the case needs a look with nobody to ask for it."""
+        """When the next timer of the case is due."""
         times = (
             self.ownership.next_due,
             self.timing.next_due,
@@ -246,7 +247,7 @@ class ExceptionCase(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def _erase_case_data(case: ExceptionCase) -> ExceptionCase:
-    """As it would be if it were folded anew, with the keys gone."""
+    """The state that a fold without the destroyed keys would give."""
     return structs.replace(
         case,
         evidence=erase_personal(case.evidence),
@@ -285,8 +286,7 @@ def _start_case(
 
 
 def _adjust_lease_for_approval(case: ExceptionCase, at: datetime) -> ExceptionCase:
-    """While somebody is asked to approve, its claim does not lapse, and its person has it back when
-    that is done."""
+    """Suspend the claim's lease while an approval is pending; restart it when none is."""
     if case.is_resolved or case.waiting is not None:
         return case
     owned = case.ownership

@@ -1,4 +1,4 @@
-"""What a kind of problem asks for next: the words that policy and cases say it with."""
+"""The vocabulary of next steps, for policy and cases: actions of tasks, and holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class NextAction(StrEnum):
-    """What a task is about."""
+    """The action of a task."""
 
     NOTIFY_CUSTOMER = "notify_customer"
     ASK_CUSTOMER = "ask_customer"
@@ -21,7 +21,7 @@ class NextAction(StrEnum):
 
 
 class HoldOn(StrEnum):
-    """What is kept from going on."""
+    """The process that a hold stops."""
 
     FULFILMENT = "fulfilment"
     SHIPMENT = "shipment"
@@ -30,7 +30,7 @@ class HoldOn(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Shopify's reasons of a fulfilment hold."""
+    """Shopify's reasons for a fulfilment hold."""
 
     AWAITING_PAYMENT = "awaiting_payment"
     AWAITING_RETURN_ITEMS = "awaiting_return_items"

@@ -1,4 +1,4 @@
-"""How a case begins, whether a rule has found its problem or a person, and how it comes to its queue."""
+"""The events that open a case, found by a rule or by a person, and route it to its queue."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ from domain.policy.facts import CaseFacts
 from domain.policy.rulebook import Routing, Rulebook
 
 MANUAL_RULE = "by-hand"
-"""A rule of no policy: somebody decided."""
+"""The rule name of a case that a person opened."""
 OpeningEventsBuilder = Callable[[int], list[CaseEvent]]
-"""The events that open a case, given which occurrence it is."""
+"""Builds the events that open a case, from the number of its occurrence."""
+
+
+def create_enriched(order: Order | None) -> Enriched:
+    packet = packet_of(order) if order is not None else ()
+    return Enriched(packet=packet, digest=packet_digest(packet))
 
 
 def open_by_rule(
@@ -37,16 +42,15 @@ def open_by_rule(
     now: datetime,
     recurrence_of: UUID | None,
 ) -> OpeningEventsBuilder:
-    """What opens a case for a problem that a rule has found; it is routed once that is told."""
-    owned = rulebook.kind(kind)
-    packet = packet_of(order)
-    enriched = Enriched(packet=packet, digest=packet_digest(packet))
+    """Open a case for a problem that a rule found. Routing follows, on the case's state."""
+    rules = rulebook.kind(kind)
+    enriched = create_enriched(order)
     return lambda occurrence: [
         Detected(
             kind=kind,
-            bucket=owned.bucket,
-            severity=owned.severity,
-            automation=owned.automation,
+            bucket=rules.bucket,
+            severity=rules.severity,
+            automation=rules.automation,
             occurrence=occurrence,
             detected_at=deadline or now,
             decision=decision,
@@ -59,48 +63,48 @@ def open_by_rule(
 
 
 def open_manually(
-    ask: OpenCase, order: Order | None, rulebook: Rulebook, now: datetime
+    request: OpenCase, order: Order | None, rulebook: Rulebook, now: datetime
 ) -> OpeningEventsBuilder:
-    """What opens a case for a problem that no rule has found, but for its number.
+    """Open a case for a problem that a person found.
 
-    Policy routes it, unless the caller names the queue. Raises Invalid, OrderNotFound.
+    Policy routes it, unless the request names the queue. Raises Invalid, OrderNotFound.
     """
     kinds, queues = rulebook.document.kinds, rulebook.document.queues
+    name, queue = request.kind, request.queue
     faults = []
-    if ask.kind not in kinds:
-        faults.append(Fault("/kind", f"no kind {ask.kind}; known are: {', '.join(sorted(kinds))}"))
-    if ask.queue is not None and ask.queue not in queues:
+    if name not in kinds:
+        faults.append(Fault("/kind", f"no kind {name}; known are: {', '.join(sorted(kinds))}"))
+    if queue is not None and queue not in queues:
         known = ", ".join(sorted(queues))
-        faults.append(Fault("/queue", f"no queue {ask.queue}; known are: {known}"))
+        faults.append(Fault("/queue", f"no queue {queue}; known are: {known}"))
     if faults:
         raise Invalid(faults, "the case")
-    if order is None and ask.queue is None:
-        raise OrderNotFound(f"no order {ask.order}: name the queue to open a case all the same")
-    kind = kinds[ask.kind]
-    facts = CaseFacts(kind=ask.kind, bucket=kind.bucket, severity=kind.severity, rule=MANUAL_RULE)
+    if order is None and queue is None:
+        raise OrderNotFound(f"no order {request.order}: name a `queue` to open a case without one")
+    kind = kinds[name]
+    facts = CaseFacts(kind=name, bucket=kind.bucket, severity=kind.severity, rule=MANUAL_RULE)
     routing = rulebook.route(facts, order.facts if order is not None else Order(id="").facts)
-    if ask.queue is not None:
+    if queue is not None:
         routing = structs.replace(
             routing,
-            queue=ask.queue,
-            owner_team=queues[ask.queue].owner_team,
+            queue=queue,
+            owner_team=queues[queue].owner_team,
             decision=Decision(policy=rulebook.version, rule=MANUAL_RULE, verdicts=()),
         )
-    packet = packet_of(order) if order is not None else ()
-    routed = create_routed(routing, ask.kind, kind, rulebook, order)
+    routed = create_routed(routing, name, kind, rulebook, order)
     rest: tuple[CaseEvent, ...] = (
-        Enriched(packet=packet, digest=packet_digest(packet)),
+        create_enriched(order),
         routed,
         *create_policy_steps(kind, Steps(), routed.owner_team, routed.terms, rulebook.version, now),
     )
     return lambda occurrence: [
         Opened(
-            kind=ask.kind,
+            kind=name,
             bucket=kind.bucket,
             severity=kind.severity,
             automation=kind.automation,
             occurrence=occurrence,
-            note=ask.note,
+            note=request.note,
         ),
         *rest,
     ]
@@ -109,7 +113,7 @@ def open_manually(
 def create_routed(
     routing: Routing, name: str, kind: Kind, rulebook: Rulebook, order: Order | None
 ) -> Routed:
-    """The event of a routing, with the terms that hold from here on."""
+    """The event of a routing, with the terms that apply from here on."""
     tier = order.facts.customer.tier if order is not None else None
     service = rulebook.service(routing.work_type, tier)
     return Routed(

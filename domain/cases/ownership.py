@@ -1,4 +1,4 @@
-"""Who answers for a case, and in whose hands it is: what each event means to that."""
+"""The ownership of a case: its queue, team and person, folded from its events."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from domain.cases.work_events import (
 OwnershipEvent: TypeAlias = (
     Claimed | CaseReleased | ClaimLapsed | HandedOff | WaitStarted | WaitEnded | NoteAdded
 )
-"""What bears on whose it is, and changes nothing else of the case."""
+"""Events that change the ownership and nothing else of the case."""
 
 
 class Ownership(Struct, frozen=True, kw_only=True):
-    """Folded from the events of its case."""
+    """The queue, team and person of a case, with the claim's lease and the wait."""
 
     queue: str = ""
     team: str = ""
@@ -36,15 +36,15 @@ class Ownership(Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     lease: timedelta | None = None
     lease_until: datetime | None = None
-    """When the person's claim lapses, unless something is done."""
+    """When the person's claim lapses, unless it is renewed."""
     waiting: WaitStarted | None = None
     resumed: bool = False
-    """The person's wait has ended, and nothing was done since: it is to be worked on first."""
+    """The person's wait has ended and nothing was done since: the case comes first."""
     hand_offs: int = 0
 
     @property
     def next_due(self) -> datetime | None:
-        """When its wait is over, or its person's claim."""
+        """When the wait or the claim ends."""
         waits_until = self.waiting.expected_by if self.waiting else None
         return min((at for at in (waits_until, self.lease_until) if at is not None), default=None)
 
@@ -61,7 +61,7 @@ class Ownership(Struct, frozen=True, kw_only=True):
             case HandedOff():
                 return self._handed_off(event, at)
             case WaitStarted():
-                # Whoever waits has not forgotten it.
+                # A waiting case is not forgotten, so its claim does not lapse.
                 return structs.replace(self, waiting=event, lease_until=None, resumed=False)
             case WaitEnded():
                 now = structs.replace(self, waiting=None, resumed=self.person is not None)
@@ -74,15 +74,15 @@ class Ownership(Struct, frozen=True, kw_only=True):
                 return self
 
     def suspend_lease(self) -> Ownership:
-        """The claim does not lapse while others decide."""
+        """Without an end of the claim, while an approval is pending."""
         return structs.replace(self, lease_until=None)
 
     def restart_lease(self, at: datetime) -> Ownership:
-        """They have decided: its person has it back."""
+        """With a new lease for the person, once the approval is decided."""
         return self if self.person is None else self._held(self.person, self.lease, at)
 
     def _handed_off(self, event: HandedOff, at: datetime) -> Ownership:
-        """What is waited for is waited for by the next owner."""
+        """With the next owner, who takes over the wait if there is one."""
         moved = structs.replace(
             self,
             queue=event.to_queue,
@@ -107,7 +107,7 @@ class Ownership(Struct, frozen=True, kw_only=True):
         return structs.replace(self, person=None, lease_until=None, waiting=None, resumed=False)
 
     def _renew_lease(self, at: datetime) -> Ownership:
-        """Something was done with it."""
+        """With a renewed lease, since work was recorded."""
         if self.lease_until is None or self.lease is None:
             return structs.replace(self, resumed=False)
         return structs.replace(self, lease_until=at + self.lease, resumed=False)

@@ -1,4 +1,4 @@
-"""The order packet: what was known of the order, each fact with the statements it rests on."""
+"""The order packet: the known facts of an order, each with the signals that it is based on."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from domain.policy.facts import ORDER_FACTS
 
 
 class PacketFact(Struct, frozen=True, gc=False):
-    """One fact: its value, the signals that it rests on (`source/id`), and the latest of their
-    event times."""
+    """One fact: its value, its signals (`source/id`), and the latest of their event times."""
 
     fact: str
     value: Annotated[FactValue, PERSONAL_IF_FACT_IS]
@@ -27,29 +26,29 @@ class PacketFact(Struct, frozen=True, gc=False):
 
 
 def packet_of(order: Order) -> tuple[PacketFact, ...]:
-    """Every known fact of the order; what nobody has spoken of is left out."""
-    told = [
+    """Every known fact of the order; unknown facts are left out."""
+    signals = [
         (s.type, s.key, s.event_time) for s in sorted(order.signals.values(), key=event_time_key)
     ]
     facts = order.facts
     packet = []
-    # Many facts rest on signals of the same types: what those are is looked for once.
-    resting: dict[frozenset[str], tuple[tuple[str, ...], datetime] | None] = {}
+    # Many facts are based on signals of the same types: collect each set once.
+    sources: dict[frozenset[str], tuple[tuple[str, ...], datetime] | None] = {}
     for path, fact in ORDER_FACTS.items():
         value = to_fact_value(fact.read(facts))
         if value is None:
             continue
         feeds = fact.feeds
-        if feeds not in resting:
-            found = [(key, time) for kind, key, time in told if kind in feeds]
-            resting[feeds] = (tuple(key for key, _ in found), found[-1][1]) if found else None
-        if (on := resting[feeds]) is not None:
-            packet.append(PacketFact(path, value, *on))
+        if feeds not in sources:
+            found = [(key, time) for kind, key, time in signals if kind in feeds]
+            sources[feeds] = (tuple(key for key, _ in found), found[-1][1]) if found else None
+        if (source := sources[feeds]) is not None:
+            packet.append(PacketFact(path, value, *source))
     return tuple(packet)
 
 
 def packet_bytes(packet: tuple[PacketFact, ...]) -> bytes:
-    """The packet's one way to be written: what its digest is taken over."""
+    """The packet's canonical JSON, which its digest is computed over."""
     return msgspec.json.encode(packet, order="sorted")
 
 

@@ -1,4 +1,4 @@
-"""Why a case ends, and what was at the root of it."""
+"""Resolution reasons and root causes."""
 
 from enum import StrEnum
 

@@ -1,11 +1,14 @@
-"""A decision of policy, made again: on the same facts and under the policy that it cites, it must come
-out as it was recorded. What differs is named."""
+"""Reperformance: repeat a decision of policy and name each difference from the record.
+
+On the same facts and under the policy that it cites, a decision must come out as recorded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
 
 from msgspec import UNSET, Struct
 
@@ -52,7 +55,7 @@ ROUTED_FIELDS = (
 
 
 class DecisionDifference(Struct, frozen=True):
-    """What was recorded, and what came out."""
+    """A difference between the record and the repeated decision."""
 
     what: str
     recorded: str
@@ -60,8 +63,7 @@ class DecisionDifference(Struct, frozen=True):
 
 
 class DecisionBasis(Struct, frozen=True):
-    """What a decision was made on. `fresh` are the types of the signals that came with it; None
-    where everything was looked at."""
+    """The basis of a decision. `fresh` are the types of the new signals; None if all were examined."""
 
     order: Order
     rulebook: Rulebook
@@ -86,7 +88,10 @@ def compare_order_decision(
 def compare_case_decision(
     event: CaseEvent, case: ExceptionCase, on: DecisionBasis
 ) -> Iterator[DecisionDifference]:
-    """`case` is as it was before the event, unless the event began it."""
+    """Repeat the decision of an event. `case` is the state before the event, unless the event opened it.
+
+    Raises TypeError for an event that policy does not decide.
+    """
     match event:
         case Detected(kind=kind, decision=decision, deadline=deadline):
             yield from _compare_decisions(
@@ -110,7 +115,7 @@ def compare_case_decision(
         case Resolved(clearing=Decision() as clearing):
             yield from _compare_decisions("clearing", clearing, _repeat_clearing(case, on))
             if (why := on.rulebook.paused(on.order.facts)) is not None:
-                yield DecisionDifference("resolved", "by policy alone", f"paused by {why.rule}")
+                yield DecisionDifference("resolved", "automatically", f"paused by {why.rule}")
         case AdjustmentProposed():
             requirement, _ = _repeat_requirement(event, event.requirement, on)
             if requirement != event.requirement:
@@ -128,64 +133,58 @@ def compare_case_decision(
             if found != (service, terms):
                 yield DecisionDifference("service", service, found[0] if found else NOTHING)
         case _:
-            raise TypeError(f"{type(event).__name__} is no decision of policy")
+            raise TypeError(f"{type(event).__name__} is not a decision of policy")
 
 
 def compare_packet(event: Enriched, order: Order) -> Iterator[DecisionDifference]:
-    """No policy has a part in what is known. What was erased since cannot be worked out any more."""
-    gone = {fact.fact for fact in event.packet if fact.value == ERASED}
-    told = {fact.fact: fact for fact in event.packet}
+    """Compute the packet again, without any policy. Facts that were erased since are skipped."""
+    erased = {fact.fact for fact in event.packet if fact.value == ERASED}
+    before = {fact.fact: fact for fact in event.packet}
     again = {fact.fact: fact for fact in packet_of(order)}
-    for name in [*told, *(name for name in again if name not in told)]:
-        if name not in gone and told.get(name) != again.get(name):
-            recorded, came_out = (str(facts.get(name, NOTHING)) for facts in (told, again))
+    for name in [*before, *(name for name in again if name not in before)]:
+        if name not in erased and before.get(name) != again.get(name):
+            recorded, came_out = (str(facts.get(name, NOTHING)) for facts in (before, again))
             yield DecisionDifference(f"packet, {name}", recorded, came_out)
-    if not gone and packet_digest(event.packet) != event.digest:
+    if not erased and packet_digest(event.packet) != event.digest:
         yield DecisionDifference("packet, digest", event.digest, packet_digest(event.packet))
 
 
 def cited_policy(event: object) -> str | None:
-    """The version of the policy by which it was decided; None for what policy did not decide."""
+    """The policy version that the event's decision cites; None if policy did not decide it."""
     match event:
-        case Detected() | PassedIntake() | ExpectationMet() | AdjustmentSystemApproved():
-            return event.decision.policy
-        case Routed(decision=decision) if decision.verdicts:
-            return decision.policy
-        case Reopened(decision=Decision() as decision) | Resolved(clearing=Decision() as decision):
-            return decision.policy
-        case SignalJoined():
-            told = (event.clearing, event.decision, event.paused)
-            return next((one.policy for one in told if isinstance(one, Decision)), None)
+        case Routed(decision=decision) if not decision.verdicts:
+            return None
         case AdjustmentProposed(requirement=requirement):
             return requirement.policy
         case Retermed(policy=policy):
             return policy
         case _:
-            return None
+            found = _cited_decision(event)
+            return found.policy if found is not None else None
 
 
 def cited_rule(event: object) -> str:
-    """The rule that it names."""
+    """The rule that the event cites; empty if it cites none."""
     match event:
-        case Resolved(clearing=Decision() as decision):
-            return decision.rule
-        case SignalJoined():
-            told = (event.clearing, event.decision, event.paused)
-            return next((one.rule for one in told if isinstance(one, Decision)), "")
         case AdjustmentProposed(requirement=requirement):
             return requirement.rule
         case Retermed(service=service):
             return service
         case _:
-            found = getattr(event, "decision", None)
-            return found.rule if isinstance(found, Decision) else ""
+            found = _cited_decision(event)
+            return found.rule if found is not None else ""
+
+
+def _cited_decision(event: object) -> Decision | None:
+    fields = (getattr(event, name, None) for name in ("clearing", "decision", "paused"))
+    return next((found for found in fields if isinstance(found, Decision)), None)
 
 
 def _repeat_detection(
     kind: str, rule: str, deadline: datetime | None, on: DecisionBasis
 ) -> Decision | None:
-    """How the problem is found now: by the expectation that was missed, or by the first rule that
-    the new signals speak to and that holds."""
+    """Find the problem again: by the missed expectation, or by the first rule for the new signals that
+    holds. None if nothing finds it."""
     facts = on.order.facts
     if deadline is not None:
         watch = on.rulebook.watch(rule)
@@ -227,13 +226,13 @@ def _compare_routing(
 
 
 def _repeat_requirement(
-    proposed: AdjustmentProposed | Adjustment, told: ApprovalRequirement, on: DecisionBasis
+    proposed: AdjustmentProposed | Adjustment, recorded: ApprovalRequirement, on: DecisionBasis
 ) -> tuple[ApprovalRequirement, Decision]:
-    """What the matrix asks of these sums: they are of other cases too, and taken as recorded."""
+    """What the matrix requires for the recorded sums, which also cover other cases."""
     matrix, facts = on.rulebook.approvals, on.order.facts
     assert matrix is not None
-    customer = Decimal(told.of_customer) if told.of_customer is not None else None
-    sums = CumulativeAmounts(Decimal(told.of_order), customer)
+    customer = Decimal(recorded.of_customer) if recorded.of_customer is not None else None
+    sums = CumulativeAmounts(Decimal(recorded.of_order), customer)
     return matrix.requirement(
         ProposedAdjustment(proposed.kind, proposed.reason, facts.customer.tier), sums, facts
     )
@@ -247,12 +246,11 @@ def _compare_decisions(
     elif again.rule != recorded.rule:
         yield DecisionDifference(what, f"rule {recorded.rule}", f"rule {again.rule}")
     elif again.verdicts != recorded.verdicts:
-        told, now = recorded.verdicts, again.verdicts
-        for n in range(max(len(told), len(now))):
-            one, other = (part[n] if n < len(part) else None for part in (told, now))
-            if one != other:
+        verdicts = zip_longest(recorded.verdicts, again.verdicts)
+        for n, (before, now) in enumerate(verdicts, start=1):
+            if before != now:
                 yield DecisionDifference(
-                    f"{what}, verdict {n + 1}", _describe_verdict(one), _describe_verdict(other)
+                    f"{what}, verdict {n}", _describe_verdict(before), _describe_verdict(now)
                 )
 
 

@@ -1,5 +1,4 @@
-"""A signal that joins an open case, as the event that says so; which one is the evidence that the
-problem is gone; and what ends the case on that evidence."""
+"""Signals of an open case: how one joins it, which one clears it, and the resolution that follows."""
 
 from __future__ import annotations
 
@@ -41,8 +40,10 @@ def find_clearing_evidence(
     before: Order,
     rulebook: Rulebook,
 ) -> Signal:
-    """The first signal with which the problem was gone: of those that came together, or of those
-    `earlier` ones about it if it was gone by then."""
+    """The first signal after which the problem was gone.
+
+    It is one of the new `candidates`, or one of the `earlier` signals if those had cleared the problem.
+    """
     order = before
     if rulebook.cleared(case.kind, case.rule, order.facts) is not None:
         candidates = earlier or candidates
@@ -57,7 +58,7 @@ def find_clearing_evidence(
 def resolve_cleared_case(
     case: ExceptionCase, evidence: Signal, clearing: Decision
 ) -> list[CaseEvent]:
-    """The case resolves itself, and what was still to be done ends with it."""
+    """Resolve a case whose problem is gone, and close its open tasks and holds."""
     resolution = Resolution(
         reason=ResolutionReason.SOURCE_CLEARED,
         root_cause=RootCause.UPSTREAM_DATA,

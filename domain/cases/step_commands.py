@@ -1,4 +1,4 @@
-"""What people ask about tasks and holds, as it is decoded from a request."""
+"""Commands on tasks and holds, as decoded from a request."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
-from domain.cases.step_events import Number, StepNote
+from domain.cases.step_events import Number
 from domain.cases.work_commands import CommandRequest
-from domain.cases.work_events import RequiredNote
 from domain.people import PersonName
 from domain.policy.document_types import Name, Title
+from domain.texts import Note, RequiredNote
 
 
 class AddTask(CommandRequest, frozen=True, kw_only=True):
@@ -25,19 +25,19 @@ class AddTask(CommandRequest, frozen=True, kw_only=True):
 
 class CompleteTask(CommandRequest, frozen=True, kw_only=True):
     task: Number
-    note: StepNote = ""
+    note: Note = ""
 
 
 class DropTask(CommandRequest, frozen=True, kw_only=True):
     task: Number
     note: RequiredNote
-    """Why it needs not be done."""
+    """Why it does not need to be done."""
 
 
 class PlaceHold(CommandRequest, frozen=True, kw_only=True):
     what: HoldOn
     reason: HoldReason
-    note: StepNote = ""
+    note: Note = ""
 
 
 class ReleaseHold(CommandRequest, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Tasks and holds of a case, event by event. A tag is written down for ever."""
+"""The events of a case's tasks and holds. Tags are stored for ever: never rename or reuse one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from domain.cases.next_steps import HoldOn, HoldReason, NextAction
-from domain.personal_data import PERSONAL
 from domain.policy.document_types import Title
-from domain.texts import lines, one_line
+from domain.texts import Note, Owner
 
 Number = Annotated[int, Meta(ge=1)]
-"""Of a task or a hold within its case."""
-Owner = Annotated[str, one_line(64, least=1)]
-StepNote = Annotated[str, lines(4000), PERSONAL]
+"""The number of a task or a hold within its case."""
 
 
 class TaskCreated(
     Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.task_created"
 ):
-    """Something is to be done by its owner, a team or a person."""
+    """A task was created for its owner, a team or a person."""
 
     task: Number
     title: Title
@@ -29,23 +26,23 @@ class TaskCreated(
     owner: Owner
     due_at: datetime | None = None
     policy: str | None = None
-    """The version of the policy that asks for it; None where a person does."""
+    """The version of the policy that created it; None if a person did."""
 
 
 class TaskDone(Struct, frozen=True, kw_only=True, gc=False, tag="case.task_done"):
     task: Number
-    note: StepNote = ""
+    note: Note = ""
 
 
 class TaskDropped(Struct, frozen=True, kw_only=True, gc=False, tag="case.task_dropped"):
-    """It needs not be done any more."""
+    """The task does not need to be done any more."""
 
     task: Number
-    note: StepNote
+    note: Note
 
 
 class TaskOverdue(Struct, frozen=True, kw_only=True, gc=False, tag="case.task_overdue"):
-    """It was not done by `due_at`."""
+    """The task was not done by `due_at`."""
 
     task: Number
     owner: Owner
@@ -53,22 +50,22 @@ class TaskOverdue(Struct, frozen=True, kw_only=True, gc=False, tag="case.task_ov
 
 
 class Held(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.held"):
-    """We ask the systems that carry the order out to keep this from going on."""
+    """A hold was placed: the systems that carry out the order are asked to stop this process."""
 
     hold: Number
     what: HoldOn
     reason: HoldReason
-    note: StepNote = ""
+    note: Note = ""
     policy: str | None = None
-    """The version of the policy that placed it; None where a person did."""
+    """The version of the policy that placed it; None if a person did."""
 
 
 class HoldReleased(Struct, frozen=True, kw_only=True, gc=False, tag="case.hold_released"):
-    """A hold that this case placed is over. Nobody else's is ever released."""
+    """A hold that this case placed was released. A case never releases other holds."""
 
     hold: Number
     what: HoldOn
-    note: StepNote = ""
+    note: Note = ""
 
 
 StepEvent: TypeAlias = TaskCreated | TaskDone | TaskDropped | TaskOverdue | Held | HoldReleased

@@ -1,4 +1,4 @@
-"""The tasks and holds of a case: a fold, and what may be done with them."""
+"""The tasks and holds of a case: their fold, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Hold(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Steps(Struct, frozen=True, kw_only=True):
-    """Numbered from 1, in the order in which they came."""
+    """The tasks and holds of a case, each numbered from 1 in the order of their creation."""
 
     tasks: tuple[Task, ...] = ()
     holds: tuple[Hold, ...] = ()
@@ -70,18 +70,13 @@ class Steps(Struct, frozen=True, kw_only=True):
 
     @property
     def next_due(self) -> datetime | None:
-        """When the next task falls due that has not been told to be overdue."""
+        """When the next task is due that was not reported as overdue."""
         return min((task.due_at for task in self._unreported()), default=None)
 
     def overdue(self, now: datetime) -> list[TaskOverdue]:
-        """What was not done by its time, and is not told."""
-        if not self.tasks:
-            return []
-        return [
-            TaskOverdue(task=task.task, owner=task.owner, due_at=task.due_at)
-            for task in sorted(self._unreported(), key=lambda task: (task.due_at, task.task))
-            if task.due_at <= now
-        ]
+        """The tasks that are overdue by now and were not reported, the earliest first."""
+        found = [task for task in self._unreported() if task.due_at <= now]
+        return sorted(found, key=lambda task: (task.due_at, task.task))
 
     def after(self, event: StepEvent, at: datetime) -> Steps:
         match event:
@@ -89,11 +84,11 @@ class Steps(Struct, frozen=True, kw_only=True):
                 task = Task(task=number, title=title, action=action, owner=owner, due_at=due_at)
                 return structs.replace(self, tasks=(*self.tasks, task))
             case TaskDone(task=number):
-                return self._told(number, TaskState.DONE)
+                return self._with_state(number, TaskState.DONE)
             case TaskDropped(task=number):
-                return self._told(number, TaskState.DROPPED)
+                return self._with_state(number, TaskState.DROPPED)
             case TaskOverdue(task=number):
-                return self._told(number, TaskState.OVERDUE)
+                return self._with_state(number, TaskState.OVERDUE)
             case Held(hold=number, what=what, reason=reason):
                 hold = Hold(hold=number, what=what, reason=reason, placed_at=at)
                 return structs.replace(self, holds=(*self.holds, hold))
@@ -106,12 +101,12 @@ class Steps(Struct, frozen=True, kw_only=True):
             case _:
                 assert_never(event)
 
-    def _unreported(self) -> Iterator[_DueTask]:
+    def _unreported(self) -> Iterator[TaskOverdue]:
         for task in self.tasks:
             if task.state is TaskState.OPEN and task.due_at is not None:
-                yield _DueTask(task.task, task.owner, task.due_at)
+                yield TaskOverdue(task=task.task, owner=task.owner, due_at=task.due_at)
 
-    def _told(self, number: int, state: TaskState) -> Steps:
+    def _with_state(self, number: int, state: TaskState) -> Steps:
         tasks = (
             structs.replace(task, state=state) if task.task == number else task
             for task in self.tasks
@@ -119,18 +114,12 @@ class Steps(Struct, frozen=True, kw_only=True):
         return structs.replace(self, tasks=tuple(tasks))
 
 
-class _DueTask(Struct, frozen=True, gc=False):
-    task: int
-    owner: str
-    due_at: datetime
-
-
 def create_policy_steps(
     kind: Kind, steps: Steps, team: str, terms: ServiceTerms | None, policy: str, now: datetime
 ) -> list[StepEvent]:
-    """What policy wants done about a problem of this kind: its holds, then its tasks.
+    """The holds, then the tasks, that policy requires for a problem of this kind.
 
-    A task's time runs on the calendar of the case's terms; without any, around the clock.
+    A task's time runs on the calendar of the case's terms; without terms, around the clock.
     """
     found: list[StepEvent] = [
         Held(hold=number, what=hold.what, reason=hold.reason, policy=policy)
@@ -157,25 +146,25 @@ def _due_at(terms: ServiceTerms | None, now: datetime, within: timedelta) -> dat
     try:
         return after_business_time(terms.calendar, now, within)
     except ValueError:
-        # The terms are pinned: an older policy's calendar may hardly ever be open. Better early than
-        # never.
+        # The terms are pinned, and an older policy's calendar may hardly ever be open. Better early
+        # than never.
         return now + within
 
 
 def close_open_steps(steps: Steps, why: str) -> list[StepEvent]:
-    """With the problem gone, what is open needs not be done, and nothing has to be held."""
+    """Drop every open task and release every active hold, since the problem is gone."""
     dropped = [TaskDropped(task=task.task, note=why) for task in steps.open_tasks]
     released = [HoldReleased(hold=h.hold, what=h.what, note=why) for h in steps.open_holds]
     return [*dropped, *released]
 
 
-def add_task(steps: Steps, ask: AddTask, team: str) -> TaskCreated:
+def add_task(steps: Steps, request: AddTask, team: str) -> TaskCreated:
     return TaskCreated(
         task=len(steps.tasks) + 1,
-        title=ask.title,
-        action=ask.action,
-        owner=ask.owner or team,
-        due_at=ask.due_at,
+        title=request.title,
+        action=request.action,
+        owner=request.owner or team,
+        due_at=request.due_at,
     )
 
 
@@ -186,30 +175,32 @@ def require_open_task(steps: Steps, number: int) -> Task:
             if not task.is_open:
                 raise TaskNotOpen(f"task {number} is {task.state}", task=number, state=task.state)
             return task
-    raise TaskNotOpen(f"there is no task {number}; there are {len(steps.tasks)}", task=number)
+    raise TaskNotOpen(f"no task {number}; the case has {len(steps.tasks)}", task=number)
 
 
-def place_hold(steps: Steps, ask: PlaceHold) -> Held:
-    return Held(hold=len(steps.holds) + 1, what=ask.what, reason=ask.reason, note=ask.note)
+def place_hold(steps: Steps, request: PlaceHold) -> Held:
+    return Held(
+        hold=len(steps.holds) + 1, what=request.what, reason=request.reason, note=request.note
+    )
 
 
 def release_hold(steps: Steps, number: int, note: str) -> HoldReleased:
-    """Raises HoldNotOurs for one that the case did not place, or has released already."""
+    """Raises HoldNotOurs for a hold that the case did not place, or has already released."""
     for hold in steps.open_holds:
         if hold.hold == number:
             return HoldReleased(hold=number, what=hold.what, note=note)
-    standing = ", ".join(f"{hold.hold} on {hold.what}" for hold in steps.open_holds) or "none"
-    raise HoldNotOurs(f"no hold {number} of this case stands; there stand: {standing}", hold=number)
+    active = ", ".join(f"{hold.hold} on {hold.what}" for hold in steps.open_holds) or "none"
+    raise HoldNotOurs(f"no active hold {number} of this case; active are: {active}", hold=number)
 
 
 def require_no_open_steps(steps: Steps) -> None:
-    """Raises StepsOpen while a task is to be done, or a hold of ours stands."""
+    """Raises StepsOpen while the case has open tasks or active holds."""
     tasks, holds = steps.open_tasks, steps.open_holds
     if tasks or holds:
-        told = [f"task {task.task} ({task.title})" for task in tasks]
-        told += [f"hold {hold.hold} on {hold.what}" for hold in holds]
+        names = [f"task {task.task} ({task.title})" for task in tasks]
+        names += [f"hold {hold.hold} on {hold.what}" for hold in holds]
         raise StepsOpen(
-            f"still open: {', '.join(told)}",
+            f"still open: {', '.join(names)}",
             tasks=[task.task for task in tasks],
             holds=[hold.hold for hold in holds],
         )

@@ -1,7 +1,7 @@
-"""What comes to pass with nobody doing anything: a wait that is over, a claim that lapses, what is at
-risk, breached or to be escalated.
+"""The timers of a case: a wait ends, a claim or an adjustment lapses, a task is overdue, a measure is at
+risk or breached, the case escalates.
 
-Whoever writes to a case tells this first, so that a late timekeeper changes nothing.
+Every write to a case records due events first, so that a late timekeeper changes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from domain.cases.work_events import ClaimLapsed, WaitEnd, WaitEnded
 def apply_due_events(
     case: ExceptionCase, now: datetime, staff: RoleMembers
 ) -> tuple[list[CaseEvent], ExceptionCase]:
-    """All that has come to pass by now with nobody doing anything, and the case after it."""
+    """All timer events that are due by now, and the case after them."""
     events: list[CaseEvent] = []
     while found := _find_due_events(case, now, staff):
         for event in found:
@@ -27,7 +27,7 @@ def apply_due_events(
 
 
 def _find_due_events(case: ExceptionCase, now: datetime, staff: RoleMembers) -> list[CaseEvent]:
-    """What comes to pass next."""
+    """The next due events. More may follow from them."""
     waiting = case.waiting
     if waiting is not None and waiting.expected_by is not None and waiting.expected_by <= now:
         return [WaitEnded(how=WaitEnd.OVERDUE)]

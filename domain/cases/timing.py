@@ -1,5 +1,4 @@
-"""The service clock and the ladder of a case: what each event means to them, and what comes to pass
-with nobody doing anything."""
+"""The service clock and the escalation ladder of a case: their fold, and their timer events."""
 
 from __future__ import annotations
 
@@ -40,23 +39,23 @@ from domain.clock.time_split import split_seconds
 from domain.policy.document import Ladder
 
 RoleMembers = Callable[[str], Sequence[str]]
-"""Who has a role now."""
+"""The people who have a role now."""
 ReportedMeasure = tuple[Measure, str, datetime]
-"""A measure, whether it was at risk or breached, and since when: each is told once."""
+"""A measure, `at_risk` or `breached`, and since when. Each is recorded once."""
 
 
 class Timing(Struct, frozen=True, kw_only=True, dict=True):
-    """What a case knows of time, folded from its events."""
+    """The clock and the ladder of a case, folded from its events."""
 
     clock: Clock = Clock()
     told: frozenset[ReportedMeasure] = frozenset()
     ladder: Ladder | None = None
     rung: int = 0
-    """How many rungs were told since somebody last did something about the case."""
+    """How many rungs were notified since the last activity."""
     quiet_since: datetime | None = None
-    """Since when nobody has done anything, nor been told; None while there is nothing to do."""
+    """The last activity or escalation; None while there is nothing to do."""
     patient: bool = False
-    """It waits for something that is expected by a time: until then, nobody needs to be told."""
+    """Whether it waits for something that is expected by a time: until then it does not escalate."""
 
     def after(self, event: CaseEvent, at: datetime) -> Timing:
         clock = clock_after(self.clock, event, at)
@@ -88,7 +87,7 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
                 return now
 
     def _record_activity(self, at: datetime) -> Timing:
-        """Somebody did something. About a case that is resolved, nobody has to be told after it."""
+        """Restart the idle time after an activity; a resolved case has none."""
         return self if self.quiet_since is None else self._start_idle_time(at)
 
     def _start_idle_time(self, at: datetime) -> Timing:
@@ -96,14 +95,14 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def next_due(self) -> datetime | None:
-        """When something comes to pass with nobody doing anything."""
+        """When the next timer event is due."""
         times = [at for _, _, at, _ in self._unreported()]
         if (at := self._escalates_at) is not None:
             times.append(at)
         return min(times, default=None)
 
     def find_due_events(self, now: datetime, staff: RoleMembers) -> list[CaseEvent]:
-        """What is at risk, breached and to be escalated by now, and was not told."""
+        """The risks, breaches and escalations that are due by now and were not recorded."""
         if self.next_due is None or self.next_due > now:
             return []
         passed = sorted(
@@ -114,7 +113,7 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
             if what == "at_risk":
                 found.append(AtRisk(measure=measure, at=since, due_at=run.due_at))
             else:
-                # Up to the breach, however late anybody looks.
+                # Up to the breach, even if the timekeeper is late.
                 tally = self.clock.as_of(since).tally
                 spent = split_seconds(tally.business, run.since.business).parts
                 due_at = since - TIME_RESOLUTION
@@ -153,37 +152,32 @@ class Timing(Struct, frozen=True, kw_only=True, dict=True):
 def next_rung(
     ladder: Ladder, rung: int, cause: EscalationCause, staff: RoleMembers, note: str = ""
 ) -> Escalated:
-    """The next rung that somebody stands on; empty ones are skipped at once, and told. Above the
-    last, the last is told again."""
+    """Escalate to the next rung that has people. Empty rungs are skipped and recorded. After the last
+    rung, the last one is notified again."""
     if rung >= len(ladder.rungs):
         rung = max(len(ladder.rungs) - 1, 0)
     skipped: list[str] = []
-    for number, one in enumerate(ladder.rungs[rung:], start=rung + 1):
-        if people := tuple(staff(one.role)):
+    for number, role in enumerate((one.role for one in ladder.rungs[rung:]), start=rung + 1):
+        if people := tuple(staff(role)):
             return Escalated(
-                cause=cause,
-                rung=number,
-                to=one.role,
-                people=people,
-                skipped=tuple(skipped),
-                note=note,
+                cause=cause, rung=number, to=role, people=people, skipped=tuple(skipped), note=note
             )
-        skipped.append(one.role)
-    # Nobody to notify: said as well, for somebody has to see that.
+        skipped.append(role)
+    # Nobody to notify: recorded too, so that people can see it.
     return Escalated(
         cause=cause, rung=len(ladder.rungs), to=None, skipped=tuple(skipped), note=note
     )
 
 
 def clock_after(clock: Clock, event: CaseEvent, at: datetime) -> Clock:
-    """The clock after an event of its case; the same one if the event says nothing to it."""
+    """The clock after an event of its case; the same object if the event does not affect it."""
     for moment in _clock_changes(event, at, clock):
         clock = clock.after(moment)
     return clock
 
 
 def _clock_changes(event: CaseEvent, at: datetime, clock: Clock) -> Iterator[ClockChange]:
-    """What an event means to the clock."""
+    """The changes of the clock that an event causes."""
     match event:
         case Routed(terms=terms) if terms is not None and clock.terms is None:
             yield ClockChange(at=at, change=ClockChangeKind.STARTED, terms=terms)

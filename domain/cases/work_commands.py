@@ -1,4 +1,4 @@
-"""What people ask of a case, as it is decoded from a request."""
+"""Commands on a case, as decoded from a request."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from domain.cases.evidence import EvidenceRef
-from domain.cases.work_events import ErrorReason, Link, Note, Party, RequiredNote, Version
+from domain.cases.work_events import ErrorReason, Link, Party, Version
 from domain.clock.terms import Dependency
 from domain.orders.signals import OrderId
 from domain.people import PersonName
 from domain.policy.document_types import Name
+from domain.texts import Note, RequiredNote
 
 
 class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Strict: a field that we do not know may be one that the sender counts on."""
+    """The base of commands. Unknown fields are rejected: the sender may rely on them."""
 
 
 class OpenCase(CommandRequest, frozen=True, kw_only=True):
@@ -26,11 +27,11 @@ class OpenCase(CommandRequest, frozen=True, kw_only=True):
     note: RequiredNote
     """What is wrong, and how it was noticed."""
     queue: Name | None = None
-    """Left out, policy routes it."""
+    """Left out, policy routes the case."""
 
 
 class HandOff(CommandRequest, frozen=True, kw_only=True):
-    """At least one of `to_queue` and `to_person`."""
+    """A hand-off; `to_queue`, `to_person` or both are required."""
 
     note: RequiredNote
     """What was done, and what the next owner is to do."""
@@ -42,10 +43,10 @@ class HandOff(CommandRequest, frozen=True, kw_only=True):
 class StartWait(CommandRequest, frozen=True, kw_only=True):
     dependency: Dependency
     party: Party
-    """Who, by name: the carrier, the supplier, the customer."""
+    """The name of the carrier, the supplier, the customer …"""
     note: Note = ""
     expected_by: Annotated[datetime, Meta(tz=True)] | None = None
-    """Then the case comes back by itself."""
+    """When the wait ends by itself."""
 
 
 class LinkCase(CommandRequest, frozen=True, kw_only=True):

@@ -1,4 +1,5 @@
-"""What people do with a case, event by event. A tag is written down for ever."""
+"""The events of people's work on a case, and of its timers. Tags are stored for ever: never rename or
+reuse one."""
 
 from __future__ import annotations
 
@@ -13,20 +14,16 @@ from msgspec import Meta, Struct
 from domain.cases.evidence import Evidence, EvidenceRef
 from domain.cases.step_events import StepEvent, TaskOverdue
 from domain.clock.terms import Dependency, Measure, ServiceTerms
-from domain.personal_data import PERSONAL
 from domain.policy.document import Automation, Bucket, Ladder, Severity
 from domain.policy.document_types import Name, RuleName
-from domain.texts import lines, one_line
+from domain.texts import Note, RequiredNote, one_line
 
-Note = Annotated[str, lines(4000), PERSONAL]
-RequiredNote = Annotated[str, lines(4000, least=1), PERSONAL]
-"""A note that must not be empty."""
 Party = Annotated[str, one_line(100, least=1)]
 Version = Annotated[int, Meta(ge=1)]
 
 
 class Opened(Struct, frozen=True, kw_only=True, gc=False, tag="case.opened"):
-    """A person opened the case by hand, for a problem that no rule has found."""
+    """A person opened the case, for a problem that no rule found."""
 
     kind: Name
     bucket: Bucket
@@ -37,28 +34,28 @@ class Opened(Struct, frozen=True, kw_only=True, gc=False, tag="case.opened"):
 
 
 class Claimed(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="case.claimed"):
-    """A person took it. What the person does with it renews the `lease`; without it, no claim is
-    ever forgotten."""
+    """A person claimed the case. The person's work on it renews the `lease`; without a lease the claim
+    never lapses."""
 
     person: str
     lease: timedelta | None = None
 
 
 class CaseReleased(Struct, frozen=True, kw_only=True, gc=False, tag="case.released"):
-    """The person gave the case back to its queue."""
+    """The person released the case to its queue."""
 
     note: Note = ""
 
 
 class ClaimLapsed(Struct, frozen=True, kw_only=True, gc=False, tag="case.claim_lapsed"):
-    """Nothing was done with it for the length of the lease: it went back to its queue."""
+    """The claim lapsed: no work was recorded during the lease. The case went back to its queue."""
 
     person: str
     lease_until: datetime
 
 
 class HandedOff(Struct, frozen=True, kw_only=True, gc=False, tag="case.handed_off"):
-    """The next owner's time starts here: a queue and its team, or a person of it."""
+    """The case was handed off to a queue, or to a person of it. The next owner's time starts here."""
 
     from_queue: Name
     to_queue: Name
@@ -68,13 +65,13 @@ class HandedOff(Struct, frozen=True, kw_only=True, gc=False, tag="case.handed_of
     from_person: str | None = None
     evidence: tuple[EvidenceRef, ...] = ()
     ladder: Ladder | None = None
-    """The next owner's, pinned."""
+    """The next owner's ladder, pinned."""
     lease: timedelta | None = None
-    """Of the person that it is given to."""
+    """The lease of `to_person`'s claim."""
 
 
 class WaitStarted(Struct, frozen=True, kw_only=True, gc=False, tag="case.wait_started"):
-    """Nothing can be done until somebody else has done something."""
+    """A wait started: the case depends on another party."""
 
     dependency: Dependency
     party: Party
@@ -85,7 +82,7 @@ class WaitStarted(Struct, frozen=True, kw_only=True, gc=False, tag="case.wait_st
 class WaitEnd(StrEnum):
     RESUMED = "resumed"
     OVERDUE = "overdue"
-    """What was expected did not come in time: somebody must ask for it."""
+    """The expected answer did not come in time: a person must ask for it."""
 
 
 class WaitEnded(Struct, frozen=True, kw_only=True, gc=False, tag="case.wait_ended"):
@@ -104,26 +101,26 @@ class EvidenceAttached(Struct, frozen=True, kw_only=True, gc=False, tag="case.ev
 class EscalationCause(StrEnum):
     BY_HAND = "by_hand"
     AGING = "aging"
-    """Nobody has done anything about it for too long: it must be reviewed."""
+    """No work was recorded for too long: the case must be reviewed."""
     IDLE = "idle"
-    """Somebody was told, and still nothing was done."""
+    """A rung was notified, and still no work was recorded."""
 
 
 class Escalated(Struct, frozen=True, kw_only=True, gc=False, tag="case.escalated"):
-    """One more rung of the ladder was told; `skipped` were empty. Nobody at all is said as well."""
+    """A rung of the ladder was notified; `skipped` are the empty rungs before it."""
 
     cause: EscalationCause
     rung: int
     """From 1."""
     to: str | None
-    """The rung's role; None if nobody stands on any."""
+    """The rung's role; None if no rung has people."""
     people: tuple[str, ...] = ()
     note: Note = ""
     skipped: tuple[str, ...] = ()
 
 
 class AtRisk(Struct, frozen=True, kw_only=True, gc=False, tag="case.at_risk"):
-    """So much of its time is used that a measure may be missed; since `at`, to the moment."""
+    """A measure is at risk since `at`: most of its time is used."""
 
     measure: Measure
     at: datetime
@@ -131,7 +128,7 @@ class AtRisk(Struct, frozen=True, kw_only=True, gc=False, tag="case.at_risk"):
 
 
 class Breached(Struct, frozen=True, kw_only=True, gc=False, tag="case.breached"):
-    """A measure was missed at `at`; `spent` says where its business time went until then."""
+    """A measure was breached at `at`; `spent` says where its business time went until then."""
 
     measure: Measure
     at: datetime
@@ -141,7 +138,7 @@ class Breached(Struct, frozen=True, kw_only=True, gc=False, tag="case.breached")
 
 
 class Retermed(Struct, frozen=True, kw_only=True, gc=False, tag="case.retermed"):
-    """Other terms from here on: the time that was used stays used."""
+    """The case has other terms from here on; the time used so far still counts."""
 
     service: RuleName
     policy: str
@@ -158,7 +155,7 @@ class Link(StrEnum):
 
 
 class Linked(Struct, frozen=True, kw_only=True, gc=False, tag="case.linked"):
-    """The case stands in a relation to another, which stays as it is."""
+    """The case was linked to another one, which does not change."""
 
     link: Link
     case: UUID
@@ -173,7 +170,7 @@ class ErrorReason(StrEnum):
 
 
 class ErrorDeclared(Struct, frozen=True, kw_only=True, gc=False, tag="case.error_declared"):
-    """A correction beside the record: what was recorded stays as it is."""
+    """A version of the trail was declared wrong. The recorded event does not change."""
 
     about: Version
     """The version of this case's trail that is wrong."""
@@ -198,7 +195,7 @@ CaseWorkEvent: TypeAlias = (
     | ErrorDeclared
     | StepEvent
 )
-"""What happens to a case that there is."""
+"""The events of an existing case, by people and timers."""
 TimerEvent: TypeAlias = ClaimLapsed | WaitEnded | Escalated | AtRisk | Breached | TaskOverdue
-"""What can come to pass with nobody doing anything."""
+"""The events that a timer can cause."""
 WorkEvent: TypeAlias = Opened | CaseWorkEvent

@@ -1,11 +1,11 @@
-"""Attacks on a copy of the log, each really tried: denied by the database, or found out afterwards."""
+"""Attacks on copies of the log. Each is really tried: the database must deny it, or a check detect it."""
 
 from typing import Final
 
+from infrastructure.attacks.append_attacks import APPEND_ATTACKS
 from infrastructure.attacks.attack import Attack
-from infrastructure.attacks.on_definitions import RIGHTS_ATTACKS, ROUTINE_ATTACKS, TABLE_ATTACKS
-from infrastructure.attacks.on_rows import EVENT_ATTACKS, HIDDEN_ATTACKS, TREE_ATTACKS
-from infrastructure.attacks.on_the_append import APPEND_ATTACKS
+from infrastructure.attacks.definition_attacks import RIGHTS_ATTACKS, ROUTINE_ATTACKS, TABLE_ATTACKS
+from infrastructure.attacks.row_attacks import EVENT_ATTACKS, HIDDEN_ATTACKS, TREE_ATTACKS
 
 ATTACKS: Final[tuple[Attack, ...]] = (
     *EVENT_ATTACKS,
@@ -16,4 +16,4 @@ ATTACKS: Final[tuple[Attack, ...]] = (
     *RIGHTS_ATTACKS,
     *HIDDEN_ATTACKS,
 )
-"""Every one is tried by everybody."""
+"""Every attacker tries every one."""

@@ -1,4 +1,4 @@
-"""What an attack is."""
+"""The type of an attack, and the statements that switch the guards off and on."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from infrastructure.event_store.rights import EVENT_TRIGGERS, TRIGGERS
 
 
 class Attack(Struct, frozen=True, kw_only=True):
-    """Statements that one after the other are to do harm, in one transaction. `{…}` in them is filled
-    in with what the copy of the log has."""
+    """SQL statements that try to do harm, in one transaction. `{…}` in them is replaced by values of the
+    copy."""
 
     name: str
     does: Sequence[str]
     reached: str | None = None
-    """A query that says whether it came to anything, where it may go through without doing so."""
+    """A query that tells whether the attack had an effect, if its statements may succeed without one."""
     copied: str | None = None
-    """What the last statement, a COPY, is sent."""
+    """The data sent to the last statement, a COPY."""
     before: Sequence[str] = ()
-    """What a superuser did to the copy before."""
+    """Statements that a superuser runs on the copy first."""
     shared: bool = False
-    """It would be of all databases of the server: it is looked at before it is committed, and never is."""
+    """It affects all databases of the server: it is checked before the commit and always rolled back."""
 
 
 DISABLE_GUARDS: Final = (
     *(f"ALTER EVENT TRIGGER {name} DISABLE" for name in EVENT_TRIGGERS),
     *(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in TRIGGERS),
 )
-"""All that stands against a change is taken away …"""
+"""Switch off every guard against changes."""
 ENABLE_GUARDS: Final = (
     *(
         f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
@@ -39,7 +39,7 @@ ENABLE_GUARDS: Final = (
     ),
     *(f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS" for name in EVENT_TRIGGERS),
 )
-"""… and put back, so that nobody sees it."""
+"""Switch all guards on again, to hide that they were off."""
 
 
 def attack(
@@ -56,7 +56,7 @@ def attack(
 
 
 def hidden_attack(name: str, *does: str) -> Attack:
-    """With the guards taken away for as long as it takes."""
+    """An attack that switches the guards off and on again."""
     return Attack(
         name=f"{name}, with the guards off and on again",
         does=(*DISABLE_GUARDS, *does, *ENABLE_GUARDS),

@@ -1,4 +1,4 @@
-"""A small log to attack, and copies of it that are made as fast as files are copied."""
+"""A small log to attack, and fast copies of it (file copies of the database)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _COPY_STATEMENTS = (
 
 
 def copy_first_events(source: str, copy: str, most: int = MOST_EVENTS) -> int:
-    """The first events of a log, with the rows that came with them; how many."""
+    """Copy the first events of a log and the rows stored with them; return how many events."""
     with connect(source) as reading, connect(copy) as writing, writing.transaction():
         row = reading.execute("SELECT position FROM log_head").fetchone()
         head = min(row[0] if row else 0, most)
@@ -59,10 +59,10 @@ def copy_first_events(source: str, copy: str, most: int = MOST_EVENTS) -> int:
 
 
 class AttackTarget:
-    """A log that is attacked in copies of it, with a witness of its own outside."""
+    """A log that is attacked in copies, with its own checkpoints outside the database."""
 
     def __init__(self, server: str, dsn: str, place: Path) -> None:
-        """`dsn` is of a filled, migrated database that is nobody's; nothing else may be connected to it."""
+        """`dsn` names a filled, migrated scratch database; nothing else may be connected to it."""
         self.dsn = dsn
         self.server = server
         self.checkpoints = Checkpoints(
@@ -80,19 +80,19 @@ class AttackTarget:
         assert made is not None
         self.head = made.size
         with connect(dsn) as connection:
-            # A demonstration lives through its past in virtual time: that is nobody's attack.
-            known = find_faults(connection, self.checkpoints)
-            self.known = frozenset(one for one in known if one.endswith(RECORDED_EARLIER))
+            # A demonstration replays its past in simulated time: those faults are not an attack.
+            faults = find_faults(connection, self.checkpoints)
+            self.known = frozenset(fault for fault in faults if fault.endswith(RECORDED_EARLIER))
 
-    def told(self) -> dict[str, str]:
-        """What stands for `{…}` in an attack's statements."""
+    def placeholders(self) -> dict[str, str]:
+        """The values for `{…}` in an attack's statements."""
         stream: UUID = uuid4()
         calls = append_calls(stream, self.case)
         return {"head": str(self.head), "case": str(self.case), "stream": str(stream), **calls}
 
     @contextmanager
     def copy(self) -> Iterator[str]:
-        """The address of a copy, with the rights of the address that was given."""
+        """The address of a new copy, with the same login; the copy is dropped at the end."""
         name = f"{conninfo_to_dict(self.dsn)['dbname']}_{secrets.token_hex(3)}"
         with psycopg.connect(self.server, autocommit=True) as connection:
             connection.execute(
@@ -112,11 +112,11 @@ class AttackTarget:
 def temporary_logins(
     server: Connection, roles: Sequence[str] = ATTACKER_ROLES
 ) -> Iterator[dict[str, dict[str, str]]]:
-    """A login for each role that is a member of it and of nothing else: what each says to connect."""
+    """A login for each role, member of that role only; yields each login's connection parameters."""
     made: dict[str, dict[str, str]] = {}
     try:
         for role in roles:
-            # Should this process be killed, nobody can use what it leaves behind.
+            # If this process is killed, the logins that it leaves behind expire.
             expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
             name, password = f"{role}_attack_{secrets.token_hex(3)}", secrets.token_urlsafe(24)
             create = SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE {} VALID UNTIL {}")
@@ -128,5 +128,5 @@ def temporary_logins(
             made[role] = {"user": name, "password": password, "options": f"-c role={role}"}
         yield made
     finally:
-        for told in made.values():
-            server.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(told["user"])))
+        for login in made.values():
+            server.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(login["user"])))

@@ -1,5 +1,5 @@
-"""A case about money, made up for the copy, and what attackers send: so that there are duties and answers
-to attack whatever the log has."""
+"""A made-up case about money and the calls that attackers send. With it, every log has duties and stored
+answers to attack."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DIGEST: Final = hashlib.sha256(b"made up").hexdigest()
 
 
 def sample_case_appends(case: UUID, now: datetime) -> list[Append]:
-    """Proposed by one, approved by another; each with the duty and the answer that belong to it."""
+    """A proposal and its approval by another person, each with its duty and its command."""
     adjustment, later = uuid4(), now + timedelta(days=3)
     proposed = AdjustmentProposed(
         adjustment=adjustment,
@@ -79,7 +79,7 @@ def _append_of(
 
 
 def append_calls(stream: UUID, case: UUID) -> dict[str, str]:
-    """Calls of `append_events` that attackers make, by name."""
+    """The calls of `append_events` that attackers make, by placeholder."""
     now = datetime.now(UTC)
     line = RecordedEvent(
         stream=stream,

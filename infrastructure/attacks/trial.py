@@ -1,4 +1,4 @@
-"""Trying attacks, one after the other, and saying what became of each."""
+"""Tries attacks one after the other and reports the outcome of each."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class AttackOutcome(Struct, frozen=True, omit_defaults=True):
     attack: str
     result: AttackResult
     how: str
-    """What the database said, or what was found."""
+    """The database's error, or the fault that a check found."""
     sqlstate: str | None = None
 
 
 class CopyNotSound(Exception):
-    """The copy is not sound before anybody attacks it."""
+    """The copy has a fault before any attack."""
 
 
 class Trial:
-    """One attacker's attacks. A copy that was altered is thrown away; one that was not is used again."""
+    """The attacks of one attacker. An altered copy is dropped; an unaltered one is used again."""
 
     def __init__(self, target: AttackTarget, attacker: str, login: Mapping[str, str]) -> None:
         self._target = target
@@ -68,47 +68,45 @@ class Trial:
             self._copy = self._stack.enter_context(self._target.copy())
         if attack.before:
             self._prepare(attack.before)
-        session = self._session or self._connected()
+        session = self._session or self._connect()
         try:
-            outcome = self._carried_out(attack, session)
+            outcome = self._execute(attack, session)
         except psycopg.Error as error:
-            said = (error.diag.message_primary or str(error)).strip()
-            outcome = self._told(attack, AttackResult.DENIED, said, error.sqlstate)
+            message = (error.diag.message_primary or str(error)).strip()
+            outcome = self._outcome(attack, AttackResult.DENIED, message, error.sqlstate)
             if session.closed:
                 self._session = None
             if attack.before:
-                self._throw_away()
+                self._drop_copy()
             return outcome
         if not attack.shared:
-            self._throw_away()
+            self._drop_copy()
         return outcome
 
-    def _carried_out(self, attack: Attack, session: Connection) -> AttackOutcome:
-        """Raises what the database says against it."""
-        told, found = self._target.told(), None
+    def _execute(self, attack: Attack, session: Connection) -> AttackOutcome:
+        """Raises psycopg.Error if the database denies the attack."""
+        values, found = self._target.placeholders(), None
         with session.transaction() as transaction:
             for statement in attack.does:
-                _execute_statement(session, statement.format(**told), attack.copied)
+                _execute_statement(session, statement.format(**values), attack.copied)
             if attack.shared:
                 found = _check_rights(session)
                 raise psycopg.Rollback(transaction)
         if attack.shared:
-            return self._found(attack, found)
+            return self._detection(attack, found)
         if attack.reached is not None:
-            query = attack.reached.format(**told).encode()
+            query = attack.reached.format(**values).encode()
             row = session.execute(query).fetchone()
             if row is None or not row[0]:
-                return self._told(
-                    attack, AttackResult.DENIED, "it came to nothing: the log is what it was"
-                )
-        return self._found(attack, self._verified())
+                return self._outcome(attack, AttackResult.DENIED, "no effect: the log is unchanged")
+        return self._detection(attack, self._find_fault())
 
-    def _found(self, attack: Attack, found: str | None) -> AttackOutcome:
+    def _detection(self, attack: Attack, found: str | None) -> AttackOutcome:
         if found is None:
-            return self._told(attack, AttackResult.UNDETECTED, "nothing was found")
-        return self._told(attack, AttackResult.DETECTED, found)
+            return self._outcome(attack, AttackResult.UNDETECTED, "no check found a fault")
+        return self._outcome(attack, AttackResult.DETECTED, found)
 
-    def _verified(self) -> str | None:
+    def _find_fault(self) -> str | None:
         assert self._copy is not None
         try:
             with connect(self._copy) as connection:
@@ -117,26 +115,26 @@ class Trial:
             return f"database: {error}".strip()
 
     def _prepare(self, statements: Sequence[str]) -> None:
-        self._throw_away()
+        self._drop_copy()
         self._copy = self._stack.enter_context(self._target.copy())
         with connect(self._copy) as connection, connection.transaction():
             for statement in (*DISABLE_GUARDS, *statements, *ENABLE_GUARDS):
-                connection.execute(statement.format(**self._target.told()).encode())
+                connection.execute(statement.format(**self._target.placeholders()).encode())
 
-    def _connected(self) -> Connection:
+    def _connect(self) -> Connection:
         assert self._copy is not None
         address = make_conninfo(self._copy, **self._login)
         self._session = psycopg.connect(address, autocommit=True)
         self._stack.callback(self._session.close)
         return self._session
 
-    def _throw_away(self) -> None:
+    def _drop_copy(self) -> None:
         if self._session is not None:
             self._session.close()
         self._session, self._copy = None, None
         self._stack.close()
 
-    def _told(
+    def _outcome(
         self, attack: Attack, result: AttackResult, how: str, sqlstate: str | None = None
     ) -> AttackOutcome:
         return AttackOutcome(self._attacker, attack.name, result, how, sqlstate)
@@ -151,18 +149,18 @@ def _execute_statement(session: Connection, statement: str, copied: str | None) 
 
 
 def require_sound_copy(target: AttackTarget) -> None:
-    """What is found before anybody attacks would be taken for the work of all. Raises NotSound."""
+    """Require a copy without faults: they would count as detections of every attack. Raises
+    CopyNotSound."""
     with target.copy() as copy, connect(copy) as connection:
         found = find_first_fault(connection, target)
     if found is not None:
         raise CopyNotSound(
-            f"{found}. Run `casetrail doctor`, and `casetrail migrate` if it tells you to."
+            f"{found}. Run `casetrail doctor`, and `casetrail migrate` if it says so."
         )
 
 
 def find_first_fault(connection: Connection, target: AttackTarget) -> str | None:
-    """The first thing that any of the verifications finds, from the quickest to the one that others
-    make without us."""
+    """The first fault that a check finds, from the fastest check to the verification of an export."""
     found = _check_rights(connection)
     if found is not None:
         return found
@@ -184,7 +182,7 @@ def _check_rights(connection: Connection) -> str | None:
 
 
 def _check_bundle(connection: Connection, target: AttackTarget) -> str | None:
-    """What an export says to whoever has the last checkpoint from elsewhere."""
+    """The fault that the holder of the last outside checkpoint finds in an export."""
     key, outside = target.checkpoints.signer.key, target.checkpoints.outside.latest()
     with tempfile.TemporaryDirectory(prefix="casetrail-attack-") as folder:
         bundle = Path(folder) / "bundle"
@@ -193,10 +191,10 @@ def _check_bundle(connection: Connection, target: AttackTarget) -> str | None:
                 Export(connection, target.checkpoints.signer, bundle).everything()
         except (LogAltered, NothingToExport) as error:
             return f"export: {error}"
-        told = verify(bundle, key.text)
-    if not told.verified:
-        return f"verify: {told.faults[0].detail}"
+        verdict = verify(bundle, key.text)
+    if not verdict.verified:
+        return f"verify: {verdict.faults[0].detail}"
     last = open_checkpoint(outside, key) if outside is not None else None
-    if last is not None and (told.size, told.root) != (last.size, last.root.hex()):
-        return f"verify: its root at {told.size} is not the one that was witnessed"
+    if last is not None and (verdict.size, verdict.root) != (last.size, last.root.hex()):
+        return f"verify: its root at {verdict.size} is not the witnessed one"
     return None

@@ -1,1 +1,1 @@
-"""Where the log is kept: recorders over the library's, and the schema's migrations."""
+"""The event store: log recorders on top of the event-sourcing library, and the migrations."""

@@ -1,7 +1,7 @@
-"""Telling followers that the log has grown: at once within the process, by NOTIFY to others.
+"""Announces that the log has grown: by a call within the process, by NOTIFY to other processes.
 
-NOTIFY is sent after the commit, from a connection of its own, and says nothing but "look": within
-the append's transaction it would serialise every commit of the database.
+NOTIFY is sent after the commit, on its own connection and without a payload. Inside the append's
+transaction it would serialise every commit of the database.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ LOG_GROWN_CHANNEL = "stored_events"
 REPORTS_CHANNEL = "projected"
 BUSY_COMMITS = 3
 BUSY_PAUSE_SECONDS = 0.01
-"""Followers read batches: telling them of each commit of a busy log only takes the log's time."""
+"""Followers read batches: one NOTIFY for each commit of a busy log would only slow the log down."""
 
 
 class Announcer:
-    """Sends NOTIFY for what was committed, many commits in one if they come faster."""
+    """Sends NOTIFY after commits: one for several commits when they come fast."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -34,7 +34,7 @@ class Announcer:
         self._closing = False
         self._listeners: list[Callable[[int], None]] = []
         self._commits = 0
-        """Since followers were told."""
+        """Commits since the last NOTIFY."""
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -47,7 +47,7 @@ class Announcer:
             try:
                 listener(head)
             except Exception:
-                # A listener's fault is its own: the events are stored, and must be answered.
+                # The events are stored: a failing listener must not fail the append.
                 _logger.exception("a listener of the log failed")
         self._commits += 1
         self._grown.set()
@@ -80,7 +80,7 @@ class Announcer:
                 if commits >= BUSY_COMMITS:
                     time.sleep(BUSY_PAUSE_SECONDS)
             except psycopg.Error:
-                # Followers poll once a second as well: a lost announcement only costs time.
+                # Followers also poll once a second: a lost NOTIFY only delays them.
                 with contextlib.suppress(psycopg.Error):
                     if connection is not None:
                         connection.close()
@@ -90,18 +90,18 @@ class Announcer:
 
 
 class NotificationListener:
-    """Listens on one channel and calls back; reconnects for as long as it is open.
+    """Listens on one channel and calls back; reconnects until it is closed.
 
-    `heard` is called with each payload, and with "" after every (re)connection, because what was
-    announced while nobody listened is lost.
+    `on_payload` gets each payload, and "" after every (re)connection: notifications sent while the
+    connection was down are lost.
     """
 
-    def __init__(self, dsn: str, channel: str, heard: Callable[[str], None]) -> None:
+    def __init__(self, dsn: str, channel: str, on_payload: Callable[[str], None]) -> None:
         self._dsn = dsn
         self._channel = channel
-        self._heard = heard
+        self._on_payload = on_payload
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"ear-{channel}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"listen-{channel}", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -114,20 +114,20 @@ class NotificationListener:
             try:
                 with connect(self._dsn) as connection:
                     connection.execute(f"LISTEN {self._channel}".encode())
-                    self._tell("")
+                    self._deliver("")
                     pause = 0.05
                     while not self._closing.is_set():
                         for notification in connection.notifies(timeout=0.2):
-                            self._tell(notification.payload)
+                            self._deliver(notification.payload)
             except psycopg.Error:
                 self._closing.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def _tell(self, payload: str) -> None:
+    def _deliver(self, payload: str) -> None:
         try:
-            self._heard(payload)
+            self._on_payload(payload)
         except psycopg.Error:
             raise
         except Exception:
-            # What anybody may send must not deafen us for good.
-            _logger.exception("what was heard on %s was not understood", self._channel)
+            # Anybody may send a payload: a bad one must not end the listener.
+            _logger.exception("a notification on %s could not be handled", self._channel)

@@ -1,4 +1,4 @@
-"""A group of appends as one call of `append_events`: its statement, and what it is told."""
+"""A group of appends as one call of `append_events`: the statement and its parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infrastructure.event_store.pending_append import PendingAppend, preceding_v
 
 
 def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
-    """The statement that stores this group, and its parameters. What nobody tells is left out."""
+    """The statement that stores this group, and its parameters. Empty parameters are left out."""
     events = [event for pending in group for event in pending.append.events]
     guards = [guard for pending in group for guard in pending.append.guards]
     earlier = preceding_versions(events)
@@ -25,10 +25,10 @@ def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
             commands.append(pending.append.command)
             offsets.append(place)
     duties = [duty for pending in group for duty in pending.append.duties]
-    # One order's may be in several appends of a group.
+    # Several appends of a group may bring the same row of one order.
     keys = {row: None for pending in group for row in pending.append.keys}
     subjects = {row: None for pending in group for row in pending.append.subjects}
-    told = {
+    parameters = {
         "streams": [event.originator_id for event in events],
         "versions": [event.originator_version for event in events],
         "topics": [event.topic for event in events],
@@ -54,18 +54,18 @@ def append_statement(group: Sequence[PendingAppend]) -> tuple[bytes, list[Any]]:
         "subjects": [row.subject for row in subjects],
         "subject_orders": [row.order for row in subjects],
     }
-    full = {name: values for name, values in told.items() if values}
-    return _statement_for(tuple(full)), [*full.values()]
+    used = {name: values for name, values in parameters.items() if values}
+    return _statement_for(tuple(used)), [*used.values()]
 
 
 @lru_cache
 def _statement_for(names: tuple[str, ...]) -> bytes:
-    """The call with these parameters; a handful of combinations, each prepared once."""
+    """The call with these parameters. There are few combinations, each prepared once."""
     return f"SELECT append_events({', '.join(f'{name} => %b' for name in names)})".encode()
 
 
 def _require_time_zone(moment: datetime | None) -> datetime | None:
-    """One array of times goes to the server: a time without zone would take its neighbours'."""
+    """All times go to the server in one array: a time without a zone would get its neighbours' zone."""
     if moment is not None and moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
     return moment

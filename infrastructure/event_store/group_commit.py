@@ -1,10 +1,9 @@
 """Group commit: appends of many threads share one transaction and one round trip.
 
-One thread owns the connection. It takes whatever has queued up while the last group was being
-committed, and stores it in one call. A group in which somebody's version or command key is taken
-is refused by PostgreSQL as a whole; the thread then looks which appends those are, answers them,
-and stores the rest. The same look tells, after a broken connection, whether the group was
-committed: an append whose own bytes are in the log has happened.
+One thread owns the connection. It stores all appends that queued up during the last commit in one
+call. PostgreSQL refuses a whole group if one version or command key in it is taken. The thread then
+finds those appends, answers them, and stores the rest. After a lost connection the same query shows
+whether the group was committed: an append is stored if its own bytes are in the log.
 """
 
 from __future__ import annotations
@@ -18,17 +17,10 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import (
-    IntegrityError,
-    InterfaceError,
-)
+from eventsourcing.persistence import IntegrityError, InterfaceError
 from psycopg.errors import LockNotAvailable, UniqueViolation
 
-from application.log.recorder import (
-    Append,
-    StoredCommand,
-    leaf_digest,
-)
+from application.log.recorder import Append, StoredCommand, leaf_digest
 from infrastructure.event_store.append_call import append_statement
 from infrastructure.event_store.pending_append import (
     PendingAppend,
@@ -50,6 +42,11 @@ MOST_BYTES = 16 << 20
 
 
 class GroupCommit:
+    """Queues the appends of all threads and stores them in groups.
+
+    `after_commit` gets the log's new head, on the committing thread.
+    """
+
     def __init__(
         self, dsn: str, after_commit: Callable[[int], None], continuity: Continuity
     ) -> None:
@@ -58,20 +55,20 @@ class GroupCommit:
         self._after_commit = after_commit
         self._queue: queue.SimpleQueue[PendingAppend | None] = queue.SimpleQueue()
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
-        self._door = threading.Lock()
+        self._opening = threading.Lock()
         self._closed = False
         self._thread: threading.Thread | None = None
 
     def append(self, append: Append) -> int:
-        """Store it with whatever else is on its way; return its first position.
+        """Store the append in the next group; return the position of its first event.
 
-        Raises VersionTaken, CommandRepeated, or the library's errors.
+        Raises VersionTaken, CommandRepeated, DutyTaken, LogHalted, or the library's errors.
         """
         pending = PendingAppend(append)
         states = [event.state for event in append.events]
         pending.leaves = [*map(leaf_digest, states)]
         pending.size = sum(map(len, states))
-        with self._door:
+        with self._opening:
             if self._closed:
                 raise InterfaceError("the log is closed")
             if self._thread is None:
@@ -84,8 +81,8 @@ class GroupCommit:
         return pending.first
 
     def close(self) -> None:
-        """Store what is on its way; what comes after that is refused."""
-        with self._door:
+        """Store what is queued; refuse later appends."""
+        with self._opening:
             self._closed = True
             self._queue.put(None)
         if self._thread is not None:
@@ -102,7 +99,7 @@ class GroupCommit:
             self._fill(group)
             try:
                 group, waiting = split_conflicting(group)
-            except Exception:  # noqa: BLE001 - one of them is not even comparable: each alone, then
+            except Exception:  # noqa: BLE001 - one append cannot be compared: store each alone
                 waiting = []
                 for pending in group:
                     self._store([pending])
@@ -110,21 +107,21 @@ class GroupCommit:
                 self._store(group)
 
     def _fill(self, group: list[PendingAppend]) -> None:
-        """Add what has queued up meanwhile, within the limits."""
+        """Add queued appends to the group, within the limits."""
         events = sum(len(pending.append.events) for pending in group)
         size = sum(pending.size for pending in group)
         with contextlib.suppress(queue.Empty):
             while events < MOST_EVENTS and len(group) < MOST_APPENDS and size < MOST_BYTES:
                 pending = self._queue.get_nowait()
                 if pending is None:
-                    self._queue.put(None)  # the end, for the loop to find when all is stored
+                    self._queue.put(None)  # the end mark, for the loop to find afterwards
                     return
                 group.append(pending)
                 events += len(pending.append.events)
                 size += pending.size
 
     def _store(self, group: list[PendingAppend]) -> None:
-        """Store the group; answer every append in it, whatever happens."""
+        """Store the group; answer every append in it, also after an error."""
         ends_at = time.monotonic() + RETRY_SECONDS
         while group:
             try:
@@ -133,7 +130,7 @@ class GroupCommit:
                 try:
                     left = self._answer_taken(group)
                     if len(left) == len(group):
-                        # Nothing of theirs is taken, and still they cannot be stored.
+                        # None of their versions and keys is taken, yet PostgreSQL refuses them.
                         _fail_all(left, IntegrityError(f"the log is damaged: {error}"))
                         return
                     group = left
@@ -143,10 +140,10 @@ class GroupCommit:
             except LogHalted as error:
                 _fail_all(group, error)
                 return
-            except Exception as error:  # noqa: BLE001 - the callers must hear of it, not this thread
+            except Exception as error:  # noqa: BLE001 - raised to the callers, not in this thread
                 if _is_transient(error):
                     lost = error
-                # What is wrong with one of them is no business of the others.
+                # A bad append must not fail the others of its group.
                 elif len(group) == 1:
                     _fail_all(group, to_library_error(error))
                     return
@@ -161,7 +158,7 @@ class GroupCommit:
                 pending.tried = True
             self._disconnect()
             if isinstance(lost, LockNotAvailable):
-                self._end_frozen()
+                self._end_frozen_session()
             if time.monotonic() > ends_at:
                 _fail_all(group, to_library_error(lost))
                 return
@@ -188,9 +185,9 @@ class GroupCommit:
         return row[0]
 
     def _answer_taken(self, group: Sequence[PendingAppend]) -> list[PendingAppend]:
-        """Answer the appends that cannot be stored, or were already; return the others.
+        """Answer the appends that cannot be stored or are stored already; return the others.
 
-        What is taken stays taken, so each round of this makes the group smaller.
+        A taken version stays taken, so each round makes the group smaller.
         """
         wanted = [
             (event.originator_id, event.originator_version)
@@ -247,15 +244,15 @@ class GroupCommit:
             self._after_commit(max(heads))
         return left
 
-    def _end_frozen(self) -> None:
-        """End whoever holds the head's lock and waits for a client from which nothing comes.
+    def _end_frozen_session(self) -> None:
+        """End the session that holds the lock of `log_head` while its client sends nothing.
 
-        The append is one statement, but its commit is a message of its own: between the two a
-        client can freeze, and no timeout before PostgreSQL 17's `transaction_timeout` sees it.
+        The append is one statement and its commit is another message. A client can freeze between
+        the two, and no timeout before PostgreSQL 17's `transaction_timeout` ends its session.
         """
         connection = self._connected()
         with contextlib.suppress(psycopg.Error), connection.transaction():
-            # As who logged in: that is whose the others' sessions are.
+            # The login role owns the other processes' sessions, so only it may end them.
             connection.execute("SET LOCAL ROLE NONE")
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
@@ -264,7 +261,7 @@ class GroupCommit:
             )
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Looked at once: a database that is restored breaks what was connected to it."""
+        """The connection. A new one is checked once: a restore breaks every connection."""
         if self._connection is None:
             connection = connect(self._dsn)
             try:
@@ -288,10 +285,10 @@ def _fail_all(group: Sequence[PendingAppend], error: Exception) -> None:
 
 
 def _is_transient(error: Exception) -> bool:
-    """A lost connection, a lock that was not to be had, a server that restarts: worth another try.
+    """Whether to try again: after a lost connection, a lock timeout or a server restart.
 
-    No SQLSTATE: the connection broke. Else the class: 08 connection, 40 rollback, 53 resources,
-    55 state of an object, 57 intervention of an operator.
+    No SQLSTATE: the connection broke. Else by class: 08 connection, 40 rollback, 53 resources,
+    55 object state, 57 operator intervention.
     """
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False

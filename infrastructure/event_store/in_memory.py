@@ -1,4 +1,4 @@
-"""The log in memory: for tests of decisions, and for simulations that leave no trace."""
+"""The log in memory: for tests of decisions, and for simulations that store nothing."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
     def append(self, append: Append) -> int:
         with self._database_lock:
             command = append.command
-            if command and (taken := self._commands.get((command.principal, command.key))):
-                raise CommandRepeated(taken)
+            if command and (stored := self._commands.get((command.principal, command.key))):
+                raise CommandRepeated(stored)
             before = self.head()
             for guard in append.guards:
                 if len(self._positions[guard.stream]) > guard.version:
                     raise VersionTaken(f"stream {guard.stream} is not at {guard.version}")
             self._require_no_gaps(append.events)
-            taken_now = self._duties_after(append.duties)
+            duties = self._duties_after(append.duties)
             try:
                 self.insert_events(append.events)
             except IntegrityError as error:
                 raise VersionTaken(str(error)) from error
-            self._duties = taken_now
+            self._duties = duties
             self.subjects += append.subjects
             for timer in append.timers:
                 if timer.due_at is None:
@@ -131,7 +131,7 @@ class InMemoryLogRecorder(POPOApplicationRecorder, LogRecorder):
         return self.max_notification_id() or 0
 
     def take_due(self, now: datetime, limit: int, lease: timedelta) -> Sequence[DueStream]:
-        """Reserved for nobody: whoever holds the memory is alone with it."""
+        """Streams that are due. No lease: one process alone uses this log."""
         with self._database_lock:
             due = [t for t in self._timers.values() if t.due_at is not None and t.due_at <= now]
             due.sort(key=lambda timer: timer.due_at or now)

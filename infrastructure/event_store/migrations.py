@@ -1,4 +1,4 @@
-"""The schema, as numbered SQL files that are applied once, in order, and never edited after."""
+"""Database migrations: numbered SQL files, applied once and in order, never edited afterwards."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _LOCK = 0x0CA5E7A1
 
 
 class AppliedMigrationChanged(Exception):
-    """A migration that was already applied here reads differently now."""
+    """An applied migration and its file in this build differ."""
 
 
 class MigrationNotPermitted(Exception):
-    """The schema is not up to date, and this address may not change it."""
+    """The schema is out of date, and this database role may not change it."""
 
 
 def migrate(dsn: str, *, again: bool = False) -> list[str]:
-    """Apply what is missing, in one transaction, and grant the rights; return the names of what was
-    applied. `again`: grant them whether or not anything was missing.
+    """Apply the missing migrations in one transaction, and grant the rights; return their names.
+    `again`: grant the rights even if no migration is missing.
 
-    Raises SchemaChanged if an applied file was edited or is missing: add a new one instead. Raises
-    RolesMissing, or MayNotMigrate if the address may not do it.
+    Raises AppliedMigrationChanged if an applied file was edited or is missing. Raises RolesMissing,
+    or MigrationNotPermitted if this database role may not migrate.
     """
     files = shipped_migrations()
     with psycopg.connect(dsn, autocommit=True) as connection:
-        # Most starts find all as it should be, and some of them with an address that may only look.
+        # Most starts find nothing to do, and some use a role that may only read.
         if not again and not missing_migrations(connection, files) and roles_exist(connection):
             return []
         ensure_roles(connection)
@@ -41,8 +41,8 @@ def migrate(dsn: str, *, again: bool = False) -> list[str]:
             return _applied_migrations(connection, files)
         except psycopg.errors.InsufficientPrivilege as error:
             raise MigrationNotPermitted(
-                f"{error.diag.message_primary}. Run `casetrail migrate` with the address of the "
-                "database's owner, or have an administrator run what `migrate --print-roles` prints."
+                f"{error.diag.message_primary}. Run `casetrail migrate` as the database's owner, or "
+                "have an administrator run the output of `casetrail migrate --print-roles`."
             ) from None
 
 
@@ -54,7 +54,7 @@ def shipped_migrations() -> dict[str, str]:
 
 
 def missing_migrations(connection: psycopg.Connection[Any], files: Mapping[str, str]) -> list[str]:
-    """The names of what is not applied yet. Raises SchemaChanged."""
+    """The names of the migrations not yet applied. Raises AppliedMigrationChanged."""
     known = connection.execute("SELECT to_regclass('migrations') IS NOT NULL").fetchone()
     if known is None or not known[0]:
         return [*files]
@@ -62,10 +62,12 @@ def missing_migrations(connection: psycopg.Connection[Any], files: Mapping[str, 
     for name, digest in applied.items():
         if name not in files:
             raise AppliedMigrationChanged(
-                f"the database has migration {name}, this build does not: run a newer build"
+                f"the database has migration {name} and this build does not: run a newer build"
             )
         if digest != _digest(files[name]):
-            raise AppliedMigrationChanged(f"{name} was edited after it was applied: add a new file")
+            raise AppliedMigrationChanged(
+                f"migration {name} was edited after it was applied: restore it and add a new file"
+            )
     return [name for name in files if name not in applied]
 
 
@@ -77,15 +79,15 @@ def _applied_migrations(connection: psycopg.Connection[Any], files: Mapping[str,
             "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, digest text NOT NULL, "
             "applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        fresh = missing_migrations(connection, files)
-        for name in fresh:
+        missing = missing_migrations(connection, files)
+        for name in missing:
             connection.execute(files[name].encode())
             connection.execute(
                 "INSERT INTO migrations (name, digest) VALUES (%s, %s)",
                 (name, _digest(files[name])),
             )
         grant_rights(connection)
-    return fresh
+    return missing
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Appends on their way to the log: which can travel together, and what became of each."""
+"""Appends that wait for the log: which can share a transaction, and the answer to each."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from infrastructure.event_loops import current_greenlet
 
 
 class PendingAppend:
-    """One append on its way, and whoever waits for it: a thread, or a guest of an event loop."""
+    """One append and its waiting caller: a thread, or a greenlet of an event loop."""
 
     __slots__ = (
         "_answered",
         "_future",
-        "_guest",
+        "_greenlet",
         "append",
         "error",
         "first",
@@ -31,37 +31,37 @@ class PendingAppend:
         self.append = append
         self.leaves: list[bytes] = []
         self.size = 0
-        """Bytes of its events, near enough."""
+        """Bytes of its events, approximately."""
         self.first = 0
         self.tried = False
-        """An earlier try was cut off: it may be stored already."""
+        """An earlier attempt lost its connection: the append may be stored already."""
         self.error: Exception | None = None
-        self._guest = current_greenlet()
-        if self._guest is not None:
-            self._future = self._guest.waiting.future()
+        self._greenlet = current_greenlet()
+        if self._greenlet is not None:
+            self._future = self._greenlet.waiting.future()
         else:
-            # A bare lock costs a third of a Future and is all that one waiter needs.
+            # A bare lock costs a third of a Future, and one waiter needs no more.
             self._answered = threading.Lock()
             self._answered.acquire()
 
     def wait(self) -> None:
-        """Until it has succeeded or failed."""
-        if self._guest is not None:
-            self._guest.wait_for(self._future)
+        """Block until the append has succeeded or failed."""
+        if self._greenlet is not None:
+            self._greenlet.wait_for(self._future)
         else:
             self._answered.acquire()
 
     def succeed(self, first: int) -> None:
         self.first = first
-        self._tell()
+        self._wake()
 
     def fail(self, error: Exception) -> None:
         self.error = error
-        self._tell()
+        self._wake()
 
-    def _tell(self) -> None:
-        if self._guest is not None:
-            self._guest.waiting.answer(self._future)
+    def _wake(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.waiting.answer(self._future)
         else:
             self._answered.release()
 
@@ -72,8 +72,8 @@ def answer_without_storing(
     answers: dict[tuple[str, str], StoredCommand],
     duties: dict[tuple[UUID, str], str],
 ) -> bool:
-    """Answer this append if it was stored before, repeats a command, came too late, or takes a
-    second duty."""
+    """Answer this append if it is stored already, repeats a command, wants a taken version, or takes
+    a second duty. Returns whether it was answered."""
     events, command = pending.append.events, pending.append.command
     answer = answers.get((command.principal, command.key)) if command is not None else None
     if pending.tried and _answer_if_stored(pending, taken, answer):
@@ -89,28 +89,28 @@ def answer_without_storing(
             return True
     for guard in pending.append.guards:
         if (guard.stream, guard.version + 1) in taken:
-            pending.fail(VersionTaken(f"stream {guard.stream} has left version {guard.version}"))
+            pending.fail(VersionTaken(f"stream {guard.stream} is past version {guard.version}"))
             return True
-    own: dict[tuple[UUID, str], str] = {}  # an append may bring two duties of one person by itself
+    own: dict[tuple[UUID, str], str] = {}  # one append may bring two duties of one person
     for row in pending.append.duties:
-        place = (row.case, row.person)
-        if duties.get(place, own.setdefault(place, row.duty)) != row.duty:
+        holder = (row.case, row.person)
+        if duties.get(holder, own.setdefault(holder, row.duty)) != row.duty:
             pending.fail(DutyTaken(row))
             return True
     return False
 
 
 def preceding_versions(events: Sequence[StoredEvent]) -> list[tuple[UUID, int]]:
-    """The versions that these events follow and do not bring along: a stream has no gaps.
+    """The versions that must be stored before these events: a stream has no gaps.
 
     A stream may begin at 0 (as the library's own do) or at 1.
     """
-    brought = {(event.originator_id, event.originator_version) for event in events}
+    given = {(event.originator_id, event.originator_version) for event in events}
     return [
         (event.originator_id, event.originator_version - 1)
         for event in events
         if event.originator_version > 1
-        and (event.originator_id, event.originator_version - 1) not in brought
+        and (event.originator_id, event.originator_version - 1) not in given
         and isinstance(event.originator_id, UUID)
     ]
 
@@ -118,7 +118,7 @@ def preceding_versions(events: Sequence[StoredEvent]) -> list[tuple[UUID, int]]:
 def split_conflicting(
     group: list[PendingAppend],
 ) -> tuple[list[PendingAppend], list[PendingAppend]]:
-    """Those that can share a transaction, and those that want a version or key of one of them."""
+    """The appends that can share a transaction, and those that conflict with one of them."""
     claimed: set[object] = set()
     relied_on: set[object] = set()
     together: list[PendingAppend] = []
@@ -132,7 +132,7 @@ def split_conflicting(
         if append.command is not None:
             wants.add((append.command.principal, append.command.key))
         wants |= {("duty", row.case, row.person) for row in append.duties}
-        # Guards are looked at before anything is inserted: what they forbid must not be in the group.
+        # Guards are checked before the inserts: the group must not insert what a guard forbids.
         relies_on = {(guard.stream, guard.version + 1) for guard in append.guards}
         if claimed.isdisjoint(wants | relies_on) and relied_on.isdisjoint(wants):
             claimed |= wants
@@ -148,8 +148,8 @@ def _answer_if_stored(
     taken: dict[tuple[UUID, int], tuple[int, bytes]],
     answer: StoredCommand | None,
 ) -> bool:
-    """Answer an append whose earlier try was committed and only its answer lost: all of its own
-    bytes stand in the log in a row, and so does its own command."""
+    """Answer an append that an earlier attempt committed, when only the answer was lost. Then the
+    log holds all its bytes, at consecutive positions, and its command."""
     events, command = pending.append.events, pending.append.command
     if command is not None and (
         answer is None or (answer.digest, answer.result) != (command.digest, command.result)

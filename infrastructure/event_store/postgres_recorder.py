@@ -1,4 +1,4 @@
-"""The log in PostgreSQL: the library's recorder, with the one append under the head's row lock."""
+"""The log in PostgreSQL: the library's recorder, with one append under the row lock of `log_head`."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from infrastructure.event_store.stream_reads import BatchedStreamReads
 from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.transparency.continuity import Continuity
 
-# Arrays, so that the choice is made once: a plan may run a plain subquery for each row.
+# Arrays, so that PostgreSQL selects once: a plan may run a plain subquery for each row.
 _SELECT_DUE = (
     "ARRAY(SELECT stream FROM timers WHERE due_at <= %s"
     " AND (leased_until IS NULL OR leased_until < clock_timestamp())"
     " ORDER BY due_at {} LIMIT %s FOR UPDATE SKIP LOCKED)"
 )
-# The lease runs on the database's clock whatever `now` says: in virtual time, too, a keeper that
-# was killed must lose it within real seconds.
+# The lease uses the database's clock and not `now`: also in simulated time, a killed worker must
+# lose its lease within real seconds.
 _TAKE_DUE = (
     "UPDATE timers SET leased_until = clock_timestamp() + %s"
     f" WHERE stream = ANY ({_SELECT_DUE.format('')} || {_SELECT_DUE.format('DESC')})"
@@ -41,7 +41,7 @@ _TAKE_DUE = (
 
 
 class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
-    """Over the tables that the migrations made; a subclass, so that the library's readers work."""
+    """The log over the migrations' tables; a subclass, so that the library's readers work."""
 
     def __init__(self, datastore: Datastore, continuity: Continuity | None = None) -> None:
         super().__init__(datastore, events_table_name="stored_events")
@@ -52,7 +52,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         self._reads = BatchedStreamReads(self._select_streams)
 
     def create_table(self) -> None:
-        """The migrations own the schema."""
+        """Do nothing: the migrations create the tables."""
 
     def close(self) -> None:
         self._group_commit.close()
@@ -65,7 +65,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        """The library's way in leads through the same door."""
+        """Append the library's own events through the same function."""
         if not stored_events:
             return []
         first = self.append(Append(stored_events))
@@ -80,9 +80,9 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
         return StoredCommand(*rows[0]) if rows else None
 
     def select_streams(self, streams: Sequence[UUID]) -> Iterable[tuple[int, bytes]]:
-        asking = current_greenlet()
-        if asking is not None:
-            return self._reads.rows(streams, asking)
+        caller = current_greenlet()
+        if caller is not None:
+            return self._reads.rows(streams, caller)
         return [(position, state) for _, position, state in self._select_streams(streams)]
 
     @retry_lost_connection
@@ -95,8 +95,8 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
 
     @retry_lost_connection
     def select_tails(self, known: Sequence[tuple[UUID, int]]) -> Iterable[tuple[int, bytes]]:
-        # One look-up by key after the other, planned anew: a prepared plan made for an empty log
-        # would read all of it later.
+        # One key look-up for each stream, never prepared: a plan prepared on an empty log would
+        # later read all of it.
         return self._rows(
             "SELECT notification_id, state FROM unnest(%s::uuid[], %s::bigint[]) "
             "AS known (stream, version) CROSS JOIN LATERAL ("
@@ -116,7 +116,7 @@ class PostgresLogRecorder(PostgresApplicationRecorder, LogRecorder):
 
     @retry_lost_connection
     def select_beginnings(self, topic: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
-        # By position, whatever the planner thinks of how rare they are.
+        # In order of position, also where the planner expects few rows.
         return self._rows(
             "SELECT notification_id, originator_id FROM stored_events WHERE notification_id > %s "
             "AND originator_version = 1 AND topic = %s ORDER BY notification_id LIMIT %s",

@@ -1,4 +1,4 @@
-"""Who may what in the database: one list, granted by `migrate` and compared by `doctor`."""
+"""The rights of each database role: one list, granted by `migrate` and checked by `doctor`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Connection = psycopg.Connection[Any]
 
 
 class Right(Struct, frozen=True):
-    """A role may do this with a table: with these of its columns, or with all."""
+    """A privilege of a role on a table: on these columns, or on all."""
 
     role: str
     privilege: str
@@ -26,6 +26,7 @@ class Right(Struct, frozen=True):
 
 
 _READER_SELECT = Right(READER, "SELECT")
+_PROJECTOR_WRITES = tuple(Right(PROJECTOR, verb) for verb in ("INSERT", "UPDATE", "DELETE"))
 TABLES: Final[Mapping[str, Sequence[Right]]] = {
     "stored_events": (_READER_SELECT,),
     "log_head": (_READER_SELECT,),
@@ -55,18 +56,19 @@ TABLES: Final[Mapping[str, Sequence[Right]]] = {
     "trail": (_READER_SELECT,),
     "projections": (
         _READER_SELECT,
-        *(Right(PROJECTOR, one) for one in ("INSERT", "UPDATE", "DELETE")),
+        *_PROJECTOR_WRITES,
     ),
     "projections_held": (
         _READER_SELECT,
-        *(Right(PROJECTOR, one) for one in ("INSERT", "UPDATE", "DELETE")),
+        *_PROJECTOR_WRITES,
     ),
 }
 WRITE_PRIVILEGES: Final = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
 class Routine(Struct, frozen=True):
-    """A function of the log, and who may call it. Those that act as the owner do so on a fixed path."""
+    """A function of the log and the roles that may call it. `as_owner`: it runs as the log's owner,
+    on a fixed search path."""
 
     name: str
     callers: Sequence[str] = ()
@@ -80,7 +82,7 @@ ROUTINES: Final = (
     Routine("refuse_change", as_owner=False),
 )
 DDL_GUARD_FUNCTION: Final = "refuse_ddl"
-"""Not the owner's: a superuser's, where one has migrated, so that the owner cannot rewrite it."""
+"""A superuser owns it, where one has migrated, so that the log's owner cannot rewrite it."""
 TRIGGERS: Final[Mapping[str, Sequence[str]]] = {
     **dict.fromkeys(
         (
@@ -100,7 +102,7 @@ TRIGGERS: Final[Mapping[str, Sequence[str]]] = {
     )
 }
 UPDATABLE_TABLES: Final = ("log_head", "order_keys")
-"""Rows of these are never removed, but change: the head moves, and a key is noted to be destroyed."""
+"""Rows of these tables change but are never removed: the head moves; a key is marked destroyed."""
 EVENT_TRIGGERS: Final[Mapping[str, str]] = {
     "casetrail_defines": "ddl_command_end",
     "casetrail_drops": "sql_drop",
@@ -110,7 +112,7 @@ _FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION (\w+)\(.*?\$\$(.*?)\$\$
 
 
 def function_bodies(files: Path) -> dict[str, str]:
-    """What the functions are by the migrations: the last word on each counts."""
+    """The body of each function, by name, as the last migration that creates it has it."""
     found: dict[str, str] = {}
     for file in sorted(files.glob("*.sql")):
         found.update(_FUNCTION.findall(file.read_text(encoding="utf-8")))
@@ -118,7 +120,7 @@ def function_bodies(files: Path) -> dict[str, str]:
 
 
 def grant_rights(connection: Connection) -> None:
-    """Make the rights what the list says. In the transaction of a migration."""
+    """Grant exactly the rights of the list, in the transaction of a migration."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(
             "SELECT current_schema(), rolsuper FROM pg_roles WHERE rolname = current_user"
@@ -138,32 +140,30 @@ def _statements(name: str, is_superuser: bool) -> Iterator[Composed]:
     owner = Identifier(OWNER)
     others = SQL(", ").join(map(Identifier, (WRITER, PROJECTOR, READER)))
     yield SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, Identifier(READER))
-    if (
-        not is_superuser
-    ):  # whoever is none may only hand things to an owner that could have made them
+    if not is_superuser:  # then PostgreSQL only lets an owner take over what it could create
         yield SQL("GRANT USAGE, CREATE ON SCHEMA {} TO {}").format(schema, owner)
     for table, rights in TABLES.items():
-        it = Identifier(name, table)
-        yield SQL("ALTER TABLE {} OWNER TO {}").format(it, owner)
-        yield SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(it, others)
+        target = Identifier(name, table)
+        yield SQL("ALTER TABLE {} OWNER TO {}").format(target, owner)
+        yield SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(target, others)
         for right in rights:
             columns = SQL(", ").join(map(Identifier, right.columns))
             yield SQL("GRANT {} {} ON {} TO {}").format(
                 SQL(right.privilege),
                 SQL("({})").format(columns) if right.columns else SQL(""),
-                it,
+                target,
                 Identifier(right.role),
             )
     for routine in ROUTINES:
-        it = Identifier(name, routine.name)
-        yield SQL("ALTER FUNCTION {} OWNER TO {}").format(it, owner)
+        target = Identifier(name, routine.name)
+        yield SQL("ALTER FUNCTION {} OWNER TO {}").format(target, owner)
         if routine.as_owner:
             yield SQL("ALTER FUNCTION {} SECURITY DEFINER SET search_path = {}, pg_temp").format(
-                it, schema
+                target, schema
             )
-        yield SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC, {}").format(it, others)
+        yield SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC, {}").format(target, others)
         for caller in routine.callers:
-            yield SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(it, Identifier(caller))
+            yield SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(target, Identifier(caller))
     yield from _report_statements()
 
 
@@ -179,7 +179,7 @@ def _report_statements() -> Iterator[Composed]:
 
 
 def _older_report_statements(connection: Connection) -> list[Composed]:
-    """Reports that were made before there were roles."""
+    """Statements that hand over reports created before there were roles."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(
             "SELECT relname, relkind FROM pg_class WHERE relnamespace = %s::regnamespace "
@@ -197,7 +197,8 @@ def _older_report_statements(connection: Connection) -> list[Composed]:
 
 
 def _ddl_guard_statements(connection: Connection) -> None:
-    """Of what a superuser alone may do. A fixed path: its first schema is known for the log's."""
+    """Install the event triggers, as only a superuser may. The function's search path is fixed, so
+    that its first schema is the log's."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute("SELECT current_schema(), current_user").fetchone()
         made = cursor.execute("SELECT evtname FROM pg_event_trigger").fetchall()
@@ -221,10 +222,10 @@ def _ddl_guard_statements(connection: Connection) -> None:
 
 
 def event_trigger_script() -> str:
-    """What a superuser runs in the database where a lesser one has migrated."""
+    """The SQL that a superuser runs after a role without that attribute has migrated."""
     lines = [
-        "-- Once in the database, after `casetrail migrate`, as a superuser; from then on only a superuser",
-        "-- migrates what changes the log's own tables. Say its schema where that is not public.",
+        "-- Run once in the database as a superuser, after `casetrail migrate`. Afterwards only a superuser",
+        "-- can apply migrations that change the log's tables. Replace `public` if the schema is another.",
         f"ALTER FUNCTION public.{DDL_GUARD_FUNCTION} OWNER TO CURRENT_USER;",
         f"ALTER FUNCTION public.{DDL_GUARD_FUNCTION} SET search_path = public, pg_temp;",
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",

@@ -1,4 +1,4 @@
-"""Reads of many guests at once: what was asked for while the last read was under way is read together."""
+"""Batched stream reads: requests that arrive during one read share the next one."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from infrastructure.event_loops import THREADS, LoopGreenlet
 Row = tuple[int, bytes]
 """Position and state of an event."""
 ReadStreams = Callable[[Sequence[UUID]], Iterable[tuple[UUID, int, bytes]]]
-"""The streams' events, each stream's in order of version, each with its stream."""
+"""Reads the events of streams, as (stream, position, state), each stream in order of version."""
 MOST_STREAMS: Final = 500
 
 
 class BatchedStreamReads:
-    """Of one event loop; all but `rows` happens in its thread."""
+    """The reads of one event loop. All but `rows` runs in the loop's thread."""
 
     def __init__(self, read: ReadStreams) -> None:
         self._read = read
-        self._asked: list[tuple[Sequence[UUID], asyncio.Future[list[Row]]]] = []
+        self._requests: list[tuple[Sequence[UUID], asyncio.Future[list[Row]]]] = []
         self._is_reading = False
 
-    def rows(self, streams: Sequence[UUID], asking: LoopGreenlet) -> list[Row]:
-        """Raises what the read raises."""
-        future: asyncio.Future[list[Row]] = asking.waiting.future()
-        self._asked.append((streams, future))
+    def rows(self, streams: Sequence[UUID], caller: LoopGreenlet) -> list[Row]:
+        """The events of these streams. Raises what the read raises."""
+        future: asyncio.Future[list[Row]] = caller.waiting.future()
+        self._requests.append((streams, future))
         if not self._is_reading:
             self._is_reading = True
-            # In this turn of the loop others may ask as well.
-            asking.waiting.loop.call_soon(self._next)
-        return asking.wait_for(future)
+            # Later in this turn of the loop, other requests may join.
+            caller.waiting.loop.call_soon(self._next)
+        return caller.wait_for(future)
 
     def _next(self) -> None:
-        together, most = [], 0
-        while self._asked and most < MOST_STREAMS:
-            together.append(self._asked.pop(0))
-            most += len(together[-1][0])
-        if not together:
+        batch, count = [], 0
+        while self._requests and count < MOST_STREAMS:
+            batch.append(self._requests.pop(0))
+            count += len(batch[-1][0])
+        if not batch:
             self._is_reading = False
             return
-        wanted = list({stream for streams, _ in together for stream in streams})
+        wanted = list({stream for streams, _ in batch for stream in streams})
         reading = THREADS.run(lambda: list(self._read(wanted)))
 
-        def tell(done: asyncio.Future[list[tuple[UUID, int, bytes]]]) -> None:
-            _deliver(together, done)
+        def finish(done: asyncio.Future[list[tuple[UUID, int, bytes]]]) -> None:
+            _deliver(batch, done)
             self._next()
 
-        reading.add_done_callback(tell)
+        reading.add_done_callback(finish)
 
 
 def _deliver(
-    together: Sequence[tuple[Sequence[UUID], asyncio.Future[list[Row]]]],
+    batch: Sequence[tuple[Sequence[UUID], asyncio.Future[list[Row]]]],
     done: asyncio.Future[list[tuple[UUID, int, bytes]]],
 ) -> None:
     error = done.exception()
@@ -61,10 +61,10 @@ def _deliver(
     if error is None:
         for stream, position, state in done.result():
             found.setdefault(stream, []).append((position, state))
-    for streams, future in together:
+    for streams, future in batch:
         if future.done():
             continue  # cancelled meanwhile
         if error is not None:
             future.set_exception(error)
         else:
-            future.set_result([row for one in dict.fromkeys(streams) for row in found.get(one, ())])
+            future.set_result([row for key in dict.fromkeys(streams) for row in found.get(key, ())])

@@ -1,7 +1,7 @@
-"""OIDC access tokens (RFC 9068) and whom they say acts (RFC 8693), verified to the last claim.
+"""Verifies OIDC access tokens (RFC 9068) with actors (RFC 8693).
 
-What a token is checked against is fixed here and never read from the token: which algorithms, which
-issuer's keys, which audience, which type. What is not understood is refused.
+The accepted algorithms, issuers, keys, audience and type are fixed here and never read from the token.
+Anything unknown is refused.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ MOST_ACTORS: Final = 2
 _TOKEN_TYPES: Final = ("at+jwt", "application/at+jwt")
 _COMPACT_JWS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _FORBIDDEN_HEADERS: Final = ("b64", "crit", "cty", "enc", "jku", "jwk", "x5c", "x5u", "zip")
-"""Headers that change what is signed, or bring keys of their own."""
+"""Headers that change what is signed, or contain keys."""
 _MAX_TIME: Final = 253_402_300_799
 """The last second of the year 9999."""
 _MAX_TEXT_LENGTH: Final = 255
 
 
 class TokenRefused(Exception):
-    """The token is not to be believed."""
+    """The token is not valid."""
 
 
 class TooManyActors(Exception):
-    """The token is genuine, and its chain of actors is longer than what is taken."""
+    """The token is valid, but its chain of actors is too long."""
 
 
 class _AllowedAlgorithms(JWSRegistry):
-    """Ours alone. The library would warn of EdDSA's name, which issuers go on using."""
+    """Only our algorithms. The library would warn of the name EdDSA, which issuers still use."""
 
     def get_alg(self, name: str) -> Any:
         if name not in ALGORITHMS:
-            raise TokenRefused("the algorithm is not taken")
+            raise TokenRefused(f"the algorithm {name} is not accepted")
         return self.algorithms[name]
 
 
@@ -54,78 +54,80 @@ _REGISTRY: Final = _AllowedAlgorithms(algorithms=ALGORITHMS, strict_check_header
 
 
 class AccessTokenVerifier:
-    """Verifies the access tokens of these issuers. Blocks where keys have to be fetched."""
+    """Verifies the access tokens of these issuers. Blocks while it fetches keys."""
 
     def __init__(self, issuers: Iterable[Issuer]) -> None:
-        self._issuers = {one.name: (one, KeySet(one)) for one in issuers}
+        self._issuers = {issuer.name: (issuer, KeySet(issuer)) for issuer in issuers}
 
     def verify(self, token: str, now: datetime) -> VerifiedToken:
-        """Raises TokenRefused, TooManyActors, KeysUnavailable."""
+        """Verify a token. Raises TokenRefused, TooManyActors, or KeysUnavailable."""
         if not self._issuers:
-            raise TokenRefused("no issuer of access tokens is set up here: send a key (ct_…)")
+            raise TokenRefused(
+                "this service has no issuer of access tokens: send an API key (ct_…)"
+            )
         if len(token) > LARGEST_BYTES:
             raise TokenRefused(f"the token is larger than {LARGEST_BYTES} bytes")
         if _COMPACT_JWS.fullmatch(token) is None:
-            raise TokenRefused("the token is neither a key (ct_…) nor a signed JWT")
+            raise TokenRefused("the token is neither an API key (ct_…) nor a signed JWT")
         header, claims = (_decode_json(part) for part in token.split(".")[:2])
         algorithm, kid = _check_header(header)
         issuer, keys = self._issuer(claims)
         key = keys.key(kid)
         if key is None or algorithm not in key.algorithms:
-            raise TokenRefused("the token is signed with a key that its issuer does not have")
+            raise TokenRefused("the issuer has no key with the token's `kid` and `alg`")
         try:
             deserialize_compact(token, key.key, registry=_REGISTRY)
         except (JoseError, ValueError):
-            raise TokenRefused("the signature is not that of the issuer") from None
-        # Only now is anything that the token says believed, and told in a refusal.
+            raise TokenRefused("the token's signature is not valid") from None
+        # Only from here on are the claims trusted, and shown in a refusal.
         return _verify_claims(claims, issuer, now)
 
     def _issuer(self, claims: Mapping[str, Any]) -> tuple[Issuer, KeySet]:
         name = claims.get("iss")
         found = self._issuers.get(name) if isinstance(name, str) else None
         if found is None:
-            raise TokenRefused(f"`iss` is none of {', '.join(self._issuers)}")
+            raise TokenRefused(f"`iss` must be one of {', '.join(self._issuers)}")
         return found
 
 
 def _decode_json(part: str) -> dict[str, Any]:
     try:
-        told = json.loads(
+        decoded = json.loads(
             urlsafe_b64decode(part.encode()).decode(),
             object_pairs_hook=_reject_duplicate_names,
             parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
         raise TokenRefused("the token cannot be read") from None
-    if not isinstance(told, dict):
+    if not isinstance(decoded, dict):
         raise TokenRefused("the token cannot be read")
-    return told
+    return decoded
 
 
 def _reject_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two readers of one name that stands twice need not see the same."""
+    """Readers may differ in which of two equal names they use."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise TokenRefused("a name stands twice in the token")
+        raise TokenRefused("the token has a duplicate name")
     return found
 
 
 def _reject_constant(_: str) -> Any:
-    raise TokenRefused("the token holds a number that is none")
+    raise TokenRefused("the token contains NaN or Infinity")
 
 
 def _check_header(header: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The algorithm and the key's id."""
+    """The algorithm and the key ID of a valid header."""
     algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
-        raise TokenRefused(f"`alg` is none of {', '.join(ALGORITHMS)}")
+        raise TokenRefused(f"`alg` must be one of {', '.join(ALGORITHMS)}")
     if not isinstance(kind, str) or kind.lower() not in _TOKEN_TYPES:
-        raise TokenRefused("`typ` is not at+jwt: only access tokens (RFC 9068) are taken")
+        raise TokenRefused("`typ` is not at+jwt: only access tokens (RFC 9068) are accepted")
     for name in _FORBIDDEN_HEADERS:
         if name in header:
-            raise TokenRefused(f"the header `{name}` is not taken")
+            raise TokenRefused(f"the header `{name}` is not accepted")
     if kid is not None and (not isinstance(kid, str) or not 0 < len(kid) <= _MAX_TEXT_LENGTH):
-        raise TokenRefused("`kid` is no name of a key")
+        raise TokenRefused(f"`kid` must be text of 1 to {_MAX_TEXT_LENGTH} characters")
     return algorithm, kid
 
 
@@ -136,7 +138,7 @@ def _verify_claims(claims: Mapping[str, Any], issuer: Issuer, now: datetime) -> 
     if seconds >= expires + LEEWAY_SECONDS:
         raise TokenRefused(f"the token expired at {_time_of(expires)}")
     if seconds < begins - LEEWAY_SECONDS:
-        raise TokenRefused(f"the token is not good before {_time_of(begins)}")
+        raise TokenRefused(f"the token is not valid before {_time_of(begins)}")
     if seconds < issued - LEEWAY_SECONDS:
         raise TokenRefused(f"the token was issued in the future, at {_time_of(issued)}")
     _require_audience(issuer.audience, claims.get("aud"))
@@ -150,19 +152,19 @@ def _verify_claims(claims: Mapping[str, Any], issuer: Issuer, now: datetime) -> 
     )
 
 
-def _require_audience(audience: str, told: object) -> None:
-    named = told if isinstance(told, list) else [told]
-    if not all(isinstance(one, str) for one in named) or audience not in named:
+def _require_audience(audience: str, claim: object) -> None:
+    named = claim if isinstance(claim, list) else [claim]
+    if not all(isinstance(name, str) for name in named) or audience not in named:
         raise TokenRefused(f"`aud` does not name {audience}")
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:
-    """Seconds since 1970."""
-    told = claims.get(name)
-    # True and False are numbers to Python, and to nobody else.
-    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= _MAX_TIME:
-        raise TokenRefused(f"`{name}` is missing, or no time in seconds")
-    return float(told)
+    """A time claim in POSIX seconds."""
+    value = claims.get(name)
+    # In Python, and only there, True and False are numbers.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_TIME:
+        raise TokenRefused(f"`{name}` is missing or not a time in seconds")
+    return float(value)
 
 
 def _time_of(seconds: float) -> str:
@@ -170,14 +172,14 @@ def _time_of(seconds: float) -> str:
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
-    told = claims.get(name)
-    if not isinstance(told, str) or not 0 < len(told) <= _MAX_TEXT_LENGTH or not told.isprintable():
-        raise TokenRefused(f"`{name}` is missing, or no text on one line")
-    return told
+    text = claims.get(name)
+    if not isinstance(text, str) or not 0 < len(text) <= _MAX_TEXT_LENGTH or not text.isprintable():
+        raise TokenRefused(f"`{name}` is missing or not text on one line")
+    return text
 
 
 def _read_actors(claims: Mapping[str, Any], issuer: Issuer) -> tuple[str, ...]:
-    """The outermost acts now, those within acted before (RFC 8693, 4.1)."""
+    """The actors, the current one last: `act` nests earlier actors within it (RFC 8693, 4.1)."""
     found: list[str] = []
     within = claims
     while "act" in within:
@@ -185,9 +187,9 @@ def _read_actors(claims: Mapping[str, Any], issuer: Issuer) -> tuple[str, ...]:
             raise TooManyActors(f"`act` is nested more than {MOST_ACTORS} deep")
         act = within["act"]
         if not isinstance(act, dict):
-            raise TokenRefused("`act` is no object")
+            raise TokenRefused("`act` is not an object")
         if act.get("iss", issuer.name) != issuer.name:
-            raise TokenRefused("an `act` is another issuer's")
+            raise TokenRefused("an `act` names another issuer")
         found.append(_text(act, "sub"))
         within = act
     return tuple(reversed(found))

@@ -1,8 +1,8 @@
-"""The keys of an issuer, fetched over HTTP and kept for a while.
+"""The public keys of an issuer, fetched over HTTP and cached.
 
-A key that is not known asks for the set anew, but seldom: whoever invents key ids does not make us
-flood the issuer. A key that has left the set is good until what was fetched is old. While the issuer
-is down, what was fetched last is good for longer, but not for ever.
+An unknown key ID refetches the set, but rarely: invented key IDs must not flood the issuer. A key that
+was removed from the set is accepted until the cache is old. While the issuer is down, the cache is used
+for longer, but not for ever.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LEAST_RSA_BITS: Final = 2048
 _LARGEST_BYTES: Final = 256 << 10
 _MOST_KEYS: Final = 100
 _MOST_WAITING: Final = 64
-"""Who waits for an issuer that does not answer keeps a thread: there must be some left for others."""
+"""Each caller that waits for a slow issuer occupies a thread: leave threads for other requests."""
 _logger = logging.getLogger("casetrail.identity")
 
 
 class KeysUnavailable(Exception):
-    """The keys of the issuer cannot be fetched now."""
+    """The issuer's keys cannot be fetched now."""
 
 
 class PublicKey(Struct, frozen=True):
     algorithms: tuple[str, ...]
-    """What it may have signed with."""
+    """The signature algorithms that it may be used with."""
     key: Key
 
 
@@ -48,7 +48,7 @@ class _FetchedKeys(Struct, frozen=True):
 
 
 class KeySet:
-    """The keys of one issuer. Asked from threads only: a fetch takes its time."""
+    """The cached keys of one issuer. Use it from threads only: a fetch blocks."""
 
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
@@ -61,10 +61,7 @@ class KeySet:
         self.fetches = 0
 
     def key(self, kid: str | None) -> PublicKey | None:
-        """The key with this id; without one, the only key that there is.
-
-        Raises KeysUnavailable.
-        """
+        """The key with this ID; without an ID, the set's only key. Raises KeysUnavailable."""
         known = self._fetched
         if known is None or not self._is_fresh(known):
             known = self._fetch(None)
@@ -79,57 +76,55 @@ class KeySet:
         return time.monotonic() - fetched.at < self._patience.fresh
 
     def _fetch(self, seen: _FetchedKeys | None) -> _FetchedKeys:
-        """Newer than what was seen, if it may be asked for now; else the best that there is.
-
-        Raises KeysUnavailable.
-        """
+        """A newer set than `seen` if a fetch is due; else the cached one. Raises KeysUnavailable."""
         if self._is_failing and self._fetching.locked():
-            return self._best()  # somebody tries again; there is no need to wait for that
+            return self._cached()  # another thread retries; do not wait for it
         if not self._waiting.acquire(blocking=False):
-            raise KeysUnavailable("too many ask for the issuer's keys at once")
+            raise KeysUnavailable(f"too many requests wait for the keys of {self._issuer.name}")
         try:
             with self._fetching:
                 known = self._fetched
                 if known is not None and known is not seen and self._is_fresh(known):
                     return known
                 if time.monotonic() - self._tried_at >= self._patience.between:
-                    self._try()
-                return self._best()
+                    self._try_fetch()
+                return self._cached()
         finally:
             self._waiting.release()
 
-    def _try(self) -> None:
+    def _try_fetch(self) -> None:
         self._tried_at = time.monotonic()
         self.fetches += 1
         try:
-            keys = self._ask()
+            keys = self._download()
         except (httpx2.HTTPError, httpx2.InvalidURL, IssuerUnusable, ValueError) as error:
             self._is_failing = True
-            _logger.warning("the keys of %s were not fetched: %s", self._issuer.name, error)
+            _logger.warning("the keys of %s could not be fetched: %s", self._issuer.name, error)
         else:
             self._fetched, self._is_failing = keys, False
 
-    def _best(self) -> _FetchedKeys:
+    def _cached(self) -> _FetchedKeys:
         known = self._fetched
         if known is None or time.monotonic() - known.at >= self._patience.stale:
             raise KeysUnavailable(f"the keys of {self._issuer.name} cannot be fetched now")
         return known
 
-    def _ask(self) -> _FetchedKeys:
+    def _download(self) -> _FetchedKeys:
         at = time.monotonic()
-        place = self._issuer.jwks or self._discover_address()
-        told = _fetch_json(place, self._patience.fetch)
-        return _FetchedKeys(at, *_parse_key_set(told.get("keys")))
+        address = self._issuer.jwks or self._discover_address()
+        document = _fetch_json(address, self._patience.fetch)
+        return _FetchedKeys(at, *_parse_key_set(document.get("keys")))
 
     def _discover_address(self) -> str:
-        told = _fetch_json(self._issuer.name.rstrip("/") + DISCOVERY_PATH, self._patience.fetch)
-        if told.get("issuer") != self._issuer.name:
-            raise IssuerUnusable(f"{self._issuer.name} calls itself {told.get('issuer')!r}")
-        place = told.get("jwks_uri")
-        if not isinstance(place, str):
-            raise IssuerUnusable(f"{self._issuer.name} has no jwks_uri")
-        require_safe_address(place)
-        return place
+        name = self._issuer.name
+        document = _fetch_json(name.rstrip("/") + DISCOVERY_PATH, self._patience.fetch)
+        if document.get("issuer") != name:
+            raise IssuerUnusable(f"{name} states another issuer: {document.get('issuer')!r}")
+        address = document.get("jwks_uri")
+        if not isinstance(address, str):
+            raise IssuerUnusable(f"the configuration of {name} has no jwks_uri")
+        require_safe_address(address)
+        return address
 
 
 def _select_key(fetched: _FetchedKeys, kid: str | None) -> PublicKey | None:
@@ -139,7 +134,7 @@ def _select_key(fetched: _FetchedKeys, kid: str | None) -> PublicKey | None:
 
 
 def _fetch_json(address: str, seconds: float) -> dict[str, Any]:
-    """A JSON object. Redirects are not followed: the address is the one that was set up."""
+    """Fetch a JSON object. Redirects are not followed: only the configured address is trusted."""
     ends_at = time.monotonic() + seconds
     body = b""
     with (
@@ -157,32 +152,32 @@ def _fetch_json(address: str, seconds: float) -> dict[str, Any]:
     return msgspec.json.decode(body, type=dict[str, Any])
 
 
-def _parse_key_set(told: object) -> tuple[dict[str | None, PublicKey], int]:
-    """By their ids, those that verify what is taken here; and how many there are."""
-    if not isinstance(told, list) or len(told) > _MOST_KEYS:
-        raise IssuerUnusable("the key set has no list of keys, or too many")
+def _parse_key_set(keys: object) -> tuple[dict[str | None, PublicKey], int]:
+    """The usable keys by ID, and their number."""
+    if not isinstance(keys, list) or len(keys) > _MOST_KEYS:
+        raise IssuerUnusable(f"the key set has no list of keys, or more than {_MOST_KEYS}")
     found: dict[str | None, PublicKey] = {}
     many = 0
-    for jwk in told:
+    for jwk in keys:
         public = _public_key(jwk)
         if public is not None:
             many += 1
             kid = jwk.get("kid")
-            # Of two with one id, neither: there is no saying which was meant.
+            # Of two keys with one ID neither is usable: it is unclear which one is meant.
             found[kid] = PublicKey((), public.key) if kid in found else public
     return found, many
 
 
 def _public_key(jwk: object) -> PublicKey | None:
-    """None for what verifies no signature, or none that is taken here."""
+    """The usable key in a JWK; None if it cannot verify an accepted signature."""
     if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig":
         return None
     if not isinstance(jwk.get("kid"), str | None) or "verify" not in jwk.get("key_ops", ["verify"]):
         return None
     algorithms = [*_algorithms_of(jwk)]
-    said = jwk.get("alg")
-    if said is not None:
-        algorithms = [one for one in algorithms if one == said]
+    stated = jwk.get("alg")
+    if stated is not None:
+        algorithms = [name for name in algorithms if name == stated]
     public = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
     try:
         if not algorithms or (
@@ -192,7 +187,7 @@ def _public_key(jwk: object) -> PublicKey | None:
         key = import_key(public)
         key.get_op_key("verify")
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
-        _logger.warning("a key that cannot be read was left out: %s", error)
+        _logger.warning("ignored a key that cannot be read: %s", error)
         return None
     return PublicKey(tuple(algorithms), key)
 

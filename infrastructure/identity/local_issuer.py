@@ -1,11 +1,10 @@
-"""An issuer of access tokens for a demonstration: a key pair in a private file, and nobody to sign
-in as but the demonstration's people. What it issues is verified like any other issuer's."""
+"""An issuer of access tokens for the demonstration: it signs in the demonstration's people only, with a
+key pair in a private file. Its tokens are verified like any other issuer's."""
 
 from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -17,21 +16,22 @@ from joserfc.jwk import ECKey, import_key
 from joserfc.jws import serialize_compact
 from msgspec import Struct
 
+from infrastructure.durable_files import write_new_file
 from infrastructure.file_locks import file_lock
 
 TOKEN_LIFETIME: Final = timedelta(minutes=15)
 CLIENT_ID: Final = "demo"
 MAX_KEYS: Final = 2
-"""One that signs, and the one before it, so that what it has signed lives out its time."""
+"""The key that signs and its predecessor, whose tokens stay valid until they expire."""
 _ALGORITHM: Final = "ES256"
 
 
 class SignInRefused(Exception):
-    """The token endpoint issues nothing for this. The text is RFC 6749's `error`."""
+    """The token endpoint refuses the request. The text is RFC 6749's `error`."""
 
 
 class _IssuerFile(Struct, frozen=True):
-    """The file: the client's secret, and private keys, the newest first."""
+    """The file's content: the client's secret, and the private keys, newest first."""
 
     client_secret: str
     keys: tuple[Mapping[str, Any], ...]
@@ -42,16 +42,16 @@ def issuer_file(home: Path) -> Path:
 
 
 def rotate_signing_key(home: Path) -> str:
-    """From now on a new key signs. Returns its id."""
+    """Make a new key that signs from now on; return its ID."""
     with file_lock(home / "demo-issuer.lock"):
-        kept = _read(home)
+        stored = _read(home)
         key = _new_key()
-        _write(home, msgspec.structs.replace(kept, keys=(key, *kept.keys)[:MAX_KEYS]))
+        _write(home, msgspec.structs.replace(stored, keys=(key, *stored.keys)[:MAX_KEYS]))
     return str(key["kid"])
 
 
 def client_secret(home: Path) -> str:
-    """What the demonstration's own client proves itself with; made when it is first asked for."""
+    """The secret of the demonstration's own client, made on first use."""
     with file_lock(home / "demo-issuer.lock"):
         if not issuer_file(home).exists():
             _write(home, _IssuerFile(secrets.token_urlsafe(24), (_new_key(),)))
@@ -59,7 +59,7 @@ def client_secret(home: Path) -> str:
 
 
 class LocalIssuer:
-    """Reads its file each time: a key that was rotated signs at once."""
+    """The issuer. It reads its file for each request, so that a new key signs at once."""
 
     def __init__(self, home: Path, name: str, audience: str, subjects: Iterable[str]) -> None:
         client_secret(home)
@@ -82,17 +82,17 @@ class LocalIssuer:
     def jwks(self) -> Mapping[str, Any]:
         return {"keys": [_public_key(key) for key in _read(self._home).keys]}
 
-    def token(self, asked: Mapping[str, str], now: datetime) -> Mapping[str, Any]:
-        """`subject` is who to be, `actor` who acts. Raises SignInRefused."""
-        kept = _read(self._home)
-        given = asked.get("client_secret", "").encode()
-        if asked.get("client_id") != CLIENT_ID or not hmac.compare_digest(
-            given, kept.client_secret.encode()
+    def token(self, form: Mapping[str, str], now: datetime) -> Mapping[str, Any]:
+        """Issue a token for `subject`, with `actor` acting for it. Raises SignInRefused."""
+        stored = _read(self._home)
+        secret = form.get("client_secret", "").encode()
+        if form.get("client_id") != CLIENT_ID or not hmac.compare_digest(
+            secret, stored.client_secret.encode()
         ):
             raise SignInRefused("invalid_client")
-        if asked.get("grant_type") != "client_credentials":
+        if form.get("grant_type") != "client_credentials":
             raise SignInRefused("unsupported_grant_type")
-        subject, actor = asked.get("subject"), asked.get("actor")
+        subject, actor = form.get("subject"), form.get("actor")
         if subject not in self._subjects or (actor is not None and actor not in self._subjects):
             raise SignInRefused("invalid_request")
         claims = {
@@ -105,7 +105,7 @@ class LocalIssuer:
             "jti": secrets.token_urlsafe(12),
             **({"act": {"sub": actor}} if actor is not None else {}),
         }
-        key = kept.keys[0]
+        key = stored.keys[0]
         header = {"alg": _ALGORITHM, "typ": "at+jwt", "kid": key["kid"]}
         token = serialize_compact(header, json.dumps(claims), import_key({**key}), [_ALGORITHM])
         seconds = int(TOKEN_LIFETIME.total_seconds())
@@ -125,10 +125,9 @@ def _read(home: Path) -> _IssuerFile:
     return msgspec.json.decode(issuer_file(home).read_bytes(), type=_IssuerFile)
 
 
-def _write(home: Path, kept: _IssuerFile) -> None:
-    """In one step, and nobody else may read it, not even for a moment."""
+def _write(home: Path, content: _IssuerFile) -> None:
+    """Replace the file atomically. No other account can read it at any time."""
     beside = issuer_file(home).with_suffix(".new")
     beside.unlink(missing_ok=True)
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(msgspec.json.encode(kept))
+    write_new_file(beside, msgspec.json.encode(content))
     beside.replace(issuer_file(home))

@@ -1,4 +1,4 @@
-"""Who issues the access tokens that are taken here, as the environment names them."""
+"""The trusted issuers of access tokens, read from the environment."""
 
 from __future__ import annotations
 
@@ -15,52 +15,50 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class IssuerUnusable(Exception):
-    """The issuer of access tokens cannot be used as it is set up."""
+    """The issuer of access tokens cannot be used as configured."""
 
 
 class KeyCacheTimes(Struct, frozen=True, kw_only=True):
-    """How long its keys are kept, in seconds."""
+    """How long an issuer's keys are cached, in seconds."""
 
     fresh: float = 300.0
-    """What was fetched is taken as it is; no key that has left the set lives longer."""
+    """How long fetched keys are used without another fetch. A removed key is accepted no longer."""
     stale: float = 3_600.0
-    """What was fetched is taken while the issuer is down."""
+    """How long fetched keys are used while the issuer is down."""
     between: float = 5.0
-    """Between one fetch and the next."""
+    """The least time between two fetches."""
     fetch: float = 5.0
-    """What a fetch may take."""
+    """The timeout of a fetch."""
 
 
 class Issuer(Struct, frozen=True):
     name: str
-    """Its address, exactly as its tokens say it in `iss`."""
+    """Its address, exactly as in its tokens' `iss`."""
     audience: str
-    """How its tokens name this service in `aud`."""
+    """The name of this service in its tokens' `aud`."""
     jwks: str | None = None
-    """Where its keys are; left out, it is asked at /.well-known/openid-configuration."""
+    """The address of its keys; left out, its /.well-known/openid-configuration names it."""
     patience: KeyCacheTimes = KeyCacheTimes()
 
 
 def load_issuers(environment: Mapping[str, str]) -> tuple[Issuer, ...]:
-    """Several are separated by spaces, their key addresses in the same order.
-
-    Raises IssuerUnusable.
-    """
+    """Read the issuers: separated by spaces, their key addresses in the same order. Raises
+    IssuerUnusable."""
     names = environment.get(ISSUER_VARIABLE, "").split()
     places = environment.get(JWKS_VARIABLE, "").split()
     audience = environment.get(AUDIENCE_VARIABLE, "").strip()
     if not names:
         if places or audience:
             raise IssuerUnusable(
-                f"{ISSUER_VARIABLE} is missing beside {AUDIENCE_VARIABLE} or {JWKS_VARIABLE}"
+                f"{AUDIENCE_VARIABLE} or {JWKS_VARIABLE} is set, but {ISSUER_VARIABLE} is missing"
             )
         return ()
     if not audience:
         raise IssuerUnusable(
-            f"{AUDIENCE_VARIABLE} is missing: without it, tokens for others would pass"
+            f"{AUDIENCE_VARIABLE} is missing: without it, tokens for other services would be accepted"
         )
     if len(set(names)) != len(names):
-        raise IssuerUnusable(f"{ISSUER_VARIABLE} names one twice")
+        raise IssuerUnusable(f"{ISSUER_VARIABLE} names an issuer twice")
     if places and len(places) != len(names):
         raise IssuerUnusable(
             f"{JWKS_VARIABLE} has {len(places)} addresses for {len(names)} issuers"
@@ -74,7 +72,8 @@ def load_issuers(environment: Mapping[str, str]) -> tuple[Issuer, ...]:
 
 
 def require_safe_address(address: str) -> None:
-    """Whoever can change the keys on their way can sign: only https, but on this machine."""
+    """Require https, or http on this machine: keys changed in transit would allow forged tokens. Raises
+    IssuerUnusable."""
     try:
         parts = urlsplit(address)
         host = parts.hostname
@@ -82,4 +81,4 @@ def require_safe_address(address: str) -> None:
         raise IssuerUnusable(f"{address}: {error}") from None
     if (parts.scheme == "https" and host) or (parts.scheme == "http" and host in _LOOPBACK):
         return
-    raise IssuerUnusable(f"{address}: only https:// is trusted, and http:// on this machine")
+    raise IssuerUnusable(f"{address}: use https://, or http:// on this machine")

@@ -1,4 +1,4 @@
-"""Where money is given back. A new provider: one file here, one line below."""
+"""Payment providers that refund money. A new provider is one module here and one line below."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PaymentsUnusable(Exception):
 def _make_local(address: str, _: Settings) -> PaymentProvider:
     if not address:
         raise PaymentsUnusable(
-            f"{PAYMENTS}=local: names no address; `casetrail provider` tells its"
+            f"{PAYMENTS}=local: has no address; `casetrail provider` prints the one to use"
         )
     return LocalProvider(address)
 
@@ -30,10 +30,12 @@ def _make_local(address: str, _: Settings) -> PaymentProvider:
 def _make_stripe(address: str, settings: Settings) -> PaymentProvider:
     key = settings.stripe_key or ""
     if not re.fullmatch(r"(sk|rk)_(test|live)_\w+", key, re.ASCII):
-        raise PaymentsUnusable(f"{STRIPE_KEY} is not a secret key of Stripe's (sk_… or rk_…)")
+        raise PaymentsUnusable(f"{STRIPE_KEY} is not a secret key of Stripe (sk_… or rk_…)")
     url = httpx2.URL(address or API_ADDRESS)
     if url.scheme == "http" and url.host not in _LOOPBACK_HOSTS:
-        raise PaymentsUnusable(f"{PAYMENTS}: the secret key is not sent to {url.host} in the clear")
+        raise PaymentsUnusable(
+            f"{PAYMENTS}: the secret key must not go to {url.host} unencrypted: use https://"
+        )
     return StripeProvider(address or API_ADDRESS, key)
 
 
@@ -44,15 +46,15 @@ PROVIDERS: Mapping[str, Callable[[str, Settings], PaymentProvider]] = {
 
 
 def provider_of(settings: Settings) -> PaymentProvider | None:
-    """The provider that is set; None when none is. Raises PaymentsUnusable."""
+    """The configured provider; None if none is. Raises PaymentsUnusable."""
     if settings.payments is None:
         return None
     kind, colon, address = settings.payments.partition(":")
     if not colon or kind not in PROVIDERS:
         ways = " or ".join(f"{known}:URL" for known in PROVIDERS)
-        raise PaymentsUnusable(f"{PAYMENTS} is {ways}, not {settings.payments!r}")
+        raise PaymentsUnusable(f"{PAYMENTS} must be {ways}, not {settings.payments!r}")
     if address and not _is_address(address):
-        raise PaymentsUnusable(f"{PAYMENTS}: {address!r} is no http:// or https:// address")
+        raise PaymentsUnusable(f"{PAYMENTS}: {address!r} is not an http:// or https:// address")
     return PROVIDERS[kind](address, settings)
 
 

@@ -1,4 +1,4 @@
-"""Asking a provider over HTTP: whatever breaks on the way leaves the outcome unknown."""
+"""HTTP requests to a payment provider. An error on the way leaves the outcome unknown."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ _T = TypeVar("_T")
 def open_client(
     address: str, patience_seconds: float, headers: Mapping[str, str] | None = None
 ) -> httpx2.Client:
-    """For one question and what follows from it: money goes back seldom, and a connection that has
-    idled in between is one more that may be cut."""
+    """A client for one operation. Refunds are rare, and an idle connection may be cut."""
     return httpx2.Client(
         base_url=address, timeout=patience_seconds, headers=headers, verify=_tls_context()
     )
@@ -28,21 +27,21 @@ def open_client(
 
 @cache
 def _tls_context() -> ssl.SSLContext:
-    """Whose certificates are believed; reading them takes longer than to ask and be answered."""
+    """The trusted certificates, read once: reading them takes longer than a request."""
     return httpx2.create_ssl_context()
 
 
 def send_request(client: httpx2.Client, method: str, path: str, **more: Any) -> httpx2.Response:
-    """The provider's answer, whatever it says. Raises OutcomeUnknown when there is none."""
+    """The provider's response, of any status. Raises OutcomeUnknown if there is none."""
     try:
         return client.request(method, path, **more)
     except httpx2.HTTPError as error:
-        said = str(error) or type(error).__name__
-        raise OutcomeUnknown(f"{client.base_url.host} did not answer: {said}") from None
+        reason = str(error) or type(error).__name__
+        raise OutcomeUnknown(f"{client.base_url.host} did not answer: {reason}") from None
 
 
 def parse_response(answer: httpx2.Response, kind: type[_T]) -> _T:
-    """What the answer says. Raises OutcomeUnknown when it cannot be read."""
+    """The decoded body of a response. Raises OutcomeUnknown if it cannot be read."""
     try:
         return msgspec.json.decode(answer.content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

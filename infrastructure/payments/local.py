@@ -1,4 +1,4 @@
-"""The provider that comes with casetrail (`casetrail provider`), over its own API."""
+"""Client of the payment provider that comes with casetrail (`casetrail provider`)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _ErrorDocument(Struct, frozen=True):
 
 
 class LocalProvider:
-    """It keeps a key for ever, so that asking again is always safe."""
+    """The local provider. It never forgets a refund's key, so a retry is always safe."""
 
     name = "local"
 
@@ -74,13 +74,13 @@ class LocalProvider:
         with self._connected() as client:
             answer = send_request(client, "POST", "/refunds", json=body)
         if not answer.is_success:
-            _to_refusal(refund, answer)
+            _raise_refusal(refund, answer)
         made = parse_response(answer, _RefundDocument)
         if made.key != refund.key:
             raise OutcomeUnknown(
                 f"{describe_response(answer)} with another refund: {made.reference}"
             )
-        return _to_given(made)
+        return _to_result(made)
 
     def find(self, refund: RefundRequest) -> RefundResult | None:
         with self._connected() as client:
@@ -90,7 +90,7 @@ class LocalProvider:
         found = [
             made for made in parse_response(answer, _RefundList).items if made.key == refund.key
         ]
-        return _to_given(found[0]) if found else None
+        return _to_result(found[0]) if found else None
 
     def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
         with self._connected() as client:
@@ -100,33 +100,33 @@ class LocalProvider:
         try:
             lines = read_statement(answer.text)
         except StatementNotWhole as error:
-            raise OutcomeUnknown(f"the statement is not whole: {error.detail}") from None
+            raise OutcomeUnknown(f"the statement is incomplete: {error.detail}") from None
         return iter([line for line in lines if since is None or line.created_at >= since])
 
 
-def _to_given(made: _RefundDocument) -> RefundResult:
+def _to_result(made: _RefundDocument) -> RefundResult:
     return RefundResult(
         reference=made.reference, amount=made.amount, status=made.status, failure=made.failure
     )
 
 
-def _to_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:
+def _raise_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:
     if answer.status_code not in (*_REFUSED_STATUSES, _KEY_REUSED_STATUS):
         raise OutcomeUnknown(describe_response(answer))
-    said = parse_response(answer, _ErrorDocument).error
+    error = parse_response(answer, _ErrorDocument).error
     if answer.status_code == _KEY_REUSED_STATUS:
-        raise RefundKeyReused(f"refund {refund.key}: {said.message}")
-    raise RefundRefused(said.message, said.code)
+        raise RefundKeyReused(f"refund {refund.key}: {error.message}")
+    raise RefundRefused(error.message, error.code)
 
 
 def read_statement(text: str) -> list[StatementLine]:
-    """The file's lines, if it adds up: a file that is cut or altered is no statement. Raises
-    StatementNotWhole."""
+    """The lines of a statement. Raises StatementNotWhole if line numbers or totals do not add up, as in
+    a truncated or altered file."""
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     try:
         rows = list(csv.reader(text.splitlines()))
         if len(rows) < 2 or rows[-1] != ["end", str(len(rows) - 2)]:
-            raise ValueError("its last line does not count the others")
+            raise ValueError("its last line does not state the number of lines")
         return [_parse_line(number, row, totals) for number, row in enumerate(rows[1:-1], 1)]
     except (csv.Error, ValueError, InvalidOperation) as error:
         raise StatementNotWhole(str(error)) from None
@@ -147,7 +147,7 @@ def _parse_line(
     if line.status is not RefundStatus.FAILED:
         totals[currency] += line.amount.value
     if line.created_at.tzinfo is None:
-        raise ValueError(f"line {number} has a time of nowhere")
+        raise ValueError(f"line {number}: the time {created_at} has no time zone")
     if numbered != str(number) or totals[currency] != Decimal(total):
         raise ValueError(f"line {number} does not add up")
     return line

@@ -1,9 +1,9 @@
-"""Stripe's refunds.
+"""Client of Stripe's refunds.
 
-Stripe forgets a key once it is a day old, and then takes it for a new one; and a 500 is given again
-for as long as the key is known. So what became of a refund is never read from its key: the refunds
-of its payment are listed, and ours is the one whose metadata name it. That is looked at before
-anything is sent, too; within the day the key guards against two that are sent at once.
+Stripe forgets an idempotency key after a day, and until then repeats a 500 for it. So the outcome of a
+refund is never read through its key: the refunds of the payment are listed, and ours has our key in its
+metadata. The list is also read before a refund is sent. Within the day, the key guards against two
+concurrent requests.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from infrastructure.payments.stripe_units import from_units, to_units
 API_ADDRESS: Final = "https://api.stripe.com"
 METADATA_KEY: Final = "casetrail_adjustment"
 API_VERSION: Final = "2024-06-20"
-"""Whose shapes these are, whatever the account's own version is."""
+"""The version of these structures. The request names it, since an account may have another default."""
 PAGE_SIZE: Final = 100
 _DEFINITE_ERRORS: Final = ("card_error", "invalid_request_error")
 _UNKNOWN_PAYMENT: Final = "resource_missing"
 _UNAUTHORIZED_STATUSES: Final = (401, 403)
 _TRANSIENT_STATUSES: Final = (409, 424, 429)
-"""In use by another request, waiting for somebody else, too many: later the answer may differ."""
+"""Key in use, failed dependency, too many requests: a later attempt may get another answer."""
 _PAYMENT_KINDS: Final = {"pi_": "payment_intent", "ch_": "charge", "py_": "charge"}
 _STATUS_BY_STRIPE: Final[Mapping[str | None, RefundStatus]] = {
     "succeeded": RefundStatus.SUCCEEDED,
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.FAILED,
 }
-"""All else is pending: `requires_action`, and what Stripe may come to say one day."""
+"""Any other status counts as pending: `requires_action`, and any that Stripe may add."""
 
 
 class StripeRefund(Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class StripeRefund(Struct, frozen=True, kw_only=True):
         return (self.metadata or {}).get(METADATA_KEY)
 
     @property
-    def given(self) -> RefundResult:
+    def result(self) -> RefundResult:
         return RefundResult(
             reference=self.id,
             amount=from_units(self.amount, self.currency),
@@ -79,8 +79,8 @@ class StripeRefund(Struct, frozen=True, kw_only=True):
             reference=self.id,
             key=self.key,
             payment=self.payment_intent or self.charge or "",
-            amount=self.given.amount,
-            status=self.given.status,
+            amount=self.result.amount,
+            status=self.result.status,
             created_at=datetime.fromtimestamp(self.created, UTC),
         )
 
@@ -116,16 +116,18 @@ class StripeProvider:
     def refund(self, refund: RefundRequest) -> RefundResult:
         kind = _payment_kind(refund.payment)
         if kind is None:
-            said = (
+            detail = (
                 f"{refund.payment} is neither a payment intent (pi_…) nor a charge (ch_…) of Stripe"
             )
-            raise RefundRefused(said, "not_a_payment")
+            raise RefundRefused(detail, "not_a_payment")
         units = to_units(refund.amount)
         with self._connected() as client:
-            if made := _find_refund(client, kind, refund):
-                if not _is_same_amount(made.amount, refund.amount):
-                    raise RefundKeyReused(f"{made.reference} has the key of refund {refund.key}")
-                return made
+            if found := _find_refund(client, kind, refund):
+                if not _is_same_amount(found.amount, refund.amount):
+                    raise RefundKeyReused(
+                        f"{found.reference} has the key of refund {refund.key}, but another amount"
+                    )
+                return found
             _require_currency(client, kind, refund)
             form = {
                 kind: refund.payment,
@@ -136,11 +138,11 @@ class StripeProvider:
             headers = {"Idempotency-Key": refund.key}
             answer = send_request(client, "POST", "/v1/refunds", data=form, headers=headers)
         if not answer.is_success:
-            _to_refusal(refund, answer)
-        told = parse_response(answer, StripeRefund)
-        if told.key != refund.key:
-            raise OutcomeUnknown(f"{describe_response(answer)} with another refund: {told.id}")
-        return told.given
+            _raise_refusal(refund, answer)
+        made = parse_response(answer, StripeRefund)
+        if made.key != refund.key:
+            raise OutcomeUnknown(f"{describe_response(answer)} with another refund: {made.id}")
+        return made.result
 
     def find(self, refund: RefundRequest) -> RefundResult | None:
         kind = _payment_kind(refund.payment)
@@ -150,38 +152,38 @@ class StripeProvider:
             return _find_refund(client, kind, refund)
 
     def statement(self, since: datetime | None = None) -> Iterator[StatementLine]:
-        """To the second, which is all that Stripe tells."""
-        narrowed = {"created[gte]": str(int(since.timestamp()))} if since else {}
+        """The refunds, oldest first. `since` is precise to the second, as Stripe's times are."""
+        query = {"created[gte]": str(int(since.timestamp()))} if since else {}
         with self._connected() as client:
-            newest_first = _list_refunds(client, narrowed)
+            newest_first = _list_refunds(client, query)
         return iter([made.line for made in newest_first[::-1]])
 
 
 def _find_refund(client: httpx2.Client, kind: str, refund: RefundRequest) -> RefundResult | None:
-    """Of several, one that has not failed: the statement shows them all."""
+    """The refund with our key; of several, one that has not failed."""
     listed = _list_refunds(client, {kind: refund.payment})
-    found = [made.given for made in listed if made.key == refund.key]
-    standing = [given for given in found if given.status is not RefundStatus.FAILED]
-    return next(iter(standing or found), None)
+    found = [made.result for made in listed if made.key == refund.key]
+    successful = [result for result in found if result.status is not RefundStatus.FAILED]
+    return next(iter(successful or found), None)
 
 
 def _require_currency(client: httpx2.Client, kind: str, refund: RefundRequest) -> None:
-    """A refund at Stripe is a number, in whatever currency the payment was made."""
+    """Require the payment's currency: a refund at Stripe is a number without a currency."""
     answer = send_request(client, "GET", f"/v1/{kind}s/{refund.payment}")
     if not answer.is_success:
-        _to_refusal(refund, answer)
+        _raise_refusal(refund, answer)
     currency = parse_response(answer, _Payment).currency.upper()
     if currency != refund.amount.currency:
-        said = f"payment {refund.payment} was made in {currency}, not {refund.amount.currency}"
-        raise RefundRefused(said, "currency_differs")
+        detail = f"payment {refund.payment} was made in {currency}, not {refund.amount.currency}"
+        raise RefundRefused(detail, "currency_differs")
 
 
-def _list_refunds(client: httpx2.Client, narrowed: Mapping[str, str]) -> list[StripeRefund]:
-    """Every refund that Stripe lists, newest first; none for a payment that it does not know."""
+def _list_refunds(client: httpx2.Client, filters: Mapping[str, str]) -> list[StripeRefund]:
+    """All refunds that Stripe lists, newest first; none for an unknown payment."""
     found: list[StripeRefund] = []
     while True:
         after = {"starting_after": found[-1].id} if found else {}
-        query = {"limit": str(PAGE_SIZE), **narrowed, **after}
+        query = {"limit": str(PAGE_SIZE), **filters, **after}
         answer = send_request(client, "GET", "/v1/refunds", params=query)
         if (
             answer.status_code == 404
@@ -213,22 +215,20 @@ def _parse_error(answer: httpx2.Response) -> _Error:
 
 def _describe_error(answer: httpx2.Response) -> str:
     if answer.status_code in _UNAUTHORIZED_STATUSES:
-        return f"{describe_response(answer)}: CASETRAIL_STRIPE_KEY does not let us in"
+        return f"{describe_response(answer)}: Stripe does not accept CASETRAIL_STRIPE_KEY"
     if answer.headers.get("Idempotent-Replayed") == "true":
-        return (
-            f"{describe_response(answer)} once, and says so again for as long as it knows the key"
-        )
+        return f"{describe_response(answer)} again: it repeats its answer while it keeps the key"
     return describe_response(answer)
 
 
-def _to_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:
-    passing = answer.status_code in (*_UNAUTHORIZED_STATUSES, *_TRANSIENT_STATUSES)
-    if passing or not 400 <= answer.status_code < 500:
+def _raise_refusal(refund: RefundRequest, answer: httpx2.Response) -> NoReturn:
+    may_change = answer.status_code in (*_UNAUTHORIZED_STATUSES, *_TRANSIENT_STATUSES)
+    if may_change or not 400 <= answer.status_code < 500:
         raise OutcomeUnknown(_describe_error(answer))
     error = _parse_error(answer)
-    said = error.message or error.code or error.type
+    message = error.message or error.code or error.type
     if error.type == "idempotency_error":
-        raise RefundKeyReused(f"refund {refund.key}: {said}")
+        raise RefundKeyReused(f"refund {refund.key}: {message}")
     if error.type in _DEFINITE_ERRORS:
-        raise RefundRefused(said, error.code or error.type)
-    raise OutcomeUnknown(f"{describe_response(answer)}: {said}")
+        raise RefundRefused(message, error.code or error.type)
+    raise OutcomeUnknown(f"{describe_response(answer)}: {message}")

@@ -1,1 +1,1 @@
-"""Keys of personal data, outside PostgreSQL; who was shown it; whose it is."""
+"""Personal data: its keys, stored outside PostgreSQL; who read it; and whose it is."""

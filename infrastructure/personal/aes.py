@@ -1,8 +1,8 @@
-"""One key: AES-256-GCM (NIST SP 800-38D), with a nonce that follows from what is encrypted.
+"""Encryption with one key: AES-256-GCM (NIST SP 800-38D) with a nonce derived from the plaintext.
 
-The nonce is a keyed BLAKE2b (RFC 7693) of the content and all that is bound to it, under a second secret: one that comes
-twice belongs to the same content in the same envelope, which is then the same text (as in RFC 5297, 1.3).
-So two writers never need to agree on nonces, and what is written again reads the same.
+The nonce is a keyed BLAKE2b (RFC 7693) of the content and its associated data, under a second secret. A
+nonce repeats only for the same content in the same envelope, whose ciphertext is then the same (as in
+RFC 5297, 1.3). So writers need not agree on nonces, and a repeated write gives the same text.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class AesKey:
         self._nonces = secret[32:SECRET_BYTES]
 
     def seal(self, content: bytes, about: bytes) -> str:
-        told = len(about).to_bytes(8) + about + content
-        # Of a short text, OpenSSL's HMAC would hand the interpreter's lock over and wait to get it back.
-        nonce = hashlib.blake2b(told, key=self._nonces, digest_size=_NONCE_BYTES).digest()
+        message = len(about).to_bytes(8) + about + content
+        # Not an HMAC: OpenSSL's releases the interpreter lock also for short texts, and waits for it.
+        nonce = hashlib.blake2b(message, key=self._nonces, digest_size=_NONCE_BYTES).digest()
         return base64.b64encode(nonce + self._aes.encrypt(nonce, content, about)).decode()
 
     def open(self, text: str, about: bytes) -> bytes:
@@ -41,7 +41,7 @@ class AesKey:
             return self._aes.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about)
         except (InvalidTag, ValueError, binascii.Error):
             raise SealBroken(
-                f"what is sealed with key {self.ref} does not open: it, its envelope or the key was changed"
+                f"data sealed with key {self.ref} cannot be decrypted: it, its envelope or the key was changed"
             ) from None
 
 

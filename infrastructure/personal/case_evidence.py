@@ -1,4 +1,4 @@
-"""Evidence files by the cases that rest on them: which can go when a customer's data is erased."""
+"""Finds the evidence files to erase with a customer's data: those that no other case uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from projections.attachments import ATTACHMENTS
 
 
 class CaseEvidenceFiles:
-    """The application's `Files` over the report of attachments and the store of files."""
+    """The application's `Files`, over the attachments report and the evidence store."""
 
     def __init__(self, datastore: Datastore, store: EvidenceStore) -> None:
         self._datastore = datastore

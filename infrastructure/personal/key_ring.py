@@ -1,4 +1,4 @@
-"""The keys of orders, as processes use them: taken from the key store in bundles, remembered for a while."""
+"""The keys of orders, as a process uses them: read from the key store in bundles and cached."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
 KEYS_PER_BUNDLE: Final = 1_024
 REFILL_BELOW: Final = 256
-"""So many are left when the next bundle is made."""
+"""The next bundle is made when this many keys are left."""
 CACHE_SECONDS: Final = 5.0
-"""For how long a process may still open what was sealed with a key that another has destroyed."""
+"""How long a process may still decrypt with a key that another process has destroyed."""
 SEAL_CACHE_SECONDS: Final = 30.0
-"""For how long a process seals what is new of an order with the same key. If another has destroyed it
-meanwhile, nobody will read that either."""
+"""How long a process encrypts new data of an order with the same key. If another process destroys the key
+meanwhile, that data is unreadable as well."""
 MOST_ORDERS: Final = 50_000
 MOST_BUNDLES: Final = 500
 _logger = logging.getLogger("casetrail.privacy")
@@ -45,7 +45,7 @@ V = TypeVar("V")
 
 
 class KeyRing:
-    """The application's `DataKeys` over a key store and the database's list of which key is whose."""
+    """The application's `DataKeys`, over a key store and the database's table of keys by order."""
 
     def __init__(self, datastore: Datastore, store: KeyStore) -> None:
         self._datastore = datastore
@@ -57,13 +57,11 @@ class KeyRing:
         self._pepper: bytes | None = None
         self._is_ours = False
 
-    # what is stored and read
-
     def of_orders(self, orders: Collection[str]) -> Mapping[str, AesKey]:
-        """One for each order, as long as this process remembers it: that it is the order's is stored with
-        what is sealed, and an order may have many."""
+        """A key for each order, the same while it is cached. An order may have many keys; the append that
+        uses one also stores that it is the order's."""
         if not self._is_ours:
-            self._look()
+            self._prepare()
         now = time.monotonic()
         with self._lock:
             known: dict[str, AesKey] = {}
@@ -83,10 +81,8 @@ class KeyRing:
                 found[ref] = AesKey(ref, secret)
         return found
 
-    # whose it is
-
     def subject_of(self, customer: str) -> UUID:
-        """The name of a customer's records here: an HMAC of the shop's id."""
+        """The ID of a customer here: an HMAC of the shop's customer ID."""
         return UUID(bytes=hmac.digest(self._secret(), customer.encode(), "sha256")[:16], version=5)
 
     @retry_lost_connection
@@ -110,10 +106,10 @@ class KeyRing:
             return row[0] if row is not None else None
 
     def destroy(self, subject: UUID, orders: Collection[str]) -> int:
-        """Every key of these orders, and that they are the subject's; how many there were. Again, if it was
-        cut off.
+        """Destroy all keys of these orders and the subject's link to them; return how many keys there were.
+        Repeat the call if it was interrupted.
 
-        Nobody else uses them when this returns, here; elsewhere after `KEEP_SECONDS`.
+        This process then no longer uses the keys, and other processes stop after `CACHE_SECONDS`.
         """
         with self._destruction_lock() as cursor:
             rows = cursor.execute(
@@ -134,7 +130,7 @@ class KeyRing:
         return len(refs)
 
     def destroy_restored(self) -> int:
-        """Whatever was destroyed and is there again, as from a backup of the keys; how many there were."""
+        """Destroy keys again that a restored backup of the key store has brought back; return how many."""
         with self._destruction_lock() as cursor:
             self._require_own_store(cursor)
             rows = cursor.execute(
@@ -148,7 +144,7 @@ class KeyRing:
 
     @contextmanager
     def _destruction_lock(self) -> Iterator[Cursor[Any]]:
-        """One at a time, of all processes."""
+        """A lock for one destruction at a time in all processes."""
         with self._datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
             cursor.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
@@ -163,7 +159,7 @@ class KeyRing:
                 self._bundles.pop(ref.partition(".")[0], None)
 
     @retry_lost_connection
-    def _look(self) -> None:
+    def _prepare(self) -> None:
         with self._datastore.get_connection() as connection:
             self._require_own_store(connection.cursor(row_factory=tuple_row))
         with self._lock:
@@ -176,7 +172,7 @@ class KeyRing:
         return self._pepper
 
     def _require_own_store(self, cursor: Cursor[Any]) -> None:
-        """The key store is the one that this database began with. Raises KeyStoreUnavailable."""
+        """Require the key store that this database has used from the start. Raises KeyStoreUnavailable."""
         if self._is_ours:
             return
         ours = store_fingerprint(self._secret())
@@ -184,12 +180,12 @@ class KeyRing:
         row = cursor.execute("SELECT id FROM key_store").fetchone()
         if row is None or row[0] != ours:
             raise KeyStoreUnavailable(
-                "the key store is not that of this database: set CASETRAIL_KEYS to the one that is"
+                "the key store belongs to another database: set CASETRAIL_KEYS to this database's own"
             )
         self._is_ours = True
 
     def _new(self) -> AesKey:
-        """With the lock. The next bundle is made while there are some left."""
+        """A new key. Call it with the lock held. The next bundle is made before the last key is used."""
         if not self._unused:
             self._refill()
         if len(self._unused) == REFILL_BELOW:
@@ -198,16 +194,16 @@ class KeyRing:
 
     def _refill(self) -> None:
         made = make_bundle(self._store, KEYS_PER_BUNDLE)
-        self._unused = [AesKey(*one) for one in made] + self._unused
+        self._unused = [AesKey(*named) for named in made] + self._unused
 
     def _refill_ahead(self) -> None:
         try:
             made = make_bundle(self._store, KEYS_PER_BUNDLE)
         except KeyStoreUnavailable as error:
-            _logger.warning("no keys could be made ahead: %s", error)
+            _logger.warning("the next keys could not be made: %s", error)
             return
         with self._lock:
-            self._unused = [AesKey(*one) for one in made] + self._unused
+            self._unused = [AesKey(*named) for named in made] + self._unused
 
     def _bundle(self, name: str) -> Mapping[str, bytes]:
         with self._lock:
@@ -222,8 +218,8 @@ class KeyRing:
         return found
 
 
-def _put_bounded(kept: OrderedDict[K, V], name: K, value: V, most: int) -> None:
-    kept[name] = value
-    kept.move_to_end(name)
-    if len(kept) > most:
-        kept.popitem(last=False)
+def _put_bounded(cache: OrderedDict[K, V], name: K, value: V, most: int) -> None:
+    cache[name] = value
+    cache.move_to_end(name)
+    if len(cache) > most:
+        cache.popitem(last=False)

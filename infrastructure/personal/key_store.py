@@ -1,7 +1,7 @@
-"""Where keys lie: in bundles of many, so that a new one costs no write of its own.
+"""Stores of keys. Keys are stored in bundles, so that a new key needs no write.
 
-A bundle is a file of JSON, `{"format": "casetrail-keys/1", "keys": {"0": BASE64, …}}`; a key is named
-`BUNDLE.NUMBER`. A key that is destroyed is left out when its bundle is written again; the bundle stays.
+A bundle is a JSON file, `{"format": "casetrail-keys/1", "keys": {"0": BASE64, …}}`; a key's name is
+`BUNDLE.NUMBER`. To destroy a key, its bundle is rewritten without it; the bundle stays.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,6 +23,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
 
 from domain.personal_data_errors import KeyStoreUnavailable
+from infrastructure.durable_files import fsync_directory, write_new_file
 from infrastructure.file_locks import file_lock
 from infrastructure.personal.aes import new_secret
 
@@ -36,142 +38,126 @@ class KeyBundle(Struct, frozen=True):
 
 
 class KeyStore(Protocol):
-    """Files by name, each of which is there whole or not at all, and on disk when a call returns."""
+    """Named files, written as a whole and durably. All methods raise KeyStoreUnavailable."""
 
     def read(self, name: str) -> bytes | None:
-        """None if there is none. Raises KeyStoreUnavailable."""
+        """The content of a file; None if there is no such file."""
 
     def create(self, name: str, content: bytes) -> bool:
-        """False if there is one already. Raises KeyStoreUnavailable."""
+        """Create a file; False if it exists already."""
 
     def replace(self, name: str, content: bytes) -> None:
-        """Nothing of what it held before is left. One at a time. Raises KeyStoreUnavailable."""
+        """Replace a file and erase its former content. One process at a time may call this."""
 
 
 class LocalKeyStore:
-    """A directory, best on a disk that no backup of the database takes along; modes 0700 and 0600."""
+    """A directory (modes 0700 and 0600), best on a disk that the database's backups do not include."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def read(self, name: str) -> bytes | None:
-        try:
-            return self._path(name).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise KeyStoreUnavailable(f"the key store: {error}") from None
+        with _translate_errors():
+            try:
+                return self._path(name).read_bytes()
+            except FileNotFoundError:
+                return None
 
     def create(self, name: str, content: bytes) -> bool:
-        try:
+        with _translate_errors():
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside = self._written(name, content)
+            beside = self._write_beside(name, content)
             try:
                 os.link(beside, self._path(name))
             except FileExistsError:
                 return False
             finally:
                 beside.unlink()
-            self._sync()
-        except OSError as error:
-            raise KeyStoreUnavailable(f"the key store: {error}") from None
-        return True
+            fsync_directory(self._directory)
+            return True
 
     def replace(self, name: str, content: bytes) -> None:
         path = self._path(name)
-        try:
-            with file_lock(self._directory / ".lock"):
-                # Whoever was killed at this has left a copy behind.
-                for copy in self._directory.glob(f".{name}.*"):
-                    copy.write_bytes(bytes(copy.stat().st_size))
-                    copy.unlink()
-                beside = self._written(name, content)
-                # Where a file system writes in place, nothing of the old keys is left on the disk.
-                with open(path, "r+b") as old:
-                    length = old.seek(0, os.SEEK_END)
-                    held = os.dup(old.fileno())
+        with _translate_errors(), file_lock(self._directory / ".lock"):
+            # A process that was killed in this call has left a copy.
+            for copy in self._directory.glob(f".{name}.*"):
+                copy.write_bytes(bytes(copy.stat().st_size))
+                copy.unlink()
+            beside = self._write_beside(name, content)
+            with open(path, "r+b") as old:
+                length = old.seek(0, os.SEEK_END)
                 beside.replace(path)
-                self._sync()
-                try:
-                    os.pwrite(held, bytes(length), 0)
-                    os.fsync(held)
-                finally:
-                    os.close(held)
-        except OSError as error:
-            raise KeyStoreUnavailable(f"the key store: {error}") from None
+                fsync_directory(self._directory)
+                # On a file system that writes in place, this erases the old keys from the disk.
+                os.pwrite(old.fileno(), bytes(length), 0)
+                os.fsync(old.fileno())
 
-    def _written(self, name: str, content: bytes) -> Path:
+    def _write_beside(self, name: str, content: bytes) -> Path:
         beside = self._directory / f".{name}.{secrets.token_hex(4)}"
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_new_file(beside, content)
         return beside
-
-    def _sync(self) -> None:
-        folder = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _path(self, name: str) -> Path:
         return self._directory / name
 
 
 class BucketKeyStore:
-    """A bucket, or whatever `obstore` can write by URL, without versions and without a copy elsewhere: a
-    key must be gone when it is overwritten."""
+    """A bucket that `obstore` can write by URL. It must have no versions and no replica: an overwritten
+    key must be gone."""
 
     def __init__(self, url: str) -> None:
         self._store = from_url(url)
 
     def read(self, name: str) -> bytes | None:
-        try:
-            return bytes(obstore.get(self._store, name).bytes())
-        except FileNotFoundError:
-            return None
-        except (BaseError, OSError) as error:
-            raise KeyStoreUnavailable(f"the key store: {error}") from None
+        with _translate_errors():
+            try:
+                return bytes(obstore.get(self._store, name).bytes())
+            except FileNotFoundError:
+                return None
 
     def create(self, name: str, content: bytes) -> bool:
-        try:
-            obstore.put(self._store, name, content, mode="create")
-        except AlreadyExistsError:
-            return False
-        except (BaseError, OSError) as error:
-            raise KeyStoreUnavailable(f"the key store: {error}") from None
-        return True
+        with _translate_errors():
+            try:
+                obstore.put(self._store, name, content, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
 
     def replace(self, name: str, content: bytes) -> None:
-        try:
+        with _translate_errors():
             obstore.put(self._store, name, content)
-        except (BaseError, OSError) as error:
-            raise KeyStoreUnavailable(f"the key store: {error}") from None
+
+
+@contextmanager
+def _translate_errors() -> Iterator[None]:
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise KeyStoreUnavailable(f"the key store: {error}") from None
 
 
 def open_key_store(place: str) -> KeyStore:
-    """A directory, or a URL (s3://…, gs://…, az://…)."""
+    """Open a directory, or a bucket by URL (s3://…, gs://…, az://…)."""
     return BucketKeyStore(place) if "://" in place else LocalKeyStore(Path(place))
 
 
-def make_bundle(store: KeyStore, many: int) -> Sequence[tuple[str, bytes]]:
-    """So many new keys, by name, on disk. Raises KeyStoreUnavailable."""
+def make_bundle(store: KeyStore, count: int) -> Sequence[tuple[str, bytes]]:
+    """Make and store a bundle of new keys; return them with their names. Raises KeyStoreUnavailable."""
     name = secrets.token_hex(8)
-    keys = [new_secret() for _ in range(many)]
-    told = {str(n): base64.b64encode(key).decode() for n, key in enumerate(keys)}
-    if not store.create(name, msgspec.json.encode(KeyBundle(told))):
-        return make_bundle(store, many)
+    keys = [new_secret() for _ in range(count)]
+    encoded = {str(n): base64.b64encode(key).decode() for n, key in enumerate(keys)}
+    if not store.create(name, msgspec.json.encode(KeyBundle(encoded))):
+        return make_bundle(store, count)
     return [(f"{name}.{n}", key) for n, key in enumerate(keys)]
 
 
 def read_bundle(store: KeyStore, bundle: str) -> Mapping[str, bytes]:
-    """The keys that a bundle still holds, by name. Raises KeyStoreUnavailable, also where there is no
-    such bundle: a key that was destroyed leaves its bundle behind."""
+    """The keys that a bundle still has, by name. Raises KeyStoreUnavailable, also if there is no such
+    bundle: destroying keys never removes one."""
     content = store.read(bundle) if _BUNDLE_NAME.fullmatch(bundle) else None
     if content is None:
         raise KeyStoreUnavailable(
-            f"there are no keys {bundle} in the key store: is it that of this database?"
+            f"the key store has no bundle {bundle}: set CASETRAIL_KEYS to this database's key store"
         )
     return {
         f"{bundle}.{n}": base64.b64decode(key) for n, key in _decode_bundle(content).keys.items()
@@ -179,32 +165,31 @@ def read_bundle(store: KeyStore, bundle: str) -> Mapping[str, bytes]:
 
 
 def destroy_keys(store: KeyStore, refs: Collection[str]) -> int:
-    """Leave these keys out of their bundles; how many were there. Raises KeyStoreUnavailable.
+    """Remove these keys from their bundles; return how many there were. Raises KeyStoreUnavailable.
 
-    One at a time for all processes: whoever calls holds a lock.
+    The caller must hold a lock against all other processes.
     """
     found = 0
     for bundle in sorted({ref.partition(".")[0] for ref in refs}):
         content = store.read(bundle)
         keys = _decode_bundle(content).keys if content is not None else {}
-        kept = {n: key for n, key in keys.items() if f"{bundle}.{n}" not in refs}
-        if len(kept) < len(keys):
-            store.replace(bundle, msgspec.json.encode(KeyBundle(kept)))
-            found += len(keys) - len(kept)
+        left = {n: key for n, key in keys.items() if f"{bundle}.{n}" not in refs}
+        if len(left) < len(keys):
+            store.replace(bundle, msgspec.json.encode(KeyBundle(left)))
+            found += len(keys) - len(left)
     return found
 
 
 def read_or_make_pepper(store: KeyStore) -> bytes:
-    """What makes digests of customers' ids that nobody can guess; made on first use."""
-    if store.create(PEPPER_NAME, new_secret()):
-        pass
+    """The secret for unguessable digests of customer IDs, made on first use."""
+    store.create(PEPPER_NAME, new_secret())
     found = store.read(PEPPER_NAME)
     assert found is not None
     return found
 
 
 def store_fingerprint(secret: bytes) -> str:
-    """What a store is known by, without telling its pepper."""
+    """The identity of a key store: a digest that does not reveal its pepper."""
     return hashlib.sha256(b"casetrail key store" + secret).hexdigest()[:32]
 
 

@@ -1,4 +1,4 @@
-"""Who was shown the personal data of which order: written before it is shown."""
+"""The record of reads of personal data: who read which order's data. Written before it is shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PersonalRead(Struct, frozen=True):
     principal: str
     person: str | None
     what: str
-    """The address that was asked for, or the command."""
+    """The requested address, or the command."""
     order_id: str
 
 
@@ -40,7 +40,7 @@ class PersonalReads:
     def note_file(
         self, at: datetime, principal: str, person: str | None, what: str, ref: str
     ) -> None:
-        """A file is read of every order that has a case that rests on it."""
+        """Record the read of a file for every order that has a case with that file."""
         run_blocking(
             lambda: self._run(
                 "INSERT INTO personal_reads (at, principal, person, what, order_id) "
@@ -54,7 +54,7 @@ class PersonalReads:
     def of(
         self, orders: Collection[str] | None, person: str | None, after: int, limit: int
     ) -> Sequence[PersonalRead]:
-        """Of these orders (None: of all), by this person (None: by whomever), oldest first."""
+        """Reads of these orders (None: all) by this person (None: anyone), oldest first."""
         with self._datastore.get_connection() as connection:
             return (
                 connection.cursor(row_factory=class_row(PersonalRead))

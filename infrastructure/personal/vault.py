@@ -1,4 +1,4 @@
-"""What lies outside PostgreSQL beside a log: the keys of personal data, and evidence files."""
+"""The stores of a log outside PostgreSQL: the keys of personal data, and evidence files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from infrastructure.settings import Settings
 class Vault(Struct, frozen=True):
     keys: KeyStore
     place: str
-    """Where the keys lie, for other processes."""
+    """Directory or URL of the keys, for child processes."""
     evidence: EvidenceStore
 
 
 def open_vault(keys: str, evidence: str) -> Vault:
-    """Directories, or URLs."""
+    """Open both stores by directory or URL."""
     return Vault(open_key_store(keys), keys, EvidenceStore(evidence))
 
 

@@ -1,4 +1,4 @@
-"""Policy documents in files: YAML in, a checked rulebook out."""
+"""Reads policy files: YAML in, a validated rulebook out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from infrastructure.policies.public_holidays import expand_holidays
 DEFAULT_POLICY_FILE = Path(__file__).parent / "default.yaml"
 LARGEST_BYTES = 1 << 20
 _PARSER_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
-"""What PyYAML lets out for a key that is a list, `!!bool maybe`, `!!int` of nothing, …"""
+"""PyYAML's errors for a list as a key, `!!bool maybe`, an empty `!!int`, and so on."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML in which a key may stand once and dates stay text, as the document's types say."""
+    """Safe YAML without duplicate keys. Dates stay text, as the document's types require."""
 
 
 def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[object, object]:
@@ -27,7 +27,7 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[ob
         key = loader.construct_object(key_node, deep=True)
         if key in found:
             raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} stands twice", key_node.start_mark
+                None, None, f"duplicate key {key!r}", key_node.start_mark
             )
         found[key] = loader.construct_object(value_node, deep=True)
     return found
@@ -51,7 +51,7 @@ def load_policy(file: Path = DEFAULT_POLICY_FILE) -> Rulebook:
     if file.stat().st_size > LARGEST_BYTES:
         raise Invalid([Fault("", f"larger than {LARGEST_BYTES} bytes")], str(file))
     try:
-        # _Strict is a SafeLoader: it makes plain data only.
+        # _StrictLoader is a SafeLoader: it makes plain data only.
         raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except (yaml.YAMLError, *_PARSER_ERRORS) as error:
         raise Invalid([Fault("", f"not readable as YAML: {error}")], str(file)) from None
@@ -59,11 +59,11 @@ def load_policy(file: Path = DEFAULT_POLICY_FILE) -> Rulebook:
 
 
 def parse_rulebook(raw: object) -> Rulebook:
-    """The rulebook of a policy as it is written, holidays by region and all.
+    """The rulebook of a policy as written in a file, with holidays by region.
 
     Raises Invalid with every fault.
     """
-    # What is beyond all reason is refused before anything is looked up for it.
+    # An oversized policy is refused before its holidays are looked up.
     plain, faults = expand_holidays(raw) if find_size_fault(raw) is None else (raw, [])
     try:
         rulebook = read_policy(plain)

@@ -1,7 +1,7 @@
-"""Public holidays of a country, or of a part of one, written out where a policy file is read.
+"""Replaces a policy file's `holidays` (of a country or a part of one) by dates when the file is read.
 
-The document that is activated and pinned holds plain dates: no later version of the library closes
-a desk, and the domain does not know it.
+The activated document has plain dates: a later version of the library cannot change when a desk is
+closed, and the domain does not depend on the library.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ Year = Annotated[int, Meta(ge=2000, le=2100)]
 
 
 class Years(Part, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """From the first to the last of them."""
+    """A range of years, both inclusive."""
 
     from_: Year
     to: Year
 
 
 class Holidays(Part, frozen=True, kw_only=True):
-    """What a calendar of a policy file may say beside its `closed` days."""
+    """The holidays of a calendar in a policy file, in addition to its `closed` days."""
 
     country: Annotated[
         str, Meta(pattern="^[A-Z]{2}" + PATTERN_END, description="ISO 3166-1, as in DE.")
     ]
     subdivision: Annotated[str, one_line(40, least=1)] | None = None
-    """As a rule by its code of ISO 3166-2, as in BE for DE-BE."""
+    """Usually its code in ISO 3166-2, as in BE for DE-BE."""
     years: Annotated[tuple[Year, ...], Meta(min_length=1)] | Years
 
 
 def expand_holidays(raw: object) -> tuple[object, list[Fault]]:
-    """A policy as plain data, with the holidays of its calendars among their closed days; and what
-    is wrong with them. Everything else stays as it is, for those who check it."""
+    """The policy as plain data with holidays among the closed days of its calendars, and the faults of
+    the holidays. Everything else is unchanged and validated later."""
     calendars = raw.get("calendars") if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or not isinstance(calendars, dict):
         return raw, []
     faults: list[Fault] = []
-    # New mappings: with aliases of YAML, one calendar may stand in several places.
+    # New mappings: through YAML aliases, one calendar may be in several places.
     plain = {
         name: _expand_calendar(calendar, f"/calendars/{escape_pointer_token(str(name))}", faults)
         for name, calendar in calendars.items()
@@ -64,38 +64,41 @@ def _expand_calendar(calendar: object, pointer: str, faults: list[Fault]) -> obj
     closed, special = plain.get("closed", []), plain.get("special", {})
     if not isinstance(closed, list) or not isinstance(special, dict):
         return plain
-    told = {str(day) for day in (*closed, *special)}
-    # Behind those that were written by hand, whose faults are named by their places.
-    together = [*closed, *(day for day in days if day not in told)]
-    if len(together) > MAX_CLOSED_DAYS:
-        detail = f"with them, {len(together)} days are closed: at most {MAX_CLOSED_DAYS} may be"
+    listed = {str(day) for day in (*closed, *special)}
+    # After the days in the file, whose indexes faults refer to.
+    all_days = [*closed, *(day for day in days if day not in listed)]
+    if len(all_days) > MAX_CLOSED_DAYS:
+        detail = f"with holidays, {len(all_days)} days are closed; at most {MAX_CLOSED_DAYS} may be"
         faults.append(Fault(f"{pointer}/holidays/years", detail))
         return plain
-    return {**plain, "closed": together}
+    return {**plain, "closed": all_days}
 
 
 def _holidays(raw: object, pointer: str, faults: list[Fault]) -> list[str]:
-    """The holidays in the order of their years; none, with faults, where they cannot be known."""
+    """The holidays in order of year; none, with faults, if they are not known."""
     if wrong := faults_of(raw, Holidays, pointer):
         faults += wrong
         return []
-    told = msgspec.convert(raw, Holidays)
-    if fault := _unknown_place_fault(told.country, told.subdivision, pointer):
+    holidays = msgspec.convert(raw, Holidays)
+    country, subdivision = holidays.country, holidays.subdivision
+    if fault := _unknown_place_fault(country, subdivision, pointer):
         faults.append(fault)
         return []
     years: Sequence[int]
-    if isinstance(told.years, Years):
-        years = range(told.years.from_, told.years.to + 1)
+    if isinstance(holidays.years, Years):
+        years = range(holidays.years.from_, holidays.years.to + 1)
     else:
-        years = sorted(set(told.years))
+        years = sorted(set(holidays.years))
     if not 0 < len(years) <= MOST_YEARS:
-        faults.append(Fault(f"{pointer}/years", f"must be from one to {MOST_YEARS} years"))
+        faults.append(
+            Fault(f"{pointer}/years", f"has {len(years)} years; from 1 to {MOST_YEARS} are allowed")
+        )
         return []
     found: list[str] = []
     for year in years:
-        days = _holidays_in_year(told.country, told.subdivision, year)
+        days = _holidays_in_year(country, subdivision, year)
         if not days:
-            faults.append(Fault(f"{pointer}/years", f"no holidays are known of {year}"))
+            faults.append(Fault(f"{pointer}/years", f"no holidays are known for {year}"))
         found += days
     return found
 
@@ -104,19 +107,19 @@ def _unknown_place_fault(country: str, subdivision: str | None, pointer: str) ->
     known = _known_places()
     if country not in known:
         near = ", ".join(sorted(code for code in known if code[0] == country[0])) or "none"
-        detail = f"no holidays are known of {country}; with this letter, known are: {near}"
+        detail = f"no holidays are known for {country}; known countries with this letter: {near}"
         return Fault(f"{pointer}/country", detail)
     if subdivision is not None and subdivision not in known[country]:
         parts = ", ".join(sorted(known[country])) or "none"
-        detail = f"no holidays are known of {subdivision} in {country}; known are: {parts}"
+        detail = f"no holidays are known for {subdivision} in {country}; known are: {parts}"
         return Fault(f"{pointer}/subdivision", detail)
     return None
 
 
 @lru_cache(maxsize=1)
 def _known_places() -> dict[str, list[str]]:
-    """Country -> its parts."""
-    # Only here: whoever reads no holidays does not wait for the library.
+    """The parts of each country."""
+    # Imported here, because the library is slow to load and often not needed.
     from holidays import list_supported_countries
 
     return list_supported_countries(include_aliases=False)

@@ -1,5 +1,5 @@
-"""A simulation over the whole log, with all the cores there are: orders in batches, to processes that
-stand back behind those that serve."""
+"""Runs a simulation over the whole log on all cores: batches of orders in processes with a lower
+priority than the service."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ from infrastructure.postgres.datastore import Datastore
 
 BATCH_SIZE = 200
 MAX_ORDERS_IN_PROCESS = 400
-"""So many orders are lived through sooner than a process is started."""
+"""Up to this many orders are simulated faster than a process starts."""
 QUEUED_BATCHES_PER_PROCESS = 4
-"""Batches for each process that wait for their turn."""
+"""Batches that wait, for each process."""
 _NICENESS = 10
 _GC_THRESHOLDS = (50_000, 20, 50)
-"""Nearly everything is freed by counting."""
+"""Reference counting frees nearly everything, so the collector runs rarely."""
 _PR_SET_PDEATHSIG = 1
 Batch = tuple[int, Sequence[UUID]]
-"""Orders, and the position up to which orders have begun with them."""
+"""A position, and the orders up to it that no earlier batch has."""
 
 
 class SimulationStopped(Exception):
-    """A process that simulated was killed."""
+    """A process of the simulation was killed."""
 
 
 class RunProgress(Struct, frozen=True):
-    """The log's position up to which orders have been lived through, and what was found so far."""
+    """The position up to which orders were simulated, and the counts so far."""
 
     position: int
     tally: SimulationCounter
@@ -60,34 +60,34 @@ class RunProgress(Struct, frozen=True):
 def run_simulation(
     dsn: str,
     log: EventLog,
-    asked: SimulationScope,
+    scope: SimulationScope,
     processes: int | None = None,
     keys: str | None = None,
 ) -> Iterator[RunProgress]:
-    """Live through every order that began by `asked.position`; the last tells of all of them. `keys`:
-    where those of personal data lie.
+    """Simulate every order that began by `scope.position`; the last progress has the whole result.
+    `keys`: the place of the keys of personal data.
 
     Raises SimulationStopped.
     """
-    batches = _batches(log.recorder, asked.position)
+    batches = _batches(log.recorder, scope.position)
     first = list(islice(batches, MAX_ORDERS_IN_PROCESS // BATCH_SIZE))
     found = SimulationCounter()
     for position, streams in first:
-        found += simulate(log, streams, asked)
+        found += simulate(log, streams, scope)
         yield RunProgress(position, found)
     if len(first) < MAX_ORDERS_IN_PROCESS // BATCH_SIZE:
-        yield RunProgress(asked.position, found)
+        yield RunProgress(scope.position, found)
         return
-    many = processes or min(os.cpu_count() or 1, 4)
+    processes = processes or min(os.cpu_count() or 1, 4)
     with ProcessPoolExecutor(
-        many,
+        processes,
         multiprocessing.get_context("spawn"),
         _initialize_worker,
-        (dsn, keys, _EncodedRequest.of(asked), os.getpid()),
+        (dsn, keys, _EncodedRequest.of(scope), os.getpid()),
     ) as pool:
         try:
             for position, tally in _run_in_order(
-                pool.submit, batches, many * QUEUED_BATCHES_PER_PROCESS
+                pool.submit, batches, processes * QUEUED_BATCHES_PER_PROCESS
             ):
                 found += tally
                 yield RunProgress(position, found)
@@ -95,7 +95,7 @@ def run_simulation(
             raise SimulationStopped(str(broken)) from broken
         finally:
             pool.shutdown(cancel_futures=True)
-    yield RunProgress(asked.position, found)
+    yield RunProgress(scope.position, found)
 
 
 def _batches(recorder: LogRecorder, until: int) -> Iterator[Batch]:
@@ -123,7 +123,7 @@ def _run_in_order(
 
 
 class _EncodedRequest(Struct, frozen=True):
-    """What is asked, as it goes to another process."""
+    """A simulation scope, encoded for another process."""
 
     active: bytes
     proposed: bytes
@@ -132,13 +132,13 @@ class _EncodedRequest(Struct, frozen=True):
     position: int
 
     @staticmethod
-    def of(asked: SimulationScope) -> _EncodedRequest:
+    def of(scope: SimulationScope) -> _EncodedRequest:
         return _EncodedRequest(
-            canonical_json(asked.active.document),
-            canonical_json(asked.proposed.document),
-            asked.since,
-            asked.until,
-            asked.position,
+            canonical_json(scope.active.document),
+            canonical_json(scope.proposed.document),
+            scope.since,
+            scope.until,
+            scope.position,
         )
 
     def decode(self) -> SimulationScope:
@@ -159,8 +159,8 @@ _WORKER_STATE: list[tuple[EventLog, SimulationScope]] = []
 
 
 def _initialize_worker(dsn: str, keys: str | None, packed: _EncodedRequest, parent: int) -> None:
-    """In a process of its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    """Set up a process of the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     os.nice(_NICENESS)
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -174,5 +174,5 @@ def _initialize_worker(dsn: str, keys: str | None, packed: _EncodedRequest, pare
 
 
 def _simulate(streams: Sequence[UUID]) -> SimulationCounter:
-    ((log, asked),) = _WORKER_STATE
-    return simulate(log, streams, asked)
+    ((log, scope),) = _WORKER_STATE
+    return simulate(log, streams, scope)

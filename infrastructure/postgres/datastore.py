@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, set up the same way wherever they are opened."""
+"""Connections to PostgreSQL: their settings, retries, the pool, and the library's errors."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ R = TypeVar("R")
 _SESSION_SETTINGS = (
     "SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = '1s'; SET TimeZone = 'UTC'"
 )
-# What became of the other side of a network is known within seconds, or an open connection could
-# hold its thread for as long as TCP tries. The address may say otherwise.
+# A dead peer is detected within seconds; by TCP's defaults, a connection could block its thread for
+# minutes. The address may override these.
 _NETWORK_SETTINGS = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
@@ -33,18 +33,18 @@ _NETWORK_SETTINGS = {
     "tcp_user_timeout": 10_000,
 }
 RETRY_SECONDS = 5.0
-"""How long a database that does not answer is asked again, before its callers are told."""
+"""How long to retry a database that does not answer before the caller gets an error."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
-"""Between two tries to reach a database that is away. However long it was, all that is missed when
-it is back is one such pause: reports have to be level within 5 s."""
+"""The longest pause between attempts to reach the database. It is short, because reports must be up to
+date within 5 s after the database is back."""
 _POOL_SECONDS = 2.0
 _POOL_RECONNECT_SECONDS = 0.5
 UNSAFE_SWITCH = "POSTGRES_ENABLE_DB_FUNCTIONS"
 
 
 class UnsafeSwitch(Exception):
-    """A switch of the event-sourcing library is set under which followers miss events."""
+    """A switch of the event-sourcing library is set that makes followers miss events."""
 
 
 def require_safe_switches(environment: Mapping[str, str] = os.environ) -> None:
@@ -56,14 +56,14 @@ def require_safe_switches(environment: Mapping[str, str] = os.environ) -> None:
         if name.endswith(UNSAFE_SWITCH):
             raise UnsafeSwitch(
                 f"{name} is set: the library would append without a lock, and followers of the log "
-                "would miss events for ever. Unset it and start again."
+                "would miss events. Unset it and restart."
             )
 
 
 def connection_address(dsn: str) -> str:
-    """The address with what we want of every connection, unless it says otherwise itself."""
+    """The address with our default parameters. Those of the address take precedence."""
     wanted: dict[str, Any] = {
-        # With the process, so that pg_stat_activity tells them apart.
+        # With the process ID, to tell processes apart in pg_stat_activity.
         "application_name": f"casetrail {os.getpid()}",
         **_NETWORK_SETTINGS,
         **conninfo_to_dict(dsn),
@@ -72,16 +72,16 @@ def connection_address(dsn: str) -> str:
 
 
 def retry_lost_connection(read: Callable[P, R]) -> Callable[P, R]:
-    """Repeat a read that a lost connection cut off. What it raises in the end is the library's.
+    """Decorator: repeat a read after a lost connection. In the end it raises the library's error.
 
-    For a guest of an event loop, it is done in a thread.
+    Called from a greenlet of an event loop, it reads in a thread.
     """
 
     @functools.wraps(read)
-    def patient(*args: P.args, **kwargs: P.kwargs) -> R:
-        return run_blocking(functools.partial(again, *args, **kwargs))
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        return run_blocking(functools.partial(retry, *args, **kwargs))
 
-    def again(*args: P.args, **kwargs: P.kwargs) -> R:
+    def retry(*args: P.args, **kwargs: P.kwargs) -> R:
         ends_at = time.monotonic() + RETRY_SECONDS
         while True:
             try:
@@ -91,25 +91,25 @@ def retry_lost_connection(read: Callable[P, R]) -> Callable[P, R]:
                     raise
                 time.sleep(FIRST_PAUSE_SECONDS)
 
-    return patient
+    return wrapper
 
 
 def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection of its own, for a thread that keeps it."""
+    """A connection outside the pool, for a thread that keeps it."""
     connection = psycopg.connect(connection_address(dsn), autocommit=True)
     connection.execute(_SESSION_SETTINGS)
     return connection
 
 
 class LogHalted(persistence.InternalError):
-    """The database refuses all appends: the log is not as it was witnessed, or this is a copy."""
+    """The database refuses all appends: the log is not as it was witnessed, or this is a replica."""
 
 
 class Datastore(PostgresDatastore):
-    """The library's pool, opened with a whole connection string (sockets, TLS and all)."""
+    """The library's pool, opened with a connection string, so that sockets and TLS work."""
 
     def __init__(self, dsn: str, *, pool_size: int = 2, pool_overflow: int = 7) -> None:
-        # Under ten connections: the library's pool recovers slowly from a lost server above that.
+        # Fewer than ten connections: with more, the library's pool recovers slowly from a lost server.
         super().__init__(
             "",
             "",
@@ -123,8 +123,8 @@ class Datastore(PostgresDatastore):
         self.dsn = dsn
         self.pool.conninfo = connection_address(dsn)
         self.pool.kwargs = {"row_factory": dict_row}
-        # A pool that cannot connect gives up at once, and tries again when it is next asked: it
-        # would else be waiting for its own next try when the server is back.
+        # A pool that cannot connect fails at once and retries on the next request. Else it would
+        # still wait for its own next attempt when the server is back.
         self.pool.reconnect_timeout = _POOL_RECONNECT_SECONDS
 
     def after_connect_func(self) -> Callable[[psycopg.Connection[Any]], None]:
@@ -150,7 +150,7 @@ _LIBRARY_ERRORS = (
 
 
 def to_library_error(error: Exception) -> Exception:
-    """The library's error for the driver's, as its own recorders raise it; others as they are."""
+    """The library's error for a driver's error, as its own recorders raise it; others unchanged."""
     for theirs, ours in _LIBRARY_ERRORS:
         if isinstance(error, theirs):
             return ours(str(error))

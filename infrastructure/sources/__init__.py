@@ -1,1 +1,1 @@
-"""Sources of signals: one file for each system. No source imports another."""
+"""Sources of signals, one module or package for each system. No source imports another."""

@@ -1,1 +1,1 @@
-"""The log as others can check it: nodes of the tree, signed checkpoints, proofs and exports."""
+"""What makes the log verifiable by others: tree nodes, signed checkpoints, proofs and exports."""

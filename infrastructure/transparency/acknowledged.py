@@ -1,7 +1,7 @@
-"""What the processes of this machine have acknowledged last: known to all of them, outside the database.
+"""The last acknowledged position of each process of this machine, in files outside the database.
 
-Checkpoints are a few seconds behind. A database that was restored under a running service may hold all
-that was witnessed and still lack what was acknowledged since.
+Checkpoints are a few seconds behind. A database restored under a running service may hold every
+witnessed position and still lack positions acknowledged since.
 """
 
 from __future__ import annotations
@@ -27,39 +27,43 @@ _SIZE = _MARK.size + _CHECKSUM.size
 
 
 class AcknowledgedMissing(Exception):
-    """What was acknowledged is not in the log."""
+    """Acknowledged events are missing from the log."""
 
 
 class AcknowledgedHead(NamedTuple):
-    """The last position that a process has acknowledged, and its leaf."""
+    """The last position that a process has acknowledged, and the leaf there."""
 
     position: int
     leaf: bytes
 
 
 class AcknowledgedHeads:
-    """A directory with a file for each process that appends. Nothing waits for the disk: it is for
-    restores, and not for power cuts, which take nothing that was acknowledged."""
+    """A directory with a file for each process that appends.
+
+    The files are not synced: they guard against restores. A power cut loses no acknowledged event.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._file: int | None = None
         self._marks: mmap.mmap | None = None
-        self._turn = 0
+        self._offset = 0
 
     def open(self) -> None:
-        """Before anything is appended: once it is stored, nothing may go wrong any more. Raises OSError."""
+        """Create this process's file. Call it before an append: after one, nothing may fail any more.
+        Raises OSError."""
         if self._marks is None:
-            self._file, self._marks = self._made()
+            self._file, self._marks = self._create()
 
     def acknowledged(self, head: AcknowledgedHead) -> None:
         self.open()
         assert self._marks is not None
         mark = _MARK.pack(*head)
-        # In memory that outlives the process: a call to the system would cost a turn at the interpreter
-        # for each group. In turns, so that one of the two is whole whenever it is read.
-        self._marks[self._turn : self._turn + _SIZE] = mark + _CHECKSUM.pack(zlib.crc32(mark))
-        self._turn = _SIZE - self._turn
+        # Mapped memory outlives the process; a system call would release the interpreter lock for each
+        # group. Two slots are written in turn, so that a reader always finds one complete.
+        slot = slice(self._offset, self._offset + _SIZE)
+        self._marks[slot] = mark + _CHECKSUM.pack(zlib.crc32(mark))
+        self._offset = _SIZE - self._offset
 
     def close(self) -> None:
         if self._marks is not None and self._file is not None:
@@ -68,13 +72,13 @@ class AcknowledgedHeads:
             self._file = self._marks = None
 
     def known(self) -> list[AcknowledgedHead]:
-        """Of all processes, those that have died too."""
+        """The heads of all processes, also of those that have died."""
         return [head for _, head in self._all()]
 
     def require_stored(self, connection: Connection) -> None:
         """Raises AcknowledgedMissing."""
-        told = f". Restore a later backup. What was acknowledged is known from {self.directory}."
-        require_stored(connection, self.known(), told)
+        advice = f". Restore a later backup. The acknowledged positions are in {self.directory}."
+        require_stored(connection, self.known(), advice)
 
     def _all(self) -> list[tuple[Path, AcknowledgedHead]]:
         if not self.directory.is_dir():
@@ -87,18 +91,18 @@ class AcknowledgedHeads:
                     found.append((file, head))
         return found
 
-    def _made(self) -> tuple[int, mmap.mmap]:
+    def _create(self) -> tuple[int, mmap.mmap]:
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._thin_out()
+        self._remove_abandoned()
         file = self.directory / f"{os.getpid()}.{secrets.token_hex(4)}"
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # for as long as this process lives
-        # Written, so that a full disk is told now, and not by a signal later.
+        # Written now, so that a full disk raises here and does not kill the process later.
         os.pwrite(descriptor, bytes(2 * _SIZE), 0)
         return descriptor, mmap.mmap(descriptor, 2 * _SIZE)
 
-    def _thin_out(self) -> None:
-        """Of processes that have died, what the last of them has acknowledged is enough."""
+    def _remove_abandoned(self) -> None:
+        """Remove the files of dead processes, except the one with the last position."""
         with _lock_abandoned([file for file, _ in self._all()]) as dead:
             last = max((head for file, head in self._all() if file in dead), default=None)
             for file, head in self._all():
@@ -106,9 +110,9 @@ class AcknowledgedHeads:
                     file.unlink(missing_ok=True)
 
 
-def require_stored(connection: Connection, heads: list[AcknowledgedHead], told_by: str) -> None:
-    """Known before the log is looked at: what is acknowledged meanwhile is not asked for. Raises
-    AcknowledgedMissing."""
+def require_stored(connection: Connection, heads: list[AcknowledgedHead], advice: str) -> None:
+    """Require that the log holds these heads. `advice` ends the error's text. Read the heads before
+    the call: later acknowledgements may not be visible to this query. Raises AcknowledgedMissing."""
     if not heads:
         return
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
@@ -120,19 +124,19 @@ def require_stored(connection: Connection, heads: list[AcknowledgedHead], told_b
     stored, last = int(rows[0][0]), max(heads).position
     if last > stored:
         raise AcknowledgedMissing(
-            f"{last} positions were acknowledged, {stored} are there: {last - stored} are missing "
-            f"({stored + 1} to {last}){told_by}"
+            f"{last} positions were acknowledged, the log has {stored}: {last - stored} are missing "
+            f"({stored + 1} to {last}){advice}"
         )
     leaves = {position: bytes(leaf) for _, position, leaf in rows if position is not None}
     for head in sorted(heads):
         if leaves.get(head.position) != head.leaf:
             raise AcknowledgedMissing(
-                f"position {head.position} is not the event that was acknowledged{told_by}"
+                f"position {head.position} is not the event that was acknowledged{advice}"
             )
 
 
 def _read_head(file: Path) -> AcknowledgedHead | None:
-    """The later of the two; None where there never was any."""
+    """The later complete head of the file's two slots; None if neither is complete."""
     content = file.read_bytes()
     found = []
     for start in (0, _SIZE):
@@ -145,7 +149,7 @@ def _read_head(file: Path) -> AcknowledgedHead | None:
 
 @contextmanager
 def _lock_abandoned(files: list[Path]) -> Iterator[set[Path]]:
-    """Those that no living process holds."""
+    """Lock the files that no living process holds, and yield them."""
     held: dict[Path, int] = {}
     try:
         for file in files:

@@ -1,4 +1,4 @@
-"""What a witness is asked (c2sp.org/tlog-witness, add-checkpoint), and what it answers."""
+"""Requests to a witness and its responses (c2sp.org/tlog-witness, add-checkpoint)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class WitnessResponse(NamedTuple):
 
 
 class MalformedRequest(Exception):
-    """The request is none of add-checkpoint."""
+    """The request is not a valid add-checkpoint request."""
 
 
 class AddCheckpointRequest(NamedTuple):
-    """To cosign a checkpoint that goes on from an earlier size."""
+    """A request to cosign a checkpoint that extends an earlier size."""
 
     old: int
     proof: Sequence[bytes]
@@ -37,27 +37,29 @@ class AddCheckpointRequest(NamedTuple):
 
 
 def encode_request(old: int, proof: Sequence[bytes], note: bytes) -> bytes:
-    """As it is asked."""
-    lines = [f"old {old}", *(base64.b64encode(one).decode() for one in proof)]
+    """The body of an add-checkpoint request."""
+    lines = [f"old {old}", *(base64.b64encode(digest).decode() for digest in proof)]
     return "\n".join(lines).encode() + b"\n\n" + note
 
 
 def parse_request(body: bytes) -> AddCheckpointRequest:
-    """Raises Malformed."""
+    """Parse the body of an add-checkpoint request. Raises MalformedRequest."""
     head, gap, note = body.partition(b"\n\n")
     try:
         if not gap:
-            raise MalformedRequest("an empty line parts the proof from the checkpoint")
+            raise MalformedRequest("an empty line must separate the proof from the checkpoint")
         first, *lines = head.decode("ascii").split("\n")
-        word, _, told = first.partition(" ")
-        if word != "old" or not told.isdigit() or told != str(int(told)):
-            raise MalformedRequest("it begins with `old` and a size")
+        word, _, old = first.partition(" ")
+        if word != "old" or not old.isdigit() or old != str(int(old)):
+            raise MalformedRequest("the first line must be `old` and a size")
         if len(lines) > MOST_HASHES:
-            raise MalformedRequest(f"a proof has at most {MOST_HASHES} hashes")
+            raise MalformedRequest(
+                f"a proof has at most {MOST_HASHES} hashes, this has {len(lines)}"
+            )
         proof = [decode_base64(line) for line in lines]
-        if any(len(one) != HASH_BYTES for one in proof):
-            raise MalformedRequest("a line of the proof is no hash")
-        text, _ = split_note(note)  # whose signatures it has, is not asked here
-        return AddCheckpointRequest(int(told), proof, note, text, parse_checkpoint(text))
-    except ValueError as error:  # no text, a broken note, a number beyond reason
+        if any(len(digest) != HASH_BYTES for digest in proof):
+            raise MalformedRequest(f"each line of the proof must be a hash of {HASH_BYTES} bytes")
+        text, _ = split_note(note)  # the signatures are verified later
+        return AddCheckpointRequest(int(old), proof, note, text, parse_checkpoint(text))
+    except ValueError as error:  # not text, a broken note, a number too large
         raise MalformedRequest(str(error)) from None

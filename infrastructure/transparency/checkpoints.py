@@ -1,4 +1,4 @@
-"""Signed statements of what the log is, made as it grows, and whether it still goes on from the last."""
+"""Checkpoints: signed sizes and roots of the log, and the check that the log still extends the last."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from infrastructure.transparency.nodes import (
     Connection,
     PositionsMissing,
     fill_all_nodes,
+    read_envelopes,
     read_head,
     read_nodes,
     try_lock,
@@ -33,7 +34,7 @@ from infrastructure.verifier.notes import (
 )
 
 LOCK = 0x0CA5E7A4
-"""Held by whoever makes a checkpoint, or another key the one that makes them."""
+"""Advisory lock, held while a checkpoint is made and while the key is rotated."""
 _SELECT_NOTE = """
     SELECT size, note || coalesce((SELECT string_agg(line, '' ORDER BY made_at, signed_by)
         FROM checkpoint_signatures WHERE checkpoint_signatures.size = checkpoints.size), '')
@@ -42,11 +43,11 @@ _SELECT_NOTE = """
 
 
 class LogNotAsWitnessed(Exception):
-    """The log is not the one that was witnessed outside the database; nothing is written to it."""
+    """The log is not the one that was witnessed outside the database; writes are halted."""
 
 
 class Checkpoints:
-    """Of one database, signed by one key, witnessed in one directory."""
+    """Checkpoints of one database, signed by one key, kept in one place outside the database."""
 
     def __init__(
         self,
@@ -55,8 +56,8 @@ class Checkpoints:
         again: Callable[[], Signer] | None = None,
         heads: AcknowledgedHeads | None = None,
     ) -> None:
-        """`again` reads the key anew, which may have been rotated meanwhile; `heads` are what was
-        acknowledged since the last one."""
+        """`again` rereads the key, which another process may have rotated; `heads` are the positions
+        acknowledged since the last checkpoint."""
         self._signer = signer
         self.outside = outside
         self._heads = heads
@@ -64,22 +65,22 @@ class Checkpoints:
 
     @property
     def signer(self) -> Signer:
-        """The key in force, which others may have rotated since the last look. Raises KeyUnusable."""
+        """The key in force, reread because others may rotate it. Raises KeyUnusable."""
         if self._again is not None:
             self._signer = self._again()
         return self._signer
 
     def make(self, connection: Connection) -> Checkpoint | None:
-        """One of the log as it stands, if it has grown. Raises KeyUnusable, or LogNotAsWitnessed or
-        PositionsMissing, and then nobody writes."""
+        """Make a checkpoint of the log if it has grown. Raises KeyUnusable. Halts the log and raises
+        LogNotAsWitnessed or PositionsMissing if it is not the witnessed one."""
         try:
-            return self._made(connection)
+            return self._make(connection)
         except (LogNotAsWitnessed, PositionsMissing):
             halt_log(connection)
             raise
 
-    def _made(self, connection: Connection) -> Checkpoint | None:
-        # The size comes first: what is appended from here on is not filled in, and not signed yet.
+    def _make(self, connection: Connection) -> Checkpoint | None:
+        # The size is read first: later appends have no nodes yet and are not signed.
         size = read_head(connection)
         fill_all_nodes(connection)
         with connection.transaction():
@@ -100,24 +101,26 @@ class Checkpoints:
                     "INSERT INTO checkpoints (size, root, note) VALUES (%s, %s, %s)",
                     (size, root, note.decode()),
                 )
-        # Only what is stored is witnessed; a crash between the two is made up for the next time.
+        # Only a stored checkpoint is kept outside; after a crash in between, the next call keeps it.
         if self.outside.note(size) is None:
             self.outside.keep(size, note)
             self.outside.thin_out()
         return made
 
     def _verify_stored_note(self, connection: Connection, size: int, note: str) -> bytes:
-        """The note of the database, which whoever may add rows beside the log can write: true of this log,
-        and signed by the key in force; if not yet, now it is. Raises LogNotAsWitnessed."""
+        """The database's last note, signed by the key in force; the signature is added if it is missing.
+        Other roles can add such rows, so the root is checked first. Raises LogNotAsWitnessed."""
         try:
             text, _ = split_note(note.encode())
-            told = parse_checkpoint(text)
+            stated = parse_checkpoint(text)
         except NoteBroken as error:
             raise LogNotAsWitnessed(
                 f"The last checkpoint in the database is not ours: {error}"
             ) from None
-        if told.size != size or not _has_root_of(connection, told):
-            raise LogNotAsWitnessed(f"The checkpoint of {size} positions is not of this log.")
+        if stated.size != size or not _has_root_of(connection, stated):
+            raise LogNotAsWitnessed(
+                f"The checkpoint of {size} positions in the database does not have this log's root."
+            )
         try:
             open_note(note.encode(), self.signer.key)
         except NoteBroken:
@@ -128,16 +131,16 @@ class Checkpoints:
         key = self.signer.key
         if any(former.key == key for former in read_former_keys(self.outside)):
             raise KeyUnusable(
-                f"{key.text} was rotated: give this process the key that came after it"
+                f"the checkpoint key {key.text} was rotated: give this process its successor"
             )
 
     def require_continuation(self, connection: Connection) -> None:
-        """The last checkpoint outside is of a beginning of this log: what kept others from writing is
-        lifted. Raises LogNotAsWitnessed, and then nobody writes."""
+        """Require that the log extends the last checkpoint outside, and lift a halt. If it does not,
+        halts the log and raises LogNotAsWitnessed or PositionsMissing."""
         try:
             if (why := self.outside.disputed()) is not None:
                 raise LogNotAsWitnessed(
-                    f"{why} Whoever decides otherwise removes {self.outside.place}/{DISPUTED_FILE}."
+                    f"{why} To accept the log anyway, remove {self.outside.place}/{DISPUTED_FILE}."
                 )
             if self.outside.latest() is not None:
                 fill_all_nodes(connection)
@@ -148,18 +151,17 @@ class Checkpoints:
         lift_halt(connection)
 
     def compare(self, connection: Connection) -> None:
-        """The same, and nothing is done about it. Raises LogNotAsWitnessed, PositionsMissing or
-        KeyUnusable."""
+        """The same check without a halt. Raises LogNotAsWitnessed, PositionsMissing or KeyUnusable."""
         self.require_as_witnessed(connection)
 
     def last_external(self) -> Checkpoint | None:
-        """Raises LogNotAsWitnessed for one that no key of this log has signed, and KeyUnusable where
-        ours is not the key that signs any more."""
+        """The last checkpoint outside the database. Raises LogNotAsWitnessed if no key of this log has
+        signed it, and KeyUnusable if our key was rotated."""
         note = self.outside.latest()
-        return self._witnessed(note) if note is not None else None
+        return self._open_external(note) if note is not None else None
 
     def opened(self, note: bytes) -> Checkpoint:
-        """By the key in force, or by the one that was when it was signed. Raises NoteBroken."""
+        """The checkpoint in a note, verified with the key in force or a former one. Raises NoteBroken."""
         try:
             return open_checkpoint(note, self.signer.key)
         except NoteBroken:
@@ -169,8 +171,8 @@ class Checkpoints:
             raise
 
     def require_as_witnessed(self, connection: Connection) -> None:
-        """As far as it is filled in, and with what was acknowledged since. Raises LogNotAsWitnessed or
-        KeyUnusable."""
+        """Require that the log has the root of the last checkpoint outside, as far as nodes are filled
+        in, and the acknowledged positions. Raises LogNotAsWitnessed or KeyUnusable."""
         witnessed = self.last_external()
         if witnessed is not None:
             self._require_continuation(connection, witnessed)
@@ -180,11 +182,11 @@ class Checkpoints:
             except AcknowledgedMissing as error:
                 raise LogNotAsWitnessed(str(error)) from None
 
-    def _witnessed(self, note: bytes) -> Checkpoint:
+    def _open_external(self, note: bytes) -> Checkpoint:
         try:
             return self.opened(note)
         except NoteBroken as error:
-            self._require_key_in_force()  # else what was signed since is no fault of the log
+            self._require_key_in_force()  # a rotated key of ours is not a fault of the log
             raise LogNotAsWitnessed(
                 f"{self.outside.place}/latest: {error}. Set CASETRAIL_CHECKPOINT_KEY to the key "
                 "that signed it."
@@ -196,19 +198,19 @@ class Checkpoints:
             return
         heads = self._heads.known() if self._heads is not None else []
         known = max([witnessed.size, *(head.position for head in heads)])
-        told = f"{witnessed.size} positions were witnessed"
-        told += f" and {known} acknowledged" if known > witnessed.size else ""
-        told += f", {stored} are there"
+        counts = f"{witnessed.size} positions were witnessed"
+        counts += f" and {known} acknowledged" if known > witnessed.size else ""
+        counts += f", the log has {stored}"
         if known > stored:
-            told += f": {known - stored} are missing ({stored + 1} to {known})"
-        differ = self._describe_difference(connection, min(stored, witnessed.size), witnessed)
+            counts += f": {known - stored} are missing ({stored + 1} to {known})"
+        difference = self._describe_difference(connection, min(stored, witnessed.size), witnessed)
         raise LogNotAsWitnessed(
-            f"{told}{differ}. Restore a later backup. What was witnessed lies in "
-            f"{self.outside.place}; another database needs a CASETRAIL_CHECKPOINTS of its own."
+            f"{counts}{difference}. Restore a later backup. The checkpoints are in "
+            f"{self.outside.place}; another database needs its own CASETRAIL_CHECKPOINTS."
         )
 
     def _describe_difference(self, connection: Connection, stored: int, last: Checkpoint) -> str:
-        """Between two witnessed sizes, for what lies in between was never witnessed by itself."""
+        """Where the log first differs: between two witnessed sizes, or at an altered position."""
         good, bad = 0, last.size if last.size <= stored else None
         sizes = [size for size in self.outside.sizes() if size <= stored]
         low, high = 0, len(sizes)
@@ -232,13 +234,13 @@ class Checkpoints:
 
 
 def halt_log(connection: Connection) -> None:
-    """Nothing is appended any more, by whomever. It takes the lock that an append takes."""
+    """Halt the log: the database then refuses every append. Takes the lock that an append takes."""
     connection.execute("SELECT halt_log()")
 
 
 def lift_halt(connection: Connection) -> None:
-    """Lift a halt. None of the roles that run may: a service that was taken over could. Raises
-    LogNotAsWitnessed where this connection may not either."""
+    """Lift a halt. The roles of a running service may not, since an attacker could then use them.
+    Raises LogNotAsWitnessed if this connection may not either."""
     halted = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
     if halted is None:
         return
@@ -246,26 +248,26 @@ def lift_halt(connection: Connection) -> None:
         connection.execute("SELECT lift_halt()")
     except InsufficientPrivilege:
         raise LogNotAsWitnessed(
-            "It was not, and is again; writes are still halted, and this address may not lift that: "
-            "run `casetrail migrate` with the one that migrates."
+            "The log is as witnessed again, but writes are still halted, and this role may not lift the "
+            "halt: run `casetrail migrate` with the role that migrates."
         ) from None
 
 
 def latest_checkpoint(connection: Connection) -> tuple[int, str] | None:
-    """Size and note of the last one in the database, with all that have signed it."""
+    """Size and note of the database's last checkpoint, with all its signatures."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(f"{_SELECT_NOTE} ORDER BY size DESC LIMIT 1".encode()).fetchone()
 
 
 def checkpoint_of_size(connection: Connection, size: int) -> str | None:
-    """The same of that size."""
+    """The note of the checkpoint of that size, with all its signatures."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(f"{_SELECT_NOTE} WHERE size = %s".encode(), (size,)).fetchone()
     return str(row[1]) if row is not None else None
 
 
 def store_signature(connection: Connection, size: int, key: Key, line: str) -> str:
-    """Beside those that the checkpoint has; the note with all of them."""
+    """Add a signature to a stored checkpoint; return the note with all signatures."""
     connection.execute(
         "INSERT INTO checkpoint_signatures (size, signed_by, line) VALUES (%s, %s, %s) "
         "ON CONFLICT DO NOTHING",
@@ -277,17 +279,15 @@ def store_signature(connection: Connection, size: int, key: Key, line: str) -> s
 
 
 def find_first_altered(connection: Connection, after: int, upto: int) -> int | None:
-    """The first position whose envelope is not what its leaf says."""
-    with connection.transaction(), connection.cursor("altered", row_factory=tuple_row) as cursor:
-        cursor.execute(
-            "SELECT notification_id, state, leaf FROM stored_events WHERE notification_id > %s "
-            "AND notification_id <= %s ORDER BY notification_id",
-            (after, upto),
-        )
-        for position, state, leaf in cursor:
-            if leaf_digest(bytes(state)) != bytes(leaf):
-                return int(position)
-    return None
+    """The first position whose envelope does not have the stored leaf."""
+    return next(
+        (
+            position
+            for position, state, leaf in read_envelopes(connection, after + 1, upto)
+            if leaf_digest(state) != leaf
+        ),
+        None,
+    )
 
 
 def _has_root_of(connection: Connection, witnessed: Checkpoint) -> bool:

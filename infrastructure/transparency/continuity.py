@@ -1,7 +1,6 @@
-"""Whether a database that is connected to anew is the one that was appended to before.
+"""Checks on a new connection that the database is the one this process appended to before.
 
-A database cannot be restored without breaking every connection: what is appended on a connection that
-was looked at once is appended to what was looked at.
+A restore breaks every connection, so one check for each connection is enough.
 """
 
 from __future__ import annotations
@@ -26,35 +25,36 @@ from infrastructure.transparency.storage import StorageUnavailable
 
 _logger = logging.getLogger("casetrail.log")
 _ACKNOWLEDGED_HERE = (
-    "; this process has acknowledged them. Restore a later backup, and start it again."
+    "; this process has acknowledged them. Restore a later backup and restart the process."
 )
 
 
 class Continuity:
-    """As one process knows it, and, where heads and checkpoints are given, as others do."""
+    """The log as this process knows it and, with heads and checkpoints, as others know it."""
 
     def __init__(
         self,
         heads: AcknowledgedHeads | None = None,
         checkpoints: Callable[[], Checkpoints | None] | None = None,
     ) -> None:
-        """`checkpoints` are opened when they are asked for: most commands append nothing."""
+        """`checkpoints` opens them when needed: most commands append nothing."""
         self._heads = heads
         self._checkpoints = checkpoints
         self._last: AcknowledgedHead | None = None
 
     def acknowledged(self, position: int, leaf: bytes) -> None:
-        """Before its caller is told."""
+        """Note the last acknowledged position. Call it before the caller gets its answer."""
         self._last = AcknowledgedHead(position, leaf)
         if self._heads is not None:
             self._heads.acknowledged(self._last)
 
     def require_same_log(self, connection: Connection) -> None:
-        """Raises LogHalted, and then nobody writes; while the server recovers, we do not."""
+        """Raises LogHalted: if the log is another, after halting it; while the server recovers; or if
+        the check is not possible."""
         row = connection.execute("SELECT pg_is_in_recovery() AS is_so").fetchone()
         assert row is not None
         if row[0]:
-            raise LogHalted("the database is being recovered, or is a copy")
+            raise LogHalted("the database is in recovery, or it is a replica")
         try:
             require_stored(
                 connection, [self._last] if self._last is not None else [], _ACKNOWLEDGED_HERE
@@ -66,19 +66,18 @@ class Continuity:
             if checkpoints is not None:
                 _require_as_witnessed(connection, checkpoints)
         except (StorageUnavailable, KeyUnusable) as error:
-            raise LogHalted(
-                f"whether the log is as it was witnessed is not known: {error}"
-            ) from None
+            raise LogHalted(f"the log cannot be compared with its checkpoints: {error}") from None
         except OSError as error:
-            _logger.error("nothing is appended: what is acknowledged cannot be noted: %s", error)
+            _logger.error("appends stopped: acknowledged positions cannot be written: %s", error)
             raise LogHalted(
-                "what is acknowledged cannot be noted down: see the service's messages"
+                "acknowledged positions cannot be written: see the service's log messages"
             ) from None
         except (AcknowledgedMissing, LogNotAsWitnessed, PositionsMissing) as error:
             halt_log(connection)
-            _logger.error("nothing is appended: %s", error)  # what it names is the operator's
+            # The details are for the operator, not for the caller of the API.
+            _logger.error("appends stopped: %s", error)
             raise LogHalted(
-                "the log is not as it was acknowledged: see the service's messages"
+                "the log is not as it was acknowledged: see the service's log messages"
             ) from None
 
     def close(self) -> None:
@@ -90,6 +89,6 @@ def _require_as_witnessed(connection: Connection, checkpoints: Checkpoints) -> N
     try:
         checkpoints.require_as_witnessed(connection)
     except LogNotAsWitnessed:
-        with suppress(InsufficientPrivilege):  # whoever only appends cannot fill it in
+        with suppress(InsufficientPrivilege):  # the writer role may not fill in nodes
             fill_all_nodes(connection)
         checkpoints.require_as_witnessed(connection)

@@ -1,4 +1,4 @@
-"""Asking a witness to cosign what the log has become."""
+"""Requests a witness's cosignature for the last checkpoint."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from infrastructure.verifier.notes import (
 
 TIMEOUT_SECONDS = 5.0
 _TRIES = 3
-"""From what size the witness goes on is asked once; others may move it on meanwhile."""
+"""Another worker may advance the witness between two attempts."""
 _SIZE = re.compile("[0-9]{1,18}")
 _logger = logging.getLogger("casetrail.witness")
 
@@ -41,11 +41,11 @@ class WitnessUnusable(Exception):
 
 
 class WitnessUnavailable(Exception):
-    """The witness has not answered, or not as a witness does."""
+    """The witness did not answer, or its answer is not a witness's."""
 
 
 class WitnessClient:
-    """By one witness, of one log."""
+    """Has one witness cosign the checkpoints of one log."""
 
     def __init__(self, url: str, witness: Key, checkpoints: Checkpoints) -> None:
         self.url = url.rstrip("/")
@@ -53,11 +53,11 @@ class WitnessClient:
         self._checkpoints = checkpoints
         self._why = ""
 
-    def look(self, connection: Connection) -> None:
-        """Have the last checkpoint cosigned, if it is not yet. That the witness is away stops nothing, and
-        is told once. Raises LogNotAsWitnessed, and then nobody writes."""
+    def cosign_latest(self, connection: Connection) -> None:
+        """Have the last checkpoint cosigned if it is not yet. A witness that is down stops nothing and is
+        logged once. If it refuses the log, halts it and raises LogNotAsWitnessed."""
         try:
-            is_agreed = self.submit(connection)
+            is_cosigned = self.submit(connection)
         except WitnessUnavailable as error:
             if str(error) != self._why:
                 _logger.warning("the witness does not cosign: %s", error)
@@ -70,32 +70,33 @@ class WitnessClient:
             if self._why:
                 _logger.warning("the witness cosigns again")
             self._why = ""
-            if is_agreed:
+            if is_cosigned:
                 self._checkpoints.outside.settle()
 
     def submit(self, connection: Connection) -> bool:
-        """Whether it has cosigned something now. Raises WitnessAway or LogNotAsWitnessed."""
+        """Whether the witness has cosigned a checkpoint now. Raises WitnessUnavailable or
+        LogNotAsWitnessed."""
         found = latest_checkpoint(connection)
         if found is None:
             return False
         size, note = found[0], found[1].encode()
         if parse_checkpoint(split_note(note)[0]).origin != self._checkpoints.signer.key.name:
-            return False  # of before the log got another name: the next one is
-        old = self._last(connection)
+            return False  # made before the log got its name; the next checkpoint has it
+        old = self._last_cosigned(connection)
         if old == size and self._checkpoints.outside.disputed() is None:
             return False
         for _ in range(_TRIES):
-            answer = self._ask(connection, old, size, note)
+            answer = self._send(connection, old, size, note)
             if answer.status_code == 200:
                 self._keep(connection, size, note, answer.content)
                 return True
             known = self._known_size(connection, answer, old, size)
             if known > size:
-                return False  # another worker was quicker, and the next one goes on from there
+                return False  # another worker was faster; the next checkpoint extends that size
             old = known
-        raise WitnessUnavailable(f"{self.url} answers each time that it knows another size")
+        raise WitnessUnavailable(f"{self.url} named another size in each of {_TRIES} attempts")
 
-    def _ask(self, connection: Connection, old: int, size: int, note: bytes) -> httpx2.Response:
+    def _send(self, connection: Connection, old: int, size: int, note: bytes) -> httpx2.Response:
         proof = consistency_proof(old, size, partial(read_nodes, connection)) if old else []
         try:
             return httpx2.post(
@@ -109,22 +110,22 @@ class WitnessClient:
     def _known_size(
         self, connection: Connection, answer: httpx2.Response, old: int, size: int
     ) -> int:
-        """What it has cosigned last. Raises WitnessAway or LogNotAsWitnessed."""
-        told = answer.text.strip()
+        """The size that the witness has cosigned last. Raises WitnessUnavailable or LogNotAsWitnessed."""
+        text = answer.text.strip()
         if answer.status_code == 422:
-            raise self._fork(f"what it has cosigned of {old} positions is no beginning of {size}")
+            raise self._fork(f"the {size} positions do not extend the {old} that it has cosigned")
         if (
             answer.status_code != 409
             or answer.headers.get("Content-Type") != SIZE_MEDIA_TYPE
-            or not _SIZE.fullmatch(told)
+            or not _SIZE.fullmatch(text)
         ):
-            raise WitnessUnavailable(f"{self.url} answered {answer.status_code}: {told[:200]}")
-        known = int(told)
+            raise WitnessUnavailable(f"{self.url} answered {answer.status_code}: {text[:200]}")
+        known = int(text)
         if known == old == size:
             raise self._fork(f"it has cosigned another log of {size} positions")
         if known > size and known > (stored := read_head(connection)):
             raise self._fork(
-                f"it has cosigned {known} positions, {stored} are there: {known - stored} are missing "
+                f"it has cosigned {known} positions, the log has {stored}: {known - stored} are missing "
                 f"({stored + 1} to {known})"
             )
         return known
@@ -132,24 +133,24 @@ class WitnessClient:
     def _fork(self, why: str) -> LogNotAsWitnessed:
         return LogNotAsWitnessed(
             f"The witness {self.witness.name} at {self.url} refuses the log: {why}. Restore a later "
-            "backup; a witness never goes along with another history."
+            "backup; a witness never cosigns a second history."
         )
 
-    def _keep(self, connection: Connection, size: int, note: bytes, told: bytes) -> None:
-        """Of what it answers, the line that is its own."""
+    def _keep(self, connection: Connection, size: int, note: bytes, answer: bytes) -> None:
+        """Store the witness's own signature line of its answer."""
         text, _ = split_note(note)
         try:
-            _, lines = split_note(f"{text}\n".encode() + told)
+            _, lines = split_note(f"{text}\n".encode() + answer)
             own = next(line for line, name, _ in lines if name == self.witness.name)
             cosignature_time(f"{text}\n{own}".encode(), self.witness)
         except (NoteBroken, StopIteration) as error:
             raise WitnessUnavailable(
-                f"{self.url} answered no cosignature of its key: {error}"
+                f"{self.url} did not answer with a cosignature of its key: {error}"
             ) from None
-        whole = store_signature(connection, size, self.witness, own)
-        self._checkpoints.outside.keep(size, whole.encode())
+        signed_note = store_signature(connection, size, self.witness, own)
+        self._checkpoints.outside.keep(size, signed_note.encode())
 
-    def _last(self, connection: Connection) -> int:
+    def _last_cosigned(self, connection: Connection) -> int:
         with connection.cursor(row_factory=tuple_row) as cursor:
             row = cursor.execute(
                 "SELECT coalesce(max(size), 0) FROM checkpoint_signatures WHERE signed_by = %s",
@@ -159,14 +160,14 @@ class WitnessClient:
         return int(row[0])
 
 
-def open_witness_client(told: str | None, checkpoints: Checkpoints) -> WitnessClient | None:
-    """Raises WitnessUnusable."""
-    if told is None:
+def open_witness_client(setting: str | None, checkpoints: Checkpoints) -> WitnessClient | None:
+    """The client of CASETRAIL_WITNESS (`URL KEY`); None if it is not set. Raises WitnessUnusable."""
+    if setting is None:
         return None
-    url, _, key = told.strip().partition(" ")
+    url, _, key = setting.strip().partition(" ")
     try:
         if httpx2.URL(url).scheme not in ("http", "https"):
-            raise WitnessUnusable(f"{url} is no address of http or https")
+            raise WitnessUnusable(f"{url} is not an http:// or https:// address")
         return WitnessClient(url, parse_key(key, COSIGNATURE), checkpoints)
     except (NoteBroken, httpx2.InvalidURL) as error:
-        raise WitnessUnusable(f"it reads `URL KEY`, as the witness prints it: {error}") from None
+        raise WitnessUnusable(f"it must be `URL KEY`, as the witness prints it: {error}") from None

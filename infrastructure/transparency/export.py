@@ -1,10 +1,10 @@
-"""Bundles: events with what proves that they are of the log, as plain files."""
+"""Exports bundles: events with the proof that they belong to the log, as plain files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -13,14 +13,16 @@ from uuid import UUID
 
 from psycopg.rows import tuple_row
 
+from application.log.recorder import leaf_digest
 from domain.merkle.tree import CHUNK_LEVEL, Frontier, covering_subtrees, root_at
 from infrastructure.transparency.checkpoints import (
     checkpoint_of_size,
     find_first_altered,
     latest_checkpoint,
 )
-from infrastructure.transparency.nodes import Connection, read_nodes
+from infrastructure.transparency.nodes import Connection, read_envelopes, read_nodes
 from infrastructure.transparency.signing_keys import Signer
+from infrastructure.verifier.bundle_files import file_digest
 from infrastructure.verifier.bundle_format import (
     CHECKPOINT_FILE,
     EVENTS_FILE,
@@ -34,8 +36,8 @@ from infrastructure.verifier.bundle_format import (
 )
 from infrastructure.verifier.notes import (
     NoteBroken,
+    has_signed,
     open_checkpoint,
-    open_note,
     parse_checkpoint,
     split_note,
 )
@@ -44,98 +46,99 @@ from infrastructure.verifier.population import PROPOSED_TYPE, PopulationCount, n
 NODES_PER_QUERY = 1_000
 _CHUNK_SIZE = 1 << CHUNK_LEVEL
 PositionRange = tuple[int, int]
-"""Positions, the first and the last."""
+"""The first and the last position."""
 
 
 class NothingToExport(Exception):
-    """There is nothing that could be exported."""
+    """There is nothing to export."""
 
 
 class LogAltered(Exception):
-    """The log is not what was signed."""
+    """The log is not the one that was signed."""
 
 
 class Export:
-    """One bundle, from the log as the last checkpoint of the database signed it."""
+    """One bundle of the log, up to the database's last checkpoint."""
 
     def __init__(self, connection: Connection, signer: Signer, directory: Path) -> None:
         """Raises NothingToExport."""
         found = latest_checkpoint(connection)
         if found is None:
-            raise NothingToExport("no checkpoint was made yet.")
+            raise NothingToExport("there is no checkpoint yet.")
         self._connection, self._signer, self._directory = connection, signer, directory
         self._size, self._note = found
         try:
             self._root = open_checkpoint(self._note.encode(), signer.key).root
         except NoteBroken as error:
             raise NothingToExport(
-                f"the last checkpoint is not signed by the key that this process has: {error}."
+                f"this process's key has not signed the last checkpoint: {error}."
             ) from None
         self._digests: dict[str, str] = {}
         self.listed: list[int] = []
-        """Of a population: the positions of what was asked for."""
+        """The positions of a population's events."""
         self.answer: Mapping[str, Any] | None = None
-        """Of a population: how many they are, and what they come to."""
+        """The count and sums of a population."""
         self.manifest_digest = ""
-        """SHA-256 of the manifest, which names every file of the bundle."""
+        """SHA-256 of the manifest, which lists every file of the bundle."""
 
     def everything(self) -> int:
         return self._write({"ask": "everything"}, [(1, self._size)])
 
     def case(self, case: UUID) -> int:
-        """The trail of a case. Raises NothingToExport."""
-        rows = self._rows(
+        """Export the trail of a case. Raises NothingToExport."""
+        ranges = self._ranges(
             "SELECT notification_id FROM stored_events WHERE originator_id = %s "
             "AND notification_id <= %s ORDER BY notification_id",
             case,
             self._size,
         )
-        return self._write({"ask": "case", "case": str(case)}, _join_ranges([p for (p,) in rows]))
+        return self._write({"ask": "case", "case": str(case)}, ranges)
 
     def period(self, start: str, end: str) -> int:
-        """What was recorded from then on and before. Raises NothingToExport."""
-        rows = self._rows(
+        """Export the events recorded from `start` on and before `end`. Raises NothingToExport."""
+        ranges = self._ranges(
             "SELECT notification_id FROM stored_events, LATERAL "
-            "(SELECT convert_from(state, 'UTF8')::jsonb ->> 'recorded_at') AS told (at) "
+            "(SELECT convert_from(state, 'UTF8')::jsonb ->> 'recorded_at') AS recorded (at) "
             "WHERE at::timestamptz >= %s::timestamptz AND at::timestamptz < %s::timestamptz "
             "AND notification_id <= %s ORDER BY notification_id",
             start,
             end,
             self._size,
         )
-        spans = _join_ranges([position for (position,) in rows])
-        return self._write({"ask": "period", "from": start, "to": end}, spans)
+        return self._write({"ask": "period", "from": start, "to": end}, ranges)
 
-    def population(self, asked: Mapping[str, str], since: int = 0) -> int:
-        """All events after the checkpoint of that size, and of those before only the proposals that
-        say of which kind an adjustment is, and of which amount. Raises NothingToExport."""
-        rows = self._rows(
+    def population(self, question: Mapping[str, str], since: int = 0) -> int:
+        """Export all events after the checkpoint of size `since`; of the events before it, only the
+        proposals that state an adjustment's kind and amount. Raises NothingToExport."""
+        ranges = self._ranges(
             "SELECT notification_id FROM stored_events AS proposal WHERE topic = %s "
             "AND notification_id <= %s AND EXISTS (SELECT FROM stored_events AS later WHERE "
             "later.originator_id = proposal.originator_id AND later.topic = %s "
             "AND later.notification_id > %s) ORDER BY notification_id",
             PROPOSED_TYPE,
-            since if needs_proposals(asked["type"]) else 0,
-            asked["type"],
+            since if needs_proposals(question["type"]) else 0,
+            question["type"],
             since,
         )
-        spans = [*_join_ranges([position for (position,) in rows]), (since + 1, self._size)]
-        return self._write({"ask": "population", **asked}, spans, since)
+        ranges.append((since + 1, self._size))
+        return self._write({"ask": "population", **question}, ranges, since)
 
     def _write(
-        self, question: dict[str, Any], spans: Sequence[PositionRange], since: int = 0
+        self, question: dict[str, Any], ranges: Sequence[PositionRange], since: int = 0
     ) -> int:
-        """How many events it has. Raises NothingToExport or LogAltered."""
-        spans = [span for span in spans if span[0] <= span[1]]
-        if not spans:
-            raise NothingToExport("nothing of it was recorded by the last checkpoint.")
+        """Write the bundle; return how many events it has. Raises NothingToExport or LogAltered."""
+        ranges = [span for span in ranges if span[0] <= span[1]]
+        if not ranges:
+            raise NothingToExport(
+                f"no such event is among the {self._size} of the last checkpoint."
+            )
         self._directory.mkdir(parents=True, exist_ok=False)
         self._put(KEY_FILE, f"{self._signer.key.text}\n".encode())
         self._put(CHECKPOINT_FILE, self._note.encode())
         if since:
             self._put(SINCE_FILE, self._note_at(since))
         count = PopulationCount(question, since) if question["ask"] == "population" else None
-        events = self._put_events(spans, since, count)
+        events = self._put_events(ranges, since, count)
         self.answer = count.answer if count is not None else None
         manifest = {
             "format": FORMAT,
@@ -154,38 +157,37 @@ class Export:
         return events
 
     def _put_events(
-        self, spans: Sequence[PositionRange], since: int, count: PopulationCount | None
+        self, ranges: Sequence[PositionRange], since: int, count: PopulationCount | None
     ) -> int:
-        frontier, many = Frontier(), 0
+        frontier, written = Frontier(), 0
         with (
             open(self._directory / EVENTS_FILE, "wb") as events,
             open(self._directory / LEAVES_FILE, "wb") as leaves,
             open(self._directory / NODES_FILE, "wb") as nodes,
         ):
-            for first, last in spans:
+            for first, last in ranges:
                 self._put_nodes(nodes, frontier, first - 1, since)
-                fresh = list[bytes]()
-                for position, state in self._states(first, last):
-                    leaf = hashlib.sha256(b"\x00" + state).digest()
+                pending = list[bytes]()
+                for position, state, _ in read_envelopes(self._connection, first, last):
+                    leaf = leaf_digest(state)
                     events.write(event_line(position, state))
                     leaves.write(leaf.hex().encode() + b"\n")
-                    fresh.append(leaf)
-                    many += 1
+                    pending.append(leaf)
+                    written += 1
                     if count is not None:
-                        count.look(position, state)
-                    if not position % _CHUNK_SIZE:  # where a chunk of the tree ends
-                        frontier.extend(fresh)
-                        fresh = []
-                frontier.extend(fresh)
+                        count.add(position, state)
+                    if not position % _CHUNK_SIZE:  # a chunk of the tree ends here
+                        frontier.extend(pending)
+                        pending = []
+                frontier.extend(pending)
             self._put_nodes(nodes, frontier, self._size, since)
         if frontier.size != self._size or frontier.root() != self._root:
             altered = find_first_altered(self._connection, 0, self._size)
-            where = f": position {altered} is the first" if altered else ""
+            where = f": position {altered} is the first altered one" if altered else ""
             raise LogAltered(f"its events do not have the root of the last checkpoint{where}.")
         for name in (EVENTS_FILE, LEAVES_FILE, NODES_FILE):
-            with open(self._directory / name, "rb") as written:
-                self._digests[name] = hashlib.file_digest(written, "sha256").hexdigest()
-        return many
+            self._digests[name] = file_digest(self._directory / name)
+        return written
 
     def _put_nodes(self, file: BinaryIO, frontier: Frontier, upto: int, since: int) -> None:
         start = frontier.size
@@ -197,49 +199,29 @@ class Export:
                 file.write(f"{node.level} {node.place} {digest.hex()}\n".encode())
                 frontier.push(node.level, digest)
 
-    def _states(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        with (
-            self._connection.transaction(),
-            self._connection.cursor("exported", row_factory=tuple_row, binary=True) as cursor,
-        ):
-            cursor.itersize = 2_000
-            cursor.execute(
-                "SELECT notification_id, state FROM stored_events WHERE notification_id >= %s "
-                "AND notification_id <= %s ORDER BY notification_id",
-                (first, last),
-            )
-            yield from cursor
-
     def _note_at(self, since: int) -> bytes:
-        """Signed by the key that signs the rest, whichever signed it then."""
+        """The checkpoint of that size, with the current key's signature added if it is missing."""
         found = checkpoint_of_size(self._connection, since)
         if found is None:
             raise NothingToExport(f"there is no checkpoint of size {since}.")
         note = found.encode()
-        try:
-            open_note(note, self._signer.key)
-        except NoteBroken:
-            text, _ = split_note(note)
-            if parse_checkpoint(text).root != root_at(since, partial(read_nodes, self._connection)):
-                raise LogAltered(
-                    f"the checkpoint of size {since} is not of its beginning."
-                ) from None
-            return note + self._signer.signature(text).encode()
-        return note
+        if has_signed(self._signer.key, note):
+            return note
+        text, _ = split_note(note)
+        if parse_checkpoint(text).root != root_at(since, partial(read_nodes, self._connection)):
+            raise LogAltered(f"it does not begin with the checkpoint of size {since}.")
+        return note + self._signer.signature(text).encode()
 
     def _put(self, name: str, content: bytes) -> None:
         (self._directory / name).write_bytes(content)
         self._digests[name] = hashlib.sha256(content).hexdigest()
 
-    def _rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def _ranges(self, statement: str, *parameters: object) -> list[PositionRange]:
+        """The positions that a query finds, in ascending order, as ranges."""
         with self._connection.cursor(row_factory=tuple_row) as cursor:
-            return cursor.execute(statement.encode(), parameters).fetchall()
-
-
-def _join_ranges(positions: Sequence[int]) -> list[PositionRange]:
-    """Neighbours together."""
-    found = []
-    for _, group in groupby(enumerate(positions), key=lambda one: one[1] - one[0]):
-        neighbours = [position for _, position in group]
-        found.append((neighbours[0], neighbours[-1]))
-    return found
+            rows = cursor.execute(statement.encode(), parameters).fetchall()
+        found = []
+        for _, group in groupby(enumerate(rows), key=lambda numbered: numbered[1][0] - numbered[0]):
+            neighbours = [position for _, (position,) in group]
+            found.append((neighbours[0], neighbours[-1]))
+        return found

@@ -1,4 +1,4 @@
-"""Keys that have signed checkpoints before, and up to which size: a file beside the checkpoints."""
+"""Former checkpoint keys and the sizes that they signed: a file beside the checkpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEYS_FILE: Final = "keys"
 
 
 class FormerKey(NamedTuple):
-    """A line: FROM UNTIL KEY."""
+    """A former key and the sizes that it signed. Its line in the file: FIRST UNTIL KEY."""
 
     key: Key
     first: int
@@ -22,26 +22,18 @@ class FormerKey(NamedTuple):
         return f"{self.first} {self.until} {self.key.text}\n"
 
     def has_signed(self, note: bytes) -> bool:
-        """While it was in force."""
+        """Whether the key signed this checkpoint while it was in force."""
         try:
             return open_checkpoint(note, self.key).size <= self.until
         except NoteBroken:
             return False
 
 
-def has_signed(key: Key, note: bytes) -> bool:
-    try:
-        open_checkpoint(note, key)
-    except NoteBroken:
-        return False
-    return True
-
-
 def read_former_keys(outside: OutsideCheckpoints) -> list[FormerKey]:
-    """The oldest first. Raises NoteBroken."""
-    told = outside.place.read(KEYS_FILE)
+    """The former keys, oldest first. Raises NoteBroken."""
+    content = outside.place.read(KEYS_FILE) or b""
     found = []
-    for line in told.decode().splitlines() if told is not None else ():
+    for line in content.decode().splitlines():
         first, until, key = line.split(" ", 2)
         found.append(FormerKey(parse_key(key), int(first), int(until)))
     return found
@@ -52,5 +44,5 @@ def add_former_key(outside: OutsideCheckpoints, key: Key, until: int) -> None:
     if any(former.key == key for former in known):
         return
     first = known[-1].until if known else 0
-    told = "".join(former.line for former in [*known, FormerKey(key, first, until)])
-    outside.write(KEYS_FILE, told.encode())
+    lines = "".join(former.line for former in [*known, FormerKey(key, first, until)])
+    outside.write(KEYS_FILE, lines.encode())

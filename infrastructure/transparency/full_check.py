@@ -1,5 +1,5 @@
-"""Reading the whole log against everything that is said about it: what was witnessed outside, the leaves
-and nodes, the checkpoints beside it, and the rows of duties and answers that came with its events."""
+"""Checks the whole log against all that is derived from it: leaves, nodes, checkpoints inside and outside
+the database, and the rows of duties and commands that were stored with its events."""
 
 from __future__ import annotations
 
@@ -21,31 +21,38 @@ from domain.merkle.tree import Frontier
 from domain.people import SameAs
 from domain.recorded_event import RecordedEvent
 from infrastructure.transparency.checkpoints import Checkpoints
-from infrastructure.transparency.former_keys import FormerKey, has_signed, read_former_keys
+from infrastructure.transparency.former_keys import FormerKey, read_former_keys
 from infrastructure.transparency.nodes import LOWEST_LEVEL, Connection
-from infrastructure.verifier.notes import Checkpoint, Key, NoteBroken, parse_checkpoint, split_note
+from infrastructure.verifier.notes import (
+    Checkpoint,
+    Key,
+    NoteBroken,
+    has_signed,
+    parse_checkpoint,
+    split_note,
+)
 
 MAX_TIME_REVERSAL: Final = timedelta(hours=1)
-"""What runs beside each other is recorded within seconds; an event that says it is so much older than
-those before it was not recorded when it says."""
-RECORDED_EARLIER: Final = "was recorded long before what stands before it"
-"""No fault where a past was lived through in virtual time."""
-SIGNED_BY_ANOTHER: Final = "is signed by no key that is known here"
-"""No fault where somebody gave a key up, and what it says is so."""
+"""Concurrent writers record within seconds of each other. An event that claims to be this much older than
+an earlier position was backdated."""
+RECORDED_EARLIER: Final = "has a much earlier recorded_at than a position before it"
+"""Not a fault in a log that was replayed in simulated time."""
+SIGNED_BY_ANOTHER: Final = "is signed by an unknown key"
+"""Not a fault if a key was given up and the checkpoint fits the log."""
 _COMMAND_PREFIX: Final = "command:"
 _GENERATED_KEY_LENGTH: Final = 16
-"""Digits of a digest that stand for a key where none was given."""
+"""Digits of the digest that replaces the key of a command sent without one."""
 
 
 class StoredEvidence:
-    """What is said about the log in other places than the log."""
+    """What the database and the checkpoints outside state about the log."""
 
     def __init__(self, connection: Connection, checkpoints: Checkpoints) -> None:
         key, former = checkpoints.signer.key, read_former_keys(checkpoints.outside)
-        names = {key.name, *(one.key.name for one in former)}
+        names = {key.name, *(former_key.key.name for former_key in former)}
         self.broken: list[str] = []
         self.roots: dict[int, bytes] = {}
-        """By size, as they were signed."""
+        """The signed roots, by size."""
         self.witnessed = 0
         if (note := checkpoints.outside.latest()) is not None:
             try:
@@ -59,25 +66,25 @@ class StoredEvidence:
                 "SELECT size, root, note FROM checkpoints ORDER BY size"
             ).fetchall():
                 try:
-                    told, is_ours = _read_checkpoint(note_text.encode(), key, former)
+                    stated, is_ours = _read_checkpoint(note_text.encode(), key, former)
                 except NoteBroken as error:
                     self.broken.append(f"the checkpoint of size {size}: {error}")
                     continue
                 if not is_ours:
                     self.broken.append(
-                        f"the checkpoint of size {size}, of {told.origin}, {SIGNED_BY_ANOTHER}"
+                        f"the checkpoint of size {size}, of {stated.origin}, {SIGNED_BY_ANOTHER}"
                     )
-                if (told.size, told.root) != (size, bytes(root)) or (
-                    is_ours and told.origin not in names
+                if (stated.size, stated.root) != (size, bytes(root)) or (
+                    is_ours and stated.origin not in names
                 ):
                     self.broken.append(
-                        f"the checkpoint of size {size} does not say what was signed"
+                        f"the checkpoint of size {size} differs from its signed note"
                     )
-                if self.roots.setdefault(told.size, told.root) != told.root:
-                    self.broken.append(f"two checkpoints of size {size}")
+                if self.roots.setdefault(stated.size, stated.root) != stated.root:
+                    self.broken.append(f"two checkpoints of size {size} have different roots")
             self.nodes: Mapping[tuple[int, int], bytes] = {
-                (level, place): bytes(one)
-                for level, place, one in cursor.execute(
+                (level, place): bytes(digest)
+                for level, place, digest in cursor.execute(
                     "SELECT level, place, hash FROM log_nodes"
                 ).fetchall()
             }
@@ -98,22 +105,22 @@ class StoredEvidence:
 
 
 def _read_checkpoint(note: bytes, key: Key, former: Sequence[FormerKey]) -> tuple[Checkpoint, bool]:
-    """What it says, and whether a key that is known here has signed it; the log must fit it, whoever
-    has. Raises NoteBroken."""
-    told = parse_checkpoint(split_note(note)[0])
-    return told, has_signed(key, note) or any(one.has_signed(note) for one in former)
+    """What a note states, and whether a known key has signed it. The log must fit it in both cases.
+    Raises NoteBroken."""
+    stated = parse_checkpoint(split_note(note)[0])
+    return stated, has_signed(key, note) or any(one.has_signed(note) for one in former)
 
 
 def find_faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[str]:
-    """All that does not fit, in words; in one transaction, so that the log stands still."""
+    """Every fault found, as a sentence. One transaction, so that the log does not change meanwhile."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
-        said = StoredEvidence(connection, checkpoints)
-        yield from said.broken
+        stated = StoredEvidence(connection, checkpoints)
+        yield from stated.broken
         frontier, leaves = Frontier(), []
         versions: dict[UUID, int] = {}
-        acts = DutiesAndCommands()
+        expected_rows = DutiesAndCommands()
         latest: datetime | None = None
         with connection.cursor("whole_log", row_factory=tuple_row, binary=True) as cursor:
             cursor.execute(
@@ -125,13 +132,13 @@ def find_faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[st
                     yield f"position {expected} is missing: {position} comes next"
                     break
                 if leaf_digest(state) != leaf:
-                    yield f"position {position} is not what its leaf says"
+                    yield f"position {position} does not have its stored leaf"
                 leaves.append(leaf_digest(state))
                 frontier.extend(leaves[-1:])
-                if said.roots.get(position, frontier.root()) != frontier.root():
-                    yield f"the first {position} are not those that were signed"
-                if version != versions.get(stream, 0) + 1:
-                    yield f"position {position}: version {version} of its stream does not come next"
+                if stated.roots.get(position, frontier.root()) != frontier.root():
+                    yield f"the first {position} positions do not have the root that was signed"
+                if version != (due := versions.get(stream, 0) + 1):
+                    yield f"position {position} has version {version} of its stream, not {due}"
                 versions[stream] = version
                 try:
                     line = from_state(position, state)
@@ -139,55 +146,55 @@ def find_faults(connection: Connection, checkpoints: Checkpoints) -> Iterator[st
                     yield f"position {position} cannot be read: {error}"
                     continue
                 if (line.stream, line.version, line.type) != (stream, version, topic):
-                    yield f"position {position} says that it is another event"
+                    yield f"position {position}: its envelope and its row differ"
                 if latest is not None and line.recorded_at < latest - MAX_TIME_REVERSAL:
                     yield f"position {position} {RECORDED_EARLIER}"
                 latest = max(latest or line.recorded_at, line.recorded_at)
-                acts.look(line)
-        if said.head != len(leaves):
-            yield f"the head is at {said.head}, and {len(leaves)} positions are there"
-        for size in sorted(size for size in said.roots if size > len(leaves)):
-            yield f"{size} positions were signed, and {len(leaves)} are there"
-        yield from _check_nodes(leaves, said)
-        yield from acts.faults(said)
+                expected_rows.add(line)
+        if stated.head != len(leaves):
+            yield f"log_head is at {stated.head}, but the log has {len(leaves)} positions"
+        for size in sorted(size for size in stated.roots if size > len(leaves)):
+            yield f"{size} positions were signed, but the log has {len(leaves)}"
+        yield from _check_nodes(leaves, stated)
+        yield from expected_rows.faults(stated)
 
 
-def _check_nodes(leaves: list[bytes], said: StoredEvidence) -> Iterator[str]:
-    """Those that are stored are what the leaves make."""
-    made: dict[tuple[int, int], bytes] = {}
+def _check_nodes(leaves: list[bytes], stated: StoredEvidence) -> Iterator[str]:
+    """Faults of the stored nodes: each must be the hash over its leaves."""
+    computed: dict[tuple[int, int], bytes] = {}
     level, hashes = 0, leaves
     while hashes:
         if level >= LOWEST_LEVEL:
-            made |= {(level, place): one for place, one in enumerate(hashes)}
+            computed |= {(level, place): digest for place, digest in enumerate(hashes)}
         hashes, level = parent_hashes(hashes[: len(hashes) & ~1]), level + 1
-    for node, stored in said.nodes.items():
-        if made.get(node) != stored:
-            yield f"node {node[1]} of level {node[0]} is not what its leaves make"
-    low = sorted(place for level, place in said.nodes if level == LOWEST_LEVEL)
+    for node, stored in stated.nodes.items():
+        if computed.get(node) != stored:
+            yield f"node {node[1]} of level {node[0]} is not the hash of its leaves"
+    low = sorted(place for level, place in stated.nodes if level == LOWEST_LEVEL)
     if low and low != [*range(len(low))]:
         gap = next((a + 1 for a, b in pairwise((-1, *low)) if b != a + 1), 0)
         yield f"node {gap} of level {LOWEST_LEVEL} is missing"
-    if said.witnessed and len(low) < said.witnessed >> LOWEST_LEVEL:
+    if stated.witnessed and len(low) < stated.witnessed >> LOWEST_LEVEL:
         yield f"nodes of level {LOWEST_LEVEL} are missing from {len(low)} on"
 
 
 class DutiesAndCommands:
-    """Who did what in which case, and by which command."""
+    """The rows of duties and commands that the log's events imply."""
 
     def __init__(self) -> None:
         self._duties: dict[UUID, dict[str, str]] = {}
         self._about_money: set[UUID] = set()
         self._commands: dict[tuple[str, str], int] = {}
         self._names: set[str] = set()
-        """That turned out to be somebody's other ones: their duties are written down as well."""
+        """Other names of a person: their duties have rows, too."""
 
-    def look(self, line: RecordedEvent) -> None:
+    def add(self, line: RecordedEvent) -> None:
         event, person = line.event, line.actor.person
         if isinstance(event, AdjustmentProposed):
             self._about_money.add(line.stream)
         if isinstance(event, SameAs):
             self._names.add(event.other)
-        duty = duty_of(event)  # type: ignore[arg-type]  # of no other noun anybody has one
+        duty = duty_of(event)  # type: ignore[arg-type]  # only events of cases have one
         if duty is not None:
             for name in line.actor.persons if person is not None else ():
                 self._duties.setdefault(line.stream, {}).setdefault(name, duty.value)
@@ -197,16 +204,16 @@ class DutiesAndCommands:
             if not (len(key) == _GENERATED_KEY_LENGTH and set(key) <= set("0123456789abcdef")):
                 self._commands.setdefault((person, key), line.position)
 
-    def faults(self, said: StoredEvidence) -> Iterator[str]:
+    def faults(self, stated: StoredEvidence) -> Iterator[str]:
         for case in self._about_money:
             for name, duty in self._duties.get(case, {}).items():
-                if said.duties.get((case, name)) != duty:
-                    yield f"{name} has the duty to {duty} in case {case}, and no row says so"
-        for (case, name), duty in said.duties.items():
-            told = self._duties.get(case, {})
-            backed = duty in told.values() if name in self._names else told.get(name) == duty
-            if not backed:
-                yield f"a row gives {name} the duty to {duty} in case {case}, and no event does"
+                if stated.duties.get((case, name)) != duty:
+                    yield f"{name} has the duty to {duty} in case {case}, but no row states it"
+        for (case, name), duty in stated.duties.items():
+            taken = self._duties.get(case, {})
+            has_event = duty in taken.values() if name in self._names else taken.get(name) == duty
+            if not has_event:
+                yield f"a row gives {name} the duty to {duty} in case {case}, but no event does"
         for (person, key), position in self._commands.items():
-            if (person, key) not in said.commands:
-                yield f"position {position} came of a command of {person}, whose answer is gone"
+            if (person, key) not in stated.commands:
+                yield f"position {position}: the answer to its command by {person} is missing"

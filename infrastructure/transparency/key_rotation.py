@@ -1,11 +1,11 @@
-"""Another key for checkpoints: the last one is signed by both, and the former is kept to open those
-that it has signed."""
+"""Rotation of the checkpoint key: both keys sign the last checkpoint, and the former key is kept to
+verify the checkpoints that it signed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from infrastructure.postgres.account import fsync_directory
+from infrastructure.durable_files import fsync_directory
 from infrastructure.transparency.checkpoints import (
     LOCK,
     Checkpoints,
@@ -19,8 +19,8 @@ from infrastructure.verifier.notes import open_note
 
 
 def rotate_checkpoint_key(connection: Connection, checkpoints: Checkpoints, file: Path) -> Signer:
-    """The key that signs from now on, with the name of the one before: the log's origin stays. What is
-    cut off is made up for by doing it again. Raises KeyUnusable or LogNotAsWitnessed."""
+    """Rotate the key in `file`; return the new key, under the former's name, so that the log's origin
+    stays. Run it again if it was interrupted. Raises KeyUnusable or LogNotAsWitnessed."""
     checkpoints.make(connection)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
@@ -31,8 +31,8 @@ def rotate_checkpoint_key(connection: Connection, checkpoints: Checkpoints, file
         if last is not None:
             size, note = last
             line = after.signature(open_note(note.encode(), before.key))
-            whole = store_signature(connection, size, after.key, line)
-            checkpoints.outside.keep(size, whole.encode())
+            signed_note = store_signature(connection, size, after.key, line)
+            checkpoints.outside.keep(size, signed_note.encode())
         add_former_key(checkpoints.outside, before.key, last[0] if last is not None else 0)
         beside.replace(file)
         fsync_directory(file.parent)

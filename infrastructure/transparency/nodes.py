@@ -1,8 +1,9 @@
-"""Full subtrees of the log's tree, kept so that proofs read a few rows; filled in behind the head."""
+"""The stored nodes of the log's Merkle tree: full subtrees, so that a proof reads few rows. They are
+filled in behind the head."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -12,7 +13,7 @@ from domain.merkle.hashing import parent_hashes
 from domain.merkle.tree import Node
 
 LOWEST_LEVEL: Final = 3
-"""The leaves below it stand with their events: a row for each eight of them is enough."""
+"""The lowest level that has rows: one for eight leaves. Lower nodes are computed from the events."""
 BATCH_SIZE: Final = 1 << 13
 _BLOCK = 1 << LOWEST_LEVEL
 _LOCK = 0x0CA5E7A3
@@ -29,12 +30,12 @@ def read_head(connection: Connection) -> int:
 
 
 def try_lock(connection: Connection, lock: int) -> bool:
-    """Nobody else holds the lock; it is held until the transaction ends."""
+    """Take the advisory lock until the transaction ends, unless another process holds it."""
     return bool(_rows(connection, "SELECT pg_try_advisory_xact_lock(%s)", lock)[0][0])
 
 
 def fill_nodes(connection: Connection, batch: int = BATCH_SIZE) -> bool:
-    """Fill in the next nodes, after whoever else is at it; False if there are none to fill in.
+    """Fill in the next nodes, one process at a time; False if there are none to fill in.
     Raises PositionsMissing."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -54,7 +55,7 @@ def fill_nodes(connection: Connection, batch: int = BATCH_SIZE) -> bool:
 
 
 def fill_all_nodes(connection: Connection) -> None:
-    """All that the log has full by now: whoever asks for more must fill in again."""
+    """Fill in all nodes that are full now. Later appends need another call."""
     while fill_nodes(connection):
         pass
 
@@ -62,11 +63,11 @@ def fill_all_nodes(connection: Connection) -> None:
 def _completed_nodes(
     connection: Connection, done: int, leaves: Sequence[bytes]
 ) -> list[tuple[int, int, bytes]]:
-    """What these leaves, which come after so many, make full."""
+    """The rows of the nodes that these leaves complete; `done` leaves come before them."""
     found, place, hashes, level = [], done, list(leaves), 0
     while True:
         if level >= LOWEST_LEVEL:
-            found += [(level, place + n, one) for n, one in enumerate(hashes)]
+            found += [(level, place + n, digest) for n, digest in enumerate(hashes)]
         if place & 1:  # the left sibling was filled in before
             place -= 1
             hashes[:0] = read_nodes(connection, [Node(level, place)])
@@ -77,7 +78,7 @@ def _completed_nodes(
 
 
 def read_nodes(connection: Connection, nodes: Sequence[Node]) -> list[bytes]:
-    """Hashes of full subtrees, in the order in which they are asked for. Raises PositionsMissing."""
+    """The hashes of full subtrees, in the order of `nodes`. Raises PositionsMissing."""
     high = [node for node in nodes if node.level >= LOWEST_LEVEL]
     low = {
         leaf for node in nodes if node.level < LOWEST_LEVEL for leaf in range(node.first, node.end)
@@ -87,19 +88,36 @@ def read_nodes(connection: Connection, nodes: Sequence[Node]) -> list[bytes]:
         rows = _rows(
             connection,
             "SELECT level, place, hash FROM log_nodes JOIN "
-            "unnest(%s::smallint[], %s::bigint[]) AS asked (level, place) USING (level, place)",
+            "unnest(%s::smallint[], %s::bigint[]) AS wanted (level, place) USING (level, place)",
             [node.level for node in high],
             [node.place for node in high],
         )
-        found |= {Node(level, place): one for level, place, one in rows}
+        found |= {Node(level, place): digest for level, place, digest in rows}
     if low:
         rows = _rows(
             connection,
             "SELECT notification_id, leaf FROM stored_events WHERE notification_id = ANY(%s::bigint[])",
             [leaf + 1 for leaf in low],
         )
-        found |= {Node(0, position - 1): one for position, one in rows}
+        found |= {Node(0, position - 1): leaf for position, leaf in rows}
     return [_compute_node(node, found) for node in nodes]
+
+
+def read_envelopes(
+    connection: Connection, first: int, last: int
+) -> Iterator[tuple[int, bytes, bytes]]:
+    """Position, envelope and stored leaf of the events from `first` to `last`, in a transaction."""
+    with (
+        connection.transaction(),
+        connection.cursor("envelopes", row_factory=tuple_row, binary=True) as cursor,
+    ):
+        cursor.itersize = 2_000
+        cursor.execute(
+            "SELECT notification_id, state, leaf FROM stored_events WHERE notification_id >= %s "
+            "AND notification_id <= %s ORDER BY notification_id",
+            (first, last),
+        )
+        yield from cursor
 
 
 def _compute_node(node: Node, found: dict[Node, bytes]) -> bytes:
@@ -107,7 +125,9 @@ def _compute_node(node: Node, found: dict[Node, bytes]) -> bytes:
         try:
             return found[node]
         except KeyError:
-            raise PositionsMissing(f"{node.first + 1} to {node.end} are not there") from None
+            raise PositionsMissing(
+                f"positions {node.first + 1} to {node.end} are missing from the log"
+            ) from None
     hashes = [_compute_node(Node(0, leaf), found) for leaf in range(node.first, node.end)]
     while len(hashes) > 1:
         hashes = parent_hashes(hashes)
@@ -124,7 +144,9 @@ def _read_leaves(connection: Connection, start: int, end: int) -> list[bytes]:
     )
     for expected, (position, _) in enumerate(rows, start + 1):
         if position != expected:
-            raise PositionsMissing(f"{expected} to {position - 1} are not there")
+            raise PositionsMissing(
+                f"positions {expected} to {position - 1} are missing from the log"
+            )
     return [leaf for _, leaf in rows]
 
 

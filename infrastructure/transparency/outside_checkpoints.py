@@ -1,4 +1,4 @@
-"""Checkpoints outside the database: what a restore, or whoever can write there, does not take along."""
+"""Checkpoints outside the database, where a restore or a database administrator cannot change them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from infrastructure.transparency.storage import open_storage
 LATEST_FILE: Final = "latest"
 DISPUTED_FILE: Final = "disputed"
 MAX_CHECKPOINTS: Final = 1_000
-"""The newest so many stay; those before are thinned out."""
+"""This many of the newest are all kept; older ones are thinned out."""
 
 
 class OutsideCheckpoints:
-    """A file for each size, and one more that says which was the last: in a directory, or in a bucket."""
+    """A file for each checkpoint and one for the latest, in a directory or a bucket."""
 
     def __init__(self, where: Path | str) -> None:
         self.place = open_storage(where)
@@ -29,17 +29,17 @@ class OutsideCheckpoints:
         return sorted(int(name) for name in self.place.names() if name.isdigit())
 
     def keep(self, size: int, note: bytes) -> None:
-        """Kept when this returns; whoever reads sees the one before or this one, whole. The last one
-        never becomes an earlier one, whoever is slow."""
+        """Store a checkpoint durably. Readers see the former latest one or this one, complete. A slow
+        writer never replaces the latest by an earlier one."""
         self.write(f"{size:020d}", note)
         self.place.change(
             LATEST_FILE, lambda last: note if last is None or _size_of_note(last) <= size else None
         )
 
     def disputed(self) -> str | None:
-        """What a witness holds against the log."""
-        told = self.place.read(DISPUTED_FILE)
-        return told.decode() if told is not None else None
+        """Why a witness refuses the log; None if none does."""
+        reason = self.place.read(DISPUTED_FILE)
+        return reason.decode() if reason is not None else None
 
     def dispute(self, why: str) -> None:
         self.write(DISPUTED_FILE, why.encode())
@@ -48,12 +48,12 @@ class OutsideCheckpoints:
         self.place.remove(DISPUTED_FILE)
 
     def write(self, name: str, content: bytes) -> None:
-        """Kept when this returns, whole."""
+        """Store a file durably and as a whole."""
         self.place.change(name, lambda _: content)
 
     def thin_out(self) -> None:
-        """Of the older ones each second goes, as often as there are too many: what is left still
-        tells about where, if a log should ever turn out to differ."""
+        """Remove every second of the older checkpoints when there are too many. The rest still shows
+        roughly where a log begins to differ."""
         sizes = self.sizes()
         if len(sizes) > 2 * MAX_CHECKPOINTS:
             for size in sizes[1:-MAX_CHECKPOINTS:2]:
@@ -61,6 +61,6 @@ class OutsideCheckpoints:
 
 
 def _size_of_note(note: bytes) -> int:
-    """As it says itself: whether that was signed is asked before anything is made of it."""
+    """The size that a note states. Its signature is verified later, before the size is used."""
     lines = note.split(b"\n", 2)
     return int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else 0

@@ -1,9 +1,10 @@
-"""Proofs about the log as it was witnessed, from a few rows."""
+"""Inclusion and consistency proofs of the log, up to the last checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from msgspec import Struct
 from psycopg.rows import tuple_row
@@ -14,9 +15,11 @@ from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 from infrastructure.transparency.checkpoints import latest_checkpoint
 from infrastructure.transparency.nodes import Connection, read_nodes
 
+NO_CHECKPOINT_YET: Final = "there is no checkpoint yet; a worker makes one every few seconds"
+
 
 class SignedCheckpoint(Struct, frozen=True):
-    """`note` is the signed note as C2SP specifies it: size and root stand in what is signed."""
+    """A checkpoint. `note` is the signed note as C2SP specifies it; it contains size and root."""
 
     size: int
     root: str
@@ -24,8 +27,8 @@ class SignedCheckpoint(Struct, frozen=True):
 
 
 class InclusionProof(Struct, frozen=True):
-    """`leaf` is SHA-256(0x00 ‖ envelope) of the event at the position: leaf number position - 1 of the
-    tree of `size` leaves with this root. `hashes` lead from one to the other (RFC 9162, 2.1.3)."""
+    """Proof that the event at a position is in the tree of `size` leaves with this root (RFC 9162,
+    2.1.3). `leaf` is SHA-256(0x00 ‖ envelope), leaf number position - 1; `hashes` lead to the root."""
 
     position: int
     size: int
@@ -35,7 +38,7 @@ class InclusionProof(Struct, frozen=True):
 
 
 class ConsistencyProof(Struct, frozen=True):
-    """The tree of `size` leaves is a continuation of that of `before` (RFC 9162, 2.1.4)."""
+    """Proof that the tree of `size` leaves extends the tree of `before` leaves (RFC 9162, 2.1.4)."""
 
     before: int
     size: int
@@ -45,7 +48,7 @@ class ConsistencyProof(Struct, frozen=True):
 
 
 class Proofs:
-    """All raise NotWitnessedYet where the last checkpoint does not reach."""
+    """Makes checkpoints and proofs. All methods raise NotWitnessedYet beyond the last checkpoint."""
 
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
@@ -53,7 +56,7 @@ class Proofs:
     @retry_lost_connection
     def checkpoint(self) -> SignedCheckpoint:
         with self._datastore.get_connection() as connection:
-            size, note = _last_checkpoint(connection)
+            size, note = require_checkpoint(connection)
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT root FROM checkpoints WHERE size = %s", (size,)
             )
@@ -62,37 +65,39 @@ class Proofs:
     @retry_lost_connection
     def inclusion(self, position: int, size: int | None) -> InclusionProof:
         with self._datastore.get_connection() as connection:
-            tree = _tree_of_size(connection, size)
+            tree = witnessed_size(connection, size)
             if not 0 < position <= tree:
                 raise NotWitnessedYet(f"position {position} is not among the first {tree}")
-            of = partial(read_nodes, connection)
-            hashes = inclusion_proof(position - 1, tree, of)
-            leaf, root = of([Node(0, position - 1)])[0], root_at(tree, of)
+            read = partial(read_nodes, connection)
+            hashes = inclusion_proof(position - 1, tree, read)
+            leaf, root = read([Node(0, position - 1)])[0], root_at(tree, read)
         return InclusionProof(position, tree, leaf.hex(), root.hex(), [h.hex() for h in hashes])
 
     @retry_lost_connection
     def consistency(self, before: int, size: int | None) -> ConsistencyProof:
         with self._datastore.get_connection() as connection:
-            tree = _tree_of_size(connection, size)
+            tree = witnessed_size(connection, size)
             if not 0 < before <= tree:
-                raise NotWitnessedYet(f"a log of {before} is no beginning of one of {tree}")
-            of = partial(read_nodes, connection)
-            hashes = consistency_proof(before, tree, of)
-            root_before, root = root_at(before, of), root_at(tree, of)
+                raise NotWitnessedYet(f"`before` is {before}: it must be from 1 to {tree}")
+            read = partial(read_nodes, connection)
+            hashes = consistency_proof(before, tree, read)
+            root_before, root = root_at(before, read), root_at(tree, read)
         return ConsistencyProof(
-            before, tree, root_before.hex(), root.hex(), [one.hex() for one in hashes]
+            before, tree, root_before.hex(), root.hex(), [h.hex() for h in hashes]
         )
 
 
-def _tree_of_size(connection: Connection, size: int | None) -> int:
-    witnessed, _ = _last_checkpoint(connection)
+def witnessed_size(connection: Connection, size: int | None) -> int:
+    """`size`, or that of the last checkpoint. Raises NotWitnessedYet beyond the last checkpoint."""
+    witnessed, _ = require_checkpoint(connection)
     if size is not None and size > witnessed:
-        raise NotWitnessedYet(f"the last checkpoint is of {witnessed} positions, not of {size}")
+        raise NotWitnessedYet(f"the last checkpoint has {witnessed} positions, fewer than {size}")
     return witnessed if size is None else size
 
 
-def _last_checkpoint(connection: Connection) -> tuple[int, str]:
+def require_checkpoint(connection: Connection) -> tuple[int, str]:
+    """Size and note of the last checkpoint. Raises NotWitnessedYet."""
     found = latest_checkpoint(connection)
     if found is None:
-        raise NotWitnessedYet("no checkpoint was made yet; a worker makes one every few seconds")
+        raise NotWitnessedYet(NO_CHECKPOINT_YET)
     return found

@@ -1,31 +1,22 @@
-"""The population that a sample is drawn from, read from the log up to its last checkpoint."""
+"""Reads the population of a sample from the log, up to the last checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from psycopg.rows import tuple_row
 
-from domain.errors import NotWitnessedYet
-from infrastructure.transparency.checkpoints import latest_checkpoint
 from infrastructure.transparency.nodes import Connection
+from infrastructure.transparency.proofs import witnessed_size
 from infrastructure.verifier.population import Question
 from infrastructure.verifier.samples import MemberCollector, PopulationMember, member_event_types
-
-NO_CHECKPOINT_YET: Final = "no checkpoint was made yet; a worker makes one every few seconds"
 
 
 def read_population(
     connection: Connection, question: Question, strata: Sequence[str], upto: int | None
 ) -> tuple[int, list[PopulationMember]]:
-    """How far it reaches, and its members. Raises NotWitnessedYet."""
-    found = latest_checkpoint(connection)
-    if found is None:
-        raise NotWitnessedYet(NO_CHECKPOINT_YET)
-    size = found[0] if upto is None else upto
-    if size > found[0]:
-        raise NotWitnessedYet(f"the last checkpoint is of {found[0]} positions, not of {size}")
+    """The number of positions read, and the population's members. Raises NotWitnessedYet."""
+    size = witnessed_size(connection, upto)
     members = MemberCollector(question, strata)
     with (
         connection.transaction(),
@@ -38,5 +29,5 @@ def read_population(
             ([*member_event_types(question["type"], strata)], size),
         )
         for position, state in cursor:
-            members.look(position, bytes(state))
+            members.add(position, bytes(state))
     return size, members.found

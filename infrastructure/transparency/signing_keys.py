@@ -1,5 +1,5 @@
-"""The key that signs checkpoints, and that of a witness. They lie outside the database: who can write
-there cannot sign."""
+"""The keys of checkpoints and of witnesses. They are kept outside the database, so that write access to
+it does not allow signing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from infrastructure.durable_files import write_new_file
 from infrastructure.verifier.notes import (
     COSIGNATURE,
     ED25519,
@@ -25,35 +26,36 @@ _PREFIX = "PRIVATE+KEY+"
 
 
 class KeyUnusable(Exception):
-    """The key for checkpoints, or that of a witness, cannot be used."""
+    """The key of checkpoints or of the witness cannot be used."""
 
 
 class KeyMissing(KeyUnusable):
-    """The key for checkpoints is not there."""
+    """There is no key of checkpoints."""
 
 
 class Signer:
+    """A private key and its name. `key` is the public part."""
+
     def __init__(self, name: str, private: Ed25519PrivateKey, kind: bytes = ED25519) -> None:
         self._private = private
         public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.key = Key(name, public, kind)
 
     def signed(self, text: str) -> bytes:
-        """The text, which ends with a line, as a note."""
+        """The text, which must end with a newline, as a signed note."""
         return f"{text}\n{self.signature(text)}".encode()
 
     def signature(self, text: str) -> str:
-        """The line that it signs a text with."""
+        """The signature line for a text."""
         return self._line(self._private.sign(text.encode()))
 
     def cosignature(self, text: str, at: int) -> str:
-        """The line that a witness signs a checkpoint with."""
+        """A witness's signature line for a checkpoint, at POSIX time `at`."""
         assert self.key.kind == COSIGNATURE
         return self._line(at.to_bytes(8) + self._private.sign(cosignature_text(text, at)))
 
     def _line(self, signature: bytes) -> str:
-        told = base64.b64encode(self.key.id + signature).decode()
-        return f"{SIGNED_BY}{self.key.name} {told}\n"
+        return f"{SIGNED_BY}{self.key.name} {base64.b64encode(self.key.id + signature).decode()}\n"
 
     @property
     def secret(self) -> str:
@@ -62,23 +64,23 @@ class Signer:
 
 
 def open_signer(text_or_file: str) -> Signer:
-    """The key itself (`PRIVATE+KEY+…`), or the file that it lies in, where one is made if there is
-    none. Raises KeyUnusable."""
+    """Open a key given as text (`PRIVATE+KEY+…`) or as a file, which is made if it is missing. Raises
+    KeyUnusable."""
     if text_or_file.startswith(_PREFIX):
         return _parse_signer(text_or_file, ED25519)
     return _read_signer(Path(text_or_file), f"casetrail/{secrets.token_hex(4)}", ED25519)
 
 
 def open_existing_signer(text_or_file: str) -> Signer:
-    """The same, and none is made. Raises KeyMissing, KeyUnusable."""
+    """Open a key like `open_signer`, but make none. Raises KeyMissing or KeyUnusable."""
     if not text_or_file.startswith(_PREFIX) and not Path(text_or_file).exists():
-        raise KeyMissing(f"there is no key in {text_or_file}")
+        raise KeyMissing(f"there is no key file {text_or_file}")
     return open_signer(text_or_file)
 
 
 def read_only_signer(text_or_file: str) -> Signer:
-    """The same for whoever only looks: where there is none, one that has signed nothing, and is kept
-    nowhere. Raises KeyUnusable."""
+    """Open a key for a process that only reads. If it is missing, a new key that is not stored and has
+    signed nothing. Raises KeyUnusable."""
     try:
         return open_existing_signer(text_or_file)
     except KeyMissing:
@@ -86,12 +88,12 @@ def read_only_signer(text_or_file: str) -> Signer:
 
 
 def open_cosigner(file: Path) -> Signer:
-    """A witness's, made if there is none. Raises KeyUnusable."""
+    """Open a witness's key, made if it is missing. Raises KeyUnusable."""
     return _read_signer(file, f"witness/{secrets.token_hex(4)}", COSIGNATURE)
 
 
 def make_successor(file: Path, name: str) -> Signer:
-    """A key of the same name, made if there is none. Raises KeyUnusable."""
+    """Open the key that will succeed one of this name, made if it is missing. Raises KeyUnusable."""
     return _read_signer(file, name, ED25519)
 
 
@@ -110,21 +112,18 @@ def _parse_signer(text: str, kind: bytes) -> Signer:
         name, number, seed = parts[0], parts[1], decode_base64(parts[2])
         found = Signer(name, Ed25519PrivateKey.from_private_bytes(seed[1:]), kind)
     except (IndexError, NoteBroken, ValueError):
-        raise KeyUnusable(f"it does not read {_PREFIX}NAME+ID+BASE64") from None
+        raise KeyUnusable(f"it must have the form {_PREFIX}NAME+ID+BASE64") from None
     if seed[:1] != kind or found.key.id.hex() != number:
-        raise KeyUnusable("it is not the key that its ID names")
+        raise KeyUnusable("its ID is not that of the key")
     return found
 
 
 def _write_signer(file: Path, made: Signer) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        opened.write(f"{made.secret}\n")
-        opened.flush()
-        os.fsync(opened.fileno())
+    write_new_file(beside, f"{made.secret}\n".encode())
     try:
-        os.link(beside, file)  # never over one that another process made meanwhile
+        os.link(beside, file)  # never replaces a key that another process made meanwhile
     except FileExistsError:
         pass
     finally:

@@ -1,9 +1,8 @@
-"""Where checkpoints lie outside the database: a directory, or a bucket by URL. Small files by name, each of
-which is there whole or not at all."""
+"""Storage for checkpoints outside the database: a directory, or a bucket by URL. It holds small named
+files, and writes each as a whole."""
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,31 +13,34 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import from_url
 
+from infrastructure.durable_files import fsync_directory, write_new_file
 from infrastructure.file_locks import file_lock
 
 MAX_ATTEMPTS: Final = 20
 ContentChange = Callable[[bytes | None], bytes | None]
-"""From what a file holds (None: there is none) to what it is to hold; None: as it is."""
+"""Takes a file's content (None: no such file), returns the new content (None: no change)."""
 
 
 class StorageUnavailable(Exception):
-    """Where checkpoints lie outside the database cannot be reached."""
+    """The storage of checkpoints outside the database cannot be reached."""
 
 
 class Storage(Protocol):
+    """Named files. All methods raise StorageUnavailable."""
+
     def __str__(self) -> str:
-        """For people."""
+        """The directory or URL, for messages."""
 
     def read(self, name: str) -> bytes | None:
-        """None if there is none. Raises OutsideUnavailable, as all of these."""
+        """The content of a file; None if there is no such file."""
 
     def change(self, name: str, change: ContentChange) -> None:
-        """Nobody else changes it meanwhile; it is kept when this returns."""
+        """Change a file atomically and durably."""
 
     def names(self) -> list[str]: ...
 
     def remove(self, name: str) -> None:
-        """If it is there."""
+        """Remove a file if it exists."""
 
 
 class DirectoryStorage:
@@ -59,9 +61,12 @@ class DirectoryStorage:
         with _translate_errors():
             self.directory.mkdir(parents=True, exist_ok=True)
             with file_lock(self.directory / ".lock"):
-                fresh = change(self.read(name))
-                if fresh is not None:
-                    self._write(name, fresh)
+                content = change(self.read(name))
+                if content is not None:
+                    beside = self.directory / f".{name}.{secrets.token_hex(4)}"
+                    write_new_file(beside, content, 0o666)  # anyone may read it, by the umask
+                    beside.replace(self.directory / name)
+                    fsync_directory(self.directory)
 
     def names(self) -> list[str]:
         with _translate_errors():
@@ -73,22 +78,9 @@ class DirectoryStorage:
         with _translate_errors():
             (self.directory / name).unlink(missing_ok=True)
 
-    def _write(self, name: str, content: bytes) -> None:
-        beside = self.directory / f".{name}.{secrets.token_hex(4)}"
-        with open(beside, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.directory / name)
-        folder = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
 
 class BucketStorage:
-    """Whatever `obstore` can write by URL. Nobody needs a lock: what has changed meanwhile is refused."""
+    """A bucket that `obstore` can write by URL. No lock: the bucket refuses a write over a newer file."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -98,21 +90,25 @@ class BucketStorage:
         return self._url
 
     def read(self, name: str) -> bytes | None:
-        return self._found(name)[0]
+        return self._get(name)[0]
 
     def change(self, name: str, change: ContentChange) -> None:
         for _ in range(MAX_ATTEMPTS):
-            known, tag = self._found(name)
-            fresh = change(known)
-            if fresh is None:
+            known, tag = self._get(name)
+            content = change(known)
+            if content is None:
                 return
             with _translate_errors():
                 try:
-                    obstore.put(self._store, name, fresh, mode={"e_tag": tag} if tag else "create")
+                    obstore.put(
+                        self._store, name, content, mode={"e_tag": tag} if tag else "create"
+                    )
                 except (AlreadyExistsError, PreconditionError):
                     continue
                 return
-        raise StorageUnavailable(f"{self._url}/{name} changes all the time")
+        raise StorageUnavailable(
+            f"{self._url}/{name} was changed by others in {MAX_ATTEMPTS} attempts"
+        )
 
     def names(self) -> list[str]:
         with _translate_errors():
@@ -123,7 +119,7 @@ class BucketStorage:
         with _translate_errors():
             obstore.delete(self._store, name)
 
-    def _found(self, name: str) -> tuple[bytes | None, str | None]:
+    def _get(self, name: str) -> tuple[bytes | None, str | None]:
         with _translate_errors():
             try:
                 got = obstore.get(self._store, name)
@@ -133,7 +129,7 @@ class BucketStorage:
 
 
 def open_storage(where: Path | str) -> Storage:
-    """A directory, or a URL (s3://…, gs://…, az://…)."""
+    """Open a directory, or a bucket by URL (s3://…, gs://…, az://…)."""
     return BucketStorage(str(where)) if "://" in str(where) else DirectoryStorage(Path(where))
 
 

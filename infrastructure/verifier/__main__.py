@@ -1,4 +1,5 @@
-"""python -m infrastructure.verifier BUNDLE [KEY [WITNESS]]: prints the verdict as JSON; 0 if it is verified."""
+"""python -m infrastructure.verifier BUNDLE [KEY [WITNESS]]: prints the verdict as JSON; exits with 0 if the
+bundle is verified, else with 1."""
 
 import json
 import sys
@@ -13,7 +14,7 @@ def main() -> int:
         return 2
     witness = sys.argv[3] if len(sys.argv) == 4 else None
     found = verify(Path(sys.argv[1]), *sys.argv[2:3], witness=witness)
-    print(json.dumps(found.told, separators=(",", ":")))
+    print(json.dumps(found.document, separators=(",", ":")))
     return 0 if found.verified else 1
 
 

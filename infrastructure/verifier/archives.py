@@ -1,4 +1,4 @@
-"""A bundle in one file: a tar (ustar) of its files, always the same bytes for the same bundle."""
+"""Bundles as one file: a tar (ustar), always the same bytes for the same bundle."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _END_BLOCKS: Final = b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
 def archive_parts(bundle: Path) -> Iterator[bytes]:
-    """The archive, part by part; however large the bundle, a part at a time is in memory."""
-    for file in sorted(bundle.iterdir(), key=lambda one: (one.name != MANIFEST_FILE, one.name)):
-        told = tarfile.TarInfo(file.name)
-        told.size = size = file.stat().st_size
-        told.mode = 0o644
-        yield told.tobuf(tarfile.USTAR_FORMAT)
+    """The archive of a bundle in parts, of which one at a time is in memory."""
+    for file in sorted(bundle.iterdir(), key=lambda f: (f.name != MANIFEST_FILE, f.name)):
+        header = tarfile.TarInfo(file.name)
+        header.size = size = file.stat().st_size
+        header.mode = 0o644
+        yield header.tobuf(tarfile.USTAR_FORMAT)
         with open(file, "rb") as content:
             while part := content.read(PART_BYTES):
                 yield part
@@ -38,7 +38,7 @@ def archive_parts(bundle: Path) -> Iterator[bytes]:
 
 @contextmanager
 def open_bundle(place: Path) -> Iterator[Path]:
-    """The directory of a bundle that is one, or that an archive holds. Raises Broken."""
+    """The directory of a bundle; an archive is unpacked into a temporary one. Raises BundleBroken."""
     if place.is_dir():
         yield place
         return
@@ -48,20 +48,20 @@ def open_bundle(place: Path) -> Iterator[Path]:
         try:
             _unpack(place, Path(directory))
         except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-            told = f"it is neither a directory nor a tar: {error}"
-            raise BundleBroken(Fault("manifest", place.name, told)) from None
+            detail = f"it is neither a directory nor a tar: {error}"
+            raise BundleBroken(Fault("manifest", place.name, detail)) from None
         yield Path(directory)
 
 
 def _unpack(archive: Path, directory: Path) -> None:
-    """Plain files without a folder, each once: nothing else is in a bundle. Raises Broken."""
+    """Unpack an archive. A bundle has plain files only, each once, in no folder. Raises BundleBroken."""
     with tarfile.open(archive, "r:") as opened:
-        for told in opened:
-            name = told.name
-            is_plain = told.isreg() and not told.issparse()
+        for member in opened:
+            name = member.name
+            is_plain = member.isreg() and not member.issparse()
             if name not in _NAMES or not is_plain or (directory / name).exists():
                 raise BundleBroken(Fault("file_added", name, "no bundle has such a file"))
-            content = opened.extractfile(told)
+            content = opened.extractfile(member)
             assert content is not None
             with open(directory / name, "xb") as file:
                 while part := content.read(PART_BYTES):

@@ -1,4 +1,4 @@
-"""Whether a bundle is what was signed: first as fast as can be, then, if it is not, where."""
+"""Verifies a bundle: first fast, as a whole; if that fails, slowly, to locate the differences."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from infrastructure.verifier.notes import (
     Key,
     NoteBroken,
     cosignature_time,
+    has_signed,
     open_checkpoint,
-    open_note,
     parse_key,
 )
 from infrastructure.verifier.population import PopulationCount
@@ -44,13 +44,13 @@ from infrastructure.verifier.scope import PROVES, PopulationScope, scope_of
 
 GIVEN_KEY: Final = "KEY"
 GIVEN_WITNESS: Final = "WITNESS"
-"""As what was given is called in a fault: it is no file of the bundle."""
+"""Names of the given keys in a fault, where others have a file of the bundle."""
 MOST_FAULTS = 100
 _CHUNK = 1 << CHUNK_LEVEL
 
 
 class Verdict(NamedTuple):
-    """What was found. `root` is worked out from the files, never read from them."""
+    """The result of a verification. `root` is computed from the events, never read from a file."""
 
     verified: bool
     faults: Sequence[Fault]
@@ -61,28 +61,28 @@ class Verdict(NamedTuple):
     events: int = 0
     answer: Any = None
     cosigned: int | None = None
-    """When the witness did, in seconds of POSIX, if one was asked for."""
+    """POSIX time of the witness's cosignature, if a witness was given."""
     proves: str | None = None
-    """And so also what it does not prove."""
+    """What the bundle proves, and by that also what it does not."""
 
     @property
-    def told(self) -> dict[str, Any]:
-        """As both verifiers print it."""
+    def document(self) -> dict[str, Any]:
+        """The verdict as both verifiers print it."""
         faults = [fault._asdict() for fault in self.faults[:MOST_FAULTS]]
         return {**self._asdict(), "faults": faults}
 
 
 EventCallback = Callable[[int, bytes], None]
-"""Is shown each event, with its position."""
+"""Gets position and envelope of each event."""
 
 
 class _Mismatch(Exception):
-    """The files are not what they should be; where, is looked for next."""
+    """The files differ from what was signed. The differences are located next."""
 
 
 def verify(bundle: Path, *keys: str, witness: str | None = None) -> Verdict:
-    """By the first of the keys that are given that has signed it, else by the one that came with it:
-    which then is to be compared with what its owner says."""
+    """Verify a bundle with the first given key that has signed it. Without keys, with the bundle's own
+    key: compare that with the key that its owner publishes."""
     try:
         known = _usable_keys(bundle, keys)
         cosigner = _parse_key(witness, GIVEN_WITNESS, COSIGNATURE) if witness is not None else None
@@ -91,7 +91,7 @@ def verify(bundle: Path, *keys: str, witness: str | None = None) -> Verdict:
     key = known[0]
     try:
         note = read_file(bundle, MANIFEST_FILE)
-        key = next((key for key in known if _can_open(note, key)), key)
+        key = next((key for key in known if has_signed(key, note)), key)
         return _verify(bundle, note, key, cosigner)
     except BundleBroken as broken:
         return Verdict(False, [broken.fault], key.text)
@@ -117,14 +117,6 @@ def _parse_key(text: str, where: str, kind: bytes = ED25519) -> Key:
         raise BundleBroken(Fault("key", where, f"the key cannot be used: {error}")) from None
 
 
-def _can_open(note: bytes, key: Key) -> bool:
-    try:
-        open_note(note, key)
-    except NoteBroken:
-        return False
-    return True
-
-
 def _verify(bundle: Path, note: bytes, key: Key, witness: Key | None) -> Verdict:
     manifest = read_manifest(note, key)
     faults = check_files(bundle, manifest["files"])
@@ -141,21 +133,19 @@ def _verify(bundle: Path, note: bytes, key: Key, witness: Key | None) -> Verdict
         PopulationCount(question, manifest["since"]) if question["ask"] == "population" else None
     )
     scope = PopulationScope(count) if count is not None else scope_of(question)
-    told = Verdict(False, faults, key.text, question, signed.size, cosigned=cosigned)
+    verdict = Verdict(False, faults, key.text, question, signed.size, cosigned=cosigned)
     try:
-        root = _compute_root(
-            bundle, parts, since, scope.look if scope is not None else None, faults
-        )
+        root = _compute_root(bundle, parts, since, scope.add if scope is not None else None, faults)
     except (_Mismatch, OutsideTree):
         found = locate_faults(bundle, parts, events, EVENTS_FILE in is_changed) or [_root_fault()]
-        finer = {fault.file for fault in found}
-        rest = [one for one in faults if one.code != "file_changed" or one.file not in finer]
-        return told._replace(faults=[*rest, *found])
+        located = {fault.file for fault in found}
+        rest = [f for f in faults if f.code != "file_changed" or f.file not in located]
+        return verdict._replace(faults=[*rest, *found])
     if root != signed.root:
         faults.append(_root_fault())
     faults += scope.faults if scope is not None else ()
     faults += _check_answer(manifest, parts, count)
-    return told._replace(
+    return verdict._replace(
         verified=not faults,
         root=root.hex(),
         events=events,
@@ -165,23 +155,23 @@ def _verify(bundle: Path, note: bytes, key: Key, witness: Key | None) -> Verdict
 
 
 def _count_events(manifest: dict[str, Any], parts: Sequence[EventRun], is_changed: bool) -> int:
-    """How many there must be. Raises Broken."""
+    """How many events the bundle must have. Raises BundleBroken."""
     left, stated = sum(run.end - run.first for run in parts), manifest["events"]
     if left == stated:
         return left
     code, file = ("nodes", NODES_FILE) if is_changed else ("manifest", MANIFEST_FILE)
-    told = f"{left} events are left over by the subtrees, not {stated}"
-    raise BundleBroken(Fault(code, file, told))
+    detail = f"the subtrees leave room for {left} events, the manifest states {stated}"
+    raise BundleBroken(Fault(code, file, detail))
 
 
 def _compute_root(
     bundle: Path,
     parts: Sequence[EventRun],
     since: Checkpoint | None,
-    look: EventCallback | None,
+    on_event: EventCallback | None,
     faults: list[Fault],
 ) -> bytes:
-    """The root over all of it. Raises _Differs."""
+    """The root over all events and subtrees. Raises _Mismatch."""
     frontier = Frontier()
     with open(bundle / EVENTS_FILE, "rb") as events, open(bundle / LEAVES_FILE, "rb") as leaves:
         for run in parts:
@@ -191,10 +181,10 @@ def _compute_root(
             _check_earlier_root(frontier, since, faults)
             at = run.first
             while at < run.end:
-                # Up to where a chunk of the tree ends, so that it is hashed as one.
-                most = min(run.end - at, _CHUNK - (at - 1) % _CHUNK)
-                frontier.extend(_read_leaves(at, most, events, leaves, look))
-                at += most
+                # To the end of a chunk of the tree, which is hashed as a whole.
+                count = min(run.end - at, _CHUNK - (at - 1) % _CHUNK)
+                frontier.extend(_read_leaves(at, count, events, leaves, on_event))
+                at += count
         _check_earlier_root(frontier, since, faults)
         if events.read(1) or leaves.read(1):
             raise _Mismatch
@@ -202,25 +192,24 @@ def _compute_root(
 
 
 def _read_leaves(
-    first: int, many: int, events: BinaryIO, leaves: BinaryIO, look: EventCallback | None
+    first: int, count: int, events: BinaryIO, leaves: BinaryIO, on_event: EventCallback | None
 ) -> list[bytes]:
-    found, asked = [], list[tuple[int, bytes]]()
-    for position, line in enumerate(islice(events, many), first):
+    found, envelopes = [], []
+    for position, line in enumerate(islice(events, count), first):
         head = event_line_prefix(position)
         if not line.startswith(head) or not line.endswith(LINE_END):
             raise _Mismatch
         envelope = line[len(head) : -2]
         found.append(sha256(b"\x00" + envelope).digest())
-        if look is not None:
-            asked.append((position, envelope))
+        envelopes.append(envelope)
     if (
-        len(found) != many
-        or leaves.read(65 * many) != b"%b\n" % b"".join(found).hex("\n", 32).encode()
+        len(found) != count
+        or leaves.read(65 * count) != b"%b\n" % b"".join(found).hex("\n", 32).encode()
     ):
         raise _Mismatch
-    for position, envelope in asked:
-        assert look is not None
-        look(position, envelope)
+    if on_event is not None:
+        for position, envelope in enumerate(envelopes, first):
+            on_event(position, envelope)
     return found
 
 
@@ -242,11 +231,11 @@ def _read_checkpoint(bundle: Path, name: str, size: int, key: Key) -> Checkpoint
         found = open_checkpoint(read_file(bundle, name), key)
     except NoteBroken as error:
         raise BundleBroken(
-            Fault("checkpoint", name, f"the checkpoint is not as signed: {error}")
+            Fault("checkpoint", name, f"the checkpoint cannot be verified: {error}")
         ) from None
     if found.size != size:
         raise BundleBroken(
-            Fault("checkpoint", name, f"it is of {found.size} positions, not of {size}")
+            Fault("checkpoint", name, f"it has {found.size} positions, the manifest states {size}")
         )
     return found
 
@@ -256,15 +245,15 @@ def _check_cosignature(bundle: Path, witness: Key | None, faults: list[Fault]) -
         try:
             return cosignature_time(read_file(bundle, CHECKPOINT_FILE), witness)
         except NoteBroken as error:
-            told = f"the witness has not cosigned it: {error}"
-            faults.append(Fault("witness", CHECKPOINT_FILE, told))
+            detail = f"the witness has not cosigned it: {error}"
+            faults.append(Fault("witness", CHECKPOINT_FILE, detail))
     return None
 
 
 def _check_answer(
     manifest: dict[str, Any], parts: Sequence[EventRun], count: PopulationCount | None
 ) -> list[Fault]:
-    """Where nothing may be left out, each event after `since` is there."""
+    """Faults of the answer: left out events where none may be, and another count or sum."""
     since = manifest["since"]
     is_left_out = any(node.end > since for run in parts for node, _ in run.nodes)
     faults = []

@@ -1,4 +1,4 @@
-"""The files of a bundle as they lie there: plain ones alone are opened, and no link is followed."""
+"""Reads the files of a bundle: plain files only, never through a link."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infrastructure.verifier.bundle_format import MANIFEST_FILE, BundleBroken, F
 
 
 def read_file(bundle: Path, name: str) -> bytes:
-    """Raises Broken."""
+    """The content of a file. Raises BundleBroken."""
     with _open_plain_file(bundle, name) as file:
         return file.read_bytes()
 
@@ -24,23 +24,23 @@ def file_digest(file: Path) -> str:
 
 
 def check_files(bundle: Path, digests: dict[str, str]) -> list[Fault]:
-    """Raises Broken."""
+    """Compare the files with the manifest's digests. Raises BundleBroken if one cannot be read."""
     faults = []
     for name in sorted(digests):
         with _open_plain_file(bundle, name) as file:
             if file_digest(file) != digests[name]:
-                told = "the file is not the one that the manifest names"
-                faults.append(Fault("file_changed", name, told))
-    known = {one.encode() for one in (MANIFEST_FILE, *digests)}
-    for added in (one for one in _names(bundle) if one not in known):
-        # What is no UTF-8 is told as well as can be.
+                detail = "the file's digest is not the manifest's"
+                faults.append(Fault("file_changed", name, detail))
+    known = {name.encode() for name in (MANIFEST_FILE, *digests)}
+    for added in (name for name in _names(bundle) if name not in known):
+        # A name that is not UTF-8 is shown with replacement characters.
         name = added.decode(errors="replace")
-        faults.append(Fault("file_added", name, "the manifest does not name the file"))
+        faults.append(Fault("file_added", name, "the manifest does not list the file"))
     return faults
 
 
 def _names(bundle: Path) -> list[bytes]:
-    """As bytes, so that they are in the same order everywhere."""
+    """The file names as bytes, so that their order is the same everywhere."""
     try:
         return sorted(os.listdir(os.fsencode(bundle)))
     except OSError:
@@ -49,13 +49,13 @@ def _names(bundle: Path) -> list[bytes]:
 
 @contextmanager
 def _open_plain_file(bundle: Path, name: str) -> Iterator[Path]:
-    """Raises Broken."""
+    """Raises BundleBroken, also for an OSError within."""
     file = bundle / name
     try:
         if not S_ISREG(file.lstat().st_mode):
             raise FileNotFoundError
         yield file
     except (FileNotFoundError, NotADirectoryError):
-        raise BundleBroken(Fault("file_missing", name, "no such plain file is there")) from None
+        raise BundleBroken(Fault("file_missing", name, "no such plain file exists")) from None
     except OSError:
         raise BundleBroken(Fault("file_unreadable", name, "the file cannot be read")) from None

@@ -1,4 +1,4 @@
-"""What a bundle consists of: docs/bundle.md says it in full."""
+"""The format of a bundle, specified in docs/bundle.md."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LEAVES_FILE: Final = "leaves.txt"
 NODES_FILE: Final = "nodes.txt"
 REQUIRED_FILES: Final = (KEY_FILE, CHECKPOINT_FILE, EVENTS_FILE, LEAVES_FILE, NODES_FILE)
 MAX_COUNT: Final = 2**53 - 1
-"""The largest number that every reader of JSON takes for the same."""
+"""The largest integer that every JSON reader reads exactly."""
 LINE_END: Final = b"}\n"
 _NODE = re.compile(rb"([0-9]|[1-5][0-9]|6[0-3]) (0|[1-9][0-9]{0,19}) ([0-9a-f]{64})\n")
 
 
 class Fault(NamedTuple):
-    """What is wrong, and where."""
+    """One difference or defect, and where it is."""
 
     code: str
     file: str
@@ -35,7 +35,7 @@ class Fault(NamedTuple):
 
 
 class BundleBroken(Exception):
-    """Nothing further can be told about the bundle."""
+    """The bundle cannot be verified any further."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.detail)
@@ -43,12 +43,12 @@ class BundleBroken(Exception):
 
 
 class EventRun(NamedTuple):
-    """Positions of which the bundle has every event, and the subtrees that come before them."""
+    """A run of positions whose events are all in the bundle, and the subtrees before it."""
 
     nodes: Sequence[tuple[Node, bytes]]
     first: int
     end: int
-    """Not with it."""
+    """Exclusive."""
 
 
 def event_line_prefix(position: int) -> bytes:
@@ -60,12 +60,13 @@ def event_line(position: int, envelope: bytes) -> bytes:
 
 
 def read_runs(file: Path, size: int, since: int) -> Iterator[EventRun]:
-    """What nodes.txt leaves to events.ndjson, in order, parted at `since`. Raises Broken."""
+    """The runs of events between the subtrees of nodes.txt, in order, split at `since`. Raises
+    BundleBroken."""
     at, before = 0, list[tuple[Node, bytes]]()
     for number, (node, digest) in enumerate(_read_nodes(file), 1):
         crosses = node.first < since < node.end
         if node.first < at or node.end > size or crosses:
-            raise BundleBroken(Fault("nodes", NODES_FILE, "the subtree cannot stand here", number))
+            raise BundleBroken(Fault("nodes", NODES_FILE, "the subtree is out of place", number))
         for first, end in _split_run(at, node.first, since):
             yield EventRun(before, first + 1, end + 1)
             before = []
@@ -87,8 +88,8 @@ def _split_run(first: int, end: int, since: int) -> list[tuple[int, int]]:
 def _read_nodes(file: Path) -> Iterator[tuple[Node, bytes]]:
     with open(file, "rb") as lines:
         for number, line in enumerate(lines, 1):
-            told = _NODE.fullmatch(line)
-            if told is None:
-                fault = Fault("nodes", NODES_FILE, "the line is none of LEVEL PLACE HASH", number)
+            found = _NODE.fullmatch(line)
+            if found is None:
+                fault = Fault("nodes", NODES_FILE, "the line is not LEVEL PLACE HASH", number)
                 raise BundleBroken(fault)
-            yield Node(int(told[1]), int(told[2])), bytes.fromhex(told[3].decode())
+            yield Node(int(found[1]), int(found[2])), bytes.fromhex(found[3].decode())

@@ -1,4 +1,4 @@
-"""Where a bundle's events differ from what was exported: by line and position."""
+"""Locates where a bundle's events differ from what was exported: by line and position."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINE = re.compile(rb'\{"position":([1-9][0-9]{0,15}),"envelope":(.*)\}\n', re.D
 
 
 class _PositionTracker:
-    """The positions that should come, and what came instead."""
+    """Compares the lines of events with the expected positions, one line after the other."""
 
     def __init__(self, parts: Sequence[EventRun], leaves: Sequence[bytes]) -> None:
         positions = [p for run in parts for p in range(run.first, run.end)]
@@ -35,22 +35,22 @@ class _PositionTracker:
         found = _LINE.fullmatch(line)
         if found is None or int(found[1]) > MAX_COUNT:
             due = self._positions[self._next] if self._next < len(self._positions) else None
-            self._tell("malformed", "the line is none of an event", number, due)
+            self._add("malformed", "the line is not an event", number, due)
             self._suspected |= {due} if due is not None else set()
             return
         position = int(found[1])
         place = self._order.get(position)
         if place is None:
-            self._tell("added", "no event of this position was exported", number, position)
+            self._add("added", "no event of this position was exported", number, position)
             return
         if place >= self._next:
             self._late.update(dict.fromkeys(self._positions[self._next : place]))
             self._next = place + 1
         elif position in self._late:
             del self._late[position]
-            self._tell("moved", "the event stands after later ones", number, position)
+            self._add("moved", "the event comes after later ones", number, position)
         else:
-            self._tell("duplicated", "the position stands here again", number, position)
+            self._add("duplicated", "the position is here a second time", number, position)
             return
         self._compare(place, position, number, found[2])
 
@@ -60,41 +60,41 @@ class _PositionTracker:
     def _compare(self, place: int, position: int, number: int, envelope: bytes) -> None:
         digest = hashlib.sha256(b"\x00" + envelope).hexdigest().encode()
         if place < len(self._leaves) and self._leaves[place] != digest + b"\n":
-            self._tell("changed", "the event is not what its leaf says", number, position)
+            self._add("changed", "the event's hash differs from its leaf", number, position)
 
     def end(self) -> None:
         missing = [*self._late, *self._positions[self._next :]]
         for position in missing:
             if position not in self._suspected:
-                self._tell("missing", "the event is not there", None, position)
+                self._add("missing", "the event is missing", None, position)
 
-    def _tell(self, code: str, detail: str, line: int | None, position: int | None) -> None:
+    def _add(self, code: str, detail: str, line: int | None, position: int | None) -> None:
         self.faults.append(Fault(code, EVENTS_FILE, detail, line, position))
 
 
 def locate_faults(
     bundle: Path, parts: Sequence[EventRun], events: int, in_events: bool
 ) -> list[Fault]:
-    """In the events, unless they are as the manifest names them: then in their leaves."""
+    """The faults in the events file if it was changed (`in_events`), else in the leaves file."""
     if (bundle / EVENTS_FILE).stat().st_size < events:
-        # However many are said to be missing, they are not counted one by one.
+        # A manifest may state any number: do not list each missing event.
         return [Fault("missing", EVENTS_FILE, f"it is too short for {events} events")]
     with open(bundle / LEAVES_FILE, "rb") as file:
         leaves = list(file)
-    trail = _PositionTracker(parts, leaves)
+    tracker = _PositionTracker(parts, leaves)
     with open(bundle / EVENTS_FILE, "rb") as lines:
         for number, line in enumerate(lines, 1):
-            trail.line(number, line)
-    trail.end()
+            tracker.line(number, line)
+    tracker.end()
     if in_events:
-        return trail.faults
-    changed = [fault.position for fault in trail.faults if fault.code == "changed"]
+        return tracker.faults
+    changed = [fault.position for fault in tracker.faults if fault.code == "changed"]
     if len(leaves) != events:
-        # From there on, each is its neighbour's.
+        # After an added or removed leaf all later ones differ: report the first only.
         changed = changed[:1] or [None]
     end = min(len(leaves), events)
-    return [_leaf_fault(trail.place_of(position, end), position) for position in changed]
+    return [_leaf_fault(tracker.place_of(position, end), position) for position in changed]
 
 
 def _leaf_fault(place: int, position: int | None) -> Fault:
-    return Fault("leaf", LEAVES_FILE, "the leaf is not that of its event", place + 1, position)
+    return Fault("leaf", LEAVES_FILE, "the leaf differs from its event's hash", place + 1, position)

@@ -1,4 +1,4 @@
-"""What a manifest must be: of a grammar so strict that no two readers take one for different things."""
+"""Reads a manifest. Its grammar is so strict that all readers must read it the same way."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
 class _QuestionFields(NamedTuple):
-    """What a question has beside `ask`."""
+    """The fields of a question beside `ask`."""
 
-    always: frozenset[str] = frozenset()
-    perhaps: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
 
 
 _QUESTION_FIELDS: Final = {
@@ -51,27 +51,27 @@ _FIELD_PATTERNS: Final = {
 
 
 def read_manifest(note: bytes, key: Key) -> dict[str, Any]:
-    """Raises Broken."""
+    """The content of a manifest. Raises BundleBroken."""
     try:
         text = open_note(note, key)
         found = json.loads(text)
-        # In its one spelling no name stands twice, and no number is written as another one is.
+        # The canonical spelling excludes duplicate names and other spellings of a number.
         is_canonical = text == json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"
     except (NoteBroken, ValueError, RecursionError) as error:
-        raise _manifest_fault(f"the manifest is not as signed: {error}") from None
+        raise _manifest_fault(f"the manifest cannot be verified: {error}") from None
     if not is_canonical or not _is_valid_manifest(found):
-        raise _manifest_fault(f"the manifest is not what one of {FORMAT} must be")
+        raise _manifest_fault(f"the manifest is not valid for {FORMAT}")
     return found  # type: ignore[no-any-return]
 
 
 def _is_valid_manifest(manifest: Any) -> bool:
-    """It was signed, but perhaps not by whom one would think."""
+    """Whether a signed manifest is well-formed: the signer need not be trusted."""
     if not isinstance(manifest, dict) or manifest.keys() != _MANIFEST_FIELDS:
         return False
     size, since = manifest["size"], manifest["since"]
     return (
         manifest["format"] == FORMAT
-        and all(_is_count(one) for one in (size, since, manifest["events"]))
+        and all(map(_is_count, (size, since, manifest["events"])))
         and since <= size > 0
         and _is_question(manifest["question"])
         and _is_answer(manifest["answer"], manifest["question"]["ask"] == "population")
@@ -82,43 +82,43 @@ def _is_valid_manifest(manifest: Any) -> bool:
     )
 
 
-def _is_count(told: Any) -> bool:
-    return type(told) is int and 0 <= told <= MAX_COUNT
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MAX_COUNT
 
 
-def _is_question(told: Any) -> bool:
-    if not isinstance(told, dict) or not all(isinstance(one, str) for one in told.values()):
+def _is_question(value: Any) -> bool:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         return False
-    asked = _QUESTION_FIELDS.get(told.get("ask", ""))
+    fields = _QUESTION_FIELDS.get(value.get("ask", ""))
     return (
-        asked is not None
-        and {"ask", *asked.always} <= told.keys() <= {"ask", *asked.always, *asked.perhaps}
+        fields is not None
+        and {"ask", *fields.required} <= value.keys() <= {"ask", *fields.required, *fields.optional}
         and all(
-            _FIELD_PATTERNS[name].fullmatch(told[name])
-            for name in told.keys() & _FIELD_PATTERNS.keys()
+            _FIELD_PATTERNS[name].fullmatch(value[name])
+            for name in value.keys() & _FIELD_PATTERNS.keys()
         )
     )
 
 
-def _is_answer(told: Any, is_population: bool) -> bool:
+def _is_answer(value: Any, is_population: bool) -> bool:
     if not is_population:
-        return told is None
-    if not isinstance(told, dict) or told.keys() != {"count", "sums"}:
+        return value is None
+    if not isinstance(value, dict) or value.keys() != {"count", "sums"}:
         return False
-    sums = told["sums"]
+    sums = value["sums"]
     return (
-        _is_count(told["count"])
+        _is_count(value["count"])
         and isinstance(sums, dict)
         and all(re.fullmatch(CURRENCY_PATTERN, name) for name in sums)
-        and all(isinstance(one, str) and re.fullmatch(SUM_PATTERN, one) for one in sums.values())
+        and all(isinstance(sum_, str) and re.fullmatch(SUM_PATTERN, sum_) for sum_ in sums.values())
     )
 
 
-def _are_files(told: Any, names: set[str]) -> bool:
+def _are_files(value: Any, names: set[str]) -> bool:
     return (
-        isinstance(told, dict)
-        and told.keys() == names
-        and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in told.values())
+        isinstance(value, dict)
+        and value.keys() == names
+        and all(isinstance(text, str) and _DIGEST.fullmatch(text) for text in value.values())
     )
 
 

@@ -1,5 +1,4 @@
-"""Which events a question is about, how many they are and what they come to: worked out anew by
-whoever verifies."""
+"""Counts and sums the events that a question asks for. Both the export and the verifier use it."""
 
 from __future__ import annotations
 
@@ -15,13 +14,13 @@ CURRENCY_PATTERN: Final = "[A-Z]{3}"
 SUM_PATTERN: Final = r"-?[0-9]{1,30}(\.[0-9]{1,6})?"
 TIME_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z"
 MAX_DEPTH: Final = 100
-"""So many objects and arrays may an event be nested in each other: more, not every reader takes."""
+"""The deepest nesting of objects and arrays in an event: some JSON readers refuse more."""
 _EXACT_CONTEXT: Final = Context(prec=60)
 _MONEY = re.compile(f"-?{AMOUNT_PATTERN}")
 _CURRENCY = re.compile(CURRENCY_PATTERN)
 _MOMENT = re.compile(TIME_PATTERN)
 Question: TypeAlias = Mapping[str, Any]
-"""`type`, and of `kind`, `over`, `currency`, `from` and `to` those that were asked for."""
+"""`type`, and optionally `kind`, `over`, `currency`, `from` and `to`."""
 
 
 class _Money(NamedTuple):
@@ -35,8 +34,8 @@ class _EventFacts(NamedTuple):
 
 
 class _EnvelopeFacts:
-    """What of an envelope a question is about. Raises ValueError, TypeError, KeyError or
-    RecursionError where it is none."""
+    """The fields of an envelope that questions use. Raises ValueError, TypeError, KeyError or
+    RecursionError for an invalid envelope."""
 
     def __init__(self, envelope: bytes) -> None:
         line = json.loads(envelope.decode(), parse_int=float, parse_constant=_reject_constant)
@@ -51,24 +50,26 @@ class _EnvelopeFacts:
         if not all(isinstance(one, str) for one in (self.type, *self.named)):
             raise TypeError
         kind = event.get("kind")
-        self.said = _EventFacts(
+        self.facts = _EventFacts(
             kind if isinstance(kind, str) else None, _parse_money(event.get("amount"))
         )
 
 
-def _parse_money(told: Any) -> _Money | None:
-    """Nothing, where it is not written as money is."""
-    if not isinstance(told, dict):
+def _parse_money(value: Any) -> _Money | None:
+    """The money in a JSON value; None if it is not valid money."""
+    if not isinstance(value, dict):
         return None
-    amount, currency = told.get("amount"), told.get("currency")
+    amount, currency = value.get("amount"), value.get("currency")
     if not isinstance(amount, str) or not isinstance(currency, str):
         return None
     is_money = _MONEY.fullmatch(amount) and _CURRENCY.fullmatch(currency)
     return _Money(amount, currency) if is_money else None
 
 
-def _depth(told: Any) -> int:
-    inner = told.values() if isinstance(told, dict) else told if isinstance(told, list) else None
+def _depth(value: Any) -> int:
+    inner = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    )
     return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
@@ -77,65 +78,62 @@ def _reject_constant(constant: str) -> None:
 
 
 class PopulationCount:
-    """Of the events that a question asks for."""
+    """Collects, counts and sums the events that a question asks for, in order of position."""
 
     def __init__(self, question: Question, since: int = 0) -> None:
         self.question = question
         self.positions: list[int] = []
         self.sums: dict[str, Decimal] = {}
         self.unknown: list[int] = []
-        """Positions of events that cannot be read, or whose kind or amount stands in a proposal that
-        is not there."""
+        """Positions of events that cannot be read, or whose proposal, with kind and amount, is missing."""
         self._since = since
         self._proposals: dict[tuple[str, str], _EventFacts] = {}
         self._joins = needs_proposals(question["type"])
         wanted = (question["type"], PROPOSED_TYPE) if self._joins else (question["type"],)
         self._marks = tuple(f'"{one}"'.encode() for one in wanted)
 
-    def look(self, position: int, envelope: bytes) -> None:
-        if any(mark in envelope for mark in self._marks):
-            try:
-                line = _EnvelopeFacts(envelope)
-            except (ValueError, TypeError, KeyError, RecursionError):
-                self.unknown.append(position)
-                return
-            self._look(position, line)
-
-    def _look(self, position: int, line: _EnvelopeFacts) -> None:
+    def add(self, position: int, envelope: bytes) -> None:
+        if not any(mark in envelope for mark in self._marks):
+            return
+        try:
+            line = _EnvelopeFacts(envelope)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            self.unknown.append(position)
+            return
         if line.type == PROPOSED_TYPE:
-            self._proposals[line.named] = line.said
+            self._proposals[line.named] = line.facts
         is_later = position > self._since
         if is_later and line.type == self.question["type"] and self._is_within(line.recorded_at):
             self._count(position, line)
 
     def _count(self, position: int, line: _EnvelopeFacts) -> None:
         wanted, proposal = self.question.get("kind"), self._proposals.get(line.named, _EventFacts())
-        kind = line.said.kind if line.said.kind is not None else proposal.kind
-        money = line.said.money or proposal.money
+        kind = line.facts.kind if line.facts.kind is not None else proposal.kind
+        money = line.facts.money or proposal.money
         if (wanted is not None and kind is None) or (self._joins and money is None):
             self.unknown.append(position)
         if wanted is not None and kind != wanted:
             return
         if money is not None:
-            if not self._is_asked_for(money):
+            if not self._matches(money):
                 return
-            so_far = self.sums.get(money.currency, Decimal(0))
-            self.sums[money.currency] = _EXACT_CONTEXT.add(so_far, Decimal(money.amount))
+            total = self.sums.get(money.currency, Decimal(0))
+            self.sums[money.currency] = _EXACT_CONTEXT.add(total, Decimal(money.amount))
         elif "over" in self.question or "currency" in self.question:
             return
         self.positions.append(position)
 
-    def _is_asked_for(self, money: _Money) -> bool:
-        asked = self.question
-        if "currency" in asked and money.currency != asked["currency"]:
+    def _matches(self, money: _Money) -> bool:
+        question = self.question
+        if money.currency != question.get("currency", money.currency):
             return False
-        return "over" not in asked or Decimal(money.amount) > Decimal(asked["over"])
+        return "over" not in question or Decimal(money.amount) > Decimal(question["over"])
 
     def _is_within(self, recorded_at: str) -> bool:
-        at, asked = comparable_time(recorded_at), self.question
-        if "from" in asked and at < comparable_time(asked["from"]):
+        at, question = comparable_time(recorded_at), self.question
+        if "from" in question and at < comparable_time(question["from"]):
             return False
-        return "to" not in asked or at < comparable_time(asked["to"])
+        return "to" not in question or at < comparable_time(question["to"])
 
     @property
     def answer(self) -> dict[str, Any]:
@@ -144,11 +142,11 @@ class PopulationCount:
 
 
 def needs_proposals(tag: str) -> bool:
-    """Kind and amount of what happens to an adjustment stand in its proposal, where not in the event."""
+    """Whether an event without a kind or amount has them in its adjustment's proposal."""
     return tag.startswith("case.adjustment_")
 
 
 def comparable_time(moment: str) -> str:
-    """RFC 3339 in UTC, so that text sorts as time does."""
+    """A time of RFC 3339 in UTC, padded so that texts sort like times."""
     seconds, _, fraction = moment.removesuffix("Z").partition(".")
     return f"{seconds}.{fraction:0<9}"

@@ -1,8 +1,8 @@
-"""A sample that anybody draws again: from a seed and a population alone, in the log or in a bundle.
+"""Draws a reproducible stratified sample: it depends only on a seed and a population.
 
-Within a stratum, members come in the order of SHA-256(seed ‖ 0x00 ‖ leaf): nobody can choose which, who
-learns the seed only after the log was signed. How many of each stratum follows from their sizes (the
-largest remainders make up what is left over).
+Within a stratum, members are ordered by SHA-256(seed ‖ 0x00 ‖ leaf). Nobody can choose the members if the
+seed becomes known only after the log was signed. The size of each stratum's share is proportional to the
+stratum (largest remainder method).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HANDED_OFF_TYPE: Final = "case.handed_off"
 
 
 class PopulationMember(NamedTuple):
-    """An event of the population; `stratum` has a value for each name that it is parted by."""
+    """An event of the population; `stratum` has a value for each name of a stratification."""
 
     position: int
     leaf: bytes
@@ -47,7 +47,7 @@ class DrawnSample(NamedTuple):
 
 
 class MemberCollector:
-    """Gathers the population from events in the order of their positions."""
+    """Collects the population from events in order of position."""
 
     def __init__(self, question: Question, strata: Sequence[str]) -> None:
         self.found: list[PopulationMember] = []
@@ -59,25 +59,25 @@ class MemberCollector:
         wanted = [*member_event_types(question["type"], strata)]
         self._marks = tuple(f'"{one}"'.encode() for one in wanted)
 
-    def look(self, position: int, envelope: bytes) -> None:
+    def add(self, position: int, envelope: bytes) -> None:
         if not any(mark in envelope for mark in self._marks):
             return
         before = len(self._count.positions)
-        self._count.look(position, envelope)
+        self._count.add(position, envelope)
         line = json.loads(envelope)
         event, stream = line["event"], line["stream"]
         if event["type"] in (ROUTED_TYPE, HANDED_OFF_TYPE):
             self._queues[stream] = event.get("queue") or event.get("to_queue")
         named = (stream, event.get("adjustment", ""))
         if event["type"] == PROPOSED_TYPE:
-            self._proposals[named] = {one: event.get(one) for one in ("kind", "amount")}
+            self._proposals[named] = {name: event.get(name) for name in ("kind", "amount")}
         if len(self._count.positions) == before:
             return
         joined = {**self._proposals.get(named, {}), **event}
         leaf = sha256(b"\x00" + envelope).digest()
         stratum = tuple(self._value(name, line, joined) for name in self._strata)
-        told = (line["version"], event["type"], line["recorded_at"])
-        self.found.append(PopulationMember(position, leaf, stratum, stream, *told))
+        facts = (line["version"], event["type"], line["recorded_at"])
+        self.found.append(PopulationMember(position, leaf, stratum, stream, *facts))
 
     def _value(self, name: str, line: dict[str, Any], event: dict[str, Any]) -> str:
         match name:
@@ -95,7 +95,7 @@ class MemberCollector:
 
 
 def member_event_types(asked: str, strata: Sequence[str]) -> Iterator[str]:
-    """Of which events a member, and what it is parted by, is made."""
+    """The types of the events from which members and their strata are read."""
     yield asked
     yield PROPOSED_TYPE
     if "queue" in strata:
@@ -103,7 +103,7 @@ def member_event_types(asked: str, strata: Sequence[str]) -> Iterator[str]:
 
 
 def draw_sample(members: Sequence[PopulationMember], size: int, seed: str) -> DrawnSample:
-    """So many of them; all, if there are no more."""
+    """Draw `size` members, or all if there are fewer."""
     counts = Counter(member.stratum for member in members)
     share = allocate_shares(counts, size)
     ranked: dict[tuple[str, ...], list[tuple[bytes, PopulationMember]]] = {}
@@ -113,21 +113,21 @@ def draw_sample(members: Sequence[PopulationMember], size: int, seed: str) -> Dr
     picked = [
         member
         for stratum, some in ranked.items()
-        for _, member in sorted(some, key=lambda one: one[0])[: share[stratum]]
+        for _, member in sorted(some, key=lambda pair: pair[0])[: share[stratum]]
     ]
     parts = [StratumCount(stratum, counts[stratum], share[stratum]) for stratum in sorted(counts)]
     return DrawnSample(len(members), parts, sorted(picked, key=lambda member: member.position))
 
 
 def allocate_shares(counts: Counter[tuple[str, ...]], size: int) -> dict[tuple[str, ...], int]:
-    """How many of each stratum: in proportion, what is left over to the largest remainders, among
-    equal ones to the first by name."""
+    """How many members to draw of each stratum: proportional, the rest to the largest remainders, and
+    among equal remainders to the first by name."""
     whole = counts.total()
     if size >= whole:
         return dict(counts)
     share = {stratum: size * many // whole for stratum, many in counts.items()}
     left = size - sum(share.values())
-    by_remainder = sorted(counts, key=lambda one: (-(size * counts[one] % whole), one))
+    by_remainder = sorted(counts, key=lambda name: (-(size * counts[name] % whole), name))
     for stratum in by_remainder[:left]:
         share[stratum] += 1
     return share
@@ -136,16 +136,18 @@ def allocate_shares(counts: Counter[tuple[str, ...]], size: int) -> dict[tuple[s
 def read_members(
     bundle: Path, question: Question, strata: Sequence[str], since: int
 ) -> list[PopulationMember]:
-    """The population of a bundle that was verified. Raises Broken: whoever signs a log may have signed
-    what reads as no event of ours."""
+    """The population of a verified bundle. Raises BundleBroken for an event that cannot be read: a
+    valid signature does not make an event valid."""
     members = MemberCollector(question, strata)
     with open(bundle / EVENTS_FILE, "rb") as lines:
         for line in lines:
             head, _, rest = line.partition(b',"envelope":')
             position = int(head.removeprefix(b'{"position":'))
             try:
-                members.look(position, rest.removesuffix(b"}\n"))
+                members.add(position, rest.removesuffix(b"}\n"))
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                told = f"nothing is drawn: the event at position {position} cannot be read"
-                raise BundleBroken(Fault("answer", EVENTS_FILE, told, position=position)) from None
+                detail = f"no sample was drawn: the event at position {position} cannot be read"
+                raise BundleBroken(
+                    Fault("answer", EVENTS_FILE, detail, position=position)
+                ) from None
     return [member for member in members.found if member.position > since]

@@ -1,4 +1,4 @@
-"""Whether events are of what the manifest's question names, as each envelope says in its first names."""
+"""Checks that events belong to the manifest's question, by the first fields of each envelope."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PROVES: Final = {
     "period": "these events were recorded in the period; others of it may have been left out",
     "population": "of the events after `since`, these are all that were asked for",
 }
-"""What a verified bundle proves; only of everything and of a population, that nothing was left out."""
+"""What a verified bundle proves. Only `everything` and `population` prove that nothing was left out."""
 
 
 class BundleScope(Protocol):
-    """Is shown each event in turn."""
+    """Checks each event of a bundle against the question."""
 
-    def look(self, position: int, envelope: bytes) -> None: ...
+    def add(self, position: int, envelope: bytes) -> None: ...
 
     @property
     def faults(self) -> list[Fault]: ...
@@ -43,14 +43,14 @@ def scope_of(question: Mapping[str, Any]) -> BundleScope | None:
 
 
 class CaseScope:
-    """Its stream counts its events from 1: which of them is left out before the last is seen."""
+    """The events of one case. Versions count from 1, so a gap before the last event shows."""
 
     def __init__(self, case: str) -> None:
         self._case = case.encode()
         self._version = 0
         self._strays: list[int] = []
 
-    def look(self, position: int, envelope: bytes) -> None:
+    def add(self, position: int, envelope: bytes) -> None:
         self._version += 1
         head = _ENVELOPE_HEAD.match(envelope)
         if head is None or head[1] != self._case or int(head[2]) != self._version:
@@ -64,11 +64,11 @@ class CaseScope:
 class PeriodScope:
     def __init__(self, start: str, end: str) -> None:
         self._start, self._end = comparable_time(start), comparable_time(end)
-        # Most events are told by their second alone, which is faster.
+        # The second alone decides for most events, which is faster.
         self._first, self._last = start[:_SECONDS].encode(), end[:_SECONDS].encode()
         self._strays: list[int] = []
 
-    def look(self, position: int, envelope: bytes) -> None:
+    def add(self, position: int, envelope: bytes) -> None:
         head = _ENVELOPE_HEAD.match(envelope)
         if head is None or not (
             self._first < head[3][:_SECONDS] < self._last
@@ -84,14 +84,12 @@ class PeriodScope:
 class PopulationScope:
     def __init__(self, count: PopulationCount) -> None:
         self.count = count
-        self.look = count.look
+        self.add = count.add
 
     @property
     def faults(self) -> list[Fault]:
-        told = "what it says, or what was proposed, cannot be read here"
-        return [
-            Fault("answer", EVENTS_FILE, told, None, position) for position in self.count.unknown
-        ]
+        detail = "its content or its proposal cannot be read"
+        return [Fault("answer", EVENTS_FILE, detail, None, p) for p in self.count.unknown]
 
 
 def _faults_at(positions: list[int], detail: str) -> list[Fault]:

@@ -1,1 +1,1 @@
-"""A witness: a process of somebody else's, with a key of its own, that cosigns how a log grows."""
+"""A witness: an independent process with its own key that cosigns the checkpoints of a growing log."""

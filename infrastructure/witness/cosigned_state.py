@@ -1,15 +1,15 @@
-"""What a witness has cosigned last of each log, on disk before anybody is told of it."""
+"""The last checkpoint of each log that a witness has cosigned, on disk before the answer is sent."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from domain.merkle.hashing import EMPTY_ROOT
 from domain.merkle.verification import is_consistent
+from infrastructure.durable_files import fsync_directory, write_new_file
 from infrastructure.file_locks import file_lock
 from infrastructure.transparency.ask_witness import (
     SIZE_MEDIA_TYPE,
@@ -22,18 +22,18 @@ from infrastructure.verifier.notes import (
     Key,
     NoteBroken,
     cosignature_time,
-    open_note,
+    has_signed,
     parse_checkpoint,
     split_note,
 )
 
 
 class CosignedStateUnreadable(Exception):
-    """What was cosigned last cannot be read: nothing more is cosigned of that log."""
+    """The last cosigned checkpoint cannot be read: the witness cosigns nothing more of that log."""
 
 
 class CosignedState:
-    """Of the logs that sign with these keys, each under the name of its keys."""
+    """Cosigns checkpoints of the logs with these keys. Keys of one name belong to one log."""
 
     def __init__(self, directory: Path, cosigner: Signer, logs: Iterable[Key]) -> None:
         self.directory = directory
@@ -43,36 +43,33 @@ class CosignedState:
             self._logs.setdefault(key.name, []).append(key)
         directory.mkdir(parents=True, exist_ok=True)
 
-    def answer(self, asked: AddCheckpointRequest) -> WitnessResponse:
-        """Raises MemoryBroken."""
-        checkpoint = asked.checkpoint
+    def answer(self, request: AddCheckpointRequest) -> WitnessResponse:
+        """Answer an add-checkpoint request. Raises CosignedStateUnreadable or OSError."""
+        checkpoint = request.checkpoint
         keys = self._logs.get(checkpoint.origin)
         if keys is None:
-            return WitnessResponse(404, f"the log {checkpoint.origin} is not known here\n")
-        signed = _keep_one_signature(keys, asked.note)
+            return WitnessResponse(404, f"this witness does not know the log {checkpoint.origin}\n")
+        signed = _keep_one_signature(keys, request.note)
         if signed is None:
+            return WitnessResponse(403, f"no known key of {checkpoint.origin} has signed it\n")
+        if request.old > checkpoint.size:
             return WitnessResponse(
-                403, f"no key that is known of {checkpoint.origin} has signed it\n"
+                400, f"the old size {request.old} is beyond the checkpoint's {checkpoint.size}\n"
             )
-        if asked.old > checkpoint.size:
-            return WitnessResponse(400, "the old size is beyond the checkpoint's\n")
-        # From the look at what was last to the answer, nobody else moves this log on.
+        # One request at a time for a log, from reading the last checkpoint to storing the next.
         with file_lock(self._file(checkpoint.origin).with_suffix(".lock")):
-            return self._moved_on(asked, signed, self._last(checkpoint.origin))
+            return self._cosign(request, signed, self._last(checkpoint.origin))
 
-    def _moved_on(
-        self, asked: AddCheckpointRequest, signed: bytes, last: Checkpoint | None
+    def _cosign(
+        self, request: AddCheckpointRequest, signed: bytes, last: Checkpoint | None
     ) -> WitnessResponse:
-        checkpoint, size = asked.checkpoint, last.size if last is not None else 0
-        if asked.old != size:
+        checkpoint, size = request.checkpoint, last.size if last is not None else 0
+        is_fork = last is not None and checkpoint.size == size and checkpoint.root != last.root
+        if request.old != size or is_fork:
             return WitnessResponse(409, f"{size}\n", SIZE_MEDIA_TYPE)
-        if last is not None and checkpoint.size == size and checkpoint.root != last.root:
-            return WitnessResponse(409, f"{size}\n", SIZE_MEDIA_TYPE)
-        if not _is_consistent(asked, last):
-            return WitnessResponse(
-                422, f"it does not go on from the {size} positions that were cosigned\n"
-            )
-        line = self.cosigner.cosignature(asked.text, int(time.time()))
+        if not _is_consistent(request, last):
+            return WitnessResponse(422, f"it does not extend the {size} cosigned positions\n")
+        line = self.cosigner.cosignature(request.text, int(time.time()))
         self._keep(checkpoint.origin, signed + line.encode())
         return WitnessResponse(200, line)
 
@@ -90,42 +87,28 @@ class CosignedState:
     def _keep(self, origin: str, note: bytes) -> None:
         file = self._file(origin)
         beside = file.with_suffix(".next")
-        with open(beside, "wb") as written:
-            written.write(note)
-            written.flush()
-            os.fsync(written.fileno())
+        beside.unlink(missing_ok=True)  # a killed process may have left one
+        write_new_file(beside, note)
         beside.replace(file)
-        folder = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        fsync_directory(self.directory)
 
     def _file(self, origin: str) -> Path:
         return self.directory / f"{hashlib.sha256(origin.encode()).hexdigest()}.note"
 
 
-def _is_consistent(asked: AddCheckpointRequest, last: Checkpoint | None) -> bool:
-    checkpoint = asked.checkpoint
+def _is_consistent(request: AddCheckpointRequest, last: Checkpoint | None) -> bool:
+    checkpoint = request.checkpoint
     if last is None or last.size == 0:
-        return not asked.proof and (checkpoint.size > 0 or checkpoint.root == EMPTY_ROOT)
-    return is_consistent(last.size, checkpoint.size, last.root, checkpoint.root, asked.proof)
+        return not request.proof and (checkpoint.size > 0 or checkpoint.root == EMPTY_ROOT)
+    return is_consistent(last.size, checkpoint.size, last.root, checkpoint.root, request.proof)
 
 
 def _keep_one_signature(keys: Iterable[Key], note: bytes) -> bytes | None:
-    """The note with the first line that one of the keys has signed it with, and no other: whatever
-    else somebody has written below it is not kept."""
+    """The note with only the first valid signature of one of the keys; None if there is none. Other
+    lines, which anybody could add, are dropped."""
     text, lines = split_note(note)
     for line, name, _ in lines:
         alone = f"{text}\n{line}".encode()
-        if any(name == key.name and _has_signed(key, alone) for key in keys):
+        if any(name == key.name and has_signed(key, alone) for key in keys):
             return alone
     return None
-
-
-def _has_signed(key: Key, note: bytes) -> bool:
-    try:
-        open_note(note, key)
-    except NoteBroken:
-        return False
-    return True

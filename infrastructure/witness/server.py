@@ -1,4 +1,4 @@
-"""The witness's server: one route, on a socket that listens already."""
+"""The witness's HTTP server: one route, on a socket that already listens."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ _logger = logging.getLogger("casetrail.witness")
 
 
 class WitnessServer(ThreadingHTTPServer):
-    """Answers until `shutdown`."""
+    """Answers requests until `shutdown`."""
 
     daemon_threads = True
 
-    def __init__(self, listener: socket.socket, memory: CosignedState) -> None:
+    def __init__(self, listener: socket.socket, state: CosignedState) -> None:
         super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        self.memory = memory
+        self.state = state
 
     def answer(self, body: bytes) -> WitnessResponse:
         try:
-            wanted = parse_request(body)
-            answer = self.memory.answer(wanted)
+            request = parse_request(body)
+            answer = self.state.answer(request)
         except MalformedRequest as error:
             return WitnessResponse(400, f"{error}\n")
         except (CosignedStateUnreadable, OSError) as error:
             _logger.error("%s", error)
             return WitnessResponse(
-                500, "what was cosigned last cannot be read or kept: see the log\n"
+                500,
+                "the last cosigned checkpoint cannot be read or stored: see the witness's log\n",
             )
         if answer.status not in (200, 409):
-            origin, size = wanted.checkpoint.origin, wanted.checkpoint.size
+            origin, size = request.checkpoint.origin, request.checkpoint.size
             _logger.warning("%s, %s positions: %s", origin, size, answer.body.strip())
         return answer
 
@@ -58,13 +59,13 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > LARGEST_BYTES:
             self.close_connection = True
-            if length.isdecimal():  # who still sends when we close learns only that it was cut off
+            if length.isdecimal():  # a client that still sends when we close would miss the answer
                 self.rfile.read(min(int(length), 16 * LARGEST_BYTES))
-            self._send(WitnessResponse(413, f"a body of at most {LARGEST_BYTES} bytes\n"))
+            self._send(WitnessResponse(413, f"the body must have at most {LARGEST_BYTES} bytes\n"))
             return
         body = self.rfile.read(int(length))
         if urlsplit(self.path).path != PATH:
-            self._send(WitnessResponse(404, f"POST {PATH} is all there is\n"))
+            self._send(WitnessResponse(404, f"the only route is POST {PATH}\n"))
             return
         self._send(self.server.answer(body))
 
@@ -79,8 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
             self.wfile.flush()
-        except OSError:  # whoever asked has gone, and asks again from the size that it is told then
+        except OSError:  # the client has gone; its next request learns the new size
             self.close_connection = True
 
     def log_message(self, format: str, *values: object) -> None:
-        """Not a line for each request."""
+        """Do not log each request."""

@@ -18,10 +18,10 @@ def test_asking_who_read_personal_data_is_not_itself_a_read(ours: RunningService
         for _ in range(2):
             told = auditor.get("/v1/audit/reads", params={"order": order}).json()
             assert told["items"] == []
-            assert told["nothing"] == "Nobody was shown any of it."
+            assert told["nothing"] == "Nobody has read any of it."
         assert auditor.get(f"/v1/orders/{order}").status_code == 200
         told = auditor.get("/v1/audit/reads", params={"order": order}).json()
         assert [one["person"] for one in told["items"]] == ["audra"]
         assert told.get("nothing") is None
         told = auditor.get("/v1/audit/reads", params={"order": "o-none"}).json()
-        assert told["nothing"] == "Nothing is known of an order o-none."
+        assert told["nothing"] == "No order o-none."

@@ -16,7 +16,7 @@ from domain.policy.rulebook import Rulebook
 from tests.api.running_service import RunningService, run_service, run_timekeeper, serve
 from tests.api.signals import captured, order_id, placed, send, unavailable
 from tests.application.policy_changes import change_policy
-from tests.application.test_everything_open_is_looked_at_under_a_new_policy import without
+from tests.application.test_recheck_under_a_new_policy import without
 from tests.conftest import Databases
 from tests.domain.policies import with_version
 

@@ -292,7 +292,7 @@ def test_the_command_uses_the_api(
     few_days_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
     differs = run(casetrail, ["adjustments", "reconcile", "--since", few_days_ago])
     assert differs.exit_code == 1
-    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was given" in differs.output
+    assert f"amount_differs: {key}: 5.00 EUR was ordered, 4.00 EUR was paid" in differs.output
     monkeypatch.setenv("CASETRAIL_TOKEN", "ct_nobody")
     refused = run(casetrail, ["adjustments", "list"])
     assert (refused.exit_code, "Error: " in refused.output) == (1, True)
@@ -306,12 +306,12 @@ def test_health_reports_a_payment_that_no_connected_provider_can_make(
     desks, now = ours.house.service.desks, datetime.now(UTC)
 
     def problems(provider: str | None, at: datetime = now) -> list[str]:
-        found = HealthChecker(desks.datastore, provider).look(at).problems
-        return [one for one in found if "1 payments were ordered at local" in one]
+        found = HealthChecker(desks.datastore, provider).check(at).problems
+        return [one for one in found if "1 payments ordered at local" in one]
 
     assert "no provider is connected here" in problems(None)[0]
     assert "stripe is connected here" in problems("stripe")[0]
     assert problems("local") == []
-    assert "does it answer" in problems("local", now + timedelta(hours=2))[0]
+    assert "check that it answers" in problems("local", now + timedelta(hours=2))[0]
     ours.pay(key)
     assert problems("stripe") == []

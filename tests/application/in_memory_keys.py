@@ -1,4 +1,4 @@
-"""The keys of orders in memory, and a house whose personal data is sealed with them."""
+"""Order keys in memory, and a service that seals personal data with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryServic
 
 
 class MemoryKeys:
-    """`DataKeys` and `Whose`."""
+    """The key store in memory (`DataKeys` and the lookup of a stream's customer)."""
 
     def __init__(self) -> None:
         self.keys: dict[str, AesKey] = {}

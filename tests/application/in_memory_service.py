@@ -1,4 +1,4 @@
-"""One house over a log in memory: signals and commands in, what the log then says out."""
+"""One service over a log in memory: it takes signals and commands, and tests read the log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SENDER = Actor("key:test")
 
 
 def staff(role: str) -> tuple[str, ...]:
-    """Nobody is an ops manager."""
+    """The staff of a role; no ops manager exists."""
     return {"team_lead": ("tia",), "executive_sponsor": ("eve",)}.get(role, ())
 
 
@@ -55,7 +55,7 @@ RESOLUTION = Resolution(
 
 
 class InMemoryService:
-    """What one process holds; `recorder` is shared where several work side by side."""
+    """The parts of one process; processes that work side by side share `recorder`."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class InMemoryService:
     def append_unchecked(
         self, stream: UUID, version: int, event: Event, order: str = ORDER
     ) -> None:
-        """Write to the log past its door, as somebody with the keys to the database could."""
+        """Write to the log without its checks, as somebody with access to the database could."""
         line = RecordedEvent(
             stream=stream,
             version=version,
@@ -122,7 +122,7 @@ class InMemoryService:
         self.recorder.insert_events([to_stored(line)])
 
     def backlogs(self) -> tuple[int, dict[str, BacklogMeasurement]]:
-        """What the queue report would say, from a fold over the log."""
+        """The backlogs of the queue report, folded from the log."""
         rows: dict[UUID, QueueRow | None] = {}
         for line in self.lines():
             if line.type.startswith("case."):
@@ -145,12 +145,12 @@ class InMemoryService:
         return self.log.read(0, 1_000_000)
 
     def order(self, order_id: str = ORDER) -> Order:
-        """The order as the log has it."""
+        """The order, folded from the log."""
         stream = order_stream(order_id)
         return streams.orders(self.log).current([stream])[stream]
 
     def found(self) -> list[ExceptionCase]:
-        """Every case as the log has it, in the order in which they were opened."""
+        """Every case, folded from the log, in the order of their opening."""
         opened = [
             line.stream for line in self.lines() if line.type in ("case.detected", "case.opened")
         ]
@@ -158,7 +158,7 @@ class InMemoryService:
         return [states[case] for case in opened]
 
     def only_case(self, kind: str) -> ExceptionCase:
-        """The one case of this kind."""
+        """The only case of this kind."""
         (case,) = [case for case in self.found() if case.kind == kind]
         return case
 
@@ -169,11 +169,11 @@ class InMemoryService:
         return [line.event for line in self.log.trail(case) if line.type == tag]
 
     def case_summaries(self) -> set[tuple[str, UUID, str, bool]]:
-        """Which cases there are, in which state, and which of them show that they are over."""
+        """The cases with their states, and which of them are cleared."""
         return {(case.kind, case.id, str(case.state), case.cleared) for case in self.found()}
 
     def due(self) -> dict[UUID, datetime]:
-        """Every timer that is set."""
+        """Every timer."""
         taken = self.recorder.take_due(END_OF_TIME, 1_000_000, timedelta())
         return {due.stream: due.due_at for due in taken}
 

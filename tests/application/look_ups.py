@@ -1,4 +1,4 @@
-"""A house that looks things up, and orders that repeat each other or cost too little."""
+"""A service with look-ups, and orders that repeat each other or have unusual prices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESSES = LookUps(addresses=True)
 
 
 def service_with_look_ups(look_ups: LookUps | None = SHIPPED, **more: Any) -> InMemoryService:
-    """No clock runs, and this is looked up."""
+    """A service without clocks and with these look-ups."""
     return InMemoryService(Rulebook(replace(UNTIMED_RULEBOOK.document, look_ups=look_ups)), **more)
 
 
@@ -40,37 +40,37 @@ def purchase(
 ) -> OrderPlaced:
     """An order of one line."""
     line = Line(sku=sku, quantity=quantity, price=money(price, currency))
-    said = {"customer": Customer(id=customer), "lines": (line,), "tenders": None, **more}
-    return replace(placed(hours, **said), order=order)
+    body = {"customer": Customer(id=customer), "lines": (line,), "tenders": None, **more}
+    return replace(placed(hours, **body), order=order)
 
 
 def days(count: float) -> float:
     return 24 * count
 
 
-def take_signals(house: InMemoryService, *signals: Signal) -> None:
-    """Each at its own time."""
+def take_signals(service: InMemoryService, *signals: Signal) -> None:
+    """Take each signal at its own time."""
     for signal in sorted(signals, key=lambda one: one.event_time):
-        house.take(signal, at=signal.event_time)
+        service.take(signal, at=signal.event_time)
 
 
-def own_signals(house: InMemoryService) -> list[Signal]:
-    """What the house itself has said of orders, in the order of the log."""
-    lines = [line for line in house.lines() if line.type == "order.signal_recorded"]
+def own_signals(service: InMemoryService) -> list[Signal]:
+    """The service's own signals, in the order of the log."""
+    lines = [line for line in service.lines() if line.type == "order.signal_recorded"]
     return [line.event.signal for line in lines if line.event.signal.source == "casetrail"]
 
 
-def own_signals_of(house: InMemoryService, type: str) -> list[Any]:
-    return [signal for signal in own_signals(house) if signal.type == type]
+def own_signals_of(service: InMemoryService, type: str) -> list[Any]:
+    return [signal for signal in own_signals(service) if signal.type == type]
 
 
 class CountingRecorder(InMemoryLogRecorder):
-    """Counts how often streams were asked for."""
+    """A recorder that counts reads of streams."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[set[UUID]] = []
+        self.reads: list[set[UUID]] = []
 
     def select_streams(self, streams: Any) -> Any:
-        self.asked.append(set(streams))
+        self.reads.append(set(streams))
         return super().select_streams(streams)

@@ -1,4 +1,4 @@
-"""A house with money in it: an order that was paid, a case that ana holds, and who decides."""
+"""A service with a paid order, a case that ana has claimed, and people who decide on money."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ROLES = {
 
 
 def caller_with_roles(person: str, at: datetime, **more: object) -> Caller:
-    """A person of the house, with the person's roles."""
+    """A caller with the roles of this person."""
     roles = more.pop("roles", ROLES.get(person, ()))
     grants = tuple(
         Grant(grant=f"g-{role}", role=role, granted_at=at, granted_by=OPERATOR_ACTOR)
@@ -92,15 +92,15 @@ class MoneyService(InMemoryService):
     def buy(
         self, order: str, price: str, customer: str | None = None, at: float = 0
     ) -> ExceptionCase:
-        """An order that was paid and cannot be delivered: ana holds its case."""
+        """A paid order that cannot be delivered; ana claims its case."""
         lines = (line(price, "EUR"),)
-        told = (
+        story = (
             placed(at, lines=lines),
             captured(at + 1, price, "EUR"),
             unavailable(at + 2),
         )
         signals = [
-            structs.replace(signal, order=order, id=f"{signal.id}-{order}") for signal in told
+            structs.replace(signal, order=order, id=f"{signal.id}-{order}") for signal in story
         ]
         if customer is not None:
             who = structs.replace(signals[0].customer, id=customer)  # type: ignore[attr-defined]
@@ -182,15 +182,15 @@ class MoneyService(InMemoryService):
         return done.case.adjustments.get(adjustment.id)
 
     def refusals(self) -> Sequence[tuple[str | None, str, str]]:
-        """Who was refused what, and by which rule."""
+        """The recorded refusals: who, what, and by which rule."""
         return [
             (line.actor.person, line.event.attempt, line.event.rule)  # type: ignore[union-attr]
             for line in self.lines()
             if line.type == "attempt.refused"
         ]
 
-    def told(self, event: PaymentOutcome, order: str, at: float) -> None:
-        """What the provider says, as whoever pays records it."""
+    def record_outcome(self, event: PaymentOutcome, order: str, at: float) -> None:
+        """Record the provider's answer as the payer does."""
         case = self.of(order)
         write = Write(
             stream=case.id,
@@ -204,7 +204,7 @@ class MoneyService(InMemoryService):
         self.cases.forget([case.id])
 
     def adjusted(self, order: str, at: float) -> None:
-        """All that can become of adjustments."""
+        """Adjustments in every state they can reach."""
         self.buy(order, "900.00", f"c-{order}", at)
 
         def new(**more: object) -> Adjustment:
@@ -220,20 +220,22 @@ class MoneyService(InMemoryService):
             one = self.execute(
                 self.approve(new(), "tia", at + 6, order), "fay", at + 7, order=order
             )
-            self.told(OutcomeInDoubt(adjustment=one.id, detail="no answer"), order, at + 7)
+            self.record_outcome(
+                OutcomeInDoubt(adjustment=one.id, detail="no answer"), order, at + 7
+            )
             amount = PositiveMoney(one.amount.amount, one.amount.currency)
-            told: PaymentOutcome = (
+            outcome: PaymentOutcome = (
                 ExecutionFailed(adjustment=one.id, provider="local", detail="closed")
                 if fails
                 else AdjustmentExecuted(
                     adjustment=one.id, provider="local", reference="re_1", amount=amount
                 )
             )
-            self.told(told, order, at + 8)
+            self.record_outcome(outcome, order, at + 8)
         differs = AmountDiffers(
             adjustment=self.of(order).adjustments.items[-2].id, ordered=amount, given=amount
         )
-        self.told(differs, order, at + 8)
+        self.record_outcome(differs, order, at + 8)
         case = self.of(order)
         by = caller_with_roles("finn", after(at + 9))
         self.money.reconcile(case.id, case.version, case.adjustments.items[-1].id, "ab" * 32, by)
@@ -243,7 +245,7 @@ class MoneyService(InMemoryService):
         assert (scan.look(after(at + 10)), scan.look(after(at + 10))) == (1, 0)
 
     def reconciled(self, at: float) -> None:
-        """The provider's list has something that nobody here ordered."""
+        """Reconcile with a statement that has a line nobody ordered."""
         line = StatementLine(
             reference="re_9",
             key=None,
@@ -253,5 +255,5 @@ class MoneyService(InMemoryService):
             created_at=after(at),
         )
         desk = ReconciliationDesk(self.log, self.money, None, lambda *_: {}, lambda _: {})
-        told = Statement("local", after(at), after(at), [line], "ab" * 32, True)
-        desk.reconcile(told, caller_with_roles("finn", after(at)))
+        statement = Statement("local", after(at), after(at), [line], "ab" * 32, True)
+        desk.reconcile(statement, caller_with_roles("finn", after(at)))

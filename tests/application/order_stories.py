@@ -1,4 +1,4 @@
-"""Stories of orders that break before they ship, or in the books."""
+"""Stories of orders with problems before shipping or in the accounts."""
 
 from __future__ import annotations
 

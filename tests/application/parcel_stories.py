@@ -1,4 +1,4 @@
-"""Stories of parcels and returns that go wrong."""
+"""Stories of parcels and returns with problems."""
 
 from __future__ import annotations
 

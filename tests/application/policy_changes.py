@@ -1,4 +1,4 @@
-"""A change of policy as people make it: one proposes, another approves and activates."""
+"""A change of policy by people: one proposes, another approves and activates."""
 
 from __future__ import annotations
 
@@ -29,28 +29,31 @@ def change_policy(
 
 
 def policy_variant(document: PolicyDocument, version: str, least: int) -> Rulebook:
-    """The same policy, under which a case of the least severity counts so much."""
+    """The same policy with this weight for the lowest severity."""
     severity = {**document.priorities.severity, min(document.priorities.severity): least}
     priorities = structs.replace(document.priorities, severity=severity)
     return Rulebook(structs.replace(document, version=version, priorities=priorities))
 
 
-def recheck_open_cases(house: InMemoryService, desk: PolicyDesk, digest: str, at: datetime) -> int:
-    """Look at everything open under the policy that began to decide at this moment; how often."""
-    rechecks = RecheckDesk(house.log, desk, staff)
+def recheck_open_cases(
+    service: InMemoryService, desk: PolicyDesk, digest: str, at: datetime
+) -> int:
+    """Recheck everything open under the policy that was activated then; returns the number of
+    batches."""
+    rechecks = RecheckDesk(service.log, desk, staff)
     stream = recheck_stream(digest, at)
     now, times = at + RECHECK_DELAY, 0
-    while stream in house.due() and house.due()[stream] <= now:
+    while stream in service.due() and service.due()[stream] <= now:
         rechecks.tick(stream, now)
         now += PAUSE
         times += 1
     return times
 
 
-def govern_policies(house: InMemoryService, first: Rulebook, hour: float) -> None:
-    """Everything that can happen to a policy, one after the other."""
+def govern_policies(service: InMemoryService, first: Rulebook, hour: float) -> None:
+    """Every event that a policy can have, one after the other."""
     now = [after(hour)]
-    desk = PolicyDesk(house.log, lambda: now[0])
+    desk = PolicyDesk(service.log, lambda: now[0])
     desk.load()
 
     def at(hours: float) -> datetime:
@@ -83,7 +86,7 @@ def govern_policies(house: InMemoryService, first: Rulebook, hour: float) -> Non
         against=first.digest,
         since=at(0),
         until=at(5),
-        position=house.log.head(),
+        position=service.log.head(),
         figures=figures,
     )
     desk.record_simulation(found, caller("ana", at(6)))
@@ -91,7 +94,7 @@ def govern_policies(house: InMemoryService, first: Rulebook, hour: float) -> Non
     starts_at = at(9)
     desk.activate("d", starts_at, "From nine.", caller("bo", at(8)))
     desk.tick(POLICY_STREAM, at(9))
-    recheck_open_cases(house, desk, d.digest, starts_at)
+    recheck_open_cases(service, desk, d.digest, starts_at)
     desk.roll_back(first.version, None, "It was not.", caller("bo", at(10)))
     desk.emergency(e, "It burns.", at(13), caller("ana", at(11)))
     desk.tick(POLICY_STREAM, at(13))

@@ -1,4 +1,4 @@
-"""What a story of an exception is: what opens it, what comes near and does not, what clears it."""
+"""A story of an exception kind: signals that open it, near misses, and signals that clear it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from domain.orders.signals import Signal
 
 
 class Story(NamedTuple):
-    """`opened_by` opens the kind at the last; with `near` in its place nothing does."""
+    """The last signal of `opened_by` opens the kind; with `near` in its place nothing opens."""
 
     kind: str
     opened_by: list[Signal]

@@ -156,7 +156,7 @@ def verify_with_both(node: Callable[..., Any] | None, place: Path, *given: str) 
     witness = given[1] if len(given) > 1 else None
     try:
         told: dict[str, Any] = json.loads(
-            json.dumps(verify(place, *given[:1], witness=witness).told)
+            json.dumps(verify(place, *given[:1], witness=witness).document)
         )
     except BundleBroken as broken:
         raise AssertionError(broken.fault) from None

@@ -152,7 +152,7 @@ class PeopleWorld(MoneyService):
             reference=f"re-{order}",
             amount=PositiveMoney(one.amount.amount, one.amount.currency),
         )
-        self.told(told, order, at + 1.25)
+        self.record_outcome(told, order, at + 1.25)
         return one
 
     def given(self, one: Adjustment, reference: str, at: float, amount: str = "") -> StatementLine:
@@ -249,7 +249,7 @@ def _money_is_given(world: PeopleWorld) -> None:
     world.approved("o-6", "60.00", 20, "omar", customer="c-6")
     doubtful = world.approved("o-7", "70.00", 20, "omar", customer="c-7")
     world.execute(doubtful, "fay", 23, order="o-7", roles=(ROLES["fay"],))
-    world.told(OutcomeInDoubt(adjustment=doubtful.id, detail="no answer"), "o-7", 23.5)
+    world.record_outcome(OutcomeInDoubt(adjustment=doubtful.id, detail="no answer"), "o-7", 23.5)
     waiting = world.proposed("o-8", "80.00", 20, customer="c-8")
     case = world.of("o-8")
     asks = StartWait(dependency=Dependency.CARRIER, party="dhl", note="Asked for proof.")

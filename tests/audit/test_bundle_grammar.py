@@ -488,7 +488,7 @@ def verify_as_unprivileged_user(place: Path) -> list[tuple[str, str]]:
     before = os.geteuid()
     os.seteuid(nobody)
     try:
-        told = verify(place).told
+        told = verify(place).document
     finally:
         os.seteuid(before)
     if NODE is not None:

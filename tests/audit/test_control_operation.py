@@ -107,10 +107,10 @@ def test_tampered_duty_rows_are_reported(watched: Watched) -> None:
     watched.sql("INSERT INTO duties VALUES (%s, 'finn', 'review', 1)", UUID(int=1))
     told = watched.told("duty_rows")
     assert told == [
-        f"case {case}: fay has the duty to execute; the row says reconcile",
-        f"case {case}: no row says that tia has the duty to approve (case.adjustment_approved)",
-        f"case {case}: a row gives finn the duty to review; no act does",
-        "1 rows are of cases in which nothing was proposed",
+        f"case {case}: fay has the duty to execute, but the row says reconcile",
+        f"case {case}: no row for the duty of tia to approve (case.adjustment_approved)",
+        f"case {case}: a row gives finn the duty to review, but no act does",
+        "1 duty rows are of cases without a proposal",
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_late_checkpoint_or_a_halted_log_is_reported(watched: Watched) -> None
     with connect(watched.dsn) as connection:
         halt_log(connection)
         told = watched.told("log_witnessed")[-1]
-        assert told == "the log is halted: it was found not to be the one that was witnessed"
+        assert told == "the log is halted: it differs from the log that was witnessed"
         lift_halt(connection)
     assert len(watched.told("log_witnessed")) == 1
 
@@ -146,7 +146,7 @@ def test_a_report_that_omits_a_stream_is_reported(watched: Watched) -> None:
 def test_deadlines_checked_late_or_never_are_reported(watched: Watched) -> None:
     assert watched.told("time_kept") == []
     watched.sql("UPDATE timers SET due_at = %s WHERE kind = %s", after(8), CASE)
-    assert watched.told("time_kept") == ["2 streams are due, and nobody has looked at them"]
+    assert watched.told("time_kept") == ["2 streams are overdue, and no worker has ticked them"]
     watched.world.tick(after(40))
     late = watched.told("time_kept", 41)
     assert late
@@ -157,7 +157,7 @@ def test_a_day_with_unreconciled_payments_is_reported(watched: Watched) -> None:
     paid = watched.world.of("o-1").adjustments.items[0]
     assert watched.control("reconciled_each_day", 30).evidence["not_due_yet"] == "1"
     assert watched.told("reconciled_each_day", 32) == [
-        "2018-01-10: 1 paid by local, and no list of it was held against them"
+        "2018-01-10: 1 paid by local, and compared with no statement"
     ]
     line = watched.world.given(paid, "re-o-1", 7.2)
     watched.world.reconciled_by("finn", 31, 0, 7, line)  # the period ends before the payment
@@ -178,5 +178,5 @@ def test_positions_older_than_any_build_are_reported(dsn: str) -> None:
     recorder.close()
     (one,) = [one for one in found.controls if one.name == "builds_known"]
     assert [x.detail for x in one.exceptions] == [
-        "positions 1 to 1 are older than any build that is known"
+        "positions 1 to 1 are older than the first recorded build"
     ]

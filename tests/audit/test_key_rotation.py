@@ -101,4 +101,4 @@ def test_without_a_checkpoint_no_tampering_is_reported(
     ours.service.checkpoints = open_checkpoints(tmp_path / "empty")
     told = carla.get(ASKED[0])
     assert told.status_code == 404
-    assert "no checkpoint was made yet" in told.json()["detail"]
+    assert "there is no checkpoint yet" in told.json()["detail"]

@@ -218,8 +218,8 @@ def test_18_a_payment_that_nobody_approved(world: PeopleWorld) -> None:
     (found,) = check_payments(reading(world), EVER).paid_not_approved
     assert (found.case, found.type) == (case, "case.adjustment_executed")
     assert found.why == [
-        "0 people have approved it, and 1 must",
-        "41.00 EUR is not what was proposed",
+        "0 of 1 required people approved it",
+        "41.00 EUR is not the proposed amount",
     ]
 
 
@@ -230,7 +230,7 @@ def test_18_a_payment_that_nobody_proposed(world: PeopleWorld) -> None:
     )
     plant(world, world.of("o-1").id, ghost, "fay", 7, "o-1")
     (found,) = check_payments(reading(world), EVER).paid_not_approved
-    assert found.why == ["nobody has proposed it"]
+    assert found.why == ["nobody proposed it"]
 
 
 def test_18_invalid_approvals(world: PeopleWorld) -> None:
@@ -246,10 +246,10 @@ def test_18_invalid_approvals(world: PeopleWorld) -> None:
     (found,) = check_payments(reading(world), EVER).paid_not_approved
     version = world.of("o-1").version - 1
     assert found.why == [
-        "who proposed it has approved it",
-        "who approved it has ordered it",
-        f"version {version} approves something else than was proposed",
-        f"version {version} approves more than the role may",
+        "a person who proposed it approved it",
+        "a person who approved it ordered it",
+        f"version {version} approves something other than what was proposed",
+        f"version {version} approves more than the limit of its role",
     ]
 
 
@@ -260,7 +260,7 @@ def test_18_a_payment_above_the_ordered_amount(world: PeopleWorld) -> None:
     differs = AmountDiffers(adjustment=one.id, ordered=eur[0], given=eur[1])
     plant(world, world.of("o-1").id, differs, "fay", 9, "o-1")
     (found,) = check_payments(reading(world), EVER).paid_not_approved
-    assert found.why == ["400.00 EUR was given, 40.00 was ordered"]
+    assert found.why == ["400.00 EUR was paid, but 40.00 was ordered"]
 
 
 def test_21_a_role_granted_to_oneself_and_a_key_of_a_person_who_left(

@@ -107,7 +107,7 @@ def test_answers_are_shown_as_text_and_tables(ours: RunningService, casetrail: C
         assert words[:40] in listed_for_people
     ran = casetrail("audit", "ask", "24")
     assert ran.returncode == 0, ran.stderr
-    assert "24. Who asked this, with which query, at which position?" in ran.stdout
+    assert "24. Who asked which question, with which query, at which position?" in ran.stdout
     assert "recorded at position" in ran.stdout
     wrong = casetrail("audit", "ask", "8", "--case", "nobody", "--from", "1")
     assert (wrong.returncode, "Traceback" in wrong.stderr) == (2, False)

@@ -29,7 +29,7 @@ def carla(ours: RunningService) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
-def refusal_of(casetrail: Casetrail, ours: RunningService):
+def said(casetrail: Casetrail, ours: RunningService):
     """A function that runs a command, expects a refusal and returns its text."""
 
     def run(*words: object) -> str:
@@ -42,7 +42,7 @@ def refusal_of(casetrail: Casetrail, ours: RunningService):
 
 
 def test_an_unknown_event_type_is_refused_with_similar_ones(
-    refusal_of, carla: httpx2.Client, tmp_path: Path
+    said, carla: httpx2.Client, tmp_path: Path
 ) -> None:
     bundle = ("audit", "population", "--out", tmp_path / "bundle")
     for words in (
@@ -50,14 +50,14 @@ def test_an_unknown_event_type_is_refused_with_similar_ones(
         ("audit", "ask", "11"),
         ("audit", "ask", "12", "--size", "1", "--seed", "x"),
     ):
-        told = refusal_of(*words, "--type", "adjustment.excuted")
-        assert "type=adjustment.excuted is no type of event" in told
-        assert "adjustment.executed" in told.partition("near it are ")[2]
-    assert "no type of event" in refusal_of(*bundle, "--type", "nonsense.type")
+        told = said(*words, "--type", "adjustment.excuted")
+        assert "type=adjustment.excuted is not an event type" in told
+        assert "adjustment.executed" in told.partition("did you mean ")[2]
+    assert "is not an event type" in said(*bundle, "--type", "nonsense.type")
     for path in ("questions/11", "population"):
         answer = carla.get(f"/v1/audit/{path}", params={"type": "case.detect"})
         assert answer.status_code == 400
-        assert "near it are case.detected" in answer.json()["detail"]
+        assert "did you mean case.detected" in answer.json()["detail"]
 
 
 def test_a_population_reports_its_size(
@@ -87,9 +87,9 @@ def test_a_population_reports_its_size(
     ],
     ids=lambda words: " ".join(words[:2]),
 )
-def test_a_time_outside_utc_is_refused(refusal_of, words, tmp_path: Path) -> None:
+def test_a_time_outside_utc_is_refused(said, words, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "bundle") if words[0] in ("export", "population") else ()
-    assert f"'{FEW}' is no time such as 2026-10-01 or 2026-10-01T00:00:00Z" in refusal_of(
+    assert f"'{FEW}' is not a time such as 2026-10-01 or 2026-10-01T00:00:00Z" in said(
         "audit", *words, *out
     )
 
@@ -122,9 +122,7 @@ def test_a_signal_with_a_time_outside_utc_is_refused(ours: RunningService) -> No
     assert told.status_code == 422, told.text
 
 
-def test_a_period_with_swapped_ends_is_refused(
-    refusal_of, carla: httpx2.Client, tmp_path: Path
-) -> None:
+def test_a_period_with_swapped_ends_is_refused(said, carla: httpx2.Client, tmp_path: Path) -> None:
     period = {"from": "2026-11-01T00:00:00Z", "to": "2026-10-01T00:00:00Z"}
     options = [word for name, at in period.items() for word in (f"--{name}", at)]
     for words in (
@@ -134,10 +132,10 @@ def test_a_period_with_swapped_ends_is_refused(
         ("ask", "11", "--type", "case.detected"),
         ("reperform",),
     ):
-        assert "they are swapped" in refusal_of("audit", *words, *options)
+        assert "; swap them" in said("audit", *words, *options)
     for path in ("export", "questions/17", "questions/13"):
         told = carla.get(f"/v1/audit/{path}", params=period)
-        assert (told.status_code, "they are swapped" in told.json()["detail"]) == (400, True)
+        assert (told.status_code, "; swap them" in told.json()["detail"]) == (400, True)
 
 
 def test_a_date_is_accepted_as_a_utc_time(casetrail: Casetrail, ours: RunningService) -> None:
@@ -146,39 +144,37 @@ def test_a_date_is_accepted_as_a_utc_time(casetrail: Casetrail, ours: RunningSer
     assert json.loads(ran.stdout)["parameters"]["from"] == "2020-01-01T00:00:00Z"
 
 
-def test_an_invalid_point_is_refused_with_an_example(refusal_of, carla: httpx2.Client) -> None:
+def test_an_invalid_point_is_refused_with_an_example(said, carla: httpx2.Client) -> None:
     with_case = carla.post(
         "/v1/signals", json=[placed(order := order_id()), captured(order, "99.00")]
     )
     case = with_case.json()["items"][1]["cases"][0]["case"]
     words = "is neither a version nor a time such as 2026-11-21T12:00:00Z"
-    assert words in refusal_of("audit", "ask", "8", "--case", case, "--from", "2026-11-22")
+    assert words in said("audit", "ask", "8", "--case", case, "--from", "2026-11-22")
 
 
-def test_an_invalid_amount_is_refused_with_an_example(refusal_of, carla: httpx2.Client) -> None:
-    words = "over=abc is no amount such as 500 or 99.90"
-    assert words in refusal_of(
-        "audit", "ask", "11", "--type", "adjustment.executed", "--over", "abc"
-    )
+def test_an_invalid_amount_is_refused_with_an_example(said, carla: httpx2.Client) -> None:
+    words = "over=abc is not an amount such as 500 or 99.90"
+    assert words in said("audit", "ask", "11", "--type", "adjustment.executed", "--over", "abc")
     asked = {"type": "adjustment.executed", "over": "abc"}
     assert carla.get("/v1/audit/questions/11", params=asked).json()["detail"] == words
 
 
-def test_a_file_that_cannot_be_written_gets_the_system_error(refusal_of, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_gets_the_system_error(said, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    told = refusal_of("audit", "export", "--out", file / "below")
+    told = said("audit", "export", "--out", file / "below")
     assert f"{file}/below cannot be written: Not a directory" in told
-    assert "cannot be written" in refusal_of("audit", "access", "--out", file / "below")
+    assert "cannot be written" in said("audit", "access", "--out", file / "below")
 
 
-def test_a_position_beyond_the_log_and_a_seed_of_nothing_are_refused(refusal_of) -> None:
-    assert "position=99999999 is none of the log's" in refusal_of(
+def test_a_position_beyond_the_log_and_a_seed_of_nothing_are_refused(said) -> None:
+    assert "position=99999999 is not in the log" in said(
         "audit", "ask", "23", "--position", "99999999"
     )
     sample = ("--type", "case.detected", "--size", "1", "--seed", "")
-    assert "seed is empty" in refusal_of("audit", "sample", *sample)
-    assert "seed is empty" in refusal_of("audit", "ask", "12", *sample)
+    assert "seed is empty" in said("audit", "sample", *sample)
+    assert "seed is empty" in said("audit", "ask", "12", *sample)
 
 
 def test_an_empty_list_of_reads_is_explained(
@@ -193,7 +189,7 @@ def test_an_empty_list_of_reads_is_explained(
         assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
         return " ".join(ran.stderr.split())
 
-    assert told("--customer", f"C-{order}") == "Nobody was shown any of it."
+    assert told("--customer", f"C-{order}") == "Nobody has read any of it."
     erased = casetrail(
         "personal-data", "erase", f"C-{order}", "--basis", "consent_withdrawn", "--yes"
     )
@@ -207,13 +203,13 @@ def test_an_empty_list_of_reads_is_explained(
     with ours.client_as("petra") as petra:
         by_api = petra.post("/v1/personal-data/reads", json={"customer": f"C-{order}"}).json()
     assert (by_api["items"], by_api["nothing"]) == ([], gone.replace("--order", "order"))
-    assert told("--order", "o-mistyped") == "Nothing is known of an order o-mistyped."
-    assert told("--person", "carlo") == "Nobody is known by the name carlo."
+    assert told("--order", "o-mistyped") == "No order o-mistyped."
+    assert told("--person", "carlo") == "No person named carlo."
 
 
-def test_an_invalid_address_is_not_reported_as_in_use(refusal_of) -> None:
+def test_an_invalid_address_is_not_reported_as_in_use(said) -> None:
     key = Signer("casetrail/test", Ed25519PrivateKey.generate()).key.text
-    told = refusal_of("witness", "--host", "300.1.1.1", "--log", key)
+    told = said("witness", "--host", "300.1.1.1", "--log", key)
     assert "is taken" not in told
     assert "300.1.1.1:" in told
 
@@ -245,13 +241,13 @@ def test_asking_for_the_key_creates_none(
     ran = casetrail("audit", "key")
     told = " ".join(ran.stderr.split())
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert "there is no key in" in told
+    assert "there is no key file" in told
     assert "CASETRAIL_HOME" in told
     assert not (tmp_path / "home" / "checkpoint.key").exists()
 
 
 def test_every_command_reports_a_halted_log(
-    casetrail: Casetrail, ours: RunningService, refusal_of, tmp_path: Path
+    casetrail: Casetrail, ours: RunningService, said, tmp_path: Path
 ) -> None:
     """Must be the last test of this file: the log stays halted."""
     with psycopg.connect(ours.dsn, autocommit=True) as connection:
@@ -264,4 +260,4 @@ def test_every_command_reports_a_halted_log(
         ("personal-data", "hold", "C1", "--reason", "A claim."),
         ("signals", file),
     ):
-        assert "The database refuses all appends" in refusal_of(*words)
+        assert "The database refuses all appends" in said(*words)

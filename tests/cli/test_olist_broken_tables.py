@@ -309,7 +309,7 @@ def test_a_first_line_that_is_not_a_header_is_reported(tmp_path: Path) -> None:
     file = folder / "orders.csv"
     header, _, rest = file.read_text().partition("\n")
     file.write_text(f'{header},"half a quote"x\n{rest}')
-    with pytest.raises(TablesUnreadable, match=r"orders\.csv.*no header"):
+    with pytest.raises(TablesUnreadable, match=r"orders\.csv.*not a header"):
         read_tables(folder)
 
 

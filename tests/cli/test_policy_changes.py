@@ -76,7 +76,7 @@ def test_a_policy_is_proposed_approved_and_activated(run: Run, tmp_path: Path) -
 
     refused = run("olga", "approve", "next")
     assert refused.returncode == 1
-    assert "None of your roles may do this" in refused.stderr
+    assert "None of your roles has the permission for this" in refused.stderr
     assert done(run("gus", "approve", "next", "--note", "Yes.")).startswith("approved:")
     assert done(run("olga", "activate", "next")).startswith("in force:")
     back = json.loads(done(run("gus", "rollback", "4", "--reason", "Worse.", "--json")))

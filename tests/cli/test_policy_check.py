@@ -42,7 +42,7 @@ def errors_in(ran: CompletedCommand) -> dict[str, str]:
     assert "Traceback" not in ran.stderr
     assert ran.stdout == ""
     title, *lines = ran.stderr.splitlines()
-    assert title == "The document has faults."
+    assert title == "The document is not valid."
     faults = [line.strip() for line in lines if line.startswith("  /")]
     return dict(line.split(": ", 1) for line in faults)
 
@@ -232,7 +232,7 @@ def test_bootstrap_stores_only_the_first_policy(
         file.write_text(yaml.safe_dump(shipped))
         refused = casetrail("policy", "bootstrap", file)
         assert refused.returncode == 2
-        assert "version mine decides here" in refused.stderr
+        assert "version mine is in force; propose a new version instead" in refused.stderr
         assert "Traceback" not in refused.stderr
     copy.write_text(casetrail("policy", "show", "--yaml").stdout)
     assert load_policy(copy).digest == digest

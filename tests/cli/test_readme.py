@@ -1,5 +1,6 @@
 """What the README tells to type is typed, one line after the other, beside a service that runs."""
 
+import json
 import os
 import re
 import shlex
@@ -12,17 +13,49 @@ import httpx2
 import pytest
 
 from api.commands.demo import PEOPLE
+from domain.people import Role
+from infrastructure.payments.local import LocalProvider
 from tests.api.running_service import RunningService, run_service
-from tests.cli.conftest import ROOT, Casetrail
+from tests.api.signals import placed
+from tests.cli.case_log_tables import SERVICENOW, write_servicenow
+from tests.cli.conftest import LONGEST_SECONDS, ROOT, Casetrail, environment
+from tests.cli.copies import running_worker
+from tests.cli.olist_tables import Tables
+from tests.cli.starter import CommandStarters, CompletedCommand
+from tests.payments.conftest import Running
+from tests.survival.programs import eventually
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[RunningService]:
-    with run_service(database) as running:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared") / "home"
+
+
+@pytest.fixture(scope="module")
+def ours(database: str, home: Path) -> Iterator[RunningService]:
+    """The service with a payment provider and a worker, once the log has a checkpoint."""
+    provider = Running(home.with_name("ledger.sqlite"))
+    with (
+        run_service(database, reports=False, provider=LocalProvider(provider.url)) as running,
+        running_worker(database, home),
+    ):
+        eventually("it is witnessed", lambda: [*home.glob("checkpoints/**/latest")], within=20)
         yield running
+    provider.end()
+
+
+@pytest.fixture
+def casetrail(database: str, home: Path, starters: CommandStarters) -> Casetrail:
+    """A command beside them, with further settings."""
+
+    def run(*words: object, **settings: str) -> CompletedCommand:
+        typed = ["--home", str(home), *map(str, words)]
+        return starters.run(typed, {**environment(database), **settings}, LONGEST_SECONDS)
+
+    return run
 
 
 def curls(block: str, token: str) -> list[list[str]]:
@@ -58,14 +91,17 @@ def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
         yield answer
 
 
-def test_the_commands_of_the_readme_work(
+def commands(block: str) -> Iterator[list[str]]:
+    """The words after `run.py` of each line, without the comment."""
+    for line in block.splitlines():
+        if line.startswith("$ python3 run.py "):
+            yield shlex.split(line, comments=True)[3:]
+
+
+def test_the_tour_leads_from_a_person_to_a_verified_log(
     ours: RunningService, casetrail: Casetrail, tmp_path: Path
 ) -> None:
-    added, token = (
-        shlex.split(line.split("#")[0])[3:]
-        for line in BLOCKS[1].splitlines()
-        if " run.py people " in line
-    )
+    added, token = commands(BLOCKS[1])
     name = added[2]
     assert name not in dict(PEOPLE)  # nor is there one of the demonstration's who is called so
     assert casetrail(*added).returncode == 0
@@ -77,9 +113,69 @@ def test_the_commands_of_the_readme_work(
     assert sent.json()["recorded"] == 2, sent.text
     assert [one["queue"] for one in case.json()["items"]] == ["payment_hold_review"]
     assert (work.status_code, work.json()["order"]) == (200, "A-1001")
+    again = httpx2.request(
+        "POST", sent.url, headers=sent.request.headers, content=sent.request.content
+    )
+    assert (again.json()["recorded"], again.json()["duplicate"]) == (0, 2)
     told = casetrail("personal-data", "erase", "C7", "--basis", "consent_withdrawn", "--yes")
     assert told.returncode == 2
     assert "is not finished yet" in told.stderr
+
+    known = {"CASE_ID": case.json()["items"][0]["case_id"], "bundle": str(tmp_path / "bundle")}
+    trail, export, verify, psql = (
+        [known.get(word, word) for word in words] for words in commands(BLOCKS[3])
+    )
+    shown = casetrail(*trail)
+    assert shown.returncode == 0, shown.stderr
+    assert "mia" in shown.stdout
+    for words in (export, verify):
+        ran = casetrail(*words)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    rows = casetrail(*psql)
+    assert rows.returncode == 0, rows.stderr
+    assert rows.stdout.count("A-1001") > 4
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """What the names in the commands stand for."""
+    signals = json.dumps(placed("A-2001"))
+    (tmp_path / "orders.ndjson").write_text(f"{signals}\n", encoding="utf-8")
+    write_servicenow(tmp_path / "incidents.csv", {"1": SERVICENOW["0000001"]})
+    return {
+        "my-policy.yaml": str(tmp_path / "my-policy.yaml"),
+        "orders.ndjson": str(tmp_path / "orders.ndjson"),
+        "DIR": str(Tables().order("sound").write(tmp_path / "olist")),
+        "out.csv": str(tmp_path / "out.csv"),
+        "FILE": str(tmp_path / "incidents.csv"),
+    }
+
+
+RUN_ELSEWHERE = (["serve"], ["audit", "attack"])
+"""`ours` serves; the attacks are run by test_doctor_and_hardening.py."""
+ENDS_WITH = {"personal-data": 1}
+"""Exit statuses other than 0: nobody answers the question of an erasure."""
+
+
+def test_every_other_command_runs_as_it_is_printed(
+    ours: RunningService, casetrail: Casetrail, files: dict[str, str]
+) -> None:
+    people, now = ours.service.desks.people, ours.service.desks.clock()
+    people.add("gus", [Role.GOVERNANCE_OWNER], now)
+    tokens = {"policy": people.issue_token("gus", now), "adjustments": ours.tokens["finn"]}
+    for words in commands(BLOCKS[4]):
+        if words in RUN_ELSEWHERE:
+            continue
+        command, to = (words[:-2], words[-1]) if ">" in words else (words, None)
+        typed = [files.get(word, word) for word in command]
+        token = tokens.get(words[0], "")
+        ran = casetrail(*typed, CASETRAIL_URL=ours.url, CASETRAIL_TOKEN=token)
+        told = f"{' '.join(words)}\n{ran.stdout}\n{ran.stderr}"
+        assert ran.returncode == ENDS_WITH.get(words[0], 0), told
+        if to is not None:  # and edited, as the line says
+            mine = re.sub(r"^version: .*$", 'version: "mine"', ran.stdout, flags=re.MULTILINE)
+            mine = mine.replace("claim_lease: PT8H", "claim_lease: PT6H", 1)
+            Path(files[to]).write_text(mine, encoding="utf-8")
 
 
 def test_an_erasure_asks_for_confirmation(ours: RunningService, casetrail: Casetrail) -> None:

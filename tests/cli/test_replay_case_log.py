@@ -125,11 +125,11 @@ def test_impossible_steps_are_reported_and_the_rest_is_replayed(
         ("moved", 0),
         ("moved", 1),
     ]
-    assert "none of its 2 updates" in told["impossible"][0]["why"]
+    assert "all 2 updates left out" in told["impossible"][0]["why"]
     assert "time goes back" in told["impossible"][1]["why"]
     assert "resolved and not reopened" in told["impossible"][2]["why"]
     assert "without being resolved" in told["impossible"][3]["why"]
-    assert "while closed, and never reopened" in told["impossible"][4]["why"]
+    assert "while closed, but never reopened" in told["impossible"][4]["why"]
     assert (told["incidents"], told["updates"], told["hand_offs"]) == (4, 11, 1)
     assert told["final_states"] == {"resolved": 3, "waiting": 1}
 

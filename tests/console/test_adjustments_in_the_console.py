@@ -90,7 +90,7 @@ def test_a_refusal_is_shown_in_the_words_of_the_api(
     page.press("Approve: refund of 200.00 EUR")
     page.fill("Note (optional)", "It is right.")
     page.key("Enter")
-    page.reads("carla has the duty to review in this case, since case.note_added", "#status")
+    page.reads("carla has the duty to review in this case since case.note_added", "#status")
     assert "(rule one-duty-per-person)" in page.text("#status")
     assert page.value("document.querySelector('#adjustments-form input').value") == "It is right."
 

@@ -1,4 +1,4 @@
-"""Builders of the statements that few orders see."""
+"""Builders of the signals that few orders have."""
 
 from __future__ import annotations
 
@@ -140,5 +140,5 @@ def refund_asked(hours: float) -> RefundRequested:
 
 
 def stated(hours: float, system: str, field: str, value: str) -> SystemStated:
-    said = {"system": System(system), "field": StatedField(field), "value": value}
-    return SystemStated(**said, **signal_fields(hours, f"{system}-{field}-{hours}"))
+    body = {"system": System(system), "field": StatedField(field), "value": value}
+    return SystemStated(**body, **signal_fields(hours, f"{system}-{field}-{hours}"))

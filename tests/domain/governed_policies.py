@@ -1,4 +1,4 @@
-"""A policy's governed life as it is told in tests: acts of people, hour by hour."""
+"""An office of people who propose, approve and activate policies, hour by hour."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LOW = shipped()["priorities"]
 
 
 def policy_with_low_weight(version: str, low: int = 1) -> PolicyDocument:
-    """A policy of this name, in which the least severity weighs so much."""
+    """This version of the shipped policy with this weight for the lowest severity."""
     severity = {**_LOW["severity"], "low": low}
     return with_version(version, priorities={**_LOW, "severity": severity}).document
 
 
 class PolicyOffice:
-    """The governed policies, on which people act."""
+    """Policies under governance, with one method for each act."""
 
     def __init__(self, first: PolicyDocument | None = None) -> None:
         self.governed = Governance()
@@ -117,7 +117,7 @@ class PolicyOffice:
         )
 
     def change(self, document: PolicyDocument, hour: float) -> None:
-        """Proposed, approved and activated within the hour."""
+        """Propose, approve and activate it within the hour."""
         self.propose(document, ANA, hour)
         self.approve(document.version, BO, hour)
         self.activate(document.version, BO, hour)

@@ -1,4 +1,4 @@
-"""An office in Berlin in June 2026 (UTC+2), and what may happen to a case of it.
+"""An office in Berlin in June 2026 (UTC+2), and the changes of a case's clock.
 
 1 June is a Monday; Thursday 4 June is closed. The office is open from 09:00 to 17:00, Monday to
 Friday: 8 hours a day.
@@ -30,7 +30,7 @@ def hours(count: float) -> timedelta:
 
 
 def berlin(text: str) -> datetime:
-    """A moment of June 2026 told as `8 09:00`: the day, and the time in Berlin."""
+    """A moment of June 2026 from `8 09:00`: the day, and the time in Berlin."""
     day, _, time = text.partition(" ")
     moment = datetime.fromisoformat(f"2026-06-{int(day):02}T{time}")
     return moment.replace(tzinfo=BERLIN).astimezone(UTC)
@@ -48,11 +48,11 @@ def waiting(text: str, dependency: Dependency, party: str | None = None) -> Cloc
     return on(text, ClockChangeKind.WAITING, dependency=dependency, party=party)
 
 
-def seen(clock: Clock, measure: Measure, now: str) -> MeasureStatus:
+def status(clock: Clock, measure: Measure, now: str) -> MeasureStatus:
     standing = clock.standing(measure, berlin(now))
     assert standing is not None
     return standing
 
 
 def resolution(clock: Clock, now: str) -> MeasureStatus:
-    return seen(clock, Measure.RESOLUTION, now)
+    return status(clock, Measure.RESOLUTION, now)

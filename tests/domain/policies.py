@@ -1,4 +1,4 @@
-"""Policies as plain data: the shipped one, to be spoilt in one place, and small ones."""
+"""Policies as plain data: the shipped one, for tests that change one place, and small ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.policy.rulebook import Rulebook
 from infrastructure.policies.files import DEFAULT_POLICY_FILE, load_policy
 from infrastructure.policies.public_holidays import expand_holidays
 
-# Dates stand in it as text, so that a plain safe load is the same document.
+# Dates are text in it, so a plain safe load gives the same document.
 _PLAIN, _ = expand_holidays(yaml.safe_load(DEFAULT_POLICY_FILE.read_text(encoding="utf-8")))
 _DEFAULT = cast("dict[str, Any]", _PLAIN)
 SHIPPED = load_policy()

@@ -1,4 +1,4 @@
-"""Statements that few orders see, drawn so that they contradict each other often."""
+"""A strategy for rare signals, which often contradict each other."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ RARE: Final = tuple(FIELDS)
 
 
 @st.composite
-def rare(draw: st.DrawFn, kind: type[Any], said: dict[str, Any]) -> Signal:
-    """One of them, with what all statements have."""
-    signal: Signal = kind(**said, **{name: draw(drawn) for name, drawn in FIELDS[kind].items()})
+def rare(draw: st.DrawFn, kind: type[Any], common: dict[str, Any]) -> Signal:
+    """A rare signal with the fields of every signal."""
+    signal: Signal = kind(**common, **{name: draw(drawn) for name, drawn in FIELDS[kind].items()})
     return signal

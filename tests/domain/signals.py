@@ -1,4 +1,4 @@
-"""What the sources tell, in a few words: builders of signals, and strategies that contradict."""
+"""Builders of signals, and strategies for signals that contradict each other."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LAST_DAY = date(2018, 1, 20)
 """The promised day; it ends 252 hours after noon (UTC)."""
 WEEK_BEFORE, WEEK_AFTER = date(2018, 1, 13), date(2018, 1, 27)
 
-# The same examples every time, so that a failure is a change of ours.
+# The same examples every time, so that only a code change makes a test fail.
 BOUNDED_SETTINGS = settings(max_examples=120, derandomize=True, deadline=None, database=None)
 
 
@@ -138,7 +138,7 @@ def refunded(
 
 
 CURRENCIES = st.sampled_from(["BRL", "BRL", "BRL", "USD", "JPY"])
-# Few amounts, so that they meet and miss each other often.
+# Few amounts, so that they are often equal.
 AMOUNTS = st.sampled_from(["0", "1", "40", "60", "100", "101"])
 
 
@@ -166,7 +166,7 @@ def order_lines(draw: st.DrawFn, ship_by: Sequence[float]) -> tuple[Line, ...]:
 
 @st.composite
 def placings(
-    draw: st.DrawFn, said: dict[str, Any], ship_by: Sequence[float], days: Sequence[int]
+    draw: st.DrawFn, common: dict[str, Any], ship_by: Sequence[float], days: Sequence[int]
 ) -> OrderPlaced:
     zones = st.sampled_from(["UTC", "America/Sao_Paulo", "Pacific/Auckland"])
     promises = st.builds(
@@ -175,7 +175,7 @@ def placings(
         zones,
     )
     return OrderPlaced(
-        **said,
+        **common,
         customer=Customer(id="c", tier=draw(st.sampled_from(["standard", "vip"]))),
         lines=draw(order_lines(ship_by)),
         lines_complete=draw(st.booleans()),
@@ -186,7 +186,7 @@ def placings(
     )
 
 
-# The types that most is decided by come several times.
+# The types that matter most for decisions are repeated, so they are drawn more often.
 COMMON_TYPES: Final = (
     *(OrderPlaced, OrderPlaced, PaymentCaptured, PaymentCaptured, PaymentCaptured, RefundIssued),
     *(PaymentAuthorized, HandedOver, HandedOver, Delivered, Delivered, Scanned, FraudScreened),
@@ -206,59 +206,59 @@ def signals(
     ship_by: Sequence[float] = (30, 40, 90, 130, 300),
     days: Sequence[int] = (3, 6, 8),
 ) -> Signal:
-    """One statement about the order; `n` makes its identity, which must be its own."""
+    """One signal of the order; `n` makes its unique id."""
     kind = draw(st.sampled_from(types))
     minutes = draw(st.integers(hours[0] * 4, hours[1] * 4)) * 15
     # Sources that sort before and after each other break ties of time both ways.
     source = draw(st.sampled_from(["oms", "psp", "shop"]))
-    said = {
+    common = {
         "source": source,
         "id": str(n),
         "order": ORDER,
         "event_time": NOON + timedelta(minutes=minutes),
     }
     if kind is OrderPlaced:
-        return draw(placings(said, ship_by, days))
+        return draw(placings(common, ship_by, days))
     if kind in RARE:
-        return draw(rare(kind, said))
+        return draw(rare(kind, common))
     if kind is PaymentAuthorized:
         expiries = st.sampled_from([None, *(after(hours + 24) for hours in ship_by)])
-        return PaymentAuthorized(**said, payment=draw(SAME_FEW), expires_at=draw(expiries))
+        return PaymentAuthorized(**common, payment=draw(SAME_FEW), expires_at=draw(expiries))
     if kind is PaymentFailed:
         stages = st.sampled_from([None, *PaymentStage])
-        return PaymentFailed(**said, payment=draw(SAME_FEW), stage=draw(stages))
+        return PaymentFailed(**common, payment=draw(SAME_FEW), stage=draw(stages))
     if kind is PaymentCaptured:
-        return PaymentCaptured(**said, amount=draw(monies()), payment=draw(SAME_FEW))
+        return PaymentCaptured(**common, amount=draw(monies()), payment=draw(SAME_FEW))
     if kind is RefundIssued:
-        return RefundIssued(**said, amount=draw(monies()))
+        return RefundIssued(**common, amount=draw(monies()))
     if kind is HandedOver:
         tracking = draw(st.sampled_from(["", "T-1"]))
-        return HandedOver(**said, shipment=draw(SAME_FEW), tracking=tracking)
+        return HandedOver(**common, shipment=draw(SAME_FEW), tracking=tracking)
     if kind is Delivered:
-        return Delivered(**said, shipment=draw(SAME_FEW))
+        return Delivered(**common, shipment=draw(SAME_FEW))
     if kind is Scanned:
         status = draw(st.sampled_from(list(ScanStatus)))
         shipment, incident = draw(SAME_FEW), draw(INCIDENTS)
-        return Scanned(**said, status=status, shipment=shipment, incident=incident)
+        return Scanned(**common, status=status, shipment=shipment, incident=incident)
     if kind is DeliveryFailed:
-        return DeliveryFailed(**said, shipment=draw(SAME_FEW), incident=draw(INCIDENTS))
+        return DeliveryFailed(**common, shipment=draw(SAME_FEW), incident=draw(INCIDENTS))
     if kind is StockAllocated:
-        return StockAllocated(**said, skus=draw(SOME_SKUS))
+        return StockAllocated(**common, skus=draw(SOME_SKUS))
     if kind is FraudScreened:
-        return FraudScreened(**said, verdict=draw(st.sampled_from(list(FraudVerdict))))
+        return FraudScreened(**common, verdict=draw(st.sampled_from(list(FraudVerdict))))
     if kind is AddressChecked:
-        return AddressChecked(**said, verdict=draw(st.sampled_from(list(AddressVerdict))))
-    return kind(**said)
+        return AddressChecked(**common, verdict=draw(st.sampled_from(list(AddressVerdict))))
+    return kind(**common)
 
 
 @st.composite
 def statement_lists(
     draw: st.DrawFn, *, first: int = 0, least: int = 0, most: int = 6, **where: Any
 ) -> list[Signal]:
-    """Statements about one order that may well contradict each other."""
+    """Signals of one order, which may contradict each other."""
     count = draw(st.integers(least, most))
     return [draw(signals(first + n, **where)) for n in range(count)]
 
 
-def keys(told: Iterable[Signal]) -> list[str]:
-    return [signal.key for signal in told]
+def keys(some: Iterable[Signal]) -> list[str]:
+    return [signal.key for signal in some]

@@ -1,4 +1,4 @@
-"""A business calendar is counted to the microsecond, over holidays and daylight saving."""
+"""Business time is exact to the microsecond, over holidays and daylight saving."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ NOTHING = timedelta()
 WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
 
 
-def hours(*told: str) -> tuple[Period, ...]:
-    """Periods, each told as 09:00-17:00."""
-    return tuple(Period(opens=one[:5], closes=one[6:]) for one in told)
+def hours(*texts: str) -> tuple[Period, ...]:
+    """Periods, each written as 09:00-17:00."""
+    return tuple(Period(opens=one[:5], closes=one[6:]) for one in texts)
 
 
-def on_sundays(zone: str, *told: str, **more: object) -> BusinessCalendar:
-    return BusinessCalendar(time_zone=zone, week={Weekday.SUN: hours(*told)}, **more)
+def on_sundays(zone: str, *texts: str, **more: object) -> BusinessCalendar:
+    return BusinessCalendar(time_zone=zone, week={Weekday.SUN: hours(*texts)}, **more)
 
 
 def utc(text: str) -> datetime:
@@ -89,7 +89,7 @@ CHANGING_SUNDAYS = {
 
 
 @pytest.mark.parametrize("special", CHANGING_SUNDAYS)
-def test_a_period_is_open_between_its_two_moments_when_the_clocks_change(special) -> None:
+def test_a_period_is_open_from_start_to_end_when_the_clocks_change(special) -> None:
     zone, period, opens, closes = CHANGING_SUNDAYS[special]
     calendar = on_sundays(zone, period)
     opened, closed = utc(opens), utc(opens[:10] + closes)
@@ -100,8 +100,8 @@ def test_a_period_is_open_between_its_two_moments_when_the_clocks_change(special
     assert after_business_time(calendar, opened, closed - opened) == closed
 
 
-def test_a_period_that_is_skipped_whole_is_not_open_at_all() -> None:
-    """02:10 to 02:50 does not exist in Berlin on 2026-03-29: the next one is a week later, at
+def test_a_period_that_the_clock_change_skips_is_not_open() -> None:
+    """02:10 to 02:50 does not exist in Berlin on 2026-03-29. The next one is a week later, at
     00:10Z of 2026-04-05 (UTC+2)."""
     calendar = on_sundays("Europe/Berlin", "02:10-02:50")
     saturday = utc("2026-03-28T12:00")
@@ -119,7 +119,7 @@ def test_a_period_that_is_skipped_whole_is_not_open_at_all() -> None:
         *(("America/Havana", "2026-11-01", 25), ("Europe/Berlin", "2026-04-05", 24)),
     ],
 )
-def test_a_day_that_is_open_to_its_end_is_as_long_as_it_is(zone, sunday, length) -> None:
+def test_a_day_open_to_its_end_has_its_real_length(zone, sunday, length) -> None:
     calendar = on_sundays(zone, "00:00-24:00")
     noon = utc(sunday + "T12:00")
     around = business_time(calendar, noon - timedelta(days=3), noon + timedelta(days=3))
@@ -127,8 +127,8 @@ def test_a_day_that_is_open_to_its_end_is_as_long_as_it_is(zone, sunday, length)
 
 
 def test_a_saturday_ends_at_the_first_of_two_midnights() -> None:
-    """Havana goes back from 01:00 to 00:00 on Sunday 2026-11-01: Saturday (UTC-4) ends at 04:00Z,
-    and the hour that is repeated is Sunday's."""
+    """Havana goes back from 01:00 to 00:00 on Sunday 2026-11-01. Saturday (UTC-4) ends at
+    04:00Z, and the repeated hour is Sunday's."""
     calendar = BusinessCalendar(
         time_zone="America/Havana", week={Weekday.SAT: hours("00:00-24:00")}
     )
@@ -137,7 +137,7 @@ def test_a_saturday_ends_at_the_first_of_two_midnights() -> None:
     )
 
 
-def test_several_periods_a_day_and_a_holiday_are_counted_as_they_are_open() -> None:
+def test_several_periods_a_day_and_a_holiday_are_counted() -> None:
     """Berlin in winter is UTC+1. From Wednesday 2026-12-23 12:00 to Monday 12-28 10:00 local:
     Wednesday 12:00-12:30 and 13:30-17:30 = 4.5 h, Thursday's special hours 3 h, Friday closed, a
     weekend, Monday 1 h: 8.5 h. After 7.5 h of it, it is Thursday's closing time, 12:00 local."""
@@ -148,12 +148,12 @@ def test_several_periods_a_day_and_a_holiday_are_counted_as_they_are_open() -> N
     assert after_business_time(OFFICE, start, timedelta(hours=7.5)) == utc("2026-12-24T11:00")
 
 
-def test_no_duration_ends_where_it_starts_even_when_closed() -> None:
+def test_a_zero_duration_ends_where_it_starts_even_when_closed() -> None:
     christmas = utc("2026-12-25T12:00")
     assert after_business_time(OFFICE, christmas, NOTHING) == christmas
 
 
-def test_open_from_the_opening_moment_and_closed_from_the_closing_moment() -> None:
+def test_a_calendar_is_open_from_the_opening_time_and_closed_from_the_closing_time() -> None:
     """Monday 2026-12-28 opens at 08:00Z and closes for lunch at 11:30Z."""
     opens, closes = utc("2026-12-28T08:00"), utc("2026-12-28T11:30")
     assert business_time(OFFICE, opens - MOMENT, opens) == NOTHING
@@ -187,22 +187,22 @@ def test_the_next_cut_off_is_that_of_an_open_day(case) -> None:
     assert next_cut_off(OFFICE, name, utc(start)) == utc(expected)
 
 
-def test_a_cut_off_that_comes_twice_is_the_earlier_and_one_that_is_skipped_is_the_jump() -> None:
+def test_a_repeated_cut_off_is_the_earlier_and_a_skipped_one_is_at_the_clock_change() -> None:
     """Berlin: 02:30 comes at 00:30Z and 01:30Z of 2026-10-25; on 2026-03-29 it is skipped at
-    01:00Z. Early is safe: what makes the earlier one makes either."""
+    01:00Z. The earlier one is safe: work that meets it also meets the later one."""
     calendar = on_sundays("Europe/Berlin", "00:00-24:00", cut_offs={"pickup": "02:30"})
     assert next_cut_off(calendar, "pickup", utc("2026-10-24T12:00")) == utc("2026-10-25T00:30")
     assert next_cut_off(calendar, "pickup", utc("2026-03-28T12:00")) == utc("2026-03-29T01:00")
 
 
-def test_an_unknown_cut_off_is_named_with_those_that_are_known() -> None:
+def test_an_unknown_cut_off_error_lists_the_known_ones() -> None:
     with pytest.raises(
         ValueError, match="has no cut-off moon; known are: carrier, finance, warehouse"
     ):
         next_cut_off(OFFICE, "moon", utc("2026-12-23T12:00"))
 
 
-def test_a_time_without_a_zone_is_refused_and_any_zone_is_understood() -> None:
+def test_a_time_without_a_zone_is_refused_and_any_zone_is_accepted() -> None:
     with pytest.raises(ValueError, match="has no time zone"):
         business_time(OFFICE, datetime(2026, 12, 28, 9), utc("2026-12-28T12:00"))  # noqa: DTZ001
     berlin = ZoneInfo("Europe/Berlin")
@@ -241,7 +241,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("case", FAULTY)
-def test_each_fault_of_a_calendar_is_named_with_its_place(case) -> None:
+def test_each_calendar_fault_has_its_place(case) -> None:
     raw, expected = FAULTY[case]
     calendar = msgspec.convert({"time_zone": "UTC", **raw}, BusinessCalendar)
     found = calendar.faults("/calendars/dc")
@@ -265,7 +265,7 @@ def test_each_fault_of_a_calendar_is_named_with_its_place(case) -> None:
         ({"week": SUNDAYS, "cut_offs": {"pickup": "2 pm"}}, "/cut_offs/pickup"),
     ],
 )
-def test_a_calendar_of_another_form_is_refused_with_the_place(raw, pointer) -> None:
+def test_a_malformed_calendar_is_refused_with_the_place(raw, pointer) -> None:
     assert [f.pointer for f in faults_of({"time_zone": "UTC", **raw}, BusinessCalendar)] == [
         pointer
     ]
@@ -286,8 +286,8 @@ def test_terms_longer_than_a_year_of_open_time_are_a_fault() -> None:
     ).faults()
 
 
-def test_terms_with_no_fault_end_within_the_horizon_even_at_the_limits() -> None:
-    """The worst that the limits allow: one minute a week, closed for 250 of its days in a row."""
+def test_valid_terms_end_within_the_horizon_even_at_the_limits() -> None:
+    """The worst case within the limits: one minute a week, closed for 250 of its days in a row."""
     first = date(2026, 1, 4)
     closed = tuple(first + timedelta(weeks=n) for n in range(250))
     calendar = on_sundays("UTC", "09:00-09:01", closed=closed)
@@ -300,7 +300,7 @@ def test_terms_with_no_fault_end_within_the_horizon_even_at_the_limits() -> None
         after_business_time(calendar, start, timedelta(hours=10))
 
 
-def test_a_calendar_reads_as_it_was_written_and_equal_ones_are_one() -> None:
+def test_a_calendar_survives_encoding_and_ignores_the_order_of_days() -> None:
     written = msgspec.json.encode(OFFICE)
     read = msgspec.json.decode(written, type=BusinessCalendar)
     assert read == OFFICE
@@ -311,7 +311,7 @@ def test_a_calendar_reads_as_it_was_written_and_equal_ones_are_one() -> None:
 
 PLACES = (
     # (zone, the first day of eleven): daylight saving, midnights that come twice or not at all, a
-    # day that was left out, and two quiet weeks.
+    # skipped day, and two ordinary weeks.
     *(("Europe/Berlin", date(2026, 3, 24)), ("Europe/Berlin", date(2026, 10, 20))),
     *(("America/New_York", date(2026, 3, 3)), ("America/New_York", date(2026, 10, 28))),
     *(("Australia/Lord_Howe", date(2026, 4, 1)), ("Australia/Lord_Howe", date(2026, 9, 29))),
@@ -336,8 +336,8 @@ def several_hours(draw: st.DrawFn, least: int = 0) -> tuple[Period, ...]:
         )
     )
     bounds = sorted(bounds)[: len(bounds) // 2 * 2]
-    told = [f"{minute // 60:02}:{minute % 60:02}" for minute in bounds]
-    return hours(*(f"{told[n]}-{told[n + 1]}" for n in range(0, len(told), 2)))
+    times = [f"{minute // 60:02}:{minute % 60:02}" for minute in bounds]
+    return hours(*(f"{times[n]}-{times[n + 1]}" for n in range(0, len(times), 2)))
 
 
 @st.composite
@@ -358,15 +358,15 @@ def places_and_calendars(draw: st.DrawFn) -> tuple[date, BusinessCalendar]:
 
 @lru_cache(maxsize=32)
 def local_minutes(zone: str, first: date) -> list[datetime]:
-    """What the clock on the wall shows at each minute of UTC from the day before the first on."""
+    """The local time at each minute of UTC from the day before the first on."""
     start = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=1)
     minutes = (start + timedelta(minutes=n) for n in range((DAYS + 2) * MINUTES_PER_DAY))
     return [minute.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for minute in minutes]
 
 
 def open_minutes(calendar: BusinessCalendar, first: date) -> set[int]:
-    """Minute by minute: open from the first that shows the opening time or later, until the last
-    that shows less than the closing time (or, for 24:00, still the same day)."""
+    """The open minutes, counted one by one: from the first that shows the opening time or later,
+    until the last that shows less than the closing time (or, for 24:00, still the same day)."""
     shown = local_minutes(calendar.time_zone, first)
     found: set[int] = set()
     for n in range(-1, DAYS + 1):
@@ -393,7 +393,7 @@ def open_minutes(calendar: BusinessCalendar, first: date) -> set[int]:
 
 @settings(BOUNDED_SETTINGS, max_examples=60)
 @given(place=places_and_calendars(), bounds=st.tuples(*[st.integers(0, DAYS * 1440)] * 2))
-def test_it_is_what_counting_minute_by_minute_gives(place, bounds) -> None:
+def test_business_time_matches_counting_minute_by_minute(place, bounds) -> None:
     first, calendar = place
     origin = datetime(first.year, first.month, first.day, tzinfo=UTC)
     start, end = (minute for minute in sorted(bounds))
@@ -412,7 +412,7 @@ SPANS = st.timedeltas(NOTHING, timedelta(days=40))
 
 @settings(BOUNDED_SETTINGS, max_examples=200)
 @given(place=places_and_calendars(), moments=st.tuples(MOMENTS, SPANS, SPANS))
-def test_time_adds_up_and_never_runs_faster_than_the_wall_clock(place, moments) -> None:
+def test_business_time_adds_up_and_never_exceeds_the_wall_clock(place, moments) -> None:
     _, calendar = place
     start, first, second = moments
     middle, end = start + first, start + first + second
@@ -428,7 +428,7 @@ def test_time_adds_up_and_never_runs_faster_than_the_wall_clock(place, moments) 
     start=MOMENTS,
     duration=st.timedeltas(NOTHING, timedelta(minutes=50)),
 )
-def test_after_so_much_business_time_just_so_much_has_passed(place, start, duration) -> None:
+def test_adding_business_time_is_the_inverse_of_counting_it(place, start, duration) -> None:
     _, calendar = place
     end = after_business_time(calendar, start, duration)
     assert end.tzinfo is UTC

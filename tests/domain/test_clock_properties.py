@@ -1,4 +1,4 @@
-"""Whatever happens to a case, its clock adds up, and nothing depends on when it is looked at."""
+"""After any changes the parts of a clock add up, and reading it changes nothing."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ START = datetime(2026, 3, 27, 12, 0, 0, 250_000, tzinfo=UTC)
 """A Friday before the clocks of Europe change, and a quarter of a second."""
 
 
-def week(*weekdays: Weekday, told: Sequence[tuple[str, str]]) -> dict[Weekday, tuple[Period, ...]]:
-    return dict.fromkeys(weekdays, tuple(Period(opens=a, closes=b) for a, b in told))
+def week(
+    *weekdays: Weekday, periods: Sequence[tuple[str, str]]
+) -> dict[Weekday, tuple[Period, ...]]:
+    return dict.fromkeys(weekdays, tuple(Period(opens=a, closes=b) for a, b in periods))
 
 
 WORKDAYS = (Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI)
@@ -37,18 +39,18 @@ CALENDARS = (
     BusinessCalendar(time_zone="UTC", always_open=True, cut_offs={"out": "10:00"}),
     BusinessCalendar(
         time_zone="Europe/Berlin",
-        week=week(*WORKDAYS, told=[("09:00", "12:30"), ("13:30", "17:30")]),
+        week=week(*WORKDAYS, periods=[("09:00", "12:30"), ("13:30", "17:30")]),
         closed=(date(2026, 4, 3), date(2026, 4, 6)),
         cut_offs={"out": "12:00"},
     ),
     BusinessCalendar(
         time_zone="Europe/Berlin",
-        week=week(*Weekday, told=[("00:00", "02:30"), ("22:00", "24:00")]),
+        week=week(*Weekday, periods=[("00:00", "02:30"), ("22:00", "24:00")]),
         cut_offs={"out": "24:00"},
     ),
     BusinessCalendar(
         time_zone="Australia/Lord_Howe",
-        week=week(Weekday.SAT, Weekday.SUN, told=[("01:30", "02:15"), ("08:00", "20:00")]),
+        week=week(Weekday.SAT, Weekday.SUN, periods=[("01:30", "02:15"), ("08:00", "20:00")]),
         cut_offs={"out": "02:10"},
     ),
 )
@@ -83,7 +85,7 @@ def stories(
     terms: st.SearchStrategy[ServiceTerms] = TERMS,
     most: int = 12,
 ) -> list[ClockChange]:
-    """A start and whatever may follow, fitting or not, each at the time of the last or later."""
+    """A start and any changes after it, valid or not, in time order."""
     moments = [ClockChange(at=START, change=ClockChangeKind.STARTED, terms=draw(terms))]
     for change in draw(st.lists(changes, max_size=most)):
         moments.append(
@@ -113,8 +115,10 @@ WITHOUT_REOPENING = st.sampled_from(
 )
 
 
-def told_apart(moments: Sequence[ClockChange], now: datetime) -> tuple[dict[str, timedelta], ...]:
-    """Stretch by stretch, without a clock: the wall and the business time of each place."""
+def split_by_part(
+    moments: Sequence[ClockChange], now: datetime
+) -> tuple[dict[str, timedelta], ...]:
+    """The wall time and the business time of each part, counted without a clock."""
     elapsed: dict[str, timedelta] = {}
     business: dict[str, timedelta] = {}
     terms, own, wait, resolved = moments[0].terms, "queue", "", False
@@ -144,13 +148,13 @@ def told_apart(moments: Sequence[ClockChange], now: datetime) -> tuple[dict[str,
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), more=GAPS)
-def test_every_place_gets_its_time_and_the_seconds_add_up(moments, more) -> None:
+def test_every_part_gets_its_time_and_the_seconds_add_up(moments, more) -> None:
     now = moments[-1].at + more
     clock = clock_of(moments).as_of(now)
-    elapsed, business = told_apart(moments, now)
+    elapsed, business = split_by_part(moments, now)
     assert (clock.tally.elapsed, clock.tally.business) == (elapsed, business)
-    told = clock.attribution(now)
-    for seconds, exact in ((told.elapsed, elapsed), (told.business, business)):
+    attribution = clock.attribution(now)
+    for seconds, exact in ((attribution.elapsed, elapsed), (attribution.business, business)):
         assert sum(seconds.parts.values()) == seconds.seconds
         assert seconds.seconds == sum(exact.values(), NOTHING) // SECOND
         assert seconds.parts.keys() == exact.keys()
@@ -160,7 +164,7 @@ def test_every_place_gets_its_time_and_the_seconds_add_up(moments, more) -> None
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), more=GAPS)
-def test_a_miss_adds_up_to_the_business_time_from_its_begin_to_its_end(moments, more) -> None:
+def test_a_breach_adds_up_to_the_business_time_from_its_start_to_its_end(moments, more) -> None:
     now = moments[-1].at + more
     for miss in clock_of(moments).misses(now):
         assert sum(miss.business.parts.values()) == miss.business.seconds
@@ -168,7 +172,7 @@ def test_a_miss_adds_up_to_the_business_time_from_its_begin_to_its_end(moments, 
         assert miss.began_at <= miss.due_at < miss.breached_at
         if miss.met_at is not None:
             assert miss.met_at >= miss.breached_at
-        # Its end: met, or with the case, or now. Counted from the tallies up to both.
+        # It ends when it is met, with the case, or now. Counted from the tallies up to both.
         until = [miss.met_at] if miss.met_at else sorted(ends)
         assert miss.business in [
             split_seconds(_business(moments, end), _business(moments, miss.began_at))
@@ -177,12 +181,12 @@ def test_a_miss_adds_up_to_the_business_time_from_its_begin_to_its_end(moments, 
 
 
 def _business(moments: Sequence[ClockChange], now: datetime) -> dict[str, timedelta]:
-    return told_apart([moment for moment in moments if moment.at <= now], now)[1]
+    return split_by_part([moment for moment in moments if moment.at <= now], now)[1]
 
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), shares=st.lists(st.floats(0, 1), min_size=13, max_size=13))
-def test_looking_at_a_clock_in_between_changes_nothing(moments, shares) -> None:
+def test_reading_a_clock_changes_nothing(moments, shares) -> None:
     looked_at = Clock()
     for moment, share in zip(moments, shares, strict=False):
         if looked_at.at is not None:
@@ -193,7 +197,7 @@ def test_looking_at_a_clock_in_between_changes_nothing(moments, shares) -> None:
 
 @settings(BOUNDED_SETTINGS, max_examples=200)
 @given(moments=stories(), more=GAPS)
-def test_a_clock_that_was_stored_goes_on_like_the_one_that_was_not(moments, more) -> None:
+def test_a_stored_clock_continues_like_the_original(moments, more) -> None:
     clock = clock_of(moments)
     stored = msgspec.json.decode(msgspec.json.encode(clock), type=Clock)
     now = moments[-1].at + more
@@ -202,7 +206,7 @@ def test_a_clock_that_was_stored_goes_on_like_the_one_that_was_not(moments, more
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(changes=UNCHANGED_TERMS, terms=PLAIN), more=GAPS)
-def test_a_measure_is_breached_when_more_than_its_time_is_used(moments, more) -> None:
+def test_a_measure_is_breached_when_it_has_used_more_than_its_time(moments, more) -> None:
     now = moments[-1].at + more
     clock, terms = clock_of(moments), moments[0].terms
     for measure in Measure:
@@ -220,7 +224,7 @@ def test_a_measure_is_breached_when_more_than_its_time_is_used(moments, more) ->
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(terms=PLAIN))
-def test_left_alone_a_running_measure_has_used_its_time_when_it_is_due(moments) -> None:
+def test_an_undisturbed_measure_has_used_its_time_when_it_is_due(moments) -> None:
     clock = clock_of(moments)
     for measure, run in clock.runs.items():
         if not run.is_running or run.due_at is None or run.due_at <= clock.at:
@@ -234,7 +238,7 @@ def test_left_alone_a_running_measure_has_used_its_time_when_it_is_due(moments) 
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(changes=UNCHANGED_TERMS, terms=WITH_CUT_OFFS))
-def test_left_alone_what_is_due_at_a_cut_off_has_had_its_least_time_and_is_late_after_it(
+def test_an_undisturbed_measure_with_a_cut_off_gets_its_minimum_time_and_is_late_after_it(
     moments,
 ) -> None:
     clock, terms = clock_of(moments), moments[0].terms
@@ -252,7 +256,7 @@ def test_left_alone_what_is_due_at_a_cut_off_has_had_its_least_time_and_is_late_
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories(), gaps=st.tuples(GAPS, GAPS))
-def test_time_used_never_shrinks_and_places_never_lose_time(moments, gaps) -> None:
+def test_used_time_never_shrinks_in_any_part(moments, gaps) -> None:
     clock = clock_of(moments)
     sooner = moments[-1].at + gaps[0]
     later = sooner + gaps[1]
@@ -260,41 +264,41 @@ def test_time_used_never_shrinks_and_places_never_lose_time(moments, gaps) -> No
         before, after = clock.standing(measure, sooner), clock.standing(measure, later)
         assert before.used <= after.used
         assert before.breached_at is None or before.breached_at == after.breached_at
-    told = clock.as_of(later).tally.elapsed
-    assert all(time <= told[place] for place, time in clock.as_of(sooner).tally.elapsed.items())
+    elapsed = clock.as_of(later).tally.elapsed
+    assert all(time <= elapsed[place] for place, time in clock.as_of(sooner).tally.elapsed.items())
 
 
 def flags(clock: Clock, now: datetime) -> list[tuple[bool, bool]]:
-    """What a timer cares for: whether each measure is at risk, and whether it is breached."""
+    """Whether each measure is at risk, and whether it is breached."""
     found = []
     for measure in Measure:
         standing = clock.standing(measure, now)
         risky = standing.at_risk_at is not None and standing.at_risk_at <= now
         breached = standing.breached_at is not None
-        # A breach is the last that is told of a run, even if new terms give it more time.
+        # A breach is the last event of a run, even if new terms give it more time.
         found.append((risky and not breached, breached))
     return found
 
 
 @settings(BOUNDED_SETTINGS, max_examples=300)
 @given(moments=stories())
-def test_the_next_event_is_the_next_change_of_what_is_at_risk_or_breached(moments) -> None:
+def test_the_next_event_is_the_next_change_to_at_risk_or_breached(moments) -> None:
     clock = clock_of(moments)
     now = moments[-1].at
-    told = 0
+    count = 0
     while (event := clock.next_event_at(now)) is not None:
         assert event > now
         assert flags(clock, event - MOMENT) == flags(clock, now)
         assert flags(clock, event) != flags(clock, now)
-        now, told = event, told + 1
-        assert told <= 6
+        now, count = event, count + 1
+        assert count <= 6
     assert flags(clock, now + timedelta(days=60)) == flags(clock, now)
 
 
 @settings(BOUNDED_SETTINGS, max_examples=200)
 @given(moments=stories(changes=WITHOUT_REOPENING, terms=PLAIN), gap=GAPS)
-def test_more_time_is_never_due_sooner(moments, gap) -> None:
-    """The same story under terms that give an hour more is due later, or as late."""
+def test_longer_terms_are_never_due_sooner(moments, gap) -> None:
+    """The same story under terms that give an hour more is due later or at the same time."""
     start = moments[0]
     generous = msgspec.structs.replace(
         start.terms, resolution=(start.terms.resolution or NOTHING) + timedelta(hours=1)
@@ -315,7 +319,7 @@ def test_more_time_is_never_due_sooner(moments, gap) -> None:
     )
 )
 def test_a_split_adds_up_and_no_part_is_off_by_a_second(times) -> None:
-    told = split_seconds(times)
-    assert sum(told.parts.values()) == told.seconds == sum(times.values(), NOTHING) // SECOND
-    for place, part in told.parts.items():
+    split = split_seconds(times)
+    assert sum(split.parts.values()) == split.seconds == sum(times.values(), NOTHING) // SECOND
+    for place, part in split.parts.items():
         assert abs(times[place] - part * SECOND) < SECOND

@@ -1,4 +1,4 @@
-"""The runner of the benchmarks: what it prints, when, and which exit code it gives."""
+"""The benchmark runner: its output, when it prints, and its exit code."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ BENCH = Bench("", 1.0, None, lambda what: None)
 
 
 class Gives(Struct):
-    """A benchmark that gives these figures and then, if there is one, raises this error."""
+    """A benchmark that gives these figures and then raises this error, if any."""
 
     TARGETS: dict[str, Target]
     figures: list[Figure]
@@ -81,14 +81,14 @@ def test_a_benchmark_that_raises_does_not_stop_the_others():
     assert results.verdict() == ["all targets met that were measured", lines[1]]
 
 
-def test_what_cannot_be_measured_here_is_no_unexpected_error():
+def test_a_benchmark_that_cannot_run_here_is_no_unexpected_error():
     results, lines, errors = run(one=Gives({}, [], CouldNotMeasure("no pgbench")))
     assert lines == ["one could not be measured: no pgbench"]
     assert errors == []
     assert results.verdict()[-1:] == lines
 
 
-def test_a_target_without_a_figure_is_not_passed_over():
+def test_a_target_without_a_figure_is_reported():
     results, lines, _ = run(one=Gives({"speed": at_least(1, "rows/s")}, [figure("sped", 2)]))
     assert lines[1:] == ["one could not be measured: it gave no figure named speed"]
     assert results.verdict() == lines[1:]
@@ -112,7 +112,7 @@ def test_a_figure_that_misses_its_target_is_named_last():
     assert results.as_json()[1]["met"] is False
 
 
-def test_targets_that_are_all_met_are_said_to_be():
+def test_the_verdict_says_when_all_targets_are_met():
     results, _, _ = run(one=Gives({"fast": at_least(2, "rows/s")}, [figure("fast", 2)]))
     assert results.verdict() == ["all targets met"]
 
@@ -127,14 +127,12 @@ def test_targets_that_are_all_met_are_said_to_be():
         (ratio_at_most(2, "a rock"), figure("x", 9, 2), figure("x", 0, 2.01)),
     ],
 )
-def test_a_target_is_a_limit_of_the_value_or_of_the_ratio(
-    target: Target, good: Figure, bad: Figure
-):
+def test_a_target_limits_the_value_or_the_ratio(target: Target, good: Figure, bad: Figure):
     assert target.is_met(good)
     assert not target.is_met(bad)
 
 
-def test_an_unknown_name_lists_the_names():
+def test_an_unknown_benchmark_name_lists_the_known_ones():
     done = CliRunner().invoke(bench, ["append", "nope"])
     assert done.exit_code == 2
     assert f"No benchmark named nope. The benchmarks are: {', '.join(BENCHMARKS)}." in done.output
@@ -149,12 +147,12 @@ def test_every_benchmark_is_listed_with_what_it_measures():
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_every_benchmark_says_its_name_and_has_targets(name: str):
+def test_every_benchmark_has_its_name_and_targets(name: str):
     assert (BENCHMARKS[name].__doc__ or "").startswith(f"{name}: ")
     assert BENCHMARKS[name].TARGETS
 
 
-def test_figures_have_names_of_their_own():
+def test_figure_names_are_unique():
     targets = [name for benchmark in BENCHMARKS.values() for name in benchmark.TARGETS]
     assert len({*targets}) == len(targets)
 
@@ -201,10 +199,10 @@ def test_a_figure_is_printed_before_the_benchmark_ends(
         early = next(line for line in printed if " is not on " not in line)
         assert early == "early: 2 rows/s, 1 × (a rock)\n"
         out, errors = running.communicate("go on\n")
-    told = errors if options else out
+    stream = errors if options else out
     assert running.returncode == 1, errors
     assert "OSError: gone" in errors
-    assert told.splitlines()[-2:] == [
+    assert stream.splitlines()[-2:] == [
         "1 target missed: other",
         "waits could not be measured: OSError: gone",
     ]
@@ -255,7 +253,7 @@ def _importable(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.usefixtures("_importable")
-def test_a_client_faster_than_its_supply_gets_more(monkeypatch: pytest.MonkeyPatch):
+def test_a_client_that_uses_up_its_supply_gets_more(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(supply, "FIRST_LINES", 3)
     with (
         serving() as (server, client),
@@ -268,7 +266,7 @@ def test_a_client_faster_than_its_supply_gets_more(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("_importable")
-def test_an_answer_other_than_200_is_the_reason():
+def test_an_answer_other_than_200_is_reported_as_the_reason():
     with serving() as (server, client):
         server.status = 503
         with (

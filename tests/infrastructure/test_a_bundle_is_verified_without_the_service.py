@@ -164,7 +164,7 @@ def test_whatever_is_done_to_an_event_is_located(bundles, tmp_path, name, what):
     assert (code, position) in [(fault.code, fault.position) for fault in found.faults]
     assert {fault.file for fault in found.faults} == {"events.ndjson"}
     if NODE is not None:
-        assert verify_with_node(copy) == found.told
+        assert verify_with_node(copy) == found.document
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_whatever_is_done_to_a_leaf_is_located(bundles, tmp_path, what):
     first = found.faults[0]
     assert (first.code, first.file, first.line) == ("leaf", "leaves.txt", line)
     if NODE is not None:
-        assert verify_with_node(copy) == found.told
+        assert verify_with_node(copy) == found.document
 
 
 def test_files_are_neither_added_nor_left_out(bundles, tmp_path):

@@ -240,7 +240,7 @@ def witnessed(dsn, tmp_path, connection):
 def test_a_cosigned_checkpoint_is_kept_in_both_places_and_verifies_offline(witnessed, connection):
     desk = witnessed.desk
     desk.live()
-    witnessed.cosigning.look(connection)
+    witnessed.cosigning.cosign_latest(connection)
     note = latest_checkpoint(connection)[1].encode()
     assert note == witnessed.checkpoints.outside.latest()
     assert cosignature_time(note, witnessed.key)
@@ -260,15 +260,15 @@ def test_a_cosigned_checkpoint_is_kept_in_both_places_and_verifies_offline(witne
 
 def test_a_lost_answer_and_a_quicker_worker_are_made_up_for(witnessed, connection):
     witnessed.desk.live()
-    witnessed.cosigning.look(connection)
+    witnessed.cosigning.cosign_latest(connection)
     with without_triggers(connection):
         connection.execute("DELETE FROM checkpoint_signatures")  # the answer was never stored
-    witnessed.cosigning.look(connection)
+    witnessed.cosigning.cosign_latest(connection)
     grow(witnessed.desk)
     with connect(witnessed.desk.dsn) as other:
         second = WitnessClient(witnessed.cosigning.url, witnessed.key, witnessed.checkpoints)
-        second.look(other)
-    witnessed.cosigning.look(connection)
+        second.cosign_latest(other)
+    witnessed.cosigning.cosign_latest(connection)
     assert cosignature_time(latest_checkpoint(connection)[1].encode(), witnessed.key)
     assert witnessed.checkpoints.outside.disputed() is None
 
@@ -277,10 +277,10 @@ def test_a_witness_that_is_away_stops_nothing(witnessed, connection, caplog):
     witnessed.desk.live()
     away = WitnessClient("http://127.0.0.1:9", witnessed.key, witnessed.checkpoints)
     for _ in range(3):
-        away.look(connection)
+        away.cosign_latest(connection)
     assert caplog.text.count("does not cosign") == 1
     grow(witnessed.desk)
-    witnessed.cosigning.look(connection)
+    witnessed.cosigning.cosign_latest(connection)
     assert cosignature_time(latest_checkpoint(connection)[1].encode(), witnessed.key)
 
 
@@ -301,7 +301,7 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
     """Whoever took the checkpoints outside back as well has still the witness to meet."""
     desk, outside = witnessed.desk, witnessed.checkpoints.outside
     desk.live()
-    witnessed.cosigning.look(connection)
+    witnessed.cosigning.cosign_latest(connection)
     size = latest_checkpoint(connection)[0]
     restore(connection, 12)
     directory = Path(str(outside.place))
@@ -314,9 +314,9 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
             connection.execute("DELETE FROM stored_events")
         connection.execute("UPDATE log_head SET position = 0")
         grow(desk, 2 * size)
-        told = f"of {size} positions is no beginning of {2 * size}"
+        told = f"the {2 * size} positions do not extend the {size} that it has cosigned"
     with pytest.raises(LogNotAsWitnessed, match=told):
-        witnessed.cosigning.look(connection)
+        witnessed.cosigning.cosign_latest(connection)
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         connection.execute("SELECT append_events()")
     with pytest.raises(LogNotAsWitnessed, match=told):  # a start does not lift it
@@ -325,7 +325,7 @@ def test_a_log_that_a_witness_knows_to_be_another_is_halted_until_it_agrees(
     own = "INSERT INTO checkpoint_signatures SELECT max(size), %s, '' FROM checkpoints"
     connection.execute(own, (witnessed.key.text,))
     with pytest.raises(LogNotAsWitnessed):
-        witnessed.cosigning.look(connection)
+        witnessed.cosigning.cosign_latest(connection)
     assert outside.disputed() is not None
     outside.settle()  # somebody decides
     witnessed.checkpoints.require_continuation(connection)
@@ -379,7 +379,7 @@ def test_a_log_that_goes_on_with_less_under_another_name_is_not_taken_for_a_fork
     desk, directory = witnessed.desk, witnessed.desk.home / "outside"
     desk.live()
     former = witnessed.checkpoints.signer.key.text
-    witnessed.cosigning.look(connection)
+    witnessed.cosigning.cosign_latest(connection)
     restore(connection, 12)
     os.rename(directory, directory.with_name("before"))
     witnessed.checkpoints.make(connection)  # that which was restored with it
@@ -387,10 +387,10 @@ def test_a_log_that_goes_on_with_less_under_another_name_is_not_taken_for_a_fork
     os.rename(desk.home / "key", desk.home / "key.before")
     directory.mkdir()
     (directory / "keys").write_text(f"0 12 {former}\n")
-    with pytest.raises(NothingToExport, match="not signed by the key"):
+    with pytest.raises(NothingToExport, match="key has not signed the last checkpoint"):
         Export(connection, open_signer(str(desk.home / "key")), desk.home / "early")
     witnessed.checkpoints.make(connection)
-    witnessed.cosigning.look(connection)
+    witnessed.cosigning.cosign_latest(connection)
     connection.execute("SELECT append_events()")
     key = witnessed.checkpoints.signer.key
     assert key.name != open_signer(str(desk.home / "key.before")).key.name

@@ -185,7 +185,7 @@ def test_a_broken_row_is_left_out_by_itself(table, column: str, value: str) -> N
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        (b"1,Active", "2 fields, the header has 7"),
+        (b"1,Active", "2 fields, but the header has 7"),
         (b'1,"Active,1,29/2/2016 12:00,0,70,?', "unexpected end of data"),
         (b"1,Act\xefve,1,29/2/2016 12:00,0,70,?", "not UTF-8"),
     ],
@@ -221,13 +221,13 @@ def test_a_broken_row_of_volvo_is_left_out_by_itself(volvo, column: str, value: 
 def test_a_file_that_is_no_such_table_says_what_it_lacks(reader, tmp_path: Path) -> None:
     fewer = written(tmp_path / "log.csv", reader.COLUMNS[2:], [])
     with pytest.raises(LogUnreadable, match=", ".join(reader.COLUMNS[:2]).replace("+", ".")):
-        reader.read(fewer)
+        reader.read_log(fewer)
     for file, content in (("empty.csv", b""), ("quoted.csv", b'"a"b\n'), ("plain.csv.gz", b"1,2")):
         (tmp_path / file).write_bytes(content)
         with pytest.raises(LogUnreadable, match=file):
-            reader.read(tmp_path / file)
+            reader.read_log(tmp_path / file)
     with pytest.raises(LogUnreadable):
-        reader.read(tmp_path)
+        reader.read_log(tmp_path)
 
 
 def test_a_table_without_rows_is_a_log_without_incidents(table) -> None:
@@ -247,7 +247,7 @@ def test_updates_stand_by_their_count_then_by_the_file(table) -> None:
     assert [(u.number, u.line) for u in found] == [(1, 4), (2, 2), (2, 5), (3, 3)]
     assert found[0].at == NOON + timedelta(minutes=2)
     back = "time goes back from 2016-02-29T12:02:00+00:00 to 2016-02-29T12:01:00+00:00"
-    assert told(log) == [(2, f"{back}: taken at the former")]
+    assert told(log) == [(2, f"{back}: the earlier update's time was used")]
     assert [c.at.minute for c in plan_commands(found).commands] == [2, 2, 2, 3, 9, 9]
 
 
@@ -301,12 +301,12 @@ ENDED = (seen(1, "Active"), seen(2, "Resolved"), seen(3, "Closed"))
         (
             (seen(1, "New"), seen(2, "Closed")),
             "Open Resolve Close",
-            "Closed without being resolved: resolved just then",
+            "Closed without being resolved: resolved at this time",
         ),
         (
             (seen(1, "Awaiting Vendor"), seen(2, "Closed")),
             "Open Wait Resume Resolve Close",
-            "Closed without being resolved: resolved just then",
+            "Closed without being resolved: resolved at this time",
         ),
         (
             (*ENDED, seen(4, "Active"), seen(5, "Active"), seen(6, "Closed")),
@@ -321,7 +321,7 @@ ENDED = (seen(1, "Active"), seen(2, "Resolved"), seen(3, "Closed"))
         (
             (*ENDED, seen(4, "Closed", group="25")),
             "Open Start Resolve Close Touch",
-            "handed off to 25 while closed, and never reopened",
+            "handed off to 25 while closed, but never reopened",
         ),
         (
             (seen(1, "Active"), seen(2, "Active", reopened=1)),
@@ -331,22 +331,22 @@ ENDED = (seen(1, "Active"), seen(2, "Resolved"), seen(3, "Closed"))
         (
             (*ENDED, seen(4, "New", reopened=2)),
             "Open Start Resolve Close Reopen",
-            "the count of reopenings goes from 0 to 2: reopened once",
+            "the count of reopenings goes from 0 to 2 at once: reopened only once",
         ),
         (
             (seen(1, "New", reopened=2), seen(2, "New", reopened=0)),
             "Open Touch",
-            "the count of reopenings goes from 2 to 0: it never falls",
+            "the count of reopenings goes from 2 to 0: it cannot decrease",
         ),
         (
             (seen(1, "Awaiting Vendor"), seen(2, "-100"), seen(3, "-100"), seen(4, "Active")),
             "Open Wait Resume Touch Touch",
-            "state '-100': it is not known, and the incident stays active",
+            "state '-100': it is unknown; the incident stays active",
         ),
         (
             (seen(1, "New"), seen(2, "?"), seen(3, "Resolved")),
             "Open Touch Resolve",
-            "state '?': it is not known, and the incident stays new",
+            "state '?': it is unknown; the incident stays new",
         ),
     ],
 )
@@ -389,7 +389,7 @@ def test_volvos_updates_stand_by_their_times(volvo) -> None:
         "Open Assign Start PutBack HandOff Assign Wait Resume Wait Resume HandOff Assign Resolve "
         "Touch Reopen Assign Start Resolve Close Reopen HandOff Assign Resolve"
     )
-    assert told(log) == [(7, "state 'Unmatched': it is not known, and the incident stays resolved")]
+    assert told(log) == [(7, "state 'Unmatched': it is unknown; the incident stays resolved")]
     figures = carried_out(log, bpi2013.NAMES)
     assert figures == definition.bpi2013(file)
     assert figures["waited_seconds"] == {"other": 120, "user": 180}

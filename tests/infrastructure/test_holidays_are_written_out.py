@@ -94,9 +94,9 @@ WRONG = {
     "no year at all": ({"country": "DE"}, "/years", "missing"),
     "a year in words": ({**BERLIN, "years": ["next"]}, "/years/0", "int"),
     "a year long ago": ({**BERLIN, "years": [2027, 1848]}, "/years/1", ">= 2000"),
-    "a span backwards": ({**BERLIN, "years": {"from": 2028, "to": 2027}}, "/years", "one to 25"),
+    "a span backwards": ({**BERLIN, "years": {"from": 2028, "to": 2027}}, "/years", "from 1 to 25"),
     "a span without end": ({**BERLIN, "years": {"from": 2028}}, "/years/to", "missing"),
-    "too many years": ({**BERLIN, "years": {"from": 2000, "to": 2100}}, "/years", "one to 25"),
+    "too many years": ({**BERLIN, "years": {"from": 2000, "to": 2100}}, "/years", "from 1 to 25"),
     "too many days": (
         *({"country": "HK", "years": {"from": 2020, "to": 2040}}, "/years", "days are closed"),
     ),

@@ -127,7 +127,7 @@ def test_a_log_that_is_not_the_one_that_was_witnessed_is_named(dsn: str, ours: S
     with psycopg.connect(dsn, autocommit=True) as connection, without_triggers(connection):
         connection.execute("UPDATE stored_events SET state = '{}' WHERE notification_id = 2")
     one = found(dsn, ours, whole=True)["whole log"]
-    assert (one.verdict, one.found.startswith("position 2 is not what its leaf says")) == (
+    assert (one.verdict, one.found.startswith("position 2 does not have its stored leaf")) == (
         Verdict.UNSAFE,
         True,
     )
@@ -159,7 +159,7 @@ def test_checkpoints_by_a_key_of_then_are_fine_and_by_a_key_that_was_given_up_ar
         outside.rename(f"{outside}.before")
         one = found(dsn, ours, whole=True)["whole log"]
         assert one.verdict is Verdict.WARNING
-        assert "signed by no key that is known here; and 2 more" in one.found
+        assert "is signed by an unknown key; and 2 more" in one.found
         assert f"{outside}/keys" in one.to_do
         outside.mkdir()
         (outside / "keys").write_text(f"0 2 {first}\n2 {size[0]} {key}\n")

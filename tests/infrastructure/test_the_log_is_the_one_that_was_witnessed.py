@@ -187,7 +187,7 @@ def test_a_checkpoint_that_only_a_lost_key_has_signed_is_signed_anew(
     third = Checkpoints(
         open_signer(str(tmp_path / "third")), OutsideCheckpoints(tmp_path / "third-place")
     )
-    with pytest.raises(LogNotAsWitnessed, match="not of this log"):
+    with pytest.raises(LogNotAsWitnessed, match="does not have this log's root"):
         third.make(connection)
 
 

@@ -30,7 +30,7 @@ for key in ("kept", "killed"):
                            status="succeeded")
         if key == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        ledger.keep("own", key, KeyedAnswer("digest", line.reference, 201, b""))
+        ledger.store_answer("own", key, KeyedAnswer("digest", line.reference, 201, b""))
 """
 
 

@@ -54,7 +54,7 @@ def test_a_500_is_replayed_until_its_key_expires(running: Running) -> None:
     running.switch(fail="error", times=1)
     with pytest.raises(OutcomeUnknown):
         stripe.refund(asked)
-    with pytest.raises(OutcomeUnknown, match="says so again"):
+    with pytest.raises(OutcomeUnknown, match="answered 500 again"):
         stripe.refund(asked)
     assert stripe.find(asked) is None
     running.switch(forget_keys=True, times=1)
@@ -159,7 +159,7 @@ def test_every_state_of_stripe_is_read(
     told: dict[str, Any], status: RefundStatus, failure: str
 ) -> None:
     made = {"id": "re_1", "amount": 1, "currency": "eur", "created": 1, **told}
-    given = msgspec.convert(made, StripeRefund).given
+    given = msgspec.convert(made, StripeRefund).result
     assert (given.status, given.failure) == (status, failure)
 
 

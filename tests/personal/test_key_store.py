@@ -76,7 +76,9 @@ def test_a_killed_process_leaves_no_copy_of_a_key(tmp_path: Path) -> None:
 def test_a_wrong_key_store_is_not_mistaken_for_an_erasure(
     store: KeyStore,
 ) -> None:
-    with pytest.raises(KeyStoreUnavailable, match="is it that of this database"):
+    with pytest.raises(
+        KeyStoreUnavailable, match="set CASETRAIL_KEYS to this database's key store"
+    ):
         read_bundle(store, "0" * 16)
     with pytest.raises(KeyStoreUnavailable):
         read_bundle(store, "../../etc/passwd")
@@ -269,7 +271,7 @@ def test_with_another_key_store_nothing_is_stored(dsn: str, tmp_path: Path) -> N
     KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "keys"))).of_orders(["o-1"])
     other = KeyRing(Datastore(dsn), open_key_store(str(tmp_path / "others")))
     for asked in (lambda: other.of_orders(["o-2"]), lambda: other.orders_of(UUID(int=1))):
-        with pytest.raises(KeyStoreUnavailable, match="not that of this database"):
+        with pytest.raises(KeyStoreUnavailable, match="belongs to another database"):
             asked()
 
 

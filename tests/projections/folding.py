@@ -1,4 +1,4 @@
-"""Reports as functions: a log in, its rows out."""
+"""Reports as functions: from a log to rows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from tests.domain.signals import (
 def steps(
     report: AnyProjection, lines: Iterable[RecordedEvent]
 ) -> Iterator[tuple[RecordedEvent, Any, Any, Any]]:
-    """Each line that concerns the report: the line, its key, the row before, the row after."""
+    """Each line of the report: the line, its key, the row before, the row after."""
     rows: dict[object, Any] = {}
     for line in lines:
         key = report.key(line)
@@ -77,9 +77,9 @@ def rows_of(report: AnyProjection, lines: Iterable[RecordedEvent]) -> dict[Any, 
     return rows
 
 
-def work_on_case(house: InMemoryService) -> None:
-    """All that people do with a case, and what time does when they do nothing."""
-    desk = house.desk
+def work_on_case(service: InMemoryService) -> None:
+    """Every act of people on a case, and every clock event."""
+    desk = service.desk
     ask = OpenCase(order=ORDER, kind="refund_due", note="The customer called.")
     by = caller("ana", after(262))
     other = desk.open(ask, by).case
@@ -96,7 +96,7 @@ def work_on_case(house: InMemoryService) -> None:
         by = caller("bo", after(262.2))
     case = desk.resume(case.id, case.version, "They answered.", by).case
     case = desk.wait(case.id, case.version, waits, by).case
-    house.tick(after(263.5))  # what was expected has not come
+    service.tick(after(263.5))  # the expected answer did not come
     case = desk.case(case.id)
     case = desk.note(case.id, case.version, "Asked again.", by).case
     proof = Evidence(ref="dhl/pod-1", type=EvidenceType.SHIPPING_DOCUMENTATION)
@@ -115,17 +115,17 @@ def work_on_case(house: InMemoryService) -> None:
     case = desk.hand_off(case.id, case.version, HandOff(note="Back.", to_queue=case.queue), by).case
     case = desk.reterm(case.id, case.version, "As of today.", by).case
     desk.claim(case.id, case.version, caller("cy", after(264)))
-    house.tick(after(288))  # and cy forgets it
+    service.tick(after(288))  # and cy does nothing
     case, by = desk.case(case.id), caller("cy", after(288))
     case = desk.complete_task(case.id, case.version, CompleteTask(task=1), by).case
     case = desk.drop_task(case.id, case.version, DropTask(task=2, note="Told."), by).case
     desk.release_hold(case.id, case.version, ReleaseHold(hold=1, note="Let it go."), by)
 
 
-def act_for_others(house: InMemoryService) -> None:
-    """Ana gets an agent, logins, a delegate and narrower keys, and all of it ends."""
-    people = PeopleDesk(house.log, streams.people(house.log))
-    desk = PrincipalsDesk(house.log, people, Principals(house.log, people))
+def act_for_others(service: InMemoryService) -> None:
+    """Ana gets an agent, logins, a delegate and narrower keys; then all of them end."""
+    people = PeopleDesk(service.log, streams.people(service.log))
+    desk = PrincipalsDesk(service.log, people, Principals(service.log, people))
     people.add("bo", [Role.HANDLER], after(0))
     desk.register_agent("ana", "triage", after(1))
     desk.link("ana", "https://id.example", "a-1", after(1))
@@ -140,42 +140,42 @@ def act_for_others(house: InMemoryService) -> None:
 
 
 def eventful_service() -> InMemoryService:
-    """A house in which everything that can happen has happened."""
-    house = MoneyService(None, rulebook=SHIPPED_RULEBOOK)
-    PolicyDesk(house.log, lambda: after(0)).bootstrap(SHIPPED_RULEBOOK, after(0))
-    people = PeopleDesk(house.log, streams.people(house.log))
+    """A service with a log of every event."""
+    service = MoneyService(None, rulebook=SHIPPED_RULEBOOK)
+    PolicyDesk(service.log, lambda: after(0)).bootstrap(SHIPPED_RULEBOOK, after(0))
+    people = PeopleDesk(service.log, streams.people(service.log))
     people.add("ana", [Role.HANDLER], after(0))
     people_join_and_leave(people)
-    break_the_glass(house, people)
+    break_the_glass(service, people)
     people.issue_token("ana", after(0))
     people.issue_token("ana", after(0), expires_at=after(24))
-    act_for_others(house)
-    house.take(promising(), approved(), captured(), handed_over(), scanned(), at=after(22))
-    house.take(unavailable(23), cancelled(24), at=after(25))
-    house.take(placed(tenders=None, id="again"), at=after(26))
-    house.tick(after(252))
-    for case in house.found():
-        held = house.desk.claim(case.id, case.version, caller("ana", after(260))).case
-        house.desk.release(case.id, held.version, "", caller("ana", after(261)))
-    for case in house.found():
-        house.resolve(case, after(262), "bo")
-    refund = house.only_case("refund_due")
-    work_on_case(house)
-    house.desk.reopen(refund.id, refund.version, "not paid", caller("cy", after(263)))
-    house.take(captured(264, "5.00", id="more"), refunded(265, "105.00"), at=after(266))
-    house.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
-    house.tick(after(600))
-    house.take(delivered(268), at=after(601))
-    recover_queues(house)
-    house.adjusted("o-money", 604)
+    act_for_others(service)
+    service.take(promising(), approved(), captured(), handed_over(), scanned(), at=after(22))
+    service.take(unavailable(23), cancelled(24), at=after(25))
+    service.take(placed(tenders=None, id="again"), at=after(26))
+    service.tick(after(252))
+    for case in service.found():
+        held = service.desk.claim(case.id, case.version, caller("ana", after(260))).case
+        service.desk.release(case.id, held.version, "", caller("ana", after(261)))
+    for case in service.found():
+        service.resolve(case, after(262), "bo")
+    refund = service.only_case("refund_due")
+    work_on_case(service)
+    service.desk.reopen(refund.id, refund.version, "not paid", caller("cy", after(263)))
+    service.take(captured(264, "5.00", id="more"), refunded(265, "105.00"), at=after(266))
+    service.take(promising(WEEK_AFTER, at=-1, id="promised-later"), at=after(267))
+    service.tick(after(600))
+    service.take(delivered(268), at=after(601))
+    recover_queues(service)
+    service.adjusted("o-money", 604)
     flawless = (placed(600), approved(600.5), allocated(601))
-    house.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
-    govern_policies(house, SHIPPED_RULEBOOK, 604)
-    erase_customer(house)
-    record_build(house.log, BUILD, after(0))
-    asked = AuditAsked(asked="question 24", position=house.log.head(), answer="00" * 32)
-    record_question(house.log, asked, OPERATOR_ACTOR, after(610))
-    return house
+    service.take(*(structs.replace(signal, order="o-9") for signal in flawless), at=after(603))
+    govern_policies(service, SHIPPED_RULEBOOK, 604)
+    erase_customer(service)
+    record_build(service.log, BUILD, after(0))
+    question = AuditAsked(asked="question 24", position=service.log.head(), answer="00" * 32)
+    record_question(service.log, question, OPERATOR_ACTOR, after(610))
+    return service
 
 
 BUILD = BuildStarted(
@@ -188,9 +188,9 @@ BUILD = BuildStarted(
 )
 
 
-def erase_customer(house: InMemoryService) -> None:
-    """A customer whose data must be kept for a while, and goes then."""
-    sealed = SealedService(SHIPPED_RULEBOOK, house.recorder)
+def erase_customer(service: InMemoryService) -> None:
+    """Erase a customer whose data must first be kept for a while."""
+    sealed = SealedService(SHIPPED_RULEBOOK, service.recorder)
     mine = (placed(600, customer=Customer(id="c-gone")), unavailable(601))
     sealed.take(*(structs.replace(signal, order="o-gone") for signal in mine), at=after(604))
     for case in [one for one in sealed.found() if one.order == "o-gone"]:
@@ -202,7 +202,7 @@ def erase_customer(house: InMemoryService) -> None:
 
 
 def people_join_and_leave(people: PeopleDesk) -> None:
-    """People are given roles, which end; and two of them turn out to be one."""
+    """People get roles, which end; two accounts turn out to be one person."""
     now = after(0)
     by = caller("head", now)
     for name in ("head", "mia", "mia2"):
@@ -217,29 +217,29 @@ def people_join_and_leave(people: PeopleDesk) -> None:
     people.come_back("mia", ChangePersonStatus(reason="She is back."), by)
 
 
-def break_the_glass(house: InMemoryService, people: PeopleDesk) -> None:
-    """One that is opened, closed and reviewed; and one that nobody opens."""
+def break_the_glass(service: InMemoryService, people: PeopleDesk) -> None:
+    """One break-glass that is opened, closed and reviewed; and one that nobody opens."""
     glasses = BreakGlassDesk(
-        house.log, streams.break_glasses(house.log), people, lambda: house.rulebook
+        service.log, streams.break_glasses(service.log), people, lambda: service.rulebook
     )
     ask = RequestBreakGlass(role=Role.TEAM_LEAD, queue="payment_hold_review", reason="All are out.")
-    asked = glasses.ask(ask, caller("mia", after(0))).glass.id
-    glasses.open(asked, caller("head", after(0.1)))
-    glasses.close(asked, caller("head", after(0.2)))
+    glass = glasses.ask(ask, caller("mia", after(0))).glass.id
+    glasses.open(glass, caller("head", after(0.1)))
+    glasses.close(glass, caller("head", after(0.2)))
     judge = ReviewBreakGlass(justified=True, findings="They were.")
-    glasses.review(asked, judge, caller("ana", after(0.3)))
+    glasses.review(glass, judge, caller("ana", after(0.3)))
     glasses.ask(ask, caller("mia", after(0.4)))
 
 
-def recover_queues(house: InMemoryService) -> None:
-    """Queues that nobody worked on for too long get plans; one of them recovers."""
-    desk, by = house.recovery, caller("ana", after(600))
+def recover_queues(service: InMemoryService) -> None:
+    """Queues that fall behind get recovery plans; one of them recovers."""
+    desk, by = service.recovery, caller("ana", after(600))
     assert desk.look(after(600))
     queue = "payment_hold_review"
     plan = desk.own(queue, 1, AssignPlanOwner(owner="ana"), by).recovery
     plan = desk.add_action(queue, plan.version, AddAction(title="Call them"), by).recovery
     desk.complete_action(queue, plan.version, CompleteAction(action=1), by)
-    for case in house.found():
+    for case in service.found():
         if case.queue == queue and not case.is_resolved:
-            house.resolve(case, after(601))
+            service.resolve(case, after(601))
     assert desk.look(after(602))

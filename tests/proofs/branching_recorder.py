@@ -1,4 +1,4 @@
-"""Logs in memory that can be taken back to where they were: to try every act on every state."""
+"""Logs in memory that can go back to an earlier state, to try every act on every state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infrastructure.event_store.in_memory import InMemoryLogRecorder
 
 
 class RecorderState(NamedTuple):
-    """Where a log was."""
+    """A saved state of a log."""
 
     length: int
     duties: dict[tuple[UUID, str], Duty]
@@ -22,10 +22,10 @@ class RecorderState(NamedTuple):
 
 
 class BranchingRecorder(InMemoryLogRecorder):
-    """The log in memory, and nothing left out of what it refuses."""
+    """The log in memory with all of its refusals."""
 
     def place(self) -> RecorderState:
-        # Duties are never changed in place: each append that brings some makes them anew.
+        # Duties are never changed in place: each append that adds some makes a new mapping.
         return RecorderState(len(self._stored_events), self._duties, dict(self._timers))
 
     def back_to(self, place: RecorderState) -> None:
@@ -40,13 +40,13 @@ class BranchingRecorder(InMemoryLogRecorder):
         return self._stored_events[place.length :]
 
     def go_on(self, events: Sequence[StoredEvent], place: RecorderState) -> None:
-        """To where these events lead: they were refused by nothing when they were stored."""
+        """Go to the state after these events, which were accepted when they were stored."""
         self._update_table(events)
         self._duties, self._timers = place.duties, dict(place.timers)
 
 
 class WithoutDuties(BranchingRecorder):
-    """The same with the rule removed that the database has: a person may take what duties come."""
+    """The same without the database rule: a person may take any duties."""
 
     def _duties_after(self, rows: Sequence[DutyRow]) -> dict[tuple[UUID, str], Duty]:
         return self._duties

@@ -1,7 +1,8 @@
-"""A book of who did what, kept from the bytes of the log alone: it shares no line with what it checks.
+"""A ledger of who did what, built from the bytes of the log alone. It shares no code with the rules
+that it checks.
 
-It knows four duties, people by all of their names, and what may follow on what. Its findings are
-sentences; a log in which duties are apart and money is given once has none.
+It knows four duties, all names of each human, and the allowed order of events. Its findings are
+sentences; a log with separate duties and money paid once has none.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ Line = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class LedgerAdjustment:
-    """An adjustment, as far as the book has come."""
+    """An adjustment in the ledger."""
 
     digest: str
     amount: Decimal
@@ -66,7 +67,7 @@ class LedgerAdjustment:
 
 @dataclass(frozen=True)
 class CasePage:
-    """What the book has of one case."""
+    """The ledger's page of one case."""
 
     duties: frozenset[tuple[str, str]] = frozenset()
     given: tuple[tuple[str, LedgerAdjustment], ...] = ()
@@ -75,14 +76,14 @@ class CasePage:
 
 @dataclass
 class DutyLedger:
-    """`humans` leads from each further name of a human to the one that the book uses."""
+    """The ledger. `humans` maps each further name of a human to the name that the ledger uses."""
 
     humans: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     """Whose stream it is."""
 
     def add_same_person(self, line: Line) -> None:
-        """That two names are one human."""
+        """Record that two names are one human."""
         event = line["event"]
         if event["type"] == "person.added":
             self.names[line["stream"]] = event["name"]
@@ -97,10 +98,10 @@ class DutyLedger:
         return name
 
     def behind(self, line: Line) -> frozenset[str]:
-        """Everybody whose act it was; nobody for what the service does by itself."""
+        """Every human behind an act; nobody for acts of the service itself."""
         actor = line["actor"]
-        told = (actor.get("person"), actor.get("delegate"))
-        return frozenset(self.human(name) for name in told if name is not None)
+        accounts = (actor.get("person"), actor.get("delegate"))
+        return frozenset(self.human(name) for name in accounts if name is not None)
 
     def apply(self, page: CasePage, line: Line) -> CasePage:
         """The page after one more line of its case."""
@@ -197,7 +198,7 @@ class DutyLedger:
 
 
 def read(states: Iterable[bytes]) -> dict[str, CasePage]:
-    """A whole log, case by case. What is learned of names late counts for all that was done before."""
+    """Read a whole log, case by case. Names that are linked late count for all earlier acts."""
     lines = [json.loads(state) for state in states]
     book = DutyLedger()
     for line in lines:
@@ -210,4 +211,6 @@ def read(states: Iterable[bytes]) -> dict[str, CasePage]:
 
 
 def findings(states: Iterable[bytes]) -> list[str]:
-    return [f"{case}: {told}" for case, page in read(states).items() for told in page.findings]
+    return [
+        f"{case}: {finding}" for case, page in read(states).items() for finding in page.findings
+    ]

@@ -1,9 +1,9 @@
-"""Runs the tests of many copies of the house, two at a time: each in a process that has the libraries
-in its memory already, and reads the house itself from its copy.
+"""Run the tests of many copies of the source tree, two at a time.
 
     python tests/proofs/mutation_runner.py < JOBS > RESULTS
 
-Started as a file and not as a module: nothing of the house that it stands in may be known here.
+Each run is a process that has imported the libraries already and imports the project from its copy.
+Started as a file and not as a module, so that nothing of this source tree is imported.
 """
 
 import importlib
@@ -35,7 +35,7 @@ LIBRARIES = (
 
 
 def run(job: dict[str, Any]) -> int:
-    """The tests' exit code, in a child."""
+    """The exit code of the tests, run in a child process."""
     import pytest
 
     os.chdir(job["root"])
@@ -43,7 +43,7 @@ def run(job: dict[str, Any]) -> int:
     out = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    # What was imported here before pytest could look is no news.
+    # The libraries are imported before pytest on purpose, so its warning about that is noise.
     quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:cacheprovider"]
     return int(pytest.main(["-x", "-q", "-rf", "--tb=no", *quiet, *job["tests"]]))
 
@@ -52,11 +52,11 @@ def main() -> None:
     jobs = json.load(sys.stdin)
     sys.path[:] = [path for path in sys.path if Path(path).resolve() != Path(__file__).parent]
     sys.dont_write_bytecode = True
-    # None of these tests leans on a plug-in, and to load them all takes longer than most tests.
+    # None of these tests needs a plug-in, and loading them takes longer than most tests.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for library in LIBRARIES:
         importlib.import_module(library)
-    waiting, running, told = list(reversed(jobs)), {}, {}
+    waiting, running, results = list(reversed(jobs)), {}, {}
     while waiting or running:
         while waiting and len(running) < AT_ONCE:
             job = waiting.pop()
@@ -72,11 +72,11 @@ def main() -> None:
             running[child] = (job, time.monotonic())
         child, status = os.wait()
         job, began = running.pop(child)
-        told[job["name"]] = {
+        results[job["name"]] = {
             "code": os.waitstatus_to_exitcode(status),
             "seconds": time.monotonic() - began,
         }
-    json.dump(told, sys.stdout)
+    json.dump(results, sys.stdout)
 
 
 if __name__ == "__main__":

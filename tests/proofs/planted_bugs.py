@@ -1,16 +1,16 @@
-"""Bugs in authorization and segregation that somebody might make, and the tests that must notice."""
+"""Plausible bugs in authorization and segregation, and the tests that must catch them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-RULES = "tests/application/test_each_rule_of_money_stands_by_itself.py"
-HANDS = "tests/application/test_money_passes_through_four_hands.py"
-GLASS = "tests/application/test_break_glass_takes_three_people.py"
-GIVING = "tests/application/test_nobody_gives_authority_to_themselves.py"
-PRINCIPALS = "tests/application/test_a_principal_is_one_person.py"
-AUTHORS = "tests/application/test_no_author_decides_on_their_own_policy.py"
-GRANTS = "tests/domain/test_a_grant_is_good_within_its_scope.py"
+RULES = "tests/application/test_adjustment_rules_one_by_one.py"
+HANDS = "tests/application/test_adjustments.py"
+GLASS = "tests/application/test_break_glass.py"
+GIVING = "tests/application/test_granting_roles.py"
+PRINCIPALS = "tests/application/test_principals.py"
+AUTHORS = "tests/application/test_policy_authors.py"
+GRANTS = "tests/domain/test_grant_scopes.py"
 DOOR = "tests/api/test_token_cache.py"
 ROWS = "tests/event_store/test_a_person_takes_one_duty_in_a_case.py"
 LISTS = "tests/api/test_scope.py::test_no_list_shows_what_is_out_of_scope"
@@ -36,7 +36,7 @@ SQL = "infrastructure/event_store/sql/0004_one_person_one_duty.sql"
 
 
 class Bug(NamedTuple):
-    """`old` stands once in the file; with `new` in its place, these tests must fail."""
+    """A bug: `old` occurs once in the file; with `new` in its place, these tests must fail."""
 
     name: str
     file: str
@@ -141,11 +141,11 @@ BUGS = (
     Bug(
         "what was refused is not recorded",
         ACTS,
-        "            record_refusal(self.log, now, refusal, by.actor, by.now, by.cause)\n",
+        "            record_refusal(self.log, now, refusal, by)\n",
         "",
         HANDS,
     ),
-    # What the database is told, and refuses.
+    # What the database receives, and refuses.
     Bug(
         "duties are not sent to the database",
         ACTS,
@@ -195,7 +195,7 @@ BUGS = (
         "is None:",
         ROWS,
     ),
-    # How much, how often, and of what.
+    # Limits and amounts.
     Bug(
         "a limit is not to be reached",
         DECISIONS,
@@ -315,7 +315,7 @@ BUGS = (
         "        if ask.amount.value > captured:\n",
         HANDS,
     ),
-    # Who may, and where.
+    # Permissions and scopes.
     Bug(
         "a grant that was taken back a moment ago is good for a payment",
         MONEY,
@@ -375,7 +375,7 @@ BUGS = (
     Bug(
         "people open their own break-glass",
         BREAK_GLASS,
-        '    _require_different_person(by, openers, _all_names(askers), "opens what was asked for by")\n',
+        '    _require_different_person(by, openers, _all_names(askers), "opens the request of")\n',
         "",
         GLASS,
     ),
@@ -400,7 +400,7 @@ BUGS = (
         "governance_decisions.approve(g, p, note, base, by.actor, by.now)",
         AUTHORS,
     ),
-    # Who stands at the door.
+    # Authentication.
     Bug(
         "a revoked key lets people in",
         AUTHENTICATION,
@@ -411,7 +411,7 @@ BUGS = (
     Bug(
         "who has left is let in",
         AUTHENTICATION,
-        "        if standing.person.has_left:\n",
+        "        if found.person.has_left:\n",
         "        if False:\n",
         DOOR,
     ),

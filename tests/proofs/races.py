@@ -1,10 +1,10 @@
-"""Two processes in which one human tries two duties at the same moment, and what they are given to do.
+"""Two processes in which one human tries two duties at the same moment, and the work they get.
 
     python -m tests.proofs.races DSN SIDE PAIRS RULES SOCKET ...
 
-There is a socket for each lane, a thread in both: before each pair of attempts the two of it wait for
-each other. Whoever comes second looks again and tries
-again, as a client does; what became of each attempt is told at the end, as JSON.
+There is one socket for each lane and one thread in both processes: before each pair of attempts the
+two threads wait for each other. The second one reads the case again and retries, as a client does.
+The outcome of each attempt is printed at the end as JSON.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ BOTH, DATABASE_ALONE, ROWS_ALONE = "both", "database", "rows"
 
 
 class Race(NamedTuple):
-    """What happened to a case before, and what one human then tries twice; `loses`, if somebody has to,
-    is how the second is told."""
+    """The story of a case before the race, and the two acts that one human then tries. `loses`
+    is the act that must lose, if one must."""
 
     before: tuple[Move, ...]
     left: Move
@@ -118,12 +118,12 @@ def race_of(number: int) -> str:
 
 
 def orders_of(number: int) -> tuple[str, str]:
-    """The two orders of one customer; where it is about one case, it is the first's."""
+    """The two orders of one customer; a race about one case uses the first."""
     return f"o-{number}", f"o-{number}b"
 
 
 class PreparedStory(NamedTuple):
-    """A story as it stands in a log, to be written again under other names."""
+    """A recorded story, to be written again under other names."""
 
     events: Sequence[StoredEvent]
     duties: Sequence[tuple[str, Duty]]
@@ -136,7 +136,7 @@ class PreparedStory(NamedTuple):
         people = recorder.place()
         case = scene.move_clock(race.before, scene.open_new_case())
         names = _names("o-1", CUSTOMER)
-        # What was given to the customer is no part of a story: that is another's in each.
+        # The customer's adjustments are no part of a story: each copy has its own customer.
         streams = {*names} - {ledger_of_customer(unsealed_subject_of(CUSTOMER))}
         events = [event for event in recorder.since(people) if event.originator_id in streams]
         rows = recorder.place().duties
@@ -173,7 +173,7 @@ def _names(order: str, customer: str) -> tuple[str | UUID, ...]:
 
 
 def prepare(recorder: LogRecorder, pairs: int) -> None:
-    """The cases of all races, each as far as it is before its race."""
+    """Prepare the cases of all races, each in the state before its race."""
     ProofScene(recorder)
     prepared = {name: PreparedStory.of(race) for name, race in RACES.items()}
     for start in range(0, pairs, AT_ONCE):
@@ -183,7 +183,7 @@ def prepare(recorder: LogRecorder, pairs: int) -> None:
             name = race_of(number)
             orders = orders_of(number) if RACES[name].loses is None else orders_of(number)[:1]
             for order in orders:
-                # An approval is bound to all that is known of the order, the customer's id with it.
+                # An approval covers all facts of the order, including the customer's id.
                 customer = f"c-{number}" if RACES[name].loses is None else CUSTOMER
                 written, rows = prepared[name].under(order, customer)
                 events += written
@@ -192,7 +192,7 @@ def prepare(recorder: LogRecorder, pairs: int) -> None:
 
 
 class Racer:
-    """One of the two processes, seen from the test."""
+    """One of the two processes, as the test sees it."""
 
     def __init__(
         self, dsn: str, side: int, pairs: int, rules: str, others: Sequence[socket.socket]
@@ -211,16 +211,16 @@ class Racer:
 
     def outcomes(self, within: float) -> list[str]:
         try:
-            told, _ = self.process.communicate(timeout=within)
+            output, _ = self.process.communicate(timeout=within)
         finally:
             self.process.kill()
         assert self.process.returncode == 0
-        found: list[str] = json.loads(told)
+        found: list[str] = json.loads(output)
         return found
 
 
 def race(dsn: str, pairs: int, rules: str, within: float = 600) -> list[tuple[str, str]]:
-    """What became of both attempts of each pair."""
+    """The outcomes of both attempts of each pair."""
     with ExitStack() as stack:
         lanes = [socket.socketpair() for _ in range(LANES)]
         for end in chain(*lanes):
@@ -233,7 +233,7 @@ def race(dsn: str, pairs: int, rules: str, within: float = 600) -> list[tuple[st
 
 def attempt_of(scene: ProofScene, side: int, number: int, other: socket.socket) -> str:
     one = RACES[race_of(number)]
-    # Nobody is always the one on the left.
+    # The acts change sides, so that neither always has the same process.
     move = (one.left, one.right)[(number + number // len(RACES) + side) % 2]
     order = orders_of(number)[side if one.loses is None else 0]
     case_id = case_stream(order, "stock_unavailable", 1)
@@ -243,7 +243,7 @@ def attempt_of(scene: ProofScene, side: int, number: int, other: socket.socket) 
 
 
 def attempt(scene: ProofScene, case_id: UUID, move: Move) -> str:
-    """`done` or why not; with `later` before it if somebody else came first."""
+    """`done` or the refusal; preceded by `later` if the other act came first."""
     later = ""
     for _ in range(ATTEMPTS):
         [case] = (scene.cases.cached if not later else scene.cases.current)([case_id]).values()
@@ -259,7 +259,7 @@ def attempt(scene: ProofScene, case_id: UUID, move: Move) -> str:
 
 
 def take_row(recorder: LogRecorder, side: int, number: int, other: socket.socket) -> str:
-    """No version to clash over, and no decision: the rows of duties alone."""
+    """Write the rows of duties only, without a version conflict or a decision."""
     case = uuid5(NAMESPACE_URL, f"case {number}")
     own = StoredEvent(uuid5(case, str(side)), 1, "written", b"{}")
     duty = [*Duty][(number + side * (1 + number % 3)) % len(Duty)]
@@ -285,18 +285,18 @@ def main(dsn: str, side: int, pairs: int, rules: str, descriptors: Sequence[int]
         if rules == ROWS_ALONE
         else partial(attempt_of, ProofScene(recorder))
     )
-    told = [""] * pairs
+    results = [""] * pairs
 
     def run(lane: int) -> None:
         with socket.socket(fileno=descriptors[lane]) as other:
             for number in range(lane, pairs, len(descriptors)):
-                told[number] = once(side, number, other)
+                results[number] = once(side, number, other)
 
     with ThreadPoolExecutor(len(descriptors)) as pool:
         for _ in pool.map(run, range(len(descriptors))):
             pass
     recorder.close()
-    print(json.dumps(told))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

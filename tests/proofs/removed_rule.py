@@ -1,4 +1,4 @@
-"""Segregation with a rule removed: to see that what is left notices."""
+"""Segregation with one rule removed, to show that the other rule still works."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.adjustments import decisions
 
 
 def remove_the_domain_rule(put: Callable[[Any, str, Any], None] = setattr) -> None:
-    """Nobody's earlier duty stands against anything, in whatever decision it is asked for."""
+    """Make the domain rule find no conflict in any decision."""
     put(case_commands, "require_no_duty_conflict", _nothing)
     put(decisions, "require_no_duty_conflict", _nothing)
     put(decisions, "find_duty_conflict", _nothing)

@@ -1,8 +1,8 @@
-"""One case, and everybody who may try something with it.
+"""One case, and every account that may act on it.
 
-Four humans have six accounts: ana comes by a key and by a login, bo and bob turned out to be one. Two
-agents are cy's and dee's, who may also act for each other. All of them have every role, so that nothing
-keeps duties apart but segregation. Decided is by the desks themselves.
+Four humans have six accounts: ana has a key and a login; bo and bob are one human. Two agents
+belong to cy and dee, who are also delegates of each other. All of them have every role, so that
+only segregation separates duties. The real desks decide.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ A = TypeVar("A", Order, ExceptionCase)
 
 
 class Move(NamedTuple):
-    """Who does what, with which of the adjustments in the order of their proposals."""
+    """An account, an act, and the adjustment by the order of proposals."""
 
     who: str
     act: str
@@ -74,7 +74,7 @@ class Move(NamedTuple):
 
 
 class FrozenRepository(Repository[A]):
-    """States of streams that nothing changes any more: read once."""
+    """States of streams that no longer change: read once."""
 
     def current(self, streams: Sequence[UUID]) -> dict[UUID, A]:
         known = {stream: self._kept[stream] for stream in streams if stream in self._kept}
@@ -90,14 +90,14 @@ def merge_names(people: PeopleDesk) -> None:
 
 
 class ProofScene(MoneyService):
-    """An order that was paid and cannot be delivered, its case, and those who may work on it."""
+    """A paid order that cannot be delivered, its case, and the accounts that may work on it."""
 
     def __init__(self, recorder: LogRecorder) -> None:
         super().__init__(None, recorder)  # type: ignore[arg-type]
         people = PeopleDesk(self.log, streams.people(self.log))
         if people.known("ana") is None:
             merge_names(people)
-        # Nothing more happens to the order of a case that is explored: it is read once.
+        # The order of an explored case no longer changes: it is read once.
         self.money._orders = self.desk._orders = FrozenRepository(self.log, streams.order_after)
         grants = [
             Grant(grant=f"g{n}", role=role, granted_at=after(3), granted_by=OPERATOR_ACTOR)
@@ -116,7 +116,7 @@ class ProofScene(MoneyService):
         }
 
     def open_new_case(self, order: str = "o-1", customer: str = "c-1") -> ExceptionCase:
-        """Open, and held by nobody: its order was paid and cannot be delivered."""
+        """Open a case that nobody has claimed; its order was paid and cannot be delivered."""
         who = structs.replace(placed().customer, id=customer)
         signals = (
             placed(lines=(line("50000.00", "EUR"),), customer=who),
@@ -128,7 +128,7 @@ class ProofScene(MoneyService):
         return next(iter(found.values()))
 
     def at(self, case: ExceptionCase) -> ExceptionCase:
-        """The desks go on from here."""
+        """Continue from this state."""
         self.cases.forget([case.id])
         self.cases.keep(case.id, case)
         return case
@@ -139,7 +139,8 @@ class ProofScene(MoneyService):
         return case
 
     def moves(self, case: ExceptionCase, at_once: int) -> Iterator[Move]:
-        """All that anybody might try, sensible or not; with what is over, only the last of it."""
+        """All acts that any account might try, sensible or not; of finished adjustments only the
+        last."""
         items = case.adjustments.items
         in_play = [n for n, one in enumerate(items) if one.state in OPEN_STATES]
         over = [n for n in range(len(items)) if n not in in_play]
@@ -157,7 +158,7 @@ class ProofScene(MoneyService):
                 yield Move("payer", "failed", n)
 
     def make(self, move: Move, case: ExceptionCase) -> ExceptionCase:
-        """Raises what the desks do."""
+        """Carry out the move; raises the errors of the desks."""
         if move.who == "payer":
             return self._pay(move, case)
         by, at = self.callers[move.who], (case.id, case.version)
@@ -200,10 +201,10 @@ class ProofScene(MoneyService):
         raise AssertionError(move)
 
     def _pay(self, move: Move, case: ExceptionCase) -> ExceptionCase:
-        """What the provider says is recorded by nobody's decision."""
+        """Record the provider's answer, which is nobody's decision."""
         one = case.adjustments.items[move.number]
         amount = PositiveMoney(one.amount.amount, one.amount.currency)
-        told: PaymentOutcome = (
+        outcome: PaymentOutcome = (
             AdjustmentExecuted(adjustment=one.id, provider="local", reference="re_1", amount=amount)
             if move.act == "paid"
             else ExecutionFailed(adjustment=one.id, provider="local", detail="closed")
@@ -212,11 +213,11 @@ class ProofScene(MoneyService):
             stream=case.id,
             kind=CASE,
             expected=case.version,
-            events=[(PAYER_ACTOR, told)],
+            events=[(PAYER_ACTOR, outcome)],
             recorded_at=NOW,
             order=case.order,
         )
         self.log.append([write])
-        now = case.after(told, case.order, NOW, PAYER_ACTOR)
+        now = case.after(outcome, case.order, NOW, PAYER_ACTOR)
         self.cases.keep(case.id, now)
         return now

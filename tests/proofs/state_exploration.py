@@ -1,8 +1,8 @@
-"""Every act of every account on every state of one case, as far as so many acts lead.
+"""Every act of every account on every state of one case, up to a number of acts.
 
-Decided is by the desks themselves over the log in memory; what came of it is told by the book, from the
-bytes. States that decide alike, and that the book sees alike, are one; so are those that differ only in
-who of two is who, where the two can do the same.
+The real desks decide over the log in memory, and the ledger reads the bytes of the result. States
+are merged if the desks decide alike and the ledger sees the same, and also if they differ only in
+which of two interchangeable people is which.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NameSwaps = Sequence[Mapping[str, str]]
 
 
 class Node(NamedTuple):
-    """A state of the case, and one way that leads to it."""
+    """A state of the case, and one path to it."""
 
     case: ExceptionCase
     page: CasePage
@@ -58,7 +58,7 @@ class Exploration:
         return len(self.seen)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         return (
             f"{self.states:,} states by {self.depth} acts, {self.transitions:,} transitions of "
             f"{self.attempts:,} attempts, {len(self.paths):,} with a finding; "
@@ -69,8 +69,8 @@ class Exploration:
 def explore(
     recorder: BranchingRecorder, depth: int | None, at_once: int = 1, alike: NameSwaps = NAME_SWAPS
 ) -> Exploration:
-    """Breadth first, each state once, as deep as that or until there is nothing new; with so many
-    adjustments in play at once. What has a finding is not gone on from."""
+    """Explore breadth first, each state once, to this depth or until no state is new, with this
+    many adjustments in play. A state with a finding is not explored further."""
     scene = ProofScene(recorder)
     case = scene.open_new_case()
     base = recorder.place()
@@ -111,8 +111,8 @@ def explore(
                 recorder.back_to(here)
                 if page.findings:
                     found.paths.append(after_it.path)
-                    for told in page.findings:
-                        found.findings.setdefault(told, after_it.path)
+                    for finding in page.findings:
+                        found.findings.setdefault(finding, after_it.path)
                     continue
                 key = _key(after_it, alike)
                 if alike is not NAME_SWAPS:
@@ -126,9 +126,9 @@ def explore(
 
 
 def _require_recorded_refusal(error: CasetrailError, new: Sequence[StoredEvent]) -> None:
-    """Of what was refused, nothing is stored but that it was, where a rule forbade it."""
-    told = ["attempt.refused"] if isinstance(error, Refusal) else []
-    assert [event.topic for event in new] == told, (error, new)
+    """Require that a refused act stores only its refusal, if a rule forbade it."""
+    expected = ["attempt.refused"] if isinstance(error, Refusal) else []
+    assert [event.topic for event in new] == expected, (error, new)
 
 
 def _key(node: Node, alike: NameSwaps) -> Hashable:
@@ -136,16 +136,18 @@ def _key(node: Node, alike: NameSwaps) -> Hashable:
 
 
 def _renamed(node: Node, names: Mapping[str, str]) -> tuple[Any, ...]:
-    """All that the next decision reads, and all that the book goes by. Of two adjustments it does not
-    matter which was proposed first; nor by which act somebody has a duty."""
+    """All input of the next decision and of the ledger, with people renamed. It does not matter
+    which of two adjustments was proposed first, nor which act gave somebody a duty."""
     case, page = node.case, node.page
     given = dict(page.given)
 
-    def of(told: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(names.get(name, name) for name in told))
+    def of(people: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(names.get(name, name) for name in people))
 
-    def humans(told: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(name if name in ONE_HUMAN else names.get(name, name) for name in told))
+    def humans(people: Iterable[str]) -> tuple[str, ...]:
+        return tuple(
+            sorted(name if name in ONE_HUMAN else names.get(name, name) for name in people)
+        )
 
     in_play = sorted(
         (
@@ -153,7 +155,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> tuple[Any, ...]:
             one.requirement.approvers,
             sorted(of(approval.persons) for approval in one.approvals),
             of(one.proposed_by),
-            _told(given[str(one.id)], humans),
+            _adjustment_key(given[str(one.id)], humans),
         )
         for one in case.adjustments.items
         if one.state in OPEN_STATES
@@ -165,12 +167,14 @@ def _renamed(node: Node, names: Mapping[str, str]) -> tuple[Any, ...]:
         bool(case.adjustments),
         sorted((names.get(name, name), held.duty.value) for name, held in case.duties.items()),
         in_play,
-        sorted((human, duty) for told, duty in page.duties for human in humans((told,))),
+        sorted((human, duty) for person, duty in page.duties for human in humans((person,))),
         sorted((names.get(n, n), duty.value) for (_, n), duty in node.place.duties.items()),
     )
 
 
-def _told(one: LedgerAdjustment, of: Callable[[Iterable[str]], tuple[str, ...]]) -> tuple[Any, ...]:
+def _adjustment_key(
+    one: LedgerAdjustment, of: Callable[[Iterable[str]], tuple[str, ...]]
+) -> tuple[Any, ...]:
     return (
         one.wanted,
         one.state,

@@ -71,4 +71,4 @@ def test_streams_that_cannot_be_ticked_hold_up_no_other(dsn: str, programs: Prog
     ready = httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=10).json()
     assert ready["status"] == "degraded"
     assert ready["timers"]["due"] == 3 * POISONED
-    assert any("due since" in problem for problem in ready["problems"])
+    assert any("have due timers, the oldest since" in problem for problem in ready["problems"])

@@ -150,7 +150,7 @@ def test_nothing_is_appended_to_a_database_that_was_restored_under_the_service(
         operator.runs('mv "$PGDATA" "$PGDATA.right"; cp -a "$BACKUPS/base" "$PGDATA"')
         unanswered = ledger.unanswered.total()
         operator.start()
-        eventually("it is refused", lambda: "nothing is appended" in api.output, within=10)
+        eventually("it is refused", lambda: "appends stopped" in api.output, within=10)
         time.sleep(2.5)
         assert ledger.unanswered.total() > unanswered + 20
         restored = rows_of(dsn)
@@ -207,7 +207,7 @@ def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
     refused = programs.start("serve", "--port", free_port(), **operator.settings)
     assert refused.ended(within=20) == 2
     said = " ".join(refused.output.split())
-    told = re.search(r"(\d+) are there: (\d+) are missing \((\d+) to (\d+)\)", said)
+    told = re.search(r"the log has (\d+): (\d+) are missing \((\d+) to (\d+)\)", said)
     assert told is not None, said
     at_point = len(rows_of(dsn))
     stored, missing, first, end = map(int, told.groups())
@@ -220,7 +220,7 @@ def test_the_drill_of_the_page_brings_all_of_it_back_or_says_what_is_missing(
     operator.decides_to_go_on_with_less(at_point)
     early = programs.start("audit", "ask", "10", **operator.settings)
     assert early.ended(within=20) == 2
-    assert "no checkpoint was made yet" in " ".join(early.output.split())
+    assert "there is no checkpoint yet" in " ".join(early.output.split())
     api, url = serving(programs, operator)
     with run_clients(url, tokens, seed=900) as (ledger, _):
         wait_for_success(ledger, within=FIRST_SUCCESS_SECONDS)

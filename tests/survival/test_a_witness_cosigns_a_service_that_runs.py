@@ -97,5 +97,5 @@ def test_what_the_log_becomes_is_cosigned_whenever_the_witness_is_there(
 
 
 def _complaints(health: HealthChecker, now: datetime) -> list[str]:
-    found = health.look(now.astimezone(UTC)).problems
+    found = health.check(now.astimezone(UTC)).problems
     return [one for one in found if one.startswith("the witness has not cosigned the log since 20")]

@@ -175,7 +175,7 @@ def _write_bundle(
             checkpoints.make(connection)
             witness = open_witness_client(settings.witness, checkpoints)
             if witness is not None:
-                witness.look(connection)
+                witness.cosign_latest(connection)
             try:
                 bundle = Export(connection, checkpoints.signer, directory)
                 with report_write_errors(out):

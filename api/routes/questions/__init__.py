@@ -1,4 +1,4 @@
-"""The auditor's questions: each answered by a route and by `casetrail audit ask`, from one registry."""
+"""The auditor's questions: one registry for the routes and for `casetrail audit ask`."""
 
 from api.routes.questions.registry import QUESTIONS, ListedQuestion, listed_questions
 from api.routes.questions.routes import (

@@ -1,4 +1,4 @@
-"""Bundles by API and by command: what is asked for, and the files that answer it."""
+"""Bundles (exports with proofs): their parameters, and making them for the API and the CLI."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from infrastructure.verifier.population import AMOUNT_PATTERN
 
 MOST_LISTED = 10_000
 _BUNDLE_LOCK = threading.Lock()
-"""One bundle is made at a time: each reads all of the log."""
+"""One bundle is made at a time: each reads the whole log."""
 
 ShortText = Annotated[str, Meta(max_length=100)]
 EVENT_TYPES = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Event))
@@ -43,14 +43,14 @@ class PopulationParameters(
     QuestionParameters, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
 ):
     type: Annotated[
-        ShortText, Meta(description="Of which events: adjustment.executed, case.breached.")
+        ShortText, Meta(description="The type of event, e.g. adjustment.executed or case.breached.")
     ]
     kind: Annotated[
         ShortText | None,
-        Meta(description="Of which kind: refund. An adjustment's is its proposal's."),
+        Meta(description="The kind, e.g. refund. For an adjustment: that of its proposal."),
     ] = None
-    over: Annotated[ShortText | None, Meta(description="Of more than this amount.")] = None
-    currency: Annotated[ShortText | None, Meta(description="In this currency.")] = None
+    over: Annotated[ShortText | None, Meta(description="Amounts above this one.")] = None
+    currency: Annotated[ShortText | None, Meta(description="Amounts in this currency.")] = None
     since: PeriodStart = None
     until: PeriodEnd = None
 
@@ -59,13 +59,13 @@ class PopulationParameters(
         require_ordered_period(self.since, self.until)
         require_known_type(self.type)
         if self.over is not None and re.fullmatch(AMOUNT_PATTERN, self.over) is None:
-            raise MalformedParameter(f"over={self.over} is no amount such as 500 or 99.90")
+            raise MalformedParameter(f"over={self.over} is not an amount such as 500 or 99.90")
 
 
 class PopulationExportParameters(PopulationParameters, frozen=True, kw_only=True):
     after: Annotated[
         int,
-        Meta(ge=0, le=2**62, description="Of the events after the checkpoint of this size [0]."),
+        Meta(ge=0, le=2**62, description="Only events after the checkpoint of this size [0]."),
     ] = 0
 
 
@@ -73,7 +73,8 @@ class ExportParameters(
     QuestionParameters, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
 ):
     case: Annotated[
-        UUID | None, Meta(description="One case's trail; else a period, or everything.")
+        UUID | None,
+        Meta(description="The trail of one case; or send a period, or neither for everything."),
     ] = None
     since: PeriodStart = None
     until: PeriodEnd = None
@@ -84,22 +85,22 @@ class ExportParameters(
 
 
 class ProvenPopulation(Struct, frozen=True, kw_only=True):
-    """`verified` says that a bundle of all events was made and verified; `size` and `root` are of the
-    checkpoint that signed them."""
+    """A population with its proof. `verified`: a bundle of all events was made and verified. `size` and
+    `root`: those of its checkpoint."""
 
     verified: bool
     size: int
     root: str | None
     events: int
-    """How many events were looked at: all that there are."""
+    """The number of events examined: all events of the log."""
     count: int
     sums: Mapping[str, str]
     positions: Sequence[int]
-    """Where they stand in the log; of very many, the first ten thousand."""
+    """Their log positions, at most the first ten thousand."""
 
 
 class MadeBundle(Struct, frozen=True):
-    """A bundle that lies in a directory."""
+    """A bundle in a directory."""
 
     directory: Path
     events: int
@@ -108,41 +109,41 @@ class MadeBundle(Struct, frozen=True):
     listed: Sequence[int]
 
 
-def manifest_question(asked: PopulationParameters) -> dict[str, str]:
-    """As it stands in a manifest."""
-    told = {
-        "type": stored_event_type(asked.type),
-        "kind": asked.kind,
-        "over": asked.over,
-        "currency": asked.currency,
-        "from": optional_envelope_time(asked.since),
-        "to": optional_envelope_time(asked.until),
+def manifest_question(given: PopulationParameters) -> dict[str, str]:
+    """The question as the manifest contains it."""
+    fields = {
+        "type": stored_event_type(given.type),
+        "kind": given.kind,
+        "over": given.over,
+        "currency": given.currency,
+        "from": optional_envelope_time(given.since),
+        "to": optional_envelope_time(given.until),
     }
-    return {name: said for name, said in told.items() if said is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def stored_event_type(told: str) -> str:
-    """As it is stored: adjustments are part of their case."""
-    noun, _, act = told.partition(".")
-    return f"case.adjustment_{act}" if noun == "adjustment" else told
+def stored_event_type(name: str) -> str:
+    """The stored type: `adjustment.executed` is stored as `case.adjustment_executed`."""
+    noun, _, act = name.partition(".")
+    return f"case.adjustment_{act}" if noun == "adjustment" else name
 
 
-def require_known_type(told: str) -> None:
-    """A list of what is misspelt would be complete, and empty. Raises MalformedParameter."""
-    if stored_event_type(told) in EVENT_TYPES:
+def require_known_type(name: str) -> None:
+    """Raises MalformedParameter: for a misspelt type, the list would be complete and empty."""
+    if stored_event_type(name) in EVENT_TYPES:
         return
-    spoken = {one.replace("case.adjustment_", "adjustment."): one for one in EVENT_TYPES}
-    near = get_close_matches(told, [*spoken], n=3, cutoff=0.5)
-    alike = f"; near it are {', '.join(near)}" if near else ""
-    raise MalformedParameter(f"type={told} is no type of event (docs/events.md){alike}")
+    known = [kind.replace("case.adjustment_", "adjustment.") for kind in EVENT_TYPES]
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    raise MalformedParameter(f"type={name} is not an event type (docs/events.md){hint}")
 
 
-def export_writer(asked: ExportParameters) -> Callable[[Export], int]:
+def export_writer(given: ExportParameters) -> Callable[[Export], int]:
     """Raises MalformedParameter."""
-    start, end = optional_envelope_time(asked.since), optional_envelope_time(asked.until)
-    if (start is None) is not (end is None) or (asked.case is not None and start is not None):
-        raise MalformedParameter("say case, or from and to, or none of them for everything")
-    case = asked.case
+    start, end = optional_envelope_time(given.since), optional_envelope_time(given.until)
+    if (start is None) is not (end is None) or (given.case is not None and start is not None):
+        raise MalformedParameter("send case, or from and to, or none of them for everything")
+    case = given.case
     if case is not None:
         return lambda bundle: bundle.case(case)
     if start is not None and end is not None:
@@ -150,15 +151,15 @@ def export_writer(asked: ExportParameters) -> Callable[[Export], int]:
     return lambda bundle: bundle.everything()
 
 
-def population_writer(asked: PopulationExportParameters) -> Callable[[Export], int]:
-    return lambda bundle: bundle.population(manifest_question(asked), asked.after)
+def population_writer(given: PopulationExportParameters) -> Callable[[Export], int]:
+    return lambda bundle: bundle.population(manifest_question(given), given.after)
 
 
 @contextmanager
 def make_bundle(sources: AnswerSources, write: Callable[[Export], int]) -> Iterator[MadeBundle]:
-    """The bundle, for as long as this lasts. Raises NothingRecorded, LogNotAsSigned, NotWitnessedYet."""
+    """A bundle that exists within the context. Raises NothingRecorded, LogNotAsSigned, NotWitnessedYet."""
     if sources.checkpoints is None:
-        raise NotWitnessedYet("this process does not know the key that signs")
+        raise NotWitnessedYet("this process has no signing key")
     with TemporaryDirectory(prefix="casetrail-bundle-") as place:
         directory = Path(place) / "bundle"
         with _BUNDLE_LOCK, open_connection(sources) as connection:
@@ -175,8 +176,8 @@ def make_bundle(sources: AnswerSources, write: Callable[[Export], int]) -> Itera
         yield MadeBundle(directory, events, bundle.manifest_digest, bundle.listed)
 
 
-def prove_population(sources: AnswerSources, asked: PopulationParameters) -> ProvenPopulation:
-    with make_bundle(sources, lambda bundle: bundle.population(manifest_question(asked))) as bundle:
+def prove_population(sources: AnswerSources, given: PopulationParameters) -> ProvenPopulation:
+    with make_bundle(sources, lambda bundle: bundle.population(manifest_question(given))) as bundle:
         found = verify(bundle.directory)
     answer = found.answer or {"count": 0, "sums": {}}
     return ProvenPopulation(
@@ -192,7 +193,7 @@ def prove_population(sources: AnswerSources, asked: PopulationParameters) -> Pro
 
 @contextmanager
 def open_connection(sources: AnswerSources) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A connection of its own, for what takes long."""
+    """A separate connection, for long reads."""
     with connect(sources.desks.datastore.dsn) as connection:
         connection.execute("SET idle_in_transaction_session_timeout = '60s'")
         yield connection
@@ -203,6 +204,6 @@ def optional_envelope_time(moment: datetime | None) -> str | None:
 
 
 def envelope_time(moment: datetime) -> str:
-    """Also of a year before 1000, which has four digits as every other."""
-    told = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-    return f"{told}Z"
+    """The time as envelopes contain it; years before 1000 have four digits too."""
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return f"{text}Z"

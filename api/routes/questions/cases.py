@@ -1,4 +1,4 @@
-"""Questions about a case: what it rests on, how it stood, and what has changed since."""
+"""Questions about a case: its evidence, its changes, and its state at a time."""
 
 from __future__ import annotations
 
@@ -37,20 +37,18 @@ class ChangesParameters(
 ):
     case: CaseId
     since: Annotated[VersionOrTime, Meta(description="A version of the case, or an RFC 3339 time.")]
-    until: Annotated[
-        VersionOrTime | None, Meta(description="The same; left out: as it stands.")
-    ] = None
+    until: Annotated[VersionOrTime | None, Meta(description="A version or a time [now].")] = None
 
 
 class AsOfParameters(QuestionParameters, frozen=True, kw_only=True):
     case: CaseId
     as_of: Annotated[
         datetime | None,
-        Meta(description="By what had happened until then: an RFC 3339 time; left out: now."),
+        Meta(description="What had happened by then: an RFC 3339 time [now]."),
     ] = None
     known_at: Annotated[
         datetime | None,
-        Meta(description="By what was recorded until then: an RFC 3339 time; left out: now."),
+        Meta(description="What was recorded by then: an RFC 3339 time [now]."),
     ] = None
 
 
@@ -60,8 +58,8 @@ class PolicyIdentity(Struct, frozen=True):
 
 
 class CaseChanges(Struct, frozen=True, kw_only=True):
-    """All that differs in the case and its packet, the order's signals that were recorded meanwhile,
-    and the policy that decided at either point."""
+    """The differences of the case and its packet, the order's signals recorded in between, and the active
+    policy at both points."""
 
     diff: CaseDiff
     signals: Sequence[UnshownSignal]
@@ -70,26 +68,26 @@ class CaseChanges(Struct, frozen=True, kw_only=True):
 
 
 class CaseStateView(Struct, frozen=True, kw_only=True):
-    """The case by what was done by both times; and the facts behind it by both limits."""
+    """The case at the earlier of both times, and the facts about its order by both limits."""
 
     version: int
     of: int
-    """How many versions it has by now."""
+    """The number of versions now."""
     case: CaseView
     order: FactsAtTimes
 
 
-def on_which_evidence(sources: AnswerSources, asked: CaseParameters) -> EvidenceReport:
-    """Each file, signal and record that a line of the trail names. Files and signals are read and hashed
-    now, and compared with their digest. Records of other systems cannot be checked: the answer says so."""
-    lines = sources.desks.cases.trail(asked.case)
+def on_which_evidence(sources: AnswerSources, given: CaseParameters) -> EvidenceReport:
+    """Each file, signal and record that the trail cites. Files and signals are read and hashed now, and
+    compared with their digest. Records of other systems cannot be checked; the answer says so."""
+    lines = sources.desks.cases.trail(given.case)
     with open_connection(sources) as connection:
         stored = _Stored(sources.evidence, connection)
         return check_evidence(lines, sources.order_trail(lines), stored)
 
 
 class _Stored:
-    """The evidence store, and the envelopes of the log."""
+    """Reads evidence from the evidence store and from the log."""
 
     def __init__(
         self, evidence: EvidenceStore, connection: psycopg.Connection[tuple[object, ...]]
@@ -105,47 +103,48 @@ class _Stored:
 def _print_evidence(console: Console, found: EvidenceReport) -> None:
     console.print(found.says)
     table = Table("evidence", "type", "is it unchanged?", "kept in", "cited by")
-    for one in found.pieces:
-        name = f"{one.title}\n{one.ref}" if one.title else one.ref
-        cited = ", ".join(map(str, one.cited_by))
-        table.add_row(escape(name), one.type or "", escape(one.says), escape(one.where), cited)
+    for piece in found.pieces:
+        name = f"{piece.title}\n{piece.ref}" if piece.title else piece.ref
+        cited = ", ".join(map(str, piece.cited_by))
+        kind = piece.type or ""
+        table.add_row(escape(name), kind, escape(piece.says), escape(piece.where), cited)
     if found.pieces:
         console.print(table)
 
 
-def what_changed(sources: AnswerSources, asked: ChangesParameters) -> CaseChanges:
-    """Between two versions or times: in the case, in its packet, in what is known of its order, and in
+def what_changed(sources: AnswerSources, given: ChangesParameters) -> CaseChanges:
+    """The changes between two versions or times: of the case, its packet, the facts about its order, and
     the policy."""
-    lines = sources.desks.cases.trail(asked.case)
-    before = lines_until(lines, parse_point("from", asked.since))
-    until = parse_point("to", asked.until) if asked.until is not None else None
+    lines = sources.desks.cases.trail(given.case)
+    before = lines_until(lines, parse_point("from", given.since))
+    until = parse_point("to", given.until) if given.until is not None else None
     after = lines_until(lines, until) if until is not None else lines
     began, ended = before[-1].recorded_at, after[-1].recorded_at
     if isinstance(until, datetime):
         ended = until
     elif until is None:
         ended = sources.desks.clock()
-    told = list_signal_times(sources.order_trail(lines))
+    signals = list_signal_times(sources.order_trail(lines))
     return CaseChanges(
         diff=case_diff_of(before, after),
-        signals=[one for one in told if began < one.recorded_at <= ended],
+        signals=[signal for signal in signals if began < signal.recorded_at <= ended],
         policy_before=_policy_at(sources, began),
         policy_after=_policy_at(sources, ended),
     )
 
 
-def how_it_stood(sources: AnswerSources, asked: AsOfParameters) -> CaseStateView:
-    """What is done to a case happens when it is recorded: the case is as it was at the earlier of the
-    two times. What it is about has two: the facts that had happened by `as_of`, of what was recorded by
-    `known_at`, and what came later by either."""
-    lines = sources.desks.cases.trail(asked.case)
-    then = case_of(lines_until_both(lines, asked.as_of, asked.known_at))
+def how_it_stood(sources: AnswerSources, given: AsOfParameters) -> CaseStateView:
+    """The case at the earlier of the two times, since acts on it happen when they are recorded. And the
+    facts about its order that had happened by `as_of` and were recorded by `known_at`, and the later
+    ones."""
+    lines = sources.desks.cases.trail(given.case)
+    past = case_of(lines_until_both(lines, given.as_of, given.known_at))
     return CaseStateView(
-        version=then.version,
+        version=past.version,
         of=len(lines),
-        case=view_of(then),
+        case=view_of(past),
         order=find_facts_at(
-            sources.order_trail(lines), lines[0].order or "", asked.as_of, asked.known_at
+            sources.order_trail(lines), lines[0].order or "", given.as_of, given.known_at
         ),
     )
 

@@ -1,5 +1,4 @@
-"""Questions about the control itself: by which builds the log was written, and whether every control
-operated."""
+"""Questions about controls: which builds wrote the log, and whether every control operated."""
 
 from __future__ import annotations
 
@@ -18,47 +17,47 @@ from infrastructure.reports.control_state import ControlState
 
 
 class BuildsParameters(QuestionParameters, frozen=True, kw_only=True):
-    position: Annotated[int | None, Meta(description="Of an event in the log.")] = None
+    position: Annotated[int | None, Meta(description="The position of an event.")] = None
     case: Annotated[UUID | None, Meta(description="Every event of this case.")] = None
 
 
 class ControlsParameters(PeriodParameters, frozen=True, kw_only=True):
     witnessed_within: Annotated[
-        int, Meta(description="Seconds in which what was recorded must be signed [60].")
+        int, Meta(description="Seconds within which an event must be signed [60].")
     ] = 60
     late_after: Annotated[
-        int, Meta(description="Seconds after which what fell due is recorded too late [60].")
+        int, Meta(description="Seconds after which a due event is recorded too late [60].")
     ] = 60
 
 
-def which_build(sources: AnswerSources, asked: BuildsParameters) -> BuildReport:
-    """Every build that has written, with its files, libraries and migrations; and of an event, or of
-    each of a case, all by which it may have been written: those that the log had seen by then."""
-    positions = () if asked.position is None else (asked.position,)
+def which_build(sources: AnswerSources, given: BuildsParameters) -> BuildReport:
+    """Every build that wrote, with its files, libraries and migrations. For an event, or each event of a
+    case: the builds that may have written it, which are those recorded before."""
+    positions = () if given.position is None else (given.position,)
     reading = sources.reading
-    if asked.position is not None and not 1 <= asked.position <= reading.upto:
+    if given.position is not None and not 1 <= given.position <= reading.upto:
         raise MalformedParameter(
-            f"position={asked.position} is none of the log's, which has 1 to {reading.upto}"
+            f"position={given.position} is not in the log, which has 1 to {reading.upto}"
         )
-    return find_builds(reading, positions, asked.case)
+    return find_builds(reading, positions, given.case)
 
 
-def did_it_operate(sources: AnswerSources, asked: ControlsParameters) -> ControlsOperated:
-    """A row for each control: how much of it there was in the period, the evidence, and each exception.
-    Reports, rows of duties and a halt stand as they stand now."""
-    within = _seconds("witnessed_within", asked.witnessed_within)
-    late = _seconds("late_after", asked.late_after)
+def did_it_operate(sources: AnswerSources, given: ControlsParameters) -> ControlsOperated:
+    """A row for each control: how often it operated in the period, the evidence, and each exception.
+    Reports, duty rows and a halt are checked as they are now."""
+    within = _seconds("witnessed_within", given.witnessed_within)
+    late = _seconds("late_after", given.late_after)
     now = sources.desks.clock()
-    if asked.until is not None:
-        now = min(now, asked.until)
-    standing = ControlState(sources.desks.datastore)
-    return check_controls(sources.reading, standing, asked.period, now, within, late)
+    if given.until is not None:
+        now = min(now, given.until)
+    state = ControlState(sources.desks.datastore)
+    return check_controls(sources.reading, state, given.period, now, within, late)
 
 
-def _seconds(name: str, told: int) -> timedelta:
-    if not 0 < told <= 10**9:
-        raise MalformedParameter(f"{name}={told} must be above 0")
-    return timedelta(seconds=told)
+def _seconds(name: str, value: int) -> timedelta:
+    if not 0 < value <= 10**9:
+        raise MalformedParameter(f"{name}={value} must be from 1 to {10**9}")
+    return timedelta(seconds=value)
 
 
 CONTROL_QUESTIONS = (
@@ -69,7 +68,7 @@ CONTROL_QUESTIONS = (
     Question(
         number=25,
         answer=did_it_operate,
-        holds=lambda told: told.all_operated,
+        holds=lambda found: found.all_operated,
         even_if_halted=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""Questions about decisions: who could have made one, who did, under what, and on what."""
+"""Questions about decisions: who could make one, who did, under which policy, on which facts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from api.http.responses import build_view
 from api.routes.eligibility import WhoCouldView, require_adjustment_duty, who_could_view
 from api.routes.questions.question import AnswerSources, Question, QuestionParameters
 from api.routes.questions.times import AsOfTime
@@ -28,10 +29,10 @@ from domain.cases.errors import NoSuchVersion
 
 CaseId = Annotated[UUID, Meta(description="The case.")]
 AdjustmentId = Annotated[UUID, Meta(description="The adjustment.")]
-OptionalDuty = Annotated[Duty, Meta(description="approve (if left out), execute or reconcile")]
+OptionalDuty = Annotated[Duty, Meta(description="approve, execute or reconcile [approve].")]
 DecisionVersion = Annotated[
     int | None,
-    Meta(description="The decision's version in the case's trail; left out: every decision."),
+    Meta(description="The version of the decision in the case's trail [every decision]."),
 ]
 
 
@@ -45,7 +46,7 @@ class DecisionParameters(QuestionParameters, frozen=True, kw_only=True):
 class PersonParameters(QuestionParameters, frozen=True, kw_only=True):
     case: CaseId
     adjustment: AdjustmentId
-    person: Annotated[str, Meta(description="The person, by any name.")]
+    person: Annotated[str, Meta(description="Any name of the person.")]
     duty: OptionalDuty = Duty.APPROVE
     at: AsOfTime = None
 
@@ -65,17 +66,16 @@ class ActsAnswer(Struct, frozen=True):
 
 
 class SeenPackets(Struct, frozen=True):
-    """`unchanged` is true only if every packet, and all that a decision is bound to, was hashed now and
-    has its digest. It is false if one has another digest, and null if something personal in a packet was
-    erased, so that its digest cannot be worked out, or there is no decision."""
+    """The packets of decisions. `unchanged` is true if every packet, and all that a decision refers to,
+    was hashed now and has its digest; false if a digest differs; null if erased personal data makes a
+    digest impossible to compute, or if there is no decision."""
 
     unchanged: bool | None
     decisions: Sequence[SeenPacket]
 
 
 class DecisionNotShown(Struct, frozen=True, kw_only=True):
-    """A decision of a person on a packet, and the signals that were recorded by then and on which
-    nothing in that packet rests."""
+    """A person's decision on a packet, and the signals recorded by then that the packet does not use."""
 
     version: int
     type: str
@@ -90,72 +90,65 @@ class NotShownAnswer(Struct, frozen=True):
     decisions: Sequence[DecisionNotShown]
 
 
-def who_could_have(sources: AnswerSources, asked: DecisionParameters) -> WhoCouldView:
-    """Everybody who was here at that time, with the roles that reached the case, and each rule that
-    stood against the person."""
-    lines = sources.desks.cases.trail(asked.case)
-    return who_could_view(sources.desks, lines, asked.adjustment, asked.duty, asked.at)
+def who_could_have(sources: AnswerSources, given: DecisionParameters) -> WhoCouldView:
+    """Every person at that time, with the roles that reach the case, and each rule that barred the
+    person."""
+    lines = sources.desks.cases.trail(given.case)
+    return who_could_view(sources.desks, lines, given.adjustment, given.duty, given.at)
 
 
-def who_did(sources: AnswerSources, asked: AdjustmentParameters) -> ActsAnswer:
-    """Everything that was done about the adjustment: by whom, for whom, with which key or login,
-    through which agents, and whose duty it became."""
-    return ActsAnswer(list_adjustment_acts(sources.desks.cases.trail(asked.case), asked.adjustment))
+def who_did(sources: AnswerSources, given: AdjustmentParameters) -> ActsAnswer:
+    """Every act on the adjustment: by whom, on whose behalf, with which key or login, through which
+    agents, and who got a duty by it."""
+    return ActsAnswer(list_adjustment_acts(sources.desks.cases.trail(given.case), given.adjustment))
 
 
-def why_could_not(sources: AnswerSources, asked: PersonParameters) -> WhyNotReport:
-    """Each rule that stood against the person at that time, with the act that it followed from; and
-    what the person tried in this case until then and was refused."""
-    require_adjustment_duty(asked.duty)
+def why_could_not(sources: AnswerSources, given: PersonParameters) -> WhyNotReport:
+    """Each rule that barred the person at that time, with the act that it follows from; and the person's
+    refused attempts in this case until then."""
+    require_adjustment_duty(given.duty)
     desks = sources.desks
     return explain_why_not(
         desks.who_could,
-        desks.cases.trail(asked.case),
-        desks.log.trail(refusals_stream(asked.case)),
-        asked.adjustment,
-        asked.duty,
-        asked.person,
-        asked.at or desks.clock(),
+        desks.cases.trail(given.case),
+        desks.log.trail(refusals_stream(given.case)),
+        given.adjustment,
+        given.duty,
+        given.person,
+        given.at or desks.clock(),
     )
 
 
-def under_which(sources: AnswerSources, asked: AdjustmentParameters) -> ApprovalBasis:
-    """What the policy required, by which version and digest, whether that is the document in the log
-    and decided then, and each approval's limit, looked up again."""
+def under_which(sources: AnswerSources, given: AdjustmentParameters) -> ApprovalBasis:
+    """What the policy required, its version and digest, whether it is the document in the log and was
+    active then, and each approval's limit, looked up again."""
     desks = sources.desks
-    lines = desks.cases.trail(asked.case)
+    lines = desks.cases.trail(given.case)
     governance = desks.policy.refresh()
     matrix = desks.policy.matrix
-    return find_approval_basis(lines, asked.adjustment, governance, matrix)
+    return find_approval_basis(lines, given.adjustment, governance, matrix)
 
 
-def what_was_seen(sources: AnswerSources, asked: TrailLineParameters) -> SeenPackets:
-    """The packet of each decision, as its bytes and as facts, with its digest worked out anew; and
-    whether what the decision is bound to is still what was proposed."""
-    lines = sources.desks.cases.trail(asked.case)
-    found = find_seen_packets(lines, _require_version(asked.version, len(lines)))
-    told = {one.unchanged for one in found}
-    return SeenPackets(False if False in told else True if told == {True} else None, found)
+def what_was_seen(sources: AnswerSources, given: TrailLineParameters) -> SeenPackets:
+    """The packet of each decision, as bytes and as facts, with its digest computed again; and whether the
+    decision refers to what was proposed."""
+    lines = sources.desks.cases.trail(given.case)
+    found = find_seen_packets(lines, _require_version(given.version, len(lines)))
+    states = {packet.unchanged for packet in found}
+    unchanged = False if False in states else True if states == {True} else None
+    return SeenPackets(unchanged, found)
 
 
-def what_was_not_shown(sources: AnswerSources, asked: TrailLineParameters) -> NotShownAnswer:
-    """Beside each decision of a person on a packet: what the log had of the order by then, and the
-    packet did not rest on."""
-    lines = sources.desks.cases.trail(asked.case)
-    version = _require_version(asked.version, len(lines))
-    told = describe_lines(lines, sources.order_trail(lines))
+def what_was_not_shown(sources: AnswerSources, given: TrailLineParameters) -> NotShownAnswer:
+    """For each person's decision on a packet: the signals of the order that were recorded by then and that
+    the packet does not use."""
+    lines = sources.desks.cases.trail(given.case)
+    version = _require_version(given.version, len(lines))
+    described = describe_lines(lines, sources.order_trail(lines))
     return NotShownAnswer(
         [
-            DecisionNotShown(
-                version=line.version,
-                type=line.type,
-                said=line.said,
-                who=line.who,
-                recorded_at=line.recorded_at,
-                packet=line.packet or "",
-                not_shown=line.not_shown,
-            )
-            for line in told
+            build_view(DecisionNotShown, line, packet=line.packet or "")
+            for line in described
             if line.not_shown is not None and version in (None, line.version)
         ]
     )

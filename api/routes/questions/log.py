@@ -1,5 +1,5 @@
-"""Questions about the log as a whole: is it whole, is a list complete, what a sample has, whether
-policy still decides the same, and who asked."""
+"""Questions about the log: is it unaltered, is a list complete, what is in a sample, does policy still
+give the same results, and who given."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from api.http.errors import MalformedParameter
+from api.http.responses import build_view
 from api.http.times import require_ordered_period
 from api.routes.questions.bundles import (
     LogSize,
@@ -26,8 +27,9 @@ from application.audit.question_records import QuestionRecord, list_question_rec
 from application.audit.reperformance import ReperformanceSummary, summarize_reperformance
 from application.policy.reperformance import Period, Reperformance
 from domain.errors import NotWitnessedYet
-from infrastructure.transparency.prefix_check import RangeCheck, check_range
-from infrastructure.transparency.sample_population import NO_CHECKPOINT_YET, read_population
+from infrastructure.transparency.proofs import NO_CHECKPOINT_YET
+from infrastructure.transparency.range_check import RangeCheck, check_range
+from infrastructure.transparency.sample_population import read_population
 from infrastructure.transparency.signing_keys import KeyUnusable
 from infrastructure.verifier.samples import STRATA, PopulationMember, draw_sample
 
@@ -36,23 +38,24 @@ MAX_SAMPLE_SIZE = 10_000
 
 class LeavesParameters(QuestionParameters, frozen=True, kw_only=True):
     first: Annotated[
-        LogSize, Meta(description="The first position whose envelope is hashed anew [1].")
+        LogSize, Meta(description="The first position whose envelope is hashed [1].")
     ] = 1
     last: Annotated[
-        LogSize | None, Meta(description="The last; by API, the newest 100,000 of them are.")
+        LogSize | None, Meta(description="The last one; the API hashes the newest 100,000.")
     ] = None
 
 
 class SampleParameters(PopulationParameters, frozen=True, kw_only=True):
     strata: Annotated[
-        ShortText, Meta(description="Parted by, with commas: kind, queue, currency, person, month.")
+        ShortText, Meta(description="Comma-separated: kind, queue, currency, person, month.")
     ] = ""
-    size: Annotated[int, Meta(ge=1, le=MAX_SAMPLE_SIZE, description="How many are drawn.")]
+    size: Annotated[int, Meta(ge=1, le=MAX_SAMPLE_SIZE, description="The size of the sample.")]
     seed: Annotated[
-        ShortText, Meta(description="Any text; named after the log was signed, nobody can choose.")
+        ShortText,
+        Meta(description="Any text. Chosen after the log was signed, it cannot favour any events."),
     ]
     upto: Annotated[
-        LogSize | None, Meta(description="Of the first so many positions; the last checkpoint's.")
+        LogSize | None, Meta(description="Only positions up to this one [the last checkpoint].")
     ] = None
 
     def require_valid(self) -> None:
@@ -63,7 +66,7 @@ class SampleParameters(PopulationParameters, frozen=True, kw_only=True):
 class ReperformParameters(
     QuestionParameters, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}
 ):
-    case: Annotated[UUID | None, Meta(description="One case; else a period.")] = None
+    case: Annotated[UUID | None, Meta(description="One case; or send a period.")] = None
     since: PeriodStart = None
     until: PeriodEnd = None
 
@@ -89,59 +92,59 @@ class Stratum(Struct, frozen=True, kw_only=True):
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """Whoever has the same population and seed draws the same, from the log or from a bundle."""
+    """A reproducible sample: the same population and seed give the same members."""
 
     upto: int
-    """The population is of the first so many positions."""
+    """The population contains only positions up to this one."""
     seed: str
     population: int
     strata: Sequence[Stratum]
     members: Sequence[DrawnMember]
 
 
-class AskedBeforeAnswer(Struct, frozen=True):
-    """Every answer that was given out to an auditor, oldest first."""
+class AnsweredQuestions(Struct, frozen=True):
+    """Every answer that was given to an auditor, oldest first."""
 
     asked: Sequence[QuestionRecord]
 
 
-def was_it_altered(sources: AnswerSources, asked: LeavesParameters) -> RangeCheck:
-    """The log against the last checkpoint outside of its database, and each envelope of the range
-    against its leaf. Where the range is all of it, the root is worked out anew from the envelopes."""
+def was_it_altered(sources: AnswerSources, given: LeavesParameters) -> RangeCheck:
+    """Compares the log with the last checkpoint outside the database, and each envelope of the range with
+    its leaf. If the range is the whole log, the root hash is computed from the envelopes."""
     if sources.checkpoints is None:
-        raise NotWitnessedYet("this process does not know the checkpoints outside of the database")
-    if asked.last is not None and asked.last < asked.first:
-        raise MalformedParameter("last is before first")
+        raise NotWitnessedYet("this process has no access to the checkpoints outside the database")
+    if given.last is not None and given.last < given.first:
+        raise MalformedParameter(f"last={given.last} is less than first={given.first}")
     with open_connection(sources) as connection:
         try:
             found = check_range(
                 connection,
                 sources.checkpoints,
-                asked.first,
-                asked.last,
+                given.first,
+                given.last,
                 sources.most_leaves,
                 sources.progress,
             )
         except KeyUnusable as error:
-            raise NotWitnessedYet(f"this process cannot tell whose they are: {error}") from None
+            raise NotWitnessedYet(f"this process cannot verify the checkpoints: {error}") from None
     if found.witnessed is None and not found.wrong:
         raise NotWitnessedYet(NO_CHECKPOINT_YET)
     return found
 
 
-def is_it_complete(sources: AnswerSources, asked: PopulationParameters) -> ProvenPopulation:
-    """How many there are, and what they come to: from a bundle of all events that is made for it, and
-    verified as whoever gets it would. `/v1/audit/population` gives it out."""
-    return prove_population(sources, asked)
+def is_it_complete(sources: AnswerSources, given: PopulationParameters) -> ProvenPopulation:
+    """The number of events and their sums, from a bundle of all events that is made and verified for this
+    answer. `/v1/audit/population` returns the bundle."""
+    return prove_population(sources, given)
 
 
-def which_are_drawn(sources: AnswerSources, asked: SampleParameters) -> Sample:
-    """Within each stratum by SHA-256(seed ‖ 0x00 ‖ leaf), each in proportion to its size. A queue is
-    that of the case when it was recorded."""
-    strata = parse_strata(asked.strata)
+def which_are_drawn(sources: AnswerSources, given: SampleParameters) -> Sample:
+    """Members are chosen within each stratum by SHA-256(seed ‖ 0x00 ‖ leaf), in proportion to its size.
+    The stratum `queue` is the queue of the case at the time of the event."""
+    strata = parse_strata(given.strata)
     with open_connection(sources) as connection:
-        upto, members = read_population(connection, manifest_question(asked), strata, asked.upto)
-    return draw_sample_from(upto, members, strata, asked.size, asked.seed)
+        upto, members = read_population(connection, manifest_question(given), strata, given.upto)
+    return draw_sample_from(upto, members, strata, given.size, given.seed)
 
 
 def draw_sample_from(
@@ -157,60 +160,56 @@ def draw_sample_from(
         seed=seed,
         population=found.population,
         strata=[
-            Stratum(stratum=named(one.stratum), population=one.population, drawn=one.drawn)
-            for one in found.parts
+            Stratum(stratum=named(part.stratum), population=part.population, drawn=part.drawn)
+            for part in found.parts
         ],
         members=[
-            DrawnMember(
-                position=one.position,
-                leaf=one.leaf.hex(),
-                stratum=named(one.stratum),
-                stream=one.stream,
-                version=one.version,
-                type=one.type,
-                recorded_at=one.recorded_at,
-            )
-            for one in found.members
+            build_view(DrawnMember, member, leaf=member.leaf.hex(), stratum=named(member.stratum))
+            for member in found.members
         ],
     )
 
 
-def require_seed(told: str) -> None:
+def require_seed(seed: str) -> None:
     """Raises MalformedParameter."""
-    if not told.strip():
-        raise MalformedParameter("seed is empty: say any text, so that others can draw the same")
+    if not seed.strip():
+        raise MalformedParameter(
+            "seed is empty; send any text, so that others can draw the same sample"
+        )
 
 
-def parse_strata(told: str) -> list[str]:
+def parse_strata(text: str) -> list[str]:
     """Raises MalformedParameter."""
-    names = [name.strip() for name in told.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
     if unknown := [name for name in names if name not in STRATA]:
-        raise MalformedParameter(f"{', '.join(unknown)}: known are {', '.join(STRATA)}")
+        raise MalformedParameter(
+            f"unknown strata {', '.join(unknown)}; known are: {', '.join(STRATA)}"
+        )
     return [*dict.fromkeys(names)]
 
 
 def does_it_come_out_the_same(
-    sources: AnswerSources, asked: ReperformParameters
+    sources: AnswerSources, given: ReperformParameters
 ) -> ReperformanceSummary:
-    """Every decision of policy of the case, or that was recorded in the period, made again on the facts
-    of then, under the policy that it cites."""
-    if (asked.case is None) is (asked.since is None and asked.until is None):
-        raise MalformedParameter("say case, or from and to")
-    if asked.case is None and (asked.since is None or asked.until is None):
-        raise MalformedParameter("say both from and to")
+    """Computes every policy decision of the case or the period again, from the facts known then and under
+    the policy that it cites."""
+    if (given.case is None) is (given.since is None and given.until is None):
+        raise MalformedParameter("send either case, or from and to")
+    if given.case is None and (given.since is None or given.until is None):
+        raise MalformedParameter("send both from and to")
     log = sources.desks.log
     desk = Reperformance(log, sources.desks.policy.cited)
     position = log.head()
-    if asked.case is not None:
-        sources.desks.cases.case(asked.case)
-        return summarize_reperformance([desk.reperform_case(asked.case)], position)
-    return summarize_reperformance(desk.reperform_all(Period(asked.since, asked.until)), position)
+    if given.case is not None:
+        sources.desks.cases.case(given.case)
+        return summarize_reperformance([desk.reperform_case(given.case)], position)
+    return summarize_reperformance(desk.reperform_all(Period(given.since, given.until)), position)
 
 
-def who_asked(sources: AnswerSources, asked: PeriodParameters) -> AskedBeforeAnswer:
-    """Every export, population, sample, re-performance and question that was answered, by whom, with
-    which parameters, how far the log reached, and the digest of what was answered."""
-    return AskedBeforeAnswer(list_question_records(sources.desks.log, asked.period))
+def who_asked(sources: AnswerSources, given: PeriodParameters) -> AnsweredQuestions:
+    """Every export, population, sample, re-performance and question that was answered: who asked, with
+    which parameters, the size of the log, and the digest of the answer."""
+    return AnsweredQuestions(list_question_records(sources.desks.log, given.period))
 
 
 LOG_QUESTIONS = (

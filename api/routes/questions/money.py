@@ -1,4 +1,4 @@
-"""Questions about money: what was split, how long it took, and what was paid against what was approved."""
+"""Questions about money: split proposals, durations, and payments compared with approvals."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ class SplitsParameters(PeriodParameters, frozen=True, kw_only=True):
     threshold: Annotated[
         str | None,
         Meta(
-            description="Below which each stays, in the currency of the approval matrix; left out: "
-            "each limit of the policy of then."
+            description="The limit that each stays below, in the currency of the approval matrix "
+            "[each limit of the policy at that time]."
         ),
     ] = None
     days: Annotated[
         int | None,
-        Meta(description="Within how many days; left out: the window of the policy of then."),
+        Meta(description="Within so many days [the window of the policy at that time]."),
     ] = None
 
 
-def which_splits(sources: AnswerSources, asked: SplitsParameters) -> Splits:
-    """Proposals for one order, or one customer, that each stay within a limit and together pass it; and
+def which_splits(sources: AnswerSources, given: SplitsParameters) -> Splits:
+    """Proposals for one order or one customer that each stay within a limit and together exceed it; and
     whether the matrix counted them together."""
     window = None
-    if asked.days is not None:
-        if not 0 < asked.days <= MOST_DAYS:
-            raise MalformedParameter(f"days={asked.days} must be from 1 to {MOST_DAYS}")
-        window = timedelta(days=asked.days)
-    threshold = _parse_amount(asked.threshold) if asked.threshold is not None else None
+    if given.days is not None:
+        if not 0 < given.days <= MOST_DAYS:
+            raise MalformedParameter(f"days={given.days} must be from 1 to {MOST_DAYS}")
+        window = timedelta(days=given.days)
+    threshold = _parse_amount(given.threshold) if given.threshold is not None else None
     matrix = sources.desks.policy.matrix
-    return find_splits(sources.reading, matrix, asked.period, threshold, window)
+    return find_splits(sources.reading, matrix, given.period, threshold, window)
 
 
 def _parse_amount(text: str) -> Decimal:
@@ -51,33 +51,33 @@ def _parse_amount(text: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount <= 0:
-        raise MalformedParameter(f"threshold={text} is no amount above 0")
+        raise MalformedParameter(f"threshold={text} is not an amount above 0")
     return amount
 
 
-def how_long(sources: AnswerSources, asked: PeriodParameters) -> Durations:
-    """For each adjustment that was proposed in the period, and as quantiles, in seconds; with the
-    pauses and breaches of its case."""
-    return measure_durations(sources.reading, asked.period)
+def how_long(sources: AnswerSources, given: PeriodParameters) -> Durations:
+    """For each adjustment proposed in the period, and as quantiles, in seconds; with the pauses and
+    breaches of its case."""
+    return measure_durations(sources.reading, given.period)
 
 
-def what_was_paid(sources: AnswerSources, asked: PeriodParameters) -> PaymentCheck:
-    """Approved and not paid; ordered or paid and not approved as it must be, which must be empty; paid
-    by a provider and not found on its list; and every list that was held against the log."""
-    return check_payments(sources.reading, asked.period)
+def what_was_paid(sources: AnswerSources, given: PeriodParameters) -> PaymentCheck:
+    """Adjustments that were approved and not paid; paid or ordered without the needed approvals (must be
+    empty); paid and missing in the provider's statement; and every reconciliation."""
+    return check_payments(sources.reading, given.period)
 
 
 MONEY_QUESTIONS = (
     Question(
         number=16,
         answer=which_splits,
-        holds=lambda told: all(one.is_counted_together for one in told.splits),
+        holds=lambda found: all(split.is_counted_together for split in found.splits),
     ),
     Question(number=17, answer=how_long),
     Question(
         number=18,
         answer=what_was_paid,
-        holds=lambda told: not told.paid_not_approved,
+        holds=lambda found: not found.paid_not_approved,
         routes=("GET /v1/adjustments", "GET /v1/reconciliations", "POST /v1/audit/statement"),
         commands=("casetrail audit statement", "casetrail adjustments reconcile"),
     ),

@@ -1,4 +1,4 @@
-"""Handlers whose query parameters are the fields of a struct."""
+"""Route handlers whose query parameters are the fields of a struct."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from inspect import Parameter, Signature
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import NODEFAULT, Struct, inspect, structs
 
-from api.http.service import Service
-from api.routes.cases import AuthenticatedRequest as Request
+from api.http.authentication import AuthenticatedRequest
+from api.http.service import ServiceDependency
 from api.routes.questions.question import QuestionParameters
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -23,38 +22,39 @@ class QuestionParameter(Struct, frozen=True):
     required: bool
 
 
-def parameters_of(asking: type[QuestionParameters]) -> Iterator[QuestionParameter]:
-    """Each as it is sent, with what it means."""
-    told = inspect.type_info(asking)
-    assert isinstance(told, inspect.StructType)
-    for field in told.fields:
-        said = ""
+def parameters_of(kind: type[QuestionParameters]) -> Iterator[QuestionParameter]:
+    """The parameters by their public names, with descriptions."""
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.StructType)
+    for field in info.fields:
+        description = ""
         if isinstance(field.type, inspect.Metadata):
-            said = str((field.type.extra_json_schema or {}).get("description", ""))
-        yield QuestionParameter(field.encode_name, said, field.required)
+            description = str((field.type.extra_json_schema or {}).get("description", ""))
+        yield QuestionParameter(field.encode_name, description, field.required)
 
 
-def with_query_parameters(
-    handler: Handler, asking: type[QuestionParameters], gives: Any
-) -> Handler:
-    """The handler, which takes `request`, `service` and all fields by name, told as if each were a
-    parameter of its own."""
-    told = {one.name: one.says for one in parameters_of(asking)}
-    hints = get_type_hints(asking)
+def with_query_parameters(handler: Handler, kind: type[QuestionParameters], gives: Any) -> Handler:
+    """Give a handler with `request`, `service` and `**fields` the signature of one with a query parameter
+    for each field."""
+    descriptions = {parameter.name: parameter.says for parameter in parameters_of(kind)}
+    hints = get_type_hints(kind)
     parameters = [
-        Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request),
-        Parameter("service", Parameter.KEYWORD_ONLY, annotation=NamedDependency[Service]),
+        Parameter("request", Parameter.KEYWORD_ONLY, annotation=AuthenticatedRequest),
+        Parameter("service", Parameter.KEYWORD_ONLY, annotation=ServiceDependency),
     ]
-    for field in structs.fields(asking):
-        said = QueryParameter(name=field.encode_name, description=told[field.encode_name])
+    for field in structs.fields(kind):
+        name = field.encode_name
+        marker = QueryParameter(name=name, description=descriptions[name])
         parameters.append(
             Parameter(
                 field.name,
                 Parameter.KEYWORD_ONLY,
                 default=Parameter.empty if field.default is NODEFAULT else field.default,
-                annotation=Annotated[hints[field.name], said],
+                annotation=Annotated[hints[field.name], marker],
             )
         )
     handler.__signature__ = Signature(parameters, return_annotation=gives)  # type: ignore[attr-defined]
-    handler.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": gives}
+    handler.__annotations__ = {each.name: each.annotation for each in parameters} | {
+        "return": gives
+    }
     return handler

@@ -1,5 +1,4 @@
-"""Questions about people: which duties met in one of them, what went past the usual way, who might do
-what, and what was done after somebody had left."""
+"""Questions about people: duty conflicts, overrides, access, and acts after leaving."""
 
 from __future__ import annotations
 
@@ -20,35 +19,35 @@ class PeopleAsOfParameters(QuestionParameters, frozen=True, kw_only=True):
     at: AsOfTime = None
 
 
-def which_conflicts(sources: AnswerSources, asked: DutiesParameters) -> Conflicts:
-    """Whose grants would allow two duties, as of a date; and of the period: who tried and was refused,
-    whose names turned out to be one human's, and, found anew from every act, what nobody has told."""
-    at = asked.at or sources.desks.clock()
-    return find_conflicts(sources.reading, at, asked.period)
+def which_conflicts(sources: AnswerSources, given: DutiesParameters) -> Conflicts:
+    """Persons whose grants allow two duties, as of a date. For the period: refused attempts, names that
+    were found to be one person's, and conflicts found from the acts that were not reported."""
+    at = given.at or sources.desks.clock()
+    return find_conflicts(sources.reading, at, given.period)
 
 
-def which_overrides(sources: AnswerSources, asked: PeriodParameters) -> Overrides:
-    """Break-glass with what was done under it and how it was judged, edits of policy with authors and
-    approvers, declared errors, and decisions of policy that people set aside."""
-    return find_overrides(sources.reading, asked.period)
+def which_overrides(sources: AnswerSources, given: PeriodParameters) -> Overrides:
+    """Break-glasses with their acts and reviews, policy changes with authors and approvers, declared
+    errors, and policy decisions that persons overrode."""
+    return find_overrides(sources.reading, given.period)
 
 
-def who_might(sources: AnswerSources, asked: PeopleAsOfParameters) -> AccessReview:
-    """Everybody with grants and who gave them, keys, logins, agents, delegates, and what each did last."""
-    return review_access(sources.reading, asked.at or sources.desks.clock())
+def who_might(sources: AnswerSources, given: PeopleAsOfParameters) -> AccessReview:
+    """Every person with grants and who gave them, keys, logins, agents, delegates, and the last act."""
+    return review_access(sources.reading, given.at or sources.desks.clock())
 
 
-def what_after_the_end(sources: AnswerSources, asked: PeriodParameters) -> ActsAfterLeaving:
-    """Acts of somebody who had left, and by a key, login, agent or delegate that was no longer good, in
-    the order of the log."""
-    return find_acts_after_leaving(sources.reading, asked.period)
+def what_after_the_end(sources: AnswerSources, given: PeriodParameters) -> ActsAfterLeaving:
+    """Acts of persons who had left, and acts with a key, login, agent or delegate that had ended, in the
+    order of the log."""
+    return find_acts_after_leaving(sources.reading, given.period)
 
 
 PEOPLE_QUESTIONS = (
     Question(
         number=14,
         answer=which_conflicts,
-        holds=lambda told: not told.untold,
+        holds=lambda found: not found.untold,
         needs=Permission.READ_PEOPLE,
     ),
     Question(
@@ -66,7 +65,7 @@ PEOPLE_QUESTIONS = (
     Question(
         number=22,
         answer=what_after_the_end,
-        holds=lambda told: not told.acts,
+        holds=lambda found: not found.acts,
         needs=Permission.READ_PEOPLE,
     ),
 )

@@ -1,4 +1,4 @@
-"""Questions about personal data: who read it, which is held, and what of it was erased."""
+"""Questions about personal data: who read it, what is stored, and what was erased."""
 
 from __future__ import annotations
 
@@ -26,47 +26,47 @@ PAGE_SIZE = 1_000
 
 
 class PersonalReadsParameters(PeriodParameters, frozen=True, kw_only=True):
-    order: Annotated[OrderId, Meta(description="Any order of the customer's.")]
+    order: Annotated[OrderId, Meta(description="Any order of the customer.")]
 
 
 class CustomerParameters(QuestionParameters, frozen=True, kw_only=True):
-    order: Annotated[OrderId, Meta(description="Any order of the customer's.")]
+    order: Annotated[OrderId, Meta(description="Any order of the customer.")]
 
 
-def who_read_it(sources: AnswerSources, asked: PersonalReadsParameters) -> PersonalDataReads:
-    """Every time that personal data of any order of this order's customer was shown to somebody; who
-    acts on a case stands in its trail."""
+def who_read_it(sources: AnswerSources, given: PersonalReadsParameters) -> PersonalDataReads:
+    """Every read of personal data in any order of this order's customer. Acts on a case are in its
+    trail, not here."""
     desk, _ = _desk_and_keys(sources)
     with without_read_tracking():
-        orders = desk.customer_of_order(asked.order).orders
+        orders = desk.customer_of_order(given.order).orders
     found: list[PersonalDataRead] = []
     after = 0
     while page := sources.desks.reads.of(orders, None, after, PAGE_SIZE):
         after = page[-1].id
         found += [
             PersonalDataRead(
-                at=one.at, who=one.person or one.principal, what=one.what, order=one.order_id
+                at=read.at, who=read.person or read.principal, what=read.what, order=read.order_id
             )
-            for one in page
-            if asked.period.holds(one.at)
+            for read in page
+            if given.period.holds(read.at)
         ]
     readers = Counter(line.who for line in found)
     return PersonalDataReads(orders=orders, readers=dict(sorted(readers.items())), reads=found)
 
 
-def what_is_held(sources: AnswerSources, asked: CustomerParameters) -> PersonalDataHeld:
-    """Of all orders and cases of this order's customer: how many personal texts can still be read, how
-    many nobody can read any more, and who ordered that. No text is told."""
+def what_is_held(sources: AnswerSources, given: CustomerParameters) -> PersonalDataHeld:
+    """For all orders and cases of this order's customer: how many personal texts are readable, how many
+    were erased, and who ordered that. The answer contains no personal text."""
     desk, keys = _desk_and_keys(sources)
     with without_read_tracking():
-        return find_personal_data_held(sources.desks.log, desk, keys, asked.order)
+        return find_personal_data_held(sources.desks.log, desk, keys, given.order)
 
 
 def _desk_and_keys(sources: AnswerSources) -> tuple[PrivacyDesk, KeyRing]:
     """Raises KeyStoreUnavailable."""
     desk, keys = sources.desks.privacy, sources.desks.key_ring
     if desk is None or keys is None:
-        raise KeyStoreUnavailable("this process knows no key store")
+        raise KeyStoreUnavailable("this process has no key store")
     return desk, keys
 
 

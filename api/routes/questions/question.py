@@ -1,7 +1,7 @@
-"""A question of the auditor's: what it takes, what it answers, and how that is told to people.
+"""An auditor's question: its parameters, its answer, and how the answer is printed.
 
-Whoever answers gets `Sources` and the question's own `Asking` struct, and gives a struct: the route and
-`casetrail audit ask` are made from that, and say the same.
+The answering function takes `AnswerSources` and the question's `QuestionParameters`, and returns a
+struct. The route and `casetrail audit ask` are made from it.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ MOST_LEAVES = 100_000
 
 
 class QuestionParameters(Struct, frozen=True, kw_only=True):
-    """What a question takes: each field a parameter of its route and an option of its command, whose
-    meaning is said with `Meta(description=…)`. What may be left out has a default."""
+    """The parameters of a question. Each field is a query parameter of its route and an option of its
+    command, described by `Meta(description=…)`; an optional one has a default."""
 
     def require_valid(self) -> None:
-        """What no type says. Raises MalformedParameter."""
+        """Check what types cannot express. Raises MalformedParameter."""
         for field in structs.fields(self):
             moment = getattr(self, field.name)
             if isinstance(moment, datetime):
@@ -51,26 +51,26 @@ class QuestionParameters(Struct, frozen=True, kw_only=True):
 
 
 class AnswerSources(Struct, frozen=True):
-    """What answers are made from: all of the log, for whoever reads all of it."""
+    """What answers are made from: the whole log, without a scope."""
 
     desks: Desks
     evidence: EvidenceStore
     checkpoints: Checkpoints | None = None
-    """Those outside of the database; None where this process does not know them."""
+    """Those outside the database; None if this process has no access to them."""
     most_leaves: int | None = MOST_LEAVES
-    """How many envelopes are hashed anew for one answer; None: as many as there are."""
+    """How many envelopes one answer may hash; None: all."""
     progress: Callable[[int, int], None] | None = None
 
     @property
     def reading(self) -> LogScan:
-        """Of the log as it stands, for what reads all of it."""
+        """A scan of the whole log, up to its head now."""
         head, progress = self.desks.log.head(), self.progress
         if progress is None:
             return LogScan(self.desks.log, head)
         return LogScan(self.desks.log, head, lambda position: progress(position, head))
 
     def order_trail(self, lines: Sequence[RecordedEvent]) -> list[RecordedEvent]:
-        """The trail of the order that the case with these lines is about."""
+        """The trail of the order of the case with these lines."""
         return self.desks.log.trail(order_stream(lines[0].order or ""))
 
     @property
@@ -89,30 +89,29 @@ class AnswerSources(Struct, frozen=True):
 class Question(Struct, frozen=True, kw_only=True):
     number: int
     answer: Callable[[AnswerSources, Any], Any]
-    """Its signature says what is `asked` and what it gives; its docstring tells it to people."""
+    """The answering function: its signature gives the types, its docstring the description."""
     tell: Callable[[Console, Any], None] | None = None
-    """For people, where a plain table of the answer is not good enough."""
+    """Prints the answer, if a plain table is not enough."""
     holds: Callable[[Any], bool] | None = None
-    """Whether all is well, by the answer: the command ends with 1 if it is not."""
+    """Whether the answer is good; otherwise the command exits with 1."""
     needs: Permission = Permission.READ_LOG
     routes: Sequence[str] = ()
-    """Other routes that answer it as well, or more of it: `GET /v1/…`."""
+    """Other routes that answer it, or give more detail: `GET /v1/…`."""
     commands: Sequence[str] = ()
     """Other commands: `casetrail …`."""
     recorded_as: str | None = None
-    """Left out: `question 5`."""
+    """The name in the log; None: `question NUMBER`."""
     even_if_halted: bool = False
-    """Answered by API on a log that takes no more appends, too: then nobody can record that it was
-    asked. Beside the database, all of them are."""
+    """Whether the API answers it on a halted log, without recording it. The command line always does."""
 
     @property
     def name(self) -> str:
-        """Of whoever answers: `who_could_have`."""
+        """The name of the answering function."""
         return self.answer.__name__
 
     @property
     def parameters_type(self) -> type[QuestionParameters]:
-        kind: type[QuestionParameters] = get_type_hints(self.answer)["asked"]
+        kind: type[QuestionParameters] = get_type_hints(self.answer)["given"]
         return kind
 
     @property
@@ -126,33 +125,33 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 class RecordedAnswer(Struct, Generic[A], frozen=True, kw_only=True):
-    """An answer, with what was asked and where in the log that stands."""
+    """An answer, with the question and the log position that records it."""
 
     question: int
     asks: str
     parameters: Mapping[str, str]
     position: int
-    """How far the log reached."""
+    """The head of the log when it was answered."""
     recorded: int | None
-    """The position of the event that says that it was asked; null only on a log that takes no more."""
+    """The position of the event that records the question; null on a halted log."""
     digest: str
-    """SHA-256 of `answer` as JSON, as that event has it."""
+    """SHA-256 of `answer` as JSON; the event contains it too."""
     answer: A
 
 
 def answer_and_record(
     question: Question,
     sources: AnswerSources,
-    asking: QuestionParameters,
+    given: QuestionParameters,
     by: Actor,
     account: str | None = None,
 ) -> RecordedAnswer[Any]:
-    """The answer, after it was recorded that it was asked. Raises LogHalted where that cannot be, but
-    for what is to be known just then."""
+    """The answer, after the question was recorded. Raises LogHalted if it cannot be recorded, except for
+    questions with `even_if_halted`."""
     position = sources.desks.log.head()
-    answer = question.answer(sources, asking)
+    answer = question.answer(sources, given)
     digest = hashlib.sha256(msgspec.json.encode(answer)).hexdigest()
-    parameters = parameters_as_text(asking)
+    parameters = parameters_as_text(given)
     name = question.recorded_as or f"question {question.number}"
     try:
         recorded = record_answer(sources, name, parameters, position, digest, by, account)
@@ -180,45 +179,46 @@ def record_answer(
     by: Actor,
     account: str | None = None,
 ) -> int:
-    """Where it stands that this was asked and answered. Raises LogHalted, TooContended."""
+    """Record the question and the digest of its answer; returns the position. Raises LogHalted,
+    TooContended."""
     asked = AuditAsked(
         asked=name, parameters=parameters, position=position, answer=digest, account=account
     )
     return record_question(sources.desks.log, asked, by, sources.desks.clock())
 
 
-def parameters_as_text(asking: QuestionParameters) -> Mapping[str, str]:
-    """What was asked for, as it would be written in an address; what was left out is left out."""
-    told = msgspec.to_builtins(asking)
+def parameters_as_text(given: QuestionParameters) -> Mapping[str, str]:
+    """The given parameters, as they would be written in a URL."""
+    fields = msgspec.to_builtins(given)
     return {
-        name: said if isinstance(said, str) else msgspec.json.encode(said).decode()
-        for name, said in told.items()
-        if said is not None
+        name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for name, value in fields.items()
+        if value is not None
     }
 
 
 def validate_parameters(
     kind: type[QuestionParameters], fields: Mapping[str, Any]
 ) -> QuestionParameters:
-    """From what came as its fields: held against what each may be. Raises MalformedParameter."""
-    asking = kind(**fields)
-    asking.require_valid()
+    """The parameters from field values, checked. Raises MalformedParameter."""
+    given = kind(**fields)
+    given.require_valid()
     try:
-        # Bounds and patterns, which a struct does not look at when it is made.
-        msgspec.convert(msgspec.to_builtins(asking), kind)
+        # A struct does not check bounds and patterns when it is created.
+        msgspec.convert(msgspec.to_builtins(given), kind)
     except msgspec.ValidationError as error:
         raise MalformedParameter(_describe_fault(error)) from None
-    return asking
+    return given
 
 
-def parse_parameters(question: Question, told: Mapping[str, str]) -> QuestionParameters:
-    """From text, as people write it. Raises MalformedParameter."""
+def parse_parameters(question: Question, texts: Mapping[str, str]) -> QuestionParameters:
+    """The parameters from text, as people write it. Raises MalformedParameter."""
     hints = get_type_hints(question.parameters_type)
     fields = structs.fields(question.parameters_type)
     times = {f.encode_name for f in fields if datetime in get_args(hints[f.name])}
     try:
-        asked = {name: parse_time(said) if name in times else said for name, said in told.items()}
-        found = msgspec.convert(asked, question.parameters_type, strict=False)
+        values = {n: parse_time(text) if n in times else text for n, text in texts.items()}
+        found = msgspec.convert(values, question.parameters_type, strict=False)
     except msgspec.ValidationError as error:
         raise MalformedParameter(_describe_fault(error)) from None
     except ValueError as error:

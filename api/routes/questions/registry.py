@@ -1,5 +1,8 @@
-"""The auditor's questions. A new one: a function and a `Question` in the file of its subject; a new
-subject: one file here, one line below."""
+"""The registry of the auditor's questions.
+
+A new question is a function and a `Question` in the file of its subject. A new subject is one file
+here, and one line below.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ QUESTIONS: tuple[Question, ...] = tuple(
 
 
 class ListedQuestion(Struct, frozen=True, kw_only=True):
-    """A question, and how it is asked."""
+    """A question, with its route and its command."""
 
     number: int
     asks: str
@@ -42,12 +45,12 @@ class ListedQuestion(Struct, frozen=True, kw_only=True):
     command: str
     parameters: Sequence[QuestionParameter]
     other_routes: Sequence[str]
-    """What answers it as well, or tells more of it."""
+    """Other routes that answer it, or give more detail."""
     other_commands: Sequence[str]
 
 
 def listed_questions() -> list[ListedQuestion]:
-    """All of them, in the order of their numbers."""
+    """All questions by number."""
     return [
         ListedQuestion(
             number=question.number,

@@ -1,4 +1,4 @@
-"""The auditor's questions: a route for each, made from what answers it; and bundles to take along."""
+"""The routes of the auditor's questions, one for each, and of bundles."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
+from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
 from api.http.query import require_known_parameters
 from api.http.responses import POSITION_HEADER
-from api.http.service import Service
-from api.routes.cases import AuthenticatedRequest
+from api.http.service import Service, ServiceDependency
 from api.routes.questions.bundles import (
     ExportParameters,
     PopulationExportParameters,
@@ -24,7 +23,7 @@ from api.routes.questions.bundles import (
     make_bundle,
     population_writer,
 )
-from api.routes.questions.parameters import parameters_of, with_query_parameters
+from api.routes.questions.parameters import with_query_parameters
 from api.routes.questions.question import (
     AnswerSources,
     Question,
@@ -41,18 +40,14 @@ from infrastructure.verifier.archives import archive_parts
 
 TAR_MEDIA_TYPE = "application/x-tar"
 NO_STORE_HEADERS = {"Cache-Control": "no-store"}
-"""What a cache would answer, nobody would have recorded."""
+"""An answer from a cache would not be recorded."""
 
 
-@get(
-    "/audit/questions",
-    needs=Permission.READ_LOG,
-    summary="What an auditor asks, and how it is asked here",
-)
+@get("/audit/questions", needs=Permission.READ_LOG, summary="List the auditor's questions")
 def list_questions(
-    request: AuthenticatedRequest, service: NamedDependency[Service]
+    request: AuthenticatedRequest, service: ServiceDependency
 ) -> Sequence[ListedQuestion]:
-    """Each question in words, with the route and the command that answer it, and what they take."""
+    """Each question in words, with its route, its command and their parameters."""
     require_known_parameters(request)
     return listed_questions()
 
@@ -62,14 +57,12 @@ def answer_sources(service: Service) -> AnswerSources:
 
 
 def _route(question: Question) -> HTTPRouteHandler:
-    names = [one.name for one in parameters_of(question.parameters_type)]
-
     def handler(
-        request: AuthenticatedRequest, service: Service, **asked: Any
+        request: AuthenticatedRequest, service: Service, **fields: Any
     ) -> Response[RecordedAnswer[Any]]:
-        require_known_parameters(request, *names)
-        asking = validate_parameters(question.parameters_type, asked)
-        found = answer_and_record(question, answer_sources(service), asking, request.user.actor)
+        require_known_parameters(request)
+        given = validate_parameters(question.parameters_type, fields)
+        found = answer_and_record(question, answer_sources(service), given, request.user.actor)
         headers = {POSITION_HEADER: str(found.recorded)} if found.recorded is not None else {}
         return Response(found, headers={**NO_STORE_HEADERS, **headers})
 
@@ -89,20 +82,18 @@ def _bundle_route(
     kind: type[Any],
     write: Callable[[Any], Callable[[Export], int]],
 ) -> HTTPRouteHandler:
-    names = [one.name for one in parameters_of(kind)]
-
-    def handler(request: AuthenticatedRequest, service: Service, **asked: Any) -> Stream:
-        require_known_parameters(request, *names)
-        asking = validate_parameters(kind, asked)
+    def handler(request: AuthenticatedRequest, service: Service, **fields: Any) -> Stream:
+        require_known_parameters(request)
+        given = validate_parameters(kind, fields)
         sources = answer_sources(service)
         position = sources.desks.log.head()
         stack = ExitStack()
         try:
-            bundle = stack.enter_context(make_bundle(sources, write(asking)))
+            bundle = stack.enter_context(make_bundle(sources, write(given)))
             recorded = record_answer(
                 sources,
                 name,
-                parameters_as_text(asking),
+                parameters_as_text(given),
                 position,
                 bundle.digest,
                 request.user.actor,
@@ -131,18 +122,17 @@ def _parts(stack: ExitStack, directory: Path) -> Iterator[bytes]:
 
 give_export = _bundle_route(
     "export",
-    "Events with the proof that they are the log's",
-    "A case's, a period's, or all of them: the bundle of `casetrail audit export` as a tar, which "
-    "`casetrail verify` takes as it is. That it was given out is recorded first; "
-    "`Casetrail-Position` says where.",
+    "Export events with proofs",
+    "Of a case, of a period, or all: the bundle of `casetrail audit export` as a tar file, which "
+    "`casetrail verify` verifies. The export is recorded first, at `Casetrail-Position`.",
     ExportParameters,
     export_writer,
 )
 give_population = _bundle_route(
     "population",
-    "A list with the proof that it is complete",
-    "All events, or all after a checkpoint, so that none can have been left out: the bundle of "
-    "`casetrail audit population` as a tar. Whoever verifies it filters, counts and sums anew.",
+    "Export a population with proofs of completeness",
+    "All events, or all after a checkpoint, so that none can be missing: the bundle of `casetrail audit "
+    "population` as a tar file. Its verifier filters, counts and sums the events again.",
     PopulationExportParameters,
     population_writer,
 )

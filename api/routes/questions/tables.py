@@ -1,4 +1,4 @@
-"""Answers for people: what a struct says, line by line, and its lists as tables."""
+"""Printing answers: the fields of a struct line by line, and its lists as tables."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MAX_CELL_LENGTH = 240
 
 def render_question_list(console: Console, questions: Sequence[Any]) -> None:
     table = Table("number", "question", "takes")
-    for one in questions:
-        options = ((f"--{p.name.replace('_', '-')}", p.required) for p in one.parameters)
+    for question in questions:
+        options = ((f"--{p.name.replace('_', '-')}", p.required) for p in question.parameters)
         takes = " ".join(name if required else f"[{name}]" for name, required in options)
-        table.add_row(str(one.number), escape(one.asks), escape(takes))
+        table.add_row(str(question.number), escape(question.asks), escape(takes))
     console.print(table)
 
 
@@ -37,24 +37,24 @@ def render_recorded_answer(
         question.tell(console, found.answer)
     else:
         render_answer(console, found.answer)
-    where = f"position {found.recorded}" if found.recorded is not None else "nowhere: it is halted"
+    recorded = f"at position {found.recorded}" if found.recorded else "not: the log is halted"
     console.print(
-        f"\nof the log up to position {found.position}; recorded at {where}; sha256 {found.digest}",
+        f"\nfrom the log up to position {found.position}; recorded {recorded}; sha256 {found.digest}",
         style="dim",
     )
 
 
 def render_answer(console: Console, answer: Struct) -> None:
-    """Every field: single values first, then each list, as a table where it is flat and narrow."""
+    """Print every field: single values first, then each list, as a table if it is flat and narrow."""
     _render_fields(console, msgspec.json.decode(msgspec.json.encode(answer)), "")
 
 
-def _render_fields(console: Console, told: Mapping[str, Any], indent: str) -> None:
-    below = {name: value for name, value in told.items() if _is_rows(value) or _is_deep(value)}
-    for name, value in told.items():
+def _render_fields(console: Console, fields: Mapping[str, Any], indent: str) -> None:
+    below = {name: value for name, value in fields.items() if _is_rows(value) or _is_deep(value)}
+    for name, value in fields.items():
         if name not in below and (_is_present(value) or not (indent or value is None)):
-            said = escape(_format_cell(value)).replace("\n", ", ") or "none"
-            console.print(f"{indent}{_label(name)}: {said}", soft_wrap=True)
+            text = escape(_format_cell(value)).replace("\n", ", ") or "none"
+            console.print(f"{indent}{_label(name)}: {text}", soft_wrap=True)
     for name, value in below.items():
         if isinstance(value, dict):
             console.print(f"{indent}[bold]{_label(name)}[/bold]")
@@ -67,7 +67,7 @@ def _render_fields(console: Console, told: Mapping[str, Any], indent: str) -> No
 def _render_rows(console: Console, rows: Sequence[Mapping[str, Any]], indent: str) -> None:
     shown = rows[:MOST_ROWS]
     names = [
-        *dict.fromkeys(name for row in shown for name, said in row.items() if _is_present(said))
+        *dict.fromkeys(name for row in shown for name, value in row.items() if _is_present(value))
     ]
     if len(names) <= MOST_COLUMNS and not any(_is_rows(row.get(n)) for row in shown for n in names):
         table = Table()
@@ -82,7 +82,7 @@ def _render_rows(console: Console, rows: Sequence[Mapping[str, Any]], indent: st
             console.print(f"{indent}[dim]{number}[/dim]")
             _render_fields(console, row, indent + "  ")
     if len(rows) > MOST_ROWS:
-        console.print(f"{indent}and {len(rows) - MOST_ROWS} more (--json tells all)")
+        console.print(f"{indent}and {len(rows) - MOST_ROWS} more (--json shows all)")
 
 
 def _is_rows(value: object) -> bool:
@@ -106,12 +106,12 @@ def _format_cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case str() if len(value) > MAX_CELL_LENGTH:
-            return f"{value[:MAX_CELL_LENGTH]}… ({len(value)} characters; --json tells all)"
+            return f"{value[:MAX_CELL_LENGTH]}… ({len(value)} characters; --json shows all)"
         case list():
             return "\n".join(_format_cell(part) for part in value)
         case dict():
-            said = ((name, _format_cell(part)) for name, part in value.items())
-            return ", ".join(f"{_label(name)} {part}" for name, part in said if part)
+            cells = ((name, _format_cell(part)) for name, part in value.items())
+            return ", ".join(f"{_label(name)} {part}" for name, part in cells if part)
         case _:
             return str(value)
 

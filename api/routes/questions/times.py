@@ -1,4 +1,4 @@
-"""The times that questions are about: a period, or a moment."""
+"""Time parameters of questions: a period, or a point in time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from api.routes.questions.question import QuestionParameters
 from application.policy.reperformance import Period
 
 PeriodStart = Annotated[
-    datetime | None, Meta(description="Recorded then or later: an RFC 3339 time.")
+    datetime | None, Meta(description="Recorded at that time or later: an RFC 3339 time.")
 ]
-PeriodEnd = Annotated[datetime | None, Meta(description="Recorded before: an RFC 3339 time.")]
+PeriodEnd = Annotated[
+    datetime | None, Meta(description="Recorded before that time: an RFC 3339 time.")
+]
 AsOfTime = Annotated[
     datetime | None,
-    Meta(description="As it was recorded until then: an RFC 3339 time; left out: now."),
+    Meta(description="As recorded by then: an RFC 3339 time [now]."),
 ]
 
 

@@ -1,5 +1,5 @@
-"""A payment provider to run beside casetrail: a process of its own, with a ledger of its own.
+"""A payment provider to run beside casetrail: a separate process with its own ledger.
 
-In spirit it is somebody else's system, so it leans on nothing of casetrail's. What it has answered
-is in its ledger before the answer leaves, whatever kills it.
+It acts as another company's system, so it imports nothing else of casetrail. Every answer is in its
+ledger, on disk, before it is sent.
 """

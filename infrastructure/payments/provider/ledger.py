@@ -1,4 +1,4 @@
-"""The provider's ledger: an SQLite file in which each commit is on the disk before it is told."""
+"""The provider's ledger: an SQLite file. Each commit is on disk before its answer is sent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REFUND_COLUMNS = (
 
 
 class LedgerRefund(Struct, frozen=True, kw_only=True):
-    """A refund as the ledger has it."""
+    """A refund in the ledger."""
 
     reference: str
     key: str | None
@@ -49,7 +49,7 @@ class LedgerRefund(Struct, frozen=True, kw_only=True):
 
 
 class KeyedAnswer(Struct, frozen=True):
-    """What was asked with a key, and what came of it."""
+    """The answer to a request with a key. `asked` is the digest of the request."""
 
     asked: str
     reference: str | None
@@ -58,7 +58,7 @@ class KeyedAnswer(Struct, frozen=True):
 
 
 class Payment(Struct, frozen=True):
-    """A payment that was registered, and what of it has not gone back yet."""
+    """A registered payment; `left` is the amount not refunded yet."""
 
     payment: str
     currency: str
@@ -67,13 +67,15 @@ class Payment(Struct, frozen=True):
 
 
 class RefundTooLarge(Exception):
-    """More than was captured, or in another currency."""
+    """The refund is larger than what is left of its payment, or in another currency."""
 
 
 class Ledger:
+    """Payments, refunds and answers by key."""
+
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Autocommit: transactions begin and end where this file says so.
+        # Autocommit: transactions begin and end explicitly.
         self._connection = sqlite3.connect(
             file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -88,7 +90,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What happens within is stored as one, or not at all."""
+        """Commit all changes within, or none."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -99,7 +101,7 @@ class Ledger:
             self._connection.execute("COMMIT")
 
     def register(self, payment: str, currency: str, captured: str) -> bool:
-        """Whether the payment is known with this content; false if with another."""
+        """Register a payment; False if it is registered with another amount or currency."""
         self._rows(
             "INSERT INTO payments VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (payment, currency, captured),
@@ -112,8 +114,10 @@ class Ledger:
         if not rows:
             return None
         ((currency, captured),) = rows
-        given = [Decimal(r.amount) for r in self.refunds(payment=payment) if r.status != "failed"]
-        left = Decimal(captured) - sum(given, Decimal(0))
+        refunded = [
+            Decimal(r.amount) for r in self.refunds(payment=payment) if r.status != "failed"
+        ]
+        left = Decimal(captured) - sum(refunded, Decimal(0))
         return Payment(payment, currency, captured, str(left))
 
     def give(
@@ -127,7 +131,7 @@ class Ledger:
         metadata: dict[str, str],
         status: str,
     ) -> LedgerRefund:
-        """Write a refund down. Raises TooMuch, for a payment that was registered."""
+        """Store a refund. Raises RefundTooLarge if its payment is registered and has less left."""
         known = self.payment(payment)
         if known and known.currency != currency:
             raise RefundTooLarge(
@@ -135,7 +139,7 @@ class Ledger:
             )
         if known and Decimal(amount) > Decimal(known.left):
             raise RefundTooLarge(
-                f"{known.left} {currency} of payment {payment} is left, {amount} is more"
+                f"payment {payment} has {known.left} {currency} left, less than {amount}"
             )
         line = LedgerRefund(
             reference=f"re_{secrets.token_hex(12)}",
@@ -157,7 +161,7 @@ class Ledger:
         return line
 
     def settle(self, reference: str, status: str, failure: str) -> LedgerRefund | None:
-        """What was pending has come to its end."""
+        """Set the final status of a pending refund; None if there is no such refund."""
         self._rows(
             "UPDATE refunds SET status = ?, failure = ? WHERE reference = ?",
             (status, failure, reference),
@@ -173,7 +177,7 @@ class Ledger:
     def refunds(
         self, *, key: str | None = None, payment: str | None = None, after: str | None = None
     ) -> list[LedgerRefund]:
-        """In the order in which they were made; with `after`, those since that one."""
+        """The refunds, oldest first; with `after`, those made after that one."""
         found = self._rows(
             f"SELECT {_REFUND_COLUMNS} FROM refunds WHERE (?1 IS NULL OR key = ?1)"
             " AND (?2 IS NULL OR payment = ?2) AND (?3 IS NULL OR number >"
@@ -182,21 +186,21 @@ class Ledger:
         )
         return [_to_refund(row) for row in found]
 
-    def kept(self, face: str, key: str) -> KeyedAnswer | None:
+    def stored_answer(self, api: str, key: str) -> KeyedAnswer | None:
         rows = self._rows(
             "SELECT asked, reference, status, answer FROM keys WHERE face = ? AND key = ?",
-            (face, key),
+            (api, key),
         )
         return KeyedAnswer(*rows[0]) if rows else None
 
-    def keep(self, face: str, key: str, kept: KeyedAnswer) -> None:
+    def store_answer(self, api: str, key: str, answer: KeyedAnswer) -> None:
         self._rows(
             "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)",
-            (face, key, kept.asked, kept.reference, kept.status, kept.answer),
+            (api, key, answer.asked, answer.reference, answer.status, answer.answer),
         )
 
-    def forget_keys(self, face: str) -> None:
-        self._rows("DELETE FROM keys WHERE face = ?", (face,))
+    def forget_keys(self, api: str) -> None:
+        self._rows("DELETE FROM keys WHERE face = ?", (api,))
 
     def _rows(self, statement: str, values: Sequence[object]) -> list[Any]:
         with self._lock:

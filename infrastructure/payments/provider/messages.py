@@ -1,4 +1,4 @@
-"""A request and an answer, as both faces of the provider see them."""
+"""Requests and responses of both APIs of the provider."""
 
 from __future__ import annotations
 

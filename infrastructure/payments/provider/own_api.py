@@ -1,4 +1,4 @@
-"""The provider's own API: plain JSON, a key for each refund that it never forgets, a statement."""
+"""The provider's own API: JSON, a key for each refund that is never forgotten, and a statement."""
 
 from __future__ import annotations
 
@@ -64,24 +64,24 @@ class OwnApi:
         self._ledger = ledger
         self._board = board
 
-    def answer(self, asked: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
+    def answer(self, request: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
         try:
-            return self._answer(asked, switches)
+            return self._answer(request, switches)
         except msgspec.MsgspecError as error:
             return _error_response(400, "malformed", str(error))
 
-    def _answer(self, asked: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
-        match (asked.method, asked.path.strip("/").split("/")):
+    def _answer(self, request: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
+        match (request.method, request.path.strip("/").split("/")):
             case "GET", [""]:
                 return json_response(200, {"provider": "casetrail's local payment provider"})
             case "POST", ["payments"]:
-                return self._register(msgspec.json.decode(asked.body, type=NewPayment))
+                return self._register(msgspec.json.decode(request.body, type=NewPayment))
             case "POST", ["refunds"]:
-                return self._refund(msgspec.json.decode(asked.body, type=NewRefund), switches)
+                return self._refund(msgspec.json.decode(request.body, type=NewRefund), switches)
             case "GET", ["refunds"]:
-                return self._refunds(asked)
+                return self._refunds(request)
             case "POST", ["refunds", reference, "settle"]:
-                settlement = msgspec.json.decode(asked.body, type=Settlement)
+                settlement = msgspec.json.decode(request.body, type=Settlement)
                 return self._settle(reference, settlement)
             case "GET", ["statement"]:
                 return ProviderResponse(
@@ -90,10 +90,11 @@ class OwnApi:
             case "GET", ["switches"]:
                 return json_response(200, msgspec.to_builtins(self._board.show()))
             case "POST", ["switches"]:
-                self._board.set(msgspec.json.decode(asked.body, type=FaultSwitches))
+                self._board.set(msgspec.json.decode(request.body, type=FaultSwitches))
                 return json_response(200, msgspec.to_builtins(self._board.show()))
             case _:
-                return _error_response(404, "not_found", f"there is no {asked.method} {asked.path}")
+                detail = f"there is no {request.method} {request.path}"
+                return _error_response(404, "not_found", detail)
 
     def _register(self, new: NewPayment) -> ProviderResponse:
         with self._ledger.transaction():
@@ -108,19 +109,18 @@ class OwnApi:
         if switches.fail == "error":
             return _error_response(500, "broken", "something broke")
         with self._ledger.transaction():
-            if kept := self._ledger.kept(_API_NAME, new.key):
-                if kept.asked != digest:
+            if known := self._ledger.stored_answer(_API_NAME, new.key):
+                if known.asked != digest:
                     return _error_response(
-                        409, "key_reused", f"{new.key} came with another body before"
+                        409, "key_reused", f"the key {new.key} was used with another body"
                     )
-                if kept.reference is None:
-                    return ProviderResponse(kept.status, kept.answer)
-                line = self._ledger.refund(kept.reference)
-                assert line is not None, "a key is kept with its refund"
+                if known.reference is None:
+                    return ProviderResponse(known.status, known.answer)
+                line = self._ledger.refund(known.reference)
+                assert line is not None, "a key is stored with its refund"
                 return json_response(200, _refund_document(line))
             if switches.fail == "refuse":
-                said = "the bank does not take the money back"
-                return self._refused(new.key, digest, "refused", said)
+                return self._refused(new.key, digest, "refused", "the bank refuses the refund")
             try:
                 line = self._ledger.give(
                     key=new.key,
@@ -133,21 +133,24 @@ class OwnApi:
                 )
             except RefundTooLarge as error:
                 return self._refused(new.key, digest, "more_than_captured", str(error))
-            self._ledger.keep(_API_NAME, new.key, KeyedAnswer(digest, line.reference, 201, b""))
+            answer = KeyedAnswer(digest, line.reference, 201, b"")
+            self._ledger.store_answer(_API_NAME, new.key, answer)
         return json_response(201, _refund_document(line))
 
     def _refused(self, key: str, digest: str, code: str, message: str) -> ProviderResponse:
-        """A no is for good: another request with the key may be on its way still."""
+        """Refuse for good: a later request with the key gets the same answer."""
         answer = _error_response(422, code, message)
-        self._ledger.keep(_API_NAME, key, KeyedAnswer(digest, None, answer.status, answer.body))
+        stored = KeyedAnswer(digest, None, answer.status, answer.body)
+        self._ledger.store_answer(_API_NAME, key, stored)
         return answer
 
-    def _refunds(self, asked: ProviderRequest) -> ProviderResponse:
+    def _refunds(self, request: ProviderRequest) -> ProviderResponse:
+        query = request.query
         try:
-            limit = min(max(int(asked.query.get("limit", MAX_PAGE_SIZE)), 1), MAX_PAGE_SIZE)
+            limit = min(max(int(query.get("limit", MAX_PAGE_SIZE)), 1), MAX_PAGE_SIZE)
         except ValueError:
-            return _error_response(400, "malformed", "limit is not a number")
-        found = self._ledger.refunds(key=asked.query.get("key"), after=asked.query.get("after"))
+            return _error_response(400, "malformed", f"limit is not a number: {query['limit']!r}")
+        found = self._ledger.refunds(key=query.get("key"), after=query.get("after"))
         page = found[:limit]
         following = page[-1].reference if len(found) > limit else None
         return json_response(
@@ -163,8 +166,8 @@ class OwnApi:
 
 
 def write_statement(lines: Iterable[LedgerRefund]) -> bytes:
-    """The file: a numbered line for each refund, the total of its currency so far without what has
-    failed, and how many lines there are at the end."""
+    """A statement as CSV: a numbered line for each refund with the running total of its currency, which
+    leaves out failed refunds; the last line states the number of lines."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -173,8 +176,8 @@ def write_statement(lines: Iterable[LedgerRefund]) -> bytes:
     for number, line in enumerate(lines, 1):
         if line.status != "failed":
             totals[line.currency] += Decimal(line.amount)
-        what = (line.reference, line.key or "", line.payment, line.created_at, line.status)
-        writer.writerow((number, *what, line.currency, line.amount, totals[line.currency]))
+        facts = (line.reference, line.key or "", line.payment, line.created_at, line.status)
+        writer.writerow((number, *facts, line.currency, line.amount, totals[line.currency]))
     writer.writerow(("end", number))
     return out.getvalue().encode()
 

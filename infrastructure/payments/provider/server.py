@@ -1,4 +1,4 @@
-"""The provider's server: two faces over one ledger, and a connection that can be cut."""
+"""The provider's HTTP server: two APIs over one ledger, and connections that can be cut."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _logger = logging.getLogger("casetrail.provider")
 
 
 class ProviderServer(ThreadingHTTPServer):
-    """Answers on a socket that listens already, until `shutdown`."""
+    """Answers requests on a socket that already listens, until `shutdown`."""
 
     daemon_threads = True
 
@@ -44,13 +44,14 @@ class ProviderServer(ThreadingHTTPServer):
         super().server_close()
         self.ledger.close()
 
-    def answer(self, asked: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
-        face = self.stripe if asked.path.startswith("/v1/") else self.own
+    def answer(self, request: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
+        api = self.stripe if request.path.startswith("/v1/") else self.own
         try:
-            return face.answer(asked, switches)
+            return api.answer(request, switches)
         except Exception:
-            _logger.exception("%s %s", asked.method, asked.path)
-            return json_response(500, {"error": {"type": "api_error", "message": "see the log"}})
+            _logger.exception("%s %s", request.method, request.path)
+            message = "internal error: see the provider's log"
+            return json_response(500, {"error": {"type": "api_error", "message": message}})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -67,29 +68,26 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > LARGEST_BYTES:
             self.close_connection = True
-            self._send(
-                json_response(
-                    413, {"error": {"message": f"a body of at most {LARGEST_BYTES} bytes"}}
-                )
-            )
+            message = f"the body must have at most {LARGEST_BYTES} bytes"
+            self._send(json_response(413, {"error": {"message": message}}))
             return
         self._answer(self.rfile.read(int(length)))
 
     def _answer(self, body: bytes) -> None:
         address = urlsplit(self.path)
         query = dict(parse_qsl(address.query, keep_blank_values=True))
-        asked = ProviderRequest(self.command, address.path, query, self.headers, body)
-        for_a_refund = asked.method == "POST" and asked.path in _REFUND_PATHS
-        switches = self.server.board.take() if for_a_refund else FaultSwitches()
+        request = ProviderRequest(self.command, address.path, query, self.headers, body)
+        is_refund = request.method == "POST" and request.path in _REFUND_PATHS
+        switches = self.server.board.take() if is_refund else FaultSwitches()
         time.sleep(switches.delay_seconds)
-        answer = self.server.answer(asked, switches)
+        answer = self.server.answer(request, switches)
         if switches.drop_answer:
             self._cut()
         else:
             self._send(answer)
 
     def _cut(self) -> None:
-        """Reset the connection: whoever asked learns that nothing more will come, and no more."""
+        """Reset the connection, so that the client learns only that no answer will come."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.connection.close()
         self.close_connection = True
@@ -104,8 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(answer.body)
             self.wfile.flush()
-        except OSError:  # whoever asked has gone; the ledger has what was done
+        except OSError:  # the client has gone; the ledger has the refund
             self.close_connection = True
 
     def log_message(self, format: str, *values: object) -> None:
-        """Not a line for each request."""
+        """Do not log each request."""

@@ -1,8 +1,8 @@
-"""The same ledger in Stripe's shapes, as far as refunds go: `Authorization: Bearer sk_test_…`.
+"""Stripe's refund API over the same ledger (`Authorization: Bearer sk_test_…`).
 
-Its units, keys and pages are written down here anew from Stripe's documentation, so that the adapter
-is not tested against its own idea of them. Where it is stricter than the provider's own face, so is
-Stripe: a payment must be known, and an answer that broke is given again for the same key.
+Its units, keys and pages are written from Stripe's documentation and not shared with the client, so that
+the client is not tested against its own reading of them. Like Stripe, it is stricter than the provider's
+own API: a payment must be registered, and a 500 is repeated for the same key.
 """
 
 from __future__ import annotations
@@ -33,44 +33,43 @@ class StripeApi:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def answer(self, asked: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
-        if not asked.headers.get("Authorization", "").startswith("Bearer sk_test"):
-            return _error_response(401, "Invalid API key: give one that begins with sk_test.")
-        match (asked.method, asked.path.removeprefix("/v1/").split("/")):
+    def answer(self, request: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
+        if not request.headers.get("Authorization", "").startswith("Bearer sk_test"):
+            return _error_response(401, "Invalid API key: use one that begins with sk_test.")
+        match (request.method, request.path.removeprefix("/v1/").split("/")):
             case "POST", ["refunds"]:
-                return self._keyed(asked, switches)
+                return self._refund(request, switches)
             case "GET", ["refunds"]:
-                return self._list(asked)
+                return self._list(request)
             case "GET", ["refunds", reference] if line := self._ledger.refund(reference):
                 return json_response(200, _refund_document(line))
             case "GET", ["payment_intents" | "charges" as kind, name]:
                 if payment := self._ledger.payment(name):
                     return json_response(200, _payment_document(kind, payment))
-        return _error_response(404, f"No such resource: {asked.path}", "resource_missing")
+        return _error_response(404, f"No such resource: {request.path}", "resource_missing")
 
-    def _keyed(self, asked: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
-        """What has begun is kept with its key, however it ended, and given again."""
-        key = asked.headers.get("Idempotency-Key")
-        digest = hashlib.sha256(asked.body).hexdigest()
+    def _refund(self, request: ProviderRequest, switches: FaultSwitches) -> ProviderResponse:
+        """Make a refund. Its answer is stored with its key, also an error, and repeated."""
+        key = request.headers.get("Idempotency-Key")
+        digest = hashlib.sha256(request.body).hexdigest()
         with self._ledger.transaction():
             if switches.forget_keys:
                 self._ledger.forget_keys(_API_NAME)
-            if key and (kept := self._ledger.kept(_API_NAME, key)):
-                if kept.asked != digest:
+            if key and (known := self._ledger.stored_answer(_API_NAME, key)):
+                if known.asked != digest:
                     message = "Keys for idempotent requests can only be used with the same request."
                     return _error_response(400, message, kind="idempotency_error")
                 return ProviderResponse(
-                    kept.status, kept.answer, headers={"Idempotent-Replayed": "true"}
+                    known.status, known.answer, headers={"Idempotent-Replayed": "true"}
                 )
-            form = dict(parse_qsl(asked.body.decode(), keep_blank_values=True))
-            answer, reference = self._carried_out(form, key, switches)
+            form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+            answer, reference = self._make_refund(form, key, switches)
             if key:
-                self._ledger.keep(
-                    _API_NAME, key, KeyedAnswer(digest, reference, answer.status, answer.body)
-                )
+                stored = KeyedAnswer(digest, reference, answer.status, answer.body)
+                self._ledger.store_answer(_API_NAME, key, stored)
             return answer
 
-    def _carried_out(
+    def _make_refund(
         self, form: dict[str, str], key: str | None, switches: FaultSwitches
     ) -> tuple[ProviderResponse, str | None]:
         if switches.fail == "error":
@@ -84,9 +83,9 @@ class StripeApi:
         if payment is None:
             return _error_response(404, f"No such payment: '{name}'", "resource_missing"), None
         left = int(to_units(payment.left, payment.currency))
-        asked = form.get("amount", str(left))
+        amount = form.get("amount", str(left))
         reason = form.get("reason", "")
-        if not asked.isdecimal() or int(asked) < 1:
+        if not amount.isdecimal() or int(amount) < 1:
             return _error_response(
                 400, "Invalid positive integer", "parameter_invalid_integer"
             ), None
@@ -96,24 +95,24 @@ class StripeApi:
             return _error_response(
                 400, f"{name} has already been refunded.", "charge_already_refunded"
             ), None
-        if int(asked) > left:
+        if int(amount) > left:
             return _error_response(
-                400, f"Refund amount ({asked}) is greater than what is left ({left})"
+                400, f"Refund amount ({amount}) is greater than the unrefunded amount ({left})"
             ), None
         line = self._ledger.give(
             key=key,
             payment=name,
             currency=payment.currency,
-            amount=from_units(int(asked), payment.currency),
+            amount=from_units(int(amount), payment.currency),
             reason=reason,
             metadata={k[9:-1]: v for k, v in form.items() if k.startswith("metadata[")},
             status=switches.status,
         )
         return json_response(200, _refund_document(line)), line.reference
 
-    def _list(self, asked: ProviderRequest) -> ProviderResponse:
-        """Newest first, in pages."""
-        query = asked.query
+    def _list(self, request: ProviderRequest) -> ProviderResponse:
+        """A page of refunds, newest first."""
+        query = request.query
         limit = query.get("limit", "10")
         since = query.get("created[gte]", "0")
         if not limit.isdecimal() or not 1 <= int(limit) <= 100 or not since.isdecimal():
@@ -136,13 +135,9 @@ class StripeApi:
 
 
 def _exponent(currency: str) -> int:
-    return (
-        0
-        if currency in ZERO_DECIMAL_CURRENCIES
-        else 3
-        if currency in THREE_DECIMAL_CURRENCIES
-        else 2
-    )
+    if currency in ZERO_DECIMAL_CURRENCIES:
+        return 0
+    return 3 if currency in THREE_DECIMAL_CURRENCIES else 2
 
 
 def to_units(value: str, currency: str) -> Decimal:
@@ -159,7 +154,7 @@ def _created_at(line: LedgerRefund) -> int:
 
 def _refund_document(line: LedgerRefund) -> dict[str, Any]:
     kind = _PAYMENT_KINDS.get(line.payment[:3], "charge")
-    told = {
+    document = {
         "id": line.reference,
         "object": "refund",
         "amount": int(to_units(line.amount, line.currency)),
@@ -175,7 +170,7 @@ def _refund_document(line: LedgerRefund) -> dict[str, Any]:
         "status": line.status,
         "transfer_reversal": None,
     }
-    return told | ({"failure_reason": line.failure} if line.failure else {})
+    return document | ({"failure_reason": line.failure} if line.failure else {})
 
 
 def _payment_document(kind: str, payment: Payment) -> dict[str, Any]:

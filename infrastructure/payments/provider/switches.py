@@ -1,4 +1,4 @@
-"""What the provider can be told to do wrong, for as many refunds as one likes."""
+"""Switches that make the provider fail, for all or for a number of refund requests."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from msgspec import Meta, Struct, structs
 
 
 class FaultSwitches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How requests for a refund are treated. Everything else is answered as ever."""
+    """How refund requests are answered. Other requests are answered normally."""
 
     delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 0.0
-    """Wait this long before anything is done."""
+    """Wait this long first."""
     fail: Literal["refuse", "error"] | None = None
-    """Refuse for good, or break (500) before anything is done."""
+    """Refuse for good, or answer 500, without a refund."""
     drop_answer: bool = False
-    """Write the refund down, and cut the connection instead of answering."""
+    """Make the refund and cut the connection instead of answering."""
     status: Literal["succeeded", "pending", "failed"] = "succeeded"
-    """What becomes of a refund."""
+    """The status of new refunds."""
     gives: Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?\Z")] | None = None
-    """Give this amount, whatever is asked for; with the provider's own shapes alone."""
+    """Refund this amount instead of the requested one. In the provider's own API only."""
     forget_keys: bool = False
-    """Forget each key that came with Stripe's shapes, as Stripe does after a day."""
+    """Forget all keys of the Stripe API, as Stripe does after a day."""
     times: Annotated[int, Meta(ge=1)] | None = None
-    """For so many requests. Left out, until something else is said."""
+    """Apply the switches to this many requests. Left out: until they are set again."""
 
 
 class SwitchBoard:
-    """The switches that are set. They are not kept: a provider starts with all of them off."""
+    """The current switches. They are not stored: a provider starts with all of them off."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,7 +43,7 @@ class SwitchBoard:
             return self._set
 
     def take(self) -> FaultSwitches:
-        """For one request."""
+        """The switches for one request, which counts towards `times`."""
         with self._lock:
             now = self._set
             if now.times == 1:

@@ -1,7 +1,7 @@
-"""Logs of real incident queues as steps of cases: who held what, when, and for whom it waited.
+"""Reads logs of real incident queues and turns them into commands on cases.
 
-A reader for each log says what its rows mean in one vocabulary (`steps`); `plan` says which commands
-carry out the updates of an incident, and which of its steps cannot be.
+A reader for each log translates its rows into common updates (`updates`); `plan` turns the updates of an
+incident into commands and lists the steps that are impossible.
 
 Sources: ServiceNow's incident event log (UCI) and Volvo IT's incidents (BPI Challenge 2013).
 """

@@ -1,7 +1,7 @@
-"""Volvo IT's incidents (BPI Challenge 2013): a row for every change of an incident's status.
+"""Reads Volvo IT's incidents (BPI Challenge 2013): a row for every change of an incident's status.
 
-Its changes are ordered by their times, and by the file where they share one. No column counts the
-reopenings: an incident is reopened when it is closed no more, or completed no more.
+Changes are ordered by time, and at equal times by the file. No column counts reopenings: an incident is
+reopened when its status is no longer closed or no longer completed.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ STATES: Final[dict[str, Meaning]] = {
     "Wait - Vendor": (Condition.AWAITING, WaitingParty.VENDOR),
     "Wait - Implementation": (Condition.AWAITING, WaitingParty.IMPLEMENTATION),
     "Resolved": (Condition.RESOLVED, None),
-    # Solved while the user was on the telephone, and rarely closed on top of it.
+    # Solved while the user was on the telephone, and rarely closed afterwards.
     "In Call": (Condition.RESOLVED, None),
     "Closed": (Condition.CLOSED, None),
     "Cancelled": (Condition.CLOSED, None),
 }
-"""By sub-status, which says more than the status and never contradicts it."""
+"""By sub-status, which is finer than the status and never contradicts it."""
 NAMES: Final = words_by_meaning(STATES)
-"""The log's own word for a condition and its party: the first where it has several."""
+"""The log's own word for a condition and its party: the first if it has several."""
 _COMPLETION_RANK: Final = {Condition.RESOLVED: 1, Condition.CLOSED: 2}
 
 
 def read_log(file: Path, progress: Progress = lambda line: None) -> CaseLog:
-    """The whole log. Raises LogUnreadable for a file that is no such table."""
+    """Read the whole log. Raises LogUnreadable for a file without these columns."""
     incidents, refused, refusals = read_updates(file, COLUMNS, _parse_update, progress)
     # Sorting keeps the file's order among equals.
     ordered = {
@@ -76,21 +76,21 @@ def _parse_update(row: Row) -> Update:
     group, person = optional_name(fields, "Involved ST"), optional_name(fields, "Resource")
     return Update(
         incident=intern(required_name(fields, "SR Number")),
-        number=0,  # its place, once all are there
+        number=0,  # set to its place once all updates are read
         line=row.line,
         at=required_time(fields, "Change Date+Time", _parse_time),
         state=state,
         condition=condition,
         party=party,
         group=group and intern(group),
-        # Who put it into a queue stands beside it; nobody holds it there.
+        # In a queue, the person is the one who put it there; nobody holds the case.
         person=intern(person) if person and condition is not Condition.NEW else None,
         reopenings=None,
     )
 
 
 def _number_updates(updates: Sequence[Update]) -> tuple[Update, ...]:
-    """With their places and the reopenings so far. A state that is not known says nothing."""
+    """The updates with their numbers and the reopenings so far. An unknown state changes neither."""
     numbered, done, reopenings = [], 0, 0
     for place, update in enumerate(updates, start=1):
         if update.condition is not Condition.UNKNOWN:

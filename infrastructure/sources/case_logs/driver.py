@@ -1,6 +1,6 @@
-"""Carries out a log's steps with the service's own commands, each at the time that the log tells.
+"""Replays a case log with the service's own commands, each at the time in the log.
 
-What the service refuses is told and not forced; the incident then goes on as the service has it.
+A command that the service refuses is reported, and the incident continues from its current state.
 """
 
 from __future__ import annotations
@@ -66,26 +66,26 @@ DEPENDENCIES: Final[Mapping[WaitingParty, Dependency]] = {
 def plans_of(
     incidents: Mapping[str, Sequence[Update]],
 ) -> tuple[list[Command], list[ImpossibleStep]]:
-    """The commands of all incidents in the order of their times, and what cannot be."""
+    """The commands of all incidents in order of time, and the impossible steps."""
     commands: list[Command] = []
     impossible: list[ImpossibleStep] = []
     for incident, updates in incidents.items():
         try:
             msgspec.convert(incident, OrderId)
         except msgspec.ValidationError as error:
-            why = f"none of its {len(updates)} updates: no case can have this id ({error})"
+            why = f"all {len(updates)} updates left out: its ID is not valid for a case ({error})"
             impossible.append(ImpossibleStep(incident, updates[0].number, why))
             continue
         planned = plan_commands(updates)
         commands += planned.commands
         impossible += planned.impossible
-    # An incident's own times never fall, and sorting keeps its order among equals.
+    # Sorting is stable and an incident's times never decrease, so its order is kept.
     commands.sort(key=attrgetter("at"))
     return commands, impossible
 
 
 class Driver:
-    """The cases of a log's incidents, as the commands so far have left them."""
+    """Carries out commands and keeps the current case of each incident."""
 
     def __init__(self, desk: CaseDesk, names: ServiceNames) -> None:
         self._desk = desk
@@ -94,11 +94,11 @@ class Driver:
         self.impossible: list[ImpossibleStep] = []
 
     def drive(self, commands: Sequence[Command], lanes: int = THREADS) -> Iterator[int]:
-        """Carry them out; yields how many are done.
+        """Carry out commands; yields how many are done.
 
-        Incidents do not touch each other, so many go side by side and share the log's commits. All
-        of one incident go in one lane, which keeps their order, and no lane runs far ahead of the
-        others, which keeps the log nearly in the order of its times.
+        Incidents are independent, so lanes run in parallel and share the log's commits. All commands of
+        an incident go to one lane, in order. Lanes wait for each other after each batch, so that the log
+        is nearly in order of time.
         """
         lane_of = {command.incident: 0 for command in commands}
         for number, incident in enumerate(lane_of):
@@ -109,20 +109,20 @@ class Driver:
                 split: list[list[Command]] = [[] for _ in range(lanes)]
                 for command in batch:
                     split[lane_of[command.incident]].append(command)
-                for _ in pool.map(self._take_all, split):
+                for _ in pool.map(self._carry_out_all, split):
                     pass
                 yield start + len(batch)
 
-    def _take_all(self, commands: Sequence[Command]) -> None:
+    def _carry_out_all(self, commands: Sequence[Command]) -> None:
         for command in commands:
             self.take(command)
 
     def take(self, command: Command) -> None:
-        """Carry out one command, or note down why it is impossible."""
+        """Carry out one command, or record why it is impossible."""
         case = self._cases.get(command.incident)
         try:
             if case is None:
-                # Its opening was refused and told of: nothing can follow.
+                # Its opening was refused and recorded: no later command is possible.
                 if isinstance(command, Open):
                     self._open(command)
             else:
@@ -140,8 +140,7 @@ class Driver:
     def _work(self, case: ExceptionCase, command: Command) -> None:
         match command:
             case Open() | Start() | Close() | Touch():
-                # A case is open until somebody takes it, and resolved is its end: the service has
-                # no word for work that begins, and none for closing on top of resolving.
+                # The service has no command for starting work or for closing a resolved case.
                 pass
             case Assign(person=person):
                 self._assign(case, command, self._names.people[person])
@@ -154,7 +153,7 @@ class Driver:
                 self._move(case, command, self._names.queues[group])
             case Reroute(queue=group):
                 if case.queue != UNKNOWN_QUEUE:
-                    # It was with no known group in between.
+                    # It was with an unknown group in between.
                     case = self._move(case, command, UNKNOWN_QUEUE)
                 self._move(case, command, self._names.queues[group])
             case Wait(party=party):
@@ -194,7 +193,7 @@ class Driver:
 
     def _resolve(self, case: ExceptionCase, command: Command) -> None:
         if case.person is None:
-            # Only who holds a case can resolve it.
+            # Only the holder of a case can resolve it.
             done = self._desk.claim(*_time_of(case), _caller(command, UNKNOWN_PERSON))
             case = self._keep(command, done)
         resolution = Resolution(
@@ -209,7 +208,7 @@ class Driver:
     def _caller_for_holder(
         self, case: ExceptionCase, command: Command, act: Callable[[Caller], CommandResult]
     ) -> ExceptionCase:
-        """The log does not tell who did it, and only the holder can, if there is one."""
+        """Act as the case's holder: the log does not name the person, and only a holder may act."""
         return self._keep(command, act(_caller(command, case.person or UNKNOWN_PERSON)))
 
     def _keep(self, command: Command, done: CommandResult) -> ExceptionCase:

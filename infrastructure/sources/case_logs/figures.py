@@ -1,4 +1,4 @@
-"""What a replayed log comes to, read back from the service's own log and from nothing else."""
+"""Figures of a replayed case log, computed from the service's own log only."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ PAGE_SIZE: Final = 5_000
 class Figures(Struct, frozen=True):
     cases: int
     hand_offs: int
-    """Between two known queues; from one person of a queue to another is none."""
+    """Hand-offs between two known queues; a hand-off between persons of one queue does not count."""
     reopened: int
-    """Cases that were, however often."""
+    """Cases that were reopened at least once."""
     waited_seconds: dict[str, int]
-    """By party. A wait that has not ended is not counted."""
+    """By party. Waits that have not ended do not count."""
     final_states: dict[str, int]
 
 
 def read_lines(log: EventLog) -> Iterator[RecordedEvent]:
-    """The whole log, by position."""
+    """The whole log, in order of position."""
     after = 0
     while page := log.read(after, PAGE_SIZE):
         yield from page
@@ -40,8 +40,8 @@ def read_lines(log: EventLog) -> Iterator[RecordedEvent]:
 
 
 def compute_figures(lines: Iterable[RecordedEvent]) -> Figures:
-    """Folds each case as the service does, and looks when its wait changes: however it ends, then,
-    it is seen to end."""
+    """Replay each case as the service does, and measure from one change of its wait to the next. So a
+    wait counts for each way in which it can end."""
     cases: dict[UUID, ExceptionCase] = {}
     began: dict[UUID, RecordedEvent] = {}
     hand_offs, waited = 0, Counter[str]()

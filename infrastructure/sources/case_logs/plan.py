@@ -1,14 +1,14 @@
-"""Which commands carry out what the log says of an incident, and which of its steps cannot be.
+"""Plans the commands that carry out the updates of an incident, and lists the impossible steps.
 
-The figures of a log can be read back from the commands:
-- a change between two known groups, from one update to the next, is a HandOff. It is possible in every
-  condition but closed, and changes neither condition nor wait; that of a closed incident is carried
-  out when it is reopened. A group that was not known before is a Reroute, which is no hand-off;
-- a rise of the count of reopenings is a Reopen, and nothing else is: an incident that the log shows
-  at work after its end, without such a rise, stays ended;
-- a wait lasts from its Wait to the next Resume. A wait for another party ends the one before it.
+The figures of a log can be computed from the commands:
+- A change between two known groups, from one update to the next, is a HandOff. It is possible in every
+  condition but closed, and changes neither condition nor wait; for a closed incident it is carried out
+  on reopening. A change from an unknown group is a Reroute, which does not count as a hand-off.
+- Only an increased count of reopenings is a Reopen: an incident that the log shows at work after its end
+  without such an increase stays ended.
+- A wait lasts from its Wait to the next Resume. A wait for another party ends the wait before it.
 
-Time never goes back: an update that says so takes the time of the one before it.
+Time never goes back: an update with an earlier time gets the time of the update before it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from infrastructure.sources.case_logs.updates import Condition, ImpossibleStep, 
 
 
 class Step(Struct, frozen=True, gc=False):
-    """A command that an update asks for."""
+    """A command derived from an update."""
 
     incident: str
     update: int
@@ -31,13 +31,13 @@ class Step(Struct, frozen=True, gc=False):
 
 
 class Open(Step, frozen=True, gc=False):
-    """A case begins, in a queue if the group is known. It is new, and in nobody's hands."""
+    """A case begins, new and without a holder, in a queue if the group is known."""
 
     queue: str | None
 
 
 class Assign(Step, frozen=True, gc=False):
-    """A person gets a case that has not ended. Begins no work, and ends no wait."""
+    """A person gets a case that has not ended. It starts no work and ends no wait."""
 
     person: str
 
@@ -47,23 +47,23 @@ class Start(Step, frozen=True, gc=False):
 
 
 class PutBack(Step, frozen=True, gc=False):
-    """Nobody works on the case any more: it is new in its queue, and in nobody's hands."""
+    """The case goes back to its queue: new and without a holder."""
 
 
 class HandOff(Step, frozen=True, gc=False):
-    """The case goes to another queue, out of its person's hands."""
+    """The case goes to another queue and loses its holder."""
 
     queue: str
 
 
 class Reroute(Step, frozen=True, gc=False):
-    """The queue of the case became known, which is no hand-off; out of its person's hands."""
+    """The case's queue became known, which is not a hand-off; it loses its holder."""
 
     queue: str
 
 
 class Wait(Step, frozen=True, gc=False):
-    """Work on a new or active case stands still until a party has done its part."""
+    """A new or active case waits for a party."""
 
     party: WaitingParty
 
@@ -81,11 +81,11 @@ class Close(Step, frozen=True, gc=False):
 
 
 class Reopen(Step, frozen=True, gc=False):
-    """A resolved or closed case is new again, in its queue and in nobody's hands."""
+    """A resolved or closed case is new again, in its queue and without a holder."""
 
 
 class Touch(Step, frozen=True, gc=False):
-    """The update changes nothing of all this."""
+    """The update changes none of this."""
 
 
 Command: TypeAlias = (
@@ -105,7 +105,7 @@ Command: TypeAlias = (
 
 
 class Plan(Struct, frozen=True):
-    """What is to be done for an incident, in time order, and what cannot be."""
+    """The commands for an incident in order of time, and its impossible steps."""
 
     commands: tuple[Command, ...]
     impossible: tuple[ImpossibleStep, ...]
@@ -115,15 +115,15 @@ ENDED_CONDITIONS: Final = frozenset([Condition.RESOLVED, Condition.CLOSED])
 
 
 def plan_commands(updates: Sequence[Update]) -> Plan:
-    """The plan for one incident, from its updates in their order."""
+    """The plan for one incident, from its updates in order."""
     planner = _Planner()
     for update in updates:
-        planner.take(update)
+        planner.add(update)
     return planner.plan()
 
 
 class _Planner:
-    """Where the case stands once the commands so far are carried out."""
+    """The state of the case after the commands so far."""
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
@@ -137,10 +137,10 @@ class _Planner:
         self.moved_while_closed: list[Update] = []
         self.before: Update | None = None
 
-    def take(self, update: Update) -> None:
-        """Order matters: what ended must be reopened, and what waits resumed, before the rest."""
+    def add(self, update: Update) -> None:
+        """Plan the commands for an update. First reopen an ended case and resume a waiting one."""
         planned = len(self.commands)
-        step = self._dated(update)
+        step = self._step_facts(update)
         if self.before is None:
             self._do(Open(*step, update.group))
             self.queue = update.group
@@ -155,13 +155,13 @@ class _Planner:
 
     def plan(self) -> Plan:
         for update in self.moved_while_closed:
-            self._cannot(update, f"handed off to {update.group} while closed, and never reopened")
+            self._cannot(update, f"handed off to {update.group} while closed, but never reopened")
         return Plan(tuple(self.commands), tuple(self.impossible))
 
-    def _dated(self, update: Update) -> tuple[str, int, datetime]:
+    def _step_facts(self, update: Update) -> tuple[str, int, datetime]:
         if self.at is not None and update.at < self.at:
             back = f"time goes back from {self.at.isoformat()} to {update.at.isoformat()}"
-            self._cannot(update, f"{back}: taken at the former")
+            self._cannot(update, f"{back}: the earlier update's time was used")
         self.at = update.at if self.at is None else max(self.at, update.at)
         return update.incident, update.number, self.at
 
@@ -172,13 +172,13 @@ class _Planner:
             return
         change = f"the count of reopenings goes from {before} to {now}"
         if now < before:
-            self._cannot(update, f"{change}: it never falls")
+            self._cannot(update, f"{change}: it cannot decrease")
             return
         if self.condition not in ENDED_CONDITIONS:
             self._cannot(update, f"{change}, but the incident is {self.condition}")
             return
         if now - before > 1:
-            self._cannot(update, f"{change}: reopened once")
+            self._cannot(update, f"{change} at once: reopened only once")
         self._do(Reopen(*step))
         self.condition, self.person = Condition.NEW, None
         for moved in self.moved_while_closed:
@@ -217,7 +217,7 @@ class _Planner:
         self.queue, self.person = update.group, None
 
     def _assign(self, update: Update, step: tuple[str, int, datetime]) -> None:
-        # The name beside an ended incident is that of who ended it, a program as a rule.
+        # The name in an ended incident is the one who ended it, usually a program.
         if update.person in (None, self.person) or self.condition in ENDED_CONDITIONS:
             return
         assert update.person is not None
@@ -227,7 +227,7 @@ class _Planner:
     def _enter(self, update: Update, step: tuple[str, int, datetime]) -> None:
         match update.condition, self.condition:
             case Condition.UNKNOWN, stays:
-                self._cannot_become(update, f"it is not known, and the incident stays {stays}")
+                self._cannot_become(update, f"it is unknown; the incident stays {stays}")
             case (Condition.RESOLVED, Condition.RESOLVED) | (Condition.CLOSED, Condition.CLOSED):
                 pass
             case Condition.CLOSED, Condition.RESOLVED:
@@ -244,7 +244,9 @@ class _Planner:
             case Condition.RESOLVED, _:
                 self._do(Resolve(*step))
             case Condition.CLOSED, _:
-                self._cannot(update, f"{update.state} without being resolved: resolved just then")
+                self._cannot(
+                    update, f"{update.state} without being resolved: resolved at this time"
+                )
                 self._do(Resolve(*step))
                 self._do(Close(*step))
         if update.condition is not Condition.UNKNOWN:
@@ -254,7 +256,7 @@ class _Planner:
         self.commands.append(command)
 
     def _cannot_become(self, update: Update, why: str) -> None:
-        """Told when the state begins, not at each of its updates."""
+        """Reported when the state begins, not for each update in it."""
         if self.before is None or self.before.state != update.state:
             self._cannot(update, f"state {update.state!r}: {why}")
 

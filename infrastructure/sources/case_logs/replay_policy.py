@@ -1,6 +1,6 @@
-"""The policy that a log's incidents are replayed under: a queue for each of its groups.
+"""The policy for replaying a case log: a queue for each group, and valid names for groups and people.
 
-The log names groups and people as it likes; the service knows them by names of its own form.
+The log's own names need not be valid names of the service.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from infrastructure.sources.case_logs.updates import Update
 
 KIND: Final = "incident"
 UNKNOWN_QUEUE: Final = "unknown"
-"""Where a case lies while the log does not say with which group."""
+"""The queue of a case while the log names no group."""
 UNKNOWN_PERSON: Final = "somebody"
-"""Who did it where the log names nobody."""
+"""The person of a step for which the log names nobody."""
 _MAX_NAME_LENGTH: Final = 56
 _INVALID_CHARACTERS: Final = re.compile("[^a-z0-9]+")
 
 
 class ServiceNames(Struct, frozen=True):
-    """The service's names for those of the log."""
+    """The service's names, by the log's names."""
 
     queues: Mapping[str, str]
     people: Mapping[str, str]
@@ -49,10 +49,10 @@ def choose_names(updates: Iterable[Update]) -> ServiceNames:
 
 
 def _make_valid_names(found: set[str | None], prefix: str) -> dict[str, str]:
-    """A name of its own for each, that still reads like it; the same ones for the same log."""
+    """A valid, unique and similar name for each; always the same for the same log."""
     names: dict[str, str] = {}
     taken: set[str] = set()
-    for text in sorted(one for one in found if one is not None):
+    for text in sorted(name for name in found if name is not None):
         stem = prefix + _INVALID_CHARACTERS.sub("_", text.lower()).strip("_")[:_MAX_NAME_LENGTH]
         name, number = stem, 1
         while name in taken:
@@ -64,10 +64,10 @@ def _make_valid_names(found: set[str | None], prefix: str) -> dict[str, str]:
 
 
 def build_replay_policy(names: ServiceNames) -> Rulebook:
-    """No leases and no evidence asked for: the log shows what people did, not under which rules.
+    """The policy for a replay, without leases and required evidence: the log shows no rules.
 
-    A document made here and not by an owner: it may have more queues than one that is proposed, and
-    a kind that no rule opens, for its cases are all opened by hand.
+    It is not proposed by anybody, so it may have more queues than a proposed policy, and a kind that no
+    rule opens: the replay opens all cases itself.
     """
     titles = {UNKNOWN_QUEUE: "Not known"} | {name: title for title, name in names.queues.items()}
     return Rulebook(
@@ -79,7 +79,7 @@ def build_replay_policy(names: ServiceNames) -> Rulebook:
             kinds={
                 KIND: Kind(
                     title="Incident",
-                    # The buckets are those of orders; any will do.
+                    # Buckets are for orders; any one will do.
                     bucket=Bucket.INVENTORY_CONFLICT,
                     severity=Severity.MEDIUM,
                     automation=Automation.REVIEW,

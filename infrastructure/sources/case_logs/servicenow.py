@@ -1,7 +1,7 @@
-"""ServiceNow's incident event log: a row for every update of an incident, with all its fields.
+"""Reads ServiceNow's incident event log: a row for every update of an incident, with all its fields.
 
-Its times carry no zone and are taken as UTC, the day first. `sys_mod_count` orders the updates of an
-incident, and the file those that share one: first rows are known whose count is off.
+Times have no zone and are read as UTC, day first. `sys_mod_count` orders the updates of an incident; at
+equal counts the file does, because some first rows have a wrong count.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _TIME = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}) (\d\d?):(\d\d)(?::(\d\d))?", re.ASC
 
 
 def read_log(file: Path, progress: Progress = lambda line: None) -> CaseLog:
-    """The whole log. Raises LogUnreadable for a file that is no such table."""
+    """Read the whole log. Raises LogUnreadable for a file without these columns."""
     incidents, refused, refusals = read_updates(file, COLUMNS, _parse_update, progress)
     # Sorting keeps the file's order among equals.
     ordered = {key: tuple(sorted(found, key=_number)) for key, found in incidents.items()}
@@ -85,7 +85,7 @@ def _parse_update(row: Row) -> Update:
 
 
 def _parse_state(fields: Mapping[str, str]) -> str:
-    """The state's word, known or not. A question mark is a word here: the update is in no other."""
+    """The state's word, known or not. Here a question mark is a state of its own."""
     if not fields["incident_state"].strip():
         raise RowRefused("incident_state", "missing")
     return intern(optional_name(fields, "incident_state") or "?")
@@ -95,7 +95,7 @@ def _parse_state(fields: Mapping[str, str]) -> str:
 def _parse_time(text: str) -> datetime:
     found = _TIME.fullmatch(text)
     if not found:
-        raise ValueError("day/month/year hour:minute is meant")
+        raise ValueError("it must be day/month/year hour:minute")
     day, month, year, hour, minute, second = (int(part or 0) for part in found.groups())
     return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 

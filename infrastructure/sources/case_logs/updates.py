@@ -1,4 +1,4 @@
-"""What an update of an incident says, whatever the system, and how a log is read row by row."""
+"""Updates of incidents in common terms, and the row-by-row reader that all case logs share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from infrastructure.csv_rows import (
 
 MAX_NAME_LENGTH: Final = 120
 UNKNOWN_VALUES: Final = frozenset(["", "?"])
-"""How the logs write a value that is not known."""
+"""The logs' values for "not known"."""
 
 
 class LogUnreadable(CasetrailError):
@@ -33,21 +33,21 @@ class LogUnreadable(CasetrailError):
 
 
 class Condition(StrEnum):
-    """What is the matter with an incident after an update."""
+    """The condition of an incident after an update."""
 
     NEW = "new"
-    """In its queue: nobody has begun."""
+    """In its queue: nobody has started work."""
     ACTIVE = "active"
     AWAITING = "awaiting"
-    """Work stands still until some party has done its part."""
+    """Work waits for a party."""
     RESOLVED = "resolved"
     CLOSED = "closed"
     UNKNOWN = "unknown"
-    """A state that the log's makers never told of."""
+    """A state that the log's documentation does not list."""
 
 
 class WaitingParty(StrEnum):
-    """For whom, or for what, an incident waits."""
+    """Whom or what an incident waits for."""
 
     USER = "user"
     CUSTOMER = "customer"
@@ -56,32 +56,32 @@ class WaitingParty(StrEnum):
     EVIDENCE = "evidence"
     IMPLEMENTATION = "implementation"
     OTHER = "other"
-    """The log says only that it waits."""
+    """The log does not say what it waits for."""
 
 
 Meaning = tuple[Condition, WaitingParty | None]
 
 
 class Update(Struct, frozen=True, kw_only=True, gc=False):
-    """One row of the log: the incident as it was after somebody touched it."""
+    """One row of the log: the state of an incident after an update."""
 
     incident: str
     number: int
-    """The log's own number of the update, else its place among the incident's updates, from 1."""
+    """The log's number of the update, else its place among the incident's updates, from 1."""
     line: int
     at: datetime
     state: str
-    """The log's own word, of which `condition` and `party` are the meaning."""
+    """The log's own word; `condition` and `party` are its meaning."""
     condition: Condition
     party: WaitingParty | None
     group: str | None
     person: str | None
     reopenings: int | None
-    """How often the incident had been reopened by then."""
+    """How often the incident had been reopened by this update."""
 
 
 class ImpossibleStep(Struct, frozen=True):
-    """A step that the log tells and no case can take."""
+    """A step in the log that a case cannot take."""
 
     incident: str
     update: int
@@ -89,13 +89,13 @@ class ImpossibleStep(Struct, frozen=True):
 
 
 class CaseLog(Struct, frozen=True):
-    """A whole log: the updates of each incident in their order, and what was left out."""
+    """A whole log: the updates of each incident in order, and the rejected rows."""
 
     incidents: Mapping[str, tuple[Update, ...]]
     updates: int
     refused: int
     refusals: tuple[RejectedRow, ...]
-    """The first rows that were left out; `refused` counts them all."""
+    """The first rejected rows; `refused` counts all."""
 
 
 Progress = Callable[[int], None]
@@ -104,12 +104,12 @@ Progress = Callable[[int], None]
 def read_updates(
     file: Path,
     columns: Sequence[str],
-    take: Callable[[Row], Update],
+    parse: Callable[[Row], Update],
     progress: Progress = lambda line: None,
 ) -> tuple[dict[str, list[Update]], int, tuple[RejectedRow, ...]]:
-    """The updates of each incident in the file's order, the number of rows left out, the first.
+    """The updates of each incident in the file's order, the number of rejected rows, and the first ones.
 
-    `progress` hears the line so far. Raises LogUnreadable for a file that is no such table.
+    `progress` gets the line number. Raises LogUnreadable for a file without these columns.
     """
     incidents: dict[str, list[Update]] = {}
     refused, refusals = 0, []
@@ -118,7 +118,7 @@ def read_updates(
             try:
                 if row.fault:
                     raise RowRefused("", row.fault)
-                update = take(row)
+                update = parse(row)
                 incidents.setdefault(update.incident, []).append(update)
             except RowRefused as error:
                 refused += 1
@@ -132,7 +132,7 @@ def read_updates(
 
 
 def optional_name(fields: Mapping[str, str], column: str) -> str | None:
-    """A name on one line, as it stands; None where it is not known."""
+    """A name on one line, unchanged; None if it is not known. Raises RowRefused."""
     text = fields[column].strip()
     if len(text) > MAX_NAME_LENGTH:
         raise RowRefused(column, f"longer than {MAX_NAME_LENGTH} characters")
@@ -142,14 +142,14 @@ def optional_name(fields: Mapping[str, str], column: str) -> str | None:
 
 
 def required_name(fields: Mapping[str, str], column: str) -> str:
-    """A name without which the row says nothing."""
+    """A name that the row must have. Raises RowRefused."""
     if (text := optional_name(fields, column)) is None:
         raise RowRefused(column, "missing")
     return text
 
 
 def optional_number(fields: Mapping[str, str], column: str) -> int | None:
-    """A count; None where it is not known."""
+    """A count; None if it is not known. Raises RowRefused."""
     text = fields[column].strip()
     if text in UNKNOWN_VALUES:
         return None
@@ -161,7 +161,8 @@ def optional_number(fields: Mapping[str, str], column: str) -> int | None:
 def required_time(
     fields: Mapping[str, str], column: str, parse: Callable[[str], datetime]
 ) -> datetime:
-    """A time in UTC. `parse` raises ValueError for what is none, and for one without a zone."""
+    """A time in UTC. `parse` raises ValueError for an invalid time or one without a zone. Raises
+    RowRefused."""
     text = required_name(fields, column)
     try:
         at = parse(text).astimezone(UTC)
@@ -172,5 +173,5 @@ def required_time(
 
 
 def words_by_meaning(states: Mapping[str, Meaning]) -> dict[Meaning, str]:
-    """The log's word for each meaning: the first where it has several."""
+    """The log's word for each meaning: the first if it has several."""
     return {meaning: word for word, meaning in reversed(list(states.items()))}

@@ -1,4 +1,4 @@
-"""A lifelike order stream for demonstrations: seeded, with every kind of exception in it."""
+"""A realistic, seeded stream of orders for demonstrations, with every kind of exception."""
 
 from infrastructure.sources.demonstration.stream import DemonstrationStream
 

@@ -1,4 +1,4 @@
-"""Systems of the shop that hold different values of one field, and lag too long."""
+"""Disagreements: two systems of the shop state different values of a field for too long."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def disagreement_plan(
 ) -> SignalPlan:
     plan = shop.life(at)
     for n, (system, value) in enumerate(((one, this), (other, that)), start=1):
-        told: dict[str, Any] = {"system": system, "field": field, "value": value}
-        plan = add_signal(plan, SystemStated, system.value, hours(n), f"-{field}", **told)
+        facts: dict[str, Any] = {"system": system, "field": field, "value": value}
+        plan = add_signal(plan, SystemStated, system.value, hours(n), f"-{field}", **facts)
     return plan
 
 

@@ -1,4 +1,4 @@
-"""Which orders come: most meet no trouble, and of the troubles every kind comes in turn."""
+"""Generates orders: most without trouble, the others with each kind of trouble in turn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OrderGenerator:
         self._coming: list[Trouble] = []
 
     def order(self, at: datetime, shows_by: datetime | None = None) -> SignalPlan:
-        """An order bought at this time, or earlier if its trouble is to show by some time."""
+        """An order bought at this time, or earlier if its trouble must show by `shows_by`."""
         if self._shop.chance.random() < SHARE_WITHOUT_TROUBLE:
             return self._shop.life(at)
         trouble = self._next_trouble()
@@ -27,13 +27,13 @@ class OrderGenerator:
         return trouble.plan(self._shop, at)
 
     def order_in_trouble_now(self, now: datetime) -> SignalPlan:
-        """An order whose trouble shows within seconds, told by a channel that tells late."""
+        """An order bought long ago whose trouble shows within seconds."""
         trouble = self._next_trouble()
         soon = timedelta(seconds=self._shop.chance.uniform(2, 10))
         return trouble.plan(self._shop, now + soon - trouble.shows_after)
 
     def _next_trouble(self) -> Trouble:
-        """Every kind comes once before any comes again."""
+        """The next kind of trouble. Every kind comes once before any comes again."""
         if not self._coming:
             self._coming = [*TROUBLES]
             self._shop.chance.shuffle(self._coming)

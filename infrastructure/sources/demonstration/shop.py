@@ -1,4 +1,4 @@
-"""A shop whose orders go well, or as its caller wants: all the signals of an order's life."""
+"""A shop that makes all signals of an order's life, without trouble or as the caller asks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from domain.orders.signals import (
 )
 
 SignalPlan = list[tuple[datetime, Signal]]
-"""Signals, each with the time at which it is told: as a rule, its event time."""
+"""Signals, each with the time at which it arrives: usually its event time."""
 
 CATALOGUE: Final = (
     ("kettle-17", "39.90"),
@@ -57,7 +57,7 @@ def hours(count: float) -> timedelta:
 
 
 class Shop:
-    """Makes lives of orders, some of whose signals may be in the future."""
+    """Makes the signals of orders. Some may be in the future."""
 
     def __init__(self, seed: int, prefix: str) -> None:
         self.chance = random.Random(seed)
@@ -81,8 +81,8 @@ class Shop:
         is_dear: bool = False,
         ship_complete: bool = False,
     ) -> SignalPlan:
-        """An order bought at this time; each time span is counted from then. `until` is the last
-        type of signal that is told, `without` are types that are not."""
+        """The signals of an order bought at `at`; each time span counts from then. `until` is the last
+        type of signal, `without` are types to leave out."""
         order = f"{self._prefix}-{next(self._numbers):05}"
         zone, currency, (country, area, city, postal_code, street) = self.chance.choice(
             CUSTOMER_ADDRESSES
@@ -97,7 +97,7 @@ class Shop:
         leaves = handed_over or max(release + timedelta(hours=chance(6, 18)), timedelta(hours=24))
         arrives = delivered or leaves + timedelta(days=chance(1.5, 3))
 
-        def told(
+        def signal_of(
             kind: Callable[..., Signal],
             source: str,
             after: timedelta,
@@ -109,7 +109,7 @@ class Shop:
 
         promise = Promise(delivery_date=(at + PROMISED_WITHIN).date(), time_zone=zone)
         tier = tier or self.chance.choice(TIERS)
-        # Each is a customer's only one: what is bought twice here is meant to be.
+        # One order for each customer, so that only intended duplicates look like duplicates.
         customer = Customer(id=f"C-{order}", tier=tier)
         ship_to = Address(
             country_code=country,
@@ -119,7 +119,7 @@ class Shop:
             street_address=street,
         )
         plan = [
-            told(
+            signal_of(
                 OrderPlaced,
                 "storefront",
                 timedelta(),
@@ -130,29 +130,29 @@ class Shop:
                 ship_complete=ship_complete,
                 ship_to=ship_to,
             ),
-            told(
+            signal_of(
                 PaymentAuthorized,
                 "psp",
                 approval,
                 amount=paid,
                 expires_at=at + expires if expires else None,
             ),
-            told(PaymentCaptured, "psp", approval, amount=paid, method="card"),
-            told(StockAllocated, "wms", approval + timedelta(minutes=5), warehouse="north"),
-            told(Released, "wms", release, warehouse="north"),
-            told(
+            signal_of(PaymentCaptured, "psp", approval, amount=paid, method="card"),
+            signal_of(StockAllocated, "wms", approval + timedelta(minutes=5), warehouse="north"),
+            signal_of(Released, "wms", release, warehouse="north"),
+            signal_of(
                 HandedOver,
                 "carrier",
                 leaves,
                 carrier="parcelco",
-                # An order whose parcel nobody follows to its end has no number to follow it by.
+                # A parcel whose later signals are missing has no tracking number.
                 tracking="" if until else f"PC{order}",
             ),
             *(
-                told(Scanned, "carrier", seen, f"-{n}", status=status, carrier="parcelco")
+                signal_of(Scanned, "carrier", seen, f"-{n}", status=status, carrier="parcelco")
                 for n, (seen, status) in enumerate(_scan_times(leaves, arrives), start=1)
             ),
-            told(Delivered, "carrier", arrives),
+            signal_of(Delivered, "carrier", arrives),
         ]
         if until:
             types = [signal.type for signal in plan]
@@ -171,7 +171,7 @@ class Shop:
 
 
 def _scan_times(leaves: timedelta, arrives: timedelta) -> list[tuple[timedelta, ScanStatus]]:
-    """A parcel is scanned soon after it leaves, now and then on its way, and on its last morning."""
+    """The scans of a parcel: soon after it leaves, regularly on its way, and on the last morning."""
     first, last = leaves + timedelta(hours=6), arrives - timedelta(hours=5)
     scans = [(first, ScanStatus.IN_TRANSIT)]
     while (seen := scans[-1][0] + BETWEEN_SCANS) < last:
@@ -187,8 +187,8 @@ def add_signal(
     which: str = "",
     **facts: object,
 ) -> SignalPlan:
-    """The same, and one more signal so long after the purchase."""
+    """The plan with one more signal, at a time after the purchase."""
     at, placed = plan[0]
     name = f"{placed.order}-{kind.__name__.lower()}{which}"
-    told = kind(source=source, id=name, order=placed.order, event_time=at + after, **facts)
-    return [*plan, (at + after, told)]
+    signal = kind(source=source, id=name, order=placed.order, event_time=at + after, **facts)
+    return [*plan, (at + after, signal)]

@@ -1,4 +1,4 @@
-"""What goes wrong in the shop of the demonstration: one story for each kind of exception."""
+"""The troubles of the demonstration's shop: one for each kind of exception."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ MakePlan = Callable[[Shop, datetime], SignalPlan]
 
 
 class Trouble(NamedTuple):
-    """A kind of trouble, and how long after the purchase it shows."""
+    """A kind of trouble and the time after the purchase at which it shows."""
 
     plan: MakePlan
     shows_after: timedelta
@@ -98,10 +98,10 @@ def clocks_disagree(shop: Shop, at: datetime) -> SignalPlan:
 
 
 def scanned_late(shop: Shop, at: datetime) -> SignalPlan:
-    """Handed over in time, but told only after the limit: evidence that clears the case."""
+    """Handed over in time, but the signal arrives after the limit: evidence that clears the case."""
     plan = shop.life(at, until="shipment.handed_over")
-    told = at + SHIP_WITHIN + timedelta(seconds=20)
-    return [(told if isinstance(s, HandedOver) else t, s) for t, s in plan]
+    late = at + SHIP_WITHIN + timedelta(seconds=20)
+    return [(late if isinstance(s, HandedOver) else t, s) for t, s in plan]
 
 
 def capture_fails(shop: Shop, at: datetime) -> SignalPlan:
@@ -128,8 +128,8 @@ def price_glitch(shop: Shop, at: datetime) -> SignalPlan:
     assert isinstance(placed, OrderPlaced)
     line = placed.lines[0]
     usual = PositiveMoney(f"{line.price.value * 4:.2f}", line.price.currency)
-    told: dict[str, Any] = {"sku": line.sku, "price": line.price, "usual_price": usual}
-    return add_signal(plan, PriceFlagged, "pricing", timedelta(minutes=1), **told)
+    facts: dict[str, Any] = {"sku": line.sku, "price": line.price, "usual_price": usual}
+    return add_signal(plan, PriceFlagged, "pricing", timedelta(minutes=1), **facts)
 
 
 def looks_like_fraud(shop: Shop, at: datetime) -> SignalPlan:
@@ -140,11 +140,11 @@ def looks_like_fraud(shop: Shop, at: datetime) -> SignalPlan:
 
 
 def duplicate_purchase(shop: Shop, at: datetime) -> SignalPlan:
-    """The customer pressed the button again: the second order is like the first, and goes its way."""
+    """The customer pressed the button twice: a second, equal order is fulfilled as well."""
     plan, later = shop.life(at), timedelta(minutes=2)
     twin = [
         (
-            told + later,
+            time + later,
             structs.replace(
                 signal,
                 order=f"{signal.order}-again",
@@ -152,19 +152,19 @@ def duplicate_purchase(shop: Shop, at: datetime) -> SignalPlan:
                 event_time=signal.event_time + later,
             ),
         )
-        for told, signal in plan
+        for time, signal in plan
     ]
     return [*plan, *twin]
 
 
 def bad_address(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at)
-    told, placed = plan[0]
+    time, placed = plan[0]
     assert isinstance(placed, OrderPlaced)
     assert placed.ship_to is not None
     wrong = shop.chance.choice(({"postal_code": ""}, {"postal_code": "1"}, {"city": ""}))
     ship_to = structs.replace(placed.ship_to, **wrong)
-    return [(told, structs.replace(placed, ship_to=ship_to)), *plan[1:]]
+    return [(time, structs.replace(placed, ship_to=ship_to)), *plan[1:]]
 
 
 def not_allocated(shop: Shop, at: datetime) -> SignalPlan:
@@ -175,8 +175,8 @@ def not_allocated(shop: Shop, at: datetime) -> SignalPlan:
 
 
 def oversold(shop: Shop, at: datetime) -> SignalPlan:
-    told: dict[str, Any] = {"sku": "kettle-17", "on_hand": 2, "allocated": 5, "warehouse": "north"}
-    return add_signal(shop.life(at), StockLevelTold, "inventory", timedelta(minutes=20), **told)
+    facts: dict[str, Any] = {"sku": "kettle-17", "on_hand": 2, "allocated": 5, "warehouse": "north"}
+    return add_signal(shop.life(at), StockLevelTold, "inventory", timedelta(minutes=20), **facts)
 
 
 def backordered(shop: Shop, at: datetime) -> SignalPlan:
@@ -186,13 +186,13 @@ def backordered(shop: Shop, at: datetime) -> SignalPlan:
 
 
 def substitute(shop: Shop, at: datetime) -> SignalPlan:
-    told: dict[str, Any] = {"sku": "lamp-oak", "substitute": "lamp-beech"}
-    return add_signal(shop.life(at), SubstitutionProposed, "wms", hours(2), **told)
+    facts: dict[str, Any] = {"sku": "lamp-oak", "substitute": "lamp-beech"}
+    return add_signal(shop.life(at), SubstitutionProposed, "wms", hours(2), **facts)
 
 
 def miscounted(shop: Shop, at: datetime) -> SignalPlan:
-    told: dict[str, Any] = {"sku": "rug-220", "counted": 3, "system": 5, "warehouse": "north"}
-    return add_signal(shop.life(at), StockCounted, "wms", hours(3), **told)
+    facts: dict[str, Any] = {"sku": "rug-220", "counted": 3, "system": 5, "warehouse": "north"}
+    return add_signal(shop.life(at), StockCounted, "wms", hours(3), **facts)
 
 
 def release_stalls(shop: Shop, at: datetime) -> SignalPlan:
@@ -219,19 +219,19 @@ def delivery_fails(shop: Shop, at: datetime) -> SignalPlan:
 def carrier_incident(
     code: str, reason: str, after: timedelta, shop: Shop, at: datetime
 ) -> SignalPlan:
-    """A carrier reports an incident on the way; what it lost does not arrive."""
+    """The carrier reports an incident on the way; a lost parcel does not arrive."""
     reading = map_carrier_code(KARRIO if reason else AFTERSHIP, code, reason)
     is_lost = reading.incident is IncidentReason.CARRIER_PARCEL_LOST
     without = ("shipment.delivered",) if is_lost else ()
     plan = shop.life(at, without=without, delivered=hours(120))
-    told: dict[str, Any] = {name: getattr(reading, name) for name in reading.__struct_fields__}
-    return add_signal(plan, Scanned, "carrier", after, carrier="parcelco", **told)
+    facts: dict[str, Any] = {name: getattr(reading, name) for name in reading.__struct_fields__}
+    return add_signal(plan, Scanned, "carrier", after, carrier="parcelco", **facts)
 
 
 def delivered_and_in_transit(shop: Shop, at: datetime) -> SignalPlan:
     plan = shop.life(at, delivered=hours(100))
-    told: dict[str, Any] = {"status": ScanStatus.OUT_FOR_DELIVERY, "carrier": "parcelco"}
-    return add_signal(plan, Scanned, "carrier", hours(120), **told)
+    facts: dict[str, Any] = {"status": ScanStatus.OUT_FOR_DELIVERY, "carrier": "parcelco"}
+    return add_signal(plan, Scanned, "carrier", hours(120), **facts)
 
 
 def delivered_damaged(shop: Shop, at: datetime) -> SignalPlan:
@@ -241,7 +241,7 @@ def delivered_damaged(shop: Shop, at: datetime) -> SignalPlan:
 
 
 def return_requested(shop: Shop, at: datetime) -> SignalPlan:
-    """Nobody answers, until somebody does."""
+    """The return is authorized only after a long delay."""
     plan = add_signal(shop.life(at), ReturnRequested, "returns", hours(144), reason="too small")
     return add_signal(plan, ReturnAuthorized, "returns", hours(240))
 

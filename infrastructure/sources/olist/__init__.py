@@ -1,9 +1,9 @@
-"""Olist's tables as the signals of their several systems, in the order in which they happened.
+"""Turns Olist's tables into the signals of several systems, in order of event time.
 
 Source: the Brazilian marketplace data set published by Olist (orders, items, payments). Times are
-local to São Paulo. Payments carry no time of their own and take that of the approval, else of the
-purchase; `canceled` and `unavailable` take the latest time known of their order. The checkout tells
-the means of payment, so an order placed with none is known to have none.
+local to São Paulo. Payments have no time and get that of the approval, else of the purchase;
+`canceled` and `unavailable` get the latest known time of their order. The checkout states the payment
+methods, so an order without any is known to have none.
 
 The tables may be larger than memory: they are joined and sorted in a temporary SQLite file.
 """

@@ -1,4 +1,4 @@
-"""One order of Olist's tables as the signals of its several systems."""
+"""The signals of one order of Olist's tables, from several systems."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from domain.orders.signals import Line, PaymentCaptured, Promise, Signal
 ZONE_NAME: Final = "America/Sao_Paulo"
 ZONE: Final = ZoneInfo(ZONE_NAME)
 UNKNOWN_VALUE: Final = "unread"
-"""The means of a payment whose row could not be read."""
+"""The method of a payment whose row could not be read."""
 
 
 def signals_of(
     order: tuple[Any, ...], items: list[Line], payments: list[PaymentCaptured]
 ) -> Iterator[Signal]:
-    """The signals of one order. Raises msgspec.ValidationError for what no signal can tell."""
+    """The signals of one order. Raises msgspec.ValidationError for values that no signal can have."""
     key, customer, status, *texts, complete, unread, _ = order
     purchased, approved, handed_over, delivered, promised = map(_parse_time, texts)
     assert purchased is not None
 
-    def told(kind: str, source: str, name: str, at: datetime, **facts: object) -> Signal:
+    def signal_of(kind: str, source: str, name: str, at: datetime, **facts: object) -> Signal:
         identity = {"type": kind, "source": source, "id": f"{key}:{name}", "order": key}
         signal: Signal = msgspec.convert({**identity, "event_time": at, **facts}, Signal)
         return signal
 
     day = promised.astimezone(ZONE).date() if promised else None
-    yield told(
+    yield signal_of(
         "order.placed",
         "storefront",
         "placed",
@@ -44,18 +44,18 @@ def signals_of(
         promise=Promise(delivery_date=day, time_zone=ZONE_NAME) if day else None,
     )
     if approved:
-        yield told("payment.authorized", "payments", "approved", approved)
+        yield signal_of("payment.authorized", "payments", "approved", approved)
     for payment in payments:
         yield structs.replace(payment, event_time=approved or purchased)
     if handed_over:
-        yield told("shipment.handed_over", "carrier", "handed-over", handed_over)
+        yield signal_of("shipment.handed_over", "carrier", "handed-over", handed_over)
     if delivered:
-        yield told("shipment.delivered", "carrier", "delivered", delivered)
+        yield signal_of("shipment.delivered", "carrier", "delivered", delivered)
     latest = max(t for t in (purchased, approved, handed_over, delivered) if t is not None)
     if status == "unavailable":
-        yield told("stock.unavailable", "inventory", "unavailable", latest)
+        yield signal_of("stock.unavailable", "inventory", "unavailable", latest)
     if status == "canceled":
-        yield told("order.cancelled", "oms", "cancelled", latest)
+        yield signal_of("order.cancelled", "oms", "cancelled", latest)
 
 
 def _parse_time(text: str | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What one row of each table says, checked by itself. All raise RowRefused."""
+"""Parses and validates one row of each table. All functions raise RowRefused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def parse_key(fields: dict[str, str]) -> str:
 
 
 def parse_order(row: Row) -> tuple[tuple[Any, ...], datetime]:
-    """The order as `signals_of` reads it, and the latest time known of it."""
+    """The order's values for `signals_of`, and its latest known time."""
     _require_all_fields(row)
     fields = row.fields
     times = [_parse_time(fields, column) for column in TIME_COLUMNS]
@@ -53,7 +53,7 @@ def parse_order(row: Row) -> tuple[tuple[Any, ...], datetime]:
     if fields["order_status"] not in STATUSES:
         known = ", ".join(sorted(STATUSES))
         raise RowRefused("order_status", f"unknown: {fields['order_status']!r}; known are: {known}")
-    # Absent in the published data set, whose items are complete.
+    # The published data set has no such column, and its items are complete.
     complete = fields.get("items_complete", "True").strip().lower() != "false"
     values = (
         parse_key(fields),
@@ -69,7 +69,7 @@ def parse_order(row: Row) -> tuple[tuple[Any, ...], datetime]:
 
 
 def parse_item(row: Row) -> tuple[int, Line]:
-    """A line of an order, and its number."""
+    """The number of an order line, and the line."""
     _require_all_fields(row)
     fields = row.fields
     number = _parse_number(fields, "order_item_id")
@@ -84,7 +84,7 @@ def parse_item(row: Row) -> tuple[int, Line]:
 
 
 def parse_payment(row: Row) -> tuple[int, PaymentCaptured]:
-    """A payment, and its number."""
+    """The number of a payment, and the payment."""
     _require_all_fields(row)
     fields = row.fields
     order, number = parse_key(fields), _parse_number(fields, "payment_sequential")
@@ -93,7 +93,7 @@ def parse_payment(row: Row) -> tuple[int, PaymentCaptured]:
         "source": "payments",
         "id": f"{order}:{number}",
         "order": order,
-        "event_time": "2000-01-01T00:00:00Z",  # that of the order comes later
+        "event_time": "2000-01-01T00:00:00Z",  # replaced by a time of the order later
         "amount": _parse_money(fields["payment_value"]),
         "method": fields["payment_type"],
         "installments": _parse_number(fields, "payment_installments"),
@@ -102,7 +102,7 @@ def parse_payment(row: Row) -> tuple[int, PaymentCaptured]:
 
 
 def _require_valid_order(values: tuple[Any, ...]) -> None:
-    """What is wrong with an order by itself is told with its own row."""
+    """Check that the order alone makes valid signals, so that its faults are reported for its row."""
     try:
         list(signals_of(values, [], []))
     except msgspec.ValidationError as error:
@@ -115,7 +115,7 @@ def _require_all_fields(row: Row) -> None:
 
 
 def _parse_time(fields: dict[str, str], column: str) -> datetime | None:
-    """A local time of São Paulo in UTC; where it is skipped or repeated, the earlier offset."""
+    """A local time of São Paulo in UTC; at a change of offset, with the earlier offset."""
     text = fields[column].strip()
     if not text:
         return None
@@ -126,7 +126,7 @@ def _parse_time(fields: dict[str, str], column: str) -> datetime | None:
         check_moment(moment)
         return moment
     except (ValueError, OverflowError) as error:
-        raise RowRefused(column, f"not a time of an order: {text!r} ({error})") from None
+        raise RowRefused(column, f"not a valid time: {text!r} ({error})") from None
 
 
 def _format_time(moment: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Reading the tables: joined and sorted in a temporary file, since they may be larger than memory."""
+"""Reads Olist's tables. They may be larger than memory, so a temporary file joins and sorts them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ Progress = Callable[[str, int], None]
 class OlistTables:
     """A folder of Olist tables, read once. A context manager: it holds a temporary file.
 
-    Raises TablesUnreadable for a missing file or column, and for a file that breaks off.
+    Raises TablesUnreadable for a missing file or column, and for a truncated file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -96,9 +96,9 @@ class OlistTables:
         self.signals = 0
         self.refused = 0
         self.refusals: list[RejectedRow] = []
-        """The first rows that were left out; `refused` counts them all."""
+        """The first rejected rows; `refused` counts all."""
         self.ends_at: datetime | None = None
-        """The latest time known of the whole file: purchase, approval, hand-over or delivery."""
+        """The latest purchase, approval, hand-over or delivery in the tables."""
         self._folder = tempfile.TemporaryDirectory(prefix="casetrail-olist-")
         self._db = sqlite3.connect(Path(self._folder.name) / "tables.sqlite", isolation_level=None)
         self._db.executescript(_SCHEMA)
@@ -116,27 +116,27 @@ class OlistTables:
         self._folder.cleanup()
 
     def load(self, progress: Progress = lambda table, rows: None) -> None:
-        """Read the tables and make the signals; `progress` hears the table and its rows so far."""
+        """Read the tables and make the signals; `progress` gets the table and its rows so far."""
         self._db.execute("BEGIN")
-        self._take("orders", self._order, progress)
-        self._take("items", self._item, progress)
-        self._take("payments", self._payment, progress)
+        self._read("orders", self._add_order, progress)
+        self._read("items", self._add_item, progress)
+        self._read("payments", self._add_payment, progress)
         self._make_signals(progress)
         self._db.execute("CREATE INDEX signals_in_time ON signals (at, step)")
         self._db.execute("COMMIT")
 
     def in_time_order(self) -> Iterator[Signal]:
-        """Every signal, by event time."""
+        """Every signal, in order of event time."""
         decode = msgspec.json.Decoder(Signal).decode
         for (body,) in self._db.execute("SELECT body FROM signals ORDER BY at, step, rowid"):
             yield decode(body)
 
-    def _take(self, table: str, take: Callable[[Row], None], progress: Progress) -> None:
+    def _read(self, table: str, add: Callable[[Row], None], progress: Progress) -> None:
         file = self.files[table]
         try:
             for row in read_rows(file, TABLES[table][1]):
                 try:
-                    take(row)
+                    add(row)
                 except RowRefused as refused:
                     self._refuse(file, row.line, refused.column, refused.detail)
                 if row.line % 5_000 == 0:
@@ -149,40 +149,40 @@ class OlistTables:
         if len(self.refusals) < MOST_REFUSALS_KEPT:
             self.refusals.append(RejectedRow(file.name, line, column, detail))
 
-    def _order(self, row: Row) -> None:
+    def _add_order(self, row: Row) -> None:
         values, latest = parse_order(row)
         added = self._db.execute(
             "INSERT OR IGNORE INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?)", values
         )
         if added.rowcount == 0:
-            raise RowRefused("order_id", f"{values[0]} stands in an earlier row too")
+            raise RowRefused("order_id", f"{values[0]} is in an earlier row already")
         self.ends_at = max(self.ends_at or latest, latest)
         self.orders += 1
 
-    def _item(self, row: Row) -> None:
+    def _add_item(self, row: Row) -> None:
         order = self._known(row)
         try:
             number, line = parse_item(row)
             self._insert("items", (order, number, msgspec.json.encode(line)))
         except RowRefused:
-            # The order has a line that we cannot read: no charge must be derived from the others.
+            # A line of the order cannot be read: no charge may be derived from the others.
             self._db.execute("UPDATE orders SET complete = 0 WHERE id = ?", (order,))
             raise
 
-    def _payment(self, row: Row) -> None:
+    def _add_payment(self, row: Row) -> None:
         order = self._known(row)
         try:
             number, payment = parse_payment(row)
             self._insert("payments", (order, number, msgspec.json.encode(payment)))
         except RowRefused:
-            # The tender is known, its payment is not: the payments must never seem complete.
+            # A payment of the order cannot be read: its payments must never look complete.
             self._db.execute("UPDATE orders SET unread = unread + 1 WHERE id = ?", (order,))
             raise
 
     def _insert(self, table: str, values: tuple[object, ...]) -> None:
         added = self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?,?,?)", values)
         if added.rowcount == 0:
-            raise RowRefused("", f"{values[0]}, number {values[1]} stands in an earlier row too")
+            raise RowRefused("", f"{values[0]}, number {values[1]} is in an earlier row already")
 
     def _known(self, row: Row) -> str:
         order = parse_key(row.fields)

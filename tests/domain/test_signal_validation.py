@@ -1,0 +1,247 @@
+"""An invalid signal is refused with all of its faults, each with a pointer to its place."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import Fault
+from domain.orders.signals import Signal
+from domain.validation import faults_of
+from tests.domain.signals import BOUNDED_SETTINGS, signals
+
+BRL = {"amount": "100.00", "currency": "BRL"}
+CANCELLED = {
+    "type": "order.cancelled",
+    "source": "oms",
+    "id": "1",
+    "order": "A-1",
+    "event_time": "2018-01-10T12:00:00Z",
+}
+CAPTURED = {**CANCELLED, "type": "payment.captured", "amount": BRL}
+AUTHORIZED = {**CANCELLED, "type": "payment.authorized", "expires_at": "2018-01-17T12:00:00Z"}
+BACKORDERED = {**CANCELLED, "type": "stock.backordered", "expected_on": "2018-01-20"}
+STATED = {
+    **CANCELLED,
+    "type": "system.stated",
+    "system": "oms",
+    "field": "order_total",
+    "value": "12.30 BRL",
+}
+PLACED = {
+    **CANCELLED,
+    "type": "order.placed",
+    "customer": {"id": "c-1"},
+    "lines": [{"sku": "kettle", "price": BRL}],
+    "promise": {"delivery_date": "2018-01-20", "time_zone": "America/Sao_Paulo"},
+}
+
+
+def faults(signal: Any) -> dict[str, str]:
+    return {fault.pointer: fault.detail for fault in faults_of(signal, Signal)}
+
+
+def changed(signal: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    document = copy.deepcopy(signal)
+    *way, last = (int(step) if step.isdigit() else step for step in path.split("/"))
+    place: Any = document
+    for step in way:
+        place = place[step]
+    place[last] = value
+    return document
+
+
+@pytest.mark.parametrize("signal", [CANCELLED, CAPTURED, AUTHORIZED, BACKORDERED, STATED, PLACED])
+def test_a_valid_signal_has_no_faults(signal) -> None:
+    assert faults(signal) == {}
+
+
+@pytest.mark.parametrize(
+    ("signal", "path", "value", "pointer", "says"),
+    [
+        # times
+        (CANCELLED, "event_time", "2018-01-10T12:00:00", "/event_time", "timezone"),
+        (CANCELLED, "event_time", "10.1.2018", "/event_time", "RFC3339"),
+        (CANCELLED, "event_time", "2018-01-10T12:00:60Z", "/event_time", "RFC3339"),
+        (CANCELLED, "event_time", 1515585600, "/event_time", "int"),
+        (CANCELLED, "event_time", "1970-01-18T13:00:00Z", "/event_time", "unit"),
+        (CANCELLED, "event_time", "9999-12-31T23:59:59-14:00", "/event_time", "unit"),
+        (CANCELLED, "event_time", "0001-01-01T00:00:00+14:00", "/event_time", "unit"),
+        (PLACED, "lines/0/ship_by", "2018-01-10", "/lines/0/ship_by", "RFC3339"),
+        (PLACED, "lines/0/ship_by", "2018-01-10T12:00:00", "/lines/0/ship_by", "timezone"),
+        (PLACED, "lines/0/ship_by", "1970-01-18T13:00:00Z", "/lines/0/ship_by", "unit"),
+        (PLACED, "promise/delivery_date", "2018-02-30", "/promise/delivery_date", "date"),
+        (PLACED, "promise/delivery_date", "2018-01-20T00:00:00Z", "/promise/delivery_date", "date"),
+        (PLACED, "promise/delivery_date", "0018-01-20", "/promise/delivery_date", "1990"),
+        (PLACED, "promise/time_zone", "Mars/Olympus", "/promise/time_zone", "Mars/Olympus"),
+        (AUTHORIZED, "expires_at", "1970-01-18T13:00:00Z", "/expires_at", "unit"),
+        (AUTHORIZED, "expires_at", "2018-01-10T12:00:00", "/expires_at", "timezone"),
+        (BACKORDERED, "expected_on", "0018-01-20", "/expected_on", "1990"),
+        # types and fields
+        (STATED, "system", "erp", "/system", "erp"),
+        (STATED, "field", "colour", "/field", "colour"),
+        (STATED, "value", "", "/value", ">= 1"),
+        (PLACED, "max_parcels", 0, "/max_parcels", ">= 1"),
+        (CANCELLED, "type", "order.exploded", "/type", "order.exploded"),
+        (CANCELLED, "type", ["order.cancelled"], "/type", "str"),
+        (CANCELLED, "surprise", 1, "/surprise", "unknown field"),
+        (PLACED, "lines/0/colour", "red", "/lines/0/colour", "unknown field"),
+        (PLACED, "lines/0/quantity", 0, "/lines/0/quantity", ">= 1"),
+        (PLACED, "lines/0/quantity", 10**30, "/lines/0/quantity", "<= 100000"),
+        (PLACED, "lines/0/quantity", 1.5, "/lines/0/quantity", "float"),
+        (PLACED, "lines/0/quantity", True, "/lines/0/quantity", "bool"),
+        (PLACED, "lines", {"0": {}}, "/lines", "array"),
+        (PLACED, "lines", [{"sku": "s", "price": BRL}] * 1001, "/lines", "<= 1000"),
+        (PLACED, "customer", None, "/customer", "null"),
+        (PLACED, "customer/tier", "VIP!", "/customer/tier", "regex"),
+        # names
+        (CANCELLED, "source", "OMS", "/source", "regex"),
+        (CANCELLED, "source", "oms\n", "/source", ""),
+        (CANCELLED, "order", "", "/order", "regex"),
+        (CANCELLED, "order", "A 1", "/order", "regex"),
+        (CANCELLED, "order", "A-1\n", "/order", ""),
+        (CANCELLED, "order", "Ä", "/order", "regex"),
+        (CANCELLED, "order", "A" * 121, "/order", "regex"),
+        (CANCELLED, "id", "", "/id", ">= 1"),
+        (PLACED, "customer/tier", "vip\n", "/customer/tier", ""),
+        # PostgreSQL's text and jsonb cannot store NUL: one of them would stop the auditors' view.
+        (CANCELLED, "id", "1\0", "/id", ""),
+        (CANCELLED, "reason", "1\0", "/reason", ""),
+        (PLACED, "customer/id", "\0", "/customer/id", ""),
+        (PLACED, "lines/0/sku", "a\0b", "/lines/0/sku", ""),
+        (PLACED, "tenders", ["card", "\0"], "/tenders/1", ""),
+        # money
+        (CAPTURED, "amount/amount", 12.3, "/amount/amount", "float"),
+        (CAPTURED, "amount/amount", 12, "/amount/amount", "int"),
+        (CAPTURED, "amount/amount", "1e3", "/amount/amount", "regex"),
+        (CAPTURED, "amount/amount", "12\n", "/amount/amount", ""),
+        (CAPTURED, "amount", "12.30", "/amount", "object"),
+        (CAPTURED, "amount", {"amount": "1.234", "currency": "BRL"}, "/amount", "3 decimals"),
+        (CAPTURED, "amount", {"amount": "1.5", "currency": "JPY"}, "/amount", "1 decimals"),
+        (CAPTURED, "amount", {"amount": "1", "currency": "XYZ"}, "/amount", "ISO 4217"),
+        (CAPTURED, "amount", {"amount": "-1", "currency": "BRL"}, "/amount", "negative"),
+        (CAPTURED, "amount", {"amount": "1"}, "/amount/currency", "missing"),
+        (PLACED, "lines/0/price", {"amount": "1", "currency": "reais"}, "/lines/0/price/currency", ""),
+        (PLACED, "lines/0/freight", {"amount": "1", "currency": "USD"}, "/lines", "BRL and USD"),
+    ],
+)  # fmt: skip
+def test_a_fault_has_a_pointer_to_its_place(signal, path, value, pointer, says) -> None:
+    found = faults(changed(signal, path, value))
+    assert list(found) == [pointer]
+    assert says in found[pointer]
+
+
+@pytest.mark.parametrize("field", ["source", "id", "order", "event_time"])
+def test_a_missing_field_is_named(field) -> None:
+    assert faults({k: v for k, v in CANCELLED.items() if k != field}) == {f"/{field}": "missing"}
+
+
+@pytest.mark.parametrize("raw", [None, [], {}, "order.cancelled", 1, {"type": None}, [CANCELLED]])
+def test_a_document_that_is_not_a_signal_is_refused(raw) -> None:
+    assert len(faults(raw)) >= 1
+
+
+def test_a_pointer_escapes_slashes_and_tildes() -> None:
+    assert faults({**CANCELLED, "a/b~c": 1}).keys() == {"/a~1b~0c"}
+
+
+def test_all_faults_of_a_signal_are_listed_at_once() -> None:
+    bad = changed(PLACED, "lines/0/price", {"amount": 1.5, "currency": "brl"})
+    bad = changed(bad, "promise/delivery_date", "someday")
+    bad["lines"] += [{"sku": "", "price": {"amount": "-1", "currency": "BRL"}}, 7]
+    bad |= {"source": "Shop", "event_time": "2018-01-10 12:00", "surprise": 1}
+    del bad["customer"]
+    assert faults(bad).keys() == {
+        "/source",
+        "/event_time",
+        "/surprise",
+        "/customer",
+        "/lines/0/price/amount",
+        "/lines/0/price/currency",
+        "/lines/1/sku",
+        "/lines/1/price",
+        "/lines/2",
+        "/promise/delivery_date",
+    }
+
+
+def test_an_impossible_time_is_listed_with_the_other_faults() -> None:
+    bad = {**CAPTURED, "event_time": "1970-01-18T13:00:00Z", "source": "PSP"}
+    assert faults(bad).keys() == {"/event_time", "/source"}
+
+
+# Any document is either refused with faults or accepted, never an internal error.
+
+JUNK: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.sampled_from([-1, 0, 1, 2**63, 2**64, 10**30, 0.5, float("nan"), float("inf")]),
+    st.sampled_from(["", "\0", "x\n", "BRL", "JPY", "12.345", "-1", "order.placed", "é", "UTC"]),
+    st.sampled_from(["2018-01-10", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]),
+    st.sampled_from([[], {}, [{}], [[]], {"a": 1}, {"amount": "1", "currency": "BRL"}]),
+    st.text(max_size=4),
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """A signal's document with a few fields changed, removed or added."""
+    document: Any = msgspec.to_builtins(draw(signals(1)))
+    for _ in range(draw(st.integers(1, 3))):
+        place = document
+        while isinstance(place, dict | list) and place:
+            steps = sorted(place) if isinstance(place, dict) else list(range(len(place)))
+            step = draw(st.sampled_from(steps))
+            deeper = place[step]
+            if isinstance(deeper, dict | list) and deeper and draw(st.booleans()):
+                place = deeper
+                continue
+            match draw(st.sampled_from(["spoil", "spoil", "remove", "add"])):
+                case "remove":
+                    del place[step]
+                case "add" if isinstance(place, dict):
+                    place[draw(st.text(max_size=3))] = draw(JUNK)
+                case _:
+                    place[step] = copy.deepcopy(draw(JUNK))
+            break
+    return document
+
+
+def refused(raw: Any) -> bool:
+    try:
+        msgspec.convert(raw, Signal)
+    except msgspec.ValidationError:
+        return True
+    return False
+
+
+@settings(BOUNDED_SETTINGS, max_examples=400)
+@given(document=mutated())
+def test_there_are_faults_exactly_when_the_decoder_refuses(document) -> None:
+    found = faults_of(document, Signal)
+    assert bool(found) == refused(document)
+    for fault in found:
+        assert isinstance(fault, Fault)
+        assert fault.detail
+        assert fault.pointer == "" or fault.pointer.startswith("/")
+
+
+@settings(BOUNDED_SETTINGS, max_examples=100)
+@given(signal=signals(1))
+def test_a_signal_survives_encoding_and_decoding(signal) -> None:
+    written = msgspec.json.encode(signal)
+    assert msgspec.json.decode(written, type=Signal) == signal
+    assert faults_of(msgspec.json.decode(written), Signal) == []
+
+
+@pytest.mark.parametrize(
+    "moment", ["2018-01-10T12:00:00Z", "2018-01-10T10:00:00-02:00", "2018-01-11T01:30:00+13:30"]
+)
+def test_one_moment_is_the_same_signal_in_every_notation(moment) -> None:
+    one = msgspec.convert({**CANCELLED, "event_time": moment}, Signal)
+    assert one == msgspec.convert(CANCELLED, Signal)
