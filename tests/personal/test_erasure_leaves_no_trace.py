@@ -37,9 +37,9 @@ ERASE = {"basis": "consent_withdrawn", "reference": "DSR-17"}
 class Scene:
     """A service over its own server, with the order of one customer."""
 
-    def __init__(self, ours: RunningService, server: EmbeddedPostgres, folder: Path) -> None:
+    def __init__(self, ours: RunningService, postgres: EmbeddedPostgres, folder: Path) -> None:
         self.ours = ours
-        self.server = server
+        self.postgres = postgres
         self.folder = folder
         self._clients: dict[str, httpx2.Client] = {}
         self.canaries = Canaries()
@@ -104,10 +104,10 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with home_on_disk() as home:
-        server = EmbeddedPostgres(home).start()
+        postgres = EmbeddedPostgres(home).start()
         try:
-            server.ensure_database("casetrail")
-            dsn = server.dsn("casetrail")
+            postgres.ensure_database("casetrail")
+            dsn = postgres.dsn("casetrail")
             with run_service(dsn) as ours:
                 with (
                     psycopg.connect(dsn, autocommit=True) as connection,
@@ -119,11 +119,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                         connection.execute(
                             f"ALTER TABLE {name} ALTER COLUMN {column} SET STORAGE EXTERNAL".encode()
                         )
-                scene = Scene(ours, server, tmp_path_factory.mktemp("scene"))
+                scene = Scene(ours, postgres, tmp_path_factory.mktemp("scene"))
                 yield scene
                 scene.close()
         finally:
-            server.leave()
+            postgres.leave()
 
 
 def test_no_personal_text_is_written_to_the_server_or_a_backup(scene: Scene) -> None:
@@ -132,7 +132,7 @@ def test_no_personal_text_is_written_to_the_server_or_a_backup(scene: Scene) -> 
     assert [text for text in planted if text.encode() not in shown] == [], "not shown before"
     with psycopg.connect(scene.ours.dsn, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
-    data = scene.server.cluster.resolve()
+    data = scene.postgres.cluster.resolve()
     assert any(IN_THE_CLEAR.encode() in f.read_bytes() for f in files(data / "data" / "base")), (
         "no heap?"
     )
@@ -161,7 +161,7 @@ def test_an_erased_customer_is_found_nowhere(
         connection.execute("CHECKPOINT")
     evidence = scene.ours.service.desks.vault
     assert evidence is not None
-    folders = [scene.server.cluster.resolve(), scene.folder, Path(evidence.place).parent]
+    folders = [scene.postgres.cluster.resolve(), scene.folder, Path(evidence.place).parent]
     assert scene.canaries.in_files([*folders, scene.bundle("after")]) == []
     out = capfd.readouterr()
     said = (caplog.text + out.out + out.err).encode()
