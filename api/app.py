@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from litestar import Litestar, Router
+from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from api.http.authentication import Authentication
 from api.http.compression import Application
 from api.http.concurrency import NEEDS, PUBLIC
-from api.http.dependencies import dependencies
 from api.http.errors import RouteUnguarded
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.service import Service
@@ -37,7 +37,7 @@ def create_app(
             *PAGES,
             *(demo_issuer_routes(issuer) if issuer is not None else ()),
         ],
-        dependencies=dependencies(service),
+        dependencies={"service": Provide(lambda: service, sync_to_thread=False, use_cache=True)},
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[Authentication(), *forwarding],
         request_max_body_size=LARGEST_BODY_BYTES,

@@ -1,4 +1,4 @@
-"""The command line: every word after `casetrail`."""
+"""The command line: the group `casetrail`, its options and how it reports errors."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ from infrastructure.settings import load_settings
 
 
 @click.group(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="From a checkout, `casetrail` is `python3 run.py`. `casetrail demo` shows a running service.",
 )
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the embedded PostgreSQL keeps its data [CASETRAIL_HOME, else ~/.casetrail].",
+    help="Directory of the embedded PostgreSQL and of keys [CASETRAIL_HOME, else ~/.casetrail].",
 )
 @click.pass_context
 def casetrail(context: click.Context, home: Path | None) -> None:
-    """Cases for orders that break, with a decision trail that can be proven.
+    """Manage cases for orders that go wrong, with a decision trail that can be proven.
 
-    DATABASE_URL names a PostgreSQL 15 or newer to use instead of the embedded one.
+    Most commands use the database directly: the embedded PostgreSQL, or the one (15 or newer) that
+    DATABASE_URL names. `adjustments` and most of `policy` call the API and need a token.
     """
     context.obj = load_settings(os.environ, home)
 
 
 def main() -> None:
-    # So that whatever a command has opened is closed, the embedded server with it.
+    """Run a command. An expected error is printed without a traceback; the exit status is then 2."""
+    # SIGTERM ends with an exception, so that everything a command opened is closed, also the server.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         casetrail(prog_name="casetrail")
@@ -44,9 +48,7 @@ def main() -> None:
 
 
 def _is_expected(error: Exception) -> bool:
-    from api.commands.expected_errors import (
-        EXPECTED_ERRORS,  # a lot to import for what seldom happens
-    )
+    from api.commands.expected_errors import EXPECTED_ERRORS  # slow to import, seldom needed
 
     return isinstance(error, EXPECTED_ERRORS)
 
@@ -54,11 +56,16 @@ def _is_expected(error: Exception) -> bool:
 def _print_error(error: Exception) -> None:
     from rich.console import Console
 
+    from api.commands.expected_errors import HINTS
+
     console = Console(stderr=True, highlight=False, markup=False)
-    kind = (type(error).__doc__ or "").partition("\n")[0]
+    title = (type(error).__doc__ or "").partition("\n")[0]
     if isinstance(error, Invalid):
-        console.print(f"{kind}")
+        console.print(title)
         for fault in error.faults:
             console.print(f"  {fault.pointer or '/'}: {fault.detail}")
+    elif hint := HINTS.get(type(error)):
+        detail = str(error).removesuffix(".")
+        console.print(f"{detail[:1].upper()}{detail[1:]}. {hint}")
     else:
-        console.print(f"{kind} {error}")
+        console.print(f"{title} {error}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 
 import msgspec
 from litestar import Litestar, Response, Router
+from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, Schema
@@ -17,7 +18,6 @@ from litestar.typing import FieldDefinition
 from msgspec import Meta, Struct
 
 from api.http.concurrency import NEEDS
-from api.http.dependencies import dependencies
 from api.http.problems import MEDIA_TYPE
 from api.http.signal_bodies import MAX_SIGNALS
 from api.routes import UNVERSIONED, VERSIONED
@@ -88,7 +88,7 @@ def openapi_document() -> dict[str, Any]:
 def _framework_document() -> dict[str, Any]:
     app = Litestar(
         route_handlers=[Router("/v1", route_handlers=VERSIONED), *UNVERSIONED],
-        dependencies=dependencies(None),
+        dependencies={"service": Provide(lambda: None, sync_to_thread=False)},
         plugins=[_BodilessPlugin()],
         openapi_config=OpenAPIConfig(
             title="casetrail",

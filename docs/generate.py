@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
+import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from msgspec import structs
+from msgspec import UnsetType, structs
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -71,15 +73,33 @@ def _structs(union: object, hidden: Iterable[str] = ()) -> Iterable[str]:
             yield ""
 
 
-def _type(annotation: object) -> str:
-    if typing.get_origin(annotation) is typing.Annotated:
-        return _type(typing.get_args(annotation)[0])
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return "nothing" if annotation is type(None) else annotation.__name__
-    # A field that may be left out is listed as optional.
-    annotation = str(annotation).replace(" | msgspec.UnsetType", "")
-    text = re.sub(r"typing\.Annotated\[([\w.]+), [^]]*\)\]", r"\1", str(annotation))
-    return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", text)
+NAMES = {
+    str: "text",
+    int: "integer",
+    bool: "boolean",
+    datetime: "time",
+    timedelta: "duration",
+    type(None): "null",
+}
+
+
+def _type(annotation: Any) -> str:
+    """A type in words: `tuple[str, ...] | None` is `list of text or null`."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _type(parts[0])
+    if origin in (typing.Union, types.UnionType):
+        # A field that may be left out is listed as optional.
+        names = [_type(part) for part in parts if part is not UnsetType]
+        return " or ".join(names)
+    if origin is typing.Literal:
+        return " or ".join(f"`{part}`" for part in parts)
+    if origin is None:
+        return NAMES.get(annotation) or str(annotation.__name__)
+    if issubclass(origin, Mapping):
+        return f"map of {_type(parts[0])} to {_type(parts[1])}"
+    several = [_type(part) for part in parts if part is not Ellipsis]
+    return f"list of {several[0]}" if len(several) == 1 else f"list of ({', '.join(several)})"
 
 
 def problems() -> str:
@@ -109,7 +129,7 @@ def facts() -> str:
     rows = []
     for path, fact in ({**ORDER_FACTS, **ROUTING_FACTS}).items():
         where = "routes only" if path not in ORDER_FACTS else ", ".join(sorted(fact.feeds))
-        rows.append(f"| `{path}` | {fact.type.__name__} | {fact.moves} | {where} |")
+        rows.append(f"| `{path}` | {_type(fact.type)} | {fact.moves} | {where} |")
     return "\n".join(
         [
             NOTE,

@@ -1,6 +1,6 @@
-"""Commands. A new one: one file here, one line below.
+"""The commands of the command line. To add one, add a file here and a line in COMMANDS.
 
-Each is imported when it is asked for: what verifies a bundle does not wait for what serves HTTP.
+A command is imported only when it runs, so that `verify` does not wait for the HTTP server's imports.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ COMMANDS: Mapping[str, str] = {
     "provider": "provider",
     "psql": "psql",
 }
-"""By name, the file that it stands in."""
+"""Command -> the module that defines it."""
 
 
 class Commands(click.Group):
-    """A group of all of them."""
+    """The group of all commands, imported lazily."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         return sorted(COMMANDS)

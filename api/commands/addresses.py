@@ -1,17 +1,30 @@
-"""Hosts and ports that several commands use, and where a demonstration's payment provider keeps its ledger."""
+"""Hosts, ports and paths that several commands use."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 API_PORT: Final = 8321
 PROVIDER_PORT: Final = 8331
-HOST = click.option("--host", default="127.0.0.1", show_default=True)
-PORT = click.option("--port", default=API_PORT, show_default=True, type=click.IntRange(0, 65535))
+HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+PORT_NUMBER: Final = click.IntRange(0, 65535)
+
+
+def port_option(default: int) -> Callable[[Command], Command]:
+    """The option --port with this default."""
+    return click.option(
+        "--port",
+        default=default,
+        show_default=True,
+        type=PORT_NUMBER,
+        help="Port to listen on; 0 takes any free one.",
+    )
 
 
 def address_of(listener: socket.socket) -> str:
@@ -21,5 +34,5 @@ def address_of(listener: socket.socket) -> str:
 
 
 def provider_ledger(home: Path) -> Path:
-    """The file in which the payment provider of this home keeps its refunds."""
+    """The file in which the demonstration's payment provider keeps its refunds."""
     return home / "provider.sqlite"

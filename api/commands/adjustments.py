@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,37 +13,38 @@ from uuid import uuid4
 import click
 import httpx2
 import msgspec
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from api.commands.options import AS_JSON, TimeParameter
+from api.commands.api_client import API_HELP, api_client, require_success
+from api.commands.options import AS_JSON, EXISTING_FILE, TimeParameter
+from api.commands.output import print_table
 from api.http.query import MOST_ROWS
 from domain.adjustments.adjustment import AdjustmentState
 
-PATIENCE_SECONDS = 120.0
 ATTEMPTS = 5
 PERIOD_LENGTH = timedelta(days=1)
-"""A long period is asked for in parts."""
+"""A longer period is reconciled in parts of this length."""
 
 
-@click.group()
+@click.group(epilog=API_HELP)
 def adjustments() -> None:
-    """What is given to customers. CASETRAIL_URL and CASETRAIL_TOKEN say where, and who asks."""
+    """List refunds and other adjustments, or reconcile them with the payment provider."""
 
 
 @adjustments.command(name="list")
 @click.option(
-    "--state", type=click.Choice([one.value for one in AdjustmentState]), help="Only these."
+    "--state",
+    type=click.Choice([state.value for state in AdjustmentState]),
+    help="Only adjustments in this state [all].",
 )
 @AS_JSON
 def list_them(state: str | None, as_json: bool) -> None:
-    """Every adjustment, the first proposed first."""
+    """List adjustments, oldest proposal first."""
     query = {"limit": str(MOST_ROWS)} | ({"state": state} if state else {})
     found: list[dict[str, Any]] = []
-    with _api_client() as http:
+    with api_client() as http:
         while True:
-            page = _require_success(http.get("/v1/adjustments", params=query)).json()
+            page = require_success(http.get("/v1/adjustments", params=query))
             found += page["items"]
             if page["next"] is None:
                 break
@@ -52,42 +52,44 @@ def list_them(state: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
-    table = Table("adjustment", "case", "order", "kind", "amount", "state", "approved", "executed")
-    for one in found:
-        amount = f"{one['amount']['amount']} {one['amount']['currency']}"
-        told = f"{one['state']}{' (in doubt)' if one['in_doubt'] else ''}"
-        approved = ", ".join(one["approved_by"])
-        named = (one["id"], one["case"], one["order"], one["kind"], amount, told)
-        table.add_row(*named, approved, one["executed_by"] or "")
-    Console(soft_wrap=True).print(table)
+    columns = ("adjustment", "case", "order", "kind", "amount", "state", "approved", "executed")
+    print_table(columns, map(_table_row, found), soft_wrap=True)
+
+
+def _table_row(one: dict[str, Any]) -> tuple[str | None, ...]:
+    amount = f"{one['amount']['amount']} {one['amount']['currency']}"
+    state = f"{one['state']}{' (in doubt)' if one['in_doubt'] else ''}"
+    approved = ", ".join(one["approved_by"])
+    about = (one["id"], one["case"], one["order"], one["kind"])
+    return *about, amount, state, approved, one["executed_by"]
 
 
 @adjustments.command()
-@click.argument(
-    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
-@click.option("--since", type=TimeParameter(), help="A time [a day ago].")
-@click.option("--until", type=TimeParameter(), help="A time [now].")
+@click.argument("file", required=False, type=EXISTING_FILE)
+@click.option("--since", type=TimeParameter(), help="Start of the period [one day before the end].")
+@click.option("--until", type=TimeParameter(), help="End of the period [now].")
 @AS_JSON
 def reconcile(
     file: Path | None, since: datetime | None, until: datetime | None, as_json: bool
 ) -> None:
-    """Hold the provider's list against the log: its own, or a FILE of it. Ends with 1 if something does
-    not agree."""
+    """Compare the provider's statement with the log and record what agrees.
+
+    Without FILE (a CSV statement), the service asks the provider. The exit status is 1 if something
+    differs.
+    """
     if file is not None and (since or until):
-        raise click.UsageError("a FILE has its own period")
-    with _api_client() as http:
+        raise click.UsageError("FILE has its own period: leave out --since and --until.")
+    with api_client() as http:
         if file is not None:
             done = [_post(http, file.read_bytes(), "text/csv")]
         else:
             end = until or datetime.now(UTC)
-            begin = since or end - PERIOD_LENGTH
-            periods = [*_split_period(begin, end)]
+            periods = [*_split_period(since or end - PERIOD_LENGTH, end)]
             if not periods:
-                raise click.UsageError("--since is later than --until")
-            told = (msgspec.json.encode({"since": a, "until": b}) for a, b in periods)
+                raise click.UsageError(f"--since {since} is later than --until {end}.")
+            bodies = (msgspec.json.encode({"since": a, "until": b}) for a, b in periods)
             parts = track(
-                told, "Reconciling …", total=len(periods), transient=True, disable=as_json
+                bodies, "Reconciling …", total=len(periods), transient=True, disable=as_json
             )
             done = [_post(http, body, "application/json") for body in parts]
     if as_json:
@@ -99,59 +101,35 @@ def reconcile(
 
 
 def _split_period(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """They do not overlap: both ends of a period belong to it."""
+    """Periods that do not overlap; both ends belong to each."""
     while since <= until:
         end = min(since + PERIOD_LENGTH, until)
         yield since, end
         since = end + timedelta(microseconds=1)
 
 
-def _post(http: httpx2.Client, body: bytes, kind: str) -> dict[str, Any]:
-    """Under one key until it is answered: it is recorded once."""
+def _post(http: httpx2.Client, body: bytes, kind: str) -> Any:
+    """Send one reconciliation until it is answered. One key, so that it is recorded once."""
     headers = {"Content-Type": kind, "Idempotency-Key": str(uuid4())}
     for attempt in range(ATTEMPTS):
         try:
-            answer = http.post("/v1/reconciliations", content=body, headers=headers)
-            if answer.status_code < 500:
+            response = http.post("/v1/reconciliations", content=body, headers=headers)
+            if response.status_code < 500:
                 break
-        except httpx2.HTTPError as error:
+        except httpx2.HTTPError:
             if attempt == ATTEMPTS - 1:
-                raise click.ClickException(f"{http.base_url} did not answer: {error}") from None
+                raise
         time.sleep(2**attempt)
-    told: dict[str, Any] = _require_success(answer).json()
-    return told
+    return require_success(response)
 
 
 def _print_reconciliations(done: list[dict[str, Any]]) -> None:
     matched, new = (sum(one[name] for one in done) for name in ("matched", "reconciled"))
-    click.echo(f"{matched} agree, {new} of them reconciled just now")
+    click.echo(f"{matched} agree, {new} of them newly reconciled")
     for one in done:
         for found in one["discrepancies"]:
             about = found.get("key") or ", ".join(found.get("references", ()))
             click.echo(f"{found['kind']}: {about}: {found['detail']}")
     counts = sum((Counter(one["counts"]) for one in done), Counter[str]())
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    click.echo(told or "nothing differs")
-
-
-def _api_client() -> httpx2.Client:
-    names = ("CASETRAIL_URL", "CASETRAIL_TOKEN")
-    url, token = (os.environ.get(name, "") for name in names)
-    if not url or not token:
-        raise click.ClickException(
-            f"set {names[0]} to the address of the service (http://127.0.0.1:8321 of `casetrail serve`), and "
-            f"{names[1]} to a token of yours (`casetrail people token NAME`)"
-        )
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx2.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS)
-
-
-def _require_success(answer: httpx2.Response) -> httpx2.Response:
-    if answer.is_success:
-        return answer
-    try:
-        problem = answer.json()
-        said = f"{problem['title']} {problem['detail']}"
-    except (ValueError, KeyError):
-        said = f"{answer.status_code} {answer.text[:200]}"
-    raise click.ClickException(said)
+    text = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    click.echo(text or "nothing differs")

@@ -22,16 +22,16 @@ from infrastructure.settings import Settings
 
 @click.group()
 def case() -> None:
-    """One case: as it stands, and its decision trail."""
+    """Show a case, its changes and its decision trail."""
 
 
 @case.command()
 @click.argument("case_id", type=click.UUID)
-@click.option("--at", metavar="POINT", help="As it was at a version, or recorded until a time.")
+@click.option("--at", metavar="POINT", help="A version, or a time until which events count [now].")
 @AS_JSON
 @click.pass_obj
 def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> None:
-    """The case as it stands, or as it stood."""
+    """Show a case as it is, or as it was at a version or time."""
     point = parse_point("--at", at) if at is not None else None
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
         if point is None:
@@ -54,7 +54,10 @@ def show(settings: Settings, case_id: UUID, at: str | None, as_json: bool) -> No
 @AS_JSON
 @click.pass_obj
 def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_json: bool) -> None:
-    """What changed in the case and in its packet, between two versions or times."""
+    """Show what changed in a case and in its packet, from FROM to TO [now].
+
+    FROM and TO are versions or times.
+    """
     before = parse_point("FROM", since)
     after = parse_point("TO", until) if until is not None else None
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
@@ -74,12 +77,12 @@ def diff(settings: Settings, case_id: UUID, since: str, until: str | None, as_js
 @case.command()
 @click.argument("case_id", type=click.UUID)
 @AS_JSON
-@click.option("--csv", "as_table", is_flag=True, help="A table for spreadsheets.")
+@click.option("--csv", "as_table", is_flag=True, help="Print CSV for spreadsheets.")
 @click.pass_obj
 def trail(settings: Settings, case_id: UUID, as_json: bool, as_table: bool) -> None:
-    """Every event of the case: who, when, what, why, and on what evidence."""
+    """List every event of a case: who, when, what, why, and on what evidence."""
     if as_json and as_table:
-        raise click.UsageError("say one of --json, --csv")
+        raise click.UsageError("Use one of --json and --csv.")
     with migrated_desks(settings) as desks, record_personal_reads(desks, "casetrail case"):
         found = trail_of(desks, case_id)
     if as_json:
@@ -96,13 +99,13 @@ def _print_trail(found: TrailView) -> None:
     for line in found.told:
         _print_line(console, line)
     if found.refusals:
-        console.print("\nWhat was refused:")
+        console.print("\nRefused requests:")
     for line in found.refusals:
         _print_line(console, line)
 
 
 def _print_line(console: Console, line: TrailLine) -> None:
-    """What, by whom and when; then what stands beside it."""
+    """One event: what happened, who did it and when; then its details."""
     at = f"{line.recorded_at:%Y-%m-%d %H:%M:%S}Z"
     if line.happened_at != line.recorded_at:
         at += f", happened {line.happened_at:%Y-%m-%d %H:%M:%S}Z"

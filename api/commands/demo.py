@@ -1,4 +1,4 @@
-"""casetrail demo: a living service to look at."""
+"""casetrail demo"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 from rich.console import Console
 from rich.progress import track
 
-from api.commands.addresses import API_PORT, HOST, address_of, provider_ledger
+from api.commands.addresses import API_PORT, HOST, PORT_NUMBER, address_of, provider_ledger
 from api.commands.demo_welcome import welcome_text
 from api.composition import Desks, configured_desks, prepare_database, utc_now, verified_checkpoints
 from api.routes.demo_issuer import PATH
@@ -59,7 +59,7 @@ PEOPLE: tuple[tuple[str, Role], ...] = (
     ("gil", Role.GOVERNANCE_OWNER),
 )
 AGENT = "copilot"
-"""Ana's, for those who want to see what an agent may."""
+"""An agent of ana's, to try what an agent may do."""
 AUDIENCE = "casetrail-demo"
 _EVERYWHERE = "0.0.0.0"
 _HERE = ("127.0.0.1", "localhost")
@@ -71,24 +71,27 @@ _STREAM = "demo-stream"
 
 
 class RunningDemo(Struct, frozen=True):
-    """What a demonstration that runs has written down for the next one that is started."""
+    """What a running demonstration stores in its home, for a second start and for `demo-issuer`."""
 
     url: str
     tokens: dict[str, str]
     payments: str
-    """Where its payment provider answers."""
+    """The address of its payment provider."""
 
 
 @click.command()
 @HOST
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
-    help=f"[{API_PORT}, or any free one if that is taken]",
+    type=PORT_NUMBER,
+    help=f"Port to listen on [{API_PORT}, or any free one if it is taken].",
 )
 @click.pass_obj
 def demo(settings: Settings, host: str, port: int | None) -> None:
-    """A living service: demonstration people, and an order stream that keeps running."""
+    """Run a demonstration service with people, cases and a new order every second.
+
+    It starts with two weeks of orders. It prints the addresses and tokens to use and runs until Ctrl-C; the next run continues.
+    """
     console = Console(highlight=False, soft_wrap=True)
     settings.home.mkdir(parents=True, exist_ok=True)
     note = note_path(settings.home)
@@ -98,7 +101,7 @@ def demo(settings: Settings, host: str, port: int | None) -> None:
                 console.print("The demonstration is running already.")
                 _print_welcome(console, running, settings.home)
                 return
-            time.sleep(LOOK_SECONDS)  # it is starting, or ending
+            time.sleep(LOOK_SECONDS)  # another one starts or ends
         try:
             listener = _listener(host, port)
         except AddressUnusable as error:
@@ -111,7 +114,7 @@ def note_path(home: Path) -> Path:
 
 
 def _run(settings: Settings, note: Path, listener: socket.socket, console: Console) -> None:
-    """Until told to end."""
+    """Serve until the process is stopped."""
     with listener, listen("127.0.0.1", 0) as paying, open_database(settings) as dsn:
         prepare_database(dsn)
         require_safe(dsn)
@@ -120,13 +123,13 @@ def _run(settings: Settings, note: Path, listener: socket.socket, console: Conso
             working.record_build()
             working.ensure_policy()
             tokens = _add_people(working)
-            # Whom an escalation goes to is looked for in the report of people.
+            # Escalations read the report of people.
             ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
             if working.log.head() < BATCH_SIZE:
                 _replay_two_weeks(working)
         host, port = listener.getsockname()[:2]
         running = RunningDemo(f"http://{host}:{port}", tokens, address_of(paying))
-        # Its own provider, whatever is set: nothing that is tried here may move somebody's money.
+        # Its own provider, also if another is set: a trial must never move real money.
         settings = structs.replace(settings, payments=f"local:{running.payments}")
         local = _issuer(settings.home, host, port)
         issuers = settings.issuers
@@ -183,7 +186,7 @@ def _add_people(working: Desks) -> dict[str, str]:
 
 
 def _issuer(home: Path, host: str, port: int) -> LocalIssuer | None:
-    """At an address of this machine: what is not https is trusted nowhere else."""
+    """The issuer, if the host is this machine: http is trusted nowhere else."""
     if host not in (_EVERYWHERE, *_HERE):
         return None
     name = f"http://{_HERE[0] if host == _EVERYWHERE else host}:{port}{PATH}"
@@ -191,7 +194,7 @@ def _issuer(home: Path, host: str, port: int) -> LocalIssuer | None:
 
 
 def _link(working: Desks, issuer: str) -> None:
-    """The issuer calls people by their names; its own changes with the port."""
+    """Link each person's account. The issuer's name changes with the port."""
     desk, now, owner = working.principals_desk, working.clock(), PEOPLE[0][0]
     if working.principals.agent(AGENT).person is None:
         desk.register_agent(owner, AGENT, now)
@@ -203,7 +206,7 @@ def _link(working: Desks, issuer: str) -> None:
 
 
 def _replay_two_weeks(working: Desks) -> None:
-    """Give the queues a past: two weeks of orders, lived through in virtual time."""
+    """Replay two weeks of orders in simulated time."""
     now = working.clock()
     past = DemonstrationStream(SEED, now).history()
     arrivals = [Arrival(signal, at) for at, signal in past]
@@ -214,7 +217,7 @@ def _replay_two_weeks(working: Desks) -> None:
 
 
 def _write_privately(file: Path, content: bytes) -> None:
-    """It holds tokens: nobody else may read it, not even for a moment."""
+    """Write a file that only its owner can read from the start: it holds tokens."""
     file.unlink(missing_ok=True)
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         out.write(content)
@@ -222,13 +225,13 @@ def _write_privately(file: Path, content: bytes) -> None:
 
 def _print_welcome(console: Console, running: RunningDemo, home: Path) -> None:
     where = "" if home == default_home() else f"--home {home} "
-    told = welcome_text(running.url, running.payments, running.tokens, where, AGENT)
-    console.print(told, markup=False)
+    text = welcome_text(running.url, running.payments, running.tokens, where, AGENT)
+    console.print(text, markup=False)
 
 
 @click.command(name=_STREAM, hidden=True)
 def demo_stream() -> None:
-    """Send the demonstration's signals to CASETRAIL_URL until told to stop."""
+    """Send the demonstration's signals to CASETRAIL_URL until standard input ends."""
     stream = DemonstrationStream(SEED, utc_now())
     headers = {"Authorization": f"Bearer {os.environ['CASETRAIL_TOKEN']}"}
     with httpx2.Client(base_url=os.environ["CASETRAIL_URL"], headers=headers, timeout=10) as client:
@@ -237,7 +240,7 @@ def demo_stream() -> None:
 
 
 def _signal_batches(stream: DemonstrationStream) -> Iterator[bytes]:
-    """What is told each second, for as long as the parent lives."""
+    """One batch of signals each second, until the parent process ends."""
     number = 0
     ending = threading.Event()
     threading.Thread(target=_wait_for_eof, args=(ending,), daemon=True).start()
@@ -253,11 +256,11 @@ def _wait_for_eof(ending: threading.Event) -> None:
     wait_for_parent_to_end()
     ending.set()
     time.sleep(5)
-    os._exit(0)  # whatever it is waiting for, there is nobody to tell it to
+    os._exit(0)  # it may wait for an answer that nobody needs any more
 
 
 def _send(client: httpx2.Client, body: bytes) -> None:
-    """Until it is taken: signals have ids, so sending them again is safe."""
+    """Send until the API answers: signals have ids, so sending them again is safe."""
     while True:
         with contextlib.suppress(httpx2.HTTPError):
             answer = client.post(

@@ -14,20 +14,25 @@ from infrastructure.settings import Settings
 
 @click.group(name="demo-issuer")
 def demo_issuer() -> None:
-    """The issuer of access tokens that a demonstration has of its own."""
+    """Use the demonstration's own issuer of access tokens (OIDC)."""
 
 
 @demo_issuer.command()
 @click.argument("subject")
-@click.option("--actor", help="Who acts for them, such as `copilot`, ana's agent.")
+@click.option(
+    "--actor",
+    help="The agent or person that acts for SUBJECT, such as ana's agent `copilot` [none].",
+)
 @click.pass_obj
 def token(settings: Settings, subject: str, actor: str | None) -> None:
-    """An access token of the demonstration that runs, for one of its people."""
+    """Print an access token of the running demonstration for SUBJECT, one of its people."""
     try:
         running = msgspec.json.decode(note_path(settings.home).read_bytes(), type=RunningDemo)
     except OSError:
-        raise click.ClickException("No demonstration runs: casetrail demo.") from None
-    asked = {
+        raise click.ClickException(
+            "No demonstration runs. Start one with `casetrail demo`."
+        ) from None
+    form = {
         "grant_type": "client_credentials",
         "client_id": local_issuer.CLIENT_ID,
         "client_secret": local_issuer.client_secret(settings.home),
@@ -35,7 +40,7 @@ def token(settings: Settings, subject: str, actor: str | None) -> None:
         **({"actor": actor} if actor else {}),
     }
     try:
-        answer = httpx2.post(f"{running.url}{PATH}/token", data=asked, timeout=10)
+        answer = httpx2.post(f"{running.url}{PATH}/token", data=form, timeout=10)
     except httpx2.HTTPError as error:
         raise click.ClickException(f"The demonstration does not answer: {error}") from None
     if answer.status_code != 200:
@@ -46,7 +51,7 @@ def token(settings: Settings, subject: str, actor: str | None) -> None:
 @demo_issuer.command()
 @click.pass_obj
 def rotate(settings: Settings) -> None:
-    """Sign with a new key from now on; what the last one has signed stays good until it expires."""
+    """Sign with a new key; tokens of the last key stay valid until they expire."""
     if not local_issuer.issuer_file(settings.home).exists():
-        raise click.ClickException("There is no key to rotate yet: casetrail demo.")
-    click.echo(f"The key {local_issuer.rotate_signing_key(settings.home)} signs from now on.")
+        raise click.ClickException("There is no key to rotate yet. `casetrail demo` creates one.")
+    click.echo(f"The key {local_issuer.rotate_signing_key(settings.home)} signs now.")

@@ -1,4 +1,4 @@
-"""What a demonstration tells when it has started."""
+"""The text that a demonstration prints when it has started."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 
 def welcome_text(url: str, payments: str, tokens: Mapping[str, str], where: str, agent: str) -> str:
-    """`where` are the words that name its home on the command line, `agent` is ana's."""
+    """The text; `where` is the option that names its home, `agent` is ana's agent."""
     me = tokens["ana"]
     sign_in = f"python3 run.py {where}demo-issuer token ana"
     others = ", ".join(f"{name} {token}" for name, token in tokens.items() if name != "ana")
     return f"""
-casetrail is running. Orders arrive every second; every third one is in trouble.
+casetrail is running. An order arrives every second; every third one has a problem.
 
   Console          {url}/#{me}
   API              {url}/docs
@@ -26,9 +26,9 @@ You are ana, an exception specialist. Try:
   curl -s -H "Authorization: Bearer $TOKEN" "{url}/v1/cases?owner=ana"
   curl -s -H "Authorization: Bearer $TOKEN" {url}/v1/cases/CASE_ID/trail
 
-Money goes back through four pairs of hands: ana proposes, omar approves, fay pays, finn finds it in the
-provider's own list. Each answer tells the VERSION that the next step names, and the first one the ID and
-the DIGEST of the adjustment:
+A refund needs four people: ana proposes, omar approves, fay pays, finn finds it on the provider's
+statement. Each answer has the VERSION that the next step needs; the first one also has the ID and the
+DIGEST of the adjustment:
 
   curl -s -H "Authorization: Bearer $TOKEN" -X POST {url}/v1/queues/refund_validation/claim-next
   CASE=CASE_ID
@@ -39,12 +39,12 @@ the DIGEST of the adjustment:
   act {tokens["fay"]} VERSION /ID/execute '{{"digest": "DIGEST"}}'
   CASETRAIL_URL={url} CASETRAIL_TOKEN={tokens["finn"]} python3 run.py adjustments reconcile
 
-The same with an access token (OIDC) that the demonstration's own issuer signs, as ana and as her agent:
+Sign in with an access token (OIDC) of the demonstration's own issuer, as ana and as her agent:
 
   curl -s -H "Authorization: Bearer $({sign_in})" {url}/v1/me
   curl -s -H "Authorization: Bearer $({sign_in} --actor {agent})" {url}/v1/me
 
-Tokens of the others: {others}
+Tokens of the other people: {others}
 
-Stop with Ctrl-C; `python3 run.py demo` goes on where it stopped.
+Stop with Ctrl-C; `python3 run.py demo` continues with the same data.
 """

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.commands.options import AS_JSON
 from infrastructure.doctor import examine, most_serious
 from infrastructure.doctor.findings import Finding, Verdict
 from infrastructure.postgres.databases import open_database
@@ -20,13 +21,17 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.UNSAFE: "bol
 
 
 @click.command()
-@click.option("--whole", is_flag=True, help="Read the whole log against all that is said about it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Also check every event of the log; takes longer as the log grows.",
+)
+@AS_JSON
 @click.pass_obj
 def doctor(settings: Settings, whole: bool, as_json: bool) -> None:
-    """Whether the database and the log are as they must be; nothing is changed.
+    """Check the database, its rights and the log, and say what to do; change nothing.
 
-    The exit status is 1 if something is unsafe: neither `serve` nor `worker` starts on it.
+    The exit status is 1 if something is unsafe; `serve` and `worker` then refuse to start.
     """
     with open_database(settings, to_write=False) as dsn, connect(dsn) as connection:
         found = examine(connection, settings, whole=whole)
@@ -45,8 +50,8 @@ def _print_findings(found: list[Finding]) -> None:
     table.add_column("found")
     for one in found:
         colour = _COLOURS[one.verdict]
-        told = escape(one.found)
+        text = escape(one.found)
         if one.to_do:
-            told += f"\n[dim]what to do:[/dim] {escape(one.to_do)}"
-        table.add_row(one.what, f"[{colour}]{one.verdict}[/{colour}]", told)
+            text += f"\n[dim]what to do:[/dim] {escape(one.to_do)}"
+        table.add_row(one.what, f"[{colour}]{one.verdict}[/{colour}]", text)
     Console(highlight=False).print(table)

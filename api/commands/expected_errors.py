@@ -1,8 +1,12 @@
-"""What can go wrong with a command without being a fault of this program."""
+"""Errors that a command reports in words: they are no bugs, so no traceback is shown."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from application.log.recorder import CommandRepeated
+from domain.access_errors import GrantNotFound, PersonNotFound, PrincipalNotFound
+from domain.cases.errors import CaseNotFound
 from domain.errors import CasetrailError
 from infrastructure.doctor import UnsafeToStart
 from infrastructure.event_store.migrations import AppliedMigrationChanged, MigrationNotPermitted
@@ -39,4 +43,11 @@ EXPECTED_ERRORS = (
     UnsafeSwitch,
     WitnessUnusable,
 )
-"""Told in words, never as a traceback."""
+
+HINTS: Mapping[type[Exception], str] = {
+    PersonNotFound: "List people with `casetrail people list`.",
+    GrantNotFound: "List grants with `casetrail people review`.",
+    PrincipalNotFound: "List keys, logins, agents and delegates with `casetrail people tokens NAME`.",
+    CaseNotFound: "List cases with `casetrail psql -c 'SELECT case_id FROM views.cases LIMIT 20'`.",
+}
+"""What to do about an error whose message already says what was not found."""

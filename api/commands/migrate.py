@@ -11,12 +11,16 @@ from infrastructure.settings import Settings
 
 
 @click.command()
-@click.option("--print-roles", is_flag=True, help="What an administrator runs where we may not.")
+@click.option(
+    "--print-roles",
+    is_flag=True,
+    help="Print the SQL that an administrator runs where this login may not create roles.",
+)
 @click.pass_obj
 def migrate(settings: Settings, print_roles: bool) -> None:
-    """Bring the database's schema and the rights in it up to date.
+    """Update the database's schema, roles and rights to this version.
 
-    Where writes were halted and the log is again the one that was witnessed, they go on.
+    If writes were halted and the log matches its checkpoints again, it allows writes again.
     """
     if print_roles:
         click.echo(roles_script(settings.database_url))
@@ -28,5 +32,5 @@ def migrate(settings: Settings, print_roles: bool) -> None:
             halted = connection.execute("SELECT FROM log_head WHERE halted").fetchone()
         if halted is not None:
             verified_checkpoints(settings, dsn)
-            click.echo("writes go on")
+            click.echo("writes are allowed again")
     click.echo(f"applied: {', '.join(applied)}" if applied else "nothing to do")

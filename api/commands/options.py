@@ -1,4 +1,4 @@
-"""Options that many commands take."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
 from api.http.times import parse_time
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+DIRECTORY: Final = click.Path(file_okay=False, path_type=Path)
+FILE = click.argument("file", type=EXISTING_FILE)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+REASON = click.option("--reason", required=True, help="Why. It is recorded and shown to auditors.")
 
 
 class TimeParameter(click.ParamType[datetime]):
-    """A date, or a date and a time; of UTC unless it says otherwise."""
+    """A date, or a date and a time; UTC unless it has an offset."""
 
     name = "TIME"
 
@@ -30,9 +36,18 @@ class TimeParameter(click.ParamType[datetime]):
             self.fail(str(error), param, ctx)
 
 
+RECORDED_FROM: Final = "Only events recorded at or after this time."
+RECORDED_TO: Final = "Only events recorded before this time."
+TIME_HELP: Final = "TIME is a date or a time such as 2026-10-01 or 2026-10-01T12:00:00+02:00; UTC without an offset."
+
+
+FROM = click.option("--from", "since", type=TimeParameter(), help=RECORDED_FROM)
+TO = click.option("--to", "until", type=TimeParameter(), help=RECORDED_TO)
+
+
 @contextmanager
 def report_write_errors(place: Path) -> Iterator[None]:
-    """What the system has against a file or a directory that was asked for is told in its words."""
+    """Turns an OSError into a message that names the file or directory and the system's reason."""
     try:
         yield
     except OSError as error:

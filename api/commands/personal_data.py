@@ -1,4 +1,4 @@
-"""casetrail personal-data: what is held of a customer, legal holds, and erasure."""
+"""casetrail personal-data show | hold | release | erase"""
 
 from __future__ import annotations
 
@@ -25,12 +25,18 @@ from domain.validation import faults_of
 from infrastructure.settings import Settings
 
 CUSTOMER = click.argument("customer")
-CUSTOMER_HELP = "CUSTOMER is the shop's id of the customer; `-` reads it from standard input, so that it stands in no list of processes."
+CUSTOMER_HELP = (
+    "CUSTOMER is the shop's id of the customer; `-` reads it from standard input, so that no list of "
+    "processes shows it."
+)
+HOLD_REASON = click.option(
+    "--reason", required=True, help="Why. It is kept for ever and readable: name nobody."
+)
 
 
 @click.group(name="personal-data")
 def personal_data() -> None:
-    """What is held of a customer, legal holds, and erasure."""
+    """Show or erase a customer's personal data, or place a legal hold on it."""
 
 
 @personal_data.command(epilog=CUSTOMER_HELP)
@@ -38,7 +44,7 @@ def personal_data() -> None:
 @AS_JSON
 @click.pass_obj
 def show(settings: Settings, customer: str, as_json: bool) -> None:
-    """Every line of the log with personal texts of theirs. That you looked is recorded."""
+    """List every event with personal data of a customer. This read is recorded."""
     with (
         migrated_desks(settings) as desks,
         record_personal_reads(desks, "casetrail personal-data show"),
@@ -64,11 +70,11 @@ def show(settings: Settings, customer: str, as_json: bool) -> None:
 
 @personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
-@click.option("--reason", required=True, help="Kept for ever, in the clear: name nobody.")
-@click.option("--reference", default="", help="The number of the proceeding.")
+@HOLD_REASON
+@click.option("--reference", default="", help="Number of the proceeding [none].")
 @click.pass_obj
 def hold(settings: Settings, customer: str, reason: str, reference: str) -> None:
-    """Place a legal hold: nothing of the customer is erased while it lasts."""
+    """Place a legal hold: it prevents erasure of the customer's data until it is released."""
     _run_command(
         settings, customer, lambda desk, whose, by: desk.hold(whose, reason, reference, by).record
     )
@@ -77,10 +83,10 @@ def hold(settings: Settings, customer: str, reason: str, reference: str) -> None
 @personal_data.command(epilog=CUSTOMER_HELP)
 @CUSTOMER
 @click.argument("number", metavar="HOLD", type=click.IntRange(1))
-@click.option("--reason", required=True, help="Kept for ever, in the clear: name nobody.")
+@HOLD_REASON
 @click.pass_obj
 def release(settings: Settings, customer: str, number: int, reason: str) -> None:
-    """Release a legal hold."""
+    """Release a legal hold, by the number that `show` lists."""
     _run_command(
         settings, customer, lambda desk, whose, by: desk.release(whose, number, reason, by).record
     )
@@ -92,17 +98,17 @@ def release(settings: Settings, customer: str, number: int, reason: str) -> None
     "--basis",
     required=True,
     type=click.Choice([str(basis) for basis in ErasureBasis]),
-    help="Why it must go (GDPR, article 17).",
+    help="Legal basis (GDPR, article 17).",
 )
-@click.option("--reference", default="", help="The number of the request.")
-@click.confirmation_option(prompt="What is erased cannot be brought back. Erase it?")
+@click.option("--reference", default="", help="Number of the request [none].")
+@click.confirmation_option(prompt="Erased data cannot be restored. Erase it?")
 @click.pass_obj
 def erase(settings: Settings, customer: str, basis: str, reference: str) -> None:
-    """Erase all that is personal in what is recorded of the customer. Decisions and proofs stay."""
+    """Erase a customer's personal data for ever. Decisions and proofs stay."""
 
     def act(desk: PrivacyDesk, whose: str, by: Caller) -> PrivacyRecord:
         ordered = desk.erase(whose, ErasureBasis(basis), reference, by).record
-        return desk.record(ordered.id)  # for by now it may be carried out
+        return desk.record(ordered.id)  # it may be carried out by now
 
     _run_command(settings, customer, act)
 
@@ -110,7 +116,7 @@ def erase(settings: Settings, customer: str, basis: str, reference: str) -> None
 def _run_command(
     settings: Settings, customer: str, act: Callable[[PrivacyDesk, str, Caller], PrivacyRecord]
 ) -> None:
-    """What was done by whoever runs the machine, and what is then recorded of the customer."""
+    """Carry out a command as the operator and print the customer's record."""
     with migrated_desks(settings) as desks:
         by = operator_caller(desks.clock())
         record = act(_desk(desks), _parse_customer_id(customer), by)
@@ -119,8 +125,7 @@ def _run_command(
 
 @contextmanager
 def record_personal_reads(desks: Desks, what: str) -> Iterator[None]:
-    """Whose personal data is opened in here is noted at its end. On the command line, it is the
-    operating system that says who asks."""
+    """Record the orders whose personal data is read inside, as reads of the system account."""
     with track_personal_reads() as orders:
         yield
     if orders:
@@ -128,12 +133,12 @@ def record_personal_reads(desks: Desks, what: str) -> Iterator[None]:
 
 
 def _parse_customer_id(customer: str) -> str:
-    """Raises Invalid."""
-    told = sys.stdin.readline().rstrip("\n") if customer == "-" else customer
+    """The argument, or standard input's first line for `-`. Raises Invalid."""
+    text = sys.stdin.readline().rstrip("\n") if customer == "-" else customer
     try:
-        return msgspec.convert(told, CustomerId)
+        return msgspec.convert(text, CustomerId)
     except msgspec.ValidationError:
-        raise Invalid(faults_of(told, CustomerId), "CUSTOMER") from None
+        raise Invalid(faults_of(text, CustomerId), "CUSTOMER") from None
 
 
 def _desk(desks: Desks) -> PrivacyDesk:
@@ -143,9 +148,9 @@ def _desk(desks: Desks) -> PrivacyDesk:
 
 def _print_record(console: Console, record: PrivacyRecord) -> None:
     for hold in record.holds:
-        until = f", released {hold.released_at:%Y-%m-%d}" if hold.released_at else ", it lasts"
-        told = f"legal hold {hold.hold} since {hold.placed_at:%Y-%m-%d}{until}: {hold.reason}"
-        console.print(told, markup=False)
+        until = f", released {hold.released_at:%Y-%m-%d}" if hold.released_at else ", in force"
+        line = f"legal hold {hold.hold} since {hold.placed_at:%Y-%m-%d}{until}: {hold.reason}"
+        console.print(line, markup=False)
     for one in record.erasures:
         done = f"done {one.completed_at:%Y-%m-%d %H:%M}Z" if one.completed_at else "under way"
         console.print(

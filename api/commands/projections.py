@@ -17,10 +17,10 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
 
 from api.commands.options import AS_JSON
+from api.commands.output import print_table
 from api.composition import prepare_database
 from infrastructure.postgres.databases import open_database
 from infrastructure.postgres.datastore import connect
@@ -30,8 +30,8 @@ from infrastructure.projections.rebuild import Rebuild
 from infrastructure.settings import Settings
 from projections import PROJECTIONS
 
-TELL_SECONDS = 5.0
-"""How often progress is written where no bar can be drawn."""
+PROGRESS_SECONDS = 5.0
+"""How often progress is printed if standard error is no terminal."""
 BY_NAME = {projection.name: projection for projection in PROJECTIONS}
 
 
@@ -43,10 +43,7 @@ def projections() -> None:
 @projections.command(name="list")
 @click.pass_obj
 def show(settings: Settings) -> None:
-    """Each report, its generations, and how far behind the log they are."""
-    table = Table()
-    for column in ("report", "generation", "version", "position", "behind", "live", "held streams"):
-        table.add_column(column)
+    """List reports with their generations and how many events behind the log they are."""
     with open_database(settings) as dsn:
         prepare_database(dsn)
         with connect(dsn_for_role(dsn, READER)) as connection:
@@ -56,9 +53,10 @@ def show(settings: Settings) -> None:
                 " AND h.generation = p.generation) "
                 "FROM projections p, log_head head ORDER BY p.name, generation"
             ).fetchall()
-    for *values, live, held in rows:
-        table.add_row(*map(str, values), "live" if live else "building", str(held))
-    Console().print(table)
+    print_table(
+        ("report", "generation", "version", "position", "behind", "live", "held streams"),
+        ((*values, "live" if live else "building", held) for *values, live, held in rows),
+    )
 
 
 @projections.command()
@@ -69,14 +67,14 @@ def show(settings: Settings) -> None:
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Give up after so many seconds without progress.",
+    help="Give up after this many seconds without progress.",
 )
 @AS_JSON
 @click.pass_obj
 def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
     """Rebuild a report from the first event; the old one serves until the new one is ready.
 
-    The service may run meanwhile. Ctrl-C leaves the live report as it is.
+    The service may keep running. Ctrl-C stops the rebuild and leaves the live report unchanged.
     """
     errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     say = errors.print
@@ -88,13 +86,13 @@ def rebuild(settings: Settings, name: str, wait: float, as_json: bool) -> None:
         ):
             patiently(wait, watch, lambda: prepare_database(address))
             task = bar.add_task(name, total=None)
-            told_at = time.monotonic()
+            printed_at = time.monotonic()
 
             def progress(at: int, head: int) -> None:
-                nonlocal told_at
+                nonlocal printed_at
                 bar.update(task, completed=at, total=head)
-                if bar.disable and time.monotonic() - told_at > TELL_SECONDS:
-                    told_at = time.monotonic()
+                if bar.disable and time.monotonic() - printed_at > PROGRESS_SECONDS:
+                    printed_at = time.monotonic()
                     rate = bar.tasks[task].speed or 0
                     say(f"{name}: {at} of {head} events, {rate:.0f} a second")
 
@@ -123,7 +121,7 @@ class Rate(ProgressColumn):
 
 
 def _progress(errors: Console) -> Progress:
-    """Events folded of how many, and the rate; silent where nobody watches."""
+    """A bar with events done, total and rate; hidden if standard error is no terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

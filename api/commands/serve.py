@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from api.commands.addresses import HOST, PORT
+from api.commands.addresses import API_PORT, HOST, port_option
+from api.commands.options import EXISTING_FILE
 from api.composition import configured_desks, prepare_database, verified_checkpoints
 from api.serving import (
     AddressUnusable,
@@ -28,22 +29,28 @@ from infrastructure.settings import Settings
 
 @click.command()
 @HOST
-@PORT
+@port_option(API_PORT)
 @click.option(
     "--policy",
     "policy_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Decide by this document, if none has decided yet [the one that ships].",
+    type=EXISTING_FILE,
+    help="Policy to activate if none is active yet [the one that ships with casetrail].",
 )
 @click.option(
     "--processes",
     type=click.IntRange(1, 64),
-    help="How many processes answer requests [one for each core, at most 4].",
+    help="Number of processes that answer requests [one per core, at most 4].",
 )
-@click.option("--beside", "descriptor", type=int, hidden=True, help="Serve this socket too.")
-@click.option("--signals-to", hidden=True, help="Who takes the signals that come there.")
-@click.option("--worker/--no-worker", "with_worker", default=True, help="Run a worker beside it.")
-@click.option("--demo", "as_demo", is_flag=True, help="As `casetrail demo`.")
+@click.option("--beside", "descriptor", type=int, hidden=True, help="Serve this inherited socket.")
+@click.option("--signals-to", hidden=True, help="URL of the process that stores signals.")
+@click.option(
+    "--worker/--no-worker",
+    "with_worker",
+    default=True,
+    show_default=True,
+    help="Start a worker, which keeps reports and due times.",
+)
+@click.option("--demo", "as_demo", is_flag=True, help="Run `casetrail demo` instead.")
 @click.pass_context
 def serve(
     context: click.Context,
@@ -56,7 +63,10 @@ def serve(
     with_worker: bool,
     as_demo: bool,
 ) -> None:
-    """Serve the API; reports and time are kept by a worker beside it."""
+    """Serve the API and the console, and run a worker.
+
+    It prints the address of the API reference and runs until Ctrl-C or SIGTERM.
+    """
     if as_demo:
         from api.commands.demo import demo
 
@@ -90,7 +100,7 @@ def serve(
             )
         ours = [listeners[0]]
         if len(listeners) > 1:
-            # Where the others bring the signals that they get.
+            # The other processes forward their signals to this socket.
             ours.append(stack.enter_context(listen("127.0.0.1", 0)))
         for listener in listeners[1:]:
             words = ["serve", "--beside", str(listener.fileno())]
@@ -102,7 +112,7 @@ def serve(
 
 
 def serve_beside(descriptor: int, signals_to: str | None, settings: Settings) -> None:
-    """Serve what the process that started this one listens to, for as long as that lives."""
+    """Serve an inherited socket until the parent process ends."""
     die_with_parent()
     with socket.socket(fileno=descriptor) as listener, open_database(settings) as dsn:
         serve_http(dsn, settings, [listener], signals_to)

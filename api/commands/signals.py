@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from api.commands.options import AS_JSON, EXISTING_FILE
 from api.composition import migrated_desks
 from api.http.problems import problem_of
 from api.http.signal_bodies import MAX_SIGNALS, Item, parse_items
@@ -18,17 +19,17 @@ from domain.errors import CasetrailError, Invalid
 from domain.people import OPERATOR_ACTOR
 from infrastructure.settings import Settings
 
-FILES = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
-
 
 @click.command()
-@FILES
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.argument("files", nargs=-1, required=True, type=EXISTING_FILE)
+@AS_JSON
 @click.pass_obj
 def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
-    """Take the signals in files of NDJSON. What is refused is told with file and line."""
+    """Read signals from files, one JSON object per line (NDJSON).
+
+    Rejected lines are listed with file and line number; the other lines are stored. The exit
+    status is 1 if a line was rejected.
+    """
     counts: Counter[str] = Counter({str(outcome): 0 for outcome in SignalOutcome})
     refusals = []
     with migrated_desks(settings) as desks:
@@ -37,8 +38,8 @@ def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
             sound = [(place, i) for place, i in batch if not isinstance(i, CasetrailError)]
             refusals += [(place, i) for place, i in batch if isinstance(i, CasetrailError)]
             now = desks.clock()
-            taken = desks.intake.take([Arrival(i, now) for _, i in sound], OPERATOR_ACTOR)
-            for (place, _), receipt in zip(sound, taken.receipts, strict=True):
+            result = desks.intake.take([Arrival(i, now) for _, i in sound], OPERATOR_ACTOR)
+            for (place, _), receipt in zip(sound, result.receipts, strict=True):
                 counts[receipt.outcome] += 1
                 if receipt.problem is not None:
                     refusals.append((place, receipt.problem))
@@ -48,8 +49,8 @@ def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
         for line in [f"{f.pointer or '/'}: {f.detail}" for f in faults] or [str(error)]:
             click.echo(f"{place}: {line}", err=True)
     if as_json:
-        told = [{"place": place, "problem": problem_of(error)} for place, error in refusals]
-        click.echo(msgspec.json.encode({**counts, "refusals": told}))
+        listed = [{"place": place, "problem": problem_of(error)} for place, error in refusals]
+        click.echo(msgspec.json.encode({**counts, "refusals": listed}))
     else:
         click.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
     if refusals:
@@ -59,7 +60,7 @@ def signals(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
 def _batches(files: tuple[Path, ...]) -> Iterator[list[tuple[str, Item]]]:
     batch: list[tuple[str, Item]] = []
     for file in files:
-        # Text mode for its line ends, of whatever system; what is no UTF-8 is refused by its line.
+        # Text mode reads the line ends of every system. A line that is no UTF-8 is rejected by itself.
         with file.open(encoding="utf-8", errors="surrogateescape") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():

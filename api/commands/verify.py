@@ -19,6 +19,8 @@ from infrastructure.verifier.notes import COSIGNATURE, ED25519, NoteBroken, pars
 
 
 class PublicKey(click.ParamType[str]):
+    """A public key of one kind, as `casetrail audit key` or a witness prints it."""
+
     name = "KEY"
 
     def __init__(self, kind: bytes) -> None:
@@ -40,13 +42,21 @@ class PublicKey(click.ParamType[str]):
     "keys",
     multiple=True,
     type=PublicKey(ED25519),
-    help="The public key that its owner gave you (`casetrail audit key`); any of several will do.",
+    help="Public key that must have signed it (the owner's `casetrail audit key`); repeat it to accept any "
+    "of several.",
 )
-@click.option("--witness", type=PublicKey(COSIGNATURE), help="This witness must have cosigned it.")
+@click.option(
+    "--witness",
+    type=PublicKey(COSIGNATURE),
+    help="Public key of a witness that must have cosigned it.",
+)
 @AS_JSON
 def verify(bundle: Path, keys: tuple[str, ...], witness: str | None, as_json: bool) -> None:
-    """Check a bundle, a directory or its archive, without a database and without a network. Ends with
-    1 if it is broken."""
+    """Verify a bundle (a directory or an archive of it) without a database or network.
+
+    Without --key, compare the printed key with the one that the owner gave you. The exit status is 1
+    if the bundle is broken.
+    """
     try:
         with open_bundle(bundle) as directory:
             found = verdict_on(directory, *keys, witness=witness)
@@ -65,28 +75,28 @@ def _print_verdict(console: Console, found: Verdict, is_trusted: bool) -> None:
             escape_for_terminal(f"{_describe_place(fault)}: {fault.detail} ({fault.code})")
         )
     if len(found.faults) > MOST_FAULTS:
-        console.print(f"and {len(found.faults) - MOST_FAULTS} more")
+        console.print(f"and {len(found.faults) - MOST_FAULTS} more errors")
     if not found.verified:
         console.print("BROKEN")
         return
     console.print(f"verified: {found.events} events of a log of {found.size}, root {found.root}")
     if found.answer is not None:
         sums = ", ".join(f"{total} {name}" for name, total in found.answer["sums"].items())
-        console.print(f"complete: {found.answer['count']} events asked for; {sums or 'no amounts'}")
+        console.print(f"complete: {found.answer['count']} events; {sums or 'no amounts'}")
     console.print(f"proven: {found.proves}")
     if found.cosigned is not None:
         at = datetime.fromtimestamp(found.cosigned, UTC)
         console.print(f"cosigned by the witness at {at:%Y-%m-%dT%H:%M:%SZ}")
     if is_trusted:
-        console.print(f"by the key {escape_for_terminal(found.key or '')}")
+        console.print(f"signed by the key {escape_for_terminal(found.key or '')}")
     else:
         console.print(
-            f"by the key that came with it, to be compared: {escape_for_terminal(found.key or '')}"
+            f"signed by the key in the bundle, which you must compare: {escape_for_terminal(found.key or '')}"
         )
 
 
 def escape_for_terminal(text: str) -> str:
-    """Without what moves, hides or turns around other text on a terminal."""
+    """The text with control and formatting characters escaped."""
     return "".join(
         one if one.isprintable() and one != "\\" else one.encode("unicode_escape").decode()
         for one in text

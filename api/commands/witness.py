@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from api.commands.addresses import HOST, address_of
+from api.commands.addresses import HOST, address_of, port_option
+from api.commands.options import DIRECTORY
 from api.serving import AddressUnusable, listen
 from infrastructure.settings import WITNESS, Settings
 from infrastructure.transparency.signing_keys import open_cosigner
@@ -20,25 +21,29 @@ DEFAULT_PORT = 8341
 
 @click.command()
 @HOST
-@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535))
+@port_option(DEFAULT_PORT)
 @click.option(
     "--log",
     "logs",
     multiple=True,
     required=True,
     metavar="KEY",
-    help="The public key of a log (`casetrail audit key`). Several, where a key was rotated.",
+    help="Public key of a log (`casetrail audit key` prints it); repeat it for a rotated key.",
 )
 @click.option(
     "--state",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Its key, and what it has cosigned last [witness of the home].",
+    type=DIRECTORY,
+    help="Directory of its key and of the last checkpoints it cosigned [witness in the home].",
 )
 @click.pass_obj
 def witness(
     settings: Settings, host: str, port: int, logs: tuple[str, ...], state: Path | None
 ) -> None:
-    """Cosign how logs grow, for somebody else than their owner: best on another machine."""
+    """Run a witness: it cosigns checkpoints of logs if they only grow.
+
+    Run it under another owner and on another machine than the log. It prints the setting that a
+    service needs to use it.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     directory = state or settings.home / "witness"
     try:

@@ -45,13 +45,13 @@ BACKLOG_SECONDS = 5.0
 """How often the queues are measured."""
 CHECKPOINT_SECONDS = 3.0
 KEYS_SECONDS = 3600.0
-"""How often it is seen to that destroyed keys stay so."""
+"""How often keys that were destroyed and restored are destroyed again."""
 NOTICE_SECONDS = 86_400.0
-"""How often the log repeats what the owner of the policy has to do."""
+"""How often notices to the owner of the policy are logged."""
 OUTSIDE_PAUSE_SECONDS = 5.0
-"""Between two tries to reach where checkpoints lie: nobody's bucket is asked each second."""
+"""Longest pause between two attempts to reach the store of checkpoints."""
 TIMEKEEPER_THREADS = 2
-"""While one waits for the database, the other decides."""
+"""While one waits for the database, the other computes."""
 _logger = logging.getLogger("casetrail.worker")
 
 
@@ -59,7 +59,10 @@ _logger = logging.getLogger("casetrail.worker")
 @click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def worker(settings: Settings, until_eof: bool) -> None:
-    """Keep time and reports. Run as many as you like, on as many machines."""
+    """Run a worker: it updates reports, handles due times and makes payments.
+
+    `serve` starts one. You may run more, also on other machines.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -84,12 +87,14 @@ def run_worker(
     vault: Vault | None = None,
     ours: Continuity | None = None,
 ) -> None:
-    """Tick what is due, pay what was ordered, keep the reports up and the log witnessed, until told
-    to stop. Raises LogNotAsWitnessed or KeyUnusable."""
+    """Handle due times, make payments, update reports and sign checkpoints until `stop` is set.
+
+    Raises LogNotAsWitnessed, PositionsMissing or KeyUnusable.
+    """
     runner = ProjectionRunner(dsn, PROJECTIONS)
     reports = threading.Thread(target=runner.run, name="reports", daemon=True)
     reports.start()
-    told: list[Exception] = []
+    errors: list[Exception] = []
     try:
         with desks(dsn, provider=provider, vault=vault, continuity=ours) as working:
             working.record_build()
@@ -111,16 +116,18 @@ def run_worker(
                     threading.Thread(target=run_key_destruction, args=(working, stop), name="keys")
                 )
             if working.payer is None:
-                _logger.warning("%s is not set: this worker pays nothing", PAYMENTS)
+                _logger.warning("%s is not set: this worker makes no payments", PAYMENTS)
             else:
                 keepers.append(
                     threading.Thread(target=run_payer, args=(working, stop), name="payer")
                 )
             if checkpoints is not None:
-                keepers.append(witness_thread(checkpoints.make, "checkpoints", dsn, stop, told))
+                keepers.append(witness_thread(checkpoints.make, "checkpoints", dsn, stop, errors))
             if cosigner is not None:
-                # Apart from those: what waits for somebody else's answer holds up nothing.
-                keepers.append(witness_thread(cosigner.cosign_latest, "cosigner", dsn, stop, told))
+                # A thread of its own: a slow witness delays nothing else.
+                keepers.append(
+                    witness_thread(cosigner.cosign_latest, "cosigner", dsn, stop, errors)
+                )
             with follow_policy(working):
                 for keeper in keepers:
                     keeper.start()
@@ -129,24 +136,24 @@ def run_worker(
     finally:
         runner.close()
         reports.join()
-    for error in told:
+    for error in errors:
         raise error
 
 
 def run_due_timers(working: Desks, stop: threading.Event) -> None:
-    """Tick due streams until told to stop."""
+    """Handle due timers until `stop` is set."""
     _run_repeatedly(lambda: working.timekeeper.tick_due(working.clock()) > 0, IDLE_SECONDS, stop)
 
 
 def run_payer(working: Desks, stop: threading.Event) -> None:
-    """Make the payments that were ordered until told to stop."""
+    """Make the ordered payments until `stop` is set."""
     payer = working.payer
     assert payer is not None
     _run_repeatedly(lambda: payer.pay(working.clock) > 0, IDLE_SECONDS, stop)
 
 
 def run_key_destruction(working: Desks, stop: threading.Event) -> None:
-    """See to it, until told to stop, that keys which were destroyed stay so, whatever backup is brought back."""
+    """Destroy keys that a restored backup brought back, until `stop` is set."""
     ring = working.key_ring
     assert ring is not None
 
@@ -154,11 +161,11 @@ def run_key_destruction(working: Desks, stop: threading.Event) -> None:
         try:
             found = ring.destroy_restored()
         except KeyStoreUnavailable as error:
-            _logger.warning("whether keys stay destroyed is not known: %s", error)
+            _logger.warning("cannot check that destroyed keys stay destroyed: %s", error)
         else:
             if found:
                 _logger.warning(
-                    "%d keys that were destroyed were there again, as from a backup: destroyed",
+                    "destroyed %d keys again: they had come back, as from a backup",
                     found,
                 )
         return False
@@ -167,7 +174,7 @@ def run_key_destruction(working: Desks, stop: threading.Event) -> None:
 
 
 def run_backlog_watch(working: Desks, stop: threading.Event) -> None:
-    """Measure the queues, and look for duties that turn out to have conflicted, until told to stop."""
+    """Measure the queues and look for conflicts of duties until `stop` is set."""
 
     def look() -> bool:
         working.recovery.look(working.clock())
@@ -178,7 +185,7 @@ def run_backlog_watch(working: Desks, stop: threading.Event) -> None:
 
 
 def run_notices(working: Desks, stop: threading.Event) -> None:
-    """Write to the log, until told to stop, what the owner of the active policy has to do soon."""
+    """Log notices to the owner of the active policy until `stop` is set."""
 
     def look() -> bool:
         active = working.policy.current
@@ -194,27 +201,29 @@ def witness_thread(
     name: str,
     dsn: str,
     stop: threading.Event,
-    told: list[Exception],
+    errors: list[Exception],
 ) -> threading.Thread:
-    """Sign what the log has become, or have it signed, until told to stop, or until it is not what was
-    signed before: then this worker ends, and says so."""
+    """A thread that signs or cosigns checkpoints until `stop` is set.
 
-    def again() -> bool:
+    If the log is not the one that was signed before, it adds the error and stops the worker.
+    """
+
+    def work() -> bool:
         try:
             with connect(dsn_for_role(dsn, PROJECTOR)) as connection:
                 look(connection)
         except (LogNotAsWitnessed, PositionsMissing, KeyUnusable) as error:
-            told.append(error)
+            errors.append(error)
             stop.set()
         return False
 
     return threading.Thread(
-        target=_run_repeatedly, args=(again, CHECKPOINT_SECONDS, stop), name=name
+        target=_run_repeatedly, args=(work, CHECKPOINT_SECONDS, stop), name=name
     )
 
 
 def _run_repeatedly(work: Callable[[], bool], idle_seconds: float, stop: threading.Event) -> None:
-    """Work, and rest where there was nothing to do; a lost database is waited out."""
+    """Call `work` until `stop` is set; pause when it is idle or the database does not answer."""
     pause = IDLE_SECONDS
     while not stop.is_set():
         try:

@@ -1,18 +1,18 @@
 "use strict";
-// What is to be given to the customer: proposed, approved and carried out by different people. Who
-// may do what is decided by the service alone; what it refuses, it says in its own words.
+// Refunds and other adjustments: proposed, approved and executed by different people. The service alone
+// decides who may do what, and reports why it refuses.
 
 const UNDECIDED = ["proposed", "approved", "system_approved"];
 const APPROVED = ["approved", "system_approved"];
-// No payment provider does these: whoever carries them out says how that is called there.
+// No payment provider executes these: the person who does enters a reference.
 const ELSEWHERE = ["store_credit", "reshipment", "write_off"];
 const STATE_BANDS = { proposed: "at_risk", approved: "on_track", system_approved: "on_track", executed: "on_track",
   reconciled: "on_track", rejected: "breached", failed: "breached" };
-// Limits of the policies that the shown adjustments were measured by, by digest.
+// Approval limits by digest of the policy that measured the adjustment.
 const limitsOf = new Map();
 
 const sumOf = ({ amount, currency }) => `${amount} ${currency}`;
-// Rates leave more decimals than anybody reads.
+// Exchange rates leave more decimals than needed.
 const readable = (amount) => amount.replace(/(\.\d\d\d*?)0+$/, "$1");
 const named = (one) => `${words(one.kind)} of ${sumOf(one.amount)}`;
 
@@ -26,7 +26,7 @@ async function learnLimits(adjustments) {
 
 function showAdjustments(found) {
   const shown = [dutiesOf(found), ...found.conflicts.map(conflictOfDuties)];
-  if (found.adjustments.length === 0) shown.push(element("p", "Nothing is to be given to the customer."));
+  if (found.adjustments.length === 0) shown.push(element("p", "No refund proposed."));
   else {
     const cards = element("ol", null, { class: "cards" });
     cards.append(...found.adjustments.map((one) => adjustmentCard(one, found)));
@@ -47,7 +47,7 @@ function dutiesOf({ duties }) {
 }
 
 function conflictOfDuties(names) {
-  return element("p", `${names.join(" and ")} turned out to be one person, with different duties in this case.`,
+  return element("p", `${names.join(" and ")} are accounts of one person with different duties in this case.`,
     { class: "breached" });
 }
 
@@ -76,7 +76,7 @@ function factsOfAdjustment(one) {
     approved: approvalsOf(one),
     lapses: UNDECIDED.includes(one.state) ? due(one.lapses_at) : null,
     "executed by": one.executed_by.length > 0 ? byAt(one.executed_by, one.executing_since) : null,
-    "in doubt": one.in_doubt ? "the provider's answer was lost; it is asked until it tells" : null,
+    "in doubt": one.in_doubt ? "the provider's answer was lost; the service keeps asking" : null,
     provider: one.provider,
     payment: one.payment,
     reference: one.reference,
@@ -104,7 +104,7 @@ function countedOf({ counted, currency, of_order, of_customer }) {
   return `${readable(counted)} ${currency} (${parts.filter(Boolean).join(", ")})`;
 }
 
-// By the limits of the policy that it was measured by.
+// By the limits of the policy that measured it.
 function whoMay({ policy_digest, roles, counted, currency }) {
   const limits = Object.entries(limitsOf.get(policy_digest) ?? {});
   return limits.filter(([role, limit]) => Number(limit) >= Number(counted) && (!roles?.length || roles.includes(role)))
@@ -123,7 +123,7 @@ function approvalsOf({ approvals, approved_by_rule, requirement }) {
   return made;
 }
 
-const LAPSED = { time: "nobody decided in time", packet: "what is known of the order has changed", policy: "another policy decides by now" };
+const LAPSED = { time: "nobody decided in time", packet: "the facts of the order have changed", policy: "another policy is active now" };
 const endOf = ({ state, ended }) => (state === "lapsed" ? LAPSED[ended] ?? words(ended) : ended);
 
 function actsOn(one, found) {
@@ -138,17 +138,17 @@ function actsOn(one, found) {
   return Object.keys(able).filter((act) => able[act]).map((act) => button(act, () => openAct(act, one), about(act)));
 }
 
-// What is approved is bound to the digest of what was looked at.
+// An approval is bound to the digest of what the person saw.
 function openAct(act, one) {
   const command = act.toLowerCase();
   const fields = { Approve: [text("note", "Note", false)], Reject: [text("reason", "Why")], Withdraw: [text("reason", "Why")],
-    Execute: ELSEWHERE.includes(one.kind) ? [text("reference", "What it is called where it was carried out")] : [] };
+    Execute: ELSEWHERE.includes(one.kind) ? [text("reference", "Reference (where it was executed)")] : [] };
   const digest = act === "Withdraw" ? {} : { digest: one.digest };
   openForm(by("adjustments-form"), `${act} the ${named(one)}`, fields[act],
     (body) => carryOut(`adjustments/${one.id}/${command}`, { ...digest, ...body }, "adjustments-title"));
 }
 
-// What the provider tells comes later, and by itself; nobody's focus is taken away for it.
+// The provider's result arrives later; the page is not redrawn while something in the case has focus.
 async function followPayments() {
   if (!openCase?.adjustments.some((one) => one.state === "executing")) return;
   if (by("case").querySelector(":is(button, input, select, a, summary):focus")) return;

@@ -1,14 +1,14 @@
 "use strict";
-// The approvals inbox: what I may approve, several at once, and why not the rest.
+// The approvals inbox: what the person may approve, several at once, and why not the rest.
 
 const AT_ONCE = 100;
 const MORE_APPROVALS = 100;
 let approvalsShown = MORE_APPROVALS;
-// What is ticked, by adjustment: as it was seen when it was ticked.
+// Selected items by adjustment, as they were when selected.
 const chosen = new Map();
 let approvable = new Map();
 
-// Two rooms of one page: the queues, and the approvals. Who approves but works no cases begins there.
+// The page shows queues or approvals. A person who approves but works no cases starts with approvals.
 function showRoom() {
   const works = may("cases.work") || !may("adjustments.approve");
   const isHere = may("adjustments.approve") && (location.hash === "#approvals-title" || (!location.hash && !works));
@@ -44,8 +44,8 @@ async function showInbox() {
 }
 
 function sayChosen() {
-  const says = approvable.size === 0 ? "" : `${chosen.size} of ${approvable.size} chosen${chosen.size ? `: ${sums([...chosen.values()])}` : ""}. `
-    + "Keys: j and k move, x chooses, a approves, o opens the case.";
+  const says = approvable.size === 0 ? "" : `${chosen.size} of ${approvable.size} selected${chosen.size ? `: ${sums([...chosen.values()])}` : ""}. `
+    + "Keys: j and k move, x selects, a approves, o opens the case.";
   if (by("approvals-says").textContent !== says) by("approvals-says").textContent = says;
   by("approve-chosen").hidden = approvable.size === 0;
 }
@@ -72,7 +72,7 @@ function whatOf(item) {
   return lines(open, `order ${item.order}`, words(item.queue));
 }
 
-// What is measured by the matrix may be more than this amount.
+// The approval matrix may count more than this amount.
 function askedOf(adjustment) {
   const { amount, requirement, reason, note, proposed_by, proposed_at } = adjustment;
   const isMore = Number(requirement.counted) !== Number(amount.amount) || requirement.currency !== amount.currency;
@@ -102,7 +102,7 @@ async function showAct(id, version) {
   by(`trail-${version}`).focus();
 }
 
-// Decimal texts are added as they are written: a float would round them.
+// Decimal texts are added as integers: a float would round them.
 function sums(items) {
   const totals = new Map();
   for (const { adjustment: { amount } } of items) {
@@ -115,12 +115,12 @@ function sums(items) {
   }).join(" and ");
 }
 
-// With nothing ticked, that on which one stands.
+// If nothing is selected, the row with the focus.
 function askToApprove() {
   const here = document.activeElement.closest?.("#may-approve tbody tr")?.querySelector("input").dataset.key;
   const items = chosen.size > 0 ? [...chosen.values()] : [approvable.get(here)].filter(Boolean);
-  if (items.length === 0) throw new Error("Nothing is chosen.");
-  if (items.length > AT_ONCE) throw new Error(`At most ${AT_ONCE} are approved at once.`);
+  if (items.length === 0) throw new Error("Nothing is selected.");
+  if (items.length > AT_ONCE) throw new Error(`At most ${AT_ONCE} can be approved at once.`);
   const many = items.length === 1 ? "1 adjustment" : `${items.length} adjustments`;
   by("confirm-says").textContent = `Approve ${many}: ${sums(items)} in all?`;
   by("confirm-items").replaceChildren(...items.map((item) => element("li", about(item))));
@@ -148,11 +148,11 @@ function outcomeOf({ outcome, state, problem }, item) {
   const made = element("li");
   made.append(link(about(item), () => showCase(item.case, true)), ": ");
   if (problem) made.append(mark("breached", "refused"), `. ${saidOfProblem(problem)}`);
-  else made.append(mark("on_track", outcome), state === "proposed" ? "; somebody else has to approve it, too." : ".");
+  else made.append(mark("on_track", outcome), state === "proposed" ? "; another person has to approve it, too." : ".");
   return made;
 }
 
-// They work only here, and never while somebody types.
+// Keys work only here, and not while somebody types.
 const KEYS = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
 
 function onKey(event) {

@@ -1,5 +1,5 @@
 "use strict";
-// A case: how it stands, what is to be done, what is known, and its trail.
+// A case: its state, tasks, facts and trail.
 
 let openCase = null;
 let wantedCase = null;
@@ -45,7 +45,7 @@ function standing(found) {
   };
 }
 
-// What ended in time, or too late, is not late any more.
+// A measure that has ended is not shown as late any more.
 function timing(found, clock) {
   const facts = {};
   for (const one of clock.measures) {
@@ -77,12 +77,12 @@ function entryOf(entry) {
   if (event.task) told.unshift(`task ${event.task}`);
   if (event.hold) told.unshift(`hold ${event.hold}`);
   if (event.amount) told.unshift(sumOf(event.amount));
-  if (event.skipped?.length) told.push(`nobody is ${event.skipped.join(", ")}`);
+  if (event.skipped?.length) told.push(`nobody has the role ${event.skipped.join(", ")}`);
   if (event.resolution) told.push(words(event.resolution.reason), event.resolution.note);
   told.push(event.note);
   if (told.some(Boolean)) made.append(element("div", told.filter(Boolean).join(", "), { class: "told" }));
   const decisions = { "": event.decision, "the problem is gone: ": event.clearing,
-    "and yet it did not resolve itself: ": event.paused };
+    "but it did not resolve itself: ": event.paused };
   for (const [why, decision] of Object.entries(decisions)) if (decision) made.append(verdicts(why, decision));
   return made;
 }

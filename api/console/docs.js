@@ -1,6 +1,6 @@
 "use strict";
-// The reference is complete without this: it finds operations and shapes by their words, and opens
-// the one that a link leads to.
+// Searches operations and schemas by words and opens the one that a link points to. The page is complete
+// without it.
 
 const found = document.getElementById("found");
 const parts = [...document.querySelectorAll(".operation, .shape")];
@@ -9,7 +9,7 @@ const said = new Map(parts.map((one) => [one, one.textContent.toLowerCase()]));
 function find(words) {
   let many = 0;
   for (const one of parts) {
-    // Of a shape its name counts: its members are said where it is used.
+    // A schema is found by its name alone.
     const text = one.matches(".shape") ? one.id.toLowerCase() : said.get(one);
     one.hidden = !words.every((word) => text.includes(word));
     if (!one.hidden) many += 1;
@@ -36,6 +36,6 @@ const field = document.getElementById("find");
 const findTyped = () => find(field.value.toLowerCase().split(/\s+/).filter(Boolean));
 field.addEventListener("input", findTyped);
 window.addEventListener("hashchange", openWanted);
-// Something may have been typed before this script was there.
+// Text may have been typed before this script was loaded.
 findTyped();
 openWanted();

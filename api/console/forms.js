@@ -1,7 +1,7 @@
 "use strict";
-// Forms for commands: their fields stand in tables; what the service refuses, it says itself.
+// Forms for commands: fields come from tables; the service reports errors.
 
-// The words of each choice, as the domain has them: a new one shows by itself.
+// The values of each choice, from the service, so that a new one appears by itself.
 let wordsOf = null;
 let queueNames = [];
 
@@ -17,7 +17,7 @@ const list = (name, label) => ({ name, label, list: true, required: true });
 const time = (name, label) => ({ name, label, type: "datetime-local", required: false });
 const owner = (label, required = false) => ({ name: "owner", label, owners: true, required });
 
-// A place holds one form; what was typed stays there until it is sent or put away.
+// A place holds one form; typed text stays until it is sent or cancelled.
 function openForm(place, says, fields, send) {
   const opener = document.activeElement;
   const put = () => {
@@ -66,7 +66,7 @@ function inputOf(field, id) {
   const input = element(offered ? "select" : "input", null, { id, name: field.name });
   if (!offered) input.type = field.type ?? "text";
   for (const [key, value] of Object.entries(field.more ?? {})) input.setAttribute(key, value);
-  // Nothing is chosen that nobody chose.
+  // Nothing is preselected.
   for (const word of offered ? ["", ...offered] : []) input.append(element("option", field.among ? word : words(word), { value: word }));
   if (field.owners) input.setAttribute("list", "teams");
   input.required = field.required;

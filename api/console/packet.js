@@ -1,9 +1,9 @@
 "use strict";
-// What is known of a case's order, and how that differs from what was decided on.
+// The facts of a case's order, and how they differ from those of the decision.
 
 function showPacket(packet) {
   const facts = factsOf(packet);
-  const parts = { "Systems disagree": packet.conflicts.map(conflictOf), "What was said": packet.said.map(saidOf),
+  const parts = { "Systems disagree": packet.conflicts.map(conflictOf), "Statements": packet.said.map(saidOf),
     "Other cases of the order": packet.cases.map(caseOf) };
   const shown = Object.entries(parts).filter(([, items]) => items.length > 0).flatMap(([heading, items]) => {
     const holder = element("ul", null, { class: "plain" });
@@ -13,11 +13,11 @@ function showPacket(packet) {
   const rows = facts.map(factRow);
   by("packet").replaceChildren(...shown, element("h4", "Facts"), table("Facts", ["Fact", "Value", "Sources", "Age"], rows));
   const changes = facts.filter((fact) => fact.change).length;
-  by("decided").replaceChildren("Decided on what was known ", local(packet.recorded_at), changes === 0
-    ? "; nothing has changed since." : `; ${changes} facts are new or changed since, and stand first.`);
+  by("decided").replaceChildren("Decided on the facts of ", local(packet.recorded_at), changes === 0
+    ? "; nothing has changed since." : `; ${changes} facts are new or changed since and are listed first.`);
 }
 
-// What is different from what was decided on comes first.
+// Facts that changed since the decision come first.
 function factsOf({ decided_on, now }) {
   const decided = new Map(decided_on.map((fact) => [fact.fact, fact.value]));
   const known = new Set(now.map((fact) => fact.fact));
@@ -42,7 +42,7 @@ function factRow(fact) {
   return made;
 }
 
-// Many are told when they are asked for: a total rests on every payment.
+// Many sources are folded: a total has a source per payment.
 function sourcesOf({ sources }) {
   const many = sources.length > 2;
   const made = element(many ? "details" : "div", null, { class: "minor" });

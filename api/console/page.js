@@ -1,15 +1,15 @@
 "use strict";
-// What every part of the page stands on: asking the service, making elements, telling. All text is
-// set as text, never as markup: what a source said of an order must not be able to run here.
+// Shared by all parts of the page: requests, elements and messages. All text is set as text, never as
+// markup, so that text from a source cannot run as script.
 
 const by = (id) => document.getElementById(id);
 let token = sessionStorage.getItem("token");
-// The position of the last command: what is read next must have seen it.
+// The log position of the last command: the next read must include it.
 let written = null;
 let sending = false;
-// What was sent and not answered: sent again it is the same request, and carried out once.
+// Requests without an answer: sent again with the same key, they are carried out once.
 const unanswered = new Map();
-// Whom the token stands for, and what that person may.
+// The person of the token, with permissions.
 let me = null;
 
 // The demonstration's link carries a token in its fragment, which is never sent to a server.
@@ -26,13 +26,13 @@ class Refused extends Error {
     this.problem = problem;
   }
 
-  // Whatever it was, it was not carried out, and never will be.
+  // True if the request was not carried out and never will be.
   get isDefinite() {
     return this.status < 500 && this.problem.type !== "/problems/idempotency-key-in-flight";
   }
 }
 
-// The service's own words, with the rule that it went by.
+// The message of the service, with the rule that it applied.
 function saidOfProblem({ title, detail, rule }) {
   const said = [title, detail].filter(Boolean).join(": ");
   return rule ? `${said} (rule ${rule})` : said;
@@ -61,9 +61,9 @@ async function ask(path, options = {}) {
   return body;
 }
 
-// One command at a time: a second press of the same button is not a second command.
+// One command at a time: pressing a button twice does not send it twice.
 async function post(path, body, version) {
-  if (sending) throw new Error("The command before is still on its way.");
+  if (sending) throw new Error("The previous command is still running.");
   sending = true;
   const said = body ? JSON.stringify(body) : undefined;
   const what = `${path} ${said}`;
@@ -132,7 +132,7 @@ function button(text, act, attributes = {}) {
 
 const link = (text, act, attributes = {}) => button(text, act, { class: "link", ...attributes });
 
-// Rows that say what they said stay: what is pressed, selected or focused is not taken away.
+// Unchanged rows stay in place, so that nothing pressed, selected or focused is lost.
 function fill(table, rows) {
   const body = table.tBodies[0];
   const fresh = element("tbody");
@@ -174,7 +174,7 @@ const minutesTo = (moment) => (new Date(moment) - Date.now()) / 60000;
 const ago = (moment) => (moment ? span(Math.max(0, -minutesTo(moment))) : "");
 const local = (moment) => element("time", new Date(moment).toLocaleString(), { datetime: moment });
 
-// A moment that is to come, or has passed, in words.
+// A future or past moment in words.
 function due(moment) {
   if (!moment) return "";
   const minutes = minutesTo(moment);
@@ -183,7 +183,7 @@ function due(moment) {
 
 const soon = (moment) => (minutesTo(moment) < 0 ? due(moment) : `due ${due(moment)}`);
 
-// What is said stays until the next act: a refusal has to be read.
+// A message stays until the next act, so that a refusal can be read.
 function tell(message, refused = false) {
   const status = by("status");
   if (status.textContent !== message) status.textContent = message;

@@ -26,10 +26,10 @@ async function showPlan(queue, focus = false) {
 }
 
 function causeOf(cause, { thresholds, measured, opened_at }) {
-  if (cause === "volume") return `volume: ${measured.cases} cases, and ${thresholds.volume} are allowed`;
+  if (cause === "volume") return `volume: ${measured.cases} cases, ${thresholds.volume} are allowed`;
   if (cause !== "age") return words(cause);
   const old = span((new Date(opened_at) - new Date(measured.oldest_queued_at)) / 60000);
-  return `age: the oldest lay ${old}, and ${lasting(thresholds.age)} are allowed`;
+  return `age: the oldest waited ${old}, ${lasting(thresholds.age)} are allowed`;
 }
 
 function holds(measured) {
@@ -42,7 +42,7 @@ function target({ recovered_volume: cases, recovered_age: age }) {
   return [cases !== null && `${cases} cases`, age && `none older than ${lasting(age)}`].filter(Boolean).join(", ");
 }
 
-// P5D, PT8H: as the policy says it, in words.
+// A duration of the policy (P5D, PT8H) in words.
 function lasting(duration) {
   const names = { D: "d", H: "h", M: "min", S: "s" };
   return [...duration.matchAll(/([\d.]+)([DHMS])/g)].map(([, many, unit]) => `${many} ${names[unit]}`).join(" ") || duration;
@@ -70,11 +70,11 @@ async function onPlan(command, body) {
   } catch (error) {
     if (error.status !== 412) throw error;
     await showPlan(queue);
-    throw new Error(`${error.message}. It is shown now as it is.`);
+    throw new Error(`${error.message}. The page now shows the current state.`);
   }
   by("plan-form").replaceChildren();
   await Promise.all([showPlan(queue, true), refresh()]);
-  tell("Done: it is in the plan.");
+  tell("Done. It is recorded in the plan.");
 }
 
 by("plan-hide").addEventListener("click", () => {

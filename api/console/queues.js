@@ -79,10 +79,10 @@ async function claimNext() {
   const found = await post(`/v1/queues/${encodeURIComponent(openQueue.queue)}/claim-next`);
   if (!found) throw new Error("Nothing is open in this queue.");
   await Promise.all([showCase(found.id, true), refresh()]);
-  tell("Claimed: it is yours.");
+  tell("Claimed. The case is yours.");
 }
 
-// After a command at once, and else every two seconds. What fails here refused nobody anything.
+// Runs after each command and every two seconds. An error here is no refusal of a command.
 async function refresh() {
   try {
     await Promise.all([showQueues(), showWork(), showMine(), showInbox(), followPayments()]);

@@ -1,5 +1,5 @@
 "use strict";
-// What is to be done about a case, what it holds up, and the tasks of one owner over all cases.
+// Tasks and holds of a case, and the tasks of one owner over all cases.
 
 const TASK_FIELDS = [text("title", "Title"), choice("action", "Action", "NextAction"),
   owner("Owner: a person or a team"), time("due_at", "Due")];
@@ -9,9 +9,9 @@ const OPEN_TASK = ["open", "overdue"];
 
 function showSteps(found) {
   const over = found.state === "resolved" || !may("cases.work");
-  by("tasks").replaceChildren(found.tasks.length === 0 ? element("p", "Nothing is to be done.")
+  by("tasks").replaceChildren(found.tasks.length === 0 ? element("p", "No tasks.")
     : table("Tasks", ["Task", "Owner", "State", "Do"], found.tasks.map((task) => taskRow(task, over))));
-  by("holds").replaceChildren(found.holds.length === 0 ? element("p", "Nothing is held up.")
+  by("holds").replaceChildren(found.holds.length === 0 ? element("p", "No holds.")
     : table("Holds", ["Hold", "State", "Do"], found.holds.map((hold) => holdRow(hold, over))));
   by("new-steps").replaceChildren(...(over ? [] : [
     button("New task", () => step("Add the task", TASK_FIELDS, "tasks", {})),
@@ -35,7 +35,7 @@ function taskRow(task, over) {
   return row([lines(task.title, words(task.action)), breakable(task.owner), isOpen ? dueOf(task) : task.state, does]);
 }
 
-// The time says more than the state: who tells it may come later.
+// Due time counts before the state: the worker may record an overdue task later.
 function dueOf(task) {
   if (!task.due_at) return "open";
   const late = task.state === "overdue" || task.overdue || minutesTo(task.due_at) < 0;
@@ -53,7 +53,7 @@ function holdRow(hold, over) {
   return row([lines(words(hold.what), words(hold.reason)), state, does]);
 }
 
-// One's own, unless those of somebody else, or of a team, were asked for.
+// The person's own tasks, unless another owner was chosen.
 const ownerOfTasks = () => sessionStorage.getItem("owner") ?? me?.person ?? "";
 
 async function showMine() {
@@ -67,7 +67,7 @@ async function showMine() {
     return row([lines(title, `${words(task.action)}, order ${task.order}`), dueOf(task)]);
   }));
   by("mine").querySelector("table").hidden = page.items.length === 0;
-  const says = !whose ? "A person, or a team." : page.items.length === 0 ? `Nothing is to be done by ${whose}.`
+  const says = !whose ? "Enter a person or a team." : page.items.length === 0 ? `${whose} has no tasks.`
     : page.next ? "The 20 most pressing." : "";
   if (by("mine-says").textContent !== says) by("mine-says").textContent = says;
 }

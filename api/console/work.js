@@ -1,5 +1,5 @@
 "use strict";
-// The commands on a case. What each needs stands in one table.
+// The commands on a case, with their fields, in one table.
 
 const NOT_OVER = ["open", "claimed", "waiting", "pending_approval"];
 const COMMANDS = {
@@ -7,7 +7,7 @@ const COMMANDS = {
   notes: { when: NOT_OVER, says: "Note", fields: [text("note", "Note")] },
   wait: { when: ["open", "claimed", "pending_approval"], says: "Wait", fields: [choice("dependency", "For", "Dependency"),
     text("party", "Who, by name"), time("expected_by", "Expected by"), text("note", "Note", false)] },
-  resume: { when: ["waiting"], says: "Resume", fields: [text("note", "What has come", false)] },
+  resume: { when: ["waiting"], says: "Resume", fields: [text("note", "What arrived", false)] },
   "hand-off": { when: NOT_OVER, says: "Hand off", fields: [
     { name: "to_queue", label: "To queue", queues: true, required: false },
     text("to_person", "To person", false), text("note", "What is to be done")] },
@@ -28,7 +28,7 @@ function workOn(found) {
   })));
 }
 
-// The command on the open case, as it was seen. Whoever was faster is shown; what was typed stays.
+// Sends a command with the version that was seen. If somebody was faster, the new state is shown and typed text stays.
 async function carryOut(command, body, heading = "case-title") {
   const { id, version } = openCase;
   try {
@@ -36,12 +36,12 @@ async function carryOut(command, body, heading = "case-title") {
   } catch (error) {
     if (error.status !== 412) throw error;
     await showCase(id);
-    throw new Error(`${error.message}. It is shown now as it is.`);
+    throw new Error(`${error.message}. The page now shows the current state.`);
   }
   putFormsAway();
   await Promise.all([showCase(id), refresh()]);
   by(heading).focus();
-  tell("Done: it is in the trail.");
+  tell("Done. It is recorded in the trail.");
 }
 
 function putFormsAway() {

@@ -132,7 +132,7 @@ class TokenCache:
     def _of_key(self, digest: str, now: datetime) -> ResolvedPrincipal:
         key = self._principals.key(digest)
         if key is None:
-            raise NotAuthenticated("the key is unknown")
+            raise NotAuthenticated("the key is not known")
         if key.is_revoked:
             raise NotAuthenticated("the key was revoked")
         if key.expires_at is not None and key.expires_at <= now:
@@ -140,7 +140,7 @@ class TokenCache:
             raise NotAuthenticated(f"the key expired at {expired_at}")
         found = self._principals.resolve_key(key)
         if found is None:
-            raise NotAuthenticated("the key is unknown")
+            raise NotAuthenticated("the key is not known")
         return found
 
     def _of_access_token(self, token: str, now: datetime) -> ResolvedPrincipal:

@@ -1,6 +1,6 @@
 """Commands: from a request to its answer, once per idempotency key.
 
-A command route takes `command: CommandDependency`, which holds what all commands have in common.
+A command route takes `command: CommandRequest`, which holds the parameters that all have in common.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Annotated, Any, Protocol, TypeVar, get_args
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.params import JSONBody, RawBody
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.errors import KeyRequired
 from api.http.json_keys import require_unique_keys
+from api.http.parameter_objects import ParameterObject
 from api.http.query import IdempotencyKey
 from api.http.responses import CommandResponse, KeyedRequest, keyed_request_of
 from api.http.service import Service, ServiceDependency
@@ -34,7 +34,7 @@ Outcome = TypeVar("Outcome", bound=CommandOutcome)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-class CommandRequest:
+class CommandRequest(ParameterObject):
     """A request to change something: who sent it, its body, and its idempotency key."""
 
     def __init__(
@@ -79,9 +79,6 @@ class CommandRequest:
         """Raises KeyRequired: a request about money must be safe to repeat."""
         if self.key is None:
             raise KeyRequired("the Idempotency-Key header is missing")
-
-
-CommandDependency = NamedDependency[CommandRequest]
 
 
 def caller_of(

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import litestar
 from litestar.handlers import HTTPRouteHandler
 
+from api.http.parameter_objects import with_parameter_objects
 from application.log.sealing import track_personal_reads
 from domain.permissions import Permission
 from infrastructure.event_loops import THREADS, run_in_greenlet
@@ -60,11 +61,11 @@ def _recording_reads(handler: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(handler)
     def read(*args: Any, **kwargs: Any) -> Any:
-        query = kwargs.get("listing") or kwargs.get("read")
-        request = query.request if query is not None else kwargs.get("request")
-        if "service" not in kwargs or request is None:
+        if "service" not in kwargs or "request" not in kwargs:
             return handler(*args, **kwargs)
-        return run_and_record_reads(lambda: handler(*args, **kwargs), request, kwargs["service"])
+        return run_and_record_reads(
+            lambda: handler(*args, **kwargs), kwargs["request"], kwargs["service"]
+        )
 
     return read
 
@@ -79,7 +80,7 @@ def get(
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """A GET route whose handler runs in a thread and needs a permission (None: public)."""
     route = litestar.get(path, opt=permission_option(needs), **options)
-    return lambda handler: route(in_thread(_recording_reads(handler)))
+    return lambda handler: route(in_thread(_recording_reads(with_parameter_objects(handler))))
 
 
 def post(
@@ -90,4 +91,4 @@ def post(
     It answers 200, not Litestar's 201: a command usually creates nothing.
     """
     route = litestar.post(path, opt=permission_option(needs), status_code=200, **options)
-    return lambda handler: route(in_thread(handler))
+    return lambda handler: route(in_thread(with_parameter_objects(handler)))

@@ -233,13 +233,9 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Cas
 
 
 def _parameter_name(request: Request[Any, Any, Any], name: str) -> str:
-    """The public name of a parameter of the handler or of its dependencies."""
-    handler = request.route_handler
-    signatures = [each.parsed_fn_signature for each in handler.resolve_dependencies().values()]
-    for signature in (handler.parsed_fn_signature, *signatures):
-        if (field := signature.parameters.get(name)) is not None:
-            return getattr(field.kwarg_definition, "name", None) or name
-    return name
+    """The public name of a parameter of the handler."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(name)
+    return getattr(field.kwarg_definition if field else None, "name", None) or name
 
 
 def from_database(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

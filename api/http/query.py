@@ -1,7 +1,7 @@
 """Reads: waiting for a position of the log, pages with opaque cursors, versions and ETags.
 
-A read of a report takes `read: ReadDependency`; a list takes `listing: ListDependency`. Both hold the
-query and header parameters that such routes have in common.
+A route that reads a report takes `read: ReadQuery`; a list takes `listing: ListQuery`. They hold the
+parameters that such routes have in common.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response
-from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.errors import MalformedParameter, ReportBehind, VersionRequired
+from api.http.parameter_objects import ParameterObject
 from api.http.service import Service, ServiceDependency
 from domain.authority import Authority
 from projections.projection import NEVER
@@ -81,7 +81,7 @@ class Page(Struct, Generic[T], frozen=True):
     next: str | None = None
 
 
-class ReadQuery:
+class ReadQuery(ParameterObject):
     """A read of reports. Raises MalformedParameter for a query parameter that the route does not have."""
 
     def __init__(
@@ -150,10 +150,6 @@ class ListQuery(ReadQuery):
         following = urlencode({**filters, "limit": self._limit, "cursor": cursor})
         link = f'<{self.request.url.path}?{following}>; rel="next"'
         return Response(Page(views, cursor), headers={"Link": link})
-
-
-ReadDependency = NamedDependency[ReadQuery]
-ListDependency = NamedDependency[ListQuery]
 
 
 def wait_for_report(

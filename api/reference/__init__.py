@@ -1,1 +1,1 @@
-"""The API's reference: one page, made from the contract."""
+"""The API reference: one page, generated from the OpenAPI document."""

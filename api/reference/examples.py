@@ -1,4 +1,4 @@
-"""Examples of JSON bodies, made from their schemas."""
+"""Example JSON values, generated from schemas."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _TEXTS = (
 
 
 def example_of(schema: Schema, shapes: Mapping[str, Schema], name: str = "", depth: int = 0) -> Any:
-    """A value that the schema allows: what must be there, and nothing that may be left out."""
+    """A valid value of the schema with its required members alone."""
     if "$ref" in schema:
         return example_of(shapes[schema["$ref"].removeprefix(REF)], shapes, name, depth)
     for word in ("const", "default"):
@@ -94,9 +94,9 @@ def _array(schema: Schema, shapes: Mapping[str, Schema], name: str, depth: int) 
 def _text(schema: Schema, name: str) -> str:
     if schema.get("format") in _FORMATS:
         return _FORMATS[schema["format"]]
-    fits = re.compile(schema.get("pattern", ""))
+    pattern = re.compile(schema.get("pattern", ""))
     most, least = schema.get("maxLength", 1_000), schema.get("minLength", 0)
     for text in (_NAMED.get(name, "text"), *_TEXTS):
-        if fits.search(text) and least <= len(text) <= most:
+        if pattern.search(text) and least <= len(text) <= most:
             return text
     return ""

@@ -1,4 +1,4 @@
-"""The page of the reference: operations by resource, the shapes of JSON, and the problems."""
+"""The page of the API reference: operations by resource, schemas, and problem types."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ _LONGEST: Final = 1_200
 
 
 class Operation(Struct, frozen=True):
+    """An operation with its OpenAPI object `contract`."""
+
     path: str
     method: str
-    told: Mapping[str, Any]
+    contract: Mapping[str, Any]
 
     @property
     def tag(self) -> str:
-        tag: str = self.told["tags"][0]
+        tag: str = self.contract["tags"][0]
         return tag
 
 
 def filled(text: str, document: Mapping[str, Any]) -> str:
-    """The page, with all that the contract says."""
+    """The page template `text`, filled from the OpenAPI document."""
     shapes: Mapping[str, Schema] = document["components"]["schemas"]
     by_tag: dict[str, list[Operation]] = {}
     for one in operations(document):
@@ -42,7 +44,7 @@ def filled(text: str, document: Mapping[str, Any]) -> str:
         [
             prose(document["info"]["description"]),
             *(_resource(tag, among, shapes) for tag, among in by_tag.items()),
-            "<section aria-labelledby=shapes><h2 id=shapes>Shapes</h2>",
+            "<section aria-labelledby=shapes><h2 id=shapes>Schemas</h2>",
             *(shape(name, shapes[name]) for name in sorted(shapes)),
             "</section>",
             _problems(),
@@ -52,38 +54,39 @@ def filled(text: str, document: Mapping[str, Any]) -> str:
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
+    """Every operation of the OpenAPI document, in its order."""
     for path, methods in document["paths"].items():
-        for method, told in methods.items():
-            yield Operation(path, method.upper(), told)
+        for method, contract in methods.items():
+            yield Operation(path, method.upper(), contract)
 
 
 def _resource(tag: str, among: Sequence[Operation], shapes: Mapping[str, Schema]) -> str:
-    told = "".join(_operation(one, shapes) for one in among)
-    return f"<section aria-labelledby=r-{tag}><h2 id=r-{tag}>{tag}</h2>{told}</section>"
+    items = "".join(_operation(one, shapes) for one in among)
+    return f"<section aria-labelledby=r-{tag}><h2 id=r-{tag}>{tag}</h2>{items}</section>"
 
 
 def _operation(one: Operation, shapes: Mapping[str, Schema]) -> str:
-    told = one.told
+    contract = one.contract
     parts = [
-        prose(told["description"]) if told.get("description") else "",
-        _access(told),
-        _parameters(told.get("parameters", ())),
-        _body(told.get("requestBody"), shapes),
-        _answers(told["responses"], shapes),
+        prose(contract["description"]) if contract.get("description") else "",
+        _access(contract),
+        _parameters(contract.get("parameters", ())),
+        _body(contract.get("requestBody"), shapes),
+        _responses(contract["responses"], shapes),
         f"<h3>Example request</h3><pre>{escape(request_of(one, shapes))}</pre>",
     ]
     return (
-        f"<details id={told['operationId']} class=operation><summary>"
+        f"<details id={contract['operationId']} class=operation><summary>"
         f"<span class=method>{one.method}</span> <code>{escape(one.path)}</code> "
-        f"<span class=says>{escape(told.get('summary', ''))}</span></summary>"
+        f"<span class=says>{escape(contract.get('summary', ''))}</span></summary>"
         f"{''.join(parts)}</details>"
     )
 
 
-def _access(told: Mapping[str, Any]) -> str:
-    if not told.get("security"):
+def _access(contract: Mapping[str, Any]) -> str:
+    if not contract.get("security"):
         return "<p>Needs no token."
-    needed = told.get("x-permission")
+    needed = contract.get("x-permission")
     return f"<p>Needs the permission <code>{needed}</code>." if needed else "<p>Needs a token."
 
 
@@ -102,38 +105,40 @@ def _body(body: Mapping[str, Any] | None, shapes: Mapping[str, Schema]) -> str:
     return f"<h3>Body</h3>{_contents(body['content'], shapes)}" if body is not None else ""
 
 
-def _answers(responses: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:
-    told = []
+def _responses(responses: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:
+    parts = []
     for status, response in responses.items():
         if status != "default":
             content = _contents(response.get("content", {}), shapes)
-            told.append(f"<h3>Answer {status}</h3><p>{escape(response['description'])}.{content}")
-    return "".join(told)
+            parts.append(
+                f"<h3>Response {status}</h3><p>{escape(response['description'])}.{content}"
+            )
+    return "".join(parts)
 
 
 def _contents(content: Mapping[str, Any], shapes: Mapping[str, Schema]) -> str:
-    told = "".join(
+    text = "".join(
         f"<p><code>{escape(kind)}</code>: {type_of(one['schema'])}" for kind, one in content.items()
     )
     if _JSON in content:
         example = example_of(content[_JSON]["schema"], shapes)
-        text = json.dumps(example, indent=1, ensure_ascii=False)
-        # What is longer says less than the shape that it is of.
-        told += f"<pre>{escape(text)}</pre>" if len(text) <= _LONGEST else ""
-    return told
+        shown = json.dumps(example, indent=1, ensure_ascii=False)
+        # A longer example says less than the schema.
+        text += f"<pre>{escape(shown)}</pre>" if len(shown) <= _LONGEST else ""
+    return text
 
 
 def request_of(one: Operation, shapes: Mapping[str, Schema]) -> str:
-    """The operation as a command line, with what it requires and nothing else."""
-    required = [found for found in one.told.get("parameters", ()) if found["required"]]
+    """The operation as a curl command with its required parameters alone."""
+    required = [found for found in one.contract.get("parameters", ()) if found["required"]]
     values = {found["name"]: str(example_of(found["schema"], shapes)) for found in required}
     path = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), one.path)
     query = "&".join(f"{p['name']}={values[p['name']]}" for p in required if p["in"] == "query")
     words = [f'curl -X {one.method} "$URL{path}{"?" + query if query else ""}"']
-    if one.told.get("security"):
+    if one.contract.get("security"):
         words.append('-H "Authorization: Bearer $CASETRAIL_TOKEN"')
     words += ["-H 'If-Match: \"7\"'" for found in required if found["name"] == "If-Match"]
-    content = one.told.get("requestBody", {}).get("content", {})
+    content = one.contract.get("requestBody", {}).get("content", {})
     if _JSON in content:
         body = json.dumps(example_of(content[_JSON]["schema"], shapes), ensure_ascii=False)
         words += ["-H 'Content-Type: application/json'", f"-d '{body}'"]
@@ -148,9 +153,9 @@ def _problems() -> str:
         f"<td>{line(title(kind))}<td>{line(kind.explanation)}"
         for slug, kind in sorted(BY_SLUG.items())
     )
-    told = table(("Name", "Status", "Meaning", "What to do"), rows)
+    listing = table(("Name", "Status", "Meaning", "What to do"), rows)
     return (
         "<section aria-labelledby=problems><h2 id=problems>Problem types</h2>"
-        f"<p>Every error is answered as <code>{MEDIA_TYPE}</code>, a <a href=#Problem>Problem</a> "
-        f"with one of these types.{told}</section>"
+        f"<p>Every error response is <code>{MEDIA_TYPE}</code>, a <a href=#Problem>Problem</a> "
+        f"of one of these types.{listing}</section>"
     )

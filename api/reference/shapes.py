@@ -1,4 +1,4 @@
-"""Shapes of JSON in words: the type of a value, and the members of an object."""
+"""JSON schemas as HTML: the type of a value, and the members of an object."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _MOST_WORDS = 12
 
 
 def prose(text: str) -> str:
-    """A docstring as HTML: its paragraphs, with `code` marked."""
+    """A docstring as HTML paragraphs, with `code` marked."""
     return "".join(f"<p>{_line(' '.join(part.split()))}" for part in text.strip().split("\n\n"))
 
 
 def line(text: str) -> str:
-    """A docstring within a line."""
+    """A docstring as HTML on one line."""
     return _line(" ".join(text.split()))
 
 
@@ -33,7 +33,7 @@ def _line(text: str) -> str:
 
 
 def type_of(schema: Schema) -> str:
-    """What a value may be, as HTML; named shapes are links."""
+    """The type of a value as HTML; named schemas are links."""
     if "$ref" in schema:
         name = escape(schema["$ref"].removeprefix(REF))
         return f"<a href=#{name}>{name}</a>"
@@ -47,10 +47,10 @@ def type_of(schema: Schema) -> str:
 
 
 def _options(options: Sequence[Schema]) -> str:
-    told = [*dict.fromkeys(map(type_of, options))]
-    if len(told) <= _MOST_WORDS:
-        return " or ".join(told)
-    return f"<details><summary>one of {len(told)}</summary>{', '.join(told)}</details>"
+    types = [*dict.fromkeys(map(type_of, options))]
+    if len(types) <= _MOST_WORDS:
+        return " or ".join(types)
+    return f"<details><summary>one of {len(types)}</summary>{', '.join(types)}</details>"
 
 
 def _plain(schema: Schema) -> str:
@@ -72,15 +72,15 @@ def _bounds(schema: Schema) -> Iterator[str]:
         if pattern in _PATTERNS:
             yield _PATTERNS[pattern]
         else:
-            told = pattern.replace(PATTERN_END, "$")
-            yield f"like <code>{escape(told)}</code>"
+            shown = pattern.replace(PATTERN_END, "$")
+            yield f"pattern <code>{escape(shown)}</code>"
     for unit, low, high in (
         ("characters", "minLength", "maxLength"),
         ("items", "minItems", "maxItems"),
         ("", "minimum", "maximum"),
     ):
-        if (said := _between(schema.get(low) or None, schema.get(high))) is not None:
-            yield f"({' '.join(filter(None, [said, unit]))})"
+        if (limits := _between(schema.get(low) or None, schema.get(high))) is not None:
+            yield f"({' '.join(filter(None, [limits, unit]))})"
 
 
 def _between(least: Any, most: Any) -> str | None:
@@ -90,14 +90,14 @@ def _between(least: Any, most: Any) -> str | None:
 
 
 def shape(name: str, schema: Schema) -> str:
-    """A named shape, to be opened."""
-    told = prose(schema["description"]) if schema.get("description") else ""
+    """A named schema as a folded section."""
+    text = prose(schema["description"]) if schema.get("description") else ""
     body = members(schema) if "properties" in schema else f"<p>{type_of(schema)}"
-    return f"<details id={name} class=shape><summary>{name}</summary>{told}{body}</details>"
+    return f"<details id={name} class=shape><summary>{name}</summary>{text}{body}</details>"
 
 
 def members(schema: Schema) -> str:
-    """The members of an object, a row each."""
+    """The members of an object as a table."""
     required = schema.get("required", ())
     rows = "".join(
         f"<tr><th scope=row><code>{escape(name)}</code>{_mark(name not in required)}"
@@ -117,8 +117,8 @@ def _mark(is_optional: bool) -> str:
 
 
 def _default(member: Schema) -> str:
-    told = member.get("default")
-    return f" Default: {_code(told)}." if told not in (None, "", [], {}) else ""
+    default = member.get("default")
+    return f" Default: {_code(default)}." if default not in (None, "", [], {}) else ""
 
 
 def _code(value: object) -> str:

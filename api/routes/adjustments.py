@@ -12,9 +12,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from api.http.commands import CommandDependency, configure_command_handler
+from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post
-from api.http.query import IfMatch, ListDependency, Page, Sort, expected_version, given_filters
+from api.http.query import IfMatch, ListQuery, Page, Sort, expected_version, given_filters
 from api.http.responses import build_view
 from api.http.service import ServiceDependency
 from api.routes.cases import CaseView, run_case_command
@@ -65,7 +65,7 @@ class AdjustmentLine(Struct, frozen=True):
 
 @get("/adjustments", needs=Permission.READ_LOG, summary="List adjustments")
 def list_adjustments(
-    listing: ListDependency,
+    listing: ListQuery,
     service: ServiceDependency,
     adjustment_state: Annotated[AdjustmentState | None, QueryParameter(name="state")] = None,
 ) -> Response[Page[AdjustmentLine]]:
@@ -96,7 +96,7 @@ def _line(row: AdjustmentRow) -> AdjustmentLine:
     summary="Propose an adjustment",
 )
 def propose_adjustment(
-    command: CommandDependency,
+    command: CommandRequest,
     case_id: FromPath[UUID],
     data: JSONBody[ProposeAdjustment],
     if_match: IfMatch = None,
@@ -121,7 +121,7 @@ def _command(
     """The route of a command on an adjustment; `kind` is the type of its body."""
 
     def handler(
-        command: CommandDependency,
+        command: CommandRequest,
         case_id: FromPath[UUID],
         adjustment_id: FromPath[UUID],
         data: Any,

@@ -11,11 +11,11 @@ from litestar import Response
 from litestar.params import JSONBody
 from msgspec import Meta, Struct, structs
 
-from api.http.commands import CommandDependency, caller_of
+from api.http.commands import CommandRequest, caller_of
 from api.http.concurrency import get, post
 from api.http.json_keys import require_unique_keys
 from api.http.problems import problem_of
-from api.http.query import ListDependency, Page
+from api.http.query import ListQuery, Page
 from api.http.responses import CommandResponse, KeyedRequest, keyed_request_of
 from api.http.service import Service, ServiceDependency
 from api.routes.adjustments import BY_PROPOSAL
@@ -46,9 +46,7 @@ class ApprovalView(Struct, frozen=True):
 
 
 @get("/approvals", needs=Permission.APPROVE_ADJUSTMENTS, summary="List pending approvals")
-def list_approvals(
-    listing: ListDependency, service: ServiceDependency
-) -> Response[Page[ApprovalView]]:
+def list_approvals(listing: ListQuery, service: ServiceDependency) -> Response[Page[ApprovalView]]:
     """Oldest first; each with whether you may approve it, or every rule that bars you, with the act in
     the trail that the rule follows from. Computed from the cases' own events: always up to date."""
     listing.wait_for("adjustments")
@@ -112,7 +110,7 @@ class BulkApprovalResult(Struct, frozen=True):
 
 @post("/approvals", needs=Permission.APPROVE_ADJUSTMENTS, summary="Approve several adjustments")
 def approve_several(
-    command: CommandDependency, data: JSONBody[BulkApproval]
+    command: CommandRequest, data: JSONBody[BulkApproval]
 ) -> Response[BulkApprovalResult]:
     """Each adjustment is approved on its own, by its digest; a refused one does not stop the others.
 

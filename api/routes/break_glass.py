@@ -12,9 +12,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from api.http.commands import CommandDependency, CommandRequest
+from api.http.commands import CommandRequest
 from api.http.concurrency import get, post
-from api.http.query import ListDependency, Page, Sort, given_filters
+from api.http.query import ListQuery, Page, Sort, given_filters
 from api.http.responses import CommandResponse, build_view
 from api.http.service import ServiceDependency
 from application.log.caller import Caller
@@ -89,7 +89,7 @@ def _run(
 
 @get("/break-glass", needs=Permission.READ_PEOPLE, summary="List break-glasses")
 def list_break_glass(
-    listing: ListDependency,
+    listing: ListQuery,
     service: ServiceDependency,
     stage: Annotated[
         BreakGlassStage | None,
@@ -114,7 +114,7 @@ def get_break_glass(break_glass: FromPath[UUID], service: ServiceDependency) -> 
 
 @post("/break-glass", needs=Permission.USE_BREAK_GLASS, summary="Request a break-glass")
 def ask_for_break_glass(
-    command: CommandDependency, data: JSONBody[RequestBreakGlass]
+    command: CommandRequest, data: JSONBody[RequestBreakGlass]
 ) -> Response[BreakGlassView]:
     """A role in one queue or for one case, for at most 60 minutes. Another person has to open it."""
     return _run(command, lambda desk, by: desk.ask(data, by))
@@ -126,7 +126,7 @@ def ask_for_break_glass(
     summary="Open a break-glass that another person requested",
 )
 def open_break_glass(
-    command: CommandDependency, break_glass: FromPath[UUID]
+    command: CommandRequest, break_glass: FromPath[UUID]
 ) -> Response[BreakGlassView]:
     """Its time starts. Until it is reviewed, neither of you can request or open another."""
     return _run(command, lambda desk, by: desk.open(break_glass, by))
@@ -138,7 +138,7 @@ def open_break_glass(
     summary="Close a break-glass early",
 )
 def close_break_glass(
-    command: CommandDependency, break_glass: FromPath[UUID]
+    command: CommandRequest, break_glass: FromPath[UUID]
 ) -> Response[BreakGlassView]:
     """Its grant is revoked. A request that was not opened lapses."""
     return _run(command, lambda desk, by: desk.close(break_glass, by))
@@ -150,7 +150,7 @@ def close_break_glass(
     summary="Review a break-glass",
 )
 def review_break_glass(
-    command: CommandDependency, break_glass: FromPath[UUID], data: JSONBody[ReviewBreakGlass]
+    command: CommandRequest, break_glass: FromPath[UUID], data: JSONBody[ReviewBreakGlass]
 ) -> Response[BreakGlassView]:
     """After it has ended, by a person who neither requested nor opened it."""
     return _run(command, lambda desk, by: desk.review(break_glass, data, by))

@@ -12,9 +12,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct, structs
 
-from api.http.commands import CommandDependency, configure_command_handler
+from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import in_event_loop, permission_option, post
 from api.http.fast_path import FastPath
+from api.http.parameter_objects import with_parameter_objects
 from api.http.query import IfMatch, expected_version
 from api.http.service import Service
 from api.routes.cases import CaseView, run_case_command
@@ -44,14 +45,14 @@ class RequiredNoteBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @post("/cases", needs=Permission.WORK_CASES, summary="Open a case")
-def open_case(command: CommandDependency, data: JSONBody[OpenCase]) -> Response[CaseView]:
+def open_case(command: CommandRequest, data: JSONBody[OpenCase]) -> Response[CaseView]:
     """By hand, for a problem of an order that no rule detected. Policy routes it unless you send a
     queue."""
     return run_case_command(command, lambda by: command.service.desks.cases.open(data, by))
 
 
 def _claim(
-    command: CommandDependency, case_id: FromPath[UUID], if_match: IfMatch = None
+    command: CommandRequest, case_id: FromPath[UUID], if_match: IfMatch = None
 ) -> Response[CaseView]:
     desk = command.service.desks.cases
     return run_case_command(command, lambda by: desk.claim(case_id, expected_version(if_match), by))
@@ -68,7 +69,7 @@ def _command(
     """The route of a command; `kind` is the type of its body. `check` may refuse or complete the body."""
 
     def handler(
-        command: CommandDependency, case_id: FromPath[UUID], data: Any, if_match: IfMatch = None
+        command: CommandRequest, case_id: FromPath[UUID], data: Any, if_match: IfMatch = None
     ) -> Response[CaseView]:
         service = command.service
 
@@ -111,7 +112,7 @@ def _route(
     fast_path = [FastPath(handler, kind)]
     opt = permission_option(Permission.WORK_CASES)
     route = litestar.post(path, status_code=200, summary=summary, middleware=fast_path, opt=opt)
-    return route(in_event_loop(handler))
+    return route(in_event_loop(with_parameter_objects(handler)))
 
 
 CASE_COMMANDS: tuple[HTTPRouteHandler, ...] = (

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from api.http.commands import CommandRequest
 from api.http.concurrency import get
-from api.http.query import ListDependency, Page, Sort, etag, given_filters
+from api.http.query import ListQuery, Page, Sort, etag, given_filters
 from api.http.responses import CommandResponse, build_view
 from api.http.service import ServiceDependency
 from api.http.times import require_offset
@@ -125,7 +125,7 @@ def run_case_command(
 
 @get("/cases", needs=Permission.READ_CASES, summary="List cases")
 def list_cases(
-    listing: ListDependency,
+    listing: ListQuery,
     service: ServiceDependency,
     queue: Annotated[str | None, QueryParameter()] = None,
     case_state: Annotated[CaseState | None, QueryParameter(name="state")] = None,

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get
-from api.http.query import ListDependency, Page, Sort, given_filters, require_known_parameters
+from api.http.query import ListQuery, Page, Sort, given_filters, require_known_parameters
 from api.http.service import Service, ServiceDependency
 from api.routes.case import AsOf, KnownAt, require_time_limits
 from application.people.scope import can_read_order
@@ -48,7 +48,7 @@ class Timeline(Struct, frozen=True):
 
 @get("/orders", needs=Permission.READ_ORDERS, summary="List orders")
 def list_orders(
-    listing: ListDependency,
+    listing: ListQuery,
     service: ServiceDependency,
     tier: Annotated[str | None, QueryParameter()] = None,
 ) -> Response[Page[OrderRow]]:

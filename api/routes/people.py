@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from api.http.concurrency import get
 from api.http.errors import MalformedParameter
-from api.http.query import ListDependency, Page, ReadDependency, ReadQuery, Sort
+from api.http.query import ListQuery, Page, ReadQuery, Sort
 from api.http.responses import build_view
 from api.http.service import Service, ServiceDependency
 from api.http.times import require_offset
@@ -141,7 +141,7 @@ def review_lines(people: Sequence[Person], now: datetime) -> list[ReviewLine]:
 
 @get("/people", needs=Permission.READ_PEOPLE, summary="List people")
 def list_people(
-    listing: ListDependency, service: ServiceDependency, moment: At = None
+    listing: ListQuery, service: ServiceDependency, moment: At = None
 ) -> Response[Page[PersonView]]:
     """By name, each with all grants and the permissions that they give."""
     people, now = _everybody(listing, service, moment)
@@ -163,7 +163,7 @@ def get_person(name: FromPath[str], service: ServiceDependency, moment: At = Non
 
 @get("/access-review", needs=Permission.READ_PEOPLE, summary="List all grants for an access review")
 def review_access(
-    listing: ListDependency, service: ServiceDependency, moment: At = None
+    listing: ListQuery, service: ServiceDependency, moment: At = None
 ) -> Response[Page[ReviewLine]]:
     """Every grant of every person at that time, including those that had ended."""
     people, now = _everybody(listing, service, moment)
@@ -177,7 +177,7 @@ def review_access(
 
 @get("/eligible", needs=Permission.READ_PEOPLE, summary="List people with a permission")
 def list_eligible(
-    read: ReadDependency,
+    read: ReadQuery,
     service: ServiceDependency,
     permission: Annotated[Permission, QueryParameter()],
     queue: Annotated[str | None, QueryParameter()] = None,

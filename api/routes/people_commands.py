@@ -9,7 +9,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
-from api.http.commands import CommandDependency, CommandRequest, configure_command_handler
+from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import post
 from api.http.responses import CommandResponse
 from api.http.service import Service
@@ -21,7 +21,7 @@ from domain.permissions import Permission
 
 
 @post("/people", needs=Permission.MANAGE_PEOPLE, summary="Add a person")
-def add_person(command: CommandDependency, data: JSONBody[AddPerson]) -> Response[PersonView]:
+def add_person(command: CommandRequest, data: JSONBody[AddPerson]) -> Response[PersonView]:
     """Each role becomes a grant without a scope and without an end."""
     return _run(command, lambda desk, by: desk.add(data.name, data.roles, by.now, data.skills, by))
 
@@ -32,7 +32,7 @@ def add_person(command: CommandDependency, data: JSONBody[AddPerson]) -> Respons
     summary="Revoke a grant",
 )
 def revoke_grant(
-    command: CommandDependency,
+    command: CommandRequest,
     name: FromPath[str],
     grant: FromPath[str],
     data: JSONBody[ChangePersonStatus],
@@ -62,7 +62,7 @@ def _command(
 ) -> HTTPRouteHandler:
     """The route of a command on a person; `kind` is the type of its body."""
 
-    def handler(command: CommandDependency, name: FromPath[str], data: Any) -> Response[PersonView]:
+    def handler(command: CommandRequest, name: FromPath[str], data: Any) -> Response[PersonView]:
         return _run(command, lambda _, by: act(command.service, name, data, by))
 
     path = f"/people/{{name:str}}/{name}"

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from api.composition import Desks
 from api.http.authentication import AuthenticatedRequest
-from api.http.commands import CommandDependency, configure_command_handler
+from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post, run_and_record_reads
 from api.http.query import DEFAULT_LIMIT, Limit, require_known_parameters
 from api.http.responses import CommandResponse, build_view
@@ -158,7 +158,7 @@ def _command(
 ) -> HTTPRouteHandler:
     """The route of a command on a customer's record; `kind` is the type of its body."""
 
-    def handler(command: CommandDependency, data: Any) -> Response[PrivacyView]:
+    def handler(command: CommandRequest, data: Any) -> Response[PrivacyView]:
         return command.run(
             lambda by: act(_privacy_desk(command.service), data, by),
             lambda result: result.record,

@@ -9,7 +9,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
-from api.http.commands import CommandDependency, CommandRequest, configure_command_handler
+from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import post
 from api.routes.policies import PolicyView, policy_response
 from application.log.caller import Caller
@@ -30,9 +30,7 @@ from infrastructure.policies.files import parse_rulebook
 
 
 @post("/policies", needs=Permission.PROPOSE_POLICIES, summary="Propose a policy")
-def propose_policy(
-    command: CommandDependency, data: JSONBody[ProposePolicy]
-) -> Response[PolicyView]:
+def propose_policy(command: CommandRequest, data: JSONBody[ProposePolicy]) -> Response[PolicyView]:
     """To replace the active policy. The answer says in words what would change."""
     rulebook = _rulebook_of_body(data.document)
     return _run(command, lambda desk, by: desk.propose(rulebook, data.why, data.revises, by))
@@ -44,7 +42,7 @@ def propose_policy(
     summary="Change the policy in an emergency",
 )
 def emergency_policy(
-    command: CommandDependency, data: JSONBody[EmergencyPolicy]
+    command: CommandRequest, data: JSONBody[EmergencyPolicy]
 ) -> Response[PolicyView]:
     """Activates the policy at once, without approval. Unless another person ratifies it, it expires,
     and the policy before it becomes active again."""
@@ -80,9 +78,7 @@ def _command(
 ) -> HTTPRouteHandler:
     """The route of a command on a policy (by version or digest); `kind` is the type of its body."""
 
-    def handler(
-        command: CommandDependency, version: FromPath[str], data: Any
-    ) -> Response[PolicyView]:
+    def handler(command: CommandRequest, version: FromPath[str], data: Any) -> Response[PolicyView]:
         return _run(command, lambda desk, by: act(desk, version, data, by))
 
     path = f"/policies/{{version:str}}/{name}"

@@ -11,14 +11,14 @@ from litestar import Response
 from litestar.params import FromPath
 from msgspec import Struct
 
-from api.http.commands import CommandDependency, caller_of
+from api.http.commands import CommandRequest, caller_of
 from api.http.concurrency import get, post
 from api.http.query import (
-    ListDependency,
+    ListQuery,
     MinPosition,
     Page,
     Prefer,
-    ReadDependency,
+    ReadQuery,
     Sort,
     wait_for_report,
 )
@@ -58,7 +58,7 @@ class QueueList(Struct, frozen=True):
 
 
 @get("/queues", needs=Permission.READ_CASES, summary="List queues")
-def list_queues(read: ReadDependency, service: ServiceDependency) -> QueueList:
+def list_queues(read: ReadQuery, service: ServiceDependency) -> QueueList:
     read.wait_for("queue")
     now, authority = service.desks.clock(), read.authority
     counts = service.reports.queue_counts(now, cases_in_scope(authority, Permission.READ_CASES))
@@ -87,7 +87,7 @@ def list_queues(read: ReadDependency, service: ServiceDependency) -> QueueList:
 
 @get("/queues/{queue:str}", needs=Permission.READ_CASES, summary="List the cases of a queue")
 def get_queue(
-    listing: ListDependency, queue: FromPath[str], service: ServiceDependency
+    listing: ListQuery, queue: FromPath[str], service: ServiceDependency
 ) -> Response[Page[QueueLine]]:
     """Most urgent first; each case with its owner, its lease, and the state of its clock."""
     require_queue(service, queue, listing.authority)
@@ -101,7 +101,7 @@ def get_queue(
 
 @post("/queues/{queue:str}/claim-next", needs=Permission.WORK_CASES, summary="Claim the next case")
 def claim_next(
-    command: CommandDependency,
+    command: CommandRequest,
     queue: FromPath[str],
     min_position: MinPosition = None,
     prefer: Prefer = None,

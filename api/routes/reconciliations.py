@@ -11,11 +11,11 @@ import msgspec
 from litestar import Response
 from msgspec import Struct
 
-from api.http.commands import CommandDependency
+from api.http.commands import CommandRequest
 from api.http.concurrency import get, post
 from api.http.errors import MalformedBody
 from api.http.json_keys import require_unique_keys
-from api.http.query import ListDependency, Page, Prefer, Sort, wait_for_report
+from api.http.query import ListQuery, Page, Prefer, Sort, wait_for_report
 from api.http.responses import CommandResponse, build_view
 from api.http.service import Service, ServiceDependency
 from api.routes.trail_page import CSV
@@ -65,7 +65,7 @@ class ReconciliationView(Struct, frozen=True):
     needs=Permission.RECONCILE_ADJUSTMENTS,
     summary="Reconcile a provider's statement",
 )
-def reconcile(command: CommandDependency, prefer: Prefer = None) -> Response[ReconciliationView]:
+def reconcile(command: CommandRequest, prefer: Prefer = None) -> Response[ReconciliationView]:
     """With a period as JSON, the statement is fetched from the provider. With `text/csv`, the body is the
     statement, in the format of the local provider. What matches is reconciled by you. If you have
     another duty in a case, its line is reported as `not_yours`, and the rest continues."""
@@ -124,7 +124,7 @@ def _command_response(result: ReconciliationResult) -> CommandResponse:
 
 @get("/reconciliations", needs=Permission.READ_LOG, summary="List reconciliations")
 def list_reconciliations(
-    listing: ListDependency, service: ServiceDependency
+    listing: ListQuery, service: ServiceDependency
 ) -> Response[Page[ReconciliationView]]:
     """Newest first, each with its discrepancies."""
     listing.wait_for("reconciliations")

@@ -12,9 +12,9 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from api.http.authentication import AuthenticatedRequest
-from api.http.commands import CommandDependency, configure_command_handler
+from api.http.commands import CommandRequest, configure_command_handler
 from api.http.concurrency import get, post
-from api.http.query import IfMatch, ReadDependency, etag, expected_version
+from api.http.query import IfMatch, ReadQuery, etag, expected_version
 from api.http.responses import CommandResponse, build_view
 from api.http.service import Service, ServiceDependency
 from api.routes.queues import require_queue
@@ -69,7 +69,7 @@ class PlanView(Struct, frozen=True):
 
 
 @get("/recovery-plans", needs=Permission.READ_CASES, summary="List recovery plans")
-def list_recoveries(read: ReadDependency, service: ServiceDependency) -> RecoveryList:
+def list_recoveries(read: ReadQuery, service: ServiceDependency) -> RecoveryList:
     """Each queue's newest plan; open plans come first."""
     read.wait_for("recovery")
     may_read = read.authority.has_whole_queue
@@ -108,7 +108,7 @@ def _command(
     """The route of a command on a queue's plan; `kind` is the type of its body, `check` may refuse it."""
 
     def handler(
-        command: CommandDependency, queue: FromPath[str], data: Any, if_match: IfMatch = None
+        command: CommandRequest, queue: FromPath[str], data: Any, if_match: IfMatch = None
     ) -> Response[PlanView]:
         service = command.service
         require_queue(service, queue, command.request.user.authority, whole=True)

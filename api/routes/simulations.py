@@ -15,7 +15,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 from msgspec import UNSET, Struct, UnsetType
 
-from api.http.commands import CommandDependency
+from api.http.commands import CommandRequest
 from api.http.concurrency import post
 from api.http.errors import Unavailable, Unexpected
 from api.http.problems import problem_of
@@ -54,7 +54,7 @@ class SimulationProgress(Struct, frozen=True):
     summary="Simulate a policy on recorded history",
 )
 def simulate_policy(
-    command: CommandDependency, version: FromPath[str], data: JSONBody[SimulatePolicy]
+    command: CommandRequest, version: FromPath[str], data: JSONBody[SimulatePolicy]
 ) -> Response[SimulationView]:
     """Replays the signals of the period under the active policy and under this one, and compares the
     results. They are stored with the log position: the same period up to that position gives the same

@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from api.http.concurrency import get
-from api.http.query import ListDependency, Page, Sort, given_filters, none_if_never
+from api.http.query import ListQuery, Page, Sort, given_filters, none_if_never
 from api.http.responses import build_view
 from api.http.service import ServiceDependency
 from domain.permissions import Permission
@@ -35,7 +35,7 @@ class TaskView(Struct, frozen=True):
 
 @get("/views/tasks", needs=Permission.READ_CASES, summary="List tasks")
 def get_tasks(
-    listing: ListDependency,
+    listing: ListQuery,
     service: ServiceDependency,
     owner: Annotated[str | None, QueryParameter(description="A person or a team.")] = None,
     overdue: Annotated[bool | None, QueryParameter()] = None,

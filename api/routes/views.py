@@ -18,7 +18,7 @@ from msgspec import Struct
 from api.http.authentication import AuthenticatedRequest
 from api.http.concurrency import get, permission_option
 from api.http.errors import RouteNotFound
-from api.http.query import ListDependency, Page, ReadDependency, Sort, given_filters, none_if_never
+from api.http.query import ListQuery, Page, ReadQuery, Sort, given_filters, none_if_never
 from api.http.responses import build_view
 from api.http.service import Service, ServiceDependency
 from domain.clock.measure_runs import MissedMeasure, TimeAttribution
@@ -84,7 +84,7 @@ class ClockView(Struct, frozen=True):
 
 @get("/views/sla", needs=Permission.READ_CASES, summary="List clocks")
 def get_sla(
-    listing: ListDependency,
+    listing: ListQuery,
     service: ServiceDependency,
     queue: Annotated[str | None, QueryParameter()] = None,
     owner: Annotated[str | None, QueryParameter()] = None,
@@ -131,7 +131,7 @@ def get_clock(
 
 
 @get("/views/flow", needs=Permission.READ_CASES, summary="Get the order flow")
-def get_flow(read: ReadDependency, service: ServiceDependency) -> OrderFlow:
+def get_flow(read: ReadQuery, service: ServiceDependency) -> OrderFlow:
     """How many orders passed without a case, and how many had one."""
     read.wait_for("orders")
     return service.reports.flow(orders_in_scope(read.authority, Permission.READ_ORDERS))

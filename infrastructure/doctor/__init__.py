@@ -1,4 +1,4 @@
-"""The doctor: whether the database and the log are as they must be, and what to do where they are not."""
+"""Checks of `casetrail doctor`: the database, its rights and the log, and what to do about faults."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def examine(
     whole: bool = False,
     now: datetime | None = None,
 ) -> list[Finding]:
-    """All of it; with the whole log, event by event, if asked for. `now` is when holidays are looked at."""
+    """Every finding. `whole` also checks every event; `now` is the time for the check of holidays."""
     found = _quick_findings(connection)
     if found[1].verdict is Verdict.OK:
         found += [
@@ -49,12 +49,12 @@ def examine(
 
 
 def require_safe(dsn: str) -> None:
-    """Before a process serves or works, in a few milliseconds. Raises Unsafe."""
+    """Run the quick checks before a process serves or works. Raises UnsafeToStart."""
     with connect(dsn) as connection:
         found = _quick_findings(connection)
     if bad := [one for one in found if one.verdict is Verdict.UNSAFE]:
-        told = "\n".join(f"  {one.what}: {one.found}\n    what to do: {one.to_do}" for one in bad)
-        raise UnsafeToStart(f"`casetrail doctor` tells more.\n{told}")
+        text = "\n".join(f"  {one.what}: {one.found}\n    what to do: {one.to_do}" for one in bad)
+        raise UnsafeToStart(f"`casetrail doctor` shows all checks.\n{text}")
 
 
 def _quick_findings(connection: Connection) -> list[Finding]:

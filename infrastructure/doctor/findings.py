@@ -1,4 +1,4 @@
-"""What the doctor finds, one thing at a time."""
+"""A finding of the doctor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Verdict(StrEnum):
     OK = "ok"
     WARNING = "warning"
     UNSAFE = "unsafe"
-    """The service does not start on it."""
+    """The service refuses to start."""
 
 
 class Finding(Struct, frozen=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""Whether the calendars of the active policy name holidays for at least half a year to come."""
+"""Checks that the active policy names holidays for at least the next half year."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log itself: its schema, the time of its last event, and whether it is the one that was witnessed."""
+"""Checks of the log: migrations, last event, keys, checkpoints, and every event on request."""
 
 from __future__ import annotations
 
@@ -34,11 +34,10 @@ MAX_CLOCK_AHEAD: Final = timedelta(minutes=5)
 def check_switches(environment: Mapping[str, str]) -> Finding:
     found = sorted(name for name in environment if name.endswith(UNSAFE_SWITCH))
     if not found:
-        return ok("library switches", "none that is unsafe")
-    told = (
-        f"{', '.join(found)}: appends would take no lock, and followers would miss events for ever"
-    )
-    return unsafe("library switches", told, "unset it.")
+        return ok("library switches", "none is unsafe")
+    names = ", ".join(found)
+    harm = f"{names}: appends would take no lock, and followers would miss events for ever"
+    return unsafe("library switches", harm, f"unset {names}.")
 
 
 def check_migrations(connection: Connection) -> Finding:
@@ -46,7 +45,7 @@ def check_migrations(connection: Connection) -> Finding:
     try:
         left = missing_migrations(connection, files)
     except AppliedMigrationChanged as error:
-        return unsafe("migrations", str(error), "run the build that fits the database.")
+        return unsafe("migrations", str(error), "run the build that made the database's schema.")
     if left:
         return unsafe("migrations", f"not applied: {', '.join(left)}", "run `casetrail migrate`.")
     return ok("migrations", f"{len(files)} applied")
@@ -62,40 +61,40 @@ def check_last_event(connection: Connection) -> Finding:
     if halted is not None:
         return unsafe(
             "last event",
-            "writes are halted: the log was not as it was witnessed",
+            "writes are halted: the log did not match its checkpoint",
             "see docs/proof.md.",
         )
     if row is None:
         return ok("last event", "none yet")
-    told = f"position {row[0]}, recorded at {row[1]:%Y-%m-%d %H:%M:%S}Z"
+    text = f"position {row[0]}, recorded at {row[1]:%Y-%m-%d %H:%M:%S}Z"
     if row[1] is not None and row[1] - datetime.now(UTC) > MAX_CLOCK_AHEAD:
         return warning(
-            "last event", f"{told}: that is yet to come", "look at this machine's clock."
+            "last event", f"{text}: that is in the future", "check this machine's clock."
         )
-    return ok("last event", told)
+    return ok("last event", text)
 
 
 def check_whole_log(connection: Connection, settings: Settings) -> Finding:
-    """Every event and everything that is said about it."""
+    """Check every event against leaves, nodes, checkpoints, duties and recorded answers."""
     what, outside = "whole log", OutsideCheckpoints(settings.checkpoint_place)
     checkpoints = Checkpoints(read_only_signer(settings.signing_key), outside)
     bad: list[str] = []
-    strange: list[str] = []
+    unknown_signer: list[str] = []
     for fault in find_faults(connection, checkpoints):
         if fault.endswith(SIGNED_BY_ANOTHER):
-            strange.append(fault)
+            unknown_signer.append(fault)
         elif not fault.endswith(RECORDED_EARLIER):
             bad.append(fault)
     if bad:
-        to_do = "see docs/proof.md, and restore a backup from before it."
-        return unsafe(what, _summarize_faults([*bad, *strange]), to_do)
+        to_do = "see docs/proof.md, and restore a backup from before the change."
+        return unsafe(what, _summarize_faults([*bad, *unknown_signer]), to_do)
     fits = "its events, leaves, nodes, checkpoints, duties and answers fit together"
-    if strange:
+    if unknown_signer:
         to_do = (
-            f"where a key was given up on purpose, name it in {outside.place}/{KEYS_FILE} (docs/restore.md); "
-            "else find out who has signed them."
+            f"if you gave up a key on purpose, name it in {outside.place}/{KEYS_FILE} (docs/restore.md). "
+            "Otherwise find out who signed these checkpoints."
         )
-        return warning(what, f"{fits}; but {_summarize_faults(strange)}", to_do)
+        return warning(what, f"{fits}; but {_summarize_faults(unknown_signer)}", to_do)
     return ok(what, fits)
 
 
@@ -117,13 +116,15 @@ def check_keys(connection: Connection, settings: Settings) -> Finding:
     try:
         secret = store.read(PEPPER_NAME)
     except KeyStoreUnavailable as error:
-        return unsafe(what, str(error), "mend that: nothing personal is read or stored meanwhile.")
+        return unsafe(
+            what, str(error), "repair that: until then, no personal data can be read or stored."
+        )
     if row is None:
         return ok(what, "nothing personal is stored yet")
     if secret is None or store_fingerprint(secret) != row[0]:
-        to_do = "set CASETRAIL_KEYS to where they are."
-        return unsafe(what, f"those of this database are not in {settings.key_place}", to_do)
-    return ok(what, f"they are in {settings.key_place}")
+        to_do = "set CASETRAIL_KEYS to the directory that holds them."
+        return unsafe(what, f"the keys of this database are not in {settings.key_place}", to_do)
+    return ok(what, f"in {settings.key_place}")
 
 
 def check_witnessed(connection: Connection, settings: Settings) -> Iterator[Finding]:
@@ -136,7 +137,7 @@ def check_witnessed(connection: Connection, settings: Settings) -> Iterator[Find
     try:
         last = outside.latest()
     except StorageUnavailable as error:
-        yield unsafe(what, f"{place}: {error}", "mend that: nothing is witnessed meanwhile.")
+        yield unsafe(what, f"{place}: {error}", "repair that: until then, no checkpoint is stored.")
         return
     if last is None:
         yield warning(what, f"none yet in {place}", "run a worker: it makes one every few seconds.")
@@ -144,13 +145,15 @@ def check_witnessed(connection: Connection, settings: Settings) -> Iterator[Find
     key = settings.signing_key
     if not key.startswith("PRIVATE+KEY+") and not Path(key).exists():
         to_do = "set CASETRAIL_CHECKPOINT_KEY to the key that signed them."
-        yield unsafe(what, f"the key {key} is gone", to_do)
+        yield unsafe(what, f"the key file {key} is missing", to_do)
         return
     try:
         Checkpoints(open_signer(key), outside).compare(connection)
     except (LogNotAsWitnessed, KeyUnusable) as error:
-        yield unsafe(what, str(error), "nothing is written until that is mended.")
+        yield unsafe(
+            what, str(error), "repair that: until then, nothing is written. See docs/proof.md."
+        )
     else:
         sizes = outside.sizes()
-        told = f"the last, of {sizes[-1] if sizes else '?'} positions, is a beginning of the log"
-        yield ok(what, f"{told} ({place})")
+        size = sizes[-1] if sizes else "?"
+        yield ok(what, f"the last one, of {size} positions, matches the log ({place})")

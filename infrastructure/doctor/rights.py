@@ -1,4 +1,4 @@
-"""Who may what, by the catalog, against who should."""
+"""Checks of owners, roles, rights, functions, triggers and tables against what migrations make."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from infrastructure.event_store.rights import (
 from infrastructure.postgres.roles import OWNER, PROJECTOR, READER, READING_ROLES, WRITER
 
 MIGRATE_ADVICE: Final = (
-    "run `casetrail migrate` with the address that migrates, and ask who changed it."
+    "run `casetrail migrate` as the database's owner, and find out who changed it."
 )
 MAX_LISTED: Final = 5
 RUNTIME_ROLES: Final = (WRITER, PROJECTOR, READER)
@@ -33,7 +33,7 @@ INDEXES: Final = (
     *("stored_events_pkey", "stored_events_notification_id_index", "commands_pkey"),
     *("duties_pkey", "log_nodes_pkey", "checkpoints_pkey", "log_head_pkey"),
 )
-"""What keeps positions, versions, keys and duties single."""
+"""Indexes that keep positions, versions, keys and duties unique."""
 _LOG_SCHEMA = "(SELECT relnamespace FROM pg_class WHERE oid = to_regclass('stored_events'))"
 
 
@@ -55,19 +55,23 @@ def _check_owners(connection: Connection) -> Iterator[Finding]:
         list(TABLES),
     )
     missing = sorted(set(TABLES) - {name for name, _ in rows})
-    strange = sorted(f"{name} is {owner}'s" for name, owner in rows if owner != OWNER)
+    strange = sorted(f"{name} belongs to {owner}" for name, owner in rows if owner != OWNER)
     views = _rows(
         connection,
         "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = %s",
         VIEWS_SCHEMA,
     )
-    strange += [f"schema {VIEWS_SCHEMA} is {owner}'s" for (owner,) in views if owner != PROJECTOR]
+    strange += [
+        f"schema {VIEWS_SCHEMA} belongs to {owner}" for (owner,) in views if owner != PROJECTOR
+    ]
     strange += [f"{name} is missing" for name in missing]
-    yield _finding_for("owner of the log", strange, f"{len(rows)} tables and views are {OWNER}'s")
+    yield _finding_for(
+        "owner of the log", strange, f"{len(rows)} tables and views belong to {OWNER}"
+    )
 
 
 def _check_privileges(connection: Connection) -> Iterator[Finding]:
-    """What was granted, entry by entry, and what comes of it with all that roles inherit."""
+    """Check each grant, and the effective rights with everything that roles inherit."""
     found = set(
         _rows(
             connection,
@@ -89,8 +93,8 @@ def _check_privileges(connection: Connection) -> Iterator[Finding]:
         for column in (right.columns or (None,))
     }
     strange = [f"{_format_row(one)} was granted" for one in sorted(found - wanted, key=str)]
-    strange += [f"{_format_row(one)} was taken away" for one in sorted(wanted - found, key=str)]
-    yield _finding_for("rights on the log", strange, f"{len(wanted)} grants, as they should be")
+    strange += [f"{_format_row(one)} was revoked" for one in sorted(wanted - found, key=str)]
+    yield _finding_for("rights on the log", strange, f"{len(wanted)} grants, all as expected")
     effective = _rows(
         connection,
         "SELECT relname, role, privilege FROM pg_class, unnest(%s::text[]) AS role, "
@@ -111,11 +115,11 @@ def _check_privileges(connection: Connection) -> Iterator[Finding]:
     }
     more = [f"{role} may {what} {table}" for table, role, what in effective]
     more = [
-        told
-        for told, one in zip(more, effective, strict=True)
+        text
+        for text, one in zip(more, effective, strict=True)
         if (one[0], one[1], one[2]) not in allowed
     ]
-    yield _finding_for("what comes of them", sorted(more), "no running role may more than it needs")
+    yield _finding_for("effective rights", sorted(more), "no role has more than it needs")
 
 
 def _check_role_members(connection: Connection) -> Iterator[Finding]:
@@ -125,7 +129,7 @@ def _check_role_members(connection: Connection) -> Iterator[Finding]:
         "FROM pg_roles WHERE rolname = ANY (%s)",
         [OWNER, *RUNTIME_ROLES],
     )
-    strange = [f"{name} may do more than a role should" for name, more in known if more]
+    strange = [f"{name} has attributes that a role must not have" for name, more in known if more]
     strange += [
         f"{name} is missing"
         for name in (OWNER, *RUNTIME_ROLES)
@@ -165,24 +169,24 @@ def _check_routines(connection: Connection) -> Iterator[Finding]:
     texts, strange = function_bodies(MIGRATIONS_DIRECTORY), []
     known = {row[0]: row for row in rows}
     if len(known) < len(rows):
-        strange.append("there are several functions of one name")
+        strange.append("several functions have the same name")
     for routine in ROUTINES:
         if routine.name not in known:
             strange.append(f"{routine.name} is missing")
             continue
-        name, body, as_owner, told, owner, callers, schema = known[routine.name]
+        name, body, as_owner, options, owner, callers, schema = known[routine.name]
         if body != texts[name]:
-            strange.append(f"{name} is not what the migrations made")
+            strange.append(f"{name} differs from the migrations")
         if owner != OWNER:
-            strange.append(f"{name} is {owner}'s")
-        if routine.as_owner and not (as_owner and [*told] == [f"search_path={schema}, pg_temp"]):
-            strange.append(f"{name} does not run as the owner on a fixed path")
+            strange.append(f"{name} belongs to {owner}")
+        if routine.as_owner and not (as_owner and [*options] == [f"search_path={schema}, pg_temp"]):
+            strange.append(f"{name} does not run as the owner with a fixed search_path")
         wanted = sorted(routine.callers) if routine.as_owner or routine.callers else []
         if sorted(callers) != wanted:
             strange.append(f"{name} may be called by {', '.join(callers) or 'nobody'}")
     refusing = known.get(DDL_GUARD_FUNCTION)
     if refusing is not None and refusing[1] != texts[DDL_GUARD_FUNCTION]:
-        strange.append(f"{DDL_GUARD_FUNCTION} is not what the migrations made")
+        strange.append(f"{DDL_GUARD_FUNCTION} differs from the migrations")
     yield _finding_for("functions of the log", strange, ", ".join(one.name for one in ROUTINES))
 
 
@@ -202,9 +206,7 @@ def _check_triggers(connection: Connection) -> Iterator[Finding]:
         for name in names:
             wanted[table, name] = ("A", types[name], True, "refuse_change")
     strange = [f"{name} on {table} is missing" for table, name in wanted.keys() - found.keys()]
-    strange += [
-        f"{name} on {table} is none of ours" for table, name in found.keys() - wanted.keys()
-    ]
+    strange += [f"{name} on {table} is unknown" for table, name in found.keys() - wanted.keys()]
     strange += [
         f"{name} on {table} does not always fire"
         if found[table, name][0] != "A"
@@ -212,11 +214,11 @@ def _check_triggers(connection: Connection) -> Iterator[Finding]:
         for table, name in wanted.keys() & found.keys()
         if found[table, name] != wanted[table, name]
     ]
-    yield _finding_for("triggers", sorted(strange), f"{len(wanted)}, enabled always")
+    yield _finding_for("triggers", sorted(strange), f"{len(wanted)}, always enabled")
 
 
 def _check_table_structure(connection: Connection) -> Iterator[Finding]:
-    """Rules, policies, children, tables that a crash empties, and constraints that are gone."""
+    """Check for rules, row security, child tables, unlogged tables and missing indexes."""
     rows = _rows(
         connection,
         f"WITH log AS (SELECT * FROM pg_class WHERE relnamespace = {_LOG_SCHEMA} AND relname = ANY (%s)) "
@@ -224,7 +226,7 @@ def _check_table_structure(connection: Connection) -> Iterator[Finding]:
         "ON ev_class = log.oid WHERE rulename <> '_RETURN' "
         "UNION ALL SELECT format('%%s has row security', relname) FROM log "
         "WHERE relrowsecurity OR relforcerowsecurity "
-        "UNION ALL SELECT format('%%s is not what is kept on disk', relname) FROM log "
+        "UNION ALL SELECT format('%%s is not a permanent table', relname) FROM log "
         "WHERE relkind NOT IN ('r', 'v') OR relpersistence <> 'p' OR relkind = 'v' AND relname <> 'trail' "
         "UNION ALL SELECT format('%%s has a child', relname) FROM log JOIN pg_inherits ON inhparent = log.oid "
         "UNION ALL SELECT format('%%s is missing', name) FROM unnest(%s::text[]) AS name "
@@ -242,8 +244,8 @@ def _check_table_structure(connection: Connection) -> Iterator[Finding]:
         f"WHERE pg_namespace.oid = {_LOG_SCHEMA} AND acl.grantee = 0 AND privilege_type = 'CREATE'",
     )
     for (schema,) in open_to_all:
-        to_do = f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"
-        yield warning("schema of the log", f"everybody may create in {schema}", to_do)
+        to_do = f"run: REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"
+        yield warning("schema of the log", f"every login may create objects in {schema}", to_do)
 
 
 def _check_event_triggers(connection: Connection) -> Iterator[Finding]:
@@ -263,8 +265,8 @@ def _check_event_triggers(connection: Connection) -> Iterator[Finding]:
     if missing := sorted(EVENT_TRIGGERS.keys() - fine):
         yield warning(
             "event triggers",
-            f"{', '.join(missing)} missing or not always on: the log's owner may redefine the log",
-            "have a superuser run `casetrail migrate`, or what `migrate --print-roles` prints.",
+            f"{', '.join(missing)} missing or not always enabled: the log's owner could redefine its tables",
+            "let a superuser run `casetrail migrate`, or the SQL that `migrate --print-roles` prints.",
         )
     else:
         yield ok("event triggers", ", ".join(EVENT_TRIGGERS))
@@ -273,10 +275,10 @@ def _check_event_triggers(connection: Connection) -> Iterator[Finding]:
 def _finding_for(what: str, strange: Sequence[str], fine: str) -> Finding:
     if not strange:
         return ok(what, fine)
-    told = [*strange[:MAX_LISTED]]
+    listed = [*strange[:MAX_LISTED]]
     if len(strange) > MAX_LISTED:
-        told.append(f"and {len(strange) - MAX_LISTED} more")
-    return unsafe(what, "; ".join(told), MIGRATE_ADVICE)
+        listed.append(f"and {len(strange) - MAX_LISTED} more")
+    return unsafe(what, "; ".join(listed), MIGRATE_ADVICE)
 
 
 def _format_row(one: tuple[Any, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What the server promises, who asks it, and whether its clock is ours."""
+"""Checks of the PostgreSQL server: durability settings, the login and the clock."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ SETTINGS: Final = (
 )
 _HARM_IF_OFF: Final = {
     "fsync": "a power cut may destroy the database",
-    "full_page_writes": "a power cut may tear pages, and no recovery mends them",
-    "synchronous_commit": "what was answered as stored may be gone after a crash",
+    "full_page_writes": "a power cut may corrupt pages for ever",
+    "synchronous_commit": "a crash may lose events that were confirmed",
 }
 
 
 def check_server(connection: Connection) -> Iterator[Finding]:
     before = datetime.now(UTC)
-    told = _read_server_state(connection)
+    state = _read_server_state(connection)
     after = datetime.now(UTC)
-    yield ok("server", f"PostgreSQL {told['server_version']}")
-    yield _check_login(told)
+    yield ok("server", f"PostgreSQL {state['server_version']}")
+    yield _check_login(state)
     for name, harm in _HARM_IF_OFF.items():
-        yield _check_setting(name, told[name], harm, told["expendable"] == "on")
-    if told["data_checksums"] == "on":
+        yield _check_setting(name, state[name], harm, state["expendable"] == "on")
+    if state["data_checksums"] == "on":
         yield ok("data_checksums", "on")
     else:
         to_do = "stop the server and run `pg_checksums --enable`."
-        yield warning("data_checksums", "off: a disk that alters pages goes unnoticed", to_do)
-    archive = f"wal_level {told['wal_level']}, archive_mode {told['archive_mode']}"
+        yield warning("data_checksums", "off: corrupted pages go unnoticed", to_do)
+    archive = f"wal_level {state['wal_level']}, archive_mode {state['archive_mode']}"
     yield ok(
         "archive",
-        f"{archive}: without an archive, a restore goes back to the last base backup"
-        if told["archive_mode"] == "off"
+        f"{archive}: a restore goes back to the last base backup"
+        if state["archive_mode"] == "off"
         else archive,
     )
-    yield _check_clock(told["now"], before, after)
+    yield _check_clock(state["now"], before, after)
 
 
 def _read_server_state(connection: Connection) -> dict[str, Any]:
@@ -64,25 +64,24 @@ def _read_server_state(connection: Connection) -> dict[str, Any]:
     return row
 
 
-def _check_login(told: dict[str, Any]) -> Finding:
-    what, user = "who connects", told["session_user"]
-    if told["logins"]:
-        return ok(what, f"each role logs in by itself; {user} migrates")
-    if told["superuser"]:
+def _check_login(state: dict[str, Any]) -> Finding:
+    what, user = "who connects", state["session_user"]
+    if state["logins"]:
+        return ok(what, f"each role has its own login; {user} migrates")
+    if state["superuser"]:
         return warning(
             what,
-            f"{user}, a superuser: what runs takes a lesser role, and whoever took it over could leave it",
-            "migrate with it, and run `serve` and `worker` with a login of their own: see "
-            "docs/operations.md.",
+            f"{user}, a superuser: processes take a lesser role, but an intruder could leave it",
+            "migrate with it, and give `serve` and `worker` their own login: see docs/operations.md.",
         )
-    return ok(what, f"{user}, who may act as {', '.join(told['roles']) or 'none of the roles'}")
+    return ok(what, f"{user}, who may act as {', '.join(state['roles']) or 'none of the roles'}")
 
 
 def _check_setting(name: str, value: str, harm: str, expendable: bool) -> Finding:
     if value != "off":
         return ok(name, value)
     if expendable:
-        to_do = "it says so itself: a server for tests. Keep nothing there."
+        to_do = "it is a server for tests: keep no real data there."
         return warning(name, f"off: {harm}", to_do)
     return unsafe(name, f"off: {harm}", f"set {name} = on, and restart the server.")
 
@@ -90,9 +89,9 @@ def _check_setting(name: str, value: str, harm: str, expendable: bool) -> Findin
 def _check_clock(theirs: datetime, before: datetime, after: datetime) -> Finding:
     apart = max(before - theirs, theirs - after, timedelta())
     if apart <= MAX_CLOCK_SKEW:
-        return ok("clock", "the database's and ours are together")
+        return ok("clock", "the database's and this machine's agree")
     return warning(
         "clock",
-        f"{apart.total_seconds():.1f} s between the database's and ours: due times and leases are off by it",
+        f"the database's differs from this machine's by {apart.total_seconds():.1f} s, and so do due times",
         "synchronise the clocks of both machines (chrony, ntpd).",
     )

@@ -1,1 +1,1 @@
-"""Runs the reports: tables, generations, positions."""
+"""Keeps the tables of reports up to date with the log."""

@@ -1,4 +1,4 @@
-"""The generations of each report: the live one, and one that is being built beside it."""
+"""Generations of reports: the live one, and one that is being built."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _CREATE_TABLES_LOCK = 0x0CA5E7A3
 
 
 MAX_FOLD_SECONDS = 0.25
-"""A batch that takes longer to fold is cut short, so that no report keeps the others waiting."""
+"""A batch is cut short after this time, so that no report delays the others."""
 _LINES_PER_CLOCK_CHECK = 64
 
 
 class UnreadableLine(Struct, frozen=True):
-    """A line that this build cannot read, as a newer one may have written it."""
+    """An event that this build cannot read; a newer one may have written it."""
 
     position: int
     stream: UUID
@@ -36,11 +36,11 @@ Line: TypeAlias = RecordedEvent | UnreadableLine
 
 
 class Overtaken(psycopg.OperationalError):
-    """Another process has folded this generation meanwhile; look at it again and go on from there."""
+    """Another process folded this generation meanwhile. Read its position again and continue there."""
 
 
 class FoldedBatch(NamedTuple):
-    """What a batch does to a report: rows to write, keys to delete, lines that cannot be folded."""
+    """The result of a batch: rows to write, keys to delete, and lines that cannot be folded."""
 
     upto: int
     changed: Sequence[Any]
@@ -49,21 +49,21 @@ class FoldedBatch(NamedTuple):
 
 
 class ReportGeneration:
-    """One generation of one report: where it stands, and which streams it holds back."""
+    """One generation of one report: its position and the streams that it holds back."""
 
     def __init__(self, table: Table, position: int, live: bool, held: dict[UUID, int]) -> None:
         self.table = table
         self.position = position
         self.live = live
         self._held = held
-        """Stream -> the position from which on it is left out."""
+        """Stream -> the position from which it is left out."""
 
     @property
     def name(self) -> str:
         return self.table.projection.name
 
     def fold(self, connection: psycopg.Connection[Any], lines: Sequence[Line]) -> FoldedBatch:
-        """Fold the lines, or as many of them as there is time for. Nothing is stored yet."""
+        """Fold the lines, or as many as fit into MAX_FOLD_SECONDS; store nothing."""
         projection = self.table.projection
         ends_at = time.monotonic() + MAX_FOLD_SECONDS
         failed: list[tuple[Line, str]] = []
@@ -76,7 +76,7 @@ class ReportGeneration:
                 continue
             try:
                 key = projection.key(line)
-            except Exception as error:  # noqa: BLE001 - a report's fault is told, never ours
+            except Exception as error:  # noqa: BLE001 - a report's error is recorded
                 failed.append(self._hold(line, error))
                 continue
             if key is not None:
@@ -93,7 +93,7 @@ class ReportGeneration:
             if number % _LINES_PER_CLOCK_CHECK == 0 and time.monotonic() > ends_at:
                 upto = line.position
                 break
-        self._let_go(line for line, _ in failed if line.position > upto)
+        self._release(line for line, _ in failed if line.position > upto)
         return FoldedBatch(
             upto,
             [r for key, r in after.items() if r is not None and r is not before.get(key)],
@@ -102,9 +102,9 @@ class ReportGeneration:
         )
 
     def write(self, connection: psycopg.Connection[Any], folded: FoldedBatch) -> None:
-        """Store it, with the new position, in the caller's transaction. Raises Overtaken."""
+        """Store the batch and the new position in the caller's transaction. Raises Overtaken."""
         name, generation = self.name, self.table.generation
-        # First, so that of two processes that fold one generation the second waits here and then stops.
+        # First, so that a second process that folds the same generation waits here and then stops.
         moved = connection.execute(
             "UPDATE projections SET position = %s WHERE name = %s AND generation = %s AND position = %s",
             (folded.upto, name, generation, self.position),
@@ -120,11 +120,11 @@ class ReportGeneration:
             )
 
     def forget(self, folded: FoldedBatch) -> None:
-        """It was not stored."""
-        self._let_go(line for line, _ in folded.failed)
+        """Undo the holds of a batch that was not stored."""
+        self._release(line for line, _ in folded.failed)
 
     def without(self, line: Line, error: Exception) -> FoldedBatch:
-        """What leaving out this one line, and the rest of its stream, does to the report."""
+        """The batch that leaves out this line and the rest of its stream."""
         return FoldedBatch(line.position, (), (), [self._hold(line, error)])
 
     def _is_held(self, line: Line) -> bool:
@@ -134,7 +134,7 @@ class ReportGeneration:
         self._held[line.stream] = line.position
         return line, error if isinstance(error, str) else f"{type(error).__name__}: {error}"
 
-    def _let_go(self, lines: Iterable[Line]) -> None:
+    def _release(self, lines: Iterable[Line]) -> None:
         for line in lines:
             self._held.pop(line.stream, None)
 
@@ -142,15 +142,15 @@ class ReportGeneration:
 def prepare_generations(
     connection: psycopg.Connection[Any], projections: Sequence[AnyProjection]
 ) -> list[ReportGeneration]:
-    """The generations to keep up; makes the tables of new reports and of changed ones.
+    """The generations to update; creates tables for new and changed reports.
 
-    A report whose version or row has changed is rebuilt beside the live one, which stands still
-    until the new one has seen as much.
+    If a report's version or columns changed, a new generation is built. The live one serves, without
+    updates, until the new one has reached its position.
     """
     targets = []
     with connection.transaction():
         _act_as_projector(connection)
-        # Two processes that start at once must not both make the first tables.
+        # Two processes that start together must not both create the first tables.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATE_TABLES_LOCK,))
         for projection in projections:
             digest = row_digest(projection)
@@ -173,7 +173,7 @@ def prepare_generations(
 
 
 def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection) -> int:
-    """Start a new generation beside the live one; the runner takes it up by itself."""
+    """Create a new generation beside the live one and return its number; the runner picks it up."""
     with connection.transaction():
         _act_as_projector(connection)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATE_TABLES_LOCK,))
@@ -183,7 +183,7 @@ def begin_rebuild(connection: psycopg.Connection[Any], projection: AnyProjection
 def discard_building(
     connection: psycopg.Connection[Any], projection: AnyProjection, *, first: int, last: int
 ) -> None:
-    """Drop the generations from first to last that are not live, with what they hold back."""
+    """Drop the generations from `first` to `last` that are not live, and their held streams."""
     with connection.transaction():
         _act_as_projector(connection)
         gone = connection.execute(
@@ -200,7 +200,7 @@ def discard_building(
 
 
 def _act_as_projector(connection: psycopg.Connection[Any]) -> None:
-    """Whoever makes a report's table: it is the projector's, who is to write to it."""
+    """Create tables as the projector, so that it owns them and can write to them."""
     connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(PROJECTOR)))
 
 

@@ -1,4 +1,4 @@
-"""Which process keeps the reports of a database, and which one holds a lock that another waits for."""
+"""Finds the process that runs the reports of a database, and sessions that hold locks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infrastructure.projections.runner import OWNER_LOCK
 
 T = TypeVar("T")
 FROZEN_AFTER_SECONDS: Final = 3.0
-"""A worker looks for new events every second. A session that was silent for longer is frozen."""
+"""A worker queries every second; a session that is silent for longer is frozen."""
 LOOK_SECONDS: Final = 0.5
 _SESSION: Final = (
     "application_name, client_addr::text, pid, backend_start, state, state_change, "
@@ -38,7 +38,7 @@ _BLOCKER: Final = (
 
 
 class Session(Struct, frozen=True):
-    """A session of the database, as the server sees it. The server shows a stranger's state to nobody."""
+    """A session of the database as the server reports it; its state only to the same login."""
 
     program: str
     address: str | None
@@ -68,7 +68,7 @@ class Session(Struct, frozen=True):
 
     @property
     def as_blocker(self) -> str:
-        """What it is and since when it does what it does."""
+        """The session, its state, and since when it is in it."""
         doing = "works" if self.state == "active" else f"is {self.state or 'busy'}"
         return f"{self}; it {doing} since {_clock(self.since)}"
 
@@ -78,14 +78,14 @@ class ReportNotRebuilt(Exception):
 
 
 class Watch:
-    """Looks, in a thread, for what blocks this process or the worker, and says it once each."""
+    """A thread that reports each session that blocks this process or the worker, once."""
 
     def __init__(self, dsn: str, say: Callable[[str], None]) -> None:
         self._dsn, self._say = dsn, say
         self._closing = threading.Event()
         self._said: set[str] = set()
         self.last: str | None = None
-        """What is waited for now."""
+        """What the rebuild waits for now."""
         self._thread = threading.Thread(target=self._run, name="lock-watch", daemon=True)
         self._thread.start()
 
@@ -121,22 +121,22 @@ class Watch:
                 self.say_once(
                     f"frozen {owner.session}",
                     f"The worker, {owner.process}, has done nothing since {_clock(owner.since)}: it is "
-                    "frozen. The rebuild goes on without it. Continue that process, or end it.",
+                    "frozen. The rebuild goes on without it. Continue or end that process.",
                 )
         else:
             self.last = None
 
 
 def owner_of_reports(connection: psycopg.Connection[Any]) -> Session | None:
-    """The session that holds the lock of those who keep the reports; None if no worker runs."""
+    """The session that holds the lock on the reports; None if no worker runs."""
     return _session(connection, _OWNER, OWNER_LOCK)
 
 
 @contextmanager
 def bounded(dsn: str, wait: float, say: Callable[[str], None]) -> Iterator[tuple[str, Watch]]:
-    """An address whose sessions wait at most so many seconds for a lock, and what watches them.
+    """An address whose sessions wait at most `wait` seconds for a lock, and a Watch on them.
 
-    Raises ReportNotRebuilt, with who holds the lock.
+    Raises ReportNotRebuilt with the session that holds the lock.
     """
     options = f"{conninfo_to_dict(dsn).get('options') or ''} -c lock_timeout={int(wait * 1000)}"
     name = f"casetrail {os.getpid()}"
@@ -152,7 +152,7 @@ def bounded(dsn: str, wait: float, say: Callable[[str], None]) -> Iterator[tuple
 
 
 def patiently(wait: float, watch: Watch, action: Callable[[], T]) -> T:
-    """What the action returns, tried again while a lock is taken: a session gives up after a second.
+    """The result of `action`, which is tried again while a lock is held, for `wait` seconds.
 
     Raises ReportNotRebuilt.
     """
@@ -168,7 +168,7 @@ def patiently(wait: float, watch: Watch, action: Callable[[], T]) -> T:
 def not_rebuilt(wait: float, last: str | None) -> ReportNotRebuilt:
     return ReportNotRebuilt(
         f"No progress for {wait:g} s. It waited for {last or 'the database'}. End that session or "
-        "process, or give more time with --wait SECONDS."
+        "process, or allow more time with --wait SECONDS."
     )
 
 

@@ -1,4 +1,4 @@
-"""How far the reports have come, for those who must read what was just written."""
+"""The positions of live reports, so that a reader can wait for what was just written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INITIAL_TIMEOUT_SECONDS = 5.0
 
 
 class ReportPositions:
-    """How far each live report has come, as this process has heard; and waiting for it."""
+    """The position of each live report, learned from announcements; waits for positions."""
 
     def __init__(self, dsn: str, *, most_waiting: int = 256) -> None:
         self._dsn = dsn
@@ -25,19 +25,21 @@ class ReportPositions:
         self._changed = threading.Condition()
         self._listening = threading.Event()
         self._room = threading.BoundedSemaphore(most_waiting)
-        self._ear = NotificationListener(dsn, REPORTS_CHANNEL, self._heard)
+        self._listener = NotificationListener(dsn, REPORTS_CHANNEL, self._heard)
         self._listening.wait(INITIAL_TIMEOUT_SECONDS)
 
     def close(self) -> None:
-        self._ear.close()
+        self._listener.close()
 
     def known(self, name: str) -> int:
-        """How far the report has come, as far as was heard."""
+        """The last announced position of the report."""
         return self._known.get(name, 0)
 
     def wait(self, name: str, position: int, timeout: float) -> bool:
-        """True once the report has seen the position; False if the time runs out first, or if so
-        many wait already that there would be no threads left for others."""
+        """True once the report has reached the position.
+
+        False after `timeout` seconds, or at once if `most_waiting` threads wait already.
+        """
         if not self._room.acquire(blocking=False):
             return self._known.get(name, 0) >= position
         try:
@@ -52,21 +54,21 @@ class ReportPositions:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
-                # An announcement may be lost with a connection: look, too, once a second.
+                # An announcement may be lost with a connection, so query once a second, too.
                 if not self._changed.wait(min(left, POLL_SECONDS)):
                     self._look()
             return self._known.get(name, 0) >= position
 
     def _heard(self, payload: str) -> None:
         try:
-            told = msgspec.json.decode(payload, type=dict[str, int])
+            positions = msgspec.json.decode(payload, type=dict[str, int])
         except msgspec.MsgspecError:
-            # Nothing, after a connection; or what anybody may send. Looking is always right.
+            # Empty after a reconnect, or sent by another program: query instead.
             self._look()
             self._listening.set()
             return
         with self._changed:
-            self._known.update(told)
+            self._known.update(positions)
             self._changed.notify_all()
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""Rebuilds one report: leaves it to the running worker, or folds it itself where no worker does."""
+"""Rebuilds one report: the running worker folds it, or this process if no worker does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from infrastructure.projections.tables import row_digest
 from projections.projection import AnyProjection
 
 TAKE_UP_SECONDS: Final = 5.0
-"""How long a worker may make no progress before the command folds the report itself."""
+"""If a worker makes no progress for this long, the command folds the report itself."""
 LOOK_SECONDS: Final = 0.1
 _STATE: Final = (
     "SELECT p.live, p.position, head.position, other.generation, other.version, other.row_digest, "
@@ -40,12 +40,12 @@ class Rebuilt(Struct, frozen=True):
     generation: int
     live: bool
     events: int
-    """Of the log, folded into it."""
+    """Events of the log folded into the new generation."""
     seconds: float
     folded_by: str
     """`worker` or `command`."""
     note: str | None = None
-    """What is left to do."""
+    """What the operator has to do next."""
 
 
 class _State(Struct, frozen=True):
@@ -59,20 +59,23 @@ class _State(Struct, frozen=True):
 
 
 class _OneGeneration(ProjectionRunner):
-    """Folds one generation of one report, beside the worker that keeps the others."""
+    """Folds one generation of one report while the worker keeps the others."""
 
     def __init__(self, dsn: str, projection: AnyProjection, generation: int) -> None:
         super().__init__(dsn, [projection])
         self._generation = generation
 
     def fold(self, connection: psycopg.Connection[Any], *, switch: bool) -> bool:
-        """Fold one batch; at the head of the log, return False and switch to it. Raises Overtaken."""
+        """Fold one batch. At the head of the log, switch to this generation and return False.
+
+        Raises Overtaken.
+        """
         targets = self._current_targets(connection)
         try:
             if targets and self._advance(connection, targets, targets):
                 return True
         except BaseException:
-            self._targets = None  # what they hold in memory was not stored
+            self._targets = None  # their state in memory was not stored
             raise
         if targets and switch and not targets[0].live:
             self._switch_if_caught_up(connection, targets[0])
@@ -102,11 +105,11 @@ class Rebuild:
         self._say = say
 
     def run(self, progress: Callable[[int, int], None]) -> Rebuilt:
-        """Rebuild it; on an error or Ctrl-C, drop the new generation and leave the live one as it is.
+        """Rebuild the report. On an error or Ctrl-C, drop the new generation; the live one is unchanged.
 
-        Raises ReportNotRebuilt if nothing moves for as long as may be waited.
+        Raises ReportNotRebuilt after `wait` seconds without progress.
         """
-        # The server shows the state of a session only to its own login.
+        # The server shows a session's state only to the login that opened it.
         with connect(self._login) as looking, connect(self._dsn) as connection:
             end_if_frozen(connection)
             generation = patiently(
@@ -165,7 +168,7 @@ class Rebuild:
                 except Overtaken:
                     is_ours, is_moving = False, True
                 except psycopg.errors.LockNotAvailable:
-                    is_moving = False  # who holds it is said by the watch
+                    is_moving = False  # the watch reports who holds it
                 if is_moving:
                     nearer = time.monotonic()
                     continue
@@ -174,8 +177,8 @@ class Rebuild:
                     return done(
                         False,
                         state.position,
-                        f"Version {ours[0]} is ready. The worker, {owner.process}, still keeps version "
-                        f"{state.live_version} live: restart the service, and it switches at once.",
+                        f"Version {ours[0]} is ready. The worker, {owner.process}, still serves version "
+                        f"{state.live_version}. Restart the service: it then switches at once.",
                     )
             if now - nearer > self._wait:
                 raise not_rebuilt(self._wait, self._watch.last)
@@ -192,11 +195,11 @@ class Rebuild:
     @staticmethod
     def _stale(owner: object, is_ours: bool) -> str | None:
         if owner is None:
-            return "No worker runs: the report stays as it is until `serve` or `worker` runs."
+            return "No worker runs, so the report is not updated until `serve` or `worker` runs."
         if is_ours:
             return (
-                "The running worker did not fold it. If it was started before the report was added, "
-                "restart the service, so that the report is kept up to date."
+                "The running worker did not fold it. If it started before the report was added, restart "
+                "the service to keep the report up to date."
             )
         return None
 

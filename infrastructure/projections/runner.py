@@ -35,16 +35,16 @@ BATCH_SIZE = 2_000
 POLL_SECONDS = 1.0
 FROZEN_SECONDS = 5
 SWITCH_MILLISECONDS = 200
-"""A switch waits no longer than this for those who read the report: others queue behind it."""
+"""Longest wait of a switch for readers of the report: other readers queue behind it."""
 OWNER_LOCK = 0x0CA5E7A2
 CONNECTION_ERRORS = (psycopg.OperationalError, psycopg.InterfaceError)
-"""Errors of the connection or the server, not of what was to be stored."""
+"""Errors of the connection or the server, not of the data to store."""
 
 
 class ProjectionRunner:
-    """Keeps the tables of `projections` up with the log.
+    """Updates the tables of `projections` from the log.
 
-    Several may run; one holds the database's lock and works, the others stand by.
+    Several may run: one holds the database's lock and works, the others wait for it.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class ProjectionRunner:
         self._switch_at = 0.0
 
     def wake(self, _: object = None) -> None:
-        """The log has grown."""
+        """Look for new events at once: the log has grown."""
         self._wake.set()
 
     def run(self) -> None:
-        """Work until `close`; a lost connection or a database restart is waited out."""
-        ear = NotificationListener(self._dsn, LOG_GROWN_CHANNEL, self.wake)
+        """Work until `close`; reconnect after a lost connection or a database restart."""
+        listener = NotificationListener(self._dsn, LOG_GROWN_CHANNEL, self.wake)
         pause = 0.05
         try:
             while not self._closing:
@@ -84,7 +84,7 @@ class ProjectionRunner:
                     time.sleep(pause)
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         finally:
-            ear.close()
+            listener.close()
 
     def close(self) -> None:
         self._closing = True
@@ -93,9 +93,9 @@ class ProjectionRunner:
     def catch_up(
         self, progress: Callable[[int, int], None] | None = None, *, wait: bool = True
     ) -> None:
-        """Bring every report to the head of the log, then return. For commands that end.
+        """Bring every report to the head of the log, then return; for commands that end.
 
-        Without `wait`, returns at once if somebody else is at it.
+        Without `wait`, return at once if another process runs the reports.
         """
         with connect(self._dsn) as connection:
             if not self._acquire_ownership(connection, wait=wait):
@@ -106,7 +106,7 @@ class ProjectionRunner:
                     progress(min((t.position for t in targets), default=0), _read_head(connection))
 
     def _acquire_ownership(self, connection: psycopg.Connection[Any], *, wait: bool = True) -> bool:
-        """Wait until nobody else runs this database's reports; the lock ends with the connection."""
+        """Wait for the lock on this database's reports; it ends with the connection."""
         while not self._closing:
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (OWNER_LOCK,)).fetchone()
             if row is not None and row[0]:
@@ -121,12 +121,12 @@ class ProjectionRunner:
         return True
 
     def _end_frozen(self, connection: psycopg.Connection[Any]) -> None:
-        """End an owner that froze while the log was on its way to it.
+        """End the session of an owner that froze while the server was sending it events.
 
-        It is not idle, for the server still waits to be rid of the rest.
+        The server does not call it idle: it still waits to send the rest.
         """
         with connection.transaction():
-            # As who logged in: that is whose the others' sessions are.
+            # As the login role: the other sessions belong to it.
             connection.execute("SET LOCAL ROLE NONE")
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid) "
@@ -137,9 +137,9 @@ class ProjectionRunner:
             )
 
     def step(self, connection: psycopg.Connection[Any]) -> bool:
-        """Fold one batch for some of the reports; False if all are at the head.
+        """Fold one batch for some of the reports; False if all are at the head of the log.
 
-        Those in front and those that catch up with them take turns: neither waits for the other.
+        Reports in front and reports that catch up take turns, so that neither waits for the other.
         """
         targets = self._current_targets(connection)
         most = max((target.position for target in targets), default=0)
@@ -153,7 +153,7 @@ class ProjectionRunner:
                 if group
             )
         except BaseException:
-            self._targets = None  # what they hold in memory was not stored
+            self._targets = None  # their state in memory was not stored
             raise
         for target in [target for target in targets if not target.live]:
             self._switch_if_caught_up(connection, target)
@@ -165,13 +165,13 @@ class ProjectionRunner:
         group: Sequence[ReportGeneration],
         targets: Sequence[ReportGeneration],
     ) -> bool:
-        """Fold one batch for those of the group that are furthest behind."""
+        """Fold one batch for the reports of the group that are furthest behind."""
         behind = min(target.position for target in group)
         lines = _read_lines(connection, behind, self._batch)
         if not lines:
             return False
         moving = [target for target in group if target.position == behind]
-        # One that is ahead is caught up with exactly, so that it joins and is read for once.
+        # Stop exactly at the next report ahead, so that both then share one read.
         stop = min((t.position for t in targets if t.position > behind), default=lines[-1].position)
         lines = [line for line in lines if line.position <= stop]
         folded = [(target, target.fold(connection, lines)) for target in moving]
@@ -190,14 +190,14 @@ class ProjectionRunner:
         connection: psycopg.Connection[Any],
         folded: Sequence[tuple[ReportGeneration, FoldedBatch]],
     ) -> None:
-        """Rows, positions and the announcement stand or fall together. All of it is on disk before
-        it is announced: a crash must not take a report back behind what somebody was told."""
-        told = {target.name: one.upto for target, one in folded if target.live}
+        """Store rows and positions, then announce them: a crash cannot undo an announced position."""
+        announced = {target.name: one.upto for target, one in folded if target.live}
         with connection.transaction():
             for target, one in folded:
                 target.write(connection, one)
             connection.execute(
-                "SELECT pg_notify(%s, %s)", (REPORTS_CHANNEL, msgspec.json.encode(told).decode())
+                "SELECT pg_notify(%s, %s)",
+                (REPORTS_CHANNEL, msgspec.json.encode(announced).decode()),
             )
         for target, one in folded:
             target.position = one.upto
@@ -205,7 +205,7 @@ class ProjectionRunner:
     def _isolate_rejected_line(
         self, connection: psycopg.Connection[Any], target: ReportGeneration, lines: Sequence[Line]
     ) -> None:
-        """Halve what a table refuses, until the line is found whose stream must be held back."""
+        """Halve a batch that the table rejects until one line is left; hold back its stream."""
         folded = target.fold(connection, lines)
         try:
             self._store(connection, [(target, folded)])
@@ -218,14 +218,13 @@ class ProjectionRunner:
                 return
             half = len(lines) // 2
             self._isolate_rejected_line(connection, target, lines[:half])
-            if target.position == lines[half - 1].position:  # it had the time to fold them all
+            if target.position == lines[half - 1].position:  # it had time to fold them all
                 self._isolate_rejected_line(connection, target, lines[half:])
 
     def _switch_if_caught_up(
         self, connection: psycopg.Connection[Any], target: ReportGeneration
     ) -> None:
-        """Put a rebuilt report in the place of the live one, once it has seen as much. If somebody
-        reads the live one in an open transaction, this is tried again later."""
+        """Make a generation live once it has caught up; later, if a transaction reads the old one."""
         live = connection.execute(
             "SELECT position FROM projections WHERE name = %s AND live", (target.name,)
         ).fetchone()
@@ -266,9 +265,9 @@ class ProjectionRunner:
 
 
 def end_if_frozen(connection: psycopg.Connection[Any]) -> None:
-    """Have the server end this session when its process freezes, so that its locks are free again.
+    """Let the server end this session if its process freezes, so that its locks are released.
 
-    A process that works looks every second. Between two statements of a batch it folds, on a machine
+    A working process queries every second. Between two statements of a batch it folds, on a machine
     that may be busy.
     """
     connection.execute(

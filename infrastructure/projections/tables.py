@@ -1,4 +1,4 @@
-"""A report's table, made from its row: columns, bulk reads and bulk writes."""
+"""The table of a report, derived from its row class: columns, bulk reads and bulk writes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Column(typing.NamedTuple):
 
 
 def columns_of(row: type[msgspec.Struct]) -> tuple[Column, ...]:
-    """One column for each field, the key first. What is not a plain value becomes jsonb."""
+    """One column per field, the key first. A field that is no plain value becomes jsonb."""
     columns = []
     for name, hint in typing.get_type_hints(row).items():
         members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
@@ -54,9 +54,9 @@ def columns_of(row: type[msgspec.Struct]) -> tuple[Column, ...]:
 
 
 def row_digest(projection: AnyProjection) -> str:
-    """Changes when the columns or indexes do, whether or not the version was raised."""
-    told = repr((columns_of(projection.row), projection.indexes))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    """A digest that changes with the columns or indexes, also if the version does not."""
+    shape = repr((columns_of(projection.row), projection.indexes))
+    return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
 
 class Table:
@@ -102,7 +102,7 @@ class Table:
         connection.execute(SQL("DROP TABLE IF EXISTS {}").format(self.name))
 
     def show(self, connection: Connection) -> None:
-        """Make `views.<name>` show this table."""
+        """Make the view `views.<name>` read this table."""
         view = Identifier("views", self.projection.name)
         connection.execute(SQL("DROP VIEW IF EXISTS {}").format(view))
         connection.execute(SQL("CREATE VIEW {} AS SELECT * FROM {}").format(view, self.name))

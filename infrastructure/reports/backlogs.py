@@ -1,4 +1,4 @@
-"""Backlogs are measured: what a plan to recover a queue begins and ends by."""
+"""Measures the backlog of each queue; recovery plans begin and end by it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 
 @retry_lost_connection
 def backlogs(datastore: Datastore) -> tuple[int, dict[str, BacklogMeasurement]]:
-    """The position of the queue report, and every queue that holds work as it was there.
+    """The position of the queue report, and the backlog of every queue with work at that position.
 
-    One statement, and so one snapshot: rows and position belong together.
+    One statement is one snapshot, so rows and position belong together.
     """
     with datastore.get_connection() as connection:
         rows = (

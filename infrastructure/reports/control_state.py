@@ -1,4 +1,4 @@
-"""What stands in the database beside the log: for whoever asks whether the controls operated."""
+"""State of the controls that the database holds beside the log: checkpoints, duties, reports, timers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ OVERDUE_AFTER: Final = timedelta(seconds=30)
 
 
 class ControlState:
+    """Reads the state of the controls, for auditors."""
+
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
 
     def checkpoints(self) -> Iterator[CheckpointRecord]:
-        """By size, a page at a time."""
+        """All checkpoints by size, read a page at a time."""
         after = 0
         while page := self._checkpoints(after):
             yield from page

@@ -1,4 +1,4 @@
-"""Reading the reports of money: what is given to customers, and what providers say of it."""
+"""Queries on the reports of adjustments and reconciliations."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ class MoneyReports:
         limit: int,
         reach: Clause = ALL_ROWS,
     ) -> list[AdjustmentRow]:
-        """Those that were proposed first, first."""
+        """A page of adjustments, oldest proposal first."""
         return read_page(
             self._datastore, "adjustments", AdjustmentRow, where, BY_PROPOSAL, after, limit, reach
         )
 
     @retry_lost_connection
     def split_duties(self) -> list[tuple[UUID, list[str]]]:
-        """Cases in which names that are one human's have different duties, with those names."""
+        """Cases in which accounts of one person have different duties, with these accounts."""
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT case_id, array_agg(DISTINCT d.person ORDER BY d.person) "
-                "FROM (SELECT name, others FROM views.people WHERE others <> '[]') AS human "
-                "JOIN duties AS d ON d.person = human.name OR human.others ? d.person "
-                "GROUP BY human.name, case_id HAVING count(DISTINCT duty) > 1"
+                "FROM (SELECT name, others FROM views.people WHERE others <> '[]') AS person "
+                "JOIN duties AS d ON d.person = person.name OR person.others ? d.person "
+                "GROUP BY person.name, case_id HAVING count(DISTINCT duty) > 1"
             )
             return [(row[0], row[1]) for row in rows]
 
     @retry_lost_connection
     def cases_with_money(self) -> list[UUID]:
-        """Every case in which something was ever proposed to be given."""
+        """Every case that ever had an adjustment."""
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT DISTINCT case_id FROM views.adjustments ORDER BY case_id"
@@ -56,7 +56,10 @@ class MoneyReports:
 
     @retry_lost_connection
     def ordered_payments(self, provider: str, besides: Collection[UUID]) -> list[tuple[UUID, UUID]]:
-        """Case and adjustment of what was ordered there and is not known to be paid, besides some."""
+        """Case and adjustment of payments ordered at a provider and not known to be paid.
+
+        At most 100, oldest proposal first, without the adjustments in `besides`.
+        """
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT case_id, adjustment_id FROM views.adjustments WHERE state = 'executing' "
@@ -70,8 +73,10 @@ class MoneyReports:
     def executed_between(
         self, provider: str, since: datetime, until: datetime
     ) -> dict[UUID, tuple[UUID, datetime]]:
-        """What this provider paid, as far as the log knows, by the time at which it was known: the
-        adjustment, its case and when the payment was ordered."""
+        """Adjustment -> its case and the time of the payment order, for payments of this provider.
+
+        The period is of the time at which the payment became known.
+        """
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT adjustment_id, case_id, executing_since FROM views.adjustments "
@@ -92,7 +97,7 @@ class MoneyReports:
     def reconciliations(
         self, after: Sequence[object] | None, limit: int
     ) -> list[ReconciliationRow]:
-        """The newest first."""
+        """A page of reconciliations, newest first."""
         ordering = BY_RECORDED
         return read_page(
             self._datastore, "reconciliations", ReconciliationRow, {}, ordering, after, limit

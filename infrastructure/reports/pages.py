@@ -1,4 +1,4 @@
-"""Pages of a report by keyset, so that a page costs the same however far it is."""
+"""Pages of a report by keyset: every page costs the same."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from infrastructure.postgres.datastore import Datastore, retry_lost_connection
 R = TypeVar("R")
 
 Ordering = Sequence[tuple[str, bool]]
-"""Columns of an order; True: descending."""
+"""Columns to order by; True means descending."""
 
 
 class Clause(Struct, frozen=True):
-    """What is read from, or a condition beyond plain equality; with the values that its text asks
-    for."""
+    """SQL of a source or a condition, with the values of its parameters."""
 
     sql: Composable
     values: Sequence[object] = ()
@@ -39,11 +38,11 @@ def any_of(clauses: Sequence[Clause]) -> Clause:
 
 
 def all_of(*clauses: Clause) -> Clause:
-    told = [clause for clause in clauses if clause != ALL_ROWS]
-    if not told:
+    limits = [clause for clause in clauses if clause != ALL_ROWS]
+    if not limits:
         return ALL_ROWS
-    joined = SQL(" AND ").join([clause.sql for clause in told])
-    return Clause(joined, tuple(value for clause in told for value in clause.values))
+    joined = SQL(" AND ").join([clause.sql for clause in limits])
+    return Clause(joined, tuple(value for clause in limits for value in clause.values))
 
 
 @retry_lost_connection
@@ -57,7 +56,7 @@ def read_page(
     limit: int,
     always: Clause = ALL_ROWS,
 ) -> list[R]:
-    """The next rows after the row that has these values in the columns of the order."""
+    """The next rows after the row that has the values `after` in the columns of the ordering."""
     source = Clause(Identifier("views", view)) if isinstance(view, str) else view
     tests: list[Composable] = [always.sql]
     tests += [SQL("{} = %s").format(Identifier(name)) for name in where]
@@ -79,7 +78,7 @@ def read_page(
 def _after_condition(
     ordering: Ordering, after: Sequence[object]
 ) -> tuple[Composable, list[object]]:
-    """Rows that come later in the order than the row with these values."""
+    """The condition of rows that come after the row with these values."""
     tests: list[Composable] = []
     values: list[object] = []
     for n, (name, down) in enumerate(ordering):
@@ -87,7 +86,7 @@ def _after_condition(
         later = SQL("{} < %s" if down else "{} > %s").format(Identifier(name))
         tests.append(SQL("({})").format(SQL(" AND ").join([*same, later])))
         values += [*after[:n], after[n]]
-    # The first column's bound follows from the rest; said by itself, an index can begin there.
+    # The bound of the first column follows from the rest, but an index can use it only if stated.
     name, down = ordering[0]
     bound = SQL("{} <= %s" if down else "{} >= %s").format(Identifier(name))
     beyond = SQL("({} AND ({}))").format(bound, SQL(" OR ").join(tests))

@@ -1,4 +1,4 @@
-"""Who there is, and who has which role, by the report of people."""
+"""Names of people, and of people with a role, from the report of people."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ CACHE_SECONDS = 5.0
 
 
 class PeopleDirectory:
-    """Asked for each escalation, so what was found is remembered for a few seconds."""
+    """Finds people. Every escalation asks, so results are cached for CACHE_SECONDS."""
 
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
-        self._kept: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._cached: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._lock = threading.Lock()
 
     def with_role(self, role: str) -> tuple[str, ...]:
         with self._lock:
-            kept = self._kept.get(role)
-        if kept is not None and kept[0] > time.monotonic():
-            return kept[1]
+            cached = self._cached.get(role)
+        if cached is not None and cached[0] > time.monotonic():
+            return cached[1]
         found = self._read(role)
         with self._lock:
-            self._kept[role] = (time.monotonic() + CACHE_SECONDS, found)
+            self._cached[role] = (time.monotonic() + CACHE_SECONDS, found)
         return found
 
     @retry_lost_connection
     def everybody(self) -> tuple[str, ...]:
-        """Of the whole log: also whom the report has not seen yet."""
+        """The names of all people, including those that the report has not reached yet."""
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=tuple_row).execute(
                 "SELECT name FROM views.people UNION "

@@ -20,7 +20,7 @@ class PrincipalList:
 
     @retry_lost_connection
     def of(self, person: str) -> Sequence[PrincipalRow]:
-        """The newest of those that act, or have acted, as the person."""
+        """Principals that act or acted as the person, newest first, at most MOST_ROWS."""
         with self._datastore.get_connection() as connection:
             return (
                 connection.cursor(row_factory=class_row(PrincipalRow))
@@ -34,14 +34,14 @@ class PrincipalList:
 
     @retry_lost_connection
     def key(self, name: str) -> UUID | None:
-        """The stream of the key with this name (`key:…`, or what stands behind the colon)."""
-        told = f"key:{name.removeprefix('key:')}"
+        """The stream of the key with this name (`key:…`, or the part after the colon)."""
+        principal = f"key:{name.removeprefix('key:')}"
         with self._datastore.get_connection() as connection:
             row = (
                 connection.cursor(row_factory=tuple_row)
                 .execute(
                     "SELECT stream FROM views.principals WHERE principal = %s AND kind = %s",
-                    (told, IdentityKind.KEY.value),
+                    (principal, IdentityKind.KEY.value),
                 )
                 .fetchone()
             )

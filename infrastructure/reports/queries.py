@@ -1,4 +1,4 @@
-"""Reading the reports."""
+"""Queries on the reports of cases, orders, queues, clocks and tasks."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ BY_LAST_SIGNAL: Ordering = (("last_signal_at", True), ("order_id", False))
 
 
 class OrderFlow(Struct, frozen=True):
-    """How many orders passed intake as standard flow, how many ever had a case, and how many of
-    those had passed before."""
+    """Counts of orders: passed intake as standard flow, ever had a case, and passed before the case."""
 
     orders: int
     passed: int
@@ -42,7 +41,7 @@ class OrderFlow(Struct, frozen=True):
 
     @property
     def without_cases(self) -> int:
-        """Those that needed nobody."""
+        """Orders that never had a case."""
         return self.orders - self.with_cases
 
 
@@ -59,7 +58,7 @@ class QueueCounts(Struct, frozen=True):
 
 
 class Band(StrEnum):
-    """How the clock of a case stands."""
+    """The state of a case's clock."""
 
     ON_TRACK = "on_track"
     AT_RISK = "at_risk"
@@ -69,7 +68,7 @@ class Band(StrEnum):
 
 
 class QueueLine(QueueRow, frozen=True):
-    """A case of a queue with its clock: what is due next, and how pressing that is."""
+    """A case of a queue with its clock: the next due time and its band."""
 
     due_next: datetime | None = None
     band: Band = Band.NO_CLOCK
@@ -78,7 +77,7 @@ class QueueLine(QueueRow, frozen=True):
 _IS_DUE = SQL(
     "case_id IN (SELECT case_id FROM views.sla WHERE resolved_at IS NULL AND due_next <= %s)"
 )
-# A row and a clock may be of two positions: each report is told as it is.
+# A row and its clock may have different positions: each report is shown as it is.
 _BAND: LiteralString = (
     "CASE WHEN sla.case_id IS NULL THEN 'no_clock' WHEN paused THEN 'paused' "
     "WHEN due_next < %s THEN 'breached' WHEN risk_next <= %s THEN 'at_risk' ELSE 'on_track' END"
@@ -114,6 +113,8 @@ _QUEUE_WITH_CLOCKS = SQL(
 
 
 class Reports:
+    """Reads pages and figures of the reports. `reach` limits rows to what the caller may see."""
+
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
 
@@ -125,7 +126,7 @@ class Reports:
         due_by: datetime | None = None,
         reach: Clause = ALL_ROWS,
     ) -> list[CaseRow]:
-        """With `due_by`, those alone of which something is due by then, or was."""
+        """A page of cases, most urgent first. `due_by` keeps cases with a clock due by then."""
         test = all_of(Clause(_IS_DUE, (due_by,)) if due_by is not None else ALL_ROWS, reach)
         return read_page(self._datastore, "cases", CaseRow, where, BY_URGENCY, after, limit, test)
 
@@ -148,7 +149,7 @@ class Reports:
         now: datetime,
         reach: Clause = ALL_ROWS,
     ) -> list[QueueLine]:
-        """With how each clock stands at `now`."""
+        """A page of queued cases, most urgent first, with their clocks at `now`."""
         source = Clause(_QUEUE_WITH_CLOCKS, (now, now))
         return read_page(
             self._datastore, source, QueueLine, where, QUEUE_ORDER, after, limit, reach
@@ -161,7 +162,7 @@ class Reports:
         limit: int,
         reach: Clause = ALL_ROWS,
     ) -> list[SlaRow]:
-        """Of the cases that are not resolved."""
+        """A page of clocks of unresolved cases, next due first."""
         test = all_of(Clause(SQL("resolved_at IS NULL")), reach)
         return read_page(self._datastore, "sla", SlaRow, where, BY_DUE, after, limit, test)
 
@@ -183,11 +184,11 @@ class Reports:
 
     @retry_lost_connection
     def is_evidence_in_scope(self, ref: str, reach: Clause) -> bool:
-        """Whether a case within reach has this evidence."""
-        asked = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
+        """Whether a case within `reach` has this evidence."""
+        query = SQL("SELECT FROM views.attachments WHERE ref = %s AND {} LIMIT 1")
         with self._datastore.get_connection() as connection:
             found = connection.cursor(row_factory=tuple_row).execute(
-                asked.format(reach.sql), (ref, *reach.values)
+                query.format(reach.sql), (ref, *reach.values)
             )
             return found.rowcount > 0
 
@@ -202,11 +203,11 @@ class Reports:
         pressing: ClockBands,
         reach: Clause = ALL_ROWS,
     ) -> list[UUID]:
-        """What the person should work on next in this queue: one's own work whose wait has ended,
-        then what nobody holds and one has the skill for, most urgent first and then oldest first.
+        """The cases that the person should work on next in this queue.
 
-        Urgent is the priority, and what a clock that presses adds to it at `now`. Somebody for whom
-        no skills are recorded has them all.
+        First the person's own cases whose wait has ended. Then unclaimed cases that the person has the
+        skill for, most urgent first, then oldest first. Urgency is the priority plus what the band of
+        the clock adds at `now`. A person without recorded skills has them all.
         """
         reached = reach.sql if reach == ALL_ROWS else _IN_SCOPE.format(reach.sql)
         free = (queue, not skills, list(skills), *reach.values)
@@ -222,7 +223,7 @@ class Reports:
             important = cursor.execute(
                 _NEXT_BY_PRIORITY.format(reached), (now, now, *free, limit)
             ).fetchall()
-            # What presses most may stand far down by its priority alone.
+            # The most pressing case may be far down by its priority alone.
             late = cursor.execute(
                 _NEXT_BY_DUE_TIME.format(reached), (now, now, *free, now, limit)
             ).fetchall()
@@ -255,7 +256,7 @@ class Reports:
 
     @retry_lost_connection
     def recoveries(self) -> list[RecoveryRow]:
-        """Every queue's newest plan, those that go on first."""
+        """The newest recovery plan of every queue, open plans first."""
         with self._datastore.get_connection() as connection:
             rows = connection.cursor(row_factory=class_row(RecoveryRow)).execute(
                 "SELECT * FROM views.recovery ORDER BY closed_at DESC NULLS FIRST, queue"
@@ -272,7 +273,7 @@ class Reports:
 
     @retry_lost_connection
     def flow(self, reach: Clause = ALL_ROWS) -> OrderFlow:
-        """How many orders there are, and what became of them."""
+        """Counts of orders by how they went."""
         with self._datastore.get_connection() as connection:
             row = (
                 connection.cursor(row_factory=class_row(OrderFlow))

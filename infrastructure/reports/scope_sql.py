@@ -1,4 +1,4 @@
-"""What an authority reaches, as conditions on the rows of reports: pages stay full, and counts right."""
+"""The scope of an authority as SQL conditions on reports, so that pages are full and counts right."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _CASE = SQL("case_id = %s")
 
 
 def cases_in_scope(authority: Authority, permission: Permission) -> Clause:
-    """Of rows with `case_id`, `queue` and `region`."""
+    """The condition on rows with `case_id`, `queue` and `region`."""
     return any_of([_case_conditions(scope) for scope in authority.scopes(permission)])
 
 
 def known_cases_in_scope(authority: Authority, permission: Permission) -> Clause:
-    """Of rows with a `case_id` whose queue and region stand in the report of cases."""
+    """The condition on rows with a `case_id`; queue and region come from the report of cases."""
     reach = cases_in_scope(authority, permission)
     if reach in (ALL_ROWS, NO_ROWS):
         return reach
@@ -28,7 +28,7 @@ def known_cases_in_scope(authority: Authority, permission: Permission) -> Clause
 
 
 def orders_in_scope(authority: Authority, permission: Permission) -> Clause:
-    """Of rows with a `region`: queues have no part in it."""
+    """The condition on rows with a `region`; limits to queues do not apply."""
     scopes = [scope for scope in authority.scopes(permission) if scope.case is None]
     return any_of([_clause(_region_conditions(scope)) for scope in scopes])
 

@@ -52,7 +52,7 @@ def reference(ours: RunningService) -> Iterator[Reference]:
 
 def test_every_operation_shape_and_problem_appears_once(reference: Reference) -> None:
     document = openapi_document()
-    told = [one.told["operationId"] for one in operations(document)]
+    told = [one.contract["operationId"] for one in operations(document)]
     shapes = document["components"]["schemas"]
     assert len(told) == reference.classes["operation"] > 100
     assert len(shapes) == reference.classes["shape"]
@@ -62,7 +62,7 @@ def test_every_operation_shape_and_problem_appears_once(reference: Reference) ->
         assert f"/problems/{slug}" in reference.links
     for one in operations(document):
         assert one.path in reference.text
-        assert one.told["summary"] in reference.text
+        assert one.contract["summary"] in reference.text
 
 
 def test_every_link_within_the_page_has_a_target(reference: Reference) -> None:
@@ -80,13 +80,13 @@ def test_the_page_is_small(ours: RunningService) -> None:
 
 def bodies() -> Iterator[tuple[str, Mapping[str, Any]]]:
     for one in operations(openapi_document()):
-        told = one.told.get("requestBody", {}).get("content", {}).get("application/json")
+        told = one.contract.get("requestBody", {}).get("content", {}).get("application/json")
         if told is not None:
-            yield one.told["operationId"], told["schema"]
-        for response in one.told["responses"].values():
+            yield one.contract["operationId"], told["schema"]
+        for response in one.contract["responses"].values():
             for kind, content in response.get("content", {}).items():
                 if kind == "application/json":
-                    yield f"answer to {one.told['operationId']}", content["schema"]
+                    yield f"answer to {one.contract['operationId']}", content["schema"]
 
 
 def test_an_example_matches_its_schema() -> None:
@@ -102,7 +102,7 @@ def test_an_example_matches_its_schema() -> None:
 
 def test_an_example_request_has_all_required_fields() -> None:
     document = openapi_document()
-    by = {one.told["operationId"]: one for one in operations(document)}
+    by = {one.contract["operationId"]: one for one in operations(document)}
     told = request_of(by["resolve"], document["components"]["schemas"])
     head, body = told.split(" -d ")
     assert "/resolve" in head

@@ -16,9 +16,8 @@ from domain.policy.rulebook import Rulebook
 from tests.api.running_service import RunningService, run_service, run_timekeeper, serve
 from tests.api.signals import captured, order_id, placed, send, unavailable
 from tests.application.policy_changes import change_policy
-from tests.application.test_recheck_under_a_new_policy import without
 from tests.conftest import Databases
-from tests.domain.policies import with_version
+from tests.domain.policies import with_version, without_kinds
 
 ORDERS = 400
 AT_ONCE = 100
@@ -55,7 +54,7 @@ def test_a_recheck_opens_each_case_once_while_signals_are_accepted(
 ) -> None:
     running, other = ours
     urls = [running.url, other]
-    blind = without("stock_unavailable", version="blind")
+    blind = without_kinds("stock_unavailable", version="blind")
     activate(running, blind)
     until(lambda: decides(urls, "blind"))
     names = [order_id() for _ in range(ORDERS)]

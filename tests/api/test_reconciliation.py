@@ -284,7 +284,7 @@ def test_the_command_uses_the_api(
     assert [one["id"] for one in json.loads(listed.output)] == [key]
     assert key in run(casetrail, ["adjustments", "list"], env={"COLUMNS": "250"}).output
     done = run(casetrail, ["adjustments", "reconcile"])
-    assert (done.exit_code, "1 of them reconciled just now" in done.output) == (0, True)
+    assert (done.exit_code, "1 of them newly reconciled" in done.output) == (0, True)
     file = tmp_path / "list.csv"
     file.write_bytes(httpx2.get(f"{ours.provider.url}/statement").content)
     assert run(casetrail, ["adjustments", "reconcile", str(file)]).exit_code == 0

@@ -658,7 +658,7 @@ def test_an_unlinked_login_is_refused_even_with_a_cached_token(
     token = door.issuer.token("short-1")
     assert door.ask(f"Bearer {token}").status_code == 200
     desk.unlink(door.issuer.name, "short-1", "A test.", now)
-    refused(door.ask(f"Bearer {token}"), 403, NOT_LINKED, "nobody")
+    refused(door.ask(f"Bearer {token}"), 403, NOT_LINKED, "no person is linked")
 
 
 def test_a_service_without_an_issuer_accepts_only_keys(dsn: str) -> None:

@@ -15,7 +15,7 @@ from domain.policy.events import POLICY_STREAM, PolicyActivated
 from domain.policy.rulebook import Rulebook
 from tests.application.in_memory_service import UNTIMED_RULEBOOK, InMemoryService, caller, kinds
 from tests.application.policy_changes import change_policy
-from tests.domain.policies import shipped, small_policy, with_version
+from tests.domain.policies import shipped, small_policy, with_version, without_kinds
 from tests.domain.signals import (
     ORDER,
     after,
@@ -130,20 +130,10 @@ def test_decisions_cite_the_active_version() -> None:
 # Cases that were open when the policy changed.
 
 
-def without(kind: str, version: str) -> Rulebook:
-    """The shipped policy without this kind and without the rules and the route that name it."""
-    document = shipped()
-    del document["kinds"][kind]
-    for part in ("detect", "expect"):
-        document[part] = [rule for rule in document[part] if rule["kind"] != kind]
-    document["route"] = [r for r in document["route"] if kind not in str(r.get("when"))]
-    return with_version(version, **{n: document[n] for n in ("kinds", "detect", "expect", "route")})
-
-
 def test_a_case_of_a_removed_kind_does_not_block_signals() -> None:
     service = InMemoryService()
     service.take(captured(), cancelled(), at=after(4))
-    service.rulebook = without("refund_due", "next")
+    service.rulebook = without_kinds("refund_due")
     service.take(unavailable(5), captured(6, id="more"), scanned(7), at=after(8))
     service.tick(after(1000))
     assert kinds(service.found()) == ["refund_due", "stock_unavailable"]
@@ -167,7 +157,7 @@ def test_a_new_expectation_applies_from_the_next_signal_on() -> None:
 def test_a_timer_of_a_removed_expectation_opens_nothing() -> None:
     service = InMemoryService()
     service.take(shipping_by(48), approved(), at=after(2))
-    service.rulebook = without("ship_by_missed", "next")
+    service.rulebook = without_kinds("ship_by_missed")
     service.tick(after(1000))
     assert service.found() == []
     assert service.due() == {}

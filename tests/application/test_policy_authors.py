@@ -22,7 +22,7 @@ AUTHOR = (
     structs.replace(caller("bo", after(2)), actor=Actor("user:ana", "ana", delegate="bo")),
     structs.replace(caller("bo", after(2)), actor=Actor("user:bo", "bo", delegate="ana")),
 )
-TOLD = ("herself", "by another name", "by a delegate", "as a delegate")
+AUTHOR_NAMES = ("herself", "by another name", "by a delegate", "as a delegate")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def desk() -> PolicyDesk:
     return desk
 
 
-@pytest.mark.parametrize("author", AUTHOR, ids=TOLD)
+@pytest.mark.parametrize("author", AUTHOR, ids=AUTHOR_NAMES)
 def test_an_author_cannot_approve(desk: PolicyDesk, author: Caller) -> None:
     desk.propose(NEXT, "Better.", None, caller("ana", after(1)))
     with pytest.raises(AuthorMayNotDecide):
@@ -40,7 +40,7 @@ def test_an_author_cannot_approve(desk: PolicyDesk, author: Caller) -> None:
     desk.approve("next", "", None, caller("bo", after(2)))
 
 
-@pytest.mark.parametrize("author", AUTHOR, ids=TOLD)
+@pytest.mark.parametrize("author", AUTHOR, ids=AUTHOR_NAMES)
 def test_an_author_cannot_ratify(desk: PolicyDesk, author: Caller) -> None:
     until = after(1) + timedelta(hours=9)
     desk.emergency(NEXT, "Now.", until, caller("ana", after(1)))

@@ -23,7 +23,7 @@ from tests.application.in_memory_service import (
     staff,
 )
 from tests.application.policy_changes import approve_policy, change_policy, recheck_open_cases
-from tests.domain.policies import shipped, with_version
+from tests.domain.policies import shipped, with_version, without_kinds
 from tests.domain.signals import (
     ORDER,
     after,
@@ -38,18 +38,6 @@ from tests.domain.signals import (
 from tests.domain.signals import (
     approved as payment_approved,
 )
-
-
-def without(*gone: str, version: str = "next") -> Rulebook:
-    """The shipped policy without these kinds and without the rules and routes that name them."""
-    document = shipped()
-    for kind in gone:
-        del document["kinds"][kind]
-        for part in ("detect", "expect"):
-            document[part] = [rule for rule in document[part] if rule["kind"] != kind]
-        document["route"] = [r for r in document["route"] if kind not in str(r.get("when"))]
-    parts = {name: document[name] for name in ("kinds", "detect", "expect", "route")}
-    return with_version(version, **parts)
 
 
 class PolicyChange:
@@ -75,7 +63,7 @@ class PolicyChange:
 
 
 def test_problems_that_only_the_new_policy_detects_are_opened() -> None:
-    setup = PolicyChange(without("stock_unavailable"))
+    setup = PolicyChange(without_kinds("stock_unavailable"))
     setup.service.take(promising(), unavailable(3), at=after(4))
     assert setup.service.found() == []
     setup.change(SHIPPED_RULEBOOK, 5)
@@ -94,7 +82,7 @@ def test_problems_that_only_the_new_policy_detects_are_opened() -> None:
 
 
 def test_new_expectations_apply_without_a_signal() -> None:
-    setup = PolicyChange(without("delivery_late"))
+    setup = PolicyChange(without_kinds("delivery_late"))
     setup.service.take(promising(), payment_approved(), scanned(3), at=after(4))
     setup.change(SHIPPED_RULEBOOK, 5)
     assert setup.service.due()[order_stream(ORDER)] <= after(252)
@@ -157,7 +145,7 @@ def test_resolved_cases_stay_resolved() -> None:
 
 
 def test_finished_orders_are_left_alone() -> None:
-    setup = PolicyChange(without("stock_unavailable"))
+    setup = PolicyChange(without_kinds("stock_unavailable"))
     setup.service.take(placed(0), unavailable(3), delivered(20), at=after(21))
     setup.service.tick(after(2_000))
     for case in setup.service.found():
@@ -171,7 +159,7 @@ def test_finished_orders_are_left_alone() -> None:
 
 def test_an_interrupted_recheck_continues_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recheck, "BATCH_SIZE", 2)
-    setup = PolicyChange(without("stock_unavailable"))
+    setup = PolicyChange(without_kinds("stock_unavailable"))
     for number in range(7):
         order = f"o-{number}"
         setup.service.take(structs.replace(unavailable(3), order=order), at=after(4))
@@ -195,7 +183,7 @@ def test_an_interrupted_recheck_continues_where_it_stopped(monkeypatch: pytest.M
 
 
 def test_the_recheck_waits_until_every_process_uses_the_new_policy() -> None:
-    setup = PolicyChange(without("stock_unavailable"))
+    setup = PolicyChange(without_kinds("stock_unavailable"))
     setup.now = after(5)
     change_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)
     assert (
@@ -205,7 +193,7 @@ def test_the_recheck_waits_until_every_process_uses_the_new_policy() -> None:
 
 
 def test_each_policy_change_has_its_own_recheck() -> None:
-    setup = PolicyChange(without("stock_unavailable"))
+    setup = PolicyChange(without_kinds("stock_unavailable"))
     setup.service.take(promising(), unavailable(3), at=after(4))
     setup.now = after(5)
     change_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)
@@ -225,7 +213,7 @@ def test_each_policy_change_has_its_own_recheck() -> None:
 
 
 def test_a_withdrawn_policy_changes_nothing() -> None:
-    setup = PolicyChange(without("stock_unavailable"))
+    setup = PolicyChange(without_kinds("stock_unavailable"))
     setup.service.take(promising(), unavailable(3), at=after(4))
     setup.now = after(5)
     approve_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)
@@ -241,7 +229,7 @@ def test_a_withdrawn_policy_changes_nothing() -> None:
 def test_an_expired_emergency_rechecks_under_the_earlier_policy() -> None:
     setup = PolicyChange(SHIPPED_RULEBOOK)
     setup.now = after(1)
-    lenient = without("stock_unavailable", version="lenient")
+    lenient = without_kinds("stock_unavailable", version="lenient")
     setup.desk.emergency(lenient, "Too many.", after(10), caller("ana", setup.now))
     setup.service.rulebook = lenient
     setup.service.take(promising(), unavailable(3), at=after(4))
@@ -258,7 +246,7 @@ def test_concurrent_work_on_an_order_is_not_overwritten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A signal arrives between the read and the append, so the batch is decided again."""
-    setup = PolicyChange(without("stock_unavailable"))
+    setup = PolicyChange(without_kinds("stock_unavailable"))
     setup.service.take(promising(), unavailable(3), at=after(4))
     setup.now = after(5)
     change_policy(setup.desk, SHIPPED_RULEBOOK, setup.now)

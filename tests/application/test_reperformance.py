@@ -27,7 +27,7 @@ from tests.application.money_service import MoneyService
 from tests.application.order_stories import ORDER_STORIES
 from tests.application.parcel_stories import PARCEL_STORIES
 from tests.application.policy_changes import change_policy, recheck_open_cases
-from tests.application.test_recheck_under_a_new_policy import without
+from tests.domain.policies import without_kinds
 from tests.domain.signals import (
     BOUNDED_SETTINGS,
     ORDER,
@@ -113,7 +113,7 @@ def test_approval_requirements_are_computed_again_by_the_same_matrix() -> None:
 
 
 def test_each_decision_is_reperformed_under_its_own_policy() -> None:
-    first = without("stock_unavailable", version="first")
+    first = without_kinds("stock_unavailable", version="first")
     service, now = InMemoryService(first), [after(0)]
     desk = PolicyDesk(service.log, lambda: now[0])
     desk.bootstrap(first, after(0))

@@ -72,7 +72,7 @@ def test_a_population_reports_its_size(
     assert row is not None
     made = casetrail("audit", "population", "--out", tmp_path / "b", "--type", "person.added")
     assert made.returncode == 0, made.stderr
-    assert f"asked for: {row[0]}\n" in made.stdout
+    assert f"population: {row[0]}\n" in made.stdout
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_errors_are_plain(people: None, casetrail: Casetrail) -> None:
         (("link", "ana", "--issuer", "https://x", "--subject", "a\nb"), "subject"),
         (("unlink", "--issuer", "https://x", "--subject", "2", "--reason", "x"), "nobody"),
         (("delegate", "ana", "bo", "--until", "2020-01-01", "--reason", "x"), "future"),
-        (("delegate", "ana", "ana", "--until", soon, "--reason", "x"), "themselves"),
+        (("delegate", "ana", "ana", "--until", soon, "--reason", "x"), "must be another person"),
         (("delegate", "ana", "bo", "--until", "tomorrow", "--reason", "x"), "time"),
         (("end-delegation", "bo", "ana", "--reason", "x"), "ana"),
     ):

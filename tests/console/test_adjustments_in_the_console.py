@@ -70,7 +70,7 @@ def test_a_store_credit_is_proposed_approved_and_executed_by_three_persons(
         page.text("#case-actions") == ""
     )  # she handles no cases, so she cannot take a duty by mistake
     page.press("Execute: store credit of 300.00 EUR")
-    page.fill("What it is called where it was carried out", "credit-1")
+    page.fill("Reference (where it was executed)", "credit-1")
     page.press("Execute the store credit of 300.00 EUR")
     page.reads("store credit of 300.00 EUR: executed", ACTS)
     page.reads("credit-1", ACTS)
@@ -110,7 +110,7 @@ def test_a_lost_response_is_retried_without_a_second_effect(
     page.reads("Send it again: it is done once.", "#status")
     page.press("Propose it")
     page.reads("refund of 120 EUR: proposed", ACTS)
-    page.reads("Done: it is in the trail.", "#status")
+    page.reads("Done. It is recorded in the trail.", "#status")
     with ours.client_as("ana") as ana:
         assert len(ana.get(f"/v1/cases/{case}").json()["adjustments"]) == 1
 
@@ -127,7 +127,7 @@ def test_a_concurrent_change_is_shown_and_typed_text_is_kept(
         page.fill("Why", "It was paid back already.")
         assert act_on_adjustment(finn, case, "approve").status_code == 200
     page.key("Enter")
-    page.reads("It is shown now as it is.", "#status")
+    page.reads("The page now shows the current state.", "#status")
     page.reads("refund of 300.00 EUR: approved", ACTS)
     page.key("Enter")
     page.reads("refund of 300.00 EUR: rejected", ACTS)

@@ -48,3 +48,15 @@ def small_policy(
             "route": [{"rule": "all", "queue": "desk", "work_type": "any", "skill": "any"}],
         }
     )
+
+
+def without_kinds(*gone: str, version: str = "next") -> Rulebook:
+    """The shipped policy without these kinds and without the rules and routes that name them."""
+    document = shipped()
+    for kind in gone:
+        del document["kinds"][kind]
+        for part in ("detect", "expect"):
+            document[part] = [rule for rule in document[part] if rule["kind"] != kind]
+        document["route"] = [r for r in document["route"] if kind not in str(r.get("when"))]
+    parts = {name: document[name] for name in ("kinds", "detect", "expect", "route")}
+    return with_version(version, **parts)

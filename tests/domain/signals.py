@@ -10,6 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain.money import PositiveMoney
+from domain.orders.events import SignalRecorded
+from domain.orders.order import Order
 from domain.orders.signals import (
     AddressChecked,
     AddressVerdict,
@@ -262,3 +264,11 @@ def statement_lists(
 
 def keys(some: Iterable[Signal]) -> list[str]:
     return [signal.key for signal in some]
+
+
+def order_with(*signals: Signal) -> Order:
+    """The order after these signals."""
+    order = Order(id=ORDER)
+    for signal in signals:
+        order = order.after(SignalRecorded(signal=signal))
+    return order

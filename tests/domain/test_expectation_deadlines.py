@@ -7,20 +7,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from domain.orders.events import ExpectationMet, SignalRecorded
+from domain.orders.events import ExpectationMet
 from domain.orders.order import Order
 from domain.orders.signals import Signal
 from tests.domain.policies import SHIPPED, small_policy
 from tests.domain.signals import (
     LAST_DAY,
     NOON,
-    ORDER,
     after,
     approved,
     cancelled,
     captured,
     delivered,
     handed_over,
+    order_with,
     placed,
     promising,
     shipping_by,
@@ -32,13 +32,6 @@ HOURS_PER_MOMENT = 1 / 3_600_000_000
 SHIP_BY = after(48)
 DAY_ENDS = datetime(2018, 1, 21, tzinfo=UTC)
 STALLED = after(72)
-
-
-def order(*signals: Signal) -> Order:
-    state = Order(id=ORDER)
-    for signal in signals:
-        state = state.after(SignalRecorded(signal=signal))
-    return state
 
 
 def missed(state: Order, now: datetime) -> list[str]:
@@ -63,15 +56,17 @@ AT_THE_LIMIT_IS_IN_TIME = [
 @pytest.mark.parametrize(("rule", "given", "what", "limit"), AT_THE_LIMIT_IS_IN_TIME)
 def test_an_event_exactly_at_the_deadline_is_in_time(rule, given, what, limit) -> None:
     years_later = after(24 * 1000)
-    assert rule not in missed(order(given, shifted(what, limit)), years_later)
-    assert rule in missed(order(given, shifted(what, limit + MOMENT)), years_later)
+    assert rule not in missed(order_with(given, shifted(what, limit)), years_later)
+    assert rule in missed(order_with(given, shifted(what, limit + MOMENT)), years_later)
 
 
 @pytest.mark.parametrize("what", [delivered(), cancelled(), unavailable()])
 def test_an_event_at_the_end_of_the_promised_day_is_late(what) -> None:
     rule, years_later = "delivered-by-the-promised-day", after(24 * 1000)
-    assert rule not in missed(order(promising(), shifted(what, DAY_ENDS - MOMENT)), years_later)
-    assert rule in missed(order(promising(), shifted(what, DAY_ENDS)), years_later)
+    assert rule not in missed(
+        order_with(promising(), shifted(what, DAY_ENDS - MOMENT)), years_later
+    )
+    assert rule in missed(order_with(promising(), shifted(what, DAY_ENDS)), years_later)
 
 
 @pytest.mark.parametrize(
@@ -83,25 +78,25 @@ def test_an_event_at_the_end_of_the_promised_day_is_late(what) -> None:
     ],
 )
 def test_an_expectation_is_missed_from_the_first_late_moment(rule, given, first_missed) -> None:
-    state = order(given)
+    state = order_with(given)
     assert rule not in missed(state, first_missed - MOMENT)
     assert rule in missed(state, first_missed)
 
 
 def test_the_timer_is_set_to_the_first_late_moment() -> None:
-    assert order(shipping_by(48)).next_due(SHIPPED) == SHIP_BY + MOMENT
-    assert order(shipping_by(48), handed_over(48)).next_due(SHIPPED) == STALLED + MOMENT
-    assert order(shipping_by(48), handed_over(), approved()).next_due(SHIPPED) is None
-    assert order(promising(), approved()).next_due(SHIPPED) == DAY_ENDS
-    assert order(cancelled()).next_due(SHIPPED) is None
+    assert order_with(shipping_by(48)).next_due(SHIPPED) == SHIP_BY + MOMENT
+    assert order_with(shipping_by(48), handed_over(48)).next_due(SHIPPED) == STALLED + MOMENT
+    assert order_with(shipping_by(48), handed_over(), approved()).next_due(SHIPPED) is None
+    assert order_with(promising(), approved()).next_due(SHIPPED) == DAY_ENDS
+    assert order_with(cancelled()).next_due(SHIPPED) is None
 
 
 def test_nothing_is_missed_on_an_order_that_was_never_placed() -> None:
-    assert missed(order(handed_over(), delivered()), after(24 * 1000)) == []
+    assert missed(order_with(handed_over(), delivered()), after(24 * 1000)) == []
 
 
 def test_a_deadline_that_was_decided_is_not_decided_again() -> None:
-    state = order(placed(tenders=None), approved(), captured())
+    state = order_with(placed(tenders=None), approved(), captured())
     ((watch, deadline),) = state.overdue(SHIPPED, after(400))
     met = ExpectationMet(deadline=deadline.at, decision=watch.decide(state.facts, deadline))
     assert missed(state.after(met), after(24 * 1000)) == []
@@ -109,7 +104,7 @@ def test_a_deadline_that_was_decided_is_not_decided_again() -> None:
 
 
 def test_overdue_expectations_are_decided_in_the_order_of_their_deadlines() -> None:
-    state = order(shipping_by(48), promising(at=1, id="again"))
+    state = order_with(shipping_by(48), promising(at=1, id="again"))
     assert missed(state, after(24 * 1000)) == [
         "handed-over-by-the-shipping-limit",
         "approved-within-72-hours",
@@ -123,13 +118,13 @@ def test_a_duration_runs_in_absolute_time(hours) -> None:
     due = {"after": "milestones.placed_at", "within": text}
     met_by = "milestones.delivered_at"
     rulebook = small_policy(expect=[{"rule": "soon", "due": due, "met_by": met_by}])
-    assert order(placed()).next_due(rulebook) == NOON + span + MOMENT
+    assert order_with(placed()).next_due(rulebook) == NOON + span + MOMENT
 
 
 def test_a_promised_day_ends_in_the_customers_time_zone() -> None:
-    here = order(promising(LAST_DAY, "UTC"), approved())
-    sao_paulo = order(promising(LAST_DAY, "America/Sao_Paulo"), approved())
-    auckland = order(promising(LAST_DAY, "Pacific/Auckland"), approved())
+    here = order_with(promising(LAST_DAY, "UTC"), approved())
+    sao_paulo = order_with(promising(LAST_DAY, "America/Sao_Paulo"), approved())
+    auckland = order_with(promising(LAST_DAY, "Pacific/Auckland"), approved())
     assert here.next_due(SHIPPED) == DAY_ENDS
     assert sao_paulo.next_due(SHIPPED) == DAY_ENDS + timedelta(hours=2)
     assert auckland.next_due(SHIPPED) == DAY_ENDS - timedelta(hours=13)

@@ -15,7 +15,6 @@ from domain.orders.events import SignalRecorded
 from domain.orders.fact_metadata import GROWING, LASTING, ONCE_KNOWN
 from domain.orders.facts import facts_of
 from domain.orders.order import Order
-from domain.orders.signals import Signal
 from domain.policy.facts import ORDER_FACTS
 from tests.domain.policies import SHIPPED
 from tests.domain.signals import (
@@ -28,6 +27,7 @@ from tests.domain.signals import (
     handed_over,
     line,
     money,
+    order_with,
     placed,
     refunded,
     signals,
@@ -38,18 +38,12 @@ END = datetime(2300, 1, 1, tzinfo=UTC)
 MARKED = {path: fact for path, fact in ORDER_FACTS.items() if fact.moves}
 
 
-def after_signals(order: Order, story: list[Signal]) -> Order:
-    for signal in story:
-        order = order.after(SignalRecorded(signal=signal))
-    return order
-
-
 @BOUNDED_SETTINGS
 @given(story=statement_lists(), chance=st.randoms(use_true_random=False))
 def test_arrival_in_any_order_gives_the_same_facts(story, chance) -> None:
     shuffled = chance.sample(story, len(story))
     assert facts_of(shuffled) == facts_of(story)
-    first, second = after_signals(Order(id=ORDER), story), after_signals(Order(id=ORDER), shuffled)
+    first, second = order_with(*story), order_with(*shuffled)
     assert first.facts == second.facts
     assert packet_of(first) == packet_of(second)
 
@@ -62,9 +56,9 @@ def test_cached_facts_and_deadlines_are_updated_after_each_signal(story, chance)
         order = order.after(SignalRecorded(signal=signal))
         if chance.random() < 0.5:  # not computed in every state
             assert order.facts == facts_of(story[:number])
-            anew = Order(id=ORDER, signals=order.signals)
-            assert order.next_due(SHIPPED) == anew.next_due(SHIPPED)
-            assert order.overdue(SHIPPED, END) == anew.overdue(SHIPPED, END)
+            fresh = Order(id=ORDER, signals=order.signals)
+            assert order.next_due(SHIPPED) == fresh.next_due(SHIPPED)
+            assert order.overdue(SHIPPED, END) == fresh.overdue(SHIPPED, END)
 
 
 def test_every_fact_changes_in_a_way_that_policy_supports() -> None:

@@ -14,7 +14,9 @@ from api.pages import PAGES
 from infrastructure import payments, sources
 from projections.projection import Projection
 
-SHARED_BY_COMMANDS = {"addresses", "demo_welcome", "expected_errors", "options"}
+SHARED_BY_COMMANDS = {
+    *("addresses", "api_client", "demo_welcome", "expected_errors", "options", "output"),
+}
 
 
 def modules_of(package):

@@ -23,7 +23,7 @@ from tests.tampering import without_triggers
 BREACHES = {
     "owner of the log": "ALTER TABLE duties OWNER TO CURRENT_USER",
     "rights on the log": "GRANT UPDATE (state) ON stored_events TO casetrail_reader",
-    "what comes of them": "GRANT DELETE ON duties TO casetrail_writer",
+    "effective rights": "GRANT DELETE ON duties TO casetrail_writer",
     "functions of the log": "ALTER FUNCTION append_events SECURITY INVOKER",
     "triggers": "ALTER TABLE commands DISABLE TRIGGER only_added_to",
     "shape of the log": "CREATE RULE aside AS ON INSERT TO duties DO INSTEAD NOTHING",
@@ -122,7 +122,7 @@ def test_a_log_that_is_not_the_one_that_was_witnessed_is_named(dsn: str, ours: S
     with connect(dsn) as connection:
         verified_checkpoints(ours, dsn).make(connection)
     one = found(dsn, ours)["checkpoints outside"]
-    assert (one.verdict, "a beginning of the log" in one.found) == (Verdict.OK, True)
+    assert (one.verdict, "matches the log" in one.found) == (Verdict.OK, True)
     assert found(dsn, ours, whole=True)["whole log"].verdict is Verdict.OK
     with psycopg.connect(dsn, autocommit=True) as connection, without_triggers(connection):
         connection.execute("UPDATE stored_events SET state = '{}' WHERE notification_id = 2")

@@ -1,9 +1,9 @@
-"""The tests that read the machine's clock, run as if it were another day.
+"""Runs the tests that read the clock as if it were another day.
 
-    python3 run.py test-dates [DAY …]    all the days, or those that are named
+    python3 run.py test-dates [DAY …]    all days, or the named ones
 
-libfaketime (Debian's package `faketime`) shifts the clock of the tests and of every process that they
-start, PostgreSQL too. Monotonic time stays as it is, so that a wait lasts as long as it says.
+libfaketime (Debian's package `faketime`) shifts the clock of the tests and of all their processes, also
+of PostgreSQL. Monotonic time is not shifted, so that waits keep their length.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parent.parent
 LIBRARIES: Final = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 BEFORE: Final = timedelta(seconds=25)
-"""How long before midnight, or before the clocks change, a run begins: that happens while it goes on."""
+"""How long a run begins before midnight or a clock change, so that this happens during the run."""
 EVERY_DAY: Final = (
     "tests/cli/test_readme.py",
     "tests/api/test_grants.py",
@@ -40,10 +40,10 @@ ACCESS: Final = "tests/cli/test_grants.py"
 
 @dataclass(frozen=True)
 class Day:
-    """When a run begins, in which time zone, and what it runs beside what runs on every day."""
+    """A run: its start, its time zone, and its tests in addition to EVERY_DAY."""
 
     begins: timedelta | datetime
-    """So long from now, or at this moment."""
+    """A time span from now, or a moment."""
     zone: str
     more: Sequence[str] = ()
 
@@ -65,14 +65,14 @@ DAYS: Final = {
 
 
 def run_day(day: Day, library: str) -> int:
-    """Run a day's tests on a PostgreSQL whose clock is shifted with theirs."""
+    """Run the tests of a day, on a PostgreSQL with the same shifted clock."""
     shift = {
         "LD_PRELOAD": library,
         "FAKETIME": f"{day.seconds_from_now():+d}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
     }
-    # What starts the embedded server gives it none of our own variables.
+    # The embedded server gets only these variables.
     ENVIRONMENT.update(shift)
     server = start_server_in_memory()
     try:
@@ -86,7 +86,7 @@ def run_day(day: Day, library: str) -> int:
 
 
 def main(names: Sequence[str]) -> int:
-    """Run the days with these names, or all; 1 if a test of any of them fails."""
+    """Run the named days, or all; 1 if a test fails on any of them."""
     if unknown := [name for name in names if name not in DAYS]:
         print(f"No day named {', '.join(unknown)}. Days: {', '.join(DAYS)}.", file=sys.stderr)
         return 2

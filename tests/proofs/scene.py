@@ -60,7 +60,7 @@ NAME_SWAPS: tuple[dict[str, str], ...] = ({}, ONE_HUMAN, _C, {**ONE_HUMAN, **_C}
 """Renamings under which the scene stays the same."""
 OPEN_STATES = (*LIVE_STATES, AdjustmentState.EXECUTED)
 SIZES = {"small": "40.00", "large": "4000.00"}
-"""One person has to approve a small one, two a large one; and whatever comes on top of a large one."""
+"""A small amount needs one approver; a large one, and any amount on top of it, needs two."""
 
 A = TypeVar("A", Order, ExceptionCase)
 

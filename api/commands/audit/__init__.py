@@ -1,4 +1,4 @@
-"""casetrail audit: proof that what was decided was decided so, and that nothing is missing."""
+"""casetrail audit: answers and proofs for auditors."""
 
 import click
 
@@ -13,7 +13,7 @@ from api.commands.audit.sample import sample
 
 @click.group()
 def audit() -> None:
-    """Proof that what was decided was decided so, and that nothing was altered or left out."""
+    """Answer auditors' questions, and export proofs that nothing was altered or left out."""
 
 
 for _command in (

@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import Progress
 
-from api.commands.audit.recording import system_account
+from api.commands.audit.recording import answer_question
 from api.commands.options import AS_JSON
-from api.commands.personal_data import record_personal_reads
-from api.composition import migrated_desks, read_only_checkpoints
 from api.routes.questions import QUESTIONS, listed_questions
 from api.routes.questions.parameters import parameters_of
-from api.routes.questions.question import (
-    AnswerSources,
-    Question,
-    answer_and_record,
-    parse_parameters,
-)
+from api.routes.questions.question import Question, parse_parameters
 from api.routes.questions.tables import render_question_list, render_recorded_answer
-from domain.people import OPERATOR_ACTOR
-from infrastructure.evidence_store import EvidenceStore
 from infrastructure.settings import Settings
 
 
-@click.group(invoke_without_command=True)
+class Questions(click.Group):
+    """Questions in the order of their numbers."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return sorted(self.commands, key=int)
+
+
+@click.group(
+    cls=Questions,
+    invoke_without_command=True,
+    epilog="Example: casetrail audit ask 10 --first 1 --last 1000",
+)
 @AS_JSON
 @click.pass_context
 def ask(context: click.Context, as_json: bool) -> None:
-    """Ask one of the auditor's questions, by its number; without a number: which there are. Ends with 1
-    where the answer is that something was altered, is missing or differs."""
+    """Answer an auditor's question, by its number; without one, list the questions.
+
+    The exit status is 1 if the answer is that something was altered, is missing or differs.
+    """
     if context.invoked_subcommand is not None:
         return
     if as_json:
@@ -43,28 +44,13 @@ def ask(context: click.Context, as_json: bool) -> None:
         render_question_list(Console(highlight=False), listed_questions())
 
 
-@contextmanager
-def show_progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal, as soon as there is something to tell."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("reading the log", visible=False)
-        yield lambda done, of: progress.update(bar, completed=done, total=of, visible=True)
-
-
 def _command(question: Question) -> click.Command:
-    def run(settings: Settings, as_json: bool, **told: str | None) -> None:
-        said = {name: value for name, value in told.items() if value is not None}
-        asking = parse_parameters(question, said)
-        what = f"casetrail audit ask {question.number}"
-        with migrated_desks(settings) as desks, record_personal_reads(desks, what):
-            evidence = EvidenceStore(settings.evidence_place)
-            with show_progress() as progress:
-                sources = AnswerSources(
-                    desks, evidence, read_only_checkpoints(settings), None, progress
-                )
-                found = answer_and_record(
-                    question, sources, asking, OPERATOR_ACTOR, system_account()
-                )
+    def run(settings: Settings, as_json: bool, **options: str | None) -> None:
+        given = {name: value for name, value in options.items() if value is not None}
+        parameters = parse_parameters(question, given)
+        found = answer_question(
+            settings, question, parameters, f"casetrail audit ask {question.number}"
+        )
         if as_json:
             click.echo(msgspec.json.encode(found))
         else:
@@ -80,14 +66,14 @@ def _command(question: Question) -> click.Command:
         )
         for one in parameters_of(question.parameters_type)
     ]
-    parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="One JSON document."))
-    return click.Command(
+    command = click.Command(
         str(question.number),
         params=parameters,
         callback=click.pass_obj(run),
         help=f"{question.asks}\n\n{question.answer.__doc__ or ''}",
         short_help=question.asks,
     )
+    return AS_JSON(command)
 
 
 for _question in QUESTIONS:

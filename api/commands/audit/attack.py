@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from api.commands.options import AS_JSON
 from api.composition import desks, prepare_database
 from application.orders.batches import Arrival
 from application.orders.replay import replay
@@ -54,13 +55,13 @@ _COLOURS = {
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@AS_JSON
 @click.pass_obj
 def attack(settings: Settings, as_json: bool) -> None:
-    """Try to alter a copy of the log: as each role, as its owner, and as a superuser.
+    """Attack a copy of the log as each role, as its owner and as a superuser.
 
-    The copy has the first events of the log, or a few orders of the demonstration where it has few.
-    Every attack is really made. The exit status is 1 if one is neither denied nor detected.
+    The copy holds the first events of the log; if these are few, some demonstration orders. The attacks
+    are real, on the copy alone. The exit status is 1 if one is neither denied nor detected.
     """
     errors = Console(stderr=True, highlight=False)
     try:
@@ -77,9 +78,9 @@ def attack(settings: Settings, as_json: bool) -> None:
 
 @contextmanager
 def prepared_copy(dsn: str) -> Iterator[AttackTarget]:
-    """A copy of the log's beginning, with its roles and rights as this build makes them.
+    """A copy of the log's first events, with the roles and rights that this build makes.
 
-    Raises NotSound, DatabaseUnusable.
+    Raises CopyNotSound, DatabaseUnusable.
     """
     with connect(dsn) as connection:
         row = connection.execute(
@@ -88,13 +89,13 @@ def prepared_copy(dsn: str) -> Iterator[AttackTarget]:
         known = connection.execute("SELECT to_regclass('stored_events') IS NOT NULL").fetchone()
     if row is None or not row[0]:
         raise click.ClickException(
-            "Who attacks as a superuser must be one: give the address of one in DATABASE_URL, or unset "
-            "it to try this on the embedded server."
+            "This needs a superuser. Put the address of one in DATABASE_URL, or unset it to use the "
+            "embedded server."
         )
     with scratch_database(dsn, "attack") as scratch, TemporaryDirectory() as place:
         prepare_database(scratch)
-        many = copy_first_events(dsn, scratch) if known is not None and known[0] else 0
-        if many < ENOUGH_EVENTS:
+        copied = copy_first_events(dsn, scratch) if known is not None and known[0] else 0
+        if copied < ENOUGH_EVENTS:
             _replay_demonstration(scratch)
         target = AttackTarget(dsn, scratch, Path(place))
         require_sound_copy(target)
@@ -104,7 +105,7 @@ def prepared_copy(dsn: str) -> Iterator[AttackTarget]:
 def run_attacks(
     dsn: str, target: AttackTarget, attackers: Sequence[str] = (*ATTACKER_ROLES, SUPERUSER)
 ) -> Iterator[AttackOutcome]:
-    """What becomes of every attack by each of them."""
+    """The outcome of every attack by each attacker."""
     roles = [one for one in attackers if one != SUPERUSER]
     with connect(dsn) as server, temporary_logins(server, roles) as made:
         addresses: Mapping[str, Mapping[str, str]] = {SUPERUSER: {}, **made}
@@ -147,12 +148,12 @@ def _print_outcomes(outcomes: Sequence[AttackOutcome]) -> None:
     console.print(table)
     found = [one for one in outcomes if one.result is not AttackResult.DENIED]
     for one in found:
-        told = f"[bold]{one.attacker}[/bold], {one.attack}: {one.result}: {escape(one.how[:MOST_SHOWN])}"
-        console.print(told, soft_wrap=True)
+        line = f"[bold]{one.attacker}[/bold], {one.attack}: {one.result}: {escape(one.how[:MOST_SHOWN])}"
+        console.print(line, soft_wrap=True)
     counts = Counter(one.result for one in outcomes)
     console.print(", ".join(f"{counts[result]} {result}" for result in AttackResult))
 
 
 def _cell(one: AttackOutcome) -> str:
-    told = one.sqlstate or "" if one.result is AttackResult.DENIED else ""
-    return f"[{_COLOURS[one.result]}]{one.result}[/] {told}".rstrip()
+    code = one.sqlstate or "" if one.result is AttackResult.DENIED else ""
+    return f"[{_COLOURS[one.result]}]{one.result}[/] {code}".rstrip()

@@ -14,7 +14,7 @@ from uuid import UUID
 import click
 
 from api.commands.audit.recording import record_local_question
-from api.commands.options import TimeParameter, report_write_errors
+from api.commands.options import FROM, TIME_HELP, TO, report_write_errors
 from api.composition import checkpoints_of, desks, prepare_database, verified_checkpoints
 from api.http.times import require_ordered_period
 from api.routes.questions.bundles import (
@@ -37,7 +37,7 @@ OUT_OPTION = click.option(
     "--out",
     required=True,
     type=click.Path(exists=False, path_type=Path),
-    help="The directory to make.",
+    help="Directory to create for the bundle.",
 )
 
 
@@ -47,89 +47,107 @@ class Amount(click.ParamType[str]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """As questions have it by every other way."""
+        """The amount as text, in the form that the API takes."""
         if re.fullmatch(AMOUNT_PATTERN, str(value)) is None:
-            self.fail(f"{str(value)!a} is no amount: 500 or 500.00", param, ctx)
+            self.fail(f"{str(value)!a} is no amount such as 500 or 500.00", param, ctx)
         return str(value)
 
 
-FROM_OPTION = click.option("--from", "start", type=TimeParameter(), help="Recorded then or later.")
-TO_OPTION = click.option("--to", "end", type=TimeParameter(), help="Recorded before.")
-
-
-@click.command()
+@click.command(epilog=TIME_HELP)
 @OUT_OPTION
-@click.option("--case", "case", type=click.UUID, help="One case's trail.")
-@FROM_OPTION
-@TO_OPTION
+@click.option(
+    "--case", "case", type=click.UUID, help="Only the trail of this case [the whole log]."
+)
+@FROM
+@TO
 @click.pass_obj
 def export(
     settings: Settings,
     out: Path,
     case: UUID | None,
-    start: datetime | None,
-    end: datetime | None,
+    since: datetime | None,
+    until: datetime | None,
 ) -> None:
-    """Events with the proof that they are the log's: a case's, a period's, or all of them."""
-    if (start is None) is not (end is None) or (case is not None and start is not None):
-        raise click.UsageError("Either --case, or --from and --to, or none of them for everything.")
-    require_ordered_period(start, end)
-    since, until = optional_envelope_time(start), optional_envelope_time(end)
-    told = {"case": str(case) if case is not None else None, "from": since, "to": until}
+    """Export events with a proof that the log holds them: of a case, a period, or all."""
+    if (since is None) is not (until is None) or (case is not None and since is not None):
+        raise click.UsageError(
+            "Use --case, or both --from and --to, or none of them for all events."
+        )
+    require_ordered_period(since, until)
+    start, end = optional_envelope_time(since), optional_envelope_time(until)
+    parameters = {"case": str(case) if case is not None else None, "from": start, "to": end}
 
     def write(bundle: Export) -> int:
         if case is not None:
             return bundle.case(case)
-        if since is not None and until is not None:
-            return bundle.period(since, until)
+        if start is not None and end is not None:
+            return bundle.period(start, end)
         return bundle.everything()
 
-    _write_bundle(settings, out, "export", told, write)
+    _write_bundle(settings, out, "export", parameters, write)
 
 
-@click.command()
+@click.command(epilog=TIME_HELP)
 @OUT_OPTION
-@click.option("--type", "tag", required=True, help="Of which events: adjustment.executed.")
-@click.option("--kind", help="Of which kind: refund.")
-@click.option("--over", type=Amount(), help="Of more than this amount.")
-@click.option("--currency", help="In this currency.")
-@FROM_OPTION
-@TO_OPTION
-@click.option("--since", type=click.IntRange(min=0), default=0, help="After this checkpoint [0].")
+@click.option(
+    "--type", "tag", required=True, help="Type of the events, such as adjustment.executed."
+)
+@click.option("--kind", help="Only this kind of adjustment or case, such as refund.")
+@click.option("--over", type=Amount(), help="Only amounts above this one, such as 500.00.")
+@click.option("--currency", help="Only this currency, such as EUR.")
+@FROM
+@TO
+@click.option(
+    "--since",
+    "after",
+    metavar="SIZE",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Only events after the checkpoint of this size.",
+)
 @click.pass_obj
 def population(
     settings: Settings,
     /,
     out: Path,
     tag: str,
-    since: int,
-    start: datetime | None,
-    end: datetime | None,
-    **asked: str | None,
+    after: int,
+    since: datetime | None,
+    until: datetime | None,
+    **options: str | None,
 ) -> None:
-    """A list with the proof that it is complete: whoever verifies filters, counts and sums anew."""
-    said = {name: value or None for name, value in asked.items()}
-    wanted = PopulationParameters(type=tag, since=start, until=end, **said)
+    """Export all events of a type with a proof that none is missing.
+
+    `casetrail verify` filters, counts and sums them again.
+    """
+    filters = {name: value or None for name, value in options.items()}
+    wanted = PopulationParameters(type=tag, since=since, until=until, **filters)
     wanted.require_valid()
     question = manifest_question(wanted)
-    told = {**question, "after": str(since) if since else None}
+    parameters = {**question, "after": str(after) if after else None}
     _write_bundle(
-        settings, out, "population", told, lambda bundle: bundle.population(question, since)
+        settings, out, "population", parameters, lambda bundle: bundle.population(question, after)
     )
 
 
 @click.command()
-@click.option("--all", "as_all", is_flag=True, help="Those before it too: FROM UNTIL KEY.")
+@click.option(
+    "--all", "as_all", is_flag=True, help="Also print former keys, a line each: FROM UNTIL KEY."
+)
 @click.pass_obj
 def key(settings: Settings, as_all: bool) -> None:
-    """The public key that checkpoints are verified by: hand it to auditors by another way. None is
-    made: one that has signed nothing would tell them that everything is forged."""
+    """Print the public key that verifies checkpoints.
+
+    Give it to auditors apart from the bundles. This command never creates a key: with one that has
+    signed nothing, every bundle would look forged.
+    """
     try:
         open_existing_signer(settings.signing_key)
     except KeyUnusable as error:
         raise KeyUnusable(
-            f"{error}. `serve` or `worker` makes one when it first starts. If they run, give this command "
-            f"what they have: --home or CASETRAIL_HOME, or {CHECKPOINT_KEY}."
+            f"{error}. `serve` and `worker` create one at their first start. If they run, give this "
+            f"command the same --home, CASETRAIL_HOME or {CHECKPOINT_KEY}."
         ) from None
     checkpoints = checkpoints_of(settings)
     checkpoints.last_external()
@@ -142,10 +160,15 @@ def key(settings: Settings, as_all: bool) -> None:
 @click.command()
 @click.pass_obj
 def rotate_key(settings: Settings) -> None:
-    """Sign with a new key from now on; the last checkpoint is signed by both. Prints its public key."""
+    """Replace the signing key and print the new public key.
+
+    Both keys sign the last checkpoint.
+    """
     file = Path(settings.signing_key)
     if not file.is_file():
-        raise click.UsageError(f"only a key that lies in a file is rotated: {CHECKPOINT_KEY}")
+        raise click.UsageError(
+            f"Only a key in a file can be rotated; {CHECKPOINT_KEY} names no file."
+        )
     with open_database(settings) as dsn:
         prepare_database(dsn)
         checkpoints = verified_checkpoints(settings, dsn)
@@ -158,12 +181,12 @@ def _write_bundle(
     settings: Settings,
     out: Path,
     name: str,
-    told: Mapping[str, str | None],
+    parameters: Mapping[str, str | None],
     write: Callable[[Export], int],
 ) -> None:
-    """Make the bundle, and record that it was made."""
+    """Write the bundle and record that it was written."""
     if out.exists():
-        raise click.UsageError(f"{out} exists already.")
+        raise click.UsageError(f"{out} exists already: name a directory that does not exist yet.")
     with open_database(settings) as dsn:
         prepare_database(dsn)
         checkpoints = verified_checkpoints(settings, dsn)
@@ -179,25 +202,25 @@ def _write_bundle(
             try:
                 bundle = Export(connection, checkpoints.signer, directory)
                 with report_write_errors(out):
-                    many = write(bundle)
+                    written = write(bundle)
             except (NothingToExport, LogAltered) as error:
                 raise click.ClickException(f"{error.__doc__} {error}") from None
-            asked = {parameter: said for parameter, said in told.items() if said}
+            given = {parameter: value for parameter, value in parameters.items() if value}
             with desks(dsn) as working:
                 record_local_question(
-                    working, name, asked, working.log.head(), bundle.manifest_digest
+                    working, name, given, working.log.head(), bundle.manifest_digest
                 )
-            # That somebody took it along is witnessed as well.
+            # The record of this export gets a checkpoint, too.
             checkpoints.make(connection)
-    click.echo(f"{many} events in {out}")
+    click.echo(f"{written} events in {out}")
     if bundle.answer is not None:
         sums = ", ".join(f"{total} {currency}" for currency, total in bundle.answer["sums"].items())
-        click.echo(f"asked for: {bundle.answer['count']}" + (f", in all {sums}" if sums else ""))
+        click.echo(f"population: {bundle.answer['count']}" + (f", in total {sums}" if sums else ""))
 
 
 @contextmanager
 def _atomic_directory(out: Path) -> Iterator[Path]:
-    """The directory is there once all of it is, and not before: it is made beside."""
+    """A temporary directory beside `out` that is renamed to it at the end, and removed on an error."""
     beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
         yield beside

@@ -1,14 +1,12 @@
-"""casetrail audit reads: who was shown personal data."""
+"""casetrail audit reads"""
 
 from __future__ import annotations
 
 import click
 import msgspec
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from api.commands.options import AS_JSON
+from api.commands.output import print_table
 from api.composition import migrated_desks
 from api.routes.personal_data import explain_no_reads
 from infrastructure.settings import Settings
@@ -17,33 +15,37 @@ PAGE = 1_000
 
 
 @click.command()
-@click.option("--order", help="Of this order.")
-@click.option("--customer", help="Of all orders that are known to be this customer's.")
-@click.option("--person", help="By this person.")
+@click.option("--order", help="Only reads of this order.")
+@click.option("--customer", help="Only reads of orders known to be this customer's.")
+@click.option("--person", help="Only reads by this person.")
 @AS_JSON
 @click.pass_obj
 def reads(
     settings: Settings, order: str | None, customer: str | None, person: str | None, as_json: bool
 ) -> None:
-    """Who was shown the personal data of which order, and when; oldest first."""
+    """List who read personal data, of which order and when; oldest first.
+
+    With --json, it prints one JSON document per line.
+    """
     if order is not None and customer is not None:
-        raise click.UsageError("say one of --order, --customer")
+        raise click.UsageError("Use one of --order and --customer.")
     with migrated_desks(settings) as desks:
         orders = None if order is None else [order]
         if customer is not None:
             assert desks.privacy is not None
             orders = desks.privacy.orders_of(customer)
-        table = Table("when", "who", "what", "order")
+        rows = []
         after = 0
         while page := desks.reads.of(orders, person, after, PAGE):
             after = page[-1].id
             for one in page:
                 if as_json:
                     click.echo(msgspec.json.encode(one))
-                who = one.person or one.principal
-                table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}Z", who, escape(one.what), one.order_id)
-        nothing = explain_no_reads(desks, orders, person) if not after else None
-    if nothing is not None:
-        click.echo(nothing.replace("by order", "by --order"), err=True)
+                else:
+                    who = one.person or one.principal
+                    rows.append((f"{one.at:%Y-%m-%d %H:%M:%S}Z", who, one.what, one.order_id))
+        message = explain_no_reads(desks, orders, person) if not after else None
+    if message is not None:
+        click.echo(message.replace("by order", "by --order"), err=True)
     elif not as_json:
-        Console().print(table)
+        print_table(("when", "who", "what", "order"), rows)

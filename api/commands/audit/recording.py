@@ -1,31 +1,71 @@
-"""Beside the database, too, it is recorded who asked: the operator, by the machine's account."""
+"""Answers audit questions on the command line and records who asked: the operator's account."""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress
 
-from api.composition import Desks
+from api.commands.personal_data import record_personal_reads
+from api.composition import Desks, migrated_desks, read_only_checkpoints
+from api.routes.questions.question import (
+    AnswerSources,
+    Question,
+    QuestionParameters,
+    RecordedAnswer,
+    answer_and_record,
+)
 from application.audit.question_records import record_question
 from domain.audit import AuditAsked
 from domain.people import OPERATOR_ACTOR
+from infrastructure.evidence_store import EvidenceStore
 from infrastructure.postgres.datastore import LogHalted
+from infrastructure.settings import Settings
 
 
 def system_account() -> str:
-    """Of the machine: whoever sits beside the database."""
+    """The operating system's account that runs the command, or `unknown`."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
 
 
+def answer_question(
+    settings: Settings, question: Question, parameters: QuestionParameters, command: str
+) -> RecordedAnswer[Any]:
+    """The answer, with a progress bar meanwhile; records the question and the personal data read."""
+    with (
+        migrated_desks(settings) as desks,
+        record_personal_reads(desks, command),
+        show_progress() as progress,
+    ):
+        sources = AnswerSources(
+            desks,
+            EvidenceStore(settings.evidence_place),
+            read_only_checkpoints(settings),
+            None,
+            progress,
+        )
+        return answer_and_record(question, sources, parameters, OPERATOR_ACTOR, system_account())
+
+
+@contextmanager
+def show_progress() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, visible from the first call: done, total."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("reading the log", visible=False)
+        yield lambda done, of: progress.update(bar, completed=done, total=of, visible=True)
+
+
 def record_local_question(
     desks: Desks, name: str, parameters: Mapping[str, str], position: int, digest: str
 ) -> int | None:
-    """Where it stands; None on a log that takes no more, which whoever asks is told."""
+    """The position of the record; None, with a message, if the log accepts no writes."""
     asked = AuditAsked(
         asked=name,
         parameters=parameters,
@@ -36,5 +76,5 @@ def record_local_question(
     try:
         return record_question(desks.log, asked, OPERATOR_ACTOR, desks.clock())
     except LogHalted:
-        Console(stderr=True).print("The log takes no more: that this was asked is not recorded.")
+        Console(stderr=True).print("Writes are halted, so this question is not recorded.")
         return None

@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 
 from api.commands.audit.recording import record_local_question
-from api.commands.options import TimeParameter
+from api.commands.options import AS_JSON, FROM, TIME_HELP, TO
 from api.composition import migrated_desks
 from api.http.times import require_ordered_period
 from application.audit.reperformance import ReperformanceSummary, summarize_reperformance
@@ -21,13 +21,11 @@ from application.policy.reperformance import Period, Reperformance, ReperformedD
 from infrastructure.settings import Settings
 
 
-@click.command()
-@click.option("--case", "case_id", type=click.UUID, help="This case alone.")
-@click.option(
-    "--from", "since", type=TimeParameter(), help="Recorded from then on (UTC, if it says no zone)."
-)
-@click.option("--to", "until", type=TimeParameter(), help="Recorded before then.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.command(epilog=TIME_HELP)
+@click.option("--case", "case_id", type=click.UUID, help="Only decisions of this case [all].")
+@FROM
+@TO
+@AS_JSON
 @click.pass_obj
 def reperform(
     settings: Settings,
@@ -36,26 +34,26 @@ def reperform(
     until: datetime | None,
     as_json: bool,
 ) -> None:
-    """Make every recorded decision of policy again, on the same facts and under the same policy.
+    """Repeat every recorded policy decision on the same facts and under the same policy.
 
-    A decision that comes out differently is named, and the exit status is 1.
+    Decisions with another result are listed, and the exit status is then 1.
     """
     if case_id is not None and (since is not None or until is not None):
-        raise click.UsageError("say --case, or --from and --to")
+        raise click.UsageError("Use either --case, or --from and --to.")
     require_ordered_period(since, until)
     progress = Console(stderr=True, highlight=False)
     with migrated_desks(settings) as desks:
         desk = Reperformance(desks.log, desks.policy.cited)
         position = desks.log.head()
         period = Period(since, until)
-        all_of_it = (
+        orders = (
             [desk.reperform_case(case_id)] if case_id is not None else desk.reperform_all(period)
         )
-        found = summarize_reperformance(_with_progress(all_of_it, progress), position)
-        told = {"case": case_id, "from": period.since, "to": period.until}
-        asked = {name: str(said) for name, said in told.items() if said is not None}
+        found = summarize_reperformance(_with_progress(orders, progress), position)
+        given = {"case": case_id, "from": period.since, "to": period.until}
+        parameters = {name: str(value) for name, value in given.items() if value is not None}
         digest = hashlib.sha256(msgspec.json.encode(found)).hexdigest()
-        record_local_question(desks, "reperform", asked, position, digest)
+        record_local_question(desks, "reperform", parameters, position, digest)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -66,18 +64,18 @@ def reperform(
 def _with_progress(
     orders: Iterable[Sequence[ReperformedDecision]], progress: Console
 ) -> Iterator[Sequence[ReperformedDecision]]:
-    """The same, saying how far it has come."""
-    with progress.status("making decisions again") as status:
-        for n, redone in enumerate(orders, start=1):
+    """The same orders, with the number done shown on standard error."""
+    with progress.status("repeating decisions") as status:
+        for n, decisions in enumerate(orders, start=1):
             if n % 100 == 0:
-                status.update(f"making decisions again: {n} orders")
-            yield redone
+                status.update(f"repeating decisions: {n} orders")
+            yield decisions
 
 
 def _print_summary(found: ReperformanceSummary) -> None:
     click.echo(
-        f"{found.decisions} decisions of {found.orders} orders made again, up to position "
-        f"{found.position}: {len(found.differing)} came out differently"
+        f"{found.decisions} decisions of {found.orders} orders repeated, up to position "
+        f"{found.position}: {len(found.differing)} with another result"
     )
     for one in found.differing:
         where = f"case {one.case}" if one.case is not None else f"order {one.order}"
@@ -87,4 +85,4 @@ def _print_summary(found: ReperformanceSummary) -> None:
         for differs in one.differs:
             click.echo(f"  {differs.what}")
             click.echo(f"    recorded: {differs.recorded}")
-            click.echo(f"    came out: {differs.came_out}")
+            click.echo(f"    repeated: {differs.came_out}")

@@ -8,17 +8,13 @@ import click
 import msgspec
 from rich.console import Console
 
-from api.commands.audit.recording import system_account
-from api.commands.options import AS_JSON
-from api.commands.personal_data import record_personal_reads
+from api.commands.audit.recording import answer_question
+from api.commands.options import AS_JSON, RECORDED_FROM, RECORDED_TO, TIME_HELP
 from api.commands.verify import escape_for_terminal
-from api.composition import migrated_desks, read_only_checkpoints
 from api.routes.questions.log import Sample, draw_sample_from, parse_strata, require_seed
-from api.routes.questions.question import AnswerSources, answer_and_record, parse_parameters
+from api.routes.questions.question import parse_parameters
 from api.routes.questions.registry import QUESTIONS
 from api.routes.questions.tables import render_answer
-from domain.people import OPERATOR_ACTOR
-from infrastructure.evidence_store import EvidenceStore
 from infrastructure.settings import Settings
 from infrastructure.verifier.archives import open_bundle
 from infrastructure.verifier.bundle import verify
@@ -30,23 +26,29 @@ from infrastructure.verifier.samples import read_members
 NUMBER = 12
 
 
-@click.command()
-@click.option("--type", "type", help="Of which events: adjustment.executed.")
-@click.option("--kind", help="Of which kind: refund.")
-@click.option("--over", help="Of more than this amount.")
-@click.option("--currency", help="In this currency.")
-@click.option("--from", "from", metavar="TIME", help="Recorded then or later: an RFC 3339 time.")
-@click.option("--to", "to", metavar="TIME", help="Recorded before.")
+@click.command(epilog=TIME_HELP)
+@click.option("--type", "type", help="Type of the events, such as adjustment.executed.")
+@click.option("--kind", help="Only this kind of adjustment or case, such as refund.")
+@click.option("--over", help="Only amounts above this one, such as 500.00.")
+@click.option("--currency", help="Only this currency, such as EUR.")
+@click.option("--from", "from", metavar="TIME", help=RECORDED_FROM)
+@click.option("--to", "to", metavar="TIME", help=RECORDED_TO)
 @click.option(
-    "--upto", metavar="SIZE", help="Of the first so many positions [the last checkpoint's]."
+    "--upto",
+    metavar="SIZE",
+    help="Only the first SIZE positions of the log [those of the last checkpoint].",
 )
-@click.option("--strata", default="", help="With commas: kind, queue, currency, person, month.")
-@click.option("--size", required=True, type=click.IntRange(min=1), help="How many are drawn.")
-@click.option("--seed", required=True, help="Any text.")
+@click.option(
+    "--strata",
+    default="",
+    help="Strata, with commas: kind, queue, currency, person, month [none].",
+)
+@click.option("--size", required=True, type=click.IntRange(min=1), help="Number of events to draw.")
+@click.option("--seed", required=True, help="Any text; the same seed draws the same sample.")
 @click.option(
     "--bundle",
     type=click.Path(exists=True, path_type=Path),
-    help="Of the population of this bundle, without a database.",
+    help="Draw from the population in this bundle, without a database.",
 )
 @AS_JSON
 @click.pass_obj
@@ -58,33 +60,27 @@ def sample(
     seed: str,
     bundle: Path | None,
     as_json: bool,
-    **told: str | None,
+    **options: str | None,
 ) -> None:
-    """Draw a sample that whoever has the seed draws again: from the log, or from a bundle.
+    """Draw a repeatable random sample of events, from the log or from a bundle.
 
-    Parted into strata, each in proportion to its size; within one by SHA-256(seed, 0x00, leaf).
+    Each stratum gets a share in proportion to its size. Within a stratum, the events with the lowest
+    SHA-256(seed, 0x00, leaf) are drawn.
     """
     require_seed(seed)
-    asked = {name: said for name, said in told.items() if said is not None}
+    given = {name: value for name, value in options.items() if value is not None}
     if bundle is not None:
-        if asked:
-            raise click.UsageError("The population is the bundle's: leave out what it is of.")
+        if given:
+            names = ", ".join(f"--{name}" for name in given)
+            raise click.UsageError(f"The bundle fixes its population: leave out {names}.")
         found = _sample_bundle(bundle, strata, size, seed)
     else:
-        if "type" not in asked:
-            raise click.UsageError("Say --type, or --bundle.")
+        if "type" not in given:
+            raise click.UsageError("Use --type or --bundle.")
         question = next(one for one in QUESTIONS if one.number == NUMBER)
-        more = {"strata": strata, "size": str(size), "seed": seed}
-        with (
-            migrated_desks(settings) as desks,
-            record_personal_reads(desks, "casetrail audit sample"),
-        ):
-            evidence = EvidenceStore(settings.evidence_place)
-            sources = AnswerSources(desks, evidence, read_only_checkpoints(settings))
-            asking = parse_parameters(question, {**asked, **more})
-            found = answer_and_record(
-                question, sources, asking, OPERATOR_ACTOR, system_account()
-            ).answer
+        draw = {"strata": strata, "size": str(size), "seed": seed}
+        parameters = parse_parameters(question, {**given, **draw})
+        found = answer_question(settings, question, parameters, "casetrail audit sample").answer
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -96,14 +92,20 @@ def _sample_bundle(place: Path, strata: str, size: int, seed: str) -> Sample:
         with open_bundle(place) as bundle:
             verdict = verify(bundle)
             if not verdict.verified:
-                raise click.ClickException("The bundle is broken: `casetrail verify` says where.")
+                raise click.ClickException(
+                    f"The bundle {place} is broken: `casetrail verify {place}` lists its errors."
+                )
             question, names = verdict.question, parse_strata(strata)
             if question["ask"] != "population":
-                raise click.ClickException("It is no population: `casetrail audit population`.")
+                raise click.ClickException(
+                    f"{place} holds no population: make one with `casetrail audit population`."
+                )
             key = parse_key(verdict.key or "")
             since = read_manifest((bundle / MANIFEST_FILE).read_bytes(), key)["since"]
             if since and "queue" in names:
-                raise click.ClickException("It has no queues of before its first event.")
+                raise click.ClickException(
+                    "A bundle made with --since cannot be split by queue: earlier queues are unknown."
+                )
             members = read_members(bundle, question, names, since)
             return draw_sample_from(verdict.size or 0, members, names, size, seed)
     except BundleBroken as broken:

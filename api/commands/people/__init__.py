@@ -1,54 +1,54 @@
-"""casetrail people: who works here, what they may do, and who may come as whom."""
+"""casetrail people: people, their roles, and the principals that act for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 import click
 import msgspec
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from api.commands.options import AS_JSON, TimeParameter
-from api.commands.people.principals import PRINCIPAL_COMMANDS
-from api.composition import Desks, desks, migrated_desks, prepare_database
+from api.commands.options import AS_JSON, REASON, TIME_HELP, TimeParameter
+from api.commands.output import print_table
+from api.commands.people.principals import PRINCIPAL_COMMANDS, desks_with_current_reports
+from api.composition import migrated_desks
 from api.routes.people import person_view, review_lines
-from application.log.caller import operator_caller
+from application.log.caller import Caller, operator_caller
+from application.people.people_desk import PeopleDesk
 from domain.errors import Invalid
 from domain.grants import ChangePersonStatus, GrantRole, LinkPersonName
 from domain.people import Role
 from domain.validation import faults_of
-from infrastructure.postgres.databases import open_database
-from infrastructure.projections.runner import ProjectionRunner
 from infrastructure.settings import Settings
-from projections import PROJECTIONS
 
 ROLES = click.Choice([str(role) for role in Role])
-REASON_OPTION = click.option("--reason", required=True, help="It stands in the record.")
-TIME_HELP = "AT is a time such as 2026-11-21T12:00:00Z; one without an offset is taken for UTC."
-Ask = TypeVar("Ask", bound=msgspec.Struct)
+NAME = click.argument("name")
+Request = TypeVar("Request", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 @click.group()
 def people() -> None:
-    """People who work here, what they may do, and the keys, logins, agents and delegates that act for them."""
+    """Manage people, their roles, keys, logins, agents and delegates."""
 
 
 for _command in PRINCIPAL_COMMANDS:
     people.add_command(_command)
 
 
-@people.command()
-@click.argument("name")
-@click.option("--role", "roles", multiple=True, required=True, type=ROLES)
-@click.option("--skill", "skills", multiple=True, help="Offer only work of these [all of it].")
+@people.command(epilog="Example: casetrail people add ana --role handler")
+@NAME
+@click.option("--role", "roles", multiple=True, required=True, type=ROLES, help="Repeatable.")
+@click.option(
+    "--skill",
+    "skills",
+    multiple=True,
+    help="Offer the person only work that needs this skill; repeatable [all work].",
+)
 @click.pass_obj
 def add(settings: Settings, name: str, roles: tuple[str, ...], skills: tuple[str, ...]) -> None:
-    """Add a person."""
+    """Add a person with one or more roles."""
     with migrated_desks(settings) as desks:
         desks.people.add(name, [Role(role) for role in roles], desks.clock(), skills)
     click.echo(f"{name} was added. Next: casetrail people token {name}")
@@ -58,146 +58,144 @@ def add(settings: Settings, name: str, roles: tuple[str, ...], skills: tuple[str
 @AS_JSON
 @click.pass_obj
 def show(settings: Settings, as_json: bool) -> None:
-    """Everybody, with the roles that are theirs now."""
-    with _desks_with_current_reports(settings) as desks:
+    """List people with the roles that they have now."""
+    with desks_with_current_reports(settings) as desks:
         now = desks.clock()
         views = [person_view(person, now) for person in desks.people.everybody()]
     if as_json:
         click.echo(msgspec.json.encode(views))
         return
-    table = Table()
-    for column in ("name", "known as", "roles", "left"):
-        table.add_column(column, overflow="fold")
-    for view in views:
-        left = f"{view.left_at:%Y-%m-%d}" if view.left_at else ""
-        table.add_row(view.name, ", ".join(view.known_as), ", ".join(view.roles), left)
-    Console().print(table)
+    rows = (
+        (
+            view.name,
+            ", ".join(view.known_as),
+            ", ".join(view.roles),
+            f"{view.left_at:%Y-%m-%d}" if view.left_at else "",
+        )
+        for view in views
+    )
+    print_table(("name", "known as", "roles", "left"), rows)
 
 
-@people.command()
-@click.argument("name")
-@click.option("--role", required=True, type=ROLES)
-@click.option("--queue", "queues", multiple=True, help="Only for this queue [all of them].")
-@click.option("--region", "regions", multiple=True, help="Only for BR, or BR-SP [everywhere].")
-@click.option(
-    "--until", type=TimeParameter(), help="As 2026-12-24, or 2026-12-24T18:00+01:00 [for good]."
+@people.command(
+    epilog="Example: casetrail people grant ana --role team_lead --region BR-SP --until 2026-12-24 "
+    "--reason 'Holiday cover'"
 )
-@REASON_OPTION
+@NAME
+@click.option("--role", required=True, type=ROLES)
+@click.option("--queue", "queues", multiple=True, help="Only in this queue; repeatable [all].")
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    help="Only in this region, such as BR or BR-SP; repeatable [all].",
+)
+@click.option(
+    "--until",
+    type=TimeParameter(),
+    help="When the grant ends, such as 2026-12-24T18:00+01:00 [never].",
+)
+@REASON
 @click.pass_obj
-def grant(
-    settings: Settings,
-    name: str,
-    role: str,
-    queues: tuple[str, ...],
-    regions: tuple[str, ...],
-    until: datetime | None,
-    reason: str,
-) -> None:
-    """Give a person a role."""
-    end = until.isoformat() if until is not None else None
-    told = {"role": role, "queues": queues, "regions": regions, "until": end, "reason": reason}
-    ask = _parse_request(told, GrantRole)
+def grant(settings: Settings, /, name: str, **options: object) -> None:
+    """Grant a role to a person, everywhere or in some queues or regions."""
+    until = options["until"]
+    options["until"] = until.isoformat() if isinstance(until, datetime) else None
+    request = _parse_request(options, GrantRole)
     with migrated_desks(settings) as desks:
         desks.ensure_policy()
-        queues_there = desks.policy.current.document.queues
-        done = desks.people.give(name, ask, queues_there, operator_caller(desks.clock()))
-    click.echo(f"{name} has grant {done.person.grants[-1].grant}: {role}")
+        queues = desks.policy.current.document.queues
+        done = desks.people.give(name, request, queues, operator_caller(desks.clock()))
+    click.echo(f"{name} has grant {done.person.grants[-1].grant}: {request.role}")
 
 
 @people.command(name="revoke-grant")
-@click.argument("name")
+@NAME
 @click.argument("grant")
-@REASON_OPTION
+@REASON
 @click.pass_obj
 def revoke(settings: Settings, name: str, grant: str, reason: str) -> None:
-    """Take a grant back."""
-    ask = _parse_request({"reason": reason}, ChangePersonStatus)
-    with migrated_desks(settings) as desks:
-        desks.people.revoke(name, grant, ask, operator_caller(desks.clock()))
+    """Revoke a grant, by the id that `people review` shows."""
+    request = _parse_request({"reason": reason}, ChangePersonStatus)
+    _change(settings, lambda desk, caller: desk.revoke(name, grant, request, caller))
     click.echo(f"grant {grant} of {name} was revoked")
 
 
 @people.command()
-@click.argument("name")
-@REASON_OPTION
+@NAME
+@REASON
 @click.pass_obj
 def leave(settings: Settings, name: str, reason: str) -> None:
-    """A person has left: nothing more may be done under any of their names."""
-    ask = _parse_request({"reason": reason}, ChangePersonStatus)
-    with migrated_desks(settings) as desks:
-        desks.people.leave(name, ask, operator_caller(desks.clock()))
+    """Record that a person has left: nobody can act under any of their names any more."""
+    request = _parse_request({"reason": reason}, ChangePersonStatus)
+    _change(settings, lambda desk, caller: desk.leave(name, request, caller))
     click.echo(f"{name} has left")
 
 
 @people.command(name="return")
-@click.argument("name")
-@REASON_OPTION
+@NAME
+@REASON
 @click.pass_obj
 def come_back(settings: Settings, name: str, reason: str) -> None:
-    """A person has come back: the grants that have not ended are good again."""
-    ask = _parse_request({"reason": reason}, ChangePersonStatus)
-    with migrated_desks(settings) as desks:
-        desks.people.come_back(name, ask, operator_caller(desks.clock()))
+    """Record that a person has returned: grants that have not ended are valid again."""
+    request = _parse_request({"reason": reason}, ChangePersonStatus)
+    _change(settings, lambda desk, caller: desk.come_back(name, request, caller))
     click.echo(f"{name} has come back")
 
 
 @people.command(name="same-as")
-@click.argument("name")
+@NAME
 @click.argument("other")
-@REASON_OPTION
+@REASON
 @click.pass_obj
 def same_as(settings: Settings, name: str, other: str, reason: str) -> None:
-    """Two names are one human. It cannot be undone."""
-    ask = _parse_request({"other": other, "reason": reason}, LinkPersonName)
-    with migrated_desks(settings) as desks:
-        done = desks.people.same_as(name, ask, operator_caller(desks.clock()))
-    click.echo(f"one human: {', '.join(sorted(done.person.known_as))}")
+    """Record that two accounts belong to one person. It cannot be undone."""
+    request = _parse_request({"other": other, "reason": reason}, LinkPersonName)
+    done = _change(settings, lambda desk, caller: desk.same_as(name, request, caller))
+    click.echo(f"one person: {', '.join(sorted(done.person.known_as))}")
 
 
 @people.command(epilog=TIME_HELP)
-@click.option("--at", type=TimeParameter(), help="As it was recorded until then [now].")
+@click.option("--at", type=TimeParameter(), help="Review what was recorded until this time [now].")
 @AS_JSON
 @click.pass_obj
 def review(settings: Settings, at: datetime | None, as_json: bool) -> None:
-    """Every grant of everybody: who may what, why, by whom and until when."""
-    with _desks_with_current_reports(settings) as desks:
+    """List every grant of every person: role, scope, who gave it, why, and until when."""
+    with desks_with_current_reports(settings) as desks:
         lines = review_lines(desks.people.everybody(at), at or desks.clock())
     if as_json:
         click.echo(msgspec.json.encode(lines))
         return
-    table = Table()
-    for column in ("person", "grant", "role", "where", "given", "by", "why", "until", "good"):
-        table.add_column(column, overflow="fold")
+    rows = []
     for line in lines:
         one = line.grant
         where = [*one.queues, *one.regions, *([str(one.case)] if one.case else [])]
         end = one.revoked_at or one.until
-        table.add_row(
-            line.person,
-            one.grant,
-            one.role,
-            ", ".join(where) or "everywhere",
-            f"{one.granted_at:%Y-%m-%d %H:%M}",
-            one.granted_by,
-            escape(one.reason or ""),
-            f"{end:%Y-%m-%d %H:%M}" if end else "",
-            "yes" if one.lives else "no",
+        rows.append(
+            (
+                line.person,
+                one.grant,
+                one.role,
+                ", ".join(where) or "everywhere",
+                f"{one.granted_at:%Y-%m-%d %H:%M}",
+                one.granted_by,
+                one.reason,
+                f"{end:%Y-%m-%d %H:%M}" if end else "",
+                "yes" if one.lives else "no",
+            )
         )
-    Console().print(table)
+    columns = ("person", "grant", "role", "where", "given", "by", "why", "until", "valid")
+    print_table(columns, rows)
 
 
-@contextmanager
-def _desks_with_current_reports(settings: Settings) -> Iterator[Desks]:
-    """With the reports at the head of the log, unless a worker sees to that: they list the names."""
-    with open_database(settings) as dsn:
-        prepare_database(dsn)
-        ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
-        with desks(dsn) as working:
-            yield working
+def _change(settings: Settings, act: Callable[[PeopleDesk, Caller], T]) -> T:
+    """Carry out a command on people as the operator."""
+    with migrated_desks(settings) as desks:
+        return act(desks.people, operator_caller(desks.clock()))
 
 
-def _parse_request(told: Mapping[str, object], kind: type[Ask]) -> Ask:
-    """What the route would take. Raises Invalid with every fault."""
-    if faults := faults_of(told, kind):
+def _parse_request(members: Mapping[str, object], kind: type[Request]) -> Request:
+    """The request that the API would accept. Raises Invalid with every fault."""
+    if faults := faults_of(members, kind):
         raise Invalid(faults, "the command")
-    return msgspec.convert(told, kind)
+    return msgspec.convert(members, kind)

@@ -1,18 +1,17 @@
-"""casetrail people token | tokens | revoke | link | unlink | agent | retire | delegate | end-delegation"""
+"""casetrail people: keys, logins, agents and delegates that act for a person"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
-from api.commands.options import TimeParameter
+from api.commands.options import AS_JSON, REASON, TimeParameter
+from api.commands.output import print_table
 from api.composition import Desks, desks, migrated_desks, prepare_database
 from domain.access_errors import PrincipalNotFound
 from domain.identities import IdentityKind
@@ -29,37 +28,46 @@ from projections.principals import PRINCIPALS, PrincipalRow
 
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _LONGEST = timedelta(days=3_660)
-_PATIENCE_SECONDS = 30.0
-REASON = click.option("--reason", required=True, help="Why; it stands in the trail.")
-AGENT = click.option("--agent", help="For this agent of the person's [the person].")
+_TIMEOUT_SECONDS = 30.0
+NAME = click.argument("name")
+AGENT = click.option("--agent", help="An agent of the person to act as [the person].")
+ISSUER = click.option("--issuer", required=True, help="The issuer's address: `iss` of its tokens.")
+SUBJECT = click.option("--subject", required=True, help="The account's id there: `sub` of tokens.")
 
 
 def _parse_duration(
-    context: click.Context, parameter: click.Parameter, told: str | None
+    context: click.Context, parameter: click.Parameter, text: str | None
 ) -> timedelta | None:
-    """A number of minutes, hours or days: 90m, 12h, 30d."""
-    if told is None:
+    """A number of minutes, hours or days: 90m, 12h, 30d. Raises BadParameter."""
+    if text is None:
         return None
-    found = re.fullmatch(r"([1-9][0-9]{0,6})([mhd])", told)
+    found = re.fullmatch(r"([1-9][0-9]{0,6})([mhd])", text)
     span = timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else timedelta()
     if not timedelta() < span <= _LONGEST:
-        raise click.BadParameter(f"{told!r} is no span of up to ten years, such as 90m, 12h or 30d")
+        raise click.BadParameter(f"{text!r} is no time span of up to ten years: 90m, 12h or 30d")
     return span
 
 
 @click.command()
-@click.argument("name")
+@NAME
 @AGENT
 @click.option(
     "--permission",
     "permissions",
     multiple=True,
     type=click.Choice([str(one) for one in Permission]),
-    help="Good for this alone, and other ones named [all that the person may].",
+    help="Allow only this permission; repeatable [all that the person has].",
 )
-@click.option("--queue", "queues", multiple=True, help="Good for this queue alone [all].")
-@click.option("--region", "regions", multiple=True, help="Good for this region alone [all].")
-@click.option("--expires-in", "span", callback=_parse_duration, help="Such as 12h or 30d [never].")
+@click.option("--queue", "queues", multiple=True, help="Allow only this queue; repeatable [all].")
+@click.option(
+    "--region", "regions", multiple=True, help="Allow only this region; repeatable [all]."
+)
+@click.option(
+    "--expires-in",
+    "span",
+    callback=_parse_duration,
+    help="When the key expires: 90m, 12h, 30d [never].",
+)
 @click.pass_obj
 def token(
     settings: Settings,
@@ -70,7 +78,10 @@ def token(
     regions: tuple[str, ...],
     span: timedelta | None,
 ) -> None:
-    """Issue a key for a person. It is shown this once: only its digest is kept."""
+    """Issue an API key for a person and print it.
+
+    It is shown only once: casetrail stores its digest alone.
+    """
     scope = KeyScope(frozenset(permissions) or None, queues or None, regions or None)
     with migrated_desks(settings) as working:
         now = working.clock()
@@ -82,30 +93,24 @@ def token(
 
 
 @click.command()
-@click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@NAME
+@AS_JSON
 @click.pass_obj
 def tokens(settings: Settings, name: str, as_json: bool) -> None:
-    """Who may come as a person: keys, logins, agents and delegates, ended ones too."""
-    with _desks_with_current_reports(settings) as working:
+    """List a person's keys, logins, agents and delegates, including those that have ended."""
+    with desks_with_current_reports(settings, wait_for=PRINCIPALS.name) as working:
         rows = PrincipalList(working.datastore).of(name)
     if as_json:
         click.echo(msgspec.json.encode(rows))
         return
-    table = Table()
-    for column in ("kind", "principal", "agent", "good for", "since", "until", "ended", "reason"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        ends = (row.since, row.until, row.ended_at)
-        table.add_row(
-            row.kind,
-            row.principal,
-            row.agent or "",
-            _describe_scope(row),
-            *(f"{one:%Y-%m-%d %H:%M} UTC" if one else "" for one in ends),
-            row.reason or "",
-        )
-    Console().print(table)
+    columns = ("kind", "principal", "agent", "allows", "since", "until", "ended", "reason")
+    print_table(columns, map(_table_row, rows))
+
+
+def _table_row(row: PrincipalRow) -> tuple[str | None, ...]:
+    times = (row.since, row.until, row.ended_at)
+    shown = (f"{one:%Y-%m-%d %H:%M} UTC" if one else None for one in times)
+    return row.kind, row.principal, row.agent, _describe_scope(row), *shown, row.reason
 
 
 def _describe_scope(row: PrincipalRow) -> str:
@@ -113,9 +118,9 @@ def _describe_scope(row: PrincipalRow) -> str:
         return f"{row.subject} at {row.issuer}"
     if row.kind != IdentityKind.KEY:
         return ""
-    told = (("", row.permissions), ("queues ", row.queues), ("regions ", row.regions))
-    narrowed = [f"{what}{', '.join(names)}" for what, names in told if names is not None]
-    return "; ".join(narrowed) or "all that the person may"
+    limits = (("", row.permissions), ("queues ", row.queues), ("regions ", row.regions))
+    texts = [f"{what}{', '.join(names)}" for what, names in limits if names is not None]
+    return "; ".join(texts) or "all that the person may do"
 
 
 @click.command()
@@ -123,8 +128,11 @@ def _describe_scope(row: PrincipalRow) -> str:
 @REASON
 @click.pass_obj
 def revoke(settings: Settings, key: str, reason: str) -> None:
-    """End a key, by its name (`key:…`): no service takes it for longer than 5 seconds after."""
-    with _desks_with_current_reports(settings) as working:
+    """Revoke a key, by the name that `people tokens` shows (`key:…`).
+
+    Running services stop accepting it within 5 seconds.
+    """
+    with desks_with_current_reports(settings, wait_for=PRINCIPALS.name) as working:
         working.record_build()
         stream = PrincipalList(working.datastore).key(key)
         if stream is None:
@@ -134,36 +142,36 @@ def revoke(settings: Settings, key: str, reason: str) -> None:
 
 
 @click.command()
-@click.argument("name")
-@click.option("--issuer", required=True, help="Its address, as its tokens say it in `iss`.")
-@click.option("--subject", required=True, help="What its tokens call the person in `sub`.")
+@NAME
+@ISSUER
+@SUBJECT
 @AGENT
 @click.pass_obj
 def link(settings: Settings, name: str, issuer: str, subject: str, agent: str | None) -> None:
-    """Take whom an issuer calls by a subject for a person, or for an agent of the person's."""
+    """Link a single sign-on account to a person, or to an agent of the person."""
     with migrated_desks(settings) as working:
         working.principals_desk.link(name, issuer, subject, working.clock(), agent=agent)
-    click.echo(f"{subject} at {issuer} is {agent or name} from now on.")
+    click.echo(f"{subject} at {issuer} is linked to {agent or name}.")
 
 
 @click.command()
-@click.option("--issuer", required=True)
-@click.option("--subject", required=True)
+@ISSUER
+@SUBJECT
 @REASON
 @click.pass_obj
 def unlink(settings: Settings, issuer: str, subject: str, reason: str) -> None:
-    """Take a subject of an issuer for nobody any more."""
+    """Unlink a single sign-on account: it can no longer sign in here."""
     with migrated_desks(settings) as working:
         working.principals_desk.unlink(issuer, subject, reason, working.clock())
-    click.echo(f"{subject} at {issuer} is nobody here from now on.")
+    click.echo(f"{subject} at {issuer} is no longer linked.")
 
 
 @click.command()
-@click.argument("name")
+@NAME
 @click.argument("agent")
 @click.pass_obj
 def agent(settings: Settings, name: str, agent: str) -> None:
-    """Register an agent of a person: what it does is the person's doing."""
+    """Register an agent of a person: the person is responsible for its acts."""
     with migrated_desks(settings) as working:
         working.principals_desk.register_agent(name, agent, working.clock())
     click.echo(
@@ -176,7 +184,7 @@ def agent(settings: Settings, name: str, agent: str) -> None:
 @REASON
 @click.pass_obj
 def retire(settings: Settings, agent: str, reason: str) -> None:
-    """Retire an agent: its keys and logins let nobody in any more."""
+    """Retire an agent: its keys and logins stop working."""
     with migrated_desks(settings) as working:
         working.principals_desk.retire_agent(agent, reason, working.clock())
     click.echo(f"{agent} was retired.")
@@ -186,12 +194,15 @@ def retire(settings: Settings, agent: str, reason: str) -> None:
 @click.argument("person")
 @click.argument("delegate")
 @click.option(
-    "--until", required=True, type=TimeParameter(), help="Such as 2026-12-24T18:00+01:00."
+    "--until",
+    required=True,
+    type=TimeParameter(),
+    help="When the delegation ends: 2026-12-24T18:00+01:00.",
 )
 @REASON
 @click.pass_obj
 def delegate(settings: Settings, person: str, delegate: str, until: datetime, reason: str) -> None:
-    """Let somebody act for a person for a time: it counts as the act of both."""
+    """Let DELEGATE act for PERSON until a time. Each act counts as the act of both."""
     with migrated_desks(settings) as working:
         working.principals_desk.delegate(person, delegate, until, reason, working.clock())
     click.echo(f"{delegate} may act for {person} until {until.isoformat()}.")
@@ -203,26 +214,35 @@ def delegate(settings: Settings, person: str, delegate: str, until: datetime, re
 @REASON
 @click.pass_obj
 def end_delegation(settings: Settings, person: str, delegate: str, reason: str) -> None:
-    """Let somebody act for a person no longer."""
+    """End a delegation before its time."""
     with migrated_desks(settings) as working:
         working.principals_desk.end_delegation(person, delegate, reason, working.clock())
-    click.echo(f"{delegate} acts for {person} no longer.")
+    click.echo(f"{delegate} can no longer act for {person}.")
 
 
 @contextmanager
-def _desks_with_current_reports(settings: Settings) -> Iterator[Desks]:
-    """The desks, with a report of principals that has seen all: ours to bring up, if no worker does."""
+def desks_with_current_reports(
+    settings: Settings, *, wait_for: str | None = None
+) -> Iterator[Desks]:
+    """The desks with reports at the head of the log: brought there here, if no worker runs.
+
+    Waits for the report `wait_for` where a worker runs.
+    """
     with open_database(settings) as dsn:
         prepare_database(dsn)
         ProjectionRunner(dsn, PROJECTIONS).catch_up(wait=False)
-        positions = ReportPositions(dsn_for_role(dsn, READER))
-        try:
-            with desks(dsn) as working:
-                if not positions.wait(PRINCIPALS.name, working.log.head(), _PATIENCE_SECONDS):
-                    click.echo("The report is behind: the newest may be missing.", err=True)
-                yield working
-        finally:
-            positions.close()
+        with desks(dsn) as working:
+            if wait_for is not None:
+                _wait_for_report(dsn, wait_for, working.log.head())
+            yield working
+
+
+def _wait_for_report(dsn: str, name: str, position: int) -> None:
+    with closing(ReportPositions(dsn_for_role(dsn, READER))) as positions:
+        if not positions.wait(name, position, _TIMEOUT_SECONDS):
+            click.echo(
+                f"The report {name} is behind the log: the newest entries may be missing.", err=True
+            )
 
 
 PRINCIPAL_COMMANDS: tuple[click.Command, ...] = (

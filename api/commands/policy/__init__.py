@@ -1,4 +1,4 @@
-"""casetrail policy …"""
+"""casetrail policy"""
 
 from api.commands.policy.local import policy
 from api.commands.policy.through_api import API_COMMANDS

@@ -1,4 +1,4 @@
-"""casetrail policy check | show | history | diff | bootstrap: files, and the log beside us."""
+"""casetrail policy check | show | history | diff | bootstrap, on files and the local database"""
 
 from itertools import groupby
 from pathlib import Path
@@ -7,8 +7,9 @@ import click
 import msgspec
 import yaml
 from rich.console import Console
-from rich.table import Table
 
+from api.commands.options import AS_JSON, FILE
+from api.commands.output import print_table
 from api.composition import Desks, migrated_desks
 from api.routes.policies import view_of
 from domain.policy.differences import find_differences
@@ -20,37 +21,47 @@ from domain.policy.rulebook import Rulebook
 from infrastructure.policies.files import DEFAULT_POLICY_FILE, load_policy
 from infrastructure.settings import Settings
 
-FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-
 
 @click.group()
 def policy() -> None:
-    """The policy document: what is an exception, when it is late, and whose it is."""
+    """Show, check and change the policy.
+
+    A policy says what is an exception, when it is late, and who owns it. check, diff, show, history and bootstrap use files and the database directly. The other commands
+    call the API and need your token.
+    """
 
 
 @policy.command()
 @FILE
 def check(file: Path) -> None:
-    """Name every fault of a policy document with its path; exit 2 if there is one."""
+    """Check a policy document and list every error with its path.
+
+    The exit status is 2 if there is one.
+    """
     rulebook = load_policy(file)
     click.echo(
-        f"{file}: sound. version {rulebook.version}, digest {rulebook.digest[:12]}…, "
+        f"{file}: no errors. Version {rulebook.version}, digest {rulebook.digest[:12]}…, "
         f"{len(rulebook.document.kinds)} kinds, {len(rulebook.detectors)} detections, "
         f"{len(rulebook.watches)} expectations, {len(rulebook.document.route)} routes"
     )
     for name, calendar in rulebook.document.calendars.items():
         for year, days in groupby(sorted(calendar.closed), key=lambda day: day.year):
-            told = ", ".join(f"{day:%m-%d}" for day in days)
-            click.echo(f"  {name} is closed in {year} on {told}")
+            dates = ", ".join(f"{day:%m-%d}" for day in days)
+            click.echo(f"  {name} is closed in {year} on {dates}")
 
 
 @policy.command()
 @click.argument("version", required=False)
-@click.option("--yaml", "as_yaml", is_flag=True, help="The whole document, to edit a copy of.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option(
+    "--yaml", "as_yaml", is_flag=True, help="Print the whole document, as a file to edit."
+)
+@AS_JSON
 @click.pass_obj
 def show(settings: Settings, version: str | None, as_yaml: bool, as_json: bool) -> None:
-    """A policy by its version or digest; left out, the active one, else the one that ships."""
+    """Show a policy, by version or digest [the active one].
+
+    Where none is active yet, it shows the policy that ships with casetrail.
+    """
     with migrated_desks(settings) as desks:
         active = desks.policy.load()
         governance, now = desks.policy.governance, desks.clock()
@@ -74,14 +85,14 @@ def show(settings: Settings, version: str | None, as_yaml: bool, as_json: bool) 
         if recheck is not None:
             console.print(_describe_recheck(recheck))
         if view.against is not None:
-            console.print(f"against version {view.against}:")
+            console.print(f"compared with version {view.against}:")
             for one in view.differences:
                 console.print(f"  {one.where}: {one.how}")
 
 
 def _print_rulebook(rulebook: Rulebook, as_yaml: bool) -> None:
     if not as_yaml:
-        Console().print(rulebook_table(rulebook))
+        _print_kinds(rulebook)
     elif rulebook.digest == load_policy().digest:
         click.echo(DEFAULT_POLICY_FILE.read_text())
     else:
@@ -97,12 +108,12 @@ def _print_acts(console: Console, policy: Policy) -> None:
 
 def _describe_recheck(recheck: Recheck) -> str:
     how = (
-        "overtaken by another policy"
+        "stopped: another policy became active"
         if recheck.overtaken
         else f"{recheck.done_percent} % of the log"
     )
     return (
-        f"open orders looked at: {recheck.orders} ({how}), {recheck.opened} cases opened, "
+        f"open orders checked again: {recheck.orders} ({how}), {recheck.opened} cases opened, "
         f"{recheck.cleared} cleared"
     )
 
@@ -110,7 +121,7 @@ def _describe_recheck(recheck: Recheck) -> str:
 @policy.command()
 @click.pass_obj
 def history(settings: Settings) -> None:
-    """Every version that there ever was, the newest first, with who did what about it."""
+    """List every policy version, newest first, with all acts on it."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with migrated_desks(settings) as desks:
         governance, now = desks.policy.refresh(), desks.clock()
@@ -124,8 +135,10 @@ def history(settings: Settings) -> None:
 @click.argument("after", required=False)
 @click.pass_obj
 def diff(settings: Settings, before: str, after: str | None) -> None:
-    """How two policies differ, in words: versions, digests or files. With one alone, how it
-    differs from what decides now."""
+    """Compare two policies (versions, digests or files) and say how they differ in words.
+
+    With BEFORE alone, compare it with the active policy.
+    """
     with migrated_desks(settings) as desks:
         old = _document(desks, before) if after is not None else _active_document(desks)
         new = _document(desks, after or before)
@@ -143,20 +156,25 @@ def _active_document(desks: Desks) -> PolicyDocument:
     return (desks.policy.load() or load_policy()).document
 
 
-def rulebook_table(rulebook: Rulebook) -> Table:
-    table = Table(title=f"{rulebook.document.policy}, version {rulebook.version}")
-    for column in ("kind", "what", "bucket", "severity", "automation"):
-        table.add_column(column)
-    for name, kind in rulebook.document.kinds.items():
-        table.add_row(name, kind.title, kind.bucket, kind.severity, kind.automation)
-    return table
+def _print_kinds(rulebook: Rulebook) -> None:
+    print_table(
+        ("kind", "what", "bucket", "severity", "automation"),
+        (
+            (name, kind.title, kind.bucket, kind.severity, kind.automation)
+            for name, kind in rulebook.document.kinds.items()
+        ),
+        title=f"{rulebook.document.policy}, version {rulebook.version}",
+    )
 
 
 @policy.command()
 @FILE
 @click.pass_obj
 def bootstrap(settings: Settings, file: Path) -> None:
-    """Decide by this document, where none has decided yet. After that, propose one."""
+    """Activate the first policy of a new database.
+
+    If a policy is active already, use `policy propose` instead.
+    """
     rulebook = load_policy(file)
     with migrated_desks(settings) as desks:
         desks.policy.bootstrap(rulebook, desks.clock())

@@ -1,148 +1,113 @@
-"""casetrail policy propose | simulate | approve | …: what a person does, asked of a running service.
+"""casetrail policy propose | simulate | approve | …, over the API.
 
-Whoever runs the command line beside the database is the operator and no person: who changes a policy
-comes with a token, here as everywhere.
+Each act on a policy is a person's: it needs the person's token. The operator beside the database has none.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-import httpx2
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
-from api.commands.options import AS_JSON, TimeParameter
+from api.commands.api_client import API_HELP, api_client, problem_error, require_success
+from api.commands.options import AS_JSON, FILE, REASON, TimeParameter
+from api.commands.output import print_table
 from infrastructure.policies.files import load_policy
 
-DEFAULT_URL = "http://127.0.0.1:8321"
-PATIENCE_SECONDS = 60.0
 NDJSON = "application/x-ndjson"
-FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-VERSION = click.argument("version")
-REASON = click.option("--reason", required=True, help="Why.")
-NOTE = click.option("--note", default="", help="What there is to say.")
+VERSION = click.argument("policy", metavar="VERSION")
+NOTE = click.option("--note", default="", help="A note for the record [none].")
 
 
-@click.command()
+@click.command(epilog=API_HELP)
 @FILE
-@click.option("--why", required=True, help="What it is to change, and why.")
-@click.option("--revises", help="The version of a proposal that it takes the place of.")
+@click.option("--why", required=True, help="What the policy changes, and why.")
+@click.option("--revises", metavar="VERSION", help="The proposal that this one replaces [none].")
 @AS_JSON
 def propose(file: Path, why: str, revises: str | None, as_json: bool) -> None:
-    """Propose a document to take the place of what decides now."""
-    asked = {"document": _load_document(file), "why": why, "revises": revises}
-    _print_policy(_call_api("POST", "", asked), as_json)
+    """Propose a document as the next policy."""
+    body = {"document": _load_document(file), "why": why, "revises": revises}
+    _print_policy(_call_api("", body), as_json)
 
 
-@click.command()
+@click.command(epilog=API_HELP)
 @VERSION
-@click.option(
-    "--since", type=TimeParameter(), help="From when on, as 2026-11-01T00:00:00Z [30 days]."
-)
-@click.option("--until", type=TimeParameter(), help="Until before when [now].")
+@click.option("--since", type=TimeParameter(), help="Start of the period [30 days ago].")
+@click.option("--until", type=TimeParameter(), help="End of the period [now].")
 @AS_JSON
-def simulate(version: str, since: datetime | None, until: datetime | None, as_json: bool) -> None:
-    """What recorded history would have led to under this policy."""
-    told = _call_simulation(version, {"since": _format_time(since), "until": _format_time(until)})
+def simulate(policy: str, since: datetime | None, until: datetime | None, as_json: bool) -> None:
+    """Replay recorded signals under this policy and compare with the active one."""
+    result = _call_simulation(policy, {"since": since, "until": until})
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        click.echo(msgspec.json.encode(result))
     else:
-        _print_figures(version, told)
+        _print_figures(policy, result)
 
 
-@click.command()
-@VERSION
-@NOTE
-@click.option("--base", help="The digest of the policy that you held it against.")
-@AS_JSON
-def approve(version: str, note: str, base: str | None, as_json: bool) -> None:
-    """Approve what another person has proposed."""
-    _print_policy(_call_api("POST", f"/{version}/approve", {"note": note, "base": base}), as_json)
-
-
-@click.command()
-@VERSION
-@REASON
-@AS_JSON
-def reject(version: str, reason: str, as_json: bool) -> None:
-    """Reject a policy that does not decide yet."""
-    _print_policy(_call_api("POST", f"/{version}/reject", {"reason": reason}), as_json)
-
-
-@click.command()
-@VERSION
-@REASON
-@AS_JSON
-def withdraw(version: str, reason: str, as_json: bool) -> None:
-    """Withdraw a policy of your own that does not decide yet."""
-    _print_policy(_call_api("POST", f"/{version}/withdraw", {"reason": reason}), as_json)
-
-
-@click.command()
-@VERSION
-@click.option(
-    "--from", "effective_from", type=TimeParameter(), help="From when it decides [at once]."
-)
-@NOTE
-@AS_JSON
-def activate(version: str, effective_from: datetime | None, note: str, as_json: bool) -> None:
-    """Let an approved policy decide."""
-    asked = {"effective_from": _format_time(effective_from), "note": note}
-    _print_policy(_call_api("POST", f"/{version}/activate", asked), as_json)
-
-
-@click.command()
-@VERSION
-@REASON
-@click.option("--name", help="What the new version is called [VERSION-r1].")
-@AS_JSON
-def rollback(version: str, reason: str, name: str | None, as_json: bool) -> None:
-    """Go back to what decided before, as a new version."""
-    _print_policy(
-        _call_api("POST", f"/{version}/rollback", {"reason": reason, "version": name}), as_json
-    )
-
-
-@click.command()
+@click.command(epilog=API_HELP)
 @FILE
 @REASON
-@click.option("--hours", type=click.FloatRange(0, 72, min_open=True), help="For how long [24].")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 72, min_open=True),
+    help="Hours until it expires, at most 72 [24].",
+)
 @AS_JSON
 def emergency(file: Path, reason: str, hours: float | None, as_json: bool) -> None:
-    """Let a document decide at once; it expires unless another person ratifies it."""
-    until = datetime.now().astimezone() + timedelta(hours=hours) if hours else None
-    asked = {"document": _load_document(file), "reason": reason, "expires_at": _format_time(until)}
-    _print_policy(_call_api("POST", "/emergency", asked), as_json)
+    """Activate a document at once; it expires unless another person ratifies it."""
+    until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
+    body = {"document": _load_document(file), "reason": reason, "expires_at": until}
+    _print_policy(_call_api("/emergency", body), as_json)
 
 
-@click.command()
-@VERSION
-@NOTE
-@AS_JSON
-def ratify(version: str, note: str, as_json: bool) -> None:
-    """Ratify the emergency change of another person."""
-    _print_policy(_call_api("POST", f"/{version}/ratify", {"note": note}), as_json)
+def _act(name: str, text: str, *options: Any) -> click.Command:
+    """A command that posts its options as `POST /v1/policies/VERSION/NAME`."""
+
+    def run(policy: str, as_json: bool, **body: object) -> None:
+        _print_policy(_call_api(f"/{policy}/{name}", body), as_json)
+
+    for option in (AS_JSON, *reversed(options), VERSION):
+        run = option(run)
+    return click.command(name, help=text, epilog=API_HELP)(run)
 
 
 API_COMMANDS: tuple[click.Command, ...] = (
     propose,
     simulate,
-    approve,
-    reject,
-    withdraw,
-    activate,
-    rollback,
+    _act(
+        "approve",
+        "Approve a policy that another person proposed.",
+        NOTE,
+        click.option(
+            "--base", metavar="DIGEST", help="The digest of the policy that you compared it with."
+        ),
+    ),
+    _act("reject", "Reject a policy that is not active yet.", REASON),
+    _act("withdraw", "Withdraw your own policy that is not active yet.", REASON),
+    _act(
+        "activate",
+        "Activate an approved policy, now or at a time.",
+        click.option(
+            "--from", "effective_from", type=TimeParameter(), help="When it becomes active [now]."
+        ),
+        NOTE,
+    ),
+    _act(
+        "rollback",
+        "Activate the previous policy again, as a new version.",
+        REASON,
+        click.option(
+            "--name", "version", metavar="VERSION", help="Name of the new version [VERSION-r1]."
+        ),
+    ),
     emergency,
-    ratify,
+    _act("ratify", "Ratify an emergency policy of another person.", NOTE),
 )
 
 
@@ -150,87 +115,60 @@ def _load_document(file: Path) -> Any:
     return msgspec.to_builtins(load_policy(file).document, str_keys=True)
 
 
-def _format_time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment is not None else None
+def _encode(body: Mapping[str, object]) -> bytes:
+    """JSON without the options that were left out."""
+    return msgspec.json.encode({name: value for name, value in body.items() if value is not None})
 
 
-@contextmanager
-def _api_client() -> Iterator[httpx2.Client]:
-    token = os.environ.get("CASETRAIL_TOKEN")
-    if not token:
-        raise click.ClickException(
-            "CASETRAIL_TOKEN is not set: it says who asks. `casetrail people token NAME` issues one."
-        )
-    url = os.environ.get("CASETRAIL_URL") or DEFAULT_URL
-    headers = {"Authorization": f"Bearer {token}"}
-    try:
-        with httpx2.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS) as client:
-            yield client
-    except httpx2.TransportError as error:
-        raise click.ClickException(f"{url} (CASETRAIL_URL) does not answer: {error}") from None
+def _call_api(path: str, body: Mapping[str, object]) -> Any:
+    headers = {"Content-Type": "application/json"}
+    with api_client() as client:
+        url = f"/v1/policies{path}"
+        return require_success(client.post(url, content=_encode(body), headers=headers))
 
 
-def _call_api(method: str, path: str, asked: dict[str, Any]) -> Any:
-    body = {name: value for name, value in asked.items() if value is not None}
-    with _api_client() as client:
-        answer = client.request(method, f"/v1/policies{path}", json=body)
-    if not answer.is_success:
-        raise _problem_error(answer.json())
-    return answer.json()
-
-
-def _call_simulation(version: str, asked: dict[str, Any]) -> Any:
-    """The answer, with its progress told on the way."""
-    body = {name: value for name, value in asked.items() if value is not None}
-    errors = Console(stderr=True)
-    told: Any = None
+def _call_simulation(version: str, body: Mapping[str, object]) -> Any:
+    """The result; its progress is shown on standard error."""
+    last: Any = None
     with (
-        _api_client() as client,
-        Progress(console=errors, transient=True) as progress,
+        api_client() as client,
+        Progress(console=Console(stderr=True), transient=True) as progress,
         client.stream(
             "POST",
             f"/v1/policies/{version}/simulate",
-            json=body,
-            headers={"Accept": NDJSON},
+            content=_encode(body),
+            headers={"Accept": NDJSON, "Content-Type": "application/json"},
             timeout=None,
-        ) as answer,
+        ) as response,
     ):
-        if not answer.is_success:
-            answer.read()
-            raise _problem_error(answer.json())
+        if not response.is_success:
+            response.read()
+            require_success(response)
         task = progress.add_task("simulating", total=100)
-        for line in answer.iter_lines():
-            told = msgspec.json.decode(line)
-            if "done_percent" in told:
-                progress.update(task, completed=told["done_percent"])
-    if told is None or "figures" not in told:
-        raise _problem_error(told or {"title": "The service ended.", "detail": "Simulate again."})
-    return told
+        for line in response.iter_lines():
+            last = msgspec.json.decode(line)
+            if "done_percent" in last:
+                progress.update(task, completed=last["done_percent"])
+    if last is None or "figures" not in last:
+        ended = {"title": "The service ended before the result", "detail": "simulate again."}
+        raise problem_error(last or ended)
+    return last
 
 
-def _problem_error(problem: Any) -> click.ClickException:
-    lines = [f"{problem['title']}: {problem['detail']}"]
-    lines += [f"  {fault.get('pointer')}: {fault['detail']}" for fault in problem.get("errors", ())]
-    return click.ClickException("\n".join(lines))
-
-
-def _print_policy(told: Any, as_json: bool) -> None:
-    """How the policy stands now, and what it changes."""
+def _print_policy(policy: Any, as_json: bool) -> None:
+    """The policy's state, and how it differs from the active one."""
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        click.echo(msgspec.json.encode(policy))
         return
-    state = told["state"].replace("_", " ")
-    click.echo(f"{state}: version {told['version']}, digest {told['digest'][:12]}…")
-    for one in told["differences"]:
+    state = policy["state"].replace("_", " ")
+    click.echo(f"{state}: version {policy['version']}, digest {policy['digest'][:12]}…")
+    for one in policy["differences"]:
         click.echo(f"  {one['where']}: {one['how']}")
 
 
-def _print_figures(version: str, told: Any) -> None:
-    figures = told["figures"]
-    table = Table(title=f"{figures['orders']} orders, {figures['signals']} signals")
-    for column in ("", told["against"], version):
-        table.add_column(column, justify="right" if column else "left")
-    rows = [("cases", figures["cases"]), ("  that the other opens not", figures["only"])]
+def _print_figures(version: str, result: Any) -> None:
+    figures, against = result["figures"], result["against"]
+    rows = [("cases", figures["cases"]), ("  opened by this one alone", figures["only"])]
     rows += [(f"  kind {name}", pair) for name, pair in figures["kinds"].items()]
     rows += [(f"  in {name}", pair) for name, pair in figures["queues"].items()]
     rows += [(f"  {name}", pair) for name, pair in figures["severities"].items()]
@@ -239,26 +177,23 @@ def _print_figures(version: str, told: Any) -> None:
         ("  breached", figures["breached"]),
         ("orders that pass intake", figures["passed"]),
     ]
-    for name, pair in rows:
-        table.add_row(name, str(pair["active"]), str(pair["proposed"]))
-    Console().print(table)
-    if told["money"] is not None:
-        _print_money(told["money"], told["against"], version)
+    _print_pairs(
+        f"{figures['orders']} orders, {figures['signals']} signals", against, version, rows
+    )
+    if (money := result["money"]) is not None:
+        rows = [
+            ("amounts", money["concerned"]),
+            ("approved by policy", money["by_policy"]),
+            ("  amounts", money["given_by_policy"]),
+            ("approvals by people", money["approvals"]),
+            ("could not be proposed", money["impossible"]),
+        ]
+        _print_pairs(f"{money['proposals']} adjustments proposed", against, version, rows)
+        click.echo(f"{money['fewer']} would need fewer approvers, {money['more']} more")
     for one in figures["moved"]:
-        click.echo(f"{one['cases']} cases go to {one['to_queue']} and not to {one['from_queue']}")
+        click.echo(f"{one['cases']} cases go to {one['to_queue']} instead of {one['from_queue']}")
 
 
-def _print_money(money: Any, against: str, version: str) -> None:
-    table = Table(title=f"{money['proposals']} adjustments proposed")
-    for column in ("", against, version):
-        table.add_column(column, justify="right" if column else "left")
-    for name, pair in (
-        ("amounts", money["concerned"]),
-        ("approved by policy", money["by_policy"]),
-        ("  amounts", money["given_by_policy"]),
-        ("approvals asked of people", money["approvals"]),
-        ("could not be proposed", money["impossible"]),
-    ):
-        table.add_row(name, str(pair["active"]), str(pair["proposed"]))
-    Console().print(table)
-    click.echo(f"{money['fewer']} would need fewer people to approve them, {money['more']} more")
+def _print_pairs(title: str, against: str, version: str, rows: list[tuple[str, Any]]) -> None:
+    table = ((name, pair["active"], pair["proposed"]) for name, pair in rows)
+    print_table(("", against, version), table, title=title)

@@ -1,4 +1,4 @@
-"""casetrail replay: recorded data, lived through. A command for each kind: one file here."""
+"""casetrail replay. To add a kind of data, add a file here."""
 
 import click
 
@@ -8,7 +8,7 @@ from api.commands.replay.olist import olist
 
 @click.group()
 def replay() -> None:
-    """Live through recorded data in virtual time, with the real commands and the real log."""
+    """Replay recorded data in simulated time, in a database of its own."""
 
 
 replay.add_command(olist)

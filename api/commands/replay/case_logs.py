@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
-from api.commands.replay.progress import MAX_SHOWN, print_skipped_rows, progress_bar
+from api.commands.options import AS_JSON, FILE
+from api.commands.output import print_table
+from api.commands.replay.progress import KEEP, MAX_SHOWN, print_skipped_rows, progress_bar
 from api.composition import Desks, desks, prepare_database
 from api.serving import tune_garbage_collection
 from infrastructure.postgres.databases import open_database, scratch_database
@@ -32,9 +33,9 @@ READERS: Final[dict[str, Callable[[Path, Callable[[int], None]], CaseLog]]] = {
 
 class CaseLogReplayResult(Struct, frozen=True):
     incidents: int
-    """Cases that the service has."""
+    """Cases that were opened."""
     updates: int
-    """Rows of the file that were taken."""
+    """Rows of the file that were read."""
     hand_offs: int
     reopened: int
     waited_seconds: dict[str, int]
@@ -45,16 +46,15 @@ class CaseLogReplayResult(Struct, frozen=True):
 
 @click.command("case-log")
 @click.argument("kind", type=click.Choice([*READERS]))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-@click.option("--keep", is_flag=True, help="Keep the database it ran in, and tell its name.")
+@FILE
+@AS_JSON
+@KEEP
 @click.pass_obj
 def case_log(settings: Settings, kind: str, file: Path, as_json: bool, keep: bool) -> None:
-    """The incidents of a log as cases: who held them, what they waited for, how they ended.
+    """Replay the incidents of a log as cases: owners, waits and final states.
 
-    servicenow is ServiceNow's incident event log (UCI), bpi2013 Volvo IT's incidents (BPI Challenge
-    2013); FILE is the log's CSV, packed with gzip or not. Steps that no case can take are told, not
-    forced. Runs in a database of its own.
+    KIND servicenow is ServiceNow's incident event log (UCI), bpi2013 Volvo IT's incidents (BPI Challenge
+    2013). FILE is the log as CSV, plain or gzip. Steps that a case cannot take are listed and skipped.
     """
     started = time.monotonic()
     errors = Console(stderr=True, highlight=False)
@@ -90,7 +90,7 @@ def case_log(settings: Settings, kind: str, file: Path, as_json: bool, keep: boo
 
 
 def _run(found: CaseLog, working: Desks, progress: Progress) -> list[ImpossibleStep]:
-    """Every step of every incident; returns those that could not be taken."""
+    """Carry out every step of every incident; the steps that were impossible."""
     names = choose_names(update for updates in found.incidents.values() for update in updates)
     working.ensure_policy(build_replay_policy(names))
     commands, impossible = plans_of(found.incidents)
@@ -109,24 +109,21 @@ def _read_back(working: Desks, progress: Progress) -> Figures:
 
 
 def _print_result(outcome: CaseLogReplayResult) -> None:
-    table = Table(title=f"{outcome.incidents} incidents, {outcome.updates} updates")
-    table.add_column("what")
-    table.add_column("how much", justify="right")
-    table.add_row("hand-offs between groups", str(outcome.hand_offs))
-    table.add_row("incidents that were reopened", str(outcome.reopened))
-    table.add_section()
-    for party, seconds in outcome.waited_seconds.items():
-        table.add_row(f"waited for {party}", f"{seconds / 3600:,.1f} h")
-    table.add_section()
-    for state, count in outcome.final_states.items():
-        table.add_row(f"{state} at the end", str(count))
+    waits = outcome.waited_seconds.items()
+    rows = [
+        ("hand-offs between groups", outcome.hand_offs),
+        ("incidents that were reopened", outcome.reopened),
+        *((f"waited for {party}", f"{seconds / 3600:,.1f} h") for party, seconds in waits),
+        *((f"{state} at the end", count) for state, count in outcome.final_states.items()),
+    ]
+    title = f"{outcome.incidents} incidents, {outcome.updates} updates"
+    print_table(("what", "how much"), rows, title=title)
     console = Console(highlight=False)
-    console.print(table)
     if outcome.impossible:
         console.print(f"impossible: {len(outcome.impossible)} steps", markup=False)
     for one in outcome.impossible[:MAX_SHOWN]:
         line = f"  {one.incident}, update {one.update}: {one.why}"
         console.print(line, markup=False, soft_wrap=True)
     if (more := len(outcome.impossible) - MAX_SHOWN) > 0:
-        console.print(f"  and {more} more, all of them with --json")
+        console.print(f"  and {more} more; --json lists all")
     console.print(f"{outcome.seconds} s")

@@ -16,14 +16,14 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
-from api.commands.options import report_write_errors
-from api.commands.replay.progress import print_skipped_rows, progress_bar
+from api.commands.options import AS_JSON, NEW_FILE, report_write_errors
+from api.commands.output import print_table
+from api.commands.replay.progress import KEEP, print_skipped_rows, progress_bar
 from api.composition import Desks, desks, prepare_database
 from api.serving import tune_garbage_collection
 from application.orders.batches import Arrival
-from application.orders.replay import replay as live_through
+from application.orders.replay import replay as replay_arrivals
 from domain.people import Actor
 from domain.policy.rulebook import Rulebook
 from domain.policy.service_levels import without_clocks_and_look_ups
@@ -52,17 +52,12 @@ class OlistReplayResult(Struct, frozen=True):
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--cases", type=click.Path(dir_okay=False, path_type=Path), help="Write every case to this CSV."
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-@click.option("--keep", is_flag=True, help="Keep the database it ran in, and tell its name.")
+@click.option("--cases", type=NEW_FILE, help="Write every case to this CSV file [none].")
+@AS_JSON
+@KEEP
 @click.pass_obj
 def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, keep: bool) -> None:
-    """Olist's tables as the signals of their several systems.
-
-    Runs in a database of its own, so that a replay never mixes with your orders.
-    """
+    """Replay the orders of Olist's public tables; FOLDER holds their CSV files."""
     if cases is not None and not cases.absolute().parent.is_dir():
         raise click.BadParameter(
             f"there is no folder {cases.absolute().parent}", param_hint="--cases"
@@ -78,7 +73,7 @@ def olist(settings: Settings, folder: Path, cases: Path | None, as_json: bool, k
         prepare_database(scratch)
         _load(tables, progress)
         with desks(scratch) as working:
-            # Nobody works in a replay: clocks would tell of nothing but that, for years.
+            # Nobody works on cases in a replay, so every clock would only be breached.
             working.ensure_policy(Rulebook(without_clocks_and_look_ups(load_policy().document)))
             tune_garbage_collection()
             _run(tables, working, scratch, progress)
@@ -100,7 +95,7 @@ def _load(tables: OlistTables, progress: Progress) -> None:
 
 
 def _run(tables: OlistTables, working: Desks, dsn: str, progress: Progress) -> None:
-    """The stream, with the reports folded beside it; returns when both are at the end."""
+    """Replay all signals while a thread updates the reports; return when both are done."""
     runner = ProjectionRunner(dsn, PROJECTIONS)
     reports = threading.Thread(target=runner.run, name="reports", daemon=True)
     reports.start()
@@ -109,10 +104,10 @@ def _run(tables: OlistTables, working: Desks, dsn: str, progress: Progress) -> N
     task = progress.add_task("replaying", total=tables.signals)
     actor = Actor("key:replay")
     try:
-        for taken, at in live_through(
+        for done, at in replay_arrivals(
             arrivals, working.intake, working.timekeeper, actor, tables.ends_at
         ):
-            progress.update(task, completed=taken, description=f"replaying {at:%Y-%m-%d}")
+            progress.update(task, completed=done, description=f"replaying {at:%Y-%m-%d}")
     finally:
         runner.close()
         reports.join()
@@ -163,16 +158,10 @@ def _print_result(
     if as_json:
         click.echo(msgspec.json.encode(outcome))
         return
-    table = Table(title=f"{outcome.orders} orders, {outcome.signals} signals")
-    table.add_column("kind")
-    table.add_column("cases", justify="right")
-    for kind, count in outcome.cases.items():
-        table.add_row(kind, str(count))
-    table.add_section()
-    table.add_row("standard flow (needed nobody)", str(outcome.standard_flow))
-    console = Console()
-    console.print(table)
-    console.print(
+    rows = [*outcome.cases.items(), ("orders without a case", outcome.standard_flow)]
+    title = f"{outcome.orders} orders, {outcome.signals} signals"
+    print_table(("kind", "cases"), rows, title=title)
+    Console().print(
         f"{outcome.seconds} s, {outcome.signals_per_second:.0f} signals/s, "
         f"at most {outcome.peak_rss_mib:.0f} MiB"
     )

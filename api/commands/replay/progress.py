@@ -1,4 +1,4 @@
-"""What a replay tells on standard error: how far it is, and which rows it left out."""
+"""Options of replays, and what they print on standard error: progress and skipped rows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infrastructure.csv_rows import RejectedRow
 
 MAX_SHOWN: Final = 20
+KEEP = click.option("--keep", is_flag=True, help="Keep the database and print its address.")
 
 
 def progress_bar(errors: Console) -> Progress:
-    """Silent where nobody watches."""
+    """A progress bar; hidden if standard error is no terminal."""
     return Progress(
         TextColumn("{task.description:<28}"),
         BarColumn(),
@@ -27,8 +29,8 @@ def progress_bar(errors: Console) -> Progress:
 
 
 def print_skipped_rows(refusals: Sequence[RejectedRow], refused: int, errors: Console) -> None:
-    """The first rows that were left out, and how many more were."""
+    """Print the first rows that were skipped, and how many more were."""
     for refusal in refusals[:MAX_SHOWN]:
-        errors.print(f"left out: {refusal}", markup=False)
+        errors.print(f"skipped: {refusal}", markup=False)
     if refused > MAX_SHOWN:
-        errors.print(f"left out: {refused - MAX_SHOWN} more rows")
+        errors.print(f"skipped: {refused - MAX_SHOWN} more rows")

@@ -1,6 +1,6 @@
-"""A sleep that works under libfaketime: every Python that a run on another day starts takes it.
+"""Replaces `time.sleep` in every Python of a run on another day, so that it works under libfaketime.
 
-`time.sleep` names the moment at which to wake up, in monotonic time, which libfaketime 0.9.10 shifts by mistake.
+`time.sleep` waits until a moment of monotonic time, which libfaketime 0.9.10 shifts by mistake.
 """
 
 import select

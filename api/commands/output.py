@@ -1,0 +1,30 @@
+"""Prints tables on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    soft_wrap: bool = False,
+) -> None:
+    """Print rows as plain text (no markup); None is an empty cell. Figures are aligned right."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    Console(soft_wrap=soft_wrap).print(table)
+
+
+def _cell(value: object) -> Text:
+    text = "" if value is None else str(value)
+    return Text(text, justify="right" if isinstance(value, int) else None)
