@@ -70,16 +70,16 @@ class IssuerServer:
         self.called: str | None = None
         self.body: bytes | None = None
         self.location: str | None = None
-        ours = self
+        issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                ours.asked.append(self.path)
-                time.sleep(ours.delay_seconds)
-                body = ours.body or json.dumps(ours.told(self.path)).encode()
-                self.send_response(ours.status)
-                if ours.location is not None:
-                    self.send_header("Location", ours.location)
+                issuer.asked.append(self.path)
+                time.sleep(issuer.delay_seconds)
+                body = issuer.body or json.dumps(issuer.told(self.path)).encode()
+                self.send_response(issuer.status)
+                if issuer.location is not None:
+                    self.send_header("Location", issuer.location)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

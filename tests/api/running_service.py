@@ -85,7 +85,7 @@ def serve(
                 *issuers,
                 Issuer(local.name, DEMO_CLIENT, patience=KeyCacheTimes(between=0.1)),
             )
-        ours = stack.enter_context(
+        running = stack.enter_context(
             service(
                 dsn,
                 outside_settings(dsn),
@@ -94,9 +94,9 @@ def serve(
                 provider=provider,
             )
         )
-        ours.desks.ensure_policy()
+        running.desks.ensure_policy()
         config = uvicorn.Config(
-            create_app(ours, issuer=local), log_level="critical", access_log=False, lifespan="on"
+            create_app(running, issuer=local), log_level="critical", access_log=False, lifespan="on"
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(
@@ -104,8 +104,8 @@ def serve(
         )
         thread.start()
         try:
-            with follow_policy(ours.desks):
-                yield url, ours
+            with follow_policy(running.desks):
+                yield url, running
         finally:
             server.should_exit = True
             thread.join(timeout=TIMEOUT_SECONDS)
@@ -162,13 +162,13 @@ def run_service(
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
 ) -> Iterator[RunningService]:
-    """Run the service with its reports and timekeeper over one fresh database."""
+    """Run the running with its reports and timekeeper over one fresh database."""
     prepare_database(dsn)
     with ExitStack() as stack:
-        url, ours = stack.enter_context(serve(dsn, issuers=issuers, provider=provider))
+        url, running = stack.enter_context(serve(dsn, issuers=issuers, provider=provider))
         tokens = add_people(dsn)
         if reports:
             stack.enter_context(run_reports(dsn))
         if time:
             stack.enter_context(run_timekeeper(dsn))
-        yield RunningService(dsn, url, ours, tokens)
+        yield RunningService(dsn, url, running, tokens)

@@ -23,17 +23,17 @@ As = Callable[[str], httpx2.Client]
 
 
 @pytest.fixture
-def by(ours: RunningService) -> As:
-    return ours.client_as
+def by(server: RunningService) -> As:
+    return server.client_as
 
 
 def paid_and_cancelled(
-    ours: RunningService, price: str = "600.00", customer: str | None = None
+    server: RunningService, price: str = "600.00", customer: str | None = None
 ) -> JsonObject:
     """A case, held by ana, of an order that was paid and cancelled."""
     order = order_id()
     more = {"customer": {"id": customer}} if customer else {}
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         told = send(ana, placed(order, price, **more), captured(order, price), cancelled(order))
         cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
         case = next(case["case"] for case in cases if case["kind"] == "refund_due")
@@ -60,8 +60,8 @@ def act(
     return post(client, case, f"adjustments/{one['id']}/{name}", body, key)
 
 
-def test_store_credit_needs_three_persons(ours: RunningService, by: As) -> None:
-    case = paid_and_cancelled(ours)
+def test_store_credit_needs_three_persons(server: RunningService, by: As) -> None:
+    case = paid_and_cancelled(server)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
         one = case["adjustments"][0]
@@ -84,8 +84,10 @@ def test_store_credit_needs_three_persons(ours: RunningService, by: As) -> None:
         assert duties == {"ana": "review", "olga": "approve", "fay": "execute"}
 
 
-def test_a_refusal_names_the_rule_and_the_act_and_is_recorded(ours: RunningService, by: As) -> None:
-    case = paid_and_cancelled(ours)
+def test_a_refusal_names_the_rule_and_the_act_and_is_recorded(
+    server: RunningService, by: As
+) -> None:
+    case = paid_and_cancelled(server)
     with by("carla") as carla, by("ana") as ana:
         case = post(carla, case, "notes", {"note": "Pay it."}).json()
         case = post(ana, case, "adjustments", proposal_body("200.00")).json()
@@ -108,11 +110,11 @@ def test_a_refusal_names_the_rule_and_the_act_and_is_recorded(ours: RunningServi
         )
 
 
-def test_the_database_itself_refuses_a_second_duty(ours: RunningService, by: As) -> None:
-    case = paid_and_cancelled(ours)
+def test_the_database_itself_refuses_a_second_duty(server: RunningService, by: As) -> None:
+    case = paid_and_cancelled(server)
     with by("ana") as ana:
         post(ana, case, "adjustments", proposal_body())
-    with psycopg.connect(ours.dsn, autocommit=True) as connection:
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
         found = connection.execute(
             "SELECT person, duty FROM duties WHERE case_id = %s", (case["id"],)
         ).fetchall()
@@ -125,8 +127,8 @@ def test_the_database_itself_refuses_a_second_duty(ours: RunningService, by: As)
             )
 
 
-def test_the_inbox_shows_what_i_may_approve_and_why_not(ours: RunningService, by: As) -> None:
-    case = paid_and_cancelled(ours)
+def test_the_inbox_shows_what_i_may_approve_and_why_not(server: RunningService, by: As) -> None:
+    case = paid_and_cancelled(server)
     with by("ana") as ana, by("olga") as olga, by("carla") as carla:
         answer = post(ana, case, "adjustments", proposal_body("300.00"))
         head = {"Casetrail-Min-Position": answer.headers["Casetrail-Position"]}
@@ -147,8 +149,8 @@ def test_the_inbox_shows_what_i_may_approve_and_why_not(ours: RunningService, by
         assert [why["rule"] for why in found(carla)["why_not"]] == ["within-limit"]
 
 
-def test_a_bulk_approval_has_a_result_for_each_adjustment(ours: RunningService, by: As) -> None:
-    cases = [paid_and_cancelled(ours) for _ in range(2)]
+def test_a_bulk_approval_has_a_result_for_each_adjustment(server: RunningService, by: As) -> None:
+    cases = [paid_and_cancelled(server) for _ in range(2)]
     with by("ana") as ana, by("olga") as olga:
         asked = [post(ana, case, "adjustments", proposal_body()).json() for case in cases]
         items = [
@@ -169,8 +171,8 @@ def test_a_bulk_approval_has_a_result_for_each_adjustment(ours: RunningService, 
         assert (again.content, again.headers["Idempotent-Replayed"]) == (answer.content, "true")
 
 
-def test_an_adjustment_needs_an_idempotency_key(ours: RunningService, by: As) -> None:
-    case = paid_and_cancelled(ours)
+def test_an_adjustment_needs_an_idempotency_key(server: RunningService, by: As) -> None:
+    case = paid_and_cancelled(server)
     with by("ana") as ana:
         headers = {"If-Match": f'"{case["version"]}"'}
         answer = ana.post(
@@ -184,9 +186,9 @@ def test_an_adjustment_needs_an_idempotency_key(ours: RunningService, by: As) ->
 
 
 def test_a_refund_without_a_payment_provider_says_how_to_connect_one(
-    ours: RunningService, by: As
+    server: RunningService, by: As
 ) -> None:
-    case = paid_and_cancelled(ours)
+    case = paid_and_cancelled(server)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposal_body()).json()
         case = act(olga, case, "approve").json()
@@ -194,8 +196,8 @@ def test_a_refund_without_a_payment_provider_says_how_to_connect_one(
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/no-payment-provider")
 
 
-def test_an_adjustment_lapses_when_the_packet_changes(ours: RunningService, by: As) -> None:
-    case = paid_and_cancelled(ours)
+def test_an_adjustment_lapses_when_the_packet_changes(server: RunningService, by: As) -> None:
+    case = paid_and_cancelled(server)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposal_body("300.00", kind="store_credit")).json()
         case = act(olga, case, "approve").json()
@@ -209,10 +211,10 @@ def test_an_adjustment_lapses_when_the_packet_changes(ours: RunningService, by: 
         assert answer.json()["type"] == "/problems/adjustment-not-pending"
 
 
-def test_the_adjustments_of_one_customer_count_together(ours: RunningService, by: As) -> None:
+def test_the_adjustments_of_one_customer_count_together(server: RunningService, by: As) -> None:
     customer = f"c-{uuid4().hex[:8]}"
-    first = paid_and_cancelled(ours, customer=customer)
-    second = paid_and_cancelled(ours, customer=customer)
+    first = paid_and_cancelled(server, customer=customer)
+    second = paid_and_cancelled(server, customer=customer)
     with by("ana") as ana, by("carla") as carla:
         post(ana, first, "adjustments", proposal_body("200.00"))
         case = post(ana, second, "adjustments", proposal_body("200.00")).json()
@@ -225,27 +227,27 @@ def test_the_adjustments_of_one_customer_count_together(ours: RunningService, by
         )
 
 
-def new_person(ours: RunningService, role: Role) -> str:
-    """Add a person with this role; their token is in `ours.tokens`."""
+def new_person(server: RunningService, role: Role) -> str:
+    """Add a person with this role; their token is in `server.tokens`."""
     name, now = f"p-{uuid4().hex[:8]}", datetime.now(UTC)
-    ours.service.desks.people.add(name, [role], now)
-    ours.tokens[name] = ours.service.desks.people.issue_token(name, now)
+    server.service.desks.people.add(name, [role], now)
+    server.tokens[name] = server.service.desks.people.issue_token(name, now)
     return name
 
 
-def test_two_accounts_found_to_be_one_person_are_reported(ours: RunningService, by: As) -> None:
-    approver = new_person(ours, Role.OPS_MANAGER)
-    case = paid_and_cancelled(ours)
+def test_two_accounts_found_to_be_one_person_are_reported(server: RunningService, by: As) -> None:
+    approver = new_person(server, Role.OPS_MANAGER)
+    case = paid_and_cancelled(server)
     with by("ana") as ana, by(approver) as other:
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
         case = act(other, case, "approve").json()
-    worker = new_person(ours, Role.HANDLER)
-    desks, now = ours.service.desks, datetime.now(UTC)
+    worker = new_person(server, Role.HANDLER)
+    desks, now = server.service.desks, datetime.now(UTC)
     with by(worker) as another:
         case = post(another, case, "notes", {"note": "As I said."}).json()
     ask = LinkPersonName(other=worker, reason="The same payroll number.")
     desks.people.same_as(approver, ask, operator_caller(now))
-    ProjectionRunner(ours.dsn, PROJECTIONS).catch_up(wait=False)
+    ProjectionRunner(server.dsn, PROJECTIONS).catch_up(wait=False)
     head = str(desks.log.head())
     with by("ana") as ana:
         ana.get("/v1/views/people", headers={"Casetrail-Min-Position": head})
@@ -261,13 +263,13 @@ def test_two_accounts_found_to_be_one_person_are_reported(ours: RunningService, 
     assert refused.json()["type"] == "/problems/duty-conflict"
 
 
-def test_a_grant_that_has_just_ended_approves_nothing(ours: RunningService, by: As) -> None:
-    approver = new_person(ours, Role.OPS_MANAGER)
-    case = paid_and_cancelled(ours)
+def test_a_grant_that_has_just_ended_approves_nothing(server: RunningService, by: As) -> None:
+    approver = new_person(server, Role.OPS_MANAGER)
+    case = paid_and_cancelled(server)
     with by("ana") as ana, by(approver) as other:
         assert other.get("/v1/me").is_success  # and is cached
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
-        people, by_hand = ours.service.desks.people, operator_caller(datetime.now(UTC))
+        people, by_hand = server.service.desks.people, operator_caller(datetime.now(UTC))
         people.revoke(approver, "g1", ChangePersonStatus(reason="Moved on."), by_hand)
         refused = act(other, case, "approve")
         assert refused.status_code in (401, 403), refused.text
@@ -275,14 +277,14 @@ def test_a_grant_that_has_just_ended_approves_nothing(ours: RunningService, by: 
         assert case["adjustments"][0]["state"] == "proposed"
 
 
-def test_who_could_have_acted_is_answered_as_of_that_time(ours: RunningService, by: As) -> None:
-    case = paid_and_cancelled(ours)
+def test_who_could_have_acted_is_answered_as_of_that_time(server: RunningService, by: As) -> None:
+    case = paid_and_cancelled(server)
     with by("ana") as ana, by("olga") as olga, by("carla") as carla:
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
         one = case["adjustments"][0]
         before = datetime.now(UTC).isoformat()
         case = act(olga, case, "approve").json()
-        late = new_person(ours, Role.FINANCE_APPROVER)
+        late = new_person(server, Role.FINANCE_APPROVER)
 
         def told(at: str | None, duty: str) -> dict[str, list[str]]:
             """Each person, with the rules that forbid them to act."""

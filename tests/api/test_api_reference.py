@@ -45,8 +45,8 @@ class Reference(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def reference(ours: RunningService) -> Iterator[Reference]:
-    with ours.client_as(None) as nobody:
+def reference(server: RunningService) -> Iterator[Reference]:
+    with server.client_as(None) as nobody:
         yield Reference(nobody.get("/docs").text)
 
 
@@ -71,8 +71,8 @@ def test_every_link_within_the_page_has_a_target(reference: Reference) -> None:
     assert within <= set(reference.ids)
 
 
-def test_the_page_is_small(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody, nobody.stream("GET", "/docs") as page:
+def test_the_page_is_small(server: RunningService) -> None:
+    with server.client_as(None) as nobody, nobody.stream("GET", "/docs") as page:
         assert len(b"".join(page.iter_raw())) < MOST_BYTES
         assert page.headers["Content-Security-Policy"].startswith("default-src 'self'; ")
         assert "unsafe-eval" not in page.headers["Content-Security-Policy"]

@@ -21,11 +21,11 @@ PUBLIC = {"/livez", "/readyz", "/problems/{name:str}", "/", "/docs", "/openapi.j
 UNKNOWN = "ct_" + "A" * 43
 
 
-def token_of(ours: RunningService, name: str, **validity: float) -> str:
-    with desks(ours.dsn) as working:
+def token_of(server: RunningService, name: str, **validity: float) -> str:
+    with desks(server.dsn) as working:
         until = datetime.now(UTC) + timedelta(**validity) if validity else None
         token = working.people.issue_token(name, datetime.now(UTC), until)
-        ours.service.positions.wait("people", working.log.head(), 5)
+        server.service.positions.wait("people", working.log.head(), 5)
     return token
 
 
@@ -59,35 +59,35 @@ def refused(answer: httpx2.Response) -> None:
         "Bearer ct_{digest}",
     ],
 )
-def test_a_request_without_a_valid_token_is_refused(ours: RunningService, wrong: str) -> None:
-    token = ours.tokens["ana"]
+def test_a_request_without_a_valid_token_is_refused(server: RunningService, wrong: str) -> None:
+    token = server.tokens["ana"]
     told = wrong.format(token=token, upper=token.upper(), digest=token_digest(token))
-    with ours.client_as(None) as nobody:
+    with server.client_as(None) as nobody:
         headers = [(b"Authorization", told.encode("latin-1"))] if wrong else []
         refused(nobody.get("/v1/queues", headers=headers))
         refused(nobody.post("/v1/signals", json=cancelled(order_id()), headers=headers))
 
 
-def test_the_scheme_is_case_insensitive(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody:
+def test_the_scheme_is_case_insensitive(server: RunningService) -> None:
+    with server.client_as(None) as nobody:
         for scheme in ("bearer", "BEARER"):
-            headers = {"Authorization": f"{scheme} {ours.tokens['ana']}"}
+            headers = {"Authorization": f"{scheme} {server.tokens['ana']}"}
             assert nobody.get("/v1/queues", headers=headers).status_code == 200
 
 
-def test_a_token_outside_the_header_is_ignored(ours: RunningService) -> None:
-    token = ours.tokens["ana"]
-    with ours.client_as(None) as nobody:
+def test_a_token_outside_the_header_is_ignored(server: RunningService) -> None:
+    token = server.tokens["ana"]
+    with server.client_as(None) as nobody:
         refused(nobody.get(f"/v1/queues?access_token={token}&token={token}"))
         refused(nobody.get("/v1/queues", headers={"Cookie": f"token={token}; session={token}"}))
         refused(nobody.get("/v1/queues", headers={"X-Api-Key": token}))
 
 
 def test_an_expired_token_is_refused_even_if_it_was_cached(
-    ours: RunningService,
+    server: RunningService,
 ) -> None:
-    expired, short = token_of(ours, "ana", seconds=-1), token_of(ours, "ana", seconds=2.5)
-    with ours.client_as(None) as nobody:
+    expired, short = token_of(server, "ana", seconds=-1), token_of(server, "ana", seconds=2.5)
+    with server.client_as(None) as nobody:
         refused(nobody.get("/v1/queues", headers={"Authorization": f"Bearer {expired}"}))
         headers = {"Authorization": f"Bearer {short}"}
         assert nobody.get("/v1/queues", headers=headers).status_code == 200
@@ -97,16 +97,16 @@ def test_an_expired_token_is_refused_even_if_it_was_cached(
         refused(answer)
 
 
-def test_a_person_can_have_several_tokens(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody:
-        for token in (ours.tokens["bo"], token_of(ours, "bo"), token_of(ours, "bo", days=1)):
+def test_a_person_can_have_several_tokens(server: RunningService) -> None:
+    with server.client_as(None) as nobody:
+        for token in (server.tokens["bo"], token_of(server, "bo"), token_of(server, "bo", days=1)):
             headers = {"Authorization": f"Bearer {token}"}
             assert nobody.get("/v1/queues", headers=headers).status_code == 200
 
 
-def test_only_the_digest_of_a_token_is_stored(ours: RunningService) -> None:
-    with psycopg.connect(ours.dsn) as connection:
-        for token in ours.tokens.values():
+def test_only_the_digest_of_a_token_is_stored(server: RunningService) -> None:
+    with psycopg.connect(server.dsn) as connection:
+        for token in server.tokens.values():
             secret = token.removeprefix("ct_").encode()
             found = connection.execute(
                 "SELECT count(*) FROM stored_events WHERE position(%s in state) > 0", (secret,)
@@ -120,7 +120,7 @@ def test_only_the_digest_of_a_token_is_stored(ours: RunningService) -> None:
 
 
 def test_the_actor_in_the_trail_is_the_person_of_the_token(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     claims_to_be_bo = {
         "X-User": "bo",
@@ -155,9 +155,9 @@ def test_conclusions_of_policy_are_not_attributed_to_the_sender_of_the_signal(
     assert recorded["actor"]["person"] == "shop"
 
 
-def test_the_trail_names_the_key_of_the_token(ours: RunningService) -> None:
-    second = token_of(ours, "bo")
-    with ours.client_as("bo") as bo:
+def test_the_trail_names_the_key_of_the_token(server: RunningService) -> None:
+    second = token_of(server, "bo")
+    with server.client_as("bo") as bo:
         bo.headers["Authorization"] = f"Bearer {second}"
         order = order_id()
         bo.post("/v1/signals", json=cancelled(order))
@@ -165,8 +165,8 @@ def test_the_trail_names_the_key_of_the_token(ours: RunningService) -> None:
         assert line["actor"] == {"principal": f"key:{token_digest(second)[:12]}", "person": "bo"}
 
 
-def test_only_the_public_pages_need_no_token(ours: RunningService) -> None:
-    app = create_app(ours.service)
+def test_only_the_public_pages_need_no_token(server: RunningService) -> None:
+    app = create_app(server.service)
     routes = [route for route in app.routes if isinstance(route, HTTPRoute)]
     opted_out = {
         route.path_format
@@ -177,7 +177,7 @@ def test_only_the_public_pages_need_no_token(ours: RunningService) -> None:
     assert {path for path in opted_out if not path.startswith("/console")} == {
         path.replace(":str", "") for path in PUBLIC
     }
-    with ours.client_as(None) as nobody:
+    with server.client_as(None) as nobody:
         for route in routes:
             address = route.path_format.format(
                 **dict.fromkeys(route.path_parameters, "00000000-0000-0000-0000-000000000000")
@@ -190,13 +190,13 @@ def test_only_the_public_pages_need_no_token(ours: RunningService) -> None:
                     refused(answer)
 
 
-def test_a_new_person_is_admitted_within_a_moment(ours: RunningService) -> None:
-    with desks(ours.dsn) as working:
+def test_a_new_person_is_admitted_within_a_moment(server: RunningService) -> None:
+    with desks(server.dsn) as working:
         working.people.add("newcomer", [Role.HANDLER], datetime.now(UTC))
         token = working.people.issue_token("newcomer", datetime.now(UTC))
-    ProjectionRunner(ours.dsn, PROJECTIONS).catch_up(wait=False)
+    ProjectionRunner(server.dsn, PROJECTIONS).catch_up(wait=False)
     until = datetime.now(UTC) + timedelta(seconds=5)
-    with ours.client_as(None) as nobody:
+    with server.client_as(None) as nobody:
         headers = {"Authorization": f"Bearer {token}"}
         while nobody.get("/v1/queues", headers=headers).status_code != 200:
             assert datetime.now(UTC) < until

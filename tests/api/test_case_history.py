@@ -164,7 +164,7 @@ def test_a_diff_has_sentences_and_values(
     assert (wrong.status_code, wrong.json()["type"]) == (400, "/problems/malformed-parameter")
 
 
-def test_the_past_of_an_unknown_case_gets_404(ours: RunningService, ana: httpx2.Client) -> None:
+def test_the_past_of_an_unknown_case_gets_404(server: RunningService, ana: httpx2.Client) -> None:
     for asked in ("?version=1", "/diff?from=1", "/packet?known_at=2101-01-01T00:00:00Z"):
         answer = ana.get(f"/v1/cases/{uuid4()}{asked}")
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/case-not-found")

@@ -257,7 +257,7 @@ def test_a_problem_that_returns_soon_reopens_its_case(
 
 
 def test_a_problem_that_returns_late_opens_a_linked_case(
-    ours: RunningService, shop: httpx2.Client, ana: httpx2.Client
+    server: RunningService, shop: httpx2.Client, ana: httpx2.Client
 ) -> None:
     order = order_id()
     send(shop, placed(order), captured(order, "12.00"))
@@ -265,7 +265,7 @@ def test_a_problem_that_returns_late_opens_a_linked_case(
     etag = ana.post(f"/v1/cases/{first}/claim", headers={"If-Match": '"3"'}).headers["ETag"]
     ana.post(f"/v1/cases/{first}/resolve", json=RESOLUTION, headers={"If-Match": etag})
     later = datetime.now(UTC) + timedelta(days=40)
-    with serve(ours.dsn, lambda: later) as (url, _), ours.client_as("shop") as there:
+    with serve(server.dsn, lambda: later) as (url, _), server.client_as("shop") as there:
         there.base_url = url
         touched = there.post("/v1/signals", json=captured(order, "3.00")).json()["cases"]
     (again,) = [case for case in touched if case["kind"] == "payment_mismatch"]
@@ -294,14 +294,14 @@ def test_the_next_case_is_the_most_urgent_one(shop: httpx2.Client, ana: httpx2.C
 
 
 def test_concurrent_requests_for_the_next_case_get_different_cases(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     people = 12
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         claim_all_open_cases(ana)
     cases = {open_case(shop) for _ in range(people)}
     head = str(shop.get("/v1/events").json()["head"])
-    with ours.client_as("bo") as bo, ThreadPoolExecutor(people + 3) as pool:
+    with server.client_as("bo") as bo, ThreadPoolExecutor(people + 3) as pool:
         answers = list(
             pool.map(
                 lambda _: bo.post(f"/v1/queues/{QUEUE}/claim-next", headers={MIN: head}),
@@ -314,11 +314,11 @@ def test_concurrent_requests_for_the_next_case_get_different_cases(
 
 
 def test_the_next_case_is_found_after_another_server_changed_it(
-    ours: RunningService, shop: httpx2.Client, ana: httpx2.Client
+    server: RunningService, shop: httpx2.Client, ana: httpx2.Client
 ) -> None:
     """A cached case must not keep a server from returning it as the next one."""
     claim_all_open_cases(ana)
-    with serve(ours.dsn) as (url, _), ours.client_as("bo") as there:
+    with serve(server.dsn) as (url, _), server.client_as("bo") as there:
         there.base_url = url
         case = open_case(shop)  # cached here as it was opened …
         order = shop.get(f"/v1/cases/{case}").json()["order"]
@@ -332,10 +332,10 @@ def test_the_next_case_is_found_after_another_server_changed_it(
 
 
 def test_the_next_case_is_found_after_another_server_released_it(
-    ours: RunningService, shop: httpx2.Client, ana: httpx2.Client
+    server: RunningService, shop: httpx2.Client, ana: httpx2.Client
 ) -> None:
     claim_all_open_cases(ana)
-    with serve(ours.dsn) as (url, _), ours.client_as("ana") as there:
+    with serve(server.dsn) as (url, _), server.client_as("ana") as there:
         there.base_url = url
         case = open_case(shop)
         etag = ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"3"'}).headers["ETag"]

@@ -18,9 +18,9 @@ def open_case_with_clock(client: httpx2.Client) -> tuple[str, str]:
 
 
 def test_cases_are_sorted_by_due_time_and_waiting_cases_have_none(
-    ours: RunningService,
+    server: RunningService,
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         case, position = open_case_with_clock(ana)
         seen = {"Casetrail-Min-Position": position}
         rows = ana.get("/v1/views/sla?queue=allocation_failure_review&limit=200", headers=seen)
@@ -52,8 +52,8 @@ def test_cases_are_sorted_by_due_time_and_waiting_cases_have_none(
         assert sum(elapsed["parts"].values()) == elapsed["seconds"]
 
 
-def test_claim_next_first_returns_own_work_whose_wait_has_ended(ours: RunningService) -> None:
-    with ours.client_as("bo") as bo:
+def test_claim_next_first_returns_own_work_whose_wait_has_ended(server: RunningService) -> None:
+    with server.client_as("bo") as bo:
         case, _ = open_case_with_clock(bo)
         open_case_with_clock(bo)
         body = {"to_queue": "return_authorization_support", "to_person": "bo", "note": "Mine."}
@@ -72,13 +72,13 @@ def test_claim_next_first_returns_own_work_whose_wait_has_ended(ours: RunningSer
         assert got.json()["id"] == case
 
 
-def test_a_view_streams_its_changes(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana:
+def test_a_view_streams_its_changes(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
         with ana.stream("GET", "/v1/views/queue/stream") as events:
             assert events.headers["Content-Type"].startswith("text/event-stream")
             lines = events.iter_lines()
             first = next(json.loads(one[6:]) for one in lines if one.startswith("data: "))
-            with ours.client_as("ana") as other:
+            with server.client_as("ana") as other:
                 _, position = open_case_with_clock(other)
             for one in lines:
                 if one.startswith("data: ") and json.loads(one[6:])["position"] >= int(position):

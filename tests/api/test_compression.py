@@ -125,9 +125,9 @@ FILES = ("/", "/docs", "/openapi.json", "/console/page.js", "/console/words.json
 @pytest.mark.parametrize("path", FILES)
 @pytest.mark.parametrize("encoding", [GZIP, PLAIN], ids=["gzip", "identity"])
 def test_a_file_is_sent_again_only_when_it_has_changed(
-    ours: RunningService, path: str, encoding: dict[str, str]
+    server: RunningService, path: str, encoding: dict[str, str]
 ) -> None:
-    with ours.client_as(None) as nobody:
+    with server.client_as(None) as nobody:
         answer, body = raw(nobody, path, encoding)
         assert answer.headers["Cache-Control"] == "no-cache"
         assert answer.headers["Vary"] == "Accept-Encoding"
@@ -143,8 +143,8 @@ def test_a_file_is_sent_again_only_when_it_has_changed(
         assert (changed.status_code, whole) == (200, body)
 
 
-def test_each_encoding_of_a_file_has_an_etag_of_its_own(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody:
+def test_each_encoding_of_a_file_has_an_etag_of_its_own(server: RunningService) -> None:
+    with server.client_as(None) as nobody:
         (zipped, small), (whole, plain) = (raw(nobody, "/docs", one) for one in (GZIP, PLAIN))
         assert gzip.decompress(small) == plain
         tag = zipped.headers["ETag"]
@@ -152,8 +152,8 @@ def test_each_encoding_of_a_file_has_an_etag_of_its_own(ours: RunningService) ->
         assert raw(nobody, "/docs", {**PLAIN, "If-None-Match": tag})[0].status_code == 200
 
 
-def test_a_page_loads_its_scripts_by_version_and_they_are_cached(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody:
+def test_a_page_loads_its_scripts_by_version_and_they_are_cached(server: RunningService) -> None:
+    with server.client_as(None) as nobody:
         for page in ("/", "/docs"):
             named = re.findall(r'(?:src|href)="(/console/[^"]+)"', nobody.get(page).text)
             assert len(named) >= 2
@@ -166,9 +166,9 @@ def test_a_page_loads_its_scripts_by_version_and_they_are_cached(ours: RunningSe
 
 
 def test_the_console_loads_the_words_of_its_forms_and_not_the_whole_contract(
-    ours: RunningService,
+    server: RunningService,
 ) -> None:
-    with ours.client_as(None) as nobody:
+    with server.client_as(None) as nobody:
         told = nobody.get("/console/words.json")
         assert len(told.content) < 4_000
         schemas = nobody.get("/openapi.json").json()["components"]["schemas"]
@@ -199,11 +199,11 @@ def test_the_console_loads_the_words_of_its_forms_and_not_the_whole_contract(
     ],
 )
 def test_every_response_forbids_content_type_sniffing(
-    ana: httpx2.Client, ours: RunningService, path: str, status: int
+    ana: httpx2.Client, server: RunningService, path: str, status: int
 ) -> None:
     answer = ana.get(path)
     assert answer.status_code == status
     assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
-    with ours.client_as(None) as nobody:
+    with server.client_as(None) as nobody:
         assert nobody.get(path).headers.get_list("X-Content-Type-Options") == ["nosniff"]
     assert ana.delete(path).headers.get_list("X-Content-Type-Options") == ["nosniff"]

@@ -58,12 +58,12 @@ def assert_unavailable(answer: httpx2.Response) -> None:
 
 
 def test_an_outage_is_answered_with_503_until_the_database_is_back(
-    ours: RunningService, server_dsn: str, ana: httpx2.Client
+    server: RunningService, server_dsn: str, ana: httpx2.Client
 ) -> None:
     told, key = placed(order_id()), {"Idempotency-Key": "while-it-was-lost"}
     case = open_case(ana)
     claim = f"/v1/cases/{case}/claim"
-    with database_outage(server_dsn, ours.dsn), ThreadPoolExecutor(6) as pool:
+    with database_outage(server_dsn, server.dsn), ThreadPoolExecutor(6) as pool:
         # All at once: a waiting request must not make the others wait longer.
         asked = [
             pool.submit(ana.post, "/v1/signals", json=told, headers=key, timeout=TOLD_WITHIN),
@@ -90,41 +90,41 @@ def test_an_outage_is_answered_with_503_until_the_database_is_back(
 
 
 def test_an_unknown_token_gets_503_and_not_401_during_an_outage(
-    ours: RunningService, server_dsn: str
+    server: RunningService, server_dsn: str
 ) -> None:
     """A token that cannot be looked up is not an invalid one: 401 would make its owner sign in
     again."""
-    with database_outage(server_dsn, ours.dsn), ours.client_as("carla") as carla:
+    with database_outage(server_dsn, server.dsn), server.client_as("carla") as carla:
         assert_unavailable(carla.get("/v1/queues", timeout=TOLD_WITHIN))
-    with ours.client_as("carla") as carla:
+    with server.client_as("carla") as carla:
         until(lambda: carla.get("/v1/queues").status_code == 200)
 
 
 @pytest.mark.parametrize("address", NAMED_READS)
 def test_cut_connections_are_reopened_without_an_error(
-    ours: RunningService, server_dsn: str, ana: httpx2.Client, address: str
+    server: RunningService, server_dsn: str, ana: httpx2.Client, address: str
 ) -> None:
     until(lambda: ana.get(address).status_code != 503)
-    cut_connections(server_dsn, ours.dsn)
+    cut_connections(server_dsn, server.dsn)
     answer = ana.get(address, timeout=TOLD_WITHIN)
     assert answer.status_code in (200, 404), answer.text
 
 
 def test_a_write_is_stored_once_when_its_connection_is_cut(
-    ours: RunningService, server_dsn: str, ana: httpx2.Client
+    server: RunningService, server_dsn: str, ana: httpx2.Client
 ) -> None:
     for _ in range(5):
         told = placed(order_id())
-        cut_connections(server_dsn, ours.dsn)
+        cut_connections(server_dsn, server.dsn)
         answer = ana.post("/v1/signals", json=told)
         assert (answer.status_code, answer.json()["outcome"]) == (200, "recorded")
         assert len(ana.get(f"/v1/orders/{told['order']}").json()["signals"]) == 1
 
 
 def test_reports_continue_after_their_connection_was_cut(
-    ours: RunningService, server_dsn: str, ana: httpx2.Client
+    server: RunningService, server_dsn: str, ana: httpx2.Client
 ) -> None:
-    cut_connections(server_dsn, ours.dsn)
+    cut_connections(server_dsn, server.dsn)
     position = ana.post("/v1/signals", json=placed(order_id())).headers["Casetrail-Position"]
     headers = {"Casetrail-Min-Position": position, "Prefer": f"wait={WITHIN_SECONDS}"}
     assert ana.get("/v1/orders", headers=headers).status_code == 200

@@ -25,12 +25,12 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def demo(dsn: str, home: Path) -> Iterator[RunningService]:
     tokens = add_people(dsn)
-    with serve(dsn, demo_home=home) as (url, ours):
-        desk, now = ours.desks.principals_desk, datetime.now(UTC)
+    with serve(dsn, demo_home=home) as (url, server):
+        desk, now = server.desks.principals_desk, datetime.now(UTC)
         desk.register_agent("ana", "copilot", now)
         desk.link("ana", f"{url}/demo-issuer", "ana", now)
         desk.link("ana", f"{url}/demo-issuer", "copilot", now, agent="copilot")
-        yield RunningService(dsn, url, ours, tokens)
+        yield RunningService(dsn, url, server, tokens)
 
 
 def sign_in(demo: RunningService, home: Path, **changed: str | None) -> httpx2.Response:
@@ -125,7 +125,7 @@ def test_a_forged_token_of_the_demo_issuer_is_refused(demo: RunningService) -> N
 
 
 def test_only_a_demo_has_an_issuer(dsn: str) -> None:
-    with run_service(dsn, reports=False) as ours:
+    with run_service(dsn, reports=False) as server:
         for path in ("/.well-known/openid-configuration", "/jwks.json", "/token"):
-            answer = httpx2.get(f"{ours.url}/demo-issuer{path}")
+            answer = httpx2.get(f"{server.url}/demo-issuer{path}")
             assert answer.status_code == 404

@@ -24,13 +24,15 @@ def derived_signals(client: httpx2.Client, order: str) -> list[JsonObject]:
     return [signal for signal in signals if signal["source"] == "casetrail"]
 
 
-def test_only_one_of_many_concurrent_repeated_orders_is_no_duplicate(ours: RunningService) -> None:
+def test_only_one_of_many_concurrent_repeated_orders_is_no_duplicate(
+    server: RunningService,
+) -> None:
     customer, orders = {"id": order_id()}, [order_id() for _ in range(16)]
-    with ours.client_as("shop") as shop, ThreadPoolExecutor(16) as pool:
+    with server.client_as("shop") as shop, ThreadPoolExecutor(16) as pool:
         answers = [*pool.map(lambda o: send(shop, placed(o, customer=customer)), orders)]
     kinds = [[case["kind"] for case in a.json()["items"][0]["cases"]] for a in answers]
     assert sorted(kinds) == [[], *[["duplicate_order"]] * 15]
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         said = [len(derived_signals(ana, order)) for order in orders]
     assert sorted(said) == [0, *[1] * 15]
 

@@ -26,10 +26,10 @@ AT_ONCE = 100
 
 
 def post_concurrently(
-    ours: RunningService, bodies: list[bytes], kind: str = "application/json"
+    server: RunningService, bodies: list[bytes], kind: str = "application/json"
 ) -> list[JsonObject]:
     """Send each body over its own connection, all at the same time, and return the responses."""
-    with ours.client_as("shop") as client, ThreadPoolExecutor(len(bodies)) as pool:
+    with server.client_as("shop") as client, ThreadPoolExecutor(len(bodies)) as pool:
         headers = {"Content-Type": kind}
         answers = list(
             pool.map(lambda b: client.post("/v1/signals", content=b, headers=headers), bodies)
@@ -46,21 +46,21 @@ def recorded(client: httpx2.Client, order: str) -> list[str]:
 
 
 def test_a_hundred_concurrent_copies_of_a_signal_are_recorded_once(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     body = json.dumps(placed(order)).encode()
-    answers = post_concurrently(ours, [body] * AT_ONCE)
+    answers = post_concurrently(server, [body] * AT_ONCE)
     assert Counter(a["outcome"] for a in answers) == {"recorded": 1, "duplicate": AT_ONCE - 1}
     assert recorded(shop, order) == ["order.signal_recorded"]
 
 
 def test_a_hundred_concurrent_copies_of_a_batch_are_recorded_once(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     told = [placed(order), captured(order), unavailable(order), placed(order_id())]
-    answers = post_concurrently(ours, [as_ndjson(told)] * AT_ONCE, "application/x-ndjson")
+    answers = post_concurrently(server, [as_ndjson(told)] * AT_ONCE, "application/x-ndjson")
     for place in range(len(told)):
         outcomes = Counter(answer["items"][place]["outcome"] for answer in answers)
         assert outcomes == {"recorded": 1, "duplicate": AT_ONCE - 1}
@@ -73,11 +73,11 @@ def test_a_hundred_concurrent_copies_of_a_batch_are_recorded_once(
 
 
 def test_a_hundred_concurrent_signals_of_one_order_are_all_recorded(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     bodies = [json.dumps(unavailable(order)).encode() for _ in range(AT_ONCE)]
-    answers = post_concurrently(ours, bodies)
+    answers = post_concurrently(server, bodies)
     assert {answer["outcome"] for answer in answers} == {"recorded"}
     assert recorded(shop, order).count("order.signal_recorded") == AT_ONCE
     (case,) = {case["case"] for answer in answers for case in answer["cases"]}
@@ -90,12 +90,12 @@ def test_a_hundred_concurrent_signals_of_one_order_are_all_recorded(
 
 
 def test_concurrent_batches_that_share_orders_lose_no_signal(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     orders = [order_id() for _ in range(10)]
     told = [placed(order) for order in orders] + [unavailable(order) for order in orders]
     bodies = [json.dumps(told[n:] + told[:n]).encode() for n in range(len(told))]
-    answers = post_concurrently(ours, bodies)
+    answers = post_concurrently(server, bodies)
     assert sum(answer["recorded"] for answer in answers) == len(told)
     assert sum(answer["duplicate"] for answer in answers) == len(told) * (len(told) - 1)
     for order in orders:
@@ -150,7 +150,7 @@ def test_a_reused_id_in_one_batch_is_refused_alone(
 
 
 def test_only_one_of_many_concurrent_signals_with_one_id_is_recorded(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     told = captured(order)
@@ -158,7 +158,7 @@ def test_only_one_of_many_concurrent_signals_with_one_id_is_recorded(
         json.dumps([{**told, "amount": {"amount": f"{n}.00", "currency": "EUR"}}]).encode()
         for n in range(1, 41)
     ]
-    answers = post_concurrently(ours, bodies)
+    answers = post_concurrently(server, bodies)
     outcomes = Counter(answer["items"][0]["outcome"] for answer in answers)
     assert outcomes == {"recorded": 1, "refused": len(bodies) - 1}
     assert len(shop.get(f"/v1/orders/{order}").json()["signals"]) == 1

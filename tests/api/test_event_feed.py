@@ -29,12 +29,12 @@ def follow(
         after = feed["next_after"]
 
 
-def test_a_reader_sees_every_position_once_during_concurrent_writes(ours: RunningService) -> None:
+def test_a_reader_sees_every_position_once_during_concurrent_writes(server: RunningService) -> None:
     written: list[JsonObject] = []
     enough = threading.Event()
 
     def write() -> None:
-        with ours.client_as("shop") as client:
+        with server.client_as("shop") as client:
             for n in range(BATCHES):
                 order = order_id()
                 told = [placed(order), unavailable(order)][: 1 + n % 2]
@@ -42,13 +42,13 @@ def test_a_reader_sees_every_position_once_during_concurrent_writes(ours: Runnin
                 assert answer.status_code == 200
                 written.extend(told)
 
-    with ours.client_as("ana") as client:
+    with server.client_as("ana") as client:
         start = client.get("/v1/events").json()["head"]
         threads = [threading.Thread(target=write) for _ in range(WRITERS)]
         seen: dict[int, list[JsonObject]] = {}
 
         def read(limit: int) -> None:
-            with ours.client_as("ana") as reader:
+            with server.client_as("ana") as reader:
                 seen[limit] = follow(reader, start, limit, enough)
 
         readers = [threading.Thread(target=read, args=(limit,)) for limit in (3, 200)]

@@ -19,8 +19,8 @@ def upload(client: httpx2.Client, content: bytes, kind: str = "image/png") -> ht
     return client.post("/v1/evidence", content=content, headers={"Content-Type": kind})
 
 
-def test_a_file_is_stored_under_the_digest_of_its_bytes(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana:
+def test_a_file_is_stored_under_the_digest_of_its_bytes(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
         told = upload(ana, PNG)
         digest = hashlib.sha256(PNG).hexdigest()
         assert told.json() == {
@@ -48,18 +48,18 @@ def test_a_file_is_stored_under_the_digest_of_its_bytes(ours: RunningService) ->
     ids=["empty", "a type that we do not keep", "no type", "too large"],
 )
 def test_an_unsupported_file_is_refused(
-    ours: RunningService, content: bytes, kind: str, status: int
+    server: RunningService, content: bytes, kind: str, status: int
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         refused = upload(ana, content, kind)
         assert refused.status_code == status
         assert refused.headers["Content-Type"] == "application/problem+json"
 
 
 def test_only_stored_files_can_be_attached_to_a_case(
-    ours: RunningService,
+    server: RunningService,
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         (touched,) = send(ana, unavailable(order_id())).json()["items"][0]["cases"]
         address = f"/v1/cases/{touched['case']}"
         ref = upload(ana, PNG + b"2").json()["ref"]

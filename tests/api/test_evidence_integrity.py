@@ -43,13 +43,13 @@ def upload(client: httpx2.Client, content: bytes) -> str:
     return ref
 
 
-def file_of(ours: RunningService, ref: str) -> Path:
+def file_of(server: RunningService, ref: str) -> Path:
     digest = ref.removeprefix("sha256:")
-    return evidence_folder(ours) / "sha256" / digest[:2] / digest
+    return evidence_folder(server) / "sha256" / digest[:2] / digest
 
 
-def evidence_folder(ours: RunningService) -> Path:
-    return Path(urlsplit(outside_settings(ours.dsn).place).path).with_name("evidence")
+def evidence_folder(server: RunningService) -> Path:
+    return Path(urlsplit(outside_settings(server.dsn).place).path).with_name("evidence")
 
 
 def asked(client: httpx2.Client, case: str) -> JsonObject:
@@ -59,13 +59,13 @@ def asked(client: httpx2.Client, case: str) -> JsonObject:
     return found
 
 
-def told(ours: RunningService, case: str) -> tuple[int, str]:
+def told(server: RunningService, case: str) -> tuple[int, str]:
     """The exit status of the command and its text in one line."""
     environment = {
         **os.environ,
-        "DATABASE_URL": ours.dsn,
-        KEYS: outside_settings(ours.dsn).place,
-        EVIDENCE: str(evidence_folder(ours)),
+        "DATABASE_URL": server.dsn,
+        KEYS: outside_settings(server.dsn).place,
+        EVIDENCE: str(evidence_folder(server)),
         "COLUMNS": "400",
     }
     ran = CliRunner().invoke(casetrail, ["audit", "ask", "7", "--case", case], env=environment)
@@ -73,13 +73,13 @@ def told(ours: RunningService, case: str) -> tuple[int, str]:
 
 
 def test_a_case_without_evidence_says_that_there_is_none(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     case = open_case_by_hand(ana)
     answer = asked(ana, case)
     assert (answer["unchanged"], answer["pieces"]) == (None, [])
     assert answer["says"] == "The case cites no evidence."
-    status, said = told(ours, case)
+    status, said = told(server, case)
     assert status == 0
     assert "The case cites no evidence." in said
 
@@ -92,7 +92,7 @@ def test_a_case_without_a_decision_reports_nothing_seen(ana: httpx2.Client) -> N
 
 
 def test_evidence_kept_elsewhere_is_reported_unchecked_with_its_place(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     case = open_case_by_hand(ana)
     attach(ana, case, "dhl/pod-1", "Signed [by hand]")
@@ -102,7 +102,7 @@ def test_evidence_kept_elsewhere_is_reported_unchecked_with_its_place(
     assert answer["says"] == "Pieces of evidence: 1; 1 not checked (kept elsewhere)."
     assert (piece["standing"], piece["where"]) == ("kept_elsewhere", "dhl")
     assert piece["says"] == "not checked: kept elsewhere, in dhl"
-    status, said = told(ours, case)
+    status, said = told(server, case)
     assert status == 0
     assert "not checked: kept elsewhere, in dhl" in said
     assert "Signed [by hand]" in said
@@ -110,12 +110,12 @@ def test_evidence_kept_elsewhere_is_reported_unchecked_with_its_place(
 
 
 def test_a_file_is_reported_unchanged_changed_or_missing(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     case, content = open_case_by_hand(ana), uuid4().bytes
     ref = upload(ana, content)
     attach(ana, case, ref)
-    stored = file_of(ours, ref)
+    stored = file_of(server, ref)
 
     def found() -> tuple[bool | None, str, str | None]:
         answer = asked(ana, case)
@@ -125,20 +125,20 @@ def test_a_file_is_reported_unchanged_changed_or_missing(
         return answer["unchanged"], piece["standing"], piece["sha256"]
 
     assert found() == (True, "unchanged", hashlib.sha256(content).hexdigest())
-    assert told(ours, case)[0] == 0
+    assert told(server, case)[0] == 0
     stored.chmod(0o600)
     stored.write_bytes(b"other bytes")
     assert found() == (False, "changed", hashlib.sha256(b"other bytes").hexdigest())
-    assert told(ours, case)[0] == 1
+    assert told(server, case)[0] == 1
     stored.unlink()
     assert found() == (False, "missing", None)
-    status, said = told(ours, case)
+    status, said = told(server, case)
     assert status == 1
     assert "missing: the evidence store has no such file" in said
 
 
 def test_one_unchecked_piece_leaves_the_result_undecided(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     case = open_case_by_hand(ana)
     attach(ana, case, upload(ana, uuid4().bytes))
@@ -149,11 +149,11 @@ def test_one_unchecked_piece_leaves_the_result_undecided(
     assert answer["says"] == ("Pieces of evidence: 2; 1 unchanged, 1 not checked (kept elsewhere).")
 
 
-def test_an_erased_file_is_not_reported_missing(ours: RunningService, ana: httpx2.Client) -> None:
+def test_an_erased_file_is_not_reported_missing(server: RunningService, ana: httpx2.Client) -> None:
     case = open_case_by_hand(ana)
     ref = upload(ana, uuid4().bytes)
     attach(ana, case, ref)
-    assert EvidenceStore(str(evidence_folder(ours))).erase(ref)
+    assert EvidenceStore(str(evidence_folder(server))).erase(ref)
     answer = asked(ana, case)
     (piece,) = answer["pieces"]
     assert (answer["unchanged"], piece["standing"]) == (None, "erased")
@@ -172,14 +172,14 @@ def test_a_reference_that_is_not_a_digest_reads_no_file(ana: httpx2.Client, ref:
 
 
 def test_a_signal_is_unchanged_only_if_its_digest_matches_its_leaf(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     case = open_case(ana)
     answer = asked(ana, case)
     (piece,) = answer["pieces"]
     assert (answer["unchanged"], piece["standing"]) == (True, "in_the_log")
     assert piece["where"] == f"the log, position {piece['position']}"
-    with connect(ours.dsn) as connection, without_triggers(connection):
+    with connect(server.dsn) as connection, without_triggers(connection):
         connection.execute(
             "UPDATE stored_events SET state = state || ' '::bytea WHERE notification_id = %s",
             (piece["position"],),

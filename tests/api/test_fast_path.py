@@ -22,14 +22,14 @@ def open_claimed_case(client: httpx2.Client) -> str:
 
 
 def raw(
-    ours: RunningService, path: str, body: bytes, *lines: str, pieces: int = 1
+    server: RunningService, path: str, body: bytes, *lines: str, pieces: int = 1
 ) -> tuple[int, Any]:
     """Send a raw request, its body in pieces, and return the response."""
-    url = urlsplit(ours.url)
+    url = urlsplit(server.url)
     head = [
         f"POST {path} HTTP/1.1",
         "Host: localhost",
-        f"Authorization: Bearer {ours.tokens['ana']}",
+        f"Authorization: Bearer {server.tokens['ana']}",
         "Connection: close",
         *lines,
     ]
@@ -47,11 +47,11 @@ NOTE = json.dumps({"note": "Nothing new."}).encode()
 PLAIN = ("Content-Type: application/json", f"Content-Length: {len(NOTE)}", 'If-Match: "3"')
 
 
-def test_a_body_sent_in_pieces_is_accepted(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana:
+def test_a_body_sent_in_pieces_is_accepted(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
         first, second = open_claimed_case(ana), open_claimed_case(ana)
-    status, whole = raw(ours, f"/v1/cases/{first}/notes", NOTE, *PLAIN)
-    again, pieces = raw(ours, f"/v1/cases/{second}/notes", NOTE, *PLAIN, pieces=len(NOTE))
+    status, whole = raw(server, f"/v1/cases/{first}/notes", NOTE, *PLAIN)
+    again, pieces = raw(server, f"/v1/cases/{second}/notes", NOTE, *PLAIN, pieces=len(NOTE))
     assert (status, again) == (200, 200)
     same = {"state", "version", "owner", "queue"}
     assert {k: whole[k] for k in same} == {k: pieces[k] for k in same}
@@ -69,11 +69,11 @@ def test_a_body_sent_in_pieces_is_accepted(ours: RunningService) -> None:
     ],
 )
 def test_unusual_headers_get_the_usual_response(
-    ours: RunningService, lines: tuple[str, ...], status: int | None, kind: str | None
+    server: RunningService, lines: tuple[str, ...], status: int | None, kind: str | None
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         case = open_claimed_case(ana)
-    told, answer = raw(ours, f"/v1/cases/{case}/notes", NOTE, *PLAIN[:2], *lines)
+    told, answer = raw(server, f"/v1/cases/{case}/notes", NOTE, *PLAIN[:2], *lines)
     if status is None:
         assert told in (200, 412)
         return
@@ -94,9 +94,9 @@ def test_unusual_headers_get_the_usual_response(
     ],
 )
 def test_unusual_bodies_get_the_usual_response(
-    ours: RunningService, body: bytes, status: int | None, pointers: list[str] | None
+    server: RunningService, body: bytes, status: int | None, pointers: list[str] | None
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         case = open_claimed_case(ana)
         headers = {"If-Match": '"3"', "Content-Type": "application/json"}
         answer = ana.post(f"/v1/cases/{case}/notes", content=body, headers=headers)
@@ -107,8 +107,8 @@ def test_unusual_bodies_get_the_usual_response(
         assert ana.get(f"/v1/cases/{case}").json()["version"] == 3
 
 
-def test_the_fast_path_sends_the_usual_headers(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana:
+def test_the_fast_path_sends_the_usual_headers(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
         case = open_claimed_case(ana)
         key = {"If-Match": '"3"', "Idempotency-Key": order_id()}
         claimed = ana.post(f"/v1/cases/{case}/claim", headers=key)
@@ -119,8 +119,8 @@ def test_the_fast_path_sends_the_usual_headers(ours: RunningService) -> None:
         assert (again.content, again.headers["Idempotent-Replayed"]) == (claimed.content, "true")
 
 
-def test_the_fast_path_refuses_a_request_without_a_token(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody, ours.client_as("ana") as ana:
+def test_the_fast_path_refuses_a_request_without_a_token(server: RunningService) -> None:
+    with server.client_as(None) as nobody, server.client_as("ana") as ana:
         case = open_claimed_case(ana)
         refused = nobody.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"3"'})
         assert (refused.status_code, refused.json()["type"]) == (401, "/problems/not-authenticated")

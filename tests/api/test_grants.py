@@ -21,17 +21,17 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def olga(ours: RunningService) -> Iterator[httpx2.Client]:
-    with ours.client_as("olga") as client:
+def olga(server: RunningService) -> Iterator[httpx2.Client]:
+    with server.client_as("olga") as client:
         yield client
 
 
 @pytest.fixture
-def mia(ours: RunningService, olga: httpx2.Client) -> str:
+def mia(server: RunningService, olga: httpx2.Client) -> str:
     """A new person without a role."""
     name = f"mia{next(_numbers)}"
     assert olga.post("/v1/people", json={"name": name}).status_code == 200
-    ours.tokens[name] = ours.service.desks.people.issue_token(name, datetime.now(UTC))
+    server.tokens[name] = server.service.desks.people.issue_token(name, datetime.now(UTC))
     return name
 
 
@@ -54,9 +54,9 @@ def becomes_true(holds: Callable[[], bool]) -> bool:
 
 
 def test_a_grant_takes_effect_and_ends_within_seconds(
-    ours: RunningService, olga: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
-    with ours.client_as(mia) as her:
+    with server.client_as(mia) as her:
         assert her.get("/v1/me").status_code == 403
         grant = give_role(olga, mia)["grants"][-1]
         assert (grant["granted_by"], grant["reason"], grant["lives"]) == ("olga", "Theirs.", True)
@@ -73,9 +73,9 @@ def test_a_grant_takes_effect_and_ends_within_seconds(
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 403)
 
 
-def test_a_grant_ends_at_its_time(ours: RunningService, olga: httpx2.Client, mia: str) -> None:
+def test_a_grant_ends_at_its_time(server: RunningService, olga: httpx2.Client, mia: str) -> None:
     give_role(olga, mia, until=in_future(seconds=1.5))
-    with ours.client_as(mia) as her:
+    with server.client_as(mia) as her:
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 200)
         end = datetime.now(UTC) + timedelta(seconds=2)
         while datetime.now(UTC) < end:
@@ -84,10 +84,10 @@ def test_a_grant_ends_at_its_time(ours: RunningService, olga: httpx2.Client, mia
 
 
 def test_a_person_who_left_is_refused_until_they_return(
-    ours: RunningService, olga: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     give_role(olga, mia)
-    with ours.client_as(mia) as her:
+    with server.client_as(mia) as her:
         assert becomes_true(lambda: her.get("/v1/cases").status_code == 200)
         left = olga.post(f"/v1/people/{mia}/leave", json={"reason": "Her last day."}).json()
         assert (left["left_for"], left["permissions"]) == ("Her last day.", [])
@@ -98,7 +98,7 @@ def test_a_person_who_left_is_refused_until_they_return(
 
 
 def test_nobody_grants_a_role_to_themselves(
-    ours: RunningService, olga: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     ask = {"role": "finance_approver", "reason": "I pay."}
     refused = olga.post("/v1/people/olga/grants", json=ask)
@@ -139,18 +139,20 @@ def test_nobody_grants_a_role_to_themselves(
     ],
 )
 def test_an_impossible_grant_is_refused(
-    ours: RunningService, olga: httpx2.Client, path: str, body: JsonObject, status: int
+    server: RunningService, olga: httpx2.Client, path: str, body: JsonObject, status: int
 ) -> None:
-    before = ours.service.desks.log.head()
+    before = server.service.desks.log.head()
     assert olga.post(f"/v1/{path}", json=body).status_code == status
     people = [
-        line for line in ours.service.desks.log.read(before, 200) if line.type.startswith("person.")
+        line
+        for line in server.service.desks.log.read(before, 200)
+        if line.type.startswith("person.")
     ]
     assert people == []
 
 
 def test_a_retry_gets_the_first_response_and_makes_one_grant(
-    ours: RunningService, olga: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     key = {"Idempotency-Key": uuid4().hex}
     ask = {"role": "handler", "reason": "Theirs."}
@@ -161,7 +163,7 @@ def test_a_retry_gets_the_first_response_and_makes_one_grant(
 
 
 def test_grants_are_answered_as_of_a_time(
-    ours: RunningService, olga: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     before = datetime.now(UTC)
     give_role(olga, mia)
@@ -173,7 +175,7 @@ def test_grants_are_answered_as_of_a_time(
 
 
 def test_an_access_review_lists_every_grant_in_pages(
-    ours: RunningService, olga: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     for role in ("handler", "auditor", "team_lead"):
         give_role(olga, mia, role)
@@ -196,7 +198,7 @@ def test_an_access_review_lists_every_grant_in_pages(
 
 
 def test_who_could_have_acted_is_answered_for_a_case_as_of_a_time(
-    ours: RunningService, olga: httpx2.Client, ana: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, ana: httpx2.Client, mia: str
 ) -> None:
     case = open_case(ana)
     before = datetime.now(UTC)
@@ -220,12 +222,12 @@ def test_who_could_have_acted_is_answered_for_a_case_as_of_a_time(
 
 
 def test_an_escalation_finds_only_persons_with_a_current_grant(
-    ours: RunningService, olga: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, mia: str
 ) -> None:
     """An escalation notifies only people who have the role now."""
 
     def analysts() -> tuple[str, ...]:
-        return PeopleDirectory(ours.service.desks.datastore).with_role("qa_analyst")
+        return PeopleDirectory(server.service.desks.datastore).with_role("qa_analyst")
 
     give_role(olga, mia, "qa_analyst", until=in_future(seconds=6))
     assert becomes_true(lambda: analysts() == (mia,))
@@ -237,11 +239,11 @@ def test_an_escalation_finds_only_persons_with_a_current_grant(
 
 
 def test_break_glass_needs_two_persons_and_a_third_reviews_it(
-    ours: RunningService, olga: httpx2.Client, ana: httpx2.Client, mia: str
+    server: RunningService, olga: httpx2.Client, ana: httpx2.Client, mia: str
 ) -> None:
     give_role(olga, mia, queues=["refund_validation"])
     case = open_case(ana)
-    with ours.client_as(mia) as her, ours.client_as("carla") as carla:
+    with server.client_as(mia) as her, server.client_as("carla") as carla:
         assert becomes_true(lambda: her.get("/v1/me").status_code == 200)
         assert her.get(f"/v1/cases/{case}").status_code == 404
         ask = {"role": "handler", "case": case, "minutes": 5, "reason": "He waits at the counter."}

@@ -22,12 +22,12 @@ def without_worker(databases: Databases, template_database: str) -> Iterator[Run
         yield running
 
 
-def test_a_service_with_current_reports_is_ready(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana:
+def test_a_service_with_current_reports_is_ready(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
         send(ana, placed(order_id()))
         head = ana.get("/v1/events").json()["head"]
         ana.get("/v1/orders", headers={"Casetrail-Min-Position": str(head)})
-    with ours.client_as(None) as nobody:
+    with server.client_as(None) as nobody:
         ready = nobody.get("/readyz")
         assert ready.status_code == 200
         told = ready.json()

@@ -89,11 +89,11 @@ def test_the_worker_logs_the_warning(dsn: str, caplog: pytest.LogCaptureFixture)
 
 
 def test_the_doctor_warns_and_the_service_still_starts(dsn: str, tmp_path: Path) -> None:
-    ours = load_settings({"DATABASE_URL": dsn, "CASETRAIL_HOME": str(tmp_path)})
+    server = load_settings({"DATABASE_URL": dsn, "CASETRAIL_HOME": str(tmp_path)})
 
     def found(now: datetime) -> Finding:
         with connect(dsn) as connection:
-            return {one.what: one for one in examine(connection, ours, now=now)}["holidays"]
+            return {one.what: one for one in examine(connection, server, now=now)}["holidays"]
 
     assert found(LATE).found == "no policy is active yet"
     with working_at(dsn, EARLY):

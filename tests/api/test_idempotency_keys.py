@@ -151,7 +151,7 @@ def test_a_retry_gets_the_first_response_and_changes_nothing(
 
 @each_command
 def test_twenty_concurrent_requests_with_one_key_have_one_effect(
-    ours: RunningService, ana: httpx2.Client, make: Callable[[httpx2.Client], Command]
+    server: RunningService, ana: httpx2.Client, make: Callable[[httpx2.Client], Command]
 ) -> None:
     command, headers = make(ana), {"Idempotency-Key": key()}
     before = head(ana)
@@ -171,11 +171,11 @@ def test_twenty_concurrent_requests_with_one_key_have_one_effect(
 
 
 def test_a_restarted_service_gives_the_first_responses(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     commands = [(make(ana), {"Idempotency-Key": key()}) for make in COMMANDS]
     answers = [command(ana, headers) for command, headers in commands]
-    with serve(ours.dsn) as (url, _), ours.client_as("ana") as client:
+    with serve(server.dsn) as (url, _), server.client_as("ana") as client:
         client.base_url = url
         for first, (command, headers) in zip(answers, commands, strict=True):
             assert is_same_response(first, command(client, headers)), first.text
@@ -225,15 +225,15 @@ def test_a_key_belongs_to_the_person_who_used_it(ana: httpx2.Client, bo: httpx2.
 
 
 def test_a_key_belongs_to_the_person_and_not_to_the_token(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
-    desk = ours.service.desks.people
+    desk = server.service.desks.people
     headers, told = {"Idempotency-Key": key()}, placed(order_id())
     position = ana.post("/v1/signals", json=told, headers=headers).headers["Casetrail-Position"]
-    token = desk.issue_token("ana", ours.service.desks.clock())
-    seen = ours.service.desks.log.head()
+    token = desk.issue_token("ana", server.service.desks.clock())
+    seen = server.service.desks.log.head()
     ana.get("/v1/queues", headers={"Casetrail-Min-Position": str(seen)})
-    ours.service.positions.wait("people", seen, 5)
+    server.service.positions.wait("people", seen, 5)
     again = ana.post(
         "/v1/signals", json=told, headers={**headers, "Authorization": f"Bearer {token}"}
     )
@@ -281,7 +281,7 @@ def test_a_refused_signal_stores_nothing_and_its_key_is_free(ana: httpx2.Client)
 
 
 def test_a_signal_refused_for_its_id_is_refused_again_on_retry(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     """A refused signal stores nothing (I3), not even a response with status 200."""
     told = captured(order_id())
@@ -292,7 +292,7 @@ def test_a_signal_refused_for_its_id_is_refused_again_on_retry(
     again = ana.post("/v1/signals", json=other, headers=headers)
     assert first.status_code == 422
     assert (again.status_code, again.content) == (first.status_code, first.content)
-    with psycopg.connect(ours.dsn) as connection:
+    with psycopg.connect(server.dsn) as connection:
         kept = connection.execute(
             "SELECT count(*) FROM commands WHERE key = %s", (headers["Idempotency-Key"],)
         ).fetchone()
@@ -319,7 +319,7 @@ def wait_until_a_session_is_blocked(dsn: str) -> None:
             assert time.monotonic() < deadline, "nobody came to append"
 
 
-def test_a_key_that_is_in_use_gets_409(ours: RunningService, ana: httpx2.Client) -> None:
+def test_a_key_that_is_in_use_gets_409(server: RunningService, ana: httpx2.Client) -> None:
     headers, told = {"Idempotency-Key": key()}, placed(order_id())
     answers: list[httpx2.Response] = []
 
@@ -327,9 +327,9 @@ def test_a_key_that_is_in_use_gets_409(ours: RunningService, ana: httpx2.Client)
         answers.append(ana.post("/v1/signals", json=told, headers=headers))
 
     thread = threading.Thread(target=post)
-    with hold_head(ours.dsn):
+    with hold_head(server.dsn):
         thread.start()
-        wait_until_a_session_is_blocked(ours.dsn)
+        wait_until_a_session_is_blocked(server.dsn)
         answer = ana.post("/v1/signals", json=told, headers=headers)
         assert answer.status_code == 409, answer.text
         assert answer.json()["type"] == "/problems/idempotency-key-in-flight"
@@ -340,13 +340,13 @@ def test_a_key_that_is_in_use_gets_409(ours: RunningService, ana: httpx2.Client)
 
 
 def test_a_client_that_disconnected_gets_the_first_response_on_retry(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     """Whether or not the first try was stored, there is one effect and one response."""
     for n in range(10):
         command, headers = a_claim(ana), {"Idempotency-Key": key()}
         before = head(ana)
-        with ours.client_as("ana") as hasty:
+        with server.client_as("ana") as hasty:
             hasty.timeout = httpx2.Timeout(10, read=0.001 * n + 0.0001)
             with suppress(httpx2.ReadTimeout):
                 command(hasty, headers)
@@ -358,7 +358,7 @@ def test_a_client_that_disconnected_gets_the_first_response_on_retry(
 
 
 def test_a_retry_at_another_server_gets_the_first_response_and_never_a_conflict(
-    ours: RunningService, ana: httpx2.Client
+    server: RunningService, ana: httpx2.Client
 ) -> None:
     """A stored command is acknowledged on retry (I2): the retry looks up its key just before the
     first try commits, and reads the case just after."""
@@ -367,9 +367,9 @@ def test_a_retry_at_another_server_gets_the_first_response_and_never_a_conflict(
     headers = {"Idempotency-Key": key(), "If-Match": etag}
     again: list[httpx2.Response] = []
     with ExitStack() as stack:
-        proxy = stack.enter_context(holding_proxy(ours.dsn))
+        proxy = stack.enter_context(holding_proxy(server.dsn))
         url, _ = stack.enter_context(serve(proxy.dsn))
-        other = stack.enter_context(ours.client_as("ana"))
+        other = stack.enter_context(server.client_as("ana"))
         other.base_url = url
         other.get("/v1/queues")  # the other server caches the token
         thread = threading.Thread(

@@ -310,7 +310,7 @@ def test_a_body_above_a_mebibyte_without_a_length_is_refused(
 
 
 def test_a_refused_signal_leaves_nothing_in_the_log(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     before = shop.get("/v1/events").json()["head"]
     for told, _ in FAULTS.values():
@@ -319,11 +319,11 @@ def test_a_refused_signal_leaves_nothing_in_the_log(
 
 
 def test_no_signal_makes_the_trail_view_unreadable(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     """After all signals of this file, `SELECT * FROM trail` still reads every line."""
     send(shop, cancelled(order_id(), reason="a\0b"), cancelled(order_id(), id="a\0b"))
-    with psycopg.connect(ours.dsn) as connection:
+    with psycopg.connect(server.dsn) as connection:
         read = connection.execute("SELECT count(facts), count(*) FROM trail").fetchone()
         told = connection.execute("SELECT position FROM log_head").fetchone()
     assert read is not None

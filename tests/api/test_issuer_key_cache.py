@@ -223,12 +223,12 @@ def test_weak_keys_and_keys_for_other_uses_are_ignored(issuer: IssuerServer) -> 
 def test_other_requests_do_not_wait_while_keys_are_fetched(dsn: str, issuer: IssuerServer) -> None:
     patient = KeyCacheTimes(fetch=10)
     with (
-        run_service(dsn, reports=False, issuers=[issuer.issuer(patient)]) as ours,
-        ours.client_as("ana") as ana,
-        ours.client_as(None) as other,
-        ours.client_as(None) as prober,
+        run_service(dsn, reports=False, issuers=[issuer.issuer(patient)]) as running,
+        running.client_as("ana") as ana,
+        running.client_as(None) as other,
+        running.client_as(None) as prober,
     ):
-        desk = ours.service.desks.principals_desk
+        desk = running.service.desks.principals_desk
         desk.link("ana", issuer.name, "ana-1", datetime.now(UTC))
         assert ana.get("/v1/me").status_code == 200
         issuer.delay_seconds = 1.0
@@ -254,8 +254,8 @@ def test_an_unreachable_issuer_gets_503_and_api_keys_still_work(
 ) -> None:
     issuer.status = 500
     with (
-        run_service(dsn, reports=False, issuers=[issuer.issuer()]) as ours,
-        ours.client_as("ana") as ana,
+        run_service(dsn, reports=False, issuers=[issuer.issuer()]) as running,
+        running.client_as("ana") as ana,
     ):
         assert ana.get("/v1/me").status_code == 200
         ana.headers["Authorization"] = f"Bearer {issuer.token()}"

@@ -12,13 +12,13 @@ from tests.witness_checkpoints import open_checkpoints
 
 
 @pytest.fixture(scope="module")
-def witness(ours, shop, tmp_path_factory):
+def witness(server, shop, tmp_path_factory):
     """A function that makes a checkpoint; before its first call the API has none."""
     home = tmp_path_factory.mktemp("witness")
     checkpoints = open_checkpoints(home)
 
     def make():
-        with connect(ours.dsn) as connection:
+        with connect(server.dsn) as connection:
             return checkpoints.make(connection)
 
     assert shop.get("/v1/audit/checkpoint").status_code == 404
@@ -28,12 +28,12 @@ def witness(ours, shop, tmp_path_factory):
     return checkpoints, make
 
 
-def test_an_event_has_a_proof_of_inclusion(ours, shop, witness):
+def test_an_event_has_a_proof_of_inclusion(server, shop, witness):
     checkpoints, _ = witness
     told = shop.get("/v1/audit/checkpoint").json()
     signed = open_checkpoint(told["note"].encode(), checkpoints.signer.key)
     assert (signed.size, signed.root.hex()) == (told["size"], told["root"])
-    with connect(ours.dsn) as connection:
+    with connect(server.dsn) as connection:
         rows = connection.execute("SELECT notification_id, state FROM stored_events").fetchall()
     states = {position: bytes(state) for position, state in rows}
     for position in range(1, signed.size + 1):
@@ -74,9 +74,9 @@ def test_an_event_without_a_checkpoint_has_no_proof(shop, witness):
     assert shop.get("/v1/audit/proofs/inclusion?position=0").status_code == 400
 
 
-def test_a_halted_log_can_be_read_and_not_written(ours, shop, witness):
+def test_a_halted_log_can_be_read_and_not_written(server, shop, witness):
     head = shop.get("/v1/events?limit=1").json()["head"]
-    with connect(ours.dsn) as connection:
+    with connect(server.dsn) as connection:
         halt_log(connection)
         try:
             refused = send(shop, placed(order_id()))

@@ -83,8 +83,8 @@ def operations() -> Iterator[tuple[str, str, JsonObject]]:
 
 
 @pytest.fixture(scope="module")
-def document(ours: RunningService) -> JsonObject:
-    with ours.client_as(None) as nobody:
+def document(server: RunningService) -> JsonObject:
+    with server.client_as(None) as nobody:
         answer = nobody.get("/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"
     found: JsonObject = answer.json()
@@ -99,11 +99,11 @@ def test_the_document_is_valid_openapi(document: JsonObject) -> None:
 
 
 def test_the_document_has_exactly_the_served_routes(
-    ours: RunningService, document: JsonObject
+    server: RunningService, document: JsonObject
 ) -> None:
     served = {
         (route.path_format, method)
-        for route in create_app(ours.service).routes
+        for route in create_app(server.service).routes
         if isinstance(route, HTTPRoute)
         for handler in route.route_handlers
         if handler.resolve_include_in_schema()
@@ -173,8 +173,8 @@ def test_parameters_have_the_names_that_are_sent(document: JsonObject) -> None:
     }
 
 
-def test_the_pages_load_nothing_from_other_hosts(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody:
+def test_the_pages_load_nothing_from_other_hosts(server: RunningService) -> None:
+    with server.client_as(None) as nobody:
         for address in ("/", "/docs"):
             page = nobody.get(address)
             assert page.status_code == 200
@@ -238,12 +238,12 @@ class ResponseCheck:
             self.met.add((template, method))
 
 
-def change_policies(ours: RunningService, check: ResponseCheck) -> None:
+def change_policies(server: RunningService, check: ResponseCheck) -> None:
     """Make every request about policies."""
     for name in ("gus", "gil"):
-        ours.service.desks.people.add(name, [Role.GOVERNANCE_OWNER], datetime.now(UTC))
-        token = ours.service.desks.people.issue_token(name, datetime.now(UTC))
-        ours.tokens[name] = token
+        server.service.desks.people.add(name, [Role.GOVERNANCE_OWNER], datetime.now(UTC))
+        token = server.service.desks.people.issue_token(name, datetime.now(UTC))
+        server.tokens[name] = token
     document = shipped()
 
     def saying(version: str) -> JsonObject:
@@ -251,7 +251,7 @@ def change_policies(ours: RunningService, check: ResponseCheck) -> None:
         document["priorities"]["severity"]["low"] += 1
         return document
 
-    with ours.client_as("gus") as gus, ours.client_as("gil") as gil:
+    with server.client_as("gus") as gus, server.client_as("gil") as gil:
         for client in (gus, gil):
             client.event_hooks = {"response": [check]}
         told = [
@@ -272,12 +272,12 @@ def change_policies(ours: RunningService, check: ResponseCheck) -> None:
     assert [answer.status_code for answer in told] == [200] * len(told)
 
 
-def erase_a_customer(ours: RunningService, check: ResponseCheck) -> None:
+def erase_a_customer(server: RunningService, check: ResponseCheck) -> None:
     """Make every request about the personal data of a customer."""
-    people = ours.service.desks.people
+    people = server.service.desks.people
     people.add("petra", [Role.PRIVACY_OFFICER], datetime.now(UTC))
-    ours.tokens["petra"] = people.issue_token("petra", datetime.now(UTC))
-    with ours.client_as("shop") as shop, ours.client_as("petra") as petra:
+    server.tokens["petra"] = people.issue_token("petra", datetime.now(UTC))
+    with server.client_as("shop") as shop, server.client_as("petra") as petra:
         order = order_id()
         send(shop, placed(order))
         petra.event_hooks = {"response": [check]}
@@ -296,11 +296,11 @@ def erase_a_customer(ours: RunningService, check: ResponseCheck) -> None:
     assert [answer.status_code for answer in told] == [200, 409, 200, 200, 200, 200, 200]
 
 
-def ask_for_proofs(ours: RunningService, client: httpx2.Client) -> None:
-    with TemporaryDirectory() as home, connect(ours.dsn) as connection:
+def ask_for_proofs(server: RunningService, client: httpx2.Client) -> None:
+    with TemporaryDirectory() as home, connect(server.dsn) as connection:
         kept = Checkpoints(open_signer(f"{home}/key"), OutsideCheckpoints(Path(home) / "outside"))
         kept.make(connection)
-        ours.service.checkpoints = kept
+        server.service.checkpoints = kept
         for name in ("export", "population?type=case.detected"):
             client.get(f"/v1/audit/{name}")
     client.get("/v1/audit/checkpoint")
@@ -311,9 +311,9 @@ def ask_for_proofs(ours: RunningService, client: httpx2.Client) -> None:
     client.get("/v1/audit/proofs/consistency?from=1")
 
 
-def test_real_responses_match_the_document(ours: RunningService, document: JsonObject) -> None:
+def test_real_responses_match_the_document(server: RunningService, document: JsonObject) -> None:
     check = ResponseCheck(document)
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         ana.event_hooks = {"response": [check]}
         order = order_id()
         ana.post("/v1/signals", json=placed(order, event_time=ago(days=9)))
@@ -366,10 +366,10 @@ def test_real_responses_match_the_document(ours: RunningService, document: JsonO
         ana.get("/v1/adjustments")
         ana.get("/v1/reconciliations")
         ana.get("/v1/me")
-        manage_people(ours, ana)
-        make_adjustments(ours, check)
+        manage_people(server, ana)
+        make_adjustments(server, check)
         ana.get("/v1/recovery-plans")
-        plan_recovery(ours)
+        plan_recovery(server)
         plan = "/v1/queues/refund_validation/recovery"
         for command, body in (
             ("actions", {"title": "Two more people", "due_at": in_future(days=1)}),
@@ -378,8 +378,8 @@ def test_real_responses_match_the_document(ours: RunningService, document: JsonO
         ):
             etag = {"If-Match": ana.get(plan).headers["ETag"]}
             assert ana.post(f"{plan}/{command}", json=body, headers=etag).is_success
-        change_policies(ours, check)
-        erase_a_customer(ours, check)
+        change_policies(server, check)
+        erase_a_customer(server, check)
         ana.post(f"/v1/cases/{case}/claim", headers={"If-Match": '"1"'})
         ana.post(f"/v1/cases/{case}/claim")
         for media_type in ("*/*", "text/csv", "text/html"):
@@ -387,7 +387,7 @@ def test_real_responses_match_the_document(ours: RunningService, document: JsonO
         ana.post("/v1/queues/allocation_failure_review/claim-next")
         ana.post("/v1/queues/return_authorization_support/claim-next")
         ana.get("/v1/events?after=0&limit=200")
-        ask_for_proofs(ours, ana)
+        ask_for_proofs(server, ana)
         for address in ("/livez", "/readyz", "/problems/invalid", "/problems/nonsense"):
             ana.get(address)
     met = {
@@ -398,9 +398,13 @@ def test_real_responses_match_the_document(ours: RunningService, document: JsonO
     assert check.met == met - WITH_A_PROVIDER
 
 
-def make_adjustments(ours: RunningService, check: ResponseCheck) -> None:
+def make_adjustments(server: RunningService, check: ResponseCheck) -> None:
     """Propose adjustments and approve, reject, withdraw and execute them."""
-    with ours.client_as("ana") as ana, ours.client_as("olga") as olga, ours.client_as("fay") as fay:
+    with (
+        server.client_as("ana") as ana,
+        server.client_as("olga") as olga,
+        server.client_as("fay") as fay,
+    ):
         for client in (ana, olga, fay):
             client.event_hooks = {"response": [check]}
 
@@ -436,10 +440,10 @@ def make_adjustments(ours: RunningService, check: ResponseCheck) -> None:
         olga.post("/v1/approvals", json={"items": items}, headers=headers)
 
 
-def manage_people(ours: RunningService, ana: httpx2.Client) -> None:
+def manage_people(server: RunningService, ana: httpx2.Client) -> None:
     """Make every request about people, grants and break-glass."""
     name = f"mia-{order_id()}"
-    with ours.client_as("olga") as olga:
+    with server.client_as("olga") as olga:
         olga.event_hooks = ana.event_hooks
         for path, body in (
             ("people", {"name": name}),
@@ -461,15 +465,15 @@ def manage_people(ours: RunningService, ana: httpx2.Client) -> None:
         ana.get(asked)
         for one, step in ((ana, "open"), (ana, "close")):
             assert one.post(f"{asked}/{step}").is_success
-    with ours.client_as("carla") as carla:
+    with server.client_as("carla") as carla:
         carla.event_hooks = ana.event_hooks
         judge = {"justified": True, "findings": "They were."}
         assert carla.post(f"{asked}/review", json=judge).is_success
 
 
-def plan_recovery(ours: RunningService) -> None:
+def plan_recovery(server: RunningService) -> None:
     """Make every request about the recovery plan of a queue."""
-    desk = ours.service.desks.recovery
+    desk = server.service.desks.recovery
     limits = Backlog(volume=1, recovered_volume=0)
     measured = BacklogMeasurement(position=1, cases=2, oldest_queued_at=datetime.now(UTC))
     with contextlib.suppress(RecoveryNotFound):
@@ -484,7 +488,7 @@ def plan_recovery(ours: RunningService) -> None:
         thresholds=limits,
         policy="3",
     )
-    ours.service.desks.log.append(
+    server.service.desks.log.append(
         [
             Write(
                 stream=recovery_stream("refund_validation"),
@@ -553,7 +557,7 @@ def test_every_accepted_signal_matches_the_document(document: JsonObject) -> Non
     [h.handler_name for h in VERSIONED + UNVERSIONED if h.handler_name != stream_view.handler_name],
 )
 def test_random_requests_get_documented_responses(
-    ours: RunningService, document: JsonObject, name: str
+    server: RunningService, document: JsonObject, name: str
 ) -> None:
     """Valid requests, and invalid ones where the document allows to make them."""
     path, method, told = next(o for o in operations() if o[2]["operationId"] == name)
@@ -563,11 +567,11 @@ def test_random_requests_get_documented_responses(
     if places - {"path"} or "requestBody" in told:
         modes.append(GenerationMode.NEGATIVE)
     for mode in modes:
-        send_random_requests(ours, operation.as_strategy(generation_mode=mode))
+        send_random_requests(server, operation.as_strategy(generation_mode=mode))
 
 
-def send_random_requests(ours: RunningService, requests: st.SearchStrategy[Any]) -> None:
-    with ours.client_as("ana") as ana:
+def send_random_requests(server: RunningService, requests: st.SearchStrategy[Any]) -> None:
+    with server.client_as("ana") as ana:
         case_id = open_case(ana)
 
         @seed(SEED)
@@ -587,6 +591,6 @@ def send_random_requests(ours: RunningService, requests: st.SearchStrategy[Any])
             if case.headers.get("Casetrail-Min-Position", "").isdigit():
                 case.headers["Casetrail-Min-Position"] = "1"
             headers = {**dict(ana.headers), "Prefer": "wait=0"}
-            case.call_and_validate(base_url=ours.url, headers=headers, checks=CHECKS)
+            case.call_and_validate(base_url=server.url, headers=headers, checks=CHECKS)
 
         ask()

@@ -6,9 +6,9 @@ from tests.api.running_service import RunningService
 from tests.api.signals import ago, order_id, send, signal, unavailable
 
 
-def test_a_packet_shows_each_message_with_its_author(ours: RunningService) -> None:
+def test_a_packet_shows_each_message_with_its_author(server: RunningService) -> None:
     order = order_id()
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         told = send(
             ana,
             signal(
@@ -43,10 +43,10 @@ def test_a_packet_shows_each_message_with_its_author(ours: RunningService) -> No
 
 
 def test_a_packet_shows_conflicting_values_and_the_right_one(
-    ours: RunningService,
+    server: RunningService,
 ) -> None:
     order = order_id()
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         told = send(
             ana,
             *(

@@ -27,17 +27,17 @@ GUARDED = [handler for handler in VERSIONED if NEEDS in handler.opt]
 
 
 @pytest.fixture(scope="module")
-def by_role(ours: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
+def by_role(server: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
     """One person for each role, with only that role."""
-    desks, now = ours.service.desks, datetime.now(UTC)
+    desks, now = server.service.desks, datetime.now(UTC)
     clients = {}
     for role in Role:
         name = f"only-{role.value.replace('_', '-')}"
         desks.people.add(name, [role], now)
         token = desks.people.issue_token(name, now)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        clients[role] = httpx2.Client(base_url=ours.url, headers=headers, timeout=20)
-    ProjectionRunner(ours.dsn, PROJECTIONS).catch_up(wait=False)
+        clients[role] = httpx2.Client(base_url=server.url, headers=headers, timeout=20)
+    ProjectionRunner(server.dsn, PROJECTIONS).catch_up(wait=False)
     yield clients
     for client in clients.values():
         client.close()
@@ -110,14 +110,14 @@ def test_me_returns_the_person_and_their_permissions(
         assert [(grant["role"], grant["lives"]) for grant in me["grants"]] == [(role, True)]
 
 
-def test_only_public_routes_are_open_without_a_token(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody:
+def test_only_public_routes_are_open_without_a_token(server: RunningService) -> None:
+    with server.client_as(None) as nobody:
         assert {asked(nobody, handler).status_code for handler in GUARDED} == {401}
     open_to_all = {h.handler_name for h in (*VERSIONED, *UNVERSIONED) if h.opt.get(PUBLIC)}
     assert open_to_all == {"livez", "readyz", "explain_problem"}
 
 
-def test_a_route_without_a_permission_stops_the_start(ours: RunningService) -> None:
+def test_a_route_without_a_permission_stops_the_start(server: RunningService) -> None:
     @plain_get("/open", sync_to_thread=False)
     def forgotten() -> dict[str, Any]:
         return {}
@@ -129,4 +129,4 @@ def test_a_route_without_a_permission_stops_the_start(ours: RunningService) -> N
     for handler in (forgotten, misspelt):
         with pytest.raises(RouteUnguarded, match=handler.handler_name):
             require_guarded_routes(Litestar([handler]))
-    create_app(ours.service)
+    create_app(server.service)

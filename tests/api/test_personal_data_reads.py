@@ -9,11 +9,11 @@ from tests.api.running_service import RunningService
 from tests.api.signals import order_id, placed, send
 
 
-def test_asking_who_read_personal_data_is_not_itself_a_read(ours: RunningService) -> None:
-    order, people, now = order_id(), ours.service.desks.people, datetime.now(UTC)
+def test_asking_who_read_personal_data_is_not_itself_a_read(server: RunningService) -> None:
+    order, people, now = order_id(), server.service.desks.people, datetime.now(UTC)
     people.add("audra", [Role.AUDITOR], now)
-    ours.tokens["audra"] = people.issue_token("audra", now)
-    with ours.client_as("shop") as shop, ours.client_as("audra") as auditor:
+    server.tokens["audra"] = people.issue_token("audra", now)
+    with server.client_as("shop") as shop, server.client_as("audra") as auditor:
         assert send(shop, placed(order)).status_code == 200
         for _ in range(2):
             told = auditor.get("/v1/audit/reads", params={"order": order}).json()

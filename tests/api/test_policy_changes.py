@@ -31,9 +31,9 @@ class PolicyService:
     """A service of two processes, with people who govern its policy."""
 
     def __init__(
-        self, ours: RunningService, other_url: str, people: dict[str, httpx2.Client]
+        self, server: RunningService, other_url: str, people: dict[str, httpx2.Client]
     ) -> None:
-        self.ours = ours
+        self.server = server
         self.other_url = other_url
         self.people = people
 
@@ -54,15 +54,15 @@ class PolicyService:
 @pytest.fixture(scope="module")
 def governing(databases: Databases, template_database: str) -> Iterator[PolicyService]:
     with databases.new(template_database) as name, ExitStack() as stack:
-        ours = stack.enter_context(run_service(databases.dsn(name), time=True))
+        server = stack.enter_context(run_service(databases.dsn(name), time=True))
         other_url, _ = stack.enter_context(serve(databases.dsn(name)))
-        people = ours.service.desks.people
+        people = server.service.desks.people
         clients = {}
         for person, role in PEOPLE.items():
             people.add(person, [role], datetime.now(UTC))
-            ours.tokens[person] = people.issue_token(person, datetime.now(UTC))
-            clients[person] = stack.enter_context(ours.client_as(person))
-        yield PolicyService(ours, other_url, clients)
+            server.tokens[person] = people.issue_token(person, datetime.now(UTC))
+            clients[person] = stack.enter_context(server.client_as(person))
+        yield PolicyService(server, other_url, clients)
 
 
 def deciding(url: str) -> str:
@@ -99,7 +99,7 @@ def test_an_activated_policy_decides_in_both_processes(governing: PolicyService)
     assert approved["state"] == "approved"
     active = governing.done("opal", "/p2/activate")
     assert active["state"] == "in_force"
-    assert deciding(governing.ours.url) == "p2"
+    assert deciding(governing.server.url) == "p2"
     until(lambda: deciding(governing.other_url) == "p2")
 
     lines = {line["version"]: line for line in governing.get("")["items"]}
@@ -109,7 +109,7 @@ def test_an_activated_policy_decides_in_both_processes(governing: PolicyService)
         ("policy.approved", "gus"),
         ("policy.activated", "opal"),
     ]
-    with governing.ours.client_as("ana") as ana:
+    with governing.server.client_as("ana") as ana:
         trail = ana.get(f"/v1/cases/{open_case(ana)}/trail").json()
     assert trail["lines"][0]["event"]["decision"]["policy"] == "p2"
 
@@ -166,7 +166,7 @@ def test_a_retry_gets_the_first_response(governing: PolicyService) -> None:
 
 
 def test_a_simulation_is_stored_and_can_be_read_again(governing: PolicyService) -> None:
-    with governing.ours.client_as("ana") as ana:
+    with governing.server.client_as("ana") as ana:
         open_case(ana)
     document = policy_with("p8", 50)
     del document["kinds"]["stock_unavailable"]
@@ -213,7 +213,7 @@ def test_a_scheduled_policy_is_activated_by_itself(
     told = governing.done("gus", "/p7/activate", effective_from=starts_at.isoformat())
     assert told["state"] == "scheduled"
     assert deciding(governing.other_url) == "p2"
-    until(lambda: {deciding(governing.ours.url), deciding(governing.other_url)} == {"p7"})
+    until(lambda: {deciding(governing.server.url), deciding(governing.other_url)} == {"p7"})
     assert datetime.now(UTC) >= starts_at
 
     def acts() -> list[str]:

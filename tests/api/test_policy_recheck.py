@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")
-def ours(databases: Databases, template_database: str) -> Iterator[tuple[RunningService, str]]:
+def server(databases: Databases, template_database: str) -> Iterator[tuple[RunningService, str]]:
     """Two services and two timekeepers."""
     with databases.new(template_database) as name:
         dsn = databases.dsn(name)
@@ -50,9 +50,9 @@ def activate(running: RunningService, rulebook: Rulebook) -> None:
 
 
 def test_a_recheck_opens_each_case_once_while_signals_are_accepted(
-    ours: tuple[RunningService, str],
+    server: tuple[RunningService, str],
 ) -> None:
-    running, other = ours
+    running, other = server
     urls = [running.url, other]
     blind = without_kinds("stock_unavailable", version="blind")
     activate(running, blind)

@@ -32,11 +32,11 @@ def assert_problem(answer: httpx2.Response, status: int, name: str) -> JsonObjec
 
 @pytest.mark.parametrize("kind", STATUS, ids=slug)
 def test_each_problem_type_has_an_explanation(
-    ours: RunningService, kind: type[CasetrailError]
+    server: RunningService, kind: type[CasetrailError]
 ) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", slug(kind))
     assert inspect.cleandoc(kind.__doc__ or "").partition("\n")[0].endswith(".")
-    with ours.client_as(None) as nobody:
+    with server.client_as(None) as nobody:
         answer = nobody.get(f"/problems/{slug(kind)}")
     assert answer.status_code == 200
     told = answer.json()
@@ -61,8 +61,8 @@ def test_every_api_error_has_a_status() -> None:
     assert domain.cases.errors.CaseNotFound in STATUS
 
 
-def test_an_unknown_problem_type_gets_a_problem(ours: RunningService) -> None:
-    with ours.client_as(None) as nobody:
+def test_an_unknown_problem_type_gets_a_problem(server: RunningService) -> None:
+    with server.client_as(None) as nobody:
         assert_problem(nobody.get("/problems/nonsense"), 404, "route-not-found")
 
 
@@ -123,8 +123,8 @@ def test_head_is_get_without_a_body_or_an_unsupported_method(
 
 
 @pytest.mark.parametrize("address", ["/livez", "/v1/cases", "/v1/signals"])
-def test_options_returns_only_the_methods(ours: RunningService, address: str) -> None:
-    with ours.client_as(None) as nobody:
+def test_options_returns_only_the_methods(server: RunningService, address: str) -> None:
+    with server.client_as(None) as nobody:
         answer = nobody.options(address)
     assert (answer.status_code, answer.content) == (204, b"")
     assert ("POST" if address == "/v1/signals" else "GET") in answer.headers["Allow"]
@@ -266,8 +266,8 @@ def test_all_invalid_parameters_are_named_at_once(ana: httpx2.Client) -> None:
     assert named == {"limit", "state", "severity", "Casetrail-Min-Position"}
 
 
-def test_an_internal_error_reveals_no_details(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana, psycopg.connect(ours.dsn, autocommit=True) as connection:
+def test_an_internal_error_reveals_no_details(server: RunningService) -> None:
+    with server.client_as("ana") as ana, psycopg.connect(server.dsn, autocommit=True) as connection:
         connection.execute("ALTER VIEW views.orders RENAME TO away")
         try:
             answer = ana.get("/v1/orders?tier=vip")

@@ -38,8 +38,8 @@ def line_of(client: httpx2.Client, case: str, seen: dict[str, str]) -> dict[str,
     raise AssertionError(f"{case} is not in the queue")
 
 
-def test_a_queued_case_has_an_owner_a_lease_and_a_clock_band(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana:
+def test_a_queued_case_has_an_owner_a_lease_and_a_clock_band(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
         case, seen = open_queued_case(ana)
         row = line_of(ana, case, seen)
         assert (row["person"], row["lease_until"], row["band"]) == (None, None, "on_track")
@@ -55,9 +55,9 @@ def test_a_queued_case_has_an_owner_a_lease_and_a_clock_band(ours: RunningServic
         assert (row["band"], row["due_next"], row["lease_until"]) == ("paused", None, None)
 
 
-def test_the_bands_of_a_queue_follow_the_clock(ours: RunningService) -> None:
-    reports = ours.service.reports
-    with ours.client_as("ana") as ana:
+def test_the_bands_of_a_queue_follow_the_clock(server: RunningService) -> None:
+    reports = server.service.reports
+    with server.client_as("ana") as ana:
         case, seen = open_queued_case(ana)
         row = line_of(ana, case, seen)
         due = datetime.fromisoformat(str(row["due_next"]))
@@ -72,8 +72,8 @@ def test_the_bands_of_a_queue_follow_the_clock(ours: RunningService) -> None:
     assert [*bands.values()] == ["on_track", "at_risk", "breached"]
 
 
-def test_cases_are_filtered_by_due_time(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana:
+def test_cases_are_filtered_by_due_time(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
         case, seen = open_queued_case(ana)
         due = str(line_of(ana, case, seen)["due_next"])
         before = (datetime.fromisoformat(due) - timedelta(microseconds=1)).isoformat()
@@ -91,7 +91,7 @@ def test_cases_are_filtered_by_due_time(ours: RunningService) -> None:
 
 
 @pytest.fixture
-def strict_policy(ours: RunningService) -> Rulebook:
+def strict_policy(server: RunningService) -> Rulebook:
     """The shipped policy with very low limits for every queue."""
     document = load_policy().document
     limits = Backlog(volume=1, recovered_volume=0)
@@ -103,14 +103,14 @@ def strict_policy(ours: RunningService) -> Rulebook:
 
 
 def test_a_queue_that_falls_behind_gets_a_recovery_plan(
-    ours: RunningService, strict_policy: Rulebook
+    server: RunningService, strict_policy: Rulebook
 ) -> None:
-    change_policy(ours.service.desks.policy, strict_policy, datetime.now(UTC))
-    with ours.client_as("ana") as ana:
+    change_policy(server.service.desks.policy, strict_policy, datetime.now(UTC))
+    with server.client_as("ana") as ana:
         _, seen = open_queued_case(ana)
         _, seen = open_queued_case(ana)
         ana.get(f"/v1/queues/{QUEUE}", headers=seen).raise_for_status()
-        assert ours.service.desks.recovery.look(datetime.now(UTC)) == 1
+        assert server.service.desks.recovery.look(datetime.now(UTC)) == 1
 
         plan = ana.get(f"/v1/queues/{QUEUE}/recovery")
         told = plan.json()
@@ -151,9 +151,9 @@ def test_a_queue_that_falls_behind_gets_a_recovery_plan(
 
 
 def test_the_next_case_is_an_urgent_one_before_a_valuable_one(
-    ours: RunningService,
+    server: RunningService,
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         cases = []
         for tier, broken in (
             ("vip", ("stock.counted", {"sku": "tea", "counted": 1, "system": 2})),
@@ -173,7 +173,7 @@ def test_the_next_case_is_an_urgent_one_before_a_valuable_one(
 
     def order_at(now: datetime, **pressing: int) -> list[str]:
         bands = ClockBands(**pressing)
-        found = ours.service.reports.next_case_for("cy", (), QUEUE, 1000, now, bands)
+        found = server.service.reports.next_case_for("cy", (), QUEUE, 1000, now, bands)
         return [str(case) for case in found if str(case) in cases]
 
     now, late = datetime.now(UTC), due + timedelta(microseconds=1)
@@ -182,9 +182,9 @@ def test_the_next_case_is_an_urgent_one_before_a_valuable_one(
     assert order_at(late) == [gold, vip]
 
 
-def test_the_next_case_can_come_from_the_end_of_the_queue(ours: RunningService) -> None:
-    reports = ours.service.reports
-    with ours.client_as("ana") as ana:
+def test_the_next_case_can_come_from_the_end_of_the_queue(server: RunningService) -> None:
+    reports = server.service.reports
+    with server.client_as("ana") as ana:
         case, seen = open_queued_case(ana)
         due = datetime.fromisoformat(str(line_of(ana, case, seen)["due_next"]))
     (first,) = reports.next_case_for("cy", (), QUEUE, 1, due + timedelta(days=9), ClockBands())

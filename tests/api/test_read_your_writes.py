@@ -126,10 +126,10 @@ def test_a_read_waits_as_long_as_prefer_says(stopped_reports: RunningService, wa
         assert 0.9 < time.monotonic() - begun < 4
 
 
-def test_a_waiting_read_is_answered_after_the_write(ours: RunningService) -> None:
+def test_a_waiting_read_is_answered_after_the_write(server: RunningService) -> None:
     with (
-        ours.client_as("ana") as ana,
-        ours.client_as("shop") as shop,
+        server.client_as("ana") as ana,
+        server.client_as("shop") as shop,
         ThreadPoolExecutor(1) as pool,
     ):
         head = int(ana.get("/v1/events").json()["head"])
@@ -169,9 +169,11 @@ def test_many_waiting_reads_do_not_delay_other_requests(stopped_reports: Running
         assert {answer.result().status_code for answer in waiting} == {503}
 
 
-def test_many_concurrent_reads_are_all_answered(ours: RunningService, shop: httpx2.Client) -> None:
+def test_many_concurrent_reads_are_all_answered(
+    server: RunningService, shop: httpx2.Client
+) -> None:
     case = open_case(shop)
     addresses = ["/v1/cases", "/v1/queues", f"/v1/cases/{case}", "/v1/events", "/v1/orders"]
-    with ours.client_as("ana") as ana, ThreadPoolExecutor(64) as pool:
+    with server.client_as("ana") as ana, ThreadPoolExecutor(64) as pool:
         answers = list(pool.map(ana.get, addresses * 64))
     assert {answer.status_code for answer in answers} == {200}

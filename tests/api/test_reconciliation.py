@@ -43,8 +43,8 @@ Told = dict[str, Any]
 
 
 class Shop:
-    def __init__(self, house: RunningService, provider: Running) -> None:
-        self.house = house
+    def __init__(self, server: RunningService, provider: Running) -> None:
+        self.server = server
         self.provider = provider
         self.since = ago(hours=1)
 
@@ -57,18 +57,18 @@ class Shop:
     def ask(self, person: str, path: str, body: bytes, **headers: str) -> httpx2.Response:
         kept = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/json"}
         kept |= {name.replace("_", "-"): value for name, value in headers.items()}
-        with self.house.client_as(person) as client:
+        with self.server.client_as(person) as client:
             return client.post(path, content=body, headers=kept)
 
     def ordered(self, amount: str = "5.00", by: str = "fay") -> str:
         """Propose, approve and order a payment; return its key."""
         order = order_id()
-        with self.house.client_as("shop") as client:
+        with self.server.client_as("shop") as client:
             told = (placed(order), captured(order, id=f"paid-{order}"), unavailable(order))
             items = send(client, *told).json()["items"]
         touched = [case for item in items for case in item.get("cases", ())]
         case = next(one["case"] for one in touched if one["kind"] == "stock_unavailable")
-        with self.house.client_as("bo") as client:
+        with self.server.client_as("bo") as client:
             version = client.get(f"/v1/cases/{case}").json()["version"]
         path = f"/v1/cases/{case}"
         version = self.post("bo", f"{path}/claim", If_Match=f'"{version}"')["version"]
@@ -84,7 +84,7 @@ class Shop:
 
     def pay(self, *keys: str, until: str = "executed") -> None:
         """Run the payer as a worker does, until all these payments have this state."""
-        with desks(self.house.dsn, provider=LocalProvider(self.provider.url)) as working:
+        with desks(self.server.dsn, provider=LocalProvider(self.provider.url)) as working:
             working.ensure_policy()
             deadline = time.monotonic() + 20
             while {self.state(key) for key in keys} != {until}:
@@ -96,8 +96,8 @@ class Shop:
         return str(self.adjustment(key)["state"])
 
     def adjustment(self, key: str) -> Told:
-        head = str(self.house.service.desks.log.head())
-        with self.house.client_as("fay") as client:
+        head = str(self.server.service.desks.log.head())
+        with self.server.client_as("fay") as client:
             answer = client.get(
                 "/v1/adjustments?limit=200", headers={"Casetrail-Min-Position": head}
             )
@@ -115,13 +115,13 @@ class Shop:
 
 
 @contextmanager
-def shop(dsn: str, provider: Running) -> Iterator[Shop]:
-    with run_service(dsn, provider=LocalProvider(provider.url)) as ours:
-        people, clock = ours.service.desks.people, ours.service.desks.clock
+def open_shop(dsn: str, provider: Running) -> Iterator[Shop]:
+    with run_service(dsn, provider=LocalProvider(provider.url)) as server:
+        people, clock = server.service.desks.people, server.service.desks.clock
         for name, role in PEOPLE.items():
             people.add(name, [role], clock()) if people.known(name) is None else None
-            ours.tokens[name] = people.issue_token(name, clock())
-        yield Shop(ours, provider)
+            server.tokens[name] = people.issue_token(name, clock())
+        yield Shop(server, provider)
 
 
 @pytest.fixture
@@ -132,8 +132,8 @@ def ledger(tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.fixture
-def ours(dsn: str, ledger: Running) -> Iterator[Shop]:
-    with shop(dsn, ledger) as found:
+def shop(dsn: str, ledger: Running) -> Iterator[Shop]:
+    with open_shop(dsn, ledger) as found:
         yield found
 
 
@@ -143,22 +143,22 @@ def kinds(told: Told) -> dict[str, str | None]:
     return {found.get("key", ""): found["kind"] for found in told["discrepancies"]}
 
 
-def test_matching_payments_are_reconciled_once_and_the_run_is_recorded(ours: Shop) -> None:
-    keys = [ours.ordered("5.00"), ours.ordered("7.50")]
-    ours.pay(*keys)
-    first = ours.reconcile(Idempotency_Key="monday")
+def test_matching_payments_are_reconciled_once_and_the_run_is_recorded(shop: Shop) -> None:
+    keys = [shop.ordered("5.00"), shop.ordered("7.50")]
+    shop.pay(*keys)
+    first = shop.reconcile(Idempotency_Key="monday")
     assert (first["lines"], first["matched"], first["reconciled"]) == (2, 2, 2)
     assert first["discrepancies"] == []
     (sums,) = first["sums"]
     assert sums == {"currency": "EUR", "here": "12.50", "there": "12.50", "matched": "12.50"}
-    assert [ours.adjustment(key)["reconciled_by"] for key in keys] == ["finn", "finn"]
-    again = ours.reconcile(Idempotency_Key="monday")
+    assert [shop.adjustment(key)["reconciled_by"] for key in keys] == ["finn", "finn"]
+    again = shop.reconcile(Idempotency_Key="monday")
     assert again == first
-    later = ours.reconcile()
+    later = shop.reconcile()
     assert (later["matched"], later["reconciled"]) == (2, 0)
     assert later["statement"] == first["statement"]
-    with ours.house.client_as("dev") as auditor:
-        head = str(ours.house.service.desks.log.head())
+    with shop.server.client_as("dev") as auditor:
+        head = str(shop.server.service.desks.log.head())
         headers = {"Casetrail-Min-Position": head}
         listed = auditor.get("/v1/reconciliations", headers=headers).json()["items"]
     assert listed == [later, first]
@@ -168,25 +168,25 @@ def test_matching_payments_are_reconciled_once_and_the_run_is_recorded(ours: Sho
     jsonschema_rs.validate({**schema, "$schema": DIALECT, "components": components}, first)
 
 
-def test_every_kind_of_discrepancy_is_found_and_named(ours: Shop) -> None:
-    agrees, less, gone, twice, failed, renamed = keys = [ours.ordered() for _ in range(6)]
-    ours.pay(*keys)
+def test_every_kind_of_discrepancy_is_found_and_named(shop: Shop) -> None:
+    agrees, less, gone, twice, failed, renamed = keys = [shop.ordered() for _ in range(6)]
+    shop.pay(*keys)
     update = "UPDATE refunds SET"
-    ours.write_into_ledger(f"{update} amount = '4.99' WHERE key = ?", less)
-    ours.write_into_ledger("DELETE FROM refunds WHERE key = ?", gone)
-    ours.write_into_ledger(f"{update} status = 'failed' WHERE key = ?", failed)
-    ours.write_into_ledger(f"{update} reference = 're_other' WHERE key = ?", renamed)
+    shop.write_into_ledger(f"{update} amount = '4.99' WHERE key = ?", less)
+    shop.write_into_ledger("DELETE FROM refunds WHERE key = ?", gone)
+    shop.write_into_ledger(f"{update} status = 'failed' WHERE key = ?", failed)
+    shop.write_into_ledger(f"{update} reference = 're_other' WHERE key = ?", renamed)
     columns = "payment, currency, amount, reason, metadata, status, failure, created_at"
     copy = f"INSERT INTO refunds (reference, key, {columns}) SELECT ?, ?, {columns} FROM refunds WHERE key = ?"
-    ours.write_into_ledger(copy, "re_twice", twice, twice)
-    ours.write_into_ledger(copy, "re_nobody", None, agrees)
+    shop.write_into_ledger(copy, "re_twice", twice, twice)
+    shop.write_into_ledger(copy, "re_nobody", None, agrees)
     stranger = str(uuid4())
-    ours.write_into_ledger(copy, "re_stranger", stranger, agrees)
-    refused = ours.ordered()
-    ours.provider.switch(fail="refuse", times=1)
-    ours.pay(refused, until="failed")
-    ours.write_into_ledger(copy, "re_refused", refused, agrees)
-    found = kinds(ours.reconcile())
+    shop.write_into_ledger(copy, "re_stranger", stranger, agrees)
+    refused = shop.ordered()
+    shop.provider.switch(fail="refuse", times=1)
+    shop.pay(refused, until="failed")
+    shop.write_into_ledger(copy, "re_refused", refused, agrees)
+    found = kinds(shop.reconcile())
     assert found == {
         less: "amount_differs",
         gone: "missing_there",
@@ -197,43 +197,43 @@ def test_every_kind_of_discrepancy_is_found_and_named(ours: Shop) -> None:
         stranger: "unknown_here",
         refused: "not_executed_here",
     }
-    assert ours.state(agrees) == "reconciled"
-    assert [ours.state(key) for key in (less, gone, twice, failed, renamed)] == ["executed"] * 5
+    assert shop.state(agrees) == "reconciled"
+    assert [shop.state(key) for key in (less, gone, twice, failed, renamed)] == ["executed"] * 5
 
 
-def test_a_payment_made_while_still_executing_is_named(ours: Shop) -> None:
-    key = ours.ordered()
+def test_a_payment_made_while_still_executing_is_named(shop: Shop) -> None:
+    key = shop.ordered()
     body = {"key": key, "payment": "p", "amount": money("5.00"), "order": "o"}
-    ours.provider.post("/refunds", **body)
-    assert kinds(ours.reconcile()) == {key: "still_executing"}
+    shop.provider.post("/refunds", **body)
+    assert kinds(shop.reconcile()) == {key: "still_executing"}
 
 
 def test_a_person_with_another_duty_in_a_case_does_not_reconcile_it(
-    ours: Shop,
+    shop: Shop,
 ) -> None:
-    finns, fays = ours.ordered(by="finn"), ours.ordered(by="fay")
-    ours.pay(finns, fays)
-    told = ours.reconcile("finn")
+    finns, fays = shop.ordered(by="finn"), shop.ordered(by="fay")
+    shop.pay(finns, fays)
+    told = shop.reconcile("finn")
     assert (told["matched"], told["reconciled"]) == (2, 1)
     assert kinds(told) == {finns: "not_yours"}
     assert "has the duty to execute" in told["discrepancies"][0]["detail"]
-    told = ours.reconcile("fay")
+    told = shop.reconcile("fay")
     assert (told["matched"], told["reconciled"], told["counts"]) == (2, 1, {})
-    assert [ours.state(key) for key in (finns, fays)] == ["reconciled"] * 2
+    assert [shop.state(key) for key in (finns, fays)] == ["reconciled"] * 2
 
 
-def test_the_file_of_a_provider_is_compared_unchanged(ours: Shop, tmp_path: Path) -> None:
-    keys = [ours.ordered(), ours.ordered()]
-    ours.pay(*keys)
-    file = httpx2.get(f"{ours.provider.url}/statement").content
-    answer = ours.ask("finn", "/v1/reconciliations", file, **CSV)
+def test_the_file_of_a_provider_is_compared_unchanged(shop: Shop, tmp_path: Path) -> None:
+    keys = [shop.ordered(), shop.ordered()]
+    shop.pay(*keys)
+    file = httpx2.get(f"{shop.provider.url}/statement").content
+    answer = shop.ask("finn", "/v1/reconciliations", file, **CSV)
     assert answer.status_code == 200, answer.text
     told = answer.json()
     assert (told["from_file"], told["reconciled"], told["counts"]) == (True, 2, {})
     assert told["statement"] == hashlib.sha256(file).hexdigest()
-    cut = ours.ask("finn", "/v1/reconciliations", file[: len(file) // 2], **CSV)
+    cut = shop.ask("finn", "/v1/reconciliations", file[: len(file) // 2], **CSV)
     assert (cut.status_code, cut.json()["type"]) == (422, "/problems/statement-not-whole")
-    assert ours.ask("finn", "/v1/reconciliations", b"\xff", **CSV).status_code == 400
+    assert shop.ask("finn", "/v1/reconciliations", b"\xff", **CSV).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -248,37 +248,37 @@ def test_the_file_of_a_provider_is_compared_unchanged(ours: Shop, tmp_path: Path
     ],
 )
 def test_an_invalid_or_forbidden_reconciliation_is_refused(
-    ours: Shop, person: str, body: bytes, status: int
+    shop: Shop, person: str, body: bytes, status: int
 ) -> None:
-    answer = ours.ask(person, "/v1/reconciliations", body)
+    answer = shop.ask(person, "/v1/reconciliations", body)
     assert answer.status_code in (status, 422 if status == 400 else status), answer.text
     later = json.dumps({"since": in_future(hours=2)}).encode()
-    assert ours.ask("finn", "/v1/reconciliations", later).status_code == 422
+    assert shop.ask("finn", "/v1/reconciliations", later).status_code == 422
 
 
-def test_a_scoped_grant_sees_only_its_part_of_the_result(ours: Shop) -> None:
-    people, clock = ours.house.service.desks.people, ours.house.service.desks.clock
+def test_a_scoped_grant_sees_only_its_part_of_the_result(shop: Shop) -> None:
+    people, clock = shop.server.service.desks.people, shop.server.service.desks.clock
     people.add("narrow", [], clock())
     grant = GrantRole(role=Role.FINANCE_APPROVER, queues=("refund_validation",), reason="Some.")
-    caller = _operator(ours)
+    caller = _operator(shop)
     people.give("narrow", grant, ["refund_validation"], caller)
-    ours.house.tokens["narrow"] = people.issue_token("narrow", clock())
-    body = json.dumps({"since": ours.since}).encode()
-    answer = ours.ask("narrow", "/v1/reconciliations", body)
+    shop.server.tokens["narrow"] = people.issue_token("narrow", clock())
+    body = json.dumps({"since": shop.since}).encode()
+    answer = shop.ask("narrow", "/v1/reconciliations", body)
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-in-scope")
 
 
-def _operator(ours: Shop) -> Any:
-    return Caller(OPERATOR_ACTOR, "olga", ours.house.service.desks.clock(), "command:test")
+def _operator(shop: Shop) -> Any:
+    return Caller(OPERATOR_ACTOR, "olga", shop.server.service.desks.clock(), "command:test")
 
 
 def test_the_command_uses_the_api(
-    ours: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    key = ours.ordered()
-    ours.pay(key)
-    monkeypatch.setenv("CASETRAIL_URL", ours.house.url)
-    monkeypatch.setenv("CASETRAIL_TOKEN", ours.house.tokens["finn"])
+    key = shop.ordered()
+    shop.pay(key)
+    monkeypatch.setenv("CASETRAIL_URL", shop.server.url)
+    monkeypatch.setenv("CASETRAIL_TOKEN", shop.server.tokens["finn"])
     run = CliRunner().invoke
     listed = run(casetrail, ["adjustments", "list", "--state", "executed", "--json"])
     assert [one["id"] for one in json.loads(listed.output)] == [key]
@@ -286,9 +286,9 @@ def test_the_command_uses_the_api(
     done = run(casetrail, ["adjustments", "reconcile"])
     assert (done.exit_code, "1 of them newly reconciled" in done.output) == (0, True)
     file = tmp_path / "list.csv"
-    file.write_bytes(httpx2.get(f"{ours.provider.url}/statement").content)
+    file.write_bytes(httpx2.get(f"{shop.provider.url}/statement").content)
     assert run(casetrail, ["adjustments", "reconcile", str(file)]).exit_code == 0
-    ours.write_into_ledger("UPDATE refunds SET amount = '4.00' WHERE key = ?", key)
+    shop.write_into_ledger("UPDATE refunds SET amount = '4.00' WHERE key = ?", key)
     few_days_ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
     differs = run(casetrail, ["adjustments", "reconcile", "--since", few_days_ago])
     assert differs.exit_code == 1
@@ -299,11 +299,11 @@ def test_the_command_uses_the_api(
 
 
 def test_health_reports_a_payment_that_no_connected_provider_can_make(
-    ours: Shop,
+    shop: Shop,
 ) -> None:
-    key = ours.ordered()
-    assert ours.state(key) == "executing"
-    desks, now = ours.house.service.desks, datetime.now(UTC)
+    key = shop.ordered()
+    assert shop.state(key) == "executing"
+    desks, now = shop.server.service.desks, datetime.now(UTC)
 
     def problems(provider: str | None, at: datetime = now) -> list[str]:
         found = HealthChecker(desks.datastore, provider).check(at).problems
@@ -313,5 +313,5 @@ def test_health_reports_a_payment_that_no_connected_provider_can_make(
     assert "stripe is connected here" in problems("stripe")[0]
     assert problems("local") == []
     assert "check that it answers" in problems("local", now + timedelta(hours=2))[0]
-    ours.pay(key)
+    shop.pay(key)
     assert problems("stripe") == []

@@ -93,10 +93,10 @@ OF_CASES = [handler for handler in VERSIONED if "{case_id:uuid}" in path_of(hand
 
 
 @pytest.fixture(scope="module")
-def cases(ours: RunningService) -> dict[str, JsonObject]:
+def cases(server: RunningService) -> dict[str, JsonObject]:
     """One case in scope, and others that differ by queue or region."""
     found: dict[str, JsonObject] = {}
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         for name, ship_to in {"own": BRAZIL, "other region": PORTUGAL, "no region": None}.items():
             order = order_id()
             where = {"ship_to": ship_to} if ship_to else {}
@@ -128,9 +128,9 @@ def case_of(client: httpx2.Client, told: httpx2.Response, kind: str) -> JsonObje
 
 
 @pytest.fixture(scope="module")
-def scoped(ours: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
+def scoped(server: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
     """One person for each role, scoped to one queue and Brazil."""
-    desk, now = ours.service.desks.people, datetime.now(UTC)
+    desk, now = server.service.desks.people, datetime.now(UTC)
     clients = {}
     for role in Role:
         name = f"scoped-{role.value.replace('_', '-')}"
@@ -139,7 +139,7 @@ def scoped(ours: RunningService) -> Iterator[dict[Role, httpx2.Client]]:
         desk.give(name, ask, [OWN_QUEUE], operator_caller(now))
         token = desk.issue_token(name, now)
         clients[role] = httpx2.Client(
-            base_url=ours.url, headers={"Authorization": f"Bearer {token}"}, timeout=20
+            base_url=server.url, headers={"Authorization": f"Bearer {token}"}, timeout=20
         )
     yield clients
     for client in clients.values():
@@ -216,7 +216,7 @@ def test_the_past_of_a_case_out_of_scope_gets_404(
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_case_in_scope_is_found(
-    ours: RunningService,
+    server: RunningService,
     scoped: dict[Role, httpx2.Client],
     cases: dict[str, JsonObject],
     role: Role,
@@ -259,7 +259,7 @@ def test_no_list_shows_what_is_out_of_scope(
 
 
 def test_pages_are_full_and_counts_include_only_the_scope(
-    ours: RunningService, scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
+    server: RunningService, scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     client = scoped[Role.HANDLER]
     (queue,) = client.get("/v1/queues").json()["items"]
@@ -348,24 +348,24 @@ def test_the_feed_needs_access_to_everything(scoped: dict[Role, httpx2.Client]) 
 
 
 def test_claim_next_offers_what_is_in_scope(
-    ours: RunningService, cases: dict[str, JsonObject]
+    server: RunningService, cases: dict[str, JsonObject]
 ) -> None:
-    desk, now = ours.service.desks.people, datetime.now(UTC)
+    desk, now = server.service.desks.people, datetime.now(UTC)
     desk.add("porto", [], now)
     ask = GrantRole(role=Role.HANDLER, regions=("PT",), reason="Portugal.")
     desk.give("porto", ask, (), operator_caller(now))
     headers = {"Authorization": f"Bearer {desk.issue_token('porto', now)}"}
-    with httpx2.Client(base_url=ours.url, headers=headers, timeout=20) as porto:
+    with httpx2.Client(base_url=server.url, headers=headers, timeout=20) as porto:
         first = porto.post(f"/v1/queues/{OWN_QUEUE}/claim-next")
         assert (first.status_code, first.json()["region"]) == (200, "PT")
         assert porto.post(f"/v1/queues/{OWN_QUEUE}/claim-next").status_code == 204
 
 
 def test_a_case_cannot_be_handed_to_a_person_without_access(
-    ours: RunningService, cases: dict[str, JsonObject]
+    server: RunningService, cases: dict[str, JsonObject]
 ) -> None:
     other = cases["other queue"]
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         version = ana.get(f"/v1/cases/{other['id']}").json()["version"]
         for person in ("scoped-handler", "nobody-at-all", "shop"):
             answer = ana.post(
@@ -393,10 +393,10 @@ def test_a_person_cannot_open_a_case_that_they_cannot_read(
 
 
 def test_a_file_needs_access_to_a_case_that_has_it(
-    ours: RunningService, scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
+    server: RunningService, scoped: dict[Role, httpx2.Client], cases: dict[str, JsonObject]
 ) -> None:
     client = scoped[Role.HANDLER]
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         for where, expected in (("own", 200), ("other region", 404)):
             stored = ana.post(
                 "/v1/evidence",

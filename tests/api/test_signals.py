@@ -80,7 +80,7 @@ def test_a_thousand_signals_are_accepted_in_one_request(shop: httpx2.Client) -> 
 
 
 def test_the_result_names_the_case_that_the_signal_opened(
-    ours: RunningService, shop: httpx2.Client
+    server: RunningService, shop: httpx2.Client
 ) -> None:
     order = order_id()
     send(shop, placed(order))

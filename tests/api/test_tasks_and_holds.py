@@ -25,9 +25,9 @@ def act(client: httpx2.Client, case: dict[str, Any], command: str, **body: Any) 
 
 
 def test_a_case_with_open_tasks_or_holds_cannot_be_resolved(
-    ours: RunningService,
+    server: RunningService,
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         case = open_address_case(ana)
         (task,), (hold,) = case["tasks"], case["holds"]
         assert (task["task"], task["owner"], task["state"]) == (1, "order_desk", "open")
@@ -57,8 +57,8 @@ def test_a_case_with_open_tasks_or_holds_cannot_be_resolved(
         assert [task["state"] for task in case["tasks"]] == ["done", "dropped"]
 
 
-def test_tasks_are_listed_by_owner_and_due_time(ours: RunningService) -> None:
-    with ours.client_as("bo") as bo:
+def test_tasks_are_listed_by_owner_and_due_time(server: RunningService) -> None:
+    with server.client_as("bo") as bo:
         case = open_address_case(bo)
         tomorrow, day_after = (datetime.now(UTC).date() + timedelta(days=n) for n in (1, 2))
         by_noon, later = f"{tomorrow}T12:00:00Z", f"{day_after}T12:00:00+01:00"
@@ -76,8 +76,8 @@ def test_tasks_are_listed_by_owner_and_due_time(ours: RunningService) -> None:
         assert bo.get("/v1/views/tasks?owner=bo&overdue=true").json()["items"] == []
 
 
-def test_a_case_cannot_be_handed_to_an_unknown_person(ours: RunningService) -> None:
-    with ours.client_as("ana") as ana:
+def test_a_case_cannot_be_handed_to_an_unknown_person(server: RunningService) -> None:
+    with server.client_as("ana") as ana:
         case = open_address_case(ana)
         refused = act(ana, case, "hand-off", to_person="nobody.at.all", note="Yours.")
         assert refused.status_code == 422

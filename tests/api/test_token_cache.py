@@ -44,10 +44,10 @@ def ago(**past: float) -> datetime:
 class Setup:
     def __init__(self, issuer: IssuerServer) -> None:
         self.issuer = issuer
-        house = InMemoryService()
-        self.people = PeopleDesk(house.log, streams.people(house.log))
-        principals = Principals(house.log, self.people)
-        self.desk = PrincipalsDesk(house.log, self.people, principals)
+        service = InMemoryService()
+        self.people = PeopleDesk(service.log, streams.people(service.log))
+        principals = Principals(service.log, self.people)
+        self.desk = PrincipalsDesk(service.log, self.people, principals)
         self.tokens = TokenCache(principals, AccessTokenVerifier([issuer.issuer()]), now)
         for name in ("ana", "bo", "omar"):
             self.people.add(name, [Role.OPS_MANAGER] * (name == "omar"), ago(days=2))

@@ -48,23 +48,23 @@ BEFORE = datetime.now(UTC) - timedelta(days=2)
 
 
 @dataclass
-class Door:
+class Setup:
     """A service, two issuers that it trusts, one that it does not, and keys of all kinds."""
 
-    house: RunningService
+    server: RunningService
     issuer: IssuerServer
     second: IssuerServer
     stranger: IssuerServer
     keys: dict[str, str]
 
     def ask(self, *headers: str, path: str = "/v1/me") -> httpx2.Response:
-        with self.house.client_as(None) as nobody:
+        with self.server.client_as(None) as nobody:
             told = [(b"Authorization", header.encode("latin-1")) for header in headers]
             return nobody.get(path, headers=told)
 
 
 @pytest.fixture(scope="module")
-def door(databases: Databases, template_database: str) -> Iterator[Door]:
+def setup(databases: Databases, template_database: str) -> Iterator[Setup]:
     with (
         serve_issuer(ES, ES_OTHER, RS, PS, ED, ED25519) as issuer,
         serve_issuer(ALONE) as second,
@@ -72,15 +72,17 @@ def door(databases: Databases, template_database: str) -> Iterator[Door]:
         databases.new(template_database) as name,
         run_service(
             databases.dsn(name), reports=False, issuers=[issuer.issuer(), second.issuer()]
-        ) as ours,
+        ) as server,
     ):
-        yield Door(ours, issuer, second, stranger, _everybody(ours, issuer, second))
+        yield Setup(server, issuer, second, stranger, _everybody(server, issuer, second))
 
 
-def _everybody(ours: RunningService, issuer: IssuerServer, second: IssuerServer) -> dict[str, str]:
+def _everybody(
+    server: RunningService, issuer: IssuerServer, second: IssuerServer
+) -> dict[str, str]:
     """Add logins, agents and delegates; return the issued keys by name."""
     now = datetime.now(UTC)
-    working = ours.service.desks
+    working = server.service.desks
     desk = working.principals_desk
     working.people.add("lead", [Role.OPS_MANAGER, Role.FINANCE_APPROVER], now)
     for agent, owner in (("triage", "ana"), ("helper", "ana"), ("bos", "bo"), ("gone", "ana")):
@@ -152,7 +154,7 @@ def refused(
 
 # Invalid tokens: name, words of the refusal, and how each is made.
 
-Make = Callable[[Door], str]
+Make = Callable[[Setup], str]
 BAD: dict[str, tuple[Make, str]] = {}
 UNBELIEVED = "not-authenticated"
 
@@ -167,97 +169,97 @@ def bad(name: str, words: str) -> Callable[[Make], Make]:
 
 
 def simply(name: str, words: str, **of_the_token: Any) -> None:
-    bad(name, words)(lambda door: door.issuer.token(**of_the_token))
+    bad(name, words)(lambda setup: setup.issuer.token(**of_the_token))
 
 
-def unsigned(door: Door, algorithm: str, tail: str = "") -> str:
+def unsigned(setup: Setup, algorithm: str, tail: str = "") -> str:
     header = {"alg": algorithm, "typ": "at+jwt", "kid": "es-1"}
-    return f"{segment(header)}.{segment(door.issuer.claims('ana-1'))}.{tail}"
+    return f"{segment(header)}.{segment(setup.issuer.claims('ana-1'))}.{tail}"
 
 
 for spelling in ("none", "None", "NONE", "nOnE"):
     bad(f"alg {spelling}, no signature", "neither an API key")(
-        lambda door, alg=spelling: unsigned(door, alg)
+        lambda setup, alg=spelling: unsigned(setup, alg)
     )
     bad(f"alg {spelling}, some signature", "`alg` must be one of")(
-        lambda door, alg=spelling: unsigned(door, alg, "AAAA")
+        lambda setup, alg=spelling: unsigned(setup, alg, "AAAA")
     )
 
 
-def hs256(door: Door, secret: bytes, algorithm: str = "HS256", kid: str = "rs-1") -> str:
+def hs256(setup: Setup, secret: bytes, algorithm: str = "HS256", kid: str = "rs-1") -> str:
     header = {"alg": algorithm, "typ": "at+jwt", "kid": kid}
-    signing_input = f"{segment(header)}.{segment(door.issuer.claims('ana-1'))}"
+    signing_input = f"{segment(header)}.{segment(setup.issuer.claims('ana-1'))}"
     digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
     made = hmac.new(secret, signing_input.encode(), digest[algorithm]).digest()
     return f"{signing_input}.{b64(made)}"
 
 
 bad("HS256 with the public PEM as secret", "`alg` must be one of")(
-    lambda door: hs256(door, RS.key.as_pem(private=False))
+    lambda setup: hs256(setup, RS.key.as_pem(private=False))
 )
 bad("HS256 with the public JWK as secret", "`alg` must be one of")(
-    lambda door: hs256(door, json.dumps(RS.public).encode())
+    lambda setup: hs256(setup, json.dumps(RS.public).encode())
 )
 bad("HS512 with the public PEM of the other key", "`alg` must be one of")(
-    lambda door: hs256(door, ES.key.as_pem(private=False), "HS512", "es-1")
+    lambda setup: hs256(setup, ES.key.as_pem(private=False), "HS512", "es-1")
 )
-bad("HS256 with nothing as secret", "`alg` must be one of")(lambda door: hs256(door, b""))
+bad("HS256 with nothing as secret", "`alg` must be one of")(lambda setup: hs256(setup, b""))
 bad("alg says RS256, the MAC is HS256", "signature")(
-    lambda door: (
+    lambda setup: (
         segment({"alg": "RS256", "typ": "at+jwt", "kid": "rs-1"})
         + "."
-        + segment(door.issuer.claims("ana-1"))
+        + segment(setup.issuer.claims("ana-1"))
         + "."
         + b64(b"\x01" * 256)
     )
 )
 for odd in ("ES384", "RS512", "PS512", "ES256K", "HS256 ", "es256"):
-    bad(f"alg {odd}", "`alg` must be one of")(lambda door, alg=odd: unsigned(door, alg, "AAAA"))
+    bad(f"alg {odd}", "`alg` must be one of")(lambda setup, alg=odd: unsigned(setup, alg, "AAAA"))
 simply("alg is a list", "`alg` must be one of", header={"alg": ["ES256"]})
 simply("alg is missing", "`alg` must be one of", header={"alg": OMITTED})
 bad("an RSA key's id with ES256", "the issuer has no key")(
-    lambda door: door.issuer.token(header={"kid": "rs-1"})
+    lambda setup: setup.issuer.token(header={"kid": "rs-1"})
 )
-bad("signed by another key", "signature")(lambda door: door.issuer.token(key=ATTACKER))
+bad("signed by another key", "signature")(lambda setup: setup.issuer.token(key=ATTACKER))
 bad("signed by the issuer's other key", "signature")(
-    lambda door: door.issuer.token(header={"kid": "es-2"})
+    lambda setup: setup.issuer.token(header={"kid": "es-2"})
 )
 bad("the signature stripped", "neither an API key")(
-    lambda door: door.issuer.token().rpartition(".")[0]
+    lambda setup: setup.issuer.token().rpartition(".")[0]
 )
 bad("the signature empty", "neither an API key")(
-    lambda door: door.issuer.token().rpartition(".")[0] + "."
+    lambda setup: setup.issuer.token().rpartition(".")[0] + "."
 )
 bad("the signature all zero", "signature")(
-    lambda door: door.issuer.token().rpartition(".")[0] + "." + b64(bytes(64))
+    lambda setup: setup.issuer.token().rpartition(".")[0] + "." + b64(bytes(64))
 )
 
 
 @bad("the signature in DER", "signature")
-def _(door: Door) -> str:
-    signing_input, _, _ = door.issuer.token().rpartition(".")
+def _(setup: Setup) -> str:
+    signing_input, _, _ = setup.issuer.token().rpartition(".")
     raw = signature(signing_input, ES.key, "ES256")
     whole = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
     return f"{signing_input}.{b64(encode_dss_signature(*whole))}"
 
 
-bad("cut off", "signature")(lambda door: door.issuer.token()[:-8])
-bad("longer by a little", "signature")(lambda door: door.issuer.token() + "AAAA")
-bad("padded", "neither an API key")(lambda door: door.issuer.token() + "==")
+bad("cut off", "signature")(lambda setup: setup.issuer.token()[:-8])
+bad("longer by a little", "signature")(lambda setup: setup.issuer.token() + "AAAA")
+bad("padded", "neither an API key")(lambda setup: setup.issuer.token() + "==")
 bad("with a line break", "neither an API key")(
-    lambda door: door.issuer.token().replace(".", ". ", 1)
+    lambda setup: setup.issuer.token().replace(".", ". ", 1)
 )
 
 
 @bad("another's claims under a good signature", "signature")
-def _(door: Door) -> str:
-    header, _, made = door.issuer.token("bo-1").split(".")
-    return f"{header}.{segment(door.issuer.claims('ana-1'))}.{made}"
+def _(setup: Setup) -> str:
+    header, _, made = setup.issuer.token("bo-1").split(".")
+    return f"{header}.{segment(setup.issuer.claims('ana-1'))}.{made}"
 
 
 @bad("an altered header under a good signature", "signature")
-def _(door: Door) -> str:
-    _, claims, made = door.issuer.token().split(".")
+def _(setup: Setup) -> str:
+    _, claims, made = setup.issuer.token().split(".")
     header = {"alg": "ES256", "typ": "application/at+jwt", "kid": "es-1"}
     return f"{segment(header)}.{claims}.{made}"
 
@@ -291,17 +293,19 @@ simply("an id token", "`typ`", header={"typ": "JWT"})
 simply("a logout token", "`typ`", header={"typ": "logout+jwt"})
 simply("typ is missing", "`typ`", header={"typ": OMITTED})
 simply("typ is a list", "`typ`", header={"typ": ["at+jwt"]})
-bad("of an issuer that nobody trusts", "`iss` must be one of")(lambda door: door.stranger.token())
+bad("of an issuer that nobody trusts", "`iss` must be one of")(lambda setup: setup.stranger.token())
 bad("iss with a slash at the end", "`iss` must be one of")(
-    lambda door: door.issuer.token(iss=door.issuer.name + "/")
+    lambda setup: setup.issuer.token(iss=setup.issuer.name + "/")
 )
 bad("iss in capitals", "`iss` must be one of")(
-    lambda door: door.issuer.token(iss=door.issuer.name.upper())
+    lambda setup: setup.issuer.token(iss=setup.issuer.name.upper())
 )
-bad("iss is a list", "`iss` must be one of")(lambda door: door.issuer.token(iss=[door.issuer.name]))
+bad("iss is a list", "`iss` must be one of")(
+    lambda setup: setup.issuer.token(iss=[setup.issuer.name])
+)
 simply("iss is missing", "`iss` must be one of", iss=OMITTED)
 bad("the second issuer's name, the first one's key", "the issuer has no key")(
-    lambda door: door.issuer.token(iss=door.second.name)
+    lambda setup: setup.issuer.token(iss=setup.second.name)
 )
 simply("for another audience", f"`aud` does not name {AUDIENCE}", aud="billing")
 simply("aud is missing", "`aud`", aud=OMITTED)
@@ -312,11 +316,11 @@ simply("a list of audiences with a number", "`aud`", aud=[AUDIENCE, 7])
 simply("aud in capitals", "`aud`", aud=AUDIENCE.upper())
 simply("aud is an object", "`aud`", aud={AUDIENCE: True})
 bad("expired beyond the leeway", "expired at 20")(
-    lambda door: door.issuer.token(exp=int(time.time()) - 61)
+    lambda setup: setup.issuer.token(exp=int(time.time()) - 61)
 )
-bad("expired long ago", "expired at 1970-01-01")(lambda door: door.issuer.token(exp=0))
+bad("expired long ago", "expired at 1970-01-01")(lambda setup: setup.issuer.token(exp=0))
 simply("exp is missing", "`exp`", exp=OMITTED)
-bad("exp is a text", "`exp`")(lambda door: door.issuer.token(exp=str(int(time.time()) + 300)))
+bad("exp is a text", "`exp`")(lambda setup: setup.issuer.token(exp=str(int(time.time()) + 300)))
 simply("exp is true", "`exp`", exp=True)
 simply("exp is null", "`exp`", exp=None)
 simply("exp is beyond all calendars", "`exp`", exp=10**15)
@@ -326,24 +330,26 @@ simply("exp is NaN", "NaN or Infinity", exp=float("nan"))
 simply("exp is infinite", "NaN or Infinity", exp=float("inf"))
 
 
-def raw_claims(door: Door, **replaced: str) -> bytes:
+def raw_claims(setup: Setup, **replaced: str) -> bytes:
     """The claims as JSON, with some values written as no library would."""
-    text = json.dumps(door.issuer.claims("ana-1", **dict.fromkeys(replaced, "@@@")))
+    text = json.dumps(setup.issuer.claims("ana-1", **dict.fromkeys(replaced, "@@@")))
     for name, told in replaced.items():
         text = text.replace(f'"{name}": "@@@"', f'"{name}": {told}')
     return text.encode()
 
 
-bad("exp is 1e999", "`exp`")(lambda door: door.issuer.token(payload=raw_claims(door, exp="1e999")))
+bad("exp is 1e999", "`exp`")(
+    lambda setup: setup.issuer.token(payload=raw_claims(setup, exp="1e999"))
+)
 bad("nbf beyond the leeway", "not valid before")(
-    lambda door: door.issuer.token(nbf=int(time.time()) + 70)
+    lambda setup: setup.issuer.token(nbf=int(time.time()) + 70)
 )
 simply("nbf is a text", "`nbf`", nbf="soon")
 bad("iat in the far future", "not valid before")(
-    lambda door: door.issuer.token(iat=int(time.time()) + 3_600, exp=int(time.time()) + 7_200)
+    lambda setup: setup.issuer.token(iat=int(time.time()) + 3_600, exp=int(time.time()) + 7_200)
 )
 bad("iat in the future, nbf in the past", "issued in the future")(
-    lambda door: door.issuer.token(iat=int(time.time()) + 3_600, nbf=1)
+    lambda setup: setup.issuer.token(iat=int(time.time()) + 3_600, nbf=1)
 )
 simply("iat is missing", "`iat`", iat=OMITTED)
 simply("jti is missing", "`jti`", jti=OMITTED)
@@ -356,31 +362,33 @@ simply("sub has a line break", "`sub`", sub="ana-1\n")
 simply("sub has a NUL", "`sub`", sub="ana-1\x00")
 simply("sub is very long", "`sub`", sub="a" * 300)
 bad("a claim stands twice", "duplicate name")(
-    lambda door: door.issuer.token(payload=raw_claims(door, sub='"bo-1", "sub": "ana-1"'))
+    lambda setup: setup.issuer.token(payload=raw_claims(setup, sub='"bo-1", "sub": "ana-1"'))
 )
 
 
 @bad("a header stands twice", "duplicate name")
-def _(door: Door) -> str:
+def _(setup: Setup) -> str:
     header = b'{"alg":"none","alg":"ES256","typ":"at+jwt","kid":"es-1"}'
-    signing_input = f"{segment(header)}.{segment(door.issuer.claims('ana-1'))}"
+    signing_input = f"{segment(header)}.{segment(setup.issuer.claims('ana-1'))}"
     return f"{signing_input}.{b64(signature(signing_input, ES.key, 'ES256'))}"
 
 
-bad("claims that are a list", "cannot be read")(lambda door: door.issuer.token(payload=b"[1]"))
-bad("claims that are no JSON", "cannot be read")(lambda door: door.issuer.token(payload=b"{,}"))
+bad("claims that are a list", "cannot be read")(lambda setup: setup.issuer.token(payload=b"[1]"))
+bad("claims that are no JSON", "cannot be read")(lambda setup: setup.issuer.token(payload=b"{,}"))
 bad("claims in UTF-16", "cannot be read")(
-    lambda door: door.issuer.token(payload=json.dumps(door.issuer.claims("a")).encode("utf-16"))
+    lambda setup: setup.issuer.token(payload=json.dumps(setup.issuer.claims("a")).encode("utf-16"))
 )
 bad("claims nested beyond reason", "cannot be read")(
-    lambda door: door.issuer.token(payload=b"[" * 2_500 + b"]" * 2_500)
+    lambda setup: setup.issuer.token(payload=b"[" * 2_500 + b"]" * 2_500)
 )
 bad("an encrypted token", "neither an API key")(
-    lambda door: jwe.encrypt_compact(
-        {"alg": "RSA-OAEP", "enc": "A256GCM", "cty": "JWT"}, door.issuer.token(), RS.key
+    lambda setup: jwe.encrypt_compact(
+        {"alg": "RSA-OAEP", "enc": "A256GCM", "cty": "JWT"}, setup.issuer.token(), RS.key
     )
 )
-bad("larger than 8 KiB", "larger than 8192 bytes")(lambda door: door.issuer.token(more="x" * 7_000))
+bad("larger than 8 KiB", "larger than 8192 bytes")(
+    lambda setup: setup.issuer.token(more="x" * 7_000)
+)
 simply("act is a text", "`act` is not an object", act="triage-1")
 simply("act is a list", "`act` is not an object", act=[{"sub": "triage-1"}])
 simply("act is null", "`act` is not an object", act=None)
@@ -390,30 +398,30 @@ simply("act within act is no object", "`act` is not an object", act={"sub": "tri
 simply(
     "act of another issuer", "another issuer", act={"sub": "triage-1", "iss": "https://x.example"}
 )
-bad("an unknown key", "not known")(lambda door: "ct_" + "A" * 43)
-bad("an empty key", "not known")(lambda door: "ct_")
+bad("an unknown key", "not known")(lambda setup: "ct_" + "A" * 43)
+bad("an empty key", "not known")(lambda setup: "ct_")
 bad("a key with another prefix", "neither an API key")(
-    lambda door: door.keys["good"].replace("ct_", "sk_")
+    lambda setup: setup.keys["good"].replace("ct_", "sk_")
 )
 bad("a key with the prefix in capitals", "neither an API key")(
-    lambda door: door.keys["good"].replace("ct_", "CT_")
+    lambda setup: setup.keys["good"].replace("ct_", "CT_")
 )
 bad("a key in the other case", "not known")(
-    lambda door: "ct_" + door.keys["good"].removeprefix("ct_").swapcase()
+    lambda setup: "ct_" + setup.keys["good"].removeprefix("ct_").swapcase()
 )
 
 
 @bad("a key with a letter changed", "not known")
-def _(door: Door) -> str:
-    key = door.keys["good"]
+def _(setup: Setup) -> str:
+    key = setup.keys["good"]
     return key[:-1] + ("A" if key[-1] != "A" else "B")
 
 
-bad("a key cut off", "not known")(lambda door: door.keys["good"][:-1])
-bad("the digest of a key", "not known")(lambda door: "ct_" + token_digest(door.keys["good"]))
-bad("a revoked key", "revoked")(lambda door: door.keys["revoked"])
-bad("an expired key", "the key expired at 20")(lambda door: door.keys["expired"])
-bad("a key of a person who does not exist", "not known")(lambda door: door.keys["nobody's"])
+bad("a key cut off", "not known")(lambda setup: setup.keys["good"][:-1])
+bad("the digest of a key", "not known")(lambda setup: "ct_" + token_digest(setup.keys["good"]))
+bad("a revoked key", "revoked")(lambda setup: setup.keys["revoked"])
+bad("an expired key", "the key expired at 20")(lambda setup: setup.keys["expired"])
+bad("a key of a person who does not exist", "not known")(lambda setup: setup.keys["nobody's"])
 
 # Valid tokens of principals without access.
 
@@ -473,47 +481,47 @@ def test_the_corpus_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_an_invalid_token_is_refused(door: Door, name: str) -> None:
+def test_an_invalid_token_is_refused(setup: Setup, name: str) -> None:
     make, words = BAD[name]
-    token = make(door)
-    refused(door.ask(f"Bearer {token}"), 401, UNBELIEVED, words, token)
+    token = make(setup)
+    refused(setup.ask(f"Bearer {token}"), 401, UNBELIEVED, words, token)
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
-def test_a_valid_token_without_access_is_refused(door: Door, name: str) -> None:
+def test_a_valid_token_without_access_is_refused(setup: Setup, name: str) -> None:
     make, kind = FORBIDDEN[name]
-    token = make(door)
-    refused(door.ask(f"Bearer {token}"), 403, kind, "", token)
+    token = make(setup)
+    refused(setup.ask(f"Bearer {token}"), 403, kind, "", token)
 
 
-def test_a_token_in_the_wrong_place_or_beside_another_is_refused(door: Door) -> None:
-    good = door.issuer.token()
-    assert door.ask(f"Bearer {good}").status_code == 200
-    refused(door.ask(f"Bearer {good}", f"Bearer {good}"), 401, UNBELIEVED, "two Authorization")
-    key = door.keys["good"]
-    refused(door.ask(f"Bearer {key}", "Basic YW5hOmFuYQ=="), 401, UNBELIEVED, "two Authorization")
+def test_a_token_in_the_wrong_place_or_beside_another_is_refused(setup: Setup) -> None:
+    good = setup.issuer.token()
+    assert setup.ask(f"Bearer {good}").status_code == 200
+    refused(setup.ask(f"Bearer {good}", f"Bearer {good}"), 401, UNBELIEVED, "two Authorization")
+    key = setup.keys["good"]
+    refused(setup.ask(f"Bearer {key}", "Basic YW5hOmFuYQ=="), 401, UNBELIEVED, "two Authorization")
     for headers, path in (
         ([], f"/v1/me?access_token={good}"),
         ([f"Basic {good}"], "/v1/me"),
         ([f"DPoP {good}"], "/v1/me"),
         ([good], "/v1/me"),
     ):
-        answer = door.ask(*headers, path=path)
+        answer = setup.ask(*headers, path=path)
         assert answer.status_code == 401, path
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_removed_signing_key_is_refused(door: Door) -> None:
+def test_a_removed_signing_key_is_refused(setup: Setup) -> None:
     leaving = SigningKey("ES256", "leaving")
-    door.issuer.keys.append(leaving)
+    setup.issuer.keys.append(leaving)
     try:
         time.sleep(SHORT_CACHE_TIMES.between)
-        assert door.ask(f"Bearer {door.issuer.token(key=leaving)}").status_code == 200
+        assert setup.ask(f"Bearer {setup.issuer.token(key=leaving)}").status_code == 200
     finally:
-        door.issuer.keys.remove(leaving)
+        setup.issuer.keys.remove(leaving)
     time.sleep(SHORT_CACHE_TIMES.fresh)
-    token = door.issuer.token(key=leaving)
-    refused(door.ask(f"Bearer {token}"), 401, UNBELIEVED, "the issuer has no key", token)
+    token = setup.issuer.token(key=leaving)
+    refused(setup.ask(f"Bearer {token}"), 401, UNBELIEVED, "the issuer has no key", token)
 
 
 # Valid tokens.
@@ -570,9 +578,9 @@ GOOD: dict[str, tuple[Make, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_valid_token_identifies_its_principal(door: Door, name: str) -> None:
+def test_a_valid_token_identifies_its_principal(setup: Setup, name: str) -> None:
     make, expected = GOOD[name]
-    answer = door.ask(f"Bearer {make(door)}")
+    answer = setup.ask(f"Bearer {make(setup)}")
     assert answer.status_code == 200, answer.text
     me = answer.json()
     assert me["person"] == "ana"
@@ -583,35 +591,35 @@ def test_a_valid_token_identifies_its_principal(door: Door, name: str) -> None:
     }
 
 
-def test_me_returns_the_principal_its_scope_and_expiry(door: Door) -> None:
+def test_me_returns_the_principal_its_scope_and_expiry(setup: Setup) -> None:
     expires = int(time.time()) + 120
-    me = door.ask(f"Bearer {door.issuer.token(exp=expires)}").json()
-    assert me["principal"] == login_name(door.issuer.name, "ana-1")
+    me = setup.ask(f"Bearer {setup.issuer.token(exp=expires)}").json()
+    assert me["principal"] == login_name(setup.issuer.name, "ana-1")
     assert datetime.fromisoformat(me["expires_at"]).timestamp() == expires
     assert me["key_scope"] is None
-    narrow = door.ask(f"Bearer {door.keys['narrow']}").json()
+    narrow = setup.ask(f"Bearer {setup.keys['narrow']}").json()
     assert narrow["key_scope"] == {"permissions": ["orders.read"], "queues": None, "regions": None}
     assert narrow["permissions"] == ["orders.read", "self.read"]
     assert narrow["expires_at"] is None
 
 
-def test_a_scoped_key_has_only_its_permissions(door: Door) -> None:
-    assert door.ask(f"Bearer {door.keys['narrow']}", path="/v1/orders").status_code == 200
-    answer = door.ask(f"Bearer {door.keys['narrow']}", path="/v1/queues")
+def test_a_scoped_key_has_only_its_permissions(setup: Setup) -> None:
+    assert setup.ask(f"Bearer {setup.keys['narrow']}", path="/v1/orders").status_code == 200
+    answer = setup.ask(f"Bearer {setup.keys['narrow']}", path="/v1/queues")
     refused(answer, 403, "principal-not-permitted", "this key may not cases.read")
     assert answer.json()["permission"] == "cases.read"
 
 
-def test_an_agent_never_has_permissions_reserved_for_persons(door: Door) -> None:
+def test_an_agent_never_has_permissions_reserved_for_persons(setup: Setup) -> None:
     of_the_person = permissions_of([Role.OPS_MANAGER, Role.FINANCE_APPROVER])
     assert {*of_the_person} & NEVER_FOR_AGENTS
-    for token in (door.keys["lead's agent"], door.issuer.token("leads-1")):
-        me = door.ask(f"Bearer {token}").json()
+    for token in (setup.keys["lead's agent"], setup.issuer.token("leads-1")):
+        me = setup.ask(f"Bearer {token}").json()
         assert {*me["permissions"]} == of_the_person - NEVER_FOR_AGENTS
 
 
-def test_the_trail_names_the_delegate_and_the_agent(door: Door) -> None:
-    token = door.issuer.token(act=actor_chain("triage-1", "bo-1"))
+def test_the_trail_names_the_delegate_and_the_agent(setup: Setup) -> None:
+    token = setup.issuer.token(act=actor_chain("triage-1", "bo-1"))
     signal = {
         "type": "order.cancelled",
         "source": "oms",
@@ -619,53 +627,53 @@ def test_the_trail_names_the_delegate_and_the_agent(door: Door) -> None:
         "order": "D-1",
         "event_time": "2026-01-01T00:00:00Z",
     }
-    with door.house.client_as(None) as client:
+    with setup.server.client_as(None) as client:
         client.headers["Authorization"] = f"Bearer {token}"
         assert client.post("/v1/signals", json=signal).status_code == 200
         (line,) = client.get("/v1/orders/D-1/timeline").json()["lines"]
     assert line["actor"] == {
-        "principal": login_name(door.issuer.name, "ana-1"),
+        "principal": login_name(setup.issuer.name, "ana-1"),
         "person": "ana",
         "via": ["triage"],
         "delegate": "bo",
     }
 
 
-def test_a_revoked_key_is_refused_at_once_here_and_soon_elsewhere(door: Door) -> None:
+def test_a_revoked_key_is_refused_at_once_here_and_soon_elsewhere(setup: Setup) -> None:
     now = datetime.now(UTC)
-    here = door.house.service.desks.principals_desk
+    here = setup.server.service.desks.principals_desk
     first, second = here.issue_key("ana", now), here.issue_key("ana", now)
-    assert [door.ask(f"Bearer {key}").status_code for key in (first, second)] == [200, 200]
+    assert [setup.ask(f"Bearer {key}").status_code for key in (first, second)] == [200, 200]
     here.revoke_key(token_stream(token_digest(first)), "A test.", now)
-    refused(door.ask(f"Bearer {first}"), 401, UNBELIEVED, "revoked")
-    assert door.ask(f"Bearer {second}").status_code == 200
-    with desks(door.house.dsn) as elsewhere:
+    refused(setup.ask(f"Bearer {first}"), 401, UNBELIEVED, "revoked")
+    assert setup.ask(f"Bearer {second}").status_code == 200
+    with desks(setup.server.dsn) as elsewhere:
         stream = token_stream(token_digest(second))
         elsewhere.principals_desk.revoke_key(stream, "A test.", now)
     until = time.monotonic() + 5.5
-    while (answer := door.ask(f"Bearer {second}")).status_code == 200:
+    while (answer := setup.ask(f"Bearer {second}")).status_code == 200:
         assert time.monotonic() < until
         time.sleep(0.05)
     refused(answer, 401, UNBELIEVED, "revoked")
 
 
 def test_an_unlinked_login_is_refused_even_with_a_cached_token(
-    door: Door,
+    setup: Setup,
 ) -> None:
     now = datetime.now(UTC)
-    desk = door.house.service.desks.principals_desk
-    desk.link("ana", door.issuer.name, "short-1", now)
-    token = door.issuer.token("short-1")
-    assert door.ask(f"Bearer {token}").status_code == 200
-    desk.unlink(door.issuer.name, "short-1", "A test.", now)
-    refused(door.ask(f"Bearer {token}"), 403, NOT_LINKED, "no person is linked")
+    desk = setup.server.service.desks.principals_desk
+    desk.link("ana", setup.issuer.name, "short-1", now)
+    token = setup.issuer.token("short-1")
+    assert setup.ask(f"Bearer {token}").status_code == 200
+    desk.unlink(setup.issuer.name, "short-1", "A test.", now)
+    refused(setup.ask(f"Bearer {token}"), 403, NOT_LINKED, "no person is linked")
 
 
 def test_a_service_without_an_issuer_accepts_only_keys(dsn: str) -> None:
     with (
         serve_issuer(ES) as issuer,
-        run_service(dsn, reports=False) as ours,
-        ours.client_as("ana") as ana,
+        run_service(dsn, reports=False) as server,
+        server.client_as("ana") as ana,
     ):
         assert ana.get("/v1/me").status_code == 200
         ana.headers["Authorization"] = f"Bearer {issuer.token()}"

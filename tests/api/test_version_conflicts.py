@@ -102,7 +102,7 @@ def test_the_etag_of_each_response_fits_the_next_command(ana: httpx2.Client) -> 
 
 @pytest.mark.parametrize("round_", range(5))
 def test_only_one_of_many_claims_with_one_etag_succeeds(
-    ours: RunningService, ana: httpx2.Client, bo: httpx2.Client, round_: int
+    server: RunningService, ana: httpx2.Client, bo: httpx2.Client, round_: int
 ) -> None:
     case = open_case(ana)
     etag = ana.get(f"/v1/cases/{case}").headers["ETag"]
@@ -119,9 +119,9 @@ def test_only_one_of_many_claims_with_one_etag_succeeds(
 
 
 def test_only_one_of_two_servers_stores_each_version(
-    ours: RunningService, ana: httpx2.Client, bo: httpx2.Client
+    server: RunningService, ana: httpx2.Client, bo: httpx2.Client
 ) -> None:
-    with serve(ours.dsn) as (url, _), ours.client_as("bo") as there:
+    with serve(server.dsn) as (url, _), server.client_as("bo") as there:
         there.base_url = url
         case = open_case(ana)
         etag = ana.get(f"/v1/cases/{case}").headers["ETag"]
@@ -154,7 +154,7 @@ def test_a_command_on_an_unknown_case_gets_404(ana: httpx2.Client, command: str)
     assert answer.json()["type"] == "/problems/case-not-found"
 
 
-def test_the_id_of_another_stream_is_not_a_case(ours: RunningService, ana: httpx2.Client) -> None:
+def test_the_id_of_another_stream_is_not_a_case(server: RunningService, ana: httpx2.Client) -> None:
     lines = ana.get("/v1/events?limit=200").json()["items"]
     others = {line["stream"] for line in lines if not line["event"]["type"].startswith("case.")}
     assert others

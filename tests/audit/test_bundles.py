@@ -32,14 +32,14 @@ QUESTIONS = "/v1/audit/questions"
 
 
 @pytest.fixture(scope="module")
-def house(world: World) -> Iterator[RunningService]:
+def server(world: World) -> Iterator[RunningService]:
     with serve_world(world) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def aud(house: RunningService) -> Iterator[httpx2.Client]:
-    with house.client_as("aud") as client:
+def aud(server: RunningService) -> Iterator[httpx2.Client]:
+    with server.client_as("aud") as client:
         yield client
 
 
@@ -79,7 +79,7 @@ def last_asked(aud: httpx2.Client) -> Any:
 )
 def test_every_verifier_accepts_a_bundle_as_archive_and_as_folder(
     world: World,
-    house: RunningService,
+    server: RunningService,
     aud: httpx2.Client,
     tmp_path: Path,
     name: str,
@@ -100,7 +100,7 @@ def test_every_verifier_accepts_a_bundle_as_archive_and_as_folder(
 
 
 def test_an_export_is_recorded_with_the_digest_of_its_manifest(
-    world: World, house: RunningService, aud: httpx2.Client, tmp_path: Path
+    world: World, server: RunningService, aud: httpx2.Client, tmp_path: Path
 ) -> None:
     file = download(aud, tmp_path, "export", case=world.refs["case"])
     manifest = (unpack(file) / "manifest.note").read_bytes()
@@ -111,7 +111,7 @@ def test_an_export_is_recorded_with_the_digest_of_its_manifest(
 
 
 def test_exports_and_questions_are_not_cached(
-    world: World, house: RunningService, aud: httpx2.Client
+    world: World, server: RunningService, aud: httpx2.Client
 ) -> None:
     for path in ("questions/24", "export"):
         answer = aud.get(f"/v1/audit/{path}")
@@ -134,7 +134,7 @@ def test_a_large_bundle_is_streamed(tmp_path: Path) -> None:
 
 
 def test_a_broken_archive_is_not_a_bundle(
-    world: World, house: RunningService, aud: httpx2.Client, tmp_path: Path
+    world: World, server: RunningService, aud: httpx2.Client, tmp_path: Path
 ) -> None:
     file = download(aud, tmp_path, "export")
     content = file.read_bytes()
@@ -204,7 +204,7 @@ def test_the_invalid_one_of_several_given_keys_is_named(world: World, tmp_path: 
     ],
 )
 def test_a_population_has_the_kind_and_amount_of_the_proposal(
-    house: RunningService,
+    server: RunningService,
     aud: httpx2.Client,
     tmp_path: Path,
     asked: dict[str, str],
@@ -224,7 +224,7 @@ def test_a_population_has_the_kind_and_amount_of_the_proposal(
 @pytest.mark.parametrize("strata", ["", "kind", "kind,queue", "currency,month,person"])
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_a_sample_of_the_bundle_equals_the_sample_of_the_log(
-    world: World, house: RunningService, aud: httpx2.Client, tmp_path: Path, strata: str, size: int
+    world: World, server: RunningService, aud: httpx2.Client, tmp_path: Path, strata: str, size: int
 ) -> None:
     asked = {"type": "adjustment.executed"}
     how = {"strata": strata, "size": str(size), "seed": "x"}
@@ -239,7 +239,7 @@ def test_a_sample_of_the_bundle_equals_the_sample_of_the_log(
 
 
 def test_another_seed_draws_another_sample_and_later_events_change_nothing(
-    world: World, house: RunningService, aud: httpx2.Client
+    world: World, server: RunningService, aud: httpx2.Client
 ) -> None:
     def drawn(seed: str, **more: str) -> list[int]:
         asked = {"type": "case.routed", "size": "3", "seed": seed, **more}
@@ -270,22 +270,22 @@ def test_another_seed_draws_another_sample_and_later_events_change_nothing(
 )
 def test_a_question_that_cannot_be_answered_is_not_recorded(
     world: World,
-    house: RunningService,
+    server: RunningService,
     aud: httpx2.Client,
     path: str,
     asked: dict[str, str],
     status: int,
 ) -> None:
-    before = house.service.desks.log.head()
+    before = server.service.desks.log.head()
     params = {key: said.format(**world.refs) for key, said in asked.items()}
     answer = aud.get(f"/v1/audit/{path}", params=params)
     assert (answer.status_code, "Traceback" in answer.text) == (status, False), answer.text
-    assert house.service.desks.log.head() == before
+    assert server.service.desks.log.head() == before
 
 
-def test_audit_questions_need_access_to_the_whole_log(house: RunningService) -> None:
+def test_audit_questions_need_access_to_the_whole_log(server: RunningService) -> None:
     for name in ("bob", "sam"):
-        with house.client_as(name) as client:
+        with server.client_as(name) as client:
             for path in ("questions", "questions/24", "export", "population?type=case.routed"):
                 answer = client.get(f"/v1/audit/{path}")
                 assert answer.status_code == 403, (name, path)
@@ -296,7 +296,7 @@ def test_tampering_is_found_and_the_halted_log_is_reported(
 ) -> None:
     with databases.new() as name:
         world = World(databases.dsn(name), tmp_path)
-        with serve_world(world) as house, house.client_as("aud") as aud:
+        with serve_world(world) as server, server.client_as("aud") as aud:
             alter(world)
             told = aud.get(f"{QUESTIONS}/10").json()["answer"]
             assert (told["unaltered"], told["root_holds"]) == (False, False)

@@ -86,15 +86,15 @@ ASKS: dict[str, tuple[int, dict[str, str]]] = {
 class Questions:
     """Asks one world by API and by command."""
 
-    def __init__(self, world: World, house: RunningService) -> None:
-        self.world, self.house = world, house
+    def __init__(self, world: World, server: RunningService) -> None:
+        self.world, self.server = world, server
 
     def parameters(self, name: str) -> dict[str, str]:
         refs = {**self.world.refs, "size": str(self.world.size)}
         return {key: said.format(**refs) for key, said in ASKS[name][1].items()}
 
     def by_api(self, name: str) -> bytes:
-        with self.house.client_as("aud") as aud:
+        with self.server.client_as("aud") as aud:
             answer = aud.get(f"/v1/audit/questions/{ASKS[name][0]}", params=self.parameters(name))
         assert answer.status_code == 200, answer.text
         return answer.content
@@ -113,8 +113,8 @@ class Questions:
 
 @pytest.fixture(scope="module")
 def asked(world: World) -> Iterator[Questions]:
-    with serve_world(world) as house:
-        yield Questions(world, house)
+    with serve_world(world) as server:
+        yield Questions(world, server)
 
 
 def without_volatile_values(number: int, answer: Any) -> Any:

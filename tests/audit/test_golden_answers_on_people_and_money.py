@@ -54,15 +54,15 @@ def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 @pytest.fixture(scope="module")
-def ours(database: str, world: PeopleWorld) -> Iterator[RunningService]:
+def server(database: str, world: PeopleWorld) -> Iterator[RunningService]:
     ProjectionRunner(database, PROJECTIONS).catch_up()
     with serve(database) as (url, service), run_reports(database):
         token = service.desks.people.issue_token("audra", service.desks.clock())
         yield RunningService(database, url, service, {"audra": token})
 
 
-def by_route(ours: RunningService, number: str, asked: dict[str, str]) -> Any:
-    with ours.client_as("audra") as audra:
+def by_route(server: RunningService, number: str, asked: dict[str, str]) -> Any:
+    with server.client_as("audra") as audra:
         answer = audra.get(f"/v1/audit/questions/{number}", params=asked)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -74,9 +74,9 @@ def options(asked: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("number", ASKED)
 def test_route_and_command_return_the_golden_answer(
-    ours: RunningService, casetrail: Casetrail, number: str
+    server: RunningService, casetrail: Casetrail, number: str
 ) -> None:
-    told = by_route(ours, number, ASKED[number])["answer"]
+    told = by_route(server, number, ASKED[number])["answer"]
     ran = casetrail("audit", "ask", number, *options(ASKED[number]), "--json")
     assert ran.returncode == (number in NOT_WELL), ran.stderr
     if number == "23":
@@ -92,16 +92,16 @@ def test_route_and_command_return_the_golden_answer(
     assert told == json.loads(file.read_text())
 
 
-def test_each_answer_is_also_shown_as_text(ours: RunningService, casetrail: Casetrail) -> None:
+def test_each_answer_is_also_shown_as_text(server: RunningService, casetrail: Casetrail) -> None:
     for number, asked in ASKED.items():
         ran = casetrail("audit", "ask", number, *options(asked))
         assert ran.returncode == (number in NOT_WELL), ran.stderr
         assert f"{number}. " in ran.stdout
 
 
-def test_the_access_review_is_also_a_table(ours: RunningService, casetrail: Casetrail) -> None:
+def test_the_access_review_is_also_a_table(server: RunningService, casetrail: Casetrail) -> None:
     at = ASKED["21"]["at"]
-    with ours.client_as("audra") as audra:
+    with server.client_as("audra") as audra:
         answer = audra.get(
             "/v1/audit/access-review", params={"at": at}, headers={"Accept": "text/csv"}
         )
@@ -121,7 +121,7 @@ def test_the_access_review_is_also_a_table(ours: RunningService, casetrail: Case
 
 
 def test_the_statement_of_a_provider_is_compared_with_the_log(
-    world: PeopleWorld, ours: RunningService, casetrail: Casetrail, tmp_path: Path
+    world: PeopleWorld, server: RunningService, casetrail: Casetrail, tmp_path: Path
 ) -> None:
     first = world.of("o-1").adjustments.items[0]
     waiting = world.of("o-8").adjustments.items[0]
@@ -132,7 +132,7 @@ def test_the_statement_of_a_provider_is_compared_with_the_log(
     )
     file = tmp_path / "list.csv"
     file.write_bytes(f"{head}{rows}end,2\r\n".encode())
-    with ours.client_as("audra") as audra:
+    with server.client_as("audra") as audra:
         answer = audra.post(
             "/v1/audit/statement", content=file.read_bytes(), headers={"Content-Type": "text/csv"}
         )
@@ -150,14 +150,14 @@ def test_the_statement_of_a_provider_is_compared_with_the_log(
     assert casetrail("audit", "statement", bad).returncode != 0
 
 
-def test_an_invalid_question_is_refused(ours: RunningService) -> None:
+def test_an_invalid_question_is_refused(server: RunningService) -> None:
     wrong = (
         ("16", {"threshold": "much"}),
         ("16", {"days": "0"}),
         ("23", {"position": "0"}),
         ("25", {"late_after": "-1"}),
     )
-    with ours.client_as("audra") as audra:
+    with server.client_as("audra") as audra:
         for number, asked in wrong:
             answer = audra.get(f"/v1/audit/questions/{number}", params=asked)
             assert answer.status_code == 400, (number, answer.text)

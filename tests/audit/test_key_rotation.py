@@ -28,15 +28,15 @@ def settings(dsn: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def ours(dsn: str, settings: Settings) -> Iterator[RunningService]:
+def server(dsn: str, settings: Settings) -> Iterator[RunningService]:
     with run_service(dsn, reports=False) as running:
         running.service.checkpoints = checkpoints_of(settings)
         yield running
 
 
 @pytest.fixture
-def carla(ours: RunningService) -> Iterator[httpx2.Client]:
-    with ours.client_as("carla") as client:
+def carla(server: RunningService) -> Iterator[httpx2.Client]:
+    with server.client_as("carla") as client:
         yield client
 
 
@@ -70,7 +70,7 @@ def test_audit_questions_still_work_after_a_rotation(
 
 
 def test_a_process_with_the_former_key_reports_the_key_and_no_tampering(
-    settings: Settings, ours: RunningService, carla: httpx2.Client, tmp_path: Path
+    settings: Settings, server: RunningService, carla: httpx2.Client, tmp_path: Path
 ) -> None:
     assert settings.database_url is not None
     make_checkpoint_as_worker(settings)
@@ -80,7 +80,7 @@ def test_a_process_with_the_former_key_reports_the_key_and_no_tampering(
         rotate_checkpoint_key(connection, checkpoints_of(settings), Path(settings.signing_key))
     carla.get("/v1/audit/questions/24")
     make_checkpoint_as_worker(settings)
-    ours.service.checkpoints = checkpoints_of(
+    server.service.checkpoints = checkpoints_of(
         Settings(
             home=tmp_path,
             database_url=settings.database_url,
@@ -95,10 +95,10 @@ def test_a_process_with_the_former_key_reports_the_key_and_no_tampering(
 
 
 def test_without_a_checkpoint_no_tampering_is_reported(
-    ours: RunningService, carla: httpx2.Client, tmp_path: Path
+    server: RunningService, carla: httpx2.Client, tmp_path: Path
 ) -> None:
-    append_events(ours.dsn)
-    ours.service.checkpoints = open_checkpoints(tmp_path / "empty")
+    append_events(server.dsn)
+    server.service.checkpoints = open_checkpoints(tmp_path / "empty")
     told = carla.get(ASKED[0])
     assert told.status_code == 404
     assert "there is no checkpoint yet" in told.json()["detail"]

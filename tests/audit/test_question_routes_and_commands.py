@@ -19,7 +19,7 @@ from tests.cli.conftest import Casetrail
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[RunningService]:
+def server(database: str) -> Iterator[RunningService]:
     with run_service(database, reports=False) as running:
         yield running
 
@@ -42,12 +42,12 @@ def command_of(words: str) -> click.Command:
 
 @pytest.mark.parametrize("question", listed_questions(), ids=lambda one: str(one.number))
 def test_each_route_and_its_command_have_the_same_parameters(
-    ours: RunningService, question: object
+    server: RunningService, question: object
 ) -> None:
     told = next(one for one in listed_questions() if one == question)
     served = {
         f"{method} {route.path_format}"
-        for route in create_app(ours.service).routes
+        for route in create_app(server.service).routes
         if isinstance(route, HTTPRoute)
         for handler in route.route_handlers
         for method in handler.http_methods
@@ -64,23 +64,23 @@ def test_each_route_and_its_command_have_the_same_parameters(
 
 
 def test_the_route_and_the_command_return_the_same_list(
-    ours: RunningService,
+    server: RunningService,
     casetrail: Casetrail,
 ) -> None:
-    with ours.client_as("carla") as carla:
+    with server.client_as("carla") as carla:
         by_route = carla.get("/v1/audit/questions").json()
     assert [one["number"] for one in by_route] == [one.number for one in listed_questions()]
     assert json.loads(casetrail("audit", "ask", "--json").stdout) == by_route
-    with ours.client_as("bo") as bo, ours.client_as("ana") as ana:
+    with server.client_as("bo") as bo, server.client_as("ana") as ana:
         assert ana.get("/v1/audit/questions/24", params={"of": "1"}).status_code == 400
         assert bo.get("/v1/audit/questions/24").status_code == 200
 
 
 def test_a_question_is_recorded_before_its_answer(
-    ours: RunningService,
+    server: RunningService,
     casetrail: Casetrail,
 ) -> None:
-    with ours.client_as("carla") as carla:
+    with server.client_as("carla") as carla:
         first = carla.get("/v1/audit/questions/24").json()
         events = carla.get(f"/v1/events?after={first['recorded'] - 1}&limit=1").json()["items"]
     told = events[0]["event"]
@@ -101,7 +101,7 @@ def test_a_question_is_recorded_before_its_answer(
     assert again["answer"]["asked"][-1]["account"]
 
 
-def test_answers_are_shown_as_text_and_tables(ours: RunningService, casetrail: Casetrail) -> None:
+def test_answers_are_shown_as_text_and_tables(server: RunningService, casetrail: Casetrail) -> None:
     listed_for_people = casetrail("audit", "ask").stdout
     for words in QUESTION_TEXTS.values():
         assert words[:40] in listed_for_people

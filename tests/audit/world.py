@@ -348,8 +348,8 @@ def build_world(world: World) -> None:
 def serve_world(world: World) -> Iterator[RunningService]:
     """Build and serve the world; `aud` can read all of it, `bob` and `sam` cannot."""
     build_world(world)
-    with serve(world.dsn) as (url, ours):
-        ours.checkpoints = checkpoints_of(world.settings)
+    with serve(world.dsn) as (url, server):
+        server.checkpoints = checkpoints_of(world.settings)
         tokens = {}
         with desks(world.dsn, vault=vault_of(world.settings)) as working:
             now = working.clock()
@@ -359,7 +359,7 @@ def serve_world(world: World) -> Iterator[RunningService]:
             lead = GrantRole(role=Role.TEAM_LEAD, regions=("BR",), reason="For Brazil.")
             by = Caller(OPERATOR_ACTOR, "", now, "command:told")
             working.people.give("sam", lead, (), by)
-        yield RunningService(world.dsn, url, ours, tokens)
+        yield RunningService(world.dsn, url, server, tokens)
 
 
 def _signal_fields(id: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def database(databases: Databases) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[RunningService]:
+def server(database: str) -> Iterator[RunningService]:
     """A service over the database of the commands."""
     with run_service(database, reports=False) as running:
         yield running

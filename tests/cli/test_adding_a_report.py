@@ -59,7 +59,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shop(database: str) -> Iterator[httpx2.Client]:
-    with run_service(database, reports=False) as ours, ours.client_as("shop") as shop:
+    with run_service(database, reports=False) as server, server.client_as("shop") as shop:
         yield shop
 
 

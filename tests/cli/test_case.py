@@ -11,21 +11,21 @@ from tests.cli.conftest import Casetrail
 
 
 @pytest.fixture(scope="module")
-def case(ours: RunningService) -> str:
+def case(server: RunningService) -> str:
     """A case of a payment that differs from the charge."""
     order = order_id()
-    with ours.client_as("shop") as shop:
+    with server.client_as("shop") as shop:
         answer = send(shop, placed(order, "10.00"), captured(order, "12.50"))
     return str(answer.json()["items"][1]["cases"][0]["case"])
 
 
 def test_a_case_is_shown_as_in_the_api(
-    casetrail: Casetrail, ours: RunningService, case: str
+    casetrail: Casetrail, server: RunningService, case: str
 ) -> None:
     shown = casetrail("case", "show", case, "--json")
     trail = casetrail("case", "trail", case, "--json")
     assert (shown.returncode, trail.returncode) == (0, 0)
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}").json()
         address = f"/v1/cases/{case}/trail"
         assert json.loads(trail.stdout) == ana.get(address).json()
@@ -36,9 +36,9 @@ def test_a_case_is_shown_as_in_the_api(
 
 
 def test_a_past_case_is_shown_as_in_the_api(
-    casetrail: Casetrail, ours: RunningService, case: str
+    casetrail: Casetrail, server: RunningService, case: str
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         shown = casetrail("case", "show", case, "--at", "2", "--json")
         assert json.loads(shown.stdout) == ana.get(f"/v1/cases/{case}?version=2").json()
         changed = casetrail("case", "diff", case, "2", "3", "--json")

@@ -23,13 +23,13 @@ FEW = "0001-01-01T00:00:00+14:00"
 
 
 @pytest.fixture(scope="module")
-def carla(ours: RunningService) -> Iterator[httpx2.Client]:
-    with ours.client_as("carla") as client:
+def carla(server: RunningService) -> Iterator[httpx2.Client]:
+    with server.client_as("carla") as client:
         yield client
 
 
 @pytest.fixture
-def said(casetrail: Casetrail, ours: RunningService):
+def said(casetrail: Casetrail, server: RunningService):
     """A function that runs a command, expects a refusal and returns its text."""
 
     def run(*words: object) -> str:
@@ -61,11 +61,11 @@ def test_an_unknown_event_type_is_refused_with_similar_ones(
 
 
 def test_a_population_reports_its_size(
-    casetrail: Casetrail, ours: RunningService, tmp_path
+    casetrail: Casetrail, server: RunningService, tmp_path
 ) -> None:
-    with desks(ours.dsn) as working:
+    with desks(server.dsn) as working:
         working.people.add("rae", [Role.AUDITOR], datetime.now(UTC))
-    with psycopg.connect(ours.dsn) as connection:
+    with psycopg.connect(server.dsn) as connection:
         row = connection.execute(
             "SELECT count(*) FROM stored_events WHERE topic = 'person.added'"
         ).fetchone()
@@ -105,19 +105,19 @@ def test_a_time_outside_utc_is_refused(said, words, tmp_path: Path) -> None:
         "cases?due_before=",
     ],
 )
-def test_a_time_outside_utc_is_refused_by_the_api(ours: RunningService, path: str) -> None:
-    with desks(ours.dsn) as working:
+def test_a_time_outside_utc_is_refused_by_the_api(server: RunningService, path: str) -> None:
+    with desks(server.dsn) as working:
         if working.people.known("odile") is None:
             working.people.add("odile", [Role.OPS_MANAGER], datetime.now(UTC))
-        ours.tokens["odile"] = working.people.issue_token("odile", datetime.now(UTC))
-    with ours.client_as("odile") as odile:
+        server.tokens["odile"] = working.people.issue_token("odile", datetime.now(UTC))
+    with server.client_as("odile") as odile:
         told = odile.get(f"/v1/{path}{FEW.replace('+', '%2B')}")
     assert told.status_code == 400, told.text
     assert told.json()["type"] == "/problems/malformed-parameter"
 
 
-def test_a_signal_with_a_time_outside_utc_is_refused(ours: RunningService) -> None:
-    with ours.client_as("shop") as shop:
+def test_a_signal_with_a_time_outside_utc_is_refused(server: RunningService) -> None:
+    with server.client_as("shop") as shop:
         told = shop.post("/v1/signals", json=placed(order_id(), event_time=FEW))
     assert told.status_code == 422, told.text
 
@@ -138,7 +138,7 @@ def test_a_period_with_swapped_ends_is_refused(said, carla: httpx2.Client, tmp_p
         assert (told.status_code, "; swap them" in told.json()["detail"]) == (400, True)
 
 
-def test_a_date_is_accepted_as_a_utc_time(casetrail: Casetrail, ours: RunningService) -> None:
+def test_a_date_is_accepted_as_a_utc_time(casetrail: Casetrail, server: RunningService) -> None:
     ran = casetrail("audit", "ask", "17", "--from", "2020-01-01", "--json")
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["parameters"]["from"] == "2020-01-01T00:00:00Z"
@@ -178,10 +178,10 @@ def test_a_position_beyond_the_log_and_a_seed_of_nothing_are_refused(said) -> No
 
 
 def test_an_empty_list_of_reads_is_explained(
-    casetrail: Casetrail, ours: RunningService, carla: httpx2.Client
+    casetrail: Casetrail, server: RunningService, carla: httpx2.Client
 ) -> None:
     order = order_id()
-    with ours.client_as("shop") as shop:
+    with server.client_as("shop") as shop:
         shop.post("/v1/signals", json=placed(order, customer={"id": f"C-{order}"}))
 
     def told(*words: str) -> str:
@@ -197,10 +197,10 @@ def test_an_empty_list_of_reads_is_explained(
     gone = told("--customer", f"C-{order}")
     assert "any more, or none ever was" in gone
     assert "Ask by --order." in gone
-    with desks(ours.dsn) as working:
+    with desks(server.dsn) as working:
         working.people.add("petra", [Role.PRIVACY_OFFICER], datetime.now(UTC))
-        ours.tokens["petra"] = working.people.issue_token("petra", datetime.now(UTC))
-    with ours.client_as("petra") as petra:
+        server.tokens["petra"] = working.people.issue_token("petra", datetime.now(UTC))
+    with server.client_as("petra") as petra:
         by_api = petra.post("/v1/personal-data/reads", json={"customer": f"C-{order}"}).json()
     assert (by_api["items"], by_api["nothing"]) == ([], gone.replace("--order", "order"))
     assert told("--order", "o-mistyped") == "No order o-mistyped."
@@ -220,11 +220,13 @@ def test_an_invalid_parameter_is_named_as_it_was_sent(carla: httpx2.Client) -> N
     assert told["errors"]
 
 
-def test_every_role_is_readable_on_a_narrow_terminal(ours: RunningService, tmp_path: Path) -> None:
+def test_every_role_is_readable_on_a_narrow_terminal(
+    server: RunningService, tmp_path: Path
+) -> None:
     ran = subprocess.run(
         command(tmp_path, "people", "review"),
         cwd=ROOT,
-        env={**environment(ours.dsn), "COLUMNS": "80"},
+        env={**environment(server.dsn), "COLUMNS": "80"},
         capture_output=True,
         text=True,
         check=True,
@@ -234,7 +236,7 @@ def test_every_role_is_readable_on_a_narrow_terminal(ours: RunningService, tmp_p
 
 
 def test_asking_for_the_key_creates_none(
-    casetrail: Casetrail, ours: RunningService, tmp_path: Path
+    casetrail: Casetrail, server: RunningService, tmp_path: Path
 ) -> None:
     assert casetrail("audit", "ask", "1", "--case", "0" * 32).returncode == 2
     casetrail("doctor", "--whole")
@@ -247,10 +249,10 @@ def test_asking_for_the_key_creates_none(
 
 
 def test_every_command_reports_a_halted_log(
-    casetrail: Casetrail, ours: RunningService, said, tmp_path: Path
+    casetrail: Casetrail, server: RunningService, said, tmp_path: Path
 ) -> None:
     """Must be the last test of this file: the log stays halted."""
-    with psycopg.connect(ours.dsn, autocommit=True) as connection:
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
         connection.execute("SELECT halt_log()")
     file = tmp_path / "signals.ndjson"
     file.write_text(json.dumps(captured(order_id(), "9.00")))

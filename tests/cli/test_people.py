@@ -25,8 +25,8 @@ def test_a_new_person_gets_a_token_that_the_api_accepts(
     assert ran.returncode == 0, ran.stderr
     token = ran.stdout.strip()
     assert re.fullmatch(r"ct_[A-Za-z0-9_-]{43}", token)
-    with run_reports(database), serve(database) as (url, ours):
-        ours.positions.wait("people", ours.desks.log.head(), 5)
+    with run_reports(database), serve(database) as (url, service):
+        service.positions.wait("people", service.desks.log.head(), 5)
         headers = {"Authorization": f"Bearer {token}"}
         assert httpx2.get(f"{url}/v1/queues", headers=headers).status_code == 200
 
@@ -67,5 +67,5 @@ def test_an_invalid_name_is_refused_and_the_log_stays_readable(
     assert ran.returncode == 2, ran.stdout
     assert "Traceback" not in ran.stderr
     assert count_events(database) == before
-    with serve(database) as (_, ours):
-        assert len(ours.desks.log.read(0, 1_000)) == before
+    with serve(database) as (_, service):
+        assert len(service.desks.log.read(0, 1_000)) == before

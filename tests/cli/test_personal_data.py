@@ -16,7 +16,7 @@ WHY = ("--reason", "A proceeding.")
 
 
 @pytest.fixture(scope="module")
-def ours(database: str) -> Iterator[RunningService]:
+def server(database: str) -> Iterator[RunningService]:
     with run_service(database, reports=False) as running:
         with running.client_as("shop") as shop:
             order = order_id()
@@ -32,7 +32,7 @@ def done(casetrail: Casetrail, *words: object) -> str:
 
 
 def test_a_customer_on_hold_is_erased_only_after_the_hold_ends(
-    ours: RunningService, casetrail: Casetrail
+    server: RunningService, casetrail: Casetrail
 ) -> None:
     (before,) = json.loads(done(casetrail, "show", CUSTOMER, "--json"))["texts"]
     assert CUSTOMER in before["texts"]
@@ -51,7 +51,7 @@ def test_a_customer_on_hold_is_erased_only_after_the_hold_ends(
     assert "no order of this customer is known" in again.stderr
 
 
-def test_a_customer_without_a_name_is_refused(ours: RunningService, casetrail: Casetrail) -> None:
+def test_a_customer_without_a_name_is_refused(server: RunningService, casetrail: Casetrail) -> None:
     refused = casetrail("personal-data", "hold", "", *WHY)
     assert refused.returncode == 2
     assert "Expected `str` of length >= 1" in refused.stderr

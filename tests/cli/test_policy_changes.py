@@ -23,7 +23,7 @@ PEOPLE = {"gus": Role.GOVERNANCE_OWNER}
 
 
 @pytest.fixture(scope="module")
-def ours(databases: Databases, template_database: str) -> Iterator[RunningService]:
+def server(databases: Databases, template_database: str) -> Iterator[RunningService]:
     with (
         databases.new(template_database) as name,
         run_service(databases.dsn(name), time=True) as running,
@@ -36,11 +36,11 @@ def ours(databases: Databases, template_database: str) -> Iterator[RunningServic
 
 
 @pytest.fixture
-def run(ours: RunningService, tmp_path: Path, starters: CommandStarters) -> Run:
+def run(server: RunningService, tmp_path: Path, starters: CommandStarters) -> Run:
     def asking(person: str | None, *words: object, url: str | None = None) -> CompletedCommand:
-        told = {**environment(ours.dsn), "CASETRAIL_URL": url or ours.url}
+        told = {**environment(server.dsn), "CASETRAIL_URL": url or server.url}
         if person is not None:
-            told["CASETRAIL_TOKEN"] = ours.tokens[person]
+            told["CASETRAIL_TOKEN"] = server.tokens[person]
         home = str(tmp_path / "home")
         return starters.run(["--home", home, "policy", *map(str, words)], told, LONGEST_SECONDS)
 

@@ -74,10 +74,10 @@ def test_a_key_is_issued_listed_and_revoked(
 def test_a_key_is_revoked_while_a_worker_runs(
     people: None, casetrail: Casetrail, database: str
 ) -> None:
-    with serve(database) as (url, ours), run_reports(database):
+    with serve(database) as (url, service), run_reports(database):
         token = ran(casetrail, "token", "bo")
         headers = {"Authorization": f"Bearer {token}"}
-        ours.positions.wait("principals", ours.desks.log.head(), 5)
+        service.positions.wait("principals", service.desks.log.head(), 5)
         principal = httpx2.get(f"{url}/v1/me", headers=headers).json()["principal"]
         ran(casetrail, "revoke", principal, "--reason", "A test.")
         assert [row["principal"] for row in listed(casetrail, "bo") if row["ended_at"]] == [

@@ -34,7 +34,7 @@ def digest(dsn: str, name: str) -> object:
 @pytest.fixture(scope="module")
 def some_orders(database: str) -> None:
     """Orders that are in the log and in no report yet."""
-    with run_service(database, reports=False) as ours, ours.client_as("shop") as shop:
+    with run_service(database, reports=False) as server, server.client_as("shop") as shop:
         for order in [order_id() for _ in range(20)]:
             send(shop, placed(order), unavailable(order))
 

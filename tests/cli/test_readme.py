@@ -1,4 +1,4 @@
-"""What the README tells to type is typed, one line after the other, beside a service that runs."""
+"""The commands of the README work as printed, beside a running service."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ours(database: str, home: Path) -> Iterator[RunningService]:
+def server(database: str, home: Path) -> Iterator[RunningService]:
     """The service with a payment provider and a worker, once the log has a checkpoint."""
     provider = Running(home.with_name("ledger.sqlite"))
     with (
@@ -49,7 +49,7 @@ def ours(database: str, home: Path) -> Iterator[RunningService]:
 
 @pytest.fixture
 def casetrail(database: str, home: Path, starters: CommandStarters) -> Casetrail:
-    """A command beside them, with further settings."""
+    """Run a command on the same database, with more settings."""
 
     def run(*words: object, **settings: str) -> CompletedCommand:
         typed = ["--home", str(home), *map(str, words)]
@@ -59,7 +59,7 @@ def casetrail(database: str, home: Path, starters: CommandStarters) -> Casetrail
 
 
 def curls(block: str, token: str) -> list[list[str]]:
-    """The words of each `curl`, as a shell passes them on."""
+    """The arguments of each `curl`, as a shell parses them."""
     typed = "\n".join(line.removeprefix("$ ") for line in block.splitlines())
     shell = ["sh", "-euc", f"curl() {{ printf '%s\\0' curl \"$@\"; }}\n{typed}"]
     told = subprocess.run(
@@ -75,7 +75,7 @@ def curls(block: str, token: str) -> list[list[str]]:
 
 
 def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
-    """What `curl` would send, answered."""
+    """Send the requests of the `curl` commands and yield the responses."""
     for words in curls(block, token):
         headers = dict(words[n + 1].split(": ", 1) for n, word in enumerate(words) if word == "-H")
         body = words[words.index("-d") + 1] if "-d" in words else None
@@ -87,7 +87,7 @@ def requests_of(block: str, url: str, token: str) -> Iterator[httpx2.Response]:
             answer = httpx2.request(method, to, headers=headers, content=body)
             if method != "GET" or answer.json()["items"]:
                 break
-            time.sleep(0.1)  # nobody types as fast as that
+            time.sleep(0.1)  # a person types more slowly
         yield answer
 
 
@@ -98,18 +98,18 @@ def commands(block: str) -> Iterator[list[str]]:
             yield shlex.split(line, comments=True)[3:]
 
 
-def test_the_tour_leads_from_a_person_to_a_verified_log(
-    ours: RunningService, casetrail: Casetrail, tmp_path: Path
+def test_the_commands_of_the_tour_work(
+    server: RunningService, casetrail: Casetrail, tmp_path: Path
 ) -> None:
     added, token = commands(BLOCKS[1])
     name = added[2]
-    assert name not in dict(PEOPLE)  # nor is there one of the demonstration's who is called so
+    assert name not in dict(PEOPLE)  # no demo person has this name
     assert casetrail(*added).returncode == 0
     shown = casetrail(*token)
     assert shown.returncode == 0, shown.stderr
     found = re.search(r"ct_\S+", shown.stdout)
     assert found is not None
-    sent, case, work = requests_of(BLOCKS[2], ours.url, found[0])
+    sent, case, work = requests_of(BLOCKS[2], server.url, found[0])
     assert sent.json()["recorded"] == 2, sent.text
     assert [one["queue"] for one in case.json()["items"]] == ["payment_hold_review"]
     assert (work.status_code, work.json()["order"]) == (200, "A-1001")
@@ -138,7 +138,7 @@ def test_the_tour_leads_from_a_person_to_a_verified_log(
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
-    """What the names in the commands stand for."""
+    """The files for the names in the commands."""
     signals = json.dumps(placed("A-2001"))
     (tmp_path / "orders.ndjson").write_text(f"{signals}\n", encoding="utf-8")
     write_servicenow(tmp_path / "incidents.csv", {"1": SERVICENOW["0000001"]})
@@ -152,41 +152,41 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 
 RUN_ELSEWHERE = (["serve"], ["audit", "attack"])
-"""`ours` serves; the attacks are run by test_doctor_and_hardening.py."""
+"""The `server` fixture serves; the attacks are run by test_doctor_and_hardening.py."""
 ENDS_WITH = {"personal-data": 1}
-"""Exit statuses other than 0: nobody answers the question of an erasure."""
+"""Exit statuses other than 0: nobody confirms the erasure."""
 
 
 def test_every_other_command_runs_as_it_is_printed(
-    ours: RunningService, casetrail: Casetrail, files: dict[str, str]
+    server: RunningService, casetrail: Casetrail, files: dict[str, str]
 ) -> None:
-    people, now = ours.service.desks.people, ours.service.desks.clock()
+    people, now = server.service.desks.people, server.service.desks.clock()
     people.add("gus", [Role.GOVERNANCE_OWNER], now)
-    tokens = {"policy": people.issue_token("gus", now), "adjustments": ours.tokens["finn"]}
+    tokens = {"policy": people.issue_token("gus", now), "adjustments": server.tokens["finn"]}
     for words in commands(BLOCKS[4]):
         if words in RUN_ELSEWHERE:
             continue
         command, to = (words[:-2], words[-1]) if ">" in words else (words, None)
         typed = [files.get(word, word) for word in command]
         token = tokens.get(words[0], "")
-        ran = casetrail(*typed, CASETRAIL_URL=ours.url, CASETRAIL_TOKEN=token)
+        ran = casetrail(*typed, CASETRAIL_URL=server.url, CASETRAIL_TOKEN=token)
         told = f"{' '.join(words)}\n{ran.stdout}\n{ran.stderr}"
         assert ran.returncode == ENDS_WITH.get(words[0], 0), told
-        if to is not None:  # and edited, as the line says
+        if to is not None:  # edit the file, as the line says
             mine = re.sub(r"^version: .*$", 'version: "mine"', ran.stdout, flags=re.MULTILINE)
             mine = mine.replace("claim_lease: PT8H", "claim_lease: PT6H", 1)
             Path(files[to]).write_text(mine, encoding="utf-8")
 
 
-def test_an_erasure_asks_for_confirmation(ours: RunningService, casetrail: Casetrail) -> None:
+def test_an_erasure_asks_for_confirmation(server: RunningService, casetrail: Casetrail) -> None:
     unsure = casetrail("personal-data", "erase", "C7", "--basis", "consent_withdrawn")
     assert unsure.returncode == 1
     assert "Erase it? [y/N]" in unsure.stdout + unsure.stderr
     assert "[y/N]" in (ROOT / "docs" / "personal.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_has_the_parameter_names_of_the_api(ours: RunningService) -> None:
-    with ours.client_as("carla") as carla:
+def test_the_readme_has_the_parameter_names_of_the_api(server: RunningService) -> None:
+    with server.client_as("carla") as carla:
         told = carla.get("/v1/audit/population?type=case.detected&since=17")
     assert told.status_code == 400
     known = told.json()["detail"].partition(": ")[2].split(", ")

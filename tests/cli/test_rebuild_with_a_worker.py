@@ -42,7 +42,7 @@ def add_orders(shop: httpx2.Client, orders: int = 1) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def shop(database: str) -> Iterator[httpx2.Client]:
     """A client that sends signals; the log already has some."""
-    with run_service(database, reports=False) as ours, ours.client_as("shop") as shop:
+    with run_service(database, reports=False) as server, server.client_as("shop") as shop:
         add_orders(shop, 20)
         yield shop
 

@@ -14,8 +14,8 @@ from tests.tampering import without_triggers
 
 
 @pytest.fixture(scope="module")
-def ana(ours: RunningService) -> Iterator[httpx2.Client]:
-    with ours.client_as("ana") as client:
+def ana(server: RunningService) -> Iterator[httpx2.Client]:
+    with server.client_as("ana") as client:
         yield client
 
 

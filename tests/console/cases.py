@@ -12,11 +12,11 @@ from tests.api.signals import JsonObject, cancelled, captured, money, order_id, 
 
 
 def open_paid_case(
-    ours: RunningService, price: str = "600.00", order: str | None = None
+    server: RunningService, price: str = "600.00", order: str | None = None
 ) -> JsonObject:
     """A case, held by ana, of an order that was paid and cancelled."""
     order = order or order_id()
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         told = send(ana, placed(order, price), captured(order, price), cancelled(order))
         cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
         case = next(case["case"] for case in cases if case["kind"] == "refund_due")
@@ -24,10 +24,12 @@ def open_paid_case(
         return found
 
 
-def propose_on_new_case(ours: RunningService, amount: str = "300.00", **more: object) -> JsonObject:
+def propose_on_new_case(
+    server: RunningService, amount: str = "300.00", **more: object
+) -> JsonObject:
     """The same, with an adjustment that ana proposes."""
-    case = open_paid_case(ours)
-    with ours.client_as("ana") as ana:
+    case = open_paid_case(server)
+    with server.client_as("ana") as ana:
         found: JsonObject = post(ana, case, "adjustments", proposal_body(amount, **more)).json()
         return found
 

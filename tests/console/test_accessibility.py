@@ -23,10 +23,10 @@ def width(request: pytest.FixtureRequest, page: Page) -> Iterator[int]:
     page.prefer("")
 
 
-def case_with_everything(ours: RunningService) -> str:
+def case_with_everything(server: RunningService) -> str:
     """A case with an adjustment, evidence, a note, a declared error and a refused attempt."""
-    case = propose_on_new_case(ours)
-    with ours.client_as("ana") as ana, ours.client_as("fay") as fay:
+    case = propose_on_new_case(server)
+    with server.client_as("ana") as ana, server.client_as("fay") as fay:
         attached = {"ref": "dhl/pod-1", "type": "carrier_statement", "title": "Signed"}
         case = post(ana, case, "evidence", attached).json()
         case = post(ana, case, "notes", {"note": "Called.\nNobody answered."}).json()
@@ -40,11 +40,11 @@ def case_with_everything(ours: RunningService) -> str:
     return found
 
 
-def test_the_trail_page_is_accessible(ours: RunningService, page: Page, width: int) -> None:
-    case = case_with_everything(ours)
-    page.send_headers(Authorization=f"Bearer {ours.tokens['ana']}", Accept="text/html")
+def test_the_trail_page_is_accessible(server: RunningService, page: Page, width: int) -> None:
+    case = case_with_everything(server)
+    page.send_headers(Authorization=f"Bearer {server.tokens['ana']}", Accept="text/html")
     try:
-        page.open(f"{ours.url}/v1/cases/{case}/trail", width)
+        page.open(f"{server.url}/v1/cases/{case}/trail", width)
         page.until("document.querySelector('table') && document.readyState === 'complete'")
         assert page.value("document.querySelectorAll('table').length") == 2
         assert page.text("s").startswith("Noted: Called.")
@@ -54,8 +54,8 @@ def test_the_trail_page_is_accessible(ours: RunningService, page: Page, width: i
         page.send_headers()
 
 
-def test_the_reference_is_accessible(ours: RunningService, page: Page, width: int) -> None:
-    page.open(f"{ours.url}/docs#resolve", width)
+def test_the_reference_is_accessible(server: RunningService, page: Page, width: int) -> None:
+    page.open(f"{server.url}/docs#resolve", width)
     page.until("document.querySelector('#resolve')?.open")
     for one in ("send_signals", "get_trail", "upload_evidence", "CaseView", "OrderPlaced"):
         page.value(f"document.getElementById({one!r}).open = true")
@@ -64,10 +64,10 @@ def test_the_reference_is_accessible(ours: RunningService, page: Page, width: in
 
 
 def test_the_reference_search_finds_words_and_a_link_opens_its_entry(
-    ours: RunningService, page: Page
+    server: RunningService, page: Page
 ) -> None:
     page.faults.clear()
-    page.open(f"{ours.url}/docs")
+    page.open(f"{server.url}/docs")
     page.until("document.querySelector('#find')")
     page.value("document.querySelector('#find').focus()")
     page.fill("Find", "approve adjustment")
@@ -81,10 +81,10 @@ def test_the_reference_search_finds_words_and_a_link_opens_its_entry(
     assert page.faults == []
 
 
-def test_the_sign_in_page_is_accessible(ours: RunningService, page: Page, width: int) -> None:
-    page.open(f"{ours.url}/", width)
+def test_the_sign_in_page_is_accessible(server: RunningService, page: Page, width: int) -> None:
+    page.open(f"{server.url}/", width)
     page.value("sessionStorage.clear()")
-    page.open(f"{ours.url}/", width)
+    page.open(f"{server.url}/", width)
     page.until("!document.querySelector('#sign-in').hidden")
     assert violations(page) == []
     page.fill("Your token", "ct_wrong")
@@ -94,9 +94,9 @@ def test_the_sign_in_page_is_accessible(ours: RunningService, page: Page, width:
 
 
 def test_a_case_with_adjustments_is_accessible(
-    ours: RunningService, as_person: SignedIn, width: int
+    server: RunningService, as_person: SignedIn, width: int
 ) -> None:
-    case = case_with_everything(ours)
+    case = case_with_everything(server)
     page = as_person("ana", width)
     page.value(f"showCase({case!r}, true)")
     page.reads("Adjustments", "#case")
@@ -106,9 +106,9 @@ def test_a_case_with_adjustments_is_accessible(
 
 
 def test_the_form_to_resolve_a_case_is_accessible(
-    ours: RunningService, as_person: SignedIn, width: int
+    server: RunningService, as_person: SignedIn, width: int
 ) -> None:
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         case = open_case(ana)
         assert post(ana, ana.get(f"/v1/cases/{case}").json(), "claim").status_code == 200
     page = as_person("ana", width)
@@ -118,10 +118,10 @@ def test_the_form_to_resolve_a_case_is_accessible(
 
 
 def test_the_approvals_inbox_is_accessible(
-    ours: RunningService, as_person: SignedIn, width: int
+    server: RunningService, as_person: SignedIn, width: int
 ) -> None:
-    open_paid_case(ours)
-    propose_on_new_case(ours)
+    open_paid_case(server)
+    propose_on_new_case(server)
     page = as_person("fay", width)
     page.press("Approvals", "header")
     page.until("document.querySelector('#approvals tbody tr')")

@@ -29,9 +29,9 @@ def open_case(page: Any, case: str) -> None:
 
 
 def test_a_store_credit_is_proposed_approved_and_executed_by_three_persons(
-    ours: RunningService, as_person: SignedIn
+    server: RunningService, as_person: SignedIn
 ) -> None:
-    case = open_paid_case(ours)["id"]
+    case = open_paid_case(server)["id"]
     page = as_person("ana")
     open_case(page, case)
     page.press("Propose an adjustment")
@@ -79,10 +79,10 @@ def test_a_store_credit_is_proposed_approved_and_executed_by_three_persons(
 
 
 def test_a_refusal_is_shown_in_the_words_of_the_api(
-    ours: RunningService, as_person: SignedIn
+    server: RunningService, as_person: SignedIn
 ) -> None:
-    case = open_paid_case(ours)
-    with ours.client_as("carla") as carla, ours.client_as("ana") as ana:
+    case = open_paid_case(server)
+    with server.client_as("carla") as carla, server.client_as("ana") as ana:
         case = post(carla, case, "notes", {"note": "Pay it."}).json()
         post(ana, case, "adjustments", proposal_body("200.00"))
     page = as_person("carla")
@@ -96,9 +96,9 @@ def test_a_refusal_is_shown_in_the_words_of_the_api(
 
 
 def test_a_lost_response_is_retried_without_a_second_effect(
-    ours: RunningService, as_person: SignedIn
+    server: RunningService, as_person: SignedIn
 ) -> None:
-    case = open_paid_case(ours)["id"]
+    case = open_paid_case(server)["id"]
     page = as_person("ana")
     open_case(page, case)
     page.press("Propose an adjustment")
@@ -111,15 +111,15 @@ def test_a_lost_response_is_retried_without_a_second_effect(
     page.press("Propose it")
     page.reads("refund of 120 EUR: proposed", ACTS)
     page.reads("Done. It is recorded in the trail.", "#status")
-    with ours.client_as("ana") as ana:
+    with server.client_as("ana") as ana:
         assert len(ana.get(f"/v1/cases/{case}").json()["adjustments"]) == 1
 
 
 def test_a_concurrent_change_is_shown_and_typed_text_is_kept(
-    ours: RunningService, as_person: SignedIn
+    server: RunningService, as_person: SignedIn
 ) -> None:
-    case = open_paid_case(ours)
-    with ours.client_as("ana") as ana, ours.client_as("finn") as finn:
+    case = open_paid_case(server)
+    with server.client_as("ana") as ana, server.client_as("finn") as finn:
         case = post(ana, case, "adjustments", proposal_body("300.00")).json()
         page = as_person("olga")
         open_case(page, case["id"])
@@ -135,11 +135,11 @@ def test_a_concurrent_change_is_shown_and_typed_text_is_kept(
 
 
 def test_evidence_and_one_of_several_payments_can_be_chosen(
-    ours: RunningService, as_person: SignedIn
+    server: RunningService, as_person: SignedIn
 ) -> None:
     order = order_id()
-    case = open_paid_case(ours, order=order)
-    with ours.client_as("ana") as ana:
+    case = open_paid_case(server, order=order)
+    with server.client_as("ana") as ana:
         send(ana, captured(order, "5.00", id=f"{order}-more", payment="pay-2"))
         attached = {"ref": "mail/17", "type": "customer_communication", "title": "She wrote"}
         case = ana.get(f"/v1/cases/{case['id']}").json()
@@ -163,9 +163,9 @@ def test_evidence_and_one_of_several_payments_can_be_chosen(
 
 
 @pytest.mark.parametrize("width", [400, 700, 1000, 1400])
-def test_no_page_scrolls_sideways(ours: RunningService, as_person: SignedIn, width: int) -> None:
-    case = open_paid_case(ours)
-    with ours.client_as("ana") as ana:
+def test_no_page_scrolls_sideways(server: RunningService, as_person: SignedIn, width: int) -> None:
+    case = open_paid_case(server)
+    with server.client_as("ana") as ana:
         asked = proposal_body("300.00", note="long" * 60, evidence=["mail/" + "x" * 200])
         case = post(ana, case, "adjustments", asked).json()
         send(ana, placed(order_id(), lines=[{"sku": "tea", "price": money("1.00")}]))

@@ -32,10 +32,10 @@ def focus_on(page: Page, order: str) -> None:
 
 
 def test_several_are_approved_by_keyboard_and_a_refusal_is_shown(
-    ours: RunningService, as_person: SignedIn
+    server: RunningService, as_person: SignedIn
 ) -> None:
     first, second, third = (
-        propose_on_new_case(ours, amount) for amount in ("300.10", "120.05", "80.00")
+        propose_on_new_case(server, amount) for amount in ("300.10", "120.05", "80.00")
     )
     page = as_person("olga")
     show(page, third["order"])
@@ -50,7 +50,7 @@ def test_several_are_approved_by_keyboard_and_a_refusal_is_shown(
     assert second["order"] in page.focused()
     page.key("a")
     page.reads("420.15 EUR", "#confirm[open]")
-    with ours.client_as("finn") as finn:
+    with server.client_as("finn") as finn:
         assert (
             act_on_adjustment(finn, second, "approve").status_code == 200
         )  # finn approves it first
@@ -61,7 +61,7 @@ def test_several_are_approved_by_keyboard_and_a_refusal_is_shown(
     assert told[1].startswith(f"refund of 120.05 EUR, order {second['order']}: refused. ")
     assert "is approved: it cannot be approved" in told[1]
     assert page.text(MINE).count("order ") == 1
-    with ours.client_as("olga") as olga:
+    with server.client_as("olga") as olga:
         states = [
             olga.get(f"/v1/cases/{case['id']}").json()["adjustments"][0]["approvals"]
             for case in (first, second, third)
@@ -71,10 +71,10 @@ def test_several_are_approved_by_keyboard_and_a_refusal_is_shown(
 
 
 def test_approvals_of_others_show_the_reason_and_the_act(
-    ours: RunningService, as_person: SignedIn
+    server: RunningService, as_person: SignedIn
 ) -> None:
-    case = open_paid_case(ours)
-    with ours.client_as("carla") as carla, ours.client_as("ana") as ana:
+    case = open_paid_case(server)
+    with server.client_as("carla") as carla, server.client_as("ana") as ana:
         case = post(carla, case, "notes", {"note": "Pay it."}).json()
         case = post(ana, case, "adjustments", proposal_body("200.00")).json()
     page = as_person("carla")
@@ -88,9 +88,9 @@ def test_approvals_of_others_show_the_reason_and_the_act(
 
 
 def test_an_approver_without_cases_starts_in_the_inbox(
-    ours: RunningService, as_person: SignedIn
+    server: RunningService, as_person: SignedIn
 ) -> None:
-    case = propose_on_new_case(ours, "4500.00", kind="write_off")
+    case = propose_on_new_case(server, "4500.00", kind="write_off")
     page = as_person("fay", 400)
     page.reads(case["order"], MINE)
     assert page.is_within(400)

@@ -52,16 +52,16 @@ class PayableOrders(MoneyService):
 
 
 @pytest.fixture
-def house() -> PayableOrders:
+def service() -> PayableOrders:
     return PayableOrders()
 
 
 @pytest.fixture
-def payers(house: PayableOrders) -> Iterator[Payers]:
+def payers(service: PayableOrders) -> Iterator[Payers]:
     made: list[Payer] = []
 
-    def payer(provider: PaymentProvider, ordered: object = house.ordered) -> Payer:
-        made.append(Payer(house.log, house.cases, provider, ordered))  # type: ignore[arg-type]
+    def payer(provider: PaymentProvider, ordered: object = service.ordered) -> Payer:
+        made.append(Payer(service.log, service.cases, provider, ordered))  # type: ignore[arg-type]
         return made[-1]
 
     yield payer
@@ -78,79 +78,79 @@ def until(payer: Payer, found: Callable[[], bool]) -> None:
 
 
 def test_a_payment_of_another_amount_is_reported_and_never_reconciled(
-    house: PayableOrders, payers: Payers, own: Running
+    service: PayableOrders, payers: Payers, own: Running
 ) -> None:
-    one = house.order_payment()
+    one = service.order_payment()
     own.switch(gives="39.00", times=1)
-    until(payers(LocalProvider(own.url)), lambda: house.now(one).state is State.EXECUTED)
-    assert house.events_since_the_order(one) == [
+    until(payers(LocalProvider(own.url)), lambda: service.now(one).state is State.EXECUTED)
+    assert service.events_since_the_order(one) == [
         "case.adjustment_executed",
         "case.adjustment_amount_differs",
     ]
-    assert house.now(one).given == PositiveMoney("39.00", "EUR")
-    case = house.of()
+    assert service.now(one).given == PositiveMoney("39.00", "EUR")
+    case = service.of()
     with pytest.raises(AmountNotAsOrdered, match=r"39\.00 EUR were given, 40\.00 EUR ordered"):
-        house.money.reconcile(
+        service.money.reconcile(
             case.id, case.version, one.id, "ab" * 32, caller_with_roles("finn", after(9))
         )
 
 
 def test_a_payment_ordered_at_one_provider_is_not_made_at_another(
-    house: PayableOrders, payers: Payers, own: Running
+    service: PayableOrders, payers: Payers, own: Running
 ) -> None:
-    one = house.order_payment()
+    one = service.order_payment()
     assert one.payment is not None
     own.register(one.payment, "40.00", "EUR")
-    everything = payers(adapter("stripe", own.url), lambda *_: house.ordered("local", ()))
+    everything = payers(adapter("stripe", own.url), lambda *_: service.ordered("local", ()))
     for _ in range(3):
         assert everything.pay(lambda: after(8)) == 0
     assert own.written(one.payment) == []
-    assert house.now(one).state is State.EXECUTING
+    assert service.now(one).state is State.EXECUTING
 
 
 def test_a_pending_refund_that_fails_later_is_recorded_as_failed(
-    house: PayableOrders, payers: Payers, own: Running
+    service: PayableOrders, payers: Payers, own: Running
 ) -> None:
-    one = house.order_payment()
+    one = service.order_payment()
     assert one.payment is not None
     own.switch(status="pending", times=1)
     payer, provider = payers(LocalProvider(own.url)), LocalProvider(own.url)
     until(payer, lambda: own.written(one.payment) != [])  # type: ignore[arg-type]
-    assert house.events_since_the_order(one) == []
+    assert service.events_since_the_order(one) == []
     (line,) = provider.statement()
     own.post(f"/refunds/{line.reference}/settle", status="failed", failure="account closed")
-    until(payer, lambda: house.now(one).state is State.FAILED)
-    assert house.now(one).ended == "account closed"
+    until(payer, lambda: service.now(one).state is State.FAILED)
+    assert service.now(one).ended == "account closed"
     assert own.written(one.payment) == [(str(one.id), "40.00", "failed")]
 
 
 def test_an_unknown_outcome_is_recorded_once_and_resolved_when_the_provider_is_back(
-    house: PayableOrders, payers: Payers, own: Running
+    service: PayableOrders, payers: Payers, own: Running
 ) -> None:
-    one = house.order_payment()
+    one = service.order_payment()
     assert one.payment is not None
     both = [payers(LocalProvider(own.url)) for _ in range(2)]
     own.kill()
     for payer in both * 2:
-        until(payer, lambda: house.now(one).in_doubt)
+        until(payer, lambda: service.now(one).in_doubt)
     own.start()
-    until(both[0], lambda: house.now(one).state is State.EXECUTED)
+    until(both[0], lambda: service.now(one).state is State.EXECUTED)
     assert both[1].pay(lambda: after(8)) == 0
     told = ["case.adjustment_outcome_in_doubt", "case.adjustment_executed"]
-    assert house.events_since_the_order(one) == told
-    assert not house.now(one).in_doubt
+    assert service.events_since_the_order(one) == told
+    assert not service.now(one).in_doubt
     assert own.written(one.payment) == [(str(one.id), "40.00", "succeeded")]
 
 
 def test_a_refusal_also_applies_to_a_request_still_in_transit(
-    house: PayableOrders, payers: Payers, own: Running
+    service: PayableOrders, payers: Payers, own: Running
 ) -> None:
     """A worker sent a request and was killed; another gets a refusal; then the first request
     arrives."""
-    one = house.order_payment()
+    one = service.order_payment()
     assert one.payment is not None
     own.switch(fail="refuse", times=1)
-    until(payers(LocalProvider(own.url)), lambda: house.now(one).state is State.FAILED)
+    until(payers(LocalProvider(own.url)), lambda: service.now(one).state is State.FAILED)
     amount = {"amount": "40.00", "currency": "EUR"}
     body = {"key": str(one.id), "payment": one.payment, "amount": amount, "order": "o-1"}
     late = own.ask("/refunds", **body, reason="requested_by_customer")
@@ -158,13 +158,15 @@ def test_a_refusal_also_applies_to_a_request_still_in_transit(
     assert own.written(one.payment) == []
 
 
-def test_a_slow_payment_delays_no_other(house: PayableOrders, payers: Payers, own: Running) -> None:
-    slow = house.order_payment()
+def test_a_slow_payment_delays_no_other(
+    service: PayableOrders, payers: Payers, own: Running
+) -> None:
+    slow = service.order_payment()
     own.switch(delay_seconds=3, times=1)
     payer = payers(LocalProvider(own.url))
     assert payer.pay(lambda: after(8)) == 0
-    others = [house.order_payment(f"o-{n}", "5.00") for n in range(2, 14)]
-    until(payer, lambda: all(house.now(one).state is State.EXECUTED for one in others))
-    assert house.now(slow).state is State.EXECUTING
-    until(payer, lambda: house.now(slow).state is State.EXECUTED)
-    assert house.events_since_the_order(slow) == ["case.adjustment_executed"]
+    others = [service.order_payment(f"o-{n}", "5.00") for n in range(2, 14)]
+    until(payer, lambda: all(service.now(one).state is State.EXECUTED for one in others))
+    assert service.now(slow).state is State.EXECUTING
+    until(payer, lambda: service.now(slow).state is State.EXECUTED)
+    assert service.events_since_the_order(slow) == ["case.adjustment_executed"]

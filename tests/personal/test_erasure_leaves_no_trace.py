@@ -37,24 +37,24 @@ ERASE = {"basis": "consent_withdrawn", "reference": "DSR-17"}
 class Scene:
     """A service over its own server, with the order of one customer."""
 
-    def __init__(self, ours: RunningService, postgres: EmbeddedPostgres, folder: Path) -> None:
-        self.ours = ours
+    def __init__(self, server: RunningService, postgres: EmbeddedPostgres, folder: Path) -> None:
+        self.server = server
         self.postgres = postgres
         self.folder = folder
         self._clients: dict[str, httpx2.Client] = {}
         self.canaries = Canaries()
         now = datetime.now(UTC)
-        people = ours.service.desks.people
+        people = server.service.desks.people
         for name, role in (("petra", Role.PRIVACY_OFFICER), ("ada", Role.AUDITOR)):
             people.add(name, [role], now)
-            ours.tokens[name] = people.issue_token(name, now)
-        ProjectionRunner(ours.dsn, PROJECTIONS).catch_up(wait=False)
-        with ours.client_as("shop") as shop:
+            server.tokens[name] = people.issue_token(name, now)
+        ProjectionRunner(server.dsn, PROJECTIONS).catch_up(wait=False)
+        with server.client_as("shop") as shop:
             self.life = CanaryOrder(shop, self.client("ana"), self.canaries)
 
     def client(self, name: str) -> httpx2.Client:
         if name not in self._clients:
-            self._clients[name] = self.ours.client_as(name)
+            self._clients[name] = self.server.client_as(name)
         return self._clients[name]
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class Scene:
         assert answer.status_code == 200, answer.text
 
         def done() -> dict[str, Any]:
-            desk = self.ours.service.desks.privacy
+            desk = self.server.service.desks.privacy
             assert desk is not None
             record = desk.record(UUID(answer.json()["record"]))
             if record.unfinished is not None:
@@ -88,14 +88,14 @@ class Scene:
                 yield address, client.get(address, headers=headers).content
 
     def states(self) -> list[tuple[int, bytes, bytes]]:
-        with psycopg.connect(self.ours.dsn) as connection:
+        with psycopg.connect(self.server.dsn) as connection:
             return connection.execute(
                 "SELECT notification_id, state, leaf FROM stored_events ORDER BY 1"
             ).fetchall()
 
     def bundle(self, name: str) -> Path:
         checkpoints = open_checkpoints(self.folder / "witness")
-        with connect(self.ours.dsn) as connection:
+        with connect(self.server.dsn) as connection:
             checkpoints.make(connection)
             Export(connection, checkpoints.signer, self.folder / name).everything()
         return self.folder / name
@@ -108,7 +108,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         try:
             postgres.ensure_database("casetrail")
             dsn = postgres.dsn("casetrail")
-            with run_service(dsn) as ours:
+            with run_service(dsn) as server:
                 with (
                     psycopg.connect(dsn, autocommit=True) as connection,
                     without_triggers(connection),
@@ -119,7 +119,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                         connection.execute(
                             f"ALTER TABLE {name} ALTER COLUMN {column} SET STORAGE EXTERNAL".encode()
                         )
-                scene = Scene(ours, postgres, tmp_path_factory.mktemp("scene"))
+                scene = Scene(server, postgres, tmp_path_factory.mktemp("scene"))
                 yield scene
                 scene.close()
         finally:
@@ -130,7 +130,7 @@ def test_no_personal_text_is_written_to_the_server_or_a_backup(scene: Scene) -> 
     shown = b"".join(content for _, content in scene.readings())
     planted = [text for text in scene.canaries.planted if not text.endswith("file")]
     assert [text for text in planted if text.encode() not in shown] == [], "not shown before"
-    with psycopg.connect(scene.ours.dsn, autocommit=True) as connection:
+    with psycopg.connect(scene.server.dsn, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
     data = scene.postgres.cluster.resolve()
     assert any(IN_THE_CLEAR.encode() in f.read_bytes() for f in files(data / "data" / "base")), (
@@ -157,9 +157,9 @@ def test_an_erased_customer_is_found_nowhere(
     # No response and no stored file has a canary.
     for address, content in scene.readings():
         assert scene.canaries.in_bytes(content) == [], address
-    with psycopg.connect(scene.ours.dsn, autocommit=True) as connection:
+    with psycopg.connect(scene.server.dsn, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
-    evidence = scene.ours.service.desks.vault
+    evidence = scene.server.service.desks.vault
     assert evidence is not None
     folders = [scene.postgres.cluster.resolve(), scene.folder, Path(evidence.place).parent]
     assert scene.canaries.in_files([*folders, scene.bundle("after")]) == []
@@ -207,7 +207,7 @@ def test_decisions_keep_their_act_time_actor_and_reason(scene: Scene) -> None:
 
 def test_a_restored_backup_cannot_be_read_without_the_keys(scene: Scene) -> None:
     assert scene.canaries.in_files([scene.folder / "backup"]) == []
-    lines = scene.ours.service.desks.log.trail(order_stream(scene.life.order))
+    lines = scene.server.service.desks.log.trail(order_stream(scene.life.order))
     assert lines
     assert scene.canaries.in_bytes(repr(lines).encode()) == []
 

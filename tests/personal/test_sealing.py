@@ -40,7 +40,7 @@ def test_each_personal_field_is_marked() -> None:
     assert {"Customer", "Address", "MessageReceived", "NoteAdded", "Evidence"} <= named
     notes = {struct.__name__ for struct in _with_note(RecordedEvent)}
     # Notes on queue plans, policies and people are not about customers.
-    ours = {
+    server = {
         "RecoveryOwned",
         "RecoveryActionDone",
         "PolicyApproved",
@@ -48,7 +48,7 @@ def test_each_personal_field_is_marked() -> None:
         "PolicyRatified",
         "BreakGlassReviewed",
     }
-    assert notes - ours == {
+    assert notes - server == {
         struct for struct, field in personal_fields(RecordedEvent) if field == "note"
     }
     assert ("PacketFact", "value (fact)") in set(personal_fields(RecordedEvent))
