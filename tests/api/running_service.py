@@ -162,7 +162,7 @@ def run_service(
     issuers: Sequence[Issuer] = (),
     provider: PaymentProvider | None = None,
 ) -> Iterator[RunningService]:
-    """Run the running with its reports and timekeeper over one fresh database."""
+    """Run the service with its reports and timekeeper over one fresh database."""
     prepare_database(dsn)
     with ExitStack() as stack:
         url, running = stack.enter_context(serve(dsn, issuers=issuers, provider=provider))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -16,8 +15,9 @@ from domain.grants import ChangePersonStatus, LinkPersonName
 from domain.people import Role
 from infrastructure.projections.runner import ProjectionRunner
 from projections import PROJECTIONS
+from tests.api.adjustments import act_on_adjustment, open_paid_case, post, proposal_body
 from tests.api.running_service import RunningService
-from tests.api.signals import JsonObject, cancelled, captured, money, order_id, placed, send
+from tests.api.signals import JsonObject, cancelled, send
 
 As = Callable[[str], httpx2.Client]
 
@@ -27,41 +27,8 @@ def by(server: RunningService) -> As:
     return server.client_as
 
 
-def paid_and_cancelled(
-    server: RunningService, price: str = "600.00", customer: str | None = None
-) -> JsonObject:
-    """A case, held by ana, of an order that was paid and cancelled."""
-    order = order_id()
-    more = {"customer": {"id": customer}} if customer else {}
-    with server.client_as("ana") as ana:
-        told = send(ana, placed(order, price, **more), captured(order, price), cancelled(order))
-        cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
-        case = next(case["case"] for case in cases if case["kind"] == "refund_due")
-        return post(ana, ana.get(f"/v1/cases/{case}").json(), "claim").json()  # type: ignore[no-any-return]
-
-
-def post(
-    client: httpx2.Client, case: JsonObject, command: str, body: Any = None, key: str | None = None
-) -> httpx2.Response:
-    headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": key or str(uuid4())}
-    return client.post(f"/v1/cases/{case['id']}/{command}", json=body, headers=headers)
-
-
-def proposal_body(amount: str = "300.00", kind: str = "refund", **more: object) -> JsonObject:
-    return {"kind": kind, "amount": money(amount), "reason": "cancelled", **more}
-
-
-def act(
-    client: httpx2.Client, case: JsonObject, name: str, key: str | None = None, **more: object
-) -> httpx2.Response:
-    """Send a command on the case's last adjustment."""
-    one = case["adjustments"][-1]
-    body = {"digest": one["digest"], **more}
-    return post(client, case, f"adjustments/{one['id']}/{name}", body, key)
-
-
 def test_store_credit_needs_three_persons(server: RunningService, by: As) -> None:
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
         one = case["adjustments"][0]
@@ -70,9 +37,9 @@ def test_store_credit_needs_three_persons(server: RunningService, by: As) -> Non
             "proposed",
             "one-approver",
         )
-        case = act(olga, case, "approve").json()
+        case = act_on_adjustment(olga, case, "approve").json()
         assert (case["state"], case["adjustments"][0]["state"]) == ("claimed", "approved")
-        answer = act(fay, case, "execute", reference="credit-1")
+        answer = act_on_adjustment(fay, case, "execute", reference="credit-1")
         assert answer.status_code == 200, answer.text
         one = answer.json()["adjustments"][0]
         assert (one["state"], one["reference"], one["executed_by"]) == (
@@ -87,11 +54,11 @@ def test_store_credit_needs_three_persons(server: RunningService, by: As) -> Non
 def test_a_refusal_names_the_rule_and_the_act_and_is_recorded(
     server: RunningService, by: As
 ) -> None:
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("carla") as carla, by("ana") as ana:
         case = post(carla, case, "notes", {"note": "Pay it."}).json()
         case = post(ana, case, "adjustments", proposal_body("200.00")).json()
-        refused = act(carla, case, "approve")
+        refused = act_on_adjustment(carla, case, "approve")
         told = refused.json()
         assert (refused.status_code, told["type"]) == (403, "/problems/duty-conflict")
         assert (told["rule"], told["act"], told["held"]) == (
@@ -111,7 +78,7 @@ def test_a_refusal_names_the_rule_and_the_act_and_is_recorded(
 
 
 def test_the_database_itself_refuses_a_second_duty(server: RunningService, by: As) -> None:
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana:
         post(ana, case, "adjustments", proposal_body())
     with psycopg.connect(server.dsn, autocommit=True) as connection:
@@ -128,7 +95,7 @@ def test_the_database_itself_refuses_a_second_duty(server: RunningService, by: A
 
 
 def test_the_inbox_shows_what_i_may_approve_and_why_not(server: RunningService, by: As) -> None:
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana, by("olga") as olga, by("carla") as carla:
         answer = post(ana, case, "adjustments", proposal_body("300.00"))
         head = {"Casetrail-Min-Position": answer.headers["Casetrail-Position"]}
@@ -150,7 +117,7 @@ def test_the_inbox_shows_what_i_may_approve_and_why_not(server: RunningService, 
 
 
 def test_a_bulk_approval_has_a_result_for_each_adjustment(server: RunningService, by: As) -> None:
-    cases = [paid_and_cancelled(server) for _ in range(2)]
+    cases = [open_paid_case(server) for _ in range(2)]
     with by("ana") as ana, by("olga") as olga:
         asked = [post(ana, case, "adjustments", proposal_body()).json() for case in cases]
         items = [
@@ -172,7 +139,7 @@ def test_a_bulk_approval_has_a_result_for_each_adjustment(server: RunningService
 
 
 def test_an_adjustment_needs_an_idempotency_key(server: RunningService, by: As) -> None:
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana:
         headers = {"If-Match": f'"{case["version"]}"'}
         answer = ana.post(
@@ -188,38 +155,38 @@ def test_an_adjustment_needs_an_idempotency_key(server: RunningService, by: As) 
 def test_a_refund_without_a_payment_provider_says_how_to_connect_one(
     server: RunningService, by: As
 ) -> None:
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposal_body()).json()
-        case = act(olga, case, "approve").json()
-        answer = act(fay, case, "execute")
+        case = act_on_adjustment(olga, case, "approve").json()
+        answer = act_on_adjustment(fay, case, "execute")
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/no-payment-provider")
 
 
 def test_an_adjustment_lapses_when_the_packet_changes(server: RunningService, by: As) -> None:
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana, by("olga") as olga, by("fay") as fay:
         case = post(ana, case, "adjustments", proposal_body("300.00", kind="store_credit")).json()
-        case = act(olga, case, "approve").json()
+        case = act_on_adjustment(olga, case, "approve").json()
         send(ana, cancelled(case["order"], reason="again"))
         now = ana.get(f"/v1/cases/{case['id']}").json()
         assert (now["adjustments"][0]["state"], now["adjustments"][0]["ended"]) == (
             "lapsed",
             "packet",
         )
-        answer = act(fay, now, "execute", reference="credit-2")
+        answer = act_on_adjustment(fay, now, "execute", reference="credit-2")
         assert answer.json()["type"] == "/problems/adjustment-not-pending"
 
 
 def test_the_adjustments_of_one_customer_count_together(server: RunningService, by: As) -> None:
     customer = f"c-{uuid4().hex[:8]}"
-    first = paid_and_cancelled(server, customer=customer)
-    second = paid_and_cancelled(server, customer=customer)
+    first = open_paid_case(server, customer=customer)
+    second = open_paid_case(server, customer=customer)
     with by("ana") as ana, by("carla") as carla:
         post(ana, first, "adjustments", proposal_body("200.00"))
         case = post(ana, second, "adjustments", proposal_body("200.00")).json()
         assert case["adjustments"][0]["requirement"]["counted"] == "400.00"
-        refused = act(carla, case, "approve").json()
+        refused = act_on_adjustment(carla, case, "approve").json()
         assert (refused["rule"], refused["limit"], refused["counted"]) == (
             "within-limit",
             "250",
@@ -237,10 +204,10 @@ def new_person(server: RunningService, role: Role) -> str:
 
 def test_two_accounts_found_to_be_one_person_are_reported(server: RunningService, by: As) -> None:
     approver = new_person(server, Role.OPS_MANAGER)
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana, by(approver) as other:
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
-        case = act(other, case, "approve").json()
+        case = act_on_adjustment(other, case, "approve").json()
     worker = new_person(server, Role.HANDLER)
     desks, now = server.service.desks, datetime.now(UTC)
     with by(worker) as another:
@@ -265,25 +232,25 @@ def test_two_accounts_found_to_be_one_person_are_reported(server: RunningService
 
 def test_a_grant_that_has_just_ended_approves_nothing(server: RunningService, by: As) -> None:
     approver = new_person(server, Role.OPS_MANAGER)
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana, by(approver) as other:
         assert other.get("/v1/me").is_success  # and is cached
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
         people, by_hand = server.service.desks.people, operator_caller(datetime.now(UTC))
         people.revoke(approver, "g1", ChangePersonStatus(reason="Moved on."), by_hand)
-        refused = act(other, case, "approve")
+        refused = act_on_adjustment(other, case, "approve")
         assert refused.status_code in (401, 403), refused.text
         case = ana.get(f"/v1/cases/{case['id']}").json()
         assert case["adjustments"][0]["state"] == "proposed"
 
 
 def test_who_could_have_acted_is_answered_as_of_that_time(server: RunningService, by: As) -> None:
-    case = paid_and_cancelled(server)
+    case = open_paid_case(server)
     with by("ana") as ana, by("olga") as olga, by("carla") as carla:
         case = post(ana, case, "adjustments", proposal_body(kind="store_credit")).json()
         one = case["adjustments"][0]
         before = datetime.now(UTC).isoformat()
-        case = act(olga, case, "approve").json()
+        case = act_on_adjustment(olga, case, "approve").json()
         late = new_person(server, Role.FINANCE_APPROVER)
 
         def told(at: str | None, duty: str) -> dict[str, list[str]]:

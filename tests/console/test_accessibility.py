@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.api.adjustments import act_on_adjustment, open_paid_case, post, propose_on_new_case
 from tests.api.running_service import RunningService
 from tests.api.signals import open_case
 from tests.console.axe_core import violations
 from tests.console.browser import Page
-from tests.console.cases import act_on_adjustment, open_paid_case, post, propose_on_new_case
 from tests.console.conftest import SignedIn
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.api.adjustments import act_on_adjustment, open_paid_case, post, proposal_body
 from tests.api.running_service import RunningService
 from tests.api.signals import captured, money, order_id, placed, send
-from tests.console.cases import act_on_adjustment, open_paid_case, post, proposal_body
 from tests.console.conftest import SignedIn
 
 ACTS = "#adjustments"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tests.api.running_service import RunningService
-from tests.console.browser import Page
-from tests.console.cases import (
+from tests.api.adjustments import (
     act_on_adjustment,
     open_paid_case,
     post,
     proposal_body,
     propose_on_new_case,
 )
+from tests.api.running_service import RunningService
+from tests.console.browser import Page
 from tests.console.conftest import SignedIn
 
 MINE, OTHERS = "#may-approve", "#may-not-approve"

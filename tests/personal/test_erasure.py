@@ -62,11 +62,11 @@ def test_an_erasure_applies_to_memory_and_log() -> None:
     for name in ("o-1", "o-2"):
         stream = order_stream(name)
         known = service.orders.refreshed([stream])[stream]
-        anew = fresh.orders.current([stream])[stream]
-        assert known.signals == anew.signals
-        assert known.facts == anew.facts
-        assert anew.facts.customer.id is None
-        assert anew.facts.customer.tier == "standard"
+        reloaded = fresh.orders.current([stream])[stream]
+        assert known.signals == reloaded.signals
+        assert known.facts == reloaded.facts
+        assert reloaded.facts.customer.id is None
+        assert reloaded.facts.customer.tier == "standard"
     for case in service.found():
         assert (
             service.cases.refreshed([case.id])[case.id] == fresh.cases.current([case.id])[case.id]
@@ -85,8 +85,8 @@ def test_a_cached_aggregate_equals_a_reloaded_one_after_an_erasure() -> None:
     service.privacy.erase("c-1", BASIS, "", PETRA)
     stream = order_stream("o-1")
     assert elsewhere.orders.refreshed([stream])[stream].facts.customer.id is None
-    anew = streams.cases(elsewhere.log).current(cases)
-    assert elsewhere.cases.refreshed(cases) == anew
+    reloaded = streams.cases(elsewhere.log).current(cases)
+    assert elsewhere.cases.refreshed(cases) == reloaded
 
 
 def test_a_repeated_signal_is_still_a_duplicate() -> None:

@@ -12,12 +12,16 @@ from tests.api.signals import JsonObject, cancelled, captured, money, order_id, 
 
 
 def open_paid_case(
-    server: RunningService, price: str = "600.00", order: str | None = None
+    server: RunningService,
+    price: str = "600.00",
+    order: str | None = None,
+    customer: str | None = None,
 ) -> JsonObject:
     """A case, held by ana, of an order that was paid and cancelled."""
     order = order or order_id()
+    more = {"customer": {"id": customer}} if customer else {}
     with server.client_as("ana") as ana:
-        told = send(ana, placed(order, price), captured(order, price), cancelled(order))
+        told = send(ana, placed(order, price, **more), captured(order, price), cancelled(order))
         cases = [case for item in told.json()["items"] for case in item.get("cases", ())]
         case = next(case["case"] for case in cases if case["kind"] == "refund_due")
         found: JsonObject = post(ana, ana.get(f"/v1/cases/{case}").json(), "claim").json()
@@ -35,19 +39,20 @@ def propose_on_new_case(
 
 
 def post(
-    client: httpx2.Client, case: JsonObject, command: str, body: Any = None
+    client: httpx2.Client, case: JsonObject, command: str, body: Any = None, key: str | None = None
 ) -> httpx2.Response:
-    headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": str(uuid4())}
+    headers = {"If-Match": f'"{case["version"]}"', "Idempotency-Key": key or str(uuid4())}
     return client.post(f"/v1/cases/{case['id']}/{command}", json=body, headers=headers)
 
 
-def proposal_body(amount: str, kind: str = "refund", **more: object) -> JsonObject:
+def proposal_body(amount: str = "300.00", kind: str = "refund", **more: object) -> JsonObject:
     return {"kind": kind, "amount": money(amount), "reason": "cancelled", **more}
 
 
 def act_on_adjustment(
-    client: httpx2.Client, case: JsonObject, name: str, **more: object
+    client: httpx2.Client, case: JsonObject, name: str, key: str | None = None, **more: object
 ) -> httpx2.Response:
     """Send a command on the case's last adjustment."""
     one = case["adjustments"][-1]
-    return post(client, case, f"adjustments/{one['id']}/{name}", {"digest": one["digest"], **more})
+    body = {"digest": one["digest"], **more}
+    return post(client, case, f"adjustments/{one['id']}/{name}", body, key)
